@@ -1,0 +1,32 @@
+//! The program around [`run`]: this is the only code here that prints, and it does so as `main`.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use crate::error::chain;
+use crate::{Extension, RunError, run};
+
+/// What the generated `main` does: [`run`] on a runtime of one thread; a failure is one line on stderr and
+/// exit status 1.
+#[must_use]
+pub fn main<T: Extension>() -> ExitCode {
+    match run_to_end::<T>() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // There is nowhere to report that stderr is closed.
+            let _ = writeln!(std::io::stderr(), "ERROR {}: {}", T::NAME, chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_to_end<T: Extension>() -> Result<(), RunError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| RunError::runtime("cannot start the tokio runtime", error))?;
+    let ended = runtime.block_on(run::<T>());
+    // A blocking task of the author's must not hold up the end.
+    runtime.shutdown_background();
+    ended
+}

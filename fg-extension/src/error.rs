@@ -1,0 +1,174 @@
+use std::fmt;
+
+/// What a handler returns when it fails: any error, boxed, so that `?` takes everything and a string will do.
+///
+/// ```
+/// use fg_extension::{Error, Invocation};
+///
+/// async fn on_invoke(invocation: Invocation) -> Result<(), Error> {
+///     let name = invocation.invoked_function_urn.name().ok_or("no function name in the URN")?;
+///     std::fs::write("/tmp/last-function", name)?;
+///     Ok(())
+/// }
+/// ```
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why [`run`](crate::run) ended without having been asked to.
+///
+/// `Display` says what happened, to what, and what to do, in one line; what lies beneath it is its
+/// [`source`](std::error::Error::source).
+pub struct RunError(Box<Inner>);
+
+struct Inner {
+    kind: Kind,
+    message: String,
+    source: Option<Error>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    Setting,
+    Listen,
+    Refused,
+    Timeout,
+    Init,
+    Runtime,
+}
+
+impl RunError {
+    /// Whether a setting is missing, or has a value that cannot be read.
+    #[must_use]
+    pub fn is_setting(&self) -> bool {
+        self.0.kind == Kind::Setting
+    }
+
+    /// Whether the extension's own address could not be bound, as when its port is taken.
+    #[must_use]
+    pub fn is_listen(&self) -> bool {
+        self.0.kind == Kind::Listen
+    }
+
+    /// Whether the platform answered the registration with a refusal.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.0.kind == Kind::Refused
+    }
+
+    /// Whether no attempt to register succeeded within `FG_REGISTER_TIMEOUT`.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == Kind::Timeout
+    }
+
+    /// Whether [`Extension::init`](crate::Extension::init) failed; its error is the source.
+    #[must_use]
+    pub fn is_init(&self) -> bool {
+        self.0.kind == Kind::Init
+    }
+
+    pub(crate) fn setting(message: String) -> Self {
+        Self::new(Kind::Setting, message, None)
+    }
+
+    pub(crate) fn listen(message: String, source: std::io::Error) -> Self {
+        Self::new(Kind::Listen, message, Some(source.into()))
+    }
+
+    pub(crate) fn refused(message: String) -> Self {
+        Self::new(Kind::Refused, message, None)
+    }
+
+    pub(crate) fn timeout(message: String, source: Error) -> Self {
+        Self::new(Kind::Timeout, message, Some(source))
+    }
+
+    pub(crate) fn init(source: Error) -> Self {
+        Self::new(Kind::Init, "the extension failed to initialise".to_owned(), Some(source))
+    }
+
+    pub(crate) fn runtime(what: &str, source: std::io::Error) -> Self {
+        Self::new(Kind::Runtime, what.to_owned(), Some(source.into()))
+    }
+
+    fn new(kind: Kind, message: String, source: Option<Error>) -> Self {
+        Self(Box::new(Inner { kind, message, source }))
+    }
+}
+
+impl fmt::Debug for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunError")
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for RunError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// An error and its sources, in one line.
+///
+/// Some errors print their source themselves; what was just said is not said again.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        let text = error.to_string();
+        if !line.ends_with(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        next = error.source();
+    }
+    one_line(&line)
+}
+
+/// `text` with its control characters escaped, so that a line break in it does not break a log line in two.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.trim().chars() {
+        if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, RunError, chain};
+
+    #[test]
+    fn run_error_is_one_pointer_that_crosses_threads() {
+        fn crosses_threads<T: Send + Sync + std::error::Error + 'static>() {}
+        crosses_threads::<RunError>();
+        assert_eq!(size_of::<Result<(), RunError>>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn chain_says_everything_once_in_one_line() {
+        #[derive(Debug)]
+        struct Outer(&'static str, Error);
+        impl std::fmt::Display for Outer {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.0)
+            }
+        }
+        impl std::error::Error for Outer {
+            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+                Some(self.1.as_ref())
+            }
+        }
+        assert_eq!(chain(&Outer("cannot flush", "disk\nfull".into())), r"cannot flush: disk\nfull");
+        assert_eq!(chain(&Outer("cannot flush: disk full", "disk full".into())), "cannot flush: disk full");
+    }
+}

@@ -1,0 +1,75 @@
+use std::fmt;
+
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+use crate::FunctionUrn;
+
+/// One invocation of the function, as the platform posts it (D 2707).
+///
+/// In a unit test it is made from the platform's JSON:
+///
+/// ```
+/// use fg_extension::Invocation;
+///
+/// let invocation: Invocation = serde_json::from_str(
+///     r#"{
+///         "traceId": "3da1f2dc-3222-475e-9205-e2e6c6318895",
+///         "invokedFunctionUrn": "sn:cn:yrk:1111:function:0@test@hello:latest"
+///     }"#,
+/// )?;
+/// assert_eq!(invocation.trace_id, "3da1f2dc-3222-475e-9205-e2e6c6318895");
+/// assert_eq!(invocation.invoked_function_urn.name(), Some("hello"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Invocation {
+    /// The request ID, `traceId`; a UUID in the page's example.
+    pub trace_id: String,
+    /// The function that was invoked, `invokedFunctionUrn`.
+    pub invoked_function_urn: FunctionUrn,
+    /// Whatever further fields came (?: the page names none).
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// By hand, since a derived `flatten` buffers every field twice.
+impl<'de> Deserialize<'de> for Invocation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(InvocationVisitor)
+    }
+}
+
+struct InvocationVisitor;
+
+impl<'de> Visitor<'de> for InvocationVisitor {
+    type Value = Invocation;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an invocation, a JSON object with `traceId` and `invokedFunctionUrn`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Invocation, A::Error> {
+        let mut trace_id = None;
+        let mut invoked_function_urn = None;
+        let mut other = Map::new();
+        while let Some(name) = fields.next_key::<String>()? {
+            match name.as_str() {
+                "traceId" => trace_id = Some(fields.next_value()?),
+                "invokedFunctionUrn" => invoked_function_urn = Some(fields.next_value()?),
+                _ => {
+                    other.insert(name, fields.next_value()?);
+                }
+            }
+        }
+        Ok(Invocation {
+            trace_id: trace_id.ok_or_else(|| A::Error::missing_field("traceId"))?,
+            invoked_function_urn: invoked_function_urn
+                .ok_or_else(|| A::Error::missing_field("invokedFunctionUrn"))?,
+            other,
+        })
+    }
+}

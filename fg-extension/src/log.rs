@@ -1,0 +1,79 @@
+//! The default subscriber: one line on stderr for an event, without spans.
+
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
+
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+use crate::ExtensionName;
+use crate::error::one_line;
+
+/// Makes it the process's subscriber, unless the author has brought another.
+pub(crate) fn install(name: ExtensionName, level: LevelFilter) {
+    let _ = tracing::subscriber::set_global_default(Stderr { name, level });
+}
+
+/// Lines like `WARN extensionHello.sh: cannot accept a connection: …`. They have no time of their own: the
+/// platform stamps what it collects.
+struct Stderr {
+    name: ExtensionName,
+    level: LevelFilter,
+}
+
+impl Subscriber for Stderr {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && *metadata.level() <= self.level
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(self.level)
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let line = line(self.name, event.metadata(), |visit| event.record(visit));
+        // One write, so that the lines of two processes do not mix; a closed stderr is nowhere to report.
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
+
+    // Spans are off: `enabled` says so, and these are not called.
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+fn line(name: ExtensionName, metadata: &Metadata<'_>, record: impl FnOnce(&mut dyn Visit)) -> String {
+    let mut fields = Fields::default();
+    record(&mut fields);
+    let mut line = format!("{} {name}: ", Level::as_str(metadata.level()));
+    // Our own lines need no address; an author's say which module they come from.
+    if !metadata.target().starts_with("fg_extension") {
+        line.push_str(metadata.target());
+        line.push_str(": ");
+    }
+    line.push_str(&one_line(&(fields.message + &fields.others)));
+    line.push('\n');
+    line
+}
+
+#[derive(Default)]
+struct Fields {
+    message: String,
+    others: String,
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        // Writing to a string does not fail; a `Debug` that fails has written what it could.
+        let _ = match field.name() {
+            "message" => write!(self.message, "{value:?}"),
+            name => write!(self.others, " {name}={value:?}"),
+        };
+    }
+}

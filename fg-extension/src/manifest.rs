@@ -1,0 +1,29 @@
+//! What tools read out of the compiled program without running it: its script name.
+
+use crate::{Extension, ExtensionName};
+
+const PREFIX: &[u8] = b"\x1ffg-extension:name=";
+const END: u8 = b'\x1f';
+const LEN: usize = PREFIX.len() + ExtensionName::MAX_LEN + 1;
+
+/// Keeps the manifest of `T` in the program, in one piece: `\x1ffg-extension:name=<script name>\x1f`.
+pub(crate) fn keep<T: Extension>() {
+    std::hint::black_box(const { &manifest(T::NAME) });
+}
+
+const fn manifest(name: ExtensionName) -> [u8; LEN] {
+    let name = name.as_str().as_bytes();
+    let mut bytes = [0; LEN];
+    let mut i = 0;
+    while i < PREFIX.len() {
+        bytes[i] = PREFIX[i];
+        i += 1;
+    }
+    let mut i = 0;
+    while i < name.len() {
+        bytes[PREFIX.len() + i] = name[i];
+        i += 1;
+    }
+    bytes[PREFIX.len() + name.len()] = END;
+    bytes
+}

@@ -1,0 +1,79 @@
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+
+/// The port of an extension's own HTTP server, 8081 to 8090 (D 2707).
+///
+/// In a `const` a port out of range does not compile:
+///
+/// ```
+/// use fg_extension::Port;
+///
+/// const PORT: Port = Port::new(8081);
+/// ```
+///
+/// ```compile_fail,E0080
+/// # use fg_extension::Port;
+/// const PORT: Port = Port::new(8011);
+/// ```
+///
+/// [`Port::try_from`] is for a number that is known only when the program runs.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Port(u16);
+
+impl Port {
+    /// The ports that the platform posts events to.
+    pub const RANGE: RangeInclusive<u16> = 8081..=8090;
+
+    /// The port with this number, for constants.
+    ///
+    /// # Panics
+    ///
+    /// If it is not 8081 to 8090; in a `const`, that is an error at compile time.
+    #[track_caller]
+    #[must_use]
+    pub const fn new(port: u16) -> Self {
+        assert!(
+            *Self::RANGE.start() <= port && port <= *Self::RANGE.end(),
+            "port out of range: FunctionGraph posts events to ports 8081 to 8090 only"
+        );
+        Self(port)
+    }
+
+    /// The number, 8081 to 8090.
+    #[must_use]
+    pub const fn get(self) -> u16 {
+        self.0
+    }
+
+    /// The address the server listens on: the platform posts events to 127.0.0.1 only.
+    pub(crate) fn address(self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.0).into()
+    }
+}
+
+impl TryFrom<u16> for Port {
+    type Error = PortOutOfRange;
+
+    fn try_from(port: u16) -> Result<Self, PortOutOfRange> {
+        if Self::RANGE.contains(&port) { Ok(Self(port)) } else { Err(PortOutOfRange(port)) }
+    }
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A number that is no [`Port`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PortOutOfRange(u16);
+
+impl fmt::Display for PortOutOfRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "port {} is out of range: FunctionGraph posts events to ports 8081 to 8090 only", self.0)
+    }
+}
+
+impl std::error::Error for PortOutOfRange {}

@@ -1,0 +1,201 @@
+//! The registration call, retried while that can help.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Bytes, Incoming};
+use hyper::{Request, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+
+use crate::concurrent::beside;
+use crate::config::Config;
+use crate::error::{chain, one_line};
+use crate::{Error, ExtensionName, Registration, RunError};
+
+/// Registers with the platform.
+///
+/// Failures that pass (I: 5xx, 408, 429, a connection refused or broken, no answer) are tried again until
+/// `FG_REGISTER_TIMEOUT` is over; any other answer than 200 is final (D 2707).
+pub(crate) async fn register(name: ExtensionName, config: &Config) -> Result<Registration, RunError> {
+    let deadline = Instant::now() + config.register_timeout;
+    let mut backoff = Backoff::new();
+    let mut attempts = 0_u32;
+    loop {
+        attempts += 1;
+        // An attempt has half of what is left: time enough for a platform that is slow to answer, and
+        // another attempt if it never does.
+        let now = Instant::now();
+        let error = match attempt(name, config, now + (deadline - now) / 2).await {
+            Ok(Answer::Registered(registration)) => return Ok(registration),
+            Ok(Answer::Refused(answer)) => return Err(refused(name, config, &answer)),
+            Ok(Answer::Failed(answer)) => Error::from(answer),
+            Err(error) => error,
+        };
+        let pause = backoff.next();
+        if Instant::now() + pause >= deadline {
+            return Err(unreachable(config, attempts, error));
+        }
+        tracing::info!("registration attempt {attempts} failed, next in {pause:.0?}: {}", chain(error.as_ref()));
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// What the platform answered.
+#[derive(Debug, PartialEq)]
+enum Answer {
+    Registered(Registration),
+    /// Final; what the platform said.
+    Refused(String),
+    /// Worth another try; what the platform said.
+    Failed(String),
+}
+
+async fn attempt(name: ExtensionName, config: &Config, deadline: Instant) -> Result<Answer, Error> {
+    let (status, body) = timeout_at(deadline, post(name, config)).await.map_err(|_| "no answer in time")??;
+    Ok(judge(status, &body, config))
+}
+
+/// One `POST /extension/register` over a connection of its own: the status, and what came of the body.
+async fn post(name: ExtensionName, config: &Config) -> Result<(StatusCode, Vec<u8>), Error> {
+    let stream = TcpStream::connect((config.platform.host(), config.platform.port)).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let request = Request::post("/extension/register")
+        .header(header::HOST, config.platform.to_string())
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::CONTENT_LENGTH, 0)
+        .header("FunctionGraph-Extension-Name", name.as_str())
+        .header("FunctionGraph-Extension-Address", config.port.address().to_string())
+        .body(Empty::<Bytes>::new())?;
+    beside(connection, async {
+        let response = sender.send_request(request).await?;
+        let status = response.status();
+        // The status is what counts (D: 200 is registered), so a body that does not end has a second, no more.
+        let mut body = Vec::new();
+        let read = read(response.into_body(), &mut body);
+        let _ended = tokio::time::timeout(Duration::from_secs(1), read).await;
+        Ok((status, body))
+    })
+    .await
+}
+
+/// Reads an answer to its end, to where it breaks off, or to a size that no answer has.
+async fn read(mut body: Incoming, bytes: &mut Vec<u8>) {
+    const LIMIT: usize = 64 * 1024;
+    while let Some(Ok(frame)) = body.frame().await {
+        let data = frame.into_data().unwrap_or_default();
+        bytes.extend_from_slice(&data[..data.len().min(LIMIT - bytes.len())]);
+        if bytes.len() == LIMIT {
+            break;
+        }
+    }
+}
+
+fn judge(status: StatusCode, body: &[u8], config: &Config) -> Answer {
+    let json: Value = serde_json::from_slice(body).unwrap_or_default();
+    let said = said(&json, body);
+    let with_status = |said: &str| {
+        let separator = if said.is_empty() { "" } else { ": " };
+        format!("status {}{separator}{said}", status.as_u16())
+    };
+    if status == StatusCode::OK {
+        if is_empty(&json["errorInfo"]) {
+            Answer::Registered(registration(&json, config))
+        } else {
+            Answer::Refused(with_status(&said))
+        }
+    } else if status.is_server_error()
+        || status == StatusCode::REQUEST_TIMEOUT
+        || status == StatusCode::TOO_MANY_REQUESTS
+    {
+        Answer::Failed(format!("the platform answered with {}", with_status(&said)))
+    } else {
+        Answer::Refused(with_status(&said))
+    }
+}
+
+/// Nobody outside the platform can tell what a 200 may look like (?), so every one is a registration, with
+/// one warning if it does not name the function as the page says.
+fn registration(answer: &Value, config: &Config) -> Registration {
+    let text = |field: &str| answer[field].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let (function_name, function_version) = (text("functionName"), text("functionVersion"));
+    if function_name.is_none() || function_version.is_none() {
+        tracing::warn!(
+            "the platform at {} registered the extension without naming the function; \
+             its name and version are those of RUNTIME_FUNC_NAME and RUNTIME_FUNC_VERSION, if set",
+            config.platform,
+        );
+    }
+    Registration {
+        function_name: function_name.or_else(|| config.function_name.clone()),
+        function_version: function_version.or_else(|| config.function_version.clone()),
+        // The page's prose promises the handler's name, its example has none (?).
+        handler: text("handler").or_else(|| text("handlerName")),
+    }
+}
+
+/// Whether an `errorInfo` tells of no error: the page's example has empty strings in it.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Bool(true) => false,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(values) => values.iter().all(is_empty),
+        Value::Object(fields) => fields.values().all(is_empty),
+    }
+}
+
+/// What an answer says of an error: `errorType: errorMessage`, or else the beginning of its text, in one line.
+fn said(json: &Value, body: &[u8]) -> String {
+    let info = if is_empty(&json["errorInfo"]) { json } else { &json["errorInfo"] };
+    let parts = [&info["errorType"], &info["errorMessage"]].map(|part| part.as_str().unwrap_or_default().trim());
+    let text = match parts {
+        ["", ""] if info.is_object() => info.to_string(),
+        ["", ""] => String::from_utf8_lossy(body).into_owned(),
+        ["", text] | [text, ""] => text.to_owned(),
+        [kind, message] => format!("{kind}: {message}"),
+    };
+    one_line(&text.chars().take(300).collect::<String>())
+}
+
+fn refused(name: ExtensionName, config: &Config, answer: &str) -> RunError {
+    RunError::refused(format!(
+        "the platform at {} refused to register {name} at {} with {answer}; \
+         its start script must be `extension/{name}` and no other extension may have its port",
+        config.platform,
+        config.port.address(),
+    ))
+}
+
+fn unreachable(config: &Config, attempts: u32, last: Error) -> RunError {
+    let message = format!(
+        "no registration with the platform at {} in {:?} ({attempts} attempts); \
+         check EXTENSION_API_ADDR, or set FG_REGISTER_TIMEOUT to wait longer",
+        config.platform, config.register_timeout,
+    );
+    RunError::timeout(message, last)
+}
+
+/// Pauses that double from 50 ms to a second, each between half of that and all of it: several extensions
+/// that start at once do not knock at once.
+struct Backoff {
+    longest: Duration,
+}
+
+impl Backoff {
+    fn new() -> Self {
+        Self { longest: Duration::from_millis(50) }
+    }
+
+    fn next(&mut self) -> Duration {
+        // The standard library's hasher keys are the randomness at hand.
+        let random = RandomState::new().hash_one(()) as f64 / u64::MAX as f64;
+        let pause = self.longest.mul_f64(0.5 + random / 2.0);
+        self.longest = (self.longest * 2).min(Duration::from_secs(1));
+        pause
+    }
+}

@@ -1,0 +1,129 @@
+//! The extension's own HTTP server: accepts, serves, and drains at the end.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+use crate::concurrent::{Either, either};
+use crate::error::chain;
+use crate::service::Service;
+use crate::signals::Signals;
+use crate::{Extension, ExtensionName, Port, RunError};
+
+/// Binds the extension's address.
+pub(crate) async fn listen(name: ExtensionName, port: Port) -> Result<TcpListener, RunError> {
+    let address = port.address();
+    TcpListener::bind(address).await.map_err(|error| {
+        let what_to_do = if error.kind() == io::ErrorKind::AddrInUse {
+            format!(
+                ", which another process holds; set FG_EXTENSION_PORT=`{name}=<port>` to a free port from 8081 to 8090"
+            )
+        } else {
+            String::new()
+        };
+        RunError::listen(format!("cannot listen on {address}{what_to_do}"), error)
+    })
+}
+
+/// Serves until asked to end, then lets what is in flight finish within `shutdown_timeout`.
+pub(crate) async fn serve<T: Extension>(
+    listener: TcpListener,
+    service: Arc<Service<T>>,
+    mut signals: Signals,
+    shutdown_timeout: Duration,
+) {
+    // Every connection holds a sender, and so does every handler, so that the receiver sees the last one end.
+    let (in_flight, mut drained) = mpsc::channel(1);
+    let reason = {
+        let mut stop = pin!(async {
+            match either(signals.recv(), service.stop_requested()).await {
+                Either::First(signal) => signal,
+                Either::Second(()) => "POST /extension/shutdown",
+            }
+        });
+        loop {
+            match either(stop.as_mut(), accept(&listener)).await {
+                Either::First(reason) => break reason,
+                Either::Second(stream) => {
+                    tokio::spawn(connection(stream, Arc::clone(&service), in_flight.clone()));
+                }
+            }
+        }
+    };
+    tracing::info!("{reason}: ending");
+    service.request_stop();
+
+    // Events that the platform delivered into the backlog before we stopped are served too.
+    while let Some(Ok((stream, _))) = poll_fn(|cx| match listener.poll_accept(cx) {
+        Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+    {
+        tokio::spawn(connection(stream, Arc::clone(&service), in_flight.clone()));
+    }
+    drop(listener);
+    drop(in_flight);
+    if tokio::time::timeout(shutdown_timeout, drained.recv()).await.is_err() {
+        tracing::warn!(
+            "{} invocations were still in flight {shutdown_timeout:?} after the end began and are given up; \
+             FG_SHUTDOWN_TIMEOUT sets how long they may take",
+            service.invocations_in_flight(),
+        );
+    }
+}
+
+/// The next connection. Running out of file descriptors passes, so it is waited out, with one warning.
+async fn accept(listener: &TcpListener) -> TcpStream {
+    let mut warned = false;
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            // The client was gone before we came to it.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                if !std::mem::replace(&mut warned, true) {
+                    tracing::warn!("cannot accept connections for now: {error}");
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Serves one connection, until the client closes it or the extension ends.
+async fn connection<T: Extension>(stream: TcpStream, service: Arc<Service<T>>, in_flight: mpsc::Sender<()>) {
+    // A small answer must not wait for the acknowledgement of the one before it.
+    let _ = stream.set_nodelay(true);
+    let mut connection = pin!(
+        hyper::server::conn::http1::Builder::new()
+            // A client may close its side once it has sent its request.
+            .half_close(true)
+            .serve_connection(
+                TokioIo::new(stream),
+                service_fn(|request| {
+                    let (service, in_flight) = (Arc::clone(&service), in_flight.clone());
+                    async move { Ok::<_, std::convert::Infallible>(service.answer(request, in_flight).await) }
+                }),
+            )
+    );
+    // The connection comes first: a request that has arrived when the end begins is read, not cut off.
+    let ended = match either(connection.as_mut(), service.stop_requested()).await {
+        Either::First(ended) => ended,
+        Either::Second(()) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!("connection broke off: {}", chain(&error));
+    }
+}

@@ -1,0 +1,185 @@
+//! What the extension's server answers.
+
+use std::sync::Arc;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::{Method, Request, Response, StatusCode, header};
+use serde::Serialize;
+use tokio::sync::{mpsc, watch};
+
+use crate::body::{self, BodyError};
+use crate::error::{chain, one_line};
+use crate::panics::catch;
+use crate::{Extension, Invocation, Registration};
+
+pub(crate) struct Service<T> {
+    extension: Arc<T>,
+    registration: Registration,
+    stop: watch::Sender<bool>,
+}
+
+/// The answer to an invocation: the prose of page 2707 and its example, in one (D).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function_version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    handler: Option<&'a str>,
+    trace_id: &'a str,
+    invoked_function_urn: &'a str,
+}
+
+/// Any other answer: `{"errorInfo": {"errorType", "errorMessage"}}`, as the platform itself writes it (D).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Failure<'a> {
+    error_info: ErrorInfo<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorInfo<'a> {
+    error_type: &'a str,
+    error_message: &'a str,
+}
+
+impl<T: Extension> Service<T> {
+    pub(crate) fn new(extension: T, registration: Registration) -> Self {
+        Self { extension: Arc::new(extension), registration, stop: watch::Sender::new(false) }
+    }
+
+    pub(crate) fn request_stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Waits until the end was asked for.
+    pub(crate) async fn stop_requested(&self) {
+        // It cannot fail: the sender is `self`'s.
+        let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
+    }
+
+    /// How many handlers run: each of them holds the extension, and so does the service.
+    pub(crate) fn invocations_in_flight(&self) -> usize {
+        Arc::strong_count(&self.extension) - 1
+    }
+
+    /// The answer to one request. A handler that it starts holds `in_flight` until it ends.
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        in_flight: mpsc::Sender<()>,
+    ) -> Response<Full<Bytes>> {
+        let path = request.uri().path();
+        match path {
+            // The page's *Path* line for the invocation says `/extension/register`, its URL says
+            // `/extension/invoke` (D 2707, both): events are welcome on either.
+            "/extension/invoke" | "/extension/register" if request.method() == Method::POST => {
+                match body::read(request).await {
+                    Ok(body) => self.invoke(&body, in_flight).await,
+                    Err(BodyError::TooLarge) => failure(
+                        StatusCode::PAYLOAD_TOO_LARGE,
+                        "PayloadTooLarge",
+                        &format!("the body is larger than {} MB", body::LIMIT / (1024 * 1024)),
+                    ),
+                    Err(BodyError::Broken(error)) => {
+                        failure(StatusCode::BAD_REQUEST, "InvalidInvocation", &chain(&error))
+                    }
+                }
+            }
+            // Path and body of the platform's shutdown event are unknown (?); this one is ours.
+            "/extension/shutdown" if request.method() == Method::POST => {
+                body::discard(request).await;
+                self.request_stop();
+                json(StatusCode::OK, b"{}".as_slice().into())
+            }
+            "/extension/invoke" | "/extension/register" | "/extension/shutdown" => {
+                let message = format!("{path} takes POST, not {}", request.method());
+                body::discard(request).await;
+                let mut response = failure(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", &message);
+                response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST"));
+                response
+            }
+            _ => {
+                let message = format!("no such path: {path}; invocations go to POST /extension/invoke");
+                body::discard(request).await;
+                failure(StatusCode::NOT_FOUND, "NotFound", &message)
+            }
+        }
+    }
+
+    async fn invoke(&self, body: &[u8], in_flight: mpsc::Sender<()>) -> Response<Full<Bytes>> {
+        let invocation = match serde_json::from_slice::<Invocation>(body) {
+            Ok(invocation) => invocation,
+            Err(error) => {
+                let message = match body.trim_ascii() {
+                    b"" => "the body is empty, where an invocation should be".to_owned(),
+                    _ => format!("the body is no invocation: {error}"),
+                };
+                tracing::warn!("an event was answered with status 400: {message}");
+                return failure(StatusCode::BAD_REQUEST, "InvalidInvocation", &message);
+            }
+        };
+        let answer = serialize(&Answer {
+            function_name: self.registration.function_name.as_deref(),
+            function_version: self.registration.function_version.as_deref(),
+            handler: self.registration.handler.as_deref(),
+            trace_id: &invocation.trace_id,
+            invoked_function_urn: invocation.invoked_function_urn.as_str(),
+        });
+
+        // In a task of its own, so that the handler runs to its end even if the platform hangs up.
+        let extension = Arc::clone(&self.extension);
+        let handler = tokio::spawn(async move {
+            let outcome = handle(extension, invocation).await;
+            drop(in_flight);
+            outcome
+        });
+        match handler.await {
+            Ok(Ok(())) => json(StatusCode::OK, answer),
+            Ok(Err(HandlerFailure { kind, message })) => {
+                failure(StatusCode::INTERNAL_SERVER_ERROR, kind, &message)
+            }
+            // Only when the runtime ends beneath us, or dropping what the handler left behind panicked.
+            Err(error) => failure(StatusCode::INTERNAL_SERVER_ERROR, "HandlerPanic", &error.to_string()),
+        }
+    }
+}
+
+struct HandlerFailure {
+    kind: &'static str,
+    message: String,
+}
+
+/// Runs the handler; a failure has been logged when this returns.
+async fn handle<T: Extension>(extension: Arc<T>, invocation: Invocation) -> Result<(), HandlerFailure> {
+    let trace_id = invocation.trace_id.clone();
+    let (kind, message) = match catch(async { extension.invoke(invocation).await }).await {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error)) => ("HandlerError", chain(error.as_ref())),
+        Err(panic) => ("HandlerPanic", one_line(&panic.to_string())),
+    };
+    tracing::error!("invocation {} failed: {message}", one_line(&trace_id));
+    Err(HandlerFailure { kind, message })
+}
+
+fn failure(status: StatusCode, kind: &str, message: &str) -> Response<Full<Bytes>> {
+    json(status, serialize(&Failure { error_info: ErrorInfo { error_type: kind, error_message: message } }))
+}
+
+fn serialize(value: &impl Serialize) -> Bytes {
+    // Strings only, into memory: it cannot fail.
+    serde_json::to_vec(value).unwrap_or_default().into()
+}
+
+fn json(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,33 @@
+use std::future::poll_fn;
+use std::io;
+use std::task::Poll;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// The signals that ask an extension to end: SIGTERM and SIGINT (I; the shutdown event itself is `?`).
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From here on they are received, and no longer end the process.
+    pub(crate) fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for one; its name.
+    ///
+    /// # Cancel safety
+    ///
+    /// No signal is lost when this is dropped unfinished.
+    pub(crate) async fn recv(&mut self) -> &'static str {
+        poll_fn(|cx| {
+            if self.terminate.poll_recv(cx).is_ready() {
+                return Poll::Ready("SIGTERM");
+            }
+            self.interrupt.poll_recv(cx).map(|_| "SIGINT")
+        })
+        .await
+    }
+}
