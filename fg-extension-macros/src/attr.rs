@@ -41,7 +41,10 @@ fn parse_list(
                 &key,
                 format!("unknown argument `{key}`, an extension takes `name` and `port`"),
             ),
-            Some(Some(_)) => diagnostics.error(&key, format!("argument `{key}` is given twice, write it once")),
+            Some(Some(_)) => diagnostics.error(
+                &key,
+                format!("argument `{key}` is given twice, write it once"),
+            ),
             Some(argument) => *argument = Some(value),
         }
         if !input.is_empty() {

@@ -10,7 +10,9 @@ pub(crate) struct Diagnostics {
 
 impl Diagnostics {
     pub(crate) fn new() -> Self {
-        Self { errors: Some(Vec::new()) }
+        Self {
+            errors: Some(Vec::new()),
+        }
     }
 
     pub(crate) fn push(&mut self, error: syn::Error) {
@@ -36,6 +38,9 @@ impl Diagnostics {
 
 impl Drop for Diagnostics {
     fn drop(&mut self) {
-        assert!(self.errors.is_none() || std::thread::panicking(), "diagnostics were dropped unread");
+        assert!(
+            self.errors.is_none() || std::thread::panicking(),
+            "diagnostics were dropped unread"
+        );
     }
 }

@@ -6,17 +6,28 @@ use crate::model::Model;
 
 /// The program: the author's function, and a `main` that runs an `Extension` made of it.
 pub(crate) fn expand(model: Model) -> TokenStream {
-    let Model { name, port, function, function_name, parameter_type, return_type } = model;
+    let Model {
+        name,
+        port,
+        function,
+        function_name,
+        parameter_type,
+        return_type,
+    } = model;
 
     // Where the error belongs when a constant is out of range, a parameter is no `Invocation`, or a result
     // cannot be returned.
     let port = quote_spanned! {port.span()=> ::fg_extension::__private::Port::new(#port) };
     let invocation = quote_spanned! {parameter_type.span()=> invocation };
-    let into_outcome = quote_spanned! {return_type.span()=> ::fg_extension::__private::IntoOutcome::into_outcome };
+    let into_outcome =
+        quote_spanned! {return_type.span()=> ::fg_extension::__private::IntoOutcome::into_outcome };
 
     // A function called `main` moves into the `main` that is generated.
-    let (beside, inside) =
-        if function_name == "main" { (TokenStream::new(), function) } else { (function, TokenStream::new()) };
+    let (beside, inside) = if function_name == "main" {
+        (TokenStream::new(), function)
+    } else {
+        (function, TokenStream::new())
+    };
 
     quote! {
         #beside

@@ -26,10 +26,16 @@ impl Parse for Function {
         let visibility = input.parse().map_err(not_a_function)?;
         let signature = input.parse().map_err(not_a_function)?;
         match input.parse()? {
-            TokenTree::Group(body) if input.is_empty() => {
-                Ok(Self { attributes, visibility, signature, body })
-            }
-            other => Err(syn::Error::new(other.span(), "`#[extension]` goes on an `async fn` with a body")),
+            TokenTree::Group(body) if input.is_empty() => Ok(Self {
+                attributes,
+                visibility,
+                signature,
+                body,
+            }),
+            other => Err(syn::Error::new(
+                other.span(),
+                "`#[extension]` goes on an `async fn` with a body",
+            )),
         }
     }
 }

@@ -16,7 +16,12 @@ pub(crate) fn lower(
 ) -> Option<Model> {
     let name = match arguments.name {
         Some(name) => lower_name(&name, diagnostics),
-        None => missing("name", "name = \"extensionHello.sh\"", arguments.complete, diagnostics),
+        None => missing(
+            "name",
+            "name = \"extensionHello.sh\"",
+            arguments.complete,
+            diagnostics,
+        ),
     };
     let port = match arguments.port {
         Some(port) => lower_port(port, diagnostics),
@@ -37,7 +42,12 @@ pub(crate) fn lower(
     })
 }
 
-fn missing<T>(argument: &str, example: &str, complete: bool, diagnostics: &mut Diagnostics) -> Option<T> {
+fn missing<T>(
+    argument: &str,
+    example: &str,
+    complete: bool,
+    diagnostics: &mut Diagnostics,
+) -> Option<T> {
     if complete {
         let message = format!("argument `{argument}` is missing, write `{example}`");
         diagnostics.push(syn::Error::new(Span::call_site(), message));
@@ -47,8 +57,15 @@ fn missing<T>(argument: &str, example: &str, complete: bool, diagnostics: &mut D
 
 /// D 2705, 2707: the complete file name of the start script. `fg_extension::ExtensionName` has the same rules.
 fn lower_name(value: &Expr, diagnostics: &mut Diagnostics) -> Option<LitStr> {
-    let Expr::Lit(syn::ExprLit { lit: Lit::Str(literal), .. }) = ungrouped(value) else {
-        diagnostics.error(value, "name must be a string literal, as in `name = \"extensionHello.sh\"`");
+    let Expr::Lit(syn::ExprLit {
+        lit: Lit::Str(literal),
+        ..
+    }) = ungrouped(value)
+    else {
+        diagnostics.error(
+            value,
+            "name must be a string literal, as in `name = \"extensionHello.sh\"`",
+        );
         return None;
     };
     let name = literal.value();
@@ -81,9 +98,17 @@ fn lower_name(value: &Expr, diagnostics: &mut Diagnostics) -> Option<LitStr> {
 
 /// A script name made of what was written: `demo` becomes `extensionDemo.sh`.
 fn suggestion(name: &str) -> String {
-    let file = name.trim().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let file = name
+        .trim()
+        .trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or_default();
     let stem = file.strip_suffix(".sh").unwrap_or(file);
-    let stem = stem.strip_prefix("extension").or(stem.strip_prefix("Extension")).unwrap_or(stem);
+    let stem = stem
+        .strip_prefix("extension")
+        .or(stem.strip_prefix("Extension"))
+        .unwrap_or(stem);
     let mut suggestion = String::from("extension");
     for word in stem.split(|c: char| !c.is_ascii_alphanumeric()) {
         let mut letters = word.chars().take(40);
@@ -101,12 +126,17 @@ fn lower_port(value: Expr, diagnostics: &mut Diagnostics) -> Option<Expr> {
     const RANGE: &str = "FunctionGraph posts events to ports 8081 to 8090 only";
     let problem = match literal(&value) {
         Literal::None => return Some(value),
-        Literal::Int(digits) if matches!(digits.suffix(), "" | "u16") => match digits.base10_parse::<u16>() {
-            Ok(8081..=8090) => return Some(value),
-            _ => format!("port {digits} is out of range: {RANGE}"),
-        },
+        Literal::Int(digits) if matches!(digits.suffix(), "" | "u16") => {
+            match digits.base10_parse::<u16>() {
+                Ok(8081..=8090) => return Some(value),
+                _ => format!("port {digits} is out of range: {RANGE}"),
+            }
+        }
         Literal::Int(digits) => {
-            format!("port {digits} must be a u16, write `{}`", digits.base10_digits())
+            format!(
+                "port {digits} must be a u16, write `{}`",
+                digits.base10_digits()
+            )
         }
         Literal::Negative => format!("port is negative: {RANGE}"),
         Literal::Other => "port must be a whole number, as in `port = 8081`".to_owned(),
@@ -148,39 +178,67 @@ fn ungrouped(mut value: &Expr) -> &Expr {
 }
 
 /// The type of the one parameter. That it is `Invocation`, and what may be returned, is for traits to say.
-fn lower_signature<'a>(signature: &'a Signature, diagnostics: &mut Diagnostics) -> Option<&'a Type> {
+fn lower_signature<'a>(
+    signature: &'a Signature,
+    diagnostics: &mut Diagnostics,
+) -> Option<&'a Type> {
     let name = &signature.ident;
     if signature.asyncness.is_none() {
-        diagnostics.error(signature.fn_token, format!("`{name}` must be async, write `async fn {name}`"));
+        diagnostics.error(
+            signature.fn_token,
+            format!("`{name}` must be async, write `async fn {name}`"),
+        );
     }
     if let Some(constness) = &signature.constness {
-        diagnostics.error(constness, format!("`{name}` cannot be const, remove `const`"));
+        diagnostics.error(
+            constness,
+            format!("`{name}` cannot be const, remove `const`"),
+        );
     }
     if !matches!(signature.safety, Safety::Default) {
-        diagnostics.error(&signature.safety, format!("`{name}` cannot be unsafe, remove `unsafe`"));
+        diagnostics.error(
+            &signature.safety,
+            format!("`{name}` cannot be unsafe, remove `unsafe`"),
+        );
     }
     if let Some(abi) = &signature.abi {
         diagnostics.error(abi, format!("`{name}` cannot have an ABI, remove `extern`"));
     }
     if !signature.generics.params.is_empty() {
-        diagnostics.error(&signature.generics, format!("`{name}` cannot be generic: the platform invokes it"));
+        diagnostics.error(
+            &signature.generics,
+            format!("`{name}` cannot be generic: the platform invokes it"),
+        );
     } else if let Some(clause) = &signature.generics.where_clause {
-        diagnostics.error(clause, format!("`{name}` cannot have a where clause, remove it"));
+        diagnostics.error(
+            clause,
+            format!("`{name}` cannot have a where clause, remove it"),
+        );
     }
     if let Some(variadic) = &signature.variadic {
-        diagnostics.error(variadic, format!("`{name}` cannot be variadic, remove `...`"));
+        diagnostics.error(
+            variadic,
+            format!("`{name}` cannot be variadic, remove `...`"),
+        );
     }
     let mut parameters = signature.inputs.iter();
     match (parameters.next(), parameters.next()) {
         (Some(FnArg::Typed(parameter)), None) => return Some(&parameter.ty),
         (Some(FnArg::Receiver(receiver)), _) => {
-            diagnostics.error(receiver, format!("`{name}` cannot take `self`, write `invocation: Invocation`"));
+            diagnostics.error(
+                receiver,
+                format!("`{name}` cannot take `self`, write `invocation: Invocation`"),
+            );
         }
         (Some(_), Some(second)) => {
-            diagnostics.error(second, format!("`{name}` takes one parameter, `invocation: Invocation`"));
+            diagnostics.error(
+                second,
+                format!("`{name}` takes one parameter, `invocation: Invocation`"),
+            );
         }
         (None, _) => {
-            let message = format!("`{name}` takes one parameter, write `{name}(invocation: Invocation)`");
+            let message =
+                format!("`{name}` takes one parameter, write `{name}(invocation: Invocation)`");
             diagnostics.push(syn::Error::new(signature.paren_token.span.join(), message));
         }
     }

@@ -26,7 +26,9 @@ pub(crate) async fn read(request: Request<Incoming>) -> Result<Bytes, BodyError>
     let mut whole = Bytes::new();
     let mut parts = Vec::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else {
+            continue;
+        };
         if whole.len().max(parts.len()) + data.len() > LIMIT {
             discard_rest(body).await;
             return Err(BodyError::TooLarge);
@@ -41,7 +43,11 @@ pub(crate) async fn read(request: Request<Incoming>) -> Result<Bytes, BodyError>
             parts.extend_from_slice(&data);
         }
     }
-    Ok(if parts.is_empty() { whole } else { parts.into() })
+    Ok(if parts.is_empty() {
+        whole
+    } else {
+        parts.into()
+    })
 }
 
 /// Reads a body away, so that a client that writes all of it before it reads comes to see the answer.

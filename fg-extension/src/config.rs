@@ -40,15 +40,24 @@ impl Config {
         let set = |name: &'static str| -> Result<Option<String>, RunError> {
             match variable(name).map(OsString::into_string) {
                 None => Ok(None),
-                Some(Ok(value)) => Ok(Some(value.trim().to_owned()).filter(|value| !value.is_empty())),
-                Some(Err(value)) => Err(bad(name, &value.to_string_lossy(), "is not UTF-8", "write it in UTF-8")),
+                Some(Ok(value)) => {
+                    Ok(Some(value.trim().to_owned()).filter(|value| !value.is_empty()))
+                }
+                Some(Err(value)) => Err(bad(
+                    name,
+                    &value.to_string_lossy(),
+                    "is not UTF-8",
+                    "write it in UTF-8",
+                )),
             }
         };
         let duration = |name, default, least: Duration| match set(name)? {
-            Some(value) => parse_duration(&value).filter(|duration| *duration >= least).ok_or_else(|| {
-                let why = format!("is not a duration from {least:?} to 1h");
-                bad(name, &value, &why, "write it as `500ms`, `10s` or `1m`")
-            }),
+            Some(value) => parse_duration(&value)
+                .filter(|duration| *duration >= least)
+                .ok_or_else(|| {
+                    let why = format!("is not a duration from {least:?} to 1h");
+                    bad(name, &value, &why, "write it as `500ms`, `10s` or `1m`")
+                }),
             None => Ok(default),
         };
 
@@ -61,15 +70,28 @@ impl Config {
                 Some(value) => choose_port(&value, name)?.unwrap_or(port),
                 None => port,
             },
-            register_timeout: duration("FG_REGISTER_TIMEOUT", Duration::from_secs(10), Duration::from_millis(1))?,
-            shutdown_timeout: duration("FG_SHUTDOWN_TIMEOUT", Duration::from_secs(2), Duration::ZERO)?,
+            register_timeout: duration(
+                "FG_REGISTER_TIMEOUT",
+                Duration::from_secs(10),
+                Duration::from_millis(1),
+            )?,
+            shutdown_timeout: duration(
+                "FG_SHUTDOWN_TIMEOUT",
+                Duration::from_secs(2),
+                Duration::ZERO,
+            )?,
             // These are the function's own variables, so one that cannot be read is as good as none.
             function_name: set("RUNTIME_FUNC_NAME").unwrap_or(None),
             function_version: set("RUNTIME_FUNC_VERSION").unwrap_or(None),
             #[cfg(feature = "log")]
             log: match set("FG_LOG")? {
                 Some(value) => value.parse().map_err(|_| {
-                    bad("FG_LOG", &value, "is not a level", "write `off`, `error`, `warn`, `info`, `debug` or `trace`")
+                    bad(
+                        "FG_LOG",
+                        &value,
+                        "is not a level",
+                        "write `off`, `error`, `warn`, `info`, `debug` or `trace`",
+                    )
                 })?,
                 None => tracing::level_filters::LevelFilter::WARN,
             },
@@ -86,16 +108,30 @@ impl PlatformAddress {
         let address = address.trim_end_matches('/');
         address
             .rsplit_once(':')
-            .and_then(|(host, port)| Some(Self { host: host.to_owned(), port: parse_port(port)? }))
+            .and_then(|(host, port)| {
+                Some(Self {
+                    host: host.to_owned(),
+                    port: parse_port(port)?,
+                })
+            })
             .filter(|address| address.is_plausible())
             .ok_or_else(|| {
-                bad("EXTENSION_API_ADDR", value, "is not `host:port`", "write it as in `127.0.0.1:9001`")
+                bad(
+                    "EXTENSION_API_ADDR",
+                    value,
+                    "is not `host:port`",
+                    "write it as in `127.0.0.1:9001`",
+                )
             })
     }
 
     /// A name, an IPv4 address or an IPv6 address in brackets; a second `:` elsewhere means something is missing.
     fn is_plausible(&self) -> bool {
-        let host = match self.host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        let host = match self
+            .host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+        {
             Some(inner) => return inner.parse::<std::net::Ipv6Addr>().is_ok(),
             None => self.host.as_bytes(),
         };
@@ -124,7 +160,9 @@ fn choose_port(value: &str, name: ExtensionName) -> Result<Option<Port>, RunErro
             "FG_EXTENSION_PORT",
             value,
             why,
-            &format!("write a port from 8081 to 8090, as in `8085` or `{name}=8085,extensionOther.sh=8086`"),
+            &format!(
+                "write a port from 8081 to 8090, as in `8085` or `{name}=8085,extensionOther.sh=8086`"
+            ),
         ))
     };
     let port = |text: &str| parse_port(text).and_then(|port| Port::try_from(port).ok());
@@ -136,9 +174,16 @@ fn choose_port(value: &str, name: ExtensionName) -> Result<Option<Port>, RunErro
         };
     }
     let mut chosen = None;
-    for entry in value.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+    for entry in value
+        .split(',')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+    {
         // The port of another extension is that extension's to judge.
-        match entry.rsplit_once('=').map(|(script, text)| (script.trim(), port(text.trim()))) {
+        match entry
+            .rsplit_once('=')
+            .map(|(script, text)| (script.trim(), port(text.trim())))
+        {
             None => return bad(&format!("has an entry without `=`, `{entry}`")),
             Some((script, _)) if script != name.as_str() => {}
             Some((_, None)) => return bad(&format!("gives {name} no port from 8081 to 8090")),
@@ -153,12 +198,16 @@ fn choose_port(value: &str, name: ExtensionName) -> Result<Option<Port>, RunErro
 
 /// Digits only: `u16::from_str` takes a `+` too.
 fn parse_port(text: &str) -> Option<u16> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())?
 }
 
 /// `500ms`, `10s`, `1.5s`, `1m`, or a number of seconds; up to an hour.
 fn parse_duration(text: &str) -> Option<Duration> {
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let unit = match unit.trim_start() {
         "ms" => 0.001,
@@ -180,7 +229,9 @@ fn no_platform() -> RunError {
 }
 
 fn bad(name: &str, value: &str, why: &str, what_to_do: &str) -> RunError {
-    RunError::setting(one_line(&format!("{name} is `{value}`, which {why}: {what_to_do}")))
+    RunError::setting(one_line(&format!(
+        "{name} is `{value}`, which {why}: {what_to_do}"
+    )))
 }
 
 #[cfg(test)]
@@ -191,8 +242,13 @@ mod tests {
 
     fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
         Config::read(NAME, Port::new(8081), |name| {
-            let value = variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| *value);
-            value.or((name == "EXTENSION_API_ADDR").then_some("127.0.0.1:9001")).map(OsString::from)
+            let value = variables
+                .iter()
+                .find(|(variable, _)| *variable == name)
+                .map(|(_, value)| *value);
+            value
+                .or((name == "EXTENSION_API_ADDR").then_some("127.0.0.1:9001"))
+                .map(OsString::from)
         })
         .map_err(|error| error.to_string())
     }
@@ -209,11 +265,24 @@ mod tests {
             let platform = read(&[("EXTENSION_API_ADDR", value)]).unwrap().platform;
             assert_eq!((platform.host(), platform.port), (host, port), "{value}");
         }
-        for value in ["127.0.0.1", "localhost:", ":9001", "https://a:1", "a:b:1", "a:70000", "a:+1", "a b:1", "a:0", "x/y:1"] {
+        for value in [
+            "127.0.0.1",
+            "localhost:",
+            ":9001",
+            "https://a:1",
+            "a:b:1",
+            "a:70000",
+            "a:+1",
+            "a b:1",
+            "a:0",
+            "x/y:1",
+        ] {
             let error = read(&[("EXTENSION_API_ADDR", value)]).err().unwrap();
             assert_eq!(
                 error,
-                format!("EXTENSION_API_ADDR is `{value}`, which is not `host:port`: write it as in `127.0.0.1:9001`")
+                format!(
+                    "EXTENSION_API_ADDR is `{value}`, which is not `host:port`: write it as in `127.0.0.1:9001`"
+                )
             );
         }
     }
@@ -222,7 +291,11 @@ mod tests {
     fn platform_address_is_needed() {
         for unset in ["", "  "] {
             let error = read(&[("EXTENSION_API_ADDR", unset)]).err().unwrap();
-            assert!(error.starts_with("EXTENSION_API_ADDR is not set") && error.contains("`cargo fg dev`"), "{error}");
+            assert!(
+                error.starts_with("EXTENSION_API_ADDR is not set")
+                    && error.contains("`cargo fg dev`"),
+                "{error}"
+            );
         }
     }
 
@@ -235,9 +308,16 @@ mod tests {
             ("extensionHello.sh=8085,extensionOther.sh=8086", 8085),
             ("extensionOther.sh=8086, extensionHello.sh = 8085,", 8085),
             ("extensionOther.sh=8086", 8081),
-            ("extensionOther.sh=ours to judge it is not,extensionHello.sh=8082", 8082),
+            (
+                "extensionOther.sh=ours to judge it is not,extensionHello.sh=8082",
+                8082,
+            ),
         ] {
-            assert_eq!(read(&[("FG_EXTENSION_PORT", value)]).unwrap().port.get(), port, "{value}");
+            assert_eq!(
+                read(&[("FG_EXTENSION_PORT", value)]).unwrap().port.get(),
+                port,
+                "{value}"
+            );
         }
         for (value, why) in [
             ("8080", "is not a port from 8081 to 8090"),
@@ -245,34 +325,84 @@ mod tests {
             ("-8085", "is not a port from 8081 to 8090"),
             ("eight", "is not a port from 8081 to 8090"),
             ("8085,8086", "is not a port from 8081 to 8090"),
-            ("extensionHello.sh=80", "gives extensionHello.sh no port from 8081 to 8090"),
-            ("extensionHello.sh=8081,extensionHello.sh=8082", "gives extensionHello.sh two ports"),
-            ("8085,extensionOther.sh=8086", "has an entry without `=`, `8085`"),
+            (
+                "extensionHello.sh=80",
+                "gives extensionHello.sh no port from 8081 to 8090",
+            ),
+            (
+                "extensionHello.sh=8081,extensionHello.sh=8082",
+                "gives extensionHello.sh two ports",
+            ),
+            (
+                "8085,extensionOther.sh=8086",
+                "has an entry without `=`, `8085`",
+            ),
         ] {
             let error = read(&[("FG_EXTENSION_PORT", value)]).err().unwrap();
-            assert!(error.starts_with(&format!("FG_EXTENSION_PORT is `{value}`, which {why}: write a port")), "{error}");
+            assert!(
+                error.starts_with(&format!(
+                    "FG_EXTENSION_PORT is `{value}`, which {why}: write a port"
+                )),
+                "{error}"
+            );
         }
     }
 
     #[test]
     fn durations_have_units() {
-        let read = |value| read(&[("FG_SHUTDOWN_TIMEOUT", value)]).map(|config| config.shutdown_timeout);
-        for (value, millis) in
-            [("500ms", 500), ("10s", 10_000), ("1.5s", 1_500), ("1m", 60_000), ("3", 3_000), ("0s", 0), ("2 s", 2_000), ("1h", 3_600_000)]
-        {
+        let read =
+            |value| read(&[("FG_SHUTDOWN_TIMEOUT", value)]).map(|config| config.shutdown_timeout);
+        for (value, millis) in [
+            ("500ms", 500),
+            ("10s", 10_000),
+            ("1.5s", 1_500),
+            ("1m", 60_000),
+            ("3", 3_000),
+            ("0s", 0),
+            ("2 s", 2_000),
+            ("1h", 3_600_000),
+        ] {
             assert_eq!(read(value), Ok(Duration::from_millis(millis)), "{value}");
         }
-        assert!(super::tests::read(&[("FG_REGISTER_TIMEOUT", "0s")]).err().unwrap().contains("from 1ms to 1h"));
-        for value in ["soon", "-1s", "2h", "61m", "1e3s", "s", ".", "1.2.3s", "999999999999999999999s"] {
-            assert!(read(value).unwrap_err().starts_with(&format!("FG_SHUTDOWN_TIMEOUT is `{value}`")), "{value}");
+        assert!(
+            super::tests::read(&[("FG_REGISTER_TIMEOUT", "0s")])
+                .err()
+                .unwrap()
+                .contains("from 1ms to 1h")
+        );
+        for value in [
+            "soon",
+            "-1s",
+            "2h",
+            "61m",
+            "1e3s",
+            "s",
+            ".",
+            "1.2.3s",
+            "999999999999999999999s",
+        ] {
+            assert!(
+                read(value)
+                    .unwrap_err()
+                    .starts_with(&format!("FG_SHUTDOWN_TIMEOUT is `{value}`")),
+                "{value}"
+            );
         }
     }
 
     #[cfg(feature = "log")]
     #[test]
     fn log_level_is_a_name() {
-        assert_eq!(read(&[("FG_LOG", "Debug")]).unwrap().log, tracing::level_filters::LevelFilter::DEBUG);
-        assert!(read(&[("FG_LOG", "loud")]).err().unwrap().contains("`off`, `error`, `warn`"));
+        assert_eq!(
+            read(&[("FG_LOG", "Debug")]).unwrap().log,
+            tracing::level_filters::LevelFilter::DEBUG
+        );
+        assert!(
+            read(&[("FG_LOG", "loud")])
+                .err()
+                .unwrap()
+                .contains("`off`, `error`, `warn`")
+        );
     }
 
     #[cfg(unix)]
@@ -281,6 +411,12 @@ mod tests {
         use std::os::unix::ffi::OsStringExt;
         let variable = |_| Some(OsString::from_vec(vec![b'a', 0xff]));
         let error = Config::read(NAME, Port::new(8081), variable).err().unwrap();
-        assert!(error.is_setting() && error.to_string().contains("EXTENSION_API_ADDR is `a\u{fffd}`"), "{error}");
+        assert!(
+            error.is_setting()
+                && error
+                    .to_string()
+                    .contains("EXTENSION_API_ADDR is `a\u{fffd}`"),
+            "{error}"
+        );
     }
 }

@@ -83,7 +83,11 @@ impl RunError {
     }
 
     pub(crate) fn init(source: Error) -> Self {
-        Self::new(Kind::Init, "the extension failed to initialise".to_owned(), Some(source))
+        Self::new(
+            Kind::Init,
+            "the extension failed to initialise".to_owned(),
+            Some(source),
+        )
     }
 
     pub(crate) fn runtime(what: &str, source: std::io::Error) -> Self {
@@ -91,7 +95,11 @@ impl RunError {
     }
 
     fn new(kind: Kind, message: String, source: Option<Error>) -> Self {
-        Self(Box::new(Inner { kind, message, source }))
+        Self(Box::new(Inner {
+            kind,
+            message,
+            source,
+        }))
     }
 }
 
@@ -138,7 +146,11 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.trim().chars() {
-        if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
+        if c.is_control() {
+            line.extend(c.escape_default())
+        } else {
+            line.push(c)
+        }
     }
     line
 }
@@ -168,7 +180,13 @@ mod tests {
                 Some(self.1.as_ref())
             }
         }
-        assert_eq!(chain(&Outer("cannot flush", "disk\nfull".into())), r"cannot flush: disk\nfull");
-        assert_eq!(chain(&Outer("cannot flush: disk full", "disk full".into())), "cannot flush: disk full");
+        assert_eq!(
+            chain(&Outer("cannot flush", "disk\nfull".into())),
+            r"cannot flush: disk\nfull"
+        );
+        assert_eq!(
+            chain(&Outer("cannot flush: disk full", "disk full".into())),
+            "cannot flush: disk full"
+        );
     }
 }

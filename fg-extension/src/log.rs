@@ -48,7 +48,11 @@ impl Subscriber for Stderr {
     fn exit(&self, _: &Id) {}
 }
 
-fn line(name: ExtensionName, metadata: &Metadata<'_>, record: impl FnOnce(&mut dyn Visit)) -> String {
+fn line(
+    name: ExtensionName,
+    metadata: &Metadata<'_>,
+    record: impl FnOnce(&mut dyn Visit),
+) -> String {
     let mut fields = Fields::default();
     record(&mut fields);
     let mut line = format!("{} {name}: ", Level::as_str(metadata.level()));

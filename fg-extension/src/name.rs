@@ -40,10 +40,16 @@ impl ExtensionName {
             ends_with(bytes, b".sh"),
             "extension name must end in `.sh`, as in `extensionHello.sh`"
         );
-        assert!(bytes.len() <= Self::MAX_LEN, "extension name must have 255 bytes at most");
+        assert!(
+            bytes.len() <= Self::MAX_LEN,
+            "extension name must have 255 bytes at most"
+        );
         let mut i = 0;
         while i < bytes.len() {
-            assert!(bytes[i] != b'/', "extension name must be a file name, without `/`");
+            assert!(
+                bytes[i] != b'/',
+                "extension name must be a file name, without `/`"
+            );
             assert!(
                 bytes[i] == b' ' || bytes[i].is_ascii_graphic(),
                 "extension name must be printable ASCII: it is sent in a header"

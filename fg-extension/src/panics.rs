@@ -52,7 +52,10 @@ pub(crate) async fn catch<F: Future>(future: F) -> Result<F::Output, Panic> {
         CATCHING.set(outer);
         match polled {
             Ok(poll) => poll.map(Ok),
-            Err(payload) => Poll::Ready(Err(Panic { message: message(payload), location: LOCATION.take() })),
+            Err(payload) => Poll::Ready(Err(Panic {
+                message: message(payload),
+                location: LOCATION.take(),
+            })),
         }
     })
     .await
@@ -61,7 +64,10 @@ pub(crate) async fn catch<F: Future>(future: F) -> Result<F::Output, Panic> {
 fn message(payload: Box<dyn Any + Send>) -> String {
     match payload.downcast::<String>() {
         Ok(message) => *message,
-        Err(payload) => payload.downcast_ref::<&str>().unwrap_or(&"no message").to_string(),
+        Err(payload) => payload
+            .downcast_ref::<&str>()
+            .unwrap_or(&"no message")
+            .to_string(),
     }
 }
 

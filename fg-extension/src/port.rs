@@ -56,7 +56,11 @@ impl TryFrom<u16> for Port {
     type Error = PortOutOfRange;
 
     fn try_from(port: u16) -> Result<Self, PortOutOfRange> {
-        if Self::RANGE.contains(&port) { Ok(Self(port)) } else { Err(PortOutOfRange(port)) }
+        if Self::RANGE.contains(&port) {
+            Ok(Self(port))
+        } else {
+            Err(PortOutOfRange(port))
+        }
     }
 }
 
@@ -72,7 +76,11 @@ pub struct PortOutOfRange(u16);
 
 impl fmt::Display for PortOutOfRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "port {} is out of range: FunctionGraph posts events to ports 8081 to 8090 only", self.0)
+        write!(
+            f,
+            "port {} is out of range: FunctionGraph posts events to ports 8081 to 8090 only",
+            self.0
+        )
     }
 }
 

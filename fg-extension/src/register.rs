@@ -20,7 +20,10 @@ use crate::{Error, ExtensionName, Registration, RunError};
 ///
 /// Failures that pass (I: 5xx, 408, 429, a connection refused or broken, no answer) are tried again until
 /// `FG_REGISTER_TIMEOUT` is over; any other answer than 200 is final (D 2707).
-pub(crate) async fn register(name: ExtensionName, config: &Config) -> Result<Registration, RunError> {
+pub(crate) async fn register(
+    name: ExtensionName,
+    config: &Config,
+) -> Result<Registration, RunError> {
     let deadline = Instant::now() + config.register_timeout;
     let mut backoff = Backoff::new();
     let mut attempts = 0_u32;
@@ -39,7 +42,10 @@ pub(crate) async fn register(name: ExtensionName, config: &Config) -> Result<Reg
         if Instant::now() + pause >= deadline {
             return Err(unreachable(config, attempts, error));
         }
-        tracing::info!("registration attempt {attempts} failed, next in {pause:.0?}: {}", chain(error.as_ref()));
+        tracing::info!(
+            "registration attempt {attempts} failed, next in {pause:.0?}: {}",
+            chain(error.as_ref())
+        );
         tokio::time::sleep(pause).await;
     }
 }
@@ -55,20 +61,26 @@ enum Answer {
 }
 
 async fn attempt(name: ExtensionName, config: &Config, deadline: Instant) -> Result<Answer, Error> {
-    let (status, body) = timeout_at(deadline, post(name, config)).await.map_err(|_| "no answer in time")??;
+    let (status, body) = timeout_at(deadline, post(name, config))
+        .await
+        .map_err(|_| "no answer in time")??;
     Ok(judge(status, &body, config))
 }
 
 /// One `POST /extension/register` over a connection of its own: the status, and what came of the body.
 async fn post(name: ExtensionName, config: &Config) -> Result<(StatusCode, Vec<u8>), Error> {
     let stream = TcpStream::connect((config.platform.host(), config.platform.port)).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let request = Request::post("/extension/register")
         .header(header::HOST, config.platform.to_string())
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::CONTENT_LENGTH, 0)
         .header("FunctionGraph-Extension-Name", name.as_str())
-        .header("FunctionGraph-Extension-Address", config.port.address().to_string())
+        .header(
+            "FunctionGraph-Extension-Address",
+            config.port.address().to_string(),
+        )
         .body(Empty::<Bytes>::new())?;
     beside(connection, async {
         let response = sender.send_request(request).await?;
@@ -120,7 +132,12 @@ fn judge(status: StatusCode, body: &[u8], config: &Config) -> Answer {
 /// Nobody outside the platform can tell what a 200 may look like (?), so every one is a registration, with
 /// one warning if it does not name the function as the page says.
 fn registration(answer: &Value, config: &Config) -> Registration {
-    let text = |field: &str| answer[field].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let text = |field: &str| {
+        answer[field]
+            .as_str()
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+    };
     let (function_name, function_version) = (text("functionName"), text("functionVersion"));
     if function_name.is_none() || function_version.is_none() {
         tracing::warn!(
@@ -151,8 +168,13 @@ fn is_empty(value: &Value) -> bool {
 
 /// What an answer says of an error: `errorType: errorMessage`, or else the beginning of its text, in one line.
 fn said(json: &Value, body: &[u8]) -> String {
-    let info = if is_empty(&json["errorInfo"]) { json } else { &json["errorInfo"] };
-    let parts = [&info["errorType"], &info["errorMessage"]].map(|part| part.as_str().unwrap_or_default().trim());
+    let info = if is_empty(&json["errorInfo"]) {
+        json
+    } else {
+        &json["errorInfo"]
+    };
+    let parts = [&info["errorType"], &info["errorMessage"]]
+        .map(|part| part.as_str().unwrap_or_default().trim());
     let text = match parts {
         ["", ""] if info.is_object() => info.to_string(),
         ["", ""] => String::from_utf8_lossy(body).into_owned(),
@@ -188,7 +210,9 @@ struct Backoff {
 
 impl Backoff {
     fn new() -> Self {
-        Self { longest: Duration::from_millis(50) }
+        Self {
+            longest: Duration::from_millis(50),
+        }
     }
 
     fn next(&mut self) -> Duration {

@@ -72,7 +72,10 @@ pub(crate) async fn serve<T: Extension>(
     }
     drop(listener);
     drop(in_flight);
-    if tokio::time::timeout(shutdown_timeout, drained.recv()).await.is_err() {
+    if tokio::time::timeout(shutdown_timeout, drained.recv())
+        .await
+        .is_err()
+    {
         tracing::warn!(
             "{} invocations were still in flight {shutdown_timeout:?} after the end began and are given up; \
              FG_SHUTDOWN_TIMEOUT sets how long they may take",
@@ -100,7 +103,11 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 }
 
 /// Serves one connection, until the client closes it or the extension ends.
-async fn connection<T: Extension>(stream: TcpStream, service: Arc<Service<T>>, in_flight: mpsc::Sender<()>) {
+async fn connection<T: Extension>(
+    stream: TcpStream,
+    service: Arc<Service<T>>,
+    in_flight: mpsc::Sender<()>,
+) {
     // A small answer must not wait for the acknowledgement of the one before it.
     let _ = stream.set_nodelay(true);
     let mut connection = pin!(
@@ -111,7 +118,9 @@ async fn connection<T: Extension>(stream: TcpStream, service: Arc<Service<T>>, i
                 TokioIo::new(stream),
                 service_fn(|request| {
                     let (service, in_flight) = (Arc::clone(&service), in_flight.clone());
-                    async move { Ok::<_, std::convert::Infallible>(service.answer(request, in_flight).await) }
+                    async move {
+                        Ok::<_, std::convert::Infallible>(service.answer(request, in_flight).await)
+                    }
                 }),
             )
     );

@@ -49,7 +49,11 @@ struct ErrorInfo<'a> {
 
 impl<T: Extension> Service<T> {
     pub(crate) fn new(extension: T, registration: Registration) -> Self {
-        Self { extension: Arc::new(extension), registration, stop: watch::Sender::new(false) }
+        Self {
+            extension: Arc::new(extension),
+            registration,
+            stop: watch::Sender::new(false),
+        }
     }
 
     pub(crate) fn request_stop(&self) {
@@ -99,12 +103,16 @@ impl<T: Extension> Service<T> {
             "/extension/invoke" | "/extension/register" | "/extension/shutdown" => {
                 let message = format!("{path} takes POST, not {}", request.method());
                 body::discard(request).await;
-                let mut response = failure(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", &message);
-                response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST"));
+                let mut response =
+                    failure(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", &message);
+                response
+                    .headers_mut()
+                    .insert(header::ALLOW, header::HeaderValue::from_static("POST"));
                 response
             }
             _ => {
-                let message = format!("no such path: {path}; invocations go to POST /extension/invoke");
+                let message =
+                    format!("no such path: {path}; invocations go to POST /extension/invoke");
                 body::discard(request).await;
                 failure(StatusCode::NOT_FOUND, "NotFound", &message)
             }
@@ -144,7 +152,11 @@ impl<T: Extension> Service<T> {
                 failure(StatusCode::INTERNAL_SERVER_ERROR, kind, &message)
             }
             // Only when the runtime ends beneath us, or dropping what the handler left behind panicked.
-            Err(error) => failure(StatusCode::INTERNAL_SERVER_ERROR, "HandlerPanic", &error.to_string()),
+            Err(error) => failure(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "HandlerPanic",
+                &error.to_string(),
+            ),
         }
     }
 }
@@ -155,7 +167,10 @@ struct HandlerFailure {
 }
 
 /// Runs the handler; a failure has been logged when this returns.
-async fn handle<T: Extension>(extension: Arc<T>, invocation: Invocation) -> Result<(), HandlerFailure> {
+async fn handle<T: Extension>(
+    extension: Arc<T>,
+    invocation: Invocation,
+) -> Result<(), HandlerFailure> {
     let trace_id = invocation.trace_id.clone();
     let (kind, message) = match catch(async { extension.invoke(invocation).await }).await {
         Ok(Ok(())) => return Ok(()),
@@ -167,7 +182,15 @@ async fn handle<T: Extension>(extension: Arc<T>, invocation: Invocation) -> Resu
 }
 
 fn failure(status: StatusCode, kind: &str, message: &str) -> Response<Full<Bytes>> {
-    json(status, serialize(&Failure { error_info: ErrorInfo { error_type: kind, error_message: message } }))
+    json(
+        status,
+        serialize(&Failure {
+            error_info: ErrorInfo {
+                error_type: kind,
+                error_message: message,
+            },
+        }),
+    )
 }
 
 fn serialize(value: &impl Serialize) -> Bytes {
@@ -178,8 +201,9 @@ fn serialize(value: &impl Serialize) -> Bytes {
 fn json(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static("application/json"),
+    );
     response
 }

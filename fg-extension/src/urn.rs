@@ -65,7 +65,9 @@ impl FunctionUrn {
     /// The version, as in `latest`, unless the URN has an alias or neither.
     #[must_use]
     pub fn version(&self) -> Option<&str> {
-        self.parts()?.qualifier.filter(|qualifier| !qualifier.starts_with('!'))
+        self.parts()?
+            .qualifier
+            .filter(|qualifier| !qualifier.starts_with('!'))
     }
 
     /// The alias, without its `!`.
@@ -83,16 +85,32 @@ impl FunctionUrn {
         }
         let parts = if (product, second) == ("urn", "fss") {
             let (package, name) = (fields.next()?, fields.next()?);
-            Parts { region, project, package, name, qualifier: fields.next() }
+            Parts {
+                region,
+                project,
+                package,
+                name,
+                qualifier: fields.next(),
+            }
         } else {
             // The fields before `function` are product, region, business and tenant.
             let (_, function) = fields.next()?.split_once('@')?;
             let (package, name) = function.split_once('@')?;
-            Parts { region: second, project, package, name, qualifier: fields.next() }
+            Parts {
+                region: second,
+                project,
+                package,
+                name,
+                qualifier: fields.next(),
+            }
         };
-        let complete = [parts.region, parts.project, parts.package, parts.name].iter().all(|part| !part.is_empty());
+        let complete = [parts.region, parts.project, parts.package, parts.name]
+            .iter()
+            .all(|part| !part.is_empty());
         (complete && fields.next().is_none()).then(|| Parts {
-            qualifier: parts.qualifier.filter(|qualifier| !matches!(*qualifier, "" | "!")),
+            qualifier: parts
+                .qualifier
+                .filter(|qualifier| !matches!(*qualifier, "" | "!")),
             ..parts
         })
     }
@@ -155,7 +173,14 @@ mod tests {
     fn check(text: &str, parts: Parts) {
         let urn = FunctionUrn::from(text);
         assert_eq!(
-            [urn.region(), urn.project(), urn.package(), urn.name(), urn.version(), urn.alias()],
+            [
+                urn.region(),
+                urn.project(),
+                urn.package(),
+                urn.name(),
+                urn.version(),
+                urn.alias()
+            ],
             parts,
             "{text}"
         );
@@ -165,21 +190,58 @@ mod tests {
     #[test]
     fn public_form() {
         let parts = |version, alias| {
-            [Some("cn-north-4"), Some("0a1b"), Some("default"), Some("hello"), version, alias]
+            [
+                Some("cn-north-4"),
+                Some("0a1b"),
+                Some("default"),
+                Some("hello"),
+                version,
+                alias,
+            ]
         };
-        check("urn:fss:cn-north-4:0a1b:function:default:hello", parts(None, None));
-        check("urn:fss:cn-north-4:0a1b:function:default:hello:latest", parts(Some("latest"), None));
-        check("urn:fss:cn-north-4:0a1b:function:default:hello:!prod", parts(None, Some("prod")));
-        check("urn:fss:cn-north-4:0a1b:function:default:hello:", parts(None, None));
-        check("urn:fss:cn-north-4:0a1b:function:default:hello:!", parts(None, None));
+        check(
+            "urn:fss:cn-north-4:0a1b:function:default:hello",
+            parts(None, None),
+        );
+        check(
+            "urn:fss:cn-north-4:0a1b:function:default:hello:latest",
+            parts(Some("latest"), None),
+        );
+        check(
+            "urn:fss:cn-north-4:0a1b:function:default:hello:!prod",
+            parts(None, Some("prod")),
+        );
+        check(
+            "urn:fss:cn-north-4:0a1b:function:default:hello:",
+            parts(None, None),
+        );
+        check(
+            "urn:fss:cn-north-4:0a1b:function:default:hello:!",
+            parts(None, None),
+        );
     }
 
     #[test]
     fn internal_form() {
-        let parts = |version, alias| [Some("cn"), Some("1111"), Some("test"), Some("hello"), version, alias];
-        check("sn:cn:yrk:1111:function:0@test@hello:latest", parts(Some("latest"), None));
+        let parts = |version, alias| {
+            [
+                Some("cn"),
+                Some("1111"),
+                Some("test"),
+                Some("hello"),
+                version,
+                alias,
+            ]
+        };
+        check(
+            "sn:cn:yrk:1111:function:0@test@hello:latest",
+            parts(Some("latest"), None),
+        );
         check("sn:cn:yrk:1111:function:0@test@hello", parts(None, None));
-        check("sn:cn:yrk:1111:function:0@test@hello:!prod", parts(None, Some("prod")));
+        check(
+            "sn:cn:yrk:1111:function:0@test@hello:!prod",
+            parts(None, Some("prod")),
+        );
     }
 
     #[test]

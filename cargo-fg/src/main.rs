@@ -1,0 +1,38 @@
+//! `cargo fg`: a FunctionGraph on your desk, for extensions written with `fg-extension`.
+
+mod build;
+mod cmd;
+mod manifest;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo fg", bin_name = "cargo fg", about, version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build an extension, boot it in a local FunctionGraph, and invoke it
+    Dev(cmd::dev::Arguments),
+}
+
+fn main() -> ExitCode {
+    // Installed, cargo calls us as `cargo-fg fg …`; by the alias of a checkout, as `cargo-fg …`.
+    let mut arguments: Vec<_> = std::env::args_os().collect();
+    if arguments.get(1).is_some_and(|argument| argument == "fg") {
+        arguments.remove(1);
+    }
+    let Command::Dev(arguments) = Arguments::parse_from(arguments).command;
+    match cmd::dev::run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

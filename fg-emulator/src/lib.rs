@@ -1,0 +1,36 @@
+//! A FunctionGraph on your machine: the platform's side of the extension API, for tests and for `cargo fg`.
+//!
+//! [`Platform`] boots extensions as real processes under their script names, takes their registrations,
+//! posts invocations to them, and stops them in order:
+//!
+//! ```no_run
+//! # async fn test() -> Result<(), fg_emulator::Error> {
+//! use fg_emulator::Platform;
+//!
+//! let platform = Platform::start().await?;
+//! platform.boot_bin("extensionHello.sh", "target/debug/hello").await?; // waits for its registration
+//! platform.invoke().await?.assert_ok();
+//! assert!(platform.shutdown().await?.clean());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It boots any executable, in any language, and it never fakes success: a call that is not of the API is
+//! refused, and told to the observer ([`Platform::start_with`]).
+//!
+//! What it does is written from the platform's documentation. Where that is silent (marked ?), the choice is
+//! this emulator's: a registration that breaks a rule is refused with status 400, an invocation goes to all
+//! extensions at once over a new connection each, and the end is SIGTERM, then SIGKILL after a grace.
+
+mod error;
+mod http;
+mod invoke;
+mod platform;
+mod port;
+mod process;
+mod state;
+
+pub use error::Error;
+pub use invoke::{Invoked, Reply};
+pub use platform::{Event, Platform, Registered, Shutdown};
+pub use process::{Boot, Line, Stopped, Stream};

@@ -1,0 +1,53 @@
+//! Ports of the platform's range, shared out among the tests of a machine.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, TcpListener};
+
+use crate::Error;
+
+/// A port from 8081 to 8090 that no other lease of any process has, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct PortLease {
+    pub(crate) port: u16,
+    /// Locked; the lock ends with the file, also when the process is killed.
+    _lock: File,
+}
+
+impl PortLease {
+    /// The first port that is free; waits for one while others hold leases on all of them.
+    pub(crate) async fn take() -> Result<Self, Error> {
+        // Waiting for a file's lock blocks a thread.
+        tokio::task::spawn_blocking(take_blocking)
+            .await
+            .map_err(Error::because("cannot lease a port"))?
+    }
+}
+
+fn take_blocking() -> Result<PortLease, Error> {
+    let cannot = || Error::because::<std::io::Error>("cannot lease a port from 8081 to 8090");
+    loop {
+        let mut leased = None;
+        for port in 8081..=8090 {
+            let lock =
+                File::create(std::env::temp_dir().join(format!("fg-emulator-port-{port}.lock")))
+                    .map_err(cannot())?;
+            if lock.try_lock().is_err() {
+                leased = Some(lock);
+            } else if is_free(port) {
+                return Ok(PortLease { port, _lock: lock });
+            }
+        }
+        match leased {
+            Some(lock) => lock.lock().map_err(cannot())?,
+            None => {
+                return Err(Error::new(
+                    "ports 8081 to 8090 are all taken by other programs",
+                ));
+            }
+        }
+    }
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
