@@ -33,4 +33,5 @@ mod state;
 pub use error::Error;
 pub use invoke::{Invoked, Reply};
 pub use platform::{Event, Platform, Registered, Shutdown};
+pub use port::PortLease;
 pub use process::{Boot, Line, Stopped, Stream};

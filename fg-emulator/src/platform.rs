@@ -157,7 +157,7 @@ impl Platform {
     /// (the error has what it printed), or does not register in 15 seconds.
     pub async fn boot(&self, boot: Boot) -> Result<Registered, Error> {
         let lease = if boot.lease_port {
-            Some(PortLease::take().await?)
+            Some(PortLease::take_async().await?)
         } else {
             None
         };

@@ -6,24 +6,39 @@ use std::net::{Ipv4Addr, TcpListener};
 use crate::Error;
 
 /// A port from 8081 to 8090 that no other lease of any process has, until it is dropped.
+///
+/// [`Platform::boot_bin`](crate::Platform::boot_bin) takes one by itself; it is public for tests that start
+/// an extension without a [`Platform`](crate::Platform), and must not get into the way of those that do.
 #[derive(Debug)]
-pub(crate) struct PortLease {
-    pub(crate) port: u16,
+pub struct PortLease {
+    port: u16,
     /// Locked; the lock ends with the file, also when the process is killed.
     _lock: File,
 }
 
 impl PortLease {
-    /// The first port that is free; waits for one while others hold leases on all of them.
-    pub(crate) async fn take() -> Result<Self, Error> {
-        // Waiting for a file's lock blocks a thread.
-        tokio::task::spawn_blocking(take_blocking)
-            .await
-            .map_err(Error::because("cannot lease a port"))?
+    /// The first port that is free. Blocks while others hold leases on all of them.
+    ///
+    /// # Errors
+    ///
+    /// If other programs have all the ports, or there is no temporary folder to be had.
+    pub fn take() -> Result<Self, Error> {
+        take()
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// [`take`](Self::take), on a thread that may block.
+    pub(crate) async fn take_async() -> Result<Self, Error> {
+        tokio::task::spawn_blocking(take).await.map_err(Error::because("cannot lease a port"))?
     }
 }
 
-fn take_blocking() -> Result<PortLease, Error> {
+fn take() -> Result<PortLease, Error> {
     let cannot = || Error::because::<std::io::Error>("cannot lease a port from 8081 to 8090");
     loop {
         let mut leased = None;

@@ -163,7 +163,7 @@ impl Process {
         if let Some(lease) = &lease {
             command.env(
                 "FG_EXTENSION_PORT",
-                format!("{}={}", boot.script, lease.port),
+                format!("{}={}", boot.script, lease.port()),
             );
         }
         let mut child = command.spawn().map_err(Error::because(format!(

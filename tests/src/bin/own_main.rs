@@ -1,0 +1,43 @@
+//! An extension without the macro, with state, and with a `main` of its own on a runtime of several threads.
+
+use std::io::{BufRead, stdin};
+use std::process::ExitCode;
+
+use fg_extension::{Error, Extension, ExtensionName, Invocation, Port, Registration};
+
+struct OwnMain {
+    function: String,
+}
+
+impl Extension for OwnMain {
+    const NAME: ExtensionName = ExtensionName::new("extensionOwnMain.sh");
+    const PORT: Port = Port::new(8081);
+
+    async fn init(registration: &Registration) -> Result<Self, Error> {
+        println!("init");
+        // Until a line comes on standard input: it says how `init` ends.
+        let mut line = String::new();
+        stdin().lock().read_line(&mut line)?;
+        match line.trim() {
+            "fail" => Err("no secrets to be had".into()),
+            _ => Ok(Self { function: registration.function_name.clone().unwrap_or_default() }),
+        }
+    }
+
+    async fn invoke(&self, _: Invocation) -> Result<(), Error> {
+        println!("invoked beside {}", self.function);
+        Ok(())
+    }
+}
+
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(_) => return ExitCode::from(3),
+    };
+    match runtime.block_on(fg_extension::run::<OwnMain>()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_init() => ExitCode::from(2),
+        Err(_) => ExitCode::FAILURE,
+    }
+}
