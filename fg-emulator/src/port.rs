@@ -34,7 +34,9 @@ impl PortLease {
 
     /// [`take`](Self::take), on a thread that may block.
     pub(crate) async fn take_async() -> Result<Self, Error> {
-        tokio::task::spawn_blocking(take).await.map_err(Error::because("cannot lease a port"))?
+        tokio::task::spawn_blocking(take)
+            .await
+            .map_err(Error::because("cannot lease a port"))?
     }
 }
 

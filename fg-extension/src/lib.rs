@@ -60,13 +60,36 @@ mod urn;
 
 pub use error::{Error, RunError};
 pub use extension::Extension;
-pub use fg_extension_macros::extension;
 pub use invocation::Invocation;
 pub use name::ExtensionName;
 pub use port::Port;
 pub use registration::Registration;
 pub use run::run;
 pub use urn::FunctionUrn;
+
+/// Makes an `async fn` the whole program of an extension.
+///
+/// ```no_run
+/// use fg_extension::{Error, Invocation, extension};
+///
+/// #[extension(name = "extensionHello.sh", port = 8081)]
+/// async fn hello(invocation: Invocation) -> Result<(), Error> {
+///     let name = invocation.invoked_function_urn.name().ok_or("a URN of a new form")?;
+///     println!("{name} was invoked");
+///     Ok(())
+/// }
+/// ```
+///
+/// The function takes one [`Invocation`] and returns `()` or `Result<(), E>`, where `E` is anything that turns
+/// into [`Error`]. It stays what it is, so tests can call it. Beside it the attribute generates
+/// `main`, so it belongs into the crate's root, `main.rs`: listen, register, serve the invocations, end in
+/// order; the exit status is 0, or 1 after a line on stderr that says what went wrong.
+///
+/// | argument | value | checked at compile time |
+/// | --- | --- | --- |
+/// | `name` | the complete file name of the start script, a string literal | begins with `extension`, ends in `.sh`, no `/`, printable ASCII, 255 bytes at most |
+/// | `port` | the port of the extension's server: a literal, a constant or a constant expression of type `u16` | 8081 to 8090 |
+pub use fg_extension_macros::extension;
 
 /// What generated code names. Not part of the public API: it changes without notice.
 #[doc(hidden)]

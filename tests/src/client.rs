@@ -32,10 +32,15 @@ impl Client {
     /// If nobody listens there.
     #[must_use]
     pub fn connect(port: u16) -> Self {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the port is listened on");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out can be set");
+        let stream =
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the port is listened on");
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a time-out can be set");
         stream.set_nodelay(true).expect("no delay can be set");
-        Self { stream: BufReader::new(stream) }
+        Self {
+            stream: BufReader::new(stream),
+        }
     }
 
     /// Sends bytes as they are.
@@ -44,7 +49,10 @@ impl Client {
     ///
     /// If the connection is broken.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
-        self.stream.get_mut().write_all(bytes.as_ref()).expect("the extension reads");
+        self.stream
+            .get_mut()
+            .write_all(bytes.as_ref())
+            .expect("the extension reads");
         self
     }
 
@@ -54,7 +62,10 @@ impl Client {
     ///
     /// If the connection is broken.
     pub fn close_write(&mut self) -> &mut Self {
-        self.stream.get_mut().shutdown(std::net::Shutdown::Write).expect("the connection is up");
+        self.stream
+            .get_mut()
+            .shutdown(std::net::Shutdown::Write)
+            .expect("the connection is up");
         self
     }
 
@@ -66,23 +77,38 @@ impl Client {
     pub fn receive(&mut self) -> Response {
         let mut line = || {
             let mut line = String::new();
-            self.stream.read_line(&mut line).expect("the extension answers");
+            self.stream
+                .read_line(&mut line)
+                .expect("the extension answers");
             line.trim_end().to_owned()
         };
         let status_line = line();
-        let status = status_line.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = status_line
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
         let status = status.unwrap_or_else(|| panic!("no status line: `{status_line}`"));
         let mut headers = Vec::new();
         loop {
             match line().split_once(':') {
-                Some((name, value)) => headers.push((name.to_ascii_lowercase(), value.trim().to_owned())),
+                Some((name, value)) => {
+                    headers.push((name.to_ascii_lowercase(), value.trim().to_owned()))
+                }
                 None => break,
             }
         }
-        let mut response = Response { status, headers, body: Vec::new() };
-        let length = response.header("content-length").map_or(0, |length| length.parse().expect("a length"));
+        let mut response = Response {
+            status,
+            headers,
+            body: Vec::new(),
+        };
+        let length = response
+            .header("content-length")
+            .map_or(0, |length| length.parse().expect("a length"));
         response.body = vec![0; length];
-        self.stream.read_exact(&mut response.body).expect("the whole body comes");
+        self.stream
+            .read_exact(&mut response.body)
+            .expect("the whole body comes");
         response
     }
 
@@ -96,7 +122,10 @@ impl Response {
     /// The value of a header.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(header, _)| header == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The body as JSON.
@@ -106,8 +135,9 @@ impl Response {
     /// If it is none.
     #[must_use]
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body)
-            .unwrap_or_else(|error| panic!("no JSON: {error}: {}", String::from_utf8_lossy(&self.body)))
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| {
+            panic!("no JSON: {error}: {}", String::from_utf8_lossy(&self.body))
+        })
     }
 }
 
@@ -115,12 +145,17 @@ impl Response {
 #[must_use]
 pub fn request(method: &str, path: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     [head.as_bytes(), body].concat()
 }
 
 /// One POST, over a connection of its own.
 #[must_use]
 pub fn post(port: u16, path: &str, body: impl AsRef<[u8]>) -> Response {
-    Client::connect(port).send(request("POST", path, body)).receive()
+    Client::connect(port)
+        .send(request("POST", path, body))
+        .receive()
 }

@@ -32,7 +32,10 @@ impl Answer {
     #[must_use]
     pub fn status(status: &str, body: impl AsRef<str>) -> Self {
         let body = body.as_ref();
-        let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
         Self::Raw((head + body).into_bytes())
     }
 
@@ -60,8 +63,13 @@ impl ScriptedPlatform {
             let mut open = Vec::new();
             for (i, stream) in listener.incoming().enumerate() {
                 let Ok(mut stream) = stream else { break };
-                let answer = answers.get(i).or(answers.last()).expect("there are answers");
-                let Ok(request) = read_request(&mut stream) else { continue };
+                let answer = answers
+                    .get(i)
+                    .or(answers.last())
+                    .expect("there are answers");
+                let Ok(request) = read_request(&mut stream) else {
+                    continue;
+                };
                 // A test that has ended no longer listens.
                 let _ = sender.send(request);
                 match answer {
@@ -85,7 +93,14 @@ impl ScriptedPlatform {
     /// If none comes.
     #[must_use]
     pub fn request(&self) -> String {
-        self.requests.recv_timeout(PATIENCE).expect("a request comes")
+        self.requests
+            .recv_timeout(PATIENCE)
+            .expect("a request comes")
+    }
+
+    /// All further requests, as they come.
+    pub fn requests(&self) -> impl Iterator<Item = String> {
+        self.requests.iter()
     }
 
     /// How many requests came that [`request`](Self::request) has not returned.

@@ -46,7 +46,10 @@ impl Start {
     pub fn new(program: &str) -> Self {
         let lease = PortLease::take().expect("a port of the platform's range");
         let mut command = Command::new(program);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         for setting in [
             "EXTENSION_API_ADDR",
             "FG_LOG",
@@ -96,7 +99,13 @@ impl Start {
             stderr.read_to_string(&mut text).expect("stderr is UTF-8");
             text
         });
-        Extension { stdin: child.stdin.take(), child, lease: self.lease, stdout, stderr: Some(stderr) }
+        Extension {
+            stdin: child.stdin.take(),
+            child,
+            lease: self.lease,
+            stdout,
+            stderr: Some(stderr),
+        }
     }
 
     /// Starts it, and waits until it ends by itself.
@@ -138,7 +147,8 @@ impl Extension {
     ///
     /// If it has ended.
     pub fn type_line(&mut self, line: &str) {
-        writeln!(self.stdin.as_mut().expect("stdin is piped"), "{line}").expect("the extension runs");
+        writeln!(self.stdin.as_mut().expect("stdin is piped"), "{line}")
+            .expect("the extension runs");
     }
 
     /// Waits until it prints this line on standard output; what comes before is dropped.
@@ -150,7 +160,11 @@ impl Extension {
         let mut read = String::new();
         while read.trim_end() != line {
             read.clear();
-            assert_ne!(self.stdout.read_line(&mut read).expect("stdout is UTF-8"), 0, "no line `{line}` came");
+            assert_ne!(
+                self.stdout.read_line(&mut read).expect("stdout is UTF-8"),
+                0,
+                "no line `{line}` came"
+            );
         }
     }
 
@@ -162,10 +176,21 @@ impl Extension {
     #[must_use]
     pub fn wait(mut self) -> Ended {
         let mut stdout = String::new();
-        self.stdout.read_to_string(&mut stdout).expect("stdout is UTF-8");
-        let stderr = self.stderr.take().expect("it is waited for once").join().expect("stderr is read");
+        self.stdout
+            .read_to_string(&mut stdout)
+            .expect("stdout is UTF-8");
+        let stderr = self
+            .stderr
+            .take()
+            .expect("it is waited for once")
+            .join()
+            .expect("stderr is read");
         let status = self.child.wait().expect("it was started");
-        Ended { code: status.code(), stdout, stderr }
+        Ended {
+            code: status.code(),
+            stdout,
+            stderr,
+        }
     }
 
     /// SIGTERM, and its end.

@@ -20,7 +20,9 @@ impl Extension for OwnMain {
         stdin().lock().read_line(&mut line)?;
         match line.trim() {
             "fail" => Err("no secrets to be had".into()),
-            _ => Ok(Self { function: registration.function_name.clone().unwrap_or_default() }),
+            _ => Ok(Self {
+                function: registration.function_name.clone().unwrap_or_default(),
+            }),
         }
     }
 
@@ -31,7 +33,11 @@ impl Extension for OwnMain {
 }
 
 fn main() -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(_) => return ExitCode::from(3),
     };

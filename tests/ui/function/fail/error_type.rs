@@ -1,0 +1,8 @@
+use fg_extension::{Invocation, extension};
+
+struct NoError;
+
+#[extension(name = "extensionHello.sh", port = 8081)]
+async fn hello(_: Invocation) -> Result<(), NoError> {
+    Err(NoError)
+}

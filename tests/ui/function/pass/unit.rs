@@ -1,0 +1,6 @@
+use fg_extension::{Invocation, extension};
+
+#[extension(name = "extensionHello.sh", port = 8081)]
+pub async fn hello(Invocation { trace_id, .. }: Invocation) {
+    println!("{trace_id}");
+}

@@ -1,0 +1,4 @@
+use fg_extension::{Invocation, extension};
+
+#[extension(name = "demo", port = 80)]
+async fn hello(_: Invocation) {}

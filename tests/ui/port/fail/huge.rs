@@ -1,0 +1,4 @@
+use fg_extension::{Invocation, extension};
+
+#[extension(name = "extensionHello.sh", port = 99999999999999999999999)]
+async fn hello(_: Invocation) {}
