@@ -17,13 +17,8 @@ pub(crate) struct Target {
     bin: Option<String>,
 }
 
-/// A program, built.
-pub(crate) struct Program {
-    pub(crate) name: String,
-    pub(crate) path: PathBuf,
-}
-
-pub(crate) fn build(target: &Target) -> anyhow::Result<Program> {
+/// Builds it; where its one program is.
+pub(crate) fn build(target: &Target) -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--message-format=json-render-diagnostics"]);
@@ -46,15 +41,13 @@ pub(crate) fn build(target: &Target) -> anyhow::Result<Program> {
         .lines()
         .filter_map(program)
         .collect();
-    match (programs.pop(), programs.is_empty()) {
-        (Some(program), true) => Ok(program),
-        (None, _) => bail!("the package has no binary: an extension is a program"),
-        (Some(last), false) => {
-            let names: Vec<_> = programs
-                .iter()
-                .chain([&last])
-                .map(|program| program.name.as_str())
-                .collect();
+    // cargo tells of them in the order in which they were built.
+    programs.sort();
+    match programs.as_mut_slice() {
+        [(_, path)] => Ok(std::mem::take(path)),
+        [] => bail!("the package has no binary: an extension is a program"),
+        several => {
+            let names: Vec<_> = several.iter().map(|(name, _)| name.as_str()).collect();
             let option = if target.package.is_none() {
                 "-p or --bin"
             } else {
@@ -68,16 +61,16 @@ pub(crate) fn build(target: &Target) -> anyhow::Result<Program> {
     }
 }
 
-/// The program that a line of cargo's messages tells of.
-fn program(message: &str) -> Option<Program> {
+/// Name and path of the program that a line of cargo's messages tells of.
+fn program(message: &str) -> Option<(String, PathBuf)> {
     let message: Value = serde_json::from_str(message).ok()?;
     let target = &message["target"];
     let is_bin = target["kind"]
         .as_array()
         .is_some_and(|kinds| kinds.iter().any(|kind| kind == "bin"));
     (is_bin && message["reason"] == "compiler-artifact").then_some(())?;
-    Some(Program {
-        name: target["name"].as_str()?.to_owned(),
-        path: message["executable"].as_str()?.into(),
-    })
+    Some((
+        target["name"].as_str()?.to_owned(),
+        message["executable"].as_str()?.into(),
+    ))
 }

@@ -154,7 +154,7 @@ impl Platform {
     /// # Errors
     ///
     /// If the name is no script name or booted already, the program does not start, ends before it registers
-    /// (the error has what it printed), or does not register in 15 seconds.
+    /// (the error's source is what it printed), or does not register in 15 seconds.
     pub async fn boot(&self, boot: Boot) -> Result<Registered, Error> {
         let lease = if boot.lease_port {
             Some(PortLease::take_async().await?)
@@ -211,7 +211,6 @@ impl Platform {
             return Ok(registered);
         }
         let stopped = process.stop(GRACE).await?;
-        let printed = stopped.printed(Stream::Stderr);
         let what = match outcome {
             Ok(_) => format!(
                 "{script} ended with {} before it registered",
@@ -219,10 +218,10 @@ impl Platform {
             ),
             Err(_) => format!("{script} did not register in {BOOT_TIMEOUT:?}"),
         };
-        Err(Error::new(match printed.trim_end() {
-            "" => what,
-            printed => format!("{what}: {printed}"),
-        }))
+        Err(match stopped.printed(Stream::Stderr).trim_end() {
+            "" => Error::new(what),
+            printed => Error::because(what)(printed),
+        })
     }
 
     /// Invokes the function once: posts the event, with a fresh trace id, to every extension at the same

@@ -1,10 +1,13 @@
 //! `cargo fg dev`: build, boot, invoke, stop.
 
+use std::fmt::Display;
+use std::io::Write;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use fg_emulator::{Boot, Event, Invoked, Platform, Reply, Stream};
-use tokio::signal::unix::{SignalKind, signal};
+use anyhow::{Context, anyhow, bail};
+use fg_emulator::{Boot, Event, Invoked, Platform, Reply, Stopped, Stream};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
 use crate::build::{Target, build};
@@ -12,6 +15,9 @@ use crate::manifest::script_name;
 
 /// Between two invocations.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Told when nobody reads our output any more, as behind a `| head`.
+static OUTPUT_CLOSED: Notify = Notify::const_new();
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -24,42 +30,70 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let program = build(&arguments.target)?;
-    let script = script_name(&program.path)?;
+    let script = script_name(&program)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
-    runtime.block_on(dev(Boot::new(script, program.path), arguments.invocations))
+    runtime.block_on(dev(Boot::new(script, program), arguments.invocations))
+}
+
+/// How the invoking ended.
+enum Outcome {
+    /// All were sent; so many were not answered with 200.
+    Sent {
+        failed: u64,
+    },
+    Interrupted,
+    /// The extension with this script ended by itself.
+    Ended(String),
 }
 
 async fn dev(boot: Boot, invocations: Option<u64>) -> anyhow::Result<()> {
     let mut stop = Stop::listen()?;
     let platform = Platform::start_with(show).await?;
-    println!("platform   EXTENSION_API_ADDR={}", platform.address());
+    say(
+        "platform",
+        format_args!("EXTENSION_API_ADDR={}", platform.address()),
+    );
 
     let booted = tokio::select! {
-        booted = platform.boot(boot) => booted?,
+        // What the extension printed, which is the source of this error, was shown as it came.
+        booted = platform.boot(boot) => booted.map_err(|error| anyhow!("{error}"))?,
         () = stop.requested() => return Ok(()),
     };
-    println!(
-        "registered {} at {}, {} after its start (process {})",
-        booted.script,
-        booted.address,
-        millis(booted.took),
-        booted.pid
+    let (script, address, took) = (booted.script, booted.address, millis(booted.took));
+    say(
+        "registered",
+        format_args!("{script} at {address}, {took} after its start"),
     );
 
     let outcome = tokio::select! {
-        outcome = invoke(&platform, invocations) => outcome.map(Some),
-        script = platform.ended() => Ok(None).inspect(|_: &Option<u64>| println!("ended      {script} ended by itself")),
-        () = stop.requested() => Ok(Some(0)),
+        failed = invoke(&platform, invocations) => Outcome::Sent { failed: failed? },
+        script = platform.ended() => Outcome::Ended(script),
+        () = stop.requested() => Outcome::Interrupted,
     };
     let shutdown = platform.shutdown().await?;
-    for stopped in &shutdown.extensions {
-        println!("stopped    {stopped} after {}", millis(stopped.took));
+    for Stopped {
+        script,
+        status,
+        took,
+        killed,
+        ..
+    } in &shutdown.extensions
+    {
+        let killed = if *killed {
+            ", killed: it did not heed SIGTERM"
+        } else {
+            ""
+        };
+        say(
+            "stopped",
+            format_args!("{script} in {}, {status}{killed}", millis(*took)),
+        );
     }
-    match outcome? {
-        None => bail!("the extension ended before it was asked to"),
-        Some(_) if !shutdown.clean() => bail!("the extension did not end in order"),
-        Some(0) => Ok(()),
-        Some(failed) => bail!("{failed} invocations were not answered with 200"),
+    match outcome {
+        Outcome::Ended(script) => bail!("{script} ended before it was asked to"),
+        _ if !shutdown.clean() => bail!("the extension did not end in order"),
+        Outcome::Sent { failed: 1.. } => bail!("not every invocation was answered with 200"),
+        Outcome::Sent { failed: 0 } | Outcome::Interrupted => Ok(()),
     }
 }
 
@@ -75,48 +109,49 @@ async fn invoke(platform: &Platform, invocations: Option<u64>) -> anyhow::Result
         let invoked = platform.invoke().await?;
         sent += 1;
         failed += u64::from(!invoked.is_ok());
-        show_invoked(sent, &invoked);
+        show_invoked(sent, invoked);
     }
     Ok(failed)
 }
 
-fn show_invoked(
-    number: u64,
-    Invoked {
-        trace_id, replies, ..
-    }: &Invoked,
-) {
+fn show_invoked(number: u64, Invoked { trace_id, replies }: Invoked) {
     for Reply {
         round_trip, result, ..
     } in replies
     {
+        let took = millis(round_trip);
         let outcome = match result {
-            Ok((200, _)) => "200".to_owned(),
-            Ok((status, body)) => format!("{status} {}", String::from_utf8_lossy(body)),
-            Err(error) => format!("{:#}", anyhow::Error::msg(error.to_string())),
+            Ok((200, _)) => format!("200 in {took}"),
+            Ok((status, body)) => format!("{status} in {took}: {}", String::from_utf8_lossy(&body)),
+            Err(error) => format!("failed in {took}: {:#}", anyhow::Error::new(error)),
         };
-        println!(
-            "invoked    {number} {trace_id} {} {outcome}",
-            millis(*round_trip)
-        );
+        say("invoked", format_args!("#{number} {trace_id} {outcome}"));
     }
 }
 
 fn show(event: &Event) {
     match event {
-        Event::Output(line) if line.stream == Stream::Stderr => {
-            println!("  stderr | {}", line.text)
-        }
-        Event::Output(line) => println!("  stdout | {}", line.text),
+        Event::Output(line) if line.stream == Stream::Stderr => say("stderr", &line.text),
+        Event::Output(line) => say("stdout", &line.text),
         Event::Refused {
             method,
             path,
             status,
             error_message,
         } => {
-            println!("refused    {method} {path} with {status}: {error_message}");
+            say(
+                "refused",
+                format_args!("{method} {path} with {status}: {error_message}"),
+            );
         }
         _ => {}
+    }
+}
+
+/// One line: what it is, and the rest.
+fn say(what: &str, text: impl Display) {
+    if writeln!(std::io::stdout(), "{what:>12} {text}").is_err() {
+        OUTPUT_CLOSED.notify_one();
     }
 }
 
@@ -124,10 +159,10 @@ fn millis(duration: Duration) -> String {
     format!("{:.2} ms", duration.as_secs_f64() * 1000.0)
 }
 
-/// Ctrl-C, or SIGTERM.
+/// Ctrl-C, SIGTERM, or the end of whoever reads our output.
 struct Stop {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
+    interrupt: Signal,
+    terminate: Signal,
 }
 
 impl Stop {
@@ -143,6 +178,7 @@ impl Stop {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            () = OUTPUT_CLOSED.notified() => {}
         }
     }
 }
