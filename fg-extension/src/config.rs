@@ -29,7 +29,7 @@ pub(crate) struct PlatformAddress {
 impl Config {
     /// The settings of the extension with this name and compiled port.
     pub(crate) fn from_env(name: ExtensionName, port: Port) -> Result<Self, RunError> {
-        Self::read(name, port, |variable| std::env::var_os(variable))
+        Self::read(name, port, std::env::var_os)
     }
 
     fn read(
