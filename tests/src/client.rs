@@ -89,13 +89,8 @@ impl Client {
             .and_then(|status| status.parse().ok());
         let status = status.unwrap_or_else(|| panic!("no status line: `{status_line}`"));
         let mut headers = Vec::new();
-        loop {
-            match line().split_once(':') {
-                Some((name, value)) => {
-                    headers.push((name.to_ascii_lowercase(), value.trim().to_owned()))
-                }
-                None => break,
-            }
+        while let Some((name, value)) = line().split_once(':') {
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
         let mut response = Response {
             status,
