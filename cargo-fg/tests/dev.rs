@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 
 /// On a leased port: other tests run beside this one.
 fn dev(arguments: &[&str]) -> (Command, fg_emulator::PortLease) {
-    let lease = fg_emulator::PortLease::take().unwrap();
+    let lease = fg_emulator::PortLease::take().expect("a port of the platform's range");
     let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
     command
         .args(["fg", "dev"])
@@ -18,11 +18,8 @@ fn dev(arguments: &[&str]) -> (Command, fg_emulator::PortLease) {
 }
 
 fn lines(output: &Output) -> Vec<String> {
-    String::from_utf8(output.stdout.clone())
-        .unwrap()
-        .lines()
-        .map(|line| line.trim().to_owned())
-        .collect()
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().map(|line| line.trim().to_owned()).collect()
 }
 
 #[test]
