@@ -119,7 +119,7 @@ async fn connection<T: Extension>(
                 service_fn(|request| {
                     let (service, in_flight) = (Arc::clone(&service), in_flight.clone());
                     async move {
-                        Ok::<_, std::convert::Infallible>(service.answer(request, in_flight).await)
+                        Ok::<_, std::convert::Infallible>(service.answer(request, &in_flight).await)
                     }
                 }),
             )

@@ -1,6 +1,8 @@
 //! What the extension's server answers.
 
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -71,11 +73,11 @@ impl<T: Extension> Service<T> {
         Arc::strong_count(&self.extension) - 1
     }
 
-    /// The answer to one request. A handler that it starts holds `in_flight` until it ends.
+    /// The answer to one request. A handler that outlives it holds a clone of `in_flight` until it ends.
     pub(crate) async fn answer(
         &self,
         request: Request<Incoming>,
-        in_flight: mpsc::Sender<()>,
+        in_flight: &mpsc::Sender<()>,
     ) -> Response<Full<Bytes>> {
         let path = request.uri().path();
         match path {
@@ -119,7 +121,7 @@ impl<T: Extension> Service<T> {
         }
     }
 
-    async fn invoke(&self, body: &[u8], in_flight: mpsc::Sender<()>) -> Response<Full<Bytes>> {
+    async fn invoke(&self, body: &[u8], in_flight: &mpsc::Sender<()>) -> Response<Full<Bytes>> {
         let invocation = match serde_json::from_slice::<Invocation>(body) {
             Ok(invocation) => invocation,
             Err(error) => {
@@ -139,14 +141,23 @@ impl<T: Extension> Service<T> {
             invoked_function_urn: invocation.invoked_function_urn.as_str(),
         });
 
-        // In a task of its own, so that the handler runs to its end even if the platform hangs up.
-        let extension = Arc::clone(&self.extension);
-        let handler = tokio::spawn(async move {
-            let outcome = handle(extension, invocation).await;
-            drop(in_flight);
-            outcome
-        });
-        match handler.await {
+        // A handler that has to wait goes on in a task of its own, so that it runs to its end even if the
+        // platform hangs up. Most do not wait, and cost no task.
+        let mut handler = Box::pin(handle(Arc::clone(&self.extension), invocation));
+        let first = poll_fn(|cx| Poll::Ready(handler.as_mut().poll(cx))).await;
+        let outcome = match first {
+            Poll::Ready(outcome) => Ok(outcome),
+            Poll::Pending => {
+                let in_flight = in_flight.clone();
+                tokio::spawn(async move {
+                    let outcome = handler.await;
+                    drop(in_flight);
+                    outcome
+                })
+                .await
+            }
+        };
+        match outcome {
             Ok(Ok(())) => json(StatusCode::OK, answer),
             Ok(Err(HandlerFailure { kind, message })) => {
                 failure(StatusCode::INTERNAL_SERVER_ERROR, kind, &message)
