@@ -55,7 +55,8 @@ impl Config {
             Some(value) => parse_duration(&value)
                 .filter(|duration| *duration >= least)
                 .ok_or_else(|| {
-                    let why = format!("is not a duration from {least:?} to 1h");
+                    let least = if least.is_zero() { "0s" } else { "1ms" };
+                    let why = format!("is not a duration from {least} to 1h");
                     bad(name, &value, &why, "write it as `500ms`, `10s` or `1m`")
                 }),
             None => Ok(default),

@@ -38,10 +38,12 @@ pub(crate) async fn register(
             Ok(Answer::Failed(answer)) => Error::from(answer),
             Err(error) => error,
         };
-        let pause = backoff.next();
-        if Instant::now() + pause >= deadline {
+        // Time for another attempt is left for as long as there is any.
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left < Duration::from_millis(10) {
             return Err(unreachable(config, attempts, error));
         }
+        let pause = backoff.next().min(left / 2);
         tracing::info!(
             "registration attempt {attempts} failed, next in {pause:.0?}: {}",
             chain(error.as_ref())

@@ -77,7 +77,7 @@ pub(crate) async fn serve<T: Extension>(
         .is_err()
     {
         tracing::warn!(
-            "{} invocations were still in flight {shutdown_timeout:?} after the end began and are given up; \
+            "gave up what was still in flight {shutdown_timeout:?} after the end began, invocations: {}; \
              FG_SHUTDOWN_TIMEOUT sets how long they may take",
             service.invocations_in_flight(),
         );

@@ -57,7 +57,7 @@ fn bad_settings() {
         (
             "FG_SHUTDOWN_TIMEOUT",
             "2h",
-            "FG_SHUTDOWN_TIMEOUT is `2h`, which is not a duration from 0ns to 1h: write it as `500ms`, `10s` or `1m`",
+            "FG_SHUTDOWN_TIMEOUT is `2h`, which is not a duration from 0s to 1h: write it as `500ms`, `10s` or `1m`",
         ),
         (
             "FG_LOG",
@@ -154,7 +154,7 @@ fn unreachable() {
         .and_then(|attempts| attempts.parse().ok())
         .unwrap_or_else(|| panic!("{line}"));
     assert!(
-        (3..=8).contains(&attempts),
+        (3..=10).contains(&attempts),
         "{attempts} attempts in 300 ms, with pauses from 50 ms on"
     );
 }
