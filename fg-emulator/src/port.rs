@@ -45,9 +45,11 @@ fn take() -> Result<PortLease, Error> {
     loop {
         let mut leased = None;
         for port in 8081..=8090 {
-            let lock =
-                File::create(std::env::temp_dir().join(format!("fg-emulator-port-{port}.lock")))
-                    .map_err(cannot())?;
+            let path = std::env::temp_dir().join(format!("fg-emulator-port-{port}.lock"));
+            // To read is enough to lock: the file may be another user's.
+            let lock = File::create(&path)
+                .or_else(|_| File::open(&path))
+                .map_err(cannot())?;
             if lock.try_lock().is_err() {
                 leased = Some(lock);
             } else if is_free(port) {
