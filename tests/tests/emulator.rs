@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use fg_emulator::{Event, Platform};
+use fg_emulator::{Event, Platform, Stream};
 use fg_extension_tests::{Client, golden, post, request};
 
 fn register(port: u16, headers: &str) -> fg_extension_tests::Response {
@@ -67,4 +67,81 @@ async fn unknown_and_wrong_calls_are_refused_and_shown() {
         error.to_string(),
         "no extension is registered, so there is none to invoke"
     );
+}
+
+#[tokio::test]
+async fn foreign_extension_gets_what_the_goldens_say() {
+    let platform = Platform::start().await.unwrap();
+    let program = env!("CARGO_BIN_EXE_foreign");
+    let booted = platform
+        .boot_bin("extensionForeign.sh", program)
+        .await
+        .unwrap();
+    assert!((8081..=8090).contains(&booted.address.port()));
+
+    let error = platform
+        .boot_bin("extensionForeign.sh", program)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot boot extensionForeign.sh: extensionForeign.sh is booted already"
+    );
+
+    let invoked = platform.invoke().await.unwrap();
+    assert!(!invoked.is_ok(), "only 200 is success");
+    let [reply] = &invoked.replies[..] else {
+        panic!("{invoked:?}")
+    };
+    assert_eq!(
+        reply.result.as_ref().unwrap(),
+        &(418, b"short".as_slice().into())
+    );
+
+    let shutdown = platform.shutdown().await.unwrap();
+    assert!(!shutdown.clean(), "it does not handle SIGTERM");
+    let printed = shutdown.extensions[0].printed(Stream::Stdout);
+    let mut lines = printed.lines();
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(
+        json(lines.next().unwrap()),
+        golden("register-response.json")
+    );
+    let mut event = golden("invoke-request.json");
+    event["traceId"] = invoked.trace_id.as_str().into();
+    let (line, body) = lines
+        .next()
+        .unwrap()
+        .split_at("POST /extension/invoke HTTP/1.1 ".len());
+    assert_eq!(
+        (line, json(body)),
+        ("POST /extension/invoke HTTP/1.1 ", event)
+    );
+    assert_eq!(lines.next(), None);
+}
+
+#[tokio::test]
+async fn program_that_never_registers_is_told() {
+    let platform = Platform::start().await.unwrap();
+    // It registers under another name than it was booted under, is refused, and prints why.
+    let error = platform
+        .boot_bin("extensionOther.sh", env!("CARGO_BIN_EXE_fixture"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "extensionOther.sh ended with exit status: 1 before it registered"
+    );
+    let printed = std::error::Error::source(&error).unwrap().to_string();
+    assert!(
+        printed.contains("ExtensionNotFound: no script `extensionFixture.sh` was booted"),
+        "{printed}"
+    );
+    // The name is free again.
+    let error = platform
+        .boot_bin("extensionOther.sh", "no/such/program")
+        .await
+        .unwrap_err();
+    assert_eq!(error.to_string(), "cannot find no/such/program");
+    assert!(platform.shutdown().await.unwrap().clean());
 }
