@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use fg_emulator::{Event, Platform, Stream};
+use fg_emulator::{Boot, Event, Platform, PortLease, Stream};
 use fg_extension_tests::{Client, golden, post, request};
 
 fn register(port: u16, headers: &str) -> fg_extension_tests::Response {
@@ -123,11 +123,15 @@ async fn foreign_extension_gets_what_the_goldens_say() {
 #[tokio::test]
 async fn program_that_never_registers_is_told() {
     let platform = Platform::start().await.unwrap();
-    // It registers under another name than it was booted under, is refused, and prints why.
-    let error = platform
-        .boot_bin("extensionOther.sh", env!("CARGO_BIN_EXE_fixture"))
+    // It registers under another name than it was booted under, is refused, and prints why. A port leased
+    // by the emulator would be for the name that it was booted under.
+    let lease = tokio::task::spawn_blocking(PortLease::take)
         .await
-        .unwrap_err();
+        .unwrap()
+        .unwrap();
+    let boot = Boot::new("extensionOther.sh", env!("CARGO_BIN_EXE_fixture"))
+        .env("FG_EXTENSION_PORT", lease.port().to_string());
+    let error = platform.boot(boot).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "extensionOther.sh ended with exit status: 1 before it registered"
