@@ -69,23 +69,23 @@ fn three_invocations() {
 
 #[test]
 fn goes_on_until_it_is_interrupted() {
-    let (mut command, _lease) = dev(&["-p", "hello"]);
-    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap())
-        .lines()
-        .map(Result::unwrap);
-    assert!(lines.any(|line| line.trim().starts_with("invoked #2 ")));
-    kill(
-        Pid::from_raw(child.id().try_into().unwrap()),
-        Signal::SIGINT,
-    )
-    .unwrap();
-    let last = lines.last().unwrap();
-    assert!(
-        last.trim().starts_with("stopped extensionHello.sh") && last.ends_with("exit status: 0"),
-        "{last}"
-    );
-    assert!(child.wait().unwrap().success());
+    // Ctrl-C; a service manager; a closed terminal.
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        let (mut command, _lease) = dev(&["-p", "hello"]);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap())
+            .lines()
+            .map(Result::unwrap);
+        assert!(lines.any(|line| line.trim().starts_with("invoked #2 ")));
+        kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
+        let last = lines.last().unwrap();
+        assert!(
+            last.trim().starts_with("stopped extensionHello.sh"),
+            "{last}"
+        );
+        assert!(last.ends_with("exit status: 0"), "{last}");
+        assert!(child.wait().unwrap().success());
+    }
 }
 
 #[test]

@@ -29,23 +29,33 @@ fn parse_list(
 ) -> syn::Result<()> {
     while !input.is_empty() {
         let key = input.call(Ident::parse_any)?;
-        input.parse::<Token![=]>()?;
-        let value = input.parse::<Expr>()?;
         let argument = match key.to_string().as_str() {
-            "name" => Some(&mut arguments.name),
-            "port" => Some(&mut arguments.port),
+            "name" => Some((&mut arguments.name, "name = \"extensionHello.sh\"")),
+            "port" => Some((&mut arguments.port, "port = 8081")),
             _ => None,
         };
-        match argument {
-            None => diagnostics.error(
+        let value = if input.peek(Token![=]) {
+            input.parse::<Token![=]>()?;
+            Some(input.parse::<Expr>()?)
+        } else {
+            None
+        };
+        match (argument, value) {
+            (None, _) => diagnostics.error(
                 &key,
                 format!("unknown argument `{key}`, an extension takes `name` and `port`"),
             ),
-            Some(Some(_)) => diagnostics.error(
-                &key,
-                format!("argument `{key}` is given twice, write it once"),
-            ),
-            Some(argument) => *argument = Some(value),
+            (Some((_, example)), None) => {
+                let message = format!("argument `{key}` has no value, write `{example}`");
+                return Err(syn::Error::new_spanned(&key, message));
+            }
+            (Some((Some(_), _)), Some(_)) => {
+                diagnostics.error(
+                    &key,
+                    format!("argument `{key}` is given twice, write it once"),
+                );
+            }
+            (Some((argument, _)), value) => *argument = value,
         }
         if !input.is_empty() {
             input.parse::<Token![,]>()?;

@@ -1,5 +1,6 @@
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::ext::IdentExt;
 
 use crate::item::Function;
 
@@ -12,7 +13,7 @@ pub(crate) fn fallback(
 ) -> TokenStream {
     let program = match function {
         // An async `main` with a parameter would be a mistake of its own.
-        Some(function) if function.signature.ident == "main" => {
+        Some(function) if function.signature.ident.unraw() == "main" => {
             quote! { fn main() { #[allow(dead_code)] #function } }
         }
         Some(function) => quote! { #[allow(dead_code)] #function fn main() {} },

@@ -1,14 +1,20 @@
 //! Request bodies, read within bounds.
 
+use std::time::Duration;
+
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::{Request, header};
+use tokio::time::timeout;
 
 /// The most a request's body may have: 6 MB (D, instance limits).
 pub(crate) const LIMIT: usize = 6 * 1024 * 1024;
 
 /// How much of a body that nobody wants is read before the connection is given up.
 const DISCARD_LIMIT: usize = 64 * 1024 * 1024;
+
+/// How long such a body may pause before that.
+const DISCARD_PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) enum BodyError {
     TooLarge,
@@ -62,7 +68,7 @@ pub(crate) async fn discard(request: Request<Incoming>) {
 async fn discard_rest(mut body: Incoming) {
     let mut discarded = 0;
     while discarded < DISCARD_LIMIT
-        && let Some(Ok(frame)) = body.frame().await
+        && let Ok(Some(Ok(frame))) = timeout(DISCARD_PAUSE, body.frame()).await
     {
         discarded += frame.data_ref().map_or(0, Bytes::len);
     }

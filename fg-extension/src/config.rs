@@ -174,24 +174,27 @@ fn choose_port(value: &str, name: ExtensionName) -> Result<Option<Port>, RunErro
             None => bad("is not a port from 8081 to 8090"),
         };
     }
+    // A list is judged as a whole: half of one may be what somebody meant for us.
     let mut chosen = None;
     for entry in value
         .split(',')
         .map(str::trim)
         .filter(|entry| !entry.is_empty())
     {
-        // The port of another extension is that extension's to judge.
-        match entry
-            .rsplit_once('=')
-            .map(|(script, text)| (script.trim(), port(text.trim())))
-        {
-            None => return bad(&format!("has an entry without `=`, `{entry}`")),
-            Some((script, _)) if script != name.as_str() => {}
-            Some((_, None)) => return bad(&format!("gives {name} no port from 8081 to 8090")),
-            Some((_, port)) if chosen.is_some() && chosen != port => {
-                return bad(&format!("gives {name} two ports"));
-            }
-            Some((_, port)) => chosen = port,
+        let Some((script, text)) = entry.split_once('=') else {
+            return bad(&format!("has an entry without `=`, `{entry}`"));
+        };
+        let script = script.trim();
+        if !(script.starts_with("extension") && script.ends_with(".sh")) {
+            return bad(&format!(
+                "has an entry for `{script}`, which is no script name like `{name}`"
+            ));
+        }
+        let Some(port) = port(text.trim()) else {
+            return bad(&format!("gives {script} no port from 8081 to 8090"));
+        };
+        if script == name.as_str() && chosen.replace(port).is_some_and(|other| other != port) {
+            return bad(&format!("gives {name} two ports"));
         }
     }
     Ok(chosen)
@@ -309,10 +312,6 @@ mod tests {
             ("extensionHello.sh=8085,extensionOther.sh=8086", 8085),
             ("extensionOther.sh=8086, extensionHello.sh = 8085,", 8085),
             ("extensionOther.sh=8086", 8081),
-            (
-                "extensionOther.sh=ours to judge it is not,extensionHello.sh=8082",
-                8082,
-            ),
         ] {
             assert_eq!(
                 read(&[("FG_EXTENSION_PORT", value)]).unwrap().port.get(),
@@ -337,6 +336,18 @@ mod tests {
             (
                 "8085,extensionOther.sh=8086",
                 "has an entry without `=`, `8085`",
+            ),
+            (
+                "extensionHello=8085",
+                "has an entry for `extensionHello`, which is no script name like `extensionHello.sh`",
+            ),
+            (
+                "=8085",
+                "has an entry for ``, which is no script name like `extensionHello.sh`",
+            ),
+            (
+                "extensionOther.sh=8086;extensionHello.sh=8085",
+                "gives extensionOther.sh no port from 8081 to 8090",
             ),
         ] {
             let error = read(&[("FG_EXTENSION_PORT", value)]).err().unwrap();

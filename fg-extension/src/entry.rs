@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::error::chain;
+use crate::error::{chain, one_line};
 use crate::{Extension, RunError, run};
 
 /// What the generated `main` does: [`run`] on a runtime of one thread; a failure is one line on stderr and
@@ -14,7 +14,12 @@ pub fn main<T: Extension>() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // There is nowhere to report that stderr is closed.
-            let _ = writeln!(std::io::stderr(), "ERROR {}: {}", T::NAME, chain(&error));
+            let _ = writeln!(
+                std::io::stderr(),
+                "ERROR {}: {}",
+                T::NAME,
+                one_line(&chain(&error))
+            );
             ExitCode::FAILURE
         }
     }

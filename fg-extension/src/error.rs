@@ -103,13 +103,10 @@ impl RunError {
     }
 }
 
+/// The whole story in one line, since this is what `fn main() -> Result<(), …>` prints.
 impl fmt::Debug for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RunError")
-            .field("kind", &self.0.kind)
-            .field("message", &self.0.message)
-            .field("source", &self.0.source)
-            .finish()
+        f.write_str(&one_line(&chain(self)))
     }
 }
 
@@ -125,7 +122,7 @@ impl std::error::Error for RunError {
     }
 }
 
-/// An error and its sources, in one line.
+/// An error and its sources.
 ///
 /// Some errors print their source themselves; what was just said is not said again.
 pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
@@ -139,7 +136,7 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         }
         next = error.source();
     }
-    one_line(&line)
+    line
 }
 
 /// `text` with its control characters escaped, so that a line break in it does not break a log line in two.
@@ -167,7 +164,16 @@ mod tests {
     }
 
     #[test]
-    fn chain_says_everything_once_in_one_line() {
+    fn debug_is_for_whoever_returns_it_from_main() {
+        let error = RunError::init("no secrets\nto be had".into());
+        assert_eq!(
+            format!("{error:?}"),
+            r"the extension failed to initialise: no secrets\nto be had"
+        );
+    }
+
+    #[test]
+    fn chain_says_everything_once() {
         #[derive(Debug)]
         struct Outer(&'static str, Error);
         impl std::fmt::Display for Outer {
@@ -182,7 +188,7 @@ mod tests {
         }
         assert_eq!(
             chain(&Outer("cannot flush", "disk\nfull".into())),
-            r"cannot flush: disk\nfull"
+            "cannot flush: disk\nfull"
         );
         assert_eq!(
             chain(&Outer("cannot flush: disk full", "disk full".into())),

@@ -7,14 +7,18 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::concurrent::beside;
 use crate::config::Config;
 use crate::error::{chain, one_line};
 use crate::{Error, ExtensionName, Registration, RunError};
+
+/// How long the rest of an answer may take, once its status is there.
+const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Registers with the platform.
 ///
@@ -34,8 +38,8 @@ pub(crate) async fn register(
         let now = Instant::now();
         let error = match attempt(name, config, now + (deadline - now) / 2).await {
             Ok(Answer::Registered(registration)) => return Ok(registration),
-            Ok(Answer::Refused(answer)) => return Err(refused(name, config, &answer)),
-            Ok(Answer::Failed(answer)) => Error::from(answer),
+            Ok(Answer::Refused(status, said)) => return Err(refused(name, config, status, &said)),
+            Ok(Answer::Failed(said)) => said.into(),
             Err(error) => error,
         };
         // Time for another attempt is left for as long as there is any.
@@ -57,21 +61,16 @@ pub(crate) async fn register(
 enum Answer {
     Registered(Registration),
     /// Final; what the platform said.
-    Refused(String),
+    Refused(StatusCode, String),
     /// Worth another try; what the platform said.
     Failed(String),
 }
 
+/// One `POST /extension/register` over a connection of its own, answered before `deadline`.
 async fn attempt(name: ExtensionName, config: &Config, deadline: Instant) -> Result<Answer, Error> {
-    let (status, body) = timeout_at(deadline, post(name, config))
-        .await
-        .map_err(|_| "no answer in time")??;
-    Ok(judge(status, &body, config))
-}
-
-/// One `POST /extension/register` over a connection of its own: the status, and what came of the body.
-async fn post(name: ExtensionName, config: &Config) -> Result<(StatusCode, Vec<u8>), Error> {
-    let stream = TcpStream::connect((config.platform.host(), config.platform.port)).await?;
+    let in_time = |_| "no answer in time";
+    let connect = TcpStream::connect((config.platform.host(), config.platform.port));
+    let stream = timeout_at(deadline, connect).await.map_err(in_time)??;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let request = Request::post("/extension/register")
@@ -85,24 +84,28 @@ async fn post(name: ExtensionName, config: &Config) -> Result<(StatusCode, Vec<u
         )
         .body(Empty::<Bytes>::new())?;
     beside(connection, async {
-        let response = sender.send_request(request).await?;
+        let response = timeout_at(deadline, sender.send_request(request))
+            .await
+            .map_err(in_time)??;
         let status = response.status();
-        // The status is what counts (D: 200 is registered), so a body that does not end has a second, no more.
+        // The platform has answered (D: 200 is registered), so a body that stalls does not undo it.
         let mut body = Vec::new();
-        let read = read(response.into_body(), &mut body);
-        let _ended = tokio::time::timeout(Duration::from_secs(1), read).await;
-        Ok((status, body))
+        let _ended = timeout(BODY_TIMEOUT, read(response.into_body(), &mut body)).await;
+        Ok(judge(status, &body, config))
     })
     .await
 }
 
-/// Reads an answer to its end, to where it breaks off, or to a size that no answer has.
+/// Reads an answer: to its end, to where it breaks off, to the end of its JSON, since not every server says
+/// where a body ends, or to a size that no answer has.
 async fn read(mut body: Incoming, bytes: &mut Vec<u8>) {
-    const LIMIT: usize = 64 * 1024;
+    const LIMIT: usize = 1024 * 1024;
     while let Some(Ok(frame)) = body.frame().await {
         let data = frame.into_data().unwrap_or_default();
         bytes.extend_from_slice(&data[..data.len().min(LIMIT - bytes.len())]);
-        if bytes.len() == LIMIT {
+        let is_whole = bytes.trim_ascii_end().ends_with(b"}")
+            && serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
+        if is_whole || bytes.len() == LIMIT {
             break;
         }
     }
@@ -110,24 +113,18 @@ async fn read(mut body: Incoming, bytes: &mut Vec<u8>) {
 
 fn judge(status: StatusCode, body: &[u8], config: &Config) -> Answer {
     let json: Value = serde_json::from_slice(body).unwrap_or_default();
+    if status == StatusCode::OK && is_empty(&json["errorInfo"]) {
+        return Answer::Registered(registration(&json, config));
+    }
     let said = said(&json, body);
-    let with_status = |said: &str| {
-        let separator = if said.is_empty() { "" } else { ": " };
-        format!("status {}{separator}{said}", status.as_u16())
-    };
-    if status == StatusCode::OK {
-        if is_empty(&json["errorInfo"]) {
-            Answer::Registered(registration(&json, config))
-        } else {
-            Answer::Refused(with_status(&said))
-        }
-    } else if status.is_server_error()
-        || status == StatusCode::REQUEST_TIMEOUT
-        || status == StatusCode::TOO_MANY_REQUESTS
-    {
-        Answer::Failed(format!("the platform answered with {}", with_status(&said)))
+    let passes = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+    if status.is_server_error() || passes.contains(&status) {
+        Answer::Failed(format!(
+            "the platform answered with {}",
+            answer(status, &said)
+        ))
     } else {
-        Answer::Refused(with_status(&said))
+        Answer::Refused(status, said)
     }
 }
 
@@ -186,13 +183,26 @@ fn said(json: &Value, body: &[u8]) -> String {
     one_line(&text.chars().take(300).collect::<String>())
 }
 
-fn refused(name: ExtensionName, config: &Config, answer: &str) -> RunError {
+fn refused(name: ExtensionName, config: &Config, status: StatusCode, said: &str) -> RunError {
+    let what_to_do = if status == StatusCode::OK || status.is_client_error() {
+        format!(
+            "its start script must be `extension/{name}` and no other extension may have its port"
+        )
+    } else {
+        "a registration is answered with status 200, so check EXTENSION_API_ADDR".to_owned()
+    };
     RunError::refused(format!(
-        "the platform at {} refused to register {name} at {} with {answer}; \
-         its start script must be `extension/{name}` and no other extension may have its port",
+        "the platform at {} refused to register {name} at {} with {}; {what_to_do}",
         config.platform,
         config.port.address(),
+        answer(status, said),
     ))
+}
+
+/// The status of an answer, and what it said.
+fn answer(status: StatusCode, said: &str) -> String {
+    let separator = if said.is_empty() { "" } else { ": " };
+    format!("status {}{separator}{said}", status.as_u16())
 }
 
 fn unreachable(config: &Config, attempts: u32, last: Error) -> RunError {

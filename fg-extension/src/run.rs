@@ -45,7 +45,10 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
             T::NAME,
             config.port.address()
         );
-        let extension = T::init(&registration).await.map_err(RunError::init)?;
+        let extension = panics::catch(async { T::init(&registration).await })
+            .await
+            .unwrap_or_else(|panic| Err(panic.into()))
+            .map_err(RunError::init)?;
         Ok::<_, RunError>(Service::new(extension, registration))
     };
     let service = match either(start, signals.recv()).await {

@@ -186,9 +186,13 @@ async fn handle<T: Extension>(
     let (kind, message) = match catch(async { extension.invoke(invocation).await }).await {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(error)) => ("HandlerError", chain(error.as_ref())),
-        Err(panic) => ("HandlerPanic", one_line(&panic.to_string())),
+        Err(panic) => ("HandlerPanic", panic.to_string()),
     };
-    tracing::error!("invocation {} failed: {message}", one_line(&trace_id));
+    tracing::error!(
+        "invocation {} failed: {}",
+        one_line(&trace_id),
+        one_line(&message)
+    );
     Err(HandlerFailure { kind, message })
 }
 

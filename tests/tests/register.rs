@@ -153,7 +153,7 @@ fn any_200_is_a_registration() {
             [Some("env"), Some("7"), None],
         ),
         (
-            Answer::status("200 OK", "x".repeat(1_000_000)),
+            Answer::status("200 OK", "x".repeat(3_000_000)),
             true,
             [Some("env"), Some("7"), None],
         ),
@@ -218,4 +218,38 @@ fn log_level_is_a_setting() {
         let stderr = extension.terminate().stderr;
         assert_eq!(stderr.lines().count(), lines, "{level}: {stderr}");
     }
+}
+
+/// The answer is there with its status: that its body stalls does not undo it.
+#[test]
+fn body_that_stalls_is_not_waited_for() {
+    let stalled = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"functionName\":".to_vec();
+    let platform = ScriptedPlatform::start([Answer::RawOpen(stalled)]);
+    let extension = Start::new(FIXTURE)
+        .with(&platform)
+        .env("FG_REGISTER_TIMEOUT", "200ms")
+        .start();
+    let _ = platform.request();
+    assert_eq!(
+        post(extension.port(), "/extension/invoke", event("1")).status,
+        200
+    );
+    assert_eq!(platform.count(), 0, "it registered twice");
+}
+
+/// However large the answer is, what the platform says counts.
+#[test]
+fn refusal_in_a_large_answer_is_one() {
+    let body = format!(
+        r#"{{"padding":"{}","errorInfo":{{"errorType":"Late","errorMessage":"no"}}}}"#,
+        "x".repeat(200_000)
+    );
+    let platform = ScriptedPlatform::start([Answer::status("200 OK", body)]);
+    let ended = Start::new(FIXTURE).with(&platform).run();
+    assert_eq!(ended.code, Some(1));
+    assert!(
+        ended.stderr.contains(" with status 200: Late: no; "),
+        "{}",
+        ended.stderr
+    );
 }

@@ -122,9 +122,13 @@ fn refused() {
     ] {
         let platform = ScriptedPlatform::start([answer]);
         let start = Start::new(FIXTURE).with(&platform);
+        let what_to_do = if said.starts_with("status 302") || said.starts_with("status 204") {
+            "a registration is answered with status 200, so check EXTENSION_API_ADDR"
+        } else {
+            "its start script must be `extension/extensionFixture.sh` and no other extension may have its port"
+        };
         let expected = format!(
-            "the platform at {} refused to register extensionFixture.sh at 127.0.0.1:{} with {said}; its start \
-             script must be `extension/extensionFixture.sh` and no other extension may have its port",
+            "the platform at {} refused to register extensionFixture.sh at 127.0.0.1:{} with {said}; {what_to_do}",
             platform.address,
             start.port()
         );

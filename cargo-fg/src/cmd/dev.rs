@@ -159,10 +159,11 @@ fn millis(duration: Duration) -> String {
     format!("{:.2} ms", duration.as_secs_f64() * 1000.0)
 }
 
-/// Ctrl-C, SIGTERM, or the end of whoever reads our output.
+/// Ctrl-C, SIGTERM, a closed terminal, or the end of whoever reads our output.
 struct Stop {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
 }
 
 impl Stop {
@@ -171,6 +172,7 @@ impl Stop {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).context(cannot)?,
             terminate: signal(SignalKind::terminate()).context(cannot)?,
+            hangup: signal(SignalKind::hangup()).context(cannot)?,
         })
     }
 
@@ -178,6 +180,7 @@ impl Stop {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
             () = OUTPUT_CLOSED.notified() => {}
         }
     }
