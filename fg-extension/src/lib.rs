@@ -29,6 +29,9 @@
 //! | `FG_SHUTDOWN_TIMEOUT` | `2s` | how long what is in flight may take to finish at the end; `0s` does not wait |
 //! | `FG_LOG` | `warn` | least level of the log lines on stderr: `off`, `error`, `warn`, `info`, `debug`, `trace` (feature `log`) |
 //!
+//! `RUNTIME_FUNC_NAME` and `RUNTIME_FUNC_VERSION`, which are the function's own (D), name the function where
+//! the platform's answer to the registration does not.
+//!
 //! Durations are `500ms`, `10s`, `1.5s` or `1m`, a number without a unit is seconds; one hour at most.
 //!
 //! # What is known of the platform

@@ -119,8 +119,19 @@ fn events_wait_for_init() {
 
 #[test]
 fn failing_init_is_told_to_whoever_calls_run() {
-    let mut extension = Start::new(OWN_MAIN).registered();
-    extension.wait_for("init");
-    extension.type_line("fail");
-    assert_eq!(extension.wait().code, Some(2));
+    for (line, told) in [
+        (
+            "fail",
+            "the extension failed to initialise: no secrets to be had\n",
+        ),
+        ("panic", r"no secrets\nto be had"),
+    ] {
+        let mut extension = Start::new(OWN_MAIN).registered();
+        extension.wait_for("init");
+        extension.type_line(line);
+        let ended = extension.wait();
+        assert_eq!(ended.code, Some(2));
+        assert!(ended.stderr.contains(told), "{}", ended.stderr);
+        assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+    }
 }

@@ -20,6 +20,7 @@ impl Extension for OwnMain {
         stdin().lock().read_line(&mut line)?;
         match line.trim() {
             "fail" => Err("no secrets to be had".into()),
+            "panic" => panic!("no secrets\nto be had"),
             _ => Ok(Self {
                 function: registration.function_name.clone().unwrap_or_default(),
             }),
@@ -43,7 +44,10 @@ fn main() -> ExitCode {
     };
     match runtime.block_on(fg_extension::run::<OwnMain>()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is_init() => ExitCode::from(2),
+        Err(error) if error.is_init() => {
+            eprintln!("{error:?}");
+            ExitCode::from(2)
+        }
         Err(_) => ExitCode::FAILURE,
     }
 }
