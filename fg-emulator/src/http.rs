@@ -79,7 +79,7 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Full<By
         )
     } else {
         match shared.register(name.as_deref(), address.as_deref()) {
-            Ok(()) => return json(StatusCode::OK, shared, &ErrorInfo::default()),
+            Ok(()) => return json(StatusCode::OK, shared, ErrorInfo::default()),
             Err(refusal) => (StatusCode::BAD_REQUEST, refusal),
         }
     };
@@ -90,7 +90,7 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Full<By
     let mut response = json(
         status,
         shared,
-        &ErrorInfo {
+        ErrorInfo {
             error_type,
             error_message: &error_message,
         },
@@ -109,11 +109,11 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Full<By
     response
 }
 
-fn json(status: StatusCode, shared: &Shared, error_info: &ErrorInfo<'_>) -> Response<Full<Bytes>> {
+fn json(status: StatusCode, shared: &Shared, error_info: ErrorInfo<'_>) -> Response<Full<Bytes>> {
     let body = RegisterResponse {
         function_name: &shared.function_name,
         function_version: &shared.function_version,
-        error_info: ErrorInfo { ..*error_info },
+        error_info,
     };
     // Strings only: it cannot fail.
     let mut response = Response::new(Full::from(serde_json::to_vec(&body).unwrap_or_default()));

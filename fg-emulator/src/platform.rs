@@ -38,13 +38,6 @@ pub struct Platform {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// An extension registered.
-    Registered {
-        /// The extension's script name.
-        script: String,
-        /// Where it takes events.
-        address: SocketAddr,
-    },
     /// A call was refused: it broke a rule, or is none of the API.
     Refused {
         /// As in `POST`.
@@ -65,8 +58,6 @@ pub enum Event {
 pub struct Registered {
     /// Its script name.
     pub script: String,
-    /// Its process.
-    pub pid: u32,
     /// Where it takes events.
     pub address: SocketAddr,
     /// From its start to its registration.
@@ -203,7 +194,6 @@ impl Platform {
         if let Ok(Some(address)) = outcome {
             let registered = Registered {
                 script: script.clone(),
-                pid: process.id(),
                 address,
                 took: start.elapsed(),
             };
@@ -329,8 +319,7 @@ impl Shared {
         name: Option<&str>,
         address: Option<&str>,
     ) -> Result<(), Refusal> {
-        let (script, address) = self.state().register(name, address)?;
-        self.observe(&Event::Registered { script, address });
+        self.state().register(name, address)?;
         self.changed.send_replace(());
         Ok(())
     }

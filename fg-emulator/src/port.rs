@@ -2,8 +2,12 @@
 
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
+use std::time::{Duration, Instant};
 
 use crate::Error;
+
+/// How long to wait for a port: longer than the tests of a suite, since they take turns.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A port from 8081 to 8090 that no other lease of any process has, until it is dropped.
 ///
@@ -17,11 +21,11 @@ pub struct PortLease {
 }
 
 impl PortLease {
-    /// The first port that is free. Blocks while others hold leases on all of them.
+    /// The first port that is free. Blocks while others hold leases on all of them, two minutes at most.
     ///
     /// # Errors
     ///
-    /// If other programs have all the ports, or there is no temporary folder to be had.
+    /// If there is none by then, other programs have all the ports, or there is no temporary folder to be had.
     pub fn take() -> Result<Self, Error> {
         take()
     }
@@ -41,29 +45,33 @@ impl PortLease {
 }
 
 fn take() -> Result<PortLease, Error> {
-    let cannot = || Error::because::<std::io::Error>("cannot lease a port from 8081 to 8090");
+    let deadline = Instant::now() + PATIENCE;
     loop {
-        let mut leased = None;
+        let mut others = false;
         for port in 8081..=8090 {
             let path = std::env::temp_dir().join(format!("fg-emulator-port-{port}.lock"));
             // To read is enough to lock: the file may be another user's.
             let lock = File::create(&path)
                 .or_else(|_| File::open(&path))
-                .map_err(cannot())?;
+                .map_err(Error::because(format!("cannot lease port {port}")))?;
             if lock.try_lock().is_err() {
-                leased = Some(lock);
+                others = true;
             } else if is_free(port) {
                 return Ok(PortLease { port, _lock: lock });
             }
         }
-        match leased {
-            Some(lock) => lock.lock().map_err(cannot())?,
-            None => {
-                return Err(Error::new(
-                    "ports 8081 to 8090 are all taken by other programs",
-                ));
-            }
+        if !others {
+            return Err(Error::new(
+                "ports 8081 to 8090 are all taken by other programs",
+            ));
         }
+        if Instant::now() > deadline {
+            return Err(Error::new(format!(
+                "ports 8081 to 8090 were all leased or taken for {PATIENCE:?}"
+            )));
+        }
+        // There is no waiting for whichever of ten locks comes free first.
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fmt;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -112,17 +111,6 @@ impl Stopped {
     }
 }
 
-impl fmt::Display for Stopped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ended with {}", self.script, self.status)?;
-        if self.killed {
-            f.write_str(", killed")
-        } else {
-            Ok(())
-        }
-    }
-}
-
 /// An extension's process, and its group. Dropped, it is killed.
 pub(crate) struct Process {
     script: String,
@@ -148,8 +136,11 @@ impl Process {
         shared: &Arc<Shared>,
     ) -> Result<Self, Error> {
         let script = write_script(boot, folder)?;
-        let mut command = Command::new(&script);
+        // By way of the shell: to execute a file that was just written fails (ETXTBSY) for as long as a process
+        // that another thread is about to start still holds it open.
+        let mut command = Command::new("/bin/sh");
         command
+            .arg(&script)
             .env("EXTENSION_API_ADDR", shared.address.to_string())
             .env("RUNTIME_FUNC_NAME", &shared.function_name)
             .env("RUNTIME_FUNC_VERSION", &shared.function_version)
@@ -191,10 +182,6 @@ impl Process {
             output,
             _lease: lease,
         })
-    }
-
-    pub(crate) fn id(&self) -> u32 {
-        self.group.as_raw().unsigned_abs()
     }
 
     /// Waits until it ends by itself.

@@ -56,7 +56,7 @@ impl State {
         &mut self,
         name: Option<&str>,
         address: Option<&str>,
-    ) -> Result<(String, SocketAddr), Refusal> {
+    ) -> Result<(), Refusal> {
         let missing = |header| Refusal::new("MissingHeader", format!("header {header} is missing"));
         let name = name.ok_or_else(|| missing("FunctionGraph-Extension-Name"))?;
         let text = address.ok_or_else(|| missing("FunctionGraph-Extension-Address"))?;
@@ -93,7 +93,7 @@ impl State {
             ));
         }
         self.extensions.insert(name.to_owned(), Some(address));
-        Ok((name.to_owned(), address))
+        Ok(())
     }
 
     /// Who gets the invocations.
@@ -150,10 +150,7 @@ mod tests {
         assert!(state.registered().is_empty());
 
         let address = "127.0.0.1:8081".parse().unwrap();
-        assert_eq!(
-            state.register(Some("extensionA.sh"), at),
-            Ok(("extensionA.sh".to_owned(), address))
-        );
+        assert_eq!(state.register(Some("extensionA.sh"), at), Ok(()));
         assert_eq!(
             refused(state.register(Some("extensionA.sh"), at)),
             "ExtensionRegistered"

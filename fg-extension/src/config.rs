@@ -166,7 +166,7 @@ fn choose_port(value: &str, name: ExtensionName) -> Result<Option<Port>, RunErro
             ),
         ))
     };
-    let port = |text: &str| parse_port(text).and_then(|port| Port::try_from(port).ok());
+    let port = |text: &str| parse_port(text).and_then(Port::checked);
 
     if !value.contains('=') {
         return match port(value) {

@@ -5,7 +5,7 @@ use crate::{Error, ExtensionName, Invocation, Port, Registration};
 /// An extension, as [`run`](crate::run) drives it; [`#[extension]`](macro@crate::extension) is sugar for it.
 ///
 /// ```no_run
-/// use fg_extension::{Error, Extension, ExtensionName, Invocation, Port, Registration, RunError};
+/// use fg_extension::{Error, Extension, ExtensionName, Invocation, Port, Registration};
 ///
 /// struct Counter {
 ///     invocations: std::sync::atomic::AtomicU64,

@@ -73,3 +73,24 @@ impl<'de> Visitor<'de> for InvocationVisitor {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Invocation;
+
+    #[test]
+    fn every_field_that_came_is_kept() {
+        let event = json!({
+            "traceId": "1",
+            "invokedFunctionUrn": "sn:cn:yrk:1111:function:0@test@hello:latest",
+            "deadlineMs": 1,
+            "nested": [{"a": null}],
+        });
+        let invocation: Invocation = serde_json::from_value(event.clone()).unwrap();
+        assert_eq!(invocation.other["deadlineMs"], 1);
+        assert_eq!(invocation.other.len(), 2);
+        assert_eq!(serde_json::to_value(invocation).unwrap(), event);
+    }
+}

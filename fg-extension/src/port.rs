@@ -16,8 +16,6 @@ use std::ops::RangeInclusive;
 /// # use fg_extension::Port;
 /// const PORT: Port = Port::new(8011);
 /// ```
-///
-/// [`Port::try_from`] is for a number that is known only when the program runs.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Port(u16);
 
@@ -40,6 +38,11 @@ impl Port {
         Self(port)
     }
 
+    /// The port with this number, if it is one.
+    pub(crate) fn checked(port: u16) -> Option<Self> {
+        Self::RANGE.contains(&port).then_some(Self(port))
+    }
+
     /// The number, 8081 to 8090.
     #[must_use]
     pub const fn get(self) -> u16 {
@@ -52,36 +55,8 @@ impl Port {
     }
 }
 
-impl TryFrom<u16> for Port {
-    type Error = PortOutOfRange;
-
-    fn try_from(port: u16) -> Result<Self, PortOutOfRange> {
-        if Self::RANGE.contains(&port) {
-            Ok(Self(port))
-        } else {
-            Err(PortOutOfRange(port))
-        }
-    }
-}
-
 impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
-
-/// A number that is no [`Port`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct PortOutOfRange(u16);
-
-impl fmt::Display for PortOutOfRange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "port {} is out of range: FunctionGraph posts events to ports 8081 to 8090 only",
-            self.0
-        )
-    }
-}
-
-impl std::error::Error for PortOutOfRange {}

@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::concurrent::beside;
 use crate::config::Config;
@@ -42,11 +42,11 @@ pub(crate) async fn register(
             Ok(Answer::Failed(said)) => said.into(),
             Err(error) => error,
         };
-        // Time for another attempt is left for as long as there is any.
         let left = deadline.saturating_duration_since(Instant::now());
         if left < Duration::from_millis(10) {
             return Err(unreachable(config, attempts, error));
         }
+        // The pause is cut short where it would use up the time of another attempt.
         let pause = backoff.next().min(left / 2);
         tracing::info!(
             "registration attempt {attempts} failed, next in {pause:.0?}: {}",
@@ -88,9 +88,15 @@ async fn attempt(name: ExtensionName, config: &Config, deadline: Instant) -> Res
             .await
             .map_err(in_time)??;
         let status = response.status();
-        // The platform has answered (D: 200 is registered), so a body that stalls does not undo it.
+        // A 200 is a registration (D), which a body that stalls does not undo, nor the end of the attempt.
+        let body_deadline = Instant::now() + BODY_TIMEOUT;
+        let body_deadline = if status == StatusCode::OK {
+            body_deadline
+        } else {
+            body_deadline.min(deadline)
+        };
         let mut body = Vec::new();
-        let _ended = timeout(BODY_TIMEOUT, read(response.into_body(), &mut body)).await;
+        let _ended = timeout_at(body_deadline, read(response.into_body(), &mut body)).await;
         Ok(judge(status, &body, config))
     })
     .await

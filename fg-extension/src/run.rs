@@ -24,7 +24,8 @@ use crate::{Extension, RunError, manifest, panics, register, server};
 ///
 /// # Cancel safety
 ///
-/// Dropping the future stops serving at once; handlers in flight go on until the tokio runtime ends.
+/// Once the future is dropped, no connection is accepted any more; those that are open, and what is in flight,
+/// go on until the tokio runtime ends.
 pub async fn run<T: Extension>() -> Result<(), RunError> {
     manifest::keep::<T>();
     let config = Config::from_env(T::NAME, T::PORT)?;

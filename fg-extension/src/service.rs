@@ -86,13 +86,13 @@ impl<T: Extension> Service<T> {
             "/extension/invoke" | "/extension/register" if request.method() == Method::POST => {
                 match body::read(request).await {
                     Ok(body) => self.invoke(&body, in_flight).await,
-                    Err(BodyError::TooLarge) => failure(
+                    Err(BodyError::TooLarge) => refuse(
                         StatusCode::PAYLOAD_TOO_LARGE,
                         "PayloadTooLarge",
                         &format!("the body is larger than {} MB", body::LIMIT / (1024 * 1024)),
                     ),
                     Err(BodyError::Broken(error)) => {
-                        failure(StatusCode::BAD_REQUEST, "InvalidInvocation", &chain(&error))
+                        refuse(StatusCode::BAD_REQUEST, "InvalidInvocation", &chain(&error))
                     }
                 }
             }
@@ -106,7 +106,7 @@ impl<T: Extension> Service<T> {
                 let message = format!("{path} takes POST, not {}", request.method());
                 body::discard(request).await;
                 let mut response =
-                    failure(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", &message);
+                    refuse(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", &message);
                 response
                     .headers_mut()
                     .insert(header::ALLOW, header::HeaderValue::from_static("POST"));
@@ -116,7 +116,7 @@ impl<T: Extension> Service<T> {
                 let message =
                     format!("no such path: {path}; invocations go to POST /extension/invoke");
                 body::discard(request).await;
-                failure(StatusCode::NOT_FOUND, "NotFound", &message)
+                refuse(StatusCode::NOT_FOUND, "NotFound", &message)
             }
         }
     }
@@ -129,8 +129,7 @@ impl<T: Extension> Service<T> {
                     b"" => "the body is empty, where an invocation should be".to_owned(),
                     _ => format!("the body is no invocation: {error}"),
                 };
-                tracing::warn!("an event was answered with status 400: {message}");
-                return failure(StatusCode::BAD_REQUEST, "InvalidInvocation", &message);
+                return refuse(StatusCode::BAD_REQUEST, "InvalidInvocation", &message);
             }
         };
         let answer = serialize(&Answer {
@@ -194,6 +193,16 @@ async fn handle<T: Extension>(
         one_line(&message)
     );
     Err(HandlerFailure { kind, message })
+}
+
+/// The answer to a request that no handler sees, with a line in the log: what the platform sends, and we do
+/// not take, is worth knowing.
+fn refuse(status: StatusCode, kind: &str, message: &str) -> Response<Full<Bytes>> {
+    tracing::warn!(
+        "a request was answered with status {}: {message}",
+        status.as_u16()
+    );
+    failure(status, kind, message)
 }
 
 fn failure(status: StatusCode, kind: &str, message: &str) -> Response<Full<Bytes>> {

@@ -1,6 +1,4 @@
-use std::convert::Infallible;
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +25,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// A text of any other form (?) is kept as it is, and its parts are `None`: an invocation is never refused
 /// for its URN.
-#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
+#[derive(Clone, Eq, Hash, PartialEq, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct FunctionUrn(String);
 
@@ -136,12 +134,6 @@ impl fmt::Debug for FunctionUrn {
     }
 }
 
-impl AsRef<str> for FunctionUrn {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-
 impl From<String> for FunctionUrn {
     fn from(text: String) -> Self {
         Self(text)
@@ -151,14 +143,6 @@ impl From<String> for FunctionUrn {
 impl From<&str> for FunctionUrn {
     fn from(text: &str) -> Self {
         Self(text.to_owned())
-    }
-}
-
-impl FromStr for FunctionUrn {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(text.into())
     }
 }
 

@@ -142,10 +142,28 @@ async fn program_that_never_registers_is_told() {
         "{printed}"
     );
     // The name is free again.
-    let error = platform
-        .boot_bin("extensionOther.sh", "no/such/program")
-        .await
-        .unwrap_err();
+    let boot = Boot::new("extensionOther.sh", "no/such/program");
+    let error = platform.boot(boot).await.unwrap_err();
     assert_eq!(error.to_string(), "cannot find no/such/program");
     assert!(platform.shutdown().await.unwrap().clean());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_platforms_boot_side_by_side() {
+    let mut platforms = tokio::task::JoinSet::new();
+    // More than there are ports: the last ones wait for a lease.
+    for _ in 0..24 {
+        platforms.spawn(async {
+            let platform = Platform::start().await?;
+            platform
+                .boot_bin("extensionFixture.sh", env!("CARGO_BIN_EXE_fixture"))
+                .await?;
+            platform.invoke().await?.assert_ok();
+            platform.shutdown().await
+        });
+    }
+    while let Some(ended) = platforms.join_next().await {
+        let shutdown = ended.unwrap().unwrap();
+        assert!(shutdown.clean(), "{shutdown:?}");
+    }
 }

@@ -16,19 +16,26 @@ fn holding(start: Start) -> (Extension, Client) {
     (extension, client)
 }
 
+/// A connection that has been used.
+fn idle(extension: &Extension) -> Client {
+    let mut client = Client::connect(extension.port());
+    assert_eq!(
+        client
+            .send(request("POST", INVOKE, event("1")))
+            .receive()
+            .status,
+        200
+    );
+    client
+}
+
 #[test]
 fn what_is_in_flight_is_finished() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let (mut extension, mut client) =
             holding(Start::new(FIXTURE).env("FG_SHUTDOWN_TIMEOUT", "20s"));
         // A connection that idles is closed at the end, and so is one that never said anything.
-        let mut idle = Client::connect(extension.port());
-        assert_eq!(
-            idle.send(request("POST", INVOKE, event("1")))
-                .receive()
-                .status,
-            200
-        );
+        let mut idle = idle(&extension);
         let mut silent = Client::connect(extension.port());
         extension.signal(signal);
         assert!(idle.is_closed() && silent.is_closed());
@@ -66,13 +73,7 @@ fn platform_can_ask_by_http() {
 fn event_that_arrives_with_the_end_is_served() {
     // The process is stopped while both arrive, so it finds them together.
     let mut extension = Start::new(FIXTURE).registered();
-    let mut idle = Client::connect(extension.port());
-    assert_eq!(
-        idle.send(request("POST", INVOKE, event("1")))
-            .receive()
-            .status,
-        200
-    );
+    let mut idle = idle(&extension);
     extension.wait_for("handled 1");
     extension.signal(Signal::SIGSTOP);
     idle.send(request("POST", INVOKE, event("2")));

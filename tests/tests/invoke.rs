@@ -169,7 +169,22 @@ fn other_paths_and_methods() {
             assert_eq!(response.header("allow"), Some("POST"));
         }
     }
-    assert_eq!(extension.terminate().stdout, "");
+    let ended = extension.terminate();
+    assert_eq!(ended.stdout, "");
+    // Where the platform sends its shutdown event is unknown: a call that we do not know must leave a trace.
+    assert_eq!(
+        ended.stderr.lines().count(),
+        5 + 3 * 5,
+        "one line each: {}",
+        ended.stderr
+    );
+    let line = "WARN extensionFixture.sh: a request was answered with status 404: no such path: /telemetry; \
+                invocations go to POST /extension/invoke";
+    assert!(
+        ended.stderr.lines().any(|logged| logged == line),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]

@@ -167,6 +167,13 @@ fn unreachable() {
 fn never_answered() {
     for (answer, cause) in [
         (Answer::Silence, "no answer in time"),
+        // Its body never ends, and is not worth the time of another attempt.
+        (
+            Answer::RawOpen(
+                b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 99\r\n\r\nlater".to_vec(),
+            ),
+            "the platform answered with status 502: later",
+        ),
         (
             Answer::status("503 Service Unavailable", "later"),
             "the platform answered with status 503: later",
