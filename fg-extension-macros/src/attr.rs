@@ -1,65 +1,153 @@
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Expr, Ident, Token};
+use syn::{Expr, Ident, Token, token};
 
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostics, did_you_mean, list};
 
 /// The arguments of `#[extension(…)]`, as written.
 #[derive(Default)]
 pub(crate) struct Arguments {
-    pub(crate) name: Option<Expr>,
-    pub(crate) port: Option<Expr>,
-    /// Whether all of them could be read: otherwise one that is missing may only be unread.
-    pub(crate) complete: bool,
+    pub(crate) name: Argument,
+    pub(crate) port: Argument,
+    pub(crate) timeout: Argument,
+    pub(crate) krate: Argument,
 }
 
-pub(crate) fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Arguments {
+/// The arguments of `#[telemetry(…)]`, as written.
+#[derive(Default)]
+pub(crate) struct TelemetryArguments {
+    pub(crate) port: Argument,
+    /// What is in the parentheses, with them.
+    pub(crate) types: Argument,
+}
+
+/// An argument may be absent, or may be there and not be understood: its mistake is told by then.
+#[derive(Default)]
+pub(crate) enum Argument {
+    #[default]
+    Absent,
+    Unreadable,
+    Given(Expr),
+}
+
+pub(crate) fn extension(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Arguments {
     let mut arguments = Arguments::default();
-    let parser = |input: ParseStream<'_>| parse_list(input, &mut arguments, diagnostics);
-    let result = parser.parse2(tokens);
-    arguments.complete = diagnostics.check(result).is_some();
+    let mut keys = [
+        Key::new("name", "name = \"extensionHello.sh\"", &mut arguments.name),
+        Key::new("port", "port = 8081", &mut arguments.port),
+        Key::new("timeout", "timeout = \"2s\"", &mut arguments.timeout),
+        Key::new("crate", "crate = sdk::fg_extension", &mut arguments.krate),
+    ];
+    parse(tokens, "an extension", &mut keys, diagnostics);
     arguments
 }
 
-fn parse_list(
-    input: ParseStream<'_>,
-    arguments: &mut Arguments,
-    diagnostics: &mut Diagnostics,
-) -> syn::Result<()> {
-    while !input.is_empty() {
-        let key = input.call(Ident::parse_any)?;
-        let argument = match key.to_string().as_str() {
-            "name" => Some((&mut arguments.name, "name = \"extensionHello.sh\"")),
-            "port" => Some((&mut arguments.port, "port = 8081")),
-            _ => None,
-        };
-        let value = if input.peek(Token![=]) {
-            input.parse::<Token![=]>()?;
-            Some(input.parse::<Expr>()?)
-        } else {
-            None
-        };
-        match (argument, value) {
-            (None, _) => diagnostics.error(
-                &key,
-                format!("unknown argument `{key}`, an extension takes `name` and `port`"),
-            ),
-            (Some((_, example)), None) => {
-                let message = format!("argument `{key}` has no value, write `{example}`");
-                return Err(syn::Error::new_spanned(&key, message));
-            }
-            (Some((Some(_), _)), Some(_)) => {
-                diagnostics.error(
-                    &key,
-                    format!("argument `{key}` is given twice, write it once"),
-                );
-            }
-            (Some((argument, _)), value) => *argument = value,
-        }
-        if !input.is_empty() {
-            input.parse::<Token![,]>()?;
+pub(crate) fn telemetry(tokens: TokenStream, diagnostics: &mut Diagnostics) -> TelemetryArguments {
+    let mut arguments = TelemetryArguments::default();
+    let mut keys = [
+        Key::new("port", "port = 8082", &mut arguments.port),
+        Key {
+            parenthesised: true,
+            ..Key::new(
+                "types",
+                "types(platform, function, extension)",
+                &mut arguments.types,
+            )
+        },
+    ];
+    parse(tokens, "`#[telemetry]`", &mut keys, diagnostics);
+    arguments
+}
+
+/// An argument that may be written, as `name = value` or `name(value)`, and where it goes.
+struct Key<'a> {
+    name: &'static str,
+    parenthesised: bool,
+    example: &'static str,
+    argument: &'a mut Argument,
+}
+
+impl<'a> Key<'a> {
+    fn new(name: &'static str, example: &'static str, argument: &'a mut Argument) -> Self {
+        Self {
+            name,
+            parenthesised: false,
+            example,
+            argument,
         }
     }
-    Ok(())
+
+    /// Something is there, so that nobody says that it is missing.
+    fn is_there(&mut self) {
+        if matches!(self.argument, Argument::Absent) {
+            *self.argument = Argument::Unreadable;
+        }
+    }
+}
+
+fn parse(tokens: TokenStream, whose: &str, keys: &mut [Key<'_>], diagnostics: &mut Diagnostics) {
+    let parser = |input: ParseStream<'_>| {
+        while !input.is_empty() {
+            let result = parse_argument(input, whose, keys);
+            diagnostics.check(result);
+            // Past what could not be read, so that the next mistake is told as well.
+            while !input.is_empty() && !input.peek(Token![,]) {
+                input.parse::<TokenTree>()?;
+            }
+            input.parse::<Option<Token![,]>>()?;
+        }
+        Ok(())
+    };
+    let result = parser.parse2(tokens);
+    diagnostics.check(result);
+}
+
+/// One argument, up to its comma.
+fn parse_argument(input: ParseStream<'_>, whose: &str, keys: &mut [Key<'_>]) -> syn::Result<()> {
+    let Ok(written) = input.call(Ident::parse_any) else {
+        // It may be any of those that would be missing.
+        keys.iter_mut().for_each(Key::is_there);
+        let examples: Vec<_> = keys.iter().map(|key| key.example).collect();
+        let message = format!("{whose} takes arguments by name: {}", list(&examples));
+        return Err(input.error(message));
+    };
+    let error = |message| Err(syn::Error::new_spanned(&written, message));
+    let word = written.to_string();
+    let Some(key) = keys.iter_mut().find(|key| key.name == word) else {
+        let names: Vec<_> = keys.iter().map(|key| key.name).collect();
+        let Some(meant) = did_you_mean(&word, &names) else {
+            return error(format!(
+                "unknown argument `{word}`, {whose} takes {}",
+                list(&names)
+            ));
+        };
+        keys.iter_mut()
+            .filter(|key| key.name == meant)
+            .for_each(Key::is_there);
+        return error(format!(
+            "unknown argument `{word}`, did you mean `{meant}`?"
+        ));
+    };
+    if !matches!(key.argument, Argument::Absent) {
+        return error(format!("argument `{word}` is given twice, write it once"));
+    }
+    key.is_there();
+    let has_value = if key.parenthesised {
+        input.peek(token::Paren)
+    } else {
+        input.parse::<Option<Token![=]>>()?.is_some() && !input.is_empty() && !input.peek(Token![,])
+    };
+    if !has_value {
+        return error(format!(
+            "argument `{word}` has no value, write `{}`",
+            key.example
+        ));
+    }
+    *key.argument = Argument::Given(input.parse()?);
+    if input.is_empty() || input.peek(Token![,]) {
+        Ok(())
+    } else {
+        Err(input.error(format!("expected `,` after argument `{word}`")))
+    }
 }

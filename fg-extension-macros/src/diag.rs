@@ -44,3 +44,25 @@ impl Drop for Diagnostics {
         );
     }
 }
+
+/// Which of the `known` words was probably meant.
+pub(crate) fn did_you_mean<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    known
+        .iter()
+        .map(|known| (strsim::osa_distance(&word, known), *known))
+        // Two slips, or one in a short word: `name` is no slip of `main`'s.
+        .filter(|(distance, known)| *distance <= known.len().div_ceil(3).min(2))
+        .min()
+        .map(|(_, known)| known)
+}
+
+/// `` `a`, `b` and `c` ``
+pub(crate) fn list(words: &[&str]) -> String {
+    let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
+}

@@ -1,12 +1,15 @@
 //! The `#[extension]` attribute of the crate `fg-extension`, which re-exports it.
 //!
-//! `attr` and `item` read what the author wrote, `lower` holds every rule and yields a `Model`, `expand`
-//! writes the program and cannot fail. After a mistake `fallback` keeps the author's item in place, so that
-//! one mistake is one error.
+//! `attr`, `item` and `block` read what the author wrote, `lower` holds every rule and yields a `Model`,
+//! `expand` writes the program and cannot fail. After a mistake `fallback` keeps the author's item in place,
+//! so that one mistake is one error.
 
 mod attr;
+mod block;
 mod diag;
 mod expand;
+#[cfg(test)]
+mod expansions;
 mod fallback;
 mod item;
 mod lower;
@@ -14,7 +17,8 @@ mod model;
 
 use proc_macro2::TokenStream;
 
-/// Makes an `async fn` the whole program of an extension; documented where `fg-extension` re-exports it.
+/// Makes an `async fn`, or an `impl` block, the whole program of an extension; documented where `fg-extension`
+/// re-exports it.
 #[proc_macro_attribute]
 pub fn extension(
     arguments: proc_macro::TokenStream,
@@ -25,11 +29,11 @@ pub fn extension(
 
 fn extension_impl(arguments: TokenStream, tokens: TokenStream) -> TokenStream {
     let mut diagnostics = diag::Diagnostics::new();
-    let arguments = attr::parse(arguments, &mut diagnostics);
-    let item = item::parse(tokens.clone(), &mut diagnostics);
-    let model = lower::lower(arguments, item.as_ref(), &mut diagnostics);
+    let arguments = attr::extension(arguments, &mut diagnostics);
+    let item = item::parse(tokens, &mut diagnostics);
+    let model = lower::lower(&arguments, &item, &mut diagnostics);
     match (diagnostics.finish(), model) {
         (None, Some(model)) => expand::expand(model),
-        (errors, _) => fallback::fallback(errors, item.as_ref(), tokens),
+        (errors, _) => fallback::fallback(errors, &item),
     }
 }

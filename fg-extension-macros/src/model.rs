@@ -1,15 +1,51 @@
-use proc_macro2::TokenStream;
-use syn::{Expr, Ident, LitStr};
+use std::time::Duration;
+
+use proc_macro2::{Ident, Span, TokenStream};
 
 /// A program that can be written: every rule of `lower` holds for it.
 pub(crate) struct Model {
-    pub(crate) name: LitStr,
+    /// The crate `fg_extension`, as generated code names it.
+    pub(crate) krate: TokenStream,
+    pub(crate) name: TokenStream,
     /// A literal in range, or an expression that the constant `Port::new` checks.
-    pub(crate) port: Expr,
-    /// The author's function.
-    pub(crate) function: TokenStream,
-    pub(crate) function_name: Ident,
-    /// Of the function: where an error about the type belongs.
-    pub(crate) parameter_type: TokenStream,
-    pub(crate) return_type: TokenStream,
+    pub(crate) port: TokenStream,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) form: Form,
+    /// The conditions of the `#[cfg]`s on the author's item: they hold for all that is generated.
+    pub(crate) cfgs: Vec<TokenStream>,
+    /// The author's item, without what is ours.
+    pub(crate) item: TokenStream,
+}
+
+pub(crate) enum Form {
+    Function { name: Ident, invoke: Method },
+    Block(Box<Block>),
+}
+
+pub(crate) struct Block {
+    pub(crate) self_type: TokenStream,
+    pub(crate) init: Option<Method>,
+    pub(crate) invoke: Option<Method>,
+    pub(crate) telemetry: Option<Telemetry>,
+    pub(crate) shutdown: Option<Method>,
+}
+
+/// What the author wrote to be called by a method of the trait.
+pub(crate) struct Method {
+    pub(crate) cfgs: Vec<TokenStream>,
+    /// `hello`, or `Self::on_invoke`.
+    pub(crate) path: TokenStream,
+    /// Of its name.
+    pub(crate) span: Span,
+    /// That it is the right one, and what may be returned, is for traits to say.
+    pub(crate) parameter: Option<TokenStream>,
+    /// Nothing if it is `()`.
+    pub(crate) output: Option<TokenStream>,
+}
+
+pub(crate) struct Telemetry {
+    pub(crate) port: TokenStream,
+    /// Variants of `TelemetryType`.
+    pub(crate) types: Vec<Ident>,
+    pub(crate) method: Method,
 }

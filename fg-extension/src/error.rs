@@ -32,6 +32,7 @@ enum Kind {
     Refused,
     Timeout,
     Init,
+    Shutdown,
     Runtime,
 }
 
@@ -66,6 +67,13 @@ impl RunError {
         self.0.kind == Kind::Init
     }
 
+    /// Whether [`Extension::shutdown`](crate::Extension::shutdown) failed, its error being the source, or did not
+    /// end in time.
+    #[must_use]
+    pub fn is_shutdown(&self) -> bool {
+        self.0.kind == Kind::Shutdown
+    }
+
     pub(crate) fn setting(message: String) -> Self {
         Self::new(Kind::Setting, message, None)
     }
@@ -88,6 +96,10 @@ impl RunError {
             "the extension failed to initialise".to_owned(),
             Some(source),
         )
+    }
+
+    pub(crate) fn shutdown(message: String, source: Option<Error>) -> Self {
+        Self::new(Kind::Shutdown, message, source)
     }
 
     pub(crate) fn runtime(what: &str, source: std::io::Error) -> Self {

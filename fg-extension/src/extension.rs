@@ -1,6 +1,7 @@
 use std::future::Future;
+use std::time::Duration;
 
-use crate::{Error, ExtensionName, Invocation, Port, Registration};
+use crate::{Error, ExtensionName, Invocation, Port, Registration, Subscription, TelemetryEvent};
 
 /// An extension, as [`run`](crate::run) drives it; [`#[extension]`](macro@crate::extension) is sugar for it.
 ///
@@ -37,43 +38,71 @@ pub trait Extension: Sized + Send + Sync + 'static {
     /// The port of the extension's HTTP server, unless `FG_EXTENSION_PORT` gives another.
     const PORT: Port;
 
-    /// Makes the extension, once it is registered. Invocations that come meanwhile wait, and are then served.
+    /// The longest that one invocation may take, if there is a limit; longer than zero. See [`Self::invoke`].
+    const TIMEOUT: Option<Duration> = None;
+
+    /// What the extension subscribes to, if it wants telemetry.
+    ///
+    /// This version of the crate does not subscribe yet: it says so in a warning, and [`Self::telemetry`] is not
+    /// called.
+    const TELEMETRY: Option<Subscription> = None;
+
+    /// Makes the extension, once it is registered, beside the platform's own initialisation.
+    ///
+    /// Invocations that come meanwhile wait, and are then served.
     ///
     /// # Errors
     ///
-    /// An error ends the process: [`RunError::is_init`](crate::RunError::is_init).
+    /// An error, and a panic likewise, ends the process: [`RunError::is_init`](crate::RunError::is_init).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the platform asks for the end meanwhile, the future is dropped, and [`Self::shutdown`] is not called:
+    /// there is nothing yet to shut down.
     fn init(registration: &Registration) -> impl Future<Output = Result<Self, Error>> + Send;
 
     /// Handles one invocation of the function. Those in flight run side by side.
     ///
-    /// A handler runs to its end, also when the platform has hung up. What blocks the thread belongs into
-    /// `tokio::task::spawn_blocking`: on the generated `main`'s runtime all handlers share one thread.
+    /// What blocks the thread belongs into `tokio::task::spawn_blocking`: on the generated `main`'s runtime all
+    /// handlers share one thread.
     ///
     /// # Errors
     ///
     /// An error, and a panic likewise, is logged and answered with status 500; the extension serves on.
+    ///
+    /// # Cancel safety
+    ///
+    /// A handler runs to its end, also when the platform has hung up, but for two cases: after
+    /// [`Self::TIMEOUT`], and when it is still not done as the time for the end runs out (`FG_SHUTDOWN_TIMEOUT`).
+    /// Then it is dropped where it waits, at an `.await`, and the answer is status 500. So what must not be left
+    /// half done belongs between two `.await`s, or into a task of its own.
     fn invoke(&self, invocation: Invocation) -> impl Future<Output = Result<(), Error>> + Send;
-}
 
-/// What an annotated function may return: `()`, or `Result<(), E>` with any `E` that turns into an [`Error`].
-#[diagnostic::on_unimplemented(
-    message = "an extension's handler cannot return `{Self}`",
-    label = "write `()` or `Result<(), E>`",
-    note = "`E` is any type that turns into `fg_extension::Error`: every `std::error::Error + Send + Sync`, and strings"
-)]
-pub trait IntoOutcome {
-    /// The result, as [`Extension::invoke`] returns it.
-    fn into_outcome(self) -> Result<(), Error>;
-}
-
-impl IntoOutcome for () {
-    fn into_outcome(self) -> Result<(), Error> {
-        Ok(())
+    /// Handles a batch of telemetry, one batch after the other.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the author's.
+    fn telemetry(
+        &self,
+        events: Vec<TelemetryEvent>,
+    ) -> impl Future<Output = Result<(), Error>> + Send {
+        drop(events);
+        async { Ok(()) }
     }
-}
 
-impl<E: Into<Error>> IntoOutcome for Result<(), E> {
-    fn into_outcome(self) -> Result<(), Error> {
-        self.map_err(Into::into)
+    /// Ends the extension in order: flushes, says goodbye. Called once, after the last invocation ended.
+    ///
+    /// # Errors
+    ///
+    /// An error, and a panic likewise, is [`RunError::is_shutdown`](crate::RunError::is_shutdown), and so is
+    /// taking longer than what is left of `FG_SHUTDOWN_TIMEOUT`: a quarter of it, or half a second if that is
+    /// less, is always left.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future is dropped when the time is up.
+    fn shutdown(&self) -> impl Future<Output = Result<(), Error>> + Send {
+        async { Ok(()) }
     }
 }

@@ -59,6 +59,8 @@ mod run;
 mod server;
 mod service;
 mod signals;
+mod signature;
+mod telemetry;
 mod urn;
 
 pub use error::{Error, RunError};
@@ -68,6 +70,7 @@ pub use name::ExtensionName;
 pub use port::Port;
 pub use registration::Registration;
 pub use run::run;
+pub use telemetry::{Subscription, TelemetryEvent, TelemetryType};
 pub use urn::FunctionUrn;
 
 /// Makes an `async fn` the whole program of an extension.
@@ -97,10 +100,16 @@ pub use fg_extension_macros::extension;
 /// What generated code names. Not part of the public API: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
+    pub use ::std::option::Option;
     pub use ::std::process::ExitCode;
     pub use ::std::result::Result;
+    pub use ::std::time::Duration;
+    pub use ::std::vec::Vec;
 
     pub use crate::entry::main;
-    pub use crate::extension::IntoOutcome;
-    pub use crate::{Error, Extension, ExtensionName, Invocation, Port, Registration};
+    pub use crate::signature::{IntoExtension, IntoOutcome, Parameter, WithoutInit};
+    pub use crate::{
+        Error, Extension, ExtensionName, Invocation, Port, Registration, Subscription,
+        TelemetryEvent, TelemetryType,
+    };
 }

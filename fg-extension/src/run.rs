@@ -9,8 +9,8 @@ use crate::{Extension, RunError, manifest, panics, register, server};
 /// Runs the extension `T` until the platform asks it to end: the engine beneath the generated `main`.
 ///
 /// In order: listen on 127.0.0.1, register, [`init`](Extension::init), serve. It ends on SIGTERM, SIGINT or
-/// `POST /extension/shutdown`: it accepts nothing more and lets what is in flight finish within
-/// `FG_SHUTDOWN_TIMEOUT`. Who calls it in a `main` of their own should then leave without waiting for
+/// `POST /extension/shutdown`: it accepts nothing more, lets what is in flight finish, and then
+/// [`shutdown`](Extension::shutdown), all within `FG_SHUTDOWN_TIMEOUT`. Who calls it in a `main` of their own should then leave without waiting for
 /// blocking tasks, as by `tokio::runtime::Runtime::shutdown_background`.
 ///
 /// It installs, once and for the process: a panic hook that turns a handler's panic into one log line and
@@ -20,7 +20,7 @@ use crate::{Extension, RunError, manifest, panics, register, server};
 /// # Errors
 ///
 /// [`RunError`], if a setting cannot be read, the port is taken, the platform refuses or does not answer, or
-/// `init` fails.
+/// `init` or `shutdown` fails.
 ///
 /// # Cancel safety
 ///
@@ -33,6 +33,9 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
     crate::log::install(T::NAME, config.log);
     panics::install_hook();
 
+    if T::TELEMETRY.is_some() {
+        tracing::warn!("this version of fg-extension does not subscribe to telemetry yet");
+    }
     let mut signals =
         Signals::listen().map_err(|error| RunError::runtime("cannot listen for signals", error))?;
     // Whoever registers must already be listening: the platform may post at once (D 2707). What comes before
@@ -59,6 +62,5 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
             return Ok(());
         }
     };
-    server::serve(listener, service, signals, config.shutdown_timeout).await;
-    Ok(())
+    server::serve(listener, service, signals, config.shutdown_timeout).await
 }

@@ -11,6 +11,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
 
 use crate::concurrent::{Either, either};
 use crate::error::chain;
@@ -33,13 +34,13 @@ pub(crate) async fn listen(name: ExtensionName, port: Port) -> Result<TcpListene
     })
 }
 
-/// Serves until asked to end, then lets what is in flight finish within `shutdown_timeout`.
+/// Serves until asked to end, then lets what is in flight finish, and then `shutdown`, within `shutdown_timeout`.
 pub(crate) async fn serve<T: Extension>(
     listener: TcpListener,
     service: Arc<Service<T>>,
     mut signals: Signals,
     shutdown_timeout: Duration,
-) {
+) -> Result<(), RunError> {
     // Every connection holds a sender, and so does every handler, so that the receiver sees the last one end.
     let (in_flight, mut drained) = mpsc::channel(1);
     let reason = {
@@ -72,15 +73,37 @@ pub(crate) async fn serve<T: Extension>(
     }
     drop(listener);
     drop(in_flight);
-    if tokio::time::timeout(shutdown_timeout, drained.recv())
+
+    let deadline = Instant::now() + shutdown_timeout;
+    // Whatever hangs, `shutdown` has some time: it may be all that stands between the author's data and its loss.
+    let reserve = (shutdown_timeout / 4).min(Duration::from_millis(500));
+    if timeout_at(deadline - reserve, drained.recv())
         .await
         .is_err()
     {
         tracing::warn!(
-            "gave up what was still in flight {shutdown_timeout:?} after the end began, invocations: {}; \
-             FG_SHUTDOWN_TIMEOUT sets how long they may take",
+            "gave up what was still in flight {:?} after the end began, invocations: {}; \
+             FG_SHUTDOWN_TIMEOUT, {shutdown_timeout:?}, sets how long the end may take",
+            shutdown_timeout - reserve,
             service.invocations_in_flight(),
         );
+        service.give_up();
+        // The handlers are dropped, and their clients told; a client that does not listen is not waited for.
+        let _ = timeout_at(deadline - reserve / 2, drained.recv()).await;
+    }
+    match timeout_at(deadline, service.shutdown()).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(RunError::shutdown(
+            "the extension failed to shut down".to_owned(),
+            Some(error),
+        )),
+        Err(_elapsed) => Err(RunError::shutdown(
+            format!(
+                "the extension did not shut down in time; FG_SHUTDOWN_TIMEOUT, {shutdown_timeout:?}, \
+                 sets how long the end may take"
+            ),
+            None,
+        )),
     }
 }
 

@@ -11,14 +11,25 @@ use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
 use crate::body::{self, BodyError};
+use crate::concurrent::{Either, either};
 use crate::error::{chain, one_line};
 use crate::panics::catch;
-use crate::{Extension, Invocation, Registration};
+use crate::{Error, Extension, Invocation, Registration};
 
 pub(crate) struct Service<T> {
     extension: Arc<T>,
     registration: Registration,
-    stop: watch::Sender<bool>,
+    phase: watch::Sender<Phase>,
+}
+
+/// How far the extension's life has come.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Phase {
+    Serving,
+    /// The end was asked for; what is in flight goes on.
+    Ending,
+    /// No time is left for what is in flight.
+    GivingUp,
 }
 
 /// The answer to an invocation: the prose of page 2707 and its example, in one (D).
@@ -54,18 +65,44 @@ impl<T: Extension> Service<T> {
         Self {
             extension: Arc::new(extension),
             registration,
-            stop: watch::Sender::new(false),
+            phase: watch::Sender::new(Phase::Serving),
         }
     }
 
     pub(crate) fn request_stop(&self) {
-        self.stop.send_replace(true);
+        self.advance(Phase::Ending);
+    }
+
+    /// Drops the handlers that still run.
+    pub(crate) fn give_up(&self) {
+        self.advance(Phase::GivingUp);
+    }
+
+    fn advance(&self, to: Phase) {
+        self.phase.send_if_modified(|phase| {
+            let advances = *phase < to;
+            if advances {
+                *phase = to;
+            }
+            advances
+        });
     }
 
     /// Waits until the end was asked for.
     pub(crate) async fn stop_requested(&self) {
         // It cannot fail: the sender is `self`'s.
-        let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
+        let _ = self
+            .phase
+            .subscribe()
+            .wait_for(|phase| *phase >= Phase::Ending)
+            .await;
+    }
+
+    /// The author's `shutdown`.
+    pub(crate) async fn shutdown(&self) -> Result<(), Error> {
+        catch(async { self.extension.shutdown().await })
+            .await
+            .unwrap_or_else(|panic| Err(panic.into()))
     }
 
     /// How many handlers run: each of them holds the extension, and so does the service.
@@ -148,8 +185,16 @@ impl<T: Extension> Service<T> {
             Poll::Ready(outcome) => Ok(outcome),
             Poll::Pending => {
                 let in_flight = in_flight.clone();
+                let mut phase = self.phase.subscribe();
                 tokio::spawn(async move {
-                    let outcome = handler.await;
+                    let given_up = phase.wait_for(|phase| *phase == Phase::GivingUp);
+                    let outcome = match either(handler, given_up).await {
+                        Either::First(outcome) => outcome,
+                        Either::Second(_) => Err(HandlerFailure {
+                            kind: "ShuttingDown",
+                            message: "the extension ended before its handler did".to_owned(),
+                        }),
+                    };
                     drop(in_flight);
                     outcome
                 })
@@ -182,10 +227,22 @@ async fn handle<T: Extension>(
     invocation: Invocation,
 ) -> Result<(), HandlerFailure> {
     let trace_id = invocation.trace_id.clone();
-    let (kind, message) = match catch(async { extension.invoke(invocation).await }).await {
-        Ok(Ok(())) => return Ok(()),
-        Ok(Err(error)) => ("HandlerError", chain(error.as_ref())),
-        Err(panic) => ("HandlerPanic", panic.to_string()),
+    let handler = catch(async { extension.invoke(invocation).await });
+    let handled = match T::TIMEOUT {
+        Some(timeout) => tokio::time::timeout(timeout, handler).await,
+        None => Ok(handler.await),
+    };
+    let (kind, message) = match handled {
+        Ok(Ok(Ok(()))) => return Ok(()),
+        Ok(Ok(Err(error))) => ("HandlerError", chain(error.as_ref())),
+        Ok(Err(panic)) => ("HandlerPanic", panic.to_string()),
+        Err(_elapsed) => (
+            "HandlerTimeout",
+            format!(
+                "it took longer than its timeout, {:?}",
+                T::TIMEOUT.unwrap_or_default()
+            ),
+        ),
     };
     tracing::error!(
         "invocation {} failed: {}",

@@ -1,0 +1,8 @@
+::core::compile_error! {
+    "port 8080 is out of range: FunctionGraph posts events to ports 8081 to 8090 only"
+}
+#[allow(dead_code)]
+impl Forwarder {
+    async fn on_invoke(&self, _: Invocation) {}
+}
+fn main() {}

@@ -1,0 +1,41 @@
+#[cfg(unix)]
+fn main() -> ::std::process::ExitCode {
+    use sdk::fg_extension::__private;
+    #[cfg(unix)]
+    async fn main(_: Invocation) -> Result<(), Error> {
+        Ok(())
+    }
+    const __PORT: __private::Port = __private::Port::new(PORT);
+    struct __Extension;
+    impl __private::Extension for __Extension {
+        const NAME: __private::ExtensionName = __private::ExtensionName::new(
+            "extensionHello.sh",
+        );
+        const PORT: __private::Port = __PORT;
+        const TIMEOUT: __private::Option<__private::Duration> = __private::Option::Some(
+            __private::Duration::from_millis(1500u64),
+        );
+        async fn init(
+            _: &__private::Registration,
+        ) -> __private::Result<Self, __private::Error> {
+            __private::Result::Ok(Self)
+        }
+        #[cfg(unix)]
+        async fn invoke(
+            &self,
+            invocation: __private::Invocation,
+        ) -> __private::Result<(), __private::Error> {
+            let __argument = (invocation,);
+            let __output = (main(__private::Parameter::receive(__argument.0)).await,);
+            __private::IntoOutcome::into_outcome(__output.0)
+        }
+        #[cfg(not(all(unix)))]
+        async fn invoke(
+            &self,
+            _: __private::Invocation,
+        ) -> __private::Result<(), __private::Error> {
+            __private::Result::Ok(())
+        }
+    }
+    __private::main::<__Extension>()
+}

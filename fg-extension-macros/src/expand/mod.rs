@@ -1,0 +1,274 @@
+mod call;
+
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
+
+use call::call;
+
+use crate::model::{Block, Form, Method, Model, Telemetry};
+
+/// The program: the author's item, its `Extension`, and a `main` that runs it.
+///
+/// Everything that is named is in `__private`, imported in a scope of its own.
+pub(crate) fn expand(model: Model) -> TokenStream {
+    let Model {
+        krate,
+        name,
+        port,
+        timeout,
+        form,
+        cfgs,
+        item,
+    } = model;
+    let import = quote! { use #krate::__private; };
+    // The standard library's own path, so that a crate that is not there is said once: of the import.
+    let returns = quote! { -> ::std::process::ExitCode };
+    let port = new_port(&port);
+    // A constant of its own, since `cargo check` does not evaluate those of an impl.
+    let port = quote! { const __PORT: __private::Port = #port; };
+    let timeout = timeout.map(|timeout| {
+        let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        quote! {
+            const TIMEOUT: __private::Option<__private::Duration> =
+                __private::Option::Some(__private::Duration::from_millis(#millis));
+        }
+    });
+    let constants = quote! {
+        const NAME: __private::ExtensionName = __private::ExtensionName::new(#name);
+        const PORT: __private::Port = __PORT;
+        #timeout
+    };
+
+    match form {
+        Form::Function {
+            name: function,
+            invoke,
+        } => {
+            // A function called `main` moves into the `main` that is generated.
+            let (beside, inside) = match function.unraw() == "main" {
+                true => (None, Some(item)),
+                false => (Some(item), None),
+            };
+            let invoke = expand_invoke(&invoke, None);
+            quote! {
+                #beside
+
+                #(#[cfg(#cfgs)])*
+                fn main() #returns {
+                    #import
+                    #inside
+
+                    #port
+                    struct __Extension;
+                    impl __private::Extension for __Extension {
+                        #constants
+
+                        async fn init(
+                            _: &__private::Registration,
+                        ) -> __private::Result<Self, __private::Error> {
+                            __private::Result::Ok(Self)
+                        }
+
+                        #invoke
+                    }
+                    __private::main::<__Extension>()
+                }
+            }
+        }
+        Form::Block(block) => {
+            let Block {
+                self_type,
+                init,
+                invoke,
+                telemetry,
+                shutdown,
+            } = *block;
+            let init = expand_init(&self_type, init.as_ref());
+            let invoke = match invoke {
+                Some(invoke) => expand_invoke(&invoke, Some(quote!(self))),
+                None => ignore_invocations(),
+            };
+            let (telemetry_port, telemetry) = telemetry.map(expand_telemetry).unzip();
+            let shutdown = shutdown.map(expand_shutdown);
+            quote! {
+                #item
+
+                #(#[cfg(#cfgs)])*
+                const _: () = {
+                    #import
+
+                    #port
+                    #telemetry_port
+                    impl __private::Extension for #self_type {
+                        #constants
+                        #init
+                        #invoke
+                        #telemetry
+                        #shutdown
+                    }
+                };
+
+                #(#[cfg(#cfgs)])*
+                fn main() #returns {
+                    #import
+                    __private::main::<#self_type>()
+                }
+            }
+        }
+    }
+}
+
+fn expand_init(self_type: &TokenStream, init: Option<&Method>) -> TokenStream {
+    let by_default = |cfgs: TokenStream| {
+        quote! {
+            #cfgs
+            async fn init(
+                _: &__private::Registration,
+            ) -> __private::Result<Self, __private::Error> {
+                __private::Result::Ok(<#self_type as __private::WithoutInit>::without_init())
+            }
+        }
+    };
+    let Some(init) = init else {
+        return by_default(TokenStream::new());
+    };
+    let Method { cfgs, span, .. } = init;
+    let registration = local("registration");
+    let signature = quote_spanned! {at(*span)=>
+        async fn init(
+            #registration: &__private::Registration,
+        ) -> __private::Result<Self, __private::Error>
+    };
+    let body = call(
+        init,
+        None,
+        Some(&registration),
+        &quote!(IntoExtension::<Self>::into_extension),
+    );
+    let otherwise = unless(cfgs).map(by_default);
+    quote! {
+        #(#[cfg(#cfgs)])*
+        #signature { #body }
+        #otherwise
+    }
+}
+
+fn expand_invoke(invoke: &Method, receiver: Option<TokenStream>) -> TokenStream {
+    let Method { cfgs, span, .. } = invoke;
+    let invocation = local("invocation");
+    let signature = quote_spanned! {at(*span)=>
+        async fn invoke(
+            &self,
+            #invocation: __private::Invocation,
+        ) -> __private::Result<(), __private::Error>
+    };
+    let body = call(
+        invoke,
+        receiver,
+        Some(&invocation),
+        &quote!(IntoOutcome::into_outcome),
+    );
+    let otherwise = unless(cfgs).map(|cfgs| {
+        let ignore = ignore_invocations();
+        quote! { #cfgs #ignore }
+    });
+    quote! {
+        #(#[cfg(#cfgs)])*
+        #signature { #body }
+        #otherwise
+    }
+}
+
+/// Of an extension that wants telemetry only; the platform posts invocations to it all the same.
+fn ignore_invocations() -> TokenStream {
+    quote! {
+        async fn invoke(
+            &self,
+            _: __private::Invocation,
+        ) -> __private::Result<(), __private::Error> {
+            __private::Result::Ok(())
+        }
+    }
+}
+
+/// The constant of the port, and what belongs into the impl.
+fn expand_telemetry(telemetry: Telemetry) -> (TokenStream, TokenStream) {
+    let Telemetry {
+        port,
+        types,
+        method,
+    } = telemetry;
+    let Method { cfgs, span, .. } = &method;
+    let port = new_port(&port);
+    let constant = quote! {
+        #(#[cfg(#cfgs)])*
+        const __TELEMETRY_PORT: __private::Port = #port;
+    };
+    let events = local("events");
+    let signature = quote_spanned! {at(*span)=>
+        async fn telemetry(
+            &self,
+            #events: __private::Vec<__private::TelemetryEvent>,
+        ) -> __private::Result<(), __private::Error>
+    };
+    let body = call(
+        &method,
+        Some(quote!(self)),
+        Some(&events),
+        &quote!(IntoOutcome::into_outcome),
+    );
+    let members = quote! {
+        #(#[cfg(#cfgs)])*
+        const TELEMETRY: __private::Option<__private::Subscription> =
+            __private::Option::Some(__private::Subscription::new(
+                __TELEMETRY_PORT,
+                &[#(__private::TelemetryType::#types),*],
+            ));
+
+        #(#[cfg(#cfgs)])*
+        #signature { #body }
+    };
+    (constant, members)
+}
+
+fn expand_shutdown(shutdown: Method) -> TokenStream {
+    let Method { cfgs, span, .. } = &shutdown;
+    let signature = quote_spanned! {at(*span)=>
+        async fn shutdown(&self) -> __private::Result<(), __private::Error>
+    };
+    let body = call(
+        &shutdown,
+        Some(quote!(self)),
+        None,
+        &quote!(IntoOutcome::into_outcome),
+    );
+    quote! {
+        #(#[cfg(#cfgs)])*
+        #signature { #body }
+    }
+}
+
+/// The opposite of the conditions, if there are any.
+fn unless(cfgs: &[TokenStream]) -> Option<TokenStream> {
+    (!cfgs.is_empty()).then(|| quote!(#[cfg(not(all(#(#cfgs),*)))]))
+}
+
+/// `Port::new(port)`, underlined from the port's first token to its last when the port is out of range.
+fn new_port(port: &TokenStream) -> TokenStream {
+    let (first, last) = call::ends(port);
+    let mut argument = Group::new(Delimiter::Parenthesis, port.clone());
+    argument.set_span(last);
+    let new = quote_spanned! {first=> __private::Port::new };
+    quote! { #new #argument }
+}
+
+/// A variable that no name of the author's is taken for.
+fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
+
+/// Where the author's code is, with generated code's names.
+fn at(span: Span) -> Span {
+    Span::call_site().located_at(span)
+}

@@ -1,0 +1,111 @@
+//! What the attribute writes, pretty-printed, in `expansions/`: `UPDATE_EXPECT=1 cargo test` writes it anew.
+
+use expect_test::{ExpectFile, expect_file};
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::extension_impl;
+
+fn check(arguments: TokenStream, item: TokenStream, expected: ExpectFile) {
+    let expansion = extension_impl(arguments, item);
+    let file = syn::parse2(expansion).expect("the expansion is Rust");
+    expected.assert_eq(&prettyplease::unparse(&file));
+}
+
+#[test]
+fn function() {
+    check(
+        quote!(name = "extensionHello.sh", port = 8081),
+        quote! {
+            /// Called for every invocation.
+            #[allow(clippy::print_stdout)]
+            pub(crate) async fn hello(invocation: Invocation) {
+                println!("{}", invocation.trace_id);
+            }
+        },
+        expect_file!["../expansions/function.rs"],
+    );
+}
+
+#[test]
+fn function_called_main() {
+    check(
+        quote!(
+            name = "extensionHello.sh",
+            port = PORT,
+            timeout = "1.5s",
+            crate = sdk::fg_extension
+        ),
+        quote! {
+            #[cfg(unix)]
+            async fn main(_: Invocation) -> Result<(), Error> {
+                Ok(())
+            }
+        },
+        expect_file!["../expansions/function_called_main.rs"],
+    );
+}
+
+#[test]
+fn block() {
+    check(
+        quote!(name = "extensionForwarder.sh", port = 8081),
+        quote! {
+            impl Forwarder {
+                const BATCH: usize = 100;
+
+                #[init]
+                async fn connect(registration: &Registration) -> Result<Self, Error> {
+                    Self::new(registration).await
+                }
+
+                #[invoke]
+                async fn on_invoke(&self, invocation: Invocation) -> Result<(), Error> {
+                    self.note(invocation)
+                }
+
+                #[telemetry(port = 8082, types(platform, function))]
+                async fn on_telemetry(&self, events: Vec<TelemetryEvent>) -> Result<(), Error> {
+                    self.send(events).await
+                }
+
+                #[shutdown]
+                async fn flush(&self) {}
+
+                fn note(&self, invocation: Invocation) -> Result<(), Error> {
+                    Ok(())
+                }
+            }
+        },
+        expect_file!["../expansions/block.rs"],
+    );
+}
+
+#[test]
+fn block_with_the_least() {
+    check(
+        quote!(name = "extensionArchive.sh", port = 8081),
+        quote! {
+            impl Archive {
+                #[cfg(feature = "telemetry")]
+                #[telemetry(port = 8082, types(extension))]
+                async fn keep(&self, events: Vec<TelemetryEvent>) {}
+            }
+        },
+        expect_file!["../expansions/block_with_the_least.rs"],
+    );
+}
+
+#[test]
+fn block_with_mistakes() {
+    check(
+        quote!(name = "extensionForwarder.sh", port = 8080),
+        quote! {
+            impl Forwarder {
+                #[invoke]
+                async fn on_invoke(&self, _: Invocation) {}
+            }
+        },
+        expect_file!["../expansions/block_with_mistakes.rs"],
+    );
+}

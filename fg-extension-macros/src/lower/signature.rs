@@ -1,0 +1,185 @@
+//! What holds for the function, and for every method that has a role.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::punctuated::Punctuated;
+use syn::{FnArg, ReceiverKind, ReturnType, Safety, Signature, Token, Type};
+
+use crate::diag::Diagnostics;
+use crate::item::Function;
+use crate::model::Method;
+
+/// What the author's function is called with.
+#[derive(Clone, Copy)]
+pub(super) struct Expected {
+    /// `&self`
+    pub(super) receiver: bool,
+    pub(super) parameter: Parameter,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Parameter {
+    None,
+    Optional(&'static str),
+    One(&'static str),
+}
+
+/// `path` is how generated code calls it.
+pub(super) fn lower(
+    function: &Function,
+    path: TokenStream,
+    expected: Expected,
+    diagnostics: &mut Diagnostics,
+) -> Option<Method> {
+    let signature = &function.signature;
+    lower_qualifiers(signature, diagnostics);
+    let parameter = lower_inputs(signature, expected, diagnostics)?;
+    Some(Method {
+        cfgs: super::cfgs(&function.attributes),
+        path,
+        span: signature.ident.span(),
+        parameter: parameter.map(ToTokens::to_token_stream),
+        output: match &signature.output {
+            ReturnType::Default => None,
+            ReturnType::Type(_, output) => Some(output.to_token_stream()),
+        },
+    })
+}
+
+/// All that stands around the parameters.
+fn lower_qualifiers(signature: &Signature, diagnostics: &mut Diagnostics) {
+    let name = &signature.ident;
+    if signature.asyncness.is_none() {
+        diagnostics.push(syn::Error::new(
+            signature.fn_token.span,
+            format!("`{name}` must be async, write `async fn {name}`"),
+        ));
+    }
+    if let Some(constness) = &signature.constness {
+        diagnostics.error(
+            constness,
+            format!("`{name}` cannot be const, remove `const`"),
+        );
+    }
+    if !matches!(signature.safety, Safety::Default) {
+        diagnostics.error(
+            &signature.safety,
+            format!("`{name}` cannot be unsafe, remove `unsafe`"),
+        );
+    }
+    if let Some(abi) = &signature.abi {
+        diagnostics.error(abi, format!("`{name}` cannot have an ABI, remove `extern`"));
+    }
+    if !signature.generics.params.is_empty() {
+        diagnostics.error(
+            &signature.generics,
+            format!("`{name}` cannot be generic, since the platform invokes it: remove this"),
+        );
+    } else if let Some(clause) = &signature.generics.where_clause {
+        diagnostics.error(
+            clause,
+            format!("`{name}` cannot have a where clause, remove it"),
+        );
+    }
+    if let Some(variadic) = &signature.variadic {
+        diagnostics.error(
+            variadic,
+            format!("`{name}` cannot be variadic, remove `...`"),
+        );
+    }
+}
+
+/// The type of the parameter, if there is one.
+fn lower_inputs<'a>(
+    signature: &'a Signature,
+    expected: Expected,
+    diagnostics: &mut Diagnostics,
+) -> Option<Option<&'a Type>> {
+    let name = &signature.ident;
+    let mut inputs = signature.inputs.iter();
+    let mut is_right = true;
+    let receiver = inputs
+        .clone()
+        .next()
+        .filter(|input| matches!(input, FnArg::Receiver(_)));
+    match (receiver, expected.receiver) {
+        (Some(receiver), false) => {
+            let instead = match expected.parameter {
+                Parameter::None => "remove it".to_owned(),
+                Parameter::Optional(parameter) | Parameter::One(parameter) => {
+                    format!("write `{name}({parameter})`")
+                }
+            };
+            diagnostics.error(receiver, format!("`{name}` cannot take `self`, {instead}"));
+            is_right = false;
+        }
+        (Some(FnArg::Receiver(receiver)), true)
+            if !matches!(&receiver.kind, ReceiverKind::Reference(_, _, None)) =>
+        {
+            diagnostics.error(
+                receiver,
+                format!(
+                    "`{name}` must take `&self`, since invocations run side by side: write `&self`"
+                ),
+            );
+            is_right = false;
+        }
+        (None, true) => {
+            let parameters = match expected.parameter {
+                Parameter::None => String::new(),
+                Parameter::Optional(parameter) | Parameter::One(parameter) => {
+                    format!(", {parameter}")
+                }
+            };
+            diagnostics.push(syn::Error::new(
+                signature.paren_token.span.join(),
+                format!("`{name}` must take `&self`, write `{name}(&self{parameters})`"),
+            ));
+            return None;
+        }
+        _ => {}
+    }
+    if receiver.is_some() {
+        inputs.next();
+    }
+    let is_there = inputs.len() > 0;
+    match expected.parameter {
+        Parameter::One(parameter) if !is_there => {
+            if is_right {
+                let receiver = if expected.receiver { "&self, " } else { "" };
+                diagnostics.push(syn::Error::new(
+                    signature.paren_token.span.join(),
+                    format!("`{name}` takes one parameter, write `{name}({receiver}{parameter})`"),
+                ));
+            }
+            None
+        }
+        Parameter::None | Parameter::Optional(_) if !is_there => is_right.then_some(None),
+        Parameter::None => {
+            let more = inputs.collect::<Punctuated<_, Token![,]>>();
+            diagnostics.error(more, format!("`{name}` takes `&self` only, remove this"));
+            None
+        }
+        Parameter::One(parameter) | Parameter::Optional(parameter) => {
+            let first = inputs.next()?;
+            let FnArg::Typed(first) = first else {
+                return None;
+            };
+            if let Some(second) = inputs.next() {
+                diagnostics.error(
+                    second,
+                    format!("`{name}` takes one parameter, `{parameter}`: remove this"),
+                );
+                return None;
+            }
+            if let Type::ImplTrait(anything) = &*first.ty {
+                diagnostics.error(
+                    anything,
+                    format!("`{name}` cannot be generic, write `{parameter}`"),
+                );
+                return None;
+            }
+            is_right.then_some(Some(&first.ty))
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The attribute on an impl of the least: no `init`, no `invoke`, and half of it is compiled away.
+
+#![deny(warnings, missing_docs, unreachable_pub)]
+#![deny(clippy::all, clippy::pedantic)]
+
+use renamed::{Error, Registration, TelemetryEvent, extension};
+
+/// Makes itself.
+#[derive(Default)]
+pub(crate) struct Archive;
+
+/// With an attribute on it.
+#[extension(name = "extensionArchive.sh", port = 8081, crate = renamed)]
+#[allow(clippy::unnecessary_wraps)]
+impl Archive {
+    #[cfg(windows)]
+    #[init]
+    async fn open(_: &Registration) -> Result<Self, Error> {
+        Err("not here".into())
+    }
+
+    #[cfg(windows)]
+    #[invoke]
+    async fn on_invoke(&self, _: renamed::Invocation) {}
+
+    #[telemetry(port = 8081, types(extension))]
+    async fn keep(&self, events: Vec<TelemetryEvent>) -> Result<(), Error> {
+        Self::count(&events)
+    }
+
+    #[cfg(windows)]
+    #[shutdown]
+    async fn close(&self) {}
+
+    fn count(events: &[TelemetryEvent]) -> Result<(), Error> {
+        events.len().to_string();
+        let _: Option<&Registration> = None;
+        Ok(())
+    }
+}

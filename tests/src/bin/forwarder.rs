@@ -1,0 +1,80 @@
+//! An extension with state and an end: the attribute on an impl. Its variables say how it goes wrong.
+
+use std::io::{BufRead, stdin};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use fg_extension::{Error, Invocation, Registration, TelemetryEvent, extension};
+
+struct Forwarder {
+    function: String,
+    invocations: AtomicUsize,
+}
+
+/// Prints when it is dropped.
+struct Guard;
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        println!("dropped");
+    }
+}
+
+#[extension(name = "extensionForwarder.sh", port = 8081, timeout = "1s")]
+impl Forwarder {
+    #[init]
+    async fn connect(registration: &Registration) -> Result<Self, Error> {
+        println!("init");
+        match variable("INIT").as_str() {
+            "fail" => Err("no secrets\nto be had")?,
+            "panic" => panic!("no secrets"),
+            "hang" => std::future::pending().await,
+            _ => {}
+        }
+        Ok(Self {
+            function: registration.function_name.clone().unwrap_or_default(),
+            invocations: AtomicUsize::new(0),
+        })
+    }
+
+    #[invoke]
+    async fn on_invoke(&self, invocation: Invocation) -> Result<(), Error> {
+        let guard = Guard;
+        println!("invoked {}", invocation.trace_id);
+        match invocation.trace_id.as_str() {
+            // Longer than its timeout, and than the time for the end.
+            "hang" => std::future::pending().await,
+            // Until a line comes on standard input.
+            "hold" => {
+                tokio::task::spawn_blocking(|| stdin().lock().read_line(&mut String::new()))
+                    .await??;
+            }
+            _ => {}
+        }
+        std::mem::forget(guard);
+        self.invocations.fetch_add(1, Ordering::Relaxed);
+        println!("handled {}", invocation.trace_id);
+        Ok(())
+    }
+
+    #[telemetry(port = 8082, types(platform, function))]
+    async fn on_telemetry(&self, events: Vec<TelemetryEvent>) -> Result<(), Error> {
+        println!("{} events", events.len());
+        Ok(())
+    }
+
+    #[shutdown]
+    async fn flush(&self) -> Result<(), std::io::Error> {
+        let invocations = self.invocations.load(Ordering::Relaxed);
+        println!("shutdown of {} after {invocations}", self.function);
+        match variable("SHUTDOWN").as_str() {
+            "fail" => Err(std::io::Error::other("the disk is full")),
+            "panic" => panic!("no disk"),
+            "hang" => std::future::pending().await,
+            _ => Ok(()),
+        }
+    }
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_default()
+}
