@@ -1,14 +1,18 @@
 impl Forwarder {
     const BATCH: usize = 100;
+    #[allow(clippy::unused_async, clippy::unused_self)]
     async fn connect(registration: &Registration) -> Result<Self, Error> {
         Self::new(registration).await
     }
+    #[allow(clippy::unused_async, clippy::unused_self)]
     async fn on_invoke(&self, invocation: Invocation) -> Result<(), Error> {
         self.note(invocation)
     }
+    #[allow(clippy::unused_async, clippy::unused_self)]
     async fn on_telemetry(&self, events: Vec<TelemetryEvent>) -> Result<(), Error> {
         self.send(events).await
     }
+    #[allow(clippy::unused_async, clippy::unused_self)]
     async fn flush(&self) {}
     fn note(&self, invocation: Invocation) -> Result<(), Error> {
         Ok(())

@@ -3,6 +3,7 @@
 }
 #[allow(dead_code)]
 impl Forwarder {
+    #[allow(clippy::unused_async, clippy::unused_self)]
     async fn on_invoke(&self, _: Invocation) {}
 }
 fn main() {}

@@ -1,4 +1,5 @@
 impl Archive {
+    #[allow(clippy::unused_async, clippy::unused_self)]
     #[cfg(feature = "telemetry")]
     async fn keep(&self, events: Vec<TelemetryEvent>) {}
 }

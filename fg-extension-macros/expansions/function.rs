@@ -1,3 +1,4 @@
+#[allow(clippy::unused_async)]
 /// Called for every invocation.
 #[allow(clippy::print_stdout)]
 pub(crate) async fn hello(invocation: Invocation) {

@@ -1,6 +1,7 @@
 #[cfg(unix)]
 fn main() -> ::std::process::ExitCode {
     use sdk::fg_extension::__private;
+    #[allow(clippy::unused_async)]
     #[cfg(unix)]
     async fn main(_: Invocation) -> Result<(), Error> {
         Ok(())
@@ -20,7 +21,6 @@ fn main() -> ::std::process::ExitCode {
         ) -> __private::Result<Self, __private::Error> {
             __private::Result::Ok(Self)
         }
-        #[cfg(unix)]
         async fn invoke(
             &self,
             invocation: __private::Invocation,
@@ -28,13 +28,6 @@ fn main() -> ::std::process::ExitCode {
             let __argument = (invocation,);
             let __output = (main(__private::Parameter::receive(__argument.0)).await,);
             __private::IntoOutcome::into_outcome(__output.0)
-        }
-        #[cfg(not(all(unix)))]
-        async fn invoke(
-            &self,
-            _: __private::Invocation,
-        ) -> __private::Result<(), __private::Error> {
-            __private::Result::Ok(())
         }
     }
     __private::main::<__Extension>()

@@ -88,11 +88,22 @@ impl<'a> Key<'a> {
 
 fn parse(tokens: TokenStream, whose: &str, keys: &mut [Key<'_>], diagnostics: &mut Diagnostics) {
     let parser = |input: ParseStream<'_>| {
+        let mut by_name = true;
         while !input.is_empty() {
-            let result = parse_argument(input, whose, keys);
-            diagnostics.check(result);
+            if input.peek(Ident::peek_any) {
+                let result = parse_argument(input, whose, keys);
+                diagnostics.check(result);
+            } else if std::mem::take(&mut by_name) {
+                // It may be any of those that would be missing.
+                keys.iter_mut().for_each(Key::is_there);
+                let examples: Vec<_> = keys.iter().take(2).map(|key| key.example).collect();
+                diagnostics.push(input.error(format!(
+                    "{whose} takes its arguments by name, write `{}`",
+                    examples.join(", ")
+                )));
+            }
             // Past what could not be read, so that the next mistake is told as well.
-            while !input.is_empty() && !input.peek(Token![,]) {
+            while !(input.is_empty() || input.peek(Token![,]) || is_argument(input)) {
                 input.parse::<TokenTree>()?;
             }
             input.parse::<Option<Token![,]>>()?;
@@ -103,15 +114,14 @@ fn parse(tokens: TokenStream, whose: &str, keys: &mut [Key<'_>], diagnostics: &m
     diagnostics.check(result);
 }
 
+/// Whether an argument begins here, the comma before it being forgotten.
+fn is_argument(input: ParseStream<'_>) -> bool {
+    input.peek(Ident::peek_any) && input.peek2(Token![=]) && !input.peek2(Token![==])
+}
+
 /// One argument, up to its comma.
 fn parse_argument(input: ParseStream<'_>, whose: &str, keys: &mut [Key<'_>]) -> syn::Result<()> {
-    let Ok(written) = input.call(Ident::parse_any) else {
-        // It may be any of those that would be missing.
-        keys.iter_mut().for_each(Key::is_there);
-        let examples: Vec<_> = keys.iter().map(|key| key.example).collect();
-        let message = format!("{whose} takes arguments by name: {}", list(&examples));
-        return Err(input.error(message));
-    };
+    let written = input.call(Ident::parse_any)?;
     let error = |message| Err(syn::Error::new_spanned(&written, message));
     let word = written.to_string();
     let Some(key) = keys.iter_mut().find(|key| key.name == word) else {
@@ -144,7 +154,11 @@ fn parse_argument(input: ParseStream<'_>, whose: &str, keys: &mut [Key<'_>]) -> 
             key.example
         ));
     }
-    *key.argument = Argument::Given(input.parse()?);
+    let value = input.parse().map_err(|error: syn::Error| {
+        let message = format!("argument `{word}` cannot be read, write `{}`", key.example);
+        syn::Error::new(error.span(), message)
+    })?;
+    *key.argument = Argument::Given(value);
     if input.is_empty() || input.peek(Token![,]) {
         Ok(())
     } else {

@@ -119,7 +119,7 @@ fn parse_member(input: ParseStream<'_>) -> syn::Result<Member> {
     }
     let fork = input.fork();
     let is_method = fork.parse::<Visibility>().is_ok() && fork.parse::<Signature>().is_ok();
-    if is_method && fork.peek(token::Brace) {
+    if is_method && (fork.peek(token::Brace) || fork.peek(Token![;])) {
         let visibility = input.parse()?;
         let item = MemberItem::Method(Box::new(Function::parse(attributes, visibility, input)?));
         return Ok(Member { helpers, item });

@@ -3,7 +3,7 @@ use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Signature, Visibility};
 
-use crate::block::Block;
+use crate::block::{Block, Role};
 use crate::diag::Diagnostics;
 
 /// What the attribute is on. Bodies stay tokens: rustc reports what is wrong in there, once and better.
@@ -14,19 +14,59 @@ pub(crate) enum Item {
     Other(TokenStream),
 }
 
-/// A function or a method.
+/// A function or a method. Without a body it has a semicolon: rustc says what is wrong with that.
 pub(crate) struct Function {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) signature: Signature,
-    pub(crate) body: Group,
+    pub(crate) body: TokenTree,
 }
 
 pub(crate) fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Item {
     match diagnostics.check(parse_item.parse2(tokens.clone())) {
         Some(item) => item,
-        None => Item::Other(tokens),
+        None => Item::Other(without_helpers(tokens)),
     }
+}
+
+/// Without the attributes that are ours: rustc would only add that it does not find them.
+fn without_helpers(tokens: TokenStream) -> TokenStream {
+    let mut kept = TokenStream::new();
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let token = match token {
+            TokenTree::Punct(pound) if pound.as_char() == '#' => {
+                if tokens.next_if(is_helper).is_some() {
+                    continue;
+                }
+                TokenTree::Punct(pound)
+            }
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), without_helpers(group.stream()));
+                inner.set_span(group.span());
+                TokenTree::Group(inner)
+            }
+            other => other,
+        };
+        kept.extend([token]);
+    }
+    kept
+}
+
+/// `[invoke]`, and the others.
+fn is_helper(token: &TokenTree) -> bool {
+    let TokenTree::Group(group) = token else {
+        return false;
+    };
+    let word = group
+        .stream()
+        .into_iter()
+        .next()
+        .map(|word| word.to_string());
+    group.delimiter() == Delimiter::Bracket
+        && Role::ALL
+            .iter()
+            .any(|role| word.as_deref() == Some(role.name()))
 }
 
 fn parse_item(input: ParseStream<'_>) -> syn::Result<Item> {
@@ -46,27 +86,26 @@ fn parse_item(input: ParseStream<'_>) -> syn::Result<Item> {
 }
 
 /// What stands here, if it is a known thing that is not a function.
-fn something_else(input: ParseStream<'_>) -> Option<&'static str> {
+fn something_else(input: ParseStream<'_>) -> Option<String> {
     if input.fork().parse::<Signature>().is_ok() {
         return None;
     }
     let tokens: TokenStream = input.fork().parse().ok()?;
     let mut words = tokens.into_iter().map(|token| token.to_string());
     let word = words.find(|word| !matches!(word.as_str(), "unsafe" | "auto" | "default"))?;
-    Some(match word.as_str() {
-        "struct" => "a struct",
-        "enum" => "an enum",
-        "union" => "a union",
-        "mod" => "a module",
-        "trait" => "a trait",
-        "const" => "a constant",
-        "static" => "a static",
-        "type" => "a type alias",
-        "use" => "an import",
-        "macro_rules" => "a macro",
+    let kind = match word.as_str() {
+        "struct" => "struct",
+        "enum" => "enum",
+        "union" => "union",
+        "mod" => "module",
+        "trait" => "trait",
+        "const" => "constant",
+        "static" => "static",
+        "type" => "type alias",
         "fn" | "async" => return None,
-        _ => "this",
-    })
+        _ => return Some("this".to_owned()),
+    };
+    Some(format!("the {kind} `{}`", words.next()?))
 }
 
 impl Function {
@@ -76,19 +115,12 @@ impl Function {
         visibility: Visibility,
         input: ParseStream<'_>,
     ) -> syn::Result<Self> {
-        let signature: Signature = input.parse()?;
-        match input.parse()? {
-            TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => Ok(Self {
-                attributes,
-                visibility,
-                signature,
-                body,
-            }),
-            other => Err(syn::Error::new(
-                other.span(),
-                format!("`{}` has no body", signature.ident),
-            )),
-        }
+        Ok(Self {
+            attributes,
+            visibility,
+            signature: input.parse()?,
+            body: input.parse()?,
+        })
     }
 }
 

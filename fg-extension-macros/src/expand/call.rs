@@ -12,7 +12,7 @@ pub(super) fn call(
     method: &Method,
     receiver: Option<TokenStream>,
     argument: Option<&Ident>,
-    into: &TokenStream,
+    into: TokenStream,
 ) -> TokenStream {
     let mut arguments: Vec<_> = receiver.into_iter().collect();
     let mut bind_argument = None;
@@ -20,8 +20,8 @@ pub(super) fn call(
         let (first, last) = ends(parameter);
         let tuple = Ident::new("__argument", first);
         let field = quote_spanned!(last=> .0);
+        let receive = across(quote!(__private::Parameter::receive), first, last);
         bind_argument = Some(quote! { let #tuple = (#argument,); });
-        let receive = quote_spanned!(first=> __private::Parameter::receive);
         arguments.push(quote! { #receive(#tuple #field) });
     }
     let (first, last) = match &method.output {
@@ -30,18 +30,25 @@ pub(super) fn call(
     };
     let tuple = Ident::new("__output", first);
     let field = quote_spanned!(last=> .0);
+    let into = across(into, first, last);
     let path = &method.path;
-    // All of it, or rustc adds that the attribute introduced the bound.
-    let into = into.clone().into_iter().map(|mut token| {
-        token.set_span(first);
-        token
-    });
-    let into = quote_spanned!(first=> __private::#(#into)*);
     quote! {
         #bind_argument
         let #tuple = (#path(#(#arguments),*).await,);
         #into(#tuple #field)
     }
+}
+
+/// Of the same place as the argument, or rustc adds that this is what asks for the trait.
+fn across(path: TokenStream, first: Span, last: Span) -> TokenStream {
+    let mut tokens: Vec<_> = path.into_iter().collect();
+    for token in &mut tokens {
+        token.set_span(first);
+    }
+    if let Some(token) = tokens.last_mut() {
+        token.set_span(last);
+    }
+    tokens.into_iter().collect()
 }
 
 /// The spans of the first token and of the last.

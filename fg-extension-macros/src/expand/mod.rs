@@ -144,7 +144,7 @@ fn expand_init(self_type: &TokenStream, init: Option<&Method>) -> TokenStream {
         init,
         None,
         Some(&registration),
-        &quote!(IntoExtension::<Self>::into_extension),
+        quote!(__private::IntoExtension::<Self>::into_extension),
     );
     let otherwise = unless(cfgs).map(by_default);
     quote! {
@@ -167,7 +167,7 @@ fn expand_invoke(invoke: &Method, receiver: Option<TokenStream>) -> TokenStream 
         invoke,
         receiver,
         Some(&invocation),
-        &quote!(IntoOutcome::into_outcome),
+        quote!(__private::IntoOutcome::into_outcome),
     );
     let otherwise = unless(cfgs).map(|cfgs| {
         let ignore = ignore_invocations();
@@ -216,7 +216,7 @@ fn expand_telemetry(telemetry: Telemetry) -> (TokenStream, TokenStream) {
         &method,
         Some(quote!(self)),
         Some(&events),
-        &quote!(IntoOutcome::into_outcome),
+        quote!(__private::IntoOutcome::into_outcome),
     );
     let members = quote! {
         #(#[cfg(#cfgs)])*
@@ -241,7 +241,7 @@ fn expand_shutdown(shutdown: Method) -> TokenStream {
         &shutdown,
         Some(quote!(self)),
         None,
-        &quote!(IntoOutcome::into_outcome),
+        quote!(__private::IntoOutcome::into_outcome),
     );
     quote! {
         #(#[cfg(#cfgs)])*

@@ -358,3 +358,44 @@ fn ungrouped(mut value: &Expr) -> &Expr {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{parse_duration, suggestion};
+    use std::time::Duration;
+
+    #[test]
+    fn durations_have_units() {
+        for (text, millis) in [
+            ("1ms", 1),
+            ("1.5s", 1_500),
+            ("2 s", 2_000),
+            ("1m", 60_000),
+            ("1h", 3_600_000),
+        ] {
+            assert_eq!(parse_duration(text), Some(Duration::from_millis(millis)));
+        }
+        for text in [
+            "", "2", "0s", "0.5ms", "61m", "2h", "-1s", "1e3s", "s", ".s", "1min", "1d", "1.2.3s",
+        ] {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn suggestion_is_made_of_what_was_written() {
+        for (written, name) in [
+            ("", "extensionHello.sh"),
+            ("demo", "extensionDemo.sh"),
+            ("demo.sh", "extensionDemo.sh"),
+            ("night_watch", "extensionNightWatch.sh"),
+            ("extension/night-watch.sh", "extensionNightWatch.sh"),
+            ("Extension Demo", "extensionDemo.sh"),
+            ("extensionDemo", "extensionDemo.sh"),
+            ("\u{65e5}\u{672c}", "extensionHello.sh"),
+            (".sh", "extensionHello.sh"),
+        ] {
+            assert_eq!(suggestion(written), name, "{written:?}");
+        }
+    }
+}

@@ -91,7 +91,7 @@ fn assign<'a>(block: &'a Block, diagnostics: &mut Diagnostics) -> [Option<Marked
         };
         let role = helper.role.name();
         let MemberItem::Method(method) = &member.item else {
-            let message = format!("`#[{role}]` goes on an async method with a body");
+            let message = format!("`#[{role}]` goes on an async method");
             diagnostics.error(&helper.attribute, message);
             continue;
         };

@@ -1,6 +1,6 @@
 use fg_extension::{Invocation, extension};
 
-const PORT: u16 = 8011;
+const PORT: u16 = 8080;
 
 #[extension(name = "extensionHello.sh", port = PORT)]
 async fn hello(_: Invocation) {}

@@ -1,0 +1,4 @@
+use fg_extension::{Invocation, extension};
+
+#[extension]
+async fn hello(_: Invocation) {}

@@ -1,0 +1,4 @@
+use fg_extension::{Invocation, extension};
+
+#[extension(port = 8081, timeout = "500ms", name = "extensionHello.sh",)]
+async fn hello(_: Invocation) {}

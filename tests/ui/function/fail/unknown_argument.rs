@@ -1,4 +1,0 @@
-use fg_extension::{Invocation, extension};
-
-#[extension(name = "extensionHello.sh", port = 8081, timeot = 1)]
-async fn hello(_: Invocation) {}

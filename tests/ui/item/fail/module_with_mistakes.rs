@@ -1,0 +1,4 @@
+use fg_extension::extension;
+
+#[extension(name = "hello", port = 1)]
+mod hello {}

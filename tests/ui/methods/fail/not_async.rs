@@ -1,0 +1,13 @@
+use fg_extension::{Invocation, extension};
+
+#[derive(Default)]
+struct Hello;
+
+#[extension(name = "extensionHello.sh", port = 8081)]
+impl Hello {
+    #[invoke]
+    fn on_invoke(&self, _: Invocation) {}
+
+    #[shutdown]
+    fn end(&self) {}
+}

@@ -1,0 +1,12 @@
+use fg_extension::{Invocation, extension};
+
+#[derive(Default)]
+struct Hello {
+    _count: std::cell::Cell<u8>,
+}
+
+#[extension(name = "extensionHello.sh", port = 8081)]
+impl Hello {
+    #[invoke]
+    async fn on_invoke(&self, _: Invocation) {}
+}

@@ -1,0 +1,17 @@
+use fg_extension::{Invocation, extension};
+
+#[derive(Default)]
+struct Hello;
+
+#[extension(name = "extensionHello.sh", port = 8081)]
+impl Hello {
+    #[invoke]
+    async fn on_invoke(&self, _: Invocation) -> Option<u8> {
+        None
+    }
+
+    #[shutdown]
+    async fn end(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,4 @@
+use fg_extension::{Invocation, extension};
+
+#[extension(port = 8081)]
+async fn night_watch(_: Invocation) {}
