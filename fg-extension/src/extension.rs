@@ -27,10 +27,14 @@ use crate::{Error, ExtensionName, Invocation, Port, Registration, Subscription, 
 /// }
 ///
 /// fn main() -> Result<(), Box<dyn std::error::Error>> {
-///     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(fg_extension::run::<Counter>())?;
-///     Ok(())
+///     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+///     let ended = runtime.block_on(fg_extension::run::<Counter>());
+///     runtime.shutdown_background();
+///     Ok(ended?)
 /// }
 /// ```
+///
+/// `examples/own-main` does the same on a runtime of several threads.
 pub trait Extension: Sized + Send + Sync + 'static {
     /// The complete file name of the start script: the extension registers under it.
     const NAME: ExtensionName;

@@ -2,8 +2,8 @@
 //!
 //! An extension is a process that lives beside a function in its instance. It registers with the
 //! platform over HTTP, then the platform posts every invocation of the function to the extension's own
-//! HTTP server. [`#[extension]`](macro@extension) on an `async fn` makes the whole program: `main`, the
-//! listener, the registration, the invoke server, the orderly end and the exit code.
+//! HTTP server. [`#[extension]`](macro@extension) on an `async fn`, or on an `impl` block with state, makes the
+//! whole program: `main`, the listener, the registration, the invoke server, the orderly end and the exit code.
 //!
 //! ```no_run
 //! use fg_extension::{Invocation, extension};
@@ -14,7 +14,7 @@
 //! }
 //! ```
 //!
-//! Who wants a `main` of their own, or state, implements [`Extension`] and calls [`run`].
+//! Who wants a `main` of their own implements [`Extension`](trait@Extension) and calls [`run`].
 //!
 //! # Settings
 //!
@@ -26,7 +26,7 @@
 //! | `EXTENSION_API_ADDR` | set by FunctionGraph | `host:port` of the registration API; `http://` before it and `/` behind it are fine |
 //! | `FG_EXTENSION_PORT` | the compiled port | another port from 8081 to 8090: `8085`, or by script name `extensionHello.sh=8085,extensionOther.sh=8086` |
 //! | `FG_REGISTER_TIMEOUT` | `10s` | how long to try to register |
-//! | `FG_SHUTDOWN_TIMEOUT` | `2s` | how long what is in flight may take to finish at the end; `0s` does not wait |
+//! | `FG_SHUTDOWN_TIMEOUT` | `2s` | how long the end may take: what is in flight finishes, then [`shutdown`](Extension::shutdown) runs; `0s` does not wait |
 //! | `FG_LOG` | `warn` | least level of the log lines on stderr: `off`, `error`, `warn`, `info`, `debug`, `trace` (feature `log`) |
 //!
 //! `RUNTIME_FUNC_NAME` and `RUNTIME_FUNC_VERSION`, which are the function's own (D), name the function where
@@ -73,7 +73,13 @@ pub use run::run;
 pub use telemetry::{Subscription, TelemetryEvent, TelemetryType};
 pub use urn::FunctionUrn;
 
-/// Makes an `async fn` the whole program of an extension.
+/// Makes an `async fn`, or an `impl` block, the whole program of an extension.
+///
+/// It writes an implementation of [`Extension`](trait@Extension) and a `main` that runs it: listen, register, make
+/// the extension, serve, end in order. The exit status is 0, or 1 after a line on stderr that says what went wrong.
+/// Since `main` stands beside the item, the item belongs into the crate's root, `main.rs`.
+///
+/// # On a function
 ///
 /// ```no_run
 /// use fg_extension::{Error, Invocation, extension};
@@ -87,14 +93,101 @@ pub use urn::FunctionUrn;
 /// ```
 ///
 /// The function takes one [`Invocation`] and returns `()` or `Result<(), E>`, where `E` is anything that turns
-/// into [`Error`]. It stays what it is, so tests can call it. Beside it the attribute generates
-/// `main`, so it belongs into the crate's root, `main.rs`: listen, register, serve the invocations, end in
-/// order; the exit status is 0, or 1 after a line on stderr that says what went wrong.
+/// into [`Error`]. It is called for every invocation, as [`Extension::invoke`] is. It stays what it is, so tests can
+/// call it.
 ///
-/// | argument | value | checked at compile time |
+/// # On an `impl` block
+///
+/// For an extension with state, or with an end. The impl is the type's own, not that of a trait; attributes on
+/// its methods say what they are for. Other methods, and constants, stay as they are.
+///
+/// ```no_run
+/// use fg_extension::{Error, Invocation, Registration, TelemetryEvent, extension};
+///
+/// struct Forwarder {
+///     collector: std::net::TcpStream,
+/// }
+///
+/// #[extension(name = "extensionForwarder.sh", port = 8081, timeout = "2s")]
+/// impl Forwarder {
+///     #[init]
+///     async fn connect(registration: &Registration) -> Result<Self, Error> {
+///         println!("beside {}", registration.function_name.as_deref().unwrap_or("a function"));
+///         Ok(Self { collector: std::net::TcpStream::connect("127.0.0.1:4318")? })
+///     }
+///
+///     #[invoke]
+///     async fn on_invoke(&self, invocation: Invocation) -> Result<(), Error> {
+///         self.send(&invocation.trace_id)?;
+///         Ok(())
+///     }
+///
+///     #[telemetry(port = 8082, types(platform, function))]
+///     async fn on_telemetry(&self, events: Vec<TelemetryEvent>) -> Result<(), Error> {
+///         for event in events {
+///             self.send(&format!("{event:?}"))?;
+///         }
+///         Ok(())
+///     }
+///
+///     #[shutdown]
+///     async fn close(&self) -> Result<(), Error> {
+///         self.collector.shutdown(std::net::Shutdown::Both)?;
+///         Ok(())
+///     }
+///
+///     fn send(&self, line: &str) -> std::io::Result<()> {
+///         std::io::Write::write_all(&mut &self.collector, line.as_bytes())
+///     }
+/// }
+/// ```
+///
+/// | attribute | signature | if it is left out |
+/// | --- | --- | --- |
+/// | `#[init]` | `async fn(&Registration) -> Self` or `-> Result<Self, E>`; the parameter may be left out | `Self::default()` |
+/// | `#[invoke]` | `async fn(&self, Invocation)`, returns `()` or `Result<(), E>` | invocations are answered, and nothing is done |
+/// | `#[telemetry(…)]` | `async fn(&self, Vec<TelemetryEvent>)`, likewise | nothing is subscribed to |
+/// | `#[shutdown]` | `async fn(&self)`, likewise | nothing is done at the end |
+///
+/// One of `#[invoke]` and `#[telemetry]` is there. When each is called, and what its error does, is said of the
+/// methods of [`Extension`](trait@Extension) that they become: [`init`](Extension::init),
+/// [`invoke`](Extension::invoke), [`telemetry`](Extension::telemetry), [`shutdown`](Extension::shutdown).
+///
+/// # Arguments
+///
+/// | of `#[extension]` | value | checked at compile time |
 /// | --- | --- | --- |
 /// | `name` | the complete file name of the start script, a string literal | begins with `extension`, ends in `.sh`, no `/`, printable ASCII, 255 bytes at most |
 /// | `port` | the port of the extension's server: a literal, a constant or a constant expression of type `u16` | 8081 to 8090 |
+/// | `timeout`, optional | the longest time for one invocation, as in `"500ms"`, `"2s"` or `"1m"`, to the millisecond | from 1ms to 1h |
+/// | `crate`, optional | the path of this crate where it is not `::fg_extension`, as in `crate = sdk::fg_extension` | that it is there |
+///
+/// | of `#[telemetry]` | value | checked at compile time |
+/// | --- | --- | --- |
+/// | `port` | the port that telemetry is posted to, which may be the extension's own | 8081 to 8090 |
+/// | `types` | `types(platform, function, extension)`, or some of them ([`TelemetryType`]) | known, each once, one at least |
+///
+/// A script name is documented on pages 2705 and 2707, the ports on 2707 and 2710, the types on 2710 (D).
+///
+/// # Cancel safety
+///
+/// After its `timeout` a handler is dropped at the `.await` where it waits, and the platform is answered with status
+/// 500 and `errorInfo`. What must not be left half done belongs between two `.await`s, or into a task of its own. A
+/// handler that blocks the thread instead of waiting cannot be dropped, nor can its timeout pass meanwhile.
+///
+/// # A crate of another name
+///
+/// Generated code names `::fg_extension`. Where the crate has another name, or is re-exported, `crate` says so:
+///
+/// ```no_run
+/// mod sdk {
+///     pub use fg_extension::*;
+/// }
+/// use sdk::{Invocation, extension};
+///
+/// #[extension(name = "extensionHello.sh", port = 8081, crate = sdk)]
+/// async fn hello(_: Invocation) {}
+/// ```
 pub use fg_extension_macros::extension;
 
 /// What generated code names. Not part of the public API: it changes without notice.

@@ -27,7 +27,7 @@ impl<T> Parameter<T> for T {
     note = "`E` is any type that turns into `fg_extension::Error`: every `std::error::Error + Send + Sync`, and strings"
 )]
 pub trait IntoOutcome {
-    /// The result, as [`Extension::invoke`] returns it.
+    /// The result, as [`Extension::invoke`](crate::Extension::invoke) returns it.
     fn into_outcome(self) -> Result<(), Error>;
 }
 

@@ -4,7 +4,7 @@ use fg_extension_tests::{Client, Extension, Start, event, post, request};
 use nix::sys::signal::Signal;
 
 const FIXTURE: &str = env!("CARGO_BIN_EXE_fixture");
-const OWN_MAIN: &str = env!("CARGO_BIN_EXE_own_main");
+const BY_HAND: &str = env!("CARGO_BIN_EXE_by_hand");
 const INVOKE: &str = "/extension/invoke";
 
 /// An extension with one invocation in flight.
@@ -112,7 +112,7 @@ fn what_does_not_finish_is_given_up_and_told() {
 
 #[test]
 fn events_wait_for_init() {
-    let mut extension = Start::new(OWN_MAIN).registered();
+    let mut extension = Start::new(BY_HAND).registered();
     extension.wait_for("init");
     let mut client = Client::connect(extension.port());
     client.send(request("POST", INVOKE, event("1")));
@@ -131,7 +131,7 @@ fn failing_init_is_told_to_whoever_calls_run() {
         ),
         ("panic", r"no secrets\nto be had"),
     ] {
-        let mut extension = Start::new(OWN_MAIN).registered();
+        let mut extension = Start::new(BY_HAND).registered();
         extension.wait_for("init");
         extension.type_line(line);
         let ended = extension.wait();

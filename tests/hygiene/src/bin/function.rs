@@ -33,8 +33,9 @@ pub(crate) async fn invocation(
     ::renamed::Invocation { trace_id, .. }: ::renamed::Invocation,
 ) -> ::std::result::Result<(), ::std::string::String> {
     init();
-    match trace_id.is_empty() {
-        true => ::std::result::Result::Err(trace_id),
-        false => ::std::result::Result::Ok(()),
+    if trace_id.is_empty() {
+        ::std::result::Result::Err(trace_id)
+    } else {
+        ::std::result::Result::Ok(())
     }
 }

@@ -52,9 +52,11 @@ impl Forwarder {
     }
 
     fn end(&self) -> ::std::result::Result<(), &'static str> {
-        match self.function.is_empty() {
-            true => ::std::result::Result::Err("there was no function"),
-            false => ::std::result::Result::Ok(()),
+        let Result = Result;
+        if self.function.is_empty() {
+            ::std::result::Result::Err("there was no function")
+        } else {
+            ::std::result::Result::Ok(())
         }
     }
 }

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use fg_extension::{Error, Extension, ExtensionName, Invocation, Port, Registration};
 
-struct OwnMain {
+struct ByHand {
     function: String,
 }
 
-impl Extension for OwnMain {
-    const NAME: ExtensionName = ExtensionName::new("extensionOwnMain.sh");
+impl Extension for ByHand {
+    const NAME: ExtensionName = ExtensionName::new("extensionByHand.sh");
     const PORT: Port = Port::new(8081);
 
     async fn init(registration: &Registration) -> Result<Self, Error> {
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(_) => return ExitCode::from(3),
     };
-    match runtime.block_on(fg_extension::run::<OwnMain>()) {
+    match runtime.block_on(fg_extension::run::<ByHand>()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is_init() => {
             eprintln!("{error:?}");
