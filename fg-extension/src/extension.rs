@@ -100,8 +100,8 @@ pub trait Extension: Sized + Send + Sync + 'static {
     /// # Errors
     ///
     /// An error, and a panic likewise, is [`RunError::is_shutdown`](crate::RunError::is_shutdown), and so is
-    /// taking longer than what is left of `FG_SHUTDOWN_TIMEOUT`: a quarter of it, or half a second if that is
-    /// less, is always left.
+    /// taking longer than what is left of `FG_SHUTDOWN_TIMEOUT`. A quarter of it, half a second at most, is kept for
+    /// `shutdown`: invocations that are still in flight by then are dropped.
     ///
     /// # Cancel safety
     ///

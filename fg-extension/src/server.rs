@@ -76,7 +76,11 @@ pub(crate) async fn serve<T: Extension>(
 
     let deadline = Instant::now() + shutdown_timeout;
     // Whatever hangs, `shutdown` has some time: it may be all that stands between the author's data and its loss.
-    let reserve = (shutdown_timeout / 4).min(Duration::from_millis(500));
+    let reserve = if service.shutdown_may_wait() {
+        (shutdown_timeout / 4).min(Duration::from_millis(500))
+    } else {
+        Duration::ZERO
+    };
     if timeout_at(deadline - reserve, drained.recv())
         .await
         .is_err()

@@ -98,6 +98,14 @@ impl<T: Extension> Service<T> {
             .await;
     }
 
+    /// Whether the author's `shutdown` may have to wait: one whose future holds nothing, as the trait's own, cannot.
+    pub(crate) fn shutdown_may_wait(&self) -> bool {
+        fn size_of_future<'a, T: 'a, F>(_: impl FnOnce(&'a T) -> F) -> usize {
+            size_of::<F>()
+        }
+        size_of_future(T::shutdown) > 1
+    }
+
     /// The author's `shutdown`.
     pub(crate) async fn shutdown(&self) -> Result<(), Error> {
         catch(async { self.extension.shutdown().await })

@@ -87,15 +87,11 @@ fn event_that_arrives_with_the_end_is_served() {
 
 #[test]
 fn what_does_not_finish_is_given_up_and_told() {
-    for (timeout, text) in [("100ms", "75ms"), ("0s", "0ns")] {
+    for (timeout, text) in [("100ms", "100ms"), ("0s", "0ns")] {
         let (extension, mut client) =
             holding(Start::new(FIXTURE).env("FG_SHUTDOWN_TIMEOUT", timeout));
         extension.signal(Signal::SIGTERM);
-        if timeout == "0s" {
-            assert!(client.is_closed());
-        } else {
-            assert_eq!(client.receive().status, 500);
-        }
+        assert!(client.is_closed());
         let ended = extension.wait();
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""));
         assert!(

@@ -1,15 +1,32 @@
-//! The README and the example are one.
+//! What the README shows is what the examples are.
 
 use std::path::PathBuf;
 
 #[test]
-fn program_in_the_readme_is_the_example() {
+fn programs_in_the_readme_are_the_examples() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let readme = read("README.md");
+    let programs: Vec<_> = readme
+        .split("```rust\n")
+        .skip(1)
+        .map(|rest| rest.split_once("```\n").expect("the program ends").0)
+        .collect();
+    let [whole, with_state] = programs[..] else {
+        panic!("the README shows {} programs", programs.len());
+    };
+    assert_eq!(whole, read("examples/hello/src/main.rs"));
+    assert!(read("examples/audit-log/src/main.rs").ends_with(with_state));
+    assert!(with_state.contains("#[extension("));
+}
+
+#[test]
+fn every_example_is_listed() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
     let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
-    let hello = std::fs::read_to_string(root.join("examples/hello/src/main.rs")).unwrap();
-    let (_, rest) = readme
-        .split_once("```rust\n")
-        .expect("the README has a program");
-    let (program, _) = rest.split_once("```\n").expect("the program ends");
-    assert_eq!(program, hello);
+    for example in std::fs::read_dir(root.join("examples")).unwrap() {
+        let name = example.unwrap().file_name().into_string().unwrap();
+        let link = format!("[`{name}`](examples/{name}/src/main.rs)");
+        assert!(readme.contains(&link), "the README has no {link}");
+    }
 }
