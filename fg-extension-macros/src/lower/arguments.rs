@@ -143,10 +143,14 @@ fn suggestion(name: &str) -> String {
 pub(super) fn type_name(self_type: &Type) -> String {
     match self_type {
         Type::Path(path) => path.path.segments.last(),
+        Type::Group(group) => return type_name(&group.elem),
+        Type::Paren(paren) => return type_name(&paren.elem),
         _ => None,
     }
-    .map(|segment| segment.ident.to_string())
-    .unwrap_or_default()
+    .map_or_else(
+        || "the type".to_owned(),
+        |segment| segment.ident.to_string(),
+    )
 }
 
 /// D 2707, 2710: 8081 to 8090. What is no literal is a constant expression, which `fg_extension::Port::new`

@@ -70,12 +70,13 @@ fn lower_qualifiers(signature: &Signature, diagnostics: &mut Diagnostics) {
     if let Some(abi) = &signature.abi {
         diagnostics.error(abi, format!("`{name}` cannot have an ABI, remove `extern`"));
     }
-    if !signature.generics.params.is_empty() {
+    let generics = &signature.generics;
+    if generics.type_params().next().is_some() || generics.const_params().next().is_some() {
         diagnostics.error(
-            &signature.generics,
+            generics,
             format!("`{name}` cannot be generic, since the platform invokes it: remove this"),
         );
-    } else if let Some(clause) = &signature.generics.where_clause {
+    } else if let Some(clause) = &generics.where_clause {
         diagnostics.error(
             clause,
             format!("`{name}` cannot have a where clause, remove it"),
@@ -106,11 +107,15 @@ fn lower_inputs<'a>(
         (Some(receiver), false) => {
             let instead = match expected.parameter {
                 Parameter::None => "remove it".to_owned(),
-                Parameter::Optional(parameter) | Parameter::One(parameter) => {
+                Parameter::Optional(parameter) => {
                     format!("write `{name}({parameter})`")
                 }
+                // Perhaps it is a method, and the attribute is in the block instead of on it.
+                Parameter::One(parameter) => format!(
+                    "write `{name}({parameter})`, or put `#[extension]` on the `impl` block and `#[invoke]` on `{name}`"
+                ),
             };
-            diagnostics.error(receiver, format!("`{name}` cannot take `self`, {instead}"));
+            diagnostics.error(receiver, format!("`{name}` cannot take `self`: {instead}"));
             is_right = false;
         }
         (Some(FnArg::Receiver(receiver)), true)

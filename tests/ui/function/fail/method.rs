@@ -1,0 +1,12 @@
+use fg_extension::{Invocation, extension};
+
+struct Hello {
+    greeting: &'static str,
+}
+
+impl Hello {
+    #[extension(name = "extensionHello.sh", port = 8081)]
+    async fn hello(&self, _: Invocation) -> String {
+        self.greeting.to_owned()
+    }
+}
