@@ -51,8 +51,8 @@ pub(crate) fn did_you_mean<'a>(word: &str, known: &[&'a str]) -> Option<&'a str>
     known
         .iter()
         .map(|known| (strsim::osa_distance(&word, known), *known))
-        // Two slips, or one in a short word: `name` is no slip of `main`'s.
-        .filter(|(distance, known)| *distance <= known.len().div_ceil(3).min(2))
+        // Two slips, or one in a short word: `emit` is nothing that was meant to be `init`.
+        .filter(|(distance, known)| *distance <= (known.len() / 3).min(2))
         .min()
         .map(|(_, known)| known)
 }
@@ -64,5 +64,36 @@ pub(crate) fn list(words: &[&str]) -> String {
         Some((last, [])) => last.clone(),
         Some((last, others)) => format!("{} and {last}", others.join(", ")),
         None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{did_you_mean, list};
+
+    #[test]
+    fn slips_are_seen_and_other_words_are_not() {
+        let helpers = ["init", "invoke", "telemetry", "shutdown"];
+        for (word, meant) in [
+            ("inti", Some("init")),
+            ("Init", Some("init")),
+            ("invok", Some("invoke")),
+            ("invoked", Some("invoke")),
+            ("telemtery", Some("telemetry")),
+            ("shutdwon", Some("shutdown")),
+            ("inline", None),
+            ("emit", None),
+            ("must_use", None),
+            ("instrument", None),
+            ("doc", None),
+        ] {
+            assert_eq!(did_you_mean(word, &helpers), meant, "{word}");
+        }
+    }
+
+    #[test]
+    fn list_reads_like_a_sentence() {
+        assert_eq!(list(&["a", "b", "c"]), "`a`, `b` and `c`");
+        assert_eq!(list(&["a"]), "`a`");
     }
 }

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
-use syn::{FnArg, ReceiverKind, ReturnType, Safety, Signature, Token, Type};
+use syn::{FnArg, Receiver, ReceiverKind, ReturnType, Safety, Signature, Token, Type};
 
 use crate::diag::Diagnostics;
 use crate::item::Function;
@@ -97,39 +97,88 @@ fn lower_inputs<'a>(
     diagnostics: &mut Diagnostics,
 ) -> Option<Option<&'a Type>> {
     let name = &signature.ident;
-    let mut inputs = signature.inputs.iter();
-    let mut is_right = true;
-    let receiver = inputs
-        .clone()
-        .next()
-        .filter(|input| matches!(input, FnArg::Receiver(_)));
-    match (receiver, expected.receiver) {
-        (Some(receiver), false) => {
+    let mut inputs = signature.inputs.iter().peekable();
+    let receiver = match inputs.next_if(|input| matches!(input, FnArg::Receiver(_))) {
+        Some(FnArg::Receiver(receiver)) => Some(receiver),
+        _ => None,
+    };
+    let receiver_is_right = lower_receiver(signature, receiver, expected, diagnostics);
+    let parameters: Vec<_> = inputs.collect();
+    let parameter = match (expected.parameter, &parameters[..]) {
+        (Parameter::None | Parameter::Optional(_), []) => None,
+        (Parameter::One(parameter), []) => {
+            // What should be written is told with the receiver then.
+            if receiver_is_right {
+                let receiver = if expected.receiver { "&self, " } else { "" };
+                diagnostics.push(syn::Error::new(
+                    signature.paren_token.span.join(),
+                    format!("`{name}` takes one parameter, write `{name}({receiver}{parameter})`"),
+                ));
+            }
+            return None;
+        }
+        (Parameter::None, more) => {
+            let more: Punctuated<_, Token![,]> = more.iter().collect();
+            diagnostics.error(more, format!("`{name}` takes `&self` only, remove this"));
+            return None;
+        }
+        (Parameter::One(parameter) | Parameter::Optional(parameter), [_, second, ..]) => {
+            diagnostics.error(
+                second,
+                format!("`{name}` takes one parameter, `{parameter}`: remove this"),
+            );
+            return None;
+        }
+        (Parameter::One(parameter) | Parameter::Optional(parameter), [FnArg::Typed(typed)]) => {
+            if let Type::ImplTrait(anything) = &*typed.ty {
+                diagnostics.error(
+                    anything,
+                    format!("`{name}` cannot be generic, write `{parameter}`"),
+                );
+                return None;
+            }
+            Some(&*typed.ty)
+        }
+        // A second `self`, which rustc does not parse.
+        (_, [FnArg::Receiver(_)]) => return None,
+    };
+    receiver_is_right.then_some(parameter)
+}
+
+/// Whether it is `&self` where it should be, and nothing elsewhere.
+fn lower_receiver(
+    signature: &Signature,
+    receiver: Option<&Receiver>,
+    expected: Expected,
+    diagnostics: &mut Diagnostics,
+) -> bool {
+    let name = &signature.ident;
+    match receiver {
+        None if !expected.receiver => return true,
+        Some(receiver)
+            if expected.receiver
+                && matches!(receiver.kind, ReceiverKind::Reference(_, _, None)) =>
+        {
+            return true;
+        }
+        Some(receiver) if expected.receiver => diagnostics.error(
+            receiver,
+            format!(
+                "`{name}` must take `&self`, since invocations run side by side: write `&self`"
+            ),
+        ),
+        Some(receiver) => {
             let instead = match expected.parameter {
                 Parameter::None => "remove it".to_owned(),
-                Parameter::Optional(parameter) => {
-                    format!("write `{name}({parameter})`")
-                }
+                Parameter::Optional(parameter) => format!("write `{name}({parameter})`"),
                 // Perhaps it is a method, and the attribute is in the block instead of on it.
                 Parameter::One(parameter) => format!(
                     "write `{name}({parameter})`, or put `#[extension]` on the `impl` block and `#[invoke]` on `{name}`"
                 ),
             };
             diagnostics.error(receiver, format!("`{name}` cannot take `self`: {instead}"));
-            is_right = false;
         }
-        (Some(FnArg::Receiver(receiver)), true)
-            if !matches!(&receiver.kind, ReceiverKind::Reference(_, _, None)) =>
-        {
-            diagnostics.error(
-                receiver,
-                format!(
-                    "`{name}` must take `&self`, since invocations run side by side: write `&self`"
-                ),
-            );
-            is_right = false;
-        }
-        (None, true) => {
+        None => {
             let parameters = match expected.parameter {
                 Parameter::None => String::new(),
                 Parameter::Optional(parameter) | Parameter::One(parameter) => {
@@ -140,51 +189,7 @@ fn lower_inputs<'a>(
                 signature.paren_token.span.join(),
                 format!("`{name}` must take `&self`, write `{name}(&self{parameters})`"),
             ));
-            return None;
-        }
-        _ => {}
-    }
-    if receiver.is_some() {
-        inputs.next();
-    }
-    let is_there = inputs.len() > 0;
-    match expected.parameter {
-        Parameter::One(parameter) if !is_there => {
-            if is_right {
-                let receiver = if expected.receiver { "&self, " } else { "" };
-                diagnostics.push(syn::Error::new(
-                    signature.paren_token.span.join(),
-                    format!("`{name}` takes one parameter, write `{name}({receiver}{parameter})`"),
-                ));
-            }
-            None
-        }
-        Parameter::None | Parameter::Optional(_) if !is_there => is_right.then_some(None),
-        Parameter::None => {
-            let more = inputs.collect::<Punctuated<_, Token![,]>>();
-            diagnostics.error(more, format!("`{name}` takes `&self` only, remove this"));
-            None
-        }
-        Parameter::One(parameter) | Parameter::Optional(parameter) => {
-            let first = inputs.next()?;
-            let FnArg::Typed(first) = first else {
-                return None;
-            };
-            if let Some(second) = inputs.next() {
-                diagnostics.error(
-                    second,
-                    format!("`{name}` takes one parameter, `{parameter}`: remove this"),
-                );
-                return None;
-            }
-            if let Type::ImplTrait(anything) = &*first.ty {
-                diagnostics.error(
-                    anything,
-                    format!("`{name}` cannot be generic, write `{parameter}`"),
-                );
-                return None;
-            }
-            is_right.then_some(Some(&first.ty))
         }
     }
+    false
 }
