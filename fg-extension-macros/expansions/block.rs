@@ -20,6 +20,7 @@ impl Forwarder {
 }
 const _: () = {
     use ::fg_extension::__private;
+    const _: () = __private::assert_root(__private::module_path!());
     const __PORT: __private::Port = __private::Port::new(8081);
     const __TELEMETRY_PORT: __private::Port = __private::Port::new(8082);
     impl __private::Extension for Forwarder {

@@ -5,6 +5,7 @@ impl Archive {
 }
 const _: () = {
     use ::fg_extension::__private;
+    const _: () = __private::assert_root(__private::module_path!());
     const __PORT: __private::Port = __private::Port::new(8081);
     #[cfg(feature = "telemetry")]
     const __TELEMETRY_PORT: __private::Port = __private::Port::new(8082);

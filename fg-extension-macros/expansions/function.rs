@@ -6,6 +6,7 @@ pub(crate) async fn hello(invocation: Invocation) {
 }
 fn main() -> ::std::process::ExitCode {
     use ::fg_extension::__private;
+    const _: () = __private::assert_root(__private::module_path!());
     const __PORT: __private::Port = __private::Port::new(8081);
     struct __Extension;
     impl __private::Extension for __Extension {

@@ -6,6 +6,7 @@ fn main() -> ::std::process::ExitCode {
     async fn main(_: Invocation) -> Result<(), Error> {
         Ok(())
     }
+    const _: () = __private::assert_root(__private::module_path!());
     const __PORT: __private::Port = __private::Port::new(PORT);
     struct __Extension;
     impl __private::Extension for __Extension {

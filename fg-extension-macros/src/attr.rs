@@ -1,5 +1,6 @@
 use proc_macro2::{TokenStream, TokenTree};
 use syn::ext::IdentExt;
+use syn::parse::discouraged::Speculative;
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, Ident, Token, token};
 
@@ -66,6 +67,7 @@ struct Key<'a> {
     parenthesised: bool,
     example: &'static str,
     argument: &'a mut Argument,
+    is_written: bool,
 }
 
 impl<'a> Key<'a> {
@@ -75,11 +77,12 @@ impl<'a> Key<'a> {
             parenthesised: false,
             example,
             argument,
+            is_written: false,
         }
     }
 
-    /// Something is there, so that nobody says that it is missing.
-    fn is_there(&mut self) {
+    /// Something may be it, so nobody says that it is missing.
+    fn may_be_there(&mut self) {
         if matches!(self.argument, Argument::Absent) {
             *self.argument = Argument::Unreadable;
         }
@@ -93,9 +96,10 @@ fn parse(tokens: TokenStream, whose: &str, keys: &mut [Key<'_>], diagnostics: &m
             if input.peek(Ident::peek_any) {
                 let result = parse_argument(input, whose, keys);
                 diagnostics.check(result);
+            } else if input.peek(Token![,]) {
+                diagnostics.push(input.error("there is no argument before this `,`, remove it"));
             } else if std::mem::take(&mut by_name) {
-                // It may be any of those that would be missing.
-                keys.iter_mut().for_each(Key::is_there);
+                keys.iter_mut().for_each(Key::may_be_there);
                 let examples: Vec<_> = keys.iter().take(2).map(|key| key.example).collect();
                 diagnostics.push(input.error(format!(
                     "{whose} takes its arguments by name, write `{}`",
@@ -103,7 +107,7 @@ fn parse(tokens: TokenStream, whose: &str, keys: &mut [Key<'_>], diagnostics: &m
                 )));
             }
             // Past what could not be read, so that the next mistake is told as well.
-            while !(input.is_empty() || input.peek(Token![,]) || is_argument(input)) {
+            while !(input.is_empty() || input.peek(Token![,]) || is_argument(input, keys)) {
                 input.parse::<TokenTree>()?;
             }
             input.parse::<Option<Token![,]>>()?;
@@ -115,8 +119,12 @@ fn parse(tokens: TokenStream, whose: &str, keys: &mut [Key<'_>], diagnostics: &m
 }
 
 /// Whether an argument begins here, the comma before it being forgotten.
-fn is_argument(input: ParseStream<'_>) -> bool {
-    input.peek(Ident::peek_any) && input.peek2(Token![=]) && !input.peek2(Token![==])
+fn is_argument(input: ParseStream<'_>, keys: &[Key<'_>]) -> bool {
+    let fork = input.fork();
+    fork.call(Ident::parse_any).is_ok_and(|word| {
+        (fork.peek(Token![=]) && !fork.peek(Token![==]))
+            || (fork.peek(token::Paren) && keys.iter().any(|key| word == key.name))
+    })
 }
 
 /// One argument, up to its comma.
@@ -134,31 +142,40 @@ fn parse_argument(input: ParseStream<'_>, whose: &str, keys: &mut [Key<'_>]) -> 
         };
         keys.iter_mut()
             .filter(|key| key.name == meant)
-            .for_each(Key::is_there);
+            .for_each(Key::may_be_there);
         return error(format!(
             "unknown argument `{word}`, did you mean `{meant}`?"
         ));
     };
-    if !matches!(key.argument, Argument::Absent) {
+    if std::mem::replace(&mut key.is_written, true) {
         return error(format!("argument `{word}` is given twice, write it once"));
     }
-    key.is_there();
-    let has_value = if key.parenthesised {
-        input.peek(token::Paren)
-    } else {
-        input.parse::<Option<Token![=]>>()?.is_some() && !input.is_empty() && !input.peek(Token![,])
-    };
-    if !has_value {
+    key.may_be_there();
+    if input.is_empty() || input.peek(Token![,]) {
         return error(format!(
             "argument `{word}` has no value, write `{}`",
             key.example
         ));
     }
-    let value = input.parse().map_err(|error: syn::Error| {
+    let unreadable = |span| {
         let message = format!("argument `{word}` cannot be read, write `{}`", key.example);
-        syn::Error::new(error.span(), message)
-    })?;
-    *key.argument = Argument::Given(value);
+        syn::Error::new(span, message)
+    };
+    let is_well_begun = if key.parenthesised {
+        input.peek(token::Paren)
+    } else {
+        input.parse::<Option<Token![=]>>()?.is_some()
+    };
+    if !is_well_begun {
+        return Err(unreadable(written.span()));
+    }
+    // On a fork: what is unexpected in there is told once.
+    let value = input.fork();
+    match value.parse() {
+        Ok(expression) => *key.argument = Argument::Given(expression),
+        Err(error) => return Err(unreadable(error.span())),
+    }
+    input.advance_to(&value);
     if input.is_empty() || input.peek(Token![,]) {
         Ok(())
     } else {

@@ -28,7 +28,8 @@ pub(crate) struct Member {
 
 pub(crate) enum MemberItem {
     Method(Box<Function>),
-    Other(TokenStream),
+    /// If it is a method, with what is wrong with it.
+    Other(TokenStream, Option<syn::Error>),
 }
 
 /// An attribute that gives a method its role, or was meant to.
@@ -52,20 +53,20 @@ impl Block {
     }
 
     pub(crate) fn parse(attributes: Vec<Attribute>, input: ParseStream<'_>) -> syn::Result<Self> {
-        let start = input.fork();
+        let whole = input.fork();
         input.parse::<Option<Token![unsafe]>>()?;
         input.parse::<Token![impl]>()?;
         let mut generics: Generics = input.parse()?;
         let of_trait = parse_trait(input)?;
         let self_type = input.parse()?;
         generics.where_clause = input.parse()?;
-        let head = head(&start)?;
-        let TokenTree::Group(braces) = input.parse()? else {
-            return Err(input.error("expected the braces of the `impl`"));
-        };
+        let braces: Group = input.parse()?;
+        // Its own tokens: what stands before the braces may have braces too, as in `impl Cache<{ 1024 }>`.
+        let mut head: Vec<TokenTree> = whole.parse::<TokenStream>()?.into_iter().collect();
+        head.pop();
         let (inner_attributes, members) = parse_members.parse2(braces.stream())?;
         Ok(Self {
-            head,
+            head: head.into_iter().collect(),
             attributes,
             generics,
             of_trait,
@@ -75,15 +76,6 @@ impl Block {
             members,
         })
     }
-}
-
-/// All tokens up to the braces of the impl.
-fn head(input: ParseStream<'_>) -> syn::Result<TokenStream> {
-    let mut head = TokenStream::new();
-    while !input.peek(token::Brace) {
-        head.extend([input.parse::<TokenTree>()?]);
-    }
-    Ok(head)
 }
 
 /// `Trait for`
@@ -112,21 +104,23 @@ fn parse_member(input: ParseStream<'_>) -> syn::Result<Member> {
     let mut helpers = Vec::new();
     let mut attributes = Vec::new();
     for attribute in input.call(Attribute::parse_outer)? {
-        match Role::of(&attribute) {
+        match Role::meant(&attribute) {
             Some(role) => helpers.push(Helper { role, attribute }),
             None => attributes.push(attribute),
         }
     }
     let fork = input.fork();
-    let is_method = fork.parse::<Visibility>().is_ok() && fork.parse::<Signature>().is_ok();
-    if is_method && (fork.peek(token::Brace) || fork.peek(Token![;])) {
+    let signature = fork
+        .parse::<Visibility>()
+        .and_then(|_| fork.parse::<Signature>());
+    if signature.is_ok() && (fork.peek(token::Brace) || fork.peek(Token![;])) {
         let visibility = input.parse()?;
         let item = MemberItem::Method(Box::new(Function::parse(attributes, visibility, input)?));
         return Ok(Member { helpers, item });
     }
     // A constant, a type or a macro: up to its semicolon, or its braces if those are not a value.
     let mut tokens = quote!(#(#attributes)*);
-    let mut is_value = false;
+    let (mut is_value, mut is_function) = (false, false);
     while !input.is_empty() {
         let token = input.parse::<TokenTree>()?;
         let ends = match &token {
@@ -135,14 +129,18 @@ fn parse_member(input: ParseStream<'_>) -> syn::Result<Member> {
                 punct.as_char() == ';'
             }
             TokenTree::Group(group) => group.delimiter() == Delimiter::Brace && !is_value,
-            _ => false,
+            TokenTree::Ident(word) => {
+                is_function |= word == "fn";
+                false
+            }
+            TokenTree::Literal(_) => false,
         };
         tokens.extend([token]);
         if ends {
             break;
         }
     }
-    let item = MemberItem::Other(tokens);
+    let item = MemberItem::Other(tokens, signature.err().filter(|_| is_function));
     Ok(Member { helpers, item })
 }
 
@@ -158,10 +156,21 @@ impl Role {
         }
     }
 
-    /// The role that an attribute gives, or was meant to give.
-    fn of(attribute: &Attribute) -> Option<Self> {
-        let word = attribute.path().get_ident()?.to_string();
-        let name = did_you_mean(&word, &Self::ALL.map(Self::name))?;
+    /// The role that an attribute gives.
+    pub(crate) fn exactly(attribute: &Attribute) -> Option<Self> {
+        let word = attribute.path().get_ident()?;
+        Self::ALL.into_iter().find(|role| word == role.name())
+    }
+
+    /// The role that an attribute gives, or was meant to give, as `#[invok]` or `#[fg_extension::invoke]`.
+    fn meant(attribute: &Attribute) -> Option<Self> {
+        let path = attribute.path();
+        let word = match path.get_ident() {
+            Some(word) => word,
+            None if path.segments.first()?.ident == "fg_extension" => &path.segments.last()?.ident,
+            None => return None,
+        };
+        let name = did_you_mean(&word.to_string(), &Self::ALL.map(Self::name))?;
         Self::ALL.into_iter().find(|role| role.name() == name)
     }
 }
@@ -169,20 +178,29 @@ impl Role {
 impl Helper {
     /// As written: `invoke`, or a misspelling of it.
     pub(crate) fn word(&self) -> String {
-        self.attribute.path().to_token_stream().to_string()
+        let path = self.attribute.path().to_token_stream().to_string();
+        path.replace(' ', "")
     }
 }
 
 /// Without the attributes that are ours.
 impl ToTokens for Block {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        tokens.extend(self.attributes.iter().map(ToTokens::to_token_stream));
+        without_roles(&self.attributes).for_each(|attribute| attribute.to_tokens(tokens));
         self.head.to_tokens(tokens);
         let (inner_attributes, members) = (&self.inner_attributes, &self.members);
         let mut braces = Group::new(Delimiter::Brace, quote!(#(#inner_attributes)* #(#members)*));
         braces.set_span(self.braces.span());
         braces.to_tokens(tokens);
     }
+}
+
+/// A role where there should be none: it is told of, and rustc need not say that it does not find it.
+pub(crate) fn without_roles(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {
+    let has_role = |attribute: &&Attribute| Role::exactly(attribute).is_some();
+    attributes
+        .iter()
+        .filter(move |attribute| !has_role(attribute))
 }
 
 impl ToTokens for Member {
@@ -193,7 +211,7 @@ impl ToTokens for Member {
         }
         match &self.item {
             MemberItem::Method(method) => method.to_tokens(tokens),
-            MemberItem::Other(other) => other.to_tokens(tokens),
+            MemberItem::Other(other, _) => other.to_tokens(tokens),
         }
     }
 }

@@ -3,25 +3,44 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{FnArg, Signature};
 
+use crate::block::{Block, MemberItem};
 use crate::item::{Function, Item};
 
-/// After a mistake: its errors, the author's item, so that what uses it still resolves, and a `main`, so
-/// that rustc does not complain of having none.
-pub(crate) fn fallback(errors: Option<TokenStream>, item: &Item) -> TokenStream {
-    let program = match item {
+/// After a mistake in it: the author's item, so that what uses it still resolves, and a `main`, so that rustc does
+/// not complain of having none.
+pub(crate) fn fallback(item: &Item) -> TokenStream {
+    match item {
         // An async `main` with a parameter would be a mistake of its own.
         Item::Function(function) if function.signature.ident.unraw() == "main" => {
             let function = without_receiver(function);
-            quote! { fn main() { #[allow(dead_code)] #function } }
+            quote! { fn main() { #[allow(unused)] #function } }
         }
         Item::Function(function) => {
             let function = without_receiver(function);
-            quote! { #[allow(dead_code)] #function fn main() {} }
+            quote! { #[allow(unused)] #function fn main() {} }
         }
-        Item::Block(block) => quote! { #[allow(dead_code)] #block fn main() {} },
+        Item::Block(block) => {
+            let block = without_trait(block);
+            quote! { #[allow(unused)] #block fn main() {} }
+        }
         Item::Other(tokens) => quote! { #tokens fn main() {} },
-    };
-    quote! { #errors #program }
+    }
+}
+
+/// Methods with roles are none of a trait's, and rustc need not say so.
+fn without_trait(block: &Block) -> TokenStream {
+    let (self_type, members) = (&block.self_type, &block.members);
+    let has_roles = members.iter().any(|member| !member.helpers.is_empty());
+    if block.of_trait.is_some() && has_roles {
+        let generics = &block.generics;
+        let where_clause = &generics.where_clause;
+        let methods = members
+            .iter()
+            .filter(|member| matches!(member.item, MemberItem::Method(_)));
+        quote! { impl #generics #self_type #where_clause { #(#methods)* } }
+    } else {
+        block.to_token_stream()
+    }
 }
 
 /// A receiver is told of by then: rustc need not say again that a function has none, nor what is wrong with a

@@ -3,7 +3,7 @@ use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Signature, Visibility};
 
-use crate::block::{Block, Role};
+use crate::block::{Block, Role, without_roles};
 use crate::diag::Diagnostics;
 
 /// What the attribute is on. Bodies stay tokens: rustc reports what is wrong in there, once and better.
@@ -23,8 +23,11 @@ pub(crate) struct Function {
 }
 
 pub(crate) fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Item {
+    let is_function = |token: TokenTree| matches!(token, TokenTree::Ident(word) if word == "fn");
     match diagnostics.check(parse_item.parse2(tokens.clone())) {
         Some(item) => item,
+        // rustc has read it too, and told what is wrong with it.
+        None if tokens.clone().into_iter().any(is_function) => Item::Other(TokenStream::new()),
         None => Item::Other(without_helpers(tokens)),
     }
 }
@@ -93,6 +96,7 @@ fn something_else(input: ParseStream<'_>) -> Option<String> {
     let tokens: TokenStream = input.fork().parse().ok()?;
     let mut words = tokens.into_iter().map(|token| token.to_string());
     let word = words.find(|word| !matches!(word.as_str(), "unsafe" | "auto" | "default"))?;
+    let mut words = words.filter(|word| word != "mut");
     let kind = match word.as_str() {
         "struct" => "struct",
         "enum" => "enum",
@@ -102,8 +106,10 @@ fn something_else(input: ParseStream<'_>) -> Option<String> {
         "const" => "constant",
         "static" => "static",
         "type" => "type alias",
+        "use" => return Some("an import".to_owned()),
+        "extern" => return Some("an `extern` item".to_owned()),
         "fn" | "async" => return None,
-        _ => return Some("this".to_owned()),
+        _ => return Some("a macro".to_owned()),
     };
     Some(format!("the {kind} `{}`", words.next()?))
 }
@@ -126,7 +132,7 @@ impl Function {
 
 impl ToTokens for Function {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        tokens.extend(self.attributes.iter().map(ToTokens::to_token_stream));
+        without_roles(&self.attributes).for_each(|attribute| attribute.to_tokens(tokens));
         self.visibility.to_tokens(tokens);
         self.signature.to_tokens(tokens);
         self.body.to_tokens(tokens);

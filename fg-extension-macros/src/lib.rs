@@ -1,8 +1,8 @@
 //! The `#[extension]` attribute of the crate `fg-extension`, which re-exports it.
 //!
 //! `attr`, `item` and `block` read what the author wrote, `lower` holds every rule and yields a `Model`,
-//! `expand` writes the program and cannot fail. After a mistake `fallback` keeps the author's item in place,
-//! so that one mistake is one error.
+//! `expand` writes the program and cannot fail. After a mistake in the item `fallback` keeps it in place, so that
+//! one mistake is one error.
 
 mod attr;
 mod block;
@@ -16,6 +16,7 @@ mod lower;
 mod model;
 
 use proc_macro2::TokenStream;
+use quote::quote;
 
 /// Makes an `async fn`, or an `impl` block, the whole program of an extension; documented where `fg-extension`
 /// re-exports it.
@@ -32,8 +33,10 @@ fn extension_impl(arguments: TokenStream, tokens: TokenStream) -> TokenStream {
     let arguments = attr::extension(arguments, &mut diagnostics);
     let item = item::parse(tokens, &mut diagnostics);
     let model = lower::lower(&arguments, &item, &mut diagnostics);
-    match (diagnostics.finish(), model) {
-        (None, Some(model)) => expand::expand(model),
-        (errors, _) => fallback::fallback(errors, &item),
-    }
+    let errors = diagnostics.finish();
+    let program = match model {
+        Some(model) => expand::expand(model),
+        None => fallback::fallback(&item),
+    };
+    quote! { #errors #program }
 }

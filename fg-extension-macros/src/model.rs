@@ -22,12 +22,13 @@ pub(crate) enum Form {
     Block(Box<Block>),
 }
 
+/// Of each role there are several methods only if all of them have `#[cfg]`s.
 pub(crate) struct Block {
     pub(crate) self_type: TokenStream,
-    pub(crate) init: Option<Method>,
-    pub(crate) invoke: Option<Method>,
-    pub(crate) telemetry: Option<Telemetry>,
-    pub(crate) shutdown: Option<Method>,
+    pub(crate) init: Vec<Method>,
+    pub(crate) invoke: Vec<Method>,
+    pub(crate) telemetry: Vec<Telemetry>,
+    pub(crate) shutdown: Vec<Method>,
 }
 
 /// What the author wrote to be called by a method of the trait.

@@ -35,3 +35,21 @@ fn run_to_end<T: Extension>() -> Result<(), RunError> {
     runtime.shutdown_background();
     ended
 }
+
+/// What is generated beside an item that is not in the crate's root is no program: nobody would call its `main`.
+///
+/// # Panics
+///
+/// If this is the path of another module; in a `const`, that is an error at compile time.
+#[track_caller]
+pub const fn assert_root(module_path: &str) {
+    let bytes = module_path.as_bytes();
+    let mut i = 0;
+    while i < bytes.len() {
+        assert!(
+            bytes[i] != b':',
+            "`#[extension]` generates `main`, so it goes into the root of the crate, `main.rs`, and not into a module"
+        );
+        i += 1;
+    }
+}

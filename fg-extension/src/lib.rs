@@ -193,13 +193,14 @@ pub use fg_extension_macros::extension;
 /// What generated code names. Not part of the public API: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
+    pub use ::std::module_path;
     pub use ::std::option::Option;
     pub use ::std::process::ExitCode;
     pub use ::std::result::Result;
     pub use ::std::time::Duration;
     pub use ::std::vec::Vec;
 
-    pub use crate::entry::main;
+    pub use crate::entry::{assert_root, main};
     pub use crate::signature::{IntoExtension, IntoOutcome, Parameter, WithoutInit};
     pub use crate::{
         Error, Extension, ExtensionName, Invocation, Port, Registration, Subscription,

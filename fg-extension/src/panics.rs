@@ -48,6 +48,8 @@ pub(crate) async fn catch<F: Future>(future: F) -> Result<F::Output, Panic> {
     // A future that panicked is not polled again, so nobody sees what state the panic left it in.
     poll_fn(|cx| {
         let outer = CATCHING.replace(true);
+        // One that the author caught may be there.
+        LOCATION.set(None);
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
         CATCHING.set(outer);
         match polled {

@@ -33,12 +33,12 @@ impl Port {
     pub const fn new(port: u16) -> Self {
         assert!(
             port != 8011,
-            "port out of range: FunctionGraph posts events to ports 8081 to 8090 only, \
+            "port out of range: FunctionGraph posts to ports 8081 to 8090 only, \
              and the 8011 in the example of its documentation is a slip"
         );
         assert!(
             *Self::RANGE.start() <= port && port <= *Self::RANGE.end(),
-            "port out of range: FunctionGraph posts events to ports 8081 to 8090 only"
+            "port out of range: FunctionGraph posts to ports 8081 to 8090 only"
         );
         Self(port)
     }

@@ -13,8 +13,8 @@ use crate::{Extension, RunError, manifest, panics, register, server};
 /// [`shutdown`](Extension::shutdown), all within `FG_SHUTDOWN_TIMEOUT`. Who calls it in a `main` of their own should then leave without waiting for
 /// blocking tasks, as by `tokio::runtime::Runtime::shutdown_background`.
 ///
-/// It installs, once and for the process: a panic hook that turns a handler's panic into one log line and
-/// leaves every other panic to the hook before it; and with feature `log` the default subscriber, unless
+/// It installs, once and for the process: a panic hook that is silent about a handler's panic, since that
+/// becomes one log line, and leaves every other to the hook before it; and with feature `log` the default subscriber, unless
 /// there is a global one.
 ///
 /// # Errors

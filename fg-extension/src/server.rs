@@ -74,28 +74,26 @@ pub(crate) async fn serve<T: Extension>(
     drop(listener);
     drop(in_flight);
 
-    let deadline = Instant::now() + shutdown_timeout;
+    let began = Instant::now();
     // Whatever hangs, `shutdown` has some time: it may be all that stands between the author's data and its loss.
     let reserve = if service.shutdown_may_wait() {
         (shutdown_timeout / 4).min(Duration::from_millis(500))
     } else {
         Duration::ZERO
     };
-    if timeout_at(deadline - reserve, drained.recv())
-        .await
-        .is_err()
-    {
+    // Before that, those who are given up are told.
+    let telling = (reserve / 4).min(Duration::from_millis(50));
+    let patience = shutdown_timeout - reserve - telling;
+    if timeout_at(began + patience, drained.recv()).await.is_err() {
         tracing::warn!(
-            "gave up what was still in flight {:?} after the end began, invocations: {}; \
+            "gave up what was still in flight {patience:?} after the end began, invocations: {}; \
              FG_SHUTDOWN_TIMEOUT, {shutdown_timeout:?}, sets how long the end may take",
-            shutdown_timeout - reserve,
             service.invocations_in_flight(),
         );
         service.give_up();
-        // The handlers are dropped, and their clients told; a client that does not listen is not waited for.
-        let _ = timeout_at(deadline - reserve / 2, drained.recv()).await;
+        let _ = timeout_at(began + patience + telling, drained.recv()).await;
     }
-    match timeout_at(deadline, service.shutdown()).await {
+    match timeout_at(began + shutdown_timeout, service.shutdown()).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(RunError::shutdown(
             "the extension failed to shut down".to_owned(),

@@ -235,22 +235,25 @@ async fn handle<T: Extension>(
     invocation: Invocation,
 ) -> Result<(), HandlerFailure> {
     let trace_id = invocation.trace_id.clone();
-    let handler = catch(async { extension.invoke(invocation).await });
-    let handled = match T::TIMEOUT {
-        Some(timeout) => tokio::time::timeout(timeout, handler).await,
-        None => Ok(handler.await),
-    };
-    let (kind, message) = match handled {
-        Ok(Ok(Ok(()))) => return Ok(()),
-        Ok(Ok(Err(error))) => ("HandlerError", chain(error.as_ref())),
-        Ok(Err(panic)) => ("HandlerPanic", panic.to_string()),
-        Err(_elapsed) => (
-            "HandlerTimeout",
-            format!(
-                "it took longer than its timeout, {:?}",
-                T::TIMEOUT.unwrap_or_default()
-            ),
-        ),
+    // All that is the author's may panic: the handler, the end of one that is dropped, the words of an error.
+    let handled = catch(async {
+        let handler = extension.invoke(invocation);
+        let outcome = match T::TIMEOUT {
+            Some(timeout) => match tokio::time::timeout(timeout, handler).await {
+                Ok(outcome) => outcome,
+                Err(_elapsed) => {
+                    let message = format!("it took longer than its timeout, {timeout:?}");
+                    return Err(("HandlerTimeout", message));
+                }
+            },
+            None => handler.await,
+        };
+        outcome.map_err(|error| ("HandlerError", chain(error.as_ref())))
+    });
+    let (kind, message) = match handled.await {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(failure)) => failure,
+        Err(panic) => ("HandlerPanic", panic.to_string()),
     };
     tracing::error!(
         "invocation {} failed: {}",

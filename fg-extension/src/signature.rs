@@ -5,7 +5,7 @@ use crate::Error;
 
 /// What an annotated function is called with, and nothing else.
 #[diagnostic::on_unimplemented(
-    message = "an extension's handler takes `{T}`, not `{Self}`",
+    message = "the parameter must be `{T}`, not `{Self}`",
     label = "write `{T}`"
 )]
 pub trait Parameter<T> {

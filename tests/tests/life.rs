@@ -130,7 +130,7 @@ fn handler_that_hangs_leaves_time_for_shutdown() {
     let line = ended.stderr.strip_prefix(TELEMETRY).unwrap();
     assert!(
         line.starts_with(
-            "WARN extensionForwarder.sh: gave up what was still in flight 75ms after the end began, invocations: 1; "
+            "WARN extensionForwarder.sh: gave up what was still in flight 68.75ms after the end began, invocations: 1; "
         ),
         "{line}"
     );

@@ -21,7 +21,11 @@ pub(crate) fn expand(model: Model) -> TokenStream {
         cfgs,
         item,
     } = model;
-    let import = quote! { use #krate::__private; };
+    // Of the same place as the crate's path: it is the path that is wrong if this is not there.
+    let (_, span) = call::ends(&krate);
+    let private = Ident::new("__private", span);
+    let import = quote! { use #krate::#private; };
+    let root = quote! { const _: () = __private::assert_root(__private::module_path!()); };
     // The standard library's own path, so that a crate that is not there is said once: of the import.
     let returns = quote! { -> ::std::process::ExitCode };
     let port = new_port(&port);
@@ -59,6 +63,7 @@ pub(crate) fn expand(model: Model) -> TokenStream {
                     #import
                     #inside
 
+                    #root
                     #port
                     struct __Extension;
                     impl __private::Extension for __Extension {
@@ -84,13 +89,12 @@ pub(crate) fn expand(model: Model) -> TokenStream {
                 telemetry,
                 shutdown,
             } = *block;
-            let init = expand_init(&self_type, init.as_ref());
-            let invoke = match invoke {
-                Some(invoke) => expand_invoke(&invoke, Some(quote!(self))),
-                None => ignore_invocations(),
-            };
-            let (telemetry_port, telemetry) = telemetry.map(expand_telemetry).unzip();
-            let shutdown = shutdown.map(expand_shutdown);
+            let (telemetry_ports, telemetry): (TokenStream, TokenStream) =
+                telemetry.iter().map(expand_telemetry).unzip();
+            let init = with_default(&init, expand_init, default_init(&self_type));
+            let with_self = |invoke: &Method| expand_invoke(invoke, Some(quote!(self)));
+            let invoke = with_default(&invoke, with_self, ignore_invocations());
+            let shutdown = shutdown.iter().map(expand_shutdown);
             quote! {
                 #item
 
@@ -98,14 +102,15 @@ pub(crate) fn expand(model: Model) -> TokenStream {
                 const _: () = {
                     #import
 
+                    #root
                     #port
-                    #telemetry_port
+                    #telemetry_ports
                     impl __private::Extension for #self_type {
                         #constants
                         #init
                         #invoke
                         #telemetry
-                        #shutdown
+                        #(#shutdown)*
                     }
                 };
 
@@ -119,20 +124,36 @@ pub(crate) fn expand(model: Model) -> TokenStream {
     }
 }
 
-fn expand_init(self_type: &TokenStream, init: Option<&Method>) -> TokenStream {
-    let by_default = |cfgs: TokenStream| {
-        quote! {
-            #cfgs
-            async fn init(
-                _: &__private::Registration,
-            ) -> __private::Result<Self, __private::Error> {
-                __private::Result::Ok(<#self_type as __private::WithoutInit>::without_init())
-            }
+/// The methods of one role, and what there is if `#[cfg]` leaves none of them.
+fn with_default(
+    methods: &[Method],
+    expand: impl Fn(&Method) -> TokenStream,
+    default: TokenStream,
+) -> TokenStream {
+    let expanded = methods.iter().map(expand);
+    let conditions = methods.iter().map(|method| {
+        let cfgs = &method.cfgs;
+        quote!(all(#(#cfgs),*))
+    });
+    let default = match methods {
+        [] => default,
+        methods if methods.iter().any(|method| method.cfgs.is_empty()) => TokenStream::new(),
+        _ => quote! { #[cfg(not(any(#(#conditions),*)))] #default },
+    };
+    quote! { #(#expanded)* #default }
+}
+
+fn default_init(self_type: &TokenStream) -> TokenStream {
+    quote! {
+        async fn init(
+            _: &__private::Registration,
+        ) -> __private::Result<Self, __private::Error> {
+            __private::Result::Ok(<#self_type as __private::WithoutInit>::without_init())
         }
-    };
-    let Some(init) = init else {
-        return by_default(TokenStream::new());
-    };
+    }
+}
+
+fn expand_init(init: &Method) -> TokenStream {
     let Method { cfgs, span, .. } = init;
     let registration = local("registration");
     let signature = quote_spanned! {at(*span)=>
@@ -146,11 +167,9 @@ fn expand_init(self_type: &TokenStream, init: Option<&Method>) -> TokenStream {
         Some(&registration),
         quote!(__private::IntoExtension::<Self>::into_extension),
     );
-    let otherwise = unless(cfgs).map(by_default);
     quote! {
         #(#[cfg(#cfgs)])*
         #signature { #body }
-        #otherwise
     }
 }
 
@@ -169,14 +188,9 @@ fn expand_invoke(invoke: &Method, receiver: Option<TokenStream>) -> TokenStream 
         Some(&invocation),
         quote!(__private::IntoOutcome::into_outcome),
     );
-    let otherwise = unless(cfgs).map(|cfgs| {
-        let ignore = ignore_invocations();
-        quote! { #cfgs #ignore }
-    });
     quote! {
         #(#[cfg(#cfgs)])*
         #signature { #body }
-        #otherwise
     }
 }
 
@@ -193,14 +207,14 @@ fn ignore_invocations() -> TokenStream {
 }
 
 /// The constant of the port, and what belongs into the impl.
-fn expand_telemetry(telemetry: Telemetry) -> (TokenStream, TokenStream) {
+fn expand_telemetry(telemetry: &Telemetry) -> (TokenStream, TokenStream) {
     let Telemetry {
         port,
         types,
         method,
     } = telemetry;
-    let Method { cfgs, span, .. } = &method;
-    let port = new_port(&port);
+    let Method { cfgs, span, .. } = method;
+    let port = new_port(port);
     let constant = quote! {
         #(#[cfg(#cfgs)])*
         const __TELEMETRY_PORT: __private::Port = #port;
@@ -213,7 +227,7 @@ fn expand_telemetry(telemetry: Telemetry) -> (TokenStream, TokenStream) {
         ) -> __private::Result<(), __private::Error>
     };
     let body = call(
-        &method,
+        method,
         Some(quote!(self)),
         Some(&events),
         quote!(__private::IntoOutcome::into_outcome),
@@ -232,13 +246,13 @@ fn expand_telemetry(telemetry: Telemetry) -> (TokenStream, TokenStream) {
     (constant, members)
 }
 
-fn expand_shutdown(shutdown: Method) -> TokenStream {
-    let Method { cfgs, span, .. } = &shutdown;
+fn expand_shutdown(shutdown: &Method) -> TokenStream {
+    let Method { cfgs, span, .. } = shutdown;
     let signature = quote_spanned! {at(*span)=>
         async fn shutdown(&self) -> __private::Result<(), __private::Error>
     };
     let body = call(
-        &shutdown,
+        shutdown,
         Some(quote!(self)),
         None,
         quote!(__private::IntoOutcome::into_outcome),
@@ -247,11 +261,6 @@ fn expand_shutdown(shutdown: Method) -> TokenStream {
         #(#[cfg(#cfgs)])*
         #signature { #body }
     }
-}
-
-/// The opposite of the conditions, if there are any.
-fn unless(cfgs: &[TokenStream]) -> Option<TokenStream> {
-    (!cfgs.is_empty()).then(|| quote!(#[cfg(not(all(#(#cfgs),*)))]))
 }
 
 /// `Port::new(port)`, underlined from the port's first token to its last when the port is out of range.

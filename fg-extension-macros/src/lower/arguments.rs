@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
 use syn::{Expr, Lit, LitInt, LitStr, Type, UnOp};
 
 use crate::attr::{self, Argument};
 use crate::diag::{Diagnostics, did_you_mean, list};
 
-/// The arguments of `#[extension]`.
+/// The arguments of `#[extension]`; instead of those with a mistake, some without.
 pub(super) struct Arguments {
-    pub(super) krate: TokenStream,
+    /// Without it nothing can be generated.
+    pub(super) krate: Option<TokenStream>,
     pub(super) name: TokenStream,
     pub(super) port: TokenStream,
     pub(super) timeout: Option<Duration>,
@@ -22,7 +24,7 @@ pub(super) fn lower(
     arguments: &attr::Arguments,
     of_the_item: &str,
     diagnostics: &mut Diagnostics,
-) -> Option<Arguments> {
+) -> Arguments {
     let attr::Arguments {
         name,
         port,
@@ -51,7 +53,7 @@ pub(super) fn lower(
         }
     };
     let port = match port {
-        Argument::Given(port) => lower_port(port, "events", diagnostics),
+        Argument::Given(port) => lower_port(port, "events", "port = 8081", diagnostics),
         Argument::Absent if !matches!(arguments.name, Argument::Absent) => {
             let message = "argument `port` is missing, write `port = 8081`";
             diagnostics.push(syn::Error::new(Span::call_site(), message));
@@ -60,21 +62,20 @@ pub(super) fn lower(
         _ => None,
     };
     let timeout = match timeout {
-        Argument::Given(timeout) => lower_timeout(timeout, diagnostics).map(Some),
-        Argument::Absent => Some(None),
-        Argument::Unreadable => None,
+        Argument::Given(timeout) => lower_timeout(timeout, diagnostics),
+        Argument::Absent | Argument::Unreadable => None,
     };
     let krate = match krate {
         Argument::Given(krate) => lower_crate(krate, diagnostics),
         Argument::Absent => Some(quote!(::fg_extension)),
         Argument::Unreadable => None,
     };
-    Some(Arguments {
-        krate: krate?,
-        name: name?,
-        port: port?,
-        timeout: timeout?,
-    })
+    Arguments {
+        krate,
+        name: name.unwrap_or_else(|| quote!("extensionHello.sh")),
+        port: port.unwrap_or_else(|| quote!(8081)),
+        timeout,
+    }
 }
 
 /// D 2705, 2707: the complete file name of the start script. `fg_extension::ExtensionName` has the same rules.
@@ -122,7 +123,7 @@ fn suggestion(name: &str) -> String {
         .rsplit('/')
         .next()
         .unwrap_or_default();
-    let stem = file.strip_suffix(".sh").unwrap_or(file);
+    let (stem, _) = file.split_once('.').unwrap_or((file, ""));
     let stem = stem
         .strip_prefix("extension")
         .or(stem.strip_prefix("Extension"))
@@ -149,7 +150,7 @@ pub(super) fn type_name(self_type: &Type) -> String {
     }
     .map_or_else(
         || "the type".to_owned(),
-        |segment| segment.ident.to_string(),
+        |segment| segment.ident.unraw().to_string(),
     )
 }
 
@@ -158,29 +159,25 @@ pub(super) fn type_name(self_type: &Type) -> String {
 pub(super) fn lower_port(
     value: &Expr,
     what: &str,
+    example: &str,
     diagnostics: &mut Diagnostics,
 ) -> Option<TokenStream> {
     let range = format!("FunctionGraph posts {what} to ports 8081 to 8090 only");
     let problem = match literal(value) {
         Literal::None => return Some(value.to_token_stream()),
-        Literal::Int(digits) if matches!(digits.suffix(), "" | "u16") => {
-            match digits.base10_parse::<u16>() {
-                Ok(8081..=8090) => return Some(value.to_token_stream()),
-                Ok(8011) => format!(
-                    "port {digits} is out of range: {range}\n\n\
-                     = note: the 8011 in the example of the platform's documentation is a slip of that page"
-                ),
-                _ => format!("port {digits} is out of range: {range}"),
+        Literal::Int(digits) => match digits.base10_digits().parse() {
+            Ok(8081..=8090) if matches!(digits.suffix(), "" | "u16") => {
+                return Some(value.to_token_stream());
             }
-        }
-        Literal::Int(digits) => {
-            format!(
-                "port {digits} must be a u16, write `{}`",
-                digits.base10_digits()
-            )
-        }
+            Ok(port @ 8081..=8090) => format!("port {digits} must be a u16, write `{port}`"),
+            Ok(8011) => format!(
+                "port {digits} is out of range: {range}\n\n\
+                 = note: the 8011 in the example of the platform's documentation is a slip of that page"
+            ),
+            _ => format!("port {digits} is out of range: {range}"),
+        },
         Literal::Negative => format!("port is negative: {range}"),
-        Literal::Other => "port must be a whole number, as in `port = 8081`".to_owned(),
+        Literal::Other => format!("port must be a whole number, as in `{example}`"),
     };
     diagnostics.error(value, problem);
     None
@@ -254,7 +251,7 @@ pub(super) fn lower_telemetry(
         return None;
     }
     let port = match &arguments.port {
-        Argument::Given(port) => lower_port(port, "telemetry", diagnostics),
+        Argument::Given(port) => lower_port(port, "telemetry", "port = 8082", diagnostics),
         Argument::Unreadable => None,
         Argument::Absent => {
             let message = "argument `port` is missing, write `port = 8082`";
@@ -345,7 +342,7 @@ fn literal(value: &Expr) -> Literal<'_> {
 fn text(value: &Expr) -> Option<&LitStr> {
     match ungrouped(value) {
         Expr::Lit(literal) => match &literal.lit {
-            Lit::Str(text) => Some(text),
+            Lit::Str(text) if text.suffix().is_empty() => Some(text),
             _ => None,
         },
         _ => None,
@@ -392,6 +389,8 @@ mod tests {
             ("", "extensionHello.sh"),
             ("demo", "extensionDemo.sh"),
             ("demo.sh", "extensionDemo.sh"),
+            ("extensionDemo.SH", "extensionDemo.sh"),
+            ("extensionDemo.bat", "extensionDemo.sh"),
             ("night_watch", "extensionNightWatch.sh"),
             ("extension/night-watch.sh", "extensionNightWatch.sh"),
             ("Extension Demo", "extensionDemo.sh"),

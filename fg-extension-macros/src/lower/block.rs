@@ -1,6 +1,6 @@
 //! The methods of an impl block, and their roles.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::Meta;
 
@@ -14,30 +14,36 @@ use crate::model::{self, Form, Method, Telemetry};
 
 pub(super) fn lower(block: &Block, diagnostics: &mut Diagnostics) -> Option<Form> {
     lower_head(block, diagnostics)?;
-    let roles = assign(block, diagnostics);
-    if roles[Role::Invoke as usize].is_none() && roles[Role::Telemetry as usize].is_none() {
+    let [init, invoke, telemetry, shutdown] = assign(block, diagnostics);
+    let mut helpers = block.members.iter().flat_map(|member| &member.helpers);
+    if !helpers.any(|helper| matches!(helper.role, Role::Invoke | Role::Telemetry)) {
         let message = format!(
             "`{}` handles nothing, mark a method: `#[invoke] async fn on_invoke(&self, invocation: Invocation)`",
             type_name(&block.self_type)
         );
         diagnostics.error(&block.self_type, message);
     }
-    let [init, invoke, telemetry, shutdown] = roles;
-    let init = lower_method(init, diagnostics);
-    let invoke = lower_method(invoke, diagnostics);
-    let telemetry = telemetry.and_then(|marked| {
+    let self_type = block.self_type.to_token_stream();
+    let mut lower_methods = |marked: Vec<Marked<'_>>| -> Vec<_> {
+        let method = |marked| lower_method(marked, diagnostics);
+        marked.into_iter().filter_map(method).collect()
+    };
+    let init = lower_methods(init);
+    let invoke = lower_methods(invoke);
+    let shutdown = lower_methods(shutdown);
+    let telemetry = telemetry.into_iter().filter_map(|marked| {
         let subscription = lower_subscription(marked.helper, diagnostics);
-        let method = lower_method(Some(marked), diagnostics);
+        let method = lower_method(marked, diagnostics);
         let (port, types) = subscription?;
         Some(Telemetry {
-            port,
+            port: super::name_self(port, &self_type),
             types,
             method: method?,
         })
     });
-    let shutdown = lower_method(shutdown, diagnostics);
+    let telemetry = telemetry.collect();
     Some(Form::Block(Box::new(model::Block {
-        self_type: block.self_type.to_token_stream(),
+        self_type,
         init,
         invoke,
         telemetry,
@@ -45,9 +51,15 @@ pub(super) fn lower(block: &Block, diagnostics: &mut Diagnostics) -> Option<Form
     })))
 }
 
-/// What is before the braces.
+/// What is before the braces. Nothing, if what is in them makes no sense then.
 fn lower_head(block: &Block, diagnostics: &mut Diagnostics) -> Option<()> {
     let name = type_name(&block.self_type);
+    for attribute in &block.attributes {
+        if let Some(role) = Role::exactly(attribute) {
+            let message = format!("`#[{}]` goes on a method, not on the `impl`", role.name());
+            diagnostics.error(attribute, message);
+        }
+    }
     if let Some(of_trait) = &block.of_trait {
         diagnostics.error(
             of_trait,
@@ -62,9 +74,37 @@ fn lower_head(block: &Block, diagnostics: &mut Diagnostics) -> Option<()> {
             &block.generics,
             format!("`{name}` cannot be generic, since the platform makes it: remove this"),
         );
-        return None;
+    } else if let Some(lifetime) = borrowed(block.self_type.to_token_stream()) {
+        diagnostics.error(
+            &block.self_type,
+            format!(
+                "`{name}` cannot borrow for `{lifetime}`, since it lives as long as the process: write `'static`"
+            ),
+        );
     }
     Some(())
+}
+
+/// A lifetime in there that is not `'static`.
+fn borrowed(self_type: TokenStream) -> Option<String> {
+    let mut tokens = self_type.into_iter();
+    while let Some(token) = tokens.next() {
+        match token {
+            TokenTree::Punct(quote) if quote.as_char() == '\'' => {
+                let name = tokens.next()?.to_string();
+                if name != "static" {
+                    return Some(format!("'{name}"));
+                }
+            }
+            TokenTree::Group(group) => {
+                if let Some(lifetime) = borrowed(group.stream()) {
+                    return Some(lifetime);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// A method, and the attribute that gives it its role.
@@ -75,8 +115,8 @@ struct Marked<'a> {
 }
 
 /// Who has which role, in the order of `Role::ALL`.
-fn assign<'a>(block: &'a Block, diagnostics: &mut Diagnostics) -> [Option<Marked<'a>>; 4] {
-    let mut roles: [Option<Marked<'_>>; 4] = [None; 4];
+fn assign<'a>(block: &'a Block, diagnostics: &mut Diagnostics) -> [Vec<Marked<'a>>; 4] {
+    let mut roles: [Vec<Marked<'_>>; 4] = [const { Vec::new() }; 4];
     for member in &block.members {
         for helper in &member.helpers {
             let role = helper.role.name();
@@ -90,31 +130,41 @@ fn assign<'a>(block: &'a Block, diagnostics: &mut Diagnostics) -> [Option<Marked
             continue;
         };
         let role = helper.role.name();
-        let MemberItem::Method(method) = &member.item else {
-            let message = format!("`#[{role}]` goes on an async method");
-            diagnostics.error(&helper.attribute, message);
-            continue;
+        let method = match &member.item {
+            MemberItem::Method(method) => method,
+            MemberItem::Other(_, Some(error)) => {
+                diagnostics.push(error.clone());
+                continue;
+            }
+            MemberItem::Other(_, None) => {
+                let message = format!("`#[{role}]` goes on an async method");
+                diagnostics.error(&helper.attribute, message);
+                continue;
+            }
         };
         let name = &method.signature.ident;
         for other in others {
             let message = format!("`{name}` is marked twice, leave one attribute");
             diagnostics.error(&other.attribute, message);
         }
-        match &mut roles[helper.role as usize] {
-            Some(first) => {
-                let first = &first.method.signature.ident;
-                let message =
-                    format!("`#[{role}]` is on `{first}` already, leave it on one method");
-                diagnostics.error(&helper.attribute, message);
-            }
-            free => *free = Some(Marked { helper, method }),
+        let marked = &mut roles[helper.role as usize];
+        // Alternatives are fine: which of them there is, `#[cfg]` decides.
+        let is_alternative = |method: &Function| !super::cfgs(&method.attributes).is_empty();
+        if let Some(first) = marked.first()
+            && !(is_alternative(method) && is_alternative(first.method))
+        {
+            let first = &first.method.signature.ident;
+            let message = format!("`#[{role}]` is on `{first}` already, leave it on one method");
+            diagnostics.error(&helper.attribute, message);
+        } else {
+            marked.push(Marked { helper, method });
         }
     }
     roles
 }
 
-fn lower_method(marked: Option<Marked<'_>>, diagnostics: &mut Diagnostics) -> Option<Method> {
-    let Marked { helper, method } = marked?;
+fn lower_method(marked: Marked<'_>, diagnostics: &mut Diagnostics) -> Option<Method> {
+    let Marked { helper, method } = marked;
     let role = helper.role;
     if role != Role::Telemetry && !matches!(helper.attribute.meta, Meta::Path(_)) {
         let message = format!("`#[{0}]` takes no arguments, write `#[{0}]`", role.name());

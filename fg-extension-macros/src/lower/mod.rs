@@ -4,17 +4,20 @@ mod arguments;
 mod block;
 mod signature;
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use proc_macro2::{Group, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Attribute, Meta};
 
 use crate::attr::Arguments;
+use crate::block::Role;
 use crate::diag::Diagnostics;
 use crate::item::{Function, Item};
 use crate::model::{Form, Method, Model};
 use signature::{Expected, Parameter};
 
+/// A program, if the item can be one. Arguments that cannot be read are replaced by some that can: what else is
+/// wrong with the item, and is for rustc to say, is then said in the same compile.
 pub(crate) fn lower(
     arguments: &Arguments,
     item: &Item,
@@ -26,6 +29,7 @@ pub(crate) fn lower(
         Item::Other(_) => String::new(),
     };
     let arguments = arguments::lower(arguments, &of_the_item, diagnostics);
+    let mistakes = diagnostics.count();
     let (form, attributes, item) = match item {
         Item::Function(function) => (
             lower_function(function, diagnostics),
@@ -40,13 +44,19 @@ pub(crate) fn lower(
         ),
         Item::Other(_) => return None,
     };
-    let arguments = arguments?;
+    if diagnostics.count() > mistakes {
+        return None;
+    }
+    let form = form?;
     Some(Model {
-        krate: arguments.krate,
+        krate: arguments.krate?,
         name: arguments.name,
-        port: arguments.port,
+        port: match &form {
+            Form::Function { .. } => arguments.port,
+            Form::Block(block) => name_self(arguments.port, &block.self_type),
+        },
         timeout: arguments.timeout,
-        form: form?,
+        form,
         cfgs: cfgs(attributes),
         item,
     })
@@ -54,6 +64,17 @@ pub(crate) fn lower(
 
 fn lower_function(function: &Function, diagnostics: &mut Diagnostics) -> Option<Form> {
     let name = &function.signature.ident;
+    for attribute in &function.attributes {
+        if let Some(role) = Role::exactly(attribute) {
+            let role = role.name();
+            diagnostics.error(
+                attribute,
+                format!(
+                    "`#[{role}]` goes on a method of an `impl` block that has `#[extension]`, remove it here"
+                ),
+            );
+        }
+    }
     let invoke = signature::lower(
         function,
         name.to_token_stream(),
@@ -71,6 +92,20 @@ fn lower_function(function: &Function, diagnostics: &mut Diagnostics) -> Option<
             ..invoke
         },
     })
+}
+
+/// `port = Self::PORT`: what is generated of it stands outside of any impl.
+fn name_self(expression: TokenStream, self_type: &TokenStream) -> TokenStream {
+    let name = |token| match token {
+        TokenTree::Ident(word) if word == "Self" => quote_spanned!(word.span()=> <#self_type>),
+        TokenTree::Group(group) => {
+            let mut named = Group::new(group.delimiter(), name_self(group.stream(), self_type));
+            named.set_span(group.span());
+            TokenTree::Group(named).into()
+        }
+        other => TokenStream::from(other),
+    };
+    expression.into_iter().flat_map(name).collect()
 }
 
 /// The conditions of the `#[cfg]`s.

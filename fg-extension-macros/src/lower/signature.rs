@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
-use syn::{FnArg, Receiver, ReceiverKind, ReturnType, Safety, Signature, Token, Type};
+use syn::{FnArg, Lifetime, Receiver, ReceiverKind, ReturnType, Safety, Signature, Token, Type};
 
 use crate::diag::Diagnostics;
 use crate::item::Function;
@@ -55,7 +55,8 @@ fn lower_qualifiers(signature: &Signature, diagnostics: &mut Diagnostics) {
             format!("`{name}` must be async, write `async fn {name}`"),
         ));
     }
-    if let Some(constness) = &signature.constness {
+    // With `async` rustc says that it cannot be both.
+    if let (Some(constness), None) = (&signature.constness, &signature.asyncness) {
         diagnostics.error(
             constness,
             format!("`{name}` cannot be const, remove `const`"),
@@ -76,7 +77,9 @@ fn lower_qualifiers(signature: &Signature, diagnostics: &mut Diagnostics) {
             generics,
             format!("`{name}` cannot be generic, since the platform invokes it: remove this"),
         );
-    } else if let Some(clause) = &generics.where_clause {
+    } else if let Some(clause) = &generics.where_clause
+        && !clause.predicates.is_empty()
+    {
         diagnostics.error(
             clause,
             format!("`{name}` cannot have a where clause, remove it"),
@@ -122,9 +125,12 @@ fn lower_inputs<'a>(
             diagnostics.error(more, format!("`{name}` takes `&self` only, remove this"));
             return None;
         }
-        (Parameter::One(parameter) | Parameter::Optional(parameter), [_, second, ..]) => {
+        (Parameter::One(parameter) | Parameter::Optional(parameter), [_, more @ ..])
+            if !more.is_empty() =>
+        {
+            let more: Punctuated<_, Token![,]> = more.iter().collect();
             diagnostics.error(
-                second,
+                more,
                 format!("`{name}` takes one parameter, `{parameter}`: remove this"),
             );
             return None;
@@ -140,7 +146,7 @@ fn lower_inputs<'a>(
             Some(&*typed.ty)
         }
         // A second `self`, which rustc does not parse.
-        (_, [FnArg::Receiver(_)]) => return None,
+        (_, _) => return None,
     };
     receiver_is_right.then_some(parameter)
 }
@@ -157,7 +163,7 @@ fn lower_receiver(
         None if !expected.receiver => return true,
         Some(receiver)
             if expected.receiver
-                && matches!(receiver.kind, ReceiverKind::Reference(_, _, None)) =>
+                && matches!(&receiver.kind, ReceiverKind::Reference(_, lifetime, None) if !is_static(lifetime)) =>
         {
             return true;
         }
@@ -192,4 +198,10 @@ fn lower_receiver(
         }
     }
     false
+}
+
+fn is_static(lifetime: &Option<Lifetime>) -> bool {
+    lifetime
+        .as_ref()
+        .is_some_and(|lifetime| lifetime.ident == "static")
 }

@@ -1,0 +1,6 @@
+use fg_extension::extension;
+
+#[extension(name = "demo", port = 1)]
+async fn hello(_: String) -> u8 {
+    0
+}

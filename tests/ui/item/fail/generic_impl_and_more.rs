@@ -1,0 +1,9 @@
+use fg_extension::{Invocation, extension};
+
+struct Hello<T>(T);
+
+#[extension(name = "extensionHello.sh", port = 8081)]
+impl<T: Send + 'static> Hello<T> {
+    #[invok]
+    fn on_invoke(&self, _: Invocation) {}
+}
