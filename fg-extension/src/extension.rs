@@ -53,16 +53,17 @@ pub trait Extension: Sized + Send + Sync + 'static {
 
     /// Makes the extension, once it is registered, beside the platform's own initialisation.
     ///
-    /// Invocations that come meanwhile wait, and are then served.
+    /// Invocations that come meanwhile wait, and are then served. There is no limit of time but the platform's own.
     ///
     /// # Errors
     ///
-    /// An error, and a panic likewise, ends the process: [`RunError::is_init`](crate::RunError::is_init).
+    /// An error, and a panic likewise, ends the process: [`RunError::is_init`](crate::RunError::is_init). Invocations
+    /// that waited are then refused, by a connection that breaks.
     ///
     /// # Cancel safety
     ///
-    /// If the platform asks for the end meanwhile, the future is dropped, and [`Self::shutdown`] is not called:
-    /// there is nothing yet to shut down.
+    /// If a signal asks for the end meanwhile (`POST /extension/shutdown` waits like an invocation), the future is
+    /// dropped, and [`Self::shutdown`] is not called: there is nothing yet to shut down.
     fn init(registration: &Registration) -> impl Future<Output = Result<Self, Error>> + Send;
 
     /// Handles one invocation of the function. Those in flight run side by side.
@@ -105,7 +106,7 @@ pub trait Extension: Sized + Send + Sync + 'static {
     ///
     /// # Cancel safety
     ///
-    /// The future is dropped when the time is up.
+    /// The future is dropped when the time is up, at an `.await`: what blocks the thread cannot be cut short.
     fn shutdown(&self) -> impl Future<Output = Result<(), Error>> + Send {
         async { Ok(()) }
     }

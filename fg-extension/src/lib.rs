@@ -77,7 +77,8 @@ pub use urn::FunctionUrn;
 ///
 /// It writes an implementation of [`Extension`](trait@Extension) and a `main` that runs it: listen, register, make
 /// the extension, serve, end in order. The exit status is 0, or 1 after a line on stderr that says what went wrong.
-/// Since `main` stands beside the item, the item belongs into the crate's root, `main.rs`.
+/// Since `main` stands beside the item, the item belongs into the crate's root, `main.rs`: in a module it does not
+/// compile.
 ///
 /// # On a function
 ///
@@ -94,7 +95,7 @@ pub use urn::FunctionUrn;
 ///
 /// The function takes one [`Invocation`] and returns `()` or `Result<(), E>`, where `E` is anything that turns
 /// into [`Error`]. It is called for every invocation, as [`Extension::invoke`] is. It stays what it is, so tests can
-/// call it.
+/// call it; only one that is called `main` moves into the `main` that is generated.
 ///
 /// # On an `impl` block
 ///
@@ -149,7 +150,8 @@ pub use urn::FunctionUrn;
 /// | `#[telemetry(…)]` | `async fn(&self, Vec<TelemetryEvent>)`, likewise | nothing is subscribed to |
 /// | `#[shutdown]` | `async fn(&self)`, likewise | nothing is done at the end |
 ///
-/// One of `#[invoke]` and `#[telemetry]` is there. When each is called, and what its error does, is said of the
+/// One of `#[invoke]` and `#[telemetry]` is there. A role is given to one method, or to several of which `#[cfg]`
+/// leaves one. When each is called, and what its error does, is said of the
 /// methods of [`Extension`](trait@Extension) that they become: [`init`](Extension::init),
 /// [`invoke`](Extension::invoke), [`telemetry`](Extension::telemetry), [`shutdown`](Extension::shutdown).
 ///
@@ -158,7 +160,7 @@ pub use urn::FunctionUrn;
 /// | of `#[extension]` | value | checked at compile time |
 /// | --- | --- | --- |
 /// | `name` | the complete file name of the start script, a string literal | begins with `extension`, ends in `.sh`, no `/`, printable ASCII, 255 bytes at most |
-/// | `port` | the port of the extension's server: a literal, a constant or a constant expression of type `u16` | 8081 to 8090 |
+/// | `port` | the port of the extension's server: a literal, a constant (`Self::PORT` too) or a constant expression of type `u16` | 8081 to 8090 |
 /// | `timeout`, optional | the longest time for one invocation, as in `"500ms"`, `"2s"` or `"1m"`, to the millisecond | from 1ms to 1h |
 /// | `crate`, optional | the path of this crate where it is not `::fg_extension`, as in `crate = sdk::fg_extension` | that it is there |
 ///
@@ -177,7 +179,8 @@ pub use urn::FunctionUrn;
 ///
 /// # A crate of another name
 ///
-/// Generated code names `::fg_extension`. Where the crate has another name, or is re-exported, `crate` says so:
+/// Generated code names `::fg_extension`. Where the crate has another name, or is re-exported (itself, or all of it by
+/// `*`), `crate` says so:
 ///
 /// ```no_run
 /// mod sdk {

@@ -14,8 +14,8 @@ use crate::{Extension, RunError, manifest, panics, register, server};
 /// blocking tasks, as by `tokio::runtime::Runtime::shutdown_background`.
 ///
 /// It installs, once and for the process: a panic hook that is silent about a handler's panic, since that
-/// becomes one log line, and leaves every other to the hook before it; and with feature `log` the default subscriber, unless
-/// there is a global one.
+/// becomes one log line, and leaves every other to the hook before it; and with feature `log` the default
+/// subscriber, unless there is a global one.
 ///
 /// # Errors
 ///

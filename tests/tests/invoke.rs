@@ -280,6 +280,29 @@ fn failing_handler_is_answered_logged_and_survived() {
 }
 
 #[test]
+fn panics_in_odd_places_are_told_as_they_are() {
+    let extension = registered();
+    let response = post(extension.port(), INVOKE, event("panic in words"));
+    assert_error(
+        &response,
+        500,
+        "HandlerPanic",
+        "panicked at tests/src/bin/fixture.rs:",
+    );
+    assert_eq!(post(extension.port(), INVOKE, event("caught")).status, 200);
+    // Its place is not that of the one that was caught.
+    let response = post(extension.port(), INVOKE, event("resumed"));
+    assert_error(
+        &response,
+        500,
+        "HandlerPanic",
+        "panicked: this one was panicked before",
+    );
+    let ended = extension.terminate();
+    assert_eq!(ended.stderr.lines().count(), 2, "{}", ended.stderr);
+}
+
+#[test]
 fn lines_of_the_author_are_one_line_each() {
     let extension = registered();
     assert_eq!(post(extension.port(), INVOKE, event("log")).status, 200);
