@@ -129,7 +129,7 @@ fn what_is_no_extension_is_told() {
         ),
         (
             "fg-extension-tests",
-            "error: there are several binaries (fixture, foreign, own_main): choose one with --bin\n",
+            "error: there are several binaries (by_hand, fixture, foreign, forwarder): choose one with --bin\n",
         ),
         ("nonsense", "error: the build failed\n"),
     ] {
