@@ -3,6 +3,10 @@ impl Archive {
     #[cfg(feature = "telemetry")]
     async fn keep(&self, events: Vec<TelemetryEvent>) {}
 }
+#[cfg(not(any(all(feature = "telemetry"))))]
+::core::compile_error! {
+    "`Archive` handles nothing here, since `#[cfg]` leaves no method with `#[invoke]` or `#[telemetry]`"
+}
 const _: () = {
     use ::fg_extension::__private;
     const _: () = __private::assert_root(__private::module_path!());
@@ -14,6 +18,7 @@ const _: () = {
             "extensionArchive.sh",
         );
         const PORT: __private::Port = __PORT;
+        const SHUTS_DOWN: bool = false;
         async fn init(
             _: &__private::Registration,
         ) -> __private::Result<Self, __private::Error> {

@@ -14,6 +14,7 @@ fn main() -> ::std::process::ExitCode {
             "extensionHello.sh",
         );
         const PORT: __private::Port = __PORT;
+        const SHUTS_DOWN: bool = false;
         async fn init(
             _: &__private::Registration,
         ) -> __private::Result<Self, __private::Error> {

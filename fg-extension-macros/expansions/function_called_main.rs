@@ -17,6 +17,7 @@ fn main() -> ::std::process::ExitCode {
         const TIMEOUT: __private::Option<__private::Duration> = __private::Option::Some(
             __private::Duration::from_millis(1500u64),
         );
+        const SHUTS_DOWN: bool = false;
         async fn init(
             _: &__private::Registration,
         ) -> __private::Result<Self, __private::Error> {

@@ -1,7 +1,7 @@
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Generics, Path, Signature, Token, Type, Visibility, token};
+use syn::{Attribute, Generics, Meta, Path, Signature, Token, Type, Visibility, token};
 
 use crate::diag::did_you_mean;
 use crate::item::Function;
@@ -166,11 +166,23 @@ impl Role {
     fn meant(attribute: &Attribute) -> Option<Self> {
         let path = attribute.path();
         let word = match path.get_ident() {
+            Some(word) if word == "cfg_attr" => {
+                let Meta::List(list) = &attribute.meta else {
+                    return None;
+                };
+                let is_in_there = |role: &Self| {
+                    let mut words = list.tokens.clone().into_iter();
+                    words.any(|word| word.to_string() == role.name())
+                };
+                return Self::ALL.into_iter().find(is_in_there);
+            }
             Some(word) => word,
             None if path.segments.first()?.ident == "fg_extension" => &path.segments.last()?.ident,
             None => return None,
         };
-        let name = did_you_mean(&word.to_string(), &Self::ALL.map(Self::name))?;
+        let word = word.to_string();
+        let word = word.strip_prefix("on_").unwrap_or(&word);
+        let name = did_you_mean(word, &Self::ALL.map(Self::name))?;
         Self::ALL.into_iter().find(|role| role.name() == name)
     }
 }

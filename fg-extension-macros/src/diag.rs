@@ -29,11 +29,6 @@ impl Diagnostics {
         result.map_err(|error| self.push(error)).ok()
     }
 
-    /// How many mistakes there are so far.
-    pub(crate) fn count(&self) -> usize {
-        self.errors.as_ref().map_or(0, Vec::len)
-    }
-
     /// The mistakes as `compile_error!`s, if there were any.
     pub(crate) fn finish(mut self) -> Option<TokenStream> {
         let errors = self.errors.take().unwrap_or_default();

@@ -97,15 +97,40 @@ fn block_with_the_least() {
 }
 
 #[test]
-fn block_with_mistakes() {
+fn arguments_with_a_mistake_are_replaced() {
     check(
-        quote!(name = "extensionForwarder.sh", port = 8080),
+        quote!(name = "extensionHello.sh", port = 8080),
+        quote!(
+            async fn hello(_: Invocation) {}
+        ),
+        expect_file!["../expansions/arguments_with_a_mistake.rs"],
+    );
+}
+
+#[test]
+fn method_with_a_mistake_is_left_out() {
+    check(
+        quote!(name = "extensionForwarder.sh", port = 8081),
         quote! {
             impl Forwarder {
                 #[invoke]
-                async fn on_invoke(&self, _: Invocation) {}
+                fn on_invoke(&self, _: Invocation) {}
+
+                #[shutdown]
+                async fn flush(&mut self) {}
             }
         },
-        expect_file!["../expansions/block_with_mistakes.rs"],
+        expect_file!["../expansions/method_with_a_mistake.rs"],
+    );
+}
+
+#[test]
+fn item_with_a_mistake_stays_in_place() {
+    check(
+        quote!(name = "extensionHello.sh", port = 8081),
+        quote!(
+            async fn hello<T>(_: Invocation) {}
+        ),
+        expect_file!["../expansions/item_with_a_mistake.rs"],
     );
 }

@@ -6,7 +6,7 @@ use syn::{FnArg, Signature};
 use crate::block::{Block, MemberItem};
 use crate::item::{Function, Item};
 
-/// After a mistake in it: the author's item, so that what uses it still resolves, and a `main`, so that rustc does
+/// Where there is no program: the author's item, so that what uses it still resolves, and a `main`, so that rustc does
 /// not complain of having none.
 pub(crate) fn fallback(item: &Item) -> TokenStream {
     match item {

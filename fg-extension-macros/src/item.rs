@@ -111,7 +111,12 @@ fn something_else(input: ParseStream<'_>) -> Option<String> {
         "fn" | "async" => return None,
         _ => return Some("a macro".to_owned()),
     };
-    Some(format!("the {kind} `{}`", words.next()?))
+    let name = words.next()?;
+    let hint = match kind {
+        "struct" | "enum" | "union" => format!(": put it on `impl {name}`"),
+        _ => String::new(),
+    };
+    Some(format!("the {kind} `{name}`{hint}"))
 }
 
 impl Function {

@@ -1,8 +1,8 @@
 //! The `#[extension]` attribute of the crate `fg-extension`, which re-exports it.
 //!
 //! `attr`, `item` and `block` read what the author wrote, `lower` holds every rule and yields a `Model`,
-//! `expand` writes the program and cannot fail. After a mistake in the item `fallback` keeps it in place, so that
-//! one mistake is one error.
+//! `expand` writes the program and cannot fail. Where there is no `Model`, `fallback` keeps the item in place, so
+//! that one mistake is one error.
 
 mod attr;
 mod block;
@@ -35,7 +35,14 @@ fn extension_impl(arguments: TokenStream, tokens: TokenStream) -> TokenStream {
     let model = lower::lower(&arguments, &item, &mut diagnostics);
     let errors = diagnostics.finish();
     let program = match model {
-        Some(model) => expand::expand(model),
+        Some(mut model) => {
+            if errors.is_some() {
+                // What has a mistake is left out, and so nobody uses it.
+                let item = &model.item;
+                model.item = quote!(#[allow(unused)] #item);
+            }
+            expand::expand(model)
+        }
         None => fallback::fallback(&item),
     };
     quote! { #errors #program }

@@ -19,11 +19,11 @@ pub(crate) struct Model {
 
 pub(crate) enum Form {
     Function { name: Ident, invoke: Method },
-    Block(Box<Block>),
+    Block(Box<Methods>),
 }
 
 /// Of each role there are several methods only if all of them have `#[cfg]`s.
-pub(crate) struct Block {
+pub(crate) struct Methods {
     pub(crate) self_type: TokenStream,
     pub(crate) init: Vec<Method>,
     pub(crate) invoke: Vec<Method>,
@@ -38,6 +38,8 @@ pub(crate) struct Method {
     pub(crate) path: TokenStream,
     /// Of its name.
     pub(crate) span: Span,
+    /// If it is not, that is told.
+    pub(crate) is_async: bool,
     /// That it is the right one, and what may be returned, is for traits to say.
     pub(crate) parameter: Option<TokenStream>,
     /// Nothing if it is `()`.

@@ -1,4 +1,4 @@
-//! The program around [`run`]: this is the only code here that prints, and it does so as `main`.
+//! The program around [`run`]: beside the default subscriber this is the only code here that prints, as `main`.
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -35,6 +35,11 @@ use crate::{Error, ExtensionName, Invocation, Port, Registration, Subscription, 
 /// ```
 ///
 /// `examples/own-main` does the same on a runtime of several threads.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no extension",
+    label = "no `Extension`",
+    note = "put `#[extension(name = \"extensionHello.sh\", port = 8081)]` on `impl {Self}`, or implement the trait `Extension` for it"
+)]
 pub trait Extension: Sized + Send + Sync + 'static {
     /// The complete file name of the start script: the extension registers under it.
     const NAME: ExtensionName;
@@ -50,6 +55,10 @@ pub trait Extension: Sized + Send + Sync + 'static {
     /// This version of the crate does not subscribe yet: it says so in a warning, and [`Self::telemetry`] is not
     /// called.
     const TELEMETRY: Option<Subscription> = None;
+
+    /// Whether time is kept for [`Self::shutdown`]: `#[extension]` knows when there is none.
+    #[doc(hidden)]
+    const SHUTS_DOWN: bool = true;
 
     /// Makes the extension, once it is registered, beside the platform's own initialisation.
     ///
@@ -69,7 +78,7 @@ pub trait Extension: Sized + Send + Sync + 'static {
     /// Handles one invocation of the function. Those in flight run side by side.
     ///
     /// What blocks the thread belongs into `tokio::task::spawn_blocking`: on the generated `main`'s runtime all
-    /// handlers share one thread.
+    /// handlers share one thread, and on a runtime of several a blocked thread may hold up others, and the end.
     ///
     /// # Errors
     ///
@@ -80,14 +89,15 @@ pub trait Extension: Sized + Send + Sync + 'static {
     /// A handler runs to its end, also when the platform has hung up, but for two cases: after
     /// [`Self::TIMEOUT`], and when it is still not done as the time for the end runs out (`FG_SHUTDOWN_TIMEOUT`).
     /// Then it is dropped where it waits, at an `.await`, and the answer is status 500. So what must not be left
-    /// half done belongs between two `.await`s, or into a task of its own.
+    /// half done belongs between two `.await`s, or into a task of its own. One that blocks its thread instead of
+    /// waiting cannot be dropped: on a runtime of several threads it may still run beside [`Self::shutdown`].
     fn invoke(&self, invocation: Invocation) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Handles a batch of telemetry, one batch after the other.
+    /// Handles a batch of telemetry, one batch after the other. This version of the crate does not call it yet.
     ///
     /// # Errors
     ///
-    /// Any error of the author's.
+    /// Any error of the author's; nobody is there yet to take it.
     fn telemetry(
         &self,
         events: Vec<TelemetryEvent>,
@@ -102,7 +112,8 @@ pub trait Extension: Sized + Send + Sync + 'static {
     ///
     /// An error, and a panic likewise, is [`RunError::is_shutdown`](crate::RunError::is_shutdown), and so is
     /// taking longer than what is left of `FG_SHUTDOWN_TIMEOUT`. A quarter of it, half a second at most, is kept for
-    /// `shutdown`: invocations that are still in flight by then are dropped.
+    /// this: invocations that are still in flight by then are dropped, and within a moment their clients told.
+    /// With `0s` a `shutdown` that waits fails.
     ///
     /// # Cancel safety
     ///

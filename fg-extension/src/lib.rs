@@ -32,7 +32,7 @@
 //! `RUNTIME_FUNC_NAME` and `RUNTIME_FUNC_VERSION`, which are the function's own (D), name the function where
 //! the platform's answer to the registration does not.
 //!
-//! Durations are `500ms`, `10s`, `1.5s` or `1m`, a number without a unit is seconds; one hour at most.
+//! Durations are `500ms`, `10s`, `1.5s`, `1m` or `1h`, a number without a unit is seconds; one hour at most.
 //!
 //! # What is known of the platform
 //!
@@ -78,7 +78,7 @@ pub use urn::FunctionUrn;
 /// It writes an implementation of [`Extension`](trait@Extension) and a `main` that runs it: listen, register, make
 /// the extension, serve, end in order. The exit status is 0, or 1 after a line on stderr that says what went wrong.
 /// Since `main` stands beside the item, the item belongs into the crate's root, `main.rs`: in a module it does not
-/// compile.
+/// compile, and in a library there is the implementation, and nobody who calls that `main`.
 ///
 /// # On a function
 ///
@@ -104,9 +104,10 @@ pub use urn::FunctionUrn;
 ///
 /// ```no_run
 /// use fg_extension::{Error, Invocation, Registration, TelemetryEvent, extension};
+/// use tokio::net::UdpSocket;
 ///
 /// struct Forwarder {
-///     collector: std::net::TcpStream,
+///     collector: UdpSocket,
 /// }
 ///
 /// #[extension(name = "extensionForwarder.sh", port = 8081, timeout = "2s")]
@@ -114,31 +115,32 @@ pub use urn::FunctionUrn;
 ///     #[init]
 ///     async fn connect(registration: &Registration) -> Result<Self, Error> {
 ///         println!("beside {}", registration.function_name.as_deref().unwrap_or("a function"));
-///         Ok(Self { collector: std::net::TcpStream::connect("127.0.0.1:4318")? })
+///         let collector = UdpSocket::bind("127.0.0.1:0").await?;
+///         collector.connect("127.0.0.1:8125").await?;
+///         Ok(Self { collector })
 ///     }
 ///
 ///     #[invoke]
 ///     async fn on_invoke(&self, invocation: Invocation) -> Result<(), Error> {
-///         self.send(&invocation.trace_id)?;
-///         Ok(())
+///         self.send(&invocation.trace_id).await
 ///     }
 ///
 ///     #[telemetry(port = 8082, types(platform, function))]
 ///     async fn on_telemetry(&self, events: Vec<TelemetryEvent>) -> Result<(), Error> {
 ///         for event in events {
-///             self.send(&format!("{event:?}"))?;
+///             self.send(&format!("{event:?}")).await?;
 ///         }
 ///         Ok(())
 ///     }
 ///
 ///     #[shutdown]
-///     async fn close(&self) -> Result<(), Error> {
-///         self.collector.shutdown(std::net::Shutdown::Both)?;
-///         Ok(())
+///     async fn say_goodbye(&self) -> Result<(), Error> {
+///         self.send("end").await
 ///     }
 ///
-///     fn send(&self, line: &str) -> std::io::Result<()> {
-///         std::io::Write::write_all(&mut &self.collector, line.as_bytes())
+///     async fn send(&self, line: &str) -> Result<(), Error> {
+///         self.collector.send(line.as_bytes()).await?;
+///         Ok(())
 ///     }
 /// }
 /// ```

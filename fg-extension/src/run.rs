@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::concurrent::{Either, either};
 use crate::config::Config;
@@ -22,11 +23,21 @@ use crate::{Extension, RunError, manifest, panics, register, server};
 /// [`RunError`], if a setting cannot be read, the port is taken, the platform refuses or does not answer, or
 /// `init` or `shutdown` fails.
 ///
+/// # Panics
+///
+/// On a tokio runtime without I/O and time (`enable_all`).
+///
 /// # Cancel safety
 ///
 /// Once the future is dropped, no connection is accepted any more; those that are open, and what is in flight,
-/// go on until the tokio runtime ends.
+/// go on until the tokio runtime ends. [`shutdown`](Extension::shutdown) is not called.
 pub async fn run<T: Extension>() -> Result<(), RunError> {
+    const {
+        assert!(
+            !matches!(T::TIMEOUT, Some(Duration::ZERO)),
+            "`TIMEOUT` is zero, so that no invocation could be handled"
+        );
+    }
     manifest::keep::<T>();
     let config = Config::from_env(T::NAME, T::PORT)?;
     #[cfg(feature = "log")]
@@ -55,7 +66,10 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
             .map_err(RunError::init)?;
         Ok::<_, RunError>(Service::new(extension, registration))
     };
-    let service = match either(start, signals.recv()).await {
+    // If the end comes first, what `init` leaves behind is dropped in here, and may panic.
+    let started = panics::catch(either(start, signals.recv())).await;
+    let started = started.unwrap_or_else(|panic| Either::First(Err(RunError::init(panic.into()))));
+    let service = match started {
         Either::First(service) => Arc::new(service?),
         Either::Second(signal) => {
             tracing::info!("{signal} before the extension was ready: ending");

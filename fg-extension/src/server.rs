@@ -11,6 +11,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::task::unconstrained;
 use tokio::time::{Instant, timeout_at};
 
 use crate::concurrent::{Either, either};
@@ -42,7 +43,7 @@ pub(crate) async fn serve<T: Extension>(
     shutdown_timeout: Duration,
 ) -> Result<(), RunError> {
     // Every connection holds a sender, and so does every handler, so that the receiver sees the last one end.
-    let (in_flight, mut drained) = mpsc::channel(1);
+    let (in_flight, drained) = mpsc::channel(1);
     let reason = {
         let mut stop = pin!(async {
             match either(signals.recv(), service.stop_requested()).await {
@@ -62,50 +63,84 @@ pub(crate) async fn serve<T: Extension>(
     tracing::info!("{reason}: ending");
     service.request_stop();
 
-    // Events that the platform delivered into the backlog before we stopped are served too.
-    while let Some(Ok((stream, _))) = poll_fn(|cx| match listener.poll_accept(cx) {
-        Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
-        Poll::Pending => Poll::Ready(None),
-    })
-    .await
-    {
-        tokio::spawn(connection(stream, Arc::clone(&service), in_flight.clone()));
+    // Events that the platform delivered into the backlog before we stopped are served too: all of them, so
+    // without tokio's budget, which would have the listener seem idle after so many.
+    let waiting = || {
+        unconstrained(poll_fn(|cx| match listener.poll_accept(cx) {
+            Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
+            Poll::Pending => Poll::Ready(None),
+        }))
+    };
+    while let Some(accepted) = waiting().await {
+        match accepted {
+            Ok((stream, _)) => {
+                tokio::spawn(connection(stream, Arc::clone(&service), in_flight.clone()));
+            }
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                tracing::warn!("cannot accept what still waits: {error}");
+                break;
+            }
+        }
     }
     drop(listener);
     drop(in_flight);
+    end(&service, drained, shutdown_timeout).await
+}
 
+/// Lets what is in flight finish, then `shutdown`.
+async fn end<T: Extension>(
+    service: &Service<T>,
+    mut drained: mpsc::Receiver<()>,
+    shutdown_timeout: Duration,
+) -> Result<(), RunError> {
     let began = Instant::now();
-    // Whatever hangs, `shutdown` has some time: it may be all that stands between the author's data and its loss.
-    let reserve = if service.shutdown_may_wait() {
-        (shutdown_timeout / 4).min(Duration::from_millis(500))
+    // Whatever hangs, `shutdown` has some time: it may be all that stands between the author's data and its
+    // loss. In any case there is a moment for those who are given up to be told.
+    let moment = Duration::from_millis(50);
+    let (reserve, moment) = if T::SHUTS_DOWN {
+        let reserve = (shutdown_timeout / 4).min(Duration::from_millis(500));
+        (reserve, moment.min(reserve / 4))
     } else {
-        Duration::ZERO
+        let moment = moment.min(shutdown_timeout / 16);
+        (moment, moment)
     };
-    // Before that, those who are given up are told.
-    let telling = (reserve / 4).min(Duration::from_millis(50));
-    let patience = shutdown_timeout - reserve - telling;
+    let patience = shutdown_timeout - reserve;
     if timeout_at(began + patience, drained.recv()).await.is_err() {
         tracing::warn!(
-            "gave up what was still in flight {patience:?} after the end began, invocations: {}; \
-             FG_SHUTDOWN_TIMEOUT, {shutdown_timeout:?}, sets how long the end may take",
+            "gave up what was still in flight {} after the end began, invocations: {}; \
+             FG_SHUTDOWN_TIMEOUT, {}, sets how long the end may take",
+            text(patience),
             service.invocations_in_flight(),
+            text(shutdown_timeout),
         );
         service.give_up();
-        let _ = timeout_at(began + patience + telling, drained.recv()).await;
+        // The handlers are dropped as soon as their tasks run. A client that does not listen is not waited for.
+        tokio::task::yield_now().await;
+        let _ = timeout_at(began + patience + moment, drained.recv()).await;
     }
-    match timeout_at(began + shutdown_timeout, service.shutdown()).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(RunError::shutdown(
+    match service.shutdown(began + shutdown_timeout).await {
+        Some(Ok(())) => Ok(()),
+        Some(Err(error)) => Err(RunError::shutdown(
             "the extension failed to shut down".to_owned(),
             Some(error),
         )),
-        Err(_elapsed) => Err(RunError::shutdown(
+        None => Err(RunError::shutdown(
             format!(
-                "the extension did not shut down in time; FG_SHUTDOWN_TIMEOUT, {shutdown_timeout:?}, \
-                 sets how long the end may take"
+                "the extension did not shut down in time; FG_SHUTDOWN_TIMEOUT, {}, sets how long the end may take",
+                text(shutdown_timeout),
             ),
             None,
         )),
+    }
+}
+
+/// As the setting is written: zero is `0ns` otherwise.
+fn text(duration: Duration) -> String {
+    if duration.is_zero() {
+        "0s".to_owned()
+    } else {
+        format!("{duration:?}")
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
 use http_body_util::Full;
@@ -9,6 +10,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response, StatusCode, header};
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout_at};
 
 use crate::body::{self, BodyError};
 use crate::concurrent::{Either, either};
@@ -17,9 +19,11 @@ use crate::panics::catch;
 use crate::{Error, Extension, Invocation, Registration};
 
 pub(crate) struct Service<T> {
-    extension: Arc<T>,
+    extension: T,
     registration: Registration,
     phase: watch::Sender<Phase>,
+    /// How many handlers run.
+    invocations: AtomicUsize,
 }
 
 /// How far the extension's life has come.
@@ -63,9 +67,10 @@ struct ErrorInfo<'a> {
 impl<T: Extension> Service<T> {
     pub(crate) fn new(extension: T, registration: Registration) -> Self {
         Self {
-            extension: Arc::new(extension),
+            extension,
             registration,
             phase: watch::Sender::new(Phase::Serving),
+            invocations: AtomicUsize::new(0),
         }
     }
 
@@ -73,7 +78,7 @@ impl<T: Extension> Service<T> {
         self.advance(Phase::Ending);
     }
 
-    /// Drops the handlers that still run.
+    /// Drops the handlers that still run, and starts none.
     pub(crate) fn give_up(&self) {
         self.advance(Phase::GivingUp);
     }
@@ -90,37 +95,33 @@ impl<T: Extension> Service<T> {
 
     /// Waits until the end was asked for.
     pub(crate) async fn stop_requested(&self) {
+        self.reached(Phase::Ending).await;
+    }
+
+    async fn reached(&self, awaited: Phase) {
         // It cannot fail: the sender is `self`'s.
         let _ = self
             .phase
             .subscribe()
-            .wait_for(|phase| *phase >= Phase::Ending)
+            .wait_for(|phase| *phase >= awaited)
             .await;
     }
 
-    /// Whether the author's `shutdown` may have to wait: one whose future holds nothing, as the trait's own, cannot.
-    pub(crate) fn shutdown_may_wait(&self) -> bool {
-        fn size_of_future<'a, T: 'a, F>(_: impl FnOnce(&'a T) -> F) -> usize {
-            size_of::<F>()
-        }
-        size_of_future(T::shutdown) > 1
-    }
-
-    /// The author's `shutdown`.
-    pub(crate) async fn shutdown(&self) -> Result<(), Error> {
-        catch(async { self.extension.shutdown().await })
-            .await
-            .unwrap_or_else(|panic| Err(panic.into()))
-    }
-
-    /// How many handlers run: each of them holds the extension, and so does the service.
     pub(crate) fn invocations_in_flight(&self) -> usize {
-        Arc::strong_count(&self.extension) - 1
+        self.invocations.load(Ordering::Relaxed)
+    }
+
+    /// The author's `shutdown`; nothing if it is not done by then.
+    pub(crate) async fn shutdown(&self, deadline: Instant) -> Option<Result<(), Error>> {
+        // What it leaves behind is dropped in here too.
+        catch(async { timeout_at(deadline, self.extension.shutdown()).await.ok() })
+            .await
+            .unwrap_or_else(|panic| Some(Err(panic.into())))
     }
 
     /// The answer to one request. A handler that outlives it holds a clone of `in_flight` until it ends.
     pub(crate) async fn answer(
-        &self,
+        self: &Arc<Self>,
         request: Request<Incoming>,
         in_flight: &mpsc::Sender<()>,
     ) -> Response<Full<Bytes>> {
@@ -166,7 +167,11 @@ impl<T: Extension> Service<T> {
         }
     }
 
-    async fn invoke(&self, body: &[u8], in_flight: &mpsc::Sender<()>) -> Response<Full<Bytes>> {
+    async fn invoke(
+        self: &Arc<Self>,
+        body: &[u8],
+        in_flight: &mpsc::Sender<()>,
+    ) -> Response<Full<Bytes>> {
         let invocation = match serde_json::from_slice::<Invocation>(body) {
             Ok(invocation) => invocation,
             Err(error) => {
@@ -187,22 +192,14 @@ impl<T: Extension> Service<T> {
 
         // A handler that has to wait goes on in a task of its own, so that it runs to its end even if the
         // platform hangs up. Most do not wait, and cost no task.
-        let mut handler = Box::pin(handle(Arc::clone(&self.extension), invocation));
+        let mut handler = Box::pin(handle(Arc::clone(self), invocation));
         let first = poll_fn(|cx| Poll::Ready(handler.as_mut().poll(cx))).await;
         let outcome = match first {
             Poll::Ready(outcome) => Ok(outcome),
             Poll::Pending => {
                 let in_flight = in_flight.clone();
-                let mut phase = self.phase.subscribe();
                 tokio::spawn(async move {
-                    let given_up = phase.wait_for(|phase| *phase == Phase::GivingUp);
-                    let outcome = match either(handler, given_up).await {
-                        Either::First(outcome) => outcome,
-                        Either::Second(_) => Err(HandlerFailure {
-                            kind: "ShuttingDown",
-                            message: "the extension ended before its handler did".to_owned(),
-                        }),
-                    };
+                    let outcome = handler.await;
                     drop(in_flight);
                     outcome
                 })
@@ -214,7 +211,7 @@ impl<T: Extension> Service<T> {
             Ok(Err(HandlerFailure { kind, message })) => {
                 failure(StatusCode::INTERNAL_SERVER_ERROR, kind, &message)
             }
-            // Only when the runtime ends beneath us, or dropping what the handler left behind panicked.
+            // Only when the runtime ends beneath us.
             Err(error) => failure(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "HandlerPanic",
@@ -231,36 +228,67 @@ struct HandlerFailure {
 
 /// Runs the handler; a failure has been logged when this returns.
 async fn handle<T: Extension>(
-    extension: Arc<T>,
+    service: Arc<Service<T>>,
     invocation: Invocation,
 ) -> Result<(), HandlerFailure> {
+    const ENDED: &str = "the extension ended before its handler did";
     let trace_id = invocation.trace_id.clone();
+    let _in_flight = InFlight::new(&service.invocations);
     // All that is the author's may panic: the handler, the end of one that is dropped, the words of an error.
     let handled = catch(async {
-        let handler = extension.invoke(invocation);
-        let outcome = match T::TIMEOUT {
-            Some(timeout) => match tokio::time::timeout(timeout, handler).await {
-                Ok(outcome) => outcome,
-                Err(_elapsed) => {
-                    let message = format!("it took longer than its timeout, {timeout:?}");
-                    return Err(("HandlerTimeout", message));
-                }
-            },
-            None => handler.await,
+        // This one came too late to begin.
+        if *service.phase.borrow() == Phase::GivingUp {
+            return Err(("ShuttingDown", ENDED.to_owned()));
+        }
+        let handler = async {
+            let handler = service.extension.invoke(invocation);
+            match T::TIMEOUT {
+                Some(timeout) => tokio::time::timeout(timeout, handler)
+                    .await
+                    .map_err(|_elapsed| timeout),
+                None => Ok(handler.await),
+            }
         };
-        outcome.map_err(|error| ("HandlerError", chain(error.as_ref())))
+        match either(handler, service.reached(Phase::GivingUp)).await {
+            Either::First(Ok(Ok(()))) => Ok(()),
+            Either::First(Ok(Err(error))) => Err(("HandlerError", chain(error.as_ref()))),
+            Either::First(Err(timeout)) => Err((
+                "HandlerTimeout",
+                format!("it took longer than its timeout, {timeout:?}"),
+            )),
+            Either::Second(()) => Err(("ShuttingDown", ENDED.to_owned())),
+        }
     });
     let (kind, message) = match handled.await {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(failure)) => failure,
         Err(panic) => ("HandlerPanic", panic.to_string()),
     };
-    tracing::error!(
-        "invocation {} failed: {}",
-        one_line(&trace_id),
-        one_line(&message)
-    );
+    // All those that are given up are told of in one line.
+    if kind != "ShuttingDown" {
+        tracing::error!(
+            "invocation {} failed: {}",
+            one_line(&trace_id),
+            one_line(&message)
+        );
+    }
     Err(HandlerFailure { kind, message })
+}
+
+/// Counts a handler for as long as it is there.
+struct InFlight<'a>(&'a AtomicUsize);
+
+impl<'a> InFlight<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The answer to a request that no handler sees, with a line in the log: what the platform sends, and we do

@@ -19,11 +19,23 @@ impl Subscription {
     ///
     /// # Panics
     ///
-    /// If there are no types; in a `const`, that is an error at compile time.
+    /// If there are no types, or one is there twice; in a `const`, that is an error at compile time.
     #[track_caller]
     #[must_use]
     pub const fn new(port: Port, types: &'static [TelemetryType]) -> Self {
         assert!(!types.is_empty(), "a subscription has one type at least");
+        let mut i = 0;
+        while i < types.len() {
+            let mut j = 0;
+            while j < i {
+                assert!(
+                    types[i] as u8 != types[j] as u8,
+                    "a subscription has each type once"
+                );
+                j += 1;
+            }
+            i += 1;
+        }
         Self { port, types }
     }
 
@@ -42,6 +54,7 @@ impl Subscription {
 
 /// A stream of telemetry (D 2710).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
 pub enum TelemetryType {
     /// What the platform reports of an instance's life and of each invocation.
     Platform,
@@ -55,6 +68,6 @@ pub enum TelemetryType {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum TelemetryEvent {
-    /// Of a kind that this version of the crate does not know, as it came.
+    /// Of a kind that this version of the crate does not know, as it came. A later version may know it.
     Unknown(serde_json::Value),
 }

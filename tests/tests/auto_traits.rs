@@ -45,7 +45,9 @@ fn runtime_can_be_spawned() {
     is_send(&fg_extension::run::<Nothing>());
 }
 
-#[test]
-fn defaults_of_the_trait_do_nothing() {
+#[tokio::test]
+async fn defaults_of_the_trait_do_nothing() {
     assert_eq!((Nothing::TIMEOUT, Nothing::TELEMETRY), (None, None));
+    assert!(Nothing.telemetry(Vec::new()).await.is_ok());
+    assert!(Nothing.shutdown().await.is_ok());
 }

@@ -82,6 +82,10 @@ fn failing_shutdown_is_told() {
             "the extension failed to shut down: panicked at tests/src/bin/forwarder.rs:",
         ),
         (
+            "bomb",
+            "the extension failed to shut down: panicked at tests/src/bin/forwarder.rs:",
+        ),
+        (
             "hang",
             "the extension did not shut down in time; FG_SHUTDOWN_TIMEOUT, 200ms, sets how long the end may take\n",
         ),
@@ -130,11 +134,69 @@ fn handler_that_hangs_leaves_time_for_shutdown() {
     let line = ended.stderr.strip_prefix(TELEMETRY).unwrap();
     assert!(
         line.starts_with(
-            "WARN extensionForwarder.sh: gave up what was still in flight 68.75ms after the end began, invocations: 1; "
+            "WARN extensionForwarder.sh: gave up what was still in flight 75ms after the end began, invocations: 1; "
         ),
         "{line}"
     );
     assert_eq!(line.lines().count(), 1, "{line}");
+}
+
+#[test]
+fn handler_that_panics_as_it_is_given_up_is_told() {
+    let mut extension = forwarder().env("FG_SHUTDOWN_TIMEOUT", "100ms").registered();
+    let mut client = Client::connect(extension.port());
+    client.send(request("POST", INVOKE, event("bomb")));
+    extension.wait_for("invoked bomb");
+    extension.signal(Signal::SIGTERM);
+    let response = client.receive();
+    assert_eq!(response.status, 500);
+    assert_eq!(response.json()["errorInfo"]["errorType"], "HandlerPanic");
+    let ended = extension.wait();
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (Some(0), "dropped\nshutdown of helloWorld after 0\n")
+    );
+    let lines: Vec<_> = ended.stderr.lines().collect();
+    assert_eq!(lines.len(), 3, "{}", ended.stderr);
+    assert!(
+        lines[2].starts_with(
+            "ERROR extensionForwarder.sh: invocation bomb failed: panicked at tests/src/bin/forwarder.rs:"
+        ) && lines[2].ends_with(": dropped a bomb"),
+        "{}",
+        lines[2]
+    );
+}
+
+#[test]
+fn handlers_end_before_shutdown_even_without_time() {
+    let mut extension = forwarder().env("FG_SHUTDOWN_TIMEOUT", "0s").registered();
+    let mut client = Client::connect(extension.port());
+    client.send(request("POST", INVOKE, event("hang")));
+    extension.wait_for("invoked hang");
+    let ended = extension.terminate();
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (Some(0), "dropped\nshutdown of helloWorld after 0\n")
+    );
+}
+
+#[test]
+fn event_that_arrives_beside_shutdown_is_not_handled() {
+    let mut extension = forwarder()
+        .env("FG_SHUTDOWN_TIMEOUT", "1200ms")
+        .env("SHUTDOWN", "hang")
+        .registered();
+    let event = request("POST", INVOKE, event("late"));
+    let (first, rest) = event.split_at(event.len() - 5);
+    let mut client = Client::connect(extension.port());
+    client.send(first);
+    extension.wait_for("init");
+    extension.signal(Signal::SIGTERM);
+    extension.wait_for("shutdown of helloWorld after 0");
+    let response = client.send(rest).receive();
+    assert_eq!(response.status, 500);
+    assert_eq!(response.json()["errorInfo"]["errorType"], "ShuttingDown");
+    assert_eq!(extension.wait().stdout, "");
 }
 
 #[test]
@@ -146,7 +208,7 @@ fn handler_that_takes_too_long_is_dropped() {
         response.json(),
         serde_json::json!({"errorInfo": {
             "errorType": "HandlerTimeout",
-            "errorMessage": "it took longer than its timeout, 1s",
+            "errorMessage": "it took longer than its timeout, 2s",
         }})
     );
     extension.wait_for("dropped");
@@ -157,7 +219,7 @@ fn handler_that_takes_too_long_is_dropped() {
         (
             Some(0),
             Some(
-                "ERROR extensionForwarder.sh: invocation hang failed: it took longer than its timeout, 1s\n"
+                "ERROR extensionForwarder.sh: invocation hang failed: it took longer than its timeout, 2s\n"
             )
         )
     );

@@ -33,7 +33,12 @@ fn ui() {
     let address = platform.address.to_string();
     std::thread::spawn(move || {
         for _registration in platform.requests() {
-            assert_eq!(post(port, "/extension/shutdown", "").status, 200);
+            let status = post(port, "/extension/shutdown", "").status;
+            if status != 200 {
+                // The program would run for ever.
+                eprintln!("a program that compiles answers {status}");
+                std::process::exit(1);
+            }
         }
     });
     let status = Command::new(std::env::current_exe().unwrap())
@@ -69,10 +74,14 @@ fn programs_that_fail() -> Vec<PathBuf> {
                     .any(|words| program.ends_with(words));
             if program
                 .extension()
-                .is_some_and(|extension| extension == "rs")
-                && (is_ours || has_the_words)
+                .is_none_or(|extension| extension != "rs")
             {
+                continue;
+            }
+            if is_ours || has_the_words {
                 programs.push(program);
+            } else {
+                println!("{}: not compared, rustc is not 1.95", program.display());
             }
         }
     }

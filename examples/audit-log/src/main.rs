@@ -1,4 +1,4 @@
-//! Appends each invocation to the file in `AUDIT_LOG`, buffered: state, a limit of time, an orderly end.
+//! Appends each invocation to the file in `AUDIT_LOG`, buffered: state, and an orderly end.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -10,7 +10,7 @@ struct AuditLog {
     file: Mutex<BufWriter<File>>,
 }
 
-#[extension(name = "extensionAuditLog.sh", port = 8082, timeout = "1s")]
+#[extension(name = "extensionAuditLog.sh", port = 8082)]
 impl AuditLog {
     /// Called once, after the registration; invocations that come meanwhile wait.
     #[init]
@@ -46,6 +46,7 @@ impl AuditLog {
         Ok(())
     }
 
+    /// Into memory, mostly: what would block the thread belongs into `tokio::task::spawn_blocking`.
     fn append(&self, line: &str) -> std::io::Result<()> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         writeln!(file, "{line}")

@@ -1,4 +1,4 @@
-//! Counts invocations: the trait instead of the attribute, and a `main` of its own, on two threads.
+//! Counts invocations: the trait instead of the attribute, and a `main` of its own, with two worker threads.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -32,9 +32,10 @@ pub(super) fn call(
     let field = quote_spanned!(last=> .0);
     let into = across(into, first, last);
     let path = &method.path;
+    let dot_await = method.is_async.then(|| quote!(.await));
     quote! {
         #bind_argument
-        let #tuple = (#path(#(#arguments),*).await,);
+        let #tuple = (#path(#(#arguments),*) #dot_await,);
         #into(#tuple #field)
     }
 }

@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 
 use call::call;
 
-use crate::model::{Block, Form, Method, Model, Telemetry};
+use crate::model::{Form, Method, Methods, Model, Telemetry};
 
 /// The program: the author's item, its `Extension`, and a `main` that runs it.
 ///
@@ -68,6 +68,7 @@ pub(crate) fn expand(model: Model) -> TokenStream {
                     struct __Extension;
                     impl __private::Extension for __Extension {
                         #constants
+                        const SHUTS_DOWN: bool = false;
 
                         async fn init(
                             _: &__private::Registration,
@@ -81,22 +82,28 @@ pub(crate) fn expand(model: Model) -> TokenStream {
                 }
             }
         }
-        Form::Block(block) => {
-            let Block {
+        Form::Block(methods) => {
+            let Methods {
                 self_type,
                 init,
                 invoke,
                 telemetry,
                 shutdown,
-            } = *block;
+            } = *methods;
+            let handles_nothing = handles_nothing(&self_type, &invoke, &telemetry);
             let (telemetry_ports, telemetry): (TokenStream, TokenStream) =
                 telemetry.iter().map(expand_telemetry).unzip();
             let init = with_default(&init, expand_init, default_init(&self_type));
             let with_self = |invoke: &Method| expand_invoke(invoke, Some(quote!(self)));
             let invoke = with_default(&invoke, with_self, ignore_invocations());
+            let shuts_down = shutdown
+                .is_empty()
+                .then(|| quote! { const SHUTS_DOWN: bool = false; });
             let shutdown = shutdown.iter().map(expand_shutdown);
             quote! {
                 #item
+
+                #handles_nothing
 
                 #(#[cfg(#cfgs)])*
                 const _: () = {
@@ -107,6 +114,7 @@ pub(crate) fn expand(model: Model) -> TokenStream {
                     #telemetry_ports
                     impl __private::Extension for #self_type {
                         #constants
+                        #shuts_down
                         #init
                         #invoke
                         #telemetry
@@ -131,16 +139,44 @@ fn with_default(
     default: TokenStream,
 ) -> TokenStream {
     let expanded = methods.iter().map(expand);
-    let conditions = methods.iter().map(|method| {
-        let cfgs = &method.cfgs;
-        quote!(all(#(#cfgs),*))
-    });
     let default = match methods {
-        [] => default,
-        methods if methods.iter().any(|method| method.cfgs.is_empty()) => TokenStream::new(),
-        _ => quote! { #[cfg(not(any(#(#conditions),*)))] #default },
+        [] => Some(default),
+        _ => none_left(methods).map(|cfg| quote!(#cfg #default)),
     };
     quote! { #(#expanded)* #default }
+}
+
+/// The `#[cfg]` under which none of the methods is left; nothing if one always is.
+fn none_left<'a>(methods: impl IntoIterator<Item = &'a Method>) -> Option<TokenStream> {
+    let mut conditions = Vec::new();
+    for Method { cfgs, .. } in methods {
+        if cfgs.is_empty() {
+            return None;
+        }
+        conditions.push(quote!(all(#(#cfgs),*)));
+    }
+    Some(quote!(#[cfg(not(any(#(#conditions),*)))]))
+}
+
+/// An error where `#[cfg]` leaves nothing to handle.
+fn handles_nothing(
+    self_type: &TokenStream,
+    invoke: &[Method],
+    telemetry: &[Telemetry],
+) -> Option<TokenStream> {
+    let handlers = invoke.iter().chain(telemetry.iter().map(|it| &it.method));
+    // If there is none at all, that is told.
+    handlers.clone().next()?;
+    let cfg = none_left(handlers)?;
+    let message = format!(
+        "`{}` handles nothing here, since `#[cfg]` leaves no method with `#[invoke]` or `#[telemetry]`",
+        self_type.to_string().replace(' ', "")
+    );
+    let (first, _) = call::ends(self_type);
+    Some(quote_spanned! {first=>
+        #cfg
+        ::core::compile_error! { #message }
+    })
 }
 
 fn default_init(self_type: &TokenStream) -> TokenStream {

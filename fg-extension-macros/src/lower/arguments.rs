@@ -11,7 +11,7 @@ use crate::attr::{self, Argument};
 use crate::diag::{Diagnostics, did_you_mean, list};
 
 /// The arguments of `#[extension]`; instead of those with a mistake, some without.
-pub(super) struct Arguments {
+pub(super) struct Checked {
     /// Without it nothing can be generated.
     pub(super) krate: Option<TokenStream>,
     pub(super) name: TokenStream,
@@ -24,7 +24,7 @@ pub(super) fn lower(
     arguments: &attr::Arguments,
     of_the_item: &str,
     diagnostics: &mut Diagnostics,
-) -> Arguments {
+) -> Checked {
     let attr::Arguments {
         name,
         port,
@@ -70,7 +70,7 @@ pub(super) fn lower(
         Argument::Absent => Some(quote!(::fg_extension)),
         Argument::Unreadable => None,
     };
-    Arguments {
+    Checked {
         krate,
         name: name.unwrap_or_else(|| quote!("extensionHello.sh")),
         port: port.unwrap_or_else(|| quote!(8081)),
@@ -82,7 +82,7 @@ pub(super) fn lower(
 fn lower_name(value: &Expr, diagnostics: &mut Diagnostics) -> Option<TokenStream> {
     let Some(literal) = text(value) else {
         diagnostics.error(
-            value,
+            ungrouped(value),
             "name must be a string literal, as in `name = \"extensionHello.sh\"`",
         );
         return None;
@@ -130,13 +130,15 @@ fn suggestion(name: &str) -> String {
         .unwrap_or(stem);
     let mut suggestion = String::from("extension");
     for word in stem.split(|c: char| !c.is_ascii_alphanumeric()) {
-        let mut letters = word.chars().take(40);
+        let mut letters = word.chars();
         suggestion.extend(letters.next().map(|first| first.to_ascii_uppercase()));
         suggestion.extend(letters);
     }
     if suggestion == "extension" {
         suggestion.push_str("Hello");
     }
+    // A file name has 255 bytes at most, and this is ASCII.
+    suggestion.truncate(100);
     suggestion + ".sh"
 }
 
@@ -164,10 +166,10 @@ pub(super) fn lower_port(
 ) -> Option<TokenStream> {
     let range = format!("FunctionGraph posts {what} to ports 8081 to 8090 only");
     let problem = match literal(value) {
-        Literal::None => return Some(value.to_token_stream()),
+        Literal::None => return Some(ungrouped(value).to_token_stream()),
         Literal::Int(digits) => match digits.base10_digits().parse() {
             Ok(8081..=8090) if matches!(digits.suffix(), "" | "u16") => {
-                return Some(value.to_token_stream());
+                return Some(ungrouped(value).to_token_stream());
             }
             Ok(port @ 8081..=8090) => format!("port {digits} must be a u16, write `{port}`"),
             Ok(8011) => format!(
@@ -179,11 +181,11 @@ pub(super) fn lower_port(
         Literal::Negative => format!("port is negative: {range}"),
         Literal::Other => format!("port must be a whole number, as in `{example}`"),
     };
-    diagnostics.error(value, problem);
+    diagnostics.error(ungrouped(value), problem);
     None
 }
 
-/// A text, since it has a unit: `FG_REGISTER_TIMEOUT` and the other settings are read likewise.
+/// A text, since it has a unit, as the durations of the settings have.
 fn lower_timeout(value: &Expr, diagnostics: &mut Diagnostics) -> Option<Duration> {
     let problem = match text(value) {
         None => "timeout must be a text with a unit".to_owned(),
@@ -196,7 +198,7 @@ fn lower_timeout(value: &Expr, diagnostics: &mut Diagnostics) -> Option<Duration
         }
     };
     diagnostics.error(
-        value,
+        ungrouped(value),
         format!("{problem}, write it as `\"500ms\"`, `\"2s\"` or `\"1m\"`"),
     );
     None

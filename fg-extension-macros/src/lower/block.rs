@@ -10,10 +10,12 @@ use crate::attr;
 use crate::block::{Block, Helper, MemberItem, Role};
 use crate::diag::Diagnostics;
 use crate::item::Function;
-use crate::model::{self, Form, Method, Telemetry};
+use crate::model::{Form, Method, Methods, Telemetry};
 
+/// What can be generated of the block, unless that is nothing. A method with a mistake is left out, but for
+/// `init`, without which there is no extension.
 pub(super) fn lower(block: &Block, diagnostics: &mut Diagnostics) -> Option<Form> {
-    lower_head(block, diagnostics)?;
+    let head_is_right = lower_head(block, diagnostics)?;
     let [init, invoke, telemetry, shutdown] = assign(block, diagnostics);
     let mut helpers = block.members.iter().flat_map(|member| &member.helpers);
     if !helpers.any(|helper| matches!(helper.role, Role::Invoke | Role::Telemetry)) {
@@ -24,14 +26,14 @@ pub(super) fn lower(block: &Block, diagnostics: &mut Diagnostics) -> Option<Form
         diagnostics.error(&block.self_type, message);
     }
     let self_type = block.self_type.to_token_stream();
-    let mut lower_methods = |marked: Vec<Marked<'_>>| -> Vec<_> {
-        let method = |marked| lower_method(marked, diagnostics);
-        marked.into_iter().filter_map(method).collect()
+    let mut lower_methods = |marked: &[Marked<'_>]| -> Vec<_> {
+        let method = |marked: &Marked<'_>| lower_method(marked, diagnostics);
+        marked.iter().filter_map(method).collect()
     };
-    let init = lower_methods(init);
-    let invoke = lower_methods(invoke);
-    let shutdown = lower_methods(shutdown);
-    let telemetry = telemetry.into_iter().filter_map(|marked| {
+    let lowered_init = lower_methods(&init);
+    let invoke = lower_methods(&invoke);
+    let shutdown = lower_methods(&shutdown);
+    let telemetry = telemetry.iter().filter_map(|marked| {
         let subscription = lower_subscription(marked.helper, diagnostics);
         let method = lower_method(marked, diagnostics);
         let (port, types) = subscription?;
@@ -42,17 +44,20 @@ pub(super) fn lower(block: &Block, diagnostics: &mut Diagnostics) -> Option<Form
         })
     });
     let telemetry = telemetry.collect();
-    Some(Form::Block(Box::new(model::Block {
-        self_type,
-        init,
-        invoke,
-        telemetry,
-        shutdown,
-    })))
+    let init_is_there = lowered_init.is_empty() == init.is_empty();
+    (head_is_right && init_is_there).then(|| {
+        Form::Block(Box::new(Methods {
+            self_type,
+            init: lowered_init,
+            invoke,
+            telemetry,
+            shutdown,
+        }))
+    })
 }
 
-/// What is before the braces. Nothing, if what is in them makes no sense then.
-fn lower_head(block: &Block, diagnostics: &mut Diagnostics) -> Option<()> {
+/// Whether what is before the braces is right. Nothing, if what is in them makes no sense.
+fn lower_head(block: &Block, diagnostics: &mut Diagnostics) -> Option<bool> {
     let name = type_name(&block.self_type);
     for attribute in &block.attributes {
         if let Some(role) = Role::exactly(attribute) {
@@ -72,17 +77,22 @@ fn lower_head(block: &Block, diagnostics: &mut Diagnostics) -> Option<()> {
     if !block.generics.params.is_empty() {
         diagnostics.error(
             &block.generics,
-            format!("`{name}` cannot be generic, since the platform makes it: remove this"),
+            format!(
+                "`{name}` cannot be generic, write a concrete type, as in `impl {name}<String>`"
+            ),
         );
-    } else if let Some(lifetime) = borrowed(block.self_type.to_token_stream()) {
+        return Some(false);
+    }
+    if let Some(lifetime) = borrowed(block.self_type.to_token_stream()) {
         diagnostics.error(
             &block.self_type,
             format!(
                 "`{name}` cannot borrow for `{lifetime}`, since it lives as long as the process: write `'static`"
             ),
         );
+        return Some(false);
     }
-    Some(())
+    Some(true)
 }
 
 /// A lifetime in there that is not `'static`.
@@ -121,7 +131,12 @@ fn assign<'a>(block: &'a Block, diagnostics: &mut Diagnostics) -> [Vec<Marked<'a
         for helper in &member.helpers {
             let role = helper.role.name();
             let word = helper.word();
-            if word != role {
+            if word == "cfg_attr" {
+                let message = format!(
+                    "`#[cfg_attr]` gives no role, write `#[{role}]` and `#[cfg]` on a method"
+                );
+                diagnostics.error(&helper.attribute, message);
+            } else if word != role {
                 let message = format!("unknown attribute `#[{word}]`, did you mean `#[{role}]`?");
                 diagnostics.error(&helper.attribute, message);
             }
@@ -156,6 +171,8 @@ fn assign<'a>(block: &'a Block, diagnostics: &mut Diagnostics) -> [Vec<Marked<'a
             let first = &first.method.signature.ident;
             let message = format!("`#[{role}]` is on `{first}` already, leave it on one method");
             diagnostics.error(&helper.attribute, message);
+            // It may have mistakes of its own.
+            lower_method(&Marked { helper, method }, diagnostics);
         } else {
             marked.push(Marked { helper, method });
         }
@@ -163,10 +180,13 @@ fn assign<'a>(block: &'a Block, diagnostics: &mut Diagnostics) -> [Vec<Marked<'a
     roles
 }
 
-fn lower_method(marked: Marked<'_>, diagnostics: &mut Diagnostics) -> Option<Method> {
-    let Marked { helper, method } = marked;
+fn lower_method(marked: &Marked<'_>, diagnostics: &mut Diagnostics) -> Option<Method> {
+    let Marked { helper, method } = *marked;
     let role = helper.role;
-    if role != Role::Telemetry && !matches!(helper.attribute.meta, Meta::Path(_)) {
+    if role != Role::Telemetry
+        && helper.word() != "cfg_attr"
+        && !matches!(helper.attribute.meta, Meta::Path(_))
+    {
         let message = format!("`#[{0}]` takes no arguments, write `#[{0}]`", role.name());
         diagnostics.error(&helper.attribute, message);
     }
@@ -188,7 +208,10 @@ fn lower_subscription(
     diagnostics: &mut Diagnostics,
 ) -> Option<(TokenStream, Vec<Ident>)> {
     let arguments = match &helper.attribute.meta {
+        // What it is called is told first.
+        Meta::Path(_) if helper.word() != helper.role.name() => return None,
         Meta::Path(_) => attr::TelemetryArguments::default(),
+        Meta::List(list) if list.path.is_ident("cfg_attr") => return None,
         Meta::List(list) => attr::telemetry(list.tokens.clone(), diagnostics),
         Meta::NameValue(value) => {
             let message = "`#[telemetry]` takes arguments in parentheses, \

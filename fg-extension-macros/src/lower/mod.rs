@@ -16,8 +16,8 @@ use crate::item::{Function, Item};
 use crate::model::{Form, Method, Model};
 use signature::{Expected, Parameter};
 
-/// A program, if the item can be one. Arguments that cannot be read are replaced by some that can: what else is
-/// wrong with the item, and is for rustc to say, is then said in the same compile.
+/// A program, if one can be written. Arguments with a mistake are replaced, methods with one left out: what else is
+/// wrong, and is for rustc to say, is then said in the same compile.
 pub(crate) fn lower(
     arguments: &Arguments,
     item: &Item,
@@ -29,7 +29,6 @@ pub(crate) fn lower(
         Item::Other(_) => String::new(),
     };
     let arguments = arguments::lower(arguments, &of_the_item, diagnostics);
-    let mistakes = diagnostics.count();
     let (form, attributes, item) = match item {
         Item::Function(function) => (
             lower_function(function, diagnostics),
@@ -44,9 +43,6 @@ pub(crate) fn lower(
         ),
         Item::Other(_) => return None,
     };
-    if diagnostics.count() > mistakes {
-        return None;
-    }
     let form = form?;
     Some(Model {
         krate: arguments.krate?,

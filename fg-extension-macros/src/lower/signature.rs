@@ -17,6 +17,7 @@ pub(super) struct Expected {
     pub(super) parameter: Parameter,
 }
 
+/// The one parameter after the receiver, as in `invocation: Invocation`.
 #[derive(Clone, Copy)]
 pub(super) enum Parameter {
     None,
@@ -24,6 +25,8 @@ pub(super) enum Parameter {
     One(&'static str),
 }
 
+/// The function, if it can be called: it may have mistakes nevertheless.
+///
 /// `path` is how generated code calls it.
 pub(super) fn lower(
     function: &Function,
@@ -32,12 +35,13 @@ pub(super) fn lower(
     diagnostics: &mut Diagnostics,
 ) -> Option<Method> {
     let signature = &function.signature;
-    lower_qualifiers(signature, diagnostics);
+    let can_be_called = lower_qualifiers(signature, diagnostics);
     let parameter = lower_inputs(signature, expected, diagnostics)?;
-    Some(Method {
+    can_be_called.then(|| Method {
         cfgs: super::cfgs(&function.attributes),
         path,
         span: signature.ident.span(),
+        is_async: signature.asyncness.is_some(),
         parameter: parameter.map(ToTokens::to_token_stream),
         output: match &signature.output {
             ReturnType::Default => None,
@@ -46,14 +50,18 @@ pub(super) fn lower(
     })
 }
 
-/// All that stands around the parameters.
-fn lower_qualifiers(signature: &Signature, diagnostics: &mut Diagnostics) {
+/// All that stands around the parameters; whether a call will do all the same.
+fn lower_qualifiers(signature: &Signature, diagnostics: &mut Diagnostics) -> bool {
     let name = &signature.ident;
+    let mut can_be_called = true;
     if signature.asyncness.is_none() {
         diagnostics.push(syn::Error::new(
             signature.fn_token.span,
             format!("`{name}` must be async, write `async fn {name}`"),
         ));
+        // Who returns a future has forgotten nothing else.
+        let output = signature.output.to_token_stream().to_string();
+        can_be_called &= !output.contains("Future");
     }
     // With `async` rustc says that it cannot be both.
     if let (Some(constness), None) = (&signature.constness, &signature.asyncness) {
@@ -67,6 +75,7 @@ fn lower_qualifiers(signature: &Signature, diagnostics: &mut Diagnostics) {
             &signature.safety,
             format!("`{name}` cannot be unsafe, remove `unsafe`"),
         );
+        can_be_called = false;
     }
     if let Some(abi) = &signature.abi {
         diagnostics.error(abi, format!("`{name}` cannot have an ABI, remove `extern`"));
@@ -75,8 +84,9 @@ fn lower_qualifiers(signature: &Signature, diagnostics: &mut Diagnostics) {
     if generics.type_params().next().is_some() || generics.const_params().next().is_some() {
         diagnostics.error(
             generics,
-            format!("`{name}` cannot be generic, since the platform invokes it: remove this"),
+            format!("`{name}` cannot be generic, remove the parameters"),
         );
+        can_be_called = false;
     } else if let Some(clause) = &generics.where_clause
         && !clause.predicates.is_empty()
     {
@@ -84,13 +94,16 @@ fn lower_qualifiers(signature: &Signature, diagnostics: &mut Diagnostics) {
             clause,
             format!("`{name}` cannot have a where clause, remove it"),
         );
+        can_be_called = false;
     }
     if let Some(variadic) = &signature.variadic {
         diagnostics.error(
             variadic,
             format!("`{name}` cannot be variadic, remove `...`"),
         );
+        can_be_called = false;
     }
+    can_be_called
 }
 
 /// The type of the parameter, if there is one.
@@ -125,10 +138,14 @@ fn lower_inputs<'a>(
             diagnostics.error(more, format!("`{name}` takes `&self` only, remove this"));
             return None;
         }
-        (Parameter::One(parameter) | Parameter::Optional(parameter), [_, more @ ..])
-            if !more.is_empty() =>
-        {
-            let more: Punctuated<_, Token![,]> = more.iter().collect();
+        (Parameter::One(parameter) | Parameter::Optional(parameter), more @ [_, _, ..]) => {
+            // The one that is right stays: the first, or, as its type says, another.
+            let right = more
+                .iter()
+                .position(|more| is_meant(more, parameter))
+                .unwrap_or(0);
+            let more = more.iter().enumerate().filter(|(i, _)| *i != right);
+            let more: Punctuated<_, Token![,]> = more.map(|(_, more)| more).collect();
             diagnostics.error(
                 more,
                 format!("`{name}` takes one parameter, `{parameter}`: remove this"),
@@ -169,9 +186,7 @@ fn lower_receiver(
         }
         Some(receiver) if expected.receiver => diagnostics.error(
             receiver,
-            format!(
-                "`{name}` must take `&self`, since invocations run side by side: write `&self`"
-            ),
+            format!("`{name}` must take `&self`, since it is shared: write `&self`"),
         ),
         Some(receiver) => {
             let instead = match expected.parameter {
@@ -198,6 +213,16 @@ fn lower_receiver(
         }
     }
     false
+}
+
+/// Whether the type is, by its name, that of `parameter: Type`.
+fn is_meant(input: &FnArg, parameter: &str) -> bool {
+    let FnArg::Typed(typed) = input else {
+        return false;
+    };
+    let written = typed.ty.to_token_stream().to_string().replace(' ', "");
+    let (_, meant) = parameter.split_once(": ").unwrap_or_default();
+    written == meant || written.ends_with(&format!("::{meant}"))
 }
 
 fn is_static(lifetime: &Option<Lifetime>) -> bool {

@@ -13,13 +13,22 @@ struct Forwarder {
 /// Prints when it is dropped.
 struct Guard;
 
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped a bomb");
+    }
+}
+
 impl Drop for Guard {
     fn drop(&mut self) {
         println!("dropped");
     }
 }
 
-#[extension(name = "extensionForwarder.sh", port = 8081, timeout = "1s")]
+#[extension(name = "extensionForwarder.sh", port = 8081, timeout = "2s")]
 impl Forwarder {
     #[init]
     async fn connect(registration: &Registration) -> Result<Self, Error> {
@@ -43,6 +52,10 @@ impl Forwarder {
         match invocation.trace_id.as_str() {
             // Longer than its timeout, and than the time for the end.
             "hang" => std::future::pending().await,
+            "bomb" => {
+                let _bomb = Bomb;
+                std::future::pending().await
+            }
             // Until a line comes on standard input.
             "hold" => {
                 tokio::task::spawn_blocking(|| stdin().lock().read_line(&mut String::new()))
@@ -70,6 +83,10 @@ impl Forwarder {
             "fail" => Err(std::io::Error::other("the disk is full")),
             "panic" => panic!("no disk"),
             "hang" => std::future::pending().await,
+            "bomb" => {
+                let _bomb = Bomb;
+                std::future::pending().await
+            }
             _ => Ok(()),
         }
     }

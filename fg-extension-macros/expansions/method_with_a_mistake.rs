@@ -1,9 +1,15 @@
 ::core::compile_error! {
-    "port 8080 is out of range: FunctionGraph posts events to ports 8081 to 8090 only"
+    "`on_invoke` must be async, write `async fn on_invoke`"
 }
+::core::compile_error! {
+    "`flush` must take `&self`, since all that is called shares it: write `&self`"
+}
+#[allow(unused)]
 impl Forwarder {
     #[allow(clippy::unused_async, clippy::unused_self)]
-    async fn on_invoke(&self, _: Invocation) {}
+    fn on_invoke(&self, _: Invocation) {}
+    #[allow(clippy::unused_async, clippy::unused_self)]
+    async fn flush(&mut self) {}
 }
 const _: () = {
     use ::fg_extension::__private;
@@ -14,6 +20,7 @@ const _: () = {
             "extensionForwarder.sh",
         );
         const PORT: __private::Port = __PORT;
+        const SHUTS_DOWN: bool = false;
         async fn init(
             _: &__private::Registration,
         ) -> __private::Result<Self, __private::Error> {
@@ -25,7 +32,7 @@ const _: () = {
         ) -> __private::Result<(), __private::Error> {
             let __argument = (invocation,);
             let __output = (
-                Self::on_invoke(self, __private::Parameter::receive(__argument.0)).await,
+                Self::on_invoke(self, __private::Parameter::receive(__argument.0)),
             );
             __private::IntoOutcome::into_outcome(__output.0)
         }

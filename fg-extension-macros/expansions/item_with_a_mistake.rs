@@ -1,0 +1,6 @@
+::core::compile_error! {
+    "`hello` cannot be generic, remove the parameters"
+}
+#[allow(unused)]
+async fn hello<T>(_: Invocation) {}
+fn main() {}

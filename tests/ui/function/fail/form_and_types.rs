@@ -1,0 +1,6 @@
+use fg_extension::extension;
+
+#[extension(name = "extensionHello.sh", port = 8081)]
+fn hello(_: u32) -> u32 {
+    0
+}

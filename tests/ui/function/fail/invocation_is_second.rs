@@ -1,0 +1,4 @@
+use fg_extension::{Invocation, extension};
+
+#[extension(name = "extensionHello.sh", port = 8081)]
+async fn hello(_: u32, _: Invocation) {}

@@ -1,0 +1,5 @@
+struct Hello;
+
+fn main() {
+    drop(fg_extension::run::<Hello>());
+}

@@ -1,0 +1,7 @@
+use fg_extension::extension;
+
+#[extension(name = "extensionHello.sh", port = 8081)]
+#[derive(Default)]
+struct Hello;
+
+impl Hello {}
