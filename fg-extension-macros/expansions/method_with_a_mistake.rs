@@ -2,7 +2,7 @@
     "`on_invoke` must be async, write `async fn on_invoke`"
 }
 ::core::compile_error! {
-    "`flush` must take `&self`, since all that is called shares it: write `&self`"
+    "`flush` must take `&self`, since it is shared: write `&self`"
 }
 #[allow(unused)]
 impl Forwarder {
