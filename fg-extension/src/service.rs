@@ -1,6 +1,7 @@
 //! What the extension's server answers.
 
 use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
@@ -197,9 +198,9 @@ impl<T: Extension> Service<T> {
         let outcome = match first {
             Poll::Ready(outcome) => Ok(outcome),
             Poll::Pending => {
-                let in_flight = in_flight.clone();
+                let (service, in_flight) = (Arc::clone(self), in_flight.clone());
                 tokio::spawn(async move {
-                    let outcome = handler.await;
+                    let outcome = unless_given_up(&service, handler).await;
                     drop(in_flight);
                     outcome
                 })
@@ -231,48 +232,70 @@ async fn handle<T: Extension>(
     service: Arc<Service<T>>,
     invocation: Invocation,
 ) -> Result<(), HandlerFailure> {
-    const ENDED: &str = "the extension ended before its handler did";
-    let trace_id = invocation.trace_id.clone();
     let _in_flight = InFlight::new(&service.invocations);
+    // This one comes too late to begin.
+    if *service.phase.borrow() == Phase::GivingUp {
+        return Err(given_up());
+    }
+    let trace_id = invocation.trace_id.clone();
     // All that is the author's may panic: the handler, the end of one that is dropped, the words of an error.
     let handled = catch(async {
-        // This one came too late to begin.
-        if *service.phase.borrow() == Phase::GivingUp {
-            return Err(("ShuttingDown", ENDED.to_owned()));
-        }
-        let handler = async {
-            let handler = service.extension.invoke(invocation);
-            match T::TIMEOUT {
-                Some(timeout) => tokio::time::timeout(timeout, handler)
-                    .await
-                    .map_err(|_elapsed| timeout),
-                None => Ok(handler.await),
-            }
+        let handler = service.extension.invoke(invocation);
+        let outcome = match T::TIMEOUT {
+            Some(timeout) => match tokio::time::timeout(timeout, handler).await {
+                Ok(outcome) => outcome,
+                Err(_elapsed) => {
+                    let message = format!("it took longer than its timeout, {timeout:?}");
+                    return Err(("HandlerTimeout", message));
+                }
+            },
+            None => handler.await,
         };
-        match either(handler, service.reached(Phase::GivingUp)).await {
-            Either::First(Ok(Ok(()))) => Ok(()),
-            Either::First(Ok(Err(error))) => Err(("HandlerError", chain(error.as_ref()))),
-            Either::First(Err(timeout)) => Err((
-                "HandlerTimeout",
-                format!("it took longer than its timeout, {timeout:?}"),
-            )),
-            Either::Second(()) => Err(("ShuttingDown", ENDED.to_owned())),
-        }
+        outcome.map_err(|error| ("HandlerError", chain(error.as_ref())))
     });
     let (kind, message) = match handled.await {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(failure)) => failure,
         Err(panic) => ("HandlerPanic", panic.to_string()),
     };
-    // All those that are given up are told of in one line.
-    if kind != "ShuttingDown" {
-        tracing::error!(
-            "invocation {} failed: {}",
-            one_line(&trace_id),
-            one_line(&message)
-        );
-    }
+    tracing::error!(
+        "invocation {} failed: {}",
+        one_line(&trace_id),
+        one_line(&message)
+    );
     Err(HandlerFailure { kind, message })
+}
+
+/// The outcome of a handler that waits, unless no time is left for it. Then it is dropped, and no line is logged:
+/// there is one for all of them.
+async fn unless_given_up<T: Extension>(
+    service: &Service<T>,
+    mut handler: Pin<Box<impl Future<Output = Result<(), HandlerFailure>>>>,
+) -> Result<(), HandlerFailure> {
+    match either(handler.as_mut(), service.reached(Phase::GivingUp)).await {
+        Either::First(outcome) => outcome,
+        Either::Second(()) => match catch(async { drop(handler) }).await {
+            Ok(()) => Err(given_up()),
+            Err(panic) => {
+                let message = panic.to_string();
+                tracing::error!(
+                    "an invocation that was given up failed: {}",
+                    one_line(&message)
+                );
+                Err(HandlerFailure {
+                    kind: "HandlerPanic",
+                    message,
+                })
+            }
+        },
+    }
+}
+
+fn given_up() -> HandlerFailure {
+    HandlerFailure {
+        kind: "ShuttingDown",
+        message: "the extension ended before its handler did".to_owned(),
+    }
 }
 
 /// Counts a handler for as long as it is there.

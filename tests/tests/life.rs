@@ -160,7 +160,7 @@ fn handler_that_panics_as_it_is_given_up_is_told() {
     assert_eq!(lines.len(), 3, "{}", ended.stderr);
     assert!(
         lines[2].starts_with(
-            "ERROR extensionForwarder.sh: invocation bomb failed: panicked at tests/src/bin/forwarder.rs:"
+            "ERROR extensionForwarder.sh: an invocation that was given up failed: panicked at tests/src/bin/forwarder.rs:"
         ) && lines[2].ends_with(": dropped a bomb"),
         "{}",
         lines[2]
