@@ -31,8 +31,13 @@ pub fn extension(
 fn extension_impl(arguments: TokenStream, tokens: TokenStream) -> TokenStream {
     let mut diagnostics = diag::Diagnostics::new();
     let arguments = attr::extension(arguments, &mut diagnostics);
-    let item = item::parse(tokens, &mut diagnostics);
+    let item = item::parse(tokens.clone(), &mut diagnostics);
     let model = lower::lower(&arguments, &item, &mut diagnostics);
+    if model.is_none() && diagnostics.is_empty() {
+        // An empty program must not pass for an extension.
+        let message = "`#[extension]` cannot read this, see what rustc says of it";
+        diagnostics.error(&tokens, message);
+    }
     let errors = diagnostics.finish();
     let program = match model {
         Some(mut model) => {

@@ -1,4 +1,4 @@
-use fg_extension::{Invocation, extension};
+use fg_extension::extension;
 
 #[derive(Default)]
 struct Hello;
@@ -7,5 +7,5 @@ struct Hello;
 impl Hello {
     #[cfg(windows)]
     #[invoke]
-    async fn on_invoke(&self, _: Invocation) {}
+    async fn on_invoke(&self, _: fg_extension::Invocation) {}
 }
