@@ -6,6 +6,11 @@ use syn::{Expr, Ident, Token, token};
 
 use crate::diag::{Diagnostics, did_you_mean, list};
 
+/// What to write, where the author wrote nothing or something else.
+pub(crate) const PORT: &str = "port = 8081";
+pub(crate) const TELEMETRY_PORT: &str = "port = 8082";
+pub(crate) const TYPES: &str = "types(platform, function, extension)";
+
 /// The arguments of `#[extension(…)]`, as written.
 #[derive(Default)]
 pub(crate) struct Arguments {
@@ -36,7 +41,7 @@ pub(crate) fn extension(tokens: TokenStream, diagnostics: &mut Diagnostics) -> A
     let mut arguments = Arguments::default();
     let mut keys = [
         Key::new("name", "name = \"extensionHello.sh\"", &mut arguments.name),
-        Key::new("port", "port = 8081", &mut arguments.port),
+        Key::new("port", PORT, &mut arguments.port),
         Key::new("timeout", "timeout = \"2s\"", &mut arguments.timeout),
         Key::new("crate", "crate = sdk::fg_extension", &mut arguments.krate),
     ];
@@ -47,14 +52,10 @@ pub(crate) fn extension(tokens: TokenStream, diagnostics: &mut Diagnostics) -> A
 pub(crate) fn telemetry(tokens: TokenStream, diagnostics: &mut Diagnostics) -> TelemetryArguments {
     let mut arguments = TelemetryArguments::default();
     let mut keys = [
-        Key::new("port", "port = 8082", &mut arguments.port),
+        Key::new("port", TELEMETRY_PORT, &mut arguments.port),
         Key {
             parenthesised: true,
-            ..Key::new(
-                "types",
-                "types(platform, function, extension)",
-                &mut arguments.types,
-            )
+            ..Key::new("types", TYPES, &mut arguments.types)
         },
     ];
     parse(tokens, "`#[telemetry]`", &mut keys, diagnostics);

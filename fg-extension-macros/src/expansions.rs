@@ -13,6 +13,26 @@ fn check(arguments: TokenStream, item: TokenStream, expected: ExpectFile) {
 }
 
 #[test]
+fn names_are_judged_as_the_runtime_judges_them() {
+    let (good, bad) = include!("../../tests/golden/script_names.rs");
+    let is_refused = |name| {
+        let arguments = quote!(name = #name, port = 8081);
+        let item = quote!(
+            async fn hello(_: Invocation) {}
+        );
+        extension_impl(arguments, item)
+            .to_string()
+            .contains("compile_error")
+    };
+    for name in good {
+        assert!(!is_refused(name), "{name:?}");
+    }
+    for name in bad {
+        assert!(is_refused(name), "{name:?}");
+    }
+}
+
+#[test]
 fn function() {
     check(
         quote!(name = "extensionHello.sh", port = 8081),

@@ -10,14 +10,15 @@ use crate::item::{Function, Item};
 /// not complain of having none.
 pub(crate) fn fallback(item: &Item) -> TokenStream {
     match item {
-        // An async `main` with a parameter would be a mistake of its own.
-        Item::Function(function) if function.signature.ident.unraw() == "main" => {
-            let function = without_receiver(function);
-            quote! { fn main() { #[allow(unused)] #function } }
-        }
         Item::Function(function) => {
+            let is_main = function.signature.ident.unraw() == "main";
             let function = without_receiver(function);
-            quote! { #[allow(unused)] #function fn main() {} }
+            if is_main {
+                // As the program's, an async `main` with a parameter would be a mistake of its own.
+                quote! { fn main() { #[allow(unused)] #function } }
+            } else {
+                quote! { #[allow(unused)] #function fn main() {} }
+            }
         }
         Item::Block(block) => {
             let block = without_trait(block);

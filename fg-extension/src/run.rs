@@ -11,8 +11,8 @@ use crate::{Extension, RunError, manifest, panics, register, server};
 ///
 /// In order: listen on 127.0.0.1, register, [`init`](Extension::init), serve. It ends on SIGTERM, SIGINT or
 /// `POST /extension/shutdown`: it accepts nothing more, lets what is in flight finish, and then
-/// [`shutdown`](Extension::shutdown), all within `FG_SHUTDOWN_TIMEOUT`. Who calls it in a `main` of their own should then leave without waiting for
-/// blocking tasks, as by `tokio::runtime::Runtime::shutdown_background`.
+/// [`shutdown`](Extension::shutdown), all within `FG_SHUTDOWN_TIMEOUT`. Who calls it in a `main` of their own
+/// should then leave without waiting for blocking tasks, as by `tokio::runtime::Runtime::shutdown_background`.
 ///
 /// It installs, once and for the process: a panic hook that is silent about a handler's panic, since that
 /// becomes one log line, and leaves every other to the hook before it; and with feature `log` the default
@@ -60,13 +60,10 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
             T::NAME,
             config.port.address()
         );
-        let extension = panics::catch(async { T::init(&registration).await })
-            .await
-            .unwrap_or_else(|panic| Err(panic.into()))
-            .map_err(RunError::init)?;
+        let extension = T::init(&registration).await.map_err(RunError::init)?;
         Ok::<_, RunError>(Service::new(extension, registration))
     };
-    // If the end comes first, what `init` leaves behind is dropped in here, and may panic.
+    // `init` may panic, and, if the end comes first, so may what it leaves behind.
     let started = panics::catch(either(start, signals.recv())).await;
     let started = started.unwrap_or_else(|panic| Either::First(Err(RunError::init(panic.into()))));
     let service = match started {

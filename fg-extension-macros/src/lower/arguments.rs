@@ -7,7 +7,7 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Expr, Lit, LitInt, LitStr, Type, UnOp};
 
-use crate::attr::{self, Argument};
+use crate::attr::{self, Argument, PORT, TELEMETRY_PORT, TYPES};
 use crate::diag::{Diagnostics, did_you_mean, list};
 
 /// The arguments of `#[extension]`; instead of those with a mistake, some without.
@@ -41,21 +41,21 @@ pub(super) fn lower(
         // Without anything, one example says more than two lines about what is missing.
         Argument::Absent if matches!(port, Argument::Absent) => {
             let message = format!(
-                "an extension has a name and a port, write `#[extension(name = {suggested:?}, port = 8081)]`"
+                "an extension has a name and a port, write `#[extension(name = {suggested:?}, {PORT})]`"
             );
             diagnostics.push(syn::Error::new(Span::call_site(), message));
             None
         }
         Argument::Absent => {
-            let message = format!("argument `name` is missing, write `name = {suggested:?}`");
+            let message = missing("name", &format!("name = {suggested:?}"));
             diagnostics.push(syn::Error::new(Span::call_site(), message));
             None
         }
     };
     let port = match port {
-        Argument::Given(port) => lower_port(port, "events", "port = 8081", diagnostics),
+        Argument::Given(port) => lower_port(port, "events", PORT, diagnostics),
         Argument::Absent if !matches!(arguments.name, Argument::Absent) => {
-            let message = "argument `port` is missing, write `port = 8081`";
+            let message = missing("port", PORT);
             diagnostics.push(syn::Error::new(Span::call_site(), message));
             None
         }
@@ -248,16 +248,15 @@ pub(super) fn lower_telemetry(
     ) {
         diagnostics.error(
             attribute,
-            "`#[telemetry]` has a port and types, write `#[telemetry(port = 8082, types(platform, function, extension))]`",
+            format!("`#[telemetry]` has a port and types, write `#[telemetry({TELEMETRY_PORT}, {TYPES})]`"),
         );
         return None;
     }
     let port = match &arguments.port {
-        Argument::Given(port) => lower_port(port, "telemetry", "port = 8082", diagnostics),
+        Argument::Given(port) => lower_port(port, "telemetry", TELEMETRY_PORT, diagnostics),
         Argument::Unreadable => None,
         Argument::Absent => {
-            let message = "argument `port` is missing, write `port = 8082`";
-            diagnostics.error(attribute, message);
+            diagnostics.error(attribute, missing("port", TELEMETRY_PORT));
             None
         }
     };
@@ -265,9 +264,7 @@ pub(super) fn lower_telemetry(
         Argument::Given(types) => lower_types(types, diagnostics),
         Argument::Unreadable => None,
         Argument::Absent => {
-            let message =
-                "argument `types` is missing, write `types(platform, function, extension)`";
-            diagnostics.error(attribute, message);
+            diagnostics.error(attribute, missing("types", TYPES));
             None
         }
     };
@@ -318,6 +315,10 @@ fn lower_types(types: &Expr, diagnostics: &mut Diagnostics) -> Option<Vec<Ident>
         seen.push(word);
     }
     Some(variants)
+}
+
+fn missing(argument: &str, example: &str) -> String {
+    format!("argument `{argument}` is missing, write `{example}`")
 }
 
 enum Literal<'a> {

@@ -6,7 +6,7 @@ use syn::Meta;
 
 use super::arguments::{lower_telemetry, type_name};
 use super::signature::{self, Expected, Parameter};
-use crate::attr;
+use crate::attr::{self, TELEMETRY_PORT, TYPES};
 use crate::block::{Block, Helper, MemberItem, Role};
 use crate::diag::Diagnostics;
 use crate::item::Function;
@@ -214,8 +214,9 @@ fn lower_subscription(
         Meta::List(list) if list.path.is_ident("cfg_attr") => return None,
         Meta::List(list) => attr::telemetry(list.tokens.clone(), diagnostics),
         Meta::NameValue(value) => {
-            let message = "`#[telemetry]` takes arguments in parentheses, \
-                           write `#[telemetry(port = 8082, types(platform, function, extension))]`";
+            let message = format!(
+                "`#[telemetry]` takes arguments in parentheses, write `#[telemetry({TELEMETRY_PORT}, {TYPES})]`"
+            );
             diagnostics.error(value, message);
             return None;
         }

@@ -163,7 +163,7 @@ fn lower_inputs<'a>(
             Some(&*typed.ty)
         }
         // A second `self`, which rustc does not parse.
-        (_, _) => return None,
+        (Parameter::One(_) | Parameter::Optional(_), [FnArg::Receiver(_)]) => return None,
     };
     receiver_is_right.then_some(parameter)
 }

@@ -33,16 +33,9 @@ impl Extension for ByHand {
     }
 }
 
-fn main() -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(_) => return ExitCode::from(3),
-    };
-    match runtime.block_on(fg_extension::run::<ByHand>()) {
+#[tokio::main(worker_threads = 2)]
+async fn main() -> ExitCode {
+    match fg_extension::run::<ByHand>().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is_init() => {
             eprintln!("{error:?}");
