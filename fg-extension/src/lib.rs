@@ -70,7 +70,10 @@ pub use name::ExtensionName;
 pub use port::Port;
 pub use registration::Registration;
 pub use run::run;
-pub use telemetry::{Subscription, TelemetryEvent, TelemetryType};
+pub use telemetry::{
+    LogEvent, Metrics, PlatformEvent, PlatformRecord, Subscription, TelemetryCounters,
+    TelemetryEvent, TelemetryType, Timestamp,
+};
 pub use urn::FunctionUrn;
 
 /// Makes an `async fn`, or an `impl` block, the whole program of an extension.

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::concurrent::beside;
 use crate::config::Config;
 use crate::error::{chain, one_line};
-use crate::{Error, ExtensionName, Registration, RunError};
+use crate::{Error, ExtensionName, Registration, RunError, TelemetryCounters};
 
 /// How long the rest of an answer may take, once its status is there.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -57,7 +57,7 @@ pub(crate) async fn register(
 }
 
 /// What the platform answered.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 enum Answer {
     Registered(Registration),
     /// Final; what the platform said.
@@ -156,6 +156,7 @@ fn registration(answer: &Value, config: &Config) -> Registration {
         function_version: function_version.or_else(|| config.function_version.clone()),
         // The page's prose promises the handler's name, its example has none (?).
         handler: text("handler").or_else(|| text("handlerName")),
+        telemetry: TelemetryCounters::default(),
     }
 }
 

@@ -63,11 +63,3 @@ pub enum TelemetryType {
     /// What the extensions log.
     Extension,
 }
-
-/// One element of a batch of telemetry.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum TelemetryEvent {
-    /// Of a kind that this version of the crate does not know, as it came. A later version may know it.
-    Unknown(serde_json::Value),
-}

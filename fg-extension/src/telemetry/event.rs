@@ -1,0 +1,350 @@
+use std::fmt;
+
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+use super::{LogEvent, Metrics, PlatformEvent, PlatformRecord, Timestamp};
+
+/// One element of a batch of telemetry (D 2711 to 2713).
+///
+/// Every JSON is one: what is not known, or not as the pages have it, is kept. Serialised it has every field that
+/// came, with the text of known ones trimmed, since the pages' examples have stray spaces.
+///
+/// ```
+/// use fg_extension::{PlatformEvent, TelemetryEvent};
+///
+/// let event: TelemetryEvent = serde_json::from_str(
+///     r#"{
+///         "name": "platform.report ",
+///         "startTime": "2023-06-25T00:00:00.250Z",
+///         "endTime": "2023-06-25T00:00:00.263Z",
+///         "traceId": "3da1f2dc-3222-475e-9205-e2e6c6318895",
+///         "metrics": {"durationMs": 12.5}
+///     }"#,
+/// )?;
+/// let TelemetryEvent::Platform(PlatformEvent::Report(report)) = event else {
+///     panic!("no report");
+/// };
+/// assert_eq!(report.metrics.and_then(|metrics| metrics.duration_ms()), Some(12.5));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum TelemetryEvent {
+    /// What the platform tells of an instance's life, and of each invocation.
+    Platform(PlatformEvent),
+    /// What the function logged.
+    Function(LogEvent),
+    /// What an extension logged.
+    Extension(LogEvent),
+    /// Anything else, as it came; an element that no JSON value can hold (a number beyond all floats, half of a
+    /// surrogate pair) as its text.
+    Unknown(Value),
+}
+
+/// The field that told what an event is, and what it said.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Tag {
+    key: Key,
+    text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Key {
+    Name,
+    Type,
+}
+
+impl Tag {
+    pub(super) fn key(&self) -> &'static str {
+        match self.key {
+            Key::Name => "name",
+            Key::Type => "type",
+        }
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl<'de> Deserialize<'de> for TelemetryEvent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(EventVisitor)
+    }
+}
+
+struct EventVisitor;
+
+impl<'de> Visitor<'de> for EventVisitor {
+    type Value = TelemetryEvent;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an event of telemetry")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TelemetryEvent, A::Error> {
+        let mut fields = Fields::default();
+        while let Some(field) = map.next_key()? {
+            let slot = match field {
+                Field::Name => &mut fields.name,
+                Field::Type => &mut fields.kind,
+                Field::StartTime => &mut fields.start_time,
+                Field::EndTime => &mut fields.end_time,
+                Field::TraceId => &mut fields.trace_id,
+                Field::Status => &mut fields.status,
+                Field::Metrics => &mut fields.metrics,
+                Field::Time => &mut fields.time,
+                Field::Record => &mut fields.record,
+                Field::Other(name) => {
+                    fields.other.insert(name, map.next_value()?);
+                    continue;
+                }
+            };
+            *slot = Some(map.next_value()?);
+        }
+        Ok(fields.into_event())
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<TelemetryEvent, E> {
+        Ok(TelemetryEvent::Unknown(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<TelemetryEvent, E> {
+        Ok(TelemetryEvent::Unknown(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<TelemetryEvent, E> {
+        Ok(TelemetryEvent::Unknown(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<TelemetryEvent, E> {
+        Ok(TelemetryEvent::Unknown(value.into()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<TelemetryEvent, E> {
+        Ok(TelemetryEvent::Unknown(value.into()))
+    }
+
+    fn visit_unit<E>(self) -> Result<TelemetryEvent, E> {
+        Ok(TelemetryEvent::Unknown(Value::Null))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<TelemetryEvent, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = seq.next_element()? {
+            values.push(value);
+        }
+        Ok(TelemetryEvent::Unknown(Value::Array(values)))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "camelCase")]
+enum Field {
+    Name,
+    Type,
+    StartTime,
+    EndTime,
+    TraceId,
+    Status,
+    Metrics,
+    Time,
+    Record,
+    Other(String),
+}
+
+/// An object, before it is known what it is: what tells may come last.
+#[derive(Default)]
+struct Fields {
+    name: Option<Value>,
+    kind: Option<Value>,
+    start_time: Option<Value>,
+    end_time: Option<Value>,
+    trace_id: Option<Value>,
+    status: Option<Value>,
+    metrics: Option<Value>,
+    time: Option<Value>,
+    record: Option<Value>,
+    other: Map<String, Value>,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Platform,
+    Function,
+    Extension,
+}
+
+impl Fields {
+    fn into_event(mut self) -> TelemetryEvent {
+        match self.kind() {
+            Some((Kind::Platform, key)) => {
+                let tag = self.take_tag(key);
+                self.keep_as_other(["time", "record"]);
+                TelemetryEvent::Platform(self.into_platform(tag))
+            }
+            Some((kind, key)) => {
+                let tag = self.take_tag(key);
+                self.keep_as_other(["startTime", "endTime", "traceId", "status", "metrics"]);
+                let log = self.into_log(tag);
+                match kind {
+                    Kind::Extension => TelemetryEvent::Extension(log),
+                    _ => TelemetryEvent::Function(log),
+                }
+            }
+            None => {
+                self.keep_as_other([
+                    "name",
+                    "type",
+                    "startTime",
+                    "endTime",
+                    "traceId",
+                    "status",
+                    "metrics",
+                    "time",
+                    "record",
+                ]);
+                TelemetryEvent::Unknown(Value::Object(self.other))
+            }
+        }
+    }
+
+    /// What it is, and which field tells.
+    ///
+    /// Platform events have a `name` (D 2711); logs have a `type` (I). Either is taken for the other.
+    fn kind(&self) -> Option<(Kind, Key)> {
+        let of = |value: &Option<Value>| {
+            let text = value.as_ref()?.as_str()?.trim();
+            let is = |word: &str| text.eq_ignore_ascii_case(word);
+            if is("function") {
+                Some(Kind::Function)
+            } else if is("extension") {
+                Some(Kind::Extension)
+            } else if is("platform") || subtype(text).is_some() {
+                Some(Kind::Platform)
+            } else {
+                None
+            }
+        };
+        match (of(&self.name), of(&self.kind)) {
+            (Some(Kind::Platform), _) => Some((Kind::Platform, Key::Name)),
+            // `"type": "platform", "name": "start"`.
+            (None, Some(Kind::Platform)) if self.name.as_ref().is_some_and(Value::is_string) => {
+                Some((Kind::Platform, Key::Name))
+            }
+            (_, Some(kind)) => Some((kind, Key::Type)),
+            (Some(kind), None) => Some((kind, Key::Name)),
+            (None, None) => None,
+        }
+    }
+
+    fn take_tag(&mut self, key: Key) -> Tag {
+        let (told, left, left_name) = match key {
+            Key::Name => (self.name.take(), self.kind.take(), "type"),
+            Key::Type => (self.kind.take(), self.name.take(), "name"),
+        };
+        if let Some(left) = left {
+            self.other.insert(left_name.to_owned(), left);
+        }
+        let text = match told.map(trimmed) {
+            Some(Value::String(text)) => text,
+            // Only a text tells.
+            _ => String::new(),
+        };
+        Tag { key, text }
+    }
+
+    fn into_platform(mut self, tag: Tag) -> PlatformEvent {
+        let start_time = self.known("startTime", Timestamp::read);
+        let end_time = self.known("endTime", Timestamp::read);
+        let trace_id = self.known("traceId", text);
+        let status = self.known("status", text);
+        let metrics = self.known("metrics", |value| match value {
+            Value::Object(fields) => Ok(Metrics(fields)),
+            other => Err(other),
+        });
+        let name = tag.text.clone();
+        PlatformEvent::new(
+            subtype(&name).unwrap_or(&name),
+            PlatformRecord {
+                tag,
+                start_time,
+                end_time,
+                trace_id,
+                status,
+                metrics,
+                other: self.other,
+            },
+        )
+    }
+
+    fn into_log(mut self, tag: Tag) -> LogEvent {
+        LogEvent {
+            tag,
+            time: self.known("time", Timestamp::read),
+            record: self.record,
+            other: self.other,
+        }
+    }
+
+    /// A field, if it is of the type that it should be.
+    fn known<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(Value) -> Result<T, Value>,
+    ) -> Option<T> {
+        match read(self.slot(name).take()?) {
+            Ok(value) => Some(value),
+            Err(value) => {
+                self.other.insert(name.to_owned(), value);
+                None
+            }
+        }
+    }
+
+    fn keep_as_other<const N: usize>(&mut self, names: [&'static str; N]) {
+        for name in names {
+            if let Some(value) = self.slot(name).take() {
+                self.other.insert(name.to_owned(), value);
+            }
+        }
+    }
+
+    fn slot(&mut self, name: &'static str) -> &mut Option<Value> {
+        match name {
+            "name" => &mut self.name,
+            "type" => &mut self.kind,
+            "startTime" => &mut self.start_time,
+            "endTime" => &mut self.end_time,
+            "traceId" => &mut self.trace_id,
+            "status" => &mut self.status,
+            "metrics" => &mut self.metrics,
+            "time" => &mut self.time,
+            _ => &mut self.record,
+        }
+    }
+}
+
+/// What comes after `platform.`.
+fn subtype(name: &str) -> Option<&str> {
+    let (prefix, subtype) = name.split_at_checked("platform.".len())?;
+    prefix.eq_ignore_ascii_case("platform.").then_some(subtype)
+}
+
+fn text(value: Value) -> Result<String, Value> {
+    match trimmed(value) {
+        Value::String(text) => Ok(text),
+        other => Err(other),
+    }
+}
+
+/// A text without the spaces around it; nothing is copied if there are none.
+pub(super) fn trimmed(value: Value) -> Value {
+    match value {
+        Value::String(text) if text.trim().len() < text.len() => text.trim().into(),
+        value => value,
+    }
+}
