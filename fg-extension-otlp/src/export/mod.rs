@@ -1,0 +1,1 @@
+//! Sends what was translated to a collector: OTLP over HTTP.

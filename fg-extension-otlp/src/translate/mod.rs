@@ -1,0 +1,1 @@
+//! Makes spans, log records and metrics of telemetry events, without I/O.
