@@ -33,6 +33,7 @@ enum Kind {
     Timeout,
     Init,
     Shutdown,
+    Telemetry,
     Runtime,
 }
 
@@ -74,6 +75,14 @@ impl RunError {
         self.0.kind == Kind::Shutdown
     }
 
+    /// Whether the end came before all telemetry that was acknowledged could be delivered.
+    ///
+    /// If [`shutdown`](crate::Extension::shutdown) failed too, the error [is that](Self::is_shutdown), and tells of both.
+    #[must_use]
+    pub fn is_telemetry(&self) -> bool {
+        self.0.kind == Kind::Telemetry
+    }
+
     pub(crate) fn setting(message: String) -> Self {
         Self::new(Kind::Setting, message, None)
     }
@@ -100,6 +109,10 @@ impl RunError {
 
     pub(crate) fn shutdown(message: String, source: Option<Error>) -> Self {
         Self::new(Kind::Shutdown, message, source)
+    }
+
+    pub(crate) fn telemetry(message: String) -> Self {
+        Self::new(Kind::Telemetry, message, None)
     }
 
     pub(crate) fn runtime(what: &str, source: std::io::Error) -> Self {

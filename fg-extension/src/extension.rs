@@ -50,10 +50,10 @@ pub trait Extension: Sized + Send + Sync + 'static {
     /// The longest that one invocation may take, if there is a limit; longer than zero. See [`Self::invoke`].
     const TIMEOUT: Option<Duration> = None;
 
-    /// What the extension subscribes to, if it wants telemetry.
+    /// What the extension subscribes to, if it wants telemetry (D 2710: one extension of a function may).
     ///
-    /// This version of the crate does not subscribe yet: it says so in a warning, and [`Self::telemetry`] is not
-    /// called.
+    /// The port is listened on before the extension registers; then it subscribes, beside [`Self::init`], and tries
+    /// again as it does to register. If that fails, one line says so, and the extension serves on without telemetry.
     const TELEMETRY: Option<Subscription> = None;
 
     /// Whether time is kept for [`Self::shutdown`]: `#[extension]` knows when there is none.
@@ -93,11 +93,22 @@ pub trait Extension: Sized + Send + Sync + 'static {
     /// waiting cannot be dropped: on a runtime of several threads it may still run beside [`Self::shutdown`].
     fn invoke(&self, invocation: Invocation) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Handles a batch of telemetry, one batch after the other. This version of the crate does not call it yet.
+    /// Handles telemetry, one call after the other: events in order of arrival.
+    ///
+    /// A batch is acknowledged to the platform once it is in a queue (`FG_TELEMETRY_BUFFER`). One call has one batch,
+    /// or several that came while the call before it ran, up to 256 KiB of JSON.
     ///
     /// # Errors
     ///
-    /// Any error of the author's; nobody is there yet to take it.
+    /// After an error, and a panic likewise, it is called again with the same events, after a pause that doubles from
+    /// 50 ms to a second. What it has not taken in `FG_TELEMETRY_TIMEOUT` is lost, counted
+    /// ([`TelemetryCounters::lost`](crate::TelemetryCounters::lost)), and reported. Lines about telemetry come one a
+    /// second at most, so that an extension that subscribes to what extensions log does not feed itself.
+    ///
+    /// # Cancel safety
+    ///
+    /// After `FG_TELEMETRY_TIMEOUT`, tries and pauses together, and when the time for the end runs out, it is dropped
+    /// where it waits, at an `.await`. So one that is half done may be called again with the same events.
     fn telemetry(
         &self,
         events: Vec<TelemetryEvent>,

@@ -40,7 +40,9 @@
 //! the pages of Huawei Cloud's *FunctionGraph API reference*, `functiongraph_06_27xx`), **I** is inferred,
 //! **?** is unknown, and the runtime depends on neither answer.
 
+mod backoff;
 mod body;
+mod call;
 mod concurrent;
 mod config;
 mod entry;

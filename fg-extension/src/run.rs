@@ -1,17 +1,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
 use crate::concurrent::{Either, either};
-use crate::config::Config;
+use crate::config::{Config, TelemetryConfig};
 use crate::service::Service;
 use crate::signals::Signals;
-use crate::{Extension, RunError, manifest, panics, register, server};
+use crate::telemetry::{Delivery, subscribe};
+use crate::{Extension, RunError, TelemetryCounters, manifest, panics, register, server};
 
 /// Runs the extension `T` until the platform asks it to end: the engine beneath the generated `main`.
 ///
-/// In order: listen on 127.0.0.1, register, [`init`](Extension::init), serve. It ends on SIGTERM, SIGINT or
-/// `POST /extension/shutdown`: it accepts nothing more, lets what is in flight finish, and then
-/// [`shutdown`](Extension::shutdown), all within `FG_SHUTDOWN_TIMEOUT`. Who calls it in a `main` of their own
+/// In order: listen on 127.0.0.1, register, subscribe to telemetry and [`init`](Extension::init), serve. It ends on
+/// SIGTERM, SIGINT or `POST /extension/shutdown`: it accepts nothing more, lets what is in flight finish, delivers
+/// the telemetry that it has acknowledged, and then [`shutdown`](Extension::shutdown), all within
+/// `FG_SHUTDOWN_TIMEOUT`. Who calls it in a `main` of their own
 /// should then leave without waiting for blocking tasks, as by `tokio::runtime::Runtime::shutdown_background`.
 ///
 /// It installs, once and for the process: a panic hook that is silent about a handler's panic, since that
@@ -21,7 +26,7 @@ use crate::{Extension, RunError, manifest, panics, register, server};
 /// # Errors
 ///
 /// [`RunError`], if a setting cannot be read, the port is taken, the platform refuses or does not answer, or
-/// `init` or `shutdown` fails.
+/// `init` or `shutdown` fails, or acknowledged telemetry could not be delivered by the end.
 ///
 /// # Panics
 ///
@@ -39,29 +44,38 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
         );
     }
     manifest::keep::<T>();
-    let config = Config::from_env(T::NAME, T::PORT)?;
+    let config = Config::from_env(T::NAME, T::PORT, T::TELEMETRY)?;
     #[cfg(feature = "log")]
     crate::log::install(T::NAME, config.log);
     panics::install_hook();
 
-    if T::TELEMETRY.is_some() {
-        tracing::warn!("this version of fg-extension does not subscribe to telemetry yet");
-    }
     let mut signals =
         Signals::listen().map_err(|error| RunError::runtime("cannot listen for signals", error))?;
     // Whoever registers must already be listening: the platform may post at once (D 2707). What comes before
     // `init` is done waits in the listen backlog.
-    let listener = server::listen(T::NAME, config.port).await?;
+    let mut listeners = vec![server::listen(T::NAME, config.port, "FG_EXTENSION_PORT").await?];
+    let counters = TelemetryCounters::default();
+    let telemetry = listen_to_telemetry::<T>(&config, &mut listeners, &counters).await;
+    // Ends when it is dropped.
+    let mut subscribing = JoinSet::new();
     let start = async {
-        let registration = register::register(T::NAME, &config).await?;
+        let mut registration = register::register(T::NAME, &config).await?;
+        registration.telemetry = counters;
         tracing::info!(
             "registered with {} as {}, listening on {}",
             config.platform,
             T::NAME,
             config.port.address()
         );
+        // The subscription must not hold up the function: neither `init` nor invocations wait for it.
+        if let (Some(_), Some(TelemetryConfig { port, types, .. })) =
+            (&telemetry, &config.telemetry)
+        {
+            let platform = config.platform.clone();
+            subscribing.spawn(subscribe(platform, *port, types, config.register_timeout));
+        }
         let extension = T::init(&registration).await.map_err(RunError::init)?;
-        Ok::<_, RunError>(Service::new(extension, registration))
+        Ok::<_, RunError>(Service::new(extension, registration, telemetry))
     };
     // `init` may panic, and, if the end comes first, so may what it leaves behind.
     let started = panics::catch(either(start, signals.recv())).await;
@@ -73,5 +87,27 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
             return Ok(());
         }
     };
-    server::serve(listener, service, signals, config.shutdown_timeout).await
+    server::serve(listeners, service, signals, config.shutdown_timeout).await
+}
+
+/// Binds the address that telemetry is posted to, unless it is the extension's own. If that fails, the extension
+/// goes on without: telemetry must not break the function.
+async fn listen_to_telemetry<T: Extension>(
+    config: &Config,
+    listeners: &mut Vec<TcpListener>,
+    counters: &TelemetryCounters,
+) -> Option<Arc<Delivery>> {
+    let telemetry = config.telemetry.as_ref()?;
+    if telemetry.port != config.port {
+        match server::listen(T::NAME, telemetry.port, "FG_TELEMETRY_PORT").await {
+            Ok(listener) => listeners.push(listener),
+            Err(error) => {
+                tracing::error!("there will be no telemetry: {error:?}");
+                return None;
+            }
+        }
+    }
+    let (buffer, overflow, timeout) = (telemetry.buffer, telemetry.overflow, telemetry.timeout);
+    let delivery = Delivery::new(buffer, overflow, timeout, counters.clone());
+    Some(Arc::new(delivery))
 }

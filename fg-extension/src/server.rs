@@ -4,14 +4,14 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::task::unconstrained;
+use tokio::task::{JoinSet, unconstrained};
 use tokio::time::{Instant, timeout_at};
 
 use crate::concurrent::{Either, either};
@@ -20,13 +20,17 @@ use crate::service::Service;
 use crate::signals::Signals;
 use crate::{Extension, ExtensionName, Port, RunError};
 
-/// Binds the extension's address.
-pub(crate) async fn listen(name: ExtensionName, port: Port) -> Result<TcpListener, RunError> {
+/// Binds the address with this port, which the setting can change.
+pub(crate) async fn listen(
+    name: ExtensionName,
+    port: Port,
+    setting: &str,
+) -> Result<TcpListener, RunError> {
     let address = port.address();
     TcpListener::bind(address).await.map_err(|error| {
         let what_to_do = if error.kind() == io::ErrorKind::AddrInUse {
             format!(
-                ", which another process holds; set FG_EXTENSION_PORT=`{name}=<port>` to a free port from 8081 to 8090"
+                ", which another process holds; set {setting}=`{name}=<port>` to a free port from 8081 to 8090"
             )
         } else {
             String::new()
@@ -37,13 +41,18 @@ pub(crate) async fn listen(name: ExtensionName, port: Port) -> Result<TcpListene
 
 /// Serves until asked to end, then lets what is in flight finish, and then `shutdown`, within `shutdown_timeout`.
 pub(crate) async fn serve<T: Extension>(
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     service: Arc<Service<T>>,
     mut signals: Signals,
     shutdown_timeout: Duration,
 ) -> Result<(), RunError> {
     // Every connection holds a sender, and so does every handler, so that the receiver sees the last one end.
     let (in_flight, drained) = mpsc::channel(1);
+    let mut delivery = JoinSet::new();
+    if service.telemetry().is_some() {
+        let service = Arc::clone(&service);
+        delivery.spawn(async move { service.deliver().await });
+    }
     let reason = {
         let mut stop = pin!(async {
             match either(signals.recv(), service.stop_requested()).await {
@@ -52,7 +61,7 @@ pub(crate) async fn serve<T: Extension>(
             }
         });
         loop {
-            match either(stop.as_mut(), accept(&listener)).await {
+            match either(stop.as_mut(), accept(&listeners)).await {
                 Either::First(reason) => break reason,
                 Either::Second(stream) => {
                     tokio::spawn(connection(stream, Arc::clone(&service), in_flight.clone()));
@@ -66,14 +75,16 @@ pub(crate) async fn serve<T: Extension>(
     // Events that the platform delivered into the backlog before we stopped are served too: all of them, so
     // without tokio's budget, which would have the listener seem idle after so many.
     let waiting = || {
-        unconstrained(poll_fn(|cx| match listener.poll_accept(cx) {
-            Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
-            Poll::Pending => Poll::Ready(None),
+        unconstrained(poll_fn(|cx| {
+            Poll::Ready(match poll_accept(&listeners, cx) {
+                Poll::Ready(accepted) => Some(accepted),
+                Poll::Pending => None,
+            })
         }))
     };
     while let Some(accepted) = waiting().await {
         match accepted {
-            Ok((stream, _)) => {
+            Ok(stream) => {
                 tokio::spawn(connection(stream, Arc::clone(&service), in_flight.clone()));
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -83,15 +94,16 @@ pub(crate) async fn serve<T: Extension>(
             }
         }
     }
-    drop(listener);
+    drop(listeners);
     drop(in_flight);
-    end(&service, drained, shutdown_timeout).await
+    end(&service, drained, delivery, shutdown_timeout).await
 }
 
-/// Lets what is in flight finish, then `shutdown`.
+/// Lets what is in flight finish, delivers what is acknowledged, then `shutdown`.
 async fn end<T: Extension>(
     service: &Service<T>,
     mut drained: mpsc::Receiver<()>,
+    mut delivery: JoinSet<()>,
     shutdown_timeout: Duration,
 ) -> Result<(), RunError> {
     let began = Instant::now();
@@ -119,17 +131,40 @@ async fn end<T: Extension>(
         tokio::task::yield_now().await;
         let _ = timeout_at(began + patience + moment, drained.recv()).await;
     }
-    match service.shutdown(began + shutdown_timeout).await {
-        Some(Ok(())) => Ok(()),
-        Some(Err(error)) => Err(RunError::shutdown(
-            "the extension failed to shut down".to_owned(),
+    let undelivered = match service.telemetry() {
+        Some(telemetry) => {
+            telemetry.close();
+            let _ = timeout_at(began + patience, delivery.join_next()).await;
+            // The handler is not to run beside `shutdown`; one that blocks its thread cannot be stopped.
+            let _ = timeout_at(began + patience + moment, delivery.shutdown()).await;
+            telemetry.abandon()
+        }
+        None => 0,
+    };
+    let shutdown = service.shutdown(began + shutdown_timeout).await;
+
+    let how_long = format!(
+        "FG_SHUTDOWN_TIMEOUT, {}, sets how long the end may take",
+        text(shutdown_timeout)
+    );
+    let lost = match undelivered {
+        0 => None,
+        1 => Some("1 event of telemetry was not delivered by the end".to_owned()),
+        events => Some(format!(
+            "{events} events of telemetry were not delivered by the end"
+        )),
+    };
+    let and_lost = lost.iter().map(|lost| format!(", and {lost}"));
+    let and_lost: String = and_lost.collect();
+    match (shutdown, lost) {
+        (Some(Ok(())), None) => Ok(()),
+        (Some(Ok(())), Some(lost)) => Err(RunError::telemetry(format!("{lost}; {how_long}"))),
+        (Some(Err(error)), _) => Err(RunError::shutdown(
+            format!("the extension failed to shut down{and_lost}"),
             Some(error),
         )),
-        None => Err(RunError::shutdown(
-            format!(
-                "the extension did not shut down in time; FG_SHUTDOWN_TIMEOUT, {}, sets how long the end may take",
-                text(shutdown_timeout),
-            ),
+        (None, _) => Err(RunError::shutdown(
+            format!("the extension did not shut down in time{and_lost}; {how_long}"),
             None,
         )),
     }
@@ -145,11 +180,11 @@ fn text(duration: Duration) -> String {
 }
 
 /// The next connection. Running out of file descriptors passes, so it is waited out, with one warning.
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listeners: &[TcpListener]) -> TcpStream {
     let mut warned = false;
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return stream,
+        match poll_fn(|cx| poll_accept(listeners, cx)).await {
+            Ok(stream) => return stream,
             // The client was gone before we came to it.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
@@ -160,6 +195,16 @@ async fn accept(listener: &TcpListener) -> TcpStream {
             }
         }
     }
+}
+
+/// A connection of any of them, those of the first first: invocations before telemetry.
+fn poll_accept(listeners: &[TcpListener], cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
+    for listener in listeners {
+        if let Poll::Ready(accepted) = listener.poll_accept(cx) {
+            return Poll::Ready(accepted.map(|(stream, _)| stream));
+        }
+    }
+    Poll::Pending
 }
 
 /// Serves one connection, until the client closes it or the extension ends.

@@ -17,11 +17,13 @@ use crate::body::{self, BodyError};
 use crate::concurrent::{Either, either};
 use crate::error::{chain, one_line};
 use crate::panics::catch;
+use crate::telemetry::{Delivery, Unacknowledged};
 use crate::{Error, Extension, Invocation, Registration};
 
 pub(crate) struct Service<T> {
     extension: T,
     registration: Registration,
+    telemetry: Option<Arc<Delivery>>,
     phase: watch::Sender<Phase>,
     /// How many handlers run.
     invocations: AtomicUsize,
@@ -66,10 +68,15 @@ struct ErrorInfo<'a> {
 }
 
 impl<T: Extension> Service<T> {
-    pub(crate) fn new(extension: T, registration: Registration) -> Self {
+    pub(crate) fn new(
+        extension: T,
+        registration: Registration,
+        telemetry: Option<Arc<Delivery>>,
+    ) -> Self {
         Self {
             extension,
             registration,
+            telemetry,
             phase: watch::Sender::new(Phase::Serving),
             invocations: AtomicUsize::new(0),
         }
@@ -79,8 +86,11 @@ impl<T: Extension> Service<T> {
         self.advance(Phase::Ending);
     }
 
-    /// Drops the handlers that still run, and starts none.
+    /// Drops the handlers that still run, and starts none; acknowledges no telemetry any more.
     pub(crate) fn give_up(&self) {
+        if let Some(telemetry) = &self.telemetry {
+            telemetry.close();
+        }
         self.advance(Phase::GivingUp);
     }
 
@@ -112,6 +122,20 @@ impl<T: Extension> Service<T> {
         self.invocations.load(Ordering::Relaxed)
     }
 
+    /// What is acknowledged of telemetry, if the extension has subscribed.
+    pub(crate) fn telemetry(&self) -> Option<&Delivery> {
+        self.telemetry.as_deref()
+    }
+
+    /// Delivers telemetry, until no more of it will come.
+    pub(crate) async fn deliver(&self) {
+        if let Some(telemetry) = &self.telemetry {
+            telemetry
+                .run(|events| self.extension.telemetry(events))
+                .await;
+        }
+    }
+
     /// The author's `shutdown`; nothing if it is not done by then.
     pub(crate) async fn shutdown(&self, deadline: Instant) -> Option<Result<(), Error>> {
         // What it leaves behind is dropped in here too.
@@ -136,12 +160,17 @@ impl<T: Extension> Service<T> {
                     Err(BodyError::TooLarge) => refuse(
                         StatusCode::PAYLOAD_TOO_LARGE,
                         "PayloadTooLarge",
-                        &format!("the body is larger than {} MB", body::LIMIT / (1024 * 1024)),
+                        &too_large(),
                     ),
                     Err(BodyError::Broken(error)) => {
                         refuse(StatusCode::BAD_REQUEST, "InvalidInvocation", &chain(&error))
                     }
                 }
+            }
+            // The path is that of the URI that was subscribed with (D 2710).
+            "/" if request.method() == Method::POST && self.telemetry.is_some() => {
+                let body = body::read(request).await;
+                self.acknowledge(body)
             }
             // Path and body of the platform's shutdown event are unknown (?); this one is ours.
             "/extension/shutdown" if request.method() == Method::POST => {
@@ -166,6 +195,50 @@ impl<T: Extension> Service<T> {
                 refuse(StatusCode::NOT_FOUND, "NotFound", &message)
             }
         }
+    }
+
+    /// The answer to a batch of telemetry: 200 once it is kept. What is told of a refusal here is the delivery's to
+    /// log, within limits.
+    fn acknowledge(&self, body: Result<Bytes, BodyError>) -> Response<Full<Bytes>> {
+        let Some(telemetry) = &self.telemetry else {
+            return failure(StatusCode::NOT_FOUND, "NotFound", "no telemetry");
+        };
+        let body = match body {
+            Ok(body) => body,
+            Err(BodyError::TooLarge) => {
+                telemetry.report_invalid(&too_large());
+                return failure(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "PayloadTooLarge",
+                    &too_large(),
+                );
+            }
+            Err(BodyError::Broken(error)) => {
+                let message = chain(&error);
+                telemetry.report_invalid(&message);
+                return failure(StatusCode::BAD_REQUEST, "InvalidTelemetry", &message);
+            }
+        };
+        let mut response = match telemetry.receive(&body) {
+            Ok(()) => return json(StatusCode::OK, b"{}".as_slice().into()),
+            Err(Unacknowledged::Invalid(message)) => {
+                return failure(StatusCode::BAD_REQUEST, "InvalidTelemetry", &message);
+            }
+            Err(Unacknowledged::Full) => failure(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "TelemetryBufferFull",
+                "the buffer for telemetry is full: try again",
+            ),
+            Err(Unacknowledged::ShuttingDown) => failure(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "ShuttingDown",
+                "the extension ends",
+            ),
+        };
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        response
     }
 
     async fn invoke(
@@ -322,6 +395,10 @@ fn refuse(status: StatusCode, kind: &str, message: &str) -> Response<Full<Bytes>
         status.as_u16()
     );
     failure(status, kind, message)
+}
+
+fn too_large() -> String {
+    format!("the body is larger than {} MB", body::LIMIT / (1024 * 1024))
 }
 
 fn failure(status: StatusCode, kind: &str, message: &str) -> Response<Full<Bytes>> {

@@ -1,11 +1,12 @@
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::thread::JoinHandle;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 
 use fg_emulator::PortLease;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::client::PATIENCE;
 use crate::{Answer, ScriptedPlatform};
 
 /// How to start an extension.
@@ -13,6 +14,7 @@ use crate::{Answer, ScriptedPlatform};
 pub struct Start {
     command: Command,
     lease: PortLease,
+    telemetry_lease: Option<PortLease>,
 }
 
 /// An extension that runs. Dropped, it is killed.
@@ -20,9 +22,10 @@ pub struct Start {
 pub struct Extension {
     child: Child,
     lease: PortLease,
+    _telemetry_lease: Option<PortLease>,
     stdin: Option<ChildStdin>,
-    stdout: BufReader<ChildStdout>,
-    stderr: Option<JoinHandle<String>>,
+    stdout: Receiver<String>,
+    stderr: Receiver<String>,
 }
 
 /// What is left of it.
@@ -32,7 +35,7 @@ pub struct Ended {
     pub code: Option<i32>,
     /// What it printed there since it was last looked at.
     pub stdout: String,
-    /// All that it printed there.
+    /// Likewise.
     pub stderr: String,
 }
 
@@ -55,13 +58,40 @@ impl Start {
             "FG_LOG",
             "FG_REGISTER_TIMEOUT",
             "FG_SHUTDOWN_TIMEOUT",
+            "FG_TELEMETRY_BUFFER",
+            "FG_TELEMETRY_OVERFLOW",
+            "FG_TELEMETRY_TIMEOUT",
             "RUNTIME_FUNC_NAME",
             "RUNTIME_FUNC_VERSION",
         ] {
             command.env_remove(setting);
         }
         command.env("FG_EXTENSION_PORT", lease.port().to_string());
-        Self { command, lease }
+        command.env("FG_TELEMETRY_PORT", lease.port().to_string());
+        Self {
+            command,
+            lease,
+            telemetry_lease: None,
+        }
+    }
+
+    /// Has telemetry posted to a port of its own.
+    ///
+    /// # Panics
+    ///
+    /// If there is no port to be had.
+    #[must_use]
+    pub fn own_telemetry_port(mut self) -> Self {
+        let lease = PortLease::take().expect("a port of the platform's range");
+        let port = lease.port().to_string();
+        self.telemetry_lease = Some(lease);
+        self.env("FG_TELEMETRY_PORT", port)
+    }
+
+    /// The port that telemetry will be posted to.
+    #[must_use]
+    pub fn telemetry_port(&self) -> u16 {
+        self.telemetry_lease.as_ref().unwrap_or(&self.lease).port()
     }
 
     /// The port that it will have.
@@ -92,19 +122,15 @@ impl Start {
     #[must_use]
     pub fn start(mut self) -> Extension {
         let mut child = self.command.spawn().expect("the program starts");
-        let stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
-        let mut stderr = child.stderr.take().expect("stderr is piped");
-        let stderr = std::thread::spawn(move || {
-            let mut text = String::new();
-            stderr.read_to_string(&mut text).expect("stderr is UTF-8");
-            text
-        });
+        let stdout = lines(child.stdout.take().expect("stdout is piped"));
+        let stderr = lines(child.stderr.take().expect("stderr is piped"));
         Extension {
             stdin: child.stdin.take(),
             child,
             lease: self.lease,
+            _telemetry_lease: self.telemetry_lease,
             stdout,
-            stderr: Some(stderr),
+            stderr,
         }
     }
 
@@ -157,15 +183,41 @@ impl Extension {
     ///
     /// If it ends first.
     pub fn wait_for(&mut self, line: &str) {
-        let mut read = String::new();
-        while read.trim_end() != line {
-            read.clear();
-            assert_ne!(
-                self.stdout.read_line(&mut read).expect("stdout is UTF-8"),
-                0,
-                "no line `{line}` came"
-            );
+        self.wait_until(line, |read| read == line);
+    }
+
+    /// Waits until it prints a line that ends like this.
+    ///
+    /// # Panics
+    ///
+    /// If it ends first.
+    pub fn wait_for_end_of_line(&mut self, end: &str) {
+        self.wait_until(end, |read| read.ends_with(end));
+    }
+
+    fn wait_until(&mut self, what: &str, is_it: impl Fn(&str) -> bool) {
+        let mut before = Vec::new();
+        loop {
+            let Ok(line) = self.stdout.recv_timeout(PATIENCE) else {
+                panic!("no line `{what}` came, but {before:#?}");
+            };
+            if is_it(&line) {
+                return;
+            }
+            before.push(line);
         }
+    }
+
+    /// The next line that it prints on standard error; waits for it.
+    ///
+    /// # Panics
+    ///
+    /// If none comes.
+    #[must_use]
+    pub fn error_line(&mut self) -> String {
+        self.stderr
+            .recv_timeout(PATIENCE)
+            .expect("a line comes on standard error")
     }
 
     /// Waits until it has ended.
@@ -175,16 +227,9 @@ impl Extension {
     /// If the operating system will not tell.
     #[must_use]
     pub fn wait(mut self) -> Ended {
-        let mut stdout = String::new();
-        self.stdout
-            .read_to_string(&mut stdout)
-            .expect("stdout is UTF-8");
-        let stderr = self
-            .stderr
-            .take()
-            .expect("it is waited for once")
-            .join()
-            .expect("stderr is read");
+        // Both to their end.
+        let text = |lines: &Receiver<String>| lines.iter().map(|line| line + "\n").collect();
+        let (stdout, stderr) = (text(&self.stdout), text(&self.stderr));
         let status = self.child.wait().expect("it was started");
         Ended {
             code: status.code(),
@@ -199,6 +244,18 @@ impl Extension {
         self.signal(Signal::SIGTERM);
         self.wait()
     }
+}
+
+/// The lines of a stream, as they come.
+fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines() {
+            // A test that has ended no longer listens.
+            let _ = sender.send(line.expect("what it prints is UTF-8"));
+        }
+    });
+    lines
 }
 
 impl Drop for Extension {

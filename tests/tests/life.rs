@@ -6,9 +6,6 @@ use nix::sys::signal::Signal;
 const FORWARDER: &str = env!("CARGO_BIN_EXE_forwarder");
 const INVOKE: &str = "/extension/invoke";
 
-/// What it always says, until it subscribes.
-const TELEMETRY: &str = "WARN extensionForwarder.sh: this version of fg-extension does not subscribe to telemetry yet\n";
-
 fn forwarder() -> Start {
     Start::new(FORWARDER)
 }
@@ -36,7 +33,7 @@ fn shutdown_comes_once_after_the_last_invocation() {
             (
                 Some(0),
                 "handled hold\nshutdown of helloWorld after 1\n",
-                TELEMETRY
+                ""
             )
         );
     }
@@ -51,7 +48,7 @@ fn failing_init_ends_the_process() {
         let platform = ScriptedPlatform::start([Answer::registered()]);
         let ended = forwarder().env("INIT", how).with(&platform).run();
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), "init\n"));
-        let line = ended.stderr.strip_prefix(TELEMETRY).unwrap();
+        let line = ended.stderr.as_str();
         assert!(
             line.starts_with(&format!(
                 "ERROR extensionForwarder.sh: the extension failed to initialise: {told}"
@@ -101,7 +98,7 @@ fn failing_shutdown_is_told() {
             (Some(1), "shutdown of helloWorld after 0\n"),
             "{ended:?}"
         );
-        let line = ended.stderr.strip_prefix(TELEMETRY).unwrap();
+        let line = ended.stderr.as_str();
         assert!(
             line.starts_with(&format!("ERROR extensionForwarder.sh: {told}")),
             "{line}"
@@ -131,7 +128,7 @@ fn handler_that_hangs_leaves_time_for_shutdown() {
         (ended.code, ended.stdout.as_str()),
         (Some(0), "dropped\nshutdown of helloWorld after 0\n")
     );
-    let line = ended.stderr.strip_prefix(TELEMETRY).unwrap();
+    let line = ended.stderr.as_str();
     assert!(
         line.starts_with(
             "WARN extensionForwarder.sh: gave up what was still in flight 75ms after the end began, invocations: 1; "
@@ -157,13 +154,13 @@ fn handler_that_panics_as_it_is_given_up_is_told() {
         (Some(0), "dropped\nshutdown of helloWorld after 0\n")
     );
     let lines: Vec<_> = ended.stderr.lines().collect();
-    assert_eq!(lines.len(), 3, "{}", ended.stderr);
+    assert_eq!(lines.len(), 2, "{}", ended.stderr);
     assert!(
-        lines[2].starts_with(
+        lines[1].starts_with(
             "ERROR extensionForwarder.sh: an invocation that was given up failed: panicked at tests/src/bin/forwarder.rs:"
-        ) && lines[2].ends_with(": dropped a bomb"),
+        ) && lines[1].ends_with(": dropped a bomb"),
         "{}",
-        lines[2]
+        lines[1]
     );
 }
 
@@ -215,12 +212,10 @@ fn handler_that_takes_too_long_is_dropped() {
     assert_eq!(post(extension.port(), INVOKE, event("quick")).status, 200);
     let ended = extension.terminate();
     assert_eq!(
-        (ended.code, ended.stderr.strip_prefix(TELEMETRY)),
+        (ended.code, ended.stderr.as_str()),
         (
             Some(0),
-            Some(
-                "ERROR extensionForwarder.sh: invocation hang failed: it took longer than its timeout, 2s\n"
-            )
+            "ERROR extensionForwarder.sh: invocation hang failed: it took longer than its timeout, 2s\n"
         )
     );
 }

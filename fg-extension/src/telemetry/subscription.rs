@@ -1,3 +1,5 @@
+use serde::Serialize;
+
 use crate::Port;
 
 /// What an extension subscribes to, and where it is posted ([`Extension::TELEMETRY`](crate::Extension::TELEMETRY)).
@@ -53,7 +55,8 @@ impl Subscription {
 }
 
 /// A stream of telemetry (D 2710).
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum TelemetryType {
     /// What the platform reports of an instance's life and of each invocation.

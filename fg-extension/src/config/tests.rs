@@ -1,0 +1,286 @@
+use super::*;
+
+const NAME: ExtensionName = ExtensionName::new("extensionHello.sh");
+const SUBSCRIPTION: Subscription = Subscription::new(Port::new(8082), &[TelemetryType::Platform]);
+
+fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
+    Config::read(NAME, Port::new(8081), Some(SUBSCRIPTION), |name| {
+        let value = variables
+            .iter()
+            .find(|(variable, _)| *variable == name)
+            .map(|(_, value)| *value);
+        value
+            .or((name == "EXTENSION_API_ADDR").then_some("127.0.0.1:9001"))
+            .map(OsString::from)
+    })
+    .map_err(|error| error.to_string())
+}
+
+#[test]
+fn platform_address_is_read_liberally() {
+    for (value, host, port) in [
+        ("127.0.0.1:9001", "127.0.0.1", 9001),
+        ("http://127.0.0.1:9001/", "127.0.0.1", 9001),
+        ("HTTP://localhost:80", "localhost", 80),
+        (" fg-api.internal:9001// ", "fg-api.internal", 9001),
+        ("http://[::1]:9001", "::1", 9001),
+    ] {
+        let platform = read(&[("EXTENSION_API_ADDR", value)]).unwrap().platform;
+        assert_eq!((platform.host(), platform.port), (host, port), "{value}");
+    }
+    for value in [
+        "127.0.0.1",
+        "localhost:",
+        ":9001",
+        "https://a:1",
+        "a:b:1",
+        "a:70000",
+        "a:+1",
+        "a b:1",
+        "a:0",
+        "x/y:1",
+    ] {
+        let error = read(&[("EXTENSION_API_ADDR", value)]).err().unwrap();
+        assert_eq!(
+            error,
+            format!(
+                "EXTENSION_API_ADDR is `{value}`, which is not `host:port`: write it as in `127.0.0.1:9001`"
+            )
+        );
+    }
+}
+
+#[test]
+fn platform_address_is_needed() {
+    for unset in ["", "  "] {
+        let error = read(&[("EXTENSION_API_ADDR", unset)]).err().unwrap();
+        assert!(
+            error.starts_with("EXTENSION_API_ADDR is not set") && error.contains("`cargo fg dev`"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn port_is_overridden_by_number_or_by_script_name() {
+    for (value, port) in [
+        ("", 8081),
+        ("8085", 8085),
+        (" 8090 ", 8090),
+        ("extensionHello.sh=8085,extensionOther.sh=8086", 8085),
+        ("extensionOther.sh=8086, extensionHello.sh = 8085,", 8085),
+        ("extensionOther.sh=8086", 8081),
+    ] {
+        assert_eq!(
+            read(&[("FG_EXTENSION_PORT", value)]).unwrap().port.get(),
+            port,
+            "{value}"
+        );
+    }
+    for (value, why) in [
+        ("8080", "is not a port from 8081 to 8090"),
+        ("8091", "is not a port from 8081 to 8090"),
+        ("-8085", "is not a port from 8081 to 8090"),
+        ("eight", "is not a port from 8081 to 8090"),
+        ("8085,8086", "is not a port from 8081 to 8090"),
+        (
+            "extensionHello.sh=80",
+            "gives extensionHello.sh no port from 8081 to 8090",
+        ),
+        (
+            "extensionHello.sh=8081,extensionHello.sh=8082",
+            "gives extensionHello.sh two ports",
+        ),
+        (
+            "8085,extensionOther.sh=8086",
+            "has an entry without `=`, `8085`",
+        ),
+        (
+            "extensionHello=8085",
+            "has an entry for `extensionHello`, which is no script name like `extensionHello.sh`",
+        ),
+        (
+            "=8085",
+            "has an entry for ``, which is no script name like `extensionHello.sh`",
+        ),
+        (
+            "extensionOther.sh=8086;extensionHello.sh=8085",
+            "gives extensionOther.sh no port from 8081 to 8090",
+        ),
+    ] {
+        let error = read(&[("FG_EXTENSION_PORT", value)]).err().unwrap();
+        assert!(
+            error.starts_with(&format!(
+                "FG_EXTENSION_PORT is `{value}`, which {why}: write a port"
+            )),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn durations_have_units() {
+    let read =
+        |value| read(&[("FG_SHUTDOWN_TIMEOUT", value)]).map(|config| config.shutdown_timeout);
+    for (value, millis) in [
+        ("500ms", 500),
+        ("10s", 10_000),
+        ("1.5s", 1_500),
+        ("1m", 60_000),
+        ("3", 3_000),
+        ("0s", 0),
+        ("2 s", 2_000),
+        ("1h", 3_600_000),
+    ] {
+        assert_eq!(read(value), Ok(Duration::from_millis(millis)), "{value}");
+    }
+    assert!(
+        self::read(&[("FG_REGISTER_TIMEOUT", "0s")])
+            .err()
+            .unwrap()
+            .contains("from 1ms to 1h")
+    );
+    for value in [
+        "soon",
+        "-1s",
+        "2h",
+        "61m",
+        "1e3s",
+        "s",
+        ".",
+        "1.2.3s",
+        "999999999999999999999s",
+    ] {
+        assert!(
+            read(value)
+                .unwrap_err()
+                .starts_with(&format!("FG_SHUTDOWN_TIMEOUT is `{value}`")),
+            "{value}"
+        );
+    }
+}
+
+#[cfg(feature = "log")]
+#[test]
+fn log_level_is_a_name() {
+    assert_eq!(
+        read(&[("FG_LOG", "Debug")]).unwrap().log,
+        tracing::level_filters::LevelFilter::DEBUG
+    );
+    assert!(
+        read(&[("FG_LOG", "loud")])
+            .err()
+            .unwrap()
+            .contains("`off`, `error`, `warn`")
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn value_that_is_not_utf8_is_named() {
+    use std::os::unix::ffi::OsStringExt;
+    let variable = |_| Some(OsString::from_vec(vec![b'a', 0xff]));
+    let error = Config::read(NAME, Port::new(8081), None, variable)
+        .err()
+        .unwrap();
+    assert!(
+        error.is_setting()
+            && error
+                .to_string()
+                .contains("EXTENSION_API_ADDR is `a\u{fffd}`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn telemetry_has_a_port_of_its_own_or_shares_the_extensions() {
+    let ports = |subscribed: u16, variables: &[(&str, &str)]| {
+        let types = &[TelemetryType::Platform];
+        let subscription = Subscription::new(Port::new(subscribed), types);
+        let config = Config::read(NAME, Port::new(8081), Some(subscription), |name| {
+            let value = variables.iter().find(|(variable, _)| *variable == name);
+            let value = value.map(|(_, value)| *value);
+            value
+                .or((name == "EXTENSION_API_ADDR").then_some("127.0.0.1:9001"))
+                .map(OsString::from)
+        });
+        let config = config.unwrap();
+        (config.port.get(), config.telemetry.unwrap().port.get())
+    };
+    assert_eq!(ports(8082, &[]), (8081, 8082));
+    assert_eq!(ports(8081, &[]), (8081, 8081));
+    assert_eq!(ports(8081, &[("FG_EXTENSION_PORT", "8085")]), (8085, 8085));
+    assert_eq!(ports(8082, &[("FG_EXTENSION_PORT", "8085")]), (8085, 8082));
+    let both = [
+        ("FG_EXTENSION_PORT", "extensionHello.sh=8085"),
+        (
+            "FG_TELEMETRY_PORT",
+            "extensionOther.sh=8089,extensionHello.sh=8086",
+        ),
+    ];
+    assert_eq!(ports(8081, &both), (8085, 8086));
+    assert_eq!(
+        read(&[("FG_TELEMETRY_PORT", "80")]).err().unwrap(),
+        "FG_TELEMETRY_PORT is `80`, which is not a port from 8081 to 8090: write a port from 8081 to 8090, as in \
+         `8085` or `extensionHello.sh=8085,extensionOther.sh=8086`"
+    );
+}
+
+#[test]
+fn buffer_is_a_number_of_bytes() {
+    let buffer = |value| {
+        read(&[("FG_TELEMETRY_BUFFER", value)]).map(|config| config.telemetry.unwrap().buffer)
+    };
+    for (value, bytes) in [
+        ("", 4_194_304),
+        ("1", 1),
+        ("512KiB", 524_288),
+        ("4 MB", 4_000_000),
+        ("1GiB", 1_073_741_824),
+    ] {
+        assert_eq!(buffer(value), Ok(bytes), "{value}");
+    }
+    for value in [
+        "0",
+        "0KB",
+        "-1",
+        "1.5MiB",
+        "4M",
+        "much",
+        "99999999999GiB",
+        "MiB",
+    ] {
+        assert_eq!(
+            buffer(value),
+            Err(format!(
+                "FG_TELEMETRY_BUFFER is `{value}`, which is no number of bytes: \
+                 write it as `512KiB`, `4MiB` or `4194304`"
+            ))
+        );
+    }
+}
+
+#[test]
+fn overflow_is_a_word() {
+    let overflow = |value| {
+        read(&[("FG_TELEMETRY_OVERFLOW", value)]).map(|config| config.telemetry.unwrap().overflow)
+    };
+    assert_eq!(overflow(""), Ok(Overflow::Refuse));
+    assert_eq!(overflow("drop-oldest"), Ok(Overflow::DropOldest));
+    assert_eq!(
+        overflow("block"),
+        Err(
+            "FG_TELEMETRY_OVERFLOW is `block`, which is not known: write `refuse` or `drop-oldest`"
+                .to_owned()
+        )
+    );
+}
+
+#[test]
+fn telemetry_is_of_no_concern_to_who_does_not_subscribe() {
+    let config = Config::read(NAME, Port::new(8081), None, |name| {
+        let platform = name == "EXTENSION_API_ADDR";
+        Some(if platform { "127.0.0.1:9001" } else { "" }.into())
+    });
+    assert!(config.unwrap().telemetry.is_none());
+}

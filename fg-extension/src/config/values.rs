@@ -1,0 +1,47 @@
+//! What settings are written as.
+
+use std::time::Duration;
+
+/// Digits only: `u16::from_str` takes a `+` too.
+pub(super) fn parse_port(text: &str) -> Option<u16> {
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())?
+}
+
+/// `500ms`, `10s`, `1.5s`, `1m`, or a number of seconds; up to an hour.
+pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit = match unit.trim_start() {
+        "ms" => 0.001,
+        "s" | "" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return None,
+    };
+    let duration = Duration::try_from_secs_f64(number.parse::<f64>().ok()? * unit).ok()?;
+    (duration <= Duration::from_secs(3600)).then_some(duration)
+}
+
+/// A number of bytes, or of `KB`, `KiB`, `MB`, `MiB`, `GB`, `GiB`; more than none.
+pub(super) fn parse_bytes(text: &str) -> Option<usize> {
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit = match unit.trim_start() {
+        "" | "B" => 1,
+        "KB" => 1_000,
+        "KiB" => 1 << 10,
+        "MB" => 1_000_000,
+        "MiB" => 1 << 20,
+        "GB" => 1_000_000_000,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    let bytes = number.parse::<usize>().ok()?.checked_mul(unit)?;
+    (bytes > 0).then_some(bytes)
+}
