@@ -22,6 +22,7 @@
 //! this emulator's: a registration that breaks a rule is refused with status 400, an invocation goes to all
 //! extensions at once over a new connection each, and the end is SIGTERM, then SIGKILL after a grace.
 
+mod client;
 mod error;
 mod http;
 mod invoke;
@@ -29,9 +30,11 @@ mod platform;
 mod port;
 mod process;
 mod state;
+mod telemetry;
 
 pub use error::Error;
 pub use invoke::{Invoked, Reply};
 pub use platform::{Event, Platform, Registered, Shutdown};
 pub use port::PortLease;
 pub use process::{Boot, Line, Stopped, Stream};
+pub use telemetry::{Subscription, TelemetryType};
