@@ -36,6 +36,8 @@ async fn exchange(
     let request = Request::post(path)
         .header(header::HOST, address.to_string())
         .header(header::CONTENT_TYPE, "application/json")
+        // hyper leaves out the length of a body that is empty, and not every server takes that for 0.
+        .header(header::CONTENT_LENGTH, body.len())
         .body(Full::<Bytes>::from(body))?;
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) =

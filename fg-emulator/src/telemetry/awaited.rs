@@ -108,3 +108,26 @@ impl Shared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Platform;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_never_comes_is_told() {
+        let platform = Platform::start().await.unwrap();
+        let error = platform.subscribed().await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no extension registered, so none subscribed to telemetry in 15s"
+        );
+        let error = platform.send_telemetry("[]").await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no extension has subscribed to telemetry, so there is none to send it to"
+        );
+        // Nothing is owed to nobody.
+        platform.telemetry_delivered().await;
+        assert!(platform.shutdown().await.unwrap().clean());
+    }
+}
