@@ -346,8 +346,10 @@ impl Shared {
     }
 
     pub(crate) fn subscribe(&self, body: &[u8]) -> Result<(), Refusal> {
-        let subscription = self.change(|state| state.subscribe(body))?;
+        let subscription = self.state().subscribe(body)?;
+        // Observed before what it sets going.
         self.observe(&Event::Subscribed(subscription));
+        self.changed.send_replace(());
         Ok(())
     }
 

@@ -1,9 +1,9 @@
 //! The emulator's telemetry API, against a subscriber on plain sockets.
+#![allow(clippy::unwrap_used, reason = "what helps a test may panic as it does")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fg_emulator::{Boot, Event, Platform, PortLease, Stream, TelemetryType};
