@@ -68,6 +68,38 @@ fn three_invocations() {
 }
 
 #[test]
+fn telemetry_is_shown() {
+    let (events, telemetry) = fg_emulator::PortLease::take_pair().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_cargo-fg"))
+        .args(["fg", "dev", "-p", "fg-extension-tests", "--bin", "foreign"])
+        .args(["--invocations", "1"])
+        .env("FG_EXTENSION_PORT", events.port().to_string())
+        .env("FG_TELEMETRY_PORT", telemetry.port().to_string())
+        .output()
+        .unwrap();
+    let lines = lines(&output);
+    let subscribed = format!(
+        "subscribed http://127.0.0.1:{} platform, function",
+        telemetry.port()
+    );
+    assert!(lines.contains(&subscribed), "{lines:?}");
+    let delivered = lines.iter().filter_map(|line| {
+        let (events, rest) = line.strip_prefix("telemetry ")?.split_once(" event")?;
+        assert!(
+            rest.starts_with("s, 200 in ") && rest.ends_with(" ms"),
+            "{line}"
+        );
+        Some(events.parse::<usize>().unwrap())
+    });
+    // Three of the initialisation, three and two log lines of the invocation.
+    assert_eq!(delivered.sum::<usize>(), 8, "{lines:?}");
+    assert!(
+        !lines.iter().any(|line| line.starts_with("lost")),
+        "{lines:?}"
+    );
+}
+
+#[test]
 fn goes_on_until_it_is_interrupted() {
     // Ctrl-C; a service manager; a closed terminal.
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {

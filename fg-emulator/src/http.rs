@@ -1,4 +1,4 @@
-//! The registration API on a socket.
+//! The API for extensions, on a socket.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,10 +15,11 @@ use tokio::task::JoinSet;
 use crate::platform::{Event, Shared};
 use crate::state::Refusal;
 
-/// The answer to a registration (D 2707). The page's prose promises a handler that its example lacks.
+/// The answer to a registration (D 2707), and to any other call (?). The page's prose promises a handler that
+/// its example lacks.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct RegisterResponse<'a> {
+struct Answer<'a> {
     function_name: &'a str,
     function_version: &'a str,
     error_info: ErrorInfo<'a>,
@@ -63,25 +64,39 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Full<By
     };
     let name = header("FunctionGraph-Extension-Name");
     let address = header("FunctionGraph-Extension-Address");
-    // The body is read, so that the connection can go on, and ignored (D 2707).
-    let _ = Limited::new(request.into_body(), 6 * 1024 * 1024)
+    let body = Limited::new(request.into_body(), 6 * 1024 * 1024)
         .collect()
         .await;
 
-    let (status, refusal) = if path != "/extension/register" {
-        let message = format!("this emulator has no {method} {path}");
-        (StatusCode::NOT_FOUND, Refusal::new("UnknownCall", message))
-    } else if method != Method::POST {
-        let message = format!("{path} takes POST, not {method}");
-        (
-            StatusCode::METHOD_NOT_ALLOWED,
-            Refusal::new("MethodNotAllowed", message),
-        )
-    } else {
-        match shared.register(name.as_deref(), address.as_deref()) {
-            Ok(()) => return json(StatusCode::OK, shared, ErrorInfo::default()),
-            Err(refusal) => (StatusCode::BAD_REQUEST, refusal),
+    let (status, result) = match path.as_str() {
+        "/extension/register" | "/telemetry" if method != Method::POST => {
+            let message = format!("{path} takes POST, not {method}");
+            let refusal = Refusal::new("MethodNotAllowed", message);
+            (StatusCode::METHOD_NOT_ALLOWED, Err(refusal))
         }
+        // The body was read, so that the connection can go on, and is ignored (D 2707).
+        "/extension/register" => (
+            StatusCode::BAD_REQUEST,
+            shared.register(name.as_deref(), address.as_deref()),
+        ),
+        "/telemetry" => {
+            let result = match body {
+                Ok(body) => shared.subscribe(&body.to_bytes()),
+                Err(error) => {
+                    let message = format!("cannot read the body: {error}");
+                    Err(Refusal::new("InvalidSubscription", message))
+                }
+            };
+            (StatusCode::BAD_REQUEST, result)
+        }
+        _ => {
+            let message = format!("this emulator has no {method} {path}");
+            let refusal = Refusal::new("UnknownCall", message);
+            (StatusCode::NOT_FOUND, Err(refusal))
+        }
+    };
+    let Err(refusal) = result else {
+        return json(StatusCode::OK, shared, ErrorInfo::default());
     };
     let Refusal {
         error_type,
@@ -110,7 +125,7 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Full<By
 }
 
 fn json(status: StatusCode, shared: &Shared, error_info: ErrorInfo<'_>) -> Response<Full<Bytes>> {
-    let body = RegisterResponse {
+    let body = Answer {
         function_name: &shared.function_name,
         function_version: &shared.function_version,
         error_info,

@@ -3,14 +3,10 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
-use hyper::{Request, header};
-use hyper_util::rt::TokioIo;
 use serde::Serialize;
-use tokio::net::TcpStream;
 
-use crate::Error;
+use crate::{Error, client};
 
 /// How long an extension may take to answer (?: what the platform grants is unknown).
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -77,46 +73,18 @@ pub(crate) async fn invoke(
     urn: &str,
 ) -> Reply {
     let start = Instant::now();
-    let result = match tokio::time::timeout(TIMEOUT, post(address, trace_id, urn)).await {
-        Ok(result) => result.map_err(Error::because(format!(
-            "cannot post an invocation to {address}"
-        ))),
-        Err(_) => Err(Error::new(format!(
-            "{address} did not answer an invocation in {TIMEOUT:?}"
-        ))),
-    };
+    let result = async {
+        let body = serde_json::to_vec(&Invocation {
+            trace_id,
+            invoked_function_urn: urn,
+        })
+        .map_err(Error::because("cannot write an invocation"))?;
+        client::post("an invocation", address, "/extension/invoke", body, TIMEOUT).await
+    }
+    .await;
     Reply {
         script,
         round_trip: start.elapsed(),
         result,
     }
-}
-
-async fn post(
-    address: SocketAddr,
-    trace_id: &str,
-    urn: &str,
-) -> Result<(u16, Bytes), Box<dyn std::error::Error + Send + Sync>> {
-    let body = serde_json::to_vec(&Invocation {
-        trace_id,
-        invoked_function_urn: urn,
-    })?;
-    let request = Request::post("/extension/invoke")
-        .header(header::HOST, address.to_string())
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(Full::<Bytes>::from(body))?;
-    let stream = TcpStream::connect(address).await?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let connection = tokio::spawn(connection);
-    let response = sender.send_request(request).await?;
-    let status = response.status().as_u16();
-    let body = Limited::new(response.into_body(), 6 * 1024 * 1024)
-        .collect()
-        .await?
-        .to_bytes();
-    drop(sender);
-    // It ends with the sender; how is of no matter once the answer is here.
-    let _ = connection.await;
-    Ok((status, body))
 }

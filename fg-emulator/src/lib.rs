@@ -15,13 +15,20 @@
 //! # }
 //! ```
 //!
+//! An extension may subscribe to telemetry, and is told of every invocation then
+//! ([`Platform::subscribed`] has an example).
+//!
 //! It boots any executable, in any language, and it never fakes success: a call that is not of the API is
 //! refused, and told to the observer ([`Platform::start_with`]).
 //!
 //! What it does is written from the platform's documentation. Where that is silent (marked ?), the choice is
 //! this emulator's: a registration that breaks a rule is refused with status 400, an invocation goes to all
-//! extensions at once over a new connection each, and the end is SIGTERM, then SIGKILL after a grace.
+//! extensions at once over a new connection each, and the end is SIGTERM, then SIGKILL after a grace. Telemetry
+//! goes out in order, one batch at a time, whatever waits by then (256 KiB at most) being one; a batch that is
+//! answered with 5xx or not at all is posted three times; what happened before the subscription is kept for it;
+//! at most 1 MiB waits.
 
+mod client;
 mod error;
 mod http;
 mod invoke;
@@ -29,9 +36,11 @@ mod platform;
 mod port;
 mod process;
 mod state;
+mod telemetry;
 
 pub use error::Error;
 pub use invoke::{Invoked, Reply};
 pub use platform::{Event, Platform, Registered, Shutdown};
 pub use port::PortLease;
 pub use process::{Boot, Line, Stopped, Stream};
+pub use telemetry::{Subscription, TelemetryType};

@@ -2,24 +2,24 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::port::PortLease;
-use crate::process::Process;
+use crate::process::{Leases, Process};
 use crate::state::{Refusal, State};
-use crate::{Boot, Error, Invoked, Line, Stopped, Stream, http, invoke};
+use crate::{Boot, Error, Invoked, Line, Stopped, Stream, Subscription, http, invoke, telemetry};
 
 /// How long an extension has to register (?); our own runtime gives up after 10 seconds.
-const BOOT_TIMEOUT: Duration = Duration::from_secs(15);
+pub(crate) const BOOT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long an extension has between SIGTERM and SIGKILL (I).
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -28,10 +28,11 @@ const GRACE: Duration = Duration::from_secs(5);
 /// The function is the page's example: its name, version and URN are what the documentation shows.
 /// Dropping the platform kills what it booted; [`shutdown`](Self::shutdown) ends it in order.
 pub struct Platform {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     folder: TempDir,
     processes: Mutex<BTreeMap<String, Process>>,
     server: JoinHandle<()>,
+    delivery: JoinHandle<()>,
 }
 
 /// What happens on the platform, as it happens.
@@ -51,6 +52,24 @@ pub enum Event {
     },
     /// An extension printed a line.
     Output(Line),
+    /// An extension subscribed to telemetry.
+    Subscribed(Subscription),
+    /// The subscriber took a batch of telemetry.
+    TelemetryDelivered {
+        /// How many.
+        events: usize,
+        /// The answer's status, from 200 to 299.
+        status: u16,
+        /// From connecting to the answer's last byte.
+        took: Duration,
+    },
+    /// Telemetry was dropped or given up.
+    TelemetryLost {
+        /// How many events.
+        events: usize,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// An extension that is up.
@@ -71,7 +90,7 @@ pub(crate) struct Shared {
     pub(crate) function_version: String,
     function_urn: String,
     state: Mutex<State>,
-    /// Told of every registration.
+    /// Told of every change of the state.
     changed: watch::Sender<()>,
     observer: Box<dyn Fn(&Event) + Send + Sync>,
 }
@@ -105,16 +124,18 @@ impl Platform {
             function_name: "helloWorld".to_owned(),
             function_version: "$LATEST".to_owned(),
             function_urn: "sn:cn:yrk:1111:function:0@test@hello:latest".to_owned(),
-            state: Mutex::default(),
+            state: Mutex::new(State::starts(SystemTime::now())),
             changed: watch::Sender::new(()),
             observer: Box::new(observer),
         });
         let server = tokio::spawn(http::serve(listener, Arc::clone(&shared)));
+        let delivery = tokio::spawn(telemetry::deliver(Arc::clone(&shared)));
         Ok(Self {
             shared,
             folder,
             processes: Mutex::default(),
             server,
+            delivery,
         })
     }
 
@@ -147,42 +168,25 @@ impl Platform {
     /// If the name is no script name or booted already, the program does not start, ends before it registers
     /// (the error's source is what it printed), or does not register in 15 seconds.
     pub async fn boot(&self, boot: Boot) -> Result<Registered, Error> {
-        let lease = if boot.lease_port {
-            Some(PortLease::take_async().await?)
-        } else {
-            None
-        };
+        let leases = Leases::take(&boot).await?;
         let script = boot.script.clone();
         let refused = |refusal: Refusal| {
             Error::new(format!("cannot boot {script}: {}", refusal.error_message))
         };
         self.shared.state().boot(&script).map_err(refused)?;
-        let booted = self.boot_process(&boot, lease).await;
+        let booted = self.boot_process(&boot, leases).await;
         if booted.is_err() {
             self.shared.state().remove(&script);
         }
         booted
     }
 
-    async fn boot_process(
-        &self,
-        boot: &Boot,
-        lease: Option<PortLease>,
-    ) -> Result<Registered, Error> {
+    async fn boot_process(&self, boot: &Boot, leases: Leases) -> Result<Registered, Error> {
         let script = &boot.script;
-        let mut changed = self.shared.changed.subscribe();
         let start = Instant::now();
-        let mut process = Process::start(boot, self.folder.path(), lease, &self.shared)?;
+        let mut process = Process::start(boot, self.folder.path(), leases, &self.shared)?;
         let outcome = {
-            let mut registered = pin!(async {
-                loop {
-                    if let Some(address) = self.shared.address_of(script) {
-                        return address;
-                    }
-                    // It cannot fail: the sender is ours.
-                    let _ = changed.changed().await;
-                }
-            });
+            let mut registered = pin!(self.shared.when(|state| state.address_of(script)));
             let mut ended = pin!(process.wait());
             // The registration first: an extension may register and end at once.
             let either = poll_fn(|cx| match registered.as_mut().poll(cx) {
@@ -228,6 +232,9 @@ impl Platform {
             ));
         }
         let trace_id = uuid::Uuid::new_v4().to_string();
+        let (start, clock) = (SystemTime::now(), Instant::now());
+        self.shared
+            .change(|state| state.telemetry.invocation_starts(&trace_id, start));
         let mut calls = JoinSet::new();
         for (script, address) in registered {
             let (trace_id, shared) = (trace_id.clone(), Arc::clone(&self.shared));
@@ -236,6 +243,9 @@ impl Platform {
             });
         }
         let mut replies = calls.join_all().await;
+        let took = clock.elapsed();
+        self.shared
+            .change(|state| state.telemetry.invocation_ends(&trace_id, start, took));
         replies.sort_by(|a, b| a.script.cmp(&b.script));
         Ok(Invoked { trace_id, replies })
     }
@@ -259,10 +269,18 @@ impl Platform {
 
     /// Ends the instance: SIGTERM to every extension, five seconds of grace, SIGKILL (I).
     ///
+    /// Before that, telemetry that still waits is delivered, for two seconds at most. What the extensions
+    /// print from then on has no subscriber any more.
+    ///
     /// # Errors
     ///
     /// If the operating system will not tell how a process ended.
-    pub async fn shutdown(self) -> Result<Shutdown, Error> {
+    pub async fn shutdown(mut self) -> Result<Shutdown, Error> {
+        self.shared.last_telemetry().await;
+        self.delivery.abort();
+        // Cancelled, or done with the batch that it had: either way it tells of nothing any more.
+        let _ = (&mut self.delivery).await;
+        self.shared.close_telemetry();
         let processes = std::mem::take(&mut *self.processes());
         let mut stops = JoinSet::new();
         for process in processes.into_values() {
@@ -287,6 +305,7 @@ impl Platform {
 impl Drop for Platform {
     fn drop(&mut self) {
         self.server.abort();
+        self.delivery.abort();
     }
 }
 
@@ -319,24 +338,53 @@ impl Shared {
         name: Option<&str>,
         address: Option<&str>,
     ) -> Result<(), Refusal> {
-        self.state().register(name, address)?;
+        self.change(|state| {
+            state.register(name, address)?;
+            state.telemetry.registered(SystemTime::now());
+            Ok(())
+        })
+    }
+
+    pub(crate) fn subscribe(&self, body: &[u8]) -> Result<(), Refusal> {
+        let subscription = self.state().subscribe(body)?;
+        // Observed before what it sets going.
+        self.observe(&Event::Subscribed(subscription));
         self.changed.send_replace(());
         Ok(())
     }
 
+    pub(crate) fn printed(&self, line: Line) {
+        self.change(|state| state.telemetry.printed(&line.text, SystemTime::now()));
+        self.observe(&Event::Output(line));
+    }
+
+    /// An observer that panics, as of an assertion, has said so by then; the platform's tasks go on, since
+    /// others wait for them.
     pub(crate) fn observe(&self, event: &Event) {
-        (self.observer)(event);
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.observer)(event)));
     }
 
-    fn address_of(&self, script: &str) -> Option<SocketAddr> {
-        self.state()
-            .registered()
-            .into_iter()
-            .find(|(name, _)| name == script)
-            .map(|(_, address)| address)
+    /// Changes the state, and tells those who wait for it to.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let changed = change(&mut self.state());
+        self.changed.send_replace(());
+        changed
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    /// Waits until the state has what is looked for.
+    pub(crate) async fn when<T>(&self, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
+        let mut changed = self.changed.subscribe();
+        loop {
+            let found = look(&mut self.state());
+            if let Some(found) = found {
+                return found;
+            }
+            // It cannot fail: the sender is ours.
+            let _ = changed.changed().await;
+        }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

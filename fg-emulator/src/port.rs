@@ -23,11 +23,33 @@ pub struct PortLease {
 impl PortLease {
     /// The first port that is free. Blocks while others hold leases on all of them, two minutes at most.
     ///
+    /// For a telemetry extension, which has two ports, see [`take_pair`](Self::take_pair).
+    ///
     /// # Errors
     ///
     /// If there is none by then, other programs have all the ports, or there is no temporary folder to be had.
     pub fn take() -> Result<Self, Error> {
-        take()
+        let [lease] = take_array()?;
+        Ok(lease)
+    }
+
+    /// Two ports, both at once: whoever holds one while waiting for another can wait for somebody who does
+    /// the same.
+    ///
+    /// ```
+    /// # fn test() -> Result<(), fg_emulator::Error> {
+    /// let (events, telemetry) = fg_emulator::PortLease::take_pair()?;
+    /// assert_ne!(events.port(), telemetry.port());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`take`](Self::take).
+    pub fn take_pair() -> Result<(Self, Self), Error> {
+        let [first, second] = take_array()?;
+        Ok((first, second))
     }
 
     /// The number.
@@ -36,43 +58,73 @@ impl PortLease {
         self.port
     }
 
-    /// [`take`](Self::take), on a thread that may block.
-    pub(crate) async fn take_async() -> Result<Self, Error> {
-        tokio::task::spawn_blocking(take)
+    /// So many, on a thread that may block.
+    pub(crate) async fn take_async(count: usize) -> Result<Vec<Self>, Error> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        tokio::task::spawn_blocking(move || take(count))
             .await
             .map_err(Error::because("cannot lease a port"))?
     }
 }
 
-fn take() -> Result<PortLease, Error> {
+fn take_array<const N: usize>() -> Result<[PortLease; N], Error> {
+    // It cannot fail: as many come as are asked for.
+    <[PortLease; N]>::try_from(take(N)?).map_err(|_| Error::new("cannot lease a port"))
+}
+
+/// All or nothing. One taker of the machine looks at a time, until it has what it needs: otherwise those who
+/// need one port would for ever snatch it from those who need two.
+fn take(count: usize) -> Result<Vec<PortLease>, Error> {
     let deadline = Instant::now() + PATIENCE;
+    // There is no waiting for whichever of ten locks comes free first, nor for a lock with a deadline.
+    let pause = || {
+        std::thread::sleep(Duration::from_millis(10));
+        if Instant::now() > deadline {
+            return Err(Error::new(format!(
+                "ports 8081 to 8090 were leased or taken for {PATIENCE:?}"
+            )));
+        }
+        Ok(())
+    };
+    let turn = lock_file("turn")?;
+    while turn.try_lock().is_err() {
+        pause()?;
+    }
     loop {
-        let mut others = false;
+        let mut leases = Vec::new();
+        let mut others = 0;
         for port in 8081..=8090 {
-            let path = std::env::temp_dir().join(format!("fg-emulator-port-{port}.lock"));
-            // To read is enough to lock: the file may be another user's.
-            let lock = File::create(&path)
-                .or_else(|_| File::open(&path))
-                .map_err(Error::because(format!("cannot lease port {port}")))?;
+            let lock = lock_file(&port.to_string())?;
             if lock.try_lock().is_err() {
-                others = true;
+                others += 1;
             } else if is_free(port) {
-                return Ok(PortLease { port, _lock: lock });
+                leases.push(PortLease { port, _lock: lock });
+                if leases.len() == count {
+                    return Ok(leases);
+                }
             }
         }
-        if !others {
+        if leases.len() + others < count {
             return Err(Error::new(
                 "ports 8081 to 8090 are all taken by other programs",
             ));
         }
-        if Instant::now() > deadline {
-            return Err(Error::new(format!(
-                "ports 8081 to 8090 were all leased or taken for {PATIENCE:?}"
-            )));
-        }
-        // There is no waiting for whichever of ten locks comes free first.
-        std::thread::sleep(Duration::from_millis(10));
+        drop(leases);
+        pause()?;
     }
+}
+
+fn lock_file(name: &str) -> Result<File, Error> {
+    let path = std::env::temp_dir().join(format!("fg-emulator-port-{name}.lock"));
+    // To read is enough to lock: the file may be another user's.
+    File::create(&path)
+        .or_else(|_| File::open(&path))
+        .map_err(Error::because(format!(
+            "cannot lease a port ({})",
+            path.display()
+        )))
 }
 
 fn is_free(port: u16) -> bool {

@@ -16,7 +16,7 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
 use crate::Error;
-use crate::platform::{Event, Shared};
+use crate::platform::Shared;
 use crate::port::PortLease;
 
 /// Of each stream, so much output is kept; what comes then is shown to the observer only, and counted.
@@ -28,7 +28,8 @@ pub struct Boot {
     pub(crate) script: String,
     program: PathBuf,
     environment: BTreeMap<OsString, OsString>,
-    pub(crate) lease_port: bool,
+    lease_port: bool,
+    lease_telemetry_port: bool,
 }
 
 impl Boot {
@@ -41,6 +42,7 @@ impl Boot {
             program: program.into(),
             environment: BTreeMap::new(),
             lease_port: false,
+            lease_telemetry_port: false,
         }
     }
 
@@ -56,6 +58,36 @@ impl Boot {
     pub fn lease_port(mut self) -> Self {
         self.lease_port = true;
         self
+    }
+
+    /// Gives it a free port for telemetry, through `FG_TELEMETRY_PORT`.
+    ///
+    /// Together with [`lease_port`](Self::lease_port) it gets both ports at once, so that tests that need
+    /// two do not wait for each other.
+    #[must_use]
+    pub fn lease_telemetry_port(mut self) -> Self {
+        self.lease_telemetry_port = true;
+        self
+    }
+}
+
+/// The ports of one extension, each with the variable that it goes by.
+#[derive(Debug)]
+pub(crate) struct Leases(Vec<(&'static str, PortLease)>);
+
+impl Leases {
+    /// What the boot asks for, all of it at once.
+    pub(crate) async fn take(boot: &Boot) -> Result<Self, Error> {
+        let asked = [
+            ("FG_EXTENSION_PORT", boot.lease_port),
+            ("FG_TELEMETRY_PORT", boot.lease_telemetry_port),
+        ];
+        let variables: Vec<_> = asked
+            .into_iter()
+            .filter_map(|(variable, asked)| asked.then_some(variable))
+            .collect();
+        let leases = PortLease::take_async(variables.len()).await?;
+        Ok(Self(variables.into_iter().zip(leases).collect()))
     }
 }
 
@@ -118,7 +150,7 @@ pub(crate) struct Process {
     group: Pid,
     readers: Vec<JoinHandle<()>>,
     output: Arc<Mutex<Output>>,
-    _lease: Option<PortLease>,
+    _leases: Leases,
 }
 
 #[derive(Default)]
@@ -132,7 +164,7 @@ impl Process {
     pub(crate) fn start(
         boot: &Boot,
         folder: &Path,
-        lease: Option<PortLease>,
+        leases: Leases,
         shared: &Arc<Shared>,
     ) -> Result<Self, Error> {
         let script = write_script(boot, folder)?;
@@ -151,11 +183,8 @@ impl Process {
             // A group of its own: Ctrl-C in a terminal is for us, who then end it in order.
             .process_group(0)
             .kill_on_drop(true);
-        if let Some(lease) = &lease {
-            command.env(
-                "FG_EXTENSION_PORT",
-                format!("{}={}", boot.script, lease.port()),
-            );
+        for (variable, lease) in &leases.0 {
+            command.env(variable, format!("{}={}", boot.script, lease.port()));
         }
         let mut child = command.spawn().map_err(Error::because(format!(
             "cannot start {} ({})",
@@ -180,7 +209,7 @@ impl Process {
             group: Pid::from_raw(id),
             readers,
             output,
-            _lease: lease,
+            _leases: leases,
         })
     }
 
@@ -289,7 +318,7 @@ fn capture(
                 stream: which,
                 text,
             };
-            shared.observe(&Event::Output(line.clone()));
+            shared.printed(line.clone());
             output
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::SystemTime;
+
+use crate::telemetry::{Subscription, Telemetry};
 
 /// At most so many extensions (D 2707).
 const MAX_EXTENSIONS: usize = 10;
 
-/// Which scripts were booted, and what they registered.
+/// Which scripts were booted, what they registered, and the telemetry for them.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     extensions: BTreeMap<String, Option<SocketAddr>>,
+    pub(crate) telemetry: Telemetry,
 }
 
 /// Why a call is refused, as it goes into `errorInfo`. The names of the types are ours (?).
@@ -20,6 +24,14 @@ pub(crate) struct Refusal {
 }
 
 impl State {
+    /// The instance starts.
+    pub(crate) fn starts(at: SystemTime) -> Self {
+        Self {
+            telemetry: Telemetry::starts(at),
+            ..Self::default()
+        }
+    }
+
     /// Notes that the script of this name is booted.
     pub(crate) fn boot(&mut self, script: &str) -> Result<(), Refusal> {
         if !(script.starts_with("extension") && script.ends_with(".sh")) || script.contains('/') {
@@ -60,9 +72,7 @@ impl State {
         let missing = |header| Refusal::new("MissingHeader", format!("header {header} is missing"));
         let name = name.ok_or_else(|| missing("FunctionGraph-Extension-Name"))?;
         let text = address.ok_or_else(|| missing("FunctionGraph-Extension-Address"))?;
-        let address = text.parse::<SocketAddr>().ok().filter(|address| {
-            address.ip() == Ipv4Addr::LOCALHOST && (8081..=8090).contains(&address.port())
-        });
+        let address = text.parse().ok().filter(|address| is_in_range(*address));
         let Some(address) = address else {
             return Err(Refusal::new(
                 "InvalidExtensionAddress",
@@ -96,12 +106,33 @@ impl State {
         Ok(())
     }
 
+    /// Where this one takes events, once it is registered.
+    pub(crate) fn address_of(&self, script: &str) -> Option<SocketAddr> {
+        *self.extensions.get(script)?
+    }
+
+    /// A subscription to telemetry, with the body as it came. It comes after a registration (D 2710).
+    pub(crate) fn subscribe(&mut self, body: &[u8]) -> Result<Subscription, Refusal> {
+        let subscription = Subscription::parse(body)?;
+        if self.registered().is_empty() {
+            let message = "no extension is registered: the registration comes first".to_owned();
+            return Err(Refusal::new("NotRegistered", message));
+        }
+        self.telemetry.subscribe(&subscription)?;
+        Ok(subscription)
+    }
+
     /// Who gets the invocations.
     pub(crate) fn registered(&self) -> Vec<(String, SocketAddr)> {
         let registered =
             |(script, address): (&String, &Option<SocketAddr>)| Some((script.clone(), (*address)?));
         self.extensions.iter().filter_map(registered).collect()
     }
+}
+
+/// Where the platform posts to (D 2707): 127.0.0.1:8081 to 127.0.0.1:8090.
+pub(crate) fn is_in_range(address: SocketAddr) -> bool {
+    address.ip() == Ipv4Addr::LOCALHOST && (8081..=8090).contains(&address.port())
 }
 
 impl Refusal {
@@ -163,6 +194,25 @@ mod tests {
 
         state.remove("extensionA.sh");
         assert!(state.register(Some("extensionB.sh"), at).is_ok());
+    }
+
+    #[test]
+    fn subscription_rules() {
+        let mut state = State::default();
+        let body = include_bytes!("../../tests/golden/telemetry-subscription.json");
+        state.boot("extensionA.sh").unwrap();
+        assert_eq!(refused(state.subscribe(body)), "NotRegistered");
+        let at = Some("127.0.0.1:8081");
+        state.register(Some("extensionA.sh"), at).unwrap();
+        assert_eq!(refused(state.subscribe(b"{}")), "InvalidSubscription");
+        assert_eq!(state.subscribe(body).unwrap().uri, "http://127.0.0.1:8082");
+        assert_eq!(refused(state.subscribe(body)), "AlreadySubscribed");
+
+        // Whose it was is not known, so it stays.
+        state.remove("extensionA.sh");
+        state.boot("extensionB.sh").unwrap();
+        state.register(Some("extensionB.sh"), at).unwrap();
+        assert_eq!(refused(state.subscribe(body)), "AlreadySubscribed");
     }
 
     #[test]

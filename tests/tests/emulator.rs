@@ -45,21 +45,24 @@ async fn unknown_and_wrong_calls_are_refused_and_shown() {
         register(port, "").json()["errorInfo"]["errorType"],
         "MissingHeader"
     );
-    assert_eq!(post(port, "/telemetry", "{}").status, 404);
-    assert_eq!(
-        Client::connect(port)
-            .send(request("GET", "/extension/register", ""))
-            .receive()
-            .status,
-        405
-    );
+    assert_eq!(post(port, "/logs", "{}").status, 404);
+    for path in ["/extension/register", "/telemetry"] {
+        let response = Client::connect(port)
+            .send(request("GET", path, ""))
+            .receive();
+        assert_eq!(
+            (response.status, response.header("allow")),
+            (405, Some("POST"))
+        );
+    }
     assert_eq!(
         *shown.lock().unwrap(),
         [
             "POST /extension/register 400",
             "POST /extension/register 400",
-            "POST /telemetry 404",
+            "POST /logs 404",
             "GET /extension/register 405",
+            "GET /telemetry 405",
         ]
     );
     let error = platform.invoke().await.unwrap_err();

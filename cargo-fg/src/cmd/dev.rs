@@ -5,7 +5,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use fg_emulator::{Boot, Event, Invoked, Platform, Reply, Stopped, Stream};
+use fg_emulator::{Boot, Event, Invoked, Platform, Reply, Stopped, Stream, Subscription};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
@@ -144,8 +144,28 @@ fn show(event: &Event) {
                 format_args!("{method} {path} with {status}: {error_message}"),
             );
         }
+        Event::Subscribed(Subscription { uri, types, .. }) => {
+            let types: Vec<_> = types.iter().map(ToString::to_string).collect();
+            say("subscribed", format_args!("{uri} {}", types.join(", ")));
+        }
+        Event::TelemetryDelivered {
+            events,
+            status,
+            took,
+        } => {
+            let (events, took) = (count(*events), millis(*took));
+            say("telemetry", format_args!("{events}, {status} in {took}"));
+        }
+        Event::TelemetryLost { events, reason } => {
+            say("lost", format_args!("{}: {reason}", count(*events)));
+        }
         _ => {}
     }
+}
+
+fn count(events: usize) -> String {
+    let s = if events == 1 { "" } else { "s" };
+    format!("{events} event{s}")
 }
 
 /// One line: what it is, and the rest.

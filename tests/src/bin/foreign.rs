@@ -1,15 +1,17 @@
 //! An extension that is not ours: plain sockets, and no idea of signals. It prints what the platform says.
+//! With `FG_TELEMETRY_PORT` it takes telemetry too, and prints it to standard error.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 fn main() -> std::io::Result<()> {
-    let variable = |name| std::env::var(name).unwrap_or_default();
-    let ports = variable("FG_EXTENSION_PORT");
-    let port = ports.rsplit('=').next().unwrap_or_default();
-    let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
+    // For `cargo fg dev`, which reads it in the program.
+    std::hint::black_box("\x1ffg-extension:name=extensionForeign.sh\x1f");
+    let listen = |port| TcpListener::bind(format!("127.0.0.1:{port}"));
+    let port = port("FG_EXTENSION_PORT").unwrap_or_default();
+    let listener = listen(port)?;
 
-    let mut platform = TcpStream::connect(variable("EXTENSION_API_ADDR"))?;
+    let mut platform = connect()?;
     write!(
         platform,
         "POST /extension/register HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\
@@ -18,6 +20,12 @@ fn main() -> std::io::Result<()> {
     )?;
     println!("{}", read(platform)?.1);
 
+    if let Some(port) = crate::port("FG_TELEMETRY_PORT") {
+        let listener = listen(port)?;
+        subscribe(port)?;
+        std::thread::spawn(move || take_telemetry(&listener));
+    }
+
     for stream in listener.incoming() {
         let stream = stream?;
         let (line, body) = read(stream.try_clone()?)?;
@@ -25,6 +33,40 @@ fn main() -> std::io::Result<()> {
         (&stream).write_all(b"HTTP/1.1 418 I'm a teapot\r\nContent-Length: 5\r\n\r\nshort")?;
     }
     Ok(())
+}
+
+fn subscribe(port: u16) -> std::io::Result<()> {
+    let body = format!(
+        r#"{{"subscriber":{{"protocol":"POST","uri":"http://127.0.0.1:{port}"}},"types":["platform","function"]}}"#
+    );
+    let mut platform = connect()?;
+    write!(
+        platform,
+        "POST /telemetry HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )?;
+    println!("{}", read(platform)?.0);
+    Ok(())
+}
+
+fn take_telemetry(listener: &TcpListener) -> std::io::Result<()> {
+    for stream in listener.incoming() {
+        let stream = stream?;
+        let (line, body) = read(stream.try_clone()?)?;
+        eprintln!("{line} {body}");
+        (&stream).write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")?;
+    }
+    Ok(())
+}
+
+fn connect() -> std::io::Result<TcpStream> {
+    TcpStream::connect(std::env::var("EXTENSION_API_ADDR").unwrap_or_default())
+}
+
+/// From `8081` or `<script>=8081`.
+fn port(variable: &str) -> Option<u16> {
+    let port = std::env::var(variable).ok()?;
+    port.rsplit('=').next()?.parse().ok()
 }
 
 /// The first line of a message, and its body.

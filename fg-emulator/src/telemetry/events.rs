@@ -1,0 +1,142 @@
+//! The events as the platform writes them: D 2711 for the platform's own, I for log lines.
+
+use std::fmt::Display;
+use std::time::{Duration, SystemTime};
+
+use humantime::format_rfc3339_millis;
+use serde::Serialize;
+
+use super::TelemetryType;
+
+/// A phase of the instance's life, of which three events tell.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Phase {
+    subtypes: [&'static str; 3],
+    start: SystemTime,
+}
+
+impl Phase {
+    pub(super) fn init(start: SystemTime) -> Self {
+        Self {
+            subtypes: [
+                "platform.initStart",
+                "platform.initRuntimeDone",
+                "platform.initReport",
+            ],
+            start,
+        }
+    }
+
+    pub(super) fn invocation(start: SystemTime) -> Self {
+        Self {
+            // The capital R is the page's.
+            subtypes: ["platform.start", "platform.RuntimeDone", "platform.report"],
+            start,
+        }
+    }
+
+    pub(super) fn start(self, trace_id: &str) -> String {
+        json(&self.event(0, trace_id))
+    }
+
+    pub(super) fn runtime_done(self, trace_id: &str) -> String {
+        json(&PlatformEvent {
+            status: Some("success"),
+            ..self.event(1, trace_id)
+        })
+    }
+
+    pub(super) fn report(self, trace_id: &str, took: Duration) -> String {
+        json(&PlatformEvent {
+            status: Some("success"),
+            end_time: Some(time(self.start + took)),
+            metrics: Some(Metrics {
+                duration_ms: took.as_secs_f64() * 1000.0,
+            }),
+            ..self.event(2, trace_id)
+        })
+    }
+
+    fn event(self, subtype: usize, trace_id: &str) -> PlatformEvent<'_> {
+        PlatformEvent {
+            name: self.subtypes[subtype],
+            start_time: time(self.start),
+            trace_id,
+            status: None,
+            end_time: None,
+            metrics: None,
+        }
+    }
+}
+
+/// The log line with which an invocation begins.
+pub(super) fn start_line(trace_id: &str, at: SystemTime) -> String {
+    let text = format!("Start invoke request '{trace_id}', version: latest");
+    function_line(at, text)
+}
+
+/// The log line with which an invocation ends. There is no function yet that could use memory.
+pub(super) fn finish_line(trace_id: &str, start: SystemTime, took: Duration) -> String {
+    let (duration, billed) = (took.as_secs_f64() * 1000.0, took.as_micros().div_ceil(1000));
+    let text = format!(
+        "Finish invoke request '{trace_id}', duration: {duration:.3}ms, billing duration: {billed}ms, \
+         memory used: 0.000MB, billing memory: 128MB"
+    );
+    function_line(start + took, text)
+}
+
+/// A line that an extension printed.
+pub(super) fn extension_line(text: &str, at: SystemTime) -> String {
+    log_event(TelemetryType::Extension, at, text)
+}
+
+fn function_line(at: SystemTime, text: impl Display) -> String {
+    log_event(TelemetryType::Function, at, &format!("{} {text}", time(at)))
+}
+
+fn log_event(kind: TelemetryType, at: SystemTime, record: &str) -> String {
+    json(&LogEvent {
+        time: time(at),
+        kind: kind.to_string(),
+        record,
+    })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PlatformEvent<'a> {
+    name: &'static str,
+    start_time: String,
+    trace_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics: Option<Metrics>,
+}
+
+/// Further fields are `?`.
+#[derive(Serialize)]
+struct Metrics {
+    #[serde(rename = "durationMs")]
+    duration_ms: f64,
+}
+
+#[derive(Serialize)]
+struct LogEvent<'a> {
+    time: String,
+    #[serde(rename = "type")]
+    kind: String,
+    record: &'a str,
+}
+
+/// UTC, with milliseconds; a clock before 1970 counts as 1970.
+fn time(time: SystemTime) -> String {
+    format_rfc3339_millis(time.max(SystemTime::UNIX_EPOCH)).to_string()
+}
+
+fn json(event: &impl Serialize) -> String {
+    // Strings and a number only: it cannot fail.
+    serde_json::to_string(event).unwrap_or_default()
+}

@@ -1,0 +1,193 @@
+//! The subscription, as its call has it (D 2710).
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use hyper::Uri;
+use serde::Deserialize;
+
+use crate::state::{self, Refusal};
+
+/// Where an extension wants telemetry posted to, and which.
+///
+/// The call does not say which extension it comes from (?).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Subscription {
+    /// As in `http://127.0.0.1:8082`.
+    pub uri: String,
+    /// Not empty, and each type once; in the order of the call.
+    pub types: Vec<TelemetryType>,
+    pub(super) address: SocketAddr,
+    pub(super) path: String,
+}
+
+/// A stream of telemetry (D 2710); displayed as the platform writes it: `platform`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
+#[serde(rename_all = "camelCase")]
+pub enum TelemetryType {
+    /// What the platform tells of the instance's life and of each invocation.
+    Platform,
+    /// What the function logs.
+    Function,
+    /// What the extensions print.
+    Extension,
+}
+
+impl Subscription {
+    /// From the body of the call.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, Refusal> {
+        let body: Body = serde_json::from_slice(body).map_err(|error| {
+            let message = format!("the body is no subscription: {error}");
+            Refusal::new("InvalidSubscription", message)
+        })?;
+        let Subscriber { protocol, uri } = body.subscriber;
+        if protocol != "POST" {
+            let message = format!("protocol `{protocol}` is not POST");
+            return Err(Refusal::new("InvalidProtocol", message));
+        }
+        let Some((address, path)) = target(&uri) else {
+            let message = format!(
+                "uri `{uri}` is not within http://127.0.0.1:8081 and http://127.0.0.1:8090"
+            );
+            return Err(Refusal::new("InvalidUri", message));
+        };
+        if body.types.is_empty() {
+            let message = "types is empty".to_owned();
+            return Err(Refusal::new("InvalidTypes", message));
+        }
+        for (i, kind) in body.types.iter().enumerate() {
+            if body.types[..i].contains(kind) {
+                let message = format!("type `{kind}` is there twice");
+                return Err(Refusal::new("InvalidTypes", message));
+            }
+        }
+        Ok(Self {
+            uri,
+            types: body.types,
+            address,
+            path,
+        })
+    }
+}
+
+impl fmt::Display for TelemetryType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Platform => "platform",
+            Self::Function => "function",
+            Self::Extension => "extension",
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Body {
+    subscriber: Subscriber,
+    types: Vec<TelemetryType>,
+}
+
+#[derive(Deserialize)]
+struct Subscriber {
+    protocol: String,
+    uri: String,
+}
+
+fn target(uri: &str) -> Option<(SocketAddr, String)> {
+    let uri: Uri = uri.parse().ok()?;
+    let address = uri.authority()?.as_str().parse().ok()?;
+    let path = uri.path_and_query()?.as_str().to_owned();
+    (uri.scheme_str() == Some("http") && state::is_in_range(address)).then_some((address, path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Subscription, TelemetryType};
+
+    fn parse(protocol: &str, uri: &str, types: &str) -> Result<Subscription, String> {
+        let body = format!(
+            r#"{{"subscriber": {{"protocol": "{protocol}", "uri": "{uri}"}}, "types": {types}}}"#
+        );
+        Subscription::parse(body.as_bytes()).map_err(|refusal| refusal.error_message)
+    }
+
+    #[test]
+    fn golden() {
+        let body = include_bytes!("../../../tests/golden/telemetry-subscription.json");
+        let subscription = Subscription::parse(body).unwrap();
+        assert_eq!(subscription.uri, "http://127.0.0.1:8082");
+        assert_eq!(
+            subscription.types,
+            [
+                TelemetryType::Platform,
+                TelemetryType::Function,
+                TelemetryType::Extension
+            ]
+        );
+    }
+
+    #[test]
+    fn uri_rules() {
+        for (uri, path) in [
+            ("http://127.0.0.1:8081", "/"),
+            ("http://127.0.0.1:8090/", "/"),
+            ("http://127.0.0.1:8082/telemetry?x", "/telemetry?x"),
+        ] {
+            assert_eq!(parse("POST", uri, r#"["platform"]"#).unwrap().path, path);
+        }
+        for uri in [
+            "http://127.0.0.1:8080",
+            "http://127.0.0.1:8091",
+            "http://127.0.0.1",
+            "https://127.0.0.1:8082",
+            "http://localhost:8082",
+            "http://sandbox:8082",
+            "http://me@127.0.0.1:8082",
+            "127.0.0.1:8082",
+            "/telemetry",
+            "",
+        ] {
+            assert_eq!(
+                parse("POST", uri, r#"["platform"]"#),
+                Err(format!(
+                    "uri `{uri}` is not within http://127.0.0.1:8081 and http://127.0.0.1:8090"
+                ))
+            );
+        }
+    }
+
+    #[test]
+    fn other_rules() {
+        let uri = "http://127.0.0.1:8082";
+        for (protocol, types, message) in [
+            ("HTTP", r#"["platform"]"#, "protocol `HTTP` is not POST"),
+            ("POST", "[]", "types is empty"),
+            (
+                "POST",
+                r#"["platform", "function", "platform"]"#,
+                "type `platform` is there twice",
+            ),
+            (
+                "POST",
+                r#"["logs"]"#,
+                "the body is no subscription: unknown variant `logs`, expected one of `platform`, \
+                 `function`, `extension` at line 1 column 85",
+            ),
+        ] {
+            assert_eq!(parse(protocol, uri, types), Err(message.to_owned()));
+        }
+        for (body, message) in [
+            ("", "EOF while parsing a value at line 1 column 0"),
+            ("{}", "missing field `subscriber` at line 1 column 2"),
+            (
+                r#"{"subscriber": {"protocol": "POST", "uri": "http://127.0.0.1:8082"}}"#,
+                "missing field `types` at line 1 column 68",
+            ),
+        ] {
+            let refusal = Subscription::parse(body.as_bytes()).unwrap_err();
+            assert_eq!(
+                refusal.error_message,
+                format!("the body is no subscription: {message}")
+            );
+        }
+    }
+}

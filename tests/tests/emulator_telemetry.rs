@@ -1,0 +1,495 @@
+//! The emulator's telemetry API, against a subscriber on plain sockets.
+#![allow(clippy::unwrap_used, reason = "what helps a test may panic as it does")]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
+
+use fg_emulator::{Boot, Event, Platform, PortLease, Stream, TelemetryType};
+use fg_extension_tests::{Response, golden, post};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A platform with the extension `foreign`, which registers, and a port beside it that may be subscribed.
+struct Instance {
+    platform: Platform,
+    listener: TcpListener,
+    port: u16,
+    told: watch::Receiver<Vec<String>>,
+    _leases: (PortLease, PortLease),
+}
+
+impl Instance {
+    async fn start() -> Self {
+        let leases = tokio::task::spawn_blocking(PortLease::take_pair);
+        let leases = leases.await.unwrap().unwrap();
+        let port = leases.1.port();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .await
+            .unwrap();
+        let (sender, told) = watch::channel(Vec::new());
+        let platform = Platform::start_with(move |event| {
+            let text = match event {
+                Event::Subscribed(subscription) => format!("subscribed {}", subscription.uri),
+                Event::TelemetryDelivered { events, status, .. } => format!("{events}: {status}"),
+                Event::TelemetryLost { events, reason } => format!("{events} lost: {reason}"),
+                Event::Refused { error_message, .. } => format!("refused: {error_message}"),
+                Event::Output(line) => format!("printed {}", line.text),
+                _ => return,
+            };
+            sender.send_modify(|told| told.push(text));
+        });
+        let platform = platform.await.unwrap();
+        let boot = Boot::new("extensionForeign.sh", env!("CARGO_BIN_EXE_foreign"))
+            .env("FG_EXTENSION_PORT", leases.0.port().to_string());
+        platform.boot(boot).await.unwrap();
+        Self {
+            platform,
+            listener,
+            port,
+            told,
+            _leases: leases,
+        }
+    }
+
+    async fn subscribed(types: &[&str]) -> Self {
+        let instance = Self::start().await;
+        let response = instance.subscribe(types);
+        assert_eq!((response.status, error_of(&response)), (200, String::new()));
+        instance
+    }
+
+    fn subscribe(&self, types: &[&str]) -> Response {
+        let mut body = golden("telemetry-subscription.json");
+        body["subscriber"]["uri"] = format!("http://127.0.0.1:{}", self.port).into();
+        body["types"] = json!(types);
+        post(
+            self.platform.address().port(),
+            "/telemetry",
+            body.to_string(),
+        )
+    }
+
+    /// Takes one POST, and answers it; its body.
+    async fn take(&self, status: &str) -> String {
+        let (mut stream, body) = self.accept().await;
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        body
+    }
+
+    /// Takes so many events, in however many batches.
+    async fn events(&self, count: usize) -> Vec<Value> {
+        let mut events = Vec::new();
+        while events.len() < count {
+            let batch = self.take("200 OK").await;
+            events.extend(serde_json::from_str::<Vec<_>>(&batch).unwrap());
+        }
+        assert_eq!(events.len(), count, "{events:?}");
+        events
+    }
+
+    async fn accept(&self) -> (TcpStream, String) {
+        let (stream, _) = timeout(PATIENCE, self.listener.accept())
+            .await
+            .unwrap()
+            .unwrap();
+        let stream = stream.into_std().unwrap();
+        tokio::task::spawn_blocking(|| read(stream)).await.unwrap()
+    }
+
+    /// Waits until the observer was told this.
+    async fn told(&self, text: &str) {
+        let mut told = self.told.clone();
+        let is_told = told.wait_for(|told| told.iter().any(|line| line == text));
+        let is_told = timeout(PATIENCE, is_told).await.is_ok();
+        assert!(is_told, "`{text}` is not in {:?}", self.told.borrow());
+    }
+
+    /// What the observer was told of telemetry.
+    fn outcomes(&self) -> Vec<String> {
+        let told = self.told.borrow();
+        told.iter()
+            .filter(|line| !line.starts_with("printed"))
+            .cloned()
+            .collect()
+    }
+}
+
+/// The body of a POST to `/`.
+fn read(stream: TcpStream) -> (TcpStream, String) {
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut line = || {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        line.trim_end().to_ascii_lowercase()
+    };
+    assert_eq!(line(), "post / http/1.1");
+    let mut head = BTreeMap::new();
+    while let Some((name, value)) = line().split_once(": ") {
+        head.insert(name.to_owned(), value.to_owned());
+    }
+    assert_eq!(head["content-type"], "application/json");
+    let mut body = vec![0; head["content-length"].parse().unwrap()];
+    reader.read_exact(&mut body).unwrap();
+    (reader.into_inner(), String::from_utf8(body).unwrap())
+}
+
+fn error_of(response: &Response) -> String {
+    let error = &response.json()["errorInfo"]["errorMessage"];
+    error.as_str().unwrap().to_owned()
+}
+
+/// Takes a field that is a time out of the event.
+fn time(event: &mut Value, field: &str) -> String {
+    let time = event.as_object_mut().unwrap().remove(field);
+    let time = time.unwrap().as_str().unwrap().to_owned();
+    let shape: String = time
+        .chars()
+        .map(|c| if c.is_ascii_digit() { '0' } else { c })
+        .collect();
+    assert_eq!(shape, "0000-00-00T00:00:00.000Z");
+    time
+}
+
+/// Takes the times and measures out, and compares what is left: `name`, `traceId`, `status`.
+fn assert_phase(events: &mut [Value], names: [&str; 3], trace_id: &str) {
+    let [start, done, report] = events else {
+        panic!("{events:?}")
+    };
+    let began = time(start, "startTime");
+    assert_eq!(*start, json!({"name": names[0], "traceId": trace_id}));
+    assert_eq!(time(done, "startTime"), began);
+    assert_eq!(
+        *done,
+        json!({"name": names[1], "traceId": trace_id, "status": "success"})
+    );
+    assert_eq!(time(report, "startTime"), began);
+    assert!(time(report, "endTime") >= began);
+    let metrics = report.as_object_mut().unwrap().remove("metrics").unwrap();
+    assert!(metrics["durationMs"].as_f64().unwrap() > 0.0, "{metrics}");
+    assert_eq!(metrics.as_object().unwrap().len(), 1);
+    assert_eq!(
+        *report,
+        json!({"name": names[2], "traceId": trace_id, "status": "success"})
+    );
+}
+
+const INIT: [&str; 3] = [
+    "platform.initStart",
+    "platform.initRuntimeDone",
+    "platform.initReport",
+];
+const INVOCATION: [&str; 3] = ["platform.start", "platform.RuntimeDone", "platform.report"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_the_platform() {
+    let instance = Instance::subscribed(&["platform"]).await;
+    let subscription = instance.platform.subscribed().await.unwrap();
+    assert_eq!(subscription.types, [TelemetryType::Platform]);
+
+    let first = instance.platform.invoke().await.unwrap();
+    let mut events = instance.events(6).await;
+    assert_phase(&mut events[..3], INIT, &first.trace_id);
+    assert_phase(&mut events[3..], INVOCATION, &first.trace_id);
+
+    let second = instance.platform.invoke().await.unwrap();
+    let mut events = instance.events(3).await;
+    assert_phase(&mut events, INVOCATION, &second.trace_id);
+    instance.platform.telemetry_delivered().await;
+    assert_eq!(
+        instance.outcomes()[0],
+        format!("subscribed http://127.0.0.1:{}", instance.port)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_lines_of_the_function_stand_between_the_platforms_events() {
+    let instance = Instance::subscribed(&["function", "platform"]).await;
+    instance.platform.invoke().await.unwrap();
+    let events = instance.events(8).await;
+    let kinds: Vec<_> = events
+        .iter()
+        .map(|event| event["name"].as_str().or(event["type"].as_str()).unwrap())
+        .collect();
+    assert_eq!(kinds[..3], INIT);
+    assert_eq!(
+        kinds[3..],
+        [
+            INVOCATION[0],
+            "function",
+            "function",
+            INVOCATION[1],
+            INVOCATION[2]
+        ]
+    );
+
+    let invoked = instance.platform.invoke().await.unwrap();
+    let mut events = instance.events(5).await;
+    let mut record = |i: usize| {
+        let at = time(&mut events[i], "time");
+        let record = events[i]["record"].as_str().unwrap().to_owned();
+        assert_eq!(events[i], json!({"type": "function", "record": record}));
+        record.strip_prefix(&at).unwrap().to_owned()
+    };
+    assert_eq!(
+        record(1),
+        format!(
+            " Start invoke request '{}', version: latest",
+            invoked.trace_id
+        )
+    );
+    let finish = record(2);
+    let begin = format!(" Finish invoke request '{}', duration: ", invoked.trace_id);
+    let (duration, rest) = finish
+        .strip_prefix(&begin)
+        .unwrap()
+        .split_once("ms, billing duration: ")
+        .unwrap();
+    let (billed, rest) = rest.split_once("ms").unwrap();
+    let (duration, billed): (f64, f64) = (duration.parse().unwrap(), billed.parse().unwrap());
+    assert!(billed >= duration && billed < duration + 1.0, "{finish}");
+    assert_eq!(rest, ", memory used: 0.000MB, billing memory: 128MB");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_that_extensions_print_also_before_the_subscription() {
+    let instance = Instance::start().await;
+    let record = |mut events: Vec<Value>| {
+        time(&mut events[0], "time");
+        let record = events[0]["record"].as_str().unwrap().to_owned();
+        assert_eq!(events, [json!({"type": "extension", "record": record})]);
+        record
+    };
+    // It prints the answer to its registration.
+    let mut told = instance.told.clone();
+    let is_told = told.wait_for(|told| told.iter().any(|line| line.starts_with("printed")));
+    drop(timeout(PATIENCE, is_told).await.unwrap().unwrap());
+    assert_eq!(instance.subscribe(&["extension"]).status, 200);
+    let line = record(instance.events(1).await);
+    assert_eq!(
+        serde_json::from_str::<Value>(&line).unwrap(),
+        golden("register-response.json")
+    );
+
+    // And every invocation.
+    let invoked = instance.platform.invoke().await.unwrap();
+    let line = record(instance.events(1).await);
+    assert!(
+        line.starts_with("POST /extension/invoke HTTP/1.1 {") && line.contains(&invoked.trace_id),
+        "{line}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals() {
+    let platform = Platform::start().await.unwrap();
+    let body = golden("telemetry-subscription.json").to_string();
+    let response = post(platform.address().port(), "/telemetry", &body);
+    assert_eq!(
+        (response.status, error_of(&response).as_str()),
+        (
+            400,
+            "no extension is registered: the registration comes first"
+        )
+    );
+    assert_eq!(response.json()["errorInfo"]["errorType"], "NotRegistered");
+
+    let instance = Instance::start().await;
+    let refused = |field: &str, value: Value| {
+        let mut body = golden("telemetry-subscription.json");
+        *body.pointer_mut(field).unwrap() = value;
+        let port = instance.platform.address().port();
+        let response = post(port, "/telemetry", body.to_string());
+        assert_eq!(response.status, 400);
+        error_of(&response)
+    };
+    for (field, value, message) in [
+        (
+            "/subscriber/protocol",
+            json!("HTTP"),
+            "protocol `HTTP` is not POST",
+        ),
+        (
+            "/subscriber/uri",
+            json!("http://127.0.0.1:9000"),
+            "uri `http://127.0.0.1:9000` is not within http://127.0.0.1:8081 and http://127.0.0.1:8090",
+        ),
+        ("/types", json!([]), "types is empty"),
+        (
+            "/types",
+            json!(["platform", "platform"]),
+            "type `platform` is there twice",
+        ),
+    ] {
+        assert_eq!(refused(field, value), message);
+        instance.told(&format!("refused: {message}")).await;
+    }
+    assert!(refused("/types", json!(["logs"])).contains("unknown variant `logs`"));
+    assert!(refused("", json!([])).starts_with("the body is no subscription: "));
+
+    // None of them was a subscription.
+    assert_eq!(instance.subscribe(&["platform"]).status, 200);
+    let response = instance.subscribe(&["function"]);
+    assert_eq!(response.status, 400);
+    assert_eq!(
+        error_of(&response),
+        format!(
+            "there is a subscription already, to http://127.0.0.1:{}, and one at most",
+            instance.port
+        )
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn busy_subscriber_is_asked_again() {
+    let instance = Instance::subscribed(&["function"]).await;
+    instance.platform.invoke().await.unwrap();
+    let first = instance.take("503 Service Unavailable").await;
+    drop(instance.accept().await);
+    assert_eq!(instance.take("202 Accepted").await, first);
+    let start = "Start invoke request";
+    assert_eq!(first.matches(start).count(), 1, "{first}");
+    // What happened meanwhile is behind it.
+    if !first.contains("Finish") {
+        let second = instance.take("200 OK").await;
+        assert!(!second.contains(start), "{second}");
+    }
+    instance.platform.telemetry_delivered().await;
+    let outcomes = instance.outcomes().split_off(1);
+    assert!(
+        ["1: 202", "2: 202"].contains(&outcomes[0].as_str()),
+        "{outcomes:?}"
+    );
+    assert!(!outcomes.iter().any(|line| line.contains("lost")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_up_is_told() {
+    let instance = Instance::subscribed(&["extension"]).await;
+    let uri = format!("http://127.0.0.1:{}", instance.port);
+    // The line that it has printed after its registration.
+    for _ in 0..3 {
+        instance.take("500 Internal Server Error").await;
+    }
+    instance
+        .told(&format!(
+            "1 lost: {uri} answered 500, at the last of 3 attempts"
+        ))
+        .await;
+    // It is not asked twice for what it does not take.
+    instance.platform.invoke().await.unwrap();
+    instance.take("413 Content Too Large").await;
+    instance.told(&format!("1 lost: {uri} answered 413")).await;
+    // It may be gone.
+    let Instance {
+        platform,
+        listener,
+        port,
+        mut told,
+        _leases,
+    } = instance;
+    drop(listener);
+    platform.invoke().await.unwrap();
+    let gone = format!(
+        "1 lost: cannot post telemetry to 127.0.0.1:{port}: Connection refused (os error 111), \
+         at the last of 3 attempts"
+    );
+    let is_told = told.wait_for(|told| told.contains(&gone));
+    timeout(PATIENCE, is_told).await.unwrap().unwrap();
+    platform.telemetry_delivered().await;
+    let error = platform.send_telemetry("[]").await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("cannot post telemetry to 127.0.0.1:{port}")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_of_any_kind() {
+    let instance = Instance::subscribed(&["function"]).await;
+    for (body, answer, status) in [
+        ("[{", "400 Bad Request", 400),
+        (r#"[{"name": " platform.novelty "}]"#, "200 OK", 200),
+        ("", "500 Internal Server Error", 500),
+    ] {
+        let (sent, taken) = tokio::join!(
+            instance.platform.send_telemetry(body),
+            instance.take(answer)
+        );
+        assert_eq!((sent.unwrap(), taken.as_str()), (status, body));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_delivered_before_the_end() {
+    let mut instance = Instance::subscribed(&["function"]).await;
+    instance.platform.invoke().await.unwrap();
+    let platform = std::mem::replace(&mut instance.platform, Platform::start().await.unwrap());
+    let shutdown = tokio::spawn(platform.shutdown());
+    assert_eq!(instance.events(2).await.len(), 2);
+    let shutdown = shutdown.await.unwrap().unwrap();
+    assert!(
+        shutdown.extensions[0]
+            .printed(Stream::Stdout)
+            .contains("POST")
+    );
+    let outcomes = instance.outcomes();
+    assert!(
+        !outcomes.iter().any(|line| line.contains("lost")),
+        "{outcomes:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn subscriber_that_hangs_does_not_hold_up_the_end() {
+    let mut instance = Instance::subscribed(&["function"]).await;
+    instance.platform.invoke().await.unwrap();
+    let platform = std::mem::replace(&mut instance.platform, Platform::start().await.unwrap());
+    let (_stream, _) = instance.accept().await;
+    timeout(PATIENCE, platform.shutdown())
+        .await
+        .unwrap()
+        .unwrap();
+    instance.told("2 lost: the instance ended first").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_telemetry_extensions_boot_side_by_side() {
+    let mut platforms = tokio::task::JoinSet::new();
+    // Twelve pairs, and singles among them; there are ten ports.
+    for i in 0..18 {
+        platforms.spawn(async move {
+            let platform = Platform::start().await?;
+            let boot = Boot::new("extensionForeign.sh", env!("CARGO_BIN_EXE_foreign"));
+            if i % 3 == 0 {
+                platform.boot(boot.lease_port()).await?;
+                return platform.shutdown().await;
+            }
+            platform
+                .boot(boot.lease_port().lease_telemetry_port())
+                .await?;
+            platform.subscribed().await?;
+            let invoked = platform.invoke().await?;
+            platform.telemetry_delivered().await;
+            let shutdown = platform.shutdown().await?;
+            let telemetry = shutdown.extensions[0].printed(Stream::Stderr);
+            assert_eq!(
+                telemetry.matches(&invoked.trace_id).count(),
+                8,
+                "{telemetry}"
+            );
+            Ok::<_, fg_emulator::Error>(shutdown)
+        });
+    }
+    while let Some(ended) = platforms.join_next().await {
+        ended.unwrap().unwrap();
+    }
+}
