@@ -28,7 +28,7 @@ impl<'a> Line<'a> {
     pub(super) fn read(text: &'a str) -> Self {
         let text = text.trim_start();
         let (first, rest) = split_token(text);
-        // A time without zone could be that of any: only `Z` is read.
+        // A time without zone could be that of any: only UTC's are read.
         let time = humantime::parse_rfc3339(first).ok();
         let rest = if time.is_some() { rest } else { text };
         Self {

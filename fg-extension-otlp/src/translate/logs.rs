@@ -32,7 +32,7 @@ pub(super) fn of_log(
         });
     let time = event.time.as_ref().and_then(Timestamp::time);
     let mut log = record(kind, event.record.clone(), now);
-    content.describe(&mut log, time);
+    content.describe(&mut log, time, owner.as_ref());
     bind(&mut log, owner);
     log.attributes.extend(attributes(&event.other));
     if let (None, Some(text)) = (time, event.time.as_ref().and_then(Timestamp::as_str)) {
@@ -60,8 +60,9 @@ pub(super) fn of_platform(event: &PlatformEvent, now: SystemTime) -> LogRecord {
 pub(super) fn of_unknown(event: &Value, spans: &Spans, now: SystemTime) -> LogRecord {
     let content = Content::of(Some(event));
     let mut log = record("unknown", Some(event.clone()), now);
-    content.describe(&mut log, None);
-    bind(&mut log, content.owner(spans));
+    let owner = content.owner(spans);
+    content.describe(&mut log, None, owner.as_ref());
+    bind(&mut log, owner);
     log
 }
 
@@ -128,10 +129,13 @@ impl<'a> Content<'a> {
     }
 
     /// Sets severity and time, as far as the body tells them.
-    fn describe(&self, log: &mut LogRecord, time: Option<SystemTime>) {
-        let severity = match &self.fields {
-            Some(fields) => Severity::of_object(fields),
-            None => self.text.and_then(Severity::of_line),
+    fn describe(&self, log: &mut LogRecord, time: Option<SystemTime>, owner: Option<&Owner<'_>>) {
+        let severity = match (&self.fields, self.text) {
+            (Some(fields), _) => Severity::of_object(fields),
+            (None, Some(text)) => {
+                Severity::of_line(text, owner.and_then(|owner| owner.id.as_deref()))
+            }
+            (None, None) => None,
         };
         if let Some(severity) = severity {
             log.severity_number = severity.number.into();

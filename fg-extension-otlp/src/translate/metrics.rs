@@ -31,22 +31,18 @@ const DURATION_BOUNDS: &[f64] = &[
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 ];
 
-/// In bytes. The conventions advise none; these are the sizes between which a function's memory is chosen (D), halves
-/// included, since a function uses less than it may.
+/// In bytes; the conventions advise none. They double, from well below the least memory of a function (D: 128 MB).
 const MEMORY_BOUNDS: &[f64] = &[
     32.0 * MIB,
     64.0 * MIB,
     128.0 * MIB,
     256.0 * MIB,
     512.0 * MIB,
-    768.0 * MIB,
     1024.0 * MIB,
-    1536.0 * MIB,
     2048.0 * MIB,
-    3072.0 * MIB,
     4096.0 * MIB,
     8192.0 * MIB,
-    10240.0 * MIB,
+    16384.0 * MIB,
 ];
 
 impl Metrics {

@@ -11,25 +11,26 @@ pub(super) struct Severity {
 }
 
 impl Severity {
-    /// By the level word near the beginning of a line, or that of the object that the line is.
+    /// By the level word near the beginning of a line, or that of `level=`; `id` is that of the line's invocation.
     ///
-    /// A word that a sentence may have as well is none: before a level come only times, IDs and the like, and a bare
-    /// word with a capital is the beginning of a sentence.
-    pub(super) fn of_line(line: &str) -> Option<Self> {
+    /// A word that a sentence may have as well is none: before a level come only times, IDs and names, and a bare word
+    /// with a capital is the beginning of a sentence.
+    pub(super) fn of_line(line: &str, id: Option<&str>) -> Option<Self> {
         let line = line.trim_start().lines().next()?;
         let mut tokens = line.split_whitespace().take(TOKENS).peekable();
-        let mut is_first_word = true;
+        let mut may_be_lower = true;
         while let Some(token) = tokens.next() {
             let is_before_separator = tokens.peek().is_some_and(|next| is_separator(next));
-            if let Some(severity) = of_token(token, is_first_word, is_before_separator) {
+            if let Some(severity) = of_token(token, may_be_lower, is_before_separator) {
                 return Some(severity);
             }
-            if !is_context(token) {
-                // `root - ERROR - text`
-                if !is_before_separator {
-                    return None;
-                }
-                is_first_word = false;
+            if is_stamp(token) || Some(token) == id {
+                continue;
+            }
+            // `main.go:12 ERROR text` and `root - ERROR - text`, but `3 error codes`.
+            may_be_lower = false;
+            if !is_name(token) && !is_before_separator {
+                return None;
             }
         }
         None
@@ -124,7 +125,7 @@ fn of_number(level: i64) -> Option<Severity> {
     })
 }
 
-fn of_token(token: &str, is_first_word: bool, is_before_separator: bool) -> Option<Severity> {
+fn of_token(token: &str, may_be_lower: bool, is_before_separator: bool) -> Option<Severity> {
     // `level=info`
     if let Some((key, value)) = token.split_once('=') {
         let is_level = KEYS.iter().any(|name| name.eq_ignore_ascii_case(key));
@@ -145,21 +146,28 @@ fn of_token(token: &str, is_first_word: bool, is_before_separator: bool) -> Opti
     let number = of_word(word)?;
     let is_upper = word.chars().all(|char| char.is_ascii_uppercase());
     let is_lower = word.chars().all(|char| char.is_ascii_lowercase());
-    (is_upper || is_marked || (is_lower && is_first_word)).then(|| Severity {
+    (is_upper || is_marked || (is_lower && may_be_lower)).then(|| Severity {
         number,
         text: word.to_owned(),
     })
 }
 
-/// What comes before a level, and is no word: a time, a number, an ID, the name of a logger, `[main]`.
-fn is_context(token: &str) -> bool {
+/// A time, a UUID, `[main]` or mere punctuation.
+fn is_stamp(token: &str) -> bool {
     let inner = token.trim_matches(|char: char| char.is_ascii_punctuation());
     let is_enclosed = token.starts_with(['[', '(', '<']) && token.ends_with([']', ')', '>']);
-    is_enclosed
-        || inner.is_empty()
-        || is_uuid(inner)
-        || inner.starts_with(|char: char| char.is_ascii_digit())
-        || inner.contains(['.', '/', ':', '_', '=', '#', '$'])
+    let is_time = inner.starts_with(|char: char| char.is_ascii_digit())
+        && (inner.len() >= "1687651200".len() || inner.contains([':', '-']))
+        && inner
+            .chars()
+            .all(|char| char.is_ascii_digit() || "-:.,+TZ".contains(char));
+    is_enclosed || inner.is_empty() || is_uuid(inner) || is_time
+}
+
+/// Of a logger, a file, a thread or a request: what no word looks like.
+fn is_name(token: &str) -> bool {
+    let inner = token.trim_matches(|char: char| char.is_ascii_punctuation());
+    inner.contains(|char: char| char.is_ascii_digit() || "./:_=#$".contains(char))
 }
 
 fn is_separator(token: &str) -> bool {
@@ -174,7 +182,7 @@ mod tests {
     use super::Severity;
 
     fn of_line(line: &str) -> Option<(SeverityNumber, String)> {
-        Severity::of_line(line).map(|severity| (severity.number, severity.text))
+        Severity::of_line(line, Some("request")).map(|severity| (severity.number, severity.text))
     }
 
     #[test]
@@ -246,6 +254,9 @@ mod tests {
             "errors: 5",
             "erroneous",
             "x\nERROR y",
+            "1 error found",
+            "step2 error handling",
+            "10:00:00 user error",
             "héllo ERROR",
             "1 2 3 4 5 6 7 8 9 ERROR",
             "Finish invoke request '3da1f2dc-3222-475e-9205-e2e6c6318895', error: none",

@@ -247,7 +247,8 @@ impl OpenSpan {
             self.end = Some(end);
         }
         if let Some(metrics) = &record.metrics {
-            self.duration = metrics.duration_ms().and_then(from_millis);
+            let duration = metrics.duration_ms().and_then(from_millis);
+            self.duration = duration.or(self.duration);
             for (name, value) in metrics.iter() {
                 let name = format!("functiongraph.metrics.{name}");
                 self.other.insert(name, value.clone());

@@ -157,6 +157,11 @@ fn bound_by_the_id_in_the_line() {
     assert_bound(&bench.line(&format!("request={ID}, order={OTHER_ID}")), ID);
     let line = "2023-06-25T00:00:00.250Z r-1 INFO hello";
     assert_bound(&bench.line(line), "r-1");
+    bench.start("request");
+    let log = bench.line("2023-06-25T00:00:00.250Z request warn hello");
+    assert_bound(&log, "request");
+    assert_eq!(log.severity_text, "warn");
+    bench.report("request");
     bench.report("r-1");
     assert_bound(&bench.line(line), "r-1");
     bench.report(ID);
