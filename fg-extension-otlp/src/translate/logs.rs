@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use super::ids::TraceId;
 use super::line::{Id, Line, uuids};
 use super::severity::Severity;
-use super::spans::{Phase, Spans};
+use super::span::Phase;
+use super::spans::Spans;
 use super::value::{any, attribute, attributes, nanos};
 
 /// What the function or an extension logged, bound to the span of its invocation.
@@ -26,8 +27,8 @@ pub(super) fn of_log(
         .or_else(|| {
             let span = spans.running()?;
             Some(Owner {
-                trace: span.trace(),
-                id: span.id().map(Cow::Borrowed),
+                trace: span.trace,
+                id: span.id.as_deref().map(Cow::Borrowed),
             })
         });
     let time = event.time.as_ref().and_then(Timestamp::time);

@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
     NumberDataPoint, Sum,
 };
 
-use super::spans::{OpenSpan, Phase};
+use super::span::{OpenSpan, Phase};
 use super::value::nanos;
 
 /// What the reports said since the start, under the names of the [semantic conventions for FaaS metrics][1].
@@ -65,7 +65,7 @@ impl Metrics {
     /// Counts a report, the first one of its span.
     pub(super) fn report(&mut self, span: &OpenSpan, record: &PlatformRecord) {
         let duration = span.duration().map(|duration| duration.as_secs_f64());
-        match span.phase() {
+        match span.phase {
             Phase::Init => self.init_duration.record(duration),
             Phase::Restore => {}
             Phase::Invocation => {

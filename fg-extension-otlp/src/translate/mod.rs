@@ -6,6 +6,7 @@ mod logs;
 mod metrics;
 mod resource;
 mod severity;
+mod span;
 mod spans;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,8 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
 use self::metrics::Metrics;
-use self::spans::{OpenSpan, Phase, Spans, Stage, Subject};
+use self::span::{OpenSpan, Phase, Stage, Subject};
+use self::spans::Spans;
 
 /// Turns events, as they come, into OTLP.
 ///
@@ -147,7 +149,7 @@ impl Translator {
 
     fn platform_event(&mut self, event: &PlatformEvent, now: SystemTime, out: &mut Output) {
         let record = event.record();
-        let known = spans::of(event).and_then(|kind| {
+        let known = span::of(event).and_then(|kind| {
             let trace = self.spans.trace_of(kind, record, &self.instance_id)?;
             Some((kind, trace))
         });
@@ -177,7 +179,7 @@ impl Translator {
             name: self.function.name.as_deref(),
             version: self.function.version.as_deref(),
             urn: self.urn.as_ref(),
-            cold_start: self.spans.knows(span.trace(), Phase::Init),
+            cold_start: self.spans.knows(span.trace, Phase::Init),
         };
         span.into_span(&subject, now)
     }
