@@ -1,0 +1,103 @@
+use uuid::Uuid;
+
+/// The trace of an invocation, made of the platform's `traceId`, so that whoever has its text knows the span as well.
+///
+/// A UUID (the page's example, D 2707) is the trace ID itself, whatever its case and its dashes. Any other text (?) is
+/// hashed, always to the same ID.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct TraceId([u8; 16]);
+
+impl TraceId {
+    pub(super) fn of(text: &str) -> Self {
+        let text = text.trim();
+        match Uuid::try_parse(text) {
+            // All zero is no trace ID.
+            Ok(uuid) if !uuid.is_nil() => Self(uuid.into_bytes()),
+            _ => Self(fnv_1a_128(text.as_bytes()).max(1).to_be_bytes()),
+        }
+    }
+
+    pub(super) fn bytes(self) -> Vec<u8> {
+        self.0.to_vec()
+    }
+
+    /// The span of the invocation.
+    pub(super) fn span(self) -> Vec<u8> {
+        self.child("")
+    }
+
+    /// The span of that name within the invocation.
+    pub(super) fn child(self, name: &str) -> Vec<u8> {
+        let bytes = self.0.iter().chain(name.as_bytes());
+        fnv_1a_64(bytes).max(1).to_be_bytes().to_vec()
+    }
+}
+
+fn fnv_1a_128(bytes: &[u8]) -> u128 {
+    bytes
+        .iter()
+        .fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, |hash, byte| {
+            (hash ^ u128::from(*byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
+        })
+}
+
+fn fnv_1a_64<'a>(bytes: impl Iterator<Item = &'a u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TraceId, fnv_1a_64, fnv_1a_128};
+
+    #[test]
+    fn a_uuid_in_any_form_is_the_trace_id() {
+        let trace = TraceId::of("3da1f2dc-3222-475e-9205-e2e6c6318895");
+        assert_eq!(
+            trace.bytes(),
+            0x3da1_f2dc_3222_475e_9205_e2e6_c631_8895_u128.to_be_bytes()
+        );
+        for text in [
+            "3DA1F2DC-3222-475E-9205-E2E6C6318895",
+            "3da1f2dc3222475e9205e2e6c6318895",
+            " 3da1f2dc-3222-475e-9205-e2e6c6318895 ",
+        ] {
+            assert_eq!(TraceId::of(text), trace, "{text}");
+        }
+    }
+
+    #[test]
+    fn any_other_text_is_hashed() {
+        // The published offset basis, and the published hash of "a".
+        assert_eq!(fnv_1a_128(b""), 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d);
+        assert_eq!(fnv_1a_128(b"a"), 0xd228_cb69_6f1a_8caf_7891_2b70_4e4a_8964);
+        assert_eq!(fnv_1a_64(b"a".iter()), 0xaf63_dc4c_8601_ec8c);
+
+        assert_eq!(TraceId::of("request 1"), TraceId::of("request 1"));
+        assert_ne!(TraceId::of("request 1"), TraceId::of("request 2"));
+        assert_eq!(
+            TraceId::of("a").bytes(),
+            0xd228_cb69_6f1a_8caf_7891_2b70_4e4a_8964_u128.to_be_bytes()
+        );
+    }
+
+    #[test]
+    fn no_id_is_all_zero() {
+        for text in ["", "00000000-0000-0000-0000-000000000000"] {
+            let trace = TraceId::of(text);
+            assert_ne!(trace.bytes(), [0; 16]);
+            assert_ne!(trace.span(), [0; 8]);
+        }
+    }
+
+    #[test]
+    fn spans_of_a_trace_differ() {
+        let trace = TraceId::of("1");
+        assert_eq!(trace.span(), TraceId::of("1").span());
+        assert_eq!(trace.span().len(), 8);
+        assert_ne!(trace.span(), trace.child("init"));
+        assert_ne!(trace.child("restore"), trace.child("init"));
+        assert_ne!(trace.span(), TraceId::of("2").span());
+    }
+}

@@ -1,0 +1,79 @@
+use fg_extension::FunctionUrn;
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use serde_json::Value;
+
+use super::value::attribute;
+use super::{Function, Settings};
+
+/// The function's instance, by the [semantic conventions for resources][1], overridden by the user's own words.
+///
+/// The registered values of `cloud.provider` have none for Huawei Cloud, so those here are made like the others'.
+///
+/// [1]: https://opentelemetry.io/docs/specs/semconv/resource/faas/
+pub(super) fn resource(
+    function: &Function,
+    urn: Option<&FunctionUrn>,
+    settings: &Settings,
+    instance_id: &str,
+) -> Resource {
+    let name = function.name.as_deref().or_else(|| urn?.name());
+    let version = function.version.as_deref().or_else(|| urn?.version());
+    let project = urn
+        .and_then(FunctionUrn::project)
+        .or(function.project_id.as_deref());
+    let memory = function.memory_mb.map(|mb| mb.saturating_mul(1024 * 1024));
+
+    let found: [(&str, Option<Value>); 14] = [
+        // The specification's own word for a service without a name.
+        (
+            "service.name",
+            Some(name.unwrap_or("unknown_service").into()),
+        ),
+        ("service.instance.id", Some(instance_id.into())),
+        ("service.version", version.map(Value::from)),
+        ("faas.name", name.map(Value::from)),
+        ("faas.version", version.map(Value::from)),
+        ("faas.instance", Some(instance_id.into())),
+        ("faas.max_memory", memory.map(Value::from)),
+        ("cloud.provider", Some("huawei_cloud".into())),
+        ("cloud.platform", Some("huawei_cloud_functiongraph".into())),
+        (
+            "cloud.region",
+            urn.and_then(FunctionUrn::region).map(Value::from),
+        ),
+        ("cloud.account.id", project.map(Value::from)),
+        ("telemetry.sdk.name", Some(env!("CARGO_PKG_NAME").into())),
+        ("telemetry.sdk.language", Some("rust".into())),
+        (
+            "telemetry.sdk.version",
+            Some(env!("CARGO_PKG_VERSION").into()),
+        ),
+    ];
+    let mut all: Vec<(&str, Value)> = found
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect();
+    let overrides = settings
+        .resource_attributes
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .chain(
+            settings
+                .service_name
+                .as_deref()
+                .map(|name| ("service.name", name)),
+        );
+    for (key, value) in overrides {
+        match all.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, known)) => *known = value.into(),
+            None => all.push((key, value.into())),
+        }
+    }
+    Resource {
+        attributes: all
+            .into_iter()
+            .map(|(key, value)| attribute(key, value))
+            .collect(),
+        ..Resource::default()
+    }
+}

@@ -1,0 +1,254 @@
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, SeverityNumber};
+use serde_json::{Value, json};
+
+use super::super::ids::TraceId;
+use super::{Bench, ID, OTHER_ID, URN, any, at, attribute, nanos, text, time};
+
+impl Bench {
+    fn log(&mut self, event: Value) -> LogRecord {
+        self.event(event);
+        self.out.logs.remove(0)
+    }
+
+    fn line(&mut self, line: &str) -> LogRecord {
+        self.log(json!({"type": "function", "record": line}))
+    }
+}
+
+#[track_caller]
+fn assert_bound(log: &LogRecord, id: &str) {
+    let trace = TraceId::of(id);
+    assert_eq!(log.trace_id, trace.bytes());
+    assert_eq!(log.span_id, trace.span());
+    assert_eq!(
+        attribute(&log.attributes, "faas.invocation_id"),
+        Some(&text(id))
+    );
+}
+
+#[track_caller]
+fn assert_unbound(log: &LogRecord) {
+    assert_eq!((&log.trace_id[..], &log.span_id[..]), (&[][..], &[][..]));
+    assert_eq!(attribute(&log.attributes, "faas.invocation_id"), None);
+}
+
+#[test]
+fn a_line_as_it_is() {
+    let mut bench = Bench::new();
+    bench.now = at(99);
+    let line = format!("2023-06-25T00:00:00.007Z {ID} WARN  hot  ");
+    let log = bench.log(
+        json!({"time": time(5), "type": " function", "record": line, "shard": 3, "tags": ["a"]}),
+    );
+    assert_eq!(log.body, Some(any(text(&line))));
+    assert_eq!(log.time_unix_nano, nanos(5));
+    assert_eq!(log.observed_time_unix_nano, nanos(99));
+    assert_eq!(
+        (log.severity_number(), log.severity_text.as_str()),
+        (SeverityNumber::Warn, "WARN")
+    );
+    assert_eq!(log.event_name, "");
+    assert_bound(&log, ID);
+    for (key, value) in [
+        ("functiongraph.log.type", text("function")),
+        ("shard", Any::IntValue(3)),
+    ] {
+        assert_eq!(attribute(&log.attributes, key), Some(&value));
+    }
+    assert!(matches!(
+        attribute(&log.attributes, "tags"),
+        Some(Any::ArrayValue(_))
+    ));
+}
+
+#[test]
+fn an_object_keeps_its_fields() {
+    let mut bench = Bench::new();
+    let log = bench.log(json!({
+        "type": "extension",
+        "record": {"requestId": ID, "time": time(8), "level": "error", "n": {"a": 1}},
+    }));
+    let Some(Any::KvlistValue(fields)) = log.body.as_ref().unwrap().value.clone() else {
+        panic!("{log:?}");
+    };
+    let names: Vec<_> = fields.values.iter().map(|field| &field.key).collect();
+    assert_eq!(names, ["level", "n", "requestId", "time"]);
+    assert_eq!(
+        attribute(&log.attributes, "functiongraph.log.type"),
+        Some(&text("extension"))
+    );
+    assert_eq!(log.severity_number(), SeverityNumber::Error);
+    assert_eq!(log.time_unix_nano, nanos(8));
+    assert_bound(&log, ID);
+}
+
+#[test]
+fn a_line_that_is_an_object() {
+    let mut bench = Bench::new();
+    let line = format!(
+        r#" {{"level": 50, "time": {}, "requestId": "{ID}", "msg": "WARN"}}"#,
+        nanos(3) / 1_000_000
+    );
+    let log = bench.line(&line);
+    assert_eq!(log.body, Some(any(text(&line))));
+    assert_eq!(
+        (log.severity_number(), log.severity_text.as_str()),
+        (SeverityNumber::Error, "error")
+    );
+    assert_eq!(log.time_unix_nano, nanos(3));
+    assert_bound(&log, ID);
+
+    for broken in ["{\"level\": \"error\"", "{}", "{INFO} x"] {
+        let log = bench.line(broken);
+        assert_eq!(log.severity_number(), SeverityNumber::Unspecified);
+        assert_eq!(log.body, Some(any(text(broken))));
+    }
+}
+
+#[test]
+fn the_time_is_that_of_the_event_or_the_line() {
+    let mut bench = Bench::new();
+    let line = "2023-06-25T00:00:00.007Z hello";
+    let log = bench.line(line);
+    assert_eq!(log.time_unix_nano, nanos(7));
+    let log = bench.log(json!({"type": "function", "time": "soon", "record": line}));
+    assert_eq!(log.time_unix_nano, nanos(7));
+    assert_eq!(attribute(&log.attributes, "time"), Some(&text("soon")));
+    // Whose time this is, is not known.
+    for line in ["2023-06-25 00:00:00.007 hello", "hello"] {
+        let log = bench.line(line);
+        assert_eq!(log.time_unix_nano, 0);
+        assert_eq!(log.observed_time_unix_nano, nanos(0));
+    }
+    assert_eq!(bench.log(json!({"type": "function"})).body, None);
+}
+
+#[test]
+fn bound_by_the_id_that_the_event_has() {
+    let mut bench = Bench::new();
+    bench.start(OTHER_ID);
+    let log = bench.log(json!({"type": "function", "record": "hello", "requestId": " r 1 "}));
+    assert_bound(&log, "r 1");
+    let log = bench.log(json!({"type": "function", "record": {"traceId": ID}}));
+    assert_bound(&log, ID);
+}
+
+#[test]
+fn bound_by_the_id_in_the_line() {
+    let mut bench = Bench::new();
+    for line in [
+        format!("2023-06-25T00:00:00.250Z Start invoke request '{ID}', version: latest"),
+        format!("2023-06-25T00:00:00.250Z Finish invoke request '{ID}', duration: 2.049ms"),
+        format!("Start invoke request '{ID}', version: latest"),
+        format!("2023-06-25T00:00:00.250Z {ID} INFO hello"),
+    ] {
+        assert_bound(&bench.line(&line), ID);
+    }
+    // Not in a place that is known, nor a known ID.
+    for line in [
+        format!("order {ID} shipped"),
+        "2023-06-25T00:00:00.250Z r-1 INFO hello".to_owned(),
+    ] {
+        assert_unbound(&bench.line(&line));
+    }
+    bench.start("r-1");
+    bench.start(ID);
+    assert_bound(&bench.line(&format!("request={ID}, order={OTHER_ID}")), ID);
+    let line = "2023-06-25T00:00:00.250Z r-1 INFO hello";
+    assert_bound(&bench.line(line), "r-1");
+    bench.start("request");
+    let log = bench.line("2023-06-25T00:00:00.250Z request warn hello");
+    assert_bound(&log, "request");
+    assert_eq!(log.severity_text, "warn");
+    bench.report("request");
+    bench.report("r-1");
+    assert_bound(&bench.line(line), "r-1");
+    bench.report(ID);
+    assert_unbound(&bench.line(&format!("after {ID}")));
+}
+
+#[test]
+fn bound_to_the_one_that_runs() {
+    let mut bench = Bench::new();
+    assert_unbound(&bench.line("hello"));
+    bench.start("1");
+    assert_bound(&bench.line("hello"), "1");
+    assert_bound(&bench.line(&format!("order {ID} shipped")), "1");
+    bench.start("2");
+    assert_unbound(&bench.line("hello"));
+    bench.report("1");
+    assert_bound(&bench.line("hello"), "2");
+    // The next one runs while the report of this one is due.
+    bench.event(json!({"name": "platform.runtimeDone", "traceId": "2", "status": "success"}));
+    assert_bound(&bench.line("hello"), "2");
+    bench.start("3");
+    assert_bound(&bench.line("hello"), "3");
+    bench.report("2");
+    bench.report("3");
+    assert_unbound(&bench.line("hello"));
+    // Its telemetry is yet to come.
+    bench.invoked("4", URN);
+    assert_bound(&bench.line("hello"), "4");
+    // Without an ID, the span is found all the same.
+    let mut bench = Bench::new();
+    bench.event(json!({"name": "platform.start", "startTime": time(0)}));
+    let log = bench.line("hello");
+    bench.finish();
+    assert_eq!(log.span_id, bench.out.spans[0].span_id);
+    assert_eq!(log.trace_id, bench.out.spans[0].trace_id);
+}
+
+#[test]
+fn a_log_and_its_span_have_the_same_ids() {
+    let mut bench = Bench::new();
+    let log = bench.line(&format!("2023-06-25T00:00:00.250Z {ID} INFO hello"));
+    bench.report(ID);
+    assert_eq!(log.trace_id, bench.out.spans[0].trace_id);
+    assert_eq!(log.span_id, bench.out.spans[0].span_id);
+}
+
+#[test]
+fn an_unknown_event_is_a_log_record() {
+    let mut bench = Bench::new();
+    bench.start("1");
+    let log =
+        bench.log(json!({"type": "audit", "requestId": ID, "time": time(3), "level": "info"}));
+    let Some(Any::KvlistValue(fields)) = log.body.as_ref().unwrap().value.clone() else {
+        panic!("{log:?}");
+    };
+    assert_eq!(fields.values.len(), 4);
+    assert_eq!(
+        attribute(&log.attributes, "functiongraph.log.type"),
+        Some(&text("unknown"))
+    );
+    assert_eq!(log.time_unix_nano, nanos(3));
+    assert_eq!(log.severity_number(), SeverityNumber::Info);
+    assert_bound(&log, ID);
+
+    // Nobody says that it is of the invocation that runs.
+    let log = bench.log(json!("hello"));
+    assert_eq!(log.body, Some(any(text("hello"))));
+    assert_unbound(&log);
+    assert_eq!(bench.log(json!([1])).observed_time_unix_nano, nanos(0));
+}
+
+#[test]
+fn an_unknown_platform_subtype_is_a_log_record() {
+    let mut bench = Bench::new();
+    let log = bench.log(json!({
+        "name": "platform.freeze ", "startTime": time(4), "traceId": ID, "reason": "idle",
+    }));
+    assert_eq!(log.event_name, "platform.freeze");
+    assert_eq!(log.time_unix_nano, nanos(4));
+    assert_eq!(
+        attribute(&log.attributes, "functiongraph.log.type"),
+        Some(&text("platform"))
+    );
+    let Some(Any::KvlistValue(fields)) = log.body.as_ref().unwrap().value.clone() else {
+        panic!("{log:?}");
+    };
+    assert_eq!(attribute(&fields.values, "reason"), Some(&text("idle")));
+    assert_bound(&log, ID);
+    assert_eq!(bench.out.spans, []);
+}

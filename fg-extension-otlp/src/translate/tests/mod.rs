@@ -1,0 +1,112 @@
+mod logs;
+mod metrics;
+mod resource;
+mod spans;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use fg_extension::{Invocation, TelemetryCounters};
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::metrics::v1::Metric;
+use serde_json::{Value, json};
+
+use super::{Function, Output, Settings, Translator};
+
+const ID: &str = "3da1f2dc-3222-475e-9205-e2e6c6318895";
+const OTHER_ID: &str = "00000000-0000-4000-8000-000000000002";
+const URN: &str = "urn:fss:cn-north-4:0a1b:function:default:hello:latest";
+
+/// The second at which everything happens, 2023-06-25T00:00:00Z.
+const T0: u64 = 1_687_651_200;
+
+/// A translator and what it made, at a time that passes on demand.
+struct Bench {
+    translator: Translator,
+    out: Output,
+    now: SystemTime,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::of(Function::default(), Settings::default())
+    }
+
+    fn of(function: Function, settings: Settings) -> Self {
+        let now = at(0);
+        Self {
+            translator: Translator::new(function, settings, "instance".into(), now),
+            out: Output::default(),
+            now,
+        }
+    }
+
+    fn json(&mut self, text: &str) {
+        let event = serde_json::from_str(text).unwrap();
+        self.translator.event(&event, self.now, &mut self.out);
+    }
+
+    fn event(&mut self, event: Value) {
+        self.json(&event.to_string());
+    }
+
+    fn invoked(&mut self, id: &str, urn: &str) {
+        let invocation: Invocation =
+            serde_json::from_value(json!({"traceId": id, "invokedFunctionUrn": urn})).unwrap();
+        self.translator.invoked(&invocation);
+    }
+
+    fn start(&mut self, id: &str) {
+        self.event(json!({"name": "platform.start", "startTime": time(0), "traceId": id}));
+    }
+
+    fn report(&mut self, id: &str) {
+        self.event(json!({
+            "name": "platform.report",
+            "startTime": time(0),
+            "endTime": time(20),
+            "traceId": id,
+            "metrics": {"durationMs": 20},
+        }));
+    }
+
+    fn finish(&mut self) {
+        self.translator.finish(self.now, &mut self.out);
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        self.translator
+            .metrics(&TelemetryCounters::default(), &[], self.now)
+    }
+}
+
+/// Milliseconds after the beginning.
+fn at(millis: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(T0) + Duration::from_millis(millis)
+}
+
+/// The same, as OTLP has it.
+fn nanos(millis: u64) -> u64 {
+    T0 * 1_000_000_000 + millis * 1_000_000
+}
+
+/// The same, as the platform writes it.
+fn time(millis: u64) -> String {
+    humantime::format_rfc3339_millis(at(millis)).to_string()
+}
+
+#[track_caller]
+fn attribute<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a Any> {
+    let mut values = attributes.iter().filter(|attribute| attribute.key == key);
+    let value = values.next()?.value.as_ref()?.value.as_ref();
+    assert!(values.next().is_none(), "two of {key}");
+    value
+}
+
+fn text(text: &str) -> Any {
+    Any::StringValue(text.to_owned())
+}
+
+fn any(value: Any) -> AnyValue {
+    AnyValue { value: Some(value) }
+}
