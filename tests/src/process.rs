@@ -40,7 +40,7 @@ pub struct Ended {
 }
 
 impl Start {
-    /// The program, on a leased port, without any other setting of ours.
+    /// The program, on a leased port, which telemetry is posted to as well, without any other setting of ours.
     ///
     /// # Panics
     ///
@@ -48,6 +48,21 @@ impl Start {
     #[must_use]
     pub fn new(program: &str) -> Self {
         let lease = PortLease::take().expect("a port of the platform's range");
+        Self::on(program, lease, None)
+    }
+
+    /// Likewise, with telemetry posted to a port of its own.
+    ///
+    /// # Panics
+    ///
+    /// If there are no ports to be had.
+    #[must_use]
+    pub fn with_telemetry_port(program: &str) -> Self {
+        let (lease, telemetry) = PortLease::take_pair().expect("ports of the platform's range");
+        Self::on(program, lease, Some(telemetry))
+    }
+
+    fn on(program: &str, lease: PortLease, telemetry_lease: Option<PortLease>) -> Self {
         let mut command = Command::new(program);
         command
             .stdin(Stdio::piped())
@@ -66,26 +81,15 @@ impl Start {
         ] {
             command.env_remove(setting);
         }
-        command.env("FG_EXTENSION_PORT", lease.port().to_string());
-        command.env("FG_TELEMETRY_PORT", lease.port().to_string());
-        Self {
+        let start = Self {
             command,
             lease,
-            telemetry_lease: None,
-        }
-    }
-
-    /// Has telemetry posted to a port of its own.
-    ///
-    /// # Panics
-    ///
-    /// If there is no port to be had.
-    #[must_use]
-    pub fn own_telemetry_port(mut self) -> Self {
-        let lease = PortLease::take().expect("a port of the platform's range");
-        let port = lease.port().to_string();
-        self.telemetry_lease = Some(lease);
-        self.env("FG_TELEMETRY_PORT", port)
+            telemetry_lease,
+        };
+        let (port, telemetry_port) = (start.port(), start.telemetry_port());
+        start
+            .env("FG_EXTENSION_PORT", port.to_string())
+            .env("FG_TELEMETRY_PORT", telemetry_port.to_string())
     }
 
     /// The port that telemetry will be posted to.

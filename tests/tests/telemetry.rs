@@ -32,7 +32,7 @@ fn invoke(extension: &Extension) -> u16 {
 #[test]
 fn subscribes_once_registered() {
     let platform = ScriptedPlatform::start([Answer::registered()]);
-    let start = telemetry().own_telemetry_port().with(&platform);
+    let start = Start::with_telemetry_port(TELEMETRY).with(&platform);
     let telemetry_port = start.telemetry_port();
     let extension = start.start();
     let registration = platform.request();
@@ -66,7 +66,7 @@ fn subscribes_once_registered() {
 #[test]
 fn listens_before_it_registers() {
     let platform = ScriptedPlatform::start([Answer::Silence]);
-    let start = telemetry().own_telemetry_port().with(&platform);
+    let start = Start::with_telemetry_port(TELEMETRY).with(&platform);
     let telemetry_port = start.telemetry_port();
     let _extension = start.start();
     let _ = platform.request();
@@ -127,7 +127,7 @@ fn refused_subscription_is_told_and_survived() {
 #[test]
 fn taken_port_is_told_and_survived() {
     let platform = ScriptedPlatform::start([Answer::registered()]);
-    let start = telemetry().own_telemetry_port().with(&platform);
+    let start = Start::with_telemetry_port(TELEMETRY).with(&platform);
     let telemetry_port = start.telemetry_port();
     let _holder = std::net::TcpListener::bind(("127.0.0.1", telemetry_port)).unwrap();
     let extension = start.start();

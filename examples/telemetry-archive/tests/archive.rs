@@ -1,0 +1,82 @@
+//! Boots the extension in a local FunctionGraph.
+
+use fg_emulator::{Boot, Error, Platform};
+use serde_json::{Value, json};
+
+const SCRIPT: &str = "extensionTelemetryArchive.sh";
+const PROGRAM: &str = env!("CARGO_BIN_EXE_telemetry-archive");
+
+#[tokio::test]
+async fn every_event_is_in_the_file() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("telemetry.jsonl");
+    let platform = Platform::start().await?;
+    let boot = Boot::new(SCRIPT, PROGRAM).env("ARCHIVE_FILE", &file);
+    platform
+        .boot(boot.lease_port().lease_telemetry_port())
+        .await?;
+    platform.subscribed().await?;
+    let invoked = platform.invoke().await?;
+    invoked.assert_ok();
+    platform.telemetry_delivered().await;
+
+    // Whatever comes is kept, as it came.
+    let strange = json!([
+        null, 1.0, 0.1, [], {}, {"type": "function", "record": {"nested": [{"a": "ü\n"}]}},
+        {"name": "platform.fault", "startTime": 5, "unknown": {"field": null}},
+    ]);
+    assert_eq!(platform.send_telemetry(strange.to_string()).await?, 200);
+    assert_eq!(platform.send_telemetry("[{]").await?, 400);
+
+    let shutdown = platform.shutdown().await?;
+    assert!(shutdown.clean(), "{shutdown:?}");
+    let text = std::fs::read_to_string(file)?;
+    let lines = text.lines().map(serde_json::from_str);
+    let lines = lines.collect::<Result<Vec<Value>, _>>()?;
+    let known = |name: &str| {
+        let is =
+            |line: &&Value| line["name"] == name && line["traceId"] == invoked.trace_id.as_str();
+        assert_eq!(lines.iter().filter(is).count(), 1, "{name} in\n{text}");
+    };
+    for name in [
+        "platform.initStart",
+        "platform.start",
+        "platform.RuntimeDone",
+        "platform.report",
+    ] {
+        known(name);
+    }
+    let start = format!("Start invoke request '{}'", invoked.trace_id);
+    let is_start = |line: &Value| {
+        line["record"]
+            .as_str()
+            .is_some_and(|it| it.contains(&start))
+    };
+    assert!(lines.iter().any(is_start), "{text}");
+    let mut kept = lines.as_slice();
+    while let [_, rest @ ..] = kept
+        && !kept.starts_with(strange.as_array().ok_or("no array")?)
+    {
+        kept = rest;
+    }
+    assert!(!kept.is_empty(), "{strange} in\n{text}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn file_that_cannot_be_opened_is_named() -> Result<(), Error> {
+    let platform = Platform::start().await?;
+    let boot = Boot::new(SCRIPT, PROGRAM).env("ARCHIVE_FILE", "/no/such/folder/telemetry.jsonl");
+    platform
+        .boot(boot.lease_port().lease_telemetry_port())
+        .await?;
+    platform.ended().await;
+
+    let shutdown = platform.shutdown().await?;
+    assert_eq!(
+        shutdown.extensions[0].printed(fg_emulator::Stream::Stderr),
+        "ERROR extensionTelemetryArchive.sh: the extension failed to initialise: cannot open ARCHIVE_FILE, \
+         /no/such/folder/telemetry.jsonl: No such file or directory (os error 2)\n"
+    );
+    Ok(())
+}
