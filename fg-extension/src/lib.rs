@@ -26,11 +26,18 @@
 //! | `EXTENSION_API_ADDR` | set by FunctionGraph | `host:port` of the registration API; `http://` before it and `/` behind it are fine |
 //! | `FG_EXTENSION_PORT` | the compiled port | another port from 8081 to 8090: `8085`, or by script name `extensionHello.sh=8085,extensionOther.sh=8086` |
 //! | `FG_REGISTER_TIMEOUT` | `10s` | how long to try to register |
-//! | `FG_SHUTDOWN_TIMEOUT` | `2s` | how long the end may take: what is in flight finishes, then [`shutdown`](Extension::shutdown) runs; `0s` does not wait |
+//! | `FG_SHUTDOWN_TIMEOUT` | `2s` | how long the end may take: what is in flight finishes, telemetry is delivered, then [`shutdown`](Extension::shutdown) runs; `0s` does not wait |
+//! | `FG_TELEMETRY_PORT` | the compiled port | another port for telemetry, written as for `FG_EXTENSION_PORT` |
+//! | `FG_TELEMETRY_BUFFER` | `4MiB` | how many bytes of telemetry may wait for [`telemetry`](Extension::telemetry): `512KiB`, `4MB`, `4194304` |
+//! | `FG_TELEMETRY_OVERFLOW` | `refuse` | what becomes of a batch that does not fit: `refuse` answers 503, `drop-oldest` drops what waits longest |
+//! | `FG_TELEMETRY_TIMEOUT` | `30s` | for how long `telemetry` is tried with the same events, until they are lost |
 //! | `FG_LOG` | `warn` | least level of the log lines on stderr: `off`, `error`, `warn`, `info`, `debug`, `trace` (feature `log`) |
 //!
 //! `RUNTIME_FUNC_NAME` and `RUNTIME_FUNC_VERSION`, which are the function's own (D), name the function where
 //! the platform's answer to the registration does not.
+//!
+//! Those of telemetry are read by an extension that subscribes. A batch that is larger than the buffer is taken when
+//! nothing else is in it.
 //!
 //! Durations are `500ms`, `10s`, `1.5s`, `1m` or `1h`, a number without a unit is seconds; one hour at most.
 //!
