@@ -61,6 +61,16 @@ pub(crate) struct Tally {
     pub(crate) log_records: u64,
 }
 
+impl Tally {
+    pub(super) fn add(&mut self, signal: Signal, count: u64) {
+        match signal {
+            Signal::Traces => self.spans += count,
+            Signal::Logs => self.log_records += count,
+            Signal::Metrics => {}
+        }
+    }
+}
+
 impl Buffer {
     pub(super) fn new(bound: usize) -> Self {
         Self {
@@ -227,6 +237,10 @@ impl Buffer {
 }
 
 impl Batch {
+    pub(super) fn signal(&self) -> Signal {
+        self.signal
+    }
+
     pub(super) fn count(&self) -> u64 {
         self.items.len() as u64
     }

@@ -4,11 +4,25 @@ mod backoff;
 mod body;
 mod buffer;
 mod connect;
+mod exporter;
+mod report;
 mod rhythm;
 mod send;
 mod settings;
+mod state;
 mod text;
 mod time;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+pub(crate) use body::Snapshot;
+pub(crate) use buffer::Tally;
+pub(crate) use exporter::{Counts, Exporter};
+pub(crate) use settings::{Flush, Settings};
 
 /// One of the three kinds of telemetry that OTLP carries, each to its own endpoint.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,6 +33,13 @@ enum Signal {
 }
 
 impl Signal {
+    const ALL: [Self; 3] = [Self::Traces, Self::Metrics, Self::Logs];
+
+    /// Its place in [`ALL`](Self::ALL).
+    fn index(self) -> usize {
+        self as usize
+    }
+
     /// As it is part of the name of a setting.
     fn setting(self) -> &'static str {
         match self {
@@ -35,5 +56,16 @@ impl Signal {
             Self::Metrics => "/v1/metrics",
             Self::Logs => "/v1/logs",
         }
+    }
+}
+
+/// What is sent of the signal.
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Traces => "spans",
+            Self::Metrics => "metrics",
+            Self::Logs => "log records",
+        })
     }
 }

@@ -108,6 +108,14 @@ impl Settings {
                 .unwrap_or(4 << 20),
         }))
     }
+
+    pub(super) fn target(&self, signal: Signal) -> &Target {
+        match signal {
+            Signal::Traces => &self.traces,
+            Signal::Metrics => &self.metrics,
+            Signal::Logs => &self.logs,
+        }
+    }
 }
 
 impl Target {

@@ -1,0 +1,3 @@
+//! The exporter against a collector that does what the test says.
+
+mod collector;
