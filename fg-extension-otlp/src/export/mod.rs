@@ -22,7 +22,7 @@ use std::fmt;
 pub(crate) use body::Snapshot;
 pub(crate) use buffer::Tally;
 pub(crate) use exporter::{Counts, Exporter};
-pub(crate) use settings::{Flush, Settings};
+pub(crate) use settings::Settings;
 
 /// One of the three kinds of telemetry that OTLP carries, each to its own endpoint.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -17,8 +17,8 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
@@ -27,14 +27,13 @@ pub(super) struct Collector {
     pub(super) address: SocketAddr,
     script: Arc<Mutex<VecDeque<Answer>>>,
     received: mpsc::UnboundedReceiver<Received>,
-    _tasks: JoinSet<()>,
+    close: watch::Sender<()>,
+    tasks: JoinSet<()>,
 }
 
 /// What the collector does about a request; an empty 200 if the script says nothing.
 pub(super) enum Answer {
     With(Response<Full<Bytes>>),
-    /// An empty 200, after which the connection is closed without a word about it.
-    AndClose,
     /// Closes the connection when the request has been read.
     Break,
     Never,
@@ -49,15 +48,21 @@ pub(super) struct Received {
 
 impl Collector {
     pub(super) async fn start() -> Self {
-        Self::serve(bind("127.0.0.1:0").await, None)
+        Self::serve(bind().await, None)
     }
 
-    pub(super) async fn start_at(address: &str) -> Self {
-        Self::serve(bind(address).await, None)
+    /// At the address of one that was killed.
+    pub(super) async fn start_again(address: SocketAddr) -> Self {
+        Self::serve(TcpListener::bind(address).await.unwrap(), None)
+    }
+
+    /// At an address where nobody has listened so far.
+    pub(super) fn start_late(socket: TcpSocket) -> Self {
+        Self::serve(socket.listen(16).unwrap(), None)
     }
 
     pub(super) async fn start_tls(acceptor: TlsAcceptor) -> Self {
-        Self::serve(bind("127.0.0.1:0").await, Some(acceptor))
+        Self::serve(bind().await, Some(acceptor))
     }
 
     fn serve(listener: TcpListener, tls: Option<TlsAcceptor>) -> Self {
@@ -65,16 +70,18 @@ impl Collector {
         let script = Arc::new(Mutex::new(VecDeque::new()));
         let (received, receiver) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
-        let answers = Arc::clone(&script);
+        let close = watch::Sender::new(());
+        let (answers, closed) = (Arc::clone(&script), close.clone());
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             for connection in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
                 let (answers, received) = (Arc::clone(&answers), received.clone());
-                let tls = tls.clone();
+                let (tls, closed) = (tls.clone(), closed.subscribe());
                 connections.spawn(async move {
                     let session = Session {
                         connection,
+                        closed,
                         answers,
                         received,
                     };
@@ -93,13 +100,27 @@ impl Collector {
             address,
             script,
             received: receiver,
-            _tasks: tasks,
+            close,
+            tasks,
         }
     }
 
     /// Adds to what is answered to the next requests, whichever they are.
     pub(super) fn will(&self, answer: Answer) {
         self.script.lock().unwrap().push_back(answer);
+    }
+
+    /// Closes all connections, without a word to their clients.
+    pub(super) async fn close_connections(&self) {
+        self.close.send_replace(());
+        // They are closed when nobody waits for this any more.
+        self.close.closed().await;
+    }
+
+    /// Ends, and gives its address free.
+    pub(super) async fn kill(mut self) {
+        self.tasks.shutdown().await;
+        self.close.closed().await;
     }
 
     /// The next request.
@@ -169,13 +190,15 @@ impl Received {
 /// One connection.
 struct Session {
     connection: usize,
+    closed: watch::Receiver<()>,
     answers: Arc<Mutex<VecDeque<Answer>>>,
     received: mpsc::UnboundedSender<Received>,
 }
 
 impl Session {
     async fn serve(self, stream: impl Stream) {
-        let close = tokio::sync::Notify::new();
+        let mut closed = self.closed.clone();
+        let close = Notify::new();
         let service = service_fn(|request| self.answer(request, &close));
         let serve = hyper::server::conn::http1::Builder::new()
             .serve_connection(TokioIo::new(stream), service);
@@ -183,13 +206,14 @@ impl Session {
         tokio::select! {
             _ = serve => {}
             () = close.notified() => {}
+            _ = closed.changed() => {}
         }
     }
 
     async fn answer(
         &self,
         request: Request<Incoming>,
-        close: &tokio::sync::Notify,
+        close: &Notify,
     ) -> Result<Response<Full<Bytes>>, Infallible> {
         let (head, body) = request.into_parts();
         let Ok(body) = body.collect().await else {
@@ -219,10 +243,6 @@ impl Session {
         match answer {
             None => Ok(empty),
             Some(Answer::With(response)) => Ok(response),
-            Some(Answer::AndClose) => {
-                let _ = close;
-                Ok(empty)
-            }
             Some(Answer::Break) => {
                 close.notify_one();
                 std::future::pending().await
@@ -232,10 +252,11 @@ impl Session {
     }
 }
 
+/// TCP, with TLS or without.
 pub(super) trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin {}
 impl Stream for TcpStream {}
 impl Stream for tokio_rustls::server::TlsStream<TcpStream> {}
 
-async fn bind(address: &str) -> TcpListener {
-    TcpListener::bind(address).await.unwrap()
+async fn bind() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.unwrap()
 }
