@@ -1,0 +1,109 @@
+//! Connections to a collector, with TLS where its address says so.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fg_extension::Error;
+use http_body_util::Full;
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::http::uri::Scheme;
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Builder, Client, ResponseFuture};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+
+use super::settings::{Certificate, Target};
+use super::text::{chain, one_line};
+
+/// A connection that has been idle for longer is not used again: the collector, or something on the way to it, may
+/// have given it up while the process was frozen.
+pub(super) const LONGEST_IDLE: Duration = Duration::from_secs(3);
+
+#[derive(Clone)]
+pub(super) enum Connector {
+    Plain(HttpConnector),
+    Tls(HttpsConnector<HttpConnector>),
+}
+
+/// Connections of one connector, kept for the next request.
+pub(super) enum Pool {
+    Plain(Client<HttpConnector, Full<Bytes>>),
+    Tls(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
+}
+
+impl Connector {
+    /// How to reach the target; what TLS needs is only made if its address is `https`.
+    ///
+    /// # Errors
+    ///
+    /// The certificates to trust cannot be read.
+    pub(super) fn new(target: &Target) -> Result<Self, Error> {
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        if target.endpoint.scheme() != Some(&Scheme::HTTPS) {
+            return Ok(Self::Plain(tcp));
+        }
+        tcp.enforce_http(false);
+
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls =
+            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+        let tls = match &target.certificate {
+            Some(certificate) => tls.with_root_certificates(roots(certificate)?),
+            None => tls.with_webpki_roots(),
+        };
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls.with_no_client_auth())
+            .https_only()
+            .enable_http1()
+            .wrap_connector(tcp);
+        Ok(Self::Tls(connector))
+    }
+
+    pub(super) fn pool(&self) -> Pool {
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(LONGEST_IDLE);
+        match self {
+            Self::Plain(connector) => Pool::Plain(builder.build(connector.clone())),
+            Self::Tls(connector) => Pool::Tls(builder.build(connector.clone())),
+        }
+    }
+}
+
+impl Pool {
+    pub(super) fn request(&self, request: Request<Full<Bytes>>) -> ResponseFuture {
+        match self {
+            Self::Plain(client) => client.request(request),
+            Self::Tls(client) => client.request(request),
+        }
+    }
+}
+
+fn roots(certificate: &Certificate) -> Result<RootCertStore, Error> {
+    let bad = |why: &str| -> Error {
+        one_line(&format!(
+            "{} is `{}`, {why}: write the path of a PEM file with the certificates to trust",
+            certificate.setting,
+            certificate.path.display()
+        ))
+        .into()
+    };
+    let pem = std::fs::read(&certificate.path)
+        .map_err(|error| bad(&format!("which cannot be read, {error}")))?;
+    let mut roots = RootCertStore::empty();
+    for root in CertificateDer::pem_slice_iter(&pem) {
+        root.map_err(|error| chain(&error))
+            .and_then(|root| roots.add(root).map_err(|error| chain(&error)))
+            .map_err(|why| bad(&format!("which has a bad certificate in it, {why}")))?;
+    }
+    if roots.is_empty() {
+        return Err(bad("which has no certificate in it"));
+    }
+    Ok(roots)
+}

@@ -1,0 +1,179 @@
+//! The exporter: what the rest of the crate sees of all this.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use fg_extension::Error;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+
+use super::Signal;
+use super::body::{Snapshot, log_record, span};
+use super::buffer::Tally;
+use super::send::Sender;
+use super::settings::Settings;
+use super::state::State;
+use super::time::Time;
+use super::worker::{Shared, run};
+
+/// Sends spans, log records and metrics to collectors, each signal on its own.
+///
+/// Its tasks end with it.
+pub(crate) struct Exporter {
+    shared: Arc<Shared>,
+    workers: Mutex<JoinSet<()>>,
+    flush_timeout: Duration,
+}
+
+/// What became of the spans and log records so far.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Counts {
+    pub(crate) exported: Tally,
+    /// Because the buffer was full.
+    pub(crate) dropped: Tally,
+    /// By the collector, for good.
+    pub(crate) rejected: Tally,
+    /// Encoded, and waiting to be sent or to be confirmed.
+    pub(crate) buffered_bytes: usize,
+}
+
+impl Exporter {
+    /// Starts to export; `snapshot` is asked for each request, and told the counts so far.
+    ///
+    /// # Errors
+    ///
+    /// The certificates to trust cannot be read, or there is no Tokio runtime.
+    pub(crate) fn start(
+        settings: &Settings,
+        snapshot: impl Fn(Counts) -> Snapshot + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
+        let runtime = Handle::try_current()?;
+        let sender = |signal: Signal| Sender::new(signal, settings.target(signal).clone());
+        let senders = [
+            sender(Signal::Traces)?,
+            sender(Signal::Metrics)?,
+            sender(Signal::Logs)?,
+        ];
+        let endpoints = senders.each_ref().map(Sender::endpoint);
+        let shared = Arc::new(Shared::new(State::new(settings, endpoints), snapshot));
+        let mut workers = JoinSet::new();
+        for (signal, sender) in Signal::ALL.into_iter().zip(senders) {
+            workers.spawn_on(run(Arc::clone(&shared), signal, sender), &runtime);
+        }
+        Ok(Self {
+            shared,
+            workers: Mutex::new(workers),
+            flush_timeout: settings.flush_timeout,
+        })
+    }
+
+    /// Takes in what is new, and with it that the metrics may have changed, even if it is nothing else.
+    ///
+    /// Never waits: the oldest items make room if there is none.
+    pub(crate) fn push(&self, spans: Vec<Span>, log_records: Vec<LogRecord>) {
+        let spans: Vec<_> = spans.into_iter().map(span).collect();
+        let log_records: Vec<_> = log_records.into_iter().map(log_record).collect();
+        let line = {
+            let mut state = self.shared.lock();
+            let dropped = state.buffer.dropped();
+            for item in spans {
+                state.buffer.push(Signal::Traces, item);
+            }
+            for item in log_records {
+                state.buffer.push(Signal::Logs, item);
+            }
+            state.buffer.metrics_changed();
+            state.report_dropped(dropped, Time::now())
+        };
+        if let Some(line) = line {
+            line.write();
+        }
+        self.shared.wake();
+    }
+
+    /// The function is called; how often that is decides when to flush.
+    pub(crate) fn invoked(&self, now: SystemTime) {
+        self.shared.lock().rhythm.invoked(now);
+        // If this is a thaw, something may be due that no timer has told of.
+        self.shared.wake();
+    }
+
+    /// Flushes before an invocation is answered, if that is the time for it.
+    ///
+    /// Returns after `FG_OTLP_FLUSH_TIMEOUT` at the latest, while sending goes on; at once while the collectors are
+    /// known to be down.
+    pub(crate) async fn flush_for_invocation(&self) {
+        let Some(asked) = self.shared.lock().ask(Time::now()) else {
+            return;
+        };
+        self.shared.wake();
+        let answered = self.shared.answered(&asked);
+        let in_time = tokio::time::timeout(self.flush_timeout, answered).await;
+        if in_time.is_err() {
+            self.shared.lock().was_late(&asked);
+        }
+    }
+
+    /// What ends an invocation has come: if it is the time for it, a flush begins, for which nobody waits.
+    pub(crate) fn nudge(&self) {
+        self.shared.lock().ask(Time::now());
+        self.shared.wake();
+    }
+
+    /// The last flush, with as many tries as `FG_OTLP_FLUSH_TIMEOUT` has room for.
+    ///
+    /// # Errors
+    ///
+    /// Not everything was exported; the error says what was not, and why.
+    pub(crate) async fn shutdown(&self) -> Result<(), Error> {
+        self.shared.lock().close(Time::now() + self.flush_timeout);
+        self.shared.wake();
+        let mut workers = {
+            let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *workers)
+        };
+        let finished = async { while workers.join_next().await.is_some() {} };
+        let in_time = tokio::time::timeout(self.flush_timeout, finished).await;
+        if in_time.is_err() {
+            workers.shutdown().await;
+        }
+        match self.shared.lock().leftover() {
+            None => Ok(()),
+            Some(leftover) => Err(format!(
+                "not exported within {:?}: {leftover}; FG_OTLP_FLUSH_TIMEOUT gives the last flush more time",
+                self.flush_timeout
+            )
+            .into()),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn counts(&self) -> Counts {
+        self.shared.lock().counts()
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            exported,
+            dropped,
+            rejected,
+            buffered_bytes,
+        } = self;
+        write!(
+            f,
+            "so far exported: {exported}; dropped for want of room: {dropped}; rejected: {rejected}; \
+             waiting: {buffered_bytes} bytes"
+        )
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} spans, {} log records", self.spans, self.log_records)
+    }
+}

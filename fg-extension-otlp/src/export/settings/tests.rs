@@ -1,0 +1,391 @@
+use super::*;
+
+fn read(variables: &[(&str, &str)]) -> Result<Settings, String> {
+    Settings::read(|name| {
+        let mut variables = variables.iter();
+        let found = variables.find(|(variable, _)| *variable == name);
+        found.map(|(_, value)| OsString::from(value))
+    })
+    .map(|settings| settings.unwrap())
+    .map_err(|error| error.to_string())
+}
+
+fn endpoints(settings: &Settings) -> [String; 3] {
+    [&settings.traces, &settings.metrics, &settings.logs].map(|target| target.endpoint.to_string())
+}
+
+#[test]
+fn defaults_are_those_of_the_specification_but_for_gzip() {
+    for variables in [
+        &[][..],
+        &[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", " "),
+            ("OTEL_EXPORTER_OTLP_HEADERS", ""),
+            ("OTEL_SERVICE_NAME", ""),
+            ("OTEL_SDK_DISABLED", ""),
+            ("FG_OTLP_BUFFER", ""),
+        ],
+    ] {
+        let settings = read(variables).unwrap();
+        assert_eq!(
+            endpoints(&settings),
+            [
+                "http://localhost:4318/v1/traces",
+                "http://localhost:4318/v1/metrics",
+                "http://localhost:4318/v1/logs"
+            ]
+        );
+        assert_eq!(settings.service_name, None);
+        assert_eq!(settings.resource_attributes, []);
+        assert_eq!(settings.flush, Flush::Adaptive);
+        assert_eq!(settings.flush_interval, Duration::from_secs(5));
+        assert_eq!(settings.flush_timeout, Duration::from_millis(400));
+        assert_eq!(settings.buffer, 4 * 1024 * 1024);
+        for target in [settings.traces, settings.metrics, settings.logs] {
+            assert!(target.gzip && target.headers.is_empty() && target.certificate.is_none());
+            assert_eq!(target.timeout, Duration::from_secs(10));
+        }
+    }
+}
+
+#[test]
+fn common_endpoint_is_what_all_three_live_below() {
+    for (value, below) in [
+        ("http://collector", "http://collector"),
+        ("http://collector:4318/", "http://collector:4318"),
+        ("HTTPS://Collector.Example//", "https://Collector.Example"),
+        ("https://example.com/otlp", "https://example.com/otlp"),
+        (
+            "https://example.com:8443/a/b/",
+            "https://example.com:8443/a/b",
+        ),
+        ("http://[::1]:4318", "http://[::1]:4318"),
+        ("http://[2001:db8::1]/otlp/", "http://[2001:db8::1]/otlp"),
+        ("http://10.0.0.1", "http://10.0.0.1"),
+    ] {
+        let settings = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", value)]).unwrap();
+        assert_eq!(
+            endpoints(&settings),
+            ["traces", "metrics", "logs"].map(|signal| format!("{below}/v1/{signal}")),
+            "{value}"
+        );
+    }
+    let settings = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://a/otlp/?key=b")]).unwrap();
+    assert_eq!(endpoints(&settings)[2], "https://a/otlp/v1/logs?key=b");
+}
+
+#[test]
+fn endpoint_of_one_signal_is_used_as_it_is() {
+    for (value, used) in [
+        ("http://traces:4318", "http://traces:4318/"),
+        ("http://traces:4318/", "http://traces:4318/"),
+        ("https://traces/api/traces/", "https://traces/api/traces/"),
+        ("https://traces/t?a=b", "https://traces/t?a=b"),
+    ] {
+        let settings = read(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://all"),
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value),
+        ])
+        .unwrap();
+        assert_eq!(
+            endpoints(&settings),
+            [used, "http://all/v1/metrics", "http://all/v1/logs"]
+        );
+    }
+}
+
+#[test]
+fn endpoint_that_is_no_http_url_is_refused() {
+    for (value, shown, why) in [
+        ("collector:4318", "", "does not begin with"),
+        ("collector", "", "does not begin with"),
+        ("/v1/traces", "", "does not begin with"),
+        ("ftp://collector", "", "is neither `http://` nor"),
+        ("grpc://collector:4317", "", "is neither `http://` nor"),
+        ("unix:///var/run/otlp", "", "is not a URL"),
+        ("http://", "", "is not a URL"),
+        ("http://a b", "", "is not a URL"),
+        ("http://:4318", "", "has no host"),
+        ("http://collector:99999", "", "has no host, or no port"),
+        ("http://collector:0", "", "has no host, or no port"),
+        ("http://::1:4318", "", ""),
+        (
+            "https://me:secret@host/x",
+            "https://***@host/x",
+            "has a user name",
+        ),
+    ] {
+        let shown = if shown.is_empty() { value } else { shown };
+        for name in [
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+        ] {
+            let error = read(&[(name, value)]).unwrap_err();
+            assert!(
+                error.starts_with(&format!("{name} is `{shown}`, which {why}")),
+                "{error}"
+            );
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn headers_are_decoded_and_hidden() {
+    let settings = read(&[
+        (
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "api-key=secret, Authorization = Basic%20dXNlcjpwYXNz==,,x-a=b c,",
+        ),
+        ("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "x-only=logs"),
+    ])
+    .unwrap();
+    let headers = &settings.traces.headers;
+    assert_eq!(headers.len(), 3);
+    assert_eq!(headers["api-key"], "secret");
+    assert_eq!(headers["authorization"], "Basic dXNlcjpwYXNz==");
+    assert_eq!(headers["x-a"], "b c");
+    assert_eq!(headers, &settings.metrics.headers);
+    assert_eq!(settings.logs.headers.len(), 1);
+    assert_eq!(settings.logs.headers["x-only"], "logs");
+    assert!(!format!("{settings:?}").contains("secret"));
+}
+
+#[test]
+fn header_that_cannot_be_read_is_named_without_its_value() {
+    for (value, what) in [
+        ("a=b,secret", "an entry without `=`, the second"),
+        ("=secret", "an entry for ``"),
+        ("a b=secret", "an entry for `a b`"),
+        ("content-type=secret", "an entry for `content-type`"),
+        ("a=secret%", "a value for `a`"),
+        ("a=secret%zz", "a value for `a`"),
+        ("a=secret%+1", "a value for `a`"),
+        ("a=secret%ff", "a value for `a`"),
+        ("a=secret%0a", "a value for `a`"),
+    ] {
+        let error = read(&[("OTEL_EXPORTER_OTLP_HEADERS", value)]).unwrap_err();
+        assert!(
+            error.starts_with(&format!("OTEL_EXPORTER_OTLP_HEADERS has {what}"))
+                && error.contains("write it as in `api-key=secret"),
+            "{error}"
+        );
+        assert_eq!(error.matches("secret").count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn timeout_is_in_milliseconds() {
+    let settings = read(&[
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "2500"),
+        ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "0"),
+    ])
+    .unwrap();
+    assert_eq!(settings.traces.timeout, Duration::from_millis(2500));
+    assert_eq!(settings.metrics.timeout, Duration::from_secs(3600));
+    for value in ["10s", "-1", "+1", "1.5", "3600001", "99999999999999999999"] {
+        let error = read(&[("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", value)]).unwrap_err();
+        assert_eq!(
+            error,
+            format!(
+                "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT is `{value}`, which is not a number of milliseconds \
+                 up to 3600000: write it as in `10000`"
+            )
+        );
+    }
+}
+
+#[test]
+fn compression_is_gzip_or_none() {
+    let settings = read(&[
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "none"),
+        ("OTEL_EXPORTER_OTLP_LOGS_COMPRESSION", "GZIP"),
+    ])
+    .unwrap();
+    assert!(!settings.traces.gzip && !settings.metrics.gzip && settings.logs.gzip);
+    let error = read(&[("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd")]).unwrap_err();
+    assert_eq!(
+        error,
+        "OTEL_EXPORTER_OTLP_COMPRESSION is `zstd`, which is not a compression: write `gzip` or `none`"
+    );
+}
+
+#[test]
+fn protocol_is_ours_or_an_error_that_helps() {
+    assert!(read(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]).is_ok());
+    // The common one is not ours, but each signal has its own.
+    let own =
+        ["TRACES", "METRICS", "LOGS"].map(|signal| format!("OTEL_EXPORTER_OTLP_{signal}_PROTOCOL"));
+    let mut variables = vec![("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")];
+    variables.extend(own.iter().map(|name| (name.as_str(), "HTTP/Protobuf")));
+    assert!(read(&variables).is_ok());
+
+    let error = read(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).unwrap_err();
+    assert!(
+        error.starts_with("OTEL_EXPORTER_OTLP_PROTOCOL is `grpc`")
+            && error.contains("write `http/protobuf`")
+            && error.contains("4318"),
+        "{error}"
+    );
+    let error = read(&[("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "http/json")]).unwrap_err();
+    assert!(
+        error.starts_with("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL is `http/json`")
+            && error.contains("write `http/protobuf`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn certificate_is_a_path() {
+    let settings = read(&[
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/opt/ca.pem"),
+        ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "/opt/traces.pem"),
+    ])
+    .unwrap();
+    let certificate = |setting: &str, path: &str| Certificate {
+        setting: setting.to_owned(),
+        path: path.into(),
+    };
+    assert_eq!(
+        settings.traces.certificate,
+        Some(certificate(
+            "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
+            "/opt/traces.pem"
+        ))
+    );
+    assert_eq!(
+        settings.logs.certificate,
+        Some(certificate("OTEL_EXPORTER_OTLP_CERTIFICATE", "/opt/ca.pem"))
+    );
+}
+
+#[test]
+fn resource_is_described() {
+    let settings = read(&[
+        ("OTEL_SERVICE_NAME", "orders"),
+        (
+            "OTEL_RESOURCE_ATTRIBUTES",
+            "team=a%20b, tier = 1 ,c%3Dd=e=f,",
+        ),
+    ])
+    .unwrap();
+    assert_eq!(settings.service_name.as_deref(), Some("orders"));
+    let expected = [("team", "a b"), ("tier", "1"), ("c=d", "e=f")];
+    assert_eq!(
+        settings.resource_attributes,
+        expected.map(|(key, value)| (key.to_owned(), value.to_owned()))
+    );
+    for value in ["team", "a=b,team", "=b", "a=%f"] {
+        let error = read(&[("OTEL_RESOURCE_ATTRIBUTES", value)]).unwrap_err();
+        assert!(
+            error.starts_with(&format!(
+                "OTEL_RESOURCE_ATTRIBUTES is `{value}`, which is not a list of `key=value`: write it"
+            )),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn disabled_is_disabled_whatever_the_rest() {
+    for (value, disabled) in [
+        ("true", true),
+        ("TRUE", true),
+        ("1", false),
+        ("false", false),
+    ] {
+        let settings = Settings::read(|name| match name {
+            "OTEL_SDK_DISABLED" => Some(value.into()),
+            _ => None,
+        });
+        assert_eq!(settings.unwrap().is_none(), disabled, "{value}");
+    }
+    let all_wrong = Settings::read(|_| Some("true".into()));
+    assert!(all_wrong.unwrap().is_none());
+}
+
+#[test]
+fn flush_is_one_of_three() {
+    for (value, flush) in [
+        ("adaptive", Flush::Adaptive),
+        ("End", Flush::End),
+        ("periodic", Flush::Periodic),
+    ] {
+        assert_eq!(read(&[("FG_OTLP_FLUSH", value)]).unwrap().flush, flush);
+    }
+    assert_eq!(
+        read(&[("FG_OTLP_FLUSH", "never")]).unwrap_err(),
+        "FG_OTLP_FLUSH is `never`, which is not a way to flush: write `adaptive`, `end` or `periodic`"
+    );
+}
+
+#[test]
+fn flush_durations_have_units() {
+    for (value, millis) in [
+        ("250ms", 250),
+        ("1.5s", 1500),
+        ("2", 2000),
+        ("1 m", 60_000),
+        ("1h", 3_600_000),
+    ] {
+        let settings = read(&[
+            ("FG_OTLP_FLUSH_INTERVAL", value),
+            ("FG_OTLP_FLUSH_TIMEOUT", value),
+        ])
+        .unwrap();
+        assert_eq!(settings.flush_interval, Duration::from_millis(millis));
+        assert_eq!(settings.flush_timeout, Duration::from_millis(millis));
+    }
+    let none = read(&[("FG_OTLP_FLUSH_TIMEOUT", "0")]).unwrap();
+    assert_eq!(none.flush_timeout, Duration::ZERO);
+    assert_eq!(
+        read(&[("FG_OTLP_FLUSH_INTERVAL", "0s")]).unwrap_err(),
+        "FG_OTLP_FLUSH_INTERVAL is `0s`, which is not a duration from 1ms to 1h: write it as `500ms`, `10s` or `1m`"
+    );
+    for value in ["soon", "-1s", "2h", "1e3s", "s", "."] {
+        assert!(
+            read(&[("FG_OTLP_FLUSH_TIMEOUT", value)]).is_err(),
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn buffer_has_a_size() {
+    for (value, bytes) in [
+        ("512KiB", 512 * 1024),
+        ("4MiB", 4 << 20),
+        ("4MB", 4_000_000),
+        ("1.5 mib", 3 << 19),
+        ("65536", 65536),
+        ("65536B", 65536),
+        ("1GiB", 1 << 30),
+    ] {
+        assert_eq!(read(&[("FG_OTLP_BUFFER", value)]).unwrap().buffer, bytes);
+    }
+    for value in ["0", "999", "2GiB", "4Mi", "-4MiB", "much", "MiB"] {
+        let error = read(&[("FG_OTLP_BUFFER", value)]).unwrap_err();
+        assert_eq!(
+            error,
+            format!(
+                "FG_OTLP_BUFFER is `{value}`, which is not a size from 1KB to 1GiB: \
+                 write it as `512KiB`, `4MiB` or a number of bytes"
+            )
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn value_that_is_not_utf8_is_named() {
+    use std::os::unix::ffi::OsStringExt;
+    let error = Settings::read(|name| {
+        (name == "OTEL_SERVICE_NAME").then(|| OsString::from_vec(vec![b'a', 0xff]))
+    })
+    .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "OTEL_SERVICE_NAME is `a\u{fffd}`, which is not UTF-8: write it in UTF-8"
+    );
+}

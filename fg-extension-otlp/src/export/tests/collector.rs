@@ -1,0 +1,262 @@
+//! A collector that answers by script and tells of each request.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use flate2::read::GzDecoder;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::HeaderMap;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+/// Ends with all its connections when it is dropped.
+pub(super) struct Collector {
+    pub(super) address: SocketAddr,
+    script: Arc<Mutex<VecDeque<Answer>>>,
+    received: mpsc::UnboundedReceiver<Received>,
+    close: watch::Sender<()>,
+    tasks: JoinSet<()>,
+}
+
+/// What the collector does about a request; an empty 200 if the script says nothing.
+pub(super) enum Answer {
+    With(Response<Full<Bytes>>),
+    /// Closes the connection when the request has been read.
+    Break,
+    Never,
+}
+
+pub(super) struct Received {
+    pub(super) path: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+    pub(super) connection: usize,
+}
+
+impl Collector {
+    pub(super) async fn start() -> Self {
+        Self::serve(bind().await, None)
+    }
+
+    /// At the address of one that was killed.
+    pub(super) async fn start_again(address: SocketAddr) -> Self {
+        Self::serve(TcpListener::bind(address).await.unwrap(), None)
+    }
+
+    /// At an address where nobody has listened so far.
+    pub(super) fn start_late(socket: TcpSocket) -> Self {
+        Self::serve(socket.listen(16).unwrap(), None)
+    }
+
+    pub(super) async fn start_tls(acceptor: TlsAcceptor) -> Self {
+        Self::serve(bind().await, Some(acceptor))
+    }
+
+    fn serve(listener: TcpListener, tls: Option<TlsAcceptor>) -> Self {
+        let address = listener.local_addr().unwrap();
+        let script = Arc::new(Mutex::new(VecDeque::new()));
+        let (received, receiver) = mpsc::unbounded_channel();
+        let mut tasks = JoinSet::new();
+        let close = watch::Sender::new(());
+        let (answers, closed) = (Arc::clone(&script), close.clone());
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            for connection in 0.. {
+                let (stream, _) = listener.accept().await.unwrap();
+                let (answers, received) = (Arc::clone(&answers), received.clone());
+                let (tls, closed) = (tls.clone(), closed.subscribe());
+                connections.spawn(async move {
+                    let session = Session {
+                        connection,
+                        closed,
+                        answers,
+                        received,
+                    };
+                    match tls {
+                        None => session.serve(stream).await,
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                session.serve(stream).await;
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        Self {
+            address,
+            script,
+            received: receiver,
+            close,
+            tasks,
+        }
+    }
+
+    /// Adds to what is answered to the next requests, whichever they are.
+    pub(super) fn will(&self, answer: Answer) {
+        self.script.lock().unwrap().push_back(answer);
+    }
+
+    /// Closes all connections, without a word to their clients.
+    pub(super) async fn close_connections(&self) {
+        self.close.send_replace(());
+        // They are closed when nobody waits for this any more.
+        self.close.closed().await;
+    }
+
+    /// Ends, and gives its address free.
+    pub(super) async fn kill(mut self) {
+        self.tasks.shutdown().await;
+        self.close.closed().await;
+    }
+
+    /// The next request.
+    pub(super) async fn received(&mut self) -> Received {
+        self.received.recv().await.unwrap()
+    }
+
+    /// Whether there was another request so far.
+    pub(super) fn has_received(&mut self) -> bool {
+        self.received.try_recv().is_ok()
+    }
+}
+
+impl Answer {
+    pub(super) fn status(status: u16) -> Self {
+        Self::with(status, &[], b"")
+    }
+
+    pub(super) fn with(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Self {
+        let mut response = Response::builder().status(status);
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
+        Self::With(
+            response
+                .body(Full::new(Bytes::copy_from_slice(body)))
+                .unwrap(),
+        )
+    }
+
+    pub(super) fn protobuf(status: u16, message: &impl Message) -> Self {
+        let headers = [("content-type", "application/x-protobuf")];
+        Self::with(status, &headers, &message.encode_to_vec())
+    }
+}
+
+impl Received {
+    /// The names of all spans, or the severities of all log records, or the names of all metrics.
+    pub(super) fn names(&self) -> Vec<String> {
+        let body = self.body.as_slice();
+        match self.path.rsplit('/').next().unwrap() {
+            "traces" => {
+                let request = ExportTraceServiceRequest::decode(body).unwrap();
+                let resources = request.resource_spans.into_iter();
+                let scopes = resources.flat_map(|resource| resource.scope_spans);
+                let spans = scopes.flat_map(|scope| scope.spans);
+                spans.map(|span| span.name).collect()
+            }
+            "logs" => {
+                let request = ExportLogsServiceRequest::decode(body).unwrap();
+                let resources = request.resource_logs.into_iter();
+                let scopes = resources.flat_map(|resource| resource.scope_logs);
+                let records = scopes.flat_map(|scope| scope.log_records);
+                records.map(|record| record.severity_text).collect()
+            }
+            _ => {
+                let request = ExportMetricsServiceRequest::decode(body).unwrap();
+                let resources = request.resource_metrics.into_iter();
+                let scopes = resources.flat_map(|resource| resource.scope_metrics);
+                let metrics = scopes.flat_map(|scope| scope.metrics);
+                metrics.map(|metric| metric.name).collect()
+            }
+        }
+    }
+}
+
+/// One connection.
+struct Session {
+    connection: usize,
+    closed: watch::Receiver<()>,
+    answers: Arc<Mutex<VecDeque<Answer>>>,
+    received: mpsc::UnboundedSender<Received>,
+}
+
+impl Session {
+    async fn serve(self, stream: impl Stream) {
+        let mut closed = self.closed.clone();
+        let close = Notify::new();
+        let service = service_fn(|request| self.answer(request, &close));
+        let serve = hyper::server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(stream), service);
+        // An error is a client that went away, or `Break`.
+        tokio::select! {
+            _ = serve => {}
+            () = close.notified() => {}
+            _ = closed.changed() => {}
+        }
+    }
+
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        close: &Notify,
+    ) -> Result<Response<Full<Bytes>>, Infallible> {
+        let (head, body) = request.into_parts();
+        let Ok(body) = body.collect().await else {
+            std::future::pending().await
+        };
+        let mut body = body.to_bytes().to_vec();
+        if head
+            .headers
+            .get("content-encoding")
+            .is_some_and(|encoding| encoding == "gzip")
+        {
+            let mut plain = Vec::new();
+            GzDecoder::new(body.as_slice())
+                .read_to_end(&mut plain)
+                .unwrap();
+            body = plain;
+        }
+        let answer = self.answers.lock().unwrap().pop_front();
+        // The test may have seen enough.
+        let _ = self.received.send(Received {
+            path: head.uri.path().to_owned(),
+            headers: head.headers,
+            body,
+            connection: self.connection,
+        });
+        let empty = Response::new(Full::default());
+        match answer {
+            None => Ok(empty),
+            Some(Answer::With(response)) => Ok(response),
+            Some(Answer::Break) => {
+                close.notify_one();
+                std::future::pending().await
+            }
+            Some(Answer::Never) => std::future::pending().await,
+        }
+    }
+}
+
+/// TCP, with TLS or without.
+pub(super) trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin {}
+impl Stream for TcpStream {}
+impl Stream for tokio_rustls::server::TlsStream<TcpStream> {}
+
+async fn bind() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.unwrap()
+}

@@ -1,0 +1,168 @@
+//! When it is sent, and who waits for it.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::collector::{Answer, Collector};
+use super::*;
+
+#[tokio::test]
+async fn flush_ends_when_the_collector_never_answers() {
+    let mut collector = Collector::start().await;
+    let exporter = exporter(collector.address, &[("FG_OTLP_FLUSH_TIMEOUT", "20ms")]);
+    collector.will(Answer::Never);
+    exporter.push(spans(&["a"]), Vec::new());
+    let start = Instant::now();
+    exporter.flush_for_invocation().await;
+    assert!(start.elapsed() < Duration::from_secs(5));
+    assert_eq!(collector.received().await.names(), ["a"]);
+
+    let error = exporter.shutdown().await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("not exported within 20ms: 1 span to http://"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn request_goes_on_when_nobody_waits_for_it_any_more() {
+    let mut collector = Collector::start().await;
+    let exporter = exporter(collector.address, &[("FG_OTLP_FLUSH_TIMEOUT", "0")]);
+    exporter.push(spans(&["a"]), Vec::new());
+    exporter.flush_for_invocation().await;
+    assert_eq!(collector.received().await.names(), ["a"]);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_collector_that_is_known_to_be_down() {
+    let mut collector = Collector::start().await;
+    // Whoever waits here, waits for an hour.
+    let exporter = exporter(collector.address, &[("FG_OTLP_FLUSH_TIMEOUT", "1h")]);
+    collector.will(Answer::with(503, &[("retry-after", "30")], b""));
+    exporter.push(spans(&["a"]), Vec::new());
+    exporter.flush_for_invocation().await;
+    assert_eq!(collector.received().await.names(), ["a"]);
+    exporter.push(spans(&["b"]), Vec::new());
+    exporter.flush_for_invocation().await;
+    exporter.flush_for_invocation().await;
+    assert!(!collector.has_received());
+
+    // The last flush is the last chance.
+    exporter.shutdown().await.unwrap();
+    assert_eq!(collector.received().await.names(), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn interval_is_enough_in_periodic_mode() {
+    let mut collector = Collector::start().await;
+    let endpoint = format!("http://{}", collector.address);
+    let periodic = |interval| {
+        let settings = settings(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+            ("FG_OTLP_FLUSH", "periodic"),
+            ("FG_OTLP_FLUSH_INTERVAL", interval),
+        ]);
+        Exporter::start(&settings, |_| Snapshot::default()).unwrap()
+    };
+    let exporter = periodic("10ms");
+    for name in ["a", "b"] {
+        exporter.push(spans(&[name]), Vec::new());
+        assert_eq!(collector.received().await.names(), [name]);
+    }
+    exporter.shutdown().await.unwrap();
+
+    let exporter = periodic("1h");
+    exporter.push(spans(&["c"]), Vec::new());
+    exporter.flush_for_invocation().await;
+    exporter.nudge();
+    exporter.invoked(SystemTime::now());
+    assert!(!collector.has_received());
+    exporter.shutdown().await.unwrap();
+    assert_eq!(collector.received().await.names(), ["c"]);
+}
+
+#[tokio::test]
+async fn adaptive_flush_is_for_functions_that_are_called_rarely() {
+    let mut collector = Collector::start().await;
+    let endpoint = format!("http://{}", collector.address);
+    let settings = settings(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+        ("FG_OTLP_FLUSH_INTERVAL", "1m"),
+    ]);
+    let exporter = Exporter::start(&settings, |_| Snapshot::default()).unwrap();
+    let start = SystemTime::now();
+    exporter.invoked(start);
+    exporter.push(spans(&["a"]), Vec::new());
+    exporter.flush_for_invocation().await;
+    assert_eq!(collector.received().await.names(), ["a"]);
+
+    exporter.invoked(start + Duration::from_secs(1));
+    exporter.push(spans(&["b"]), Vec::new());
+    exporter.flush_for_invocation().await;
+    assert!(!collector.has_received());
+
+    exporter.invoked(start + Duration::from_secs(600));
+    exporter.flush_for_invocation().await;
+    assert_eq!(collector.received().await.names(), ["b"]);
+}
+
+#[tokio::test]
+async fn last_flush_tries_again() {
+    let mut collector = Collector::start().await;
+    let exporter = exporter(collector.address, &[]);
+    collector.will(Answer::status(503));
+    exporter.push(spans(&["a"]), Vec::new());
+    exporter.shutdown().await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(collector.received().await.names(), ["a"]);
+    }
+    assert_eq!(exporter.counts().exported, tally(1, 0));
+}
+
+#[tokio::test]
+async fn last_flush_says_what_was_not_exported() {
+    let (_socket, address) = silent_address();
+    let endpoint = format!("http://{address}");
+    let settings = settings(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+        ("FG_OTLP_FLUSH_TIMEOUT", "1s"),
+    ]);
+    let exporter = Exporter::start(&settings, |_| with_metrics(&["calls"])).unwrap();
+    exporter.push(spans(&["a", "b"]), log_records(&["INFO"]));
+    let error = exporter.shutdown().await.unwrap_err().to_string();
+    for part in [
+        "not exported within 1s: 2 spans to http://127.0.0.1:",
+        "/v1/traces (client error (Connect): ",
+        "Connection refused",
+        ", 1 log record to http://127.0.0.1:",
+        ", the newest metrics to http://127.0.0.1:",
+        "FG_OTLP_FLUSH_TIMEOUT",
+    ] {
+        assert!(error.contains(part), "{part} is not in {error}");
+    }
+    // There is nothing left that could flush again, and nothing that hangs.
+    exporter.shutdown().await.unwrap_err();
+}
+
+#[test]
+fn exporter_needs_a_runtime() {
+    let settings = settings(&[]);
+    assert!(Exporter::start(&settings, |_| Snapshot::default()).is_err());
+}
+
+#[tokio::test]
+async fn exporter_crosses_threads_and_takes_its_tasks_with_it() {
+    fn crosses_threads(_: &(impl Send + Sync)) {}
+    fn is_sent(_: &impl Send) {}
+    let (_socket, address) = silent_address();
+    let exporter = exporter(address, &[]);
+    crosses_threads(&exporter);
+    is_sent(&exporter.flush_for_invocation());
+    is_sent(&exporter.shutdown());
+
+    let tasks = tokio::runtime::Handle::current().metrics();
+    assert_eq!(tasks.num_alive_tasks(), 3);
+    drop(exporter);
+    while tasks.num_alive_tasks() > 0 {
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,116 @@
+//! TLS, with roots from a file.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use tempfile::NamedTempFile;
+use tokio_rustls::TlsAcceptor;
+
+use super::collector::Collector;
+use super::*;
+
+/// A certificate authority of our own, in a file, and a server that it vouches for.
+fn authority() -> (NamedTempFile, TlsAcceptor) {
+    let mut params = CertificateParams::new([]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(authority.pem().as_bytes()).unwrap();
+
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &authority).unwrap();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    (file, TlsAcceptor::from(Arc::new(config)))
+}
+
+#[tokio::test]
+async fn collector_is_trusted_by_a_root_from_a_file() {
+    let (root, acceptor) = authority();
+    let mut collector = Collector::start_tls(acceptor).await;
+    for host in ["localhost", "127.0.0.1"] {
+        let endpoint = format!("https://{host}:{}", collector.address.port());
+        let exporter = exporter(
+            collector.address,
+            &[
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+                (
+                    "OTEL_EXPORTER_OTLP_CERTIFICATE",
+                    root.path().to_str().unwrap(),
+                ),
+            ],
+        );
+        exporter.push(spans(&["a"]), Vec::new());
+        exporter.flush_for_invocation().await;
+        assert_eq!(collector.received().await.names(), ["a"]);
+        exporter.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn collector_with_an_unknown_root_is_not_trusted() {
+    let (_, acceptor) = authority();
+    let (other_root, _) = authority();
+    let mut collector = Collector::start_tls(acceptor).await;
+    let endpoint = format!("https://localhost:{}", collector.address.port());
+    for root in ["", other_root.path().to_str().unwrap()] {
+        let exporter = exporter(
+            collector.address,
+            &[
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+                ("OTEL_EXPORTER_OTLP_CERTIFICATE", root),
+                ("FG_OTLP_FLUSH_TIMEOUT", "1s"),
+            ],
+        );
+        exporter.push(spans(&["a"]), Vec::new());
+        let error = exporter.shutdown().await.unwrap_err().to_string();
+        assert!(
+            error.contains("1 span to https://localhost:")
+                && error.contains("invalid peer certificate"),
+            "{error}"
+        );
+        assert!(!collector.has_received());
+    }
+}
+
+#[tokio::test]
+async fn certificate_that_cannot_be_used_is_an_error_at_once() {
+    let mut garbage = NamedTempFile::new().unwrap();
+    let path = garbage.path().to_str().unwrap().to_owned();
+    let start = |path: &str, endpoint: &str| {
+        let settings = settings(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
+            ("OTEL_EXPORTER_OTLP_CERTIFICATE", path),
+        ]);
+        let exporter = Exporter::start(&settings, |_| Snapshot::default());
+        exporter.map(drop).map_err(|error| error.to_string())
+    };
+    let https = "https://localhost";
+    let error = start("/nonexistent.pem", https).unwrap_err();
+    assert!(
+        error.starts_with("OTEL_EXPORTER_OTLP_CERTIFICATE is `/nonexistent.pem`, which cannot be read, No such file")
+            && error.ends_with(": write the path of a PEM file with the certificates to trust"),
+        "{error}"
+    );
+    let error = start(&path, https).unwrap_err();
+    assert!(error.contains("which has no certificate in it"), "{error}");
+    let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    garbage.write_all(pem.as_bytes()).unwrap();
+    let error = start(&path, https).unwrap_err();
+    assert!(
+        error.contains("which has a bad certificate in it"),
+        "{error}"
+    );
+
+    // It has nothing to do with a connection without TLS.
+    start("/nonexistent.pem", "http://localhost").unwrap();
+}
