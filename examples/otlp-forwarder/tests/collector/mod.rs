@@ -1,0 +1,166 @@
+//! A collector that answers as it is told, and keeps what it acknowledged.
+
+use std::convert::Infallible;
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use flate2::read::GzDecoder;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use opentelemetry_proto::tonic::metrics::v1::Metric;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) struct Collector {
+    shared: Arc<Shared>,
+    // Ends it when it is dropped.
+    _server: JoinSet<()>,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Received {
+    pub(crate) spans: Vec<Span>,
+    pub(crate) logs: Vec<LogRecord>,
+    /// Of the last request.
+    pub(crate) metrics: Vec<Metric>,
+}
+
+struct Shared {
+    received: watch::Sender<Received>,
+    /// So many requests more are answered with 503.
+    failing: AtomicUsize,
+    refused: Mutex<usize>,
+}
+
+impl Collector {
+    /// Starts one at the address; its first requests are answered with 503.
+    pub(crate) async fn start(address: SocketAddr, failing: usize) -> Self {
+        let listener = TcpListener::bind(address).await.expect("the port is free");
+        let shared = Arc::new(Shared {
+            received: watch::Sender::default(),
+            failing: failing.into(),
+            refused: Mutex::default(),
+        });
+        let mut server = JoinSet::new();
+        server.spawn(serve(listener, Arc::clone(&shared)));
+        Self {
+            shared,
+            _server: server,
+        }
+    }
+
+    /// Waits until it has received what is asked for.
+    pub(crate) async fn wait_for(
+        &self,
+        what: &str,
+        is_there: impl Fn(&Received) -> bool,
+    ) -> Received {
+        let mut received = self.shared.received.subscribe();
+        let waited = tokio::time::timeout(PATIENCE, received.wait_for(is_there)).await;
+        match waited {
+            Ok(received) => received.expect("the sender is ours").clone(),
+            Err(_) => panic!("{what} did not come"),
+        }
+    }
+
+    /// How many requests were answered with 503.
+    pub(crate) fn refused(&self) -> usize {
+        *self.shared.refused.lock().expect("nobody panicked")
+    }
+}
+
+/// An address where nobody listens now.
+pub(crate) async fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .expect("there is a free port");
+    listener.local_addr().expect("it has an address")
+}
+
+async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let shared = Arc::clone(&shared);
+        connections.spawn(async move {
+            let service = service_fn(|request| {
+                let shared = Arc::clone(&shared);
+                async move { Ok::<_, Infallible>(answer(request, &shared).await) }
+            });
+            let builder = hyper::server::conn::http1::Builder::new();
+            let _ = builder
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    }
+}
+
+async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>> {
+    let path = request.uri().path().to_owned();
+    assert_eq!(request.headers()["content-type"], "application/x-protobuf");
+    assert_eq!(request.headers()["content-encoding"], "gzip");
+    let body = request
+        .into_body()
+        .collect()
+        .await
+        .expect("a whole body")
+        .to_bytes();
+    let fails = |failing: usize| failing.checked_sub(1);
+    if shared
+        .failing
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fails)
+        .is_ok()
+    {
+        *shared.refused.lock().expect("nobody panicked") += 1;
+        let mut response = Response::new(Full::default());
+        *response.status_mut() = hyper::StatusCode::SERVICE_UNAVAILABLE;
+        return response;
+    }
+    let mut bytes = Vec::new();
+    GzDecoder::new(&*body)
+        .read_to_end(&mut bytes)
+        .expect("gzip");
+    shared.received.send_modify(|received| match path.as_str() {
+        "/v1/traces" => {
+            let request = ExportTraceServiceRequest::decode(&*bytes).expect("spans");
+            for resource in request.resource_spans {
+                received
+                    .spans
+                    .extend(resource.scope_spans.into_iter().flat_map(|it| it.spans));
+            }
+        }
+        "/v1/logs" => {
+            let request = ExportLogsServiceRequest::decode(&*bytes).expect("log records");
+            for resource in request.resource_logs {
+                received.logs.extend(
+                    resource
+                        .scope_logs
+                        .into_iter()
+                        .flat_map(|it| it.log_records),
+                );
+            }
+        }
+        "/v1/metrics" => {
+            let request = ExportMetricsServiceRequest::decode(&*bytes).expect("metrics");
+            let resources = request.resource_metrics.into_iter();
+            let scopes = resources.flat_map(|it| it.scope_metrics);
+            received.metrics = scopes.flat_map(|it| it.metrics).collect();
+        }
+        other => panic!("{other} is no path of OTLP"),
+    });
+    Response::new(Full::default())
+}

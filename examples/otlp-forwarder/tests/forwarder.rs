@@ -1,0 +1,201 @@
+//! Boots the extension in a local FunctionGraph, beside a collector that comes and goes.
+
+mod collector;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use collector::{Collector, free_address};
+use fg_emulator::{Boot, Error, Platform, Stream};
+use opentelemetry_proto::tonic::metrics::v1::{Metric, metric, number_data_point};
+use opentelemetry_proto::tonic::trace::v1::Span;
+
+const SCRIPT: &str = "extensionOtlpForwarder.sh";
+const PROGRAM: &str = env!("CARGO_BIN_EXE_otlp-forwarder");
+
+fn boot(collector: SocketAddr) -> Boot {
+    Boot::new(SCRIPT, PROGRAM)
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{collector}"))
+        .lease_port()
+        .lease_telemetry_port()
+}
+
+/// The trace ids of so many invocations, as OTLP has them.
+async fn invoke(platform: &Platform, times: usize) -> Result<Vec<String>, Error> {
+    let mut trace_ids = Vec::new();
+    for _ in 0..times {
+        let invoked = platform.invoke().await?;
+        invoked.assert_ok();
+        trace_ids.push(invoked.trace_id.replace('-', ""));
+    }
+    platform.telemetry_delivered().await;
+    Ok(trace_ids)
+}
+
+/// Waits until the spans of these are there, each once, and log records of each.
+async fn wait_for(collector: &Collector, trace_ids: &[String]) -> collector::Received {
+    let received = collector
+        .wait_for("all telemetry", |received| {
+            trace_ids.iter().all(|id| {
+                received.spans.iter().any(|span| span.name == "helloWorld" && hex(&span.trace_id) == *id)
+                    // The line at its start, and the one at its end.
+                    && received.logs.iter().filter(|log| hex(&log.trace_id) == *id).count() >= 2
+            })
+        })
+        .await;
+    for id in trace_ids {
+        let is = |span: &&Span| span.name == "helloWorld" && hex(&span.trace_id) == *id;
+        assert_eq!(received.spans.iter().filter(is).count(), 1);
+    }
+    received
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn everything_arrives_once() -> Result<(), Error> {
+    for flush in ["adaptive", "end", "periodic"] {
+        let address = free_address().await;
+        let collector = Collector::start(address, 0).await;
+        let platform = Platform::start().await?;
+        let boot = boot(address)
+            .env("FG_OTLP_FLUSH", flush)
+            .env("FG_OTLP_FLUSH_INTERVAL", "50ms");
+        platform.boot(boot).await?;
+        platform.subscribed().await?;
+        let trace_ids = invoke(&platform, 5).await?;
+        wait_for(&collector, &trace_ids).await;
+        let received = collector
+            .wait_for("the count of invocations", |received| {
+                sum(&received.metrics, "faas.invocations") == Some(5)
+            })
+            .await;
+        assert_eq!(sum(&received.metrics, "faas.coldstarts"), Some(1));
+        assert_eq!(sum(&received.metrics, "faas.errors"), None);
+        assert_eq!(
+            sum(&received.metrics, "fg_extension.telemetry.lost"),
+            Some(0)
+        );
+        let shutdown = platform.shutdown().await?;
+        assert!(shutdown.clean(), "{shutdown:?}");
+    }
+    Ok(())
+}
+
+fn sum(metrics: &[Metric], name: &str) -> Option<i64> {
+    let metric = metrics.iter().find(|metric| metric.name == name)?;
+    let Some(metric::Data::Sum(sum)) = &metric.data else {
+        panic!("{name} is no sum");
+    };
+    let [point] = &*sum.data_points else {
+        panic!("{name} has {} points", sum.data_points.len());
+    };
+    match point.value {
+        Some(number_data_point::Value::AsInt(value)) => Some(value),
+        other => panic!("{name} is {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn collector_that_fails_and_recovers_gets_everything() -> Result<(), Error> {
+    let address = free_address().await;
+    let collector = Collector::start(address, 7).await;
+    let platform = Platform::start().await?;
+    platform
+        .boot(boot(address).env("FG_OTLP_FLUSH", "end"))
+        .await?;
+    platform.subscribed().await?;
+    let trace_ids = invoke(&platform, 20).await?;
+    wait_for(&collector, &trace_ids).await;
+    assert_eq!(collector.refused(), 7);
+    assert!(platform.shutdown().await?.clean());
+    Ok(())
+}
+
+#[tokio::test]
+async fn collector_that_is_down_at_the_start_and_again_gets_everything() -> Result<(), Error> {
+    let address = free_address().await;
+    let platform = Platform::start().await?;
+    platform
+        .boot(boot(address).env("FG_OTLP_FLUSH_INTERVAL", "100ms"))
+        .await?;
+    platform.subscribed().await?;
+    let before = invoke(&platform, 3).await?;
+    let collector = Collector::start(address, 0).await;
+    wait_for(&collector, &before).await;
+    drop(collector);
+    let between = invoke(&platform, 3).await?;
+    let collector = Collector::start(address, 0).await;
+    wait_for(&collector, &between).await;
+    assert!(platform.shutdown().await?.clean());
+    Ok(())
+}
+
+#[tokio::test]
+async fn collector_that_never_answers_holds_up_nothing_for_long() -> Result<(), Error> {
+    // It listens, and nobody accepts.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let address = silent.local_addr().expect("it has an address");
+    let platform = Platform::start().await?;
+    let boot = boot(address)
+        .env("FG_OTLP_FLUSH", "end")
+        .env("FG_OTLP_FLUSH_TIMEOUT", "100ms");
+    platform.boot(boot).await?;
+    platform.subscribed().await?;
+    let began = Instant::now();
+    invoke(&platform, 20).await?;
+    // Far less than the ten seconds that one request may take.
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+    let shutdown = platform.shutdown().await?;
+    let forwarder = &shutdown.extensions[0];
+    assert_eq!(forwarder.status.code(), Some(1));
+    let printed = forwarder.printed(Stream::Stderr);
+    let last = printed.lines().last().unwrap_or_default();
+    assert!(
+        last.starts_with(
+            "ERROR extensionOtlpForwarder.sh: the extension failed to shut down: not exported within 100ms: 21 spans to "
+        ),
+        "{printed}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn setting_that_cannot_be_read_is_named() -> Result<(), Error> {
+    let platform = Platform::start().await?;
+    let boot = Boot::new(SCRIPT, PROGRAM).env("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318");
+    platform
+        .boot(boot.lease_port().lease_telemetry_port())
+        .await?;
+    platform.ended().await;
+    let shutdown = platform.shutdown().await?;
+    let printed = shutdown.extensions[0].printed(Stream::Stderr);
+    assert!(
+        printed.starts_with(
+            "ERROR extensionOtlpForwarder.sh: the extension failed to initialise: OTEL_EXPORTER_OTLP_ENDPOINT is `collector:4318`, which "
+        ) && printed.lines().count() == 1,
+        "{printed}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn switched_off_it_sends_nothing() -> Result<(), Error> {
+    let address = free_address().await;
+    let collector = Collector::start(address, usize::MAX).await;
+    let platform = Platform::start().await?;
+    platform
+        .boot(boot(address).env("OTEL_SDK_DISABLED", "TRUE"))
+        .await?;
+    platform.subscribed().await?;
+    invoke(&platform, 2).await?;
+    assert!(platform.shutdown().await?.clean());
+    assert_eq!(collector.refused(), 0);
+    Ok(())
+}
