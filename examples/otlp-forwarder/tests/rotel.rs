@@ -77,7 +77,7 @@ impl Rotel {
     async fn wait_until(&mut self, what: &str, is_there: impl Fn(&str) -> bool) -> Result<()> {
         while !is_there(&self.printed) {
             let Ok(line) = timeout(PATIENCE, self.lines.next_line()).await else {
-                return Err(format!("{what}\ndid not come, but\n{}", self.printed).into());
+                panic!("{what}\ndid not come, but\n{}", self.printed);
             };
             self.printed.push_str(&line?.ok_or("it ended")?);
             self.printed.push('\n');
@@ -204,7 +204,7 @@ async fn collector_reads_what_the_platform_told() -> Result<()> {
     ] {
         let name_line = format!("-> Name: {name}\n");
         let is_there = |printed: &str| {
-            let mut metrics = printed.split("\nMetric #");
+            let mut metrics = printed.split("Metric #");
             metrics.any(|metric| metric.contains(&name_line) && metric.contains(value))
         };
         rotel
