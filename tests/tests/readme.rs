@@ -12,11 +12,15 @@ fn programs_in_the_readme_are_the_examples() {
         .skip(1)
         .map(|rest| rest.split_once("```\n").expect("the program ends").0)
         .collect();
-    let [whole, with_state] = programs[..] else {
+    let [whole, with_state, with_telemetry] = programs[..] else {
         panic!("the README shows {} programs", programs.len());
     };
     assert_eq!(whole, read("examples/hello/src/main.rs"));
     assert_eq!(with_state, read("examples/audit-log/src/main.rs"));
+    assert_eq!(
+        with_telemetry,
+        read("examples/telemetry-archive/src/main.rs")
+    );
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl Rotel {
         };
         timeout(PATIENCE, connects).await?;
         Ok(Self {
-            process: process,
+            process,
             lines: BufReader::new(stdout).lines(),
             printed: String::new(),
         })

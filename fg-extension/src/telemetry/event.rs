@@ -14,19 +14,31 @@ use super::{LogEvent, Metrics, PlatformEvent, PlatformRecord, Timestamp};
 /// ```
 /// use fg_extension::{PlatformEvent, TelemetryEvent};
 ///
-/// let event: TelemetryEvent = serde_json::from_str(
-///     r#"{
-///         "name": "platform.report ",
-///         "startTime": "2023-06-25T00:00:00.250Z",
-///         "endTime": "2023-06-25T00:00:00.263Z",
-///         "traceId": "3da1f2dc-3222-475e-9205-e2e6c6318895",
-///         "metrics": {"durationMs": 12.5}
-///     }"#,
+/// let events: Vec<TelemetryEvent> = serde_json::from_str(
+///     r#"[
+///         {
+///             "name": "platform.report ",
+///             "startTime": "2023-06-25T00:00:00.250Z",
+///             "endTime": "2023-06-25T00:00:00.263Z",
+///             "traceId": "3da1f2dc-3222-475e-9205-e2e6c6318895",
+///             "metrics": {"durationMs": 12.5}
+///         },
+///         {"type": "function", "time": "2023-06-25T00:00:00.255Z", "record": "no stock left"},
+///         null
+///     ]"#,
 /// )?;
-/// let TelemetryEvent::Platform(PlatformEvent::Report(report)) = event else {
-///     panic!("no report");
-/// };
-/// assert_eq!(report.metrics.and_then(|metrics| metrics.duration_ms()), Some(12.5));
+/// let mut lines = Vec::new();
+/// for event in &events {
+///     lines.push(match event {
+///         TelemetryEvent::Platform(PlatformEvent::Report(report)) => {
+///             let took = report.metrics.as_ref().and_then(|metrics| metrics.duration_ms());
+///             format!("took {took:?} ms")
+///         }
+///         TelemetryEvent::Function(log) => log.text().into_owned(),
+///         other => serde_json::to_string(other)?,
+///     });
+/// }
+/// assert_eq!(lines, ["took Some(12.5) ms", "no stock left", "null"]);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
