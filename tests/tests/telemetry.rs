@@ -116,8 +116,8 @@ fn refused_subscription_is_told_and_survived() {
         let _ = (platform.request(), platform.request());
         assert_eq!(invoke(&extension), 200);
         let line = extension.error_line();
-        let prefix = format!("ERROR extensionTelemetry.sh: there will be no telemetry: ",);
-        assert!(line.starts_with(&prefix) && line.contains(&told), "{line}");
+        let prefix = "ERROR extensionTelemetry.sh: there will be no telemetry: ";
+        assert!(line.starts_with(prefix) && line.contains(&told), "{line}");
         assert_eq!(invoke(&extension), 200);
         let ended = extension.terminate();
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));

@@ -34,7 +34,10 @@ fn ui() {
     let platform = ScriptedPlatform::start([Answer::registered()]);
     let address = platform.address.to_string();
     std::thread::spawn(move || {
-        for _registration in platform.requests() {
+        for request in platform.requests() {
+            if !request.starts_with("POST /extension/register ") {
+                continue;
+            }
             let status = post(port, "/extension/shutdown", "").status;
             if status != 200 {
                 // The program would run for ever.
@@ -50,6 +53,7 @@ fn ui() {
         .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .env("EXTENSION_API_ADDR", address)
         .env("FG_EXTENSION_PORT", port.to_string())
+        .env("FG_TELEMETRY_PORT", port.to_string())
         .status()
         .unwrap();
     assert!(status.success(), "see above");
