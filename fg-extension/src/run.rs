@@ -53,9 +53,13 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
         Signals::listen().map_err(|error| RunError::runtime("cannot listen for signals", error))?;
     // Whoever registers must already be listening: the platform may post at once (D 2707). What comes before
     // `init` is done waits in the listen backlog.
-    let mut listeners = vec![server::listen(T::NAME, config.port, "FG_EXTENSION_PORT").await?];
+    let mut listeners = vec![server::listen(T::NAME, config.port, "FG_EXTENSION_PORT")?];
     let counters = TelemetryCounters::default();
-    let telemetry = listen_to_telemetry::<T>(&config, &mut listeners, &counters).await;
+    let telemetry = if const { T::TELEMETRY.is_some() } {
+        listen_to_telemetry::<T>(&config, &mut listeners, &counters)
+    } else {
+        None
+    };
     // Ends when it is dropped.
     let mut subscribing = JoinSet::new();
     let start = async {
@@ -68,8 +72,9 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
             config.port.address()
         );
         // The subscription must not hold up the function: neither `init` nor invocations wait for it.
-        if let (Some(_), Some(TelemetryConfig { port, types, .. })) =
-            (&telemetry, &config.telemetry)
+        if const { T::TELEMETRY.is_some() }
+            && let (Some(_), Some(TelemetryConfig { port, types, .. })) =
+                (&telemetry, &config.telemetry)
         {
             let platform = config.platform.clone();
             subscribing.spawn(subscribe(platform, *port, types, config.register_timeout));
@@ -92,14 +97,14 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
 
 /// Binds the address that telemetry is posted to, unless it is the extension's own. If that fails, the extension
 /// goes on without: telemetry must not break the function.
-async fn listen_to_telemetry<T: Extension>(
+fn listen_to_telemetry<T: Extension>(
     config: &Config,
     listeners: &mut Vec<TcpListener>,
     counters: &TelemetryCounters,
 ) -> Option<Arc<Delivery>> {
     let telemetry = config.telemetry.as_ref()?;
     if telemetry.port != config.port {
-        match server::listen(T::NAME, telemetry.port, "FG_TELEMETRY_PORT").await {
+        match server::listen(T::NAME, telemetry.port, "FG_TELEMETRY_PORT") {
             Ok(listener) => listeners.push(listener),
             Err(error) => {
                 tracing::error!("there will be no telemetry: {error:?}");

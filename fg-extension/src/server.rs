@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, unconstrained};
 use tokio::time::{Instant, timeout_at};
@@ -18,16 +18,28 @@ use crate::concurrent::{Either, either};
 use crate::error::chain;
 use crate::service::Service;
 use crate::signals::Signals;
+use crate::telemetry::Delivery;
 use crate::{Extension, ExtensionName, Port, RunError};
 
-/// Binds the address with this port, which the setting can change.
-pub(crate) async fn listen(
+/// How many connections may wait to be accepted: what comes before `init` is done does.
+const BACKLOG: u32 = 1024;
+
+/// Listens on the address with this port, which the setting can change.
+pub(crate) fn listen(
     name: ExtensionName,
     port: Port,
     setting: &str,
 ) -> Result<TcpListener, RunError> {
     let address = port.address();
-    TcpListener::bind(address).await.map_err(|error| {
+    // Without a name to look up there is nothing to wait for.
+    let listen = || {
+        let socket = TcpSocket::new_v4()?;
+        // A port is free again as soon as its last owner has ended.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|error| {
         let what_to_do = if error.kind() == io::ErrorKind::AddrInUse {
             format!(
                 ", which another process holds; set {setting}=`{name}=<port>` to a free port from 8081 to 8090"
@@ -131,16 +143,13 @@ async fn end<T: Extension>(
         tokio::task::yield_now().await;
         let _ = timeout_at(began + patience + moment, drained.recv()).await;
     }
-    let undelivered = match service.telemetry() {
-        Some(telemetry) => {
-            telemetry.close();
-            let _ = timeout_at(began + patience, delivery.join_next()).await;
-            // The handler is not to run beside `shutdown`; one that blocks its thread cannot be stopped.
-            let _ = timeout_at(began + patience + moment, delivery.shutdown()).await;
-            telemetry.abandon()
-        }
-        None => 0,
-    };
+    if let Some(telemetry) = service.telemetry() {
+        telemetry.close();
+    }
+    let _ = timeout_at(began + patience, delivery.join_next()).await;
+    // The handler is not to run beside `shutdown`; one that blocks its thread cannot be stopped.
+    let _ = timeout_at(began + patience + moment, delivery.shutdown()).await;
+    let undelivered = service.telemetry().map_or(0, Delivery::abandon);
     let shutdown = service.shutdown(began + shutdown_timeout).await;
 
     let how_long = format!(

@@ -88,7 +88,7 @@ impl<T: Extension> Service<T> {
 
     /// Drops the handlers that still run, and starts none; acknowledges no telemetry any more.
     pub(crate) fn give_up(&self) {
-        if let Some(telemetry) = &self.telemetry {
+        if let Some(telemetry) = self.telemetry() {
             telemetry.close();
         }
         self.advance(Phase::GivingUp);
@@ -124,12 +124,15 @@ impl<T: Extension> Service<T> {
 
     /// What is acknowledged of telemetry, if the extension has subscribed.
     pub(crate) fn telemetry(&self) -> Option<&Delivery> {
-        self.telemetry.as_deref()
+        // An extension without a subscription is not to carry the code either.
+        const { T::TELEMETRY.is_some() }
+            .then_some(self.telemetry.as_deref())
+            .flatten()
     }
 
     /// Delivers telemetry, until no more of it will come.
     pub(crate) async fn deliver(&self) {
-        if let Some(telemetry) = &self.telemetry {
+        if let Some(telemetry) = self.telemetry() {
             telemetry
                 .run(|events| self.extension.telemetry(events))
                 .await;
@@ -151,26 +154,19 @@ impl<T: Extension> Service<T> {
         in_flight: &mpsc::Sender<()>,
     ) -> Response<Full<Bytes>> {
         let path = request.uri().path();
+        // Telemetry comes to the path of the URI that was subscribed with (D 2710).
+        let is_telemetry = path == "/" && self.telemetry().is_some();
         match path {
             // The page's *Path* line for the invocation says `/extension/register`, its URL says
             // `/extension/invoke` (D 2707, both): events are welcome on either.
-            "/extension/invoke" | "/extension/register" if request.method() == Method::POST => {
-                match body::read(request).await {
-                    Ok(body) => self.invoke(&body, in_flight).await,
-                    Err(BodyError::TooLarge) => refuse(
-                        StatusCode::PAYLOAD_TOO_LARGE,
-                        "PayloadTooLarge",
-                        &too_large(),
-                    ),
-                    Err(BodyError::Broken(error)) => {
-                        refuse(StatusCode::BAD_REQUEST, "InvalidInvocation", &chain(&error))
-                    }
-                }
-            }
-            // The path is that of the URI that was subscribed with (D 2710).
-            "/" if request.method() == Method::POST && self.telemetry.is_some() => {
+            "/extension/invoke" | "/extension/register" | "/"
+                if request.method() == Method::POST && (path != "/" || is_telemetry) =>
+            {
                 let body = body::read(request).await;
-                self.acknowledge(body)
+                match self.telemetry() {
+                    Some(telemetry) if is_telemetry => acknowledge(telemetry, body),
+                    _ => self.invoke(body, in_flight).await,
+                }
             }
             // Path and body of the platform's shutdown event are unknown (?); this one is ours.
             "/extension/shutdown" if request.method() == Method::POST => {
@@ -197,56 +193,19 @@ impl<T: Extension> Service<T> {
         }
     }
 
-    /// The answer to a batch of telemetry: 200 once it is kept. What is told of a refusal here is the delivery's to
-    /// log, within limits.
-    fn acknowledge(&self, body: Result<Bytes, BodyError>) -> Response<Full<Bytes>> {
-        let Some(telemetry) = &self.telemetry else {
-            return failure(StatusCode::NOT_FOUND, "NotFound", "no telemetry");
-        };
-        let body = match body {
-            Ok(body) => body,
-            Err(BodyError::TooLarge) => {
-                telemetry.report_invalid(&too_large());
-                return failure(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "PayloadTooLarge",
-                    &too_large(),
-                );
-            }
-            Err(BodyError::Broken(error)) => {
-                let message = chain(&error);
-                telemetry.report_invalid(&message);
-                return failure(StatusCode::BAD_REQUEST, "InvalidTelemetry", &message);
-            }
-        };
-        let mut response = match telemetry.receive(&body) {
-            Ok(()) => return json(StatusCode::OK, b"{}".as_slice().into()),
-            Err(Unacknowledged::Invalid(message)) => {
-                return failure(StatusCode::BAD_REQUEST, "InvalidTelemetry", &message);
-            }
-            Err(Unacknowledged::Full) => failure(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "TelemetryBufferFull",
-                "the buffer for telemetry is full: try again",
-            ),
-            Err(Unacknowledged::ShuttingDown) => failure(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "ShuttingDown",
-                "the extension ends",
-            ),
-        };
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
-        response
-    }
-
     async fn invoke(
         self: &Arc<Self>,
-        body: &[u8],
+        body: Result<Bytes, BodyError>,
         in_flight: &mpsc::Sender<()>,
     ) -> Response<Full<Bytes>> {
-        let invocation = match serde_json::from_slice::<Invocation>(body) {
+        let body = match body {
+            Ok(body) => body,
+            Err(error) => {
+                let (status, kind, message) = unread(&error, "InvalidInvocation");
+                return refuse(status, kind, &message);
+            }
+        };
+        let invocation = match serde_json::from_slice::<Invocation>(&body) {
             Ok(invocation) => invocation,
             Err(error) => {
                 let message = match body.trim_ascii() {
@@ -293,6 +252,39 @@ impl<T: Extension> Service<T> {
             ),
         }
     }
+}
+
+/// The answer to a batch of telemetry: 200 once it is kept. What is told of a refusal here is the delivery's to
+/// log, within limits.
+fn acknowledge(telemetry: &Delivery, body: Result<Bytes, BodyError>) -> Response<Full<Bytes>> {
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => {
+            let (status, kind, message) = unread(&error, "InvalidTelemetry");
+            telemetry.report_invalid(&message);
+            return failure(status, kind, &message);
+        }
+    };
+    let mut response = match telemetry.receive(&body) {
+        Ok(()) => return json(StatusCode::OK, b"{}".as_slice().into()),
+        Err(Unacknowledged::Invalid(message)) => {
+            return failure(StatusCode::BAD_REQUEST, "InvalidTelemetry", &message);
+        }
+        Err(Unacknowledged::Full) => failure(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "TelemetryBufferFull",
+            "the buffer for telemetry is full: try again",
+        ),
+        Err(Unacknowledged::ShuttingDown) => failure(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "ShuttingDown",
+            "the extension ends",
+        ),
+    };
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+    response
 }
 
 struct HandlerFailure {
@@ -397,8 +389,16 @@ fn refuse(status: StatusCode, kind: &str, message: &str) -> Response<Full<Bytes>
     failure(status, kind, message)
 }
 
-fn too_large() -> String {
-    format!("the body is larger than {} MB", body::LIMIT / (1024 * 1024))
+/// The answer to a body that could not be read.
+fn unread(error: &BodyError, invalid: &'static str) -> (StatusCode, &'static str, String) {
+    match error {
+        BodyError::TooLarge => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "PayloadTooLarge",
+            format!("the body is larger than {} MB", body::LIMIT / (1024 * 1024)),
+        ),
+        BodyError::Broken(error) => (StatusCode::BAD_REQUEST, invalid, chain(error)),
+    }
 }
 
 fn failure(status: StatusCode, kind: &str, message: &str) -> Response<Full<Bytes>> {
