@@ -117,7 +117,8 @@ pub trait Extension: Sized + Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// Ends the extension in order: flushes, says goodbye. Called once, after the last invocation ended.
+    /// Ends the extension in order: flushes, says goodbye. Called once, after the last invocation ended and the
+    /// telemetry that was acknowledged is delivered.
     ///
     /// # Errors
     ///

@@ -147,7 +147,10 @@ async fn end<T: Extension>(
         telemetry.close();
     }
     let _ = timeout_at(began + patience, delivery.join_next()).await;
-    // The handler is not to run beside `shutdown`; one that blocks its thread cannot be stopped.
+    // The handler is not to run beside `shutdown`: it is dropped as soon as its task runs. One that blocks its
+    // thread cannot be stopped.
+    delivery.abort_all();
+    tokio::task::yield_now().await;
     let _ = timeout_at(began + patience + moment, delivery.shutdown()).await;
     let undelivered = service.telemetry().map_or(0, Delivery::abandon);
     let shutdown = service.shutdown(began + shutdown_timeout).await;
