@@ -101,20 +101,23 @@ pub trait Extension: Sized + Send + Sync + 'static {
     /// # Errors
     ///
     /// After an error, and a panic likewise, it is called again with the same events, after a pause that doubles from
-    /// 50 ms to a second. What it has not taken in `FG_TELEMETRY_TIMEOUT` is lost, counted
+    /// 50 ms to a second; if they were those of several batches, with one batch after the other. A batch that it has
+    /// not taken in `FG_TELEMETRY_TIMEOUT` is lost, counted
     /// ([`TelemetryCounters::lost`](crate::TelemetryCounters::lost)), and reported. Lines about telemetry come one a
     /// second at most, so that an extension that subscribes to what extensions log does not feed itself.
     ///
+    /// Events can come twice: after an error, and when the platform posts a batch again whose answer it did not see.
+    ///
     /// # Cancel safety
     ///
-    /// After `FG_TELEMETRY_TIMEOUT`, tries and pauses together, and when the time for the end runs out, it is dropped
-    /// where it waits, at an `.await`. So one that is half done may be called again with the same events.
+    /// One call may take half of what is left of `FG_TELEMETRY_TIMEOUT`. Then, and when the time for the end runs out,
+    /// it is dropped where it waits, at an `.await`; it is called again with the same events if there is time.
     fn telemetry(
         &self,
         events: Vec<TelemetryEvent>,
     ) -> impl Future<Output = Result<(), Error>> + Send {
         drop(events);
-        async { Ok(()) }
+        async { Err("the extension subscribes to telemetry and has no method `telemetry`".into()) }
     }
 
     /// Ends the extension in order: flushes, says goodbye. Called once, after the last invocation ended and the

@@ -47,6 +47,7 @@
 //! the pages of Huawei Cloud's *FunctionGraph API reference*, `functiongraph_06_27xx`), **I** is inferred,
 //! **?** is unknown, and the runtime depends on neither answer.
 
+mod answers;
 mod backoff;
 mod body;
 mod call;
@@ -56,6 +57,7 @@ mod entry;
 mod error;
 mod extension;
 mod invocation;
+mod life;
 #[cfg(feature = "log")]
 mod log;
 mod manifest;
@@ -65,6 +67,7 @@ mod port;
 mod register;
 mod registration;
 mod run;
+mod serve;
 mod server;
 mod service;
 mod signals;

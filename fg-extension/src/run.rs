@@ -1,14 +1,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::concurrent::{Either, either};
-use crate::config::{Config, TelemetryConfig};
+use crate::config::Config;
+use crate::life::Life;
+use crate::serve::serve;
 use crate::service::Service;
 use crate::signals::Signals;
-use crate::telemetry::{Delivery, subscribe};
+use crate::telemetry::Telemetry;
 use crate::{Extension, RunError, TelemetryCounters, manifest, panics, register, server};
 
 /// Runs the extension `T` until the platform asks it to end: the engine beneath the generated `main`.
@@ -51,17 +53,22 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
 
     let mut signals =
         Signals::listen().map_err(|error| RunError::runtime("cannot listen for signals", error))?;
-    // Whoever registers must already be listening: the platform may post at once (D 2707). What comes before
-    // `init` is done waits in the listen backlog.
-    let mut listeners = vec![server::listen(T::NAME, config.port, "FG_EXTENSION_PORT")?];
+    // Whoever registers must already be listening: the platform may post at once (D 2707). Invocations that come
+    // before `init` is done wait in the listen backlog.
+    let listener = server::listen(T::NAME, config.port, "FG_EXTENSION_PORT")?;
     let counters = TelemetryCounters::default();
     let telemetry = if const { T::TELEMETRY.is_some() } {
-        listen_to_telemetry::<T>(&config, &mut listeners, &counters)
+        Telemetry::listen(T::NAME, &config, &counters)
     } else {
         None
     };
-    // Ends when it is dropped.
-    let mut subscribing = JoinSet::new();
+    let delivery = telemetry
+        .as_ref()
+        .map(|telemetry| Arc::clone(&telemetry.delivery));
+    let life = Arc::new(Life::new());
+    let (in_flight, drained) = mpsc::channel(1);
+    // What goes on beside the rest, until it is dropped.
+    let mut tasks = JoinSet::new();
     let start = async {
         let mut registration = register::register(T::NAME, &config).await?;
         registration.telemetry = counters;
@@ -72,47 +79,52 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
             config.port.address()
         );
         // The subscription must not hold up the function: neither `init` nor invocations wait for it.
-        if const { T::TELEMETRY.is_some() }
-            && let (Some(_), Some(TelemetryConfig { port, types, .. })) =
-                (&telemetry, &config.telemetry)
+        let subscription = if const { T::TELEMETRY.is_some() }
+            && let Some(telemetry) = telemetry
         {
-            let platform = config.platform.clone();
-            subscribing.spawn(subscribe(platform, *port, types, config.register_timeout));
-        }
+            telemetry.subscribe(&config, &life, &in_flight, &mut tasks)
+        } else {
+            None
+        };
         let extension = T::init(&registration).await.map_err(RunError::init)?;
-        Ok::<_, RunError>(Service::new(extension, registration, telemetry))
+        if const { T::TELEMETRY.is_some() }
+            && let Some(subscription) = subscription
+        {
+            tasks.spawn(subscription);
+        }
+        Ok::<_, RunError>(Service::new(
+            extension,
+            registration,
+            delivery.clone(),
+            Arc::clone(&life),
+        ))
     };
     // `init` may panic, and, if the end comes first, so may what it leaves behind.
     let started = panics::catch(either(start, signals.recv())).await;
     let started = started.unwrap_or_else(|panic| Either::First(Err(RunError::init(panic.into()))));
-    let service = match started {
-        Either::First(service) => Arc::new(service?),
+    let ended = match started {
+        Either::First(Ok(service)) => {
+            let (service, in_flight) = (Arc::new(service), (in_flight, drained));
+            return serve(
+                listener,
+                service,
+                signals,
+                in_flight,
+                config.shutdown_timeout,
+            )
+            .await;
+        }
+        Either::First(Err(error)) => Err(error),
         Either::Second(signal) => {
             tracing::info!("{signal} before the extension was ready: ending");
-            return Ok(());
+            Ok(())
         }
     };
-    server::serve(listeners, service, signals, config.shutdown_timeout).await
-}
-
-/// Binds the address that telemetry is posted to, unless it is the extension's own. If that fails, the extension
-/// goes on without: telemetry must not break the function.
-fn listen_to_telemetry<T: Extension>(
-    config: &Config,
-    listeners: &mut Vec<TcpListener>,
-    counters: &TelemetryCounters,
-) -> Option<Arc<Delivery>> {
-    let telemetry = config.telemetry.as_ref()?;
-    if telemetry.port != config.port {
-        match server::listen(T::NAME, telemetry.port, "FG_TELEMETRY_PORT") {
-            Ok(listener) => listeners.push(listener),
-            Err(error) => {
-                tracing::error!("there will be no telemetry: {error:?}");
-                return None;
-            }
-        }
+    // Telemetry may have come all the same, and nobody is there to take it.
+    match delivery.map_or(0, |delivery| delivery.abandon()) {
+        0 => ended,
+        events => ended.and(Err(RunError::telemetry(format!(
+            "the extension ended before it was ready, and events of telemetry were not delivered: {events}"
+        )))),
     }
-    let (buffer, overflow, timeout) = (telemetry.buffer, telemetry.overflow, telemetry.timeout);
-    let delivery = Delivery::new(buffer, overflow, timeout, counters.clone());
-    Some(Arc::new(delivery))
 }

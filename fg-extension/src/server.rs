@@ -1,25 +1,24 @@
-//! The extension's own HTTP server: accepts, serves, and drains at the end.
+//! HTTP servers on the platform's ports: listening, accepting, one connection.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::mpsc;
-use tokio::task::{JoinSet, unconstrained};
-use tokio::time::{Instant, timeout_at};
+use tokio::task::unconstrained;
 
+use crate::answers::Answer;
 use crate::concurrent::{Either, either};
 use crate::error::chain;
-use crate::service::Service;
-use crate::signals::Signals;
-use crate::telemetry::Delivery;
-use crate::{Extension, ExtensionName, Port, RunError};
+use crate::life::{Life, Phase};
+use crate::{ExtensionName, Port, RunError};
 
 /// How many connections may wait to be accepted: what comes before `init` is done does.
 const BACKLOG: u32 = 1024;
@@ -51,54 +50,32 @@ pub(crate) fn listen(
     })
 }
 
-/// Serves until asked to end, then lets what is in flight finish, and then `shutdown`, within `shutdown_timeout`.
-pub(crate) async fn serve<T: Extension>(
-    listeners: Vec<TcpListener>,
-    service: Arc<Service<T>>,
-    mut signals: Signals,
-    shutdown_timeout: Duration,
-) -> Result<(), RunError> {
-    // Every connection holds a sender, and so does every handler, so that the receiver sees the last one end.
-    let (in_flight, drained) = mpsc::channel(1);
-    let mut delivery = JoinSet::new();
-    if service.telemetry().is_some() {
-        let service = Arc::clone(&service);
-        delivery.spawn(async move { service.deliver().await });
-    }
-    let reason = {
-        let mut stop = pin!(async {
-            match either(signals.recv(), service.stop_requested()).await {
-                Either::First(signal) => signal,
-                Either::Second(()) => "POST /extension/shutdown",
-            }
-        });
+/// Accepts connections until `stop`, and then those that wait in the backlog; gives each to `connect`.
+pub(crate) async fn accept_until<R>(
+    listener: TcpListener,
+    stop: impl Future<Output = R>,
+    connect: impl Fn(TcpStream),
+) -> R {
+    let stopped = {
+        let mut stop = pin!(stop);
         loop {
-            match either(stop.as_mut(), accept(&listeners)).await {
-                Either::First(reason) => break reason,
-                Either::Second(stream) => {
-                    tokio::spawn(connection(stream, Arc::clone(&service), in_flight.clone()));
-                }
+            match either(stop.as_mut(), accept(&listener)).await {
+                Either::First(stopped) => break stopped,
+                Either::Second(stream) => connect(stream),
             }
         }
     };
-    tracing::info!("{reason}: ending");
-    service.request_stop();
-
-    // Events that the platform delivered into the backlog before we stopped are served too: all of them, so
-    // without tokio's budget, which would have the listener seem idle after so many.
+    // What the platform delivered into the backlog before we stopped is served too: all of it, so without tokio's
+    // budget, which would have the listener seem idle after so many.
     let waiting = || {
-        unconstrained(poll_fn(|cx| {
-            Poll::Ready(match poll_accept(&listeners, cx) {
-                Poll::Ready(accepted) => Some(accepted),
-                Poll::Pending => None,
-            })
+        unconstrained(poll_fn(|cx| match listener.poll_accept(cx) {
+            Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
+            Poll::Pending => Poll::Ready(None),
         }))
     };
     while let Some(accepted) = waiting().await {
         match accepted {
-            Ok(stream) => {
-                tokio::spawn(connection(stream, Arc::clone(&service), in_flight.clone()));
-            }
+            Ok((stream, _)) => connect(stream),
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 tracing::warn!("cannot accept what still waits: {error}");
@@ -106,124 +83,14 @@ pub(crate) async fn serve<T: Extension>(
             }
         }
     }
-    drop(listeners);
-    drop(in_flight);
-    end(&service, drained, delivery, shutdown_timeout).await
-}
-
-/// Lets what is in flight finish, delivers what is acknowledged, then `shutdown`.
-async fn end<T: Extension>(
-    service: &Service<T>,
-    mut drained: mpsc::Receiver<()>,
-    mut delivery: JoinSet<()>,
-    shutdown_timeout: Duration,
-) -> Result<(), RunError> {
-    let began = Instant::now();
-    // Whatever hangs, `shutdown` has some time: it may be all that stands between the author's data and its
-    // loss. In any case there is a moment for those who are given up to be told.
-    let moment = Duration::from_millis(50);
-    let (reserve, moment) = if T::SHUTS_DOWN {
-        let reserve = (shutdown_timeout / 4).min(Duration::from_millis(500));
-        (reserve, moment.min(reserve / 4))
-    } else {
-        let moment = moment.min(shutdown_timeout / 16);
-        (moment, moment)
-    };
-    let patience = shutdown_timeout - reserve;
-    if timeout_at(began + patience, drained.recv()).await.is_err() {
-        tracing::warn!(
-            "gave up what was still in flight {} after the end began, invocations: {}; \
-             FG_SHUTDOWN_TIMEOUT, {}, sets how long the end may take",
-            text(patience),
-            service.invocations_in_flight(),
-            text(shutdown_timeout),
-        );
-        service.give_up();
-        // The handlers are dropped as soon as their tasks run. A client that does not listen is not waited for.
-        tokio::task::yield_now().await;
-        let _ = timeout_at(began + patience + moment, drained.recv()).await;
-    }
-    if let Some(telemetry) = service.telemetry() {
-        telemetry.close();
-    }
-    let _ = timeout_at(began + patience, delivery.join_next()).await;
-    // The handler is not to run beside `shutdown`: it is dropped as soon as its task runs. One that blocks its
-    // thread cannot be stopped.
-    delivery.abort_all();
-    tokio::task::yield_now().await;
-    let _ = timeout_at(began + patience + moment, delivery.shutdown()).await;
-    let undelivered = service.telemetry().map_or(0, Delivery::abandon);
-    let shutdown = service.shutdown(began + shutdown_timeout).await;
-
-    let how_long = format!(
-        "FG_SHUTDOWN_TIMEOUT, {}, sets how long the end may take",
-        text(shutdown_timeout)
-    );
-    let lost = match undelivered {
-        0 => None,
-        1 => Some("1 event of telemetry was not delivered by the end".to_owned()),
-        events => Some(format!(
-            "{events} events of telemetry were not delivered by the end"
-        )),
-    };
-    let and_lost = lost.iter().map(|lost| format!(", and {lost}"));
-    let and_lost: String = and_lost.collect();
-    match (shutdown, lost) {
-        (Some(Ok(())), None) => Ok(()),
-        (Some(Ok(())), Some(lost)) => Err(RunError::telemetry(format!("{lost}; {how_long}"))),
-        (Some(Err(error)), _) => Err(RunError::shutdown(
-            format!("the extension failed to shut down{and_lost}"),
-            Some(error),
-        )),
-        (None, _) => Err(RunError::shutdown(
-            format!("the extension did not shut down in time{and_lost}; {how_long}"),
-            None,
-        )),
-    }
-}
-
-/// As the setting is written: zero is `0ns` otherwise.
-fn text(duration: Duration) -> String {
-    if duration.is_zero() {
-        "0s".to_owned()
-    } else {
-        format!("{duration:?}")
-    }
-}
-
-/// The next connection. Running out of file descriptors passes, so it is waited out, with one warning.
-async fn accept(listeners: &[TcpListener]) -> TcpStream {
-    let mut warned = false;
-    loop {
-        match poll_fn(|cx| poll_accept(listeners, cx)).await {
-            Ok(stream) => return stream,
-            // The client was gone before we came to it.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) => {
-                if !std::mem::replace(&mut warned, true) {
-                    tracing::warn!("cannot accept connections for now: {error}");
-                }
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
-}
-
-/// A connection of any of them, those of the first first: invocations before telemetry.
-fn poll_accept(listeners: &[TcpListener], cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
-    for listener in listeners {
-        if let Poll::Ready(accepted) = listener.poll_accept(cx) {
-            return Poll::Ready(accepted.map(|(stream, _)| stream));
-        }
-    }
-    Poll::Pending
+    stopped
 }
 
 /// Serves one connection, until the client closes it or the extension ends.
-async fn connection<T: Extension>(
+pub(crate) async fn connection<F: Future<Output = Answer>>(
     stream: TcpStream,
-    service: Arc<Service<T>>,
-    in_flight: mpsc::Sender<()>,
+    life: Arc<Life>,
+    answer: impl Fn(Request<Incoming>) -> F,
 ) {
     // A small answer must not wait for the acknowledgement of the one before it.
     let _ = stream.set_nodelay(true);
@@ -234,15 +101,13 @@ async fn connection<T: Extension>(
             .serve_connection(
                 TokioIo::new(stream),
                 service_fn(|request| {
-                    let (service, in_flight) = (Arc::clone(&service), in_flight.clone());
-                    async move {
-                        Ok::<_, std::convert::Infallible>(service.answer(request, &in_flight).await)
-                    }
+                    let answer = answer(request);
+                    async move { Ok::<_, std::convert::Infallible>(answer.await) }
                 }),
             )
     );
     // The connection comes first: a request that has arrived when the end begins is read, not cut off.
-    let ended = match either(connection.as_mut(), service.stop_requested()).await {
+    let ended = match either(connection.as_mut(), life.reached(Phase::Ending)).await {
         Either::First(ended) => ended,
         Either::Second(()) => {
             connection.as_mut().graceful_shutdown();
@@ -251,5 +116,23 @@ async fn connection<T: Extension>(
     };
     if let Err(error) = ended {
         tracing::debug!("connection broke off: {}", chain(&error));
+    }
+}
+
+/// The next connection. Running out of file descriptors passes, so it is waited out, with one warning.
+async fn accept(listener: &TcpListener) -> TcpStream {
+    let mut warned = false;
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            // The client was gone before we came to it.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                if !std::mem::replace(&mut warned, true) {
+                    tracing::warn!("cannot accept connections for now: {error}");
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
     }
 }

@@ -6,43 +6,34 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
-use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::{Method, Request, Response, StatusCode, header};
+use hyper::{Method, Request, StatusCode};
 use serde::Serialize;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
+use crate::answers::{Answer, failure, json, only_post, serialize, unread};
 use crate::body::{self, BodyError};
 use crate::concurrent::{Either, either};
 use crate::error::{chain, one_line};
+use crate::life::{Life, Phase};
 use crate::panics::catch;
-use crate::telemetry::{Delivery, Unacknowledged};
+use crate::telemetry::Delivery;
 use crate::{Error, Extension, Invocation, Registration};
 
 pub(crate) struct Service<T> {
     extension: T,
     registration: Registration,
     telemetry: Option<Arc<Delivery>>,
-    phase: watch::Sender<Phase>,
+    life: Arc<Life>,
     /// How many handlers run.
     invocations: AtomicUsize,
-}
-
-/// How far the extension's life has come.
-#[derive(Clone, Copy, PartialEq, PartialOrd)]
-enum Phase {
-    Serving,
-    /// The end was asked for; what is in flight goes on.
-    Ending,
-    /// No time is left for what is in flight.
-    GivingUp,
 }
 
 /// The answer to an invocation: the prose of page 2707 and its example, in one (D).
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer<'a> {
+struct Invoked<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     function_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,69 +44,24 @@ struct Answer<'a> {
     invoked_function_urn: &'a str,
 }
 
-/// Any other answer: `{"errorInfo": {"errorType", "errorMessage"}}`, as the platform itself writes it (D).
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Failure<'a> {
-    error_info: ErrorInfo<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ErrorInfo<'a> {
-    error_type: &'a str,
-    error_message: &'a str,
-}
-
 impl<T: Extension> Service<T> {
     pub(crate) fn new(
         extension: T,
         registration: Registration,
         telemetry: Option<Arc<Delivery>>,
+        life: Arc<Life>,
     ) -> Self {
         Self {
             extension,
             registration,
             telemetry,
-            phase: watch::Sender::new(Phase::Serving),
+            life,
             invocations: AtomicUsize::new(0),
         }
     }
 
-    pub(crate) fn request_stop(&self) {
-        self.advance(Phase::Ending);
-    }
-
-    /// Drops the handlers that still run, and starts none; acknowledges no telemetry any more.
-    pub(crate) fn give_up(&self) {
-        if let Some(telemetry) = self.telemetry() {
-            telemetry.close();
-        }
-        self.advance(Phase::GivingUp);
-    }
-
-    fn advance(&self, to: Phase) {
-        self.phase.send_if_modified(|phase| {
-            let advances = *phase < to;
-            if advances {
-                *phase = to;
-            }
-            advances
-        });
-    }
-
-    /// Waits until the end was asked for.
-    pub(crate) async fn stop_requested(&self) {
-        self.reached(Phase::Ending).await;
-    }
-
-    async fn reached(&self, awaited: Phase) {
-        // It cannot fail: the sender is `self`'s.
-        let _ = self
-            .phase
-            .subscribe()
-            .wait_for(|phase| *phase >= awaited)
-            .await;
+    pub(crate) fn life(&self) -> &Arc<Life> {
+        &self.life
     }
 
     pub(crate) fn invocations_in_flight(&self) -> usize {
@@ -130,12 +76,18 @@ impl<T: Extension> Service<T> {
             .flatten()
     }
 
-    /// Delivers telemetry, until no more of it will come.
+    /// Delivers telemetry, until no more of it will come, or no time is left for it.
     pub(crate) async fn deliver(&self) {
-        if let Some(telemetry) = self.telemetry() {
-            telemetry
-                .run(|events| self.extension.telemetry(events))
-                .await;
+        let Some(telemetry) = self.telemetry() else {
+            return;
+        };
+        // What is given up is dropped in here, and may panic.
+        let delivered = catch(async {
+            let deliver = telemetry.run(&self.life, |events| self.extension.telemetry(events));
+            either(deliver, self.life.reached(Phase::GivingUp)).await;
+        });
+        if let Err(panic) = delivered.await {
+            tracing::error!("telemetry: {}", one_line(&panic.to_string()));
         }
     }
 
@@ -152,7 +104,7 @@ impl<T: Extension> Service<T> {
         self: &Arc<Self>,
         request: Request<Incoming>,
         in_flight: &mpsc::Sender<()>,
-    ) -> Response<Full<Bytes>> {
+    ) -> Answer {
         let path = request.uri().path();
         // Telemetry comes to the path of the URI that was subscribed with (D 2710).
         let is_telemetry = path == "/" && self.telemetry().is_some();
@@ -164,45 +116,54 @@ impl<T: Extension> Service<T> {
             {
                 let body = body::read(request).await;
                 match self.telemetry() {
-                    Some(telemetry) if is_telemetry => acknowledge(telemetry, body),
+                    Some(telemetry) if is_telemetry => telemetry.answer(body),
                     _ => self.invoke(body, in_flight).await,
                 }
             }
             // Path and body of the platform's shutdown event are unknown (?); this one is ours.
             "/extension/shutdown" if request.method() == Method::POST => {
                 body::discard(request).await;
-                self.request_stop();
+                self.life.advance(Phase::Ending);
                 json(StatusCode::OK, b"{}".as_slice().into())
             }
             "/extension/invoke" | "/extension/register" | "/extension/shutdown" => {
                 let message = format!("{path} takes POST, not {}", request.method());
                 body::discard(request).await;
-                let mut response =
-                    refuse(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", &message);
-                response
-                    .headers_mut()
-                    .insert(header::ALLOW, header::HeaderValue::from_static("POST"));
-                response
+                only_post(self.refuse(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", &message))
             }
             _ => {
                 let message =
                     format!("no such path: {path}; invocations go to POST /extension/invoke");
                 body::discard(request).await;
-                refuse(StatusCode::NOT_FOUND, "NotFound", &message)
+                self.refuse(StatusCode::NOT_FOUND, "NotFound", &message)
             }
         }
+    }
+
+    /// The answer to a request that no handler sees, with a line in the log: what the platform sends, and we do
+    /// not take, is worth knowing.
+    fn refuse(&self, status: StatusCode, kind: &str, message: &str) -> Answer {
+        match self.telemetry() {
+            // It may be its own lines that an extension is told of.
+            Some(telemetry) => telemetry.report_refused(message),
+            None => tracing::warn!(
+                "a request was answered with status {}: {message}",
+                status.as_u16()
+            ),
+        }
+        failure(status, kind, message)
     }
 
     async fn invoke(
         self: &Arc<Self>,
         body: Result<Bytes, BodyError>,
         in_flight: &mpsc::Sender<()>,
-    ) -> Response<Full<Bytes>> {
+    ) -> Answer {
         let body = match body {
             Ok(body) => body,
             Err(error) => {
                 let (status, kind, message) = unread(&error, "InvalidInvocation");
-                return refuse(status, kind, &message);
+                return self.refuse(status, kind, &message);
             }
         };
         let invocation = match serde_json::from_slice::<Invocation>(&body) {
@@ -212,10 +173,10 @@ impl<T: Extension> Service<T> {
                     b"" => "the body is empty, where an invocation should be".to_owned(),
                     _ => format!("the body is no invocation: {error}"),
                 };
-                return refuse(StatusCode::BAD_REQUEST, "InvalidInvocation", &message);
+                return self.refuse(StatusCode::BAD_REQUEST, "InvalidInvocation", &message);
             }
         };
-        let answer = serialize(&Answer {
+        let answer = serialize(&Invoked {
             function_name: self.registration.function_name.as_deref(),
             function_version: self.registration.function_version.as_deref(),
             handler: self.registration.handler.as_deref(),
@@ -254,39 +215,6 @@ impl<T: Extension> Service<T> {
     }
 }
 
-/// The answer to a batch of telemetry: 200 once it is kept. What is told of a refusal here is the delivery's to
-/// log, within limits.
-fn acknowledge(telemetry: &Delivery, body: Result<Bytes, BodyError>) -> Response<Full<Bytes>> {
-    let body = match body {
-        Ok(body) => body,
-        Err(error) => {
-            let (status, kind, message) = unread(&error, "InvalidTelemetry");
-            telemetry.report_invalid(&message);
-            return failure(status, kind, &message);
-        }
-    };
-    let mut response = match telemetry.receive(&body) {
-        Ok(()) => return json(StatusCode::OK, b"{}".as_slice().into()),
-        Err(Unacknowledged::Invalid(message)) => {
-            return failure(StatusCode::BAD_REQUEST, "InvalidTelemetry", &message);
-        }
-        Err(Unacknowledged::Full) => failure(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "TelemetryBufferFull",
-            "the buffer for telemetry is full: try again",
-        ),
-        Err(Unacknowledged::ShuttingDown) => failure(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "ShuttingDown",
-            "the extension ends",
-        ),
-    };
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
-    response
-}
-
 struct HandlerFailure {
     kind: &'static str,
     message: String,
@@ -299,7 +227,7 @@ async fn handle<T: Extension>(
 ) -> Result<(), HandlerFailure> {
     let _in_flight = InFlight::new(&service.invocations);
     // This one comes too late to begin.
-    if *service.phase.borrow() == Phase::GivingUp {
+    if service.life.has_reached(Phase::GivingUp) {
         return Err(given_up());
     }
     let trace_id = invocation.trace_id.clone();
@@ -337,7 +265,7 @@ async fn unless_given_up<T: Extension>(
     service: &Service<T>,
     mut handler: Pin<Box<impl Future<Output = Result<(), HandlerFailure>>>>,
 ) -> Result<(), HandlerFailure> {
-    match either(handler.as_mut(), service.reached(Phase::GivingUp)).await {
+    match either(handler.as_mut(), service.life.reached(Phase::GivingUp)).await {
         Either::First(outcome) => outcome,
         Either::Second(()) => match catch(async { drop(handler) }).await {
             Ok(()) => Err(given_up()),
@@ -377,53 +305,4 @@ impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// The answer to a request that no handler sees, with a line in the log: what the platform sends, and we do
-/// not take, is worth knowing.
-fn refuse(status: StatusCode, kind: &str, message: &str) -> Response<Full<Bytes>> {
-    tracing::warn!(
-        "a request was answered with status {}: {message}",
-        status.as_u16()
-    );
-    failure(status, kind, message)
-}
-
-/// The answer to a body that could not be read.
-fn unread(error: &BodyError, invalid: &'static str) -> (StatusCode, &'static str, String) {
-    match error {
-        BodyError::TooLarge => (
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "PayloadTooLarge",
-            format!("the body is larger than {} MB", body::LIMIT / (1024 * 1024)),
-        ),
-        BodyError::Broken(error) => (StatusCode::BAD_REQUEST, invalid, chain(error)),
-    }
-}
-
-fn failure(status: StatusCode, kind: &str, message: &str) -> Response<Full<Bytes>> {
-    json(
-        status,
-        serialize(&Failure {
-            error_info: ErrorInfo {
-                error_type: kind,
-                error_message: message,
-            },
-        }),
-    )
-}
-
-fn serialize(value: &impl Serialize) -> Bytes {
-    // Strings only, into memory: it cannot fail.
-    serde_json::to_vec(value).unwrap_or_default().into()
-}
-
-fn json(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        header::HeaderValue::from_static("application/json"),
-    );
-    response
 }

@@ -199,7 +199,30 @@ impl Extension {
         self.wait_until(end, |read| read.ends_with(end));
     }
 
-    fn wait_until(&mut self, what: &str, is_it: impl Fn(&str) -> bool) {
+    /// Waits until it prints a line that begins like this.
+    ///
+    /// # Panics
+    ///
+    /// If it ends first.
+    pub fn wait_for_start_of_line(&mut self, start: &str) {
+        self.wait_until(start, |read| read.starts_with(start));
+    }
+
+    /// Waits until it prints one of these lines; whether it is the first.
+    ///
+    /// # Panics
+    ///
+    /// If it ends first.
+    pub fn wait_for_either(&mut self, first: &str, second: &str) -> bool {
+        let mut is_first = false;
+        self.wait_until(first, |read| {
+            is_first = read == first;
+            is_first || read == second
+        });
+        is_first
+    }
+
+    fn wait_until(&mut self, what: &str, mut is_it: impl FnMut(&str) -> bool) {
         let mut before = Vec::new();
         loop {
             let Ok(line) = self.stdout.recv_timeout(PATIENCE) else {

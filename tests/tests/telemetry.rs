@@ -34,7 +34,7 @@ fn subscribes_once_registered() {
     let platform = ScriptedPlatform::start([Answer::registered()]);
     let start = Start::with_telemetry_port(TELEMETRY).with(&platform);
     let telemetry_port = start.telemetry_port();
-    let extension = start.start();
+    let mut extension = start.start();
     let registration = platform.request();
     assert!(
         registration.starts_with("POST /extension/register "),
@@ -56,10 +56,24 @@ fn subscribes_once_registered() {
     assert_eq!(serde_json::from_str::<Value>(body).unwrap(), expected);
 
     // Telemetry has a listener of its own; invocations go on.
-    assert_eq!(post(telemetry_port, "/", "[]").status, 200);
+    assert_eq!(post(telemetry_port, "/", "[1]").status, 200);
+    extension.wait_for("call 1: [1]");
+    assert_eq!(post(telemetry_port, "/extension/invoke", "[2]").status, 200);
+    extension.wait_for("call 2: [2]");
+    let got = Client::connect(telemetry_port)
+        .send(request("GET", "/", ""))
+        .receive();
+    assert_eq!((got.status, got.header("allow")), (405, Some("POST")));
     assert_eq!(invoke(&extension), 200);
     let ended = extension.terminate();
-    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    assert_eq!(
+        (ended.code, ended.stderr.as_str()),
+        (
+            Some(0),
+            "WARN extensionTelemetry.sh: telemetry: requests that were refused: 1, last: telemetry comes by POST, not \
+             GET\n"
+        )
+    );
     assert_eq!(platform.count(), 0);
 }
 
@@ -88,6 +102,7 @@ fn subscription_is_tried_again() {
     }
     let ended = extension.terminate();
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    assert_eq!(platform.count(), 0);
 }
 
 #[test]
@@ -370,6 +385,234 @@ fn everything_acknowledged_is_delivered_before_shutdown() {
             format!("done 3\nshutdown, {}\n", counters(2, 2, 0, 0, 0)).as_str()
         )
     );
+}
+
+#[test]
+fn telemetry_is_taken_in_while_init_runs() {
+    let start = Start::with_telemetry_port(TELEMETRY).env("INIT", "ask");
+    let telemetry_port = start.telemetry_port();
+    let mut extension = start.registered();
+    extension.wait_for("init");
+    assert_eq!(post(telemetry_port, "/any/path", "[1]").status, 200);
+    extension.type_line("go on");
+    extension.wait_for("call 1: [1]");
+    let ended = extension.terminate();
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn telemetry_that_came_before_init_failed_is_counted() {
+    for (answer, told) in [
+        (
+            "panic",
+            "ERROR extensionTelemetry.sh: the extension failed to initialise: panicked at ",
+        ),
+        (
+            "",
+            "ERROR extensionTelemetry.sh: the extension ended before it was ready, and events of telemetry were not \
+             delivered: 2\n",
+        ),
+    ] {
+        let start = Start::with_telemetry_port(TELEMETRY).env("INIT", "ask");
+        let telemetry_port = start.telemetry_port();
+        let mut extension = start.registered();
+        extension.wait_for("init");
+        assert_eq!(post(telemetry_port, "/", "[1, 2]").status, 200);
+        if answer.is_empty() {
+            extension.signal(Signal::SIGTERM);
+        } else {
+            extension.type_line(answer);
+        }
+        let ended = extension.wait();
+        assert_eq!(ended.code, Some(1));
+        assert!(ended.stderr.starts_with(told), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn on_the_own_port_subscription_waits_for_init() {
+    let platform = ScriptedPlatform::start([Answer::registered()]);
+    let mut extension = telemetry().env("INIT", "ask").with(&platform).start();
+    let _registration = platform.request();
+    extension.wait_for("init");
+    assert_eq!(platform.count(), 0);
+    extension.type_line("go on");
+    assert!(platform.request().starts_with("POST /telemetry "));
+    assert_eq!(extension.terminate().code, Some(0));
+}
+
+#[test]
+fn bad_event_is_not_the_loss_of_others() {
+    let mut extension = telemetry()
+        .env("HANDLER", "ask")
+        .env("FG_TELEMETRY_TIMEOUT", "150ms")
+        .registered();
+    let port = extension.port();
+    assert_eq!(post(port, "/", "[0]").status, 200);
+    extension.wait_for("call 1: [0]");
+    for batch in ["[1]", "[2]", "[3]"] {
+        assert_eq!(post(port, "/", batch).status, 200);
+    }
+    extension.type_line("go on");
+    extension.wait_for("call 2: [1,2,3]");
+    extension.type_line("fail");
+    extension.wait_for("call 3: [1]");
+    extension.type_line("go on");
+    for call in 4.. {
+        // Until its time is over.
+        if extension.wait_for_either(&format!("call {call}: [2]"), &format!("call {call}: [3]")) {
+            extension.type_line("fail");
+        } else {
+            break;
+        }
+    }
+    extension.type_line("go on");
+    extension.wait_for_end_of_line("");
+    assert_eq!(invoke(&extension), 200);
+    extension.wait_for(&counters(4, 3, 0, 1, 0));
+}
+
+#[test]
+fn freeze_is_not_the_handlers_time() {
+    let mut extension = telemetry()
+        .env("HANDLER", "ask")
+        .env("FG_TELEMETRY_TIMEOUT", "500ms")
+        .registered();
+    let port = extension.port();
+    assert_eq!(post(port, "/", "[1]").status, 200);
+    extension.wait_for("call 1: [1]");
+    extension.signal(Signal::SIGSTOP);
+    // Longer than the handler has in all: this is about nothing but time.
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    extension.signal(Signal::SIGCONT);
+    extension.type_line("fail");
+    extension.wait_for("call 2: [1]");
+    extension.type_line("go on");
+    extension.wait_for("done 2");
+    assert_eq!(invoke(&extension), 200);
+    extension.wait_for(&counters(1, 1, 0, 0, 0));
+}
+
+#[test]
+fn long_queue_does_not_hold_up_the_end_nor_invocations() {
+    let mut extension = telemetry()
+        .env("HANDLER", "block")
+        .env("FG_SHUTDOWN_TIMEOUT", "400ms")
+        .registered();
+    let port = extension.port();
+    // So large that they are not joined.
+    let batch = json!(["x".repeat(200 * 1024)]).to_string();
+    for _ in 0..15 {
+        assert_eq!(post(port, "/", &batch).status, 200);
+    }
+    assert_eq!(invoke(&extension), 200);
+    extension.wait_for_start_of_line("TelemetryCounters { received: 15, delivered: ");
+    let ended = extension.terminate();
+    assert_eq!(ended.code, Some(1));
+    assert!(
+        ended.stderr.ends_with(
+            " events of telemetry were not delivered by the end; \
+             FG_SHUTDOWN_TIMEOUT, 400ms, sets how long the end may take\n"
+        ),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn handler_is_tried_at_once_when_the_end_comes() {
+    let mut extension = telemetry()
+        .env("HANDLER", "ask")
+        .env("FG_SHUTDOWN_TIMEOUT", "1500ms")
+        .registered();
+    let port = extension.port();
+    assert_eq!(post(port, "/", "[1]").status, 200);
+    for call in 1..=6 {
+        extension.wait_for(&format!("call {call}: [1]"));
+        extension.type_line("fail");
+    }
+    // Now the pause is longer than the time for the end.
+    extension.signal(Signal::SIGTERM);
+    extension.wait_for("call 7: [1]");
+    extension.type_line("go on");
+    let ended = extension.wait();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
+#[test]
+fn what_is_lost_at_the_end_before_its_time_is_over_counts_too() {
+    let mut extension = telemetry()
+        .env("HANDLER", "fail")
+        .env("FG_TELEMETRY_TIMEOUT", "100ms")
+        .registered();
+    assert_eq!(post(extension.port(), "/", "[1]").status, 200);
+    extension.wait_for("call 1: [1]");
+    let ended = extension.terminate();
+    assert_eq!(ended.code, Some(1));
+    assert!(
+        ended.stderr.ends_with(
+            "ERROR extensionTelemetry.sh: 1 event of telemetry was not delivered by the end; \
+             FG_SHUTDOWN_TIMEOUT, 2s, sets how long the end may take\n"
+        ),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn panic_of_a_handler_that_is_given_up_is_one_line() {
+    let mut extension = telemetry()
+        .env("HANDLER", "hang in drop")
+        .env("FG_SHUTDOWN_TIMEOUT", "200ms")
+        .registered();
+    assert_eq!(post(extension.port(), "/", "[1]").status, 200);
+    extension.wait_for("call 1: [1]");
+    let ended = extension.terminate();
+    assert_eq!(ended.code, Some(1));
+    let lines: Vec<_> = ended.stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(
+        lines[0].starts_with(
+            "ERROR extensionTelemetry.sh: telemetry: panicked at tests/src/bin/telemetry.rs:"
+        ) && lines[0].ends_with(": dropped a bomb"),
+        "{lines:?}"
+    );
+    assert!(
+        lines[1].contains(" 1 event of telemetry was not delivered by the end; "),
+        "{lines:?}"
+    );
+}
+
+/// Whoever subscribes to what extensions log is told its own lines.
+#[test]
+fn extension_that_is_told_its_own_lines_does_not_feed_itself() {
+    let mut extension = telemetry()
+        .env("HANDLER", "quote")
+        .env("FG_TELEMETRY_TIMEOUT", "50ms")
+        .registered();
+    let port = extension.port();
+    let mut longest = 0;
+    let began = std::time::Instant::now();
+    for line in 0..3 {
+        let told = match line {
+            0 => "x".repeat(2000),
+            _ => extension.error_line(),
+        };
+        longest = longest.max(if line == 0 { 0 } else { told.len() });
+        let event = json!([{"type": "extension", "record": told}]);
+        for _ in 0..20 {
+            assert_eq!(post(port, "/", event.to_string()).status, 200);
+            assert_eq!(post(port, "/elsewhere", event.to_string()).status, 404);
+        }
+    }
+    let _ = extension.error_line();
+    // Three lines came, of which the first was free.
+    assert!(
+        began.elapsed() > std::time::Duration::from_millis(1900),
+        "{:?}",
+        began.elapsed()
+    );
+    assert!(longest < 2000, "{longest}");
 }
 
 #[test]

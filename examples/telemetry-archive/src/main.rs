@@ -37,8 +37,8 @@ impl Archive {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let length = file.metadata()?.len();
         if let Err(error) = file.write_all(&lines) {
-            // The next try writes all of it.
-            file.set_len(length)?;
+            // The next try writes all of it, and not the beginning twice.
+            let _ = file.set_len(length);
             Err(error)?;
         }
         Ok(())

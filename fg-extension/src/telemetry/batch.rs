@@ -1,7 +1,7 @@
 //! A batch as it came: JSON text, decoded when it is its turn.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -27,7 +27,8 @@ impl Batch {
     /// Reads a body without a look at the events, so that none of them can have the batch refused.
     ///
     /// Bytes that are not UTF-8 are replaced. Commas before a closing bracket, which the pages' examples have, are
-    /// left out.
+    /// left out; line breaks and the like in a text are escaped; an element that is no JSON all the same is kept as
+    /// text, if there is another that is.
     ///
     /// # Errors
     ///
@@ -40,12 +41,11 @@ impl Batch {
         }
         let (text, shape) = match serde_json::from_str(text) {
             Ok(shape) => (Cow::Borrowed(text), shape),
-            Err(error) => {
-                let repaired = without_trailing_commas(text);
-                let shape = serde_json::from_str(&repaired)
-                    .map_err(|_| format!("the body is no telemetry: {error}"))?;
-                (Cow::Owned(repaired), shape)
-            }
+            Err(error) => repair(text)
+                .and_then(|text| Some((serde_json::from_str(&text).ok()?, text)))
+                .map(|(shape, text)| (Cow::Owned(text), shape))
+                // The words may quote all of the text.
+                .ok_or_else(|| format!("the body is no telemetry: {error:.200}"))?,
         };
         Ok(Self {
             text: text.into(),
@@ -84,22 +84,87 @@ fn decode(event: &str) -> TelemetryEvent {
     serde_json::from_str(event).unwrap_or_else(|_| TelemetryEvent::Unknown(event.into()))
 }
 
-/// The text without commas that are followed by a closing bracket.
-fn without_trailing_commas(text: &str) -> String {
-    let mut kept = String::with_capacity(text.len());
-    let (mut in_string, mut escaped) = (false, false);
-    for (position, c) in text.char_indices() {
-        if in_string {
-            in_string = escaped || c != '"';
-            escaped = !escaped && c == '\\';
-        } else if c == ',' && text[position + 1..].trim_start().starts_with([']', '}']) {
-            continue;
-        } else {
-            in_string = c == '"';
-        }
-        kept.push(c);
+/// JSON out of what is nearly JSON.
+fn repair(text: &str) -> Option<String> {
+    let escaped = escape(text);
+    let is_json = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();
+    if is_json(&escaped) {
+        return Some(escaped);
     }
-    kept
+    let elements = escaped.strip_prefix('[')?.strip_suffix(']')?;
+    let mut kept = Vec::new();
+    let mut any = false;
+    for element in split(elements) {
+        if is_json(element) {
+            any = true;
+            kept.push(element.to_owned());
+        } else {
+            kept.push(serde_json::to_string(element.trim()).ok()?);
+        }
+    }
+    any.then(|| format!("[{}]", kept.join(",")))
+}
+
+/// The text without commas that are followed by a closing bracket, and with the control characters of its strings
+/// escaped.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut scan = Scan::default();
+    for (position, c) in text.char_indices() {
+        let in_string = scan.in_string;
+        scan.next(c);
+        if in_string && c < ' ' {
+            // Writing to a string does not fail.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
+        } else if in_string
+            || c != ','
+            || !text[position + 1..].trim_start().starts_with([']', '}'])
+        {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
+/// The elements of an array.
+fn split(elements: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut scan = Scan::default();
+    let mut start = 0;
+    for (position, c) in elements.char_indices() {
+        if scan.next(c) && c == ',' && scan.depth == 0 {
+            parts.push(&elements[start..position]);
+            start = position + 1;
+        }
+    }
+    parts.push(&elements[start..]);
+    parts
+}
+
+/// Where a text of JSON is.
+#[derive(Default)]
+struct Scan {
+    in_string: bool,
+    escaped: bool,
+    depth: i32,
+}
+
+impl Scan {
+    /// Whether the character is not of a string.
+    fn next(&mut self, c: char) -> bool {
+        if self.in_string {
+            self.in_string = self.escaped || c != '"';
+            self.escaped = !self.escaped && c == '\\';
+            return false;
+        }
+        match c {
+            '"' => self.in_string = true,
+            '[' | '{' => self.depth += 1,
+            ']' | '}' => self.depth -= 1,
+            _ => {}
+        }
+        !self.in_string
+    }
 }
 
 impl<'de> Deserialize<'de> for Shape {
@@ -165,6 +230,22 @@ mod tests {
                 "startTime": "2023-06-25T00:00:00.25Z",
                 "traceId": "a,] \"b,}",
             }])
+        );
+    }
+
+    #[test]
+    fn element_that_is_no_json_is_kept_as_text() {
+        assert_eq!(
+            values(&decode(
+                b"[{\"type\":\"function\",\"record\":\"a\n\tb\"}, {\"a\": 1,}]"
+            )),
+            json!([{"type": "function", "record": "a\n\tb"}, {"a": 1}])
+        );
+        assert_eq!(
+            values(&decode(
+                br#"[{"a": "\x"}, {"b": [1, "],"]}, {"c": NaN, "d": 1}, oops]"#
+            )),
+            json!([r#"{"a": "\x"}"#, {"b": [1, "],"]}, r#"{"c": NaN, "d": 1}"#, "oops"])
         );
     }
 

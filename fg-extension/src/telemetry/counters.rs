@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// What became of the telemetry that was posted, counted in events: a handle, whose clones count the same.
 ///
 /// [`Registration::telemetry`](crate::Registration::telemetry) is the handle of the extension's own subscription.
-/// Whatever was received was delivered, is lost, or waits: `received = delivered + lost + waiting`.
+/// Whatever was received was delivered, is lost, or waits. Each count is read on its own, so that on several threads
+/// they may be of different moments.
 #[derive(Clone, Default)]
 pub struct TelemetryCounters(Arc<Counts>);
 
@@ -31,7 +32,8 @@ impl TelemetryCounters {
         self.0.delivered.load(Ordering::Relaxed)
     }
 
-    /// Events whose batch was refused with status 503, since there was no room for it: the sender still has them.
+    /// Events whose batch was refused with status 503, since there was no room for it or the end had come: the sender
+    /// still has them.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.0.refused.load(Ordering::Relaxed)

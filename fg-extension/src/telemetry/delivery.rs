@@ -1,23 +1,29 @@
 //! Telemetry on its way: acknowledged once it is in the queue, handled in order of arrival.
 
+use std::slice;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::batch::Batch;
-use super::queue::{Overflow, Queue, Refusal, Taken};
+use super::queue::{Overflow, Queue, Refusal};
 use super::report::Report;
 use super::{TelemetryCounters, TelemetryEvent};
 use crate::Error;
 use crate::backoff::Backoff;
-use crate::concurrent::beside;
+use crate::concurrent::{beside, either};
 use crate::error::chain;
+use crate::life::{Life, Phase};
 use crate::panics::catch;
+
+/// Between two tries at the end.
+const SHORT_PAUSE: Duration = Duration::from_millis(50);
 
 pub(crate) struct Delivery {
     queue: Queue,
     report: Report,
-    /// For how long one call of the handler is tried.
+    /// For how long the handler is tried with a batch.
     timeout: Duration,
 }
 
@@ -46,7 +52,7 @@ impl Delivery {
     /// Takes a request's batch in.
     pub(crate) fn receive(&self, body: &[u8]) -> Result<(), Unacknowledged> {
         let batch = Batch::read(body).map_err(|why| {
-            self.report_invalid(&why);
+            self.report_refused(&why);
             Unacknowledged::Invalid(why)
         })?;
         let events = batch.events();
@@ -67,12 +73,17 @@ impl Delivery {
         }
     }
 
-    /// Tells of a request that is no batch.
-    pub(crate) fn report_invalid(&self, why: &str) {
+    /// Tells of a request that was refused.
+    pub(crate) fn report_refused(&self, why: &str) {
         self.report.tell(|untold| {
-            untold.invalid += 1;
-            untold.invalidity = Some(why.to_owned());
+            untold.requests += 1;
+            untold.refusal = Some(excerpt(why));
         });
+    }
+
+    /// How many events were acknowledged and will not be delivered, so far.
+    pub(crate) fn lost(&self) -> u64 {
+        self.queue.lost()
     }
 
     /// Calls the handler with what comes, until the queue is closed and empty.
@@ -80,14 +91,15 @@ impl Delivery {
     /// # Cancel safety
     ///
     /// What the handler had when this is dropped stays counted as waiting, for [`abandon`](Self::abandon).
-    pub(crate) async fn run<F>(&self, handle: impl Fn(Vec<TelemetryEvent>) -> F)
+    pub(crate) async fn run<F>(&self, life: &Life, handle: impl Fn(Vec<TelemetryEvent>) -> F)
     where
         F: Future<Output = Result<(), Error>>,
     {
         let deliver = async {
-            while let Some(taken) = self.queue.next().await {
-                let delivered = self.deliver(&taken, &handle).await;
-                self.queue.settle(&taken, delivered);
+            while let Some(batches) = self.queue.next().await {
+                self.deliver(batches, life, &handle).await;
+                // Nothing in here may have waited, and others want to run: a queue can be long.
+                yield_now().await;
             }
         };
         beside(self.report.run(), deliver).await;
@@ -98,53 +110,123 @@ impl Delivery {
         self.queue.close();
     }
 
-    /// Gives up what is still there; how many events that were.
+    /// Gives up what is still there, as lost; how many events that were.
     pub(crate) fn abandon(&self) -> u64 {
         let left = self.queue.abandon();
         self.report.end();
         left
     }
 
-    /// Calls the handler until it succeeds or its time is over; whether it did.
-    async fn deliver<F>(&self, taken: &Taken, handle: impl Fn(Vec<TelemetryEvent>) -> F) -> bool
+    /// Gives the batches to the handler, all in one call, and if that fails one by one: what one of them does to the
+    /// handler is not to be the others' loss.
+    async fn deliver<F>(
+        &self,
+        batches: Vec<Batch>,
+        life: &Life,
+        handle: &impl Fn(Vec<TelemetryEvent>) -> F,
+    ) where
+        F: Future<Output = Result<(), Error>>,
+    {
+        if batches.len() > 1 {
+            let Err(failure) = self.attempt(&batches, self.timeout / 2, handle).await else {
+                batches
+                    .iter()
+                    .for_each(|batch| self.queue.settle(batch, true));
+                return;
+            };
+            self.report_failure(failure, 0);
+            self.pause(Backoff::new().next(), life).await;
+        }
+        for batch in &batches {
+            let delivered = self.deliver_one(batch, life, handle).await;
+            self.queue.settle(batch, delivered);
+        }
+    }
+
+    /// Calls the handler until it succeeds or the time is over; whether it did.
+    async fn deliver_one<F>(
+        &self,
+        batch: &Batch,
+        life: &Life,
+        handle: &impl Fn(Vec<TelemetryEvent>) -> F,
+    ) -> bool
     where
         F: Future<Output = Result<(), Error>>,
     {
-        let deadline = Instant::now() + self.timeout;
+        let mut left = self.timeout;
         let mut backoff = Backoff::new();
         loop {
-            // Decoded for each try: most need but one.
-            let mut batches = taken.batches.iter();
-            let mut events = batches.next().map(Batch::decode).unwrap_or_default();
-            for batch in batches {
-                events.append(&mut batch.decode());
-            }
-            // All that is the author's may panic: the handler, its end, the words of its error.
-            let handled = catch(async {
-                match timeout_at(deadline, async { handle(events).await }).await {
-                    Ok(Ok(())) => None,
-                    Ok(Err(error)) => Some(chain(error.as_ref())),
-                    Err(_elapsed) => Some(format!("it took longer than {:?}", self.timeout)),
-                }
-            });
-            let failure = match handled.await {
-                Ok(None) => return true,
-                Ok(Some(failure)) => failure,
-                Err(panic) => panic.to_string(),
+            // One that hangs has half of what is left, and is called again. If the process is frozen meanwhile, it
+            // costs no more than that either.
+            let most = left / 2;
+            let began = Instant::now();
+            let Err(failure) = self.attempt(slice::from_ref(batch), most, handle).await else {
+                return true;
             };
-            let pause = backoff.next();
-            let again = Instant::now() + pause < deadline;
-            self.report.tell(|untold| {
-                untold.failures += 1;
-                untold.failure = Some(failure);
-                if !again {
-                    untold.lost += taken.events;
-                }
-            });
-            if !again {
+            left -= began.elapsed().min(most);
+            if left < Duration::from_millis(10) {
+                self.report_failure(failure, batch.events());
                 return false;
             }
-            sleep(pause).await;
+            self.report_failure(failure, 0);
+            let pause = backoff.next().min(left / 2);
+            left -= pause;
+            self.pause(pause, life).await;
         }
+    }
+
+    /// One call of the handler; why it failed.
+    async fn attempt<F>(
+        &self,
+        batches: &[Batch],
+        most: Duration,
+        handle: &impl Fn(Vec<TelemetryEvent>) -> F,
+    ) -> Result<(), String>
+    where
+        F: Future<Output = Result<(), Error>>,
+    {
+        // All that is the author's may panic: the handler, its end, the words of its error.
+        let handled = catch(async {
+            // Decoded for each call: most batches need but one.
+            let mut events = Vec::new();
+            for batch in batches {
+                match events.is_empty() {
+                    true => events = batch.decode(),
+                    false => events.append(&mut batch.decode()),
+                }
+            }
+            match timeout(most, async { handle(events).await }).await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => Err(chain(error.as_ref())),
+                Err(_elapsed) => Err(format!("it took longer than {most:.0?}")),
+            }
+        });
+        handled.await.unwrap_or_else(|panic| Err(panic.to_string()))
+    }
+
+    /// Waits; not for long if the end has come, where all that counts is to be done with it.
+    async fn pause(&self, pause: Duration, life: &Life) {
+        if life.has_reached(Phase::Ending) {
+            sleep(pause.min(SHORT_PAUSE)).await;
+        } else {
+            either(sleep(pause), life.reached(Phase::Ending)).await;
+        }
+    }
+
+    fn report_failure(&self, failure: String, lost: u64) {
+        self.report.tell(|untold| {
+            untold.failures += 1;
+            untold.failure = Some(excerpt(&failure));
+            untold.lost += lost;
+        });
+    }
+}
+
+/// What fits into a log line: a failure that quotes its events, in the log of an extension that subscribes to it,
+/// would grow for ever.
+fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(300) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }

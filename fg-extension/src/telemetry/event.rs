@@ -9,7 +9,8 @@ use super::{LogEvent, Metrics, PlatformEvent, PlatformRecord, Timestamp};
 /// One element of a batch of telemetry (D 2711 to 2713).
 ///
 /// Every JSON is one: what is not known, or not as the pages have it, is kept. Serialised it has every field that
-/// came, with the text of known ones trimmed, since the pages' examples have stray spaces.
+/// came, with the text of known ones trimmed, since the pages' examples have stray spaces. Values are those of
+/// [`serde_json::Value`]: of a field that came twice the last, and an integer of more than 64 bits as the nearest float.
 ///
 /// ```
 /// use fg_extension::{PlatformEvent, TelemetryEvent};
@@ -343,7 +344,9 @@ impl Fields {
 /// What comes after `platform.`.
 fn subtype(name: &str) -> Option<&str> {
     let (prefix, subtype) = name.split_at_checked("platform.".len())?;
-    prefix.eq_ignore_ascii_case("platform.").then_some(subtype)
+    prefix
+        .eq_ignore_ascii_case("platform.")
+        .then_some(subtype.trim_start())
 }
 
 fn text(value: Value) -> Result<String, Value> {

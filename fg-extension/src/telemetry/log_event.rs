@@ -42,11 +42,10 @@ impl LogEvent {
 }
 
 fn id(fields: &Map<String, Value>) -> Option<&str> {
-    ["traceId", "requestId"]
-        .iter()
-        .find_map(|name| fields.get(*name)?.as_str())
-        .map(str::trim)
-        .filter(|id| !id.is_empty())
+    ["traceId", "requestId"].iter().find_map(|name| {
+        let id = fields.get(*name)?.as_str()?.trim();
+        (!id.is_empty()).then_some(id)
+    })
 }
 
 impl Serialize for LogEvent {

@@ -3,6 +3,7 @@
 mod batch;
 mod counters;
 mod delivery;
+mod door;
 mod event;
 mod log_event;
 mod platform_event;
@@ -13,11 +14,11 @@ mod subscription;
 mod timestamp;
 
 pub use counters::TelemetryCounters;
-pub(crate) use delivery::{Delivery, Unacknowledged};
+pub(crate) use delivery::Delivery;
+pub(crate) use door::Telemetry;
 pub use event::TelemetryEvent;
 pub use log_event::LogEvent;
 pub use platform_event::{Metrics, PlatformEvent, PlatformRecord};
 pub(crate) use queue::Overflow;
-pub(crate) use subscribe::subscribe;
 pub use subscription::{Subscription, TelemetryType};
 pub use timestamp::Timestamp;

@@ -23,7 +23,7 @@ pub enum PlatformEvent {
     RuntimeDone(PlatformRecord),
     /// `platform.report`: what the invocation took.
     Report(PlatformRecord),
-    /// `platform.restoreStart`: an instance is being restored from a snapshot.
+    /// `platform.restoreStart`: an instance is being restored from a snapshot (I: of Java functions on x86 only).
     RestoreStart(PlatformRecord),
     /// `platform.restoreRuntimeDone`: the runtime is restored.
     RestoreRuntimeDone(PlatformRecord),
@@ -44,7 +44,7 @@ pub struct PlatformRecord {
     pub start_time: Option<Timestamp>,
     /// `endTime`: when it ended; of reports.
     pub end_time: Option<Timestamp>,
-    /// `traceId`: the request ID of the invocation.
+    /// `traceId` (D): the request ID of the invocation (I).
     pub trace_id: Option<String>,
     /// `status`, trimmed: `success`, or how it failed (?: the page has no list); from `…RuntimeDone` on.
     pub status: Option<String>,

@@ -50,13 +50,6 @@ pub(super) enum Refusal {
     Closed,
 }
 
-/// What the handler has: its bytes count until [`Queue::settle`].
-pub(super) struct Taken {
-    pub(super) batches: Vec<Batch>,
-    pub(super) events: u64,
-    bytes: usize,
-}
-
 impl Queue {
     pub(super) fn new(limit: usize, overflow: Overflow, counters: TelemetryCounters) -> Self {
         Self {
@@ -98,8 +91,8 @@ impl Queue {
         }
         state.waiting_bytes += bytes;
         state.waiting.push_back(batch);
-        counts.lost.fetch_add(dropped, Ordering::Relaxed);
         counts.received.fetch_add(events, Ordering::Relaxed);
+        counts.lost.fetch_add(dropped, Ordering::Relaxed);
         self.count_bytes(&state);
         drop(state);
         self.changed.notify_one();
@@ -107,19 +100,19 @@ impl Queue {
     }
 
     /// Waits for what comes next: as many batches as are there, within [`JOINED`]; nothing once the queue is closed
-    /// and empty.
+    /// and empty. Their bytes count until they are [settled](Self::settle).
     ///
     /// # Cancel safety
     ///
     /// Nothing is taken if this is dropped unfinished.
-    pub(super) async fn next(&self) -> Option<Taken> {
+    pub(super) async fn next(&self) -> Option<Vec<Batch>> {
         loop {
             let mut changed = pin!(self.changed.notified());
             // What changes from here on is noticed.
             changed.as_mut().enable();
             {
                 let mut state = self.state();
-                if let Some(taken) = state.take() {
+                if let Some(taken) = state.take(self.limit) {
                     return Some(taken);
                 }
                 if state.closed {
@@ -131,10 +124,10 @@ impl Queue {
     }
 
     /// Forgets what the handler had.
-    pub(super) fn settle(&self, taken: &Taken, delivered: bool) {
+    pub(super) fn settle(&self, batch: &Batch, delivered: bool) {
         let mut state = self.state();
         // It may have been abandoned meanwhile, and is counted then.
-        let Some(bytes) = state.taken_bytes.checked_sub(taken.bytes) else {
+        let Some(bytes) = state.taken_bytes.checked_sub(batch.bytes()) else {
             return;
         };
         state.taken_bytes = bytes;
@@ -143,7 +136,7 @@ impl Queue {
             true => &counts.delivered,
             false => &counts.lost,
         };
-        count.fetch_add(taken.events, Ordering::Relaxed);
+        count.fetch_add(batch.events(), Ordering::Relaxed);
         self.count_bytes(&state);
     }
 
@@ -167,6 +160,10 @@ impl Queue {
         left
     }
 
+    pub(super) fn lost(&self) -> u64 {
+        self.counters.lost()
+    }
+
     fn count_bytes(&self, state: &State) {
         let bytes = state.bytes() as u64;
         self.counters
@@ -185,23 +182,20 @@ impl State {
         self.waiting_bytes + self.taken_bytes
     }
 
-    fn take(&mut self) -> Option<Taken> {
-        let mut taken = Taken {
-            batches: vec![self.waiting.pop_front()?],
-            events: 0,
-            bytes: 0,
-        };
-        taken.bytes = taken.batches[0].bytes();
+    fn take(&mut self, limit: usize) -> Option<Vec<Batch>> {
+        let mut taken = vec![self.waiting.pop_front()?];
+        let mut bytes = taken[0].bytes();
+        // Half of the buffer at most: what is taken cannot make room for anything.
+        let most = JOINED.min(limit / 2);
         while let Some(next) = self.waiting.front()
-            && taken.bytes + next.bytes() <= JOINED
+            && bytes + next.bytes() <= most
             && let Some(next) = self.waiting.pop_front()
         {
-            taken.bytes += next.bytes();
-            taken.batches.push(next);
+            bytes += next.bytes();
+            taken.push(next);
         }
-        taken.events = taken.batches.iter().map(Batch::events).sum();
-        self.waiting_bytes -= taken.bytes;
-        self.taken_bytes += taken.bytes;
+        self.waiting_bytes -= bytes;
+        self.taken_bytes += bytes;
         Some(taken)
     }
 }
@@ -211,7 +205,7 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Waker};
 
-    use super::{JOINED, Overflow, Queue, Refusal, Taken};
+    use super::{JOINED, Overflow, Queue, Refusal};
     use crate::TelemetryCounters;
     use crate::telemetry::batch::Batch;
 
@@ -228,7 +222,7 @@ mod tests {
         (Queue::new(limit, overflow, counters.clone()), counters)
     }
 
-    fn take(queue: &Queue) -> Option<Taken> {
+    fn take(queue: &Queue) -> Option<Vec<Batch>> {
         let next = pin!(queue.next());
         match next.poll(&mut Context::from_waker(Waker::noop())) {
             std::task::Poll::Ready(taken) => taken,
@@ -253,13 +247,14 @@ mod tests {
         assert_eq!(queue.push(batch(400)), Ok(0));
         assert_eq!(queue.push(batch(100)), Err(Refusal::Full));
         let taken = take(&queue).unwrap();
-        assert_eq!((taken.batches.len(), taken.events), (2, 2));
         assert_eq!(queue.push(batch(100)), Err(Refusal::Full));
         assert_eq!(counts(&counters), [2, 0, 2, 0, 1000]);
-        queue.settle(&taken, true);
+        queue.settle(&taken[0], true);
         assert_eq!(queue.push(batch(100)), Ok(0));
-        queue.settle(&take(&queue).unwrap(), false);
-        assert_eq!(counts(&counters), [3, 2, 2, 1, 0]);
+        for batch in take(&queue).unwrap() {
+            queue.settle(&batch, false);
+        }
+        assert_eq!(counts(&counters), [3, 1, 2, 2, 0]);
     }
 
     #[test]
@@ -272,8 +267,8 @@ mod tests {
         assert_eq!(queue.push(batch(300)), Ok(2));
         assert_eq!(queue.push(batch(501)), Err(Refusal::Full));
         assert_eq!(counts(&counters), [4, 0, 1, 2, 800]);
-        queue.settle(&taken, true);
-        assert_eq!(take(&queue).unwrap().events, 1);
+        queue.settle(&taken[0], true);
+        assert_eq!(take(&queue).unwrap().len(), 1);
     }
 
     #[test]
@@ -283,7 +278,7 @@ mod tests {
             assert_eq!(queue.push(batch(5000)), Ok(0));
             let taken = take(&queue).unwrap();
             assert_eq!(queue.push(batch(100)), Err(Refusal::Full));
-            queue.settle(&taken, true);
+            queue.settle(&taken[0], true);
             assert_eq!(queue.push(batch(100)), Ok(0));
             assert_eq!(counters.bytes_queued(), 100);
         }
@@ -296,13 +291,13 @@ mod tests {
             queue.push(batch(bytes)).unwrap();
         }
         for batches in [2, 1, 1, 1] {
-            assert_eq!(take(&queue).unwrap().batches.len(), batches);
+            assert_eq!(take(&queue).unwrap().len(), batches);
         }
     }
 
     #[test]
     fn closed_queue_is_emptied_or_abandoned() {
-        let (queue, counters) = queue(1000, Overflow::Refuse);
+        let (queue, counters) = queue(2000, Overflow::Refuse);
         for _ in 0..2 {
             queue.push(batch(400)).unwrap();
         }
@@ -312,7 +307,7 @@ mod tests {
         assert!(take(&queue).is_none());
         assert_eq!(queue.abandon(), 2);
         // A handler that could not be stopped is done after all.
-        queue.settle(&taken, true);
+        queue.settle(&taken[0], true);
         assert_eq!(counts(&counters), [2, 0, 1, 2, 0]);
         assert_eq!(queue.abandon(), 0);
     }

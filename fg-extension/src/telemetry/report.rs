@@ -38,10 +38,10 @@ pub(super) struct Untold {
     pub(super) failures: u64,
     /// Why it failed, last.
     pub(super) failure: Option<String>,
-    /// Requests that were no batch.
-    pub(super) invalid: u64,
-    /// Why one was none, last.
-    pub(super) invalidity: Option<String>,
+    /// Requests that were refused, for another reason than that.
+    pub(super) requests: u64,
+    /// Why, last.
+    pub(super) refusal: Option<String>,
 }
 
 impl Report {
@@ -105,7 +105,7 @@ impl State {
 
 impl Untold {
     fn is_empty(&self) -> bool {
-        self.refused + self.dropped + self.lost + self.failures + self.invalid == 0
+        self.refused + self.dropped + self.lost + self.failures + self.requests == 0
     }
 
     fn text(&self) -> String {
@@ -136,11 +136,11 @@ impl Untold {
             self.refused,
             "refused with status 503; FG_TELEMETRY_BUFFER sets how many bytes may wait",
         );
-        if self.invalid > 0 {
-            let invalidity = one_line(self.invalidity.as_deref().unwrap_or_default());
+        if self.requests > 0 {
+            let refusal = one_line(self.refusal.as_deref().unwrap_or_default());
             parts.push(format!(
-                "requests that were refused: {}, last: {invalidity}",
-                self.invalid
+                "requests that were refused: {}, last: {refusal}",
+                self.requests
             ));
         }
         parts.join("; ")

@@ -1,6 +1,7 @@
 use std::time::{Duration, SystemTime};
 
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 /// A time as the platform wrote it, and what time that is.
@@ -48,13 +49,22 @@ impl Serialize for Timestamp {
     }
 }
 
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::read(Value::deserialize(deserializer)?)
+            .map_err(|_| D::Error::custom("a time is a text or a number"))
+    }
+}
+
 fn parse(text: &str) -> Option<SystemTime> {
     if let Ok(number) = text.parse::<f64>() {
         return since_1970(number);
     }
-    let (local, ahead) = split_offset(text)?;
+    // RFC 3339 allows lower case, and ISO 8601 a comma.
+    let text = text.to_ascii_uppercase().replace(',', ".");
+    let (local, offset) = split_offset(&text)?;
     let time = humantime::parse_rfc3339_weak(local).ok()?;
-    match ahead {
+    match offset {
         Offset::East(offset) => time.checked_sub(offset),
         Offset::West(offset) => time.checked_add(offset),
     }
@@ -65,29 +75,29 @@ enum Offset {
     West(Duration),
 }
 
-/// `…+08:00` and `…+0800`, without which a time is one of UTC.
+/// `…+08:00`, `…+0800` and `…+08`, without which a time is one of UTC.
 fn split_offset(text: &str) -> Option<(&str, Offset)> {
     // Signs before that are those of the date.
     let date = "2006-01-02".len();
-    let Some(sign) = text
-        .get(date..)?
-        .find(['+', '-'])
-        .map(|position| date + position)
-    else {
+    let Some(sign) = text.get(date..)?.find(['+', '-']) else {
         return Some((text, Offset::East(Duration::ZERO)));
     };
-    let (local, offset) = text.split_at(sign);
-    let digits = offset[1..].replace(':', "");
-    let (hours, minutes) = digits.split_at_checked(2)?;
-    let (hours, minutes) = (hours.parse::<u64>().ok()?, minutes.parse::<u64>().ok()?);
+    let (local, offset) = text.split_at(date + sign);
+    let digits = offset[1..].replacen(':', "", 1);
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let (hours, minutes): (u64, u64) = match digits.len() {
+        2 => (digits.parse().ok()?, 0),
+        4 => (digits[..2].parse().ok()?, digits[2..].parse().ok()?),
+        _ => return None,
+    };
     let duration = Duration::from_secs(hours * 3600 + minutes * 60);
-    Some((
-        local,
-        match offset.starts_with('+') {
-            true => Offset::East(duration),
-            false => Offset::West(duration),
-        },
-    ))
+    let offset = match offset.starts_with('+') {
+        true => Offset::East(duration),
+        false => Offset::West(duration),
+    };
+    (hours < 24 && minutes < 60).then_some((local.trim_end(), offset))
 }
 
 /// Seconds until the year 5138; a number that is larger counts something smaller.
@@ -123,6 +133,8 @@ mod tests {
             json!("2023-06-25 00:00:00.250"),
             json!("2023-06-25T08:00:00.250+08:00"),
             json!("2023-06-24T20:30:00.250-0330"),
+            json!("2023-06-25 08:00:00,250 +08"),
+            json!("2023-06-25t00:00:00.25z"),
             json!("1687651200250"),
             json!(1_687_651_200_250_u64),
             json!(1_687_651_200.25),
@@ -150,10 +162,15 @@ mod tests {
             "1e300",
             "2023-13-45T00:00:00Z",
             "2023-06-25T00:00:00+99:99999999999999999999",
+            "2023-06-25T00:00:00+00:18446744073709551615",
+            "2023-06-25T00:00:00+24:00",
+            "2023-06-25T00:00:00+08:60",
         ] {
             let timestamp = Timestamp::read(text.into()).unwrap();
             assert_eq!((timestamp.time(), timestamp.as_str()), (None, Some(text)));
         }
         assert_eq!(Timestamp::read(Value::Null), Err(Value::Null));
+        assert!(serde_json::from_value::<Timestamp>(Value::Null).is_err());
+        assert!(serde_json::from_value::<Timestamp>("soon".into()).is_ok());
     }
 }

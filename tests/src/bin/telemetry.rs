@@ -11,10 +11,35 @@ struct Telemetry {
     counters: TelemetryCounters,
 }
 
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped a bomb");
+    }
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_default()
+}
+
+/// The next line on standard input.
+fn answer() -> std::io::Result<String> {
+    let mut line = String::new();
+    stdin().lock().read_line(&mut line)?;
+    Ok(line.trim().to_owned())
+}
+
 #[extension(name = "extensionTelemetry.sh", port = 8081)]
 impl Telemetry {
     #[init]
     async fn new(registration: &Registration) -> Self {
+        if variable("INIT") == "ask" {
+            println!("init");
+            let answer = tokio::task::spawn_blocking(answer).await;
+            assert!(matches!(answer, Ok(Ok(line)) if line != "panic"), "no init");
+        }
         Self {
             calls: AtomicUsize::new(0),
             counters: registration.telemetry.clone(),
@@ -30,21 +55,29 @@ impl Telemetry {
     async fn on_telemetry(&self, events: Vec<TelemetryEvent>) -> Result<(), Error> {
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         println!("call {call}: {}", serde_json::to_value(&events)?);
-        let answer = match std::env::var("HANDLER").as_deref() {
-            Ok("ask") => {
-                let mut line = String::new();
-                tokio::task::spawn_blocking(move || {
-                    stdin().lock().read_line(&mut line).map(|_| line)
-                })
-                .await??
-            }
-            Ok(other) => other.to_owned(),
-            Err(_) => String::new(),
+        let handler = variable("HANDLER");
+        let answer = match handler.as_str() {
+            "ask" => tokio::task::spawn_blocking(answer).await??,
+            _ => handler,
         };
-        match answer.trim() {
+        match answer.as_str() {
             "fail" => Err("the backend\nis down")?,
+            // As an error does that quotes what it could not send.
+            "quote" => Err(format!("cannot send {events:?}"))?,
+            "fail on 2"
+                if events
+                    .iter()
+                    .any(|it| *it == TelemetryEvent::Unknown(2.into())) =>
+            {
+                Err("2 is no good")?;
+            }
             "panic" => panic!("no backend"),
             "hang" => std::future::pending().await,
+            "hang in drop" => {
+                let _bomb = Bomb;
+                std::future::pending().await
+            }
+            "block" => std::thread::sleep(std::time::Duration::from_millis(50)),
             _ => {}
         }
         println!("done {call}");
@@ -54,7 +87,7 @@ impl Telemetry {
     #[shutdown]
     async fn end(&self) -> Result<(), Error> {
         println!("shutdown, {:?}", self.counters);
-        if std::env::var("SHUTDOWN").is_ok() {
+        if variable("SHUTDOWN") == "fail" {
             Err("the disk is full")?;
         }
         Ok(())

@@ -1,0 +1,75 @@
+//! Answers to requests.
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::{Response, StatusCode, header};
+use serde::Serialize;
+
+use crate::body::{self, BodyError};
+use crate::error::chain;
+
+/// Any other answer: `{"errorInfo": {"errorType", "errorMessage"}}`, as the platform itself writes it (D).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Failure<'a> {
+    error_info: ErrorInfo<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorInfo<'a> {
+    error_type: &'a str,
+    error_message: &'a str,
+}
+
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+/// The answer to a body that could not be read.
+pub(crate) fn unread(
+    error: &BodyError,
+    invalid: &'static str,
+) -> (StatusCode, &'static str, String) {
+    match error {
+        BodyError::TooLarge => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "PayloadTooLarge",
+            format!("the body is larger than {} MB", body::LIMIT / (1024 * 1024)),
+        ),
+        BodyError::Broken(error) => (StatusCode::BAD_REQUEST, invalid, chain(error)),
+    }
+}
+
+pub(crate) fn failure(status: StatusCode, kind: &str, message: &str) -> Answer {
+    json(
+        status,
+        serialize(&Failure {
+            error_info: ErrorInfo {
+                error_type: kind,
+                error_message: message,
+            },
+        }),
+    )
+}
+
+pub(crate) fn serialize(value: &impl Serialize) -> Bytes {
+    // Strings only, into memory: it cannot fail.
+    serde_json::to_vec(value).unwrap_or_default().into()
+}
+
+pub(crate) fn json(status: StatusCode, body: Bytes) -> Answer {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static("application/json"),
+    );
+    response
+}
+
+/// The answer to a method that the path does not take.
+pub(crate) fn only_post(mut answer: Answer) -> Answer {
+    answer
+        .headers_mut()
+        .insert(header::ALLOW, header::HeaderValue::from_static("POST"));
+    answer
+}
