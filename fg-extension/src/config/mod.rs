@@ -108,13 +108,16 @@ impl Config {
                     })?,
                     None => 4 << 20,
                 },
-                overflow: match set("FG_TELEMETRY_OVERFLOW")?.as_deref() {
-                    None | Some("refuse") => Overflow::Refuse,
-                    Some("drop-oldest") => Overflow::DropOldest,
+                overflow: match set("FG_TELEMETRY_OVERFLOW")? {
+                    None => Overflow::Refuse,
+                    Some(value) if value.eq_ignore_ascii_case("refuse") => Overflow::Refuse,
+                    Some(value) if value.eq_ignore_ascii_case("drop-oldest") => {
+                        Overflow::DropOldest
+                    }
                     Some(value) => {
                         return Err(bad(
                             "FG_TELEMETRY_OVERFLOW",
-                            value,
+                            &value,
                             "is not known",
                             "write `refuse` or `drop-oldest`",
                         ));

@@ -26,20 +26,18 @@ pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     (duration <= Duration::from_secs(3600)).then_some(duration)
 }
 
-/// A number of bytes, or of `KB`, `KiB`, `MB`, `MiB`, `GB`, `GiB`; more than none.
+/// A number of bytes, or of `KB`, `KiB`, `MB`, `MiB`, in any case; more than none.
 pub(super) fn parse_bytes(text: &str) -> Option<usize> {
     let digits = text
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
-    let unit = match unit.trim_start() {
-        "" | "B" => 1,
-        "KB" => 1_000,
-        "KiB" => 1 << 10,
-        "MB" => 1_000_000,
-        "MiB" => 1 << 20,
-        "GB" => 1_000_000_000,
-        "GiB" => 1 << 30,
+    let unit = match unit.trim_start().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1_000,
+        "kib" => 1 << 10,
+        "mb" => 1_000_000,
+        "mib" => 1 << 20,
         _ => return None,
     };
     let bytes = number.parse::<usize>().ok()?.checked_mul(unit)?;

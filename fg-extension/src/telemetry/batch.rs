@@ -14,6 +14,11 @@ pub(super) struct Batch {
     shape: Shape,
 }
 
+/// The events, and the bytes, that one call of the handler is to have: decoded they take several times the memory,
+/// and invocations wait meanwhile.
+pub(super) const MOST_EVENTS: u64 = 4096;
+pub(super) const MOST_BYTES: usize = 256 * 1024;
+
 /// What a body holds.
 #[derive(Clone, Copy)]
 enum Shape {
@@ -24,7 +29,8 @@ enum Shape {
 }
 
 impl Batch {
-    /// Reads a body without a look at the events, so that none of them can have the batch refused.
+    /// Reads a body without a look at the events, so that none of them can have the batch refused; a large one in
+    /// parts.
     ///
     /// Bytes that are not UTF-8 are replaced. Commas before a closing bracket, which the pages' examples have, are
     /// left out; line breaks and the like in a text are escaped; an element that is no JSON all the same is kept as
@@ -33,7 +39,7 @@ impl Batch {
     /// # Errors
     ///
     /// If it is no JSON, or neither array nor object.
-    pub(super) fn read(body: &[u8]) -> Result<Self, String> {
+    pub(super) fn read(body: &[u8]) -> Result<Vec<Self>, String> {
         let text = String::from_utf8_lossy(body);
         let text = text.trim_start_matches('\u{feff}').trim();
         if text.is_empty() {
@@ -47,10 +53,15 @@ impl Batch {
                 // The words may quote all of the text.
                 .ok_or_else(|| format!("the body is no telemetry: {error:.200}"))?,
         };
-        Ok(Self {
-            text: text.into(),
-            shape,
-        })
+        match shape {
+            Shape::Array(events) if events > MOST_EVENTS || text.len() > MOST_BYTES => {
+                Ok(parts(&text))
+            }
+            shape => Ok(vec![Self {
+                text: text.into(),
+                shape,
+            }]),
+        }
     }
 
     /// How many events there are.
@@ -82,6 +93,33 @@ impl Batch {
 
 fn decode(event: &str) -> TelemetryEvent {
     serde_json::from_str(event).unwrap_or_else(|_| TelemetryEvent::Unknown(event.into()))
+}
+
+/// An array in parts of which each is within the bounds, or has one element.
+fn parts(array: &str) -> Vec<Batch> {
+    let elements = &array[1..array.len() - 1];
+    let mut batches = Vec::new();
+    let mut part = String::from("[");
+    let mut events = 0;
+    let mut finish = |part: &mut String, events: &mut u64| {
+        part.push(']');
+        batches.push(Batch {
+            text: std::mem::replace(part, String::from("[")).into(),
+            shape: Shape::Array(std::mem::take(events)),
+        });
+    };
+    for element in split(elements) {
+        if events == MOST_EVENTS || events > 0 && part.len() + element.len() > MOST_BYTES {
+            finish(&mut part, &mut events);
+        }
+        if events > 0 {
+            part.push(',');
+        }
+        part.push_str(element);
+        events += 1;
+    }
+    finish(&mut part, &mut events);
+    batches
 }
 
 /// JSON out of what is nearly JSON.
@@ -127,18 +165,9 @@ fn escape(text: &str) -> String {
 }
 
 /// The elements of an array.
-fn split(elements: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
+fn split(elements: &str) -> impl Iterator<Item = &str> {
     let mut scan = Scan::default();
-    let mut start = 0;
-    for (position, c) in elements.char_indices() {
-        if scan.next(c) && c == ',' && scan.depth == 0 {
-            parts.push(&elements[start..position]);
-            start = position + 1;
-        }
-    }
-    parts.push(&elements[start..]);
-    parts
+    elements.split(move |c| scan.next(c) && c == ',' && scan.depth == 0)
 }
 
 /// Where a text of JSON is.
@@ -200,14 +229,17 @@ impl<'de> Visitor<'de> for ShapeVisitor {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::Batch;
+    use super::{Batch, MOST_BYTES, MOST_EVENTS};
     use crate::TelemetryEvent;
 
     fn decode(body: &[u8]) -> Vec<TelemetryEvent> {
-        let batch = Batch::read(body).unwrap();
-        let events = batch.decode();
-        assert_eq!(batch.events(), events.len() as u64);
-        events
+        let mut all = Vec::new();
+        for batch in Batch::read(body).unwrap() {
+            let mut events = batch.decode();
+            assert_eq!(batch.events(), events.len() as u64);
+            all.append(&mut events);
+        }
+        all
     }
 
     fn values(events: &[TelemetryEvent]) -> Value {
@@ -247,6 +279,24 @@ mod tests {
             )),
             json!([r#"{"a": "\x"}"#, {"b": [1, "],"]}, r#"{"c": NaN, "d": 1}"#, "oops"])
         );
+    }
+
+    #[test]
+    fn large_batch_is_read_in_parts() {
+        let element = |i: usize| json!({"record": format!("], {i} {}", "x".repeat(i % 100)), "type": "function"});
+        let large: Vec<_> = (0..10_000).map(element).collect();
+        let small: Vec<_> = (0..10_000).map(Value::from).collect();
+        let huge = vec![element(1), json!(["x".repeat(MOST_BYTES)]), element(2)];
+        for (events, parts) in [(large, 4), (small, 3), (huge, 3)] {
+            let body = json!(events).to_string();
+            let batches = Batch::read(body.as_bytes()).unwrap();
+            assert_eq!(batches.len(), parts);
+            for batch in &batches {
+                assert!(batch.events() <= MOST_EVENTS);
+                assert!(batch.events() == 1 || batch.text.len() <= MOST_BYTES + 2);
+            }
+            assert_eq!(values(&decode(body.as_bytes())), json!(events));
+        }
     }
 
     #[test]
@@ -329,6 +379,6 @@ mod tests {
                 "{body}"
             );
         }
-        assert_eq!(Batch::read(b"[]").unwrap().events(), 0);
+        assert_eq!(Batch::read(b"[]").unwrap()[0].events(), 0);
     }
 }

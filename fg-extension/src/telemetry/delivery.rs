@@ -51,15 +51,15 @@ impl Delivery {
 
     /// Takes a request's batch in.
     pub(crate) fn receive(&self, body: &[u8]) -> Result<(), Unacknowledged> {
-        let batch = Batch::read(body).map_err(|why| {
+        let parts = Batch::read(body).map_err(|why| {
             self.report_refused(&why);
             Unacknowledged::Invalid(why)
         })?;
-        let events = batch.events();
+        let events: u64 = parts.iter().map(Batch::events).sum();
         if events == 0 {
             return Ok(());
         }
-        match self.queue.push(batch) {
+        match self.queue.push(parts) {
             Ok(0) => Ok(()),
             Ok(dropped) => {
                 self.report.tell(|untold| untold.dropped += dropped);

@@ -8,7 +8,7 @@ use super::{LogEvent, Metrics, PlatformEvent, PlatformRecord, Timestamp};
 
 /// One element of a batch of telemetry (D 2711 to 2713).
 ///
-/// Every JSON is one: what is not known, or not as the pages have it, is kept. Serialised it has every field that
+/// Every JSON value is one: what is not known, or not as the pages have it, is kept. Serialised it has every field that
 /// came, with the text of known ones trimmed, since the pages' examples have stray spaces. Values are those of
 /// [`serde_json::Value`]: of a field that came twice the last, and an integer of more than 64 bits as the nearest float.
 ///
@@ -488,6 +488,9 @@ mod tests {
         assert_eq!(status(json!(" success ")), Some(true));
         assert_eq!(status(json!("OK")), Some(true));
         assert_eq!(status(json!("timeout")), Some(false));
+        assert_eq!(status(json!("200")), Some(true));
+        assert_eq!(status(json!("500")), Some(false));
+        assert_eq!(status(json!(" ")), None);
         assert_eq!(status(json!(200)), None);
     }
 

@@ -106,14 +106,17 @@ impl PlatformEvent {
 }
 
 impl PlatformRecord {
-    /// Whether `status` says that all went well; nothing if there is no status.
+    /// Whether `status` says that all went well; nothing if there is no status, or an empty one.
     ///
-    /// `success` is the page's word (D 2711); `ok` and `succeeded` are taken for it too (?).
+    /// `success` is the page's word (D 2711); `ok`, `succeeded` and the 200s of HTTP are taken for it too (?).
     #[must_use]
     pub fn is_success(&self) -> Option<bool> {
-        let status = self.status.as_deref()?;
+        let status = self.status.as_deref().filter(|status| !status.is_empty())?;
         let well = ["success", "succeeded", "ok"];
-        Some(well.iter().any(|word| word.eq_ignore_ascii_case(status)))
+        let is_200 = status
+            .parse()
+            .is_ok_and(|status| (200..300).contains(&status));
+        Some(is_200 || well.iter().any(|word| word.eq_ignore_ascii_case(status)))
     }
 }
 

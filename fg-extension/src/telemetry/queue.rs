@@ -8,10 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::TelemetryCounters;
-use super::batch::Batch;
-
-/// The bytes of small batches that are joined into one call of the handler.
-const JOINED: usize = 256 * 1024;
+use super::batch::{Batch, MOST_BYTES, MOST_EVENTS};
 
 /// In order of arrival; one task takes from it.
 pub(super) struct Queue {
@@ -61,13 +58,14 @@ impl Queue {
         }
     }
 
-    /// Takes a batch in, if there is room; how many events made room for it.
+    /// Takes a batch in, all parts of it, if there is room; how many events made room for it.
     ///
     /// One that is larger than the bound is taken when nothing else is in: it would never fit.
-    pub(super) fn push(&self, batch: Batch) -> Result<u64, Refusal> {
+    pub(super) fn push(&self, parts: Vec<Batch>) -> Result<u64, Refusal> {
         let counts = self.counters.counts();
         let mut state = self.state();
-        let (events, bytes) = (batch.events(), batch.bytes());
+        let events = parts.iter().map(Batch::events).sum();
+        let bytes: usize = parts.iter().map(Batch::bytes).sum();
         let fits_beside = |others: usize| others == 0 || others + bytes <= self.limit;
         let refusal = if state.closed {
             Some(Refusal::Closed)
@@ -90,7 +88,7 @@ impl Queue {
             dropped += oldest.events();
         }
         state.waiting_bytes += bytes;
-        state.waiting.push_back(batch);
+        state.waiting.extend(parts);
         counts.received.fetch_add(events, Ordering::Relaxed);
         counts.lost.fetch_add(dropped, Ordering::Relaxed);
         self.count_bytes(&state);
@@ -99,7 +97,7 @@ impl Queue {
         Ok(dropped)
     }
 
-    /// Waits for what comes next: as many batches as are there, within [`JOINED`]; nothing once the queue is closed
+    /// Waits for what comes next: as many batches as are there, within the bounds of one call; nothing once the queue is closed
     /// and empty. Their bytes count until they are [settled](Self::settle).
     ///
     /// # Cancel safety
@@ -184,14 +182,16 @@ impl State {
 
     fn take(&mut self, limit: usize) -> Option<Vec<Batch>> {
         let mut taken = vec![self.waiting.pop_front()?];
-        let mut bytes = taken[0].bytes();
+        let (mut bytes, mut events) = (taken[0].bytes(), taken[0].events());
         // Half of the buffer at most: what is taken cannot make room for anything.
-        let most = JOINED.min(limit / 2);
+        let most = MOST_BYTES.min(limit / 2);
         while let Some(next) = self.waiting.front()
             && bytes + next.bytes() <= most
+            && events + next.events() <= MOST_EVENTS
             && let Some(next) = self.waiting.pop_front()
         {
             bytes += next.bytes();
+            events += next.events();
             taken.push(next);
         }
         self.waiting_bytes -= bytes;
@@ -205,16 +205,17 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Waker};
 
-    use super::{JOINED, Overflow, Queue, Refusal};
+    use super::{MOST_BYTES, Overflow, Queue, Refusal};
     use crate::TelemetryCounters;
     use crate::telemetry::batch::Batch;
 
     /// A batch of so many bytes.
-    fn batch(bytes: usize) -> Batch {
+    fn batch(bytes: usize) -> Vec<Batch> {
         let text = format!("[{}1]", " ".repeat(bytes - size_of::<Batch>() - 3));
-        let batch = Batch::read(text.as_bytes()).unwrap();
-        assert_eq!((batch.bytes(), batch.events()), (bytes, 1));
-        batch
+        let batches = Batch::read(text.as_bytes()).unwrap();
+        assert_eq!(batches.len(), 1);
+        assert_eq!((batches[0].bytes(), batches[0].events()), (bytes, 1));
+        batches
     }
 
     fn queue(limit: usize, overflow: Overflow) -> (Queue, TelemetryCounters) {
@@ -286,8 +287,8 @@ mod tests {
 
     #[test]
     fn calls_are_joined_within_a_bound() {
-        let (queue, _) = queue(10 * JOINED, Overflow::Refuse);
-        for bytes in [JOINED / 2, JOINED / 2, 100, 2 * JOINED, 100] {
+        let (queue, _) = queue(10 * MOST_BYTES, Overflow::Refuse);
+        for bytes in [MOST_BYTES / 2, MOST_BYTES / 2, 100, 2 * MOST_BYTES, 100] {
             queue.push(batch(bytes)).unwrap();
         }
         for batches in [2, 1, 1, 1] {

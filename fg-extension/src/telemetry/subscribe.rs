@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hyper::StatusCode;
 use serde::Serialize;
 
 use super::TelemetryType;
@@ -48,12 +49,18 @@ pub(crate) async fn subscribe(
     };
     match call.post(timeout).await {
         Ok(_) => tracing::info!("subscribed to telemetry, listening on {}", port.address()),
-        Err(CallError::Refused(status, said)) => tracing::error!(
-            "there will be no telemetry: the platform at {platform} refused the subscription of {} with {}; \
-             a function has one subscriber at most",
-            port.address(),
-            answer(status, &said)
-        ),
+        Err(CallError::Refused(status, said)) => {
+            let why = match status {
+                StatusCode::BAD_REQUEST => "; a function has one subscriber at most",
+                _ => "",
+            };
+            tracing::error!(
+                "there will be no telemetry: the platform at {platform} \
+                 refused the subscription of {} with {}{why}",
+                port.address(),
+                answer(status, &said)
+            );
+        }
         Err(CallError::Unanswered(attempts, last)) => tracing::error!(
             "there will be no telemetry: no subscription with the platform at {platform} in {timeout:?} \
              ({attempts} attempts); set FG_REGISTER_TIMEOUT to wait longer: {}",
