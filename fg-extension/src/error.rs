@@ -177,6 +177,15 @@ pub(crate) fn one_line(text: &str) -> String {
     line
 }
 
+/// What of a text fits into a log line: a failure that quotes its events, in the log of an extension that subscribes to
+/// it, would grow for ever.
+pub(crate) fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(300) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Error, RunError, chain};

@@ -7,6 +7,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use serde_json::value::RawValue;
 
 use super::TelemetryEvent;
+use crate::error::excerpt;
 
 /// A batch, in the memory that its text takes.
 pub(super) struct Batch {
@@ -51,7 +52,7 @@ impl Batch {
                 .and_then(|text| Some((serde_json::from_str(&text).ok()?, text)))
                 .map(|(shape, text)| (Cow::Owned(text), shape))
                 // The words may quote all of the text.
-                .ok_or_else(|| format!("the body is no telemetry: {error:.200}"))?,
+                .ok_or_else(|| excerpt(&format!("the body is no telemetry: {error}")))?,
         };
         match shape {
             Shape::Array(events) if events > MOST_EVENTS || text.len() > MOST_BYTES => {
@@ -379,6 +380,8 @@ mod tests {
                 "{body}"
             );
         }
+        let quoted = Batch::read(format!("\"{}\"", "x".repeat(5000)).as_bytes());
+        assert!(quoted.is_err_and(|error| error.chars().count() == 301));
         assert_eq!(Batch::read(b"[]").unwrap()[0].events(), 0);
     }
 }

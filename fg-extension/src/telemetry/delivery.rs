@@ -13,7 +13,7 @@ use super::{TelemetryCounters, TelemetryEvent};
 use crate::Error;
 use crate::backoff::Backoff;
 use crate::concurrent::{beside, either};
-use crate::error::chain;
+use crate::error::{chain, excerpt};
 use crate::life::{Life, Phase};
 use crate::panics::catch;
 
@@ -219,14 +219,5 @@ impl Delivery {
             untold.failure = Some(excerpt(&failure));
             untold.lost += lost;
         });
-    }
-}
-
-/// What fits into a log line: a failure that quotes its events, in the log of an extension that subscribes to it,
-/// would grow for ever.
-fn excerpt(text: &str) -> String {
-    match text.char_indices().nth(300) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }
