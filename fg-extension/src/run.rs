@@ -121,7 +121,11 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
         }
     };
     // Telemetry may have come all the same, and nobody is there to take it.
-    match delivery.map_or(0, |delivery| delivery.abandon()) {
+    let lost = match delivery {
+        Some(delivery) if const { T::TELEMETRY.is_some() } => delivery.abandon(),
+        _ => 0,
+    };
+    match lost {
         0 => ended,
         events => ended.and(Err(RunError::telemetry(format!(
             "the extension ended before it was ready, and events of telemetry were not delivered: {events}"
