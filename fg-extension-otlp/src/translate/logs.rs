@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use fg_extension::{LogEvent, PlatformEvent, Timestamp};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
@@ -10,7 +10,7 @@ use super::line::{Id, Line, uuids};
 use super::severity::Severity;
 use super::span::Phase;
 use super::spans::Spans;
-use super::value::{any, attribute, attributes, nanos};
+use super::value::{any, attribute, attributes, counted, nanos, zoned};
 
 /// What the function or an extension logged, bound to the span of its invocation.
 pub(super) fn of_log(
@@ -175,16 +175,10 @@ fn bind(log: &mut LogRecord, owner: Option<Owner<'_>>) {
     }
 }
 
-/// A text with a `Z`, or a number of milliseconds since 1970 (from 1973 on), as pino has it.
 fn read_time(value: &Value) -> Option<SystemTime> {
     match value {
-        Value::String(text) => humantime::parse_rfc3339(text.trim()).ok(),
-        Value::Number(number) => {
-            let millis = number
-                .as_u64()
-                .filter(|millis| (100_000_000_000..100_000_000_000_000).contains(millis))?;
-            UNIX_EPOCH.checked_add(Duration::from_millis(millis))
-        }
+        Value::String(text) => zoned(text),
+        Value::Number(number) => counted(number),
         _ => None,
     }
 }
