@@ -60,7 +60,17 @@ impl Bench {
         self.event(json!({"name": "platform.start", "startTime": time(0), "traceId": id}));
     }
 
+    fn done(&mut self, id: &str, status: &str) {
+        self.event(json!({"name": "platform.runtimeDone", "traceId": id, "status": status}));
+    }
+
+    /// The end of an invocation, as it comes.
     fn report(&mut self, id: &str) {
+        self.done(id, "success");
+        self.report_alone(id);
+    }
+
+    fn report_alone(&mut self, id: &str) {
         self.event(json!({
             "name": "platform.report",
             "startTime": time(0),
