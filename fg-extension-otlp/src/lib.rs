@@ -14,8 +14,8 @@
 //! | the counters of the subscription, and of the exporter | `fg_extension.telemetry.*`, `fg_extension.otlp.*` |
 //!
 //! A report waits for a `runtimeDone` that it has overtaken until another invocation starts, or an event comes more than a
-//! second later. An invocation that never ends is sent as far as it is known when a later one has ended (unless several
-//! are known to run at once), or at the end. It is counted in `faas.invocations` or `faas.errors` only if its
+//! second later. An invocation that never ends is sent as far as it is known more than a second after a later one has
+//! ended (unless several are known to run at once), or at the end. It is counted in `faas.invocations` or `faas.errors` only if its
 //! `runtimeDone` or its report came, be it later; a failure told after the span was sent is counted, and is a log record of
 //! severity error.
 //!

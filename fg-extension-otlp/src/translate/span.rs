@@ -22,8 +22,10 @@ pub(super) struct OpenSpan {
     pub(super) parent: Option<TraceId>,
     /// Which of the invocations that started this one is.
     pub(super) number: Option<u64>,
-    /// Whether all has been told that is going to be.
-    pub(super) is_abandoned: bool,
+    /// Whether another invocation started after the report.
+    pub(super) is_overtaken: bool,
+    /// When a later invocation had ended, while this one still ran.
+    pub(super) outrun_at: Option<SystemTime>,
     pub(super) seen: Vec<Stage>,
     reported_at: Option<SystemTime>,
     max_memory_mb: Option<f64>,
@@ -40,7 +42,7 @@ pub(super) struct OpenSpan {
     other: Map<String, Value>,
 }
 
-/// How long a report waits for a `runtimeDone` that it has overtaken.
+/// How long the events of an invocation are waited for that others have overtaken.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is being told of, which becomes a span.
@@ -92,7 +94,8 @@ impl OpenSpan {
             is_cold: false,
             parent: None,
             number: None,
-            is_abandoned: false,
+            is_overtaken: false,
+            outrun_at: None,
             seen: Vec::new(),
             reported_at: None,
             max_memory_mb: None,
@@ -251,9 +254,14 @@ impl OpenSpan {
         !self.seen.is_empty()
     }
 
-    /// Whether it is an invocation that has started and not ended.
+    /// Whether it is an invocation that has started and not ended, as far as is known.
     pub(super) fn is_running(&self) -> bool {
-        self.phase == Phase::Invocation && self.has(Stage::Start) && !self.is_over()
+        self.is_live() && self.has(Stage::Start) && !self.is_over()
+    }
+
+    /// Whether it is an invocation that is not given up.
+    pub(super) fn is_live(&self) -> bool {
+        self.phase == Phase::Invocation && self.outrun_at.is_none()
     }
 
     /// Whether its end was told.
@@ -267,16 +275,19 @@ impl OpenSpan {
 
     /// Whether nothing is worth being waited for any more.
     pub(super) fn is_complete(&self, now: SystemTime) -> bool {
+        let has_waited = |since: SystemTime| {
+            let waited = now.duration_since(since).unwrap_or_default();
+            waited > PATIENCE
+        };
         let Some(reported_at) = self.reported_at else {
-            return self.is_abandoned;
+            return self.outrun_at.is_some_and(has_waited);
         };
         match self.phase {
             // Its invocation is yet to come.
             Phase::Init | Phase::Restore => self.parent.is_some(),
             // Only `runtimeDone` is sure to have a status.
             Phase::Invocation => {
-                let waited = now.duration_since(reported_at).unwrap_or_default();
-                self.has(Stage::RuntimeDone) || self.is_abandoned || waited > PATIENCE
+                self.has(Stage::RuntimeDone) || self.is_overtaken || has_waited(reported_at)
             }
         }
     }

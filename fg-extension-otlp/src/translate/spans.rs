@@ -132,7 +132,7 @@ impl Spans {
         if is_first && phase == Phase::Invocation {
             match stage {
                 Stage::Start => self.start(trace),
-                Stage::RuntimeDone | Stage::Report => self.end(trace, stage),
+                Stage::RuntimeDone | Stage::Report => self.end(trace, stage, now),
             }
         }
         oldest.filter(OpenSpan::is_told)
@@ -164,7 +164,7 @@ impl Spans {
         let running = || self.open.iter().filter(|span| span.is_running());
         let all = self.open.iter();
         match (running().count(), time) {
-            (0, _) => sole(all.filter(|span| span.phase == Phase::Invocation)),
+            (0, _) => sole(all.filter(|span| span.is_live())),
             (1, _) => running().next(),
             (_, Some(time)) => sole(running().filter(|span| span.started_by(time))),
             (_, None) => None,
@@ -213,15 +213,20 @@ impl Spans {
             if span.trace == trace {
                 span.number = Some(self.started);
             } else if span.has(Stage::Report) {
-                span.is_abandoned = true;
+                span.is_overtaken = true;
             }
         }
     }
 
-    /// An invocation ends: one that started before it and still runs never ends, unless invocations are concurrent.
-    fn end(&mut self, trace: TraceId, stage: Stage) {
+    /// An invocation ends: one that started before it and still runs never ends, it seems, unless invocations are
+    /// concurrent.
+    fn end(&mut self, trace: TraceId, stage: Stage, now: SystemTime) {
         let position = self.position(trace, Phase::Invocation);
-        let Some(number) = position.and_then(|position| self.open[position].number) else {
+        let Some(span) = position.and_then(|position| self.open.get_mut(position)) else {
+            return;
+        };
+        self.is_concurrent |= span.outrun_at.take().is_some();
+        let Some(number) = span.number else {
             return;
         };
         let is_running = |span: &&mut OpenSpan| span.is_running();
@@ -230,7 +235,12 @@ impl Spans {
                 // A report may well come after the next start.
                 self.is_concurrent |= stage == Stage::RuntimeDone;
             } else if !self.is_concurrent {
-                other.is_abandoned = true;
+                other.outrun_at = Some(now);
+            }
+        }
+        if self.is_concurrent {
+            for span in &mut self.open {
+                span.outrun_at = None;
             }
         }
     }

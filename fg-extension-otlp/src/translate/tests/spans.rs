@@ -447,6 +447,9 @@ fn what_never_ends_is_emitted_when_a_later_one_has_ended() {
     bench.start("2");
     assert_eq!(bench.out.spans, []);
     bench.done("2", "success");
+    assert_eq!(bench.out.spans, []);
+    bench.now = at(1_001);
+    bench.start("3");
     assert_eq!(bench.out.spans.len(), 1);
     assert_eq!(bench.out.spans[0].trace_id, TraceId::of("1").bytes());
     // How it ended is not known until it is told.
@@ -464,11 +467,21 @@ fn concurrent_invocations_are_not_given_up() {
     bench.report("1");
     bench.start("3");
     bench.report("3");
+    bench.now = at(9_000);
     bench.report("2");
     let traces = bench.out.spans.iter().map(|span| span.trace_id.clone());
     let expected = ["1", "3", "2"].map(|id| TraceId::of(id).bytes());
     assert_eq!(traces.collect::<Vec<_>>(), expected);
     assert_eq!(bench.counts(), (3, 0, 0));
+
+    // The first one was only overtaken.
+    let mut bench = Bench::new();
+    bench.start("1");
+    bench.start("2");
+    bench.report("2");
+    bench.report("1");
+    assert_eq!(bench.out.spans.len(), 2);
+    assert_eq!(bench.counts(), (2, 0, 0));
 }
 
 #[test]
