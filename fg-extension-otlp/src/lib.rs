@@ -6,12 +6,25 @@
 //!
 //! | telemetry (D 2711 to 2713) | OTLP |
 //! | --- | --- |
-//! | `platform.start`, `.runtimeDone`, `.report` | one span for the invocation, sent when its report comes: named by the function, kind server, its id that of the trace id (the 16 bytes of a UUID, or else a stable hash), `faas.*` and `cloud.*` attributes, status error when the platform says so |
-//! | `platform.init…`, `platform.restore…` | a child span `init` or `restore`; `faas.coldstart` on both |
-//! | reports | `faas.invoke_duration`, `faas.init_duration`, `faas.mem_usage`, `faas.invocations`, `faas.errors`, `faas.coldstarts`, cumulative |
-//! | logs of the function and of extensions | log records, bound to the span by the event's trace id, or by the request ID in the line, or to the one invocation that runs; severity as the line says |
+//! | `platform.start`, `.runtimeDone`, `.report` | one span for the invocation: named by the function, kind server, its id that of the trace id (the 16 bytes of a UUID, or else a stable hash), `faas.*` and `cloud.*` attributes (`faas.trigger` is `other`: no event tells it), status error when the platform says so; sent when the report and `runtimeDone` have come |
+//! | `platform.init…`, `platform.restore…` | a span `init` or `restore`, child of the invocation of its trace id, or else of the next one (?), for which it waits; `faas.coldstart` is true of `init` and of the first invocation after it, and false of all others |
+//! | reports | `faas.invoke_duration`, `faas.init_duration`, `faas.mem_usage`, `faas.invocations` (successful ones), `faas.errors`, `faas.timeouts`, `faas.coldstarts`, cumulative |
+//! | logs of the function and of extensions | log records; severity as the line says |
 //! | what is not known | log records, so that nothing vanishes |
 //! | the counters of the subscription, and of the exporter | `fg_extension.telemetry.*`, `fg_extension.otlp.*` |
+//!
+//! A report waits for a `runtimeDone` that it has overtaken until another invocation starts, or an event comes more than a
+//! second later. An invocation that never ends is sent as far as it is known more than a second after a later one has
+//! ended (unless several are known to run at once), or at the end. It is counted in `faas.invocations` or `faas.errors` only if its
+//! `runtimeDone` or its report came, be it later; a failure told after the span was sent is counted, and is a log record of
+//! severity error.
+//!
+//! A log record is bound to
+//!
+//! 1. the span that its body names by a W3C trace id *and* span id (`trace_id`, `span_id`), which is the function's own;
+//! 2. or the invocation whose id the event, its record or the line has, if that is known;
+//! 3. or the one invocation that runs, or of several the one that had started by the time of the record;
+//! 4. or the invocation that the event itself names, or a line as the platform writes it.
 //!
 //! # Settings
 //!

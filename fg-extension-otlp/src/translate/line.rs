@@ -2,6 +2,8 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
+use super::value::zoned;
+
 /// A line as functions write it, in the shapes that were observed (D):
 ///
 /// - `<time>Z Start invoke request '<id>', version: latest`
@@ -28,8 +30,7 @@ impl<'a> Line<'a> {
     pub(super) fn read(text: &'a str) -> Self {
         let text = text.trim_start();
         let (first, rest) = split_token(text);
-        // A time without zone could be that of any: only UTC's are read.
-        let time = humantime::parse_rfc3339(first).ok();
+        let time = zoned(first);
         let rest = if time.is_some() { rest } else { text };
         Self {
             time,

@@ -1,8 +1,8 @@
 use std::borrow::Cow;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use fg_extension::{LogEvent, PlatformEvent, Timestamp};
-use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, SeverityNumber};
 use serde_json::{Map, Value};
 
 use super::ids::TraceId;
@@ -10,7 +10,7 @@ use super::line::{Id, Line, uuids};
 use super::severity::Severity;
 use super::span::Phase;
 use super::spans::Spans;
-use super::value::{any, attribute, attributes, nanos};
+use super::value::{any, attribute, counted, nanos, zoned};
 
 /// What the function or an extension logged, bound to the span of its invocation.
 pub(super) fn of_log(
@@ -20,25 +20,28 @@ pub(super) fn of_log(
     now: SystemTime,
 ) -> LogRecord {
     let content = Content::of(event.record.as_ref());
-    let owner = event
-        .trace_id()
-        .map(Owner::new)
-        .or_else(|| content.owner(spans))
-        .or_else(|| {
-            let span = spans.running()?;
-            Some(Owner {
-                trace: span.trace,
-                id: span.id.as_deref().map(Cow::Borrowed),
-            })
-        });
     let time = event.time.as_ref().and_then(Timestamp::time);
+    let owner = content
+        .context(spans)
+        .or_else(|| content.known(Some(&event.other), spans))
+        .or_else(|| {
+            let span = spans.running(time.or_else(|| content.time()))?;
+            Some(Owner::of(span.trace, span.id.as_deref()))
+        })
+        .or_else(|| content.told(Some(&event.other)));
     let mut log = record(kind, event.record.clone(), now);
     content.describe(&mut log, time, owner.as_ref());
     bind(&mut log, owner);
-    log.attributes.extend(attributes(&event.other));
+    let mut fields = event.other.clone();
     if let (None, Some(text)) = (time, event.time.as_ref().and_then(Timestamp::as_str)) {
         // A time that cannot be read is for the reader.
-        log.attributes.push(attribute("time", text));
+        fields.insert("time".to_owned(), text.into());
+    }
+    for (name, value) in fields.into_iter().filter(|(name, _)| !name.is_empty()) {
+        let key = format!("functiongraph.{name}");
+        if !log.attributes.iter().any(|attribute| attribute.key == key) {
+            log.attributes.push(attribute(key, value));
+        }
     }
     log
 }
@@ -57,11 +60,25 @@ pub(super) fn of_platform(event: &PlatformEvent, now: SystemTime) -> LogRecord {
     log
 }
 
+/// A failure that was told when its span had been emitted.
+pub(super) fn of_failure(event: &PlatformEvent, trace: TraceId, now: SystemTime) -> LogRecord {
+    let mut log = of_platform(event, now);
+    log.severity_number = SeverityNumber::Error.into();
+    log.severity_text = "ERROR".to_owned();
+    log.trace_id = trace.bytes();
+    log.span_id = trace.span();
+    log
+}
+
 /// What is not known to be anything.
 pub(super) fn of_unknown(event: &Value, spans: &Spans, now: SystemTime) -> LogRecord {
     let content = Content::of(Some(event));
     let mut log = record("unknown", Some(event.clone()), now);
-    let owner = content.owner(spans);
+    // The event is its own envelope; nobody says that it is of the invocation that runs.
+    let owner = content
+        .context(spans)
+        .or_else(|| content.known(None, spans))
+        .or_else(|| content.told(event.as_object()));
     content.describe(&mut log, None, owner.as_ref());
     bind(&mut log, owner);
     log
@@ -75,17 +92,23 @@ struct Content<'a> {
     fields: Option<Cow<'a, Map<String, Value>>>,
 }
 
-/// The invocation that something belongs to.
+/// The span that something belongs to, and the ID of the invocation.
 struct Owner<'a> {
-    trace: TraceId,
+    trace_id: Vec<u8>,
+    span_id: Vec<u8>,
     id: Option<Cow<'a, str>>,
 }
 
 impl<'a> Owner<'a> {
     fn new(id: &'a str) -> Self {
+        Self::of(TraceId::of(id), Some(id))
+    }
+
+    fn of(trace: TraceId, id: Option<&'a str>) -> Self {
         Self {
-            trace: TraceId::of(id),
-            id: Some(id.into()),
+            trace_id: trace.bytes(),
+            span_id: trace.span(),
+            id: id.map(Cow::Borrowed),
         }
     }
 }
@@ -107,26 +130,62 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// The invocation that the body names.
-    fn owner(&self, spans: &Spans) -> Option<Owner<'_>> {
-        let field = |name: &&str| self.fields.as_ref()?.get(*name)?.as_str();
-        let id = ["traceId", "requestId", "request_id"]
-            .iter()
-            .find_map(field);
-        if let Some(id) = id.map(str::trim).filter(|id| !id.is_empty()) {
-            return Some(Owner::new(id));
+    /// The span that the function itself says the record is of, in a trace of its own (W3C).
+    fn context(&self, spans: &Spans) -> Option<Owner<'static>> {
+        let fields = self.fields.as_deref()?;
+        let trace = texts(fields, &["traceId", "trace_id"]).find(|id| is_hex(id, 32))?;
+        let span = texts(fields, &["spanId", "span_id"]).find(|id| is_hex(id, 16))?;
+        if spans.knows(TraceId::of(trace), Phase::Invocation) {
+            return None;
         }
-        match self.line.as_ref().and_then(|line| line.id.as_ref()) {
-            Some(Id::Certain(id)) => return Some(Owner::new(id)),
-            Some(Id::Possible(id)) if spans.knows(TraceId::of(id), Phase::Invocation) => {
-                return Some(Owner::new(id));
-            }
-            _ => {}
-        }
+        let trace = u128::from_str_radix(trace, 16).ok()?;
+        let span = u64::from_str_radix(span, 16).ok()?;
+        (trace != 0 && span != 0).then(|| Owner {
+            trace_id: trace.to_be_bytes().to_vec(),
+            span_id: span.to_be_bytes().to_vec(),
+            id: None,
+        })
+    }
+
+    /// The first invocation that is named, and known: what else a body has may be the ID of anything.
+    fn known<'b>(
+        &'b self,
+        envelope: Option<&'b Map<String, Value>>,
+        spans: &Spans,
+    ) -> Option<Owner<'b>> {
+        let fields = envelope.into_iter().chain(self.fields.as_deref());
+        let named = fields
+            .flat_map(|fields| texts(fields, &["traceId", "requestId", "trace_id", "request_id"]));
+        let in_line = self.line.as_ref().and_then(|line| match line.id.as_ref()? {
+            Id::Certain(id) | Id::Possible(id) => Some(*id),
+        });
         // Elsewhere in a text, the ID of an invocation that is over may be there for any reason.
-        uuids(self.text?)
-            .find(|id| spans.open(TraceId::of(id)).is_some())
+        let mut in_text = uuids(self.text.unwrap_or_default());
+        named
+            .chain(in_line)
+            .find(|id| spans.knows(TraceId::of(id), Phase::Invocation))
+            .or_else(|| in_text.find(|id| spans.is_open(TraceId::of(id))))
             .map(Owner::new)
+    }
+
+    /// The invocation that the platform names, in the envelope of an event or in a line of its own.
+    fn told<'b>(&'b self, envelope: Option<&'b Map<String, Value>>) -> Option<Owner<'b>> {
+        let in_envelope =
+            envelope.and_then(|fields| texts(fields, &["traceId", "requestId"]).next());
+        let in_line = || match self.line.as_ref()?.id.as_ref()? {
+            Id::Certain(id) => Some(*id),
+            Id::Possible(_) => None,
+        };
+        in_envelope.or_else(in_line).map(Owner::new)
+    }
+
+    /// When it was logged, as the body tells.
+    fn time(&self) -> Option<SystemTime> {
+        let field = |name: &&str| read_time(self.fields.as_ref()?.get(*name)?);
+        ["time", "timestamp", "@timestamp", "ts"]
+            .iter()
+            .find_map(field)
+            .or_else(|| self.line.as_ref()?.time)
     }
 
     /// Sets severity and time, as far as the body tells them.
@@ -142,16 +201,23 @@ impl<'a> Content<'a> {
             log.severity_number = severity.number.into();
             log.severity_text = severity.text;
         }
-        let of_fields = || {
-            ["time", "timestamp", "@timestamp", "ts"]
-                .iter()
-                .find_map(|name| read_time(self.fields.as_ref()?.get(*name)?))
-        };
-        log.time_unix_nano = time
-            .or_else(of_fields)
-            .or_else(|| self.line.as_ref()?.time)
-            .map_or(0, nanos);
+        log.time_unix_nano = time.or_else(|| self.time()).map_or(0, nanos);
     }
+}
+
+/// The texts of those fields that have one.
+fn texts<'a>(
+    fields: &'a Map<String, Value>,
+    names: &'static [&'static str],
+) -> impl Iterator<Item = &'a str> {
+    names
+        .iter()
+        .filter_map(|name| Some(fields.get(*name)?.as_str()?.trim()))
+        .filter(|text| !text.is_empty())
+}
+
+fn is_hex(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn record(kind: &'static str, body: Option<Value>, now: SystemTime) -> LogRecord {
@@ -167,24 +233,18 @@ fn bind(log: &mut LogRecord, owner: Option<Owner<'_>>) {
     let Some(owner) = owner else {
         return;
     };
-    log.trace_id = owner.trace.bytes();
-    log.span_id = owner.trace.span();
+    log.trace_id = owner.trace_id;
+    log.span_id = owner.span_id;
     if let Some(id) = owner.id {
         log.attributes
             .push(attribute("faas.invocation_id", id.into_owned()));
     }
 }
 
-/// A text with a `Z`, or a number of milliseconds since 1970 (from 1973 on), as pino has it.
 fn read_time(value: &Value) -> Option<SystemTime> {
     match value {
-        Value::String(text) => humantime::parse_rfc3339(text.trim()).ok(),
-        Value::Number(number) => {
-            let millis = number
-                .as_u64()
-                .filter(|millis| (100_000_000_000..100_000_000_000_000).contains(millis))?;
-            UNIX_EPOCH.checked_add(Duration::from_millis(millis))
-        }
+        Value::String(text) => zoned(text),
+        Value::Number(number) => counted(number),
         _ => None,
     }
 }

@@ -1,6 +1,7 @@
 use std::time::SystemTime;
 
-use fg_extension::{PlatformRecord, TelemetryCounters};
+use fg_extension::TelemetryCounters;
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use opentelemetry_proto::tonic::metrics::v1::{
@@ -9,9 +10,9 @@ use opentelemetry_proto::tonic::metrics::v1::{
 };
 
 use super::span::{OpenSpan, Phase};
-use super::value::nanos;
+use super::value::{attribute, nanos};
 
-/// What the reports said since the start, under the names of the [semantic conventions for FaaS metrics][1].
+/// What the emitted spans tell since the start, under the names of the [semantic conventions for FaaS metrics][1].
 ///
 /// [1]: https://opentelemetry.io/docs/specs/semconv/faas/faas-metrics/
 pub(super) struct Metrics {
@@ -21,6 +22,7 @@ pub(super) struct Metrics {
     mem_usage: Histogram,
     invocations: u64,
     errors: u64,
+    timeouts: u64,
     cold_starts: u64,
 }
 
@@ -54,6 +56,7 @@ impl Metrics {
             mem_usage: Histogram::new(MEMORY_BOUNDS),
             invocations: 0,
             errors: 0,
+            timeouts: 0,
             cold_starts: 0,
         }
     }
@@ -62,22 +65,36 @@ impl Metrics {
         self.cold_starts += 1;
     }
 
-    /// Counts a report, the first one of its span.
-    pub(super) fn report(&mut self, span: &OpenSpan, record: &PlatformRecord) {
+    /// Counts a span. An invocation whose end was not told is neither a success nor an error.
+    pub(super) fn emitted(&mut self, span: &OpenSpan) {
         let duration = span.duration().map(|duration| duration.as_secs_f64());
         match span.phase {
             Phase::Init => self.init_duration.record(duration),
             Phase::Restore => {}
             Phase::Invocation => {
                 self.invoke_duration.record(duration);
-                let metrics = record.metrics.as_ref();
-                let used = metrics.and_then(fg_extension::Metrics::max_memory_used_mb);
-                self.mem_usage.record(used.map(|mb| mb * MIB));
-                match span.has_failed() {
-                    true => self.errors += 1,
-                    false => self.invocations += 1,
+                self.mem_usage
+                    .record(span.max_memory_mb().map(|mb| mb * MIB));
+                if span.is_over() {
+                    self.ended(span.failure());
                 }
             }
+        }
+    }
+
+    /// Counts the end of an invocation, by the status if it is not one of success.
+    pub(super) fn ended(&mut self, failure: Option<&str>) {
+        let Some(status) = failure.map(str::to_ascii_lowercase) else {
+            self.invocations += 1;
+            return;
+        };
+        self.errors += 1;
+        // How the platform says it is not known (?).
+        if ["timeout", "timed out"]
+            .iter()
+            .any(|word| status.contains(word))
+        {
+            self.timeouts += 1;
         }
     }
 
@@ -90,14 +107,18 @@ impl Metrics {
         let now = now.max(self.start);
         let histogram = |name, unit, description, histogram: &Histogram| {
             let data = Data::Histogram(HistogramData {
-                data_points: vec![histogram.point(self.start, now)?],
+                data_points: vec![HistogramDataPoint {
+                    attributes: trigger(),
+                    ..histogram.point(self.start, now)?
+                }],
                 aggregation_temporality: AggregationTemporality::Cumulative.into(),
             });
             Some(metric(name, unit, description, data))
         };
-        let sum = |name, unit, description, value: u64, is_monotonic| {
+        let sum = |name, unit, description, attributes, value: u64, is_monotonic| {
             let data = Data::Sum(Sum {
                 data_points: vec![NumberDataPoint {
+                    attributes,
                     start_time_unix_nano: nanos(self.start),
                     time_unix_nano: nanos(now),
                     value: Some(Value::AsInt(i64::try_from(value).unwrap_or(i64::MAX))),
@@ -110,7 +131,7 @@ impl Metrics {
         };
         // What never happened has no point.
         let counter = |name, unit, description, value| {
-            (value > 0).then(|| sum(name, unit, description, value, true))
+            (value > 0).then(|| sum(name, unit, description, trigger(), value, true))
         };
         let faas = [
             histogram(
@@ -142,6 +163,12 @@ impl Metrics {
                 "{error}",
                 "Number of invocation errors.",
                 self.errors,
+            ),
+            counter(
+                "faas.timeouts",
+                "{timeout}",
+                "Number of invocation timeouts.",
+                self.timeouts,
             ),
             counter(
                 "faas.coldstarts",
@@ -176,23 +203,27 @@ impl Metrics {
             "fg_extension.telemetry.queued",
             "By",
             "Telemetry that waits for the extension.",
+            Vec::new(),
             telemetry.bytes_queued(),
             false,
         );
         faas.into_iter()
             .flatten()
-            .chain(
-                events.map(|(name, description, value)| {
-                    sum(name, "{event}", description, value, true)
-                }),
-            )
+            .chain(events.map(|(name, description, value)| {
+                sum(name, "{event}", description, Vec::new(), value, true)
+            }))
             .chain([queued])
             .chain(
                 own.iter()
-                    .map(|(name, unit, value)| sum(name, unit, "", *value, true)),
+                    .map(|(name, unit, value)| sum(name, unit, "", Vec::new(), *value, true)),
             )
             .collect()
     }
+}
+
+/// What triggers a function, no event tells.
+fn trigger() -> Vec<KeyValue> {
+    vec![attribute("faas.trigger", "other")]
 }
 
 struct Histogram {

@@ -22,13 +22,13 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
 use self::metrics::Metrics;
-use self::span::{OpenSpan, Phase, Stage, Subject};
+use self::span::{OpenSpan, Phase, Subject};
 use self::spans::Spans;
 
 /// Turns events, as they come, into OTLP.
 ///
-/// Events may come in any order, twice, late or not at all. A span is emitted once, when its report comes: what comes
-/// after that is not in it.
+/// Events may come in any order, twice, late or not at all. A span is emitted once, when it is complete: what comes
+/// after that is not in it, and makes a log record if it is a failure.
 pub(crate) struct Translator {
     function: Function,
     settings: Settings,
@@ -99,24 +99,19 @@ impl Translator {
     }
 
     pub(crate) fn event(&mut self, event: &TelemetryEvent, now: SystemTime, out: &mut Output) {
-        let log = match event {
-            TelemetryEvent::Platform(event) => return self.platform_event(event, now, out),
-            TelemetryEvent::Function(log) => logs::of_log("function", log, &self.spans, now),
-            TelemetryEvent::Extension(log) => logs::of_log("extension", log, &self.spans, now),
-            TelemetryEvent::Unknown(event) => logs::of_unknown(event, &self.spans, now),
-            // A kind that the framework learned after this was written.
-            event => {
-                let event = serde_json::to_value(event).unwrap_or_default();
-                logs::of_unknown(&event, &self.spans, now)
-            }
-        };
-        out.logs.push(log);
+        match event {
+            TelemetryEvent::Platform(event) => self.platform_event(event, now, out),
+            event => out.logs.push(self.log(event, now)),
+        }
+        for span in self.spans.close_complete(now) {
+            self.emit(span, now, out);
+        }
     }
 
-    /// Emits, at the end, the spans whose report never came, with what is known.
+    /// Emits, at the end, the spans that still waited for something, with what is known.
     pub(crate) fn finish(&mut self, now: SystemTime, out: &mut Output) {
         for span in self.spans.close_all() {
-            out.spans.push(self.span(span, now));
+            self.emit(span, now, out);
         }
     }
 
@@ -158,29 +153,46 @@ impl Translator {
             return;
         };
         if self.spans.is_emitted(trace, phase) {
+            let Some(late) = self.spans.learn_late(trace, (phase, stage), record) else {
+                return;
+            };
+            let failure = record.status.as_deref().filter(|_| late.is_failure);
+            if phase == Phase::Invocation && (late.is_end || failure.is_some()) {
+                self.metrics.ended(failure);
+            }
+            if failure.is_some() {
+                out.logs.push(logs::of_failure(event, trace, now));
+            }
             return;
         }
         if phase == Phase::Init && !self.spans.knows(trace, phase) {
             self.metrics.cold_start();
         }
-        if let Some(oldest) = self.spans.learn(trace, (phase, stage), record) {
-            out.spans.push(self.span(oldest, now));
-        }
-        if stage == Stage::Report
-            && let Some(span) = self.spans.close(trace, phase)
-        {
-            self.metrics.report(&span, record);
-            out.spans.push(self.span(span, now));
+        if let Some(oldest) = self.spans.learn(trace, (phase, stage), record, now) {
+            self.emit(oldest, now, out);
         }
     }
 
-    fn span(&self, span: OpenSpan, now: SystemTime) -> Span {
+    fn log(&self, event: &TelemetryEvent, now: SystemTime) -> LogRecord {
+        match event {
+            TelemetryEvent::Function(log) => logs::of_log("function", log, &self.spans, now),
+            TelemetryEvent::Extension(log) => logs::of_log("extension", log, &self.spans, now),
+            TelemetryEvent::Unknown(event) => logs::of_unknown(event, &self.spans, now),
+            // A kind that the framework learned after this was written.
+            event => {
+                let event = serde_json::to_value(event).unwrap_or_default();
+                logs::of_unknown(&event, &self.spans, now)
+            }
+        }
+    }
+
+    fn emit(&mut self, span: OpenSpan, now: SystemTime, out: &mut Output) {
+        self.metrics.emitted(&span);
         let subject = Subject {
             name: self.function.name.as_deref(),
             version: self.function.version.as_deref(),
             urn: self.urn.as_ref(),
-            cold_start: self.spans.knows(span.trace, Phase::Init),
         };
-        span.into_span(&subject, now)
+        out.spans.push(span.into_span(&subject, now));
     }
 }

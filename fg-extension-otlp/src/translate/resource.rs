@@ -18,12 +18,17 @@ pub(super) fn resource(
 ) -> Resource {
     let name = function.name.as_deref().or_else(|| urn?.name());
     let version = function.version.as_deref().or_else(|| urn?.version());
-    let project = urn
-        .and_then(FunctionUrn::project)
-        .or(function.project_id.as_deref());
+    // The public form of a URN has the project, the internal one the tenant (D 2707).
+    let owner = urn.and_then(FunctionUrn::project);
+    let is_public = urn.is_some_and(|urn| urn.as_str().starts_with("urn:fss:"));
+    let (project, tenant) = match is_public {
+        true => (owner, None),
+        false => (None, owner),
+    };
+    let project = project.or(function.project_id.as_deref());
     let memory = function.memory_mb.map(|mb| mb.saturating_mul(1024 * 1024));
 
-    let found: [(&str, Option<Value>); 14] = [
+    let found: [(&str, Option<Value>); 15] = [
         // The specification's own word for a service without a name.
         (
             "service.name",
@@ -41,7 +46,8 @@ pub(super) fn resource(
             "cloud.region",
             urn.and_then(FunctionUrn::region).map(Value::from),
         ),
-        ("cloud.account.id", project.map(Value::from)),
+        ("cloud.account.id", tenant.map(Value::from)),
+        ("huawei_cloud.project.id", project.map(Value::from)),
         ("telemetry.sdk.name", Some(env!("CARGO_PKG_NAME").into())),
         ("telemetry.sdk.language", Some("rust".into())),
         (

@@ -65,6 +65,7 @@ const KEYS: [&str; 8] = [
     "loglevel",
 ];
 
+/// The words of syslog lie between those of the conventions: `critical` is more than an error and less than `alert`.
 fn of_word(word: &str) -> Option<SeverityNumber> {
     const WORDS: [(&str, SeverityNumber); 19] = [
         ("trace", SeverityNumber::Trace),
@@ -79,8 +80,8 @@ fn of_word(word: &str) -> Option<SeverityNumber> {
         ("error", SeverityNumber::Error),
         ("severe", SeverityNumber::Error),
         ("alert", SeverityNumber::Error3),
-        ("crit", SeverityNumber::Fatal),
-        ("critical", SeverityNumber::Fatal),
+        ("crit", SeverityNumber::Error2),
+        ("critical", SeverityNumber::Error2),
         ("dpanic", SeverityNumber::Fatal),
         ("panic", SeverityNumber::Fatal),
         ("emerg", SeverityNumber::Fatal),
@@ -206,11 +207,13 @@ mod tests {
             ("warning hot", SeverityNumber::Warn, "warning"),
             ("panic: runtime error", SeverityNumber::Fatal, "panic"),
             ("FATAL", SeverityNumber::Fatal, "FATAL"),
+            ("EMERGENCY x", SeverityNumber::Fatal, "EMERGENCY"),
+            ("ALERT x", SeverityNumber::Error3, "ALERT"),
             ("trace x", SeverityNumber::Trace, "trace"),
             ("  DEBUG x", SeverityNumber::Debug, "DEBUG"),
             (
                 "2023-06-25 00:00:00,250 - root - CRITICAL - no disk",
-                SeverityNumber::Fatal,
+                SeverityNumber::Error2,
                 "CRITICAL",
             ),
             (
@@ -286,7 +289,7 @@ mod tests {
             ),
             (
                 json!({"severityText": "Critical"}),
-                SeverityNumber::Fatal,
+                SeverityNumber::Error2,
                 "Critical",
             ),
             (

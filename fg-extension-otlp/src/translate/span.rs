@@ -16,7 +16,19 @@ pub(super) struct OpenSpan {
     /// The trace ID as the platform wrote it.
     pub(super) id: Option<String>,
     pub(super) urn: Option<FunctionUrn>,
-    seen: Vec<Stage>,
+    /// Whether this is the first invocation after an init.
+    pub(super) is_cold: bool,
+    /// The invocation that an init or a restore is a child of.
+    pub(super) parent: Option<TraceId>,
+    /// Which of the invocations that started this one is.
+    pub(super) number: Option<u64>,
+    /// Whether another invocation started after the report.
+    pub(super) is_overtaken: bool,
+    /// When a later invocation had ended, while this one still ran.
+    pub(super) outrun_at: Option<SystemTime>,
+    pub(super) seen: Vec<Stage>,
+    reported_at: Option<SystemTime>,
+    max_memory_mb: Option<f64>,
     start: Option<SystemTime>,
     report_start: Option<SystemTime>,
     runtime_done: Option<SystemTime>,
@@ -29,6 +41,9 @@ pub(super) struct OpenSpan {
     /// Whatever else the events have.
     other: Map<String, Value>,
 }
+
+/// How long the events of an invocation are waited for that others have overtaken.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is being told of, which becomes a span.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -67,7 +82,6 @@ pub(super) struct Subject<'a> {
     pub(super) name: Option<&'a str>,
     pub(super) version: Option<&'a str>,
     pub(super) urn: Option<&'a FunctionUrn>,
-    pub(super) cold_start: bool,
 }
 
 impl OpenSpan {
@@ -77,7 +91,14 @@ impl OpenSpan {
             phase,
             id: None,
             urn: None,
+            is_cold: false,
+            parent: None,
+            number: None,
+            is_overtaken: false,
+            outrun_at: None,
             seen: Vec::new(),
+            reported_at: None,
+            max_memory_mb: None,
             start: None,
             report_start: None,
             runtime_done: None,
@@ -89,7 +110,7 @@ impl OpenSpan {
         }
     }
 
-    pub(super) fn learn(&mut self, stage: Stage, record: &PlatformRecord) {
+    pub(super) fn learn(&mut self, stage: Stage, record: &PlatformRecord, now: SystemTime) {
         if self.has(stage) {
             return;
         }
@@ -101,7 +122,10 @@ impl OpenSpan {
         match stage {
             Stage::Start => self.start = time,
             Stage::RuntimeDone => self.runtime_done = time,
-            Stage::Report => self.report_start = time,
+            Stage::Report => {
+                self.report_start = time;
+                self.reported_at = Some(now);
+            }
         }
         if let Some(end) = record.end_time.as_ref().and_then(Timestamp::time) {
             self.end = Some(end);
@@ -109,12 +133,13 @@ impl OpenSpan {
         if let Some(metrics) = &record.metrics {
             let duration = metrics.duration_ms().and_then(from_millis);
             self.duration = duration.or(self.duration);
+            self.max_memory_mb = metrics.max_memory_used_mb().or(self.max_memory_mb);
             for (name, value) in metrics.iter() {
                 let name = format!("functiongraph.metrics.{name}");
                 self.other.insert(name, value.clone());
             }
         }
-        for (name, value) in &record.other {
+        for (name, value) in record.other.iter().filter(|(name, _)| !name.is_empty()) {
             let name = format!("functiongraph.{name}");
             self.other.insert(name, value.clone());
         }
@@ -130,8 +155,12 @@ impl OpenSpan {
         }
     }
 
-    pub(super) fn has_failed(&self) -> bool {
-        self.failure.is_some()
+    pub(super) fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
+    }
+
+    pub(super) fn max_memory_mb(&self) -> Option<f64> {
+        self.max_memory_mb
     }
 
     /// As it was measured; else between the times that the platform told.
@@ -154,10 +183,13 @@ impl OpenSpan {
         let cold_start = match self.phase {
             Phase::Init => Some(true),
             Phase::Restore => None,
-            Phase::Invocation => Some(subject.cold_start),
+            Phase::Invocation => Some(self.is_cold),
         };
         attributes.extend(cold_start.map(|cold| attribute("faas.coldstart", cold)));
+        let is_invocation = self.phase == Phase::Invocation;
         let texts = [
+            // What triggers a function, no event tells.
+            ("faas.trigger", is_invocation.then_some("other")),
             ("faas.invocation_id", self.id.as_deref()),
             ("faas.name", name),
             ("faas.version", version),
@@ -181,11 +213,9 @@ impl OpenSpan {
             }
         });
 
-        // Whatever has no ID of an invocation is in a trace of its own.
-        let parent = match self.id {
-            Some(_) => self.trace.span(),
-            None => Vec::new(),
-        };
+        // Without an invocation, it is in a trace of its own.
+        let parent = self.parent.map(TraceId::span).unwrap_or_default();
+        let trace = self.parent.unwrap_or(self.trace);
         let (name, kind, span_id, parent_span_id) = match self.phase {
             Phase::Init => ("init", SpanKind::Internal, self.trace.child("init"), parent),
             Phase::Restore => (
@@ -202,7 +232,7 @@ impl OpenSpan {
             ),
         };
         Span {
-            trace_id: self.trace.bytes(),
+            trace_id: trace.bytes(),
             span_id,
             parent_span_id,
             name: name.to_owned(),
@@ -224,8 +254,42 @@ impl OpenSpan {
         !self.seen.is_empty()
     }
 
+    /// Whether it is an invocation that has started and not ended, as far as is known.
     pub(super) fn is_running(&self) -> bool {
-        self.phase == Phase::Invocation && self.has(Stage::Start) && !self.has(Stage::RuntimeDone)
+        self.is_live() && self.has(Stage::Start) && !self.is_over()
+    }
+
+    /// Whether it is an invocation that is not given up.
+    pub(super) fn is_live(&self) -> bool {
+        self.phase == Phase::Invocation && self.outrun_at.is_none()
+    }
+
+    /// Whether its end was told.
+    pub(super) fn is_over(&self) -> bool {
+        self.has(Stage::RuntimeDone) || self.has(Stage::Report)
+    }
+
+    pub(super) fn started_by(&self, time: SystemTime) -> bool {
+        self.start.is_some_and(|start| start <= time)
+    }
+
+    /// Whether nothing is worth being waited for any more.
+    pub(super) fn is_complete(&self, now: SystemTime) -> bool {
+        let has_waited = |since: SystemTime| {
+            let waited = now.duration_since(since).unwrap_or_default();
+            waited > PATIENCE
+        };
+        let Some(reported_at) = self.reported_at else {
+            return self.outrun_at.is_some_and(has_waited);
+        };
+        match self.phase {
+            // Its invocation is yet to come.
+            Phase::Init | Phase::Restore => self.parent.is_some(),
+            // Only `runtimeDone` is sure to have a status.
+            Phase::Invocation => {
+                self.has(Stage::RuntimeDone) || self.is_overtaken || has_waited(reported_at)
+            }
+        }
     }
 
     /// The end is never before the start, whatever the clocks say.

@@ -37,10 +37,12 @@ fn assert_unbound(log: &LogRecord) {
 fn a_line_as_it_is() {
     let mut bench = Bench::new();
     bench.now = at(99);
+    bench.invoked(ID, URN);
     let line = format!("2023-06-25T00:00:00.007Z {ID} WARN  hot  ");
-    let log = bench.log(
-        json!({"time": time(5), "type": " function", "record": line, "shard": 3, "tags": ["a"]}),
-    );
+    let log = bench.log(json!({
+        "time": time(5), "type": " function", "record": line, "shard": 3, "tags": ["a"],
+        "log.type": "mine", "faas.invocation_id": 7, "": 1,
+    }));
     assert_eq!(log.body, Some(any(text(&line))));
     assert_eq!(log.time_unix_nano, nanos(5));
     assert_eq!(log.observed_time_unix_nano, nanos(99));
@@ -52,19 +54,27 @@ fn a_line_as_it_is() {
     assert_bound(&log, ID);
     for (key, value) in [
         ("functiongraph.log.type", text("function")),
-        ("shard", Any::IntValue(3)),
+        ("functiongraph.shard", Any::IntValue(3)),
+        ("functiongraph.faas.invocation_id", Any::IntValue(7)),
     ] {
         assert_eq!(attribute(&log.attributes, key), Some(&value));
     }
     assert!(matches!(
-        attribute(&log.attributes, "tags"),
+        attribute(&log.attributes, "functiongraph.tags"),
         Some(Any::ArrayValue(_))
     ));
+    let is_without_name = |key: &str| matches!(key, "" | "functiongraph.");
+    assert!(
+        !log.attributes
+            .iter()
+            .any(|attribute| is_without_name(&attribute.key))
+    );
 }
 
 #[test]
 fn an_object_keeps_its_fields() {
     let mut bench = Bench::new();
+    bench.invoked(ID, URN);
     let log = bench.log(json!({
         "type": "extension",
         "record": {"requestId": ID, "time": time(8), "level": "error", "n": {"a": 1}},
@@ -86,6 +96,7 @@ fn an_object_keeps_its_fields() {
 #[test]
 fn a_line_that_is_an_object() {
     let mut bench = Bench::new();
+    bench.invoked(ID, URN);
     let line = format!(
         r#" {{"level": 50, "time": {}, "requestId": "{ID}", "msg": "WARN"}}"#,
         nanos(3) / 1_000_000
@@ -114,7 +125,10 @@ fn the_time_is_that_of_the_event_or_the_line() {
     assert_eq!(log.time_unix_nano, nanos(7));
     let log = bench.log(json!({"type": "function", "time": "soon", "record": line}));
     assert_eq!(log.time_unix_nano, nanos(7));
-    assert_eq!(attribute(&log.attributes, "time"), Some(&text("soon")));
+    assert_eq!(
+        attribute(&log.attributes, "functiongraph.time"),
+        Some(&text("soon"))
+    );
     // Whose time this is, is not known.
     for line in ["2023-06-25 00:00:00.007 hello", "hello"] {
         let log = bench.line(line);
@@ -127,11 +141,72 @@ fn the_time_is_that_of_the_event_or_the_line() {
 #[test]
 fn bound_by_the_id_that_the_event_has() {
     let mut bench = Bench::new();
+    let event = json!({"type": "function", "record": "hello", "requestId": " r 1 "});
+    assert_bound(&bench.log(event.clone()), "r 1");
+    // Of a body, only one that is known: it may be anybody's.
+    let record = json!({"type": "function", "record": {"traceId": ID, "request_id": "r 1"}});
+    assert_unbound(&bench.log(record.clone()));
     bench.start(OTHER_ID);
-    let log = bench.log(json!({"type": "function", "record": "hello", "requestId": " r 1 "}));
-    assert_bound(&log, "r 1");
-    let log = bench.log(json!({"type": "function", "record": {"traceId": ID}}));
-    assert_bound(&log, ID);
+    assert_bound(&bench.log(record.clone()), OTHER_ID);
+    assert_bound(&bench.log(event.clone()), OTHER_ID);
+    bench.start("r 1");
+    assert_bound(&bench.log(record.clone()), "r 1");
+    assert_bound(&bench.log(event), "r 1");
+    bench.start(ID);
+    assert_bound(&bench.log(record), ID);
+}
+
+#[test]
+fn bound_to_the_functions_own_span() {
+    let (trace, span) = ("4BF92F3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+    let mut bench = Bench::new();
+    bench.start("1");
+    for record in [
+        json!({"traceId": trace, "spanId": span, "requestId": "1"}),
+        json!({"trace_id": trace, "span_id": span}),
+        json!(json!({"trace_id": trace, "span_id": span}).to_string()),
+    ] {
+        let log = bench.log(json!({"type": "function", "record": record}));
+        let trace = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128;
+        assert_eq!(log.trace_id, trace.to_be_bytes());
+        assert_eq!(log.span_id, 0x00f0_67aa_0ba9_02b7_u64.to_be_bytes());
+        assert_eq!(attribute(&log.attributes, "faas.invocation_id"), None);
+    }
+    for record in [
+        json!({"traceId": trace}),
+        json!({"traceId": trace, "spanId": &span[1..]}),
+        json!({"traceId": trace, "spanId": "0".repeat(16)}),
+        json!({"traceId": "0".repeat(32), "spanId": span}),
+        json!({"traceId": format!("+{}", &trace[1..]), "spanId": span}),
+    ] {
+        assert_bound(
+            &bench.log(json!({"type": "function", "record": record})),
+            "1",
+        );
+    }
+    // The platform's own trace has no other spans.
+    bench.start(trace);
+    let record = json!({"traceId": trace, "spanId": span});
+    assert_bound(
+        &bench.log(json!({"type": "function", "record": record})),
+        trace,
+    );
+}
+
+#[test]
+fn bound_by_the_time_if_several_run() {
+    let mut bench = Bench::new();
+    bench.start("1");
+    bench.event(json!({"name": "platform.start", "startTime": time(50), "traceId": "2"}));
+    let log = |millis| json!({"type": "function", "time": time(millis), "record": "hello"});
+    assert_bound(&bench.log(log(49)), "1");
+    assert_unbound(&bench.log(log(50)));
+    assert_bound(&bench.line("2023-06-25T08:00:00.020+08:00 hello"), "1");
+    bench.done("2", "success");
+    // What never ends is in nobody's way any more.
+    assert_bound(&bench.log(log(60)), "2");
+    bench.start("3");
+    assert_bound(&bench.log(log(70)), "3");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 };
 use serde_json::{Value, json};
 
-use super::{Bench, ID, at, nanos, time};
+use super::{Bench, ID, at, attribute, nanos, text, time};
 
 fn find<'a>(metrics: &'a [Metric], name: &str) -> Option<&'a Metric> {
     metrics.iter().find(|metric| metric.name == name)
@@ -59,6 +59,19 @@ fn report(id: &str, status: &str, metrics: Value) -> Value {
     })
 }
 
+impl Bench {
+    /// Of invocations, errors and timeouts.
+    pub(super) fn counts(&self) -> (i64, i64, i64) {
+        let metrics = self.metrics();
+        let value = |name, unit| find(&metrics, name).map_or(0, |_| count(&metrics, name, unit));
+        (
+            value("faas.invocations", "{invocation}"),
+            value("faas.errors", "{error}"),
+            value("faas.timeouts", "{timeout}"),
+        )
+    }
+}
+
 #[test]
 fn reports_are_counted_once() {
     let mut bench = Bench::new();
@@ -76,6 +89,7 @@ fn reports_are_counted_once() {
         bench.event(report("2", " success ", json!({"durationMs": 20_000})));
         bench.event(report("3", "timeout", json!({"maxMemoryUsedMB": 36.5})));
     }
+    bench.finish();
     bench.now = at(1_000);
     let metrics = bench.metrics();
 
@@ -107,8 +121,17 @@ fn reports_are_counted_once() {
 
     assert_eq!(count(&metrics, "faas.invocations", "{invocation}"), 2);
     assert_eq!(count(&metrics, "faas.errors", "{error}"), 1);
+    assert_eq!(count(&metrics, "faas.timeouts", "{timeout}"), 1);
     assert_eq!(count(&metrics, "faas.coldstarts", "{coldstart}"), 1);
+    assert_eq!(
+        attribute(&durations.attributes, "faas.trigger"),
+        Some(&text("other"))
+    );
     let point = &sum(&metrics, "faas.errors", "{error}").data_points[0];
+    assert_eq!(
+        attribute(&point.attributes, "faas.trigger"),
+        Some(&text("other"))
+    );
     assert_eq!(point.start_time_unix_nano, nanos(0));
     assert_eq!(point.time_unix_nano, nanos(1_000));
 
@@ -131,6 +154,7 @@ fn a_failure_of_the_runtime_is_an_error() {
 fn what_was_not_measured_is_left_out() {
     let mut bench = Bench::new();
     bench.event(json!({"name": "platform.report", "startTime": time(0), "traceId": "1", "metrics": {"durationMs": -7}}));
+    bench.finish();
     let metrics = bench.metrics();
     let names: Vec<_> = metrics
         .iter()

@@ -22,7 +22,7 @@ fn check(bench: &Bench, expected: &[(&str, &str)]) {
 #[test]
 fn what_is_known_of_the_function() {
     let mut bench = Bench::of(function(), Settings::default());
-    check(&bench, &[("cloud.account.id", "0a1b")]);
+    check(&bench, &[("huawei_cloud.project.id", "0a1b")]);
     let attributes = bench.translator.resource().attributes;
     assert_eq!(attribute(&attributes, "cloud.region"), None);
     assert_eq!(
@@ -43,12 +43,15 @@ fn what_is_known_of_the_function() {
             ("cloud.provider", "huawei_cloud"),
             ("cloud.platform", "huawei_cloud_functiongraph"),
             ("cloud.region", "cn-north-4"),
-            ("cloud.account.id", "0a1b"),
+            ("huawei_cloud.project.id", "0a1b"),
             ("telemetry.sdk.name", "fg-extension-otlp"),
             ("telemetry.sdk.language", "rust"),
             ("telemetry.sdk.version", env!("CARGO_PKG_VERSION")),
         ],
     );
+    // A project is no account.
+    let attributes = bench.translator.resource().attributes;
+    assert_eq!(attribute(&attributes, "cloud.account.id"), None);
 }
 
 #[test]
@@ -61,6 +64,7 @@ fn the_urn_names_what_was_not_registered() {
         "faas.version",
         "faas.max_memory",
         "cloud.account.id",
+        "huawei_cloud.project.id",
     ] {
         assert_eq!(attribute(&attributes, key), None, "{key}");
     }
@@ -74,6 +78,8 @@ fn the_urn_names_what_was_not_registered() {
             ("cloud.account.id", "1111"),
         ],
     );
+    let attributes = bench.translator.resource().attributes;
+    assert_eq!(attribute(&attributes, "huawei_cloud.project.id"), None);
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+use opentelemetry_proto::tonic::logs::v1::SeverityNumber;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
@@ -51,6 +52,7 @@ fn an_invocation_is_a_span() {
     for (key, value) in [
         ("faas.invocation_id", text(ID)),
         ("faas.coldstart", Any::BoolValue(false)),
+        ("faas.trigger", text("other")),
         ("faas.name", text("hello")),
         ("faas.version", text("latest")),
         ("cloud.resource_id", text(URN)),
@@ -142,8 +144,11 @@ fn an_init_that_failed() {
     let mut bench = Bench::new();
     bench.event(json!({"name": "platform.initRuntimeDone", "traceId": ID, "status": "failure"}));
     bench.event(json!({"name": "platform.initReport", "endTime": time(9), "traceId": ID, "metrics": {"durationMs": 9}}));
+    bench.finish();
     let span = &bench.out.spans[0];
     assert_eq!(span.status, error("failure"));
+    // There is no invocation whose child it could be.
+    assert!(span.parent_span_id.is_empty());
     assert_eq!(times(span), (nanos(0), nanos(9)));
 }
 
@@ -210,6 +215,7 @@ fn times_are_those_of_the_events() {
         }
         bench.now = at(1_000);
         bench.event(report(fields));
+        bench.finish();
         times(&bench.out.spans[0])
     };
     let all = json!({"startTime": time(5), "endTime": time(30), "metrics": {"durationMs": 10}});
@@ -243,6 +249,7 @@ fn odd_clocks_and_numbers_end_no_span_before_its_start() {
             .unwrap()
             .extend(fields.as_object().unwrap().clone());
         bench.event(event);
+        bench.finish();
         for span in &bench.out.spans {
             let (start, end) = times(span);
             assert!(start <= end, "{fields}");
@@ -254,6 +261,7 @@ fn odd_clocks_and_numbers_end_no_span_before_its_start() {
     bench.event(json!({
         "name": "platform.report", "traceId": "1", "startTime": time(50), "endTime": time(20), "metrics": {"durationMs": 7},
     }));
+    bench.finish();
     assert_eq!(times(&bench.out.spans[0]), (nanos(50), nanos(57)));
 }
 
@@ -261,7 +269,6 @@ fn odd_clocks_and_numbers_end_no_span_before_its_start() {
 fn what_was_never_reported_is_emitted_at_the_end() {
     let mut bench = Bench::new();
     bench.invoked("only invoked", URN);
-    bench.start("started");
     bench.start("done");
     bench.event(json!({
         "name": "platform.runtimeDone", "startTime": time(40), "traceId": "done", "status": "timeout",
@@ -270,6 +277,7 @@ fn what_was_never_reported_is_emitted_at_the_end() {
     bench.event(
         json!({"name": "platform.runtimeDone", "startTime": time(0), "traceId": "done at once"}),
     );
+    bench.start("started");
     bench.event(json!({"name": "platform.initStart", "startTime": time(0), "traceId": "started"}));
     bench.now = at(90);
     bench.finish();
@@ -288,17 +296,17 @@ fn what_was_never_reported_is_emitted_at_the_end() {
     assert_eq!(
         spans,
         [
-            ("hello", nanos(90), &text("started")),
             ("hello", nanos(40), &text("done")),
             ("hello", nanos(90), &text("done at once")),
+            ("hello", nanos(90), &text("started")),
             ("init", nanos(90), &text("started")),
         ]
     );
     assert_eq!(
-        attribute(&bench.out.spans[0].attributes, "faas.coldstart"),
+        attribute(&bench.out.spans[2].attributes, "faas.coldstart"),
         Some(&Any::BoolValue(true))
     );
-    assert_eq!(bench.out.spans[1].status, error("timeout"));
+    assert_eq!(bench.out.spans[0].status, error("timeout"));
     bench.finish();
     bench.report("started");
     assert_eq!(bench.out.spans.len(), 4);
@@ -335,18 +343,17 @@ fn events_without_trace_id_find_each_other() {
         bench.event(json!({"name": "platform.runtimeDone", "startTime": time(7), "traceId": " ", "status": "timeout"}));
         bench.event(json!({"name": "platform.report", "startTime": time(0), "endTime": time(9)}));
     }
-    bench.event(json!({"name": "platform.initReport", "startTime": time(0), "endTime": time(5)}));
+    bench.event(json!({"name": "platform.initReport", "startTime": time(3), "endTime": time(5)}));
     bench.finish();
-    let [invocation, init, ..] = &bench.out.spans[..] else {
-        panic!("{:?}", bench.out.spans);
-    };
+    let invocation = &bench.out.spans[0];
+    let mut spans = bench.out.spans.iter();
+    let init = spans.find(|span| span.name == "init").unwrap();
     assert_eq!(times(invocation), (nanos(0), nanos(9)));
     assert_eq!(invocation.status, error("timeout"));
     assert_eq!(
         attribute(&invocation.attributes, "faas.invocation_id"),
         None
     );
-    assert_eq!(init.name, "init");
     assert!(init.parent_span_id.is_empty());
 
     // Neither ID nor time: no span, but not lost.
@@ -379,8 +386,128 @@ fn a_bounded_number_is_remembered() {
     // It was emitted recently: no second span.
     bench.report(&format!("{}", 2 * REMEMBERED - 1));
     assert_eq!(bench.out.spans.len(), emitted);
-    bench.report(&format!("{}", 3 * REMEMBERED - 1));
+    bench.report(&format!("{}", 2 * REMEMBERED));
     assert_eq!(bench.out.spans.len(), emitted + 1);
     bench.finish();
     assert_eq!(bench.out.spans.len(), 3 * REMEMBERED);
+}
+
+#[test]
+fn a_report_waits_for_its_runtime_done() {
+    let waiting = || {
+        let mut bench = Bench::new();
+        bench.start("1");
+        bench.report_alone("1");
+        assert_eq!(bench.out.spans, []);
+        bench
+    };
+    let mut bench = waiting();
+    bench.done("1", "timeout");
+    assert_eq!(bench.out.spans[0].status, error("timeout"));
+    assert_eq!(bench.out.logs, []);
+    assert_eq!(bench.counts(), (0, 1, 1));
+
+    let later: [fn(&mut Bench); 3] = [
+        |bench| bench.start("2"),
+        |bench| bench.finish(),
+        |bench| {
+            bench.now = at(1_000);
+            bench.event(json!({"type": "function", "record": "not yet"}));
+            assert_eq!(bench.out.spans, []);
+            bench.now = at(1_001);
+            bench.event(json!({"type": "function", "record": "now"}));
+            bench.out.logs.clear();
+        },
+    ];
+    for later in later {
+        let mut bench = waiting();
+        later(&mut bench);
+        assert_eq!(bench.out.spans.len(), 1);
+        assert_eq!(bench.out.spans[0].status, None);
+        assert_eq!(bench.counts(), (1, 0, 0));
+        // Too late for the span.
+        for _ in 0..2 {
+            bench.done("1", "Timed out");
+        }
+        assert_eq!(bench.counts(), (1, 1, 1));
+        let [log] = &bench.out.logs[..] else {
+            panic!("{:?}", bench.out.logs);
+        };
+        assert_eq!(log.severity_number(), SeverityNumber::Error);
+        assert_eq!(log.event_name, "platform.runtimeDone");
+        assert_eq!(log.trace_id, bench.out.spans[0].trace_id);
+        assert_eq!(log.span_id, bench.out.spans[0].span_id);
+    }
+}
+
+#[test]
+fn what_never_ends_is_emitted_when_a_later_one_has_ended() {
+    let mut bench = Bench::new();
+    bench.start("1");
+    bench.start("2");
+    assert_eq!(bench.out.spans, []);
+    bench.done("2", "success");
+    assert_eq!(bench.out.spans, []);
+    bench.now = at(1_001);
+    bench.start("3");
+    assert_eq!(bench.out.spans.len(), 1);
+    assert_eq!(bench.out.spans[0].trace_id, TraceId::of("1").bytes());
+    // How it ended is not known until it is told.
+    assert_eq!(bench.counts(), (0, 0, 0));
+    bench.done("1", "success");
+    assert_eq!(bench.counts(), (1, 0, 0));
+    assert_eq!((bench.out.spans.len(), bench.out.logs.len()), (1, 0));
+}
+
+#[test]
+fn concurrent_invocations_are_not_given_up() {
+    let mut bench = Bench::new();
+    bench.start("1");
+    bench.start("2");
+    bench.report("1");
+    bench.start("3");
+    bench.report("3");
+    bench.now = at(9_000);
+    bench.report("2");
+    let traces = bench.out.spans.iter().map(|span| span.trace_id.clone());
+    let expected = ["1", "3", "2"].map(|id| TraceId::of(id).bytes());
+    assert_eq!(traces.collect::<Vec<_>>(), expected);
+    assert_eq!(bench.counts(), (3, 0, 0));
+
+    // The first one was only overtaken.
+    let mut bench = Bench::new();
+    bench.start("1");
+    bench.start("2");
+    bench.report("2");
+    bench.report("1");
+    assert_eq!(bench.out.spans.len(), 2);
+    assert_eq!(bench.counts(), (2, 0, 0));
+}
+
+#[test]
+fn init_and_restore_belong_to_the_invocation_that_follows() {
+    for id in [json!("other"), json!(null)] {
+        let mut bench = Bench::new();
+        for phase in ["init", "restore"] {
+            bench.event(json!({
+                "name": format!("platform.{phase}Report"), "startTime": time(0), "endTime": time(9), "traceId": id,
+            }));
+        }
+        assert_eq!(bench.out.spans, []);
+        for id in ["1", "2"] {
+            bench.start(id);
+            bench.report(id);
+        }
+        let [init, restore, first, second] = &bench.out.spans[..] else {
+            panic!("{:?}", bench.out.spans);
+        };
+        for (child, name) in [(init, "init"), (restore, "restore")] {
+            assert_eq!(child.name, name);
+            assert_eq!(child.trace_id, first.trace_id);
+            assert_eq!(child.parent_span_id, first.span_id);
+        }
+        let cold = |span: &Span| attribute(&span.attributes, "faas.coldstart").cloned();
+        assert_eq!(cold(first), Some(Any::BoolValue(true)));
+        assert_eq!(cold(second), Some(Any::BoolValue(false)));
+    }
 }
