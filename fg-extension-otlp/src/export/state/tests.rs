@@ -35,6 +35,7 @@ fn send(state: &mut State, outcome: Outcome, now: Time) -> (Settled, Option<Stri
     let (settled, line) = state.settle(batch, outcome, now);
     state.answer(Signal::Traces, answers, now);
     let line = line.map(|line| match line {
+        Line::Error(line) => format!("error: {line}"),
         Line::Warning(line) => format!("warning: {line}"),
         Line::Notice(line) => format!("notice: {line}"),
     });
