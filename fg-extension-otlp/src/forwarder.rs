@@ -1,9 +1,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use fg_extension::{
-    Error, Invocation, PlatformEvent, Registration, TelemetryCounters, TelemetryEvent,
-};
+use fg_extension::{Error, Invocation, Registration, TelemetryCounters, TelemetryEvent};
 
 use crate::export::{Counts, Exporter, Settings, Snapshot};
 use crate::translate::{Function, Output, Translator};
@@ -55,7 +53,8 @@ impl Forwarder {
     ///
     /// # Errors
     ///
-    /// If a setting cannot be read, which the error names, or this is no tokio runtime.
+    /// If a setting whose name begins with `FG_OTLP_` cannot be read, which the error names, or this is no tokio runtime.
+    /// A wrong `OTEL_` setting is a line in the log: it may be meant for an SDK inside the function.
     pub fn from_env(registration: &Registration) -> Result<Self, Error> {
         let Some(settings) = Settings::read(|name| std::env::var_os(name))? else {
             return Ok(Self(None));
@@ -116,15 +115,14 @@ impl Forwarder {
             }
         }
         inner.exporter.push(out.spans, out.logs);
-        let ends_an_invocation = |event: &TelemetryEvent| {
-            matches!(
-                event,
-                TelemetryEvent::Platform(PlatformEvent::RuntimeDone(_) | PlatformEvent::Report(_))
-            )
-        };
-        if events.iter().any(ends_an_invocation) {
-            inner.exporter.nudge();
+        // Log lines count towards nothing but our own counters, which wait for other news: a log line of ours about a
+        // request that failed shall not cause the next one.
+        let is_platform = |event: &TelemetryEvent| matches!(event, TelemetryEvent::Platform(_));
+        if events.iter().any(is_platform) {
+            inner.exporter.metrics_changed();
         }
+        // Nothing tells which events are the last before a freeze: some log lines come after the report.
+        inner.exporter.nudge();
     }
 
     /// Sends what is left, within `FG_OTLP_FLUSH_TIMEOUT`; spans whose report has not come are sent as far as they are
@@ -140,6 +138,7 @@ impl Forwarder {
         let mut out = Output::default();
         lock(&inner.translator).finish(SystemTime::now(), &mut out);
         inner.exporter.push(out.spans, out.logs);
+        inner.exporter.metrics_changed();
         inner.exporter.shutdown().await
     }
 }
@@ -181,7 +180,6 @@ fn snapshot(translator: &Translator, telemetry: &TelemetryCounters, counts: Coun
     Snapshot {
         resource: translator.resource(),
         scope: Translator::scope(),
-        schema_url: "",
         metrics: translator.metrics(telemetry, &own, SystemTime::now()),
     }
 }

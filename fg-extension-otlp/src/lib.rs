@@ -11,7 +11,11 @@
 //! | reports | `faas.invoke_duration`, `faas.init_duration`, `faas.mem_usage`, `faas.invocations` (successful ones), `faas.errors`, `faas.timeouts`, `faas.coldstarts`, cumulative |
 //! | logs of the function and of extensions | log records; severity as the line says |
 //! | what is not known | log records, so that nothing vanishes |
-//! | the counters of the subscription, and of the exporter | `fg_extension.telemetry.*`, `fg_extension.otlp.*` |
+//! | the counters of the subscription | `fg_extension.telemetry.*` |
+//! | those of the exporter | `fg_extension.otlp.exported.spans`, `.dropped.spans` (for want of room), `.rejected.spans` (by the collector, for good), and the same of `log_records`; what waits has no metric |
+//!
+//! Metrics are sent after platform events and at the end, with all counters as they are then. Log records alone are no
+//! reason to: a line of our own about a request that failed shall not cause the next one.
 //!
 //! A report waits for a `runtimeDone` that it has overtaken until another invocation starts, or an event comes more than a
 //! second later. An invocation that never ends is sent as far as it is known more than a second after a later one has
@@ -29,26 +33,44 @@
 //! # Settings
 //!
 //! Those of the [OTLP exporter](https://opentelemetry.io/docs/specs/otel/protocol/exporter/), with their standard
-//! effect: `OTEL_EXPORTER_OTLP_ENDPOINT`, `_HEADERS`, `_TIMEOUT`, `_COMPRESSION` (`gzip` unless set), `_CERTIFICATE`, and
-//! those of one signal; `_PROTOCOL` has to be `http/protobuf`. `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`,
-//! `OTEL_SDK_DISABLED`. And:
+//! effect: `OTEL_EXPORTER_OTLP_ENDPOINT`, `_HEADERS`, `_TIMEOUT` (an hour at most), `_COMPRESSION` (`gzip` unless set),
+//! `_CERTIFICATE`, `_PROTOCOL` (only `http/protobuf`), and those of one signal; `OTEL_TRACES_EXPORTER`,
+//! `OTEL_METRICS_EXPORTER` and `OTEL_LOGS_EXPORTER` (`none` switches the signal off, else it is `otlp`);
+//! `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_SDK_DISABLED`. Not supported, and not read: client certificates
+//! (`_CLIENT_CERTIFICATE`, `_CLIENT_KEY`), and the preferences for temporality and histograms (`_METRICS_TEMPORALITY_…`,
+//! `_METRICS_DEFAULT_HISTOGRAM_…`): all metrics are cumulative.
+//!
+//! One of these that cannot be read is a warning in the log, and counts as not set: it may be meant for an SDK inside the
+//! function. Where it leaves no endpoint, or no certificates to trust, its signals are off, which is an error in the log.
+//! The others go on, and so does the extension. And there are ours, of which a wrong one is an error that ends it:
 //!
 //! | variable | default | effect |
 //! | --- | --- | --- |
 //! | `FG_OTLP_FLUSH` | `adaptive` | when to send: `end`, `periodic` or `adaptive` |
 //! | `FG_OTLP_FLUSH_INTERVAL` | `5s` | between two periodic flushes |
 //! | `FG_OTLP_FLUSH_TIMEOUT` | `400ms` | the longest that a flush may hold up an invocation, or the end |
-//! | `FG_OTLP_BUFFER` | `4MiB` | how many bytes of spans and log records may wait; then the oldest are dropped, and counted |
+//! | `FG_OTLP_BUFFER` | `4MiB` | how many bytes spans and log records may take that wait; then the oldest are dropped, and counted |
+//!
+//! # When it is sent
 //!
 //! A process can be frozen between two invocations (D, best practice 05_1184), and what it has not sent by then may never
-//! be. `end` sends what there is before an invocation is answered, and again, without anybody waiting, when its report
-//! comes. `periodic` holds up nothing. `adaptive` is `end` while the function is called rarely: while the mean of the last
-//! eight pauses between invocations is longer than the interval, or fewer than two invocations have come.
+//! be. `end` sends what there is before an invocation is answered, and again, without anybody waiting, whenever telemetry
+//! comes. `periodic` holds up nothing. `adaptive` is `end` while the function is called rarely: until eight pauses between
+//! invocations are known, and while the mean of the last eight is longer than the interval; else it is `periodic`. Then,
+//! what came after the last flush before a freeze waits until the next invocation thaws the process, or its end comes. It
+//! is lost if neither comes, or if the platform ends the process without a word.
 //!
-//! A collector that is down or slow holds up an invocation by the flush's time-out at most, and only one of them: none waits
-//! for one that is known to be down. What can be sent again is (status 429, 502, 503, 504, no connection, no answer), with
-//! growing pauses or as `Retry-After` says; anything else that a collector refuses is dropped, counted and told. Connections
-//! that were idle for three seconds are not trusted, since they may not have survived a freeze.
+//! A flush holds up an invocation by its time-out at most. Nobody waits for a signal that has kept one invocation waiting
+//! that long, until a flush of it has been done within the time-out again; nor for one whose last request failed, until
+//! one in the background has been answered. So a collector that is down or slow all the time holds up one invocation for
+//! each of the three signals, and mostly one for all three; one that is slow now and then, one each time.
+//!
+//! What can be sent again is (status 429, 502, 503, 504, no connection, no answer), with growing pauses up to 5 s, and not
+//! before `Retry-After`, up to five minutes, is over; a random part is added, so that not all come back together. Anything
+//! else that a collector refuses is dropped, counted and told. What is wrong is told in one line a second at most, and the
+//! same about one signal after 1 s, 2 s, 4 s … 5 min. Once the status of an answer is there, it counts: the rest of it may
+//! take 2 s, or is as good as empty. Connections that were idle for three seconds are not trusted, since they may not have
+//! survived a freeze.
 
 mod export;
 mod forwarder;

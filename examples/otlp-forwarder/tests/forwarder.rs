@@ -133,25 +133,32 @@ async fn collector_that_is_down_at_the_start_and_again_gets_everything() -> Resu
     Ok(())
 }
 
+/// How long twenty invocations took, while a flush may hold one up for half a second.
+async fn twenty(
+    platform: &Platform,
+    collector: SocketAddr,
+) -> Result<(Duration, Vec<String>), Error> {
+    let boot = boot(collector)
+        .env("FG_OTLP_FLUSH", "end")
+        .env("FG_OTLP_FLUSH_TIMEOUT", "500ms");
+    platform.boot(boot).await?;
+    platform.subscribed().await?;
+    let began = Instant::now();
+    let trace_ids = invoke(platform, 20).await?;
+    Ok((began.elapsed(), trace_ids))
+}
+
+/// Each of the three signals may hold up one of them.
+const TOGETHER: Duration = Duration::from_secs(2);
+
 #[tokio::test]
 async fn collector_that_never_answers_holds_up_nothing_for_long() -> Result<(), Error> {
     // It listens, and nobody accepts.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let address = silent.local_addr().expect("it has an address");
     let platform = Platform::start().await?;
-    let boot = boot(address)
-        .env("FG_OTLP_FLUSH", "end")
-        .env("FG_OTLP_FLUSH_TIMEOUT", "100ms");
-    platform.boot(boot).await?;
-    platform.subscribed().await?;
-    let began = Instant::now();
-    invoke(&platform, 20).await?;
-    // Far less than the ten seconds that one request may take.
-    assert!(
-        began.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        began.elapsed()
-    );
+    let (took, _) = twenty(&platform, address).await?;
+    assert!(took < TOGETHER, "{took:?}");
     let shutdown = platform.shutdown().await?;
     let forwarder = &shutdown.extensions[0];
     assert_eq!(forwarder.status.code(), Some(1));
@@ -159,7 +166,7 @@ async fn collector_that_never_answers_holds_up_nothing_for_long() -> Result<(), 
     let last = printed.lines().last().unwrap_or_default();
     assert!(
         last.starts_with(
-            "ERROR extensionOtlpForwarder.sh: the extension failed to shut down: not exported within 100ms: 21 spans to "
+            "ERROR extensionOtlpForwarder.sh: the extension failed to shut down: not exported within 500ms: 21 spans to "
         ),
         "{printed}"
     );
@@ -167,9 +174,48 @@ async fn collector_that_never_answers_holds_up_nothing_for_long() -> Result<(), 
 }
 
 #[tokio::test]
-async fn setting_that_cannot_be_read_is_named() -> Result<(), Error> {
+async fn collector_that_is_slow_holds_up_nothing_for_long() -> Result<(), Error> {
+    let address = free_address().await;
+    let collector = Collector::start_slow(address, Duration::from_millis(700)).await;
     let platform = Platform::start().await?;
-    let boot = Boot::new(SCRIPT, PROGRAM).env("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318");
+    let (took, trace_ids) = twenty(&platform, address).await?;
+    assert!(took < TOGETHER, "{took:?}");
+    wait_for(&collector, &trace_ids).await;
+    // What is left for it may be too much for it.
+    platform.shutdown().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn log_line_after_the_report_does_not_wait_for_the_next_invocation() -> Result<(), Error> {
+    let address = free_address().await;
+    let collector = Collector::start(address, 0).await;
+    let platform = Platform::start().await?;
+    platform
+        .boot(boot(address).env("FG_OTLP_FLUSH", "end"))
+        .await?;
+    platform.subscribed().await?;
+    let trace_ids = invoke(&platform, 1).await?;
+    wait_for(&collector, &trace_ids).await;
+    let body =
+        r#"[{"time":"2026-01-01T00:00:00.000Z","type":"function","record":"the last words"}]"#;
+    assert_eq!(platform.send_telemetry(body).await?, 200);
+    collector
+        .wait_for("the last words", |received| {
+            received
+                .logs
+                .iter()
+                .any(|log| format!("{log:?}").contains("the last words"))
+        })
+        .await;
+    assert!(platform.shutdown().await?.clean());
+    Ok(())
+}
+
+#[tokio::test]
+async fn setting_of_ours_that_cannot_be_read_is_named() -> Result<(), Error> {
+    let platform = Platform::start().await?;
+    let boot = Boot::new(SCRIPT, PROGRAM).env("FG_OTLP_FLUSH", "never");
     platform
         .boot(boot.lease_port().lease_telemetry_port())
         .await?;
@@ -178,10 +224,46 @@ async fn setting_that_cannot_be_read_is_named() -> Result<(), Error> {
     let printed = shutdown.extensions[0].printed(Stream::Stderr);
     assert!(
         printed.starts_with(
-            "ERROR extensionOtlpForwarder.sh: the extension failed to initialise: OTEL_EXPORTER_OTLP_ENDPOINT is `collector:4318`, which "
+            "ERROR extensionOtlpForwarder.sh: the extension failed to initialise: FG_OTLP_FLUSH is `never`, which "
         ) && printed.lines().count() == 1,
         "{printed}"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn standard_setting_that_cannot_be_read_stops_no_more_than_it_is_for() -> Result<(), Error> {
+    let address = free_address().await;
+    let collector = Collector::start(address, 0).await;
+    let platform = Platform::start().await?;
+    let boot = boot(address)
+        .env("OTEL_EXPORTER_OTLP_TIMEOUT", "10s")
+        .env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector:4318");
+    platform.boot(boot).await?;
+    platform.subscribed().await?;
+    invoke(&platform, 2).await?;
+    let received = collector
+        .wait_for("log records and metrics", |received| {
+            !received.logs.is_empty() && sum(&received.metrics, "faas.invocations") == Some(2)
+        })
+        .await;
+    assert!(received.spans.is_empty());
+    let shutdown = platform.shutdown().await?;
+    assert!(shutdown.clean(), "{shutdown:?}");
+    let printed = shutdown.extensions[0].printed(Stream::Stderr);
+    let starts = [
+        "ERROR extensionOtlpForwarder.sh: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is `collector:4318`, which ",
+        "WARN extensionOtlpForwarder.sh: OTEL_EXPORTER_OTLP_TIMEOUT is `10s`, which ",
+    ];
+    assert_eq!(printed.lines().count(), 2, "{printed}");
+    for start in starts {
+        assert!(
+            printed
+                .lines()
+                .any(|line| line.trim_start().starts_with(start)),
+            "{printed}"
+        );
+    }
     Ok(())
 }
 

@@ -6,15 +6,16 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(5);
 /// A collector may ask for more, but not for more than the data are likely to live.
-const LONGEST_ASKED: Duration = Duration::from_secs(30);
+const LONGEST_ASKED: Duration = Duration::from_secs(300);
 
-/// The wait after the `failures`th failure in a row, at least as long as the collector asked for.
+/// The wait after the `failures`th failure in a row, which begins when the one is over that the collector asked for.
+///
+/// All that failed together were asked for the same, so that without it they would come back together.
 pub(super) fn delay(failures: u32, retry_after: Option<Duration>) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
     let full = (FIRST * 2_u32.pow(doublings)).min(LONGEST);
-    // Instances that failed together shall not come back together.
     let jittered = full / 2 + (full / 2).mul_f64(random());
-    jittered.max(retry_after.unwrap_or_default().min(LONGEST_ASKED))
+    retry_after.unwrap_or_default().min(LONGEST_ASKED) + jittered
 }
 
 /// From 0 to 1; the standard library's hashers are seeded at random.
@@ -47,15 +48,17 @@ mod tests {
     }
 
     #[test]
-    fn collector_may_ask_for_up_to_thirty_seconds() {
-        assert_eq!(
-            delay(1, Some(Duration::from_secs(7))),
-            Duration::from_secs(7)
-        );
-        assert_eq!(
-            delay(1, Some(Duration::from_secs(600))),
-            Duration::from_secs(30)
-        );
-        assert!(delay(1, Some(Duration::ZERO)) >= Duration::from_millis(50));
+    fn collector_may_ask_for_up_to_five_minutes() {
+        for (asked, granted) in [(0, 0), (7, 7), (300, 300), (301, 300), (u64::MAX, 300)] {
+            let granted = Duration::from_secs(granted);
+            let delays: std::collections::HashSet<_> = (0..100)
+                .map(|_| delay(1, Some(Duration::from_secs(asked))))
+                .collect();
+            assert!(delays.len() > 50);
+            for delay in delays {
+                let jitter = delay.checked_sub(granted).unwrap();
+                assert!(jitter >= FIRST / 2 && jitter <= FIRST, "{asked}: {delay:?}");
+            }
+        }
     }
 }

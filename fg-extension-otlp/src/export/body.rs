@@ -15,8 +15,6 @@ use super::Signal;
 pub(crate) struct Snapshot {
     pub(crate) resource: Resource,
     pub(crate) scope: InstrumentationScope,
-    /// Of the semantic conventions that resource, spans, log records and metrics follow.
-    pub(crate) schema_url: &'static str,
     /// Cumulative.
     pub(crate) metrics: Vec<Metric>,
 }
@@ -48,20 +46,19 @@ pub(super) fn request<'a>(
     snapshot: Snapshot,
     items: impl Iterator<Item = &'a [u8]>,
 ) -> Option<Vec<u8>> {
-    let schema_url = snapshot.schema_url.to_owned();
     let (resource, scope) = (Some(snapshot.resource), Some(snapshot.scope));
     match signal {
         Signal::Metrics => {
             let scope_metrics = ScopeMetrics {
                 scope,
                 metrics: snapshot.metrics,
-                schema_url: schema_url.clone(),
+                ..ScopeMetrics::default()
             };
             let has_metrics = !scope_metrics.metrics.is_empty();
             let resource_metrics = ResourceMetrics {
                 resource,
                 scope_metrics: vec![scope_metrics],
-                schema_url,
+                ..ResourceMetrics::default()
             };
             let request = ExportMetricsServiceRequest {
                 resource_metrics: vec![resource_metrics],
@@ -71,26 +68,22 @@ pub(super) fn request<'a>(
         Signal::Traces => {
             let scope_spans = ScopeSpans {
                 scope,
-                spans: Vec::new(),
-                schema_url: schema_url.clone(),
+                ..ScopeSpans::default()
             };
             let resource_spans = ResourceSpans {
                 resource,
-                scope_spans: Vec::new(),
-                schema_url,
+                ..ResourceSpans::default()
             };
             merged(&resource_spans, &scope_spans, items)
         }
         Signal::Logs => {
             let scope_logs = ScopeLogs {
                 scope,
-                log_records: Vec::new(),
-                schema_url: schema_url.clone(),
+                ..ScopeLogs::default()
             };
             let resource_logs = ResourceLogs {
                 resource,
-                scope_logs: Vec::new(),
-                schema_url,
+                ..ResourceLogs::default()
             };
             merged(&resource_logs, &scope_logs, items)
         }
@@ -162,7 +155,6 @@ mod tests {
                 name: "fg-extension-otlp".to_owned(),
                 ..InstrumentationScope::default()
             },
-            schema_url: "https://opentelemetry.io/schemas/1.37.0",
             metrics: vec![Metric {
                 name: "faas.invocations".to_owned(),
                 ..Metric::default()
@@ -188,9 +180,9 @@ mod tests {
                 scope_spans: vec![ScopeSpans {
                     scope: Some(snapshot().scope),
                     spans: spans[..count].to_vec(),
-                    schema_url: snapshot().schema_url.to_owned(),
+                    ..ScopeSpans::default()
                 }],
-                schema_url: snapshot().schema_url.to_owned(),
+                ..ResourceSpans::default()
             };
             assert_eq!(
                 ExportTraceServiceRequest::decode(body.as_slice()),
@@ -215,9 +207,9 @@ mod tests {
             scope_logs: vec![ScopeLogs {
                 scope: Some(snapshot().scope),
                 log_records: records.to_vec(),
-                schema_url: snapshot().schema_url.to_owned(),
+                ..ScopeLogs::default()
             }],
-            schema_url: snapshot().schema_url.to_owned(),
+            ..ResourceLogs::default()
         };
         assert_eq!(
             ExportLogsServiceRequest::decode(body.as_slice()),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::Signal;
 
-/// How many bytes of items one request carries, unless a single item is larger.
+/// How many bytes of items one request carries at most, unless a single item is larger.
 pub(super) const REQUEST: usize = 1 << 20;
 
 /// Spans and log records, encoded, first in first out, in one bound for both; and whether the metrics have changed.
@@ -14,7 +14,7 @@ pub(super) const REQUEST: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Buffer {
     bound: usize,
-    /// Of all items, in flight or not.
+    /// Of all items, in flight or not, as [`Item::size`] counts them.
     bytes: usize,
     /// The place in the order of arrival that the next item gets, across both queues.
     next: u64,
@@ -87,13 +87,14 @@ impl Buffer {
     /// if what is in flight leaves it none.
     pub(super) fn push(&mut self, signal: Signal, encoded: Vec<u8>) {
         let order = self.arrive();
-        let bytes = encoded.len();
+        let item = Item { order, encoded };
+        let bytes = item.size();
         let in_flight = self.bytes - self.spans.bytes - self.logs.bytes;
         let fits = bytes <= self.bound - in_flight;
         while fits && self.bytes + bytes > self.bound && self.drop_oldest() {}
         if let Some(queue) = self.queue(signal) {
             if fits {
-                queue.items.push_back(Item { order, encoded });
+                queue.items.push_back(item);
                 queue.bytes += bytes;
                 self.bytes += bytes;
             } else {
@@ -125,11 +126,11 @@ impl Buffer {
             return Some(batch);
         };
         while let Some(item) = queue.items.front() {
-            let has_room = batch.items.is_empty() || batch.bytes + item.encoded.len() <= REQUEST;
+            let has_room = batch.items.is_empty() || batch.bytes + item.size() <= REQUEST;
             if item.order >= end || !has_room {
                 break;
             }
-            batch.bytes += item.encoded.len();
+            batch.bytes += item.size();
             batch.items.extend(queue.items.pop_front());
         }
         queue.bytes -= batch.bytes;
@@ -229,10 +230,17 @@ impl Buffer {
         let Some(item) = queue.items.pop_front() else {
             return false;
         };
-        queue.bytes -= item.encoded.len();
+        queue.bytes -= item.size();
         queue.dropped += 1;
-        self.bytes -= item.encoded.len();
+        self.bytes -= item.size();
         true
+    }
+}
+
+impl Item {
+    /// What it takes in memory: many small ones cost more than what is in them.
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.encoded.len()
     }
 }
 
@@ -256,8 +264,9 @@ mod tests {
 
     const ALL: u64 = u64::MAX;
 
+    /// One that takes so many bytes in memory.
     fn item(name: u8, bytes: usize) -> Vec<u8> {
-        vec![name; bytes]
+        vec![name; bytes - size_of::<Item>()]
     }
 
     fn names(batch: Option<Batch>) -> Vec<u8> {
@@ -271,15 +280,15 @@ mod tests {
 
     #[test]
     fn oldest_of_both_queues_make_room() {
-        let mut buffer = Buffer::new(40);
-        buffer.push(Signal::Traces, item(1, 10));
-        buffer.push(Signal::Logs, item(2, 10));
-        buffer.push(Signal::Logs, item(3, 10));
-        buffer.push(Signal::Traces, item(4, 10));
-        assert_eq!((buffer.bytes(), buffer.dropped()), (40, tally(0, 0)));
+        let mut buffer = Buffer::new(400);
+        buffer.push(Signal::Traces, item(1, 100));
+        buffer.push(Signal::Logs, item(2, 100));
+        buffer.push(Signal::Logs, item(3, 100));
+        buffer.push(Signal::Traces, item(4, 100));
+        assert_eq!((buffer.bytes(), buffer.dropped()), (400, tally(0, 0)));
 
-        buffer.push(Signal::Logs, item(5, 11));
-        assert_eq!((buffer.bytes(), buffer.dropped()), (31, tally(1, 1)));
+        buffer.push(Signal::Logs, item(5, 110));
+        assert_eq!((buffer.bytes(), buffer.dropped()), (310, tally(1, 1)));
         assert_eq!(buffer.held(), tally(1, 2));
         assert_eq!(names(buffer.take(Signal::Logs, ALL)), [3, 5]);
         assert_eq!(names(buffer.take(Signal::Traces, ALL)), [4]);
@@ -287,30 +296,30 @@ mod tests {
 
     #[test]
     fn item_larger_than_the_buffer_drops_nothing_but_itself() {
-        let mut buffer = Buffer::new(40);
-        buffer.push(Signal::Traces, item(1, 40));
-        buffer.push(Signal::Logs, item(2, 41));
-        assert_eq!((buffer.bytes(), buffer.dropped()), (40, tally(0, 1)));
+        let mut buffer = Buffer::new(400);
+        buffer.push(Signal::Traces, item(1, 400));
+        buffer.push(Signal::Logs, item(2, 410));
+        assert_eq!((buffer.bytes(), buffer.dropped()), (400, tally(0, 1)));
     }
 
     #[test]
     fn what_is_in_flight_keeps_its_place() {
-        let mut buffer = Buffer::new(30);
-        buffer.push(Signal::Traces, item(1, 10));
-        buffer.push(Signal::Traces, item(2, 10));
+        let mut buffer = Buffer::new(300);
+        buffer.push(Signal::Traces, item(1, 100));
+        buffer.push(Signal::Traces, item(2, 100));
         let batch = buffer.take(Signal::Traces, ALL).unwrap();
         assert!(!buffer.waits(Signal::Traces));
 
-        buffer.push(Signal::Traces, item(3, 10));
-        buffer.push(Signal::Traces, item(4, 10));
-        assert_eq!((buffer.bytes(), buffer.dropped()), (30, tally(1, 0)));
+        buffer.push(Signal::Traces, item(3, 100));
+        buffer.push(Signal::Traces, item(4, 100));
+        assert_eq!((buffer.bytes(), buffer.dropped()), (300, tally(1, 0)));
         assert_eq!(buffer.held(), tally(3, 0));
         // Nothing but what is in flight could make room.
-        buffer.push(Signal::Traces, item(5, 21));
-        assert_eq!((buffer.bytes(), buffer.dropped()), (30, tally(2, 0)));
+        buffer.push(Signal::Traces, item(5, 210));
+        assert_eq!((buffer.bytes(), buffer.dropped()), (300, tally(2, 0)));
 
         buffer.put_back(batch);
-        assert_eq!((buffer.bytes(), buffer.held()), (30, tally(3, 0)));
+        assert_eq!((buffer.bytes(), buffer.held()), (300, tally(3, 0)));
         let batch = buffer.take(Signal::Traces, ALL).unwrap();
         assert_eq!(
             batch.items().map(|item| item[0]).collect::<Vec<_>>(),
@@ -325,9 +334,9 @@ mod tests {
         let mut buffer = Buffer::new(8 * REQUEST);
         buffer.push(Signal::Logs, item(1, REQUEST / 2));
         buffer.push(Signal::Logs, item(2, REQUEST / 2));
-        buffer.push(Signal::Logs, item(3, 1));
+        buffer.push(Signal::Logs, item(3, 40));
         buffer.push(Signal::Logs, item(4, 2 * REQUEST));
-        buffer.push(Signal::Logs, item(5, 1));
+        buffer.push(Signal::Logs, item(5, 40));
         let mut requests = Vec::new();
         while buffer.waits(Signal::Logs) {
             requests.push(names(buffer.take(Signal::Logs, ALL)));
@@ -338,10 +347,10 @@ mod tests {
     #[test]
     fn what_arrives_later_is_left_for_later() {
         let mut buffer = Buffer::new(100);
-        buffer.push(Signal::Logs, item(1, 1));
+        buffer.push(Signal::Logs, item(1, 40));
         buffer.metrics_changed();
         let end = buffer.end();
-        buffer.push(Signal::Logs, item(2, 1));
+        buffer.push(Signal::Logs, item(2, 40));
         buffer.metrics_changed();
 
         assert_eq!(names(buffer.take(Signal::Logs, end)), [1]);
@@ -367,10 +376,10 @@ mod tests {
 
     #[test]
     fn much_that_waits_is_pressing() {
-        let mut buffer = Buffer::new(100);
-        buffer.push(Signal::Logs, item(1, 49));
+        let mut buffer = Buffer::new(200);
+        buffer.push(Signal::Logs, item(1, 60));
         assert!(!buffer.is_pressing(Signal::Logs));
-        buffer.push(Signal::Logs, item(2, 1));
+        buffer.push(Signal::Logs, item(2, 40));
         assert!(buffer.is_pressing(Signal::Logs) && !buffer.is_pressing(Signal::Traces));
     }
 }

@@ -1,7 +1,6 @@
 //! Connections to a collector, with TLS where its address says so.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use fg_extension::Error;
 use http_body_util::Full;
@@ -11,7 +10,7 @@ use hyper::http::uri::Scheme;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Builder, Client, ResponseFuture};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioExecutor;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -19,17 +18,13 @@ use rustls::{ClientConfig, RootCertStore};
 use super::settings::{Certificate, Target};
 use super::text::{chain, one_line};
 
-/// A connection that has been idle for longer is not used again: the collector, or something on the way to it, may
-/// have given it up while the process was frozen.
-pub(super) const LONGEST_IDLE: Duration = Duration::from_secs(3);
-
 #[derive(Clone)]
 pub(super) enum Connector {
     Plain(HttpConnector),
     Tls(HttpsConnector<HttpConnector>),
 }
 
-/// Connections of one connector, kept for the next request.
+/// Connections of one connector, kept for the next request; whoever has it knows how long they can be trusted.
 pub(super) enum Pool {
     Plain(Client<HttpConnector, Full<Bytes>>),
     Tls(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
@@ -65,10 +60,7 @@ impl Connector {
     }
 
     pub(super) fn pool(&self) -> Pool {
-        let mut builder = Builder::new(TokioExecutor::new());
-        builder
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(LONGEST_IDLE);
+        let builder = Builder::new(TokioExecutor::new());
         match self {
             Self::Plain(connector) => Pool::Plain(builder.build(connector.clone())),
             Self::Tls(connector) => Pool::Tls(builder.build(connector.clone())),

@@ -13,8 +13,9 @@ use tokio::task::JoinSet;
 use super::Signal;
 use super::body::{Snapshot, log_record, span};
 use super::buffer::Tally;
+use super::report::Line;
 use super::send::Sender;
-use super::settings::Settings;
+use super::settings::{Settings, off};
 use super::state::State;
 use super::time::Time;
 use super::worker::{Shared, run};
@@ -41,27 +42,34 @@ pub(crate) struct Counts {
 }
 
 impl Exporter {
-    /// Starts to export; `snapshot` is asked for each request, and told the counts so far.
+    /// Starts to export; `snapshot` is asked for each request, and told the counts so far. What is wrong with the
+    /// settings gets into the log.
     ///
     /// # Errors
     ///
-    /// The certificates to trust cannot be read, or there is no Tokio runtime.
+    /// There is no Tokio runtime.
     pub(crate) fn start(
         settings: &Settings,
         snapshot: impl Fn(Counts) -> Snapshot + Send + Sync + 'static,
     ) -> Result<Self, Error> {
         let runtime = Handle::try_current()?;
-        let sender = |signal: Signal| Sender::new(signal, settings.target(signal).clone());
-        let senders = [
-            sender(Signal::Traces)?,
-            sender(Signal::Metrics)?,
-            sender(Signal::Logs)?,
-        ];
-        let endpoints = senders.each_ref().map(Sender::endpoint);
+        let mut lines = settings.lines.clone();
+        let senders = Signal::ALL.map(|signal| {
+            let target = settings.target(signal)?.clone();
+            Sender::new(signal, target)
+                .map_err(|error| off(&error).add_to(&mut lines))
+                .ok()
+        });
+        lines.into_iter().for_each(Line::write);
+        let endpoints = senders
+            .each_ref()
+            .map(|sender| sender.as_ref().map(Sender::endpoint));
         let shared = Arc::new(Shared::new(State::new(settings, endpoints), snapshot));
         let mut workers = JoinSet::new();
         for (signal, sender) in Signal::ALL.into_iter().zip(senders) {
-            workers.spawn_on(run(Arc::clone(&shared), signal, sender), &runtime);
+            if let Some(sender) = sender {
+                workers.spawn_on(run(Arc::clone(&shared), signal, sender), &runtime);
+            }
         }
         Ok(Self {
             shared,
@@ -70,7 +78,7 @@ impl Exporter {
         })
     }
 
-    /// Takes in what is new, and with it that the metrics may have changed, even if it is nothing else.
+    /// Takes in what is new.
     ///
     /// Never waits: the oldest items make room if there is none.
     pub(crate) fn push(&self, spans: Vec<Span>, log_records: Vec<LogRecord>) {
@@ -80,12 +88,11 @@ impl Exporter {
             let mut state = self.shared.lock();
             let dropped = state.buffer.dropped();
             for item in spans {
-                state.buffer.push(Signal::Traces, item);
+                state.push(Signal::Traces, item);
             }
             for item in log_records {
-                state.buffer.push(Signal::Logs, item);
+                state.push(Signal::Logs, item);
             }
-            state.buffer.metrics_changed();
             state.report_dropped(dropped, Time::now())
         };
         if let Some(line) = line {
@@ -94,19 +101,24 @@ impl Exporter {
         self.shared.wake();
     }
 
+    /// There are metrics that are worth a request.
+    pub(crate) fn metrics_changed(&self) {
+        self.shared.lock().metrics_changed();
+        self.shared.wake();
+    }
+
     /// The function is called; how often that is decides when to flush.
     pub(crate) fn invoked(&self, now: SystemTime) {
         self.shared.lock().rhythm.invoked(now);
-        // If this is a thaw, something may be due that no timer has told of.
-        self.shared.wake();
+
     }
 
     /// Flushes before an invocation is answered, if that is the time for it.
     ///
     /// Returns after `FG_OTLP_FLUSH_TIMEOUT` at the latest, while sending goes on; at once while the collectors are
-    /// known to be down.
+    /// known to be down or slow.
     pub(crate) async fn flush_for_invocation(&self) {
-        let Some(asked) = self.shared.lock().ask(Time::now()) else {
+        let Some(asked) = self.shared.lock().ask() else {
             return;
         };
         self.shared.wake();
@@ -117,9 +129,10 @@ impl Exporter {
         }
     }
 
-    /// What ends an invocation has come: if it is the time for it, a flush begins, for which nobody waits.
+    /// Begins a flush for which nobody waits, unless there is one each interval. What is asked for while a request is
+    /// under way is one flush after it.
     pub(crate) fn nudge(&self) {
-        self.shared.lock().ask(Time::now());
+        self.shared.lock().ask();
         self.shared.wake();
     }
 

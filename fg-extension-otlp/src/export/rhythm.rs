@@ -9,10 +9,10 @@ const KNOWN: usize = 8;
 /// When the last few invocations came, by the wall clock: a monotonic one may stand still in a freeze, and the
 /// length of the freeze is the very thing to know.
 ///
-/// The rule of `FG_OTLP_FLUSH=adaptive`: a function is called *rarely* while fewer than two invocations are known, or
-/// while the mean of the last up to eight intervals between them is longer than `FG_OTLP_FLUSH_INTERVAL`. Called
-/// rarely, its process is frozen before a periodic flush is due, so each invocation flushes at its end. Called often,
-/// the next invocation thaws the process in time, and no invocation has to wait for the collector.
+/// The rule of `FG_OTLP_FLUSH=adaptive`: a function is called *rarely* until eight intervals between its invocations
+/// are known, and while the mean of the last eight is longer than `FG_OTLP_FLUSH_INTERVAL`. Called rarely, its process
+/// is frozen before a periodic flush is due, so each invocation flushes at its end. Called often, the next invocation
+/// thaws the process in time, and no invocation has to wait for the collector.
 #[derive(Debug, Default)]
 pub(super) struct Rhythm {
     last: Option<SystemTime>,
@@ -33,12 +33,11 @@ impl Rhythm {
 
     /// Whether the function is called less than once in `interval`.
     pub(super) fn is_rare(&self, interval: Duration) -> bool {
-        let count = u32::try_from(self.intervals.len()).unwrap_or(u32::MAX);
         let sum = self
             .intervals
             .iter()
             .fold(Duration::ZERO, |sum, next| sum.saturating_add(*next));
-        count == 0 || sum / count > interval
+        self.intervals.len() < KNOWN || sum / KNOWN as u32 > interval
     }
 }
 
@@ -58,11 +57,16 @@ mod tests {
 
     #[test]
     fn function_is_called_rarely_until_it_is_known_to_be_called_often() {
-        assert!(after(&[]).is_rare(INTERVAL));
-        assert!(after(&[100]).is_rare(INTERVAL));
-        assert!(!after(&[100, 101]).is_rare(INTERVAL));
-        assert!(!after(&[100, 105]).is_rare(INTERVAL));
-        assert!(after(&[100, 106]).is_rare(INTERVAL));
+        let every = |seconds: u64, calls: u64| {
+            let calls: Vec<_> = (0..calls).map(|call| 100 + call * seconds).collect();
+            after(&calls)
+        };
+        for calls in 0..=8 {
+            assert!(every(1, calls).is_rare(INTERVAL), "{calls}");
+        }
+        assert!(!every(1, 9).is_rare(INTERVAL));
+        assert!(!every(5, 9).is_rare(INTERVAL));
+        assert!(every(6, 9).is_rare(INTERVAL));
     }
 
     #[test]
@@ -77,6 +81,6 @@ mod tests {
 
     #[test]
     fn clock_that_is_set_back_is_no_interval() {
-        assert!(!after(&[100, 50, 51]).is_rare(INTERVAL));
+        assert!(!after(&[100, 50, 51, 52, 53, 54, 55, 56, 57]).is_rare(INTERVAL));
     }
 }

@@ -17,17 +17,26 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse
 use prost::Message;
 
 use super::Signal;
-use super::connect::{Connector, LONGEST_IDLE, Pool};
+use super::connect::{Connector, Pool};
 use super::settings::Target;
 use super::text::{chain, first_words};
 use super::time::{Time, within};
 
 const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
-const USER_AGENT: HeaderValue =
-    HeaderValue::from_static(concat!("fg-extension-otlp/", env!("CARGO_PKG_VERSION")));
+/// In the form of the specification: the exporter, its language, its version.
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!(
+    "FG-Extension-OTLP-Exporter-Rust/",
+    env!("CARGO_PKG_VERSION")
+));
+
+/// A connection that has been idle for longer is not used again: the collector, or something on the way to it, may
+/// have given it up while the process was frozen.
+const LONGEST_IDLE: Duration = Duration::from_secs(3);
 
 /// How much of an answer is read; it has a count and a message in it, or an error page.
 const LONGEST_ANSWER: usize = 64 << 10;
+/// How long the rest of an answer may take once its status is known, if so much time is left.
+const LONGEST_REST: Duration = Duration::from_secs(2);
 
 /// Sends requests of one signal, one after the other.
 pub(super) struct Sender {
@@ -93,9 +102,17 @@ impl Sender {
                 return Outcome::Refused { why };
             }
         };
-        let timeout = self.target.timeout;
+        let (timeout, began) = (self.target.timeout, Time::now());
         let failure = match within(timeout, self.exchange(body)).await {
-            Some(Ok(outcome)) => return outcome,
+            Some(Ok(response)) => {
+                let left = timeout.saturating_sub(began.elapsed(Time::now()));
+                let outcome = self.outcome(response, left.min(LONGEST_REST)).await;
+                if let Some(open) = &mut self.open {
+                    open.is_used = true;
+                    open.used = Time::now();
+                }
+                return outcome;
+            }
             Some(Err(error)) => chain(&error),
             None => format!("no answer within {timeout:?}"),
         };
@@ -106,22 +123,16 @@ impl Sender {
         }
     }
 
-    async fn exchange(&mut self, body: Bytes) -> Result<Outcome, legacy::Error> {
+    async fn exchange(&mut self, body: Bytes) -> Result<Response<Incoming>, legacy::Error> {
         let is_used = self.open(Time::now()).is_used;
-        let response = match self.request(body.clone()).await {
+        match self.request(body.clone()).await {
             // The connection was closed while nobody looked; that says nothing about the collector.
             Err(error) if is_used && !error.is_connect() => {
                 self.open = None;
-                self.request(body).await?
+                self.request(body).await
             }
-            response => response?,
-        };
-        let outcome = self.outcome(response).await;
-        if let Some(open) = &mut self.open {
-            open.is_used = true;
-            open.used = Time::now();
+            response => response,
         }
-        Ok(outcome)
     }
 
     fn request(&mut self, body: Bytes) -> legacy::ResponseFuture {
@@ -140,7 +151,7 @@ impl Sender {
 
     /// The connections of before, if they can be trusted.
     fn open(&mut self, now: Time) -> &mut Open {
-        // The pool's own limit is by the monotonic clock, which may have stood still.
+        // By both clocks, unlike the limit that the pool itself could have.
         self.open
             .take_if(|open| open.used.elapsed(now) > LONGEST_IDLE);
         self.open.get_or_insert_with(|| Open {
@@ -150,12 +161,13 @@ impl Sender {
         })
     }
 
-    async fn outcome(&self, response: Response<Incoming>) -> Outcome {
+    /// What the response says, of which the rest may take so long.
+    async fn outcome(&self, response: Response<Incoming>, limit: Duration) -> Outcome {
         let (head, body) = response.into_parts();
-        // What was answered is known by now, so an answer that breaks off is as good as an empty one.
-        let body = match Limited::new(body, LONGEST_ANSWER).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(_) => Bytes::new(),
+        // What was answered is known by now: an answer that breaks off, or stalls, is as good as an empty one.
+        let body = match within(limit, Limited::new(body, LONGEST_ANSWER).collect()).await {
+            Some(Ok(body)) => body.to_bytes(),
+            Some(Err(_)) | None => Bytes::new(),
         };
         let is_protobuf = head
             .headers
@@ -286,7 +298,8 @@ mod tests {
         let settings = super::super::settings::Settings::read(|_| None)
             .unwrap()
             .unwrap();
-        let mut sender = Sender::new(Signal::Traces, settings.traces).unwrap();
+        let target = settings.target(Signal::Traces).cloned().unwrap();
+        let mut sender = Sender::new(Signal::Traces, target).unwrap();
         let now = Time::now();
         sender.open(now).is_used = true;
         assert!(sender.open(now.after_freeze(LONGEST_IDLE)).is_used);

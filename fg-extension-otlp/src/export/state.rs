@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::backoff::delay;
 use super::buffer::{Batch, Buffer, Tally};
-use super::report::{Line, Reporter, items};
+use super::report::{Complaint, Line, Reporter, Trouble, items};
 use super::rhythm::Rhythm;
 use super::send::Outcome;
 use super::settings::{Flush, Settings};
@@ -14,6 +14,7 @@ use super::{Counts, Signal};
 pub(super) struct State {
     flush: Flush,
     interval: Duration,
+    timeout: Duration,
     pub(super) buffer: Buffer,
     exported: Tally,
     rejected: Tally,
@@ -24,11 +25,14 @@ pub(super) struct State {
     /// Set by the shutdown: when it gives up.
     closing: Option<Time>,
     reporter: Reporter,
+    /// That the buffer is full.
+    full: Complaint,
 }
 
 /// What is known about the sending of one signal.
 struct Lane {
-    endpoint: String,
+    /// Nothing if the signal is off: then nothing is kept for it, and nobody waits for it.
+    endpoint: Option<String>,
     /// The last flush for which everything was tried that had arrived before it.
     answered: u64,
     /// When sending began last.
@@ -37,12 +41,15 @@ struct Lane {
     failures: u32,
     /// When to try again; nothing while trying.
     retry_at: Option<Time>,
-    /// Whether the request that is under way has already kept an invocation waiting in vain.
+    /// Whether it has kept an invocation waiting in vain, and has not been in time since.
     is_late: bool,
+    /// Whether something was sent since sending began last.
+    has_sent: bool,
     /// Why the last request failed, if it did.
     failure: Option<String>,
-    /// Whether the log says that something is wrong, and not yet that it is well again.
+    /// Whether the log says that nothing gets through, and not yet that it does again.
     is_reported: bool,
+    complaint: Complaint,
 }
 
 /// A flush that somebody waits for.
@@ -72,10 +79,11 @@ pub(super) enum Settled {
 }
 
 impl State {
-    pub(super) fn new(settings: &Settings, endpoints: [String; Signal::ALL.len()]) -> Self {
+    pub(super) fn new(settings: &Settings, endpoints: [Option<String>; Signal::ALL.len()]) -> Self {
         Self {
             flush: settings.flush,
             interval: settings.flush_interval,
+            timeout: settings.flush_timeout,
             buffer: Buffer::new(settings.buffer),
             exported: Tally::default(),
             rejected: Tally::default(),
@@ -87,31 +95,30 @@ impl State {
                 failures: 0,
                 retry_at: None,
                 is_late: false,
+                has_sent: false,
                 failure: None,
                 is_reported: false,
+                complaint: Complaint::default(),
             }),
             asked: 0,
             closing: None,
             reporter: Reporter::default(),
+            full: Complaint::default(),
         }
     }
 
     /// Asks for a flush at the end of an invocation, if that is the time for one.
     ///
-    /// It is not worth while to wait for a collector that is known to be down, which it is from a failure until the
-    /// next try is due. While that is under way nobody waits either: it began before whoever asks came, and may take
-    /// its time to fail.
-    pub(super) fn ask(&mut self, now: Time) -> Option<Asked> {
+    /// Nobody waits for a collector that is known to be down or slow: not from a failure until a try in the background
+    /// has been answered, and not after it was too late for somebody until a flush has been done in time again.
+    pub(super) fn ask(&mut self) -> Option<Asked> {
         if !self.flushes_at_end() {
             return None;
         }
         self.asked += 1;
         let is_worth_waiting_for = |signal: &Signal| {
             let lane = &self.lanes[signal.index()];
-            match lane.retry_at {
-                Some(at) => at.left(now).is_zero(),
-                None => lane.failures == 0 && !lane.is_late,
-            }
+            lane.endpoint.is_some() && lane.failures == 0 && !lane.is_late
         };
         Some(Asked {
             flush: self.asked,
@@ -127,11 +134,11 @@ impl State {
         wait_for.all(|signal| self.lanes[signal.index()].answered >= asked.flush)
     }
 
-    /// Somebody has waited in vain; the next one shall not wait for the same request.
+    /// Somebody has waited in vain; the next one shall not.
     pub(super) fn was_late(&mut self, asked: &Asked) {
         for signal in &asked.wait_for {
             let lane = &mut self.lanes[signal.index()];
-            lane.is_late = lane.answered < asked.flush;
+            lane.is_late |= lane.answered < asked.flush;
         }
     }
 
@@ -161,6 +168,7 @@ impl State {
         };
         if wait.is_some_and(|wait| wait.is_zero()) {
             lane.began = now;
+            lane.has_sent = false;
             lane.retry_at = None;
             Step::Send {
                 end: self.buffer.end(),
@@ -181,8 +189,25 @@ impl State {
     }
 
     /// All that arrived before the flush has been tried.
-    pub(super) fn answer(&mut self, signal: Signal, flush: u64) {
-        self.lanes[signal.index()].answered = flush;
+    pub(super) fn answer(&mut self, signal: Signal, flush: u64, now: Time) {
+        let lane = &mut self.lanes[signal.index()];
+        // A failure may have answered later ones.
+        lane.answered = lane.answered.max(flush);
+        if lane.has_sent && lane.began.elapsed(now) <= self.timeout {
+            lane.is_late = false;
+        }
+    }
+
+    pub(super) fn push(&mut self, signal: Signal, encoded: Vec<u8>) {
+        if self.lanes[signal.index()].endpoint.is_some() {
+            self.buffer.push(signal, encoded);
+        }
+    }
+
+    pub(super) fn metrics_changed(&mut self) {
+        if self.lanes[Signal::Metrics.index()].endpoint.is_some() {
+            self.buffer.metrics_changed();
+        }
     }
 
     /// Counts what became of a batch, and makes a line for the log of it if there is something to say.
@@ -196,19 +221,21 @@ impl State {
     ) -> (Settled, Option<Line>) {
         let (signal, count) = (batch.signal(), batch.count());
         let lane = &mut self.lanes[signal.index()];
-        let endpoint = &lane.endpoint;
+        let endpoint = lane.endpoint.as_deref().unwrap_or_default();
         let mut settled = Settled::Continue;
         let mut trouble = None;
-        lane.is_late = false;
         lane.failure = None;
+        lane.has_sent = true;
         match outcome {
             Outcome::Delivered { rejected, message } => {
                 if rejected > 0 {
                     let (items, all) = (items(signal, rejected), items(signal, count));
-                    trouble = Some(format!("{endpoint} rejected {items} of {all}: {message}"));
+                    let line = format!("{endpoint} rejected {items} of {all}: {message}");
+                    trouble = Some((Trouble::Rejected, line));
                 } else if !message.is_empty() {
                     let items = items(signal, count);
-                    trouble = Some(format!("{endpoint} took {items} with a warning: {message}"));
+                    let line = format!("{endpoint} took {items} with a warning: {message}");
+                    trouble = Some((Trouble::Warned, line));
                 }
                 lane.failures = 0;
                 // Of metrics, data points are rejected, and not items that were counted.
@@ -219,7 +246,8 @@ impl State {
             }
             Outcome::Refused { why } => {
                 let items = items(signal, count);
-                trouble = Some(format!("{endpoint} refused {items} for good: {why}"));
+                let line = format!("{endpoint} refused {items} for good: {why}");
+                trouble = Some((Trouble::Refused, line));
                 lane.failures = 0;
                 lane.failure = Some(why);
                 self.rejected.add(signal, count);
@@ -228,41 +256,54 @@ impl State {
             Outcome::Retry { after, why } => {
                 lane.failures = lane.failures.saturating_add(1);
                 let delay = delay(lane.failures, after);
-                trouble = Some(format!(
+                let line = format!(
                     "cannot send {signal} to {endpoint}, next try in {} ms: {why}",
                     delay.as_millis()
-                ));
+                );
+                trouble = Some((Trouble::Failed, line));
                 lane.retry_at = Some(now + delay);
                 lane.failure = Some(why);
                 // Whoever asked meanwhile shall not wait for the next try.
                 lane.answered = self.asked;
                 self.buffer.put_back(batch);
+                lane.has_sent = false;
                 settled = Settled::BackOff;
             }
         }
         let line = match trouble {
-            Some(trouble) => Some(Line::Warning(trouble)),
-            None if lane.is_reported => {
-                Some(Line::Notice(format!("{signal} reach {endpoint} again")))
+            Some((trouble, line)) => {
+                let is_due = lane.complaint.is_due(trouble, now);
+                let line = is_due.then_some(Line::Warning(line));
+                let line = self.reporter.admit(line, now);
+                if line.is_some() {
+                    lane.complaint.was_told(trouble, now);
+                    lane.is_reported |= matches!(trouble, Trouble::Refused | Trouble::Failed);
+                }
+                line
             }
-            None => None,
+            None => {
+                lane.complaint.ended(now);
+                let again = || Line::Notice(format!("{signal} reach {endpoint} again"));
+                let line = lane.is_reported.then(again);
+                let line = self.reporter.admit(line, now);
+                lane.is_reported &= line.is_none();
+                line
+            }
         };
-        let line = self.reporter.admit(line, now);
-        if let Some(line) = &line {
-            lane.is_reported = matches!(line, Line::Warning(_));
-        }
         (settled, line.map(|line| line.with(&self.counts())))
     }
 
     /// A line for the log if items had to be dropped since `before`.
     pub(super) fn report_dropped(&mut self, before: Tally, now: Time) -> Option<Line> {
-        let full = (self.buffer.dropped() != before).then(|| {
+        let is_due = self.buffer.dropped() != before && self.full.is_due(Trouble::Full, now);
+        let full = is_due.then(|| {
             Line::Warning(format!(
                 "the buffer of {} bytes is full, so the oldest items are dropped; FG_OTLP_BUFFER makes it larger",
                 self.buffer.bound()
             ))
         });
         let line = self.reporter.admit(full, now)?;
+        self.full.was_told(Trouble::Full, now);
         Some(line.with(&self.counts()))
     }
 
@@ -282,7 +323,8 @@ impl State {
             .map(|(signal, what)| {
                 let lane = &self.lanes[signal.index()];
                 let why = lane.failure.as_deref().unwrap_or("no answer in time");
-                format!("{what} to {} ({why})", lane.endpoint)
+                let endpoint = lane.endpoint.as_deref().unwrap_or_default();
+                format!("{what} to {endpoint} ({why})")
             })
             .collect();
         (!parts.is_empty()).then(|| parts.join(", "))

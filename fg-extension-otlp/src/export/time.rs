@@ -15,7 +15,10 @@ impl Time {
     pub(super) fn now() -> Self {
         Self {
             monotonic: Instant::now(),
+            #[cfg(not(test))]
             wall: SystemTime::now(),
+            #[cfg(test)]
+            wall: SystemTime::now() + FROZEN.get(),
         }
     }
 
@@ -64,6 +67,18 @@ impl Add<Duration> for Time {
 }
 
 #[cfg(test)]
+thread_local! {
+    /// How long this thread, and with it the runtime of its test, was frozen so far.
+    static FROZEN: std::cell::Cell<Duration> = const { std::cell::Cell::new(Duration::ZERO) };
+}
+
+/// Freezes this thread for the duration, its monotonic clock and its timers with it.
+#[cfg(test)]
+pub(super) fn freeze(duration: Duration) {
+    FROZEN.set(FROZEN.get() + duration);
+}
+
+#[cfg(test)]
 impl Time {
     /// This moment in a process that was frozen for the duration, its monotonic clock with it.
     pub(super) fn after_freeze(self, duration: Duration) -> Self {
@@ -88,6 +103,18 @@ mod tests {
         assert_eq!(now.elapsed(thawed), Duration::from_secs(4));
         let thawed = now.after_freeze(Duration::from_secs(60));
         assert_eq!(later.left(thawed), Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn wait_ends_in_a_freeze() {
+        const HOUR: Duration = Duration::from_secs(3600);
+        let waited = async {
+            tokio::join!(within(HOUR, std::future::pending::<()>()), async {
+                freeze(2 * HOUR);
+            })
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(20), waited).await;
+        assert_eq!(waited, Ok((None, ())));
     }
 
     #[test]

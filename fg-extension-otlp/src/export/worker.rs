@@ -65,7 +65,7 @@ pub(super) async fn run(shared: Arc<Shared>, signal: Signal, mut sender: Sender)
         match step {
             Step::Send { end, answers } => {
                 send(&shared, signal, &mut sender, end).await;
-                shared.lock().answer(signal, answers);
+                shared.lock().answer(signal, answers, Time::now());
                 shared.progress.send_replace(());
             }
             Step::Wait(None) => wake.notified().await,

@@ -45,16 +45,28 @@ struct Shared {
     /// So many requests more are answered with 503.
     failing: AtomicUsize,
     refused: Mutex<usize>,
+    /// How long each answer takes.
+    delay: Duration,
 }
 
 impl Collector {
     /// Starts one at the address; its first requests are answered with 503.
     pub(crate) async fn start(address: SocketAddr, failing: usize) -> Self {
+        Self::start_with(address, failing, Duration::ZERO).await
+    }
+
+    /// Starts one at the address that takes its time for each answer.
+    pub(crate) async fn start_slow(address: SocketAddr, delay: Duration) -> Self {
+        Self::start_with(address, 0, delay).await
+    }
+
+    async fn start_with(address: SocketAddr, failing: usize, delay: Duration) -> Self {
         let listener = TcpListener::bind(address).await.expect("the port is free");
         let shared = Arc::new(Shared {
             received: watch::Sender::default(),
             failing: failing.into(),
             refused: Mutex::default(),
+            delay,
         });
         let mut server = JoinSet::new();
         server.spawn(serve(listener, Arc::clone(&shared)));
@@ -119,6 +131,7 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Full<By
         .await
         .expect("a whole body")
         .to_bytes();
+    tokio::time::sleep(shared.delay).await;
     let fails = |failing: usize| failing.checked_sub(1);
     if shared
         .failing

@@ -10,8 +10,22 @@ fn read(variables: &[(&str, &str)]) -> Result<Settings, String> {
     .map_err(|error| error.to_string())
 }
 
+fn targets(settings: &Settings) -> [&Target; 3] {
+    Signal::ALL.map(|signal| settings.target(signal).unwrap())
+}
+
 fn endpoints(settings: &Settings) -> [String; 3] {
-    [&settings.traces, &settings.metrics, &settings.logs].map(|target| target.endpoint.to_string())
+    targets(settings).map(|target| target.endpoint.to_string())
+}
+
+/// The settings, and the one warning about them.
+fn read_with_warning(variables: &[(&str, &str)]) -> (Settings, String) {
+    let settings = read(variables).unwrap();
+    let [Line::Warning(warning)] = &*settings.lines else {
+        panic!("{:?}", settings.lines);
+    };
+    let warning = warning.clone();
+    (settings, warning)
 }
 
 #[test]
@@ -42,7 +56,8 @@ fn defaults_are_those_of_the_specification_but_for_gzip() {
         assert_eq!(settings.flush_interval, Duration::from_secs(5));
         assert_eq!(settings.flush_timeout, Duration::from_millis(400));
         assert_eq!(settings.buffer, 4 * 1024 * 1024);
-        for target in [settings.traces, settings.metrics, settings.logs] {
+        assert_eq!(settings.lines, []);
+        for target in targets(&settings) {
             assert!(target.gzip && target.headers.is_empty() && target.certificate.is_none());
             assert_eq!(target.timeout, Duration::from_secs(10));
         }
@@ -96,7 +111,7 @@ fn endpoint_of_one_signal_is_used_as_it_is() {
 }
 
 #[test]
-fn endpoint_that_is_no_http_url_is_refused() {
+fn signal_whose_endpoint_is_no_http_url_is_off() {
     for (value, shown, why) in [
         ("collector:4318", "", "does not begin with"),
         ("collector", "", "does not begin with"),
@@ -117,13 +132,19 @@ fn endpoint_that_is_no_http_url_is_refused() {
         ),
     ] {
         let shown = if shown.is_empty() { value } else { shown };
-        for name in [
-            "OTEL_EXPORTER_OTLP_ENDPOINT",
-            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+        for (name, on) in [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", [false; 3]),
+            ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", [true, true, false]),
         ] {
-            let error = read(&[(name, value)]).unwrap_err();
+            let settings = read(&[(name, value)]).unwrap();
+            let is_on = |signal| settings.target(signal).is_some();
+            assert_eq!(Signal::ALL.map(is_on), on);
+            let [Line::Error(error)] = &*settings.lines else {
+                panic!("{:?}", settings.lines);
+            };
             assert!(
-                error.starts_with(&format!("{name} is `{shown}`, which {why}")),
+                error.starts_with(&format!("{name} is `{shown}`, which {why}"))
+                    && error.ends_with("; the signals that it is for are off"),
                 "{error}"
             );
             assert!(!error.contains("secret"), "{error}");
@@ -141,14 +162,15 @@ fn headers_are_decoded_and_hidden() {
         ("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "x-only=logs"),
     ])
     .unwrap();
-    let headers = &settings.traces.headers;
+    let [traces, metrics, logs] = targets(&settings);
+    let headers = &traces.headers;
     assert_eq!(headers.len(), 3);
     assert_eq!(headers["api-key"], "secret");
     assert_eq!(headers["authorization"], "Basic dXNlcjpwYXNz==");
     assert_eq!(headers["x-a"], "b c");
-    assert_eq!(headers, &settings.metrics.headers);
-    assert_eq!(settings.logs.headers.len(), 1);
-    assert_eq!(settings.logs.headers["x-only"], "logs");
+    assert_eq!(headers, &metrics.headers);
+    assert_eq!(logs.headers.len(), 1);
+    assert_eq!(logs.headers["x-only"], "logs");
     assert!(!format!("{settings:?}").contains("secret"));
 }
 
@@ -165,7 +187,8 @@ fn header_that_cannot_be_read_is_named_without_its_value() {
         ("a=secret%ff", "a value for `a`"),
         ("a=secret%0a", "a value for `a`"),
     ] {
-        let error = read(&[("OTEL_EXPORTER_OTLP_HEADERS", value)]).unwrap_err();
+        let (settings, error) = read_with_warning(&[("OTEL_EXPORTER_OTLP_HEADERS", value)]);
+        assert!(targets(&settings).iter().all(|it| it.headers.is_empty()));
         assert!(
             error.starts_with(&format!("OTEL_EXPORTER_OTLP_HEADERS has {what}"))
                 && error.contains("write it as in `api-key=secret"),
@@ -176,21 +199,34 @@ fn header_that_cannot_be_read_is_named_without_its_value() {
 }
 
 #[test]
-fn timeout_is_in_milliseconds() {
-    let settings = read(&[
-        ("OTEL_EXPORTER_OTLP_TIMEOUT", "2500"),
-        ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "0"),
-    ])
-    .unwrap();
-    assert_eq!(settings.traces.timeout, Duration::from_millis(2500));
-    assert_eq!(settings.metrics.timeout, Duration::from_secs(3600));
-    for value in ["10s", "-1", "+1", "1.5", "3600001", "99999999999999999999"] {
-        let error = read(&[("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", value)]).unwrap_err();
+fn timeout_is_in_milliseconds_up_to_an_hour() {
+    for (value, millis) in [
+        ("2500", 2500),
+        ("0", 3_600_000),
+        ("3600001", 3_600_000),
+        ("99999999999999999999", 3_600_000),
+    ] {
+        let settings = read(&[("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", value)]).unwrap();
+        let [traces, metrics, _] = targets(&settings);
+        assert_eq!(metrics.timeout, Duration::from_millis(millis));
+        assert_eq!(traces.timeout, Duration::from_secs(10));
+        assert_eq!(settings.lines, []);
+    }
+    for value in ["10s", "-1", "+1", "1.5"] {
+        let (settings, warning) = read_with_warning(&[
+            ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", value),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "2000"),
+        ]);
+        assert!(
+            targets(&settings)
+                .iter()
+                .all(|it| it.timeout == Duration::from_secs(2))
+        );
         assert_eq!(
-            error,
+            warning,
             format!(
-                "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT is `{value}`, which is not a number of milliseconds \
-                 up to 3600000: write it as in `10000`"
+                "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT is `{value}`, which is not a number of milliseconds: \
+                 write it as in `10000`; it counts as not set"
             )
         );
     }
@@ -203,36 +239,61 @@ fn compression_is_gzip_or_none() {
         ("OTEL_EXPORTER_OTLP_LOGS_COMPRESSION", "GZIP"),
     ])
     .unwrap();
-    assert!(!settings.traces.gzip && !settings.metrics.gzip && settings.logs.gzip);
-    let error = read(&[("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd")]).unwrap_err();
+    assert_eq!(targets(&settings).map(|it| it.gzip), [false, false, true]);
+    let (settings, warning) = read_with_warning(&[("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd")]);
+    assert!(targets(&settings).iter().all(|it| it.gzip));
     assert_eq!(
-        error,
-        "OTEL_EXPORTER_OTLP_COMPRESSION is `zstd`, which is not a compression: write `gzip` or `none`"
+        warning,
+        "OTEL_EXPORTER_OTLP_COMPRESSION is `zstd`, which is not a compression: write `gzip` or `none`; \
+         it counts as not set"
     );
 }
 
 #[test]
-fn protocol_is_ours_or_an_error_that_helps() {
-    assert!(read(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]).is_ok());
+fn protocol_is_ours_or_a_warning_that_helps() {
     // The common one is not ours, but each signal has its own.
     let own =
         ["TRACES", "METRICS", "LOGS"].map(|signal| format!("OTEL_EXPORTER_OTLP_{signal}_PROTOCOL"));
     let mut variables = vec![("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")];
     variables.extend(own.iter().map(|name| (name.as_str(), "HTTP/Protobuf")));
-    assert!(read(&variables).is_ok());
+    assert_eq!(read(&variables).unwrap().lines, []);
 
-    let error = read(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).unwrap_err();
-    assert!(
-        error.starts_with("OTEL_EXPORTER_OTLP_PROTOCOL is `grpc`")
-            && error.contains("write `http/protobuf`")
-            && error.contains("4318"),
-        "{error}"
-    );
-    let error = read(&[("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "http/json")]).unwrap_err();
-    assert!(
-        error.starts_with("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL is `http/json`")
-            && error.contains("write `http/protobuf`"),
-        "{error}"
+    for (name, value, what) in [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "as a rule 4318"),
+        (
+            "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL",
+            "http/json",
+            "takes at the same endpoint",
+        ),
+    ] {
+        let (settings, warning) = read_with_warning(&[(name, value)]);
+        targets(&settings);
+        assert!(
+            warning.starts_with(&format!("{name} is `{value}`, which is not a protocol"))
+                && warning.contains("write `http/protobuf`")
+                && warning.contains(what),
+            "{warning}"
+        );
+    }
+}
+
+#[test]
+fn signal_without_an_exporter_is_off() {
+    let settings = read(&[
+        ("OTEL_TRACES_EXPORTER", "None"),
+        ("OTEL_LOGS_EXPORTER", "otlp"),
+    ])
+    .unwrap();
+    let is_on = |signal| settings.target(signal).is_some();
+    assert_eq!(Signal::ALL.map(is_on), [false, true, true]);
+    assert_eq!(settings.lines, []);
+
+    let (settings, warning) = read_with_warning(&[("OTEL_METRICS_EXPORTER", "prometheus")]);
+    targets(&settings);
+    assert_eq!(
+        warning,
+        "OTEL_METRICS_EXPORTER is `prometheus`, which is not an exporter of this extension: \
+         write `otlp` or `none`; it counts as not set"
     );
 }
 
@@ -248,14 +309,14 @@ fn certificate_is_a_path() {
         path: path.into(),
     };
     assert_eq!(
-        settings.traces.certificate,
+        targets(&settings)[Signal::Traces.index()].certificate,
         Some(certificate(
             "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
             "/opt/traces.pem"
         ))
     );
     assert_eq!(
-        settings.logs.certificate,
+        targets(&settings)[Signal::Logs.index()].certificate,
         Some(certificate("OTEL_EXPORTER_OTLP_CERTIFICATE", "/opt/ca.pem"))
     );
 }
@@ -277,7 +338,8 @@ fn resource_is_described() {
         expected.map(|(key, value)| (key.to_owned(), value.to_owned()))
     );
     for value in ["team", "a=b,team", "=b", "a=%f"] {
-        let error = read(&[("OTEL_RESOURCE_ATTRIBUTES", value)]).unwrap_err();
+        let (settings, error) = read_with_warning(&[("OTEL_RESOURCE_ATTRIBUTES", value)]);
+        assert_eq!(settings.resource_attributes, []);
         assert!(
             error.starts_with(&format!(
                 "OTEL_RESOURCE_ATTRIBUTES is `{value}`, which is not a list of `key=value`: write it"
@@ -380,12 +442,20 @@ fn buffer_has_a_size() {
 #[test]
 fn value_that_is_not_utf8_is_named() {
     use std::os::unix::ffi::OsStringExt;
-    let error = Settings::read(|name| {
-        (name == "OTEL_SERVICE_NAME").then(|| OsString::from_vec(vec![b'a', 0xff]))
-    })
-    .unwrap_err();
+    let read = |bad: &str| {
+        Settings::read(|name| (name == bad).then(|| OsString::from_vec(vec![b'a', 0xff])))
+    };
+    let settings = read("OTEL_SERVICE_NAME").unwrap().unwrap();
+    assert_eq!(settings.service_name, None);
     assert_eq!(
-        error.to_string(),
-        "OTEL_SERVICE_NAME is `a\u{fffd}`, which is not UTF-8: write it in UTF-8"
+        settings.lines,
+        [Line::Warning(
+            "OTEL_SERVICE_NAME is `a\u{fffd}`, which is not UTF-8: write it in UTF-8; it counts as not set"
+                .to_owned()
+        )]
+    );
+    assert_eq!(
+        read("FG_OTLP_FLUSH").unwrap_err().to_string(),
+        "FG_OTLP_FLUSH is `a\u{fffd}`, which is not UTF-8: write it in UTF-8"
     );
 }

@@ -6,7 +6,7 @@ use fg_extension::Error;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Uri};
 
-use super::Flush;
+use super::{Exporter, Flush};
 use crate::export::text::one_line;
 
 /// The longest of all durations; an "unlimited" wait would never end for a connection that died in a freeze.
@@ -65,6 +65,19 @@ pub(super) fn endpoint_below(name: &str, value: &str, path: &str) -> Result<Uri,
     Ok(Uri::from_parts(parts)?)
 }
 
+pub(super) fn exporter(name: &str, value: &str) -> Result<Exporter, Error> {
+    match value.to_ascii_lowercase().as_str() {
+        "otlp" => Ok(Exporter::Otlp),
+        "none" => Ok(Exporter::None),
+        _ => Err(bad(
+            name,
+            value,
+            "is not an exporter of this extension",
+            "write `otlp` or `none`",
+        )),
+    }
+}
+
 /// The only protocol that is spoken here.
 pub(super) fn protocol(name: &str, value: &str) -> Result<(), Error> {
     if value.eq_ignore_ascii_case("http/protobuf") {
@@ -93,23 +106,18 @@ pub(super) fn gzip(name: &str, value: &str) -> Result<bool, Error> {
     }
 }
 
-/// Milliseconds; 0 is the specification's way to say "no limit".
+/// Milliseconds; 0 is the specification's way to say "no limit", and an hour the longest that there is.
 pub(super) fn timeout(name: &str, value: &str) -> Result<Duration, Error> {
-    let millis = if is_number(value) {
-        value.parse().ok()
-    } else {
-        None
-    };
-    match millis.map(Duration::from_millis) {
-        Some(Duration::ZERO) => Ok(HOUR),
-        Some(timeout) if timeout <= HOUR => Ok(timeout),
-        _ => Err(bad(
-            name,
-            value,
-            "is not a number of milliseconds up to 3600000",
-            "write it as in `10000`",
-        )),
+    if !is_number(value) {
+        let why = "is not a number of milliseconds";
+        return Err(bad(name, value, why, "write it as in `10000`"));
     }
+    // What digits cannot be parsed are too many.
+    let timeout = value.parse().map_or(HOUR, Duration::from_millis);
+    Ok(match timeout {
+        Duration::ZERO => HOUR,
+        timeout => timeout.min(HOUR),
+    })
 }
 
 pub(super) fn flush(name: &str, value: &str) -> Result<Flush, Error> {

@@ -4,11 +4,14 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io::Read;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 
 use flate2::read::GzDecoder;
+use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::header::HeaderMap;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -18,7 +21,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequ
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
@@ -34,6 +37,10 @@ pub(super) struct Collector {
 /// What the collector does about a request; an empty 200 if the script says nothing.
 pub(super) enum Answer {
     With(Response<Full<Bytes>>),
+    /// Only when the test says so.
+    When(oneshot::Receiver<()>, Response<Full<Bytes>>),
+    /// A 200 whose body does not come.
+    Stall,
     /// Closes the connection when the request has been read.
     Break,
     Never,
@@ -151,6 +158,15 @@ impl Answer {
         )
     }
 
+    /// This answer, when the test says so.
+    pub(super) fn gated(self) -> (oneshot::Sender<()>, Self) {
+        let Self::With(response) = self else {
+            panic!("there is nothing to wait with");
+        };
+        let (open, gate) = oneshot::channel();
+        (open, Self::When(gate, response))
+    }
+
     pub(super) fn protobuf(status: u16, message: &impl Message) -> Self {
         let headers = [("content-type", "application/x-protobuf")];
         Self::with(status, &headers, &message.encode_to_vec())
@@ -214,7 +230,7 @@ impl Session {
         &self,
         request: Request<Incoming>,
         close: &Notify,
-    ) -> Result<Response<Full<Bytes>>, Infallible> {
+    ) -> Result<Response<BoxBody<Bytes, Infallible>>, Infallible> {
         let (head, body) = request.into_parts();
         let Ok(body) = body.collect().await else {
             std::future::pending().await
@@ -241,14 +257,33 @@ impl Session {
         });
         let empty = Response::new(Full::default());
         match answer {
-            None => Ok(empty),
-            Some(Answer::With(response)) => Ok(response),
+            None => Ok(empty.map(BodyExt::boxed)),
+            Some(Answer::With(response)) => Ok(response.map(BodyExt::boxed)),
+            Some(Answer::When(now, response)) => {
+                now.await.unwrap();
+                Ok(response.map(BodyExt::boxed))
+            }
+            Some(Answer::Stall) => Ok(Response::new(Stalled.boxed())),
             Some(Answer::Break) => {
                 close.notify_one();
                 std::future::pending().await
             }
             Some(Answer::Never) => std::future::pending().await,
         }
+    }
+}
+
+struct Stalled;
+
+impl Body for Stalled {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
     }
 }
 

@@ -32,6 +32,7 @@ async fn each_signal_is_sent_to_its_path() {
     ]);
     let exporter = Exporter::start(&settings, |_| with_metrics(&["calls", "errors"])).unwrap();
     exporter.push(spans(&["a", "b"]), log_records(&["INFO", "WARN"]));
+    exporter.metrics_changed();
     exporter.flush_for_invocation().await;
 
     let [logs, metrics, traces] = requests(&mut collector).await;
@@ -49,7 +50,10 @@ async fn each_signal_is_sent_to_its_path() {
     assert_eq!(traces.headers["api-key"], "secret");
     assert_eq!(
         traces.headers["user-agent"],
-        concat!("fg-extension-otlp/", env!("CARGO_PKG_VERSION"))
+        concat!(
+            "FG-Extension-OTLP-Exporter-Rust/",
+            env!("CARGO_PKG_VERSION")
+        )
     );
     assert_eq!(traces.headers["host"], collector.address.to_string());
 
@@ -67,9 +71,13 @@ async fn metrics_are_sent_when_something_has_changed() {
     let exporter = Exporter::start(&settings, |_| with_metrics(&["calls"])).unwrap();
     exporter.flush_for_invocation().await;
     assert!(!collector.has_received());
-    exporter.push(Vec::new(), Vec::new());
+    exporter.metrics_changed();
     exporter.flush_for_invocation().await;
     assert_eq!(collector.received().await.names(), ["calls"]);
+    // Our own counters have changed by now, and again with this log record, which is no reason to tell them.
+    exporter.push(Vec::new(), log_records(&["INFO"]));
+    exporter.flush_for_invocation().await;
+    assert_eq!(collector.received().await.names(), ["INFO"]);
     exporter.flush_for_invocation().await;
     exporter.shutdown().await.unwrap();
     assert!(!collector.has_received());
@@ -218,12 +226,58 @@ async fn refused_request_is_dropped_and_counted() {
 async fn long_answer_is_not_read_to_its_end() {
     let collector = Collector::start().await;
     let exporter = exporter(collector.address, &[]);
-    collector.will(Answer::with(200, &[], &vec![b'a'; 1 << 20]));
+    // What is after so long a message is not known any more.
+    for (message, rejected) in [(1 << 10, 1), (1 << 20, 0)] {
+        collector.will(Answer::protobuf(
+            200,
+            &ExportTraceServiceResponse {
+                partial_success: Some(ExportTracePartialSuccess {
+                    rejected_spans: 1,
+                    error_message: "a".repeat(message),
+                }),
+            },
+        ));
+        let before = exporter.counts();
+        exporter.push(spans(&["a"]), Vec::new());
+        exporter.flush_for_invocation().await;
+        let counts = exporter.counts();
+        assert_eq!(counts.rejected.spans - before.rejected.spans, rejected);
+        assert_eq!(counts.exported.spans - before.exported.spans, 1 - rejected);
+    }
+}
+
+#[tokio::test]
+async fn answer_whose_rest_stalls_counts() {
+    let mut collector = Collector::start().await;
+    let exporter = exporter(collector.address, &[("OTEL_EXPORTER_OTLP_TIMEOUT", "500")]);
     for name in ["a", "b"] {
+        collector.will(Answer::Stall);
         exporter.push(spans(&[name]), Vec::new());
         exporter.flush_for_invocation().await;
+        assert_eq!(collector.received().await.names(), [name]);
     }
     assert_eq!(exporter.counts().exported, tally(2, 0));
+    exporter.shutdown().await.unwrap();
+    assert!(!collector.has_received());
+}
+
+#[tokio::test]
+async fn signal_that_is_off_is_not_sent() {
+    let mut collector = Collector::start().await;
+    let exporter = exporter(
+        collector.address,
+        &[
+            ("OTEL_TRACES_EXPORTER", "none"),
+            ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "collector:4318"),
+        ],
+    );
+    exporter.push(spans(&["a"]), log_records(&["INFO"]));
+    exporter.metrics_changed();
+    exporter.flush_for_invocation().await;
+    assert_eq!(collector.received().await.names(), ["INFO"]);
+    exporter.shutdown().await.unwrap();
+    assert!(!collector.has_received());
+    assert_eq!(exporter.counts().exported, tally(0, 1));
 }
 
 #[tokio::test]
@@ -231,9 +285,12 @@ async fn oldest_items_make_room_while_the_collector_is_down() {
     let (socket, address) = silent_address();
     let exporter = exporter(address, &[("FG_OTLP_BUFFER", "1000")]);
     let name = |number| format!("{number:050}");
-    let bytes = body::span(spans(&[&name(0)]).remove(0)).len();
+    exporter.push(spans(&[&name(0)]), Vec::new());
+    // It costs something to keep one.
+    let bytes = exporter.counts().buffered_bytes;
+    assert!(bytes > body::span(spans(&[&name(0)]).remove(0)).len());
     let kept = 1000 / bytes;
-    for number in 0..99 {
+    for number in 1..99 {
         exporter.push(spans(&[&name(number)]), Vec::new());
     }
     let counts = exporter.counts();

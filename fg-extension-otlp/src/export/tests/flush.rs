@@ -3,7 +3,11 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::collector::{Answer, Collector};
+use super::time::freeze;
 use super::*;
+
+/// Longer than anything that is awaited here, shorter than what must not be waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn flush_ends_when_the_collector_never_answers() {
@@ -52,6 +56,73 @@ async fn nobody_waits_for_a_collector_that_is_known_to_be_down() {
 }
 
 #[tokio::test]
+async fn one_invocation_waits_for_a_collector_that_never_answers() {
+    let mut collector = Collector::start().await;
+    let exporter = exporter(
+        collector.address,
+        &[
+            ("FG_OTLP_FLUSH_TIMEOUT", "20ms"),
+            ("OTEL_METRICS_EXPORTER", "none"),
+            ("OTEL_LOGS_EXPORTER", "none"),
+        ],
+    );
+    collector.will(Answer::Never);
+    exporter.push(spans(&["a"]), Vec::new());
+    exporter.flush_for_invocation().await;
+    assert_eq!(collector.received().await.names(), ["a"]);
+    for _ in 0..2 {
+        tokio::select! {
+            biased;
+            () = exporter.flush_for_invocation() => {}
+            () = std::future::ready(()) => panic!("another one waits"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn failure_ends_the_wait_of_who_came_while_it_was_under_way() {
+    let mut collector = Collector::start().await;
+    let exporter = exporter(collector.address, &[]);
+    let (open, answer) = Answer::with(503, &[("retry-after", "300")], b"").gated();
+    collector.will(answer);
+    exporter.push(spans(&["a"]), Vec::new());
+    exporter.nudge();
+    assert_eq!(collector.received().await.names(), ["a"]);
+    let waited = async {
+        tokio::join!(exporter.flush_for_invocation(), async {
+            open.send(()).unwrap();
+        })
+    };
+    tokio::time::timeout(PATIENCE, waited).await.unwrap();
+    assert!(!collector.has_received());
+}
+
+#[tokio::test]
+async fn thaw_sends_what_became_due_in_the_freeze() {
+    let mut collector = Collector::start().await;
+    let endpoint = format!("http://{}", collector.address);
+    let settings = settings(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+        ("FG_OTLP_FLUSH", "periodic"),
+        ("FG_OTLP_FLUSH_INTERVAL", "30m"),
+    ]);
+    let exporter = Exporter::start(&settings, |_| Snapshot::default()).unwrap();
+    exporter.push(spans(&["a"]), Vec::new());
+    // The workers set their timers.
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    freeze(Duration::from_secs(3600));
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!collector.has_received());
+    exporter.invoked(SystemTime::now());
+    let received = tokio::time::timeout(PATIENCE, collector.received()).await;
+    assert_eq!(received.unwrap().names(), ["a"]);
+}
+
+#[tokio::test]
 async fn interval_is_enough_in_periodic_mode() {
     let mut collector = Collector::start().await;
     let endpoint = format!("http://{}", collector.address);
@@ -95,7 +166,9 @@ async fn adaptive_flush_is_for_functions_that_are_called_rarely() {
     exporter.flush_for_invocation().await;
     assert_eq!(collector.received().await.names(), ["a"]);
 
-    exporter.invoked(start + Duration::from_secs(1));
+    for second in 1..9 {
+        exporter.invoked(start + Duration::from_secs(second));
+    }
     exporter.push(spans(&["b"]), Vec::new());
     exporter.flush_for_invocation().await;
     assert!(!collector.has_received());
@@ -128,6 +201,7 @@ async fn last_flush_says_what_was_not_exported() {
     ]);
     let exporter = Exporter::start(&settings, |_| with_metrics(&["calls"])).unwrap();
     exporter.push(spans(&["a", "b"]), log_records(&["INFO"]));
+    exporter.metrics_changed();
     let error = exporter.shutdown().await.unwrap_err().to_string();
     for part in [
         "not exported within 1s: 2 spans to http://127.0.0.1:",

@@ -83,34 +83,56 @@ async fn collector_with_an_unknown_root_is_not_trusted() {
 }
 
 #[tokio::test]
-async fn certificate_that_cannot_be_used_is_an_error_at_once() {
+async fn certificate_that_cannot_be_used_switches_its_signal_off() {
+    let mut collector = Collector::start().await;
     let mut garbage = NamedTempFile::new().unwrap();
     let path = garbage.path().to_str().unwrap().to_owned();
-    let start = |path: &str, endpoint: &str| {
-        let settings = settings(&[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
-            ("OTEL_EXPORTER_OTLP_CERTIFICATE", path),
-        ]);
-        let exporter = Exporter::start(&settings, |_| Snapshot::default());
-        exporter.map(drop).map_err(|error| error.to_string())
+    let name = "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE";
+    let https = format!("https://{}", collector.address);
+    let plain = format!("http://{}", collector.address);
+    let variables = |path: &str, traces: &str| {
+        settings(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &plain),
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", traces),
+            (name, path),
+            ("FG_OTLP_FLUSH", "end"),
+        ])
     };
-    let https = "https://localhost";
-    let error = start("/nonexistent.pem", https).unwrap_err();
+    let error = |path: &str| {
+        let target = variables(path, &https)
+            .target(Signal::Traces)
+            .unwrap()
+            .clone();
+        let sender = send::Sender::new(Signal::Traces, target);
+        sender.err().unwrap().to_string()
+    };
+    let missing = error("/nonexistent.pem");
     assert!(
-        error.starts_with("OTEL_EXPORTER_OTLP_CERTIFICATE is `/nonexistent.pem`, which cannot be read, No such file")
-            && error.ends_with(": write the path of a PEM file with the certificates to trust"),
-        "{error}"
+        missing.starts_with(&format!(
+            "{name} is `/nonexistent.pem`, which cannot be read, No such file"
+        )) && missing.ends_with(": write the path of a PEM file with the certificates to trust"),
+        "{missing}"
     );
-    let error = start(&path, https).unwrap_err();
-    assert!(error.contains("which has no certificate in it"), "{error}");
+    let empty = error(&path);
+    assert!(empty.contains("which has no certificate in it"), "{empty}");
     let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     garbage.write_all(pem.as_bytes()).unwrap();
-    let error = start(&path, https).unwrap_err();
-    assert!(
-        error.contains("which has a bad certificate in it"),
-        "{error}"
-    );
+    let bad = error(&path);
+    assert!(bad.contains("which has a bad certificate in it"), "{bad}");
 
-    // It has nothing to do with a connection without TLS.
-    start("/nonexistent.pem", "http://localhost").unwrap();
+    // It has nothing to do with the other signals, nor with a connection without TLS.
+    let traces = format!("{plain}/v1/traces");
+    for (traces, expected) in [(&https, vec!["INFO"]), (&traces, vec!["INFO", "a"])] {
+        let settings = variables(&path, traces);
+        let exporter = Exporter::start(&settings, |_| Snapshot::default()).unwrap();
+        exporter.push(spans(&["a"]), log_records(&["INFO"]));
+        exporter.shutdown().await.unwrap();
+        let mut names = Vec::new();
+        for _ in &expected {
+            names.extend(collector.received().await.names());
+        }
+        names.sort();
+        assert_eq!(names, expected);
+        assert!(!collector.has_received());
+    }
 }
