@@ -28,7 +28,7 @@ use crate::translate::{Function, Output, Translator};
 ///
 ///     #[telemetry(port = 8086, types(platform, function, extension))]
 ///     async fn on_telemetry(&self, events: Vec<TelemetryEvent>) {
-///         self.0.telemetry(&events);
+///         self.0.telemetry(&events).await;
 ///     }
 ///
 ///     #[shutdown]
@@ -101,20 +101,30 @@ impl Forwarder {
         }
     }
 
-    /// Takes events in, in the order in which they came. It neither waits nor fails: what there is no room for is
-    /// dropped, the oldest first, and counted.
-    pub fn telemetry(&self, events: &[TelemetryEvent]) {
+    /// Takes events in, in the order in which they came.
+    ///
+    /// While the buffer (`FG_OTLP_BUFFER`) is more than half full it waits for the collector, so that what comes too fast
+    /// is refused to the platform instead of dropped here. While the collector is down nobody waits: then the oldest are
+    /// dropped, and counted.
+    ///
+    /// # Cancel safety
+    ///
+    /// If it is dropped, some of the events may have been taken in.
+    pub async fn telemetry(&self, events: &[TelemetryEvent]) {
         let Some(inner) = &self.0 else {
             return;
         };
-        let mut out = Output::default();
-        {
-            let (mut translator, now) = (lock(&inner.translator), SystemTime::now());
-            for event in events {
-                translator.event(event, now, &mut out);
+        for events in events.chunks(256) {
+            inner.exporter.room().await;
+            let mut out = Output::default();
+            {
+                let (mut translator, now) = (lock(&inner.translator), SystemTime::now());
+                for event in events {
+                    translator.event(event, now, &mut out);
+                }
             }
+            inner.exporter.push(out.spans, out.logs);
         }
-        inner.exporter.push(out.spans, out.logs);
         // Log lines count towards nothing but our own counters, which wait for other news: a log line of ours about a
         // request that failed shall not cause the next one.
         let is_platform = |event: &TelemetryEvent| matches!(event, TelemetryEvent::Platform(_));
@@ -125,7 +135,7 @@ impl Forwarder {
         inner.exporter.nudge();
     }
 
-    /// Sends what is left, within `FG_OTLP_FLUSH_TIMEOUT`; spans whose report has not come are sent as far as they are
+    /// Sends what is left, within three times `FG_OTLP_FLUSH_TIMEOUT`; spans whose report has not come are sent as far as they are
     /// known. To be called once.
     ///
     /// # Errors

@@ -27,8 +27,8 @@
 //!
 //! 1. the span that its body names by a W3C trace id *and* span id (`trace_id`, `span_id`), which is the function's own;
 //! 2. or the invocation whose id the event, its record or the line has, if that is known;
-//! 3. or the one invocation that runs, or of several the one that had started by the time of the record;
-//! 4. or the invocation that the event itself names, or a line as the platform writes it.
+//! 3. or the invocation that the event itself names, or a line as the platform writes it;
+//! 4. or the one invocation that runs, or of several the one that had started by the time of the record.
 //!
 //! # Settings
 //!
@@ -48,7 +48,7 @@
 //! | --- | --- | --- |
 //! | `FG_OTLP_FLUSH` | `adaptive` | when to send: `end`, `periodic` or `adaptive` |
 //! | `FG_OTLP_FLUSH_INTERVAL` | `5s` | between two periodic flushes |
-//! | `FG_OTLP_FLUSH_TIMEOUT` | `400ms` | the longest that a flush may hold up an invocation, or the end |
+//! | `FG_OTLP_FLUSH_TIMEOUT` | `400ms` | the longest that a flush may hold up an invocation; the end, three times that |
 //! | `FG_OTLP_BUFFER` | `4MiB` | how many bytes spans and log records may take that wait; then the oldest are dropped, and counted |
 //!
 //! # When it is sent
@@ -64,6 +64,10 @@
 //! that long, until a flush of it has been done within the time-out again; nor for one whose last request failed, until
 //! one in the background has been answered. So a collector that is down or slow all the time holds up one invocation for
 //! each of the three signals, and mostly one for all three; one that is slow now and then, one each time.
+//!
+//! What comes faster than a collector takes it waits at the door: once half of the buffer is taken, no more telemetry is, so
+//! that the subscription's own buffer fills (`FG_TELEMETRY_BUFFER`), and the platform is asked to try again. Only for a
+//! collector that is down, nobody waits.
 //!
 //! What can be sent again is (status 429, 502, 503, 504, no connection, no answer), with growing pauses up to 5 s, and not
 //! before `Retry-After`, up to five minutes, is over; a random part is added, so that not all come back together. Anything

@@ -12,7 +12,7 @@ impl OtlpForwarder {
         Ok(Self(Forwarder::from_env(registration)?))
     }
 
-    /// While the function is called rarely, what there is so far is sent before this returns.
+    /// While the function is called rarely, what there is so far is sent before this returns, unless that takes long.
     #[invoke]
     async fn on_invoke(&self, invocation: Invocation) {
         self.0.invoke(&invocation).await;
@@ -20,7 +20,7 @@ impl OtlpForwarder {
 
     #[telemetry(port = 8086, types(platform, function, extension))]
     async fn on_telemetry(&self, events: Vec<TelemetryEvent>) {
-        self.0.telemetry(&events);
+        self.0.telemetry(&events).await;
     }
 
     #[shutdown]

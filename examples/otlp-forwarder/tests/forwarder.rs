@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use collector::{Collector, free_address};
 use fg_emulator::{Boot, Error, Platform, Stream};
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, metric, number_data_point};
 use opentelemetry_proto::tonic::trace::v1::Span;
 
@@ -99,6 +100,36 @@ fn sum(metrics: &[Metric], name: &str) -> Option<i64> {
 }
 
 #[tokio::test]
+async fn what_comes_faster_than_a_collector_takes_it_is_not_dropped() -> Result<(), Error> {
+    let address = free_address().await;
+    let collector = Collector::start(address, 0).await;
+    let platform = Platform::start().await?;
+    let boot = boot(address)
+        .env("FG_OTLP_BUFFER", "256KiB")
+        .env("FG_TELEMETRY_BUFFER", "256KiB");
+    platform.boot(boot).await?;
+    platform.subscribed().await?;
+    let line = serde_json::json!({"type": "function", "record": "x".repeat(200)});
+    let batch = serde_json::json!(vec![line; 500]).to_string();
+    let mut refused = 0;
+    for _ in 0..30 {
+        // As the platform may: what was refused is sent again.
+        while platform.send_telemetry(batch.clone()).await? == 503 {
+            refused += 1;
+            assert!(refused < 100_000, "nothing gets through");
+        }
+    }
+    // The extension's own lines come too.
+    let is_flood = |log: &&LogRecord| format!("{:?}", log.body).contains("xxxxx");
+    let all =
+        |received: &collector::Received| received.logs.iter().filter(is_flood).count() >= 15_000;
+    let received = collector.wait_for("the flood", all).await;
+    assert_eq!(received.logs.iter().filter(is_flood).count(), 15_000);
+    assert!(platform.shutdown().await?.clean());
+    Ok(())
+}
+
+#[tokio::test]
 async fn collector_that_fails_and_recovers_gets_everything() -> Result<(), Error> {
     let address = free_address().await;
     let collector = Collector::start(address, 7).await;
@@ -166,7 +197,7 @@ async fn collector_that_never_answers_holds_up_nothing_for_long() -> Result<(), 
     let last = printed.lines().last().unwrap_or_default();
     assert!(
         last.starts_with(
-            "ERROR extensionOtlpForwarder.sh: the extension failed to shut down: not exported within 500ms: 21 spans to "
+            "ERROR extensionOtlpForwarder.sh: the extension failed to shut down: not exported within 1.5s: 21 spans to "
         ),
         "{printed}"
     );

@@ -78,6 +78,19 @@ impl Exporter {
         })
     }
 
+    /// Waits until half of the buffer is free: what comes faster than a collector takes it is better refused at the
+    /// door than dropped. Nobody waits for a collector that is known to be down.
+    pub(crate) async fn room(&self) {
+        let mut progress = self.shared.progress();
+        while !self.shared.lock().has_room() {
+            self.shared.wake();
+            // The other end is ours, so it does not go away.
+            if progress.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Takes in what is new.
     ///
     /// Never waits: the oldest items make room if there is none.
@@ -110,7 +123,8 @@ impl Exporter {
     /// The function is called; how often that is decides when to flush.
     pub(crate) fn invoked(&self, now: SystemTime) {
         self.shared.lock().rhythm.invoked(now);
-
+        // If this is a thaw, something may be due that no timer has told of.
+        self.shared.wake();
     }
 
     /// Flushes before an invocation is answered, if that is the time for it.
@@ -136,28 +150,39 @@ impl Exporter {
         self.shared.wake();
     }
 
-    /// The last flush, with as many tries as `FG_OTLP_FLUSH_TIMEOUT` has room for.
+    /// The last flush, with as many tries as three times `FG_OTLP_FLUSH_TIMEOUT` has room for: no invocation waits any
+    /// more. What was lost so far is told here too, where lines were left out.
     ///
     /// # Errors
     ///
     /// Not everything was exported; the error says what was not, and why.
     pub(crate) async fn shutdown(&self) -> Result<(), Error> {
-        self.shared.lock().close(Time::now() + self.flush_timeout);
+        let timeout = self.flush_timeout * 3;
+        self.shared.lock().close(Time::now() + timeout);
         self.shared.wake();
         let mut workers = {
             let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *workers)
         };
+        // The end may be cut short.
+        let unfinished = Unfinished(&self.shared);
         let finished = async { while workers.join_next().await.is_some() {} };
-        let in_time = tokio::time::timeout(self.flush_timeout, finished).await;
+        let in_time = tokio::time::timeout(timeout, finished).await;
         if in_time.is_err() {
             workers.shutdown().await;
         }
-        match self.shared.lock().leftover() {
+        std::mem::forget(unfinished);
+        let (leftover, lost) = {
+            let state = self.shared.lock();
+            (state.leftover(), state.lost())
+        };
+        if let Some(lost) = lost {
+            lost.write();
+        }
+        match leftover {
             None => Ok(()),
             Some(leftover) => Err(format!(
-                "not exported within {:?}: {leftover}; FG_OTLP_FLUSH_TIMEOUT gives the last flush more time",
-                self.flush_timeout
+                "not exported within {timeout:?}: {leftover}; FG_OTLP_FLUSH_TIMEOUT gives the last flush more time"
             )
             .into()),
         }
@@ -166,6 +191,24 @@ impl Exporter {
     #[cfg(test)]
     pub(super) fn counts(&self) -> Counts {
         self.shared.lock().counts()
+    }
+}
+
+/// Tells what is lost if the last flush is dropped.
+struct Unfinished<'a>(&'a Shared);
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        let (leftover, lost) = {
+            let state = self.0.lock();
+            (state.leftover(), state.lost())
+        };
+        if let Some(leftover) = leftover {
+            Line::Error(format!("the end came before all was exported: {leftover}")).write();
+        }
+        if let Some(lost) = lost {
+            lost.write();
+        }
     }
 }
 

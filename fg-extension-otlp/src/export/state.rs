@@ -307,6 +307,22 @@ impl State {
         Some(line.with(&self.counts()))
     }
 
+    /// Whether half of the buffer is free, or will not be soon: a collector that is down takes nothing.
+    pub(super) fn has_room(&self) -> bool {
+        let is_down = |signal: Signal| self.lanes[signal.index()].failures > 0;
+        self.closing.is_some()
+            || self.buffer.bytes() <= self.buffer.bound() / 2
+            || is_down(Signal::Traces)
+            || is_down(Signal::Logs)
+    }
+
+    /// What was dropped or refused so far, if anything was.
+    pub(super) fn lost(&self) -> Option<Line> {
+        let nothing = Tally::default();
+        (self.buffer.dropped() != nothing || self.rejected != nothing)
+            .then(|| Line::Error(format!("not everything was exported: {}", self.counts())))
+    }
+
     /// What has not been exported, and why, if there is something.
     pub(super) fn leftover(&self) -> Option<String> {
         let held = self.buffer.held();

@@ -45,6 +45,11 @@ impl Shared {
         }
     }
 
+    /// Told whenever a worker has got on, from now on.
+    pub(super) fn progress(&self) -> watch::Receiver<()> {
+        self.progress.subscribe()
+    }
+
     /// Waits until the workers have tried everything that arrived before the flush was asked for.
     pub(super) async fn answered(&self, asked: &Asked) {
         let mut progress = self.progress.subscribe();
@@ -92,6 +97,7 @@ async fn send(shared: &Shared, signal: Signal, sender: &mut Sender, end: u64) {
         if let Some(line) = line {
             line.write();
         }
+        shared.progress.send_replace(());
         if settled == Settled::BackOff {
             return;
         }

@@ -24,11 +24,11 @@ pub(super) fn of_log(
     let owner = content
         .context(spans)
         .or_else(|| content.known(Some(&event.other), spans))
+        .or_else(|| content.told(Some(&event.other)))
         .or_else(|| {
             let span = spans.running(time.or_else(|| content.time()))?;
             Some(Owner::of(span.trace, span.id.as_deref()))
-        })
-        .or_else(|| content.told(Some(&event.other)));
+        });
     let mut log = record(kind, event.record.clone(), now);
     content.describe(&mut log, time, owner.as_ref());
     bind(&mut log, owner);

@@ -349,7 +349,7 @@ async fn signal_that_fails_does_not_hold_up_the_others() {
     assert_eq!(
         error,
         format!(
-            "not exported within 500ms: 2 spans to {traces}/ (no answer in time); \
+            "not exported within 1.5s: 2 spans to {traces}/ (no answer in time); \
              FG_OTLP_FLUSH_TIMEOUT gives the last flush more time"
         )
     );

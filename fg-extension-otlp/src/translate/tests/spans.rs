@@ -180,7 +180,6 @@ fn a_failure_is_what_the_platform_says() {
             "error",
             "error",
         ),
-        (r#", "status": """#, "", "", "_OTHER"),
     ] {
         let span = spans_of(done, report);
         assert_eq!(span.status, error(message), "{done} {report}");
@@ -190,6 +189,8 @@ fn a_failure_is_what_the_platform_says() {
             "{done} {report}"
         );
     }
+    // An empty one says nothing.
+    assert_eq!(spans_of(r#", "status": """#, "").status, None);
     let span = spans_of(success, r#", "errorType": "none""#);
     assert_eq!(span.status, None);
     assert_eq!(attribute(&span.attributes, "error.type"), None);
