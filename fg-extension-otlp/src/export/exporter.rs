@@ -214,17 +214,20 @@ impl Drop for Unfinished<'_> {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            exported,
-            dropped,
-            rejected,
-            buffered_bytes,
-        } = self;
-        write!(
-            f,
-            "so far exported: {exported}; dropped for want of room: {dropped}; rejected: {rejected}; \
-             waiting: {buffered_bytes} bytes"
-        )
+        write!(f, "so far exported: {}", self.exported)?;
+        // Mostly there is nothing of these.
+        for (what, tally) in [
+            ("dropped for want of room", self.dropped),
+            ("rejected", self.rejected),
+        ] {
+            if tally != Tally::default() {
+                write!(f, "; {what}: {tally}")?;
+            }
+        }
+        match self.buffered_bytes {
+            0 => Ok(()),
+            bytes => write!(f, "; waiting: {bytes} bytes"),
+        }
     }
 }
 

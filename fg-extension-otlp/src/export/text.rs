@@ -12,7 +12,9 @@ pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         }
         next = error.source();
     }
-    one_line(&line)
+    // The client's own words, which say nothing more.
+    let line = line.trim_start_matches("client error (Connect): ");
+    one_line(line)
 }
 
 /// `text` with its control characters escaped, so that a line break in it does not break a log line in two.

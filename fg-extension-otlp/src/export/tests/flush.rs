@@ -205,7 +205,7 @@ async fn last_flush_says_what_was_not_exported() {
     let error = exporter.shutdown().await.unwrap_err().to_string();
     for part in [
         "not exported within 3s: 2 spans to http://127.0.0.1:",
-        "/v1/traces (client error (Connect): ",
+        "/v1/traces (tcp connect error: ",
         "Connection refused",
         ", 1 log record to http://127.0.0.1:",
         ", the newest metrics to http://127.0.0.1:",
