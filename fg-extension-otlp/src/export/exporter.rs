@@ -110,7 +110,8 @@ impl Exporter {
     /// The function is called; how often that is decides when to flush.
     pub(crate) fn invoked(&self, now: SystemTime) {
         self.shared.lock().rhythm.invoked(now);
-
+        // If this is a thaw, something may be due that no timer has told of.
+        self.shared.wake();
     }
 
     /// Flushes before an invocation is answered, if that is the time for it.
