@@ -207,7 +207,8 @@ async fn collector_that_never_answers_holds_up_nothing_for_long() -> Result<(), 
 #[tokio::test]
 async fn collector_that_is_slow_holds_up_nothing_for_long() -> Result<(), Error> {
     let address = free_address().await;
-    let collector = Collector::start_slow(address, Duration::from_millis(700)).await;
+    // Just too slow, so that between any two of its answers there are invocations that could wait for the next.
+    let collector = Collector::start_slow(address, Duration::from_millis(505)).await;
     let platform = Platform::start().await?;
     let (took, trace_ids) = twenty(&platform, address).await?;
     assert!(took < TOGETHER, "{took:?}");

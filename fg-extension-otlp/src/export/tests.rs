@@ -6,6 +6,7 @@ mod flush;
 mod tls;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::Metric;
@@ -14,6 +15,9 @@ use tokio::net::TcpSocket;
 
 use super::buffer::Tally;
 use super::*;
+
+/// Longer than anything that is awaited, shorter than what must not be waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn settings(variables: &[(&str, &str)]) -> Settings {
     let settings = Settings::read(|name| {

@@ -253,7 +253,8 @@ async fn answer_whose_rest_stalls_counts() {
     for name in ["a", "b"] {
         collector.will(Answer::Stall);
         exporter.push(spans(&[name]), Vec::new());
-        exporter.flush_for_invocation().await;
+        let flushed = tokio::time::timeout(PATIENCE, exporter.flush_for_invocation());
+        flushed.await.unwrap();
         assert_eq!(collector.received().await.names(), [name]);
     }
     assert_eq!(exporter.counts().exported, tally(2, 0));

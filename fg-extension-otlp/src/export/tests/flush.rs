@@ -1,13 +1,10 @@
 //! When it is sent, and who waits for it.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use super::collector::{Answer, Collector};
 use super::time::freeze;
 use super::*;
-
-/// Longer than anything that is awaited here, shorter than what must not be waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn flush_ends_when_the_collector_never_answers() {
