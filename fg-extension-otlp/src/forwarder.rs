@@ -135,8 +135,8 @@ impl Forwarder {
         inner.exporter.nudge();
     }
 
-    /// Sends what is left, within three times `FG_OTLP_FLUSH_TIMEOUT`; spans whose report has not come are sent as far as they are
-    /// known. To be called once.
+    /// Sends what is left, within three times `FG_OTLP_FLUSH_TIMEOUT`, a second at least; spans whose report has not come
+    /// are sent as far as they are known. To be called once.
     ///
     /// # Errors
     ///

@@ -48,7 +48,7 @@
 //! | --- | --- | --- |
 //! | `FG_OTLP_FLUSH` | `adaptive` | when to send: `end`, `periodic` or `adaptive` |
 //! | `FG_OTLP_FLUSH_INTERVAL` | `5s` | between two periodic flushes |
-//! | `FG_OTLP_FLUSH_TIMEOUT` | `400ms` | the longest that a flush may hold up an invocation; the end, three times that |
+//! | `FG_OTLP_FLUSH_TIMEOUT` | `400ms` | the longest that a flush may hold up an invocation; the end, three times that, a second at least |
 //! | `FG_OTLP_BUFFER` | `4MiB` | how many bytes spans and log records may take that wait; then the oldest are dropped, and counted |
 //!
 //! # When it is sent

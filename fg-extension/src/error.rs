@@ -115,6 +115,14 @@ impl RunError {
         Self::new(Kind::Telemetry, message, None)
     }
 
+    /// This, and that so many events were not delivered.
+    pub(crate) fn and_undelivered(mut self, events: u64) -> Self {
+        if events > 0 {
+            self.0.message += &format!(", and {}", undelivered(events));
+        }
+        self
+    }
+
     pub(crate) fn runtime(what: &str, source: std::io::Error) -> Self {
         Self::new(Kind::Runtime, what.to_owned(), Some(source.into()))
     }
@@ -145,6 +153,15 @@ impl std::error::Error for RunError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
     }
+}
+
+/// What the last line says of telemetry that was acknowledged.
+pub(crate) fn undelivered(events: u64) -> String {
+    let events = match events {
+        1 => "1 event of telemetry was".to_owned(),
+        events => format!("{events} events of telemetry were"),
+    };
+    format!("{events} not delivered by the end")
 }
 
 /// An error and its sources.

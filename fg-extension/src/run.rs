@@ -11,7 +11,7 @@ use crate::serve::serve;
 use crate::service::Service;
 use crate::signals::Signals;
 use crate::telemetry::Telemetry;
-use crate::{Extension, RunError, TelemetryCounters, manifest, panics, register, server};
+use crate::{Extension, RunError, TelemetryCounters, error, manifest, panics, register, server};
 
 /// Runs the extension `T` until the platform asks it to end: the engine beneath the generated `main`.
 ///
@@ -125,10 +125,12 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
         Some(delivery) if const { T::TELEMETRY.is_some() } => delivery.abandon(),
         _ => 0,
     };
-    match lost {
-        0 => ended,
-        events => ended.and(Err(RunError::telemetry(format!(
-            "the extension ended before it was ready, and events of telemetry were not delivered: {events}"
-        )))),
+    match ended {
+        Ok(()) if lost == 0 => Ok(()),
+        Ok(()) => Err(RunError::telemetry(format!(
+            "the extension ended before it was ready: {}",
+            error::undelivered(lost)
+        ))),
+        Err(error) => Err(error.and_undelivered(lost)),
     }
 }

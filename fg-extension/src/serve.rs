@@ -14,7 +14,7 @@ use crate::server::{accept_until, connection};
 use crate::service::Service;
 use crate::signals::Signals;
 use crate::telemetry::Delivery;
-use crate::{Extension, RunError};
+use crate::{Extension, RunError, error};
 
 /// What is in flight: every connection holds a sender, and so does every handler, so that the receiver sees the
 /// last one end.
@@ -111,26 +111,20 @@ async fn end<T: Extension>(
         "FG_SHUTDOWN_TIMEOUT, {}, sets how long the end may take",
         text(shutdown_timeout)
     );
-    let lost = match undelivered {
-        0 => None,
-        1 => Some("1 event of telemetry was not delivered by the end".to_owned()),
-        events => Some(format!(
-            "{events} events of telemetry were not delivered by the end"
-        )),
-    };
-    let and_lost = lost.iter().map(|lost| format!(", and {lost}"));
-    let and_lost: String = and_lost.collect();
-    match (shutdown, lost) {
-        (Some(Ok(())), None) => Ok(()),
-        (Some(Ok(())), Some(lost)) => Err(RunError::telemetry(format!("{lost}; {how_long}"))),
-        (Some(Err(error)), _) => Err(RunError::shutdown(
-            format!("the extension failed to shut down{and_lost}"),
-            Some(error),
-        )),
-        (None, _) => Err(RunError::shutdown(
-            format!("the extension did not shut down in time{and_lost}; {how_long}"),
-            None,
-        )),
+    match shutdown {
+        Some(Ok(())) if undelivered == 0 => Ok(()),
+        Some(Ok(())) => Err(RunError::telemetry(format!(
+            "{}; {how_long}",
+            error::undelivered(undelivered)
+        ))),
+        Some(Err(error)) => {
+            let message = "the extension failed to shut down".to_owned();
+            Err(RunError::shutdown(message, Some(error)).and_undelivered(undelivered))
+        }
+        None => {
+            let message = format!("the extension did not shut down in time; {how_long}");
+            Err(RunError::shutdown(message, None).and_undelivered(undelivered))
+        }
     }
 }
 

@@ -20,6 +20,9 @@ use super::state::State;
 use super::time::Time;
 use super::worker::{Shared, run};
 
+/// Also for whoever lets no invocation wait.
+const LEAST_LAST_FLUSH: Duration = Duration::from_secs(1);
+
 /// Sends spans, log records and metrics to collectors, each signal on its own.
 ///
 /// Its tasks end with it.
@@ -150,14 +153,14 @@ impl Exporter {
         self.shared.wake();
     }
 
-    /// The last flush, with as many tries as three times `FG_OTLP_FLUSH_TIMEOUT` has room for: no invocation waits any
-    /// more. What was lost so far is told here too, where lines were left out.
+    /// The last flush, with as many tries as three times `FG_OTLP_FLUSH_TIMEOUT`, or a second, has room for: no
+    /// invocation waits any more. What was lost so far is told here too, where lines were left out.
     ///
     /// # Errors
     ///
     /// Not everything was exported; the error says what was not, and why.
     pub(crate) async fn shutdown(&self) -> Result<(), Error> {
-        let timeout = self.flush_timeout * 3;
+        let timeout = (self.flush_timeout * 3).max(LEAST_LAST_FLUSH);
         self.shared.lock().close(Time::now() + timeout);
         self.shared.wake();
         let mut workers = {

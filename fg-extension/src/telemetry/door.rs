@@ -133,15 +133,13 @@ async fn serve(
     in_flight: InFlight,
 ) {
     accept_until(listener, life.reached(Phase::Ending), |stream| {
-        let (delivery, in_flight) = (Arc::clone(&delivery), in_flight.clone());
-        tokio::spawn(connection(stream, Arc::clone(&life), move |request| {
-            let (delivery, in_flight) = (Arc::clone(&delivery), in_flight.clone());
-            async move {
-                let answer = answer(&delivery, request).await;
-                drop(in_flight);
-                answer
-            }
-        }));
+        let (delivery, life) = (Arc::clone(&delivery), Arc::clone(&life));
+        let in_flight = in_flight.clone();
+        tokio::spawn(async move {
+            let answer = |request| answer(&delivery, request);
+            connection(stream, life, answer).await;
+            drop(in_flight);
+        });
     })
     .await;
 }

@@ -97,8 +97,8 @@ impl Queue {
         Ok(dropped)
     }
 
-    /// Waits for what comes next: as many batches as are there, within the bounds of one call; nothing once the queue is closed
-    /// and empty. Their bytes count until they are [settled](Self::settle).
+    /// Waits for what comes next: as many batches as are there, within the bounds of one call; nothing once the
+    /// queue is closed and empty. Their bytes count until they are [settled](Self::settle).
     ///
     /// # Cancel safety
     ///

@@ -156,12 +156,13 @@ fn telemetry_that_came_before_init_failed_is_counted() {
     for (answer, told) in [
         (
             "panic",
-            "ERROR extensionTelemetry.sh: the extension failed to initialise: panicked at ",
+            "ERROR extensionTelemetry.sh: the extension failed to initialise, and 2 events of telemetry were not \
+             delivered by the end: panicked at ",
         ),
         (
             "",
-            "ERROR extensionTelemetry.sh: the extension ended before it was ready, and events of telemetry were not \
-             delivered: 2\n",
+            "ERROR extensionTelemetry.sh: the extension ended before it was ready: 2 events of telemetry were not \
+             delivered by the end\n",
         ),
     ] {
         let start = Start::with_telemetry_port(TELEMETRY).env("INIT", "ask");

@@ -1,5 +1,6 @@
 mod logs;
 mod metrics;
+mod order;
 mod resource;
 mod spans;
 
