@@ -15,19 +15,41 @@ pub(crate) struct Target {
     /// Binary of the package, if it has several
     #[arg(long, value_name = "NAME")]
     bin: Option<String>,
+    /// Example of the package, instead of a binary
+    #[arg(long, value_name = "NAME", conflicts_with = "bin")]
+    example: Option<String>,
 }
 
-/// Builds it; where its one program is.
-pub(crate) fn build(target: &Target) -> anyhow::Result<PathBuf> {
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Built {
+    /// The binary's name.
+    pub(crate) name: String,
+    /// Its package's.
+    pub(crate) package: String,
+    /// Where it is.
+    pub(crate) path: PathBuf,
+}
+
+/// Builds it, with further options and variables for cargo; the one program that comes of it.
+pub(crate) fn build(
+    target: &Target,
+    options: &[&str],
+    environment: &[(&str, &str)],
+) -> anyhow::Result<Built> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--message-format=json-render-diagnostics"]);
+    command
+        .args(["build", "--message-format=json-render-diagnostics"])
+        .args(options)
+        .envs(environment.iter().copied());
     if let Some(package) = &target.package {
         command.args(["--package", package]);
     }
-    match &target.bin {
-        Some(bin) => command.args(["--bin", bin]),
-        None => command.arg("--bins"),
+    match (&target.bin, &target.example) {
+        (Some(bin), _) => command.args(["--bin", bin]),
+        (None, Some(example)) => command.args(["--example", example]),
+        (None, None) => command.arg("--bins"),
     };
     let output = command
         .stderr(Stdio::inherit())
@@ -39,15 +61,15 @@ pub(crate) fn build(target: &Target) -> anyhow::Result<PathBuf> {
     }
     let mut programs: Vec<_> = String::from_utf8_lossy(&output.stdout)
         .lines()
-        .filter_map(program)
+        .filter_map(|message| program(message, target))
         .collect();
     // cargo tells of them in the order in which they were built.
-    programs.sort();
-    match programs.as_mut_slice() {
-        [(_, path)] => Ok(std::mem::take(path)),
-        [] => bail!("the package has no binary: an extension is a program"),
-        several => {
-            let names: Vec<_> = several.iter().map(|(name, _)| name.as_str()).collect();
+    programs.sort_by(|a, b| a.name.cmp(&b.name));
+    match programs.len() {
+        0 => bail!("the package has no binary: an extension is a program"),
+        1 => Ok(programs.remove(0)),
+        _ => {
+            let names: Vec<_> = programs.iter().map(|built| built.name.as_str()).collect();
             let option = if target.package.is_none() {
                 "-p or --bin"
             } else {
@@ -61,16 +83,28 @@ pub(crate) fn build(target: &Target) -> anyhow::Result<PathBuf> {
     }
 }
 
-/// Name and path of the program that a line of cargo's messages tells of.
-fn program(message: &str) -> Option<(String, PathBuf)> {
+/// The program that a line of cargo's messages tells of.
+fn program(message: &str, wanted: &Target) -> Option<Built> {
     let message: Value = serde_json::from_str(message).ok()?;
     let target = &message["target"];
-    let is_bin = target["kind"]
+    let kind = if wanted.example.is_some() {
+        "example"
+    } else {
+        "bin"
+    };
+    let is_wanted = target["kind"]
         .as_array()
-        .is_some_and(|kinds| kinds.iter().any(|kind| kind == "bin"));
-    (is_bin && message["reason"] == "compiler-artifact").then_some(())?;
-    Some((
-        target["name"].as_str()?.to_owned(),
-        message["executable"].as_str()?.into(),
-    ))
+        .is_some_and(|kinds| kinds.iter().any(|of| of == kind));
+    (is_wanted && message["reason"] == "compiler-artifact").then_some(())?;
+    // `path+file:///some/where/night-watch#0.1.0`, or `…/folder#night-watch@0.1.0`.
+    let (url, fragment) = message["package_id"].as_str()?.rsplit_once('#')?;
+    let package = match fragment.split_once('@') {
+        Some((name, _)) => name,
+        None => url.rsplit('/').next()?,
+    };
+    Some(Built {
+        name: target["name"].as_str()?.to_owned(),
+        package: package.to_owned(),
+        path: message["executable"].as_str()?.into(),
+    })
 }

@@ -3,6 +3,8 @@
 mod build;
 mod cmd;
 mod manifest;
+mod subject;
+mod unpack;
 
 use std::process::ExitCode;
 
@@ -27,9 +29,11 @@ fn main() -> ExitCode {
     if arguments.get(1).is_some_and(|argument| argument == "fg") {
         arguments.remove(1);
     }
-    let Command::Dev(arguments) = Arguments::parse_from(arguments).command;
-    match cmd::dev::run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+    let outcome = match Arguments::parse_from(arguments).command {
+        Command::Dev(arguments) => cmd::dev::run(&arguments),
+    };
+    match outcome {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

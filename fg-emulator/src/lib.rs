@@ -28,19 +28,24 @@
 //! answered with 5xx or not at all is posted three times; what happened before the subscription is kept for it;
 //! at most 1 MiB waits.
 
+mod boot;
 mod client;
 mod error;
+mod guard;
 mod http;
 mod invoke;
+mod output;
 mod platform;
 mod port;
 mod process;
 mod state;
 mod telemetry;
 
+pub use boot::Boot;
 pub use error::Error;
 pub use invoke::{Invoked, Reply};
+pub use output::{Line, Stream};
 pub use platform::{Event, Platform, Registered, Shutdown};
 pub use port::PortLease;
-pub use process::{Boot, Line, Stopped, Stream};
+pub use process::Stopped;
 pub use telemetry::{Subscription, TelemetryType};

@@ -14,9 +14,14 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::process::{Leases, Process};
+use crate::boot::Leases;
+use crate::guard::Guard;
+use crate::process::Process;
 use crate::state::{Refusal, State};
-use crate::{Boot, Error, Invoked, Line, Stopped, Stream, Subscription, http, invoke, telemetry};
+use crate::{
+    Boot, Error, Invoked, Line, Stopped, Stream, Subscription, TelemetryType, http, invoke,
+    telemetry,
+};
 
 /// How long an extension has to register (?); our own runtime gives up after 10 seconds.
 pub(crate) const BOOT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -93,6 +98,7 @@ pub(crate) struct Shared {
     /// Told of every change of the state.
     changed: watch::Sender<()>,
     observer: Box<dyn Fn(&Event) + Send + Sync>,
+    pub(crate) guard: Guard,
 }
 
 impl Platform {
@@ -127,6 +133,7 @@ impl Platform {
             state: Mutex::new(State::starts(SystemTime::now())),
             changed: watch::Sender::new(()),
             observer: Box::new(observer),
+            guard: Guard::start()?,
         });
         let server = tokio::spawn(http::serve(listener, Arc::clone(&shared)));
         let delivery = tokio::spawn(telemetry::deliver(Arc::clone(&shared)));
@@ -184,7 +191,12 @@ impl Platform {
     async fn boot_process(&self, boot: &Boot, leases: Leases) -> Result<Registered, Error> {
         let script = &boot.script;
         let start = Instant::now();
-        let mut process = Process::start(boot, self.folder.path(), leases, &self.shared)?;
+        let mut command = boot.command(self.folder.path())?;
+        command
+            .envs(self.shared.environment())
+            .envs(&boot.environment);
+        let kind = TelemetryType::Extension;
+        let mut process = Process::start(script, command, kind, leases, &self.shared)?;
         let outcome = {
             let mut registered = pin!(self.shared.when(|state| state.address_of(script)));
             let mut ended = pin!(process.wait());
@@ -353,8 +365,19 @@ impl Shared {
         Ok(())
     }
 
-    pub(crate) fn printed(&self, line: Line) {
-        self.change(|state| state.telemetry.printed(&line.text, SystemTime::now()));
+    /// What every process of the instance finds in its environment.
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
+        [
+            ("EXTENSION_API_ADDR", self.address.to_string().as_str()),
+            ("RUNTIME_FUNC_NAME", &self.function_name),
+            ("RUNTIME_FUNC_VERSION", &self.function_version),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+    }
+
+    pub(crate) fn printed(&self, kind: TelemetryType, line: Line) {
+        self.change(|state| state.telemetry.printed(kind, &line.text, SystemTime::now()));
         self.observe(&Event::Output(line));
     }
 

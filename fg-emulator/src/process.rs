@@ -1,120 +1,23 @@
-//! Extensions as processes: booted under their script names, their output captured, stopped as a group.
+//! Processes of the instance: started in a group of their own, frozen, thawed and stopped with it.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
-use tokio::task::JoinHandle;
 
-use crate::Error;
+use crate::boot::Leases;
+use crate::guard;
+use crate::output::{Line, Output, Stream};
 use crate::platform::Shared;
-use crate::port::PortLease;
+use crate::{Error, TelemetryType};
 
-/// Of each stream, so much output is kept; what comes then is shown to the observer only, and counted.
-const KEPT_BYTES: usize = 1024 * 1024;
-
-/// What to boot, and how.
-#[derive(Debug)]
-pub struct Boot {
-    pub(crate) script: String,
-    program: PathBuf,
-    environment: BTreeMap<OsString, OsString>,
-    lease_port: bool,
-    lease_telemetry_port: bool,
-}
-
-impl Boot {
-    /// The executable `program`, under the script name `script`, as in `extensionHello.sh`.
-    ///
-    /// It inherits the environment, with the platform's variables added.
-    pub fn new(script: impl Into<String>, program: impl Into<PathBuf>) -> Self {
-        Self {
-            script: script.into(),
-            program: program.into(),
-            environment: BTreeMap::new(),
-            lease_port: false,
-            lease_telemetry_port: false,
-        }
-    }
-
-    /// Sets a variable of its environment.
-    #[must_use]
-    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        self.environment.insert(name.into(), value.into());
-        self
-    }
-
-    /// Gives it a free port, through `FG_EXTENSION_PORT`, so that tests can run side by side.
-    #[must_use]
-    pub fn lease_port(mut self) -> Self {
-        self.lease_port = true;
-        self
-    }
-
-    /// Gives it a free port for telemetry, through `FG_TELEMETRY_PORT`.
-    ///
-    /// Together with [`lease_port`](Self::lease_port) it gets both ports at once, so that tests that need
-    /// two do not wait for each other.
-    #[must_use]
-    pub fn lease_telemetry_port(mut self) -> Self {
-        self.lease_telemetry_port = true;
-        self
-    }
-}
-
-/// The ports of one extension, each with the variable that it goes by.
-#[derive(Debug)]
-pub(crate) struct Leases(Vec<(&'static str, PortLease)>);
-
-impl Leases {
-    /// What the boot asks for, all of it at once.
-    pub(crate) async fn take(boot: &Boot) -> Result<Self, Error> {
-        let asked = [
-            ("FG_EXTENSION_PORT", boot.lease_port),
-            ("FG_TELEMETRY_PORT", boot.lease_telemetry_port),
-        ];
-        let variables: Vec<_> = asked
-            .into_iter()
-            .filter_map(|(variable, asked)| asked.then_some(variable))
-            .collect();
-        let leases = PortLease::take_async(variables.len()).await?;
-        Ok(Self(variables.into_iter().zip(leases).collect()))
-    }
-}
-
-/// One line that an extension printed.
-#[derive(Clone, Debug)]
-pub struct Line {
-    /// The extension's script name.
-    pub script: String,
-    /// Where it printed it.
-    pub stream: Stream,
-    /// Without the line break; what is not UTF-8 is replaced.
-    pub text: String,
-}
-
-/// Where an extension prints.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Stream {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
-
-/// How an extension ended.
+/// How an extension, or the function, ended.
 #[derive(Debug)]
 pub struct Stopped {
-    /// Its script name.
+    /// Its script name; `bootstrap` for a function.
     pub script: String,
     /// What its process left.
     pub status: ExitStatus,
@@ -143,74 +46,59 @@ impl Stopped {
     }
 }
 
-/// An extension's process, and its group. Dropped, it is killed.
+/// A process, and its group. Dropped, it is killed.
 pub(crate) struct Process {
-    script: String,
+    name: String,
     child: Child,
     group: Pid,
-    readers: Vec<JoinHandle<()>>,
-    output: Arc<Mutex<Output>>,
+    output: Output,
+    mark: (&'static str, String),
     _leases: Leases,
 }
 
-#[derive(Default)]
-struct Output {
-    lines: Vec<Line>,
-    kept: [usize; 2],
-    dropped: usize,
-}
-
 impl Process {
+    /// Starts the command; each line that it prints is telemetry of that kind.
     pub(crate) fn start(
-        boot: &Boot,
-        folder: &Path,
+        name: &str,
+        mut command: Command,
+        kind: TelemetryType,
         leases: Leases,
         shared: &Arc<Shared>,
     ) -> Result<Self, Error> {
-        let script = write_script(boot, folder)?;
-        // By way of the shell: to execute a file that was just written fails (ETXTBSY) for as long as a process
-        // that another thread is about to start still holds it open.
-        let mut command = Command::new("/bin/sh");
+        let mark = shared.guard.mark(name);
         command
-            .arg(&script)
-            .env("EXTENSION_API_ADDR", shared.address.to_string())
-            .env("RUNTIME_FUNC_NAME", &shared.function_name)
-            .env("RUNTIME_FUNC_VERSION", &shared.function_version)
-            .envs(&boot.environment)
+            .env(mark.0, &mark.1)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             // A group of its own: Ctrl-C in a terminal is for us, who then end it in order.
             .process_group(0)
             .kill_on_drop(true);
-        for (variable, lease) in &leases.0 {
-            command.env(variable, format!("{}={}", boot.script, lease.port()));
+        for (variable, port) in leases.variables() {
+            command.env(variable, format!("{name}={port}"));
         }
         let mut child = command.spawn().map_err(Error::because(format!(
-            "cannot start {} ({})",
-            boot.script,
-            script.display()
+            "cannot start {name} ({})",
+            command.as_std().get_program().display()
         )))?;
         let id = child
             .id()
             .and_then(|id| i32::try_from(id).ok())
             .unwrap_or_default();
-        let output = Arc::new(Mutex::new(Output::default()));
-        let mut readers = Vec::new();
-        if let Some(stdout) = child.stdout.take() {
-            readers.push(capture(stdout, Stream::Stdout, boot, &output, shared));
-        }
-        if let Some(stderr) = child.stderr.take() {
-            readers.push(capture(stderr, Stream::Stderr, boot, &output, shared));
-        }
+        let output = Output::capture(&mut child, name, kind, shared);
         Ok(Self {
-            script: boot.script.clone(),
+            name: name.to_owned(),
             child,
             group: Pid::from_raw(id),
-            readers,
             output,
+            mark,
             _leases: leases,
         })
+    }
+
+    /// Its number, while it runs.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
     }
 
     /// Waits until it ends by itself.
@@ -222,20 +110,32 @@ impl Process {
         self.child
             .wait()
             .await
-            .map_err(Error::because(format!("cannot wait for {}", self.script)))
+            .map_err(Error::because(format!("cannot wait for {}", self.name)))
     }
 
-    /// SIGTERM, and after the grace SIGKILL; to the whole group, so that nothing is left of it.
+    /// Stops the whole group, as a platform that gives it no CPU.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    /// SIGTERM, and after the grace SIGKILL; to the whole group, and to what left it, so that nothing stays.
     pub(crate) async fn stop(mut self, grace: Duration) -> Result<Stopped, Error> {
         let start = Instant::now();
         let ended = self
             .child
             .try_wait()
-            .map_err(Error::because(format!("cannot wait for {}", self.script)))?
+            .map_err(Error::because(format!("cannot wait for {}", self.name)))?
             .is_some();
         let mut killed = false;
         if !ended {
             self.signal(Signal::SIGTERM);
+            // What is frozen does not see the signal.
+            self.signal(Signal::SIGCONT);
             if tokio::time::timeout(grace, self.child.wait())
                 .await
                 .is_err()
@@ -250,14 +150,10 @@ impl Process {
         };
         self.signal(Signal::SIGKILL);
         let status = self.wait().await?;
-        // The streams end with the last process that has them; one that left the group is not waited for.
-        for reader in self.readers.drain(..) {
-            let _ = tokio::time::timeout(Duration::from_secs(1), reader).await;
-        }
-        let output =
-            std::mem::take(&mut *self.output.lock().unwrap_or_else(PoisonError::into_inner));
+        guard::sweep(&self.mark);
+        let output = self.output.end().await;
         Ok(Stopped {
-            script: std::mem::take(&mut self.script),
+            script: std::mem::take(&mut self.name),
             status,
             took,
             killed,
@@ -279,63 +175,6 @@ impl Drop for Process {
         // Once the leader was waited for, its number may be another's.
         if self.child.id().is_some() {
             self.signal(Signal::SIGKILL);
-        }
-    }
-}
-
-/// The package's folder as the platform unpacks it: `extension/<script>` (D 2705).
-fn write_script(boot: &Boot, folder: &Path) -> Result<PathBuf, Error> {
-    let program = fs::canonicalize(&boot.program).map_err(Error::because(format!(
-        "cannot find {}",
-        boot.program.display()
-    )))?;
-    let folder = folder.join("extension");
-    let script = folder.join(&boot.script);
-    let quoted = program.to_string_lossy().replace('\'', r"'\''");
-    let cannot = || Error::because::<std::io::Error>(format!("cannot write {}", script.display()));
-    fs::create_dir_all(&folder).map_err(cannot())?;
-    fs::write(&script, format!("#!/bin/sh\nexec '{quoted}'\n")).map_err(cannot())?;
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).map_err(cannot())?;
-    Ok(script)
-}
-
-fn capture(
-    stream: impl AsyncRead + Unpin + Send + 'static,
-    which: Stream,
-    boot: &Boot,
-    output: &Arc<Mutex<Output>>,
-    shared: &Arc<Shared>,
-) -> JoinHandle<()> {
-    let (script, output, shared) = (boot.script.clone(), Arc::clone(output), Arc::clone(shared));
-    tokio::spawn(async move {
-        let mut reader = BufReader::new(stream);
-        let mut bytes = Vec::new();
-        while let Ok(1..) = reader.read_until(b'\n', &mut bytes).await {
-            let text =
-                String::from_utf8_lossy(bytes.strip_suffix(b"\n").unwrap_or(&bytes)).into_owned();
-            let line = Line {
-                script: script.clone(),
-                stream: which,
-                text,
-            };
-            shared.printed(line.clone());
-            output
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .keep(line);
-            bytes.clear();
-        }
-    })
-}
-
-impl Output {
-    fn keep(&mut self, line: Line) {
-        let kept = &mut self.kept[usize::from(line.stream == Stream::Stderr)];
-        if *kept + line.text.len() > KEPT_BYTES {
-            self.dropped += line.text.len() + 1;
-        } else {
-            *kept += line.text.len() + 1;
-            self.lines.push(line);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::Write;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -10,8 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
-use crate::build::{Target, build};
-use crate::manifest::script_name;
+use crate::subject::Subject;
 
 /// Between two invocations.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -22,17 +22,17 @@ static OUTPUT_CLOSED: Notify = Notify::const_new();
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    target: Target,
+    subject: Subject,
     /// Stop after so many invocations, sent one after the other; without it, one a second until Ctrl-C
     #[arg(long, value_name = "N")]
     invocations: Option<u64>,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let program = build(&arguments.target)?;
-    let script = script_name(&program)?;
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let prepared = arguments.subject.prepare()?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
-    runtime.block_on(dev(Boot::new(script, program), arguments.invocations))
+    runtime.block_on(dev(prepared.boot(), arguments.invocations))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// How the invoking ended.

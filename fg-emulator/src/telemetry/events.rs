@@ -85,9 +85,9 @@ pub(super) fn finish_line(trace_id: &str, start: SystemTime, took: Duration) -> 
     function_line(start + took, text)
 }
 
-/// A line that an extension printed.
-pub(super) fn extension_line(text: &str, at: SystemTime) -> String {
-    log_event(TelemetryType::Extension, at, text)
+/// A line that an extension, or the function, printed.
+pub(super) fn printed_line(kind: TelemetryType, text: &str, at: SystemTime) -> String {
+    log_event(kind, at, text)
 }
 
 fn function_line(at: SystemTime, text: impl Display) -> String {

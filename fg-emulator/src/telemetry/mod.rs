@@ -95,11 +95,9 @@ impl Telemetry {
         });
     }
 
-    /// An extension has printed a line.
-    pub(crate) fn printed(&mut self, text: &str, at: SystemTime) {
-        self.tell(TelemetryType::Extension, || {
-            events::extension_line(text, at)
-        });
+    /// An extension, or the function, has printed a line.
+    pub(crate) fn printed(&mut self, kind: TelemetryType, text: &str, at: SystemTime) {
+        self.tell(kind, || events::printed_line(kind, text, at));
     }
 
     /// What to post next, and where to; in flight until [`settle`](Self::settle).
@@ -130,7 +128,7 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::{Subscription, Telemetry};
+    use super::{Subscription, Telemetry, TelemetryType};
 
     fn subscription(types: &str) -> Subscription {
         let body = format!(
@@ -155,7 +153,7 @@ mod tests {
         telemetry.registered(at(7));
         telemetry.invocation_starts("t1", at(20));
         telemetry.registered(at(21));
-        telemetry.printed("a line", at(22));
+        telemetry.printed(TelemetryType::Extension, "a line", at(22));
         assert!(telemetry.next_batch().is_none());
         telemetry
             .subscribe(&subscription(r#"["platform"]"#))
@@ -170,7 +168,7 @@ mod tests {
                 {"name": "platform.start", "startTime": "2023-11-14T22:13:20.020Z", "traceId": "t1"},
             ])
         );
-        telemetry.printed("a line", at(23));
+        telemetry.printed(TelemetryType::Extension, "a line", at(23));
         assert!(telemetry.next_batch().is_none());
         telemetry.invocation_ends("t1", at(20), Duration::from_micros(2500));
         assert_eq!(
@@ -189,7 +187,7 @@ mod tests {
         let types = r#"["extension", "function"]"#;
         telemetry.subscribe(&subscription(types)).unwrap();
         telemetry.invocation_starts("t1", at(0));
-        telemetry.printed("a \"line\"", at(1));
+        telemetry.printed(TelemetryType::Extension, "a \"line\"", at(1));
         telemetry.invocation_ends("t1", at(0), Duration::from_micros(2049));
         assert_eq!(
             told(&mut telemetry),
