@@ -1,0 +1,301 @@
+//! The cases. The sources are pages of the documentation: a number from 2703 to 2713 is `functiongraph_06_` and the
+//! number, of the API reference.
+
+use super::cases::{Case, Mark};
+
+/// All of them, in the order in which they are told.
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        id: "PKG-01",
+        mark: Mark::Documented,
+        source: "2705",
+        sentence: "the ZIP has a folder `extension`",
+        tried: "The ZIP's list of files is read.",
+        remedy: "put the start script and the program into a folder `extension` at the top of the ZIP, or let \
+                 `cargo fg package` make it",
+    },
+    Case {
+        id: "PKG-02",
+        mark: Mark::Documented,
+        source: "2705",
+        sentence: "one start script, named `extension….sh`",
+        tried: "The files directly in the folder `extension` are listed; without a ZIP, the name is looked at that \
+                the extension was given.",
+        remedy: "name the start script so that it begins with `extension` and ends in `.sh`, with nothing but printable \
+                 ASCII and no `/` between, and have one of them in a ZIP",
+    },
+    Case {
+        id: "PKG-03",
+        mark: Mark::Unknown,
+        source: "2705",
+        sentence: "the script and the programs are executable",
+        tried: "The mode bits in the ZIP are read, of the start script and of every ELF program. Whether the platform \
+                honours them is unknown; if it does, what is not executable does not start.",
+        remedy: "set mode 0755 before you zip: `chmod +x`, or a ZIP program that keeps mode bits",
+    },
+    Case {
+        id: "PKG-04",
+        mark: Mark::Inferred,
+        source: "2705",
+        sentence: "the script has line feeds only",
+        tried: "The start script is searched for carriage returns: with them the interpreter's name ends in one, and there \
+                is no such program.",
+        remedy: "save the script with LF line ends (`dos2unix`; in git, `*.sh eol=lf` in .gitattributes)",
+    },
+    Case {
+        id: "PKG-05",
+        mark: Mark::Inferred,
+        source: "2705",
+        sentence: "the script begins with `#!` and a shell",
+        tried: "The first line of the start script is read. `/bin/sh`, `/bin/bash` and `/usr/bin/env` are in every image; \
+                about others there is a warning.",
+        remedy: "begin the script with the line `#!/bin/sh`, with nothing before it, no byte order mark either",
+    },
+    Case {
+        id: "PKG-06",
+        mark: Mark::Inferred,
+        source: "user guide",
+        sentence: "the programs are for x86-64",
+        tried: "The header of every ELF program is read. About aarch64 there is a warning: whether the platform has such \
+                machines is unknown.",
+        remedy: "build for x86_64-unknown-linux-musl, as `cargo fg package` does",
+    },
+    Case {
+        id: "PKG-07",
+        mark: Mark::Unknown,
+        source: "user guide",
+        sentence: "the programs are static, or need an old glibc",
+        tried: "Every ELF program is asked for its loader and for the newest version of glibc that it needs. Which one the \
+                image has is unknown: up to 2.17 nearly all have it, beyond there is a warning.",
+        remedy: "link statically, as `cargo fg package` does, or build on Huawei Cloud EulerOS 2.0",
+    },
+    Case {
+        id: "PKG-08",
+        mark: Mark::Documented,
+        source: "user guide",
+        sentence: "the ZIP is at most 10 MB, for an upload",
+        tried: "The ZIP's size is looked at. A larger one can still come through object storage, so this is a warning.",
+        remedy: "strip the program and leave out what is not needed, or upload it through object storage (OBS)",
+    },
+    Case {
+        id: "PKG-09",
+        mark: Mark::Documented,
+        source: "user guide",
+        sentence: "the ZIP is at most 300 MB",
+        tried: "The ZIP's size is looked at: 300 MB is the most through object storage too.",
+        remedy: "leave out what is not needed, or split it into several dependencies",
+    },
+    Case {
+        id: "PKG-10",
+        mark: Mark::Documented,
+        source: "user guide",
+        sentence: "the ZIP has at most 30,000 files",
+        tried: "The entries of the ZIP's list of files are counted, without folders.",
+        remedy: "leave out what is not needed",
+    },
+    Case {
+        id: "PKG-11",
+        mark: Mark::Documented,
+        source: "user guide",
+        sentence: "no file name ends in `~`",
+        tried: "The names in the ZIP are looked at.",
+        remedy: "leave out backup files of editors: `zip -x '*~'`",
+    },
+    Case {
+        id: "PKG-12",
+        mark: Mark::Inferred,
+        source: "user guide",
+        sentence: "no path leads outside",
+        tried: "The names in the ZIP are looked at: none is absolute or climbs above the top with `..`.",
+        remedy: "zip with paths relative to the folder that holds `extension`",
+    },
+    Case {
+        id: "PKG-13",
+        mark: Mark::Inferred,
+        source: "user guide",
+        sentence: "no two files have one name",
+        tried: "The whole list of files is read, since most ZIP programs show the last of two only.",
+        remedy: "make the ZIP anew, instead of adding to one",
+    },
+    Case {
+        id: "REG-01",
+        mark: Mark::Inferred,
+        source: "2707",
+        sentence: "registers within 15 s of its start",
+        tried: "The extension is started by its script, and the first call of `/extension/register` is waited for. \
+                How long the platform waits is unknown.",
+        remedy: "call http://$EXTENSION_API_ADDR/extension/register before anything slow; what it printed may say why it \
+                 ended first",
+    },
+    Case {
+        id: "REG-02",
+        mark: Mark::Documented,
+        source: "2707",
+        sentence: "registers by POST, with both headers",
+        tried: "The first registration is looked at.",
+        remedy: "send POST with FunctionGraph-Extension-Name and FunctionGraph-Extension-Address, each once",
+    },
+    Case {
+        id: "REG-03",
+        mark: Mark::Documented,
+        source: "2707",
+        sentence: "its name is that of the script",
+        tried: "FunctionGraph-Extension-Name of the first registration is compared with the script that was booted.",
+        remedy: "register with the complete file name of the start script, `extension` and `.sh` included",
+    },
+    Case {
+        id: "REG-04",
+        mark: Mark::Documented,
+        source: "2707",
+        sentence: "its address is 127.0.0.1:8081 to 127.0.0.1:8090",
+        tried: "FunctionGraph-Extension-Address of the first registration is looked at.",
+        remedy: "listen on 127.0.0.1 and a port from 8081 to 8090, and register exactly that, without a scheme",
+    },
+    Case {
+        id: "REG-05",
+        mark: Mark::Inferred,
+        source: "2707",
+        sentence: "listens before it registers",
+        tried: "When the registration has arrived, and before it is answered, its address is connected to: events can come \
+                as soon as it is registered.",
+        remedy: "bind and listen first, and register then",
+    },
+    Case {
+        id: "REG-06",
+        mark: Mark::Inferred,
+        source: "2707",
+        sentence: "registers once",
+        tried: "The registrations of a whole run are counted, of which the first is accepted.",
+        remedy: "stop calling once the answer is 200",
+    },
+    Case {
+        id: "REG-07",
+        mark: Mark::Inferred,
+        source: "2707",
+        sentence: "tries again after a 503 and a broken connection",
+        tried: "In two further boots the first registration is answered with 503, and with a connection reset.",
+        remedy: "try again, with a pause that grows, for 10 seconds or so",
+    },
+    Case {
+        id: "REG-08",
+        mark: Mark::Inferred,
+        source: "2707",
+        sentence: "ends with a non-zero status when refused",
+        tried: "In a further boot every registration is refused with a 4xx. What is refused gets no events, so it should say so and \
+                end, within 5 seconds of its last call.",
+        remedy: "take a 4xx for final: print what the answer says and exit with a status that is not 0",
+    },
+    Case {
+        id: "INV-01",
+        mark: Mark::Documented,
+        source: "2707",
+        sentence: "answers an invocation with 200",
+        tried: "The documented event is posted to `/extension/invoke`.",
+        remedy: "answer POST /extension/invoke with 200; what the extension printed may say what went wrong",
+    },
+    Case {
+        id: "INV-02",
+        mark: Mark::Inferred,
+        source: "user guide",
+        sentence: "answers 64 at once, while another comes in",
+        tried: "Half of an event is sent; beside it, 64 whole ones on a connection each, which must be answered in 10 seconds; \
+                then the other half. A function with a concurrency above 1 has several events in flight.",
+        remedy: "serve each connection on a thread or task of its own, and listen with a backlog of 64 or more",
+    },
+    Case {
+        id: "INV-03",
+        mark: Mark::Unknown,
+        source: "2707",
+        sentence: "takes one connection for all, or one each",
+        tried: "Two events go over one connection, and two over one each. To close is fine, if the answer says so: \
+                `Connection: close`, or HTTP/1.0.",
+        remedy: "speak HTTP/1.1 with Content-Length, and say `Connection: close` before you close",
+    },
+    Case {
+        id: "INV-04",
+        mark: Mark::Inferred,
+        source: "2707",
+        sentence: "answers what is malformed with 4xx, and lives",
+        tried: "Bodies are posted that are empty, no JSON, cut off, of the wrong types, or without a field; then an event as it \
+                should be.",
+        remedy: "check the body before you use it, answer 400 if it is no event, and go on serving",
+    },
+    Case {
+        id: "INV-05",
+        mark: Mark::Inferred,
+        source: "2707",
+        sentence: "takes an event with unknown fields",
+        tried: "The documented event is posted with further fields, since a platform may add some.",
+        remedy: "ignore fields that you do not know",
+    },
+    Case {
+        id: "FRZ-01",
+        mark: Mark::Inferred,
+        source: "05_1184",
+        sentence: "serves the first event after a thaw",
+        tried: "The process is stopped (SIGSTOP), an event posted, and the process continued: it must be answered, and so must \
+                another.",
+        remedy: "trust no timer and no idle connection across a freeze; the time that passed is no timeout of yours",
+    },
+    Case {
+        id: "TEL-01",
+        mark: Mark::Documented,
+        source: "2710",
+        sentence: "subscribes as it should, after it registered",
+        tried: "The call of `/telemetry` is looked at: the body, a URI within http://127.0.0.1:8081 and :8090, known types, and one \
+                subscription; then the function is invoked, and what is told of that must be taken.",
+        remedy: "POST {\"subscriber\": {\"protocol\": \"POST\", \"uri\": \"http://127.0.0.1:8082\"}, \"types\": [\"platform\"]} once the \
+                 registration is answered with 200, while you listen there",
+    },
+    Case {
+        id: "TEL-02",
+        mark: Mark::Documented,
+        source: "2711 to 2713",
+        sentence: "takes events as the pages show them",
+        tried: "Batches are posted with what the pages' examples have in them: stray spaces inside strings, trailing commas, \
+                `platform.RuntimeDone` with a capital R.",
+        remedy: "trim names, types and statuses, be liberal about trailing commas, and answer 200",
+    },
+    Case {
+        id: "TEL-03",
+        mark: Mark::Inferred,
+        source: "2711 to 2713",
+        sentence: "takes events that it does not know",
+        tried: "A batch is posted with an unknown subtype, an unknown type, records of other shapes, and elements that are no \
+                objects; then an event as it should be.",
+        remedy: "skip or keep what you do not know, and never refuse a batch for it",
+    },
+    Case {
+        id: "END-01",
+        mark: Mark::Inferred,
+        source: "05_1184",
+        sentence: "ends with status 0 within 2 s of SIGTERM",
+        tried: "SIGTERM is sent, and SIGKILL after 5 seconds. The platform's signal is unknown. More than 2 seconds is a warning.",
+        remedy: "handle SIGTERM: finish what is in flight, and exit with status 0; in a start script, `exec` the program so that \
+                 the signal reaches it",
+    },
+    Case {
+        id: "END-02",
+        mark: Mark::Inferred,
+        source: "05_1184",
+        sentence: "finishes what is in flight before it ends",
+        tried: "In a further boot half of an event is sent, then SIGTERM, then the other half: it must be answered with 200.",
+        remedy: "on SIGTERM stop accepting, but serve the connections that are open until their requests are answered",
+    },
+    Case {
+        id: "BUD-01",
+        mark: Mark::Inferred,
+        source: "--budget",
+        sentence: "starts within the budget",
+        tried: "Five further boots are timed, from the start of the script to the registration; the median counts.",
+        remedy: "measure a release build, linked statically; do less before the registration",
+    },
+    Case {
+        id: "BUD-02",
+        mark: Mark::Inferred,
+        source: "--budget",
+        sentence: "stays within the budget of memory",
+        tried: "After the 64 invocations at once, the most that its processes had resident is read (VmHWM in /proc).",
+        remedy: "measure a release build; buffer less",
+    },
+];
