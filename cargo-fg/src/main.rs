@@ -1,7 +1,9 @@
 //! `cargo fg`: a FunctionGraph on your desk, for extensions written with `fg-extension`.
 
 mod build;
+mod check;
 mod cmd;
+mod holder;
 mod manifest;
 mod subject;
 mod unpack;
@@ -21,6 +23,8 @@ struct Arguments {
 enum Command {
     /// Build an extension, boot it in a local FunctionGraph, and invoke it
     Dev(cmd::dev::Arguments),
+    /// Check that an extension does what the platform asks of it
+    Check(cmd::check::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -29,14 +33,18 @@ fn main() -> ExitCode {
     if arguments.get(1).is_some_and(|argument| argument == "fg") {
         arguments.remove(1);
     }
-    let outcome = match Arguments::parse_from(arguments).command {
-        Command::Dev(arguments) => cmd::dev::run(&arguments),
+    let command = Arguments::parse_from(arguments).command;
+    // A check that could not run is no check that found something.
+    let failure = match command {
+        Command::Check(_) => ExitCode::from(2),
+        _ => ExitCode::FAILURE,
     };
-    match outcome {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let outcome = match command {
+        Command::Dev(arguments) => cmd::dev::run(&arguments),
+        Command::Check(arguments) => cmd::check::run(&arguments),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        failure
+    })
 }

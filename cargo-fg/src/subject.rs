@@ -1,6 +1,6 @@
 //! What `dev` and `check` work on: a package of ours, any command, or a ZIP.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use fg_emulator::Boot;
@@ -50,6 +50,11 @@ pub(crate) enum Kind {
 }
 
 impl Subject {
+    /// The ZIP, if it is one.
+    pub(crate) fn zip(&self) -> Option<&Path> {
+        self.zip.as_deref()
+    }
+
     /// Builds it, splits the command line, or unpacks it.
     pub(crate) fn prepare(&self) -> anyhow::Result<Prepared> {
         if let Some(zip) = &self.zip {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::cases::Case;
 use super::table::CASES;
+use super::watch::{KEPT_LINES, Watch};
 
 /// How a case went.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -31,6 +32,8 @@ pub(crate) struct Report {
     findings: BTreeMap<&'static str, Finding>,
     /// Those that prevented one that was asked for.
     culprits: BTreeSet<&'static str>,
+    /// The last lines that the extension printed to its standard error, of the boots that may need them explained.
+    stderr: Vec<String>,
 }
 
 impl Finding {
@@ -48,6 +51,10 @@ impl Finding {
 
     pub(crate) fn skip(detail: impl Into<String>) -> Self {
         Self::new(Outcome::Skip, detail)
+    }
+
+    pub(crate) fn is_fail(&self) -> bool {
+        self.outcome == Outcome::Fail
     }
 
     fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
@@ -76,6 +83,7 @@ impl Report {
             selected,
             findings: BTreeMap::new(),
             culprits: BTreeSet::new(),
+            stderr: Vec::new(),
         }
     }
 
@@ -94,11 +102,7 @@ impl Report {
 
     /// The first of these that failed.
     pub(crate) fn failed(&self, ids: &[&'static str]) -> Option<&'static str> {
-        let failed = |id: &str| {
-            self.findings
-                .get(id)
-                .is_some_and(|finding| finding.outcome == Outcome::Fail)
-        };
+        let failed = |id: &str| self.findings.get(id).is_some_and(Finding::is_fail);
         ids.iter().copied().find(|id| failed(id))
     }
 
@@ -121,6 +125,19 @@ impl Report {
                 self.tell(case.id, Finding::skip(why));
             }
         }
+    }
+
+    /// Keeps what was printed in a boot, if something went wrong in it.
+    pub(super) fn heard(&mut self, watch: &Watch, is_wrong: bool) {
+        if is_wrong {
+            self.stderr.extend_from_slice(&watch.seen().stderr);
+            let surplus = self.stderr.len().saturating_sub(KEPT_LINES);
+            self.stderr.drain(..surplus);
+        }
+    }
+
+    pub(crate) fn stderr(&self) -> &[String] {
+        &self.stderr
     }
 
     /// What was asked for, and what prevented some of it.

@@ -25,12 +25,13 @@ pub(super) fn report(checked: &Checked, took: Duration) -> String {
             push_case(&mut text, case, finding, next);
         }
     }
-    if checked.report.count(Outcome::Fail) > 0 && !checked.stderr.is_empty() {
+    let stderr = checked.report.stderr();
+    if checked.report.count(Outcome::Fail) > 0 && !stderr.is_empty() {
         push(
             &mut text,
             format_args!("\n{TITLE}Its standard error, the last lines{TITLE:#}\n"),
         );
-        for line in &checked.stderr {
+        for line in stderr {
             push(&mut text, format_args!("  {DIM}{line}{DIM:#}\n"));
         }
     }

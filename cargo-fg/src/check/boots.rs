@@ -1,0 +1,122 @@
+//! Boots of the extension, each on a platform of its own.
+
+use std::net::{SocketAddr, TcpStream};
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use fg_emulator::{Faults, Platform, Registered, Stopped, Stream};
+
+use super::watch::Watch;
+use crate::subject::Prepared;
+
+/// How long it may go on after its last registration was refused, or answered not at all.
+pub(super) const QUIET: Duration = Duration::from_secs(5);
+
+/// What is booted again and again.
+pub(super) struct Boots<'a> {
+    pub(super) prepared: &'a Prepared,
+    pub(super) environment: &'a [(String, String)],
+}
+
+/// One boot.
+pub(super) struct Booted {
+    pub(super) platform: Platform,
+    pub(super) watch: Arc<Watch>,
+    pub(super) start: Start,
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) status: ExitStatus,
+    /// On both streams.
+    pub(super) printed: String,
+}
+
+/// How it went.
+#[derive(Debug)]
+pub(super) enum Start {
+    Registered(Registered),
+    /// It ended by itself before it was registered.
+    Ended(Ended),
+    /// It was not registered, and did not end.
+    Neither,
+}
+
+impl Boots<'_> {
+    /// Waits until it is registered, has ended, or does nothing to that purpose any more.
+    pub(super) async fn boot(&self, faults: Faults) -> anyhow::Result<Booted> {
+        let watch = Arc::new(Watch::default());
+        let observer = Arc::clone(&watch);
+        let platform = Platform::builder()
+            .observer(move |event| observer.observe(event))
+            .faults(faults)
+            .start()
+            .await?;
+        let mut boot = self.prepared.boot();
+        for (name, value) in self.environment {
+            boot = boot.env(name, value);
+        }
+        let booted = tokio::select! {
+            biased;
+            booted = platform.boot(boot) => Some(booted),
+            () = watch.quiet(QUIET) => None,
+        };
+        let start = match booted {
+            None => Start::Neither,
+            Some(Ok(registered)) => Start::Registered(registered),
+            Some(Err(error)) => match error.stopped() {
+                Some(stopped) if stopped.took.is_zero() => Start::Ended(Ended::from(stopped)),
+                Some(_) => Start::Neither,
+                // It could not even be started.
+                None => return Err(error.into()),
+            },
+        };
+        Ok(Booted {
+            platform,
+            watch,
+            start,
+        })
+    }
+}
+
+impl Booted {
+    /// Ends it: in order, or, where that is known to take long, at once.
+    pub(super) async fn end(self, in_order: bool) -> anyhow::Result<()> {
+        if in_order {
+            self.platform.shutdown().await?;
+            return Ok(());
+        }
+        let address = self.watch.seen().address();
+        drop(self.platform);
+        if let Some(address) = address {
+            vacated(address).await.with_context(|| {
+                format!("what was killed still listens at {address}: it left its process group")
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Waits until nobody listens there. A process that was killed is not gone at once, and tells nobody.
+async fn vacated(address: SocketAddr) -> std::io::Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
+        if Instant::now() > deadline {
+            return Err(std::io::ErrorKind::AddrInUse.into());
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
+}
+
+impl From<&Stopped> for Ended {
+    fn from(stopped: &Stopped) -> Self {
+        Self {
+            status: stopped.status,
+            printed: stopped.printed(Stream::Stderr) + &stopped.printed(Stream::Stdout),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! BUD: what an extension may take, where its author says so.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use bytesize::ByteSize;
+use fg_emulator::Faults;
+use procfs::process::all_processes;
+
+use super::boots::{Boots, Start};
+use super::report::{Finding, Report};
+
+/// The median of so many counts.
+const BOOTS: usize = 5;
+
+/// As in `start=50ms,rss=8MB`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Budget {
+    pub(super) start: Option<Duration>,
+    rss: Option<ByteSize>,
+}
+
+impl FromStr for Budget {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let mut budget = Self::default();
+        for item in text.split(',') {
+            let (name, value) = item.split_once('=').unwrap_or((item, ""));
+            let value = value.trim();
+            let is_double = match name.trim() {
+                "start" => {
+                    let start = humantime::parse_duration(value)
+                        .with_context(|| format!("`{value}` is no duration, as in start=50ms"))?;
+                    budget.start.replace(start).is_some()
+                }
+                "rss" => {
+                    let rss = value
+                        .parse()
+                        .map_err(anyhow::Error::msg)
+                        .with_context(|| format!("`{value}` is no size, as in rss=8MB"))?;
+                    budget.rss.replace(rss).is_some()
+                }
+                _ => bail!("`{item}` is no budget: there are start=50ms and rss=8MB"),
+            };
+            if is_double {
+                bail!("`{}` is there twice", name.trim());
+            }
+        }
+        Ok(budget)
+    }
+}
+
+impl Budget {
+    /// Skips what has no limit.
+    pub(super) fn skip(&self, report: &mut Report) {
+        if self.start.is_none() {
+            report.skip(&["BUD-01"], "no budget: use --budget start=50ms");
+        }
+        if self.rss.is_none() {
+            report.skip(&["BUD-02"], "no budget: use --budget rss=8MB");
+        }
+    }
+
+    /// BUD-02, of the process group with this number.
+    pub(super) fn memory(&self, group: Option<u32>, report: &mut Report) {
+        let Some(limit) = self.rss else { return };
+        let finding = match group.map(resident) {
+            Some(Ok(most)) => within(most, limit, &format!("{most} resident at most (VmHWM)")),
+            Some(Err(error)) => Finding::fail(format!("it cannot be measured: {error}")),
+            None => Finding::fail("it cannot be measured: its process is gone"),
+        };
+        report.tell("BUD-02", finding);
+    }
+
+    /// BUD-01, in boots of its own.
+    pub(super) async fn starts(
+        &self,
+        boots: &Boots<'_>,
+        in_order: bool,
+        report: &mut Report,
+    ) -> anyhow::Result<()> {
+        let Some(limit) = self.start else {
+            return Ok(());
+        };
+        let mut times = Vec::new();
+        for _ in 0..BOOTS {
+            let booted = boots.boot(Faults::default()).await?;
+            if let Start::Registered(registered) = &booted.start {
+                times.push(registered.took);
+            }
+            booted.end(in_order).await?;
+        }
+        times.sort();
+        let finding = match times.get(BOOTS / 2) {
+            Some(median) if times.len() == BOOTS => {
+                let detail = format!("{median:.1?}, the median of {BOOTS}");
+                within(*median, limit, &detail)
+            }
+            _ => Finding::fail(format!("{} of {BOOTS} boots ended in a registration", times.len())),
+        };
+        report.tell("BUD-01", finding);
+        Ok(())
+    }
+}
+
+fn within<T: PartialOrd + std::fmt::Debug>(measured: T, limit: T, detail: &str) -> Finding {
+    if measured <= limit {
+        Finding::pass(detail)
+    } else {
+        Finding::fail(format!("{detail}, over the budget of {limit:?}"))
+    }
+}
+
+/// The most that the processes of the group had resident, each at its time.
+fn resident(group: u32) -> procfs::ProcResult<ByteSize> {
+    let mut kilobytes = 0;
+    for process in all_processes()? {
+        // One that has just ended has nothing resident.
+        let Ok(process) = process else { continue };
+        let Ok(stat) = process.stat() else { continue };
+        if u32::try_from(stat.pgrp) == Ok(group) {
+            kilobytes += process.status()?.vmhwm.unwrap_or_default();
+        }
+    }
+    Ok(ByteSize::kib(kilobytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytesize::ByteSize;
+
+    use super::Budget;
+
+    #[test]
+    fn texts() {
+        let budget: Budget = "start=50ms, rss=8MB".parse().unwrap();
+        assert_eq!(budget.start, Some(Duration::from_millis(50)));
+        assert_eq!(budget.rss, Some(ByteSize::mb(8)));
+        let budget: Budget = "rss=900KiB".parse().unwrap();
+        assert_eq!((budget.start, budget.rss), (None, Some(ByteSize::kib(900))));
+        for (text, told) in [
+            ("", "`` is no budget: there are start=50ms and rss=8MB"),
+            ("cpu=3", "`cpu=3` is no budget: there are start=50ms and rss=8MB"),
+            ("start", "`` is no duration, as in start=50ms"),
+            ("start=50", "`50` is no duration, as in start=50ms"),
+            ("rss=much", "`much` is no size, as in rss=8MB"),
+            ("start=1s,start=2s", "`start` is there twice"),
+        ] {
+            assert_eq!(text.parse::<Budget>().unwrap_err().to_string(), told);
+        }
+    }
+}

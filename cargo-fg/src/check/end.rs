@@ -1,0 +1,88 @@
+//! END: what an extension does when it is asked to end.
+
+use std::time::Duration;
+
+use fg_emulator::{Faults, Platform, Registered, Stopped};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::time::timeout;
+
+use super::boots::{Boots, Start};
+use super::client::{Connection, post};
+use super::invocation::event;
+use super::report::{Finding, Report};
+
+const PATH: &str = "/extension/invoke";
+/// What is no warning yet.
+const IN_TIME: Duration = Duration::from_secs(2);
+/// Nobody tells us when the extension has seen the signal, so it gets so long to do so, or to hang up.
+const SEEN: Duration = Duration::from_millis(100);
+
+/// END-01, which ends the platform.
+pub(super) async fn sigterm(platform: Platform, report: &mut Report) -> anyhow::Result<()> {
+    let shutdown = platform.shutdown().await?;
+    if let [stopped] = &shutdown.extensions[..] {
+        report.tell("END-01", judge(stopped));
+    }
+    Ok(())
+}
+
+fn judge(stopped: &Stopped) -> Finding {
+    let Stopped {
+        status,
+        took,
+        killed,
+        ..
+    } = stopped;
+    if took.is_zero() {
+        Finding::fail(format!("it had ended before SIGTERM came, with {status}"))
+    } else if *killed {
+        Finding::fail(format!("it did not end in {took:.1?} and had to be killed"))
+    } else if !status.success() {
+        Finding::fail(format!("{status}, {took:.0?} after SIGTERM"))
+    } else if *took > IN_TIME {
+        Finding::warn(format!("status 0, but {took:.1?} after SIGTERM"))
+    } else {
+        Finding::pass(format!("status 0, {took:.1?} after SIGTERM"))
+    }
+}
+
+/// END-02, in a boot of its own.
+pub(super) async fn in_flight(boots: &Boots<'_>, report: &mut Report) -> anyhow::Result<()> {
+    let booted = boots.boot(Faults::default()).await?;
+    let finding = match &booted.start {
+        Start::Registered(registered) => match half_then_sigterm(registered).await {
+            Ok(finding) => finding,
+            Err(error) => Finding::fail(error),
+        },
+        _ => Finding::fail("it did not register when it was booted again"),
+    };
+    // It was asked to end already, and must not be asked twice.
+    let ended = timeout(Duration::from_secs(5), booted.platform.ended()).await;
+    report.heard(&booted.watch, finding.is_fail());
+    report.tell("END-02", finding);
+    booted.end(ended.is_ok()).await
+}
+
+async fn half_then_sigterm(registered: &Registered) -> Result<Finding, String> {
+    let address = registered.address;
+    let group = registered.pid.and_then(|pid| i32::try_from(pid).ok());
+    let group = group.ok_or("its process is not known")?;
+    let mut connection = Connection::open(address).await?;
+    let mut half = connection.half(PATH, event()).await?;
+    // Once one is answered that came later, the first is most likely taken. Who serves one connection at a time
+    // cannot answer it.
+    let _ = timeout(Duration::from_millis(500), post(address, PATH, event())).await;
+    killpg(Pid::from_raw(group), Signal::SIGTERM)
+        .map_err(|error| format!("cannot send SIGTERM: {error}"))?;
+    let answer = match half.early(SEEN).await {
+        Some(answer) => answer,
+        None => half.finish().await,
+    };
+    Ok(match answer {
+        Ok(answer) if answer.status == 200 => Finding::pass("answered with 200, then it ended"),
+        // The client knows at least.
+        Ok(answer) => Finding::warn(format!("after SIGTERM it was answered with {}", answer.told())),
+        Err(error) => Finding::fail(format!("after SIGTERM it was not answered: {error}")),
+    })
+}

@@ -1,0 +1,187 @@
+//! INV and FRZ: events, in all the ways in which they may come.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use fg_emulator::Platform;
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::client::{Answer, Connection, post};
+use super::report::{Finding, Report};
+
+const PATH: &str = "/extension/invoke";
+/// How many at once.
+pub(super) const MANY: usize = 64;
+/// How long all of them may take; the first of them, half of that.
+const MANY_IN: Duration = Duration::from_secs(10);
+/// How long an answer is waited for that must not come, since the process is stopped.
+const MOMENT: Duration = Duration::from_millis(50);
+
+/// The documented event (D 2707), with a trace id of its own.
+pub(super) fn event() -> String {
+    event_with(&json!({}))
+}
+
+fn event_with(fields: &serde_json::Value) -> String {
+    let mut event = json!({
+        "traceId": uuid::Uuid::new_v4().to_string(),
+        "invokedFunctionUrn": "sn:cn:yrk:1111:function:0@test@hello:latest",
+    });
+    if let (Some(event), Some(fields)) = (event.as_object_mut(), fields.as_object()) {
+        event.extend(fields.clone());
+    }
+    event.to_string()
+}
+
+/// INV-01. One that registered too early may not listen yet.
+pub(super) async fn documented(address: SocketAddr, may_be_late: bool, report: &mut Report) {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while may_be_late && Connection::open(address).await.is_err() && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let answer = post(address, PATH, event()).await.and_then(Answer::expect_200);
+    report.tell("INV-01", answer.map(|answer| answer.told()));
+}
+
+/// INV-02. A first one that is not whole yet is not to hold up the others.
+pub(super) async fn many(address: SocketAddr, report: &mut Report) {
+    report.tell("INV-02", try_many(address).await);
+}
+
+async fn try_many(address: SocketAddr) -> Result<String, String> {
+    let mut connection = Connection::open(address).await?;
+    let half = connection.half(PATH, event()).await?;
+    let start = Instant::now();
+    let mut calls = JoinSet::new();
+    for _ in 0..MANY {
+        calls.spawn(async move { post(address, PATH, event()).await.and_then(Answer::expect_200) });
+    }
+    let (mut answered, mut deadline) = (0, start + MANY_IN / 2);
+    loop {
+        match timeout_at(deadline, calls.join_next()).await {
+            Ok(Some(Ok(Ok(_)))) => {
+                answered += 1;
+                deadline = start + MANY_IN;
+            }
+            Ok(Some(Ok(Err(error)))) => {
+                return Err(format!("{answered} were answered with 200, then one was not: {error}"));
+            }
+            Ok(Some(Err(error))) => return Err(error.to_string()),
+            Ok(None) => break,
+            Err(_) if answered == 0 => {
+                return Err(format!(
+                    "none was answered in {:?}, while another came in: it serves one connection at a time",
+                    MANY_IN / 2
+                ));
+            }
+            Err(_) => return Err(format!("{answered} of {MANY} were answered in {MANY_IN:?}")),
+        }
+    }
+    let took = start.elapsed();
+    let last = half.finish().await.and_then(Answer::expect_200);
+    last.map_err(|error| format!("all were answered, but not the one that came in: {error}"))?;
+    Ok(format!("all in {took:.1?}"))
+}
+
+/// INV-03.
+pub(super) async fn connections(address: SocketAddr, report: &mut Report) {
+    let finding = try_connections(address).await.unwrap_or_else(Finding::fail);
+    report.tell("INV-03", finding);
+}
+
+async fn try_connections(address: SocketAddr) -> Result<Finding, String> {
+    for _ in 0..2 {
+        let answer = post(address, PATH, event()).await.and_then(Answer::expect_200);
+        answer.map_err(|error| format!("over a connection each: {error}"))?;
+    }
+    let mut connection = Connection::open(address).await?;
+    let first = connection.post(PATH, event()).await?.expect_200()?;
+    if first.closes {
+        return Ok(Finding::pass("closes each connection, and says so"));
+    }
+    Ok(match connection.post(PATH, event()).await {
+        Ok(answer) => match answer.expect_200() {
+            Ok(_) => Finding::pass("keeps the connection"),
+            Err(error) => Finding::fail(format!("the second over one connection: {error}")),
+        },
+        Err(error) => Finding::warn(format!(
+            "it closes the connection without `Connection: close`, and the next event is lost: {error}"
+        )),
+    })
+}
+
+/// INV-04.
+pub(super) async fn malformed(address: SocketAddr, report: &mut Report) {
+    report.tell("INV-04", try_malformed(address).await);
+}
+
+async fn try_malformed(address: SocketAddr) -> Result<String, String> {
+    let whole = event();
+    let bodies = [
+        ("an empty body", ""),
+        ("no JSON", "no JSON at all"),
+        ("an event that is cut off", &whole[..whole.len() / 2]),
+        ("bytes that are no text", "\u{0}\u{1}\u{7f}"),
+        ("null", "null"),
+        ("an array", "[]"),
+        ("an object without fields", "{}"),
+        ("a traceId that is a number", r#"{"traceId": 1, "invokedFunctionUrn": "sn"}"#),
+        ("an event without invokedFunctionUrn", r#"{"traceId": "1"}"#),
+    ];
+    for (what, body) in bodies {
+        match post(address, PATH, body.to_owned()).await {
+            Ok(answer) if (400..500).contains(&answer.status) => {}
+            Ok(answer) => return Err(format!("{what} was answered with {}", answer.told())),
+            Err(error) => return Err(format!("{what} was not answered: {error}")),
+        }
+    }
+    let answer = post(address, PATH, whole.clone()).await.and_then(Answer::expect_200);
+    answer.map_err(|error| format!("an event after {} bad bodies: {error}", bodies.len()))?;
+    Ok(format!("{} bad bodies, then an event", bodies.len()))
+}
+
+/// INV-05.
+pub(super) async fn unknown_fields(address: SocketAddr, report: &mut Report) {
+    let body = event_with(&json!({
+        "eventType": "INVOKE",
+        "deadlineMs": 1_700_000_000_000_u64,
+        "tracing": {"type": "none", "value": null},
+        "tags": [],
+    }));
+    let answer = post(address, PATH, body).await.and_then(Answer::expect_200);
+    report.tell("INV-05", answer.map(|answer| answer.told()));
+}
+
+/// FRZ-01.
+pub(super) async fn freeze(platform: &Platform, address: SocketAddr, report: &mut Report) {
+    platform.freeze();
+    let frozen = while_frozen(platform, address).await;
+    // Whatever came of it.
+    platform.thaw();
+    let finding = match frozen {
+        Ok(finding) => finding,
+        Err(error) => Finding::fail(error),
+    };
+    report.tell("FRZ-01", finding);
+}
+
+async fn while_frozen(platform: &Platform, address: SocketAddr) -> Result<Finding, String> {
+    let call = post(address, PATH, event());
+    tokio::pin!(call);
+    let early = timeout(MOMENT, &mut call).await;
+    platform.thaw();
+    if let Ok(answer) = early {
+        let answer = answer.map_err(|error| format!("while it was stopped: {error}"))?;
+        return Ok(Finding::warn(format!(
+            "it answered ({}) although its process group was stopped: it left the group",
+            answer.told()
+        )));
+    }
+    let answer = call.await.and_then(Answer::expect_200);
+    answer.map_err(|error| format!("the event that came while it was stopped: {error}"))?;
+    let answer = post(address, PATH, event()).await.and_then(Answer::expect_200);
+    answer.map_err(|error| format!("the event after it: {error}"))?;
+    Ok(Finding::pass("answered both"))
+}

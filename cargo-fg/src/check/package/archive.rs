@@ -1,0 +1,143 @@
+//! A ZIP, as its list of files has it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::Context;
+
+use super::elf::Program;
+use super::listed;
+use crate::check::report::Finding;
+
+const FOLDER: &str = "extension/";
+/// With which an ELF file begins.
+const MAGIC: &[u8] = b"\x7fELF";
+
+pub(super) struct Archive {
+    zip: zip::ZipArchive<File>,
+    /// As they are in the ZIP: a name may be there twice, which `zip` does not show.
+    names: Vec<String>,
+    /// In bytes.
+    pub(super) size: u64,
+}
+
+impl Archive {
+    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
+        let file = File::open(path)?;
+        let size = file.metadata()?.len();
+        let mut buffer = vec![0; rawzip::RECOMMENDED_BUFFER_SIZE];
+        let raw = rawzip::ZipArchive::from_file(file.try_clone()?, &mut buffer)?;
+        let mut names = Vec::new();
+        let mut entries = raw.entries(&mut buffer);
+        while let Some(entry) = entries.next_entry()? {
+            let name = entry.file_path();
+            names.push(String::from_utf8_lossy(name.as_bytes()).into_owned());
+        }
+        Ok(Self {
+            zip: zip::ZipArchive::new(file)?,
+            names,
+            size,
+        })
+    }
+
+    /// The names of all that is no folder.
+    pub(super) fn files(&self) -> impl Iterator<Item = &str> {
+        let names = self.names.iter().map(String::as_str);
+        names.filter(|name| !name.ends_with('/'))
+    }
+
+    pub(super) fn has_folder(&self) -> bool {
+        self.names.iter().any(|name| name.starts_with(FOLDER))
+    }
+
+    /// Files directly in the folder, without it.
+    fn beside_script(&self) -> impl Iterator<Item = &str> {
+        let names = self.files().filter_map(|name| name.strip_prefix(FOLDER));
+        names.filter(|name| !name.contains('/'))
+    }
+
+    /// The start scripts, each once.
+    pub(super) fn scripts(&self) -> impl Iterator<Item = String> {
+        let scripts = self
+            .beside_script()
+            .filter(|name| name.starts_with("extension") && name.ends_with(".sh"));
+        let scripts: std::collections::BTreeSet<_> = scripts.map(str::to_owned).collect();
+        scripts.into_iter()
+    }
+
+    /// What there is instead of a script.
+    pub(super) fn in_folder(&self) -> String {
+        let names: Vec<_> = self.beside_script().map(str::to_owned).collect();
+        if names.is_empty() {
+            "nothing else either".to_owned()
+        } else {
+            listed(&names)
+        }
+    }
+
+    /// The content of one.
+    pub(super) fn read(&mut self, name: &str) -> anyhow::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.zip.by_name(name)?.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Those that are ELF.
+    pub(super) fn programs(&mut self) -> anyhow::Result<Vec<Program>> {
+        let mut programs = Vec::new();
+        for i in 0..self.zip.len() {
+            let mut file = self.zip.by_index(i)?;
+            let name = file.name().context("a name is no text")?.into_owned();
+            let mut bytes = Vec::new();
+            file.by_ref().take(MAGIC.len() as u64).read_to_end(&mut bytes)?;
+            if bytes == MAGIC {
+                file.read_to_end(&mut bytes)?;
+                programs.push(Program::new(&name, &bytes));
+            }
+        }
+        Ok(programs)
+    }
+
+    /// PKG-03, of the scripts and of these programs.
+    pub(super) fn executable(&mut self, programs: &[Program]) -> Finding {
+        let scripts = self.scripts().map(|name| format!("{FOLDER}{name}"));
+        let programs = programs.iter().filter(|program| program.is_executable);
+        let all: Vec<_> = scripts
+            .chain(programs.map(|program| program.name.clone()))
+            .collect();
+        let mut bad = Vec::new();
+        for name in &all {
+            match self.zip.by_name(name).ok().and_then(|file| file.unix_mode()) {
+                Some(mode) if mode & 0o111 != 0 => {}
+                Some(mode) => bad.push(format!("{name} has mode {:04o}", mode & 0o7777)),
+                None => bad.push(format!("{name} has no mode")),
+            }
+        }
+        match (all.is_empty(), bad.is_empty()) {
+            (true, _) => Finding::skip("there is no script and no program in it"),
+            (false, true) => Finding::pass(listed(&all)),
+            (false, false) => Finding::fail(listed(&bad)),
+        }
+    }
+
+    /// Names that lead out of the folder that it is unpacked into.
+    pub(super) fn outside(&self) -> Vec<String> {
+        let names = self.names.iter().filter(|name| {
+            name.starts_with(['/', '\\']) || name.split(['/', '\\']).any(|part| part == "..")
+        });
+        names.cloned().collect()
+    }
+
+    /// Names that are there twice, however they are written.
+    pub(super) fn twice(&self) -> Vec<String> {
+        let mut counts = BTreeMap::<_, usize>::new();
+        for name in self.files() {
+            let parts = name.split('/').filter(|part| !part.is_empty() && *part != ".");
+            *counts.entry(parts.collect::<Vec<_>>().join("/")).or_default() += 1;
+        }
+        let twice = counts.into_iter().filter(|(_, count)| *count > 1);
+        twice.map(|(name, _)| name).collect()
+    }
+}

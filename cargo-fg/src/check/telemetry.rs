@@ -1,0 +1,183 @@
+//! TEL: the subscription, and events as they may come.
+
+use std::time::Duration;
+
+use fg_emulator::{Platform, Subscription};
+use hyper::Uri;
+use tokio::time::timeout;
+
+use super::client::post;
+use super::report::{Finding, Report};
+use super::watch::{Seen, Watch};
+
+const PATH: &str = "/telemetry";
+/// How long a subscription is waited for, after all the invocations.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A body, what it is, and whether a platform may not care if it is refused.
+struct Batch {
+    what: &'static str,
+    body: &'static str,
+    may_be_refused: bool,
+}
+
+/// What the examples of pages 2711 to 2713 have in them.
+const QUIRKS: [Batch; 4] = [
+    Batch {
+        what: "`platform.RuntimeDone`, with a capital R",
+        body: r#"[{"name": "platform.start", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check"},
+            {"name": "platform.RuntimeDone", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check", "status": "success"},
+            {"name": "platform.report", "startTime": "2024-01-01T00:00:00.000Z", "endTime": "2024-01-01T00:00:01.000Z",
+                "traceId": "check", "status": "success", "metrics": {"durationMs": 1000.5}}]"#,
+        may_be_refused: false,
+    },
+    Batch {
+        what: "stray spaces inside strings",
+        body: r#"[{"name": "platform.initStart ", "startTime": " 2024-01-01T00:00:00.000Z", "traceId": "check "},
+            {"name": "platform.initRuntimeDone ", "startTime": "2024-01-01T00:00:00.000Z ", "traceId": "check", "status": " success "}]"#,
+        may_be_refused: false,
+    },
+    Batch {
+        what: "the subtypes of a restore",
+        body: r#"[{"name": "platform.restoreStart", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check"},
+            {"name": "platform.restoreRuntimeDone", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check", "status": "success"},
+            {"name": "platform.restoreReport", "startTime": "2024-01-01T00:00:00.000Z", "endTime": "2024-01-01T00:00:01.000Z",
+                "traceId": "check", "status": "success", "metrics": {"durationMs": 12}}]"#,
+        may_be_refused: false,
+    },
+    Batch {
+        what: "trailing commas",
+        body: r#"[{"name": "platform.start", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check",},]"#,
+        // No JSON: the page's writer has most likely put it there, and not the platform's.
+        may_be_refused: true,
+    },
+];
+
+const UNKNOWN: [Batch; 5] = [
+    Batch {
+        what: "an unknown subtype",
+        body: r#"[{"name": "platform.daydream", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check", "depth": 3}]"#,
+        may_be_refused: false,
+    },
+    Batch {
+        what: "an unknown type",
+        body: r#"[{"time": "2024-01-01T00:00:00.000Z", "type": "gossip", "record": "psst"}]"#,
+        may_be_refused: false,
+    },
+    Batch {
+        what: "records of several shapes",
+        body: r#"[{"time": "2024-01-01T00:00:00.000Z", "type": "function", "record": "a line"},
+            {"time": "2024-01-01T00:00:00.000Z", "type": "function", "record": {"requestId": "check", "status": "ok"}},
+            {"time": "2024-01-01T00:00:00.000Z", "type": "extension", "record": ["a", 1, null]},
+            {"type": "function"}]"#,
+        may_be_refused: false,
+    },
+    Batch {
+        what: "elements that are no objects",
+        body: r#"["text", 7, null, []]"#,
+        // Nobody can tell that they ever come.
+        may_be_refused: true,
+    },
+    Batch {
+        what: "after those, an event that is known",
+        body: r#"[{"name": "platform.start", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check"}]"#,
+        may_be_refused: false,
+    },
+];
+
+/// TEL-01 to 03, of an extension that is registered and was invoked.
+pub(super) async fn check(platform: &Platform, watch: &Watch, report: &mut Report) {
+    let has_called = |seen: &Seen| seen.calls.iter().any(|(call, _)| call.path == PATH);
+    let called = timeout(PATIENCE, watch.until(has_called));
+    if called.await.is_err() {
+        report.skip(&["TEL-"], "it does not subscribe to telemetry");
+        return;
+    }
+    // The call is told before it is answered.
+    let is_decided = |seen: &Seen| seen.subscription.is_some() || refused(seen).is_some();
+    let _ = timeout(PATIENCE, watch.until(is_decided)).await;
+    report.tell("TEL-01", subscription(platform, watch).await);
+    let subscription = watch.seen().subscription.clone();
+    match subscription {
+        Some(subscription) if report.failed(&["TEL-01"]).is_none() => {
+            report.tell("TEL-02", batches(&subscription, &QUIRKS).await);
+            report.tell("TEL-03", batches(&subscription, &UNKNOWN).await);
+        }
+        _ => report.prevent("TEL-01", &["TEL-"]),
+    }
+}
+
+fn refused(seen: &Seen) -> Option<String> {
+    let mut refused = seen.refused.iter().filter(|(path, _)| path == PATH);
+    refused.next().map(|(_, why)| why.clone())
+}
+
+async fn subscription(platform: &Platform, watch: &Watch) -> Result<String, String> {
+    if let Some(why) = refused(&watch.seen()) {
+        return Err(format!("the subscription was refused: {why}"));
+    }
+    // There is something to tell then.
+    platform.invoke().await.map_err(|error| error.to_string())?;
+    platform.telemetry_delivered().await;
+    let seen = watch.seen();
+    if let Some(why) = seen.lost.first() {
+        return Err(format!("what was told of an invocation was not taken: {why}"));
+    }
+    let Some(subscription) = &seen.subscription else {
+        return Err("the call of /telemetry was not answered".to_owned());
+    };
+    let types: Vec<_> = subscription.types.iter().map(ToString::to_string).collect();
+    Ok(format!(
+        "{} for {}, batches taken: {}",
+        subscription.uri,
+        types.join(", "),
+        seen.delivered
+    ))
+}
+
+async fn batches(subscription: &Subscription, batches: &[Batch]) -> Finding {
+    let Some((address, path)) = target(subscription) else {
+        return Finding::fail(format!("{} is no URI to post to", subscription.uri));
+    };
+    let mut warning = None;
+    for Batch {
+        what,
+        body,
+        may_be_refused,
+    } in batches
+    {
+        let problem = match post(address, &path, *body).await {
+            Ok(answer) if (200..300).contains(&answer.status) => continue,
+            Ok(answer) if *may_be_refused && (400..500).contains(&answer.status) => {
+                warning = Some(format!("{what}: answered with {}", answer.told()));
+                continue;
+            }
+            Ok(answer) => format!("answered with {}", answer.told()),
+            Err(error) => error,
+        };
+        return Finding::fail(format!("{what}: {problem}"));
+    }
+    match warning {
+        Some(warning) => Finding::warn(warning),
+        None => Finding::pass(format!("{} batches", batches.len())),
+    }
+}
+
+fn target(subscription: &Subscription) -> Option<(std::net::SocketAddr, String)> {
+    let uri: Uri = subscription.uri.parse().ok()?;
+    let address = uri.authority()?.as_str().parse().ok()?;
+    Some((address, uri.path_and_query()?.as_str().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{QUIRKS, UNKNOWN};
+
+    #[test]
+    fn only_trailing_commas_are_no_json() {
+        for batch in QUIRKS.iter().chain(&UNKNOWN) {
+            let json = serde_json::from_str::<serde_json::Value>(batch.body);
+            assert_eq!(json.is_err(), batch.what == "trailing commas", "{}", batch.what);
+        }
+    }
+}
