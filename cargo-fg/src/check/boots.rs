@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use fg_emulator::{Faults, Platform, Registered, Stopped, Stream};
 
+use super::taken;
 use super::watch::Watch;
 use crate::subject::Prepared;
 
@@ -74,6 +75,11 @@ impl Boots<'_> {
                 None => return Err(error.into()),
             },
         };
+        if let Start::Ended(ended) = &start
+            && watch.seen().calls.is_empty()
+        {
+            taken::is_free(ended)?;
+        }
         Ok(Booted {
             platform,
             watch,

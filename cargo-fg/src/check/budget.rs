@@ -98,7 +98,10 @@ impl Budget {
                 let detail = format!("{median:.1?}, the median of {BOOTS}");
                 within(*median, limit, &detail)
             }
-            _ => Finding::fail(format!("{} of {BOOTS} boots ended in a registration", times.len())),
+            _ => Finding::fail(format!(
+                "{} of {BOOTS} boots ended in a registration",
+                times.len()
+            )),
         };
         report.tell("BUD-01", finding);
         Ok(())
@@ -144,7 +147,10 @@ mod tests {
         assert_eq!((budget.start, budget.rss), (None, Some(ByteSize::kib(900))));
         for (text, told) in [
             ("", "`` is no budget: there are start=50ms and rss=8MB"),
-            ("cpu=3", "`cpu=3` is no budget: there are start=50ms and rss=8MB"),
+            (
+                "cpu=3",
+                "`cpu=3` is no budget: there are start=50ms and rss=8MB",
+            ),
             ("start", "`` is no duration, as in start=50ms"),
             ("start=50", "`50` is no duration, as in start=50ms"),
             ("rss=much", "`much` is no size, as in rss=8MB"),

@@ -133,7 +133,9 @@ mod tests {
         for name in ["", "XYZ", "REG-1", "REG-011"] {
             let error = find(name).unwrap_err().to_string();
             assert!(
-                error.starts_with(&format!("there is no case `{name}`; there are PKG-01 to PKG-")),
+                error.starts_with(&format!(
+                    "there is no case `{name}`; there are PKG-01 to PKG-"
+                )),
                 "{error}"
             );
         }

@@ -12,7 +12,7 @@ use hyper::{Request, Response, Version, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -50,6 +50,14 @@ pub(super) async fn post(
     Connection::open(address).await?.post(path, body).await
 }
 
+/// Waits until somebody listens there, for a while.
+pub(super) async fn listening(address: SocketAddr) {
+    let deadline = Instant::now() + PATIENCE / 2;
+    while TcpStream::connect(address).await.is_err() && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 impl Connection {
     pub(super) async fn open(address: SocketAddr) -> Result<Self, String> {
         let connect = timeout(PATIENCE, TcpStream::connect(address));
@@ -79,13 +87,20 @@ impl Connection {
     }
 
     /// Sends the head, and the first half of the body.
-    pub(super) async fn half(&mut self, path: &str, body: impl Into<Bytes>) -> Result<Half, String> {
+    pub(super) async fn half(
+        &mut self,
+        path: &str,
+        body: impl Into<Bytes>,
+    ) -> Result<Half, String> {
         let body = body.into();
         let middle = body.len() / 2;
         let mut half = self.begin(path, body, middle).await?;
         // The connection's task sends it; this one asks for the answer, which does not come yet.
         match half.early(Duration::from_millis(20)).await {
-            Some(Ok(answer)) => Err(format!("{} came before the request was whole", answer.told())),
+            Some(Ok(answer)) => Err(format!(
+                "{} came before the request was whole",
+                answer.told()
+            )),
             Some(Err(error)) => Err(error),
             None => Ok(half),
         }
@@ -165,8 +180,7 @@ async fn read(response: hyper::Result<Response<Incoming>>) -> Result<Answer, Str
     let says = |word: &str| {
         connection.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(word.as_bytes()))
     };
-    let closes =
-        says("close") || (response.version() == Version::HTTP_10 && !says("keep-alive"));
+    let closes = says("close") || (response.version() == Version::HTTP_10 && !says("keep-alive"));
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), 6 * 1024 * 1024).collect();
     let body = match timeout(PATIENCE, body).await {

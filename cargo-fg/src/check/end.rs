@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 use tokio::time::timeout;
 
 use super::boots::{Boots, Start};
-use super::client::{Connection, post};
+use super::client::{Connection, listening, post};
 use super::invocation::event;
 use super::report::{Finding, Report};
 
@@ -47,20 +47,33 @@ fn judge(stopped: &Stopped) -> Finding {
     }
 }
 
-/// END-02, in a boot of its own.
-pub(super) async fn in_flight(boots: &Boots<'_>, report: &mut Report) -> anyhow::Result<()> {
+/// END-02, in a boot of its own. One that registers too early may not listen yet.
+pub(super) async fn in_flight(
+    boots: &Boots<'_>,
+    is_late: bool,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let booted = boots.boot(Faults::default()).await?;
     let finding = match &booted.start {
-        Start::Registered(registered) => match half_then_sigterm(registered).await {
-            Ok(finding) => finding,
-            Err(error) => Finding::fail(error),
-        },
+        Start::Registered(registered) => {
+            if is_late {
+                listening(registered.address).await;
+            }
+            let finding = half_then_sigterm(registered).await;
+            finding.unwrap_or_else(Finding::fail)
+        }
         _ => Finding::fail("it did not register when it was booted again"),
     };
-    // It was asked to end already, and must not be asked twice.
-    let ended = timeout(Duration::from_secs(5), booted.platform.ended()).await;
     report.heard(&booted.watch, finding.is_fail());
+    // It was asked to end already, if it came so far, and must not be asked twice.
+    let is_asked = !finding.is_fail();
     report.tell("END-02", finding);
+    let patience = if is_asked {
+        Duration::from_secs(5)
+    } else {
+        SEEN
+    };
+    let ended = timeout(patience, booted.platform.ended()).await;
     booted.end(ended.is_ok()).await
 }
 
@@ -82,7 +95,10 @@ async fn half_then_sigterm(registered: &Registered) -> Result<Finding, String> {
     Ok(match answer {
         Ok(answer) if answer.status == 200 => Finding::pass("answered with 200, then it ended"),
         // The client knows at least.
-        Ok(answer) => Finding::warn(format!("after SIGTERM it was answered with {}", answer.told())),
+        Ok(answer) => Finding::warn(format!(
+            "after SIGTERM it was answered with {}",
+            answer.told()
+        )),
         Err(error) => Finding::fail(format!("after SIGTERM it was not answered: {error}")),
     })
 }

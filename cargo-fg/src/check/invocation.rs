@@ -1,6 +1,7 @@
 //! INV and FRZ: events, in all the ways in which they may come.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use fg_emulator::Platform;
@@ -35,13 +36,11 @@ fn event_with(fields: &serde_json::Value) -> String {
     event.to_string()
 }
 
-/// INV-01. One that registered too early may not listen yet.
-pub(super) async fn documented(address: SocketAddr, may_be_late: bool, report: &mut Report) {
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while may_be_late && Connection::open(address).await.is_err() && Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let answer = post(address, PATH, event()).await.and_then(Answer::expect_200);
+/// INV-01.
+pub(super) async fn documented(address: SocketAddr, report: &mut Report) {
+    let answer = post(address, PATH, event())
+        .await
+        .and_then(Answer::expect_200);
     report.tell("INV-01", answer.map(|answer| answer.told()));
 }
 
@@ -56,7 +55,11 @@ async fn try_many(address: SocketAddr) -> Result<String, String> {
     let start = Instant::now();
     let mut calls = JoinSet::new();
     for _ in 0..MANY {
-        calls.spawn(async move { post(address, PATH, event()).await.and_then(Answer::expect_200) });
+        calls.spawn(async move {
+            post(address, PATH, event())
+                .await
+                .and_then(Answer::expect_200)
+        });
     }
     let (mut answered, mut deadline) = (0, start + MANY_IN / 2);
     loop {
@@ -66,7 +69,9 @@ async fn try_many(address: SocketAddr) -> Result<String, String> {
                 deadline = start + MANY_IN;
             }
             Ok(Some(Ok(Err(error)))) => {
-                return Err(format!("{answered} were answered with 200, then one was not: {error}"));
+                return Err(format!(
+                    "{answered} were answered with 200, then one was not: {error}"
+                ));
             }
             Ok(Some(Err(error))) => return Err(error.to_string()),
             Ok(None) => break,
@@ -93,7 +98,9 @@ pub(super) async fn connections(address: SocketAddr, report: &mut Report) {
 
 async fn try_connections(address: SocketAddr) -> Result<Finding, String> {
     for _ in 0..2 {
-        let answer = post(address, PATH, event()).await.and_then(Answer::expect_200);
+        let answer = post(address, PATH, event())
+            .await
+            .and_then(Answer::expect_200);
         answer.map_err(|error| format!("over a connection each: {error}"))?;
     }
     let mut connection = Connection::open(address).await?;
@@ -127,7 +134,10 @@ async fn try_malformed(address: SocketAddr) -> Result<String, String> {
         ("null", "null"),
         ("an array", "[]"),
         ("an object without fields", "{}"),
-        ("a traceId that is a number", r#"{"traceId": 1, "invokedFunctionUrn": "sn"}"#),
+        (
+            "a traceId that is a number",
+            r#"{"traceId": 1, "invokedFunctionUrn": "sn"}"#,
+        ),
         ("an event without invokedFunctionUrn", r#"{"traceId": "1"}"#),
     ];
     for (what, body) in bodies {
@@ -137,7 +147,9 @@ async fn try_malformed(address: SocketAddr) -> Result<String, String> {
             Err(error) => return Err(format!("{what} was not answered: {error}")),
         }
     }
-    let answer = post(address, PATH, whole.clone()).await.and_then(Answer::expect_200);
+    let answer = post(address, PATH, whole.clone())
+        .await
+        .and_then(Answer::expect_200);
     answer.map_err(|error| format!("an event after {} bad bodies: {error}", bodies.len()))?;
     Ok(format!("{} bad bodies, then an event", bodies.len()))
 }
@@ -157,31 +169,27 @@ pub(super) async fn unknown_fields(address: SocketAddr, report: &mut Report) {
 /// FRZ-01.
 pub(super) async fn freeze(platform: &Platform, address: SocketAddr, report: &mut Report) {
     platform.freeze();
-    let frozen = while_frozen(platform, address).await;
-    // Whatever came of it.
+    let mut call = pin!(post(address, PATH, event()));
+    let early = timeout(MOMENT, &mut call).await;
     platform.thaw();
-    let finding = match frozen {
-        Ok(finding) => finding,
-        Err(error) => Finding::fail(error),
+    let finding = match early {
+        Ok(Ok(answer)) => Finding::warn(format!(
+            "it answered ({}) although its process group was stopped: it left the group",
+            answer.told()
+        )),
+        Ok(Err(error)) => Finding::fail(format!("while it was stopped: {error}")),
+        Err(_) => thawed(address, call.await).await.into(),
     };
     report.tell("FRZ-01", finding);
 }
 
-async fn while_frozen(platform: &Platform, address: SocketAddr) -> Result<Finding, String> {
-    let call = post(address, PATH, event());
-    tokio::pin!(call);
-    let early = timeout(MOMENT, &mut call).await;
-    platform.thaw();
-    if let Ok(answer) = early {
-        let answer = answer.map_err(|error| format!("while it was stopped: {error}"))?;
-        return Ok(Finding::warn(format!(
-            "it answered ({}) although its process group was stopped: it left the group",
-            answer.told()
-        )));
-    }
-    let answer = call.await.and_then(Answer::expect_200);
-    answer.map_err(|error| format!("the event that came while it was stopped: {error}"))?;
-    let answer = post(address, PATH, event()).await.and_then(Answer::expect_200);
-    answer.map_err(|error| format!("the event after it: {error}"))?;
-    Ok(Finding::pass("answered both"))
+async fn thawed(address: SocketAddr, first: Result<Answer, String>) -> Result<String, String> {
+    first
+        .and_then(Answer::expect_200)
+        .map_err(|error| format!("the event that came while it was stopped: {error}"))?;
+    let second = post(address, PATH, event()).await;
+    second
+        .and_then(Answer::expect_200)
+        .map_err(|error| format!("the event after it: {error}"))?;
+    Ok("answered both".to_owned())
 }

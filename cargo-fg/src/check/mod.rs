@@ -11,18 +11,18 @@ mod package;
 mod registration;
 mod report;
 mod table;
+mod taken;
 mod telemetry;
 mod watch;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use fg_emulator::{Faults, Registered};
 use tokio::time::timeout;
 
 use self::boots::{Booted, Boots, Start};
-use crate::holder::holder;
 use crate::subject::{Kind, Prepared, Subject};
 
 pub(crate) use self::budget::Budget;
@@ -96,7 +96,6 @@ fn what(prepared: &Prepared) -> String {
 /// All that needs a process: one boot for most, and one each for what spoils it.
 async fn live(boots: &Boots<'_>, budget: Budget, report: &mut Report) -> anyhow::Result<()> {
     let booted = boots.boot(Faults::default()).await?;
-    is_port_taken(&booted)?;
     registration::first(&booted, &boots.prepared.script, report);
     let Start::Registered(registered) = &booted.start else {
         report.heard(&booted.watch, true);
@@ -106,8 +105,8 @@ async fn live(boots: &Boots<'_>, budget: Budget, report: &mut Report) -> anyhow:
     };
     events(&booted, registered, budget, report).await;
     registration::count(&booted, report);
-    report.heard(&booted.watch, report.count(Outcome::Fail) > 0);
     end::sigterm(booted.platform, report).await?;
+    report.heard(&booted.watch, report.count(Outcome::Fail) > 0);
 
     let in_order = report.failed(&["END-01"]).is_none();
     if report.wants("REG-07") {
@@ -120,7 +119,7 @@ async fn live(boots: &Boots<'_>, budget: Budget, report: &mut Report) -> anyhow:
         report.prevent("END-01", &["END-02"]);
     }
     if report.wants("END-02") {
-        end::in_flight(boots, report).await?;
+        end::in_flight(boots, is_late(report), report).await?;
     }
     if report.wants("BUD-01") {
         budget.starts(boots, in_order, report).await?;
@@ -128,10 +127,17 @@ async fn live(boots: &Boots<'_>, budget: Budget, report: &mut Report) -> anyhow:
     Ok(())
 }
 
+/// Whether it may be registered before it listens.
+fn is_late(report: &Report) -> bool {
+    report.failed(&["REG-05"]).is_some()
+}
+
 /// What can be tried on one process, the riskiest last.
 async fn events(booted: &Booted, registered: &Registered, budget: Budget, report: &mut Report) {
     let address = registered.address;
-    for id in ["INV-01", "INV-02", "INV-03", "INV-05", "FRZ-01", "TEL-", "INV-04"] {
+    for id in [
+        "INV-01", "INV-02", "INV-03", "INV-05", "FRZ-01", "TEL-", "INV-04",
+    ] {
         let is_wanted = match id {
             "INV-01" => ANSWERED.iter().any(|prefix| report.wants(prefix)),
             "INV-02" => report.wants("INV-02") || report.wants("BUD-02"),
@@ -142,8 +148,10 @@ async fn events(booted: &Booted, registered: &Registered, budget: Budget, report
         }
         match id {
             "INV-01" => {
-                let is_late = report.failed(&["REG-05"]).is_some();
-                invocation::documented(address, is_late, report).await;
+                if is_late(report) {
+                    client::listening(address).await;
+                }
+                invocation::documented(address, report).await;
                 if report.failed(&["INV-01"]).is_some() {
                     report.prevent("INV-01", &ANSWERED);
                 }
@@ -171,34 +179,4 @@ async fn events(booted: &Booted, registered: &Registered, budget: Budget, report
             return;
         }
     }
-}
-
-/// Another process on its port is nothing that could be held against the extension.
-fn is_port_taken(booted: &Booted) -> anyhow::Result<()> {
-    let Start::Ended(ended) = &booted.start else {
-        return Ok(());
-    };
-    let signs = ["in use", "Errno 98", "os error 98", "EADDRINUSE"];
-    if booted.watch.seen().calls.is_empty() && signs.iter().any(|sign| ended.printed.contains(sign)) {
-        // It says which, for the most part; if not, it is one of those that are taken.
-        let taken: Vec<_> = (8081..=8090)
-            .filter_map(|port: u16| Some((port, holder(port)?)))
-            .collect();
-        let named: Vec<_> = taken
-            .iter()
-            .filter(|(port, _)| ended.printed.contains(&port.to_string()))
-            .collect();
-        let holders = if named.is_empty() { taken.iter().collect() } else { named };
-        let holders: Vec<_> = holders
-            .into_iter()
-            .map(|(port, holder)| format!("port {port} is held by {holder}"))
-            .collect();
-        if !holders.is_empty() {
-            bail!(
-                "the extension finds its port in use, and {}: end that process, or give the extension another port",
-                holders.join(", ")
-            );
-        }
-    }
-    Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fg_emulator::{Call, Fault, Faults, Rate};
 
-use super::boots::{Boots, Booted, Ended, QUIET, Start};
+use super::boots::{Booted, Boots, Ended, QUIET, Start};
 use super::report::{Finding, Report};
 use super::watch::Seen;
 
@@ -25,11 +25,15 @@ pub(super) fn first(booted: &Booted, script: &str, report: &mut Report) {
         (Some(name), Some(address)) => {
             report.tell("REG-03", script_name(name, script));
             report.tell("REG-04", in_range(address));
+            if report.failed(&["REG-04"]).is_some() {
+                report.prevent("REG-04", &["REG-05"]);
+            }
         }
         _ => report.prevent("REG-02", &["REG-03", "REG-04", "REG-05"]),
     }
     match &seen.listens {
-        None => report.prevent("REG-04", &["REG-05"]),
+        // It has no address that could be connected to, which the others tell.
+        None => {}
         Some(Ok(())) => report.tell("REG-05", Finding::pass("connected when its call came")),
         Some(Err(error)) => {
             let address = call.address.as_deref().unwrap_or_default();
@@ -38,9 +42,10 @@ pub(super) fn first(booted: &Booted, script: &str, report: &mut Report) {
         }
     }
     let first = match &booted.start {
-        Start::Registered(registered) => {
-            Finding::pass(format!("registered {:.1?} after its start", registered.took))
-        }
+        Start::Registered(registered) => Finding::pass(format!(
+            "registered {:.1?} after its start",
+            registered.took
+        )),
         // Why it was not accepted is told by the others.
         _ if report.failed(&NEEDED).is_some() => Finding::pass("called in time"),
         _ => Finding::fail(unregistered(&booted.start, &seen)),
@@ -53,10 +58,15 @@ pub(super) fn first(booted: &Booted, script: &str, report: &mut Report) {
 
 fn unregistered(start: &Start, seen: &Seen) -> String {
     let how = match start {
-        Start::Ended(Ended { status, .. }) => format!("it ended with {status} before it registered"),
+        Start::Ended(Ended { status, .. }) => {
+            format!("it ended with {status} before it registered")
+        }
         _ => "it did not register".to_owned(),
     };
-    let others = seen.calls.iter().map(|(call, _)| format!("{} {}", call.method, call.path));
+    let others = seen
+        .calls
+        .iter()
+        .map(|(call, _)| format!("{} {}", call.method, call.path));
     let others: Vec<_> = others.collect();
     match (&others[..], seen.refused.last()) {
         ([], _) => how,
@@ -88,7 +98,9 @@ fn script_name(name: &str, script: &str) -> Result<String, String> {
     if name == script {
         Ok(name.to_owned())
     } else {
-        Err(format!("it registers as `{name}`, and was booted as `{script}`"))
+        Err(format!(
+            "it registers as `{name}`, and was booted as `{script}`"
+        ))
     }
 }
 
@@ -108,20 +120,28 @@ pub(super) fn count(booted: &Booted, report: &mut Report) {
     let calls = booted.watch.seen().registrations().count();
     let finding = match calls {
         1 => Finding::pass("1 call"),
-        calls => Finding::fail(format!("{calls} calls, of which the first was answered with 200")),
+        calls => Finding::fail(format!(
+            "{calls} calls, of which the first was answered with 200"
+        )),
     };
     report.tell("REG-06", finding);
 }
 
 /// REG-07, in boots of its own.
-pub(super) async fn retries(boots: &Boots<'_>, in_order: bool, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn retries(
+    boots: &Boots<'_>,
+    in_order: bool,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let faults = [
         ("a 503", Fault::RegisterUnavailable),
         ("a reset", Fault::RegisterReset),
     ];
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for (what, fault) in faults {
-        let booted = boots.boot(Faults::new(0).with(fault, Rate::First(1))).await?;
+        let booted = boots
+            .boot(Faults::new(0).with(fault, Rate::First(1)))
+            .await?;
         match (&booted.start, pause(&booted.watch.seen())) {
             (Start::Registered(_), Some(pause)) => {
                 good.push(format!("after {what} again in {pause:.0?}"));
@@ -138,7 +158,11 @@ pub(super) async fn retries(boots: &Boots<'_>, in_order: bool, report: &mut Repo
         report.heard(&booted.watch, !bad.is_empty());
         booted.end(in_order).await?;
     }
-    let result = if bad.is_empty() { Ok(good.join(", ")) } else { Err(bad.join("; ")) };
+    let result = if bad.is_empty() {
+        Ok(good.join(", "))
+    } else {
+        Err(bad.join("; "))
+    };
     report.tell("REG-07", result);
     Ok(())
 }
@@ -151,7 +175,11 @@ fn pause(seen: &Seen) -> Option<Duration> {
 }
 
 /// REG-08, in a boot of its own.
-pub(super) async fn refusal(boots: &Boots<'_>, in_order: bool, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn refusal(
+    boots: &Boots<'_>,
+    in_order: bool,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let faults = Faults::new(0).with(Fault::RegisterRefused, Rate::Share(1.0));
     let booted = boots.boot(faults).await?;
     let finding = match &booted.start {
@@ -161,7 +189,9 @@ pub(super) async fn refusal(boots: &Boots<'_>, in_order: bool, report: &mut Repo
         Start::Ended(Ended { status, .. }) => {
             Finding::fail(format!("refused with 400, it ended with {status}"))
         }
-        _ => Finding::fail(format!("refused with 400, it went on for {QUIET:?} and longer")),
+        _ => Finding::fail(format!(
+            "refused with 400, it went on for {QUIET:?} and longer"
+        )),
     };
     report.heard(&booted.watch, finding.is_fail());
     report.tell("REG-08", finding);

@@ -90,9 +90,7 @@ impl Report {
     /// Whether one is asked for that begins so, and not told yet.
     pub(crate) fn wants(&self, prefix: &str) -> bool {
         let wanted = self.selected.iter().filter(|id| id.starts_with(prefix));
-        wanted
-            .copied()
-            .any(|id| !self.findings.contains_key(id))
+        wanted.copied().any(|id| !self.findings.contains_key(id))
     }
 
     /// Tells of one. The first that is told of it counts.

@@ -121,7 +121,9 @@ async fn subscription(platform: &Platform, watch: &Watch) -> Result<String, Stri
     platform.telemetry_delivered().await;
     let seen = watch.seen();
     if let Some(why) = seen.lost.first() {
-        return Err(format!("what was told of an invocation was not taken: {why}"));
+        return Err(format!(
+            "what was told of an invocation was not taken: {why}"
+        ));
     }
     let Some(subscription) = &seen.subscription else {
         return Err("the call of /telemetry was not answered".to_owned());
@@ -177,7 +179,12 @@ mod tests {
     fn only_trailing_commas_are_no_json() {
         for batch in QUIRKS.iter().chain(&UNKNOWN) {
             let json = serde_json::from_str::<serde_json::Value>(batch.body);
-            assert_eq!(json.is_err(), batch.what == "trailing commas", "{}", batch.what);
+            assert_eq!(
+                json.is_err(),
+                batch.what == "trailing commas",
+                "{}",
+                batch.what
+            );
         }
     }
 }

@@ -42,7 +42,9 @@ impl Seen {
 
     /// Where the first registration says that it listens.
     pub(super) fn address(&self) -> Option<SocketAddr> {
-        self.registrations().next().and_then(|(call, _)| address(call))
+        self.registrations()
+            .next()
+            .and_then(|(call, _)| address(call))
     }
 }
 
@@ -125,6 +127,7 @@ impl Watch {
     }
 
     async fn registered_again(&self, known: usize) {
-        self.until(|seen| seen.registrations().count() > known).await;
+        self.until(|seen| seen.registrations().count() > known)
+            .await;
     }
 }

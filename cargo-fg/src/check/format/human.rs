@@ -19,7 +19,10 @@ pub(super) fn report(checked: &Checked, took: Duration) -> String {
     let mut text = format!("{TITLE}{}{TITLE:#}  {}\n", checked.script, checked.what);
     let told: Vec<_> = checked.report.told().collect();
     for group in told.chunk_by(|(a, _), (b, _)| a.group() == b.group()) {
-        push(&mut text, format_args!("\n{TITLE}{}{TITLE:#}\n", group[0].0.group_title()));
+        push(
+            &mut text,
+            format_args!("\n{TITLE}{}{TITLE:#}\n", group[0].0.group_title()),
+        );
         for (i, (case, finding)) in group.iter().enumerate() {
             let next = group.get(i + 1).map(|(_, finding)| *finding);
             push_case(&mut text, case, finding, next);
@@ -47,7 +50,10 @@ pub(super) fn report(checked: &Checked, took: Duration) -> String {
         format!("{style}{count} {word}{style:#}")
     });
     let seconds = took.as_secs_f64();
-    push(&mut text, format_args!("\n{}, in {seconds:.1} s\n", counts.join(", ")));
+    push(
+        &mut text,
+        format_args!("\n{}, in {seconds:.1} s\n", counts.join(", ")),
+    );
     text
 }
 
@@ -73,7 +79,10 @@ fn push_case(text: &mut String, case: &Case, finding: &Finding, next: Option<&Fi
             push(text, format_args!("                {DIM}{detail}{DIM:#}\n"));
         }
         Outcome::Fail | Outcome::Warn => {
-            push(text, format_args!("                {style}{detail}{style:#}\n"));
+            push(
+                text,
+                format_args!("                {style}{detail}{style:#}\n"),
+            );
             push(text, format_args!("                {}\n", case.remedy));
         }
     }
@@ -81,7 +90,11 @@ fn push_case(text: &mut String, case: &Case, finding: &Finding, next: Option<&Fi
 
 /// Every case, a line each.
 pub(crate) fn list() -> String {
-    let source_width = CASES.iter().map(|case| case.source.len()).max().unwrap_or_default();
+    let source_width = CASES
+        .iter()
+        .map(|case| case.source.len())
+        .max()
+        .unwrap_or_default();
     let mut text = String::new();
     for case in CASES {
         let Case {

@@ -32,6 +32,8 @@ pub(super) fn report(checked: &Checked, took: Duration) -> anyhow::Result<String
         }
         junit.add_test_suite(suite);
     }
-    let xml = junit.to_string().context("cannot write the report as XML")?;
+    let xml = junit
+        .to_string()
+        .context("cannot write the report as XML")?;
     Ok(xml.trim_end().to_owned() + "\n")
 }

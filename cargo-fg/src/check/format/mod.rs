@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::Checked;
 pub(crate) use self::human::{explain, list};
+use super::Checked;
 
 /// For whom.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -35,7 +35,10 @@ pub(crate) fn report(format: Format, checked: &Checked, took: Duration) -> anyho
 /// Prints it, without colours where they are not wanted.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = anstream::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
         // Whoever reads has read enough, as `head`.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written.context("cannot write the report"),

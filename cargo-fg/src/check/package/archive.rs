@@ -91,7 +91,9 @@ impl Archive {
             let mut file = self.zip.by_index(i)?;
             let name = file.name().context("a name is no text")?.into_owned();
             let mut bytes = Vec::new();
-            file.by_ref().take(MAGIC.len() as u64).read_to_end(&mut bytes)?;
+            file.by_ref()
+                .take(MAGIC.len() as u64)
+                .read_to_end(&mut bytes)?;
             if bytes == MAGIC {
                 file.read_to_end(&mut bytes)?;
                 programs.push(Program::new(&name, &bytes));
@@ -109,7 +111,12 @@ impl Archive {
             .collect();
         let mut bad = Vec::new();
         for name in &all {
-            match self.zip.by_name(name).ok().and_then(|file| file.unix_mode()) {
+            match self
+                .zip
+                .by_name(name)
+                .ok()
+                .and_then(|file| file.unix_mode())
+            {
                 Some(mode) if mode & 0o111 != 0 => {}
                 Some(mode) => bad.push(format!("{name} has mode {:04o}", mode & 0o7777)),
                 None => bad.push(format!("{name} has no mode")),
@@ -134,8 +141,12 @@ impl Archive {
     pub(super) fn twice(&self) -> Vec<String> {
         let mut counts = BTreeMap::<_, usize>::new();
         for name in self.files() {
-            let parts = name.split('/').filter(|part| !part.is_empty() && *part != ".");
-            *counts.entry(parts.collect::<Vec<_>>().join("/")).or_default() += 1;
+            let parts = name
+                .split('/')
+                .filter(|part| !part.is_empty() && *part != ".");
+            *counts
+                .entry(parts.collect::<Vec<_>>().join("/"))
+                .or_default() += 1;
         }
         let twice = counts.into_iter().filter(|(_, count)| *count > 1);
         twice.map(|(name, _)| name).collect()

@@ -72,9 +72,9 @@ impl Program {
             return Finding::pass(format!("{name} cannot be read"));
         };
         match (loader, glibc) {
-            (Some(loader), _) if !LOADERS.contains(&loader.as_str()) => {
-                Finding::fail(format!("{name} needs the loader {loader}, which is not glibc's"))
-            }
+            (Some(loader), _) if !LOADERS.contains(&loader.as_str()) => Finding::fail(format!(
+                "{name} needs the loader {loader}, which is not glibc's"
+            )),
             (_, Some(Version(major, minor))) if Version(*major, *minor) > OLD_GLIBC => {
                 Finding::warn(format!(
                     "{name} needs glibc {major}.{minor}: whether the image has that is unknown"

@@ -38,7 +38,9 @@ pub(super) fn zip(path: &Path, report: &mut Report) -> anyhow::Result<Option<&'s
         [name] => {
             report.tell("PKG-01", Finding::pass("extension/"));
             report.tell("PKG-02", script_name(name));
-            let text = archive.read(&format!("extension/{name}")).with_context(cannot)?;
+            let text = archive
+                .read(&format!("extension/{name}"))
+                .with_context(cannot)?;
             report.tell("PKG-04", script::line_feeds(&text));
             report.tell("PKG-05", script::shebang(&text));
         }
@@ -133,7 +135,9 @@ fn script_name(name: &str) -> Result<String, String> {
     let is_good = name.starts_with("extension")
         && name.ends_with(".sh")
         && name.len() <= 255
-        && name.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() || byte == b' ')
         && !name.contains('/');
     if is_good {
         Ok(name.to_owned())

@@ -13,7 +13,10 @@ const SHELLS: [&str; 5] = [
 
 /// PKG-04.
 pub(super) fn line_feeds(script: &[u8]) -> Result<String, String> {
-    match script.split(|byte| *byte == b'\n').position(|line| line.contains(&b'\r')) {
+    match script
+        .split(|byte| *byte == b'\n')
+        .position(|line| line.contains(&b'\r'))
+    {
         None => Ok("no carriage return".to_owned()),
         Some(before) => Err(format!("line {} has a carriage return", before + 1)),
     }
@@ -21,7 +24,10 @@ pub(super) fn line_feeds(script: &[u8]) -> Result<String, String> {
 
 /// PKG-05.
 pub(super) fn shebang(script: &[u8]) -> Finding {
-    let line = script.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = script
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
     let line = String::from_utf8_lossy(line);
     if line.starts_with('\u{feff}') {
         return Finding::fail("it begins with a byte order mark");
@@ -30,10 +36,12 @@ pub(super) fn shebang(script: &[u8]) -> Finding {
         return Finding::fail("its first line does not begin with `#!`");
     };
     match rest.split_whitespace().next() {
-        Some(interpreter) if SHELLS.contains(&interpreter) => Finding::pass(format!("#!{interpreter}")),
-        Some(interpreter) if interpreter.starts_with('/') => Finding::warn(format!(
-            "whether the image has {interpreter} is unknown"
-        )),
+        Some(interpreter) if SHELLS.contains(&interpreter) => {
+            Finding::pass(format!("#!{interpreter}"))
+        }
+        Some(interpreter) if interpreter.starts_with('/') => {
+            Finding::warn(format!("whether the image has {interpreter} is unknown"))
+        }
         Some(interpreter) => Finding::fail(format!("`{interpreter}` is no absolute path")),
         None => Finding::fail("`#!` names no interpreter"),
     }

@@ -1,0 +1,559 @@
+//! `cargo fg check`, as its users call it: on an extension that is not ours, and on all that can be wrong with it.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Output};
+
+use fg_emulator::PortLease;
+use serde_json::Value;
+
+const SCRIPT: &str = "extensionNightWatch.sh";
+
+/// On leased ports: other tests run beside this one.
+fn check(arguments: &[&str]) -> (Command, [PortLease; 2]) {
+    let (events, telemetry) = PortLease::take_pair().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
+    command
+        .args(["fg", "check"])
+        .args(arguments)
+        .env("FG_EXTENSION_PORT", events.port().to_string())
+        .env("FG_TELEMETRY_PORT", telemetry.port().to_string());
+    (command, [events, telemetry])
+}
+
+/// The Python extension, with one thing wrong.
+fn night_watch(fault: &str, arguments: &[&str]) -> Output {
+    let python = concat!(
+        "python3 '",
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/foreign/night_watch.py'"
+    );
+    let subject = ["--cmd", python, "--script", SCRIPT];
+    let (mut command, _leases) = check(&subject);
+    command
+        .args(arguments)
+        .args(["--env", &format!("FAULT={fault}")]);
+    command.output().unwrap()
+}
+
+/// Outcome and detail, by ID. Nothing but the JSON is on standard output.
+fn cases(output: &Output) -> BTreeMap<String, (String, String)> {
+    let json: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let cases = json["cases"].as_array().unwrap();
+    let text = |case: &Value, field: &str| case[field].as_str().unwrap().to_owned();
+    for case in cases {
+        assert!(
+            ["D", "I", "?"].contains(&text(case, "mark").as_str()),
+            "{case}"
+        );
+        assert!(!text(case, "source").is_empty(), "{case}");
+    }
+    let cases = cases.iter().map(|case| {
+        (
+            text(case, "id"),
+            (text(case, "outcome"), text(case, "detail")),
+        )
+    });
+    cases.collect()
+}
+
+/// The IDs with this outcome, and with this beginning of the detail.
+fn ids(cases: &BTreeMap<String, (String, String)>, outcome: &str, detail: &str) -> Vec<String> {
+    let matching = cases
+        .iter()
+        .filter(|(_, (how, what))| how == outcome && what.starts_with(detail));
+    matching.map(|(id, _)| id.clone()).collect()
+}
+
+/// A fault, the one case that tells of it and with what words, and those that it prevents.
+struct Variant {
+    fault: &'static str,
+    outcome: &'static str,
+    id: &'static str,
+    detail: &'static str,
+    prevented: &'static str,
+}
+
+/// What comes after a registration.
+const ALL_AFTER: &str = "END-01 END-02 FRZ-01 INV-01 INV-02 INV-03 INV-04 INV-05";
+
+impl Variant {
+    fn try_it(&self) {
+        let Self {
+            fault, outcome, id, ..
+        } = self;
+        let output = night_watch(fault, &["--format", "json"]);
+        let cases = cases(&output);
+        let code = if *outcome == "fail" { 1 } else { 0 };
+        assert_eq!(output.status.code(), Some(code), "{fault}: {output:?}");
+        assert_eq!(ids(&cases, outcome, ""), [*id], "{fault}: {cases:?}");
+        assert_eq!(
+            ids(&cases, outcome, self.detail),
+            [*id],
+            "{fault}: {cases:?}"
+        );
+        let prevented = ids(&cases, "skip", &format!("prevented by {id}"));
+        let expected = self.prevented.replace("ALL_AFTER", ALL_AFTER);
+        let mut expected: Vec<_> = expected.split_whitespace().collect();
+        expected.sort_unstable();
+        assert_eq!(prevented, expected, "{fault}: {cases:?}");
+        // All others pass, but for those of a ZIP.
+        let rest = cases.len() - prevented.len() - 1;
+        let without_zip = ids(&cases, "skip", "no ZIP: use --zip").len();
+        assert_eq!(
+            ids(&cases, "pass", "").len() + without_zip,
+            rest,
+            "{fault}: {cases:?}"
+        );
+    }
+}
+
+fn variants(
+    variants: &[(
+        &'static str,
+        &'static str,
+        &'static str,
+        &'static str,
+        &'static str,
+    )],
+) {
+    for &(fault, outcome, id, detail, prevented) in variants {
+        let variant = Variant {
+            fault,
+            outcome,
+            id,
+            detail,
+            prevented,
+        };
+        variant.try_it();
+    }
+}
+
+#[test]
+fn one_that_is_not_ours_passes() {
+    let output = night_watch("", &["--format", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let cases = cases(&output);
+    assert_eq!(ids(&cases, "fail", ""), [""; 0]);
+    assert_eq!(ids(&cases, "warn", ""), [""; 0]);
+    let skipped = ids(&cases, "skip", "");
+    assert!(skipped.iter().all(|id| id.starts_with("PKG-")), "{cases:?}");
+    // The script's name can be told of.
+    assert_eq!((skipped.len(), cases.len()), (12, 32), "{cases:?}");
+}
+
+#[test]
+fn faults_of_the_registration() {
+    let rest = "REG-06 REG-07 REG-08 TEL-01 TEL-02 TEL-03 ALL_AFTER";
+    let from_3 = "REG-03 REG-04 REG-05 REG-06 REG-07 REG-08 TEL-01 TEL-02 TEL-03 ALL_AFTER";
+    let from_2 = "REG-02 REG-03 REG-04 REG-05 REG-06 REG-07 REG-08 TEL-01 TEL-02 TEL-03 ALL_AFTER";
+    let from_5 = "REG-05 REG-06 REG-07 REG-08 TEL-01 TEL-02 TEL-03 ALL_AFTER";
+    variants(&[
+        (
+            "no-registration",
+            "fail",
+            "REG-01",
+            "it ended with exit status: 1 before it registered",
+            from_2,
+        ),
+        ("get", "fail", "REG-02", "it called by GET", rest),
+        (
+            "no-address",
+            "fail",
+            "REG-02",
+            "without FunctionGraph-Extension-Address",
+            from_3,
+        ),
+        (
+            "wrong-name",
+            "fail",
+            "REG-03",
+            "it registers as `night_watch.py`, and was booted as `extensionNightWatch.sh`",
+            rest,
+        ),
+        (
+            "wrong-port",
+            "fail",
+            "REG-04",
+            "it registers 127.0.0.1:8091",
+            from_5,
+        ),
+        (
+            "registers-first",
+            "fail",
+            "REG-05",
+            "when its call came, nobody listened at 127.0.0.1:",
+            "",
+        ),
+    ]);
+}
+
+#[test]
+fn faults_after_the_registration() {
+    variants(&[
+        (
+            "registers-twice",
+            "fail",
+            "REG-06",
+            "2 calls, of which the first was answered with 200",
+            "",
+        ),
+        (
+            "no-retry",
+            "fail",
+            "REG-07",
+            "after a 503 it ended with exit status: 1; after a reset it ended with exit status: 1",
+            "",
+        ),
+        (
+            "exits-0",
+            "fail",
+            "REG-08",
+            "refused with 400, it ended with exit status: 0",
+            "",
+        ),
+        (
+            "goes-on",
+            "fail",
+            "REG-08",
+            "refused with 400, it went on for 5s and longer",
+            "",
+        ),
+    ]);
+}
+
+#[test]
+fn faults_of_invocations() {
+    variants(&[
+        (
+            "handler-fails",
+            "fail",
+            "INV-01",
+            r#"answered with 500: {"error": "the vault\nis sealed"}"#,
+            "END-02 FRZ-01 INV-02 INV-03 INV-04 INV-05",
+        ),
+        (
+            "serial",
+            "fail",
+            "INV-02",
+            "none was answered in 5s, while another came in",
+            "",
+        ),
+        (
+            "silent-close",
+            "warn",
+            "INV-03",
+            "it closes the connection without `Connection: close`",
+            "",
+        ),
+        (
+            "lenient",
+            "fail",
+            "INV-04",
+            "an empty body was answered with 200",
+            "",
+        ),
+        (
+            "crash",
+            "fail",
+            "INV-04",
+            "an empty body was not answered",
+            "END-01",
+        ),
+        ("closed-world", "fail", "INV-05", "answered with 400", ""),
+        (
+            "stale",
+            "fail",
+            "FRZ-01",
+            "the event that came while it was stopped: answered with 500",
+            "",
+        ),
+    ]);
+}
+
+#[test]
+fn faults_of_telemetry() {
+    variants(&[
+        (
+            "subscribes-first",
+            "fail",
+            "TEL-01",
+            "the subscription was refused: no extension is registered",
+            "TEL-02 TEL-03",
+        ),
+        (
+            "strict-json",
+            "warn",
+            "TEL-02",
+            "trailing commas: answered with 400",
+            "",
+        ),
+        (
+            "untrimmed",
+            "fail",
+            "TEL-02",
+            "stray spaces inside strings: answered with 400",
+            "",
+        ),
+        (
+            "known-only",
+            "fail",
+            "TEL-03",
+            "an unknown subtype: answered with 400",
+            "",
+        ),
+    ]);
+}
+
+#[test]
+fn faults_of_the_end() {
+    variants(&[
+        (
+            "deaf",
+            "fail",
+            "END-01",
+            "it did not end in 5.0s and had to be killed",
+            "END-02",
+        ),
+        ("exits-3", "fail", "END-01", "exit status: 3, ", "END-02"),
+        (
+            "hangs-up",
+            "fail",
+            "END-02",
+            "after SIGTERM it was not answered: ",
+            "",
+        ),
+    ]);
+}
+
+#[test]
+fn our_examples_pass() {
+    for (package, subscribes) in [
+        ("hello", false),
+        ("audit-log", false),
+        ("own-main", false),
+        ("telemetry-archive", true),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut command, _leases) = check(&["-p", package, "--format", "json"]);
+        command
+            .env("AUDIT_LOG", folder.path().join("audit.log"))
+            .env("ARCHIVE_FILE", folder.path().join("telemetry.jsonl"));
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let cases = cases(&output);
+        // Built for this machine, it may need a newer glibc; `package` links statically.
+        let warned = ids(&cases, "warn", "");
+        assert!(warned.iter().all(|id| id == "PKG-07"), "{cases:?}");
+        let passed = ids(&cases, "pass", "");
+        for prefix in [
+            "REG",
+            "INV",
+            "FRZ",
+            "END",
+            if subscribes { "TEL" } else { "END" },
+        ] {
+            let all = cases.keys().filter(|id| id.starts_with(prefix));
+            assert!(
+                all.clone().all(|id| passed.contains(id)) && all.count() > 0,
+                "{cases:?}"
+            );
+        }
+        let silent = ids(&cases, "skip", "it does not subscribe to telemetry");
+        assert_eq!(silent.len(), if subscribes { 0 } else { 3 }, "{cases:?}");
+    }
+}
+
+#[test]
+fn cases_are_selected() {
+    let output = night_watch("", &["--format", "json", "reg-03", "END"]);
+    let told: Vec<_> = cases(&output).into_keys().collect();
+    assert_eq!(told, ["END-01", "END-02", "REG-03"]);
+    // What prevents one that was asked for is told as well: it is not clean.
+    let output = night_watch("wrong-name", &["--format", "json", "INV-01"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let told: Vec<_> = cases(&output).into_keys().collect();
+    assert_eq!(told, ["INV-01", "REG-03"]);
+}
+
+#[test]
+fn budget() {
+    let generous = ["--format", "json", "--budget", "start=10s,rss=1GB", "BUD"];
+    let generous = cases(&night_watch("", &generous));
+    assert_eq!(ids(&generous, "pass", ""), ["BUD-01", "BUD-02"]);
+    let tight = ["--format", "json", "--budget", "start=1us,rss=4KB", "BUD"];
+    let output = night_watch("", &tight);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let tight = cases(&output);
+    let (_, start) = &tight["BUD-01"];
+    let (_, rss) = &tight["BUD-02"];
+    assert!(
+        start.ends_with("ms, the median of 5, over the budget of 1µs"),
+        "{start}"
+    );
+    assert!(
+        rss.ends_with(" MiB resident at most (VmHWM), over the budget of 4.0 KB"),
+        "{rss}"
+    );
+    assert_eq!(ids(&tight, "fail", ""), ["BUD-01", "BUD-02"]);
+}
+
+#[test]
+fn for_people() {
+    let output = night_watch("handler-fails", &["INV", "REG-08", "TEL-03"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut lines = text.lines();
+    assert!(
+        lines
+            .next()
+            .unwrap()
+            .starts_with("extensionNightWatch.sh  python3 "),
+        "{text}"
+    );
+    let last = lines.next_back().unwrap();
+    assert!(
+        last.starts_with("2 passed, 1 failed, 0 warned of, 4 skipped, in "),
+        "{text}"
+    );
+    let expected = "
+Registration
+  pass  REG-08  ends with a non-zero status when refused
+
+Invocation
+  FAIL  INV-01  answers an invocation with 200
+                answered with 500: {\"error\": \"the vault\\nis sealed\"}
+                answer POST /extension/invoke with 200; what the extension printed may say what went wrong
+  skip  INV-02  answers 64 at once, while another comes in
+  skip  INV-03  takes one connection for all, or one each
+  skip  INV-04  answers what is malformed with 4xx, and lives
+  skip  INV-05  takes an event with unknown fields
+                prevented by INV-01
+
+Telemetry
+  pass  TEL-03  takes events that it does not know
+";
+    assert_eq!(lines.collect::<Vec<_>>().join("\n"), expected);
+}
+
+#[test]
+fn what_it_printed_is_shown_when_it_fails() {
+    let output = night_watch("no-registration", &["REG-01"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let shown = "\nIts standard error, the last lines\n  there is no one to call\n";
+    assert!(text.contains(shown), "{text}");
+}
+
+#[test]
+fn for_ci_systems() {
+    let output = night_watch(
+        "strict-json",
+        &["--format", "junit", "TEL", "PKG-01", "END-01"],
+    );
+    let xml = String::from_utf8(output.stdout).unwrap();
+    let report = quick_junit::Report::deserialize_from_str(&xml).unwrap();
+    assert_eq!(
+        (report.tests, report.failures, report.errors),
+        (5, 0, 0),
+        "{xml}"
+    );
+    let suites: Vec<_> = report
+        .test_suites
+        .iter()
+        .map(|suite| suite.name.as_str())
+        .collect();
+    assert_eq!(suites, ["PKG", "TEL", "END"]);
+    assert_eq!(report.test_suites[0].disabled, 1, "{xml}");
+    let quirks = &report.test_suites[1].test_cases[1];
+    assert_eq!(
+        quirks.name.as_str(),
+        "TEL-02 takes events as the pages show them"
+    );
+    let told = quirks.system_out.as_ref().unwrap().as_str();
+    assert!(told.starts_with("warning: trailing commas: "), "{told}");
+
+    let output = night_watch("exits-3", &["--format", "junit", "END"]);
+    let xml = String::from_utf8(output.stdout).unwrap();
+    let report = quick_junit::Report::deserialize_from_str(&xml).unwrap();
+    assert_eq!((report.tests, report.failures), (2, 1), "{xml}");
+}
+
+#[test]
+fn cases_are_listed_and_explained() {
+    let told = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
+        let output = command.arg("check").args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let list = told(&["--list"]);
+    assert_eq!(list.lines().count(), 34, "{list}");
+    assert!(
+        list.contains("\nREG-05  I  2707          listens before it registers\n"),
+        "{list}"
+    );
+    let text = told(&["--explain", "TEL-02"]);
+    assert!(
+        text.starts_with("TEL-02  takes events as the pages show them\n\n"),
+        "{text}"
+    );
+    for part in [
+        "\n  mark    D, documented: ",
+        "\n  source  functiongraph_06_2711 to 2713, of the API reference\n",
+        "\n  If it fails: trim names, ",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn what_could_not_run_is_told() {
+    let python = "python3 -c 'raise OSError(98, \"in use\")'";
+    for (arguments, told) in [
+        (
+            &["REG-09", "-p", "hello"][..],
+            "error: there is no case `REG-09`; there are PKG-01 to PKG-13, REG-01 to REG-08, INV-01 to INV-05, FRZ-01, \
+             TEL-01 to TEL-03, END-01 to END-02, BUD-01 to BUD-02\n",
+        ),
+        (
+            &["--explain", "x"],
+            "error: there is no case `x`; there are PKG-01",
+        ),
+        (&["-p", "nonsense", "REG"], "error: the build failed\n"),
+        (
+            &["--zip", "/no/such.zip"],
+            "error: cannot read /no/such.zip as a ZIP: No such file",
+        ),
+        (
+            &["--cmd", "no-such-program", "--script", SCRIPT],
+            "error: cannot find no-such-program: No such file",
+        ),
+        (&["--cmd", "python3"], "--script <NAME>"),
+        (
+            &["--budget", "start=soon"],
+            "`soon` is no duration, as in start=50ms",
+        ),
+        (&["--env", "FAULT"], "write it as NAME=VALUE"),
+        (
+            &["--format", "xml"],
+            "[possible values: human, json, junit]",
+        ),
+        // The port is held by the test, not by the extension.
+        (
+            &["--cmd", python, "--script", SCRIPT, "--format", "json"],
+            "error: the extension finds its port in use, and port ",
+        ),
+    ] {
+        let (mut command, leases) = check(arguments);
+        let _holder = std::net::TcpListener::bind(("127.0.0.1", leases[0].port())).unwrap();
+        let output = command.output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(told), "{arguments:?}: {stderr}");
+        assert!(
+            output.stdout.is_empty(),
+            "{arguments:?}: {:?}",
+            output.stdout
+        );
+    }
+}
