@@ -1,0 +1,280 @@
+//! `cargo fg check --zip`: a package that is as it should be, and what can be wrong with one.
+
+mod checked;
+
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use tempfile::TempDir;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use self::checked::{Cases, cases, check, ids};
+
+const SCRIPT: &str = "#!/bin/sh\nexec python3 \"${0%/*}/night_watch.py\"\n";
+const PYTHON: &str = include_str!("foreign/night_watch.py");
+
+/// A ZIP that is made file by file.
+struct Zip {
+    path: PathBuf,
+    writer: ZipWriter<File>,
+    _folder: TempDir,
+}
+
+impl Zip {
+    /// With so many bytes before it, which need no room on a disk.
+    fn after(bytes: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("night-watch.zip");
+        let mut file = File::create(&path).unwrap();
+        file.seek(SeekFrom::Start(bytes)).unwrap();
+        Self {
+            path,
+            writer: ZipWriter::new(file),
+            _folder: folder,
+        }
+    }
+
+    fn new() -> Self {
+        Self::after(0)
+    }
+
+    fn add(mut self, name: &str, mode: u32, content: impl AsRef<[u8]>) -> Self {
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Stored)
+            .unix_permissions(mode);
+        self.writer.start_file(name, options).unwrap();
+        self.writer.write_all(content.as_ref()).unwrap();
+        self
+    }
+
+    /// What every package has that works.
+    fn good(self) -> Self {
+        self.add("extension/extensionNightWatch.sh", 0o755, SCRIPT)
+            .add("extension/night_watch.py", 0o644, PYTHON)
+    }
+
+    /// Checks it.
+    fn check(self, arguments: &[&str]) -> Output {
+        self.writer.finish().unwrap();
+        check_file(&self.path, arguments)
+    }
+
+    /// The cases of its package only, which need no process.
+    fn package(self) -> Cases {
+        cases(&self.check(&["--format", "json", "PKG"]))
+    }
+}
+
+fn check_file(path: &Path, arguments: &[&str]) -> Output {
+    let (mut command, _leases) = check(&["--zip", path.to_str().unwrap()]);
+    command.args(arguments).output().unwrap()
+}
+
+/// The head of a program for this machine, with this loader.
+fn elf(machine: u16, loader: Option<&str>) -> Vec<u8> {
+    let loader = loader.map(|path| format!("{path}\0")).unwrap_or_default();
+    let headers = u16::from(!loader.is_empty());
+    let mut elf = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
+    elf.extend(2_u16.to_le_bytes()); // an executable
+    elf.extend(machine.to_le_bytes());
+    elf.extend(1_u32.to_le_bytes()); // version
+    elf.extend(0x40_0000_u64.to_le_bytes()); // entry
+    elf.extend(64_u64.to_le_bytes()); // program headers
+    elf.extend(0_u64.to_le_bytes()); // no section headers
+    elf.extend(0_u32.to_le_bytes()); // flags
+    for half in [64, 56, headers, 64, 0, 0] {
+        elf.extend(half.to_le_bytes());
+    }
+    if headers > 0 {
+        elf.extend(3_u32.to_le_bytes()); // PT_INTERP
+        elf.extend(4_u32.to_le_bytes()); // readable
+        let length = loader.len() as u64;
+        for word in [120, 0, 0, length, length, 1] {
+            elf.extend(word.to_le_bytes());
+        }
+        elf.extend(loader.as_bytes());
+    }
+    elf
+}
+
+const X86_64: u16 = 62;
+const AARCH64: u16 = 183;
+const RISCV: u16 = 243;
+
+#[track_caller]
+fn assert_only(cases: &Cases, outcome: &str, id: &str, detail: &str) {
+    assert_eq!(ids(cases, outcome, ""), [id], "{cases:?}");
+    assert_eq!(cases[id].1, detail);
+    let other = if outcome == "fail" { "warn" } else { "fail" };
+    assert_eq!(ids(cases, other, ""), [""; 0], "{cases:?}");
+}
+
+#[test]
+fn good_package_is_booted_from_the_zip() {
+    let zip = Zip::new()
+        .good()
+        .add("extension/helper", 0o755, elf(X86_64, None));
+    let output = zip.check(&["--format", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let cases = cases(&output);
+    assert_eq!(ids(&cases, "pass", "").len(), 32, "{cases:?}");
+    assert_eq!(cases.len(), 32);
+    assert_eq!(cases["PKG-07"].1, "extension/helper is static");
+}
+
+#[test]
+fn what_cannot_start_is_not_started() {
+    let zip = Zip::new().add("extension/extensionNightWatch.sh", 0o644, SCRIPT);
+    let output = zip.check(&["--format", "json"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let cases = cases(&output);
+    let detail = "extension/extensionNightWatch.sh has mode 0644";
+    assert_only(&cases, "fail", "PKG-03", detail);
+    // 19 of a process, of which none is taken on trust.
+    assert_eq!(
+        ids(&cases, "skip", "prevented by PKG-03").len(),
+        19,
+        "{cases:?}"
+    );
+}
+
+#[test]
+fn other_machines_are_not_ours() {
+    let zip = Zip::new()
+        .good()
+        .add("extension/watch", 0o755, elf(AARCH64, None));
+    let output = zip.check(&["--format", "json", "PKG", "REG-01"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let cases = cases(&output);
+    let detail =
+        "extension/watch is for aarch64: whether the platform has such machines is unknown";
+    assert_only(&cases, "warn", "PKG-06", detail);
+    assert_eq!(cases["REG-01"].1, "prevented by PKG-06");
+}
+
+#[test]
+fn each_fault_is_told_by_one_case() {
+    let script = "extension/extensionNightWatch.sh";
+    for (id, zip, detail) in [
+        (
+            "PKG-01",
+            Zip::new().add("extensionNightWatch.sh", 0o755, SCRIPT),
+            "there is no folder `extension` at the top",
+        ),
+        (
+            "PKG-02",
+            Zip::new().add("extension/start.sh", 0o755, SCRIPT),
+            "there is none, but start.sh",
+        ),
+        (
+            "PKG-02",
+            Zip::new()
+                .good()
+                .add("extension/extensionOther.sh", 0o755, SCRIPT),
+            "there are several: extensionNightWatch.sh, extensionOther.sh",
+        ),
+        (
+            "PKG-03",
+            Zip::new()
+                .good()
+                .add("extension/watch", 0o644, elf(X86_64, None)),
+            "extension/watch has mode 0644",
+        ),
+        (
+            "PKG-04",
+            Zip::new().add(script, 0o755, SCRIPT.replace('\n', "\r\n")),
+            "line 1 has a carriage return",
+        ),
+        (
+            "PKG-05",
+            Zip::new().add(script, 0o755, "exec python3 night_watch.py\n"),
+            "its first line does not begin with `#!`",
+        ),
+        (
+            "PKG-06",
+            Zip::new()
+                .good()
+                .add("extension/watch", 0o755, elf(RISCV, None)),
+            "extension/watch is for Riscv64",
+        ),
+        (
+            "PKG-07",
+            Zip::new().good().add(
+                "extension/watch",
+                0o755,
+                elf(X86_64, Some("/lib/ld-musl-x86_64.so.1")),
+            ),
+            "extension/watch needs the loader /lib/ld-musl-x86_64.so.1, which is not glibc's",
+        ),
+        (
+            "PKG-11",
+            Zip::new().good().add("extension/notes.txt~", 0o644, ""),
+            "extension/notes.txt~",
+        ),
+        (
+            "PKG-12",
+            Zip::new().good().add("extension/../../outside", 0o644, ""),
+            "extension/../../outside",
+        ),
+    ] {
+        assert_only(&zip.package(), "fail", id, detail);
+    }
+}
+
+#[test]
+fn sizes() {
+    const MB: u64 = 1024 * 1024;
+    let cases = Zip::after(10 * MB).good().package();
+    assert_only(&cases, "warn", "PKG-08", "10.0 MB");
+
+    let cases = Zip::after(300 * MB).good().package();
+    assert_eq!(ids(&cases, "fail", ""), ["PKG-09"], "{cases:?}");
+    assert_eq!(ids(&cases, "warn", ""), ["PKG-08"], "{cases:?}");
+
+    let files = (0..29_999).fold(Zip::new().good(), |zip, i| {
+        zip.add(&format!("extension/files/{i}"), 0o644, "")
+    });
+    assert_only(&files.package(), "fail", "PKG-10", "30001 files");
+}
+
+#[test]
+fn two_files_of_one_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("twice.zip");
+    let zip = Zip::new()
+        .good()
+        .add("extension/notes.one", 0o644, "1")
+        .add("extension/notes.two", 0o644, "2");
+    zip.writer.finish().unwrap();
+    // `zip` does not write such a thing, so the name is changed where it stands.
+    let mut bytes = std::fs::read(&zip.path).unwrap();
+    let (from, to) = (b"extension/notes.two", b"extension/notes.one");
+    let places: Vec<_> = (0..bytes.len() - from.len())
+        .filter(|at| bytes[*at..].starts_with(from))
+        .collect();
+    assert_eq!(places.len(), 2);
+    for at in places {
+        bytes[at..at + to.len()].copy_from_slice(to);
+    }
+    std::fs::write(&path, bytes).unwrap();
+    let cases = cases(&check_file(&path, &["--format", "json", "PKG"]));
+    assert_only(&cases, "fail", "PKG-13", "extension/notes.one");
+}
+
+#[test]
+fn what_is_no_zip_could_not_be_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("no.zip");
+    std::fs::write(&path, "no ZIP at all").unwrap();
+    let output = check_file(&path, &["PKG"]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    let told = format!("error: cannot read {} as a ZIP: ", path.display());
+    assert!(
+        stderr.starts_with(&told) && stderr.lines().count() == 1,
+        "{stderr}"
+    );
+}

@@ -1,0 +1,52 @@
+//! `cargo fg check`, called and read.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Output};
+
+use fg_emulator::PortLease;
+use serde_json::Value;
+
+/// Outcome and detail, by ID.
+pub(crate) type Cases = BTreeMap<String, (String, String)>;
+
+/// On leased ports: other tests run beside this one.
+pub(crate) fn check(arguments: &[&str]) -> (Command, [PortLease; 2]) {
+    let (events, telemetry) = PortLease::take_pair().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
+    command
+        .args(["fg", "check"])
+        .args(arguments)
+        .env("FG_EXTENSION_PORT", events.port().to_string())
+        .env("FG_TELEMETRY_PORT", telemetry.port().to_string());
+    (command, [events, telemetry])
+}
+
+/// All that is told. Nothing but the JSON is on standard output.
+pub(crate) fn cases(output: &Output) -> Cases {
+    let json: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let cases = json["cases"].as_array().unwrap();
+    let text = |case: &Value, field: &str| case[field].as_str().unwrap().to_owned();
+    for case in cases {
+        assert!(
+            ["D", "I", "?"].contains(&text(case, "mark").as_str()),
+            "{case}"
+        );
+        assert!(!text(case, "source").is_empty(), "{case}");
+    }
+    let cases = cases.iter().map(|case| {
+        (
+            text(case, "id"),
+            (text(case, "outcome"), text(case, "detail")),
+        )
+    });
+    cases.collect()
+}
+
+/// The IDs with this outcome, and with this beginning of the detail.
+pub(crate) fn ids(cases: &Cases, outcome: &str, detail: &str) -> Vec<String> {
+    let matching = cases
+        .iter()
+        .filter(|(_, (how, what))| how == outcome && what.starts_with(detail));
+    matching.map(|(id, _)| id.clone()).collect()
+}
