@@ -12,15 +12,19 @@ use crate::Error;
 /// A variable of every process that a platform starts, by which it is found again.
 const VARIABLE: &str = "FG_EMULATOR_PROCESS";
 
-/// What the guard runs. The end of its standard input is ours, however it comes about. A process that has just
-/// been killed is seen for a moment longer; one that starts others is outrun.
+/// What the guard runs. The end of its standard input is ours, however it comes about. Whoever is marked is killed,
+/// with the group that it leads, in which may be some that have forgotten the mark. A process that has just been
+/// killed is seen for a moment longer; one that starts others is outrun.
 const SCRIPT: &str = r#"
 read -r _
 i=0
-while [ $i -lt 100 ] && files=$(grep -ls "$1" /proc/[0-9]*/environ); do
+while [ $i -lt 100 ]; do
+    files=$(grep -ls "$1" /proc/[0-9]*/environ)
+    [ "$files" ] || break
     for file in $files; do
         id=${file#/proc/}
-        kill -KILL "${id%/environ}" 2>/dev/null
+        id=${id%/environ}
+        kill -s KILL -- "-$id" "$id" 2>/dev/null
     done
     i=$((i + 1))
 done

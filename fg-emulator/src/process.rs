@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
@@ -116,7 +117,14 @@ impl Process {
 
     /// Stops the whole group, as a platform that gives it no CPU.
     pub(crate) fn freeze(&self) {
-        self.signal(Signal::SIGSTOP);
+        if self.id().is_some() {
+            self.signal(Signal::SIGSTOP);
+            // It takes effect in a moment; at once, if it has ended.
+            let _ = waitid(
+                Id::Pid(self.group),
+                WaitPidFlag::WSTOPPED | WaitPidFlag::WNOWAIT,
+            );
+        }
     }
 
     /// Lets it go on.
