@@ -55,6 +55,9 @@ pub(crate) struct Process {
     group: Pid,
     output: Output,
     mark: (&'static str, String),
+    shared: Arc<Shared>,
+    /// Whether the group is dealt with.
+    gone: bool,
     _leases: Leases,
 }
 
@@ -88,12 +91,16 @@ impl Process {
             .and_then(|id| i32::try_from(id).ok())
             .unwrap_or_default();
         let output = Output::capture(&mut child, name, kind, shared);
+        let group = Pid::from_raw(id);
+        shared.guard.begins(group);
         Ok(Self {
             name: name.to_owned(),
             child,
-            group: Pid::from_raw(id),
+            group,
             output,
             mark,
+            shared: Arc::clone(shared),
+            gone: false,
             _leases: leases,
         })
     }
@@ -103,16 +110,30 @@ impl Process {
         self.child.id()
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until it ends by itself; whatever it has started ends with it.
     ///
     /// # Cancel safety
     ///
     /// Nothing is lost when this is dropped unfinished.
     pub(crate) async fn wait(&mut self) -> Result<ExitStatus, Error> {
-        self.child
+        let status = self
+            .child
             .wait()
             .await
-            .map_err(Error::because(format!("cannot wait for {}", self.name)))
+            .map_err(Error::because(format!("cannot wait for {}", self.name)))?;
+        self.clear();
+        Ok(status)
+    }
+
+    /// Kills what is left of the group, or has left it. At once, since a number may become another's when its
+    /// process was waited for.
+    fn clear(&mut self) {
+        if !self.gone {
+            self.gone = true;
+            self.signal(Signal::SIGKILL);
+            self.shared.guard.ends(self.group);
+            guard::sweep(&self.mark);
+        }
     }
 
     /// Stops the whole group, as a platform that gives it no CPU.
@@ -135,21 +156,20 @@ impl Process {
     /// SIGTERM, and after the grace SIGKILL; to the whole group, and to what left it, so that nothing stays.
     pub(crate) async fn stop(mut self, grace: Duration) -> Result<Stopped, Error> {
         let start = Instant::now();
-        let ended = self
-            .child
-            .try_wait()
-            .map_err(Error::because(format!("cannot wait for {}", self.name)))?
-            .is_some();
+        let ended = self.id().is_none()
+            || self
+                .child
+                .try_wait()
+                .map_err(Error::because(format!("cannot wait for {}", self.name)))?
+                .is_some();
         let mut killed = false;
         if !ended {
             self.signal(Signal::SIGTERM);
             // What is frozen does not see the signal.
             self.signal(Signal::SIGCONT);
-            if tokio::time::timeout(grace, self.child.wait())
-                .await
-                .is_err()
-            {
-                killed = true;
+            killed = tokio::time::timeout(grace, self.wait()).await.is_err();
+            if killed {
+                self.signal(Signal::SIGKILL);
             }
         }
         let took = if ended {
@@ -157,9 +177,7 @@ impl Process {
         } else {
             start.elapsed()
         };
-        self.signal(Signal::SIGKILL);
         let status = self.wait().await?;
-        guard::sweep(&self.mark);
         let output = self.output.end().await;
         Ok(Stopped {
             script: std::mem::take(&mut self.name),
@@ -196,9 +214,6 @@ async fn spawn(command: &mut Command) -> std::io::Result<Child> {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Once the leader was waited for, its number may be another's.
-        if self.child.id().is_some() {
-            self.signal(Signal::SIGKILL);
-        }
+        self.clear();
     }
 }
