@@ -1,7 +1,5 @@
 //! `cargo fg check --zip`: a package that is as it should be, and what can be wrong with one.
 
-mod checked;
-
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -11,10 +9,10 @@ use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use self::checked::{Cases, cases, check, ids};
+use crate::checked::{Cases, cases, check, ids};
 
 const SCRIPT: &str = "#!/bin/sh\nexec python3 \"${0%/*}/night_watch.py\"\n";
-const PYTHON: &str = include_str!("foreign/night_watch.py");
+const PYTHON: &str = include_str!("../foreign/night_watch.py");
 
 /// A ZIP that is made file by file.
 struct Zip {
@@ -26,10 +24,11 @@ struct Zip {
 impl Zip {
     /// With so many bytes before it, which need no room on a disk.
     fn after(bytes: u64) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("night-watch.zip");
-        let mut file = File::create(&path).unwrap();
-        file.seek(SeekFrom::Start(bytes)).unwrap();
+        let mut file = File::create(&path).expect("a file");
+        file.seek(SeekFrom::Start(bytes))
+            .expect("a file has positions");
         Self {
             path,
             writer: ZipWriter::new(file),
@@ -45,8 +44,10 @@ impl Zip {
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Stored)
             .unix_permissions(mode);
-        self.writer.start_file(name, options).unwrap();
-        self.writer.write_all(content.as_ref()).unwrap();
+        self.writer.start_file(name, options).expect("a new name");
+        self.writer
+            .write_all(content.as_ref())
+            .expect("room for it");
         self
     }
 
@@ -58,7 +59,7 @@ impl Zip {
 
     /// Checks it.
     fn check(self, arguments: &[&str]) -> Output {
-        self.writer.finish().unwrap();
+        self.writer.finish().expect("a list of files");
         check_file(&self.path, arguments)
     }
 
@@ -69,8 +70,8 @@ impl Zip {
 }
 
 fn check_file(path: &Path, arguments: &[&str]) -> Output {
-    let (mut command, _leases) = check(&["--zip", path.to_str().unwrap()]);
-    command.args(arguments).output().unwrap()
+    let (mut command, _leases) = check(&["--zip", path.to_str().expect("a text")]);
+    command.args(arguments).output().expect("cargo fg runs")
 }
 
 /// The head of a program for this machine, with this loader.

@@ -9,9 +9,11 @@ use serde_json::Value;
 /// Outcome and detail, by ID.
 pub(crate) type Cases = BTreeMap<String, (String, String)>;
 
+pub(crate) const SCRIPT: &str = "extensionNightWatch.sh";
+
 /// On leased ports: other tests run beside this one.
 pub(crate) fn check(arguments: &[&str]) -> (Command, [PortLease; 2]) {
-    let (events, telemetry) = PortLease::take_pair().unwrap();
+    let (events, telemetry) = PortLease::take_pair().expect("two ports of the platform's range");
     let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
     command
         .args(["fg", "check"])
@@ -25,8 +27,8 @@ pub(crate) fn check(arguments: &[&str]) -> (Command, [PortLease; 2]) {
 pub(crate) fn cases(output: &Output) -> Cases {
     let json: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {output:?}"));
-    let cases = json["cases"].as_array().unwrap();
-    let text = |case: &Value, field: &str| case[field].as_str().unwrap().to_owned();
+    let cases = json["cases"].as_array().expect("an array of cases");
+    let text = |case: &Value, field: &str| case[field].as_str().expect("a text").to_owned();
     for case in cases {
         assert!(
             ["D", "I", "?"].contains(&text(case, "mark").as_str()),
@@ -49,4 +51,19 @@ pub(crate) fn ids(cases: &Cases, outcome: &str, detail: &str) -> Vec<String> {
         .iter()
         .filter(|(_, (how, what))| how == outcome && what.starts_with(detail));
     matching.map(|(id, _)| id.clone()).collect()
+}
+
+/// The Python extension, with one thing wrong.
+pub(crate) fn night_watch(fault: &str, arguments: &[&str]) -> Output {
+    let python = concat!(
+        "python3 '",
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/foreign/night_watch.py'"
+    );
+    let subject = ["--cmd", python, "--script", SCRIPT];
+    let (mut command, _leases) = check(&subject);
+    command
+        .args(arguments)
+        .args(["--env", &format!("FAULT={fault}")]);
+    command.output().expect("cargo fg runs")
 }
