@@ -91,7 +91,8 @@ impl Boots<'_> {
 impl Booted {
     /// Ends it: in order, or, where that is known to take long, at once.
     pub(super) async fn end(self, in_order: bool) -> anyhow::Result<()> {
-        if in_order {
+        // What is not registered is none of the platform's any more.
+        if in_order && matches!(self.start, Start::Registered(_)) {
             self.platform.shutdown().await?;
             return Ok(());
         }

@@ -16,7 +16,7 @@ const PATH: &str = "/extension/invoke";
 /// What is no warning yet.
 const IN_TIME: Duration = Duration::from_secs(2);
 /// Nobody tells us when the extension has seen the signal, so it gets so long to do so, or to hang up.
-const SEEN: Duration = Duration::from_millis(100);
+const SEEN: Duration = Duration::from_millis(200);
 
 /// END-01, which ends the platform.
 pub(super) async fn sigterm(platform: Platform, report: &mut Report) -> anyhow::Result<()> {

@@ -40,7 +40,7 @@ pub(crate) struct Checked {
     /// The script's name, or the ZIP's if it has none.
     pub(crate) script: String,
     /// Where it comes from.
-    pub(crate) what: String,
+    pub(crate) what: Option<String>,
     pub(crate) report: Report,
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn check(
             report.prevent(obstacle, &LIVE);
             return Ok(Checked {
                 script: zip.display().to_string(),
-                what: String::new(),
+                what: None,
                 report,
             });
         }
@@ -80,7 +80,7 @@ pub(crate) fn check(
     }
     Ok(Checked {
         script: prepared.script.clone(),
-        what: what(&prepared),
+        what: Some(what(&prepared)),
         report,
     })
 }
@@ -167,7 +167,7 @@ async fn events(booted: &Booted, registered: &Registered, budget: Budget, report
             _ => telemetry::check(&booted.platform, &booted.watch, report).await,
         }
         // It is not seen to have ended at the moment at which its connections break off.
-        let moment = Duration::from_millis(200);
+        let moment = Duration::from_millis(500);
         let culprit = match id {
             "TEL-" => report.failed(&["TEL-01", "TEL-02", "TEL-03"]),
             id => report.failed(&[id]),

@@ -106,14 +106,10 @@ impl Report {
 
     /// Skips what begins with one of these and is not told yet: `culprit` prevents it.
     pub(crate) fn prevent(&mut self, culprit: &'static str, prefixes: &[&str]) {
-        self.skip(prefixes, &format!("prevented by {culprit}"));
-        let prevented = self
-            .selected
-            .iter()
-            .any(|id| prefixes.iter().any(|prefix| id.starts_with(prefix)));
-        if prevented {
+        if prefixes.iter().any(|prefix| self.wants(prefix)) {
             self.culprits.insert(culprit);
         }
+        self.skip(prefixes, &format!("prevented by {culprit}"));
     }
 
     /// Skips what begins with one of these and is not told yet.

@@ -59,6 +59,24 @@ fn cases_are_selected() {
 }
 
 #[test]
+fn what_no_script_is_called_is_not_booted() {
+    let arguments = ["--cmd", "no-such-program", "--script", "night_watch.sh"];
+    let (mut command, _leases) = check(&arguments);
+    let output = command.args(["--format", "json", "REG"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let cases = cases(&output);
+    assert_eq!(
+        ids(&cases, "fail", "`night_watch.sh` is no script name"),
+        ["PKG-02"]
+    );
+    assert_eq!(
+        ids(&cases, "skip", "prevented by PKG-02").len(),
+        8,
+        "{cases:?}"
+    );
+}
+
+#[test]
 fn budget() {
     let generous = ["--format", "json", "--budget", "start=10s,rss=1GB", "BUD"];
     let generous = cases(&night_watch("", &generous));

@@ -242,6 +242,25 @@ fn sizes() {
 }
 
 #[test]
+fn links_are_no_way_out() {
+    let with_link = |target: &str| {
+        let mut zip = Zip::new().good();
+        let options = SimpleFileOptions::default();
+        let link = zip
+            .writer
+            .add_symlink("extension/lib/link", target, options);
+        link.unwrap();
+        zip.package()
+    };
+    let cases = with_link("../night_watch.py");
+    assert_eq!(ids(&cases, "fail", ""), [""; 0], "{cases:?}");
+    for target in ["../../../outside", "/etc/passwd"] {
+        let detail = format!("extension/lib/link (a link to {target})");
+        assert_only(&with_link(target), "fail", "PKG-12", &detail);
+    }
+}
+
+#[test]
 fn two_files_of_one_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("twice.zip");

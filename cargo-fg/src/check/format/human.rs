@@ -16,7 +16,11 @@ const TITLE: Style = Style::new().bold();
 
 /// A line a case; beneath it what there is to say, and at the end what the extension printed if there is need.
 pub(super) fn report(checked: &Checked, took: Duration) -> String {
-    let mut text = format!("{TITLE}{}{TITLE:#}  {}\n", checked.script, checked.what);
+    let mut text = format!("{TITLE}{}{TITLE:#}", checked.script);
+    if let Some(what) = &checked.what {
+        push(&mut text, format_args!("  {what}"));
+    }
+    text.push('\n');
     let told: Vec<_> = checked.report.told().collect();
     for group in told.chunk_by(|(a, _), (b, _)| a.group() == b.group()) {
         push(

@@ -5,8 +5,6 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::Context;
-
 use super::elf::Program;
 use super::listed;
 use crate::check::report::Finding;
@@ -89,7 +87,7 @@ impl Archive {
         let mut programs = Vec::new();
         for i in 0..self.zip.len() {
             let mut file = self.zip.by_index(i)?;
-            let name = file.name().context("a name is no text")?.into_owned();
+            let name = file.name()?.into_owned();
             let mut bytes = Vec::new();
             file.by_ref()
                 .take(MAGIC.len() as u64)
@@ -129,12 +127,27 @@ impl Archive {
         }
     }
 
-    /// Names that lead out of the folder that it is unpacked into.
-    pub(super) fn outside(&self) -> Vec<String> {
-        let names = self.names.iter().filter(|name| {
-            name.starts_with(['/', '\\']) || name.split(['/', '\\']).any(|part| part == "..")
-        });
-        names.cloned().collect()
+    /// Names that lead out of the folder that it is unpacked into, and links that do.
+    pub(super) fn outside(&mut self) -> anyhow::Result<Vec<String>> {
+        let mut outside: Vec<_> = self
+            .names
+            .iter()
+            .filter(|name| leads_out(name))
+            .cloned()
+            .collect();
+        for i in 0..self.zip.len() {
+            let mut file = self.zip.by_index(i)?;
+            if file.is_symlink() {
+                let name = file.name()?.into_owned();
+                let mut target = String::new();
+                file.read_to_string(&mut target)?;
+                let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+                if target.starts_with('/') || leads_out(&format!("{folder}/{target}")) {
+                    outside.push(format!("{name} (a link to {target})"));
+                }
+            }
+        }
+        Ok(outside)
     }
 
     /// Names that are there twice, however they are written.
@@ -150,5 +163,48 @@ impl Archive {
         }
         let twice = counts.into_iter().filter(|(_, count)| *count > 1);
         twice.map(|(name, _)| name).collect()
+    }
+}
+
+/// Whether the path is absolute, or climbs above where it starts.
+fn leads_out(path: &str) -> bool {
+    let mut depth = 0_usize;
+    for part in path.split(['/', '\\']) {
+        match part {
+            "" | "." => {}
+            ".." => match depth.checked_sub(1) {
+                Some(above) => depth = above,
+                None => return true,
+            },
+            _ => depth += 1,
+        }
+    }
+    path.starts_with(['/', '\\'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::leads_out;
+
+    #[test]
+    fn paths() {
+        for inside in [
+            "extension/demo",
+            "extension/../demo",
+            "./a//b",
+            "a..b/...",
+            "",
+        ] {
+            assert!(!leads_out(inside), "{inside}");
+        }
+        for outside in [
+            "/tmp/demo",
+            "../demo",
+            "extension/../../demo",
+            "..\\demo",
+            "\\demo",
+        ] {
+            assert!(leads_out(outside), "{outside}");
+        }
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn zip(path: &Path, report: &mut Report) -> anyhow::Result<Option<&'s
     let cannot = || format!("cannot read {} as a ZIP", path.display());
     let mut archive = Archive::open(path).with_context(cannot)?;
     size(archive.size, report);
-    names(&archive, report);
+    names(&mut archive, report).with_context(cannot)?;
     let scripts: Vec<_> = archive.scripts().collect();
     match &scripts[..] {
         _ if !archive.has_folder() => {
@@ -107,7 +107,7 @@ fn size(size: u64, report: &mut Report) {
     );
 }
 
-fn names(archive: &Archive, report: &mut Report) {
+fn names(archive: &mut Archive, report: &mut Report) -> anyhow::Result<()> {
     let files = archive.files().count();
     report.tell(
         "PKG-10",
@@ -127,8 +127,9 @@ fn names(archive: &Archive, report: &mut Report) {
     let backups = archive.files().filter(|name| name.ends_with('~'));
     let backups = backups.map(str::to_owned).collect();
     report.tell("PKG-11", found(backups, "none"));
-    report.tell("PKG-12", found(archive.outside(), "all are inside"));
+    report.tell("PKG-12", found(archive.outside()?, "all are inside"));
     report.tell("PKG-13", found(archive.twice(), "each once"));
+    Ok(())
 }
 
 fn script_name(name: &str) -> Result<String, String> {
