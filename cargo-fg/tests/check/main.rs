@@ -113,7 +113,7 @@ fn for_people() {
     );
     let last = lines.next_back().unwrap();
     assert!(
-        last.starts_with("2 passed, 1 failed, 0 warned of, 4 skipped, in "),
+        last.starts_with("2 passed, 1 failed, 0 warnings, 4 skipped, in "),
         "{text}"
     );
     let expected = "

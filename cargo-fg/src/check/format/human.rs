@@ -45,7 +45,7 @@ pub(super) fn report(checked: &Checked, took: Duration) -> String {
     let counts = [
         (Outcome::Pass, "passed"),
         (Outcome::Fail, "failed"),
-        (Outcome::Warn, "warned of"),
+        (Outcome::Warn, "warnings"),
         (Outcome::Skip, "skipped"),
     ];
     let counts = counts.map(|(outcome, word)| {
