@@ -88,7 +88,7 @@ fn budget() {
     let (_, start) = &tight["BUD-01"];
     let (_, rss) = &tight["BUD-02"];
     assert!(
-        start.ends_with("ms, the median of 5, over the budget of 1µs"),
+        start.ends_with("s, the median of 5, over the budget of 1µs"),
         "{start}"
     );
     assert!(

@@ -39,6 +39,7 @@ pub(super) fn report(checked: &Checked, took: Duration) -> String {
             format_args!("\n{TITLE}Its standard error, the last lines{TITLE:#}\n"),
         );
         for line in stderr {
+            let line: String = line.chars().take(300).collect();
             push(&mut text, format_args!("  {DIM}{line}{DIM:#}\n"));
         }
     }
