@@ -2,6 +2,7 @@
 
 mod build;
 mod cmd;
+mod holder;
 mod manifest;
 mod subject;
 mod unpack;
