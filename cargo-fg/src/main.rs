@@ -2,8 +2,12 @@
 
 mod build;
 mod cmd;
+mod control;
+mod dev;
 mod holder;
 mod manifest;
+mod order;
+mod report;
 mod subject;
 mod unpack;
 
@@ -21,7 +25,9 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Build an extension, boot it in a local FunctionGraph, and invoke it
-    Dev(cmd::dev::Arguments),
+    Dev(Box<cmd::dev::Arguments>),
+    /// Have the function of a running `cargo fg dev` invoked
+    Invoke(cmd::invoke::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -31,7 +37,8 @@ fn main() -> ExitCode {
         arguments.remove(1);
     }
     let outcome = match Arguments::parse_from(arguments).command {
-        Command::Dev(arguments) => cmd::dev::run(&arguments),
+        Command::Dev(arguments) => cmd::dev::run(*arguments),
+        Command::Invoke(arguments) => cmd::invoke::run(&arguments),
     };
     match outcome {
         Ok(code) => code,

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::str::FromStr;
+use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use fg_emulator::{Invocation, Outcome};
@@ -49,6 +50,11 @@ impl Order {
             .outcome(self.outcome);
         self.logs.iter().fold(invocation, Invocation::log)
     }
+
+    /// Whether the synthetic function has nothing to do.
+    pub(crate) fn is_trivial(&self) -> bool {
+        self.outcome == Outcome::Ok && Duration::is_zero(&self.duration)
+    }
 }
 
 impl Default for Order {
@@ -74,7 +80,7 @@ fn ok() -> Outcome {
 }
 
 fn zero() -> humantime::Duration {
-    std::time::Duration::ZERO.into()
+    Duration::ZERO.into()
 }
 
 impl From<Payload> for Written {

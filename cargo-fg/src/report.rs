@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use fg_emulator::{Invoked, Outcome, Reply};
+use fg_emulator::{Invoked, Reply};
 use serde::{Deserialize, Serialize};
+
+use crate::order::Order;
 
 /// So much of a body is told.
 const EXCERPT_CHARS: usize = 200;
@@ -24,6 +26,8 @@ pub(crate) struct Report {
 pub(crate) struct Run {
     pub(crate) outcome: String,
     pub(crate) took_ms: f64,
+    /// Whether it is the synthetic one, which had nothing to do.
+    pub(crate) trivial: bool,
     /// What it answered; nothing if it is the synthetic one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) response: String,
@@ -44,18 +48,19 @@ pub(crate) struct Answer {
 }
 
 impl Report {
-    /// Of the invocation with this number, whose function was asked to end like that.
-    pub(crate) fn new(number: u64, asked: Outcome, invoked: Invoked) -> Self {
+    /// Of the invocation with this number; `synthetic` says which kind of function it was asked of.
+    pub(crate) fn new(number: u64, order: &Order, synthetic: bool, invoked: Invoked) -> Self {
         let function = invoked.function;
         let extensions: Vec<_> = invoked.replies.into_iter().map(Answer::new).collect();
         Self {
             number,
             trace_id: invoked.trace_id,
-            ok: function.outcome == asked && extensions.iter().all(Answer::is_ok),
+            ok: function.outcome == order.outcome && extensions.iter().all(Answer::is_ok),
             took_ms: millis(invoked.took),
             function: Run {
                 outcome: function.outcome.to_string(),
                 took_ms: millis(function.took),
+                trivial: synthetic && order.is_trivial(),
                 response: excerpt(&function.response),
             },
             extensions,
@@ -68,7 +73,7 @@ impl Report {
             number, trace_id, ..
         } = self;
         let mut lines = Vec::new();
-        if !self.function.is_trivial() {
+        if !self.function.trivial {
             lines.push(("result", format!("#{number} {}", self.function.text())));
         }
         for answer in &self.extensions {
@@ -84,11 +89,6 @@ impl Report {
 }
 
 impl Run {
-    /// Whether it had nothing to do, as the synthetic function has not unless it is told to.
-    fn is_trivial(&self) -> bool {
-        self.outcome == "ok" && self.response.is_empty() && self.took_ms < 1.0
-    }
-
     fn text(&self) -> String {
         let outcome = &self.outcome;
         with_detail(
@@ -127,10 +127,7 @@ impl Answer {
         let outcome = self
             .status
             .map_or_else(|| "failed".to_owned(), |status| status.to_string());
-        with_detail(
-            format!("{outcome} in {:.2} ms", self.took_ms),
-            &self.detail,
-        )
+        with_detail(format!("{outcome} in {:.2} ms", self.took_ms), &self.detail)
     }
 
     /// Without the time.

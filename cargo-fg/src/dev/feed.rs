@@ -43,19 +43,18 @@ impl Feed {
     }
 
     /// Tells of an invocation that began then.
-    pub(crate) fn invoked(&self, report: &Report, start: Option<Instant>) {
+    pub(crate) fn invoked(&self, report: &Report, start: Instant) {
         let deliveries = {
             let mut held = self.held();
             held.invocations = held.invocations.saturating_sub(1);
             std::mem::take(&mut held.deliveries)
         };
-        match start {
-            Some(start) if self.output.style == Style::Terminal => {
-                let rows = rows(report, start, &deliveries);
-                let heading = format!("#{} {}", report.number, report.trace_id);
-                self.output.bars(&heading, &rows);
-            }
-            _ => self.output.tell(Told::Invoked(report)),
+        if self.output.style == Style::Terminal {
+            let rows = rows(report, start, &deliveries);
+            let heading = format!("#{} {}", report.number, report.trace_id);
+            self.output.bars(&heading, &rows);
+        } else {
+            self.output.tell(Told::Invoked(report));
         }
     }
 
@@ -155,5 +154,9 @@ fn rows(report: &Report, start: Instant, deliveries: &[Delivery]) -> Vec<Row> {
         took: delivery.took,
         status: format!("{}, {}", delivery.status, count(delivery.events, "event")),
     });
-    [function].into_iter().chain(extensions).chain(deliveries).collect()
+    [function]
+        .into_iter()
+        .chain(extensions)
+        .chain(deliveries)
+        .collect()
 }

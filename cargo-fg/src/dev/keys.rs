@@ -1,15 +1,17 @@
 //! Keys, on a terminal: one at a time, without Enter.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::ErrorKind;
+use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
+use std::time::Duration;
 
 use anyhow::Context;
 use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal as Number, raise};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use nix::unistd::{getpgrp, tcgetpgrp};
-use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe::Receiver;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The line that tells of them, in 80 columns.
@@ -29,7 +31,8 @@ pub(crate) enum Key {
 /// The terminal, which passes keys on as they are pressed. Dropped, it is as it was.
 pub(crate) struct Keys {
     /// Opened anew, so that not to block is no matter of whoever else has the terminal.
-    tty: AsyncFd<File>,
+    /// It is no pipe; but of tokio's safe types this is the one that reads whatever can be polled.
+    tty: Receiver,
     before: Termios,
     suspend: Signal,
     resume: Signal,
@@ -47,7 +50,7 @@ impl Keys {
             before: tcgetattr(&tty).context(cannot)?,
             suspend: signal(SignalKind::from_raw(Number::SIGTSTP as i32)).context(cannot)?,
             resume: signal(SignalKind::from_raw(Number::SIGCONT as i32)).context(cannot)?,
-            tty: AsyncFd::new(tty).context(cannot)?,
+            tty: Receiver::from_file_unchecked(tty).context(cannot)?,
         };
         keys.take();
         Ok(keys)
@@ -99,7 +102,7 @@ impl Keys {
         // From the background it would stop us.
         if is_foreground(&self.tty) {
             // If it fails, the terminal is gone.
-            let _ = tcsetattr(self.tty.get_ref(), SetArg::TCSADRAIN, mode);
+            let _ = tcsetattr(&self.tty, SetArg::TCSADRAIN, mode);
         }
     }
 }
@@ -111,23 +114,24 @@ impl Drop for Keys {
 }
 
 /// One byte; none at the end.
-async fn read(tty: &AsyncFd<File>) -> Option<u8> {
+async fn read(tty: &Receiver) -> Option<u8> {
     loop {
-        let mut ready = tty.readable().await.ok()?;
+        tty.readable().await.ok()?;
+        let mut byte = [0];
         // What is typed while we are in the background is the shell's, and to read it would stop us.
         if !is_foreground(tty) {
-            ready.clear_ready();
+            tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         }
-        let mut byte = [0];
-        match ready.try_io(|tty| tty.get_ref().read(&mut byte)) {
-            Ok(Ok(1)) => return Some(byte[0]),
+        match tty.try_read(&mut byte) {
+            Ok(1) => return Some(byte[0]),
             Ok(_) => return None,
-            Err(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(_) => return None,
         }
     }
 }
 
-fn is_foreground(tty: &AsyncFd<File>) -> bool {
-    tcgetpgrp(tty.get_ref()) == Ok(getpgrp())
+fn is_foreground(tty: &impl AsFd) -> bool {
+    tcgetpgrp(tty) == Ok(getpgrp())
 }

@@ -64,6 +64,11 @@ impl Header {
             freeze,
         }
     }
+
+    /// As they are written, and the seed.
+    pub(crate) fn faults(&self) -> Option<(String, u64)> {
+        self.fault.clone().zip(self.seed)
+    }
 }
 
 impl Recorder {
@@ -89,12 +94,11 @@ impl Recorder {
     }
 
     fn write(&mut self, line: &impl Serialize) -> anyhow::Result<()> {
-        let write = || {
+        let mut write = || {
             let mut text = serde_json::to_vec(line)?;
             text.push(b'\n');
             self.file.write_all(&text)
         };
-        let mut write = write;
         write().with_context(|| format!("cannot record to {}", self.path.display()))
     }
 }

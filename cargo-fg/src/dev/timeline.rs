@@ -53,7 +53,8 @@ fn drawn(row: &Row, end: Duration, cells: usize) -> String {
     let end = end.as_secs_f64().max(f64::MIN_POSITIVE);
     let share = |time: Duration| time.as_secs_f64() / end;
     let from = ((share(row.start) * cells as f64) as usize).min(cells - 1);
-    let eighths = ((share(row.took) * cells as f64 * 8.0).round() as usize).clamp(1, (cells - from) * 8);
+    let eighths =
+        ((share(row.took) * cells as f64 * 8.0).round() as usize).clamp(1, (cells - from) * 8);
     let mut bar = " ".repeat(from) + &"█".repeat(eighths / 8);
     if let Some(rest) = (eighths % 8).checked_sub(1) {
         bar.push(['▏', '▎', '▍', '▌', '▋', '▊', '▉'][rest]);
@@ -94,9 +95,9 @@ mod tests {
         assert_eq!(
             lines(&rows, 51),
             [
-                "     function █████       50.00 ms ok",
-                "extensionA.sh ██████████ 100.00 ms 200",
-                "    telemetry        ██▌  25.00 ms 200, 3 events",
+                "     function █████         50.00 ms ok",
+                "extensionA.sh ██████████   100.00 ms 200",
+                "    telemetry        ██▌    25.00 ms 200, 3 events",
             ]
         );
     }

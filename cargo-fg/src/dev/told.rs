@@ -16,11 +16,7 @@ pub(crate) enum Told<'a> {
     /// Faults will be injected.
     Faults { spec: &'a str, seed: u64 },
     /// A recording is sent again.
-    Replay {
-        file: String,
-        invocations: usize,
-        scripts: &'a [String],
-    },
+    Replay { file: String, scripts: &'a [String] },
     /// A process is waited for, which is to find this in its environment.
     Attach {
         script: &'a str,
@@ -59,6 +55,14 @@ pub(crate) enum Told<'a> {
     Fault { fault: String, what: &'a str },
     /// An invocation has ended.
     Invoked(&'a Report),
+    /// So `invoke` ends, if it was asked for several.
+    Summary {
+        invocations: usize,
+        failed: u64,
+        min_ms: f64,
+        median_ms: f64,
+        max_ms: f64,
+    },
     /// The instance has no CPU from now on.
     Frozen,
     /// It has some again.
@@ -86,17 +90,9 @@ impl Told<'_> {
         let (label, text) = match self {
             Self::Platform { address } => ("platform", format!("EXTENSION_API_ADDR={address}")),
             Self::Faults { spec, seed } => ("faults", format!("--fault {spec} --seed {seed}")),
-            Self::Replay {
-                file,
-                invocations,
-                scripts,
-            } => {
+            Self::Replay { file, scripts } => {
                 let scripts = scripts.join(", ");
-                let invocations = count(*invocations, "invocation");
-                (
-                    "replay",
-                    format!("{file}: {invocations}, recorded with {scripts}"),
-                )
+                ("replay", format!("{file}, recorded with {scripts}"))
             }
             Self::Attach {
                 script,
@@ -119,14 +115,17 @@ impl Told<'_> {
                 script,
                 stream,
                 text,
-            } if several => (stream, format!("{script}: {text}")),
-            Self::Output { stream, text, .. } => (stream, (*text).to_owned()),
+            } if several => (*stream, format!("{script}: {text}")),
+            Self::Output { stream, text, .. } => (*stream, (*text).to_owned()),
             Self::Refused {
                 method,
                 path,
                 status,
                 message,
-            } => ("refused", format!("{method} {path} with {status}: {message}")),
+            } => (
+                "refused",
+                format!("{method} {path} with {status}: {message}"),
+            ),
             Self::Subscribed { uri, types } => {
                 ("subscribed", format!("{uri} {}", types.join(", ")))
             }
@@ -136,13 +135,30 @@ impl Told<'_> {
                 took_ms,
             } => {
                 let events = count(*events, "event");
-                ("telemetry", format!("{events}, {status} in {took_ms:.2} ms"))
+                (
+                    "telemetry",
+                    format!("{events}, {status} in {took_ms:.2} ms"),
+                )
             }
             Self::Lost { events, reason } => {
                 ("lost", format!("{}: {reason}", count(*events, "event")))
             }
             Self::Fault { fault, what } => ("fault", format!("{fault}: {what}")),
             Self::Invoked(report) => return report.lines(),
+            Self::Summary {
+                invocations,
+                failed,
+                min_ms,
+                median_ms,
+                max_ms,
+            } => {
+                let invocations = count(*invocations, "invocation");
+                let times = format!("{min_ms:.2} to {max_ms:.2} ms, median {median_ms:.2} ms");
+                (
+                    "summary",
+                    format!("{invocations}, {failed} failed, {times}"),
+                )
+            }
             Self::Frozen => ("frozen", "until the next invocation".to_owned()),
             Self::Thawed => ("thawed", "the instance".to_owned()),
             Self::Changed { paths } => ("changed", paths.join(", ")),
@@ -160,7 +176,10 @@ impl Told<'_> {
                 } else {
                     ""
                 };
-                ("stopped", format!("{script} in {took_ms:.2} ms, {status}{killed}"))
+                (
+                    "stopped",
+                    format!("{script} in {took_ms:.2} ms, {status}{killed}"),
+                )
             }
         };
         vec![(label, text)]
