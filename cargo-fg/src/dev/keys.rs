@@ -15,8 +15,7 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The line that tells of them, in 80 columns.
-pub(crate) const HELP: &str =
-    "i invoke, t telemetry on/off, f freeze/thaw, r rebuild, s shut down, q quit";
+pub(crate) const HELP: &str = "i invoke, t telemetry on/off, f freeze, r rebuild, s stop, q quit";
 
 pub(crate) enum Key {
     Invoke,

@@ -1,5 +1,4 @@
 //! The emulator's telemetry API, against a subscriber on plain sockets.
-#![allow(clippy::unwrap_used, reason = "what helps a test may panic as it does")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
