@@ -173,7 +173,14 @@ impl Dev {
             }
         };
         let stopped = self.stop().await?;
-        outcome?;
+        if let Err(error) = outcome {
+            // What came of an end is no other mistake.
+            let by_itself = stopped.iter().find(|stopped| stopped.took.is_zero());
+            return Err(match by_itself {
+                Some(Stopped { script, .. }) => ended(script),
+                None => error,
+            });
+        }
         if !stopped.iter().all(Stopped::clean) {
             bail!("the extension did not end in order");
         }
@@ -219,7 +226,7 @@ impl Dev {
                 Happened::Ended(script) => {
                     self.stop().await?;
                     if self.watch.is_none() {
-                        bail!("{script} ended before it was asked to");
+                        return Err(ended(&script));
                     }
                     self.note_waiting();
                 }
@@ -229,10 +236,10 @@ impl Dev {
     }
 
     fn note_waiting(&self) {
-        let what = if self.keys.is_some() {
-            "for a file to be saved; r boots it again"
-        } else {
-            "for a file to be saved"
+        let what = match (&self.watch, &self.keys) {
+            (Some(_), Some(_)) => "for a file to be saved; r boots it again",
+            (Some(_), None) => "for a file to be saved",
+            (None, _) => "for r, which boots it again",
         };
         self.output.note("waiting", what);
     }
@@ -353,6 +360,10 @@ impl Instance {
             Self::Up(session) => InstanceEvent::Happened(session.next().await),
         }
     }
+}
+
+fn ended(script: &str) -> anyhow::Error {
+    anyhow!("{script} ended before it was asked to")
 }
 
 /// What came of a build.

@@ -2,37 +2,26 @@
 
 use std::process::{Command, Stdio};
 
-use fg_emulator::PortLease;
-
 use crate::running::{Place, Running, fixture, lines, rests, stderr};
 
 #[test]
 fn several_extensions() {
-    let place = Place::new();
-    // Asked for together, as those who need two must: the first is given back.
-    let (hello, python) = {
-        let Place { folder: _, lease } = place;
-        drop(lease);
-        PortLease::take_pair().unwrap()
-    };
-    let folder = tempfile::tempdir().unwrap();
+    let (place, python) = Place::pair();
     let also = format!(
         "extensionNightWatch.sh=python3 '{}'",
         fixture("night_watch.py").display()
     );
-    let output = Command::new(env!("CARGO_BIN_EXE_cargo-fg"))
-        .args(["fg", "dev", "-p", "hello", "--also", &also])
+    let output = place
+        .fg(&["dev", "-p", "hello", "--also", &also])
         .args(["--invocations", "2", "--env"])
         .arg(format!("NIGHT_WATCH_PORT={}", python.port()))
-        .env("XDG_RUNTIME_DIR", folder.path())
-        .env("FG_EXTENSION_PORT", hello.port().to_string())
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     let lines = lines(&output);
     let registered = rests(&lines, "registered ");
     for (i, (script, port)) in [
-        ("extensionHello.sh", hello.port()),
+        ("extensionHello.sh", place.lease.port()),
         ("extensionNightWatch.sh", python.port()),
     ]
     .into_iter()
@@ -61,7 +50,10 @@ fn function() {
     let results = rests(&lines, "result #");
     assert_eq!(results.len(), 2, "{lines:#?}");
     for result in results {
-        assert!(result.contains(" ok in ") && result.ends_with(" ms: {}"), "{result}");
+        assert!(
+            result.contains(" ok in ") && result.ends_with(" ms: {}"),
+            "{result}"
+        );
     }
 }
 
@@ -91,7 +83,10 @@ fn debugger() {
     ]));
     dev.line("attach ");
     let mut exports = Vec::new();
-    while !exports.iter().any(|line: &String| line.contains("RUNTIME_FUNC_VERSION")) {
+    while !exports
+        .iter()
+        .any(|line: &String| line.contains("RUNTIME_FUNC_VERSION"))
+    {
         exports.push(dev.line("export "));
     }
     assert!(
@@ -128,11 +123,20 @@ fn options_that_make_no_sense() {
         (&["--env", "=x"], "it takes the form NAME=VALUE"),
         (&["--interval", "often"], "often"),
         (&["--seed", "1"], "--fault"),
-        (&["--replay", "a", "--invocations", "2"], "cannot be used with"),
-        (&["--script", "extensionA.sh"], "--script names what --cmd runs"),
+        (
+            &["--replay", "a", "--invocations", "2"],
+            "cannot be used with",
+        ),
+        (
+            &["--script", "extensionA.sh"],
+            "--script names what --cmd runs",
+        ),
         (&["--also", "extensionA.sh='"], "cannot split the command"),
         (&["--fault", "frieze"], "fault `frieze` is unknown"),
-        (&["--replay", "/no/such"], "cannot read the recording /no/such"),
+        (
+            &["--replay", "/no/such"],
+            "cannot read the recording /no/such",
+        ),
     ] {
         let arguments = [&["dev", "-p", "hello"], arguments].concat();
         let output = place.fg(&arguments).output().unwrap();

@@ -35,7 +35,12 @@ fn every_line_is_an_event() {
         of.cloned().collect::<Vec<_>>()
     };
     let address = format!("127.0.0.1:{}", place.lease.port());
-    assert!(events[0]["address"].as_str().unwrap().starts_with("127.0.0.1:"));
+    assert!(
+        events[0]["address"]
+            .as_str()
+            .unwrap()
+            .starts_with("127.0.0.1:")
+    );
     assert_eq!(of("registered")[0]["address"], *address);
     let invoked = of("invoked");
     assert_eq!(invoked.len(), 2);
@@ -68,7 +73,15 @@ fn every_line_is_an_event() {
 fn cargo_does_not_get_in_between() {
     let place = Place::new();
     let output = place
-        .fg(&["dev", "-p", "hello", "--invocations", "1", "--output", "json"])
+        .fg(&[
+            "dev",
+            "-p",
+            "hello",
+            "--invocations",
+            "1",
+            "--output",
+            "json",
+        ])
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", stderr(&output));

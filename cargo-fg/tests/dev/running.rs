@@ -23,6 +23,13 @@ impl Place {
         }
     }
 
+    /// With a further port, both at once: who waits for one while holding another may wait for ever.
+    pub(crate) fn pair() -> (Self, PortLease) {
+        let (lease, other) = PortLease::take_pair().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        (Self { folder, lease }, other)
+    }
+
     /// `cargo fg` with these arguments, on that port.
     pub(crate) fn fg(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
@@ -43,7 +50,13 @@ impl Place {
 
     pub(crate) fn python_at(&self, script: &Path, arguments: &[&str]) -> Command {
         let command = format!("python3 {}", script.display());
-        let ours = ["dev", "--cmd", &command, "--script", "extensionNightWatch.sh"];
+        let ours = [
+            "dev",
+            "--cmd",
+            &command,
+            "--script",
+            "extensionNightWatch.sh",
+        ];
         self.fg(&[&ours, arguments].concat())
     }
 }
@@ -74,7 +87,9 @@ impl Running {
 
     /// The next line that begins like this, without its indentation.
     pub(crate) fn line(&mut self, begins: &str) -> String {
-        self.line_that(&format!("begins with `{begins}`"), |line| line.starts_with(begins))
+        self.line_that(&format!("begins with `{begins}`"), |line| {
+            line.starts_with(begins)
+        })
     }
 
     pub(crate) fn line_that(&mut self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
@@ -94,7 +109,10 @@ impl Running {
 
     /// What is left of the output, and how it ended.
     pub(crate) fn end(mut self) -> (Vec<String>, ExitStatus) {
-        let rest = self.lines.by_ref().map(|line| line.unwrap().trim().to_owned());
+        let rest = self
+            .lines
+            .by_ref()
+            .map(|line| line.unwrap().trim().to_owned());
         (rest.collect(), self.child.wait().unwrap())
     }
 }

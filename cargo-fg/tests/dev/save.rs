@@ -1,0 +1,118 @@
+//! What is saved is built and booted.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use crate::running::{Place, Running, fixture};
+
+#[test]
+fn script_that_is_saved() {
+    let place = Place::new();
+    let script = place.folder.path().join("night_watch.py");
+    let text = fs::read_to_string(fixture("night_watch.py")).unwrap();
+    fs::write(&script, &text).unwrap();
+    let mut command = place.python_at(&script, &["--interval", "10ms"]);
+    command.current_dir(place.folder.path());
+    let mut dev = Running::start(command);
+    let pid = dev.line("stdout pid ");
+    dev.line("invoked #1 ");
+
+    fs::write(&script, text.replace("\"pid\"", "\"number\"")).unwrap();
+    assert_eq!(dev.line("changed "), "changed night_watch.py");
+    // The old one has ended before the new one boots, on the same port.
+    dev.line("stopped extensionNightWatch.sh in ");
+    let number = dev.line("stdout number ");
+    assert_ne!(number.rsplit(' ').next(), pid.rsplit(' ').next());
+    dev.line("registered ");
+    dev.line("invoked #");
+
+    // One that does not boot, and what is saved after that.
+    fs::write(&script, "nonsense").unwrap();
+    dev.line("stopped ");
+    dev.line("failed extensionNightWatch.sh ended with exit status: 1 before it registered");
+    dev.line("waiting for a file to be saved");
+    fs::write(place.folder.path().join("beside.py"), "").unwrap();
+    assert_eq!(dev.line("changed "), "changed beside.py");
+    dev.line("failed ");
+    fs::write(&script, text).unwrap();
+    dev.line("registered ");
+    dev.line("invoked #");
+}
+
+/// An extension without dependencies, so that its build is short.
+const FOREIGN: &str = include_str!("../../../tests/src/bin/foreign.rs");
+const MANIFEST: &str = "[package]\nname = \"foreign\"\nedition = \"2024\"\n[workspace]\n";
+
+#[test]
+fn package_that_is_saved() {
+    let place = Place::new();
+    let folder = place.folder.path();
+    let main = folder.join("src/main.rs");
+    fs::create_dir(folder.join("src")).unwrap();
+    fs::write(folder.join("Cargo.toml"), MANIFEST).unwrap();
+    fs::write(&main, FOREIGN).unwrap();
+    let mut command = place.fg(&["dev", "--interval", "10ms"]);
+    command
+        .current_dir(folder)
+        .env("CARGO_TARGET_DIR", folder.join("target"));
+    let mut dev = Running::start(command);
+    dev.line("registered extensionForeign.sh at ");
+
+    fs::write(&main, "fn main() {").unwrap();
+    assert_eq!(dev.line("changed "), "changed src/main.rs");
+    dev.line("failed the build failed; the instance goes on as it is");
+    dev.line("invoked #");
+
+    fs::write(&main, FOREIGN).unwrap();
+    dev.line("unchanged ");
+    dev.line("invoked #");
+
+    fs::write(&main, FOREIGN.replace("418 I'm a teapot", "200 OK")).unwrap();
+    // It has no idea of signals.
+    dev.line("stopped extensionForeign.sh in ");
+    dev.line("registered ");
+    dev.line_that("is a 200", |line| line.contains(" 200 in "));
+}
+
+#[test]
+fn zip_that_is_saved() {
+    let place = Place::new();
+    let zip = place.folder.path().join("night-watch.zip");
+    pack(&zip, "pid");
+    let mut command = place.fg(&["dev", "--interval", "10ms", "--zip"]);
+    command.arg(&zip);
+    let mut dev = Running::start(command);
+    dev.line("stdout pid ");
+    dev.line("invoked #1 ");
+
+    fs::write(&zip, "nonsense").unwrap();
+    dev.line("failed cannot unpack ");
+    dev.line("invoked #");
+
+    pack(&zip, "number");
+    dev.line("stopped extensionNightWatch.sh in ");
+    dev.line("stdout number ");
+    dev.line("invoked #");
+}
+
+/// A dependency that holds the extension in Python, which prints its pid after that word.
+fn pack(zip: &Path, word: &str) {
+    let start = "#!/bin/sh\nexec python3 \"${0%/*}/night_watch.py\"\n";
+    let text = fs::read_to_string(fixture("night_watch.py")).unwrap();
+    let text = text.replace("\"pid\"", &format!("\"{word}\""));
+    let mut zip = ZipWriter::new(File::create(zip).unwrap());
+    for (name, text) in [
+        ("extensionNightWatch.sh", start),
+        ("night_watch.py", text.as_str()),
+    ] {
+        let options = SimpleFileOptions::default().unix_permissions(0o755);
+        zip.start_file(format!("extension/{name}"), options)
+            .unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+    }
+    zip.finish().unwrap();
+}
