@@ -74,7 +74,7 @@ fn plan(arguments: Arguments) -> anyhow::Result<Plan> {
         Format::Human if stdout_is_terminal => Style::Terminal,
         Format::Human => Style::Plain,
     };
-    let interactive = style == Style::Terminal && std::io::stdin().is_terminal();
+    let has_keys = style == Style::Terminal && std::io::stdin().is_terminal();
     let replayed = arguments.replay.as_deref().map(Recording::read);
     let replayed = replayed.transpose()?;
     let header = replayed.as_ref().map(|recording| recording.header.clone());
@@ -89,8 +89,9 @@ fn plan(arguments: Arguments) -> anyhow::Result<Plan> {
     let freeze = arguments.freeze || header.as_ref().is_some_and(|header| header.freeze);
     let schedule = match replayed {
         Some(recording) => Schedule::replay(recording.entries),
-        None => schedule(&arguments, interactive),
+        None => schedule(&arguments, has_keys),
     };
+    let interactive = has_keys && !schedule.ends();
 
     let attach = match arguments.attach {
         true => Some(arguments.subject.script_to_attach()?),
@@ -143,11 +144,11 @@ fn faults(arguments: &Arguments) -> Option<(String, u64)> {
     Some((spec, arguments.seed.unwrap_or_else(random)))
 }
 
-fn schedule(arguments: &Arguments, interactive: bool) -> Schedule {
+fn schedule(arguments: &Arguments, has_keys: bool) -> Schedule {
     let interval = match (arguments.interval, arguments.invocations) {
         (Some(interval), _) => interval.into(),
         (None, Some(_)) => Duration::ZERO,
-        (None, None) if interactive => return Schedule::Once { due: false },
+        (None, None) if has_keys => return Schedule::Once { due: false },
         (None, None) => INTERVAL,
     };
     Schedule::steady(arguments.invocations, interval)

@@ -18,7 +18,7 @@ pub(crate) struct Inputs {
 }
 
 impl Inputs {
-    pub(crate) fn of(subjects: &Subjects) -> Self {
+    pub(crate) fn of(subjects: &Subjects, function: Option<&Path>) -> Self {
         let mut inputs = Self::default();
         for prepared in subjects.iter() {
             match &prepared.kind {
@@ -26,6 +26,9 @@ impl Inputs {
                 Kind::Command(words) => words.iter().for_each(|word| inputs.add_word(word)),
                 Kind::Package { zip, .. } => inputs.add_file(zip),
             }
+        }
+        if let Some(function) = function {
+            inputs.add_file(function);
         }
         inputs
     }

@@ -53,6 +53,9 @@ pub(crate) struct Plan {
     pub(crate) output: Output,
 }
 
+const NO_INSTANCE: &str =
+    "cargo fg dev has no instance at the moment: save a file, or press r in its terminal";
+
 pub(crate) type Build = Arc<dyn Fn() -> anyhow::Result<Subjects> + Send + Sync>;
 
 struct Dev {
@@ -131,7 +134,7 @@ impl Dev {
             sent: 0,
             failed: 0,
         };
-        dev.look_at_inputs()?;
+        dev.look_at_inputs();
         Ok(dev)
     }
 
@@ -268,8 +271,7 @@ impl Dev {
             }
             Instance::Down if self.building.is_none() => {
                 for Request { reply, .. } in self.requests.drain(..) {
-                    let _ =
-                        reply.send(Err("cargo fg dev has no instance at the moment".to_owned()));
+                    let _ = reply.send(Err(NO_INSTANCE.to_owned()));
                 }
             }
             _ => {}
@@ -339,15 +341,20 @@ impl Dev {
         // The old one before the new one, for its ports and for the files that it was unpacked into.
         self.stop().await?;
         self.subjects = subjects;
-        self.look_at_inputs()?;
+        self.look_at_inputs();
         self.boot();
         Ok(())
     }
 
-    fn look_at_inputs(&mut self) -> anyhow::Result<()> {
-        match &mut self.watch {
-            Some(watch) => watch.look_at(Inputs::of(&self.subjects)),
-            None => Ok(()),
+    fn look_at_inputs(&mut self) {
+        let Some(watch) = &mut self.watch else {
+            return;
+        };
+        let inputs = Inputs::of(&self.subjects, self.setup.function.as_deref());
+        if let Err(error) = watch.look_at(inputs) {
+            // As where others have all the watches that there are; the rest goes on.
+            eprintln!("warning: what is saved is not noticed: {error:#}");
+            self.watch = None;
         }
     }
 }
