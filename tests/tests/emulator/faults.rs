@@ -13,9 +13,10 @@ async fn platform(spec: &str, seed: u64) -> (Platform, Arc<Mutex<Vec<String>>>) 
     let log = Arc::clone(&told);
     let platform = Platform::builder()
         .faults(Faults::parse(spec, seed).unwrap())
-        .observer(move |event| match event {
-            Event::Fault { fault, what } => log.lock().unwrap().push(format!("{fault}: {what}")),
-            _ => {}
+        .observer(move |event| {
+            if let Event::Fault { fault, what } = event {
+                log.lock().unwrap().push(format!("{fault}: {what}"));
+            }
         })
         .start();
     (platform.await.unwrap(), told)
