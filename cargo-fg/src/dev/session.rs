@@ -1,5 +1,6 @@
 //! One instance: a platform, the extensions on it, and the invocations that are in flight.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -234,20 +235,30 @@ fn in_one_line(error: &dyn std::error::Error) -> String {
     format!("{error}{}", source.unwrap_or_default())
 }
 
-/// The ports of the platform's range that a text names; all, if it says that an address is in use and not which.
+/// The ports of the platform's range that a text names, those of an address rather than others; all, if it says
+/// that an address is in use and not which.
 fn ports(text: &str) -> Vec<u16> {
-    let numbers = text.split(|c: char| !c.is_ascii_digit());
-    let mut ports: Vec<u16> = numbers
-        .filter_map(|number| number.parse().ok())
-        .filter(|port| RANGE.contains(port))
-        .collect();
-    ports.sort_unstable();
-    ports.dedup();
-    let text = text.to_lowercase();
-    if ports.is_empty() && (text.contains("in use") || text.contains("eaddrinuse")) {
-        return RANGE.collect();
+    let mut after_colon = false;
+    let (mut of_addresses, mut others) = (BTreeSet::new(), BTreeSet::new());
+    for part in text.split_inclusive(|c: char| !c.is_ascii_digit()) {
+        let number = part.trim_end_matches(|c: char| !c.is_ascii_digit()).parse();
+        match number {
+            Ok(port) if RANGE.contains(&port) && after_colon => of_addresses.insert(port),
+            Ok(port) if RANGE.contains(&port) => others.insert(port),
+            _ => false,
+        };
+        after_colon = part.ends_with(':');
     }
-    ports
+    let text = text.to_lowercase();
+    let is_in_use = text.contains("in use") || text.contains("eaddrinuse");
+    let named = [of_addresses, others]
+        .into_iter()
+        .find(|ports| !ports.is_empty());
+    match named {
+        Some(ports) => ports.into_iter().collect(),
+        None if is_in_use => RANGE.collect(),
+        None => Vec::new(),
+    }
 }
 
 /// D 2707.
@@ -265,6 +276,10 @@ mod tests {
                 &[8083][..],
             ),
             ("bind 8090, 8081 and 8090", &[8081, 8090]),
+            (
+                "127.0.0.1:8083 is not free; set one from 8081 to 8090",
+                &[8083],
+            ),
             ("18081 80810 8080 8091", &[]),
             ("nonsense", &[]),
         ] {
