@@ -1,8 +1,9 @@
 //! What is saved is built and booted.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
+use std::io::{Cursor, Write};
 use std::path::Path;
+use std::process::Stdio;
 
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -14,14 +15,14 @@ fn script_that_is_saved() {
     let place = Place::new();
     let script = place.folder.path().join("night_watch.py");
     let text = fs::read_to_string(fixture("night_watch.py")).unwrap();
-    fs::write(&script, &text).unwrap();
+    save(&script, &text);
     let mut command = place.python_at(&script, &["--interval", "10ms"]);
     command.current_dir(place.folder.path());
     let mut dev = Running::start(command);
     let pid = dev.line("stdout pid ");
     dev.line("invoked #1 ");
 
-    fs::write(&script, text.replace("\"pid\"", "\"number\"")).unwrap();
+    save(&script, &text.replace("\"pid\"", "\"number\""));
     assert_eq!(dev.line("changed "), "changed night_watch.py");
     // The old one has ended before the new one boots, on the same port.
     dev.line("stopped extensionNightWatch.sh in ");
@@ -31,14 +32,14 @@ fn script_that_is_saved() {
     dev.line("invoked #");
 
     // One that does not boot, and what is saved after that.
-    fs::write(&script, "nonsense").unwrap();
+    save(&script, "nonsense");
     dev.line("stopped ");
     dev.line("failed extensionNightWatch.sh ended with exit status: 1 before it registered");
     dev.line("waiting for a file to be saved");
-    fs::write(place.folder.path().join("beside.py"), "").unwrap();
+    save(&place.folder.path().join("beside.py"), "");
     assert_eq!(dev.line("changed "), "changed beside.py");
     dev.line("failed ");
-    fs::write(&script, text).unwrap();
+    save(&script, &text);
     dev.line("registered ");
     dev.line("invoked #");
 }
@@ -54,24 +55,26 @@ fn package_that_is_saved() {
     let main = folder.join("src/main.rs");
     fs::create_dir(folder.join("src")).unwrap();
     fs::write(folder.join("Cargo.toml"), MANIFEST).unwrap();
-    fs::write(&main, FOREIGN).unwrap();
+    save(&main, FOREIGN);
     let mut command = place.fg(&["dev", "--interval", "10ms"]);
     command
         .current_dir(folder)
-        .env("CARGO_TARGET_DIR", folder.join("target"));
+        .env("CARGO_TARGET_DIR", folder.join("target"))
+        // rustc's words are of no interest.
+        .stderr(Stdio::null());
     let mut dev = Running::start(command);
     dev.line("registered extensionForeign.sh at ");
 
-    fs::write(&main, "fn main() {").unwrap();
+    save(&main, "fn main() {");
     assert_eq!(dev.line("changed "), "changed src/main.rs");
     dev.line("failed the build failed; the instance goes on as it is");
     dev.line("invoked #");
 
-    fs::write(&main, FOREIGN).unwrap();
+    save(&main, FOREIGN);
     dev.line("unchanged ");
     dev.line("invoked #");
 
-    fs::write(&main, FOREIGN.replace("418 I'm a teapot", "200 OK")).unwrap();
+    save(&main, &FOREIGN.replace("418 I'm a teapot", "200 OK"));
     // It has no idea of signals.
     dev.line("stopped extensionForeign.sh in ");
     dev.line("registered ");
@@ -89,7 +92,7 @@ fn zip_that_is_saved() {
     dev.line("stdout pid ");
     dev.line("invoked #1 ");
 
-    fs::write(&zip, "nonsense").unwrap();
+    save(&zip, "nonsense");
     dev.line("failed cannot unpack ");
     dev.line("invoked #");
 
@@ -104,15 +107,25 @@ fn pack(zip: &Path, word: &str) {
     let start = "#!/bin/sh\nexec python3 \"${0%/*}/night_watch.py\"\n";
     let text = fs::read_to_string(fixture("night_watch.py")).unwrap();
     let text = text.replace("\"pid\"", &format!("\"{word}\""));
-    let mut zip = ZipWriter::new(File::create(zip).unwrap());
+    let mut bytes = Cursor::new(Vec::new());
+    let mut writer = ZipWriter::new(&mut bytes);
     for (name, text) in [
         ("extensionNightWatch.sh", start),
         ("night_watch.py", text.as_str()),
     ] {
         let options = SimpleFileOptions::default().unix_permissions(0o755);
-        zip.start_file(format!("extension/{name}"), options)
+        writer
+            .start_file(format!("extension/{name}"), options)
             .unwrap();
-        zip.write_all(text.as_bytes()).unwrap();
+        writer.write_all(text.as_bytes()).unwrap();
     }
-    zip.finish().unwrap();
+    writer.finish().unwrap();
+    save(zip, bytes.into_inner());
+}
+
+/// As editors do: all at once.
+fn save(path: &Path, text: impl AsRef<[u8]>) {
+    let beside = path.with_extension("new");
+    fs::write(&beside, text).unwrap();
+    fs::rename(beside, path).unwrap();
 }
