@@ -147,34 +147,7 @@ impl Dev {
             self.output.note("keys", keys::HELP);
         }
         self.boot();
-        let outcome = loop {
-            if self.is_done() {
-                break match self.failed {
-                    0 => Ok(()),
-                    failed => Err(anyhow!("{failed} of {} invocations failed", self.sent)),
-                };
-            }
-            self.serve_requests()?;
-            let (is_up, is_idle) = match &self.instance {
-                Instance::Up(session) => (true, session.is_idle()),
-                _ => (false, false),
-            };
-            tokio::select! {
-                () = stop.requested() => break Ok(()),
-                () = self.output.closed() => break Ok(()),
-                key = next_key(&mut self.keys) => match key {
-                    Key::Quit => break Ok(()),
-                    key => self.press(&key).await?,
-                },
-                paths = saved(&self.watch), if self.building.is_none() => self.changed(&paths),
-                built = finished(&mut self.building) => self.built(built).await?,
-                request = next_request(&mut self.control) => self.requests.push(request),
-                event = self.instance.next() => if let Err(error) = self.instance_tells(event).await {
-                    break Err(error);
-                },
-                order = self.schedule.next(is_idle), if is_up => self.send(order, None)?,
-            }
-        };
+        let outcome = self.until_the_end(&mut stop).await;
         let stopped = self.stop().await?;
         if let Err(error) = outcome {
             // What came of an end is no other mistake.
@@ -188,6 +161,35 @@ impl Dev {
             bail!("the extension did not end in order");
         }
         Ok(())
+    }
+
+    async fn until_the_end(&mut self, stop: &mut Stop) -> anyhow::Result<()> {
+        loop {
+            if self.is_done() {
+                return match self.failed {
+                    0 => Ok(()),
+                    failed => Err(anyhow!("{failed} of {} invocations failed", self.sent)),
+                };
+            }
+            self.serve_requests()?;
+            let (is_up, is_idle) = match &self.instance {
+                Instance::Up(session) => (true, session.is_idle()),
+                _ => (false, false),
+            };
+            tokio::select! {
+                () = stop.requested() => return Ok(()),
+                () = self.output.closed() => return Ok(()),
+                key = next_key(&mut self.keys) => match key {
+                    Key::Quit => return Ok(()),
+                    key => self.press(&key).await?,
+                },
+                paths = saved(&self.watch), if self.building.is_none() => self.changed(&paths),
+                built = finished(&mut self.building) => self.built(built).await?,
+                request = next_request(&mut self.control) => self.requests.push(request),
+                event = self.instance.next() => self.instance_tells(event).await?,
+                order = self.schedule.next(is_idle), if is_up => self.send(order, None)?,
+            }
+        }
     }
 
     fn is_done(&self) -> bool {

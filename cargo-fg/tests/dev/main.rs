@@ -1,4 +1,5 @@
 //! `cargo fg dev` and `cargo fg invoke`, as their users call them.
+#![allow(clippy::unwrap_used, reason = "what helps a test may panic as it does")]
 
 mod end;
 mod faults;

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::running::{Place, Running, fixture};
+use crate::running::{Place, Running, fixture, stderr};
 
 #[test]
 fn script_that_is_saved() {
@@ -42,6 +42,22 @@ fn script_that_is_saved() {
     save(&script, &text);
     dev.line("registered ");
     dev.line("invoked #");
+}
+
+#[test]
+fn extension_that_died_is_booted_by_a_save() {
+    let place = Place::new();
+    let script = place.folder.path().join("night_watch.py");
+    let text = fs::read_to_string(fixture("night_watch.py")).unwrap();
+    save(&script, text.replace("\"200\"", "\"0\""));
+    let mut dev = Running::start(place.python_at(&script, &[]));
+    dev.line("ended extensionNightWatch.sh by itself, exit status: 3");
+    dev.line("waiting for a file to be saved");
+    let none = place.fg(&["invoke"]).output().unwrap();
+    assert!(stderr(&none).starts_with("error: cargo fg dev has no instance at the moment"));
+    save(&script, text);
+    dev.line("registered ");
+    dev.line_that("is a 200", |line| line.contains(" 200 in "));
 }
 
 /// An extension without dependencies, so that its build is short.
