@@ -1,5 +1,8 @@
 //! `cargo fg invoke`.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
 use nix::sys::signal::Signal;
 
 use crate::json::events;
@@ -177,4 +180,22 @@ fn which_dev_is_meant() {
     first.line("invoked #2 ");
     let unknown = place.fg(&["invoke", "--dev", "1"]).output().unwrap();
     assert_eq!(stderr(&unknown), "error: no cargo fg dev has pid 1\n");
+}
+
+#[test]
+fn sockets_are_the_users_own() {
+    let place = Place::new();
+    let folder = place.folder.path().join("cargo-fg");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
+    let told =
+        "cargo-fg is not a folder that only you can use: remove it, or set XDG_RUNTIME_DIR\n";
+    let output = place.fg(&["invoke"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).ends_with(told), "{}", stderr(&output));
+    // `dev` has other things to do.
+    let output = place.python(&["--invocations", "1"]).output().unwrap();
+    assert!(output.status.success());
+    assert!(stderr(&output).starts_with("warning: cargo fg invoke will not find this: "));
+    assert!(stderr(&output).ends_with(told), "{}", stderr(&output));
 }

@@ -22,7 +22,7 @@ fn script_that_is_saved() {
     let pid = dev.line("stdout pid ");
     dev.line("invoked #1 ");
 
-    save(&script, &text.replace("\"pid\"", "\"number\""));
+    save(&script, text.replace("\"pid\"", "\"number\""));
     assert_eq!(dev.line("changed "), "changed night_watch.py");
     // The old one has ended before the new one boots, on the same port.
     dev.line("stopped extensionNightWatch.sh in ");
@@ -90,7 +90,7 @@ fn package_that_is_saved() {
     dev.line("unchanged ");
     dev.line("invoked #");
 
-    save(&main, &FOREIGN.replace("418 I'm a teapot", "200 OK"));
+    save(&main, FOREIGN.replace("418 I'm a teapot", "200 OK"));
     // It has no idea of signals.
     dev.line("stopped extensionForeign.sh in ");
     dev.line("registered ");
