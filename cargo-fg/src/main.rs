@@ -3,8 +3,12 @@
 mod build;
 mod check;
 mod cmd;
+mod control;
+mod dev;
 mod holder;
 mod manifest;
+mod order;
+mod report;
 mod subject;
 mod unpack;
 
@@ -22,7 +26,9 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Build an extension, boot it in a local FunctionGraph, and invoke it
-    Dev(cmd::dev::Arguments),
+    Dev(Box<cmd::dev::Arguments>),
+    /// Have the function of a running `cargo fg dev` invoked
+    Invoke(cmd::invoke::Arguments),
     /// Check that an extension does what the platform asks of it
     Check(cmd::check::Arguments),
 }
@@ -40,7 +46,8 @@ fn main() -> ExitCode {
         _ => ExitCode::FAILURE,
     };
     let outcome = match command {
-        Command::Dev(arguments) => cmd::dev::run(&arguments),
+        Command::Dev(arguments) => cmd::dev::run(*arguments),
+        Command::Invoke(arguments) => cmd::invoke::run(&arguments),
         Command::Check(arguments) => cmd::check::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
