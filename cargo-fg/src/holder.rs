@@ -1,10 +1,22 @@
 //! Who listens on a port.
 
+use std::collections::BTreeSet;
+
 use procfs::net::{TcpNetEntry, TcpState};
 use procfs::process::{FDTarget, Process, all_processes};
 
+/// D 2707.
+const RANGE: std::ops::RangeInclusive<u16> = 8081..=8090;
+
+/// Of the ports that a complaint names, or means, those that are held, as in `port 8081 is held by python3 (pid 123)`.
+pub(crate) fn held(complaint: &str) -> Vec<String> {
+    let ports = ports(complaint).into_iter();
+    let held = ports.filter_map(|port| Some(format!("port {port} is held by {}", holder(port)?)));
+    held.collect()
+}
+
 /// The process that listens on this port of 127.0.0.1, as in `python3 (pid 123)`; nobody is `None`.
-pub(crate) fn holder(port: u16) -> Option<String> {
+fn holder(port: u16) -> Option<String> {
     let tables = [procfs::net::tcp(), procfs::net::tcp6()];
     let sockets: Vec<_> = tables
         .into_iter()
@@ -43,11 +55,37 @@ fn holds_any(process: &Process, sockets: &[u64]) -> bool {
     )
 }
 
+/// The ports of the platform's range that a text names, those of an address rather than others; all, if it says
+/// that an address is in use and not which.
+fn ports(text: &str) -> Vec<u16> {
+    let mut after_colon = false;
+    let (mut of_addresses, mut others) = (BTreeSet::new(), BTreeSet::new());
+    for part in text.split_inclusive(|c: char| !c.is_ascii_digit()) {
+        let number = part.trim_end_matches(|c: char| !c.is_ascii_digit()).parse();
+        match number {
+            Ok(port) if RANGE.contains(&port) && after_colon => of_addresses.insert(port),
+            Ok(port) if RANGE.contains(&port) => others.insert(port),
+            _ => false,
+        };
+        after_colon = part.ends_with(':');
+    }
+    let text = text.to_lowercase();
+    let is_in_use = text.contains("in use") || text.contains("eaddrinuse");
+    let named = [of_addresses, others]
+        .into_iter()
+        .find(|ports| !ports.is_empty());
+    match named {
+        Some(ports) => ports.into_iter().collect(),
+        None if is_in_use => RANGE.collect(),
+        None => Vec::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
 
-    use super::holder;
+    use super::{holder, ports};
 
     #[test]
     fn a_listener_is_named() {
@@ -68,5 +106,30 @@ mod tests {
     fn a_port_that_nobody_listens_on_has_no_holder() {
         // One that is nobody's: a free one of the others may be taken at any time.
         assert_eq!(holder(1), None);
+    }
+
+    #[test]
+    fn ports_of_a_complaint() {
+        for (text, expected) in [
+            (
+                "ERROR: cannot listen on 127.0.0.1:8083: Address in use",
+                &[8083][..],
+            ),
+            ("bind 8090, 8081 and 8090", &[8081, 8090]),
+            (
+                "127.0.0.1:8083 is not free; set one from 8081 to 8090",
+                &[8083],
+            ),
+            ("18081 80810 8080 8091", &[]),
+            ("nonsense", &[]),
+        ] {
+            assert_eq!(ports(text), expected, "{text}");
+        }
+        for text in [
+            "OSError: [Errno 98] Address already in use",
+            "listen EADDRINUSE",
+        ] {
+            assert_eq!(ports(text).len(), 10, "{text}");
+        }
     }
 }

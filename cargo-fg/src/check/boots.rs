@@ -5,11 +5,11 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use fg_emulator::{Faults, Platform, Registered, Stopped, Stream};
 
-use super::taken;
 use super::watch::Watch;
+use crate::holder::held;
 use crate::subject::Prepared;
 
 /// How long it may go on after its last registration was refused, or answered not at all.
@@ -78,7 +78,7 @@ impl Boots<'_> {
         if let Start::Ended(ended) = &start
             && watch.seen().calls.is_empty()
         {
-            taken::is_free(ended)?;
+            is_port_free(ended)?;
         }
         Ok(Booted {
             platform,
@@ -105,6 +105,18 @@ impl Booted {
         }
         Ok(())
     }
+}
+
+/// Another process on its port is nothing that could be held against the extension.
+fn is_port_free(ended: &Ended) -> anyhow::Result<()> {
+    let held = held(&ended.printed);
+    if held.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "the extension ended before it registered, and {}: end that process, or give the extension another port",
+        held.join(", ")
+    )
 }
 
 /// Waits until nobody listens there. A process that was killed is not gone at once, and tells nobody.

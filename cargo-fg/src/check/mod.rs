@@ -11,7 +11,6 @@ mod package;
 mod registration;
 mod report;
 mod table;
-mod taken;
 mod telemetry;
 mod watch;
 

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use super::variable;
 use crate::check::{self, Budget, Format, Outcome};
 use crate::subject::Subject;
 
@@ -19,7 +20,7 @@ pub(crate) struct Arguments {
     /// What a start may take, and memory: start=50ms,rss=8MB
     #[arg(long, value_name = "LIMITS")]
     budget: Option<Budget>,
-    /// Variable of the extension's environment; may be there several times
+    /// Set a variable for the extension (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
     /// List the cases, and try none
@@ -53,11 +54,4 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::from(1),
     })
-}
-
-fn variable(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("write it as NAME=VALUE".to_owned()),
-    }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use fg_emulator::Faults;
 
-use super::Format;
+use super::{Format, variable};
 use crate::dev::{self, Header, Output, Plan, Recorder, Recording, Schedule, Setup, Style, Told};
 use crate::subject::Subject;
 
@@ -152,11 +152,4 @@ fn schedule(arguments: &Arguments, has_keys: bool) -> Schedule {
         (None, None) => INTERVAL,
     };
     Schedule::steady(arguments.invocations, interval)
-}
-
-fn variable(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("it takes the form NAME=VALUE".to_owned()),
-    }
 }

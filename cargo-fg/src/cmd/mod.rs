@@ -8,3 +8,11 @@ pub(crate) enum Format {
     Human,
     Json,
 }
+
+/// `NAME=VALUE`, of the environment.
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("it takes the form NAME=VALUE".to_owned()),
+    }
+}

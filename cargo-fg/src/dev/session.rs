@@ -1,6 +1,5 @@
 //! One instance: a platform, the extensions on it, and the invocations that are in flight.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +12,7 @@ use tokio::task::JoinSet;
 use super::feed::Feed;
 use super::output::{Output, Style};
 use super::told::Told;
-use crate::holder::holder;
+use crate::holder::held;
 use crate::order::Order;
 use crate::report::{Report, millis};
 
@@ -220,10 +219,7 @@ fn explained(error: &Error) -> anyhow::Error {
         return anyhow!("{}", in_one_line(error));
     };
     let lines = stopped.output.iter().map(|line| line.text.as_str());
-    let held: Vec<_> = ports(&lines.collect::<Vec<_>>().join("\n"))
-        .into_iter()
-        .filter_map(|port| Some(format!("port {port} is held by {}", holder(port)?)))
-        .collect();
+    let held = held(&lines.collect::<Vec<_>>().join("\n"));
     match &held[..] {
         [] => anyhow!("{error}"),
         held => anyhow!("{error}; {}", held.join(", ")),
@@ -233,63 +229,4 @@ fn explained(error: &Error) -> anyhow::Error {
 fn in_one_line(error: &dyn std::error::Error) -> String {
     let source = error.source().map(|source| format!(": {source}"));
     format!("{error}{}", source.unwrap_or_default())
-}
-
-/// The ports of the platform's range that a text names, those of an address rather than others; all, if it says
-/// that an address is in use and not which.
-fn ports(text: &str) -> Vec<u16> {
-    let mut after_colon = false;
-    let (mut of_addresses, mut others) = (BTreeSet::new(), BTreeSet::new());
-    for part in text.split_inclusive(|c: char| !c.is_ascii_digit()) {
-        let number = part.trim_end_matches(|c: char| !c.is_ascii_digit()).parse();
-        match number {
-            Ok(port) if RANGE.contains(&port) && after_colon => of_addresses.insert(port),
-            Ok(port) if RANGE.contains(&port) => others.insert(port),
-            _ => false,
-        };
-        after_colon = part.ends_with(':');
-    }
-    let text = text.to_lowercase();
-    let is_in_use = text.contains("in use") || text.contains("eaddrinuse");
-    let named = [of_addresses, others]
-        .into_iter()
-        .find(|ports| !ports.is_empty());
-    match named {
-        Some(ports) => ports.into_iter().collect(),
-        None if is_in_use => RANGE.collect(),
-        None => Vec::new(),
-    }
-}
-
-/// D 2707.
-const RANGE: std::ops::RangeInclusive<u16> = 8081..=8090;
-
-#[cfg(test)]
-mod tests {
-    use super::ports;
-
-    #[test]
-    fn ports_of_a_complaint() {
-        for (text, expected) in [
-            (
-                "ERROR: cannot listen on 127.0.0.1:8083: Address in use",
-                &[8083][..],
-            ),
-            ("bind 8090, 8081 and 8090", &[8081, 8090]),
-            (
-                "127.0.0.1:8083 is not free; set one from 8081 to 8090",
-                &[8083],
-            ),
-            ("18081 80810 8080 8091", &[]),
-            ("nonsense", &[]),
-        ] {
-            assert_eq!(ports(text), expected, "{text}");
-        }
-        for text in [
-            "OSError: [Errno 98] Address already in use",
-            "listen EADDRINUSE",
-        ] {
-            assert_eq!(ports(text).len(), 10, "{text}");
-        }
-    }
 }

@@ -237,7 +237,7 @@ fn what_could_not_run_is_told() {
             &["--budget", "start=soon"],
             "`soon` is no duration, as in start=50ms",
         ),
-        (&["--env", "FAULT"], "write it as NAME=VALUE"),
+        (&["--env", "FAULT"], "it takes the form NAME=VALUE"),
         (
             &["--format", "xml"],
             "[possible values: human, json, junit]",
@@ -245,7 +245,7 @@ fn what_could_not_run_is_told() {
         // The port is held by the test, not by the extension.
         (
             &["--cmd", python, "--script", SCRIPT, "--format", "json"],
-            "error: the extension finds its port in use, and port ",
+            "error: the extension ended before it registered, and port ",
         ),
     ] {
         let (mut command, leases) = check(arguments);
