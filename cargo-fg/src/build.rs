@@ -37,8 +37,7 @@ pub(crate) fn build(
     options: &[&str],
     environment: &[(&str, &str)],
 ) -> anyhow::Result<Built> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = cargo();
     command
         .args(["build", "--message-format=json-render-diagnostics"])
         .args(options)
@@ -81,6 +80,11 @@ pub(crate) fn build(
             )
         }
     }
+}
+
+/// The cargo that called us, or the one in `PATH`.
+pub(crate) fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
 /// The program that a line of cargo's messages tells of.

@@ -3,6 +3,7 @@
 mod build;
 mod cmd;
 mod manifest;
+mod new;
 mod subject;
 mod unpack;
 
@@ -21,6 +22,8 @@ struct Arguments {
 enum Command {
     /// Build an extension, boot it in a local FunctionGraph, and invoke it
     Dev(cmd::dev::Arguments),
+    /// Begin an extension of your own, from an example
+    New(cmd::new::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
     }
     let outcome = match Arguments::parse_from(arguments).command {
         Command::Dev(arguments) => cmd::dev::run(&arguments),
+        Command::New(arguments) => cmd::new::run(&arguments),
     };
     match outcome {
         Ok(code) => code,

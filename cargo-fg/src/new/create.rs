@@ -1,0 +1,135 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use super::examples::Example;
+use super::manifest::manifest;
+use super::name::script_name;
+use super::undo::Undo;
+use crate::build::cargo;
+
+/// What to create.
+pub(crate) struct New<'a> {
+    /// Its folder, whose name is the package's.
+    pub(crate) folder: &'a Path,
+    pub(crate) example: &'a Example,
+    pub(crate) port: u16,
+    /// This project's folder, with the crates to depend on.
+    pub(crate) checkout: &'a Path,
+}
+
+/// What was created.
+#[derive(Debug)]
+pub(crate) struct Created {
+    pub(crate) name: String,
+    pub(crate) script: String,
+    /// The workspace that it is a member of, if it is not one of its own.
+    pub(crate) workspace: Option<PathBuf>,
+    /// Whether it is in the checkout.
+    pub(crate) in_checkout: bool,
+}
+
+/// Creates a package; after an error all is as it was.
+pub(crate) fn create(new: &New<'_>) -> anyhow::Result<Created> {
+    let shown = new.folder.display();
+    let name = new.folder.file_name().map(|name| name.to_string_lossy());
+    let name = name.with_context(|| format!("`{shown}` is no name for a package"))?;
+    let script = script_name(&name)?;
+    if new.folder.symlink_metadata().is_ok() {
+        bail!("{shown} is there already: choose another name, or remove it");
+    }
+    let checkout = new.checkout.canonicalize().ok();
+    let checkout = checkout
+        .filter(|it| it.join("fg-extension/Cargo.toml").is_file())
+        .with_context(|| {
+            format!(
+                "{} is gone, and fg-extension with it, which is not published yet: \
+                 install cargo-fg again, from where the checkout is now",
+                new.checkout.display()
+            )
+        })?;
+
+    let folder = absolute(new.folder)?;
+    let rest = folder.strip_prefix(&checkout).ok();
+    // Within the checkout, as its own packages do it: it can be moved.
+    let to_checkout = rest.map(|rest| rest.components().map(|_| "..").collect::<PathBuf>());
+    let manifest = manifest(
+        new.example,
+        &name,
+        to_checkout.as_ref().unwrap_or(&checkout),
+    )?;
+
+    let undo = Undo::of(&folder);
+    // cargo knows what no package may be called, and adds it to the workspace that it is put into.
+    let mut command = cargo();
+    command
+        .args(["new", "--quiet", "--vcs", "none", "--"])
+        .arg(&folder);
+    output(&mut command).with_context(|| format!("cannot create {shown}"))?;
+    for (file, text) in [
+        ("Cargo.toml", manifest),
+        ("src/main.rs", new.example.main(&script, new.port)),
+        ("tests/boots.rs", new.example.test(&name, &script)),
+    ] {
+        let path = folder.join(file);
+        let written = match path.parent() {
+            Some(parent) => fs::create_dir_all(parent).and_then(|()| fs::write(&path, text)),
+            None => Ok(()),
+        };
+        written.with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let workspace = workspace(&folder)
+        .with_context(|| format!("cannot create {shown}: it does not fit into its workspace"))?;
+    undo.keep();
+    Ok(Created {
+        name: name.into_owned(),
+        script,
+        in_checkout: to_checkout.is_some(),
+        workspace: (workspace != folder).then_some(workspace),
+    })
+}
+
+/// The path from the root, without symbolic links up to where it ends by now.
+fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
+    let absolute = std::path::absolute(path).context("cannot tell the current folder")?;
+    let there = absolute.ancestors().find_map(|it| {
+        let rest = absolute.strip_prefix(it).ok()?;
+        Some(it.canonicalize().ok()?.join(rest))
+    });
+    Ok(there.unwrap_or(absolute))
+}
+
+/// The root of the package's workspace, after a look at all of it.
+fn workspace(folder: &Path) -> anyhow::Result<PathBuf> {
+    let mut command = cargo();
+    command
+        .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
+        .current_dir(folder);
+    let metadata: Value = serde_json::from_slice(&output(&mut command)?)?;
+    let root = metadata["workspace_root"].as_str();
+    Ok(root.context("cargo metadata has no workspace_root")?.into())
+}
+
+/// What cargo prints, or, as an error, what it says.
+fn output(command: &mut Command) -> anyhow::Result<Vec<u8>> {
+    let output = command
+        .env("CARGO_TERM_COLOR", "never")
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot run cargo")?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    // Without its advice, which is about options of its own.
+    let said: Vec<_> = said
+        .lines()
+        .map(|line| line.trim().trim_start_matches("error: "))
+        .take_while(|line| !line.starts_with("note: ") && !line.starts_with("help: "))
+        .filter(|line| !line.is_empty())
+        .collect();
+    bail!("{}", said.join(" "))
+}
