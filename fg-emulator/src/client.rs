@@ -5,21 +5,22 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
-use hyper::{Request, header};
+use hyper::{Request, Response, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::Error;
+use crate::platform::MAX_BODY;
 
-/// Posts JSON; status and body of the answer. `what` is for the errors: `an invocation`.
+/// Posts JSON; the answer. `what` is for the errors: `an invocation`.
 pub(crate) async fn post(
     what: &str,
     address: SocketAddr,
     path: &str,
-    body: Vec<u8>,
+    body: Bytes,
     patience: Duration,
-) -> Result<(u16, Bytes), Error> {
+) -> Result<Response<Bytes>, Error> {
     match tokio::time::timeout(patience, exchange(address, path, body)).await {
         Ok(result) => result.map_err(Error::because(format!("cannot post {what} to {address}"))),
         Err(_) => Err(Error::new(format!(
@@ -31,14 +32,14 @@ pub(crate) async fn post(
 async fn exchange(
     address: SocketAddr,
     path: &str,
-    body: Vec<u8>,
-) -> Result<(u16, Bytes), Box<dyn std::error::Error + Send + Sync>> {
+    body: Bytes,
+) -> Result<Response<Bytes>, Box<dyn std::error::Error + Send + Sync>> {
     let request = Request::post(path)
         .header(header::HOST, address.to_string())
         .header(header::CONTENT_TYPE, "application/json")
         // hyper leaves out the length of a body that is empty, and not every server takes that for 0.
         .header(header::CONTENT_LENGTH, body.len())
-        .body(Full::<Bytes>::from(body))?;
+        .body(Full::new(body))?;
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
@@ -46,13 +47,10 @@ async fn exchange(
     let mut task = JoinSet::new();
     task.spawn(connection);
     let response = sender.send_request(request).await?;
-    let status = response.status().as_u16();
-    let body = Limited::new(response.into_body(), 6 * 1024 * 1024)
-        .collect()
-        .await?
-        .to_bytes();
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, MAX_BODY).collect().await?.to_bytes();
     drop(sender);
     // It ends with the sender; how is of no matter once the answer is here.
     let _ = task.join_next().await;
-    Ok((status, body))
+    Ok(Response::from_parts(head, body))
 }

@@ -1,10 +1,13 @@
 use std::fmt;
 
+use crate::Stopped;
+
 /// What the emulator could not do, to what, and why.
 #[derive(Debug)]
 pub struct Error {
     message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    stopped: Option<Box<Stopped>>,
 }
 
 impl Error {
@@ -12,6 +15,7 @@ impl Error {
         Self {
             message: message.into(),
             source: None,
+            stopped: None,
         }
     }
 
@@ -21,9 +25,30 @@ impl Error {
     ) -> impl FnOnce(E) -> Self {
         let message = message.into();
         |source| Self {
-            message,
             source: Some(source.into()),
+            ..Self::new(message)
         }
+    }
+
+    pub(crate) fn with_stopped(self, stopped: Stopped) -> Self {
+        Self {
+            stopped: Some(Box::new(stopped)),
+            ..self
+        }
+    }
+
+    /// With what caused it.
+    pub(crate) fn in_one_line(&self) -> String {
+        match &self.source {
+            Some(source) => format!("{}: {source}", self.message),
+            None => self.message.clone(),
+        }
+    }
+
+    /// How the process ended that was booted and did not register.
+    #[must_use]
+    pub fn stopped(&self) -> Option<&Stopped> {
+        self.stopped.as_deref()
     }
 }
 

@@ -1,31 +1,38 @@
-//! The platform's call to an extension.
+//! One invocation of the function: its event for the extensions, beside the function's own run.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
 use hyper::body::Bytes;
 use serde::Serialize;
+use tokio::task::JoinSet;
 
-use crate::{Error, client};
+use crate::function::{FunctionRun, Invocation};
+use crate::shared::Shared;
+use crate::{Error, Event, Fault, Platform, client};
 
 /// How long an extension may take to answer (?: what the platform grants is unknown).
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the fault of a freeze lasts.
+const FREEZE: Duration = Duration::from_millis(200);
+/// What the fault of a huge event adds to it.
+const HUGE: usize = 5 * 1024 * 1024;
 
-/// The event (D 2707).
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Invocation<'a> {
-    trace_id: &'a str,
-    invoked_function_urn: &'a str,
-}
-
-/// One invocation of the function, and what the extensions answered.
+/// One invocation of the function, and what came of it.
 #[derive(Debug)]
 pub struct Invoked {
-    /// The invocation's request ID, a fresh UUID.
+    /// The invocation's request ID, a fresh UUID unless it was given.
     pub trace_id: String,
-    /// One answer from each extension that is registered.
+    /// One answer from each extension that is registered; two, if a fault has doubled the event.
     pub replies: Vec<Reply>,
+    /// What the function did.
+    pub function: FunctionRun,
+    /// When it began.
+    pub start: Instant,
+    /// Until function and extensions were done.
+    pub took: Duration,
+    seed: Option<u64>,
 }
 
 /// What one extension answered.
@@ -33,6 +40,8 @@ pub struct Invoked {
 pub struct Reply {
     /// The extension's script name.
     pub script: String,
+    /// From the invocation's start to the call.
+    pub after: Duration,
     /// From connecting to the answer's last byte.
     pub round_trip: Duration,
     /// Status and body, or why there is no answer.
@@ -40,7 +49,8 @@ pub struct Reply {
 }
 
 impl Invoked {
-    /// Whether every extension answered with 200 (D 2707: any other code is an error).
+    /// Whether every extension answered with 200 (D 2707: any other code is an error). What became of the function
+    /// is in [`function`](Self::function).
     #[must_use]
     pub fn is_ok(&self) -> bool {
         self.replies.iter().all(Reply::is_ok)
@@ -50,11 +60,15 @@ impl Invoked {
     ///
     /// # Panics
     ///
-    /// If an extension did not answer with 200.
+    /// If an extension did not answer with 200. With faults, the message has their seed.
     #[track_caller]
     pub fn assert_ok(&self) {
         let failed: Vec<_> = self.replies.iter().filter(|reply| !reply.is_ok()).collect();
-        assert!(failed.is_empty(), "not answered with 200: {failed:?}");
+        let seed = match self.seed {
+            Some(seed) => format!(" (faults by seed {seed})"),
+            None => String::new(),
+        };
+        assert!(failed.is_empty(), "not answered with 200{seed}: {failed:?}");
     }
 }
 
@@ -66,25 +80,210 @@ impl Reply {
     }
 }
 
-pub(crate) async fn invoke(
-    script: String,
-    address: SocketAddr,
-    trace_id: &str,
-    urn: &str,
-) -> Reply {
-    let start = Instant::now();
-    let result = async {
-        let body = serde_json::to_vec(&Invocation {
+impl Platform {
+    /// Invokes the function once: posts the event, with a fresh trace id, to every extension at the same
+    /// time, and waits for their answers, 30 seconds at most.
+    ///
+    /// # Errors
+    ///
+    /// If no extension is registered. What goes wrong with one of them is in its [`Reply`].
+    pub async fn invoke(&self) -> Result<Invoked, Error> {
+        self.invoke_with(Invocation::new()).await
+    }
+
+    /// Invokes the function in a certain way. The extensions get their events when the function starts (?), over a
+    /// connection each; an instance that is frozen is thawed.
+    ///
+    /// # Errors
+    ///
+    /// As [`invoke`](Self::invoke).
+    pub async fn invoke_with(&self, invocation: Invocation) -> Result<Invoked, Error> {
+        let registered = self.shared.state().registered();
+        if registered.is_empty() {
+            return Err(Error::new(
+                "no extension is registered, so there is none to invoke",
+            ));
+        }
+        self.may_freeze("before").await;
+        self.thaw_if_frozen();
+        let shared = &self.shared;
+        let fresh = || uuid::Uuid::new_v4().to_string();
+        let trace_id = invocation.trace_id.clone().unwrap_or_else(fresh);
+        let after = shared.strikes(Fault::TelemetryAfter, "telemetry waits for the answers");
+        if after {
+            shared.change(|state| state.telemetry.held += 1);
+        }
+        let (started, start) = (SystemTime::now(), Instant::now());
+        shared.change(|state| state.telemetry.invocation_starts(&trace_id, started));
+        if !after && shared.strikes(Fault::TelemetryBefore, "telemetry comes before the event") {
+            self.telemetry_delivered().await;
+        }
+        let late = shared.strikes(Fault::EventLate, "the event comes after the function's end");
+        let posts = Posts::new(shared, &trace_id)?;
+        let mut calls = JoinSet::new();
+        let call = |calls: &mut JoinSet<_>| {
+            for (script, address) in registered {
+                calls.spawn(posts.clone().post(script, address, start));
+            }
+        };
+        let function = if late {
+            let function = self
+                .run_function(&trace_id, &invocation, started, start)
+                .await;
+            call(&mut calls);
+            function
+        } else {
+            call(&mut calls);
+            self.run_function(&trace_id, &invocation, started, start)
+                .await
+        };
+        let mut replies: Vec<_> = calls.join_all().await.into_iter().flatten().collect();
+        self.may_freeze("after").await;
+        self.thaw_if_frozen();
+        shared.change(|state| {
+            state
+                .telemetry
+                .invocation_ends(&trace_id, started, &function);
+            state.telemetry.held -= usize::from(after);
+        });
+        replies.sort_by(|a, b| (&a.script, a.after).cmp(&(&b.script, b.after)));
+        Ok(Invoked {
             trace_id,
-            invoked_function_urn: urn,
+            replies,
+            function,
+            start,
+            took: start.elapsed(),
+            seed: shared.dice.seed(),
+        })
+    }
+
+    /// Takes a snapshot and restores the instance from it (D: for Java on x86 only): it is frozen, thawed, and the
+    /// telemetry of the next invocation tells of the restoration.
+    pub async fn restore(&self) {
+        let (started, start) = (SystemTime::now(), Instant::now());
+        self.freeze();
+        tokio::time::sleep(FREEZE).await;
+        self.thaw();
+        let took = start.elapsed();
+        self.shared
+            .change(|state| state.telemetry.restored(started, took));
+    }
+
+    async fn run_function(
+        &self,
+        trace_id: &str,
+        invocation: &Invocation,
+        started: SystemTime,
+        start: Instant,
+    ) -> FunctionRun {
+        let (outcome, response) = match self.bootstrap() {
+            Some(function) => {
+                let payload = invocation.payload.clone();
+                function.run(trace_id, payload, &self.shared).await
+            }
+            None => {
+                for line in &invocation.logs {
+                    let at = SystemTime::now();
+                    self.shared
+                        .change(|state| state.telemetry.logged(trace_id, line, at));
+                }
+                tokio::time::sleep(invocation.duration).await;
+                (invocation.outcome, Bytes::new())
+            }
+        };
+        let run = FunctionRun {
+            outcome,
+            took: start.elapsed(),
+            response,
+        };
+        self.shared
+            .change(|state| state.telemetry.function_ends(trace_id, started, &run));
+        run
+    }
+
+    async fn may_freeze(&self, when: &str) {
+        let what = format!("the instance was frozen {when} an invocation");
+        if self.shared.strikes(Fault::Freeze, &what) {
+            self.freeze();
+            tokio::time::sleep(FREEZE).await;
+            self.thaw();
+        }
+    }
+
+    fn thaw_if_frozen(&self) {
+        let frozen = self.shared.state().telemetry.frozen;
+        if frozen {
+            self.thaw();
+        }
+    }
+}
+
+/// The event (D 2707).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    trace_id: &'a str,
+    invoked_function_urn: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    padding: Option<String>,
+}
+
+/// What each extension is posted for one invocation.
+#[derive(Clone)]
+struct Posts {
+    shared: Arc<Shared>,
+    body: Bytes,
+    malformed: bool,
+    times: usize,
+}
+
+impl Posts {
+    fn new(shared: &Arc<Shared>, trace_id: &str) -> Result<Self, Error> {
+        let huge = shared.strikes(Fault::EventHuge, "the event has a field of 5 MiB");
+        let body = serde_json::to_vec(&Body {
+            trace_id,
+            invoked_function_urn: shared.function_urn,
+            padding: huge.then(|| "x".repeat(HUGE)),
         })
         .map_err(Error::because("cannot write an invocation"))?;
-        client::post("an invocation", address, "/extension/invoke", body, TIMEOUT).await
+        let duplicate = shared.strikes(Fault::EventDuplicate, "the event is posted twice");
+        Ok(Self {
+            shared: Arc::clone(shared),
+            body: body.into(),
+            // Told with its answer.
+            malformed: shared.dice.strikes(Fault::EventMalformed),
+            times: if duplicate { 2 } else { 1 },
+        })
     }
-    .await;
-    Reply {
-        script,
-        round_trip: start.elapsed(),
-        result,
+
+    async fn post(self, script: String, address: SocketAddr, start: Instant) -> Vec<Reply> {
+        if self.malformed {
+            let half = self.body.slice(..self.body.len() / 2);
+            let answer = match call(address, half).await {
+                Ok((status, _)) => format!("answered {status}"),
+                Err(error) => format!("gave no answer: {}", error.in_one_line()),
+            };
+            self.shared.observe(&Event::Fault {
+                fault: Fault::EventMalformed,
+                what: format!("{script} {answer} to an event that is cut off"),
+            });
+        }
+        let mut replies = Vec::new();
+        for _ in 0..self.times {
+            let (after, called) = (start.elapsed(), Instant::now());
+            let result = call(address, self.body.clone()).await;
+            replies.push(Reply {
+                script: script.clone(),
+                after,
+                round_trip: called.elapsed(),
+                result,
+            });
+        }
+        replies
     }
+}
+
+async fn call(address: SocketAddr, body: Bytes) -> Result<(u16, Bytes), Error> {
+    let answer = client::post("an invocation", address, "/extension/invoke", body, TIMEOUT).await?;
+    Ok((answer.status().as_u16(), answer.into_body()))
 }

@@ -8,7 +8,7 @@ use tokio::process::Child;
 use tokio::task::JoinHandle;
 
 use crate::TelemetryType;
-use crate::platform::Shared;
+use crate::shared::Shared;
 
 /// Of each stream, so much output is kept; what comes then is shown to the observer only, and counted.
 const KEPT_BYTES: usize = 1024 * 1024;

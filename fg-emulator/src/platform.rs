@@ -2,79 +2,51 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::boot::Leases;
-use crate::guard::Guard;
+use crate::function::Bootstrap;
+use crate::http::{self, Api};
+use crate::output::Stream;
 use crate::process::Process;
-use crate::state::{Refusal, State};
-use crate::{
-    Boot, Error, Invoked, Line, Stopped, Stream, Subscription, TelemetryType, http, invoke,
-    telemetry,
-};
+use crate::shared::{Observer, Shared};
+use crate::state::Refusal;
+use crate::{Boot, Error, Event, Faults, Stopped, TelemetryType, telemetry};
 
 /// How long an extension has to register (?); our own runtime gives up after 10 seconds.
 pub(crate) const BOOT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long an extension has between SIGTERM and SIGKILL (I).
 const GRACE: Duration = Duration::from_secs(5);
+/// A body is 6 MB at most (D, user guide).
+pub(crate) const MAX_BODY: usize = 6 * 1024 * 1024;
 
 /// A FunctionGraph with one instance of one function, and its extensions.
 ///
 /// The function is the page's example: its name, version and URN are what the documentation shows.
-/// Dropping the platform kills what it booted; [`shutdown`](Self::shutdown) ends it in order.
+/// Dropping the platform kills what it booted; [`shutdown`](Self::shutdown) ends it in order. When the program
+/// is killed that has it, nothing of the instance stays either.
 pub struct Platform {
     pub(crate) shared: Arc<Shared>,
     folder: TempDir,
     processes: Mutex<BTreeMap<String, Process>>,
+    pub(crate) function: Mutex<Option<Arc<Bootstrap>>>,
     server: JoinHandle<()>,
     delivery: JoinHandle<()>,
 }
 
-/// What happens on the platform, as it happens.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Event {
-    /// A call was refused: it broke a rule, or is none of the API.
-    Refused {
-        /// As in `POST`.
-        method: String,
-        /// As in `/extension/register`.
-        path: String,
-        /// The answer's status.
-        status: u16,
-        /// What was wrong.
-        error_message: String,
-    },
-    /// An extension printed a line.
-    Output(Line),
-    /// An extension subscribed to telemetry.
-    Subscribed(Subscription),
-    /// The subscriber took a batch of telemetry.
-    TelemetryDelivered {
-        /// How many.
-        events: usize,
-        /// The answer's status, from 200 to 299.
-        status: u16,
-        /// From connecting to the answer's last byte.
-        took: Duration,
-    },
-    /// Telemetry was dropped or given up.
-    TelemetryLost {
-        /// How many events.
-        events: usize,
-        /// Why.
-        reason: String,
-    },
+/// Starts a [`Platform`] that is not the plain one.
+#[derive(Default)]
+pub struct Builder {
+    observer: Option<Observer>,
+    faults: Faults,
 }
 
 /// An extension that is up.
@@ -86,19 +58,8 @@ pub struct Registered {
     pub address: SocketAddr,
     /// From its start to its registration.
     pub took: Duration,
-}
-
-/// What the parts of the platform share.
-pub(crate) struct Shared {
-    pub(crate) address: SocketAddr,
-    pub(crate) function_name: String,
-    pub(crate) function_version: String,
-    function_urn: String,
-    state: Mutex<State>,
-    /// Told of every change of the state.
-    changed: watch::Sender<()>,
-    observer: Box<dyn Fn(&Event) + Send + Sync>,
-    pub(crate) guard: Guard,
+    /// The number of its process, and of its group; of one that was attached it is not known.
+    pub pid: Option<u32>,
 }
 
 impl Platform {
@@ -106,13 +67,12 @@ impl Platform {
     ///
     /// # Errors
     ///
-    /// If there is no port or no temporary folder to be had.
+    /// If there is no port, no temporary folder, or no `/bin/sh` to be had.
     pub async fn start() -> Result<Self, Error> {
-        Self::start_with(|_| {}).await
+        Self::builder().start().await
     }
 
-    /// Starts one that tells an observer what happens. The observer is called from the platform's tasks, and
-    /// should return soon.
+    /// Starts one that tells an observer what happens, as [`Builder::observer`].
     ///
     /// # Errors
     ///
@@ -120,36 +80,39 @@ impl Platform {
     pub async fn start_with(
         observer: impl Fn(&Event) + Send + Sync + 'static,
     ) -> Result<Self, Error> {
-        let cannot = || Error::because::<std::io::Error>("cannot start the platform");
-        let folder = TempDir::with_prefix("fg-emulator-").map_err(cannot())?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .map_err(cannot())?;
-        let shared = Arc::new(Shared {
-            address: listener.local_addr().map_err(cannot())?,
-            function_name: "helloWorld".to_owned(),
-            function_version: "$LATEST".to_owned(),
-            function_urn: "sn:cn:yrk:1111:function:0@test@hello:latest".to_owned(),
-            state: Mutex::new(State::starts(SystemTime::now())),
-            changed: watch::Sender::new(()),
-            observer: Box::new(observer),
-            guard: Guard::start()?,
-        });
-        let server = tokio::spawn(http::serve(listener, Arc::clone(&shared)));
-        let delivery = tokio::spawn(telemetry::deliver(Arc::clone(&shared)));
-        Ok(Self {
-            shared,
-            folder,
-            processes: Mutex::default(),
-            server,
-            delivery,
-        })
+        Self::builder().observer(observer).start().await
+    }
+
+    /// One with an observer, or with faults.
+    ///
+    /// ```no_run
+    /// # async fn test() -> Result<(), fg_emulator::Error> {
+    /// use fg_emulator::{Faults, Platform};
+    ///
+    /// let faults = Faults::parse("register-503,event-duplicate=0.5", 42)?;
+    /// let platform = Platform::builder()
+    ///     .faults(faults)
+    ///     .observer(|event| println!("{event:?}"))
+    ///     .start()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
     }
 
     /// The registration API's address, as `EXTENSION_API_ADDR` has it.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.shared.address
+    }
+
+    /// The variables that every process of the instance gets.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(String, String)> {
+        self.shared.environment()
     }
 
     /// Boots an executable on a free port of the platform's range, and waits for its registration.
@@ -173,30 +136,53 @@ impl Platform {
     /// # Errors
     ///
     /// If the name is no script name or booted already, the program does not start, ends before it registers
-    /// (the error's source is what it printed), or does not register in 15 seconds.
+    /// (the error's source is what it printed), or does not register in 15 seconds. [`Error::stopped`] tells how
+    /// its process ended.
     pub async fn boot(&self, boot: Boot) -> Result<Registered, Error> {
         let leases = Leases::take(&boot).await?;
-        let script = boot.script.clone();
-        let refused = |refusal: Refusal| {
-            Error::new(format!("cannot boot {script}: {}", refusal.error_message))
-        };
-        self.shared.state().boot(&script).map_err(refused)?;
+        self.note_boot(&boot.script)?;
         let booted = self.boot_process(&boot, leases).await;
         if booted.is_err() {
-            self.shared.state().remove(&script);
+            self.shared.state().remove(&boot.script);
         }
         booted
     }
 
+    /// Waits, without end, until a process registers under this name that somebody else starts, as a debugger
+    /// does. It needs the variables of [`environment`](Self::environment); its output is not seen, and it is
+    /// neither frozen nor stopped.
+    ///
+    /// # Errors
+    ///
+    /// If the name is no script name, or booted already.
+    pub async fn attach(&self, script: impl Into<String>) -> Result<Registered, Error> {
+        let (script, start) = (script.into(), Instant::now());
+        self.note_boot(&script)?;
+        let address = self.shared.when(|state| state.address_of(&script)).await;
+        Ok(Registered {
+            script,
+            address,
+            took: start.elapsed(),
+            pid: None,
+        })
+    }
+
+    fn note_boot(&self, script: &str) -> Result<(), Error> {
+        let refused = |refusal: Refusal| {
+            Error::new(format!("cannot boot {script}: {}", refusal.error_message))
+        };
+        self.shared.state().boot(script).map_err(refused)
+    }
+
     async fn boot_process(&self, boot: &Boot, leases: Leases) -> Result<Registered, Error> {
         let script = &boot.script;
-        let start = Instant::now();
         let mut command = boot.command(self.folder.path())?;
         command
             .envs(self.shared.environment())
             .envs(&boot.environment);
+        let start = Instant::now();
         let kind = TelemetryType::Extension;
-        let mut process = Process::start(script, command, kind, leases, &self.shared)?;
+        let mut process = Process::start(script, command, kind, leases, &self.shared).await?;
         let outcome = {
             let mut registered = pin!(self.shared.when(|state| state.address_of(script)));
             let mut ended = pin!(process.wait());
@@ -212,6 +198,7 @@ impl Platform {
                 script: script.clone(),
                 address,
                 took: start.elapsed(),
+                pid: process.id(),
             };
             self.processes().insert(script.clone(), process);
             return Ok(registered);
@@ -224,42 +211,77 @@ impl Platform {
             ),
             Err(_) => format!("{script} did not register in {BOOT_TIMEOUT:?}"),
         };
-        Err(match stopped.printed(Stream::Stderr).trim_end() {
-            "" => Error::new(what),
-            printed => Error::because(what)(printed),
-        })
+        Err(self.failed(what, stopped))
     }
 
-    /// Invokes the function once: posts the event, with a fresh trace id, to every extension at the same
-    /// time, and waits for their answers, 30 seconds at most.
+    fn failed(&self, what: String, stopped: Stopped) -> Error {
+        let what = match self.shared.dice.seed() {
+            Some(seed) => format!("{what} (faults by seed {seed})"),
+            None => what,
+        };
+        let error = match stopped.printed(Stream::Stderr).trim_end() {
+            "" => Error::new(what),
+            printed => Error::because(what)(printed),
+        };
+        error.with_stopped(stopped)
+    }
+
+    /// Boots the function: a custom runtime's `bootstrap`, which is executed in its own folder, and waits until it
+    /// asks for an event. Without one the function is synthetic.
+    ///
+    /// It has 30 seconds for an invocation. What it does not answer by then it may still answer, but to nobody.
     ///
     /// # Errors
     ///
-    /// If no extension is registered. What goes wrong with one of them is in its [`Reply`](crate::Reply).
-    pub async fn invoke(&self) -> Result<Invoked, Error> {
-        let registered = self.shared.state().registered();
-        if registered.is_empty() {
+    /// If there is a function already, it cannot be executed, or ends (the error's source is what it printed)
+    /// or has asked for nothing in 15 seconds.
+    pub async fn boot_function(&self, bootstrap: impl Into<PathBuf>) -> Result<(), Error> {
+        if self.bootstrap().is_some() {
             return Err(Error::new(
-                "no extension is registered, so there is none to invoke",
+                "there is a function already, and an instance has one",
             ));
         }
-        let trace_id = uuid::Uuid::new_v4().to_string();
-        let (start, clock) = (SystemTime::now(), Instant::now());
-        self.shared
-            .change(|state| state.telemetry.invocation_starts(&trace_id, start));
-        let mut calls = JoinSet::new();
-        for (script, address) in registered {
-            let (trace_id, shared) = (trace_id.clone(), Arc::clone(&self.shared));
-            calls.spawn(async move {
-                invoke::invoke(script, address, &trace_id, &shared.function_urn).await
-            });
+        let path = bootstrap.into();
+        let bootstrap = Bootstrap::start(&path, &self.shared).await?;
+        let ready = self.shared.when(|state| state.runtime.ready());
+        let outcome = tokio::time::timeout(BOOT_TIMEOUT, bootstrap.unless_it_ends(ready)).await;
+        if let Ok(Some(())) = outcome {
+            *self.lock_function() = Some(Arc::new(bootstrap));
+            return Ok(());
         }
-        let mut replies = calls.join_all().await;
-        let took = clock.elapsed();
-        self.shared
-            .change(|state| state.telemetry.invocation_ends(&trace_id, start, took));
-        replies.sort_by(|a, b| a.script.cmp(&b.script));
-        Ok(Invoked { trace_id, replies })
+        let stopped = bootstrap.stop(GRACE).await?;
+        let what = match outcome {
+            Ok(_) => format!(
+                "the function ({}) ended with {} before it asked for an event",
+                path.display(),
+                stopped.status
+            ),
+            Err(_) => format!(
+                "the function ({}) asked for no event in {BOOT_TIMEOUT:?}: a bootstrap calls GET \
+                 http://$RUNTIME_API_ADDR/v1/runtime/invocation/request",
+                path.display()
+            ),
+        };
+        Err(self.failed(what, stopped))
+    }
+
+    /// Freezes the instance, by SIGSTOP, as a platform does that gives it no CPU between two invocations (D). What
+    /// there is of telemetry waits. The next invocation thaws it.
+    pub fn freeze(&self) {
+        self.shared.change(|state| state.telemetry.freeze(true));
+        self.processes().values().for_each(Process::freeze);
+        if let Some(function) = self.bootstrap() {
+            function.freeze();
+        }
+    }
+
+    /// Thaws it, by SIGCONT.
+    pub fn thaw(&self) {
+        self.processes().values().for_each(Process::thaw);
+        if let Some(function) = self.bootstrap() {
+            function.thaw();
+        }
+        self.shared.change(|state| state.telemetry.freeze(false));
     }
 
     /// Waits until one of the extensions ends by itself; its script name.
@@ -279,7 +301,8 @@ impl Platform {
         .await
     }
 
-    /// Ends the instance: SIGTERM to every extension, five seconds of grace, SIGKILL (I).
+    /// Ends the instance: the function first (D 05_1184), then SIGTERM to every extension, five seconds of grace,
+    /// SIGKILL (I).
     ///
     /// Before that, telemetry that still waits is delivered, for two seconds at most. What the extensions
     /// print from then on has no subscriber any more.
@@ -288,6 +311,13 @@ impl Platform {
     ///
     /// If the operating system will not tell how a process ended.
     pub async fn shutdown(mut self) -> Result<Shutdown, Error> {
+        self.thaw();
+        let function = self.lock_function().take();
+        // Nobody else has it: an invocation borrows the platform.
+        let function = match function.and_then(Arc::into_inner) {
+            Some(function) => Some(function.stop(GRACE).await?),
+            None => None,
+        };
         self.shared.last_telemetry().await;
         self.delivery.abort();
         // Cancelled, or done with the batch that it had: either way it tells of nothing any more.
@@ -304,13 +334,74 @@ impl Platform {
             .into_iter()
             .collect::<Result<Vec<_>, _>>()?;
         extensions.sort_by(|a, b| a.script.cmp(&b.script));
-        Ok(Shutdown { extensions })
+        Ok(Shutdown {
+            extensions,
+            function,
+        })
+    }
+
+    pub(crate) fn bootstrap(&self) -> Option<Arc<Bootstrap>> {
+        self.lock_function().clone()
+    }
+
+    fn lock_function(&self) -> MutexGuard<'_, Option<Arc<Bootstrap>>> {
+        self.function.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn processes(&self) -> MutexGuard<'_, BTreeMap<String, Process>> {
         self.processes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Builder {
+    /// Tells an observer what happens. It is called from the platform's tasks, and should return soon.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// Injects faults.
+    #[must_use]
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    /// Starts it, on a free port.
+    ///
+    /// # Errors
+    ///
+    /// As [`Platform::start`].
+    pub async fn start(self) -> Result<Platform, Error> {
+        let cannot = || Error::because::<std::io::Error>("cannot start the platform");
+        let folder = TempDir::with_prefix("fg-emulator-").map_err(cannot())?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .map_err(cannot())?;
+        let address = listener.local_addr().map_err(cannot())?;
+        let observer = self.observer.unwrap_or_else(|| Box::new(|_| {}));
+        let shared = Arc::new(Shared::new(address, self.faults, observer)?);
+        let server = tokio::spawn(http::serve(listener, Api::Extension, Arc::clone(&shared)));
+        let delivery = tokio::spawn(telemetry::deliver(Arc::clone(&shared)));
+        Ok(Platform {
+            shared,
+            folder,
+            processes: Mutex::default(),
+            function: Mutex::default(),
+            server,
+            delivery,
+        })
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("faults", &self.faults)
+            .finish_non_exhaustive()
     }
 }
 
@@ -329,85 +420,19 @@ impl fmt::Debug for Platform {
     }
 }
 
-/// How the extensions ended.
+/// How the processes of the instance ended.
 #[derive(Debug)]
 pub struct Shutdown {
-    /// One for each that was up.
+    /// One for each extension that was up.
     pub extensions: Vec<Stopped>,
+    /// The function's, if it was a real one. By which status it ends is its own affair.
+    pub function: Option<Stopped>,
 }
 
 impl Shutdown {
-    /// Whether all of them ended in order.
+    /// Whether all extensions ended in order.
     #[must_use]
     pub fn clean(&self) -> bool {
         self.extensions.iter().all(Stopped::clean)
-    }
-}
-
-impl Shared {
-    pub(crate) fn register(
-        &self,
-        name: Option<&str>,
-        address: Option<&str>,
-    ) -> Result<(), Refusal> {
-        self.change(|state| {
-            state.register(name, address)?;
-            state.telemetry.registered(SystemTime::now());
-            Ok(())
-        })
-    }
-
-    pub(crate) fn subscribe(&self, body: &[u8]) -> Result<(), Refusal> {
-        let subscription = self.state().subscribe(body)?;
-        // Observed before what it sets going.
-        self.observe(&Event::Subscribed(subscription));
-        self.changed.send_replace(());
-        Ok(())
-    }
-
-    /// What every process of the instance finds in its environment.
-    pub(crate) fn environment(&self) -> Vec<(String, String)> {
-        [
-            ("EXTENSION_API_ADDR", self.address.to_string().as_str()),
-            ("RUNTIME_FUNC_NAME", &self.function_name),
-            ("RUNTIME_FUNC_VERSION", &self.function_version),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into()
-    }
-
-    pub(crate) fn printed(&self, kind: TelemetryType, line: Line) {
-        self.change(|state| state.telemetry.printed(kind, &line.text, SystemTime::now()));
-        self.observe(&Event::Output(line));
-    }
-
-    /// An observer that panics, as of an assertion, has said so by then; the platform's tasks go on, since
-    /// others wait for them.
-    pub(crate) fn observe(&self, event: &Event) {
-        let _ = catch_unwind(AssertUnwindSafe(|| (self.observer)(event)));
-    }
-
-    /// Changes the state, and tells those who wait for it to.
-    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let changed = change(&mut self.state());
-        self.changed.send_replace(());
-        changed
-    }
-
-    /// Waits until the state has what is looked for.
-    pub(crate) async fn when<T>(&self, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
-        let mut changed = self.changed.subscribe();
-        loop {
-            let found = look(&mut self.state());
-            if let Some(found) = found {
-                return found;
-            }
-            // It cannot fail: the sender is ours.
-            let _ = changed.changed().await;
-        }
-    }
-
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

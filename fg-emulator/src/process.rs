@@ -1,5 +1,6 @@
 //! Processes of the instance: started in a group of their own, frozen, thawed and stopped with it.
 
+use std::io::ErrorKind;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use tokio::process::{Child, Command};
 use crate::boot::Leases;
 use crate::guard;
 use crate::output::{Line, Output, Stream};
-use crate::platform::Shared;
+use crate::shared::Shared;
 use crate::{Error, TelemetryType};
 
 /// How an extension, or the function, ended.
@@ -58,7 +59,7 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts the command; each line that it prints is telemetry of that kind.
-    pub(crate) fn start(
+    pub(crate) async fn start(
         name: &str,
         mut command: Command,
         kind: TelemetryType,
@@ -77,7 +78,7 @@ impl Process {
         for (variable, port) in leases.variables() {
             command.env(variable, format!("{name}={port}"));
         }
-        let mut child = command.spawn().map_err(Error::because(format!(
+        let mut child = spawn(&mut command).await.map_err(Error::because(format!(
             "cannot start {name} ({})",
             command.as_std().get_program().display()
         )))?;
@@ -166,6 +167,21 @@ impl Process {
         // An empty group is as good as a signalled one.
         if self.group.as_raw() > 0 {
             let _ = killpg(self.group, signal);
+        }
+    }
+}
+
+/// A file that was just written cannot be executed (ETXTBSY) for as long as a process that another thread is about
+/// to start still holds it open, which is no longer than a moment.
+async fn spawn(command: &mut Command) -> std::io::Result<Child> {
+    let mut tries = 0;
+    loop {
+        match command.spawn() {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && tries < 100 => {
+                tries += 1;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            spawned => return spawned,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::SystemTime;
 
+use crate::function::Runtime;
 use crate::telemetry::{Subscription, Telemetry};
 
 /// At most so many extensions (D 2707).
@@ -14,6 +15,7 @@ const MAX_EXTENSIONS: usize = 10;
 pub(crate) struct State {
     extensions: BTreeMap<String, Option<SocketAddr>>,
     pub(crate) telemetry: Telemetry,
+    pub(crate) runtime: Runtime,
 }
 
 /// Why a call is refused, as it goes into `errorInfo`. The names of the types are ours (?).
@@ -61,6 +63,10 @@ impl State {
     /// Notes that its process is gone.
     pub(crate) fn remove(&mut self, script: &str) {
         self.extensions.remove(script);
+        // Whose the subscription is, its call does not say; with nobody left it is nobody's.
+        if self.registered().is_empty() {
+            self.telemetry.unsubscribe();
+        }
     }
 
     /// A registration, with the two headers as they came.
@@ -68,7 +74,7 @@ impl State {
         &mut self,
         name: Option<&str>,
         address: Option<&str>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(String, SocketAddr), Refusal> {
         let missing = |header| Refusal::new("MissingHeader", format!("header {header} is missing"));
         let name = name.ok_or_else(|| missing("FunctionGraph-Extension-Name"))?;
         let text = address.ok_or_else(|| missing("FunctionGraph-Extension-Address"))?;
@@ -103,7 +109,7 @@ impl State {
             ));
         }
         self.extensions.insert(name.to_owned(), Some(address));
-        Ok(())
+        Ok((name.to_owned(), address))
     }
 
     /// Where this one takes events, once it is registered.
@@ -181,7 +187,11 @@ mod tests {
         assert!(state.registered().is_empty());
 
         let address = "127.0.0.1:8081".parse().unwrap();
-        assert_eq!(state.register(Some("extensionA.sh"), at), Ok(()));
+        let registered = ("extensionA.sh".to_owned(), address);
+        assert_eq!(
+            state.register(Some("extensionA.sh"), at),
+            Ok(registered.clone())
+        );
         assert_eq!(
             refused(state.register(Some("extensionA.sh"), at)),
             "ExtensionRegistered"
@@ -190,7 +200,7 @@ mod tests {
             refused(state.register(Some("extensionB.sh"), at)),
             "AddressInUse"
         );
-        assert_eq!(state.registered(), [("extensionA.sh".to_owned(), address)]);
+        assert_eq!(state.registered(), [registered]);
 
         state.remove("extensionA.sh");
         assert!(state.register(Some("extensionB.sh"), at).is_ok());
@@ -208,11 +218,16 @@ mod tests {
         assert_eq!(state.subscribe(body).unwrap().uri, "http://127.0.0.1:8082");
         assert_eq!(refused(state.subscribe(body)), "AlreadySubscribed");
 
-        // Whose it was is not known, so it stays.
-        state.remove("extensionA.sh");
+        // Whose it is is not known, so it stays while there is somebody.
+        let other = Some("127.0.0.1:8083");
         state.boot("extensionB.sh").unwrap();
-        state.register(Some("extensionB.sh"), at).unwrap();
+        state.register(Some("extensionB.sh"), other).unwrap();
+        state.remove("extensionA.sh");
         assert_eq!(refused(state.subscribe(body)), "AlreadySubscribed");
+        state.remove("extensionB.sh");
+        state.boot("extensionB.sh").unwrap();
+        state.register(Some("extensionB.sh"), other).unwrap();
+        assert!(state.subscribe(body).is_ok());
     }
 
     #[test]

@@ -114,7 +114,12 @@ async fn invoke(platform: &Platform, invocations: Option<u64>) -> anyhow::Result
     Ok(failed)
 }
 
-fn show_invoked(number: u64, Invoked { trace_id, replies }: Invoked) {
+fn show_invoked(
+    number: u64,
+    Invoked {
+        trace_id, replies, ..
+    }: Invoked,
+) {
     for Reply {
         round_trip, result, ..
     } in replies
@@ -152,6 +157,7 @@ fn show(event: &Event) {
             events,
             status,
             took,
+            ..
         } => {
             let (events, took) = (count(*events), millis(*took));
             say("telemetry", format_args!("{events}, {status} in {took}"));

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use hyper::body::Bytes;
+
 use super::{Subscription, delivery};
-use crate::platform::{BOOT_TIMEOUT, Event, Shared};
-use crate::{Error, Platform};
+use crate::platform::BOOT_TIMEOUT;
+use crate::shared::Shared;
+use crate::{Error, Event, Platform};
 
 /// How long the end waits for the subscriber.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(2);
@@ -75,12 +78,13 @@ impl Platform {
     /// # Errors
     ///
     /// If nobody has subscribed, or there is no answer in five seconds.
-    pub async fn send_telemetry(&self, body: impl Into<Vec<u8>>) -> Result<u16, Error> {
+    pub async fn send_telemetry(&self, body: impl Into<Bytes>) -> Result<u16, Error> {
         let subscription = self.shared.state().telemetry.subscription().cloned();
         let subscription = subscription.ok_or_else(|| {
             Error::new("no extension has subscribed to telemetry, so there is none to send it to")
         })?;
-        delivery::post(&subscription, body.into()).await
+        let answer = delivery::post(&subscription, body.into()).await?;
+        Ok(answer.status().as_u16())
     }
 }
 

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hyper::body::Bytes;
+use hyper::{Response, header};
+
 use super::{Batch, Subscription};
-use crate::platform::{Event, Shared};
-use crate::{Error, client};
+use crate::shared::Shared;
+use crate::{Error, Event, client};
 
 /// How long a subscriber may take to answer (?).
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often a batch is posted before it is given up (?).
-const ATTEMPTS: u32 = 3;
+const ATTEMPTS: u32 = 5;
+/// Doubles with each attempt, unless the answer has a `Retry-After`.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Delivers until it is dropped.
@@ -24,10 +28,11 @@ pub(crate) async fn deliver(shared: Arc<Shared>) {
             });
         }
         let events = batch.events;
-        let event = match post_batch(&subscription, batch).await {
-            Ok((status, took)) => Event::TelemetryDelivered {
+        let event = match post_batch(&subscription, batch, &shared).await {
+            Ok((status, start, took)) => Event::TelemetryDelivered {
                 events,
                 status,
+                start,
                 took,
             },
             Err(reason) => Event::TelemetryLost { events, reason },
@@ -37,33 +42,54 @@ pub(crate) async fn deliver(shared: Arc<Shared>) {
     }
 }
 
-/// One POST; the answer's status.
-pub(super) async fn post(subscription: &Subscription, body: Vec<u8>) -> Result<u16, Error> {
+/// One POST; the answer.
+pub(super) async fn post(
+    subscription: &Subscription,
+    body: Bytes,
+) -> Result<Response<Bytes>, Error> {
     let Subscription { address, path, .. } = subscription;
-    let (status, _) = client::post("telemetry", *address, path, body, PATIENCE).await?;
-    Ok(status)
+    client::post("telemetry", *address, path, body, PATIENCE).await
 }
 
-/// The status, which is a success, and what the POST took that got it; or why it was given up.
-async fn post_batch(subscription: &Subscription, batch: Batch) -> Result<(u16, Duration), String> {
+/// The status, which is a success, and when the POST began that got it and what it took; or why it was given up.
+async fn post_batch(
+    subscription: &Subscription,
+    batch: Batch,
+    shared: &Shared,
+) -> Result<(u16, Instant, Duration), String> {
+    let body = Bytes::from(batch.body);
     let mut attempt = 1;
     loop {
         let start = Instant::now();
-        let reason = match post(subscription, batch.body.clone().into_bytes()).await {
-            Ok(status @ 200..300) => return Ok((status, start.elapsed())),
-            Ok(status @ ..500) => {
+        let freezes = shared.state().telemetry.freezes;
+        let answer = post(subscription, body.clone()).await;
+        let retry_after = answer.as_ref().ok().and_then(retry_after);
+        let reason = match answer.map(|answer| answer.status().as_u16()) {
+            Ok(status @ 200..300) => return Ok((status, start, start.elapsed())),
+            Ok(status @ ..500) if status != 408 && status != 429 => {
                 return Err(format!("{} answered {status}", subscription.uri));
             }
             Ok(status) => format!("{} answered {status}", subscription.uri),
-            Err(error) => match std::error::Error::source(&error) {
-                Some(source) => format!("{error}: {source}"),
-                None => error.to_string(),
-            },
+            Err(error) => error.in_one_line(),
         };
+        // A frozen subscriber could not answer.
+        shared
+            .when(|state| (!state.telemetry.frozen).then_some(()))
+            .await;
+        if shared.state().telemetry.freezes != freezes {
+            continue;
+        }
         if attempt == ATTEMPTS {
             return Err(format!("{reason}, at the last of {ATTEMPTS} attempts"));
         }
+        let pause = retry_after.unwrap_or(PAUSE * 2_u32.pow(attempt - 1));
         attempt += 1;
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(pause).await;
     }
+}
+
+/// How long the subscriber asks to be left alone, five seconds at most. The form that is a date is not read.
+fn retry_after(answer: &Response<Bytes>) -> Option<Duration> {
+    let text = answer.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
+    Some(Duration::from_secs(text.trim().parse().ok()?).min(PATIENCE))
 }

@@ -8,6 +8,9 @@ use serde::Serialize;
 
 use super::TelemetryType;
 
+/// The least that a function can have (D, user guide).
+const MEMORY_MB: u32 = 128;
+
 /// A phase of the instance's life, of which three events tell.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Phase {
@@ -27,6 +30,17 @@ impl Phase {
         }
     }
 
+    pub(super) fn restoration(start: SystemTime) -> Self {
+        Self {
+            subtypes: [
+                "platform.restoreStart",
+                "platform.restoreRuntimeDone",
+                "platform.restoreReport",
+            ],
+            start,
+        }
+    }
+
     pub(super) fn invocation(start: SystemTime) -> Self {
         Self {
             // The capital R is the page's.
@@ -39,20 +53,24 @@ impl Phase {
         json(&self.event(0, trace_id))
     }
 
-    pub(super) fn runtime_done(self, trace_id: &str) -> String {
+    pub(super) fn runtime_done(self, trace_id: &str, status: &'static str) -> String {
         json(&PlatformEvent {
-            status: Some("success"),
+            status: Some(status),
             ..self.event(1, trace_id)
         })
     }
 
-    pub(super) fn report(self, trace_id: &str, took: Duration) -> String {
+    pub(super) fn report(
+        self,
+        trace_id: &str,
+        status: &'static str,
+        took: Duration,
+        metrics: Metrics,
+    ) -> String {
         json(&PlatformEvent {
-            status: Some("success"),
+            status: Some(status),
             end_time: Some(time(self.start + took)),
-            metrics: Some(Metrics {
-                duration_ms: took.as_secs_f64() * 1000.0,
-            }),
+            metrics: Some(metrics),
             ..self.event(2, trace_id)
         })
     }
@@ -75,12 +93,12 @@ pub(super) fn start_line(trace_id: &str, at: SystemTime) -> String {
     function_line(at, text)
 }
 
-/// The log line with which an invocation ends. There is no function yet that could use memory.
+/// The log line with which an invocation ends. What the function uses of memory is not measured.
 pub(super) fn finish_line(trace_id: &str, start: SystemTime, took: Duration) -> String {
-    let (duration, billed) = (took.as_secs_f64() * 1000.0, took.as_micros().div_ceil(1000));
+    let (duration, billed) = (millis(took), took.as_micros().div_ceil(1000));
     let text = format!(
         "Finish invoke request '{trace_id}', duration: {duration:.3}ms, billing duration: {billed}ms, \
-         memory used: 0.000MB, billing memory: 128MB"
+         memory used: 0.000MB, billing memory: {MEMORY_MB}MB"
     );
     function_line(start + took, text)
 }
@@ -90,7 +108,8 @@ pub(super) fn printed_line(kind: TelemetryType, text: &str, at: SystemTime) -> S
     log_event(kind, at, text)
 }
 
-fn function_line(at: SystemTime, text: impl Display) -> String {
+/// A line of the function's log, as they were observed.
+pub(super) fn function_line(at: SystemTime, text: impl Display) -> String {
     log_event(TelemetryType::Function, at, &format!("{} {text}", time(at)))
 }
 
@@ -116,11 +135,42 @@ struct PlatformEvent<'a> {
     metrics: Option<Metrics>,
 }
 
-/// Further fields are `?`.
+/// All but the duration are as AWS has them (I); the page has no more than that.
 #[derive(Serialize)]
-struct Metrics {
+pub(super) struct Metrics {
     #[serde(rename = "durationMs")]
-    duration_ms: f64,
+    duration: f64,
+    #[serde(rename = "billedDurationMs", skip_serializing_if = "Option::is_none")]
+    billed: Option<u128>,
+    #[serde(rename = "memorySizeMB", skip_serializing_if = "Option::is_none")]
+    memory: Option<u32>,
+    #[serde(rename = "initDurationMs", skip_serializing_if = "Option::is_none")]
+    init: Option<f64>,
+}
+
+impl Metrics {
+    pub(super) fn of(took: Duration) -> Self {
+        Self {
+            duration: millis(took),
+            billed: None,
+            memory: None,
+            init: None,
+        }
+    }
+
+    /// Of an invocation, the first one of which has the initialisation's duration.
+    pub(super) fn billed(self, init: Option<Duration>) -> Self {
+        Self {
+            billed: Some((self.duration).ceil() as u128),
+            memory: Some(MEMORY_MB),
+            init: init.map(millis),
+            ..self
+        }
+    }
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
 }
 
 #[derive(Serialize)]

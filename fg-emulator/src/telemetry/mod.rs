@@ -12,7 +12,8 @@ mod subscription;
 use std::time::{Duration, SystemTime};
 
 use self::backlog::{Backlog, Batch};
-use self::events::Phase;
+use self::events::{Metrics, Phase};
+use crate::function::{FunctionRun, Outcome};
 use crate::state::Refusal;
 
 pub(crate) use self::delivery::deliver;
@@ -23,29 +24,39 @@ pub use self::subscription::{Subscription, TelemetryType};
 pub(crate) struct Telemetry {
     subscription: Option<Subscription>,
     backlog: Backlog,
-    /// Until the first invocation tells of it.
-    init: Option<Init>,
+    /// Until the next invocation tells of it.
+    init: Option<Span>,
+    restoration: Option<Span>,
+    /// What the initialisation took, until the first invocation's report tells it.
+    init_duration: Option<Duration>,
+    /// A frozen instance is sent nothing.
+    pub(crate) frozen: bool,
+    /// How often it was frozen so far.
+    pub(crate) freezes: u64,
+    /// How many invocations ask for telemetry to wait.
+    pub(crate) held: usize,
 }
 
-/// From the instance's start to the last registration before the first invocation.
+/// A phase of the instance's life.
 #[derive(Debug)]
-struct Init {
+struct Span {
     start: SystemTime,
     took: Duration,
 }
 
 impl Telemetry {
-    /// The instance starts.
+    /// The instance starts. Its initialisation lasts until the last registration, or first request of the function,
+    /// before the first invocation.
     pub(crate) fn starts(start: SystemTime) -> Self {
         let took = Duration::ZERO;
         Self {
-            init: Some(Init { start, took }),
+            init: Some(Span { start, took }),
             ..Self::default()
         }
     }
 
-    /// An extension has registered.
-    pub(crate) fn registered(&mut self, at: SystemTime) {
+    /// An extension has registered, or the function is ready.
+    pub(crate) fn initialised(&mut self, at: SystemTime) {
         if let Some(init) = &mut self.init {
             init.took = at.duration_since(init.start).unwrap_or_default();
         }
@@ -62,17 +73,34 @@ impl Telemetry {
         Ok(())
     }
 
+    /// The subscriber is gone.
+    pub(crate) fn unsubscribe(&mut self) {
+        self.subscription = None;
+    }
+
     pub(crate) fn subscription(&self) -> Option<&Subscription> {
         self.subscription.as_ref()
     }
 
-    /// An invocation begins; with the first one, the initialisation is told of under its trace id.
+    /// The instance was frozen, or thawed.
+    pub(crate) fn freeze(&mut self, frozen: bool) {
+        self.freezes += u64::from(frozen && !self.frozen);
+        self.frozen = frozen;
+    }
+
+    /// The instance was restored from a snapshot.
+    pub(crate) fn restored(&mut self, start: SystemTime, took: Duration) {
+        self.restoration = Some(Span { start, took });
+    }
+
+    /// An invocation begins; it tells of the initialisation, or of a restoration, under its trace id.
     pub(crate) fn invocation_starts(&mut self, trace_id: &str, start: SystemTime) {
-        if let Some(Init { start, took }) = self.init.take() {
-            let init = Phase::init(start);
-            self.tell(TelemetryType::Platform, || init.start(trace_id));
-            self.tell(TelemetryType::Platform, || init.runtime_done(trace_id));
-            self.tell(TelemetryType::Platform, || init.report(trace_id, took));
+        if let Some(Span { start, took }) = self.init.take() {
+            self.init_duration = Some(took);
+            self.tell_phase(Phase::init(start), trace_id, took);
+        }
+        if let Some(Span { start, took }) = self.restoration.take() {
+            self.tell_phase(Phase::restoration(start), trace_id, took);
         }
         let invocation = Phase::invocation(start);
         self.tell(TelemetryType::Platform, || invocation.start(trace_id));
@@ -81,17 +109,43 @@ impl Telemetry {
         });
     }
 
-    /// An invocation has ended. The function has none of its own yet, so it has succeeded.
-    pub(crate) fn invocation_ends(&mut self, trace_id: &str, start: SystemTime, took: Duration) {
+    fn tell_phase(&mut self, phase: Phase, trace_id: &str, took: Duration) {
+        let status = Outcome::Ok.status();
+        let metrics = Metrics::of(took);
+        self.tell(TelemetryType::Platform, || phase.start(trace_id));
+        self.tell(TelemetryType::Platform, || {
+            phase.runtime_done(trace_id, status)
+        });
+        self.tell(TelemetryType::Platform, || {
+            phase.report(trace_id, status, took, metrics)
+        });
+    }
+
+    /// A synthetic function logs a line.
+    pub(crate) fn logged(&mut self, trace_id: &str, text: &str, at: SystemTime) {
+        self.tell(TelemetryType::Function, || {
+            events::function_line(at, format_args!("{trace_id} INFO {text}"))
+        });
+    }
+
+    /// The function is done with an invocation.
+    pub(crate) fn function_ends(&mut self, trace_id: &str, start: SystemTime, run: &FunctionRun) {
         let invocation = Phase::invocation(start);
         self.tell(TelemetryType::Function, || {
-            events::finish_line(trace_id, start, took)
+            events::finish_line(trace_id, start, run.took)
         });
         self.tell(TelemetryType::Platform, || {
-            invocation.runtime_done(trace_id)
+            invocation.runtime_done(trace_id, run.outcome.status())
         });
+    }
+
+    /// Function and extensions are done with it.
+    pub(crate) fn invocation_ends(&mut self, trace_id: &str, start: SystemTime, run: &FunctionRun) {
+        let (invocation, status) = (Phase::invocation(start), run.outcome.status());
+        let init = self.init_duration.take();
+        let metrics = Metrics::of(run.took).billed(init);
         self.tell(TelemetryType::Platform, || {
-            invocation.report(trace_id, took)
+            invocation.report(trace_id, status, run.took, metrics)
         });
     }
 
@@ -103,6 +157,9 @@ impl Telemetry {
     /// What to post next, and where to; in flight until [`settle`](Self::settle).
     fn next_batch(&mut self) -> Option<(Subscription, Batch)> {
         let subscription = self.subscription.clone()?;
+        if self.frozen || self.held > 0 {
+            return None;
+        }
         Some((subscription, self.backlog.take()?))
     }
 
@@ -126,9 +183,10 @@ impl Telemetry {
 mod tests {
     use std::time::{Duration, SystemTime};
 
+    use hyper::body::Bytes;
     use serde_json::{Value, json};
 
-    use super::{Subscription, Telemetry, TelemetryType};
+    use super::{FunctionRun, Outcome, Subscription, Telemetry, TelemetryType};
 
     fn subscription(types: &str) -> Subscription {
         let body = format!(
@@ -141,6 +199,14 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_000 + millis)
     }
 
+    fn run(outcome: Outcome, micros: u64) -> FunctionRun {
+        FunctionRun {
+            outcome,
+            took: Duration::from_micros(micros),
+            response: Bytes::new(),
+        }
+    }
+
     fn told(telemetry: &mut Telemetry) -> Value {
         let (_, batch) = telemetry.next_batch().unwrap();
         telemetry.settle();
@@ -150,9 +216,9 @@ mod tests {
     #[test]
     fn what_came_before_the_subscription_is_told_after_it() {
         let mut telemetry = Telemetry::starts(at(0));
-        telemetry.registered(at(7));
+        telemetry.initialised(at(7));
         telemetry.invocation_starts("t1", at(20));
-        telemetry.registered(at(21));
+        telemetry.initialised(at(21));
         telemetry.printed(TelemetryType::Extension, "a line", at(22));
         assert!(telemetry.next_batch().is_none());
         telemetry
@@ -170,13 +236,15 @@ mod tests {
         );
         telemetry.printed(TelemetryType::Extension, "a line", at(23));
         assert!(telemetry.next_batch().is_none());
-        telemetry.invocation_ends("t1", at(20), Duration::from_micros(2500));
+        telemetry.function_ends("t1", at(20), &run(Outcome::Ok, 2500));
+        telemetry.invocation_ends("t1", at(20), &run(Outcome::Ok, 2500));
         assert_eq!(
             told(&mut telemetry),
             json!([
                 {"name": "platform.RuntimeDone", "startTime": "2023-11-14T22:13:20.020Z", "traceId": "t1", "status": "success"},
                 {"name": "platform.report", "startTime": "2023-11-14T22:13:20.020Z", "traceId": "t1", "status": "success",
-                    "endTime": "2023-11-14T22:13:20.022Z", "metrics": {"durationMs": 2.5}},
+                    "endTime": "2023-11-14T22:13:20.022Z",
+                    "metrics": {"durationMs": 2.5, "billedDurationMs": 3, "memorySizeMB": 128, "initDurationMs": 7.0}},
             ])
         );
     }
@@ -188,17 +256,78 @@ mod tests {
         telemetry.subscribe(&subscription(types)).unwrap();
         telemetry.invocation_starts("t1", at(0));
         telemetry.printed(TelemetryType::Extension, "a \"line\"", at(1));
-        telemetry.invocation_ends("t1", at(0), Duration::from_micros(2049));
+        telemetry.logged("t1", "a word", at(1));
+        telemetry.function_ends("t1", at(0), &run(Outcome::Ok, 2049));
         assert_eq!(
             told(&mut telemetry),
             json!([
                 {"time": "2023-11-14T22:13:20.000Z", "type": "function",
                     "record": "2023-11-14T22:13:20.000Z Start invoke request 't1', version: latest"},
                 {"time": "2023-11-14T22:13:20.001Z", "type": "extension", "record": "a \"line\""},
+                {"time": "2023-11-14T22:13:20.001Z", "type": "function",
+                    "record": "2023-11-14T22:13:20.001Z t1 INFO a word"},
                 {"time": "2023-11-14T22:13:20.002Z", "type": "function",
                     "record": "2023-11-14T22:13:20.002Z Finish invoke request 't1', duration: 2.049ms, \
                         billing duration: 3ms, memory used: 0.000MB, billing memory: 128MB"},
             ])
         );
+    }
+
+    #[test]
+    fn outcome_and_restoration() {
+        let mut telemetry = Telemetry::default();
+        telemetry
+            .subscribe(&subscription(r#"["platform"]"#))
+            .unwrap();
+        telemetry.restored(at(0), Duration::from_millis(5));
+        telemetry.invocation_starts("t1", at(10));
+        telemetry.function_ends("t1", at(10), &run(Outcome::Timeout, 1000));
+        telemetry.invocation_ends("t1", at(10), &run(Outcome::Timeout, 1000));
+        telemetry.invocation_starts("t2", at(20));
+        let told = told(&mut telemetry);
+        let told: Vec<_> = told.as_array().unwrap().iter().collect();
+        let names: Vec<_> = told
+            .iter()
+            .map(|event| event["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "platform.restoreStart",
+                "platform.restoreRuntimeDone",
+                "platform.restoreReport",
+                "platform.start",
+                "platform.RuntimeDone",
+                "platform.report",
+                "platform.start",
+            ]
+        );
+        assert_eq!(told[2]["metrics"], json!({"durationMs": 5.0}));
+        assert_eq!(
+            (&told[2]["status"], &told[2]["traceId"]),
+            (&json!("success"), &json!("t1"))
+        );
+        for done in [told[4], told[5]] {
+            assert_eq!(done["status"], "timeout");
+        }
+        let metrics = json!({"durationMs": 1.0, "billedDurationMs": 1, "memorySizeMB": 128});
+        assert_eq!(told[5]["metrics"], metrics);
+    }
+
+    #[test]
+    fn nothing_is_sent_to_a_frozen_instance() {
+        let mut telemetry = Telemetry::default();
+        telemetry
+            .subscribe(&subscription(r#"["platform"]"#))
+            .unwrap();
+        telemetry.invocation_starts("t1", at(0));
+        telemetry.freeze(true);
+        assert!(telemetry.next_batch().is_none());
+        telemetry.freeze(false);
+        telemetry.held += 1;
+        assert!(telemetry.next_batch().is_none());
+        telemetry.held -= 1;
+        assert!(telemetry.next_batch().is_some());
+        assert_eq!(telemetry.freezes, 1);
     }
 }

@@ -1,0 +1,128 @@
+//! What the parts of the platform share.
+
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use tokio::sync::watch;
+
+use crate::fault::Dice;
+use crate::guard::Guard;
+use crate::state::{Refusal, State};
+use crate::{Error, Event, Fault, Faults, Line, TelemetryType};
+
+pub(crate) struct Shared {
+    pub(crate) address: SocketAddr,
+    pub(crate) function_name: &'static str,
+    pub(crate) function_version: &'static str,
+    pub(crate) function_urn: &'static str,
+    pub(crate) dice: Dice,
+    pub(crate) guard: Guard,
+    state: Mutex<State>,
+    /// Told of every change of the state.
+    changed: watch::Sender<()>,
+    observer: Observer,
+}
+
+pub(crate) type Observer = Box<dyn Fn(&Event) + Send + Sync>;
+
+impl Shared {
+    pub(crate) fn new(
+        address: SocketAddr,
+        faults: Faults,
+        observer: Observer,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            address,
+            function_name: "helloWorld",
+            function_version: "$LATEST",
+            function_urn: "sn:cn:yrk:1111:function:0@test@hello:latest",
+            dice: Dice::new(faults),
+            guard: Guard::start()?,
+            state: Mutex::new(State::starts(SystemTime::now())),
+            changed: watch::Sender::new(()),
+            observer,
+        })
+    }
+
+    /// What every process of the instance finds in its environment.
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
+        [
+            ("EXTENSION_API_ADDR", self.address.to_string().as_str()),
+            ("RUNTIME_FUNC_NAME", self.function_name),
+            ("RUNTIME_FUNC_VERSION", self.function_version),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+    }
+
+    pub(crate) fn register(
+        &self,
+        name: Option<&str>,
+        address: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let (script, address) = {
+            let mut state = self.state();
+            let registered = state.register(name, address)?;
+            state.telemetry.initialised(SystemTime::now());
+            registered
+        };
+        // Observed before what it sets going.
+        self.observe(&Event::Registered { script, address });
+        self.changed.send_replace(());
+        Ok(())
+    }
+
+    pub(crate) fn subscribe(&self, body: &[u8]) -> Result<(), Refusal> {
+        let subscription = self.state().subscribe(body)?;
+        self.observe(&Event::Subscribed(subscription));
+        self.changed.send_replace(());
+        Ok(())
+    }
+
+    pub(crate) fn printed(&self, kind: TelemetryType, line: Line) {
+        self.change(|state| state.telemetry.printed(kind, &line.text, SystemTime::now()));
+        self.observe(&Event::Output(line));
+    }
+
+    /// Whether the fault strikes; if it does, the observer is told what it is.
+    pub(crate) fn strikes(&self, fault: Fault, what: &str) -> bool {
+        let strikes = self.dice.strikes(fault);
+        if strikes {
+            let what = what.to_owned();
+            self.observe(&Event::Fault { fault, what });
+        }
+        strikes
+    }
+
+    /// An observer that panics, as of an assertion, has said so by then; the platform's tasks go on, since
+    /// others wait for them.
+    pub(crate) fn observe(&self, event: &Event) {
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.observer)(event)));
+    }
+
+    /// Changes the state, and tells those who wait for it to.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let changed = change(&mut self.state());
+        self.changed.send_replace(());
+        changed
+    }
+
+    /// Waits until the state has what is looked for.
+    pub(crate) async fn when<T>(&self, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
+        let mut changed = self.changed.subscribe();
+        loop {
+            let found = look(&mut self.state());
+            if let Some(found) = found {
+                return found;
+            }
+            // It cannot fail: the sender is ours.
+            let _ = changed.changed().await;
+        }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
