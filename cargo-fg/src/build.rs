@@ -1,10 +1,12 @@
 //! Builds a package with cargo, and finds the program that came of it.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
+
+use crate::cargo::cargo;
 
 /// What to build.
 #[derive(clap::Args)]
@@ -80,11 +82,6 @@ pub(crate) fn build(
             )
         }
     }
-}
-
-/// The cargo that called us, or the one in `PATH`.
-pub(crate) fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
 /// The program that a line of cargo's messages tells of.

@@ -1,9 +1,11 @@
 //! `cargo fg`: a FunctionGraph on your desk, for extensions written with `fg-extension`.
 
 mod build;
+mod cargo;
 mod cmd;
 mod manifest;
 mod new;
+mod package;
 mod subject;
 mod unpack;
 
@@ -24,6 +26,8 @@ enum Command {
     Dev(cmd::dev::Arguments),
     /// Begin an extension of your own, from an example
     New(cmd::new::Arguments),
+    /// Build an extension for FunctionGraph, as a ZIP to upload, and boot it from there
+    Package(cmd::package::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -35,6 +39,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse_from(arguments).command {
         Command::Dev(arguments) => cmd::dev::run(&arguments),
         Command::New(arguments) => cmd::new::run(&arguments),
+        Command::Package(arguments) => cmd::package::run(&arguments),
     };
     match outcome {
         Ok(code) => code,

@@ -1,2 +1,3 @@
 pub(crate) mod dev;
 pub(crate) mod new;
+pub(crate) mod package;

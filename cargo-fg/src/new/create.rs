@@ -1,15 +1,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
-use serde_json::Value;
 
 use super::examples::Example;
 use super::manifest::manifest;
 use super::name::script_name;
 use super::undo::Undo;
-use crate::build::cargo;
+use crate::cargo::{cargo, output, workspace};
 
 /// What to create.
 pub(crate) struct New<'a> {
@@ -82,7 +80,8 @@ pub(crate) fn create(new: &New<'_>) -> anyhow::Result<Created> {
         written.with_context(|| format!("cannot write {}", path.display()))?;
     }
     let workspace = workspace(&folder)
-        .with_context(|| format!("cannot create {shown}: it does not fit into its workspace"))?;
+        .with_context(|| format!("cannot create {shown}: it does not fit into its workspace"))?
+        .root;
     undo.keep();
     Ok(Created {
         name: name.into_owned(),
@@ -100,36 +99,4 @@ fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
         Some(it.canonicalize().ok()?.join(rest))
     });
     Ok(there.unwrap_or(absolute))
-}
-
-/// The root of the package's workspace, after a look at all of it.
-fn workspace(folder: &Path) -> anyhow::Result<PathBuf> {
-    let mut command = cargo();
-    command
-        .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
-        .current_dir(folder);
-    let metadata: Value = serde_json::from_slice(&output(&mut command)?)?;
-    let root = metadata["workspace_root"].as_str();
-    Ok(root.context("cargo metadata has no workspace_root")?.into())
-}
-
-/// What cargo prints, or, as an error, what it says.
-fn output(command: &mut Command) -> anyhow::Result<Vec<u8>> {
-    let output = command
-        .env("CARGO_TERM_COLOR", "never")
-        .stdin(Stdio::null())
-        .output()
-        .context("cannot run cargo")?;
-    if output.status.success() {
-        return Ok(output.stdout);
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    // Without its advice, which is about options of its own.
-    let said: Vec<_> = said
-        .lines()
-        .map(|line| line.trim().trim_start_matches("error: "))
-        .take_while(|line| !line.starts_with("note: ") && !line.starts_with("help: "))
-        .filter(|line| !line.is_empty())
-        .collect();
-    bail!("{}", said.join(" "))
 }

@@ -1,0 +1,137 @@
+//! `cargo fg package`: build for FunctionGraph, write the ZIP, boot from it.
+
+use std::fmt::Display;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+
+use crate::build::{Built, Target, build};
+use crate::cargo::workspace;
+use crate::manifest::script_name;
+use crate::package::{Contents, Plan, plan, start_script, verify, write};
+
+/// The most that the console takes directly, and by way of object storage (D user guide 03_0847). Whether its MB
+/// has 1,000,000 bytes or more, it does not say (?).
+const DIRECT: u64 = 10_000_000;
+const STORED: u64 = 300_000_000;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    target: Target,
+    /// ZIP to write (target/fg/NAME.zip by default)
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// File or folder to put beside the program, as often as wanted
+    #[arg(long, value_name = "PATH")]
+    include: Vec<PathBuf>,
+    /// Target to build for: aarch64-unknown-linux-musl (musl on this machine's processor by default)
+    #[arg(long = "target", value_name = "TARGET")]
+    triple: Option<String>,
+    /// Variable for the boot that verifies the package, as often as wanted
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    env: Vec<(String, String)>,
+}
+
+fn variable(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE"),
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let current = std::env::current_dir().context("cannot tell the current folder")?;
+    let workspace = workspace(&current)?;
+    let plan = plan(arguments.triple.as_deref(), &workspace.root)?;
+    if let Some(note) = &plan.note {
+        say("Note", note)?;
+    }
+    let built = build_by(&plan, &arguments.target)?;
+    let script = script_name(&built.path)?;
+    // No two extensions of a function may share a file name: they may be unpacked over one another (?).
+    let name = if built.name == built.package {
+        built.name
+    } else {
+        format!("{}-{}", built.package, built.name)
+    };
+    let mut contents = Contents::new(&script, start_script(&name), &name, built.path);
+    for path in &arguments.include {
+        contents.include(path)?;
+    }
+    let in_target = || workspace.target.join("fg").join(format!("{name}.zip"));
+    let zip = arguments.out.clone().unwrap_or_else(in_target);
+    let size = write(&contents, &zip)?;
+    let shown = zip.strip_prefix(&current).unwrap_or(&zip).display();
+    let (target, megabytes) = (&plan.target, size_in_megabytes(size));
+    say(
+        "Packaged",
+        format_args!("{shown}, {megabytes}, for {target}"),
+    )?;
+    for entry in contents.entries.keys() {
+        say("", format_args!("extension/{entry}"))?;
+    }
+
+    if plan.is_cross {
+        say(
+            "Not booted",
+            "it is for another processor than this machine's",
+        )?;
+    } else {
+        let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
+        let took = runtime
+            .block_on(verify(&zip, &arguments.env))
+            .with_context(|| format!("{shown} is written, but did not work here; if it needs a setting, give it by --env"))?;
+        let took = [took.registered, took.invoked, took.ended];
+        let [registered, invoked, ended] =
+            took.map(|it| format!("{:.2} ms", it.as_secs_f64() * 1000.0));
+        say(
+            "Booted",
+            format_args!(
+                "{script} from it: registered in {registered}, invoked in {invoked}, ended in {ended}"
+            ),
+        )?;
+    }
+    let how = if size <= DIRECT {
+        "it"
+    } else if size <= STORED {
+        "it to object storage (OBS), since the console takes 10 MB at most, and name it"
+    } else {
+        bail!("{shown} is written, but FunctionGraph takes 300 MB at most")
+    };
+    say(
+        "Upload",
+        format_args!("{how} in the console: Functions > Dependencies > Create Dependency"),
+    )?;
+    say("", "then at the function: Code > Dependencies > Add")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn build_by(plan: &Plan, target: &Target) -> anyhow::Result<Built> {
+    let options: Vec<_> = plan.options.iter().map(String::as_str).collect();
+    let environment = plan.environment.iter();
+    let environment: Vec<_> = environment
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    build(target, &options, &environment).map_err(|error| {
+        if !plan.is_cross {
+            return error;
+        }
+        let compiler = format!("CC_{}", plan.target.replace('-', "_"));
+        error.context(format!(
+            "cannot build for {} (if there is C in it: {compiler} names the compiler)",
+            plan.target
+        ))
+    })
+}
+
+fn size_in_megabytes(bytes: u64) -> String {
+    format!("{}.{:02} MB", bytes / 1_000_000, bytes % 1_000_000 / 10_000)
+}
+
+/// One line: what it is, and the rest.
+fn say(what: &str, text: impl Display) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{what:>12} {text}").context("cannot write to stdout")
+}

@@ -1,0 +1,14 @@
+//! The ZIP that is uploaded as a dependency (D 2705, 2708).
+
+mod archive;
+mod contents;
+mod plan;
+mod script;
+mod settings;
+mod verify;
+
+pub(crate) use archive::write;
+pub(crate) use contents::Contents;
+pub(crate) use plan::{Plan, plan};
+pub(crate) use script::start_script;
+pub(crate) use verify::verify;
