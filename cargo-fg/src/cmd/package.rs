@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use fg_emulator::{Line, Stream};
 
 use crate::build::{Built, Target, build};
 use crate::cargo::workspace;
 use crate::manifest::script_name;
-use crate::package::{Contents, Plan, plan, start_script, verify, write};
+use crate::package::{Contents, Plan, plan, verify, write};
 
 /// The most that the console takes directly, and by way of object storage (D user guide 03_0847). Whether its MB
 /// has 1,000,000 bytes or more, it does not say (?).
@@ -43,6 +44,10 @@ fn variable(text: &str) -> Result<(String, String), &'static str> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let mut contents = Contents::default();
+    for path in &arguments.include {
+        contents.include(path)?;
+    }
     let current = std::env::current_dir().context("cannot tell the current folder")?;
     let workspace = workspace(&current)?;
     let plan = plan(arguments.triple.as_deref(), &workspace.root)?;
@@ -57,12 +62,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     } else {
         format!("{}-{}", built.package, built.name)
     };
-    let mut contents = Contents::new(&script, start_script(&name), &name, built.path);
-    for path in &arguments.include {
-        contents.include(path)?;
-    }
-    let in_target = || workspace.target.join("fg").join(format!("{name}.zip"));
-    let zip = arguments.out.clone().unwrap_or_else(in_target);
+    contents.start(&script, &name, built.path)?;
+    let file = format!("{name}.zip");
+    let zip = match &arguments.out {
+        Some(folder) if folder.is_dir() => folder.join(file),
+        Some(zip) => zip.clone(),
+        None => workspace.target.join("fg").join(file),
+    };
     let size = write(&contents, &zip)?;
     let shown = zip.strip_prefix(&current).unwrap_or(&zip).display();
     let (target, megabytes) = (&plan.target, size_in_megabytes(size));
@@ -82,7 +88,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     } else {
         let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
         let took = runtime
-            .block_on(verify(&zip, &arguments.env))
+            .block_on(verify(&zip, &arguments.env, show))
             .with_context(|| format!("{shown} is written, but did not work here; if it needs a setting, give it by --env"))?;
         let took = [took.registered, took.invoked, took.ended];
         let [registered, invoked, ended] =
@@ -129,6 +135,15 @@ fn build_by(plan: &Plan, target: &Target) -> anyhow::Result<Built> {
 
 fn size_in_megabytes(bytes: u64) -> String {
     format!("{}.{:02} MB", bytes / 1_000_000, bytes % 1_000_000 / 10_000)
+}
+
+fn show(line: &Line) {
+    let stream = match line.stream {
+        Stream::Stdout => "stdout",
+        Stream::Stderr => "stderr",
+    };
+    // What fails here fails again with the next line of our own.
+    let _ = say(stream, &line.text);
 }
 
 /// One line: what it is, and the rest.

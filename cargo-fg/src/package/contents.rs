@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use super::script::start_script;
+
 /// The most files of a dependency (D user guide 03_0847).
 const MAX_FILES: usize = 30_000;
 
 /// What lies in the package's folder `extension`.
+#[derive(Default)]
 pub(crate) struct Contents {
     /// By their paths in it, in order.
     pub(crate) entries: BTreeMap<String, Entry>,
@@ -25,18 +28,27 @@ pub(crate) enum Entry {
 }
 
 impl Contents {
-    /// The start script, and the program that it starts.
-    pub(crate) fn new(script: &str, text: String, program: &str, path: PathBuf) -> Self {
-        let program_entry = Entry::File {
-            path,
-            is_executable: true,
-        };
-        Self {
-            entries: BTreeMap::from([
-                (script.to_owned(), Entry::Script(text)),
-                (program.to_owned(), program_entry),
-            ]),
+    /// Puts in the start script, and the program that it starts.
+    pub(crate) fn start(
+        &mut self,
+        script: &str,
+        program: &str,
+        path: PathBuf,
+    ) -> anyhow::Result<()> {
+        if self.entries.contains_key(program) {
+            bail!("cannot include {program}: that is what the extension's program is called");
         }
+        let text = Entry::Script(start_script(program));
+        self.entries.insert(script.to_owned(), text);
+        let is_executable = true;
+        self.entries.insert(
+            program.to_owned(),
+            Entry::File {
+                path,
+                is_executable,
+            },
+        );
+        Ok(())
     }
 
     /// Puts a file, or a folder with all that is in it, beside them.

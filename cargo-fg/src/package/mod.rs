@@ -10,5 +10,4 @@ mod verify;
 pub(crate) use archive::write;
 pub(crate) use contents::Contents;
 pub(crate) use plan::{Plan, plan};
-pub(crate) use script::start_script;
 pub(crate) use verify::verify;

@@ -32,7 +32,7 @@ pub(crate) fn plan(wanted: Option<&str>, workspace: &Path) -> anyhow::Result<Pla
             bail!("FunctionGraph runs Linux, and {target} is none: try {musl}")
         }
         Some(target) if !install(target)? => {
-            bail!("the target {target} is not installed: `rustup target add {target}` gets it")
+            bail!("{target} is not installed, and `rustup target add {target}` does not get it")
         }
         Some(target) => (target.to_owned(), None),
         None if install(&musl)? => (musl, None),

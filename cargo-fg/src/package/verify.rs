@@ -2,7 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use fg_emulator::{Boot, Platform};
+use fg_emulator::{Boot, Event, Line, Platform};
 use tempfile::TempDir;
 
 use crate::unpack::unpack;
@@ -14,10 +14,12 @@ pub(crate) struct Verified {
     pub(crate) ended: Duration,
 }
 
-/// Unpacks the ZIP as the platform would, boots the extension from there, invokes it once, and ends it.
+/// Unpacks the ZIP as the platform would, boots the extension from there, invokes it once, and ends it. What it
+/// prints is shown as it comes.
 pub(crate) async fn verify(
     zip: &Path,
     environment: &[(String, String)],
+    show: impl Fn(&Line) + Send + Sync + 'static,
 ) -> anyhow::Result<Verified> {
     let folder = TempDir::with_prefix("cargo-fg-")
         .context("cannot make a temporary folder to unpack into")?;
@@ -29,8 +31,15 @@ pub(crate) async fn verify(
         .iter()
         .fold(boot, |boot, (name, value)| boot.env(name, value));
 
-    let platform = Platform::start().await?;
-    let registered = platform.boot(boot).await?.took;
+    let observer = move |event: &Event| {
+        if let Event::Output(line) = event {
+            show(line);
+        }
+    };
+    let platform = Platform::start_with(observer).await?;
+    let booted = platform.boot(boot).await;
+    // Without what it printed, which is the source of this error.
+    let registered = booted.map_err(|error| anyhow!("{error}"))?.took;
     let invoked = platform.invoke().await?;
     let shutdown = platform.shutdown().await?;
     let mut took = Duration::ZERO;
@@ -53,12 +62,7 @@ pub(crate) async fn verify(
     let stopped = shutdown.extensions.first();
     let stopped = stopped.ok_or_else(|| anyhow!("{script} left no trace"))?;
     if !stopped.clean() {
-        let printed = stopped.printed(fg_emulator::Stream::Stderr);
-        bail!(
-            "{script} did not end in order, {}: {}",
-            stopped.status,
-            printed.trim_end()
-        );
+        bail!("{script} did not end in order: {}", stopped.status);
     }
     Ok(Verified {
         registered,
