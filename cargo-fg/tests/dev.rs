@@ -161,7 +161,7 @@ fn what_is_no_extension_is_told() {
         ),
         (
             "fg-extension-tests",
-            "error: there are several binaries (by_hand, fixture, foreign, forwarder, telemetry): choose one with --bin\n",
+            "error: there are several binaries (bootstrap, by_hand, fixture, foreign, forwarder, host, telemetry): choose one with --bin\n",
         ),
         ("nonsense", "error: the build failed\n"),
     ] {

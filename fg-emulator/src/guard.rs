@@ -1,26 +1,44 @@
 //! No process outlives the platform: not one that left its group, and not if we are killed.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
 use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::process::{ChildStdin, Command};
+use tokio::process::Command;
 
 use crate::Error;
 
 /// A variable of every process that a platform starts, by which it is found again.
 const VARIABLE: &str = "FG_EMULATOR_PROCESS";
 
-/// What the guard runs. The end of its standard input is ours, however it comes about. A process that has just
-/// been killed is seen for a moment longer; one that starts others is outrun.
+/// What the guard runs. It is told of groups that begin and end; the end of its standard input is ours, however it
+/// comes about. Then the groups are killed, and whoever has the mark, in whichever group it is. A process that has
+/// just been killed is seen for a moment longer; one that starts others is outrun.
 const SCRIPT: &str = r#"
-read -r _
+groups=
+while read -r change group; do
+    case $change in
+        +) groups="$groups $group" ;;
+        -) rest=
+            for other in $groups; do
+                [ "$other" = "$group" ] || rest="$rest $other"
+            done
+            groups=$rest ;;
+    esac
+done
+for group in $groups; do
+    kill -s KILL -- "-$group" 2>/dev/null
+done
 i=0
-while [ $i -lt 100 ] && files=$(grep -ls "$1" /proc/[0-9]*/environ); do
+while [ $i -lt 100 ]; do
+    files=$(grep -ls "$1" /proc/[0-9]*/environ)
+    [ "$files" ] || break
     for file in $files; do
         id=${file#/proc/}
-        kill -KILL "${id%/environ}" 2>/dev/null
+        kill -s KILL "${id%/environ}" 2>/dev/null
     done
     i=$((i + 1))
 done
@@ -32,12 +50,13 @@ done
 /// with the end of a thread and reach no grandchildren.
 pub(crate) struct Guard {
     id: String,
-    _stdin: Option<ChildStdin>,
+    stdin: Mutex<File>,
 }
 
 impl Guard {
     pub(crate) fn start() -> Result<Self, Error> {
         let id = uuid::Uuid::new_v4().to_string();
+        let cannot = || Error::because::<std::io::Error>("cannot start the guard of the processes");
         let mut guard = Command::new("/bin/sh")
             .args(["-c", SCRIPT, "fg-emulator-guard"])
             .arg(format!("{VARIABLE}={id}"))
@@ -47,11 +66,29 @@ impl Guard {
             // What is sent to our own group, as by Ctrl-C, is not for it.
             .process_group(0)
             .spawn()
-            .map_err(Error::because("cannot start the guard of the processes"))?;
+            .map_err(cannot())?;
+        let stdin = guard.stdin.take().ok_or(ErrorKind::BrokenPipe);
+        let stdin = stdin.map_err(|kind| cannot()(kind.into()))?;
         Ok(Self {
             id,
-            _stdin: guard.stdin.take(),
+            stdin: Mutex::new(stdin.into_owned_fd().map_err(cannot())?.into()),
         })
+    }
+
+    /// A group has begun.
+    pub(crate) fn begins(&self, group: Pid) {
+        self.tell(format!("+ {group}\n"));
+    }
+
+    /// It has ended, and its number may become another's.
+    pub(crate) fn ends(&self, group: Pid) {
+        self.tell(format!("- {group}\n"));
+    }
+
+    fn tell(&self, line: String) {
+        let mut stdin = self.stdin.lock().unwrap_or_else(PoisonError::into_inner);
+        // Somebody may have killed the guard: then nobody guards.
+        let _ = stdin.write_all(line.as_bytes());
     }
 
     /// The variable that marks the process of this name.

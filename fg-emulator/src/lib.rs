@@ -16,17 +16,37 @@
 //! ```
 //!
 //! An extension may subscribe to telemetry, and is told of every invocation then
-//! ([`Platform::subscribed`] has an example).
+//! ([`Platform::subscribed`] has an example). Beside the extensions there is a function: a synthetic one, which
+//! fares as the [`Invocation`] says, or a custom runtime ([`Platform::boot_function`]). The instance can be frozen and
+//! thawed, and a platform can have [`Faults`], which a seed repeats:
 //!
-//! It boots any executable, in any language, and it never fakes success: a call that is not of the API is
-//! refused, and told to the observer ([`Platform::start_with`]).
+//! ```no_run
+//! # async fn test() -> Result<(), fg_emulator::Error> {
+//! use fg_emulator::{Boot, Faults, Invocation, Outcome, Platform};
+//!
+//! let faults = Faults::parse("register-503,event-duplicate=0.5,freeze=0.2", 42)?;
+//! let platform = Platform::builder().faults(faults).start().await?;
+//! let boot = Boot::new("extensionNightWatch.sh", "python3").arg("night_watch.py");
+//! platform.boot(boot.lease_port()).await?; // it has to try twice
+//! for _ in 0..10 {
+//!     let invocation = Invocation::new().log("not enough rows").outcome(Outcome::Error);
+//!     platform.invoke_with(invocation).await?.assert_ok(); // a failure names the seed
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It boots any executable, in any language, each in a process group of its own, and nothing of it outlives the
+//! platform, also when the program that has the platform is killed. It never fakes success: a call that is not of the
+//! API is refused, and told to the observer ([`Builder::observer`]).
 //!
 //! What it does is written from the platform's documentation. Where that is silent (marked ?), the choice is
 //! this emulator's: a registration that breaks a rule is refused with status 400, an invocation goes to all
-//! extensions at once over a new connection each, and the end is SIGTERM, then SIGKILL after a grace. Telemetry
-//! goes out in order, one batch at a time, whatever waits by then (256 KiB at most) being one; a batch that is
-//! answered with 5xx or not at all is posted three times; what happened before the subscription is kept for it;
-//! at most 1 MiB waits.
+//! extensions at once, when the function starts, over a new connection each, and the end is SIGTERM, then SIGKILL after
+//! a grace. Telemetry goes out in order, one batch at a time, whatever waits by then (256 KiB at most) being one; a
+//! batch that is answered with 5xx, 408, 429 or not at all is posted five times, after pauses that double or are what
+//! `Retry-After` says; what happened before the subscription is kept for it; at most 1 MiB waits, and a frozen
+//! instance is sent nothing.
 
 mod boot;
 mod client;

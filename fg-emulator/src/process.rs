@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
@@ -54,6 +55,9 @@ pub(crate) struct Process {
     group: Pid,
     output: Output,
     mark: (&'static str, String),
+    shared: Arc<Shared>,
+    /// Whether the group is dealt with.
+    gone: bool,
     _leases: Leases,
 }
 
@@ -87,12 +91,16 @@ impl Process {
             .and_then(|id| i32::try_from(id).ok())
             .unwrap_or_default();
         let output = Output::capture(&mut child, name, kind, shared);
+        let group = Pid::from_raw(id);
+        shared.guard.begins(group);
         Ok(Self {
             name: name.to_owned(),
             child,
-            group: Pid::from_raw(id),
+            group,
             output,
             mark,
+            shared: Arc::clone(shared),
+            gone: false,
             _leases: leases,
         })
     }
@@ -102,21 +110,42 @@ impl Process {
         self.child.id()
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until it ends by itself; whatever it has started ends with it.
     ///
     /// # Cancel safety
     ///
     /// Nothing is lost when this is dropped unfinished.
     pub(crate) async fn wait(&mut self) -> Result<ExitStatus, Error> {
-        self.child
+        let status = self
+            .child
             .wait()
             .await
-            .map_err(Error::because(format!("cannot wait for {}", self.name)))
+            .map_err(Error::because(format!("cannot wait for {}", self.name)))?;
+        self.clear();
+        Ok(status)
+    }
+
+    /// Kills what is left of the group, or has left it. At once, since a number may become another's when its
+    /// process was waited for.
+    fn clear(&mut self) {
+        if !self.gone {
+            self.gone = true;
+            self.signal(Signal::SIGKILL);
+            self.shared.guard.ends(self.group);
+            guard::sweep(&self.mark);
+        }
     }
 
     /// Stops the whole group, as a platform that gives it no CPU.
     pub(crate) fn freeze(&self) {
-        self.signal(Signal::SIGSTOP);
+        if self.id().is_some() {
+            self.signal(Signal::SIGSTOP);
+            // It takes effect in a moment; at once, if it has ended.
+            let _ = waitid(
+                Id::Pid(self.group),
+                WaitPidFlag::WSTOPPED | WaitPidFlag::WNOWAIT,
+            );
+        }
     }
 
     /// Lets it go on.
@@ -127,21 +156,20 @@ impl Process {
     /// SIGTERM, and after the grace SIGKILL; to the whole group, and to what left it, so that nothing stays.
     pub(crate) async fn stop(mut self, grace: Duration) -> Result<Stopped, Error> {
         let start = Instant::now();
-        let ended = self
-            .child
-            .try_wait()
-            .map_err(Error::because(format!("cannot wait for {}", self.name)))?
-            .is_some();
+        let ended = self.id().is_none()
+            || self
+                .child
+                .try_wait()
+                .map_err(Error::because(format!("cannot wait for {}", self.name)))?
+                .is_some();
         let mut killed = false;
         if !ended {
             self.signal(Signal::SIGTERM);
             // What is frozen does not see the signal.
             self.signal(Signal::SIGCONT);
-            if tokio::time::timeout(grace, self.child.wait())
-                .await
-                .is_err()
-            {
-                killed = true;
+            killed = tokio::time::timeout(grace, self.wait()).await.is_err();
+            if killed {
+                self.signal(Signal::SIGKILL);
             }
         }
         let took = if ended {
@@ -149,9 +177,7 @@ impl Process {
         } else {
             start.elapsed()
         };
-        self.signal(Signal::SIGKILL);
         let status = self.wait().await?;
-        guard::sweep(&self.mark);
         let output = self.output.end().await;
         Ok(Stopped {
             script: std::mem::take(&mut self.name),
@@ -188,9 +214,6 @@ async fn spawn(command: &mut Command) -> std::io::Result<Child> {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Once the leader was waited for, its number may be another's.
-        if self.child.id().is_some() {
-            self.signal(Signal::SIGKILL);
-        }
+        self.clear();
     }
 }

@@ -1,0 +1,228 @@
+//! A function beside the extensions: synthetic, or a custom runtime that is not ours.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use fg_emulator::{Boot, Event, Invocation, Outcome, Platform, PortLease, Stream};
+use fg_extension_tests::{Client, post, request};
+use serde_json::{Value, json};
+
+const BOOTSTRAP: &str = env!("CARGO_BIN_EXE_bootstrap");
+
+/// With an extension that takes every invocation, and with the telemetry that another would get.
+async fn platform() -> Platform {
+    let platform = Platform::start().await.unwrap();
+    let fixture = env!("CARGO_BIN_EXE_fixture");
+    platform
+        .boot_bin("extensionFixture.sh", fixture)
+        .await
+        .unwrap();
+    platform
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bootstrap_answers() {
+    let platform = platform().await;
+    platform.boot_function(BOOTSTRAP).await.unwrap();
+    let error = platform.boot_function(BOOTSTRAP).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "there is a function already, and an instance has one"
+    );
+
+    for (payload, outcome, response) in [
+        ("{}", Outcome::Ok, "done"),
+        (
+            "fail",
+            Outcome::Error,
+            r#"{"errorType":"Oh","errorMessage":"no"}"#,
+        ),
+        ("", Outcome::Ok, "done"),
+    ] {
+        let invocation = Invocation::new().payload(payload);
+        let invoked = platform.invoke_with(invocation).await.unwrap();
+        invoked.assert_ok();
+        assert_eq!(
+            (invoked.function.outcome, &invoked.function.response[..]),
+            (outcome, response.as_bytes())
+        );
+    }
+    // Several wait for their turn.
+    let (first, second) = tokio::join!(platform.invoke(), platform.invoke());
+    for invoked in [first, second] {
+        assert_eq!(invoked.unwrap().function.outcome, Outcome::Ok);
+    }
+    let invocation = || Invocation::new().payload("exit");
+    for _ in 0..2 {
+        let invoked = platform.invoke_with(invocation()).await.unwrap();
+        invoked.assert_ok();
+        assert_eq!(invoked.function.outcome, Outcome::Error);
+        let response: Value = serde_json::from_slice(&invoked.function.response).unwrap();
+        assert_eq!(response["errorType"], "FunctionEnded");
+    }
+
+    let shutdown = platform.shutdown().await.unwrap();
+    assert!(shutdown.clean());
+    let function = shutdown.function.unwrap();
+    assert_eq!((function.status.code(), function.killed), (Some(7), false));
+    let printed = function.printed(Stream::Stdout);
+    let payloads: Vec<_> = printed
+        .lines()
+        .map(|line| line.split_once(" got ").unwrap().1)
+        .collect();
+    assert_eq!(payloads, ["{}", "fail", "", "{}", "{}", "exit"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bootstrap_that_does_not_come_up_is_told() {
+    let platform = platform().await;
+    for (path, told) in [
+        (
+            "/bin/false",
+            "the function (/bin/false) ended with exit status: 1 before it asked for an event",
+        ),
+        (
+            "/no/such/bootstrap",
+            "cannot start the function (/no/such/bootstrap)",
+        ),
+    ] {
+        let error = platform.boot_function(path).await.unwrap_err();
+        assert_eq!(error.to_string(), told);
+    }
+    // It can be mended.
+    platform.boot_function(BOOTSTRAP).await.unwrap();
+    platform.invoke().await.unwrap().assert_ok();
+    assert!(platform.shutdown().await.unwrap().clean());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_are_none_of_the_runtime_api_are_refused_and_shown() {
+    let shown = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&shown);
+    let platform = Platform::start_with(move |event| {
+        if let Event::Refused {
+            method,
+            path,
+            status,
+            ..
+        } = event
+        {
+            let line = format!("{method} {path} {status}");
+            log.lock().unwrap().push(line);
+        }
+    })
+    .await
+    .unwrap();
+    let fixture = env!("CARGO_BIN_EXE_fixture");
+    platform
+        .boot_bin("extensionFixture.sh", fixture)
+        .await
+        .unwrap();
+    // It writes where its API is to its own folder, before it asks for an event.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bootstrap");
+    let text = format!("#!/bin/sh\necho \"$RUNTIME_API_ADDR\" >address\nexec '{BOOTSTRAP}'\n");
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    platform.boot_function(&path).await.unwrap();
+    let invoked = platform.invoke().await.unwrap();
+    let address = std::fs::read_to_string(folder.path().join("address")).unwrap();
+    let port = address.trim().rsplit(':').next().unwrap();
+    let port = port.parse().unwrap();
+
+    for (method, path, status) in [
+        ("POST", "/v1/runtime/invocation/request", 405),
+        ("GET", "/v1/runtime/invocation/response/x", 405),
+        ("POST", "/v1/runtime/invocation/response/x", 404),
+        ("POST", "/v1/runtime/init/error", 404),
+        ("POST", "/extension/register", 404),
+    ] {
+        let response = Client::connect(port)
+            .send(request(method, path, ""))
+            .receive();
+        assert_eq!(response.status, status, "{method} {path}");
+        assert!(
+            shown
+                .lock()
+                .unwrap()
+                .contains(&format!("{method} {path} {status}"))
+        );
+    }
+    // It was answered already.
+    let path = format!("/v1/runtime/invocation/response/{}", invoked.trace_id);
+    assert_eq!(post(port, &path, "again").status, 404);
+    platform.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn synthetic_function_fares_as_it_is_told_to() {
+    let (events, telemetry) = tokio::task::spawn_blocking(PortLease::take_pair)
+        .await
+        .unwrap()
+        .unwrap();
+    let platform = Platform::start().await.unwrap();
+    let boot = Boot::new("extensionForeign.sh", env!("CARGO_BIN_EXE_foreign"))
+        .env("FG_EXTENSION_PORT", events.port().to_string())
+        .env("FG_TELEMETRY_PORT", telemetry.port().to_string());
+    platform.boot(boot).await.unwrap();
+    platform.subscribed().await.unwrap();
+    let invocation = Invocation::new()
+        .trace_id("t1")
+        .duration(Duration::from_millis(30))
+        .log("one")
+        .log("two")
+        .outcome(Outcome::Timeout);
+    let invoked = platform.invoke_with(invocation).await.unwrap();
+    assert_eq!(
+        (invoked.trace_id.as_str(), invoked.function.outcome),
+        ("t1", Outcome::Timeout)
+    );
+    assert!(invoked.function.took >= Duration::from_millis(30));
+    assert!(invoked.took >= invoked.function.took);
+    platform.restore().await;
+    platform
+        .invoke_with(Invocation::new().trace_id("t2"))
+        .await
+        .unwrap();
+    platform.telemetry_delivered().await;
+
+    let shutdown = platform.shutdown().await.unwrap();
+    let printed = shutdown.extensions[0].printed(Stream::Stderr);
+    let events = printed.lines().flat_map(|line| {
+        let body = line.split_once("HTTP/1.1 ").unwrap().1;
+        serde_json::from_str::<Vec<Value>>(body).unwrap()
+    });
+    let told: Vec<String> = events
+        .map(|event| match event["record"].as_str() {
+            // Without the time.
+            Some(record) => record.split_once(' ').unwrap().1.to_owned(),
+            None => format!(
+                "{} {} {}",
+                event["name"].as_str().unwrap(),
+                event["traceId"],
+                event["status"]
+            ),
+        })
+        .filter(|line| !line.starts_with("Start") && !line.starts_with("Finish"))
+        .collect();
+    let t1 = json!("t1");
+    assert_eq!(
+        told,
+        [
+            format!("platform.initStart {t1} null"),
+            format!("platform.initRuntimeDone {t1} \"success\""),
+            format!("platform.initReport {t1} \"success\""),
+            format!("platform.start {t1} null"),
+            "t1 INFO one".to_owned(),
+            "t1 INFO two".to_owned(),
+            format!("platform.RuntimeDone {t1} \"timeout\""),
+            format!("platform.report {t1} \"timeout\""),
+            "platform.restoreStart \"t2\" null".to_owned(),
+            "platform.restoreRuntimeDone \"t2\" \"success\"".to_owned(),
+            "platform.restoreReport \"t2\" \"success\"".to_owned(),
+            "platform.start \"t2\" null".to_owned(),
+            "platform.RuntimeDone \"t2\" \"success\"".to_owned(),
+            "platform.report \"t2\" \"success\"".to_owned(),
+        ]
+    );
+}

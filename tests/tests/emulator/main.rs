@@ -1,0 +1,8 @@
+//! The emulator, against clients and extensions that are not ours.
+#![allow(clippy::unwrap_used, reason = "what helps a test may panic as it does")]
+
+mod api;
+mod faults;
+mod function;
+mod processes;
+mod telemetry;

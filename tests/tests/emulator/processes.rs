@@ -1,0 +1,162 @@
+//! Packages, commands, debuggers; a freeze; and no process that is left over.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use fg_emulator::{Boot, Platform, PortLease, Stream};
+use nix::sys::stat::Mode;
+
+const FOREIGN: &str = env!("CARGO_BIN_EXE_foreign");
+const FIXTURE: &str = env!("CARGO_BIN_EXE_fixture");
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Starts a process in the group, one outside of it, one that forgets its environment, and becomes the foreign
+/// extension; each of them holds the FIFO open.
+const FAMILY: &str =
+    "exec 9>\"$0\"; sleep 1000 & setsid sleep 1000 & env -i sleep 1000 & exec \"$1\"";
+
+/// Told when nobody holds the FIFO open any more.
+fn when_closed(fifo: &Path) -> mpsc::Receiver<()> {
+    nix::unistd::mkfifo(fifo, Mode::S_IRWXU).unwrap();
+    let (sender, receiver) = mpsc::channel();
+    let fifo = fifo.to_owned();
+    std::thread::spawn(move || {
+        let mut file = fs::File::open(fifo).unwrap();
+        file.read_to_end(&mut Vec::new()).unwrap();
+        sender.send(()).unwrap();
+    });
+    receiver
+}
+
+#[test]
+fn nothing_is_left_when_we_are_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    let closed = when_closed(&fifo);
+    let lease = PortLease::take().unwrap();
+    let mut host = Command::new(env!("CARGO_BIN_EXE_host"))
+        .args(["extensionForeign.sh", "sh", "-c", FAMILY])
+        .args([fifo.as_os_str(), FOREIGN.as_ref()])
+        .env("FG_EXTENSION_PORT", lease.port().to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(host.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    assert_eq!(line, "up\n");
+    assert!(closed.try_recv().is_err());
+    host.kill().unwrap();
+    host.wait().unwrap();
+    closed.recv_timeout(PATIENCE).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_left_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    let closed = when_closed(&fifo);
+    let platform = Platform::start().await.unwrap();
+    let boot = Boot::new("extensionForeign.sh", "sh")
+        .arg("-c")
+        .arg(FAMILY)
+        .arg(&fifo)
+        .arg(FOREIGN);
+    let registered = platform.boot(boot.lease_port()).await.unwrap();
+    let stat = fs::read_to_string(format!("/proc/{}/comm", registered.pid.unwrap())).unwrap();
+    assert_eq!(stat, "foreign\n");
+    platform.shutdown().await.unwrap();
+    closed.recv_timeout(PATIENCE).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn package_is_executed_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("extension/extensionForeign.sh");
+    fs::create_dir(folder.path().join("extension")).unwrap();
+    fs::write(&script, format!("#!/bin/sh\npwd\nexec '{FOREIGN}'\n")).unwrap();
+    let platform = Platform::start().await.unwrap();
+    let boot = || Boot::package("extensionForeign.sh", folder.path()).lease_port();
+    let error = platform.boot(boot()).await.unwrap_err();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(
+        error
+            .to_string()
+            .starts_with("cannot start extensionForeign.sh ("),
+        "{error}"
+    );
+    assert_eq!(source, "Permission denied (os error 13)");
+
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    platform.boot(boot()).await.unwrap();
+    let shutdown = platform.shutdown().await.unwrap();
+    assert!(
+        shutdown.extensions[0]
+            .printed(Stream::Stdout)
+            .starts_with("/\n")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn debuggers_process_is_waited_for() {
+    let lease = tokio::task::spawn_blocking(PortLease::take)
+        .await
+        .unwrap()
+        .unwrap();
+    let platform = Platform::start().await.unwrap();
+    let start = async {
+        let environment = platform.environment();
+        let mut command = tokio::process::Command::new(FIXTURE);
+        command
+            .envs(environment)
+            .env("FG_EXTENSION_PORT", lease.port().to_string());
+        command
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap()
+    };
+    let (registered, mut child) = tokio::join!(platform.attach("extensionFixture.sh"), start);
+    let registered = registered.unwrap();
+    assert_eq!(
+        (registered.address.port(), registered.pid),
+        (lease.port(), None)
+    );
+    platform.invoke().await.unwrap().assert_ok();
+    assert!(platform.shutdown().await.unwrap().extensions.is_empty());
+    assert!(
+        child.try_wait().unwrap().is_none(),
+        "it is not ours to stop"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frozen_instance_is_thawed_by_an_invocation_and_by_the_end() {
+    let platform = Platform::start().await.unwrap();
+    let pid = platform
+        .boot_bin("extensionFixture.sh", FIXTURE)
+        .await
+        .unwrap()
+        .pid
+        .unwrap();
+    let is_stopped = || {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.rsplit_once(") ").unwrap().1.starts_with('T')
+    };
+    platform.freeze();
+    assert!(is_stopped());
+    platform.invoke().await.unwrap().assert_ok();
+    assert!(!is_stopped());
+    platform.freeze();
+    platform.thaw();
+    assert!(!is_stopped());
+    platform.freeze();
+    let shutdown = platform.shutdown().await.unwrap();
+    assert!(shutdown.clean(), "{shutdown:?}");
+}
