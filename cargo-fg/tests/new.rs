@@ -120,9 +120,16 @@ fn stands_alone_outside_a_workspace() {
 "
         )
     );
+    // By the alias of the checkout, `fg` is known there only.
+    let mut by_alias = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
+    by_alias.args(["new", "other"]).current_dir(&folder);
+    let said = stdout(&by_alias.env("CARGO_MANIFEST_DIR", "").output().unwrap());
+    let next = format!("Next cd other\n             cargo install --path {checkout}/cargo-fg\n");
+    assert!(said.contains(&next), "{said}");
+
     let created = folder.path().join("sub/night_watch");
     assert_eq!(
-        files(folder.path()),
+        files(&created),
         ["Cargo.toml", "src/main.rs", "tests/boots.rs"].map(|file| created.join(file))
     );
     let hello = read(format!("{checkout}/examples/hello/src/main.rs"));

@@ -85,9 +85,9 @@ fn hello_is_packaged_and_booted() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     let said = text(&output.stdout);
     let lines: Vec<_> = said.lines().collect();
-    let packaged = format!("    Packaged {}, ", zip.display());
+    let packaged = format!("    Packaged {} for ", zip.display());
     assert!(
-        lines[0].starts_with(&packaged) && lines[0].contains(" MB, for "),
+        lines[0].starts_with(&packaged) && lines[0].ends_with(" MB, of the 10 MB of a direct upload"),
         "{said}"
     );
     assert!(

@@ -5,18 +5,13 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use fg_emulator::{Line, Stream};
 
 use crate::build::{Built, Target, build};
 use crate::cargo::workspace;
 use crate::manifest::script_name;
-use crate::package::{Contents, Plan, plan, verify, write};
-
-/// The most that the console takes directly, and by way of object storage (D user guide 03_0847). Whether its MB
-/// has 1,000,000 bytes or more, it does not say (?).
-const DIRECT: u64 = 10_000_000;
-const STORED: u64 = 300_000_000;
+use crate::package::{Contents, Plan, against_limit, how_to_upload, plan, verify, write};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -56,7 +51,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let built = build_by(&plan, &arguments.target)?;
     let script = script_name(&built.path)?;
-    // No two extensions of a function may share a file name: they may be unpacked over one another (?).
+    // No two extensions of a function may share a file name: one may overwrite the other (D user guide 01_2119).
     let name = if built.name == built.package {
         built.name
     } else {
@@ -71,13 +66,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let size = write(&contents, &zip)?;
     let shown = zip.strip_prefix(&current).unwrap_or(&zip).display();
-    let (target, megabytes) = (&plan.target, size_in_megabytes(size));
+    let (target, size_and_limit) = (&plan.target, against_limit(size));
     say(
         "Packaged",
-        format_args!("{shown}, {megabytes}, for {target}"),
+        format_args!("{shown} for {target}: {size_and_limit}"),
     )?;
-    for entry in contents.entries.keys() {
-        say("", format_args!("extension/{entry}"))?;
+    for file in contents.files() {
+        say("", format_args!("extension/{file}"))?;
     }
 
     if plan.is_cross {
@@ -89,7 +84,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
         let took = runtime
             .block_on(verify(&zip, &arguments.env, show))
-            .with_context(|| format!("{shown} is written, but did not work here; if it needs a setting, give it by --env"))?;
+            .with_context(|| format!("{shown} is written, but failed here (a setting that it needs goes into --env)"))?;
         let took = [took.registered, took.invoked, took.ended];
         let [registered, invoked, ended] =
             took.map(|it| format!("{:.2} ms", it.as_secs_f64() * 1000.0));
@@ -100,17 +95,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             ),
         )?;
     }
-    let how = if size <= DIRECT {
-        "it"
-    } else if size <= STORED {
-        "it to object storage (OBS), since the console takes 10 MB at most, and name it"
-    } else {
-        bail!("{shown} is written, but FunctionGraph takes 300 MB at most")
-    };
-    say(
-        "Upload",
-        format_args!("{how} in the console: Functions > Dependencies > Create Dependency"),
-    )?;
+    let how = how_to_upload(size).with_context(|| format!("{shown} is written"))?;
+    say("Upload", how)?;
     say("", "then at the function: Code > Dependencies > Add")?;
     Ok(ExitCode::SUCCESS)
 }
@@ -131,10 +117,6 @@ fn build_by(plan: &Plan, target: &Target) -> anyhow::Result<Built> {
             plan.target
         ))
     })
-}
-
-fn size_in_megabytes(bytes: u64) -> String {
-    format!("{}.{:02} MB", bytes / 1_000_000, bytes % 1_000_000 / 10_000)
 }
 
 fn show(line: &Line) {

@@ -100,3 +100,46 @@ fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
     });
     Ok(there.unwrap_or(absolute))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{New, create};
+    use crate::new::EXAMPLES;
+
+    #[test]
+    fn within_the_checkout_paths_are_relative() {
+        let checkout = tempfile::tempdir().unwrap();
+        let checkout = checkout.path();
+        let members = "[workspace]\nmembers = []\n";
+        fs::write(checkout.join("Cargo.toml"), members).unwrap();
+        let new = |folder| New {
+            folder,
+            example: &EXAMPLES[0],
+            port: 8081,
+            checkout,
+        };
+        let folder = checkout.join("more/night-watch");
+        let error = create(&new(&folder)).unwrap_err().to_string();
+        let gone = format!("{} is gone, and fg-extension with it, ", checkout.display());
+        assert!(error.starts_with(&gone), "{error}");
+        assert!(!checkout.join("more").exists());
+
+        for name in ["fg-extension", "fg-emulator"] {
+            fs::create_dir_all(checkout.join(name).join("src")).unwrap();
+            fs::write(checkout.join(name).join("src/lib.rs"), "").unwrap();
+            let manifest = format!("[package]\nname = \"{name}\"\n");
+            fs::write(checkout.join(name).join("Cargo.toml"), manifest).unwrap();
+        }
+        let created = create(&new(&folder)).unwrap();
+        assert!(created.in_checkout);
+        let workspace = checkout.canonicalize().unwrap();
+        assert_eq!(created.workspace, Some(workspace));
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        let dependency = "\nfg-extension = { path = \"../../fg-extension\" }\n";
+        assert!(manifest.contains(dependency), "{manifest}");
+        let members = fs::read_to_string(checkout.join("Cargo.toml")).unwrap();
+        assert!(members.contains("\"more/night-watch\""), "{members}");
+    }
+}

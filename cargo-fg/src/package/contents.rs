@@ -75,6 +75,15 @@ impl Contents {
         Ok(())
     }
 
+    /// The paths of the files, in order.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
+        let files = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| !matches!(entry, Entry::Folder));
+        files.map(|(name, _)| name.as_str())
+    }
+
     fn add(&mut self, name: String, path: &Path) -> anyhow::Result<()> {
         if name.ends_with('~') {
             bail!("FunctionGraph takes no name that ends in `~`: {name}");

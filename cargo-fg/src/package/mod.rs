@@ -2,6 +2,7 @@
 
 mod archive;
 mod contents;
+mod limits;
 mod plan;
 mod script;
 mod settings;
@@ -9,5 +10,6 @@ mod verify;
 
 pub(crate) use archive::write;
 pub(crate) use contents::Contents;
+pub(crate) use limits::{against_limit, how_to_upload};
 pub(crate) use plan::{Plan, plan};
 pub(crate) use verify::verify;
