@@ -1,4 +1,5 @@
 //! `cargo fg new`, as its users call it.
+#![allow(clippy::unwrap_used, reason = "what helps a test may panic as it does")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

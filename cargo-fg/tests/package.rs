@@ -1,4 +1,5 @@
 //! `cargo fg package`, as its users call it.
+#![allow(clippy::unwrap_used, reason = "what helps a test may panic as it does")]
 
 use std::fs::{self, File, Permissions};
 use std::io::Read;
@@ -87,7 +88,8 @@ fn hello_is_packaged_and_booted() {
     let lines: Vec<_> = said.lines().collect();
     let packaged = format!("    Packaged {} for ", zip.display());
     assert!(
-        lines[0].starts_with(&packaged) && lines[0].ends_with(" MB, of the 10 MB of a direct upload"),
+        lines[0].starts_with(&packaged)
+            && lines[0].ends_with(" MB, of the 10 MB of a direct upload"),
         "{said}"
     );
     assert!(

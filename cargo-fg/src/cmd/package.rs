@@ -84,7 +84,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
         let took = runtime
             .block_on(verify(&zip, &arguments.env, show))
-            .with_context(|| format!("{shown} is written, but failed here (a setting that it needs goes into --env)"))?;
+            .with_context(|| {
+                format!(
+                    "{shown} is written, but failed here (a setting that it needs goes into --env)"
+                )
+            })?;
         let took = [took.registered, took.invoked, took.ended];
         let [registered, invoked, ended] =
             took.map(|it| format!("{:.2} ms", it.as_secs_f64() * 1000.0));
