@@ -7,9 +7,10 @@ pub(crate) fn start_script(program: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "what helps a test may panic as it does")]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::symlink;
     use std::path::Path;
     use std::process::Command;
 
@@ -18,10 +19,18 @@ mod tests {
     /// Prints how it was called, and its number, which is that of whoever was started.
     const PROGRAM: &str = "#!/bin/sh\nprintf '%s.' \"$$\" \"$@\"\n";
 
-    fn write(path: &Path, text: &str, mode: u32) {
+    /// By another process: a file that this one writes cannot be executed (ETXTBSY) for as long as a process
+    /// that another test is about to start still holds it open.
+    fn write(path: &Path, text: &str, mode: &str) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        let mut command = Command::new("/bin/sh");
+        command.args([
+            "-c",
+            r#"printf %s "$1" > "$2" && chmod "$3" "$2""#,
+            "sh",
+            text,
+        ]);
+        assert!(command.arg(path).arg(mode).status().unwrap().success());
     }
 
     #[test]
@@ -31,10 +40,10 @@ mod tests {
         let program = "it's $(a) \"pro gram\"";
         let unpacked = folder.join("-un packed'/extension");
         let script = unpacked.join("extensionX.sh");
-        write(&script, &start_script(program), 0o755);
+        write(&script, &start_script(program), "755");
         // The mode bits may have been lost.
-        write(&unpacked.join(program), PROGRAM, 0o644);
-        write(&folder.join("elsewhere/decoy"), PROGRAM, 0o755);
+        write(&unpacked.join(program), PROGRAM, "644");
+        write(&folder.join("elsewhere/decoy"), PROGRAM, "755");
         let link = folder.join("link.sh");
         symlink("elsewhere/next.sh", &link).unwrap();
         symlink(
