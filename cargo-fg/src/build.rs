@@ -22,6 +22,17 @@ pub(crate) struct Target {
     example: Option<String>,
 }
 
+impl Target {
+    /// The one binary of a package.
+    pub(crate) fn of_package(name: &str) -> Self {
+        Self {
+            package: Some(name.to_owned()),
+            bin: None,
+            example: None,
+        }
+    }
+}
+
 /// What came of it.
 #[derive(Debug)]
 pub(crate) struct Built {

@@ -3,9 +3,14 @@
 mod build;
 mod cargo;
 mod cmd;
+mod control;
+mod dev;
+mod holder;
 mod manifest;
 mod new;
+mod order;
 mod package;
+mod report;
 mod subject;
 mod unpack;
 
@@ -23,7 +28,9 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Build an extension, boot it in a local FunctionGraph, and invoke it
-    Dev(cmd::dev::Arguments),
+    Dev(Box<cmd::dev::Arguments>),
+    /// Have the function of a running `cargo fg dev` invoked
+    Invoke(cmd::invoke::Arguments),
     /// Begin an extension of your own, from an example
     New(cmd::new::Arguments),
     /// Build an extension for FunctionGraph, as a ZIP to upload, and boot it from there
@@ -37,7 +44,8 @@ fn main() -> ExitCode {
         arguments.remove(1);
     }
     let outcome = match Arguments::parse_from(arguments).command {
-        Command::Dev(arguments) => cmd::dev::run(&arguments),
+        Command::Dev(arguments) => cmd::dev::run(*arguments),
+        Command::Invoke(arguments) => cmd::invoke::run(&arguments),
         Command::New(arguments) => cmd::new::run(&arguments),
         Command::Package(arguments) => cmd::package::run(&arguments),
     };

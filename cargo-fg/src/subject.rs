@@ -18,7 +18,7 @@ pub(crate) struct Subject {
     #[arg(long, value_name = "COMMAND", requires = "script", conflicts_with_all = ["package", "bin", "example"])]
     cmd: Option<String>,
     /// Script name that the command registers under: extensionNightWatch.sh
-    #[arg(long, value_name = "NAME", requires = "cmd")]
+    #[arg(long, value_name = "NAME")]
     script: Option<String>,
     /// ZIP to unpack and boot from, instead of a package
     #[arg(long, value_name = "FILE", conflicts_with_all = ["package", "bin", "example", "cmd"])]
@@ -66,15 +66,31 @@ impl Subject {
         if let (Some(command), Some(script)) = (&self.cmd, &self.script) {
             return Prepared::command(script, command);
         }
-        let built = build(&self.target, &[], &[])?;
-        Ok(Prepared {
-            script: script_name(&built.path)?,
-            kind: Kind::Built(built),
-        })
+        if self.script.is_some() {
+            bail!("--script names what --cmd runs: there is no --cmd");
+        }
+        Prepared::built(&self.target)
+    }
+
+    /// The script name of a process that somebody else starts.
+    pub(crate) fn script_to_attach(&self) -> anyhow::Result<String> {
+        match &self.script {
+            Some(script) => Ok(script.clone()),
+            None => Ok(self.prepare()?.script),
+        }
     }
 }
 
 impl Prepared {
+    /// Of a package of ours.
+    pub(crate) fn built(target: &Target) -> anyhow::Result<Self> {
+        let built = build(target, &[], &[])?;
+        Ok(Self {
+            script: script_name(&built.path)?,
+            kind: Kind::Built(built),
+        })
+    }
+
     /// Of a command line, which is split as a shell would.
     pub(crate) fn command(script: &str, command: &str) -> anyhow::Result<Self> {
         let words = shell_words::split(command)

@@ -1,213 +1,162 @@
 //! `cargo fg dev`: build, boot, invoke, stop.
 
-use std::fmt::Display;
-use std::io::Write;
+use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
-use fg_emulator::{Boot, Event, Invoked, Platform, Reply, Stopped, Stream, Subscription};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::Notify;
-use tokio::time::MissedTickBehavior;
+use anyhow::Context;
+use fg_emulator::Faults;
 
+use super::Format;
+use crate::dev::{self, Header, Output, Plan, Recorder, Recording, Schedule, Setup, Style, Told};
 use crate::subject::Subject;
 
-/// Between two invocations.
+/// Between two invocations, where nobody can press keys.
 const INTERVAL: Duration = Duration::from_secs(1);
-
-/// Told when nobody reads our output any more, as behind a `| head`.
-static OUTPUT_CLOSED: Notify = Notify::const_new();
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     subject: Subject,
-    /// Stop after so many invocations, sent one after the other; without it, one a second until Ctrl-C
+    /// Boot this beside it, a package or extensionOther.sh=COMMAND (repeatable)
+    #[arg(long, value_name = "WHAT")]
+    also: Vec<String>,
+    /// Stop after so many invocations, sent one after the other
     #[arg(long, value_name = "N")]
     invocations: Option<u64>,
+    /// Invoke so often until Ctrl-C, as in 200ms; where there are no keys to press, 1s by default
+    #[arg(long, value_name = "DURATION")]
+    interval: Option<humantime::Duration>,
+    /// Invoke a real function: the bootstrap of a custom runtime
+    #[arg(long, value_name = "FILE")]
+    function: Option<PathBuf>,
+    /// Freeze the instance after each invocation; the next one thaws it
+    #[arg(long)]
+    freeze: bool,
+    /// Inject faults, as in register-503*2,event-duplicate,freeze=0.3
+    #[arg(long, value_name = "FAULTS")]
+    fault: Option<String>,
+    /// Seed of the faults, to have the same again
+    #[arg(long, value_name = "N", requires = "fault")]
+    seed: Option<u64>,
+    /// Write the invocations to a file
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Send the invocations of such a file again, then stop
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["invocations", "interval", "freeze", "fault"])]
+    replay: Option<PathBuf>,
+    /// Set a variable for the extensions (repeatable)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    env: Vec<(String, String)>,
+    /// Do not start the extension: print its environment, and wait for your debugger to start it
+    #[arg(long)]
+    attach: bool,
+    /// How to tell what happens
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    output: Format,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let prepared = arguments.subject.prepare()?;
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
-    runtime.block_on(dev(prepared.boot(), arguments.invocations))?;
-    Ok(ExitCode::SUCCESS)
+    let plan = plan(arguments)?;
+    let outcome = runtime.block_on(dev::run(plan));
+    // A build that is still running is not waited for.
+    runtime.shutdown_background();
+    outcome.map(|()| ExitCode::SUCCESS)
 }
 
-/// How the invoking ended.
-enum Outcome {
-    /// All were sent; so many were not answered with 200.
-    Sent {
-        failed: u64,
-    },
-    Interrupted,
-    /// The extension with this script ended by itself.
-    Ended(String),
-}
-
-async fn dev(boot: Boot, invocations: Option<u64>) -> anyhow::Result<()> {
-    let mut stop = Stop::listen()?;
-    let platform = Platform::start_with(show).await?;
-    say(
-        "platform",
-        format_args!("EXTENSION_API_ADDR={}", platform.address()),
-    );
-
-    let booted = tokio::select! {
-        // What the extension printed, which is the source of this error, was shown as it came.
-        booted = platform.boot(boot) => booted.map_err(|error| anyhow!("{error}"))?,
-        () = stop.requested() => return Ok(()),
+fn plan(arguments: Arguments) -> anyhow::Result<Plan> {
+    let stdout_is_terminal = std::io::stdout().is_terminal();
+    let style = match arguments.output {
+        Format::Json => Style::Json,
+        Format::Human if stdout_is_terminal => Style::Terminal,
+        Format::Human => Style::Plain,
     };
-    let (script, address, took) = (booted.script, booted.address, millis(booted.took));
-    say(
-        "registered",
-        format_args!("{script} at {address}, {took} after its start"),
-    );
-
-    let outcome = tokio::select! {
-        failed = invoke(&platform, invocations) => Outcome::Sent { failed: failed? },
-        script = platform.ended() => Outcome::Ended(script),
-        () = stop.requested() => Outcome::Interrupted,
+    let has_keys = style == Style::Terminal && std::io::stdin().is_terminal();
+    let replayed = arguments.replay.as_deref().map(Recording::read);
+    let replayed = replayed.transpose()?;
+    let header = replayed.as_ref().map(|recording| recording.header.clone());
+    let faults = match &header {
+        Some(header) => header.faults(),
+        None => faults(&arguments),
     };
-    let shutdown = platform.shutdown().await?;
-    for Stopped {
-        script,
-        status,
-        took,
-        killed,
-        ..
-    } in &shutdown.extensions
-    {
-        let killed = if *killed {
-            ", killed: it did not heed SIGTERM"
-        } else {
-            ""
-        };
-        say(
-            "stopped",
-            format_args!("{script} in {}, {status}{killed}", millis(*took)),
-        );
+    if let Some((spec, seed)) = &faults {
+        // What is wrong with them is told before anything is built.
+        Faults::parse(spec, *seed)?;
     }
-    match outcome {
-        Outcome::Ended(script) => bail!("{script} ended before it was asked to"),
-        _ if !shutdown.clean() => bail!("the extension did not end in order"),
-        Outcome::Sent { failed: 1.. } => bail!("not every invocation was answered with 200"),
-        Outcome::Sent { failed: 0 } | Outcome::Interrupted => Ok(()),
-    }
-}
+    let freeze = arguments.freeze || header.as_ref().is_some_and(|header| header.freeze);
+    let schedule = match replayed {
+        Some(recording) => Schedule::replay(recording.entries),
+        None => schedule(&arguments, has_keys),
+    };
+    let interactive = has_keys && !schedule.ends();
 
-/// Invokes, until the number is reached; how many were not answered with 200.
-async fn invoke(platform: &Platform, invocations: Option<u64>) -> anyhow::Result<u64> {
-    let mut interval = tokio::time::interval(INTERVAL);
-    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut sent, mut failed) = (0, 0);
-    while invocations.is_none_or(|invocations| sent < invocations) {
-        if invocations.is_none() {
-            interval.tick().await;
+    let attach = match arguments.attach {
+        true => Some(arguments.subject.script_to_attach()?),
+        false => None,
+    };
+    let watches = !schedule.ends() && attach.is_none();
+    let (subject, also) = (arguments.subject, arguments.also);
+    let subject = attach.is_none().then_some(subject);
+    let build: dev::Build = Arc::new(move || dev::prepare(subject.as_ref(), &also));
+    let subjects = build()?;
+    let mut scripts = subjects.scripts();
+    scripts.extend(attach.clone());
+
+    let output = Output::new(style, scripts.len() > 1);
+    if let (Some(file), Some(header)) = (&arguments.replay, &header) {
+        output.tell(Told::Replay {
+            file: file.display().to_string(),
+            scripts: &header.scripts,
+        });
+    }
+    let recorder = match &arguments.record {
+        Some(path) => {
+            let header = Header::new(scripts, faults.clone(), freeze);
+            Some(Recorder::create(path, &header)?)
         }
-        let invoked = platform.invoke().await?;
-        sent += 1;
-        failed += u64::from(!invoked.is_ok());
-        show_invoked(sent, invoked);
-    }
-    Ok(failed)
+        None => None,
+    };
+    Ok(Plan {
+        setup: Setup {
+            faults,
+            freeze,
+            environment: arguments.env,
+            function: arguments.function,
+            attach,
+        },
+        schedule,
+        subjects,
+        build,
+        recorder,
+        watches,
+        interactive,
+        output,
+    })
 }
 
-fn show_invoked(
-    number: u64,
-    Invoked {
-        trace_id, replies, ..
-    }: Invoked,
-) {
-    for Reply {
-        round_trip, result, ..
-    } in replies
-    {
-        let took = millis(round_trip);
-        let outcome = match result {
-            Ok((200, _)) => format!("200 in {took}"),
-            Ok((status, body)) => format!("{status} in {took}: {}", String::from_utf8_lossy(&body)),
-            Err(error) => format!("failed in {took}: {:#}", anyhow::Error::new(error)),
-        };
-        say("invoked", format_args!("#{number} {trace_id} {outcome}"));
-    }
+/// As they are written, and the seed.
+fn faults(arguments: &Arguments) -> Option<(String, u64)> {
+    let random = || u64::from(uuid::Uuid::new_v4().as_fields().0);
+    let spec = arguments.fault.clone()?;
+    Some((spec, arguments.seed.unwrap_or_else(random)))
 }
 
-fn show(event: &Event) {
-    match event {
-        Event::Output(line) if line.stream == Stream::Stderr => say("stderr", &line.text),
-        Event::Output(line) => say("stdout", &line.text),
-        Event::Refused {
-            method,
-            path,
-            status,
-            error_message,
-        } => {
-            say(
-                "refused",
-                format_args!("{method} {path} with {status}: {error_message}"),
-            );
-        }
-        Event::Subscribed(Subscription { uri, types, .. }) => {
-            let types: Vec<_> = types.iter().map(ToString::to_string).collect();
-            say("subscribed", format_args!("{uri} {}", types.join(", ")));
-        }
-        Event::TelemetryDelivered {
-            events,
-            status,
-            took,
-            ..
-        } => {
-            let (events, took) = (count(*events), millis(*took));
-            say("telemetry", format_args!("{events}, {status} in {took}"));
-        }
-        Event::TelemetryLost { events, reason } => {
-            say("lost", format_args!("{}: {reason}", count(*events)));
-        }
-        _ => {}
-    }
+fn schedule(arguments: &Arguments, has_keys: bool) -> Schedule {
+    let interval = match (arguments.interval, arguments.invocations) {
+        (Some(interval), _) => interval.into(),
+        (None, Some(_)) => Duration::ZERO,
+        (None, None) if has_keys => return Schedule::Once { due: false },
+        (None, None) => INTERVAL,
+    };
+    Schedule::steady(arguments.invocations, interval)
 }
 
-fn count(events: usize) -> String {
-    let s = if events == 1 { "" } else { "s" };
-    format!("{events} event{s}")
-}
-
-/// One line: what it is, and the rest.
-fn say(what: &str, text: impl Display) {
-    if writeln!(std::io::stdout(), "{what:>12} {text}").is_err() {
-        OUTPUT_CLOSED.notify_one();
-    }
-}
-
-fn millis(duration: Duration) -> String {
-    format!("{:.2} ms", duration.as_secs_f64() * 1000.0)
-}
-
-/// Ctrl-C, SIGTERM, a closed terminal, or the end of whoever reads our output.
-struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
-}
-
-impl Stop {
-    fn listen() -> anyhow::Result<Self> {
-        let cannot = "cannot listen for signals";
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).context(cannot)?,
-            terminate: signal(SignalKind::terminate()).context(cannot)?,
-            hangup: signal(SignalKind::hangup()).context(cannot)?,
-        })
-    }
-
-    async fn requested(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
-            () = OUTPUT_CLOSED.notified() => {}
-        }
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("it takes the form NAME=VALUE".to_owned()),
     }
 }

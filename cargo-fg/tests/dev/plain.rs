@@ -1,31 +1,18 @@
-//! `cargo fg dev`, as its users call it.
+//! Lines for people, off a terminal.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
-/// On a leased port: other tests run beside this one.
-fn dev(arguments: &[&str]) -> (Command, fg_emulator::PortLease) {
-    let lease = fg_emulator::PortLease::take().expect("a port of the platform's range");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
-    command
-        .args(["fg", "dev"])
-        .args(arguments)
-        .env("FG_EXTENSION_PORT", lease.port().to_string());
-    (command, lease)
-}
-
-fn lines(output: &Output) -> Vec<String> {
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.lines().map(|line| line.trim().to_owned()).collect()
-}
+use crate::running::{Place, Running, lines, stderr};
 
 #[test]
 fn three_invocations() {
-    let (mut command, lease) = dev(&["-p", "hello", "--invocations", "3"]);
-    let output = command.output().unwrap();
+    let place = Place::new();
+    let output = place
+        .fg(&["dev", "-p", "hello", "--invocations", "3"])
+        .output()
+        .unwrap();
     let lines = lines(&output);
     assert!(output.status.success(), "{output:?}");
     assert!(
@@ -34,7 +21,7 @@ fn three_invocations() {
     );
     let registered = format!(
         "registered extensionHello.sh at 127.0.0.1:{}, ",
-        lease.port()
+        place.lease.port()
     );
     assert!(lines[1].starts_with(&registered), "{lines:?}");
     let mut trace_ids = Vec::new();
@@ -69,11 +56,10 @@ fn three_invocations() {
 
 #[test]
 fn telemetry_is_shown() {
-    let (events, telemetry) = fg_emulator::PortLease::take_pair().unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_cargo-fg"))
-        .args(["fg", "dev", "-p", "fg-extension-tests", "--bin", "foreign"])
+    let (place, telemetry) = Place::pair();
+    let output = place
+        .fg(&["dev", "-p", "fg-extension-tests", "--bin", "foreign"])
         .args(["--invocations", "1"])
-        .env("FG_EXTENSION_PORT", events.port().to_string())
         .env("FG_TELEMETRY_PORT", telemetry.port().to_string())
         .output()
         .unwrap();
@@ -86,7 +72,7 @@ fn telemetry_is_shown() {
     let delivered = lines.iter().filter_map(|line| {
         let (events, rest) = line.strip_prefix("telemetry ")?.split_once(" event")?;
         assert!(
-            rest.starts_with("s, 200 in ") && rest.ends_with(" ms"),
+            rest.trim_start_matches('s').starts_with(", 200 in ") && rest.ends_with(" ms"),
             "{line}"
         );
         Some(events.parse::<usize>().unwrap())
@@ -103,49 +89,25 @@ fn telemetry_is_shown() {
 fn goes_on_until_it_is_interrupted() {
     // Ctrl-C; a service manager; a closed terminal.
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        let (mut command, _lease) = dev(&["-p", "hello"]);
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap())
-            .lines()
-            .map(Result::unwrap);
-        assert!(lines.any(|line| line.trim().starts_with("invoked #2 ")));
-        kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
+        let place = Place::new();
+        let mut dev = Running::start(place.fg(&["dev", "-p", "hello"]));
+        dev.line("invoked #2 ");
+        dev.signal(signal);
+        let (lines, status) = dev.end();
         let last = lines.last().unwrap();
-        assert!(
-            last.trim().starts_with("stopped extensionHello.sh"),
-            "{last}"
-        );
+        assert!(last.starts_with("stopped extensionHello.sh"), "{last}");
         assert!(last.ends_with("exit status: 0"), "{last}");
-        assert!(child.wait().unwrap().success());
+        assert!(status.success());
     }
 }
 
 #[test]
 fn ends_when_nobody_reads_its_output() {
-    let (mut command, _lease) = dev(&["-p", "hello"]);
+    let place = Place::new();
+    let mut command = place.fg(&["dev", "-p", "hello"]);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     assert!(child.wait().unwrap().success());
-}
-
-#[test]
-fn port_taken_is_told_once() {
-    let (mut command, lease) = dev(&["-p", "hello", "--invocations", "1"]);
-    let _holder = std::net::TcpListener::bind(("127.0.0.1", lease.port())).unwrap();
-    let output = command.output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let told = [output.stdout.clone(), output.stderr.clone()].concat();
-    let told = String::from_utf8(told).unwrap();
-    assert_eq!(
-        told.matches("ERROR extensionHello.sh: cannot listen on 127.0.0.1:")
-            .count(),
-        1,
-        "{told}"
-    );
-    assert!(
-        told.ends_with("error: extensionHello.sh ended with exit status: 1 before it registered\n"),
-        "{told}"
-    );
 }
 
 #[test]
@@ -165,8 +127,9 @@ fn what_is_no_extension_is_told() {
         ),
         ("nonsense", "error: the build failed\n"),
     ] {
-        let output = dev(&["--package", package]).0.output().unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
+        let place = Place::new();
+        let output = place.fg(&["dev", "--package", package]).output().unwrap();
+        let stderr = stderr(&output);
         assert!(
             output.status.code() == Some(1) && stderr.ends_with(said),
             "{package}: {stderr}"

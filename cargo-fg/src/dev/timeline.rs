@@ -1,0 +1,130 @@
+//! An invocation as bars: what ran when, all on one scale.
+
+use std::time::Duration;
+
+/// The label's column, as wide as that of all other lines.
+const LABEL: usize = 12;
+/// `12345.67 ms`.
+const TIME: usize = 11;
+/// With less than this, bars say nothing.
+const LEAST_BAR: usize = 10;
+/// Most of the statuses need no more.
+const STATUS: usize = 16;
+
+/// Something that took its time.
+pub(crate) struct Row {
+    pub(crate) label: String,
+    /// From the start of the invocation.
+    pub(crate) start: Duration,
+    pub(crate) took: Duration,
+    pub(crate) status: String,
+}
+
+/// One line a row, none of them wider than that.
+pub(crate) fn lines(rows: &[Row], columns: usize) -> Vec<String> {
+    let longest = rows.iter().map(|row| row.label.chars().count()).max();
+    let label = longest
+        .unwrap_or_default()
+        .clamp(LABEL, (columns / 3).max(LABEL));
+    let bar = columns
+        .saturating_sub(label + TIME + STATUS + 3)
+        .max(LEAST_BAR);
+    let end = rows
+        .iter()
+        .map(|row| row.start + row.took)
+        .max()
+        .unwrap_or_default();
+    rows.iter()
+        .map(|row| {
+            let line = format!(
+                "{:>label$} {} {:>TIME$} {}",
+                cut(&row.label, label),
+                drawn(row, end, bar),
+                format!("{:.2} ms", row.took.as_secs_f64() * 1000.0),
+                row.status
+            );
+            cut(&line, columns)
+        })
+        .collect()
+}
+
+/// The bar of a row: it begins at a cell, and its length is in eighths of one, so that the short ones differ, too.
+fn drawn(row: &Row, end: Duration, cells: usize) -> String {
+    let end = end.as_secs_f64().max(f64::MIN_POSITIVE);
+    let share = |time: Duration| time.as_secs_f64() / end;
+    let from = ((share(row.start) * cells as f64) as usize).min(cells - 1);
+    let eighths =
+        ((share(row.took) * cells as f64 * 8.0).round() as usize).clamp(1, (cells - from) * 8);
+    let mut bar = " ".repeat(from) + &"█".repeat(eighths / 8);
+    if let Some(rest) = (eighths % 8).checked_sub(1) {
+        bar.push(['▏', '▎', '▍', '▌', '▋', '▊', '▉'][rest]);
+    }
+    format!("{bar:cells$}")
+}
+
+fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.trim_end().to_owned();
+    }
+    let kept: String = text.chars().take(width.saturating_sub(1)).collect();
+    kept + "…"
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Row, lines};
+
+    fn row(label: &str, start: u64, took: u64, status: &str) -> Row {
+        Row {
+            label: label.to_owned(),
+            start: Duration::from_millis(start),
+            took: Duration::from_millis(took),
+            status: status.to_owned(),
+        }
+    }
+
+    #[test]
+    fn one_scale_for_all() {
+        let rows = [
+            row("function", 0, 50, "ok"),
+            row("extensionA.sh", 0, 100, "200"),
+            row("telemetry", 75, 25, "200, 3 events"),
+        ];
+        assert_eq!(
+            lines(&rows, 51),
+            [
+                "     function █████         50.00 ms ok",
+                "extensionA.sh ██████████   100.00 ms 200",
+                "    telemetry        ██▌    25.00 ms 200, 3 events",
+            ]
+        );
+    }
+
+    #[test]
+    fn nothing_is_wider_than_the_terminal() {
+        let rows = [
+            row("function", 0, 0, "ok"),
+            row(&"extension".repeat(20), 1, 123_456, &"x".repeat(300)),
+        ];
+        for columns in [50, 80, 200] {
+            for line in lines(&rows, columns) {
+                assert!(line.chars().count() <= columns, "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_takes_no_time_is_seen() {
+        for rows in [
+            &[row("a", 0, 0, "x")][..],
+            &[row("a", 0, 100, "x"), row("b", 100, 0, "y")],
+        ] {
+            for line in lines(rows, 80) {
+                assert!(line.chars().any(|c| "▏▕█".contains(c)), "{line}");
+            }
+        }
+        assert!(lines(&[], 80).is_empty());
+    }
+}

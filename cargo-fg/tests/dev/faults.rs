@@ -1,0 +1,151 @@
+//! Faults by a seed, freezes, and recordings that are sent again.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::json::events;
+use crate::running::{Place, fixture, lines, rests, stderr};
+
+/// How many answers each invocation had, which is two where the event was doubled.
+fn answers(place: &Place, arguments: &[&str]) -> Vec<usize> {
+    let ours = ["--output", "json"];
+    let output = place.python(&[&ours, arguments].concat()).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let mut invoked = events(&output);
+    invoked.retain(|event| event["event"] == "invoked");
+    // Those of a recording may overlap.
+    invoked.sort_by_key(|event| event["number"].as_u64());
+    let answers = invoked
+        .iter()
+        .map(|event| event["extensions"].as_array().unwrap().len());
+    answers.collect()
+}
+
+#[test]
+fn a_seed_gives_the_same_faults() {
+    let place = Place::new();
+    let with = |seed| {
+        let faults = [
+            "--fault",
+            "event-duplicate=0.5",
+            "--invocations",
+            "16",
+            "--seed",
+            seed,
+        ];
+        answers(&place, &faults)
+    };
+    let first = with("7");
+    assert!(first.contains(&1) && first.contains(&2), "{first:?}");
+    assert_eq!(with("7"), first);
+    assert_ne!(with("8"), first);
+}
+
+#[test]
+fn a_run_that_fails_says_how_to_repeat_it() {
+    let place = Place::new();
+    let output = place
+        .python(&["--fault", "register-refused*1", "--invocations", "1"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let lines = lines(&output);
+    let seed = lines[0].strip_prefix("faults --fault register-refused*1 --seed ");
+    let seed = seed.unwrap_or_else(|| panic!("{lines:#?}"));
+    let told = stderr(&output);
+    let repeat = format!("; the same faults again: --fault 'register-refused*1' --seed {seed}\n");
+    assert!(told.ends_with(&repeat), "{told}");
+    let fault = rests(&lines, "fault register-refused: ");
+    assert_eq!(fault.len(), 1, "{lines:#?}");
+}
+
+#[test]
+fn freezes_after_each_invocation() {
+    let place = Place::new();
+    let output = place
+        .python(&["--freeze", "--invocations", "3"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let lines = lines(&output);
+    let order: Vec<_> = lines
+        .iter()
+        .map(|line| line.split(' ').next().unwrap())
+        .filter(|label| ["invoked", "frozen", "stopped"].contains(label))
+        .collect();
+    let expected = [
+        "invoked", "frozen", "invoked", "frozen", "invoked", "frozen", "stopped",
+    ];
+    assert_eq!(order, expected, "{lines:#?}");
+}
+
+fn recorded(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_recording_is_sent_again() {
+    let place = Place::new();
+    let (first, second) = (
+        place.folder.path().join("first"),
+        place.folder.path().join("second"),
+    );
+    let record = |arguments: &[&str], to: &Path| {
+        let to = to.display().to_string();
+        answers(&place, &[arguments, &["--record", &to]].concat())
+    };
+    let faults = [
+        "--fault",
+        "event-duplicate=0.5",
+        "--freeze",
+        "--invocations",
+        "6",
+        "--interval",
+        "50ms",
+    ];
+    let answered = record(&faults, &first);
+    let replay = ["--replay", first.to_str().unwrap()];
+    assert_eq!(record(&replay, &second), answered);
+
+    let (first, second) = (recorded(&first), recorded(&second));
+    assert_eq!(
+        first[0]["scripts"],
+        serde_json::json!(["extensionNightWatch.sh"])
+    );
+    assert_eq!(first[0], second[0]);
+    assert_eq!(first.len(), 7);
+    for (before, after) in first.iter().zip(&second).skip(1) {
+        for field in ["trace_id", "payload", "outcome", "duration"] {
+            assert!(before[field].is_string(), "{before}");
+            assert_eq!(before[field], after[field]);
+        }
+    }
+    // Nor are they sent all at once.
+    for recording in [&first, &second] {
+        assert!(
+            recording[6]["at_ms"].as_f64().unwrap() > 125.0,
+            "{recording:#?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_recording_is_told() {
+    let place = Place::new();
+    let script = fixture("night_watch.py");
+    let output = place
+        .python(&["--replay", script.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told = stderr(&output);
+    assert!(
+        told.contains("night_watch.py is no recording of cargo fg dev (line 1)"),
+        "{told}"
+    );
+    assert!(output.stdout.is_empty());
+}

@@ -1,0 +1,147 @@
+//! What is on the instance: several extensions, a function, an environment, a debugger's process.
+
+use std::process::{Command, Stdio};
+
+use crate::running::{Place, Running, fixture, lines, rests, stderr};
+
+#[test]
+fn several_extensions() {
+    let (place, python) = Place::pair();
+    let also = format!(
+        "extensionNightWatch.sh=python3 '{}'",
+        fixture("night_watch.py").display()
+    );
+    let output = place
+        .fg(&["dev", "-p", "hello", "--also", &also])
+        .args(["--invocations", "2", "--env"])
+        .arg(format!("NIGHT_WATCH_PORT={}", python.port()))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let lines = lines(&output);
+    let registered = rests(&lines, "registered ");
+    for (i, (script, port)) in [
+        ("extensionHello.sh", place.lease.port()),
+        ("extensionNightWatch.sh", python.port()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let expected = format!("{script} at 127.0.0.1:{port}, ");
+        assert!(registered[i].starts_with(&expected), "{lines:#?}");
+        let answers = lines.iter().filter(|line| {
+            line.starts_with("invoked #") && line.contains(&format!(" {script} 200 in "))
+        });
+        assert_eq!(answers.count(), 2, "{lines:#?}");
+        let printed = format!("stdout {script}: ");
+        assert!(!rests(&lines, &printed).is_empty(), "{lines:#?}");
+    }
+}
+
+#[test]
+fn function() {
+    let place = Place::new();
+    let bootstrap = fixture("bootstrap");
+    let mut command = place.python(&["--invocations", "2", "--function"]);
+    let output = command.arg(&bootstrap).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let lines = lines(&output);
+    assert_eq!(rests(&lines, "function asked").len(), 2, "{lines:#?}");
+    let results = rests(&lines, "result #");
+    assert_eq!(results.len(), 2, "{lines:#?}");
+    for result in results {
+        assert!(
+            result.contains(" ok in ") && result.ends_with(" ms: {}"),
+            "{result}"
+        );
+    }
+}
+
+#[test]
+fn function_that_is_not_there() {
+    let place = Place::new();
+    let output = place
+        .python(&["--invocations", "1", "--function", "/no/such"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("/no/such"), "{}", stderr(&output));
+}
+
+#[test]
+fn debugger() {
+    let place = Place::new();
+    let mut dev = Running::start(place.fg(&[
+        "dev",
+        "--attach",
+        "--script",
+        "extensionNightWatch.sh",
+        "--invocations",
+        "2",
+        "--env",
+        "GREETING=good night",
+    ]));
+    dev.line("attach ");
+    let mut exports = Vec::new();
+    while !exports
+        .iter()
+        .any(|line: &String| line.contains("RUNTIME_FUNC_VERSION"))
+    {
+        exports.push(dev.line("export "));
+    }
+    assert!(
+        exports.contains(&"export GREETING='good night'".to_owned()),
+        "{exports:?}"
+    );
+    // As somebody does who pastes them.
+    let script = format!(
+        "{}\nexec python3 '{}'",
+        exports.join("\n"),
+        fixture("night_watch.py").display()
+    );
+    let mut debugged = Command::new("sh")
+        .args(["-c", &script])
+        .env("NIGHT_WATCH_PORT", place.lease.port().to_string())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    dev.line("registered extensionNightWatch.sh at ");
+    dev.line("invoked #2 ");
+    let (_, status) = dev.end();
+    assert!(status.success());
+    // It is not ours to stop.
+    assert!(debugged.try_wait().unwrap().is_none());
+    debugged.kill().unwrap();
+    debugged.wait().unwrap();
+}
+
+#[test]
+fn options_that_make_no_sense() {
+    let place = Place::new();
+    for (arguments, told) in [
+        (&["--env", "GREETING"][..], "it takes the form NAME=VALUE"),
+        (&["--env", "=x"], "it takes the form NAME=VALUE"),
+        (&["--interval", "often"], "often"),
+        (&["--seed", "1"], "--fault"),
+        (
+            &["--replay", "a", "--invocations", "2"],
+            "cannot be used with",
+        ),
+        (
+            &["--script", "extensionA.sh"],
+            "--script names what --cmd runs",
+        ),
+        (&["--also", "extensionA.sh='"], "cannot split the command"),
+        (&["--fault", "frieze"], "fault `frieze` is unknown"),
+        (
+            &["--replay", "/no/such"],
+            "cannot read the recording /no/such",
+        ),
+    ] {
+        let arguments = [&["dev", "-p", "hello"], arguments].concat();
+        let output = place.fg(&arguments).output().unwrap();
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(stderr(&output).contains(told), "{}", stderr(&output));
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}

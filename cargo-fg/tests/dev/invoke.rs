@@ -1,0 +1,201 @@
+//! `cargo fg invoke`.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
+use nix::sys::signal::Signal;
+
+use crate::json::events;
+use crate::running::{Place, Running, fixture, lines, rests, stderr};
+
+/// On demand alone: nothing comes in between.
+const RARELY: [&str; 2] = ["--interval", "1h"];
+
+#[test]
+fn one_and_many() {
+    let place = Place::new();
+    let mut dev = Running::start(place.python(&RARELY));
+    dev.line("invoked #1 ");
+
+    let output = place.fg(&["invoke"]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let [line] = &lines(&output)[..] else {
+        panic!("{output:?}")
+    };
+    assert!(
+        line.starts_with("invoked #2 ") && line.contains(" 200 in "),
+        "{line}"
+    );
+    // `dev` tells the same.
+    assert_eq!(&dev.line("invoked #2 "), line);
+
+    let output = place
+        .fg(&["invoke", "-n", "20", "-c", "4"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let lines = lines(&output);
+    assert_eq!(rests(&lines, "invoked #").len(), 20, "{lines:#?}");
+    let summary = lines.last().unwrap();
+    assert!(
+        summary.starts_with("summary 20 invocations, 0 failed, "),
+        "{summary}"
+    );
+
+    dev.signal(Signal::SIGTERM);
+    let (rest, status) = dev.end();
+    assert_eq!(rests(&rest, "invoked #").len(), 20, "{rest:#?}");
+    assert!(status.success());
+}
+
+#[test]
+fn the_synthetic_function_does_as_it_is_told() {
+    let place = Place::new();
+    let mut dev = Running::start(place.python(&RARELY));
+    dev.line("invoked #1 ");
+    let arguments = [
+        "--outcome",
+        "error",
+        "--duration",
+        "20ms",
+        "--output",
+        "json",
+    ];
+    let output = place
+        .fg(&[&["invoke"], &arguments[..]].concat())
+        .output()
+        .unwrap();
+    // It has failed as it should.
+    assert!(output.status.success(), "{}", stderr(&output));
+    let [event] = &events(&output)[..] else {
+        panic!("{output:?}")
+    };
+    assert_eq!(event["function"]["outcome"], "error");
+    assert!(
+        event["function"]["took_ms"].as_f64().unwrap() >= 20.0,
+        "{event}"
+    );
+    assert!(dev.line("result #2 ").starts_with("result #2 error in "));
+}
+
+#[test]
+fn failures_are_an_exit_status() {
+    let place = Place::new();
+    let mut command = place.python(&RARELY);
+    command.env("NIGHT_WATCH_STATUS", "500");
+    let mut dev = Running::start(command);
+    dev.line("invoked #1 ");
+    let output = place.fg(&["invoke", "-n", "2"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(lines(&output)[2].starts_with("summary 2 invocations, 2 failed, "));
+}
+
+#[test]
+fn payloads() {
+    let place = Place::new();
+    let mut command = place.python(&RARELY);
+    command.arg("--function").arg(fixture("bootstrap"));
+    let mut dev = Running::start(command);
+    dev.line("invoked #1 ");
+    let file = place.folder.path().join("event");
+    std::fs::write(&file, "from a file").unwrap();
+    let at_file = format!("@{}", file.display());
+    for (payload, told) in [("text", ": text"), (&at_file, ": from a file"), ("-", "ms")] {
+        let output = place.fg(&["invoke", payload]).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        let lines = lines(&output);
+        let result = rests(&lines, "result ")[0];
+        assert!(result.ends_with(told), "{result}");
+    }
+    let output = place.fg(&["invoke", "do fail"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+
+    std::fs::write(&file, vec![b'x'; 6 * 1024 * 1024 + 1]).unwrap();
+    for (arguments, told) in [
+        (
+            &["@/no/such"][..],
+            "error: cannot read the payload from /no/such: ",
+        ),
+        (
+            &[&at_file],
+            "error: the payload is too large: FunctionGraph takes 6 MB\n",
+        ),
+        (
+            &["--outcome", "error"],
+            "error: this cargo fg dev has a real function",
+        ),
+        (
+            &["--outcome", "maybe"],
+            "error: invalid value 'maybe' for '--outcome",
+        ),
+        (&["-n", "0"], "error: invalid value '0' for '--count"),
+    ] {
+        let output = place
+            .fg(&[&["invoke"], arguments].concat())
+            .output()
+            .unwrap();
+        assert!(!output.status.success());
+        assert!(stderr(&output).starts_with(told), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn which_dev_is_meant() {
+    let (place, other) = Place::pair();
+    let none = place.fg(&["invoke"]).output().unwrap();
+    assert_eq!(none.status.code(), Some(1));
+    assert!(
+        stderr(&none).starts_with("error: no cargo fg dev is running: start one"),
+        "{}",
+        stderr(&none)
+    );
+
+    let mut first = Running::start(place.python(&RARELY));
+    let mut command = place.python(&RARELY);
+    command.env("NIGHT_WATCH_PORT", other.port().to_string());
+    let mut second = Running::start(command);
+    first.line("invoked #1 ");
+    second.line("invoked #1 ");
+    let several = place.fg(&["invoke"]).output().unwrap();
+    assert_eq!(several.status.code(), Some(1));
+    let told = stderr(&several);
+    assert!(
+        told.starts_with("error: several cargo fg dev are running"),
+        "{told}"
+    );
+    for dev in [&first, &second] {
+        let named = format!("{} (extensionNightWatch.sh in ", dev.child.id());
+        assert!(told.contains(&named), "{told}");
+    }
+    let pid = second.child.id().to_string();
+    let output = place.fg(&["invoke", "--dev", &pid]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    second.line("invoked #2 ");
+
+    // What a killed one leaves behind is no dev.
+    second.signal(Signal::SIGKILL);
+    second.end();
+    let output = place.fg(&["invoke"]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    first.line("invoked #2 ");
+    let unknown = place.fg(&["invoke", "--dev", "1"]).output().unwrap();
+    assert_eq!(stderr(&unknown), "error: no cargo fg dev has pid 1\n");
+}
+
+#[test]
+fn sockets_are_the_users_own() {
+    let place = Place::new();
+    let folder = place.folder.path().join("cargo-fg");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
+    let told =
+        "cargo-fg is not a folder that only you can use: remove it, or set XDG_RUNTIME_DIR\n";
+    let output = place.fg(&["invoke"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).ends_with(told), "{}", stderr(&output));
+    // `dev` has other things to do.
+    let output = place.python(&["--invocations", "1"]).output().unwrap();
+    assert!(output.status.success());
+    assert!(stderr(&output).starts_with("warning: cargo fg invoke will not find this: "));
+    assert!(stderr(&output).ends_with(told), "{}", stderr(&output));
+}

@@ -1,0 +1,143 @@
+//! How the tests start `cargo fg`.
+
+use std::io::{BufRead, BufReader, Lines};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+
+use fg_emulator::PortLease;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+/// A place of one's own for sockets, and a port.
+pub(crate) struct Place {
+    pub(crate) folder: TempDir,
+    pub(crate) lease: PortLease,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            lease: PortLease::take().expect("a port of the platform's range"),
+        }
+    }
+
+    /// With a further port, both at once: who waits for one while holding another may wait for ever.
+    pub(crate) fn pair() -> (Self, PortLease) {
+        let (lease, other) = PortLease::take_pair().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        (Self { folder, lease }, other)
+    }
+
+    /// `cargo fg` with these arguments, on that port.
+    pub(crate) fn fg(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
+        let port = self.lease.port().to_string();
+        command
+            .arg("fg")
+            .args(arguments)
+            .env("XDG_RUNTIME_DIR", self.folder.path())
+            .env("FG_EXTENSION_PORT", &port)
+            .env("NIGHT_WATCH_PORT", &port);
+        command
+    }
+
+    /// `cargo fg dev` of the extension in Python.
+    pub(crate) fn python(&self, arguments: &[&str]) -> Command {
+        self.python_at(&fixture("night_watch.py"), arguments)
+    }
+
+    pub(crate) fn python_at(&self, script: &Path, arguments: &[&str]) -> Command {
+        let command = format!("python3 {}", script.display());
+        let ours = [
+            "dev",
+            "--cmd",
+            &command,
+            "--script",
+            "extensionNightWatch.sh",
+        ];
+        self.fg(&[&ours, arguments].concat())
+    }
+}
+
+pub(crate) fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/dev")
+        .join(name)
+}
+
+/// A command whose output is read as it comes. Dropped, it is killed.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    seen: Vec<String>,
+}
+
+impl Running {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        Self {
+            child,
+            lines: BufReader::new(stdout).lines(),
+            seen: Vec::new(),
+        }
+    }
+
+    /// The next line that begins like this, without its indentation.
+    pub(crate) fn line(&mut self, begins: &str) -> String {
+        self.line_that(&format!("begins with `{begins}`"), |line| {
+            line.starts_with(begins)
+        })
+    }
+
+    pub(crate) fn line_that(&mut self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
+        for line in self.lines.by_ref() {
+            let line = line.unwrap().trim().to_owned();
+            self.seen.push(line.clone());
+            if is_it(&line) {
+                return line;
+            }
+        }
+        panic!("there is no line that {what}: {:#?}", self.seen);
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+    }
+
+    /// What is left of the output, and how it ended.
+    pub(crate) fn end(mut self) -> (Vec<String>, ExitStatus) {
+        let rest = self
+            .lines
+            .by_ref()
+            .map(|line| line.unwrap().trim().to_owned());
+        (rest.collect(), self.child.wait().unwrap())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already, unless a test has failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) fn lines(output: &Output) -> Vec<String> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().map(|line| line.trim().to_owned()).collect()
+}
+
+/// The rest of those that begin like this.
+pub(crate) fn rests<'a>(lines: &'a [String], begins: &str) -> Vec<&'a str> {
+    lines
+        .iter()
+        .filter_map(|line| line.strip_prefix(begins))
+        .collect()
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
