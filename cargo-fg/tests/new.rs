@@ -107,7 +107,10 @@ fn each_example_passes_its_test() {
 #[test]
 fn stands_alone_outside_a_workspace() {
     let folder = tempfile::tempdir().unwrap();
-    let said = stdout(&new(folder.path(), &["sub/night_watch", "--port", "8090"]));
+    let said = stdout(&new(
+        folder.path(),
+        &["a sub/night_watch", "--port", "8090"],
+    ));
     let checkout = checkout();
     let checkout = checkout.display();
     assert_eq!(
@@ -115,7 +118,7 @@ fn stands_alone_outside_a_workspace() {
         format!(
             "     Created `night_watch` from the example `hello`: extensionNightWatch.sh, port 8090
      Depends by path on {checkout}, until fg-extension is published
-        Next cd sub/night_watch
+        Next cd 'a sub/night_watch'
              cargo fg dev
              cargo test
 "
@@ -128,7 +131,7 @@ fn stands_alone_outside_a_workspace() {
     let next = format!("Next cd other\n             cargo install --path {checkout}/cargo-fg\n");
     assert!(said.contains(&next), "{said}");
 
-    let created = folder.path().join("sub/night_watch");
+    let created = folder.path().join("a sub/night_watch");
     assert_eq!(
         files(&created),
         ["Cargo.toml", "src/main.rs", "tests/boots.rs"].map(|file| created.join(file))

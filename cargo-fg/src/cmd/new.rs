@@ -85,10 +85,13 @@ fn new(folder: &Path, example: &str, port: Option<u16>) -> anyhow::Result<String
         text,
         "     Depends by path on {checkout}, until fg-extension is published"
     )?;
-    writeln!(text, "        Next cd {}", folder.display())?;
+    let next = folder.to_string_lossy();
+    writeln!(text, "        Next cd {}", shell_words::quote(&next))?;
     // The alias of the checkout, by which we were called, is not known elsewhere.
     if !created.in_checkout && std::env::var_os("CARGO_MANIFEST_DIR").is_some() {
-        writeln!(text, "{:13}cargo install --path {checkout}/cargo-fg", "")?;
+        let path = format!("{checkout}/cargo-fg");
+        let path = shell_words::quote(&path);
+        writeln!(text, "{:13}cargo install --path {path}", "")?;
     }
     writeln!(text, "{:13}cargo fg dev\n{:13}cargo test", "", "")?;
     Ok(text)
