@@ -10,13 +10,16 @@ use std::time::SystemTime;
 
 use zip::ZipArchive;
 
+/// A build for release, but sooner done.
+const QUICK: [(&str, &str); 3] = [
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+];
+
 fn package(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
-    command
-        .args(["fg", "package"])
-        .args(arguments)
-        // A build for release, but sooner done.
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0");
+    command.args(["fg", "package"]).args(arguments).envs(QUICK);
     command
 }
 
@@ -302,8 +305,14 @@ fn musl_is_linked_with_what_is_there() {
     let cc = "CC_x86_64_unknown_linux_musl=cc";
     let cflags = "CFLAGS_x86_64_unknown_linux_musl=-U_FORTIFY_SOURCE";
     let strip = "CARGO_PROFILE_RELEASE_STRIP=symbols";
+    let lto = "CARGO_PROFILE_RELEASE_LTO=fat";
+    let units = "CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1";
     let glibc = ["--config", "RUSTFLAGS", "        Note"];
-    assert_lines(&told, &["--release", target, cc, cflags, strip], &glibc);
+    assert_lines(
+        &told,
+        &["--release", target, cc, cflags, strip, lto, units],
+        &glibc,
+    );
 
     // What the user has chosen stays.
     let told = machine.told(&[], &[("CC", "clang")]);
@@ -313,10 +322,14 @@ fn musl_is_linked_with_what_is_there() {
     machine.write("bin/musl-gcc", "#!/bin/sh\n");
     assert_lines(&machine.told(&[], &[]), &[target], &["CC_", "CFLAGS_"]);
 
-    let machine = Machine::new("[profile.release]\nstrip = false\n");
+    let machine = Machine::new("[profile.release]\nstrip = false\ncodegen-units = 2\n");
     machine.targets(MUSL);
     let told = machine.told(&[], &[]);
-    assert_lines(&told, &[target], &["CARGO_PROFILE_RELEASE_STRIP"]);
+    let not_there = [
+        "CARGO_PROFILE_RELEASE_STRIP",
+        "CARGO_PROFILE_RELEASE_CODEGEN_UNITS",
+    ];
+    assert_lines(&told, &[target, lto], &not_there);
 }
 
 #[test]
