@@ -1,10 +1,12 @@
 //! Builds a package with cargo, and finds the program that came of it.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
+
+use crate::cargo::cargo;
 
 /// What to build.
 #[derive(clap::Args)]
@@ -48,8 +50,7 @@ pub(crate) fn build(
     options: &[&str],
     environment: &[(&str, &str)],
 ) -> anyhow::Result<Built> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = cargo();
     command
         .args(["build", "--message-format=json-render-diagnostics"])
         .args(options)

@@ -1,13 +1,16 @@
 //! `cargo fg`: a FunctionGraph on your desk, for extensions written with `fg-extension`.
 
 mod build;
+mod cargo;
 mod check;
 mod cmd;
 mod control;
 mod dev;
 mod holder;
 mod manifest;
+mod new;
 mod order;
+mod package;
 mod report;
 mod subject;
 mod unpack;
@@ -29,6 +32,10 @@ enum Command {
     Dev(Box<cmd::dev::Arguments>),
     /// Have the function of a running `cargo fg dev` invoked
     Invoke(cmd::invoke::Arguments),
+    /// Begin an extension of your own, from an example
+    New(cmd::new::Arguments),
+    /// Build an extension for FunctionGraph, as a ZIP to upload, and boot it from there
+    Package(cmd::package::Arguments),
     /// Check that an extension does what the platform asks of it
     Check(cmd::check::Arguments),
 }
@@ -48,6 +55,8 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Dev(arguments) => cmd::dev::run(*arguments),
         Command::Invoke(arguments) => cmd::invoke::run(&arguments),
+        Command::New(arguments) => cmd::new::run(&arguments),
+        Command::Package(arguments) => cmd::package::run(&arguments),
         Command::Check(arguments) => cmd::check::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {

@@ -11,11 +11,10 @@ use anyhow::Context;
 use self::archive::Archive;
 use self::elf::Program;
 use super::report::{Finding, Report};
+use crate::package::{DIRECT, STORED, against_limit};
 use crate::subject::{Kind, Prepared};
 
 /// The most that a dependency may have (D, user guide).
-const UPLOAD: u64 = 10 * 1024 * 1024;
-const STORAGE: u64 = 300 * 1024 * 1024;
 const FILES: usize = 30_000;
 /// Without these, there is no use in starting it.
 const NEEDED: [&str; 7] = [
@@ -87,34 +86,31 @@ fn obstacle(programs: &[Program], report: &Report) -> Option<&'static str> {
 }
 
 fn size(size: u64, report: &mut Report) {
-    let megabytes = size as f64 / (1024.0 * 1024.0);
-    let detail = format!("{megabytes:.1} MB");
-    report.tell(
-        "PKG-08",
-        if size <= UPLOAD {
-            Finding::pass(&detail)
-        } else {
-            Finding::warn(&detail)
-        },
-    );
-    report.tell(
-        "PKG-09",
-        if size <= STORAGE {
-            Finding::pass(&detail)
-        } else {
-            Finding::fail(&detail)
-        },
-    );
+    let upload = against_limit(size);
+    let upload = if size <= DIRECT {
+        Finding::pass(upload)
+    } else {
+        Finding::warn(upload)
+    };
+    report.tell("PKG-08", upload);
+    let bytes = format!("{size} bytes");
+    let storage = if size <= STORED {
+        Ok(bytes)
+    } else {
+        Err(bytes)
+    };
+    report.tell("PKG-09", storage);
 }
 
 fn names(archive: &mut Archive, report: &mut Report) -> anyhow::Result<()> {
     let files = archive.files().count();
+    let count = format!("{files} files");
     report.tell(
         "PKG-10",
         if files <= FILES {
-            Finding::pass(format!("{files} files"))
+            Ok(count)
         } else {
-            Finding::fail(format!("{files} files"))
+            Err(count)
         },
     );
     let found = |found: Vec<String>, none: &str| {

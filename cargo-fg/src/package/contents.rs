@@ -1,0 +1,122 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use super::script::start_script;
+
+/// The most files of a dependency (D user guide 03_0847).
+const MAX_FILES: usize = 30_000;
+
+/// What lies in the package's folder `extension`.
+#[derive(Default)]
+pub(crate) struct Contents {
+    /// By their paths in it, in order.
+    pub(crate) entries: BTreeMap<String, Entry>,
+}
+
+pub(crate) enum Entry {
+    Folder,
+    /// An executable text.
+    Script(String),
+    File {
+        path: PathBuf,
+        is_executable: bool,
+    },
+}
+
+impl Contents {
+    /// Puts in the start script, and the program that it starts.
+    pub(crate) fn start(
+        &mut self,
+        script: &str,
+        program: &str,
+        path: PathBuf,
+    ) -> anyhow::Result<()> {
+        if self.entries.contains_key(program) {
+            bail!("cannot include {program}: that is what the extension's program is called");
+        }
+        let text = Entry::Script(start_script(program));
+        self.entries.insert(script.to_owned(), text);
+        let is_executable = true;
+        self.entries.insert(
+            program.to_owned(),
+            Entry::File {
+                path,
+                is_executable,
+            },
+        );
+        Ok(())
+    }
+
+    /// Puts a file, or a folder with all that is in it, beside them.
+    pub(crate) fn include(&mut self, path: &Path) -> anyhow::Result<()> {
+        let cannot = || format!("cannot include {}", path.display());
+        // `.` and `..` have no name but this.
+        let whole = path.canonicalize().with_context(cannot)?;
+        let name = path.file_name().or(whole.file_name());
+        let name = name.context("it has no name").with_context(cannot)?;
+        let name = name
+            .to_str()
+            .context("its name is not UTF-8")
+            .with_context(cannot)?;
+        if name.starts_with("extension") && name.ends_with(".sh") {
+            bail!(
+                "cannot include {}: it would be a second start script",
+                path.display()
+            );
+        }
+        self.add(name.to_owned(), path).with_context(cannot)?;
+        if self.entries.len() > MAX_FILES {
+            bail!("a package has {MAX_FILES} files at most, and these are more");
+        }
+        Ok(())
+    }
+
+    /// The paths of the files, in order.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
+        let files = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| !matches!(entry, Entry::Folder));
+        files.map(|(name, _)| name.as_str())
+    }
+
+    fn add(&mut self, name: String, path: &Path) -> anyhow::Result<()> {
+        if name.ends_with('~') {
+            bail!("FunctionGraph takes no name that ends in `~`: {name}");
+        }
+        if self.entries.contains_key(&name) {
+            bail!("{name} is in the package already");
+        }
+        let metadata = fs::metadata(path).with_context(|| path.display().to_string())?;
+        if metadata.is_file() {
+            let is_executable = metadata.permissions().mode() & 0o111 != 0;
+            let path = path.to_owned();
+            self.entries.insert(
+                name,
+                Entry::File {
+                    path,
+                    is_executable,
+                },
+            );
+            return Ok(());
+        }
+        // A link to a folder may lead back to where it is.
+        if !metadata.is_dir() || (name.contains('/') && path.is_symlink()) {
+            bail!("{} is neither a file nor a folder", path.display());
+        }
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            let file_name = entry.file_name();
+            let file_name = file_name.to_str();
+            let file_name =
+                file_name.with_context(|| format!("{} is not UTF-8", entry.path().display()))?;
+            self.add(format!("{name}/{file_name}"), &entry.path())?;
+        }
+        self.entries.insert(name, Entry::Folder);
+        Ok(())
+    }
+}

@@ -1,0 +1,15 @@
+//! The ZIP that is uploaded as a dependency (D 2705, 2708).
+
+mod archive;
+mod contents;
+mod limits;
+mod plan;
+mod script;
+mod settings;
+mod verify;
+
+pub(crate) use archive::write;
+pub(crate) use contents::Contents;
+pub(crate) use limits::{DIRECT, STORED, against_limit, how_to_upload};
+pub(crate) use plan::{Plan, plan};
+pub(crate) use verify::verify;

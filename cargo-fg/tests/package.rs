@@ -1,0 +1,396 @@
+//! `cargo fg package`, as its users call it.
+#![allow(clippy::unwrap_used, reason = "what helps a test may panic as it does")]
+
+use std::fs::{self, File, Permissions};
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::SystemTime;
+
+use zip::ZipArchive;
+
+/// A build for release, but sooner done.
+const QUICK: [(&str, &str); 3] = [
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+];
+
+fn package(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
+    command.args(["fg", "package"]).args(arguments).envs(QUICK);
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn write(path: &Path, text: &str, mode: u32) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+/// Name, mode and contents of all that is in the ZIP, in order.
+fn unzip(zip: &Path) -> Vec<(String, u32, Vec<u8>)> {
+    let mut archive = ZipArchive::new(File::open(zip).unwrap()).unwrap();
+    let mut entries = Vec::new();
+    for i in 0..archive.len() {
+        let mut entry = archive.by_index(i).unwrap();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        entries.push((
+            entry.name().unwrap().to_string(),
+            entry.unix_mode().unwrap(),
+            bytes,
+        ));
+    }
+    entries
+}
+
+/// Whether the program needs a loader, and so a libc of the machine.
+fn is_dynamic(program: &[u8]) -> bool {
+    let number = |at: usize, len: usize| {
+        let bytes = program[at..at + len].iter().rev();
+        bytes.fold(0, |number, byte| number << 8 | usize::from(*byte))
+    };
+    assert_eq!(&program[..5], b"\x7fELF\x02");
+    let (headers, size, count) = (number(0x20, 8), number(0x36, 2), number(0x38, 2));
+    (0..count).any(|i| number(headers + i * size, 4) == 3)
+}
+
+#[test]
+fn hello_is_packaged_and_booted() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(&folder.join("data/tool"), "#!/bin/sh\n", 0o700);
+    write(&folder.join("data/more/a.txt"), "a", 0o600);
+    write(&folder.join("settings.toml"), "", 0o664);
+    let (zip, again) = (folder.join("out/hello.zip"), folder.join("again.zip"));
+    let run = |zip: &Path, more: &[&str]| {
+        let path = |path: &str| folder.join(path).to_str().unwrap().to_owned();
+        package(&[
+            "-p",
+            "hello",
+            "--include",
+            &path("data"),
+            "--include",
+            &path("settings.toml"),
+            "--out",
+        ])
+        .arg(zip)
+        .args(more)
+        .output()
+        .unwrap()
+    };
+    let output = run(&zip, &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    let lines: Vec<_> = said.lines().collect();
+    let packaged = format!("    Packaged {} for ", zip.display());
+    assert!(
+        lines[0].starts_with(&packaged)
+            && lines[0].ends_with(" MB, of the 10 MB of a direct upload"),
+        "{said}"
+    );
+    assert!(
+        said.contains("\n      Booted extensionHello.sh from it: registered in "),
+        "{said}"
+    );
+    assert!(
+        said.contains("      stdout ")
+            && said.contains(" invoked sn:cn:yrk:1111:function:0@test@hello:latest\n"),
+        "{said}"
+    );
+    assert!(
+        said.contains("\n      Upload it in the console: "),
+        "{said}"
+    );
+
+    let entries = unzip(&zip);
+    let listed: Vec<_> = entries
+        .iter()
+        .map(|(name, mode, _)| (name.as_str(), *mode))
+        .collect();
+    assert_eq!(
+        listed,
+        [
+            ("extension/", 0o40755),
+            ("extension/data/", 0o40755),
+            ("extension/data/more/", 0o40755),
+            ("extension/data/more/a.txt", 0o100_644),
+            ("extension/data/tool", 0o100_755),
+            ("extension/extensionHello.sh", 0o100_755),
+            ("extension/hello", 0o100_755),
+            ("extension/settings.toml", 0o100_644),
+        ]
+    );
+    let script = text(&entries[5].2);
+    assert!(
+        script.starts_with("#!/bin/sh\n") && script.ends_with("\n"),
+        "{script}"
+    );
+    assert!(
+        !script.contains('\r') && script.contains("\nprogram='hello'\n"),
+        "{script}"
+    );
+    assert!(!is_dynamic(&entries[6].2));
+
+    // Another time, and other times of the files.
+    let included = File::options()
+        .write(true)
+        .open(folder.join("settings.toml"))
+        .unwrap();
+    included.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    let output = run(&again, &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(fs::read(&zip).unwrap() == fs::read(&again).unwrap());
+
+    let output = run(folder, &["--env", "FG_SHUTDOWN_TIMEOUT=soon"]);
+    let (said, told) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(
+        said.contains("      stderr ERROR extensionHello.sh: FG_SHUTDOWN_TIMEOUT is `soon`"),
+        "{said}"
+    );
+    assert!(
+        told.ends_with("extensionHello.sh ended with exit status: 1 before it registered\n"),
+        "{told}"
+    );
+    assert!(fs::read(&zip).unwrap() == fs::read(folder.join("hello.zip")).unwrap());
+    // Nothing half-written is left.
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 5);
+}
+
+#[test]
+fn what_cannot_be_included_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for file in ["extensionX.sh", "a~", "b/c/d~", "e/f", "f/e", "loop/f"] {
+        write(&folder.join(file), "", 0o644);
+    }
+    std::os::unix::fs::symlink(".", folder.join("loop/loop")).unwrap();
+    for (included, told) in [
+        (
+            &["extensionX.sh"][..],
+            "extensionX.sh: it would be a second start script\n",
+        ),
+        (
+            &["a~"],
+            "a~: FunctionGraph takes no name that ends in `~`: a~\n",
+        ),
+        (
+            &["b"],
+            "b: FunctionGraph takes no name that ends in `~`: b/c/d~\n",
+        ),
+        (&["e/f", "f"], "f: f is in the package already\n"),
+        (&["loop"], "loop/loop is neither a file nor a folder\n"),
+        (
+            &["missing"],
+            "missing: No such file or directory (os error 2)\n",
+        ),
+    ] {
+        let mut command = package(&["-p", "hello"]);
+        for file in included {
+            command.arg("--include").arg(folder.join(file));
+        }
+        let output = command.output().unwrap();
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(
+            stderr.starts_with("error: cannot include ") && stderr.ends_with(told),
+            "{stderr}"
+        );
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    }
+}
+
+/// A package, and in `bin` a cargo that shows how it would build, and a rustc and a rustup of this machine and its targets.
+struct Machine(tempfile::TempDir);
+
+impl Machine {
+    fn new(manifest: &str) -> Self {
+        let machine = Self(tempfile::tempdir().unwrap());
+        machine.write(
+            "Cargo.toml",
+            &format!("[package]\nname = \"demo\"\n{manifest}"),
+        );
+        machine.write("src/main.rs", "fn main() {}");
+        machine.write(
+            "bin/cargo",
+            "#!/bin/sh\n[ \"$1\" = build ] || exec \"$REAL_CARGO\" \"$@\"\nprintf '%s\\n' \"$@\" >&2\n/usr/bin/env >&2\nexit 1\n",
+        );
+        machine.write("bin/rustup", "#!/bin/sh\nexit 1\n");
+        machine.targets("");
+        machine
+    }
+
+    /// By another process: a file that this one writes cannot be executed (ETXTBSY) for as long as a process
+    /// that another test is about to start still holds it open.
+    fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut command = Command::new("/bin/sh");
+        command.args([
+            "-c",
+            r#"printf %s "$1" > "$2" && chmod 755 "$2""#,
+            "sh",
+            text,
+        ]);
+        assert!(command.arg(path).status().unwrap().success());
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    /// Those that are installed, beside its own.
+    fn targets(&self, targets: &str) {
+        let rustc = format!(
+            "#!/bin/sh\ncase $2 in host-tuple) echo x86_64-unknown-linux-gnu; exit;; esac\n\
+             for target in {targets}; do [ $target != $4 ] || {{ echo /; exit; }}; done\necho /no/such/folder\n"
+        );
+        self.write("bin/rustc", &rustc);
+    }
+
+    fn package(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
+        command
+            .args(["fg", "package"])
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env_clear()
+            .env("PATH", self.path("bin"))
+            .env("CARGO", self.path("bin/cargo"))
+            .env("CARGO_HOME", self.path("home"))
+            .env("RUSTC", self.path("bin/rustc"))
+            .env("REAL_CARGO", env!("CARGO"))
+            .envs(environment.iter().copied());
+        command.output().unwrap()
+    }
+
+    /// What cargo is told, one line each: options, and variables.
+    fn told(&self, arguments: &[&str], environment: &[(&str, &str)]) -> String {
+        let output = self.package(arguments, environment);
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr.contains("the build failed\n"), "{stderr}");
+        text(&output.stdout) + &stderr
+    }
+}
+
+#[track_caller]
+fn assert_lines(told: &str, there: &[&str], not_there: &[&str]) {
+    for line in there {
+        assert!(told.lines().any(|it| it == *line), "{line} in\n{told}");
+    }
+    for beginning in not_there {
+        assert!(
+            !told.lines().any(|it| it.starts_with(beginning)),
+            "{beginning} in\n{told}"
+        );
+    }
+}
+
+const MUSL: &str = "x86_64-unknown-linux-musl";
+
+#[test]
+fn musl_is_linked_with_what_is_there() {
+    let machine = Machine::new("");
+    machine.targets(MUSL);
+    let told = machine.told(&[], &[]);
+    let target = "--target=x86_64-unknown-linux-musl";
+    let cc = "CC_x86_64_unknown_linux_musl=cc";
+    let cflags = "CFLAGS_x86_64_unknown_linux_musl=-U_FORTIFY_SOURCE";
+    let strip = "CARGO_PROFILE_RELEASE_STRIP=symbols";
+    let lto = "CARGO_PROFILE_RELEASE_LTO=fat";
+    let units = "CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1";
+    let glibc = ["--config", "RUSTFLAGS", "        Note"];
+    assert_lines(
+        &told,
+        &["--release", target, cc, cflags, strip, lto, units],
+        &glibc,
+    );
+
+    // What the user has chosen stays.
+    let told = machine.told(&[], &[("CC", "clang")]);
+    assert_lines(&told, &[target, strip], &["CC_", "CFLAGS_"]);
+    let told = machine.told(&[], &[("CARGO_PROFILE_RELEASE_STRIP", "none")]);
+    assert_lines(&told, &["CARGO_PROFILE_RELEASE_STRIP=none"], &[strip]);
+    machine.write("bin/musl-gcc", "#!/bin/sh\n");
+    assert_lines(&machine.told(&[], &[]), &[target], &["CC_", "CFLAGS_"]);
+
+    let machine = Machine::new("[profile.release]\nstrip = false\ncodegen-units = 2\n");
+    machine.targets(MUSL);
+    let told = machine.told(&[], &[]);
+    let not_there = [
+        "CARGO_PROFILE_RELEASE_STRIP",
+        "CARGO_PROFILE_RELEASE_CODEGEN_UNITS",
+    ];
+    assert_lines(&told, &[target, lto], &not_there);
+}
+
+#[test]
+fn glibc_is_linked_in_where_musl_is_not_to_be_had() {
+    let machine = Machine::new("");
+    let told = machine.told(&[], &[]);
+    let note = "        Note x86_64-unknown-linux-musl is not installed, and rustup does not get it: glibc is linked in instead";
+    let target = "--target=x86_64-unknown-linux-gnu";
+    let flags = r#"target.x86_64-unknown-linux-gnu.rustflags=["-Ctarget-feature=+crt-static"]"#;
+    assert_lines(
+        &told,
+        &[note, target, "--config", flags],
+        &["RUSTFLAGS", "CC_"],
+    );
+
+    let told = machine.told(&[], &[("RUSTFLAGS", "-Copt-level=1")]);
+    let rustflags = "RUSTFLAGS=-Copt-level=1 -Ctarget-feature=+crt-static";
+    assert_lines(&told, &[note, target, rustflags], &["--config"]);
+}
+
+#[test]
+fn other_processors_are_linked_for_by_lld() {
+    let arm = "aarch64-unknown-linux-musl";
+    let machine = Machine::new("");
+    machine.targets(arm);
+    let told = machine.told(&["--target", arm], &[]);
+    let lld = "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld";
+    let failed = "error: cannot build for aarch64-unknown-linux-musl (if there is C in it: \
+                  CC_aarch64_unknown_linux_musl names the compiler): the build failed";
+    assert_lines(
+        &told,
+        &["--target=aarch64-unknown-linux-musl", lld, failed],
+        &["CC_"],
+    );
+
+    let theirs = ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "gcc");
+    assert_lines(&machine.told(&["--target", arm], &[theirs]), &[], &[lld]);
+    let config = format!("[target.{arm}]\nlinker = \"gcc\"\n");
+    for file in [".cargo/config.toml", "home/config.toml"] {
+        machine.write(file, &config);
+        let told = machine.told(&["--target", arm], &[]);
+        assert_lines(&told, &["--release"], &["CARGO_TARGET_AARCH64"]);
+        fs::remove_file(machine.path(file)).unwrap();
+    }
+}
+
+#[test]
+fn targets_that_are_not_there_are_told() {
+    let machine = Machine::new("");
+    for (target, told) in [
+        (
+            "aarch64-unknown-linux-musl",
+            "error: aarch64-unknown-linux-musl is not installed, and `rustup target add aarch64-unknown-linux-musl` does not get it\n",
+        ),
+        (
+            "x86_64-pc-windows-gnu",
+            "error: FunctionGraph runs Linux, and x86_64-pc-windows-gnu is none: try x86_64-unknown-linux-musl\n",
+        ),
+    ] {
+        let output = machine.package(&["--target", target], &[]);
+        assert_eq!(text(&output.stderr), told);
+        assert_eq!(output.status.code(), Some(1));
+    }
+}
