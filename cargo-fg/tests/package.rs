@@ -138,6 +138,16 @@ fn hello_is_packaged_and_booted() {
     );
     assert!(!is_dynamic(&entries[6].2));
 
+    let mut check = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
+    check.args(["fg", "check", "PKG", "--zip"]).arg(&zip);
+    let output = check.output().unwrap();
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("\n13 passed, 0 failed, 0 warnings, 0 skipped, in "),
+        "{said}"
+    );
+
     // Another time, and other times of the files.
     let included = File::options()
         .write(true)
