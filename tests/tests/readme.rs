@@ -12,7 +12,7 @@ fn programs_in_the_readme_are_the_examples() {
         .skip(1)
         .map(|rest| rest.split_once("```\n").expect("the program ends").0)
         .collect();
-    let [whole, with_state, with_telemetry] = programs[..] else {
+    let [whole, with_state, with_telemetry, test] = programs[..] else {
         panic!("the README shows {} programs", programs.len());
     };
     assert_eq!(whole, read("examples/hello/src/main.rs"));
@@ -21,6 +21,7 @@ fn programs_in_the_readme_are_the_examples() {
         with_telemetry,
         read("examples/telemetry-archive/src/main.rs")
     );
+    assert_eq!(test, read("examples/hello/tests/boots.rs"));
 }
 
 #[test]
