@@ -1,13 +1,17 @@
 //! Ports of the platform's range, shared out among the tests of a machine.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
+
+use tokio::net::TcpSocket;
 
 use crate::Error;
 
 /// How long to wait for a port: longer than the tests of a suite, since they take turns.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// A port from 8081 to 8090 that no other lease of any process has, until it is dropped.
 ///
@@ -58,14 +62,18 @@ impl PortLease {
         self.port
     }
 
-    /// So many, on a thread that may block.
+    /// So many, without blocking.
     pub(crate) async fn take_async(count: usize) -> Result<Vec<Self>, Error> {
         if count == 0 {
             return Ok(Vec::new());
         }
-        tokio::task::spawn_blocking(move || take(count))
-            .await
-            .map_err(Error::because("cannot lease a port"))?
+        let mut taker = Taker::new(count)?;
+        loop {
+            match taker.look()? {
+                Some(leases) => return Ok(leases),
+                None => tokio::time::sleep(PAUSE).await,
+            }
+        }
     }
 }
 
@@ -74,46 +82,74 @@ fn take_array<const N: usize>() -> Result<[PortLease; N], Error> {
     <[PortLease; N]>::try_from(take(N)?).map_err(|_| Error::new("cannot lease a port"))
 }
 
-/// All or nothing. One taker of the machine looks at a time, until it has what it needs: otherwise those who
-/// need one port would for ever snatch it from those who need two.
+/// All or nothing.
 fn take(count: usize) -> Result<Vec<PortLease>, Error> {
-    let deadline = Instant::now() + PATIENCE;
-    // There is no waiting for whichever of ten locks comes free first, nor for a lock with a deadline.
-    let pause = || {
-        std::thread::sleep(Duration::from_millis(10));
-        if Instant::now() > deadline {
+    let mut taker = Taker::new(count)?;
+    loop {
+        match taker.look()? {
+            Some(leases) => return Ok(leases),
+            None => std::thread::sleep(PAUSE),
+        }
+    }
+}
+
+/// One taker of the machine looks at a time, until it has what it needs: otherwise those who need one port would
+/// for ever snatch it from those who need two. There is no waiting for whichever of ten locks comes free first,
+/// nor for a lock with a deadline, so it looks again and again.
+struct Taker {
+    count: usize,
+    deadline: Instant,
+    turn: File,
+    has_turn: bool,
+}
+
+impl Taker {
+    fn new(count: usize) -> Result<Self, Error> {
+        Ok(Self {
+            count,
+            deadline: Instant::now() + PATIENCE,
+            turn: lock_file("turn")?,
+            has_turn: false,
+        })
+    }
+
+    /// All that it needs, or nothing yet.
+    fn look(&mut self) -> Result<Option<Vec<PortLease>>, Error> {
+        self.has_turn = self.has_turn || self.turn.try_lock().is_ok();
+        if self.has_turn
+            && let Some(leases) = free_ports(self.count)?
+        {
+            return Ok(Some(leases));
+        }
+        if Instant::now() > self.deadline {
             return Err(Error::new(format!(
                 "ports 8081 to 8090 were leased or taken for {PATIENCE:?}"
             )));
         }
-        Ok(())
-    };
-    let turn = lock_file("turn")?;
-    while turn.try_lock().is_err() {
-        pause()?;
+        Ok(None)
     }
-    loop {
-        let mut leases = Vec::new();
-        let mut others = 0;
-        for port in 8081..=8090 {
-            let lock = lock_file(&port.to_string())?;
-            if lock.try_lock().is_err() {
-                others += 1;
-            } else if is_free(port) {
-                leases.push(PortLease { port, _lock: lock });
-                if leases.len() == count {
-                    return Ok(leases);
-                }
+}
+
+fn free_ports(count: usize) -> Result<Option<Vec<PortLease>>, Error> {
+    let mut leases = Vec::new();
+    let mut others = 0;
+    for port in 8081..=8090 {
+        let lock = lock_file(&port.to_string())?;
+        if lock.try_lock().is_err() {
+            others += 1;
+        } else if is_free(port) {
+            leases.push(PortLease { port, _lock: lock });
+            if leases.len() == count {
+                return Ok(Some(leases));
             }
         }
-        if leases.len() + others < count {
-            return Err(Error::new(
-                "ports 8081 to 8090 are all taken by other programs",
-            ));
-        }
-        drop(leases);
-        pause()?;
     }
+    if leases.len() + others < count {
+        return Err(Error::new(
+            "ports 8081 to 8090 are all taken by other programs",
+        ));
+    }
+    Ok(None)
 }
 
 fn lock_file(name: &str) -> Result<File, Error> {
@@ -127,6 +163,13 @@ fn lock_file(name: &str) -> Result<File, Error> {
         )))
 }
 
+/// Without listening on it: a process that another thread starts at this moment has our descriptors until it
+/// executes its program, and who listens is in the way of whoever gets the lease.
 fn is_free(port: u16) -> bool {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+    let bind = || {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.bind((Ipv4Addr::LOCALHOST, port).into())
+    };
+    bind().is_ok()
 }
