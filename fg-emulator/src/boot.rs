@@ -33,8 +33,8 @@ enum Code {
 impl Boot {
     /// The executable `program`, under the script name `script`, as in `extensionHello.sh`.
     ///
-    /// It inherits the environment, with the platform's variables added. A program without a slash is looked
-    /// for in `PATH`.
+    /// It inherits the environment, with the platform's variables added, and the working directory. A program
+    /// without a slash is looked for in `PATH`, and then where we are.
     pub fn new(script: impl Into<String>, program: impl Into<PathBuf>) -> Self {
         Self::of(script, Code::Program(program.into(), Vec::new()))
     }
@@ -71,14 +71,15 @@ impl Boot {
         self
     }
 
-    /// Gives it a free port, through `FG_EXTENSION_PORT`, so that tests can run side by side.
+    /// Gives it a free port, so that tests can run side by side. Its variable `FG_EXTENSION_PORT` says for whom it
+    /// is, as in `extensionHello.sh=8085`; `fg-extension` reads that, and other programs take what is behind the `=`.
     #[must_use]
     pub fn lease_port(mut self) -> Self {
         self.lease_port = true;
         self
     }
 
-    /// Gives it a free port for telemetry, through `FG_TELEMETRY_PORT`.
+    /// Gives it a free port for telemetry, in the same way through `FG_TELEMETRY_PORT`.
     ///
     /// Together with [`lease_port`](Self::lease_port) it gets both ports at once, so that tests that need
     /// two do not wait for each other.
@@ -167,16 +168,19 @@ fn write_script(
     Ok(path)
 }
 
-/// As a shell finds it: a bare name in `PATH`.
+/// A bare name in `PATH`, as a shell finds it; all else from where we are.
 fn find(program: &Path) -> std::io::Result<PathBuf> {
-    let is_bare =
-        program.components().count() == 1 && !program.as_os_str().as_bytes().contains(&b'/');
-    let path = env::var_os("PATH").filter(|_| is_bare && !program.exists());
+    let is_bare = !program.as_os_str().as_bytes().contains(&b'/');
+    let path = env::var_os("PATH").filter(|_| is_bare);
     let in_path = path.iter().flat_map(env::split_paths);
     in_path
         .map(|folder| folder.join(program))
-        .find(|candidate| candidate.is_file())
+        .find(|candidate| is_executable(candidate))
         .map_or_else(|| fs::canonicalize(program), Ok)
+}
+
+fn is_executable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
 
 /// For single quotes of a shell.

@@ -5,6 +5,7 @@ mod runtime;
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -49,8 +50,14 @@ struct Read {
 /// Serves until it is dropped.
 pub(crate) async fn serve(listener: TcpListener, api: Api, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        connections.spawn(connection(stream, api, Arc::clone(&shared)));
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                connections.spawn(connection(stream, api, Arc::clone(&shared)));
+            }
+            // Its client has gone, or there is no descriptor left, which may pass.
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
         while connections.try_join_next().is_some() {}
     }
 }
