@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 
@@ -15,8 +16,8 @@ use crate::Error;
 const VARIABLE: &str = "FG_EMULATOR_PROCESS";
 
 /// What the guard runs. It is told of groups that begin and end; the end of its standard input is ours, however it
-/// comes about. Then the groups are killed, and whoever has the mark, in whichever group it is. A process that has
-/// just been killed is seen for a moment longer; one that starts others is outrun.
+/// comes about. Then the folder is removed, and the groups are killed, and whoever has the mark, in whichever group it is. A
+/// process that has just been killed is seen for a moment longer; one that starts others is outrun.
 const SCRIPT: &str = r#"
 groups=
 while read -r change group; do
@@ -29,6 +30,7 @@ while read -r change group; do
             groups=$rest ;;
     esac
 done
+rm -rf -- "$2"
 for group in $groups; do
     kill -s KILL -- "-$group" 2>/dev/null
 done
@@ -54,12 +56,15 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    pub(crate) fn start() -> Result<Self, Error> {
+    pub(crate) fn start(folder: &Path) -> Result<Self, Error> {
         let id = uuid::Uuid::new_v4().to_string();
         let cannot = || Error::because::<std::io::Error>("cannot start the guard of the processes");
         let mut guard = Command::new("/bin/sh")
             .args(["-c", SCRIPT, "fg-emulator-guard"])
             .arg(format!("{VARIABLE}={id}"))
+            .arg(folder)
+            // We may be the process of a platform ourselves: its guard must not kill ours before ours has done its work.
+            .env_remove(VARIABLE)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -14,8 +14,6 @@ use crate::{Error, Event, Fault, Platform, client};
 
 /// How long an extension may take to answer (?: what the platform grants is unknown).
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the fault of a freeze lasts.
-const FREEZE: Duration = Duration::from_millis(200);
 /// What the fault of a huge event adds to it.
 const HUGE: usize = 5 * 1024 * 1024;
 
@@ -97,6 +95,11 @@ impl Platform {
     /// # Errors
     ///
     /// As [`invoke`](Self::invoke).
+    ///
+    /// # Cancel safety
+    ///
+    /// When this is dropped unfinished nobody waits for the answers any more, and telemetry tells of no end. A
+    /// `bootstrap` that has the event goes on, and its answer is refused; one that has not does not get it.
     pub async fn invoke_with(&self, invocation: Invocation) -> Result<Invoked, Error> {
         let registered = self.shared.state().registered();
         if registered.is_empty() {
@@ -110,9 +113,10 @@ impl Platform {
         let fresh = || uuid::Uuid::new_v4().to_string();
         let trace_id = invocation.trace_id.clone().unwrap_or_else(fresh);
         let after = shared.strikes(Fault::TelemetryAfter, "telemetry waits for the answers");
-        if after {
+        let held = after.then(|| {
             shared.change(|state| state.telemetry.held += 1);
-        }
+            shared.finally(|state| state.telemetry.held -= 1)
+        });
         let (started, start) = (SystemTime::now(), Instant::now());
         shared.change(|state| state.telemetry.invocation_starts(&trace_id, started));
         if !after && shared.strikes(Fault::TelemetryBefore, "telemetry comes before the event") {
@@ -138,35 +142,22 @@ impl Platform {
                 .await
         };
         let mut replies: Vec<_> = calls.join_all().await.into_iter().flatten().collect();
+        let took = start.elapsed();
         self.may_freeze("after").await;
-        self.thaw_if_frozen();
         shared.change(|state| {
-            state
-                .telemetry
-                .invocation_ends(&trace_id, started, &function);
-            state.telemetry.held -= usize::from(after);
+            let telemetry = &mut state.telemetry;
+            telemetry.invocation_ends(&trace_id, started, &function);
         });
+        drop(held);
         replies.sort_by(|a, b| (&a.script, a.after).cmp(&(&b.script, b.after)));
         Ok(Invoked {
             trace_id,
             replies,
             function,
             start,
-            took: start.elapsed(),
+            took,
             seed: shared.dice.seed(),
         })
-    }
-
-    /// Takes a snapshot and restores the instance from it (D: for Java on x86 only): it is frozen, thawed, and the
-    /// telemetry of the next invocation tells of the restoration.
-    pub async fn restore(&self) {
-        let (started, start) = (SystemTime::now(), Instant::now());
-        self.freeze();
-        tokio::time::sleep(FREEZE).await;
-        self.thaw();
-        let took = start.elapsed();
-        self.shared
-            .change(|state| state.telemetry.restored(started, took));
     }
 
     async fn run_function(
@@ -199,22 +190,6 @@ impl Platform {
         self.shared
             .change(|state| state.telemetry.function_ends(trace_id, started, &run));
         run
-    }
-
-    async fn may_freeze(&self, when: &str) {
-        let what = format!("the instance was frozen {when} an invocation");
-        if self.shared.strikes(Fault::Freeze, &what) {
-            self.freeze();
-            tokio::time::sleep(FREEZE).await;
-            self.thaw();
-        }
-    }
-
-    fn thaw_if_frozen(&self) {
-        let frozen = self.shared.state().telemetry.frozen;
-        if frozen {
-            self.thaw();
-        }
     }
 }
 

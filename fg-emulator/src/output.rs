@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::Child;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use crate::TelemetryType;
 use crate::shared::Shared;
@@ -39,7 +39,8 @@ pub enum Stream {
 #[derive(Default)]
 pub(crate) struct Output {
     kept: Arc<Mutex<Kept>>,
-    readers: Vec<JoinHandle<()>>,
+    /// A set, because it ends its tasks when it is dropped.
+    readers: JoinSet<()>,
 }
 
 #[derive(Debug, Default)]
@@ -59,7 +60,7 @@ impl Output {
         shared: &Arc<Shared>,
     ) -> Self {
         let kept = Arc::default();
-        let mut readers = Vec::new();
+        let mut readers = JoinSet::new();
         let tell = |stream| {
             let (script, kept, shared) = (script.to_owned(), Arc::clone(&kept), Arc::clone(shared));
             move |text| {
@@ -73,20 +74,18 @@ impl Output {
             }
         };
         if let Some(stdout) = child.stdout.take() {
-            readers.push(tokio::spawn(read(stdout, tell(Stream::Stdout))));
+            readers.spawn(read(stdout, tell(Stream::Stdout)));
         }
         if let Some(stderr) = child.stderr.take() {
-            readers.push(tokio::spawn(read(stderr, tell(Stream::Stderr))));
+            readers.spawn(read(stderr, tell(Stream::Stderr)));
         }
         Self { kept, readers }
     }
 
-    /// All of it. The streams end with the last process that has them; one that left the group is not waited
-    /// for.
+    /// All of it. The streams end with the last process that has them; one that got away is not waited for.
     pub(crate) async fn end(&mut self) -> Kept {
-        for reader in self.readers.drain(..) {
-            let _ = tokio::time::timeout(Duration::from_secs(1), reader).await;
-        }
+        let all = async { while self.readers.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(Duration::from_secs(1), all).await;
         std::mem::take(&mut *lock(&self.kept))
     }
 }

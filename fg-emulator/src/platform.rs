@@ -2,29 +2,23 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::boot::Leases;
 use crate::function::Bootstrap;
 use crate::http::{self, Api};
-use crate::output::Stream;
 use crate::process::Process;
-use crate::shared::{Observer, Shared};
-use crate::state::Refusal;
-use crate::{Boot, Error, Event, Faults, Stopped, TelemetryType, telemetry};
+use crate::shared::{Observer, Shared, unless};
+use crate::{Error, Event, Faults, Stopped, telemetry};
 
-/// How long an extension has to register (?); our own runtime gives up after 10 seconds.
-pub(crate) const BOOT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long an extension has between SIGTERM and SIGKILL (I).
-const GRACE: Duration = Duration::from_secs(5);
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
 /// A body is 6 MB at most (D, user guide).
 pub(crate) const MAX_BODY: usize = 6 * 1024 * 1024;
 
@@ -35,7 +29,7 @@ pub(crate) const MAX_BODY: usize = 6 * 1024 * 1024;
 /// is killed that has it, nothing of the instance stays either.
 pub struct Platform {
     pub(crate) shared: Arc<Shared>,
-    folder: TempDir,
+    pub(crate) folder: TempDir,
     processes: Mutex<BTreeMap<String, Process>>,
     pub(crate) function: Mutex<Option<Arc<Bootstrap>>>,
     server: JoinHandle<()>,
@@ -47,19 +41,6 @@ pub struct Platform {
 pub struct Builder {
     observer: Option<Observer>,
     faults: Faults,
-}
-
-/// An extension that is up.
-#[derive(Debug)]
-pub struct Registered {
-    /// Its script name.
-    pub script: String,
-    /// Where it takes events.
-    pub address: SocketAddr,
-    /// From its start to its registration.
-    pub took: Duration,
-    /// The number of its process, and of its group; of one that was attached it is not known.
-    pub pid: Option<u32>,
 }
 
 impl Platform {
@@ -115,190 +96,29 @@ impl Platform {
         self.shared.environment()
     }
 
-    /// Boots an executable on a free port of the platform's range, and waits for its registration.
-    ///
-    /// The port goes to it as `FG_EXTENSION_PORT`, so that tests can run side by side. For more, see
-    /// [`boot`](Self::boot).
-    ///
-    /// # Errors
-    ///
-    /// As [`boot`](Self::boot).
-    pub async fn boot_bin(
-        &self,
-        script: impl Into<String>,
-        program: impl Into<PathBuf>,
-    ) -> Result<Registered, Error> {
-        self.boot(Boot::new(script, program).lease_port()).await
-    }
-
-    /// Boots an extension, and waits for its registration.
-    ///
-    /// # Errors
-    ///
-    /// If the name is no script name or booted already, the program does not start, ends before it registers
-    /// (the error's source is what it printed), or does not register in 15 seconds. [`Error::stopped`] tells how
-    /// its process ended.
-    pub async fn boot(&self, boot: Boot) -> Result<Registered, Error> {
-        let leases = Leases::take(&boot).await?;
-        self.note_boot(&boot.script)?;
-        let booted = self.boot_process(&boot, leases).await;
-        if booted.is_err() {
-            self.shared.state().remove(&boot.script);
-        }
-        booted
-    }
-
-    /// Waits, without end, until a process registers under this name that somebody else starts, as a debugger
-    /// does. It needs the variables of [`environment`](Self::environment); its output is not seen, and it is
-    /// neither frozen nor stopped.
-    ///
-    /// # Errors
-    ///
-    /// If the name is no script name, or booted already.
-    pub async fn attach(&self, script: impl Into<String>) -> Result<Registered, Error> {
-        let (script, start) = (script.into(), Instant::now());
-        self.note_boot(&script)?;
-        let address = self.shared.when(|state| state.address_of(&script)).await;
-        Ok(Registered {
-            script,
-            address,
-            took: start.elapsed(),
-            pid: None,
-        })
-    }
-
-    fn note_boot(&self, script: &str) -> Result<(), Error> {
-        let refused = |refusal: Refusal| {
-            Error::new(format!("cannot boot {script}: {}", refusal.error_message))
-        };
-        self.shared.state().boot(script).map_err(refused)
-    }
-
-    async fn boot_process(&self, boot: &Boot, leases: Leases) -> Result<Registered, Error> {
-        let script = &boot.script;
-        let mut command = boot.command(self.folder.path())?;
-        command
-            .envs(self.shared.environment())
-            .envs(&boot.environment);
-        let start = Instant::now();
-        let kind = TelemetryType::Extension;
-        let mut process = Process::start(script, command, kind, leases, &self.shared).await?;
-        let outcome = {
-            let mut registered = pin!(self.shared.when(|state| state.address_of(script)));
-            let mut ended = pin!(process.wait());
-            // The registration first: an extension may register and end at once.
-            let either = poll_fn(|cx| match registered.as_mut().poll(cx) {
-                Poll::Ready(address) => Poll::Ready(Some(address)),
-                Poll::Pending => ended.as_mut().poll(cx).map(|_| None),
-            });
-            tokio::time::timeout(BOOT_TIMEOUT, either).await
-        };
-        if let Ok(Some(address)) = outcome {
-            let registered = Registered {
-                script: script.clone(),
-                address,
-                took: start.elapsed(),
-                pid: process.id(),
-            };
-            self.processes().insert(script.clone(), process);
-            return Ok(registered);
-        }
-        let stopped = process.stop(GRACE).await?;
-        let what = match outcome {
-            Ok(_) => format!(
-                "{script} ended with {} before it registered",
-                stopped.status
-            ),
-            Err(_) => format!("{script} did not register in {BOOT_TIMEOUT:?}"),
-        };
-        Err(self.failed(what, stopped))
-    }
-
-    fn failed(&self, what: String, stopped: Stopped) -> Error {
-        let what = match self.shared.dice.seed() {
-            Some(seed) => format!("{what} (faults by seed {seed})"),
-            None => what,
-        };
-        let error = match stopped.printed(Stream::Stderr).trim_end() {
-            "" => Error::new(what),
-            printed => Error::because(what)(printed),
-        };
-        error.with_stopped(stopped)
-    }
-
-    /// Boots the function: a custom runtime's `bootstrap`, which is executed in its own folder, and waits until it
-    /// asks for an event. Without one the function is synthetic.
-    ///
-    /// It has 30 seconds for an invocation. What it does not answer by then it may still answer, but to nobody.
-    ///
-    /// # Errors
-    ///
-    /// If there is a function already, it cannot be executed, or ends (the error's source is what it printed)
-    /// or has asked for nothing in 15 seconds.
-    pub async fn boot_function(&self, bootstrap: impl Into<PathBuf>) -> Result<(), Error> {
-        if self.bootstrap().is_some() {
-            return Err(Error::new(
-                "there is a function already, and an instance has one",
-            ));
-        }
-        let path = bootstrap.into();
-        let bootstrap = Bootstrap::start(&path, &self.shared).await?;
-        let ready = self.shared.when(|state| state.runtime.ready());
-        let outcome = tokio::time::timeout(BOOT_TIMEOUT, bootstrap.unless_it_ends(ready)).await;
-        if let Ok(Some(())) = outcome {
-            *self.lock_function() = Some(Arc::new(bootstrap));
-            return Ok(());
-        }
-        let stopped = bootstrap.stop(GRACE).await?;
-        let what = match outcome {
-            Ok(_) => format!(
-                "the function ({}) ended with {} before it asked for an event",
-                path.display(),
-                stopped.status
-            ),
-            Err(_) => format!(
-                "the function ({}) asked for no event in {BOOT_TIMEOUT:?}: a bootstrap calls GET \
-                 http://$RUNTIME_API_ADDR/v1/runtime/invocation/request",
-                path.display()
-            ),
-        };
-        Err(self.failed(what, stopped))
-    }
-
-    /// Freezes the instance, by SIGSTOP, as a platform does that gives it no CPU between two invocations (D). What
-    /// there is of telemetry waits. The next invocation thaws it.
-    pub fn freeze(&self) {
-        self.shared.change(|state| state.telemetry.freeze(true));
-        self.processes().values().for_each(Process::freeze);
-        if let Some(function) = self.bootstrap() {
-            function.freeze();
-        }
-    }
-
-    /// Thaws it, by SIGCONT.
-    pub fn thaw(&self) {
-        self.processes().values().for_each(Process::thaw);
-        if let Some(function) = self.bootstrap() {
-            function.thaw();
-        }
-        self.shared.change(|state| state.telemetry.freeze(false));
-    }
-
-    /// Waits until one of the extensions ends by itself; its script name.
+    /// Waits until one of the extensions ends by itself; its script name. Of one that has ended it tells each time.
     ///
     /// # Cancel safety
     ///
     /// Nothing is lost when this is dropped unfinished.
     pub async fn ended(&self) -> String {
-        poll_fn(|cx| {
-            for (script, process) in self.processes().iter_mut() {
-                if pin!(process.wait()).poll(cx).is_ready() {
-                    return Poll::Ready(script.clone());
+        let mut changed = self.shared.changes();
+        loop {
+            let ended = poll_fn(|cx| {
+                for (script, process) in self.processes().iter_mut() {
+                    if pin!(process.wait()).poll(cx).is_ready() {
+                        return Poll::Ready(script.clone());
+                    }
                 }
+                Poll::Pending
+            });
+            // What is booted meanwhile has to be looked at, too.
+            if let Ok(script) = unless(ended, changed.changed()).await {
+                // A process wakes only the last who has asked for it.
+                self.shared.wake();
+                return script;
             }
-            Poll::Pending
-        })
-        .await
+        }
     }
 
     /// Ends the instance: the function first (D 05_1184), then SIGTERM to every extension, five seconds of grace,
@@ -344,11 +164,11 @@ impl Platform {
         self.lock_function().clone()
     }
 
-    fn lock_function(&self) -> MutexGuard<'_, Option<Arc<Bootstrap>>> {
+    pub(crate) fn lock_function(&self) -> MutexGuard<'_, Option<Arc<Bootstrap>>> {
         self.function.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn processes(&self) -> MutexGuard<'_, BTreeMap<String, Process>> {
+    pub(crate) fn processes(&self) -> MutexGuard<'_, BTreeMap<String, Process>> {
         self.processes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -383,7 +203,7 @@ impl Builder {
             .map_err(cannot())?;
         let address = listener.local_addr().map_err(cannot())?;
         let observer = self.observer.unwrap_or_else(|| Box::new(|_| {}));
-        let shared = Arc::new(Shared::new(address, self.faults, observer)?);
+        let shared = Arc::new(Shared::new(address, folder.path(), self.faults, observer)?);
         let server = tokio::spawn(http::serve(listener, Api::Extension, Arc::clone(&shared)));
         let delivery = tokio::spawn(telemetry::deliver(Arc::clone(&shared)));
         Ok(Platform {

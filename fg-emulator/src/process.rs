@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
@@ -140,11 +140,16 @@ impl Process {
     pub(crate) fn freeze(&self) {
         if self.id().is_some() {
             self.signal(Signal::SIGSTOP);
-            // It takes effect in a moment; at once, if it has ended.
-            let _ = waitid(
-                Id::Pid(self.group),
-                WaitPidFlag::WSTOPPED | WaitPidFlag::WNOWAIT,
-            );
+            // It takes effect in a moment. Not if it was just about to start a child, by vfork, which is stopped before
+            // it lets go of its parent: then neither runs, and nobody reports.
+            let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
+            for _ in 0..100 {
+                match waitid(Id::Pid(self.group), flags) {
+                    Ok(WaitStatus::StillAlive) => std::thread::sleep(Duration::from_millis(1)),
+                    // Also if it has ended.
+                    _ => break,
+                }
+            }
         }
     }
 

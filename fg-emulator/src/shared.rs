@@ -1,8 +1,12 @@
 //! What the parts of the platform share.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::SystemTime;
 
 use tokio::sync::watch;
@@ -30,6 +34,7 @@ pub(crate) type Observer = Box<dyn Fn(&Event) + Send + Sync>;
 impl Shared {
     pub(crate) fn new(
         address: SocketAddr,
+        folder: &Path,
         faults: Faults,
         observer: Observer,
     ) -> Result<Self, Error> {
@@ -39,7 +44,7 @@ impl Shared {
             function_version: "$LATEST",
             function_urn: "sn:cn:yrk:1111:function:0@test@hello:latest",
             dice: Dice::new(faults),
-            guard: Guard::start()?,
+            guard: Guard::start(folder)?,
             state: Mutex::new(State::starts(SystemTime::now())),
             changed: watch::Sender::new(()),
             observer,
@@ -64,20 +69,24 @@ impl Shared {
     ) -> Result<(), Refusal> {
         let (script, address) = {
             let mut state = self.state();
-            let registered = state.register(name, address)?;
+            let registered = state.register(name, address);
+            if let Err(refusal) = &registered {
+                state.refusal = Some(refusal.error_message.clone());
+            }
+            let registered = registered?;
             state.telemetry.initialised(SystemTime::now());
             registered
         };
         // Observed before what it sets going.
         self.observe(&Event::Registered { script, address });
-        self.changed.send_replace(());
+        self.wake();
         Ok(())
     }
 
     pub(crate) fn subscribe(&self, body: &[u8]) -> Result<(), Refusal> {
         let subscription = self.state().subscribe(body)?;
         self.observe(&Event::Subscribed(subscription));
-        self.changed.send_replace(());
+        self.wake();
         Ok(())
     }
 
@@ -105,13 +114,31 @@ impl Shared {
     /// Changes the state, and tells those who wait for it to.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let changed = change(&mut self.state());
-        self.changed.send_replace(());
+        self.wake();
         changed
+    }
+
+    /// Changes the state when it is dropped, thus also when the future that has it is dropped unfinished.
+    pub(crate) fn finally<F: FnOnce(&mut State)>(&self, change: F) -> Finally<'_, F> {
+        Finally {
+            shared: self,
+            change: Some(change),
+        }
+    }
+
+    /// Told of every change from now on.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Has those look again who wait for a change that is not in the state.
+    pub(crate) fn wake(&self) {
+        self.changed.send_replace(());
     }
 
     /// Waits until the state has what is looked for.
     pub(crate) async fn when<T>(&self, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
-        let mut changed = self.changed.subscribe();
+        let mut changed = self.changes();
         loop {
             let found = look(&mut self.state());
             if let Some(found) = found {
@@ -125,4 +152,38 @@ impl Shared {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Of [`Shared::finally`].
+pub(crate) struct Finally<'a, F: FnOnce(&mut State)> {
+    shared: &'a Shared,
+    change: Option<F>,
+}
+
+impl<F: FnOnce(&mut State)> Finally<'_, F> {
+    /// All went well.
+    pub(crate) fn never(mut self) {
+        self.change = None;
+    }
+}
+
+impl<F: FnOnce(&mut State)> Drop for Finally<'_, F> {
+    fn drop(&mut self) {
+        if let Some(change) = self.change.take() {
+            self.shared.change(change);
+        }
+    }
+}
+
+/// What the future yields, or what the other one does if it is done before.
+pub(crate) async fn unless<T, E>(
+    future: impl Future<Output = T>,
+    end: impl Future<Output = E>,
+) -> Result<T, E> {
+    let (mut future, mut end) = (pin!(future), pin!(end));
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(value) => Poll::Ready(Ok(value)),
+        Poll::Pending => end.as_mut().poll(cx).map(Err),
+    })
+    .await
 }

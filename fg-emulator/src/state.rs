@@ -14,6 +14,8 @@ const MAX_EXTENSIONS: usize = 10;
 #[derive(Debug, Default)]
 pub(crate) struct State {
     extensions: BTreeMap<String, Option<SocketAddr>>,
+    /// Why the last registration was refused that was.
+    pub(crate) refusal: Option<String>,
     pub(crate) telemetry: Telemetry,
     pub(crate) runtime: Runtime,
 }

@@ -4,8 +4,7 @@ use std::future::poll_fn;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hyper::body::Bytes;
@@ -17,7 +16,7 @@ use super::Outcome;
 use crate::boot::Leases;
 use crate::http::{self, Api};
 use crate::process::{Process, Stopped};
-use crate::shared::Shared;
+use crate::shared::{Shared, unless};
 use crate::{Error, TelemetryType};
 
 /// What the function may take (D: `RUNTIME_TIMEOUT` tells it).
@@ -62,39 +61,29 @@ impl Bootstrap {
     /// Gives it the event, and waits for its answer.
     pub(crate) async fn run(&self, id: &str, payload: Bytes, shared: &Shared) -> (Outcome, Bytes) {
         shared.change(|state| state.runtime.invoke(id, payload));
+        let _forget = shared.finally(|state| state.runtime.forget(id));
         let answered = shared.when(|state| state.runtime.take_answer(id));
         let either = self.unless_it_ends(answered);
-        let outcome = match tokio::time::timeout(TIMEOUT, either).await {
-            Ok(Some(Ok(response))) => return (Outcome::Ok, response),
-            Ok(Some(Err(error))) => return (Outcome::Error, error),
+        match tokio::time::timeout(TIMEOUT, either).await {
+            Ok(Some(Ok(response))) => (Outcome::Ok, response),
+            Ok(Some(Err(error))) => (Outcome::Error, error),
             Ok(None) => (Outcome::Error, Bytes::from_static(ENDED)),
             Err(_) => (Outcome::Timeout, Bytes::new()),
-        };
-        shared.change(|state| state.runtime.forget(id));
-        outcome
+        }
     }
 
     /// What the future yields, or nothing if the process ends first.
     pub(crate) async fn unless_it_ends<T>(&self, future: impl Future<Output = T>) -> Option<T> {
-        let mut future = pin!(future);
-        poll_fn(|cx| {
-            if let Poll::Ready(value) = future.as_mut().poll(cx) {
-                return Poll::Ready(Some(value));
-            }
-            let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
-            pin!(process.wait()).poll(cx).map(|_| None)
-        })
-        .await
+        let end = poll_fn(|cx| pin!(self.process().wait()).poll(cx));
+        unless(future, end).await.ok()
     }
 
     pub(crate) fn freeze(&self) {
-        let process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
-        process.freeze();
+        self.process().freeze();
     }
 
     pub(crate) fn thaw(&self) {
-        let process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
-        process.thaw();
+        self.process().thaw();
     }
 
     pub(crate) async fn stop(self, grace: Duration) -> Result<Stopped, Error> {
@@ -103,6 +92,10 @@ impl Bootstrap {
             .unwrap_or_else(PoisonError::into_inner)
             .stop(grace)
             .await
+    }
+
+    fn process(&self) -> MutexGuard<'_, Process> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

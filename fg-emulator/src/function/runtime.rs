@@ -12,6 +12,7 @@ pub(crate) type Answer = Result<Bytes, Bytes>;
 /// The invocations of the function, from the call of the platform to the function's answer.
 #[derive(Debug, Default)]
 pub(crate) struct Runtime {
+    booted: bool,
     ready: bool,
     waiting: VecDeque<(String, Bytes)>,
     /// Those that the function has, until it answers, and from then on with the answer.
@@ -19,6 +20,11 @@ pub(crate) struct Runtime {
 }
 
 impl Runtime {
+    /// A function is about to boot, unless there is one: an instance has one.
+    pub(crate) fn boot(&mut self) -> bool {
+        !std::mem::replace(&mut self.booted, true)
+    }
+
     /// The function has asked for an event, so it is initialised.
     pub(crate) fn is_ready(&mut self) {
         self.ready = true;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use hyper::body::Bytes;
 
 use super::{Subscription, delivery};
-use crate::platform::BOOT_TIMEOUT;
 use crate::shared::Shared;
+use crate::starts::BOOT_TIMEOUT;
 use crate::{Error, Event, Platform};
 
 /// How long the end waits for the subscriber.
@@ -57,8 +57,12 @@ impl Platform {
     /// Waits until all telemetry of what has happened so far was answered or given up; at once if nobody has
     /// subscribed.
     ///
-    /// What is given up, after three attempts of five seconds at most, is told to the observer
-    /// ([`Event::TelemetryLost`]).
+    /// What is given up, after five attempts of five seconds at most, is told to the observer
+    /// ([`Event::TelemetryLost`]). A frozen instance is sent nothing, so this waits until it is thawed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when this is dropped unfinished.
     pub async fn telemetry_delivered(&self) {
         let mut goal = None;
         self.shared

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "what helps a test may panic as it does")]
 
 mod api;
+mod dropped;
 mod faults;
 mod function;
 mod processes;

@@ -11,17 +11,17 @@ use std::time::Duration;
 use fg_emulator::{Boot, Platform, PortLease, Stream};
 use nix::sys::stat::Mode;
 
-const FOREIGN: &str = env!("CARGO_BIN_EXE_foreign");
-const FIXTURE: &str = env!("CARGO_BIN_EXE_fixture");
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const FOREIGN: &str = env!("CARGO_BIN_EXE_foreign");
+pub(crate) const FIXTURE: &str = env!("CARGO_BIN_EXE_fixture");
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Starts a process in the group, one outside of it, one that forgets its environment, and becomes the foreign
 /// extension; each of them holds the FIFO open.
-const FAMILY: &str =
+pub(crate) const FAMILY: &str =
     "exec 9>\"$0\"; sleep 1000 & setsid sleep 1000 & env -i sleep 1000 & exec \"$1\"";
 
 /// Told when nobody holds the FIFO open any more.
-fn when_closed(fifo: &Path) -> mpsc::Receiver<()> {
+pub(crate) fn when_closed(fifo: &Path) -> mpsc::Receiver<()> {
     nix::unistd::mkfifo(fifo, Mode::S_IRWXU).unwrap();
     let (sender, receiver) = mpsc::channel();
     let fifo = fifo.to_owned();
@@ -33,16 +33,24 @@ fn when_closed(fifo: &Path) -> mpsc::Receiver<()> {
     receiver
 }
 
+pub(crate) fn is_stopped(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit_once(") ").unwrap().1.starts_with('T')
+}
+
 #[test]
 fn nothing_is_left_when_we_are_killed() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
     let closed = when_closed(&fifo);
     let lease = PortLease::take().unwrap();
+    let temporary = folder.path().join("tmp");
+    fs::create_dir(&temporary).unwrap();
     let mut host = Command::new(env!("CARGO_BIN_EXE_host"))
         .args(["extensionForeign.sh", "sh", "-c", FAMILY])
         .args([fifo.as_os_str(), FOREIGN.as_ref()])
         .env("FG_EXTENSION_PORT", lease.port().to_string())
+        .env("TMPDIR", &temporary)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -51,10 +59,14 @@ fn nothing_is_left_when_we_are_killed() {
         .read_line(&mut line)
         .unwrap();
     assert_eq!(line, "up\n");
+    let is_empty = || fs::read_dir(&temporary).unwrap().next().is_none();
+    assert!(!is_empty());
     assert!(closed.try_recv().is_err());
     host.kill().unwrap();
     host.wait().unwrap();
     closed.recv_timeout(PATIENCE).unwrap();
+    // Before the processes.
+    assert!(is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,17 +157,13 @@ async fn frozen_instance_is_thawed_by_an_invocation_and_by_the_end() {
         .unwrap()
         .pid
         .unwrap();
-    let is_stopped = || {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-        stat.rsplit_once(") ").unwrap().1.starts_with('T')
-    };
     platform.freeze();
-    assert!(is_stopped());
+    assert!(is_stopped(pid));
     platform.invoke().await.unwrap().assert_ok();
-    assert!(!is_stopped());
+    assert!(!is_stopped(pid));
     platform.freeze();
     platform.thaw();
-    assert!(!is_stopped());
+    assert!(!is_stopped(pid));
     platform.freeze();
     let shutdown = platform.shutdown().await.unwrap();
     assert!(shutdown.clean(), "{shutdown:?}");
