@@ -22,9 +22,9 @@ pub enum Event {
     },
     /// A call was refused: it broke a rule, or is none of the API.
     Refused {
-        /// As in `POST`.
+        /// As in `POST`; `?` if the request could not be read.
         method: String,
-        /// As in `/extension/register`.
+        /// As in `/extension/register`, or `?`.
         path: String,
         /// The answer's status.
         status: u16,

@@ -37,8 +37,9 @@
 //! ```
 //!
 //! It boots any executable, in any language, each in a process group of its own, and nothing of it outlives the
-//! platform, also when the program that has the platform is killed. It never fakes success: a call that is not of the
-//! API is refused, and told to the observer ([`Builder::observer`]).
+//! platform, also when the program that has the platform is killed; but for a process that leaves both its group and
+//! its environment, as by `setsid env -i`, by which it would be found. It never fakes success: a call that is not of
+//! the API is refused, and told to the observer ([`Builder::observer`]).
 //!
 //! What it does is written from the platform's documentation. Where that is silent (marked ?), the choice is
 //! this emulator's: a registration that breaks a rule is refused with status 400, an invocation goes to all

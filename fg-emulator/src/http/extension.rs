@@ -24,6 +24,11 @@ pub(super) async fn answer(read: &Read, shared: &Shared) -> Outcome {
             return read.not_allowed(&Method::POST);
         }
         "/extension/register" => {
+            // What it says is ignored (D 2707), but not that half of the request is missing.
+            if let Err(message) = &read.body {
+                let refusal = Refusal::new("InvalidBody", message.clone());
+                return Outcome::Refuse(StatusCode::BAD_REQUEST, refusal);
+            }
             if let Some(fault) = registration_fault(shared).await {
                 return fault;
             }

@@ -74,10 +74,19 @@ async fn connection(stream: TcpStream, api: Api, shared: Arc<Shared>) {
         .half_close(half_close)
         .serve_connection(TokioIo::new(stream), service);
     let end = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
-    // A connection that breaks off is its client's business, and the client is told by its own side.
-    if end.is_err_and(|error| error.is_user()) {
-        let stream = connection.into_parts().io.into_inner();
-        let _ = stream.set_zero_linger();
+    match end {
+        Err(error) if error.is_user() => {
+            let stream = connection.into_parts().io.into_inner();
+            let _ = stream.set_zero_linger();
+        }
+        Err(error) if error.is_parse() => shared.observe(&Event::Refused {
+            method: "?".to_owned(),
+            path: "?".to_owned(),
+            status: if error.is_parse_too_large() { 431 } else { 400 },
+            error_message: format!("the request cannot be read: {error}"),
+        }),
+        // A connection that breaks off is its client's business, and the client is told by its own side.
+        Ok(()) | Err(_) => {}
     }
 }
 

@@ -65,6 +65,14 @@ async fn unknown_and_wrong_calls_are_refused_and_shown() {
             "GET /telemetry 405",
         ]
     );
+    // Half a request is none.
+    let half = "POST /extension/register HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{";
+    let response = Client::connect(port).send(half).close_write().receive();
+    assert_eq!(response.json()["errorInfo"]["errorType"], "InvalidBody");
+    let mut client = Client::connect(port);
+    assert_eq!(client.send("HELLO\r\n\r\n").receive().status, 400);
+    assert!(client.is_closed());
+    assert_eq!(shown.lock().unwrap().last().unwrap(), "? ? 400");
     let error = platform.invoke().await.unwrap_err();
     assert_eq!(
         error.to_string(),
