@@ -5,5 +5,6 @@ mod api;
 mod dropped;
 mod faults;
 mod function;
+mod instance;
 mod processes;
 mod telemetry;

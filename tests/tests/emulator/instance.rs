@@ -1,0 +1,146 @@
+//! An extension whose telemetry goes to the test: a subscriber on plain sockets.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+
+use fg_emulator::{Boot, Event, Platform, PortLease};
+use fg_extension_tests::{Response, golden, post};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::processes::PATIENCE;
+
+/// A platform with the extension `foreign`, which registers, and a port beside it that may be subscribed.
+pub(crate) struct Instance {
+    pub(crate) platform: Platform,
+    pub(crate) listener: TcpListener,
+    pub(crate) port: u16,
+    pub(crate) told: watch::Receiver<Vec<String>>,
+    pub(crate) _leases: (PortLease, PortLease),
+}
+
+impl Instance {
+    pub(crate) async fn start() -> Self {
+        let leases = tokio::task::spawn_blocking(PortLease::take_pair);
+        let leases = leases.await.unwrap().unwrap();
+        let port = leases.1.port();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .await
+            .unwrap();
+        let (sender, told) = watch::channel(Vec::new());
+        let platform = Platform::start_with(move |event| {
+            let text = match event {
+                Event::Subscribed(subscription) => format!("subscribed {}", subscription.uri),
+                Event::TelemetryDelivered { events, status, .. } => format!("{events}: {status}"),
+                Event::TelemetryLost { events, reason } => format!("{events} lost: {reason}"),
+                Event::Refused { error_message, .. } => format!("refused: {error_message}"),
+                Event::Output(line) => format!("printed {}", line.text),
+                _ => return,
+            };
+            sender.send_modify(|told| told.push(text));
+        });
+        let platform = platform.await.unwrap();
+        let boot = Boot::new("extensionForeign.sh", env!("CARGO_BIN_EXE_foreign"))
+            .env("FG_EXTENSION_PORT", leases.0.port().to_string());
+        platform.boot(boot).await.unwrap();
+        Self {
+            platform,
+            listener,
+            port,
+            told,
+            _leases: leases,
+        }
+    }
+
+    pub(crate) async fn subscribed(types: &[&str]) -> Self {
+        let instance = Self::start().await;
+        let response = instance.subscribe(types);
+        assert_eq!((response.status, error_of(&response)), (200, String::new()));
+        instance
+    }
+
+    pub(crate) fn subscribe(&self, types: &[&str]) -> Response {
+        let mut body = golden("telemetry-subscription.json");
+        body["subscriber"]["uri"] = format!("http://127.0.0.1:{}", self.port).into();
+        body["types"] = json!(types);
+        post(
+            self.platform.address().port(),
+            "/telemetry",
+            body.to_string(),
+        )
+    }
+
+    /// Takes one POST, and answers it; its body.
+    pub(crate) async fn take(&self, status: &str) -> String {
+        let (mut stream, body) = self.accept().await;
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        body
+    }
+
+    /// Takes so many events, in however many batches.
+    pub(crate) async fn events(&self, count: usize) -> Vec<Value> {
+        let mut events = Vec::new();
+        while events.len() < count {
+            let batch = self.take("200 OK").await;
+            events.extend(serde_json::from_str::<Vec<_>>(&batch).unwrap());
+        }
+        assert_eq!(events.len(), count, "{events:?}");
+        events
+    }
+
+    pub(crate) async fn accept(&self) -> (TcpStream, String) {
+        let (stream, _) = timeout(PATIENCE, self.listener.accept())
+            .await
+            .unwrap()
+            .unwrap();
+        let stream = stream.into_std().unwrap();
+        tokio::task::spawn_blocking(|| read(stream)).await.unwrap()
+    }
+
+    /// Waits until the observer was told this.
+    pub(crate) async fn told(&self, text: &str) {
+        let mut told = self.told.clone();
+        let is_told = told.wait_for(|told| told.iter().any(|line| line == text));
+        let is_told = timeout(PATIENCE, is_told).await.is_ok();
+        assert!(is_told, "`{text}` is not in {:?}", self.told.borrow());
+    }
+
+    /// What the observer was told of telemetry.
+    pub(crate) fn outcomes(&self) -> Vec<String> {
+        let told = self.told.borrow();
+        told.iter()
+            .filter(|line| !line.starts_with("printed"))
+            .cloned()
+            .collect()
+    }
+}
+
+/// The body of a POST to `/`.
+fn read(stream: TcpStream) -> (TcpStream, String) {
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut line = || {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        line.trim_end().to_ascii_lowercase()
+    };
+    assert_eq!(line(), "post / http/1.1");
+    let mut head = BTreeMap::new();
+    while let Some((name, value)) = line().split_once(": ") {
+        head.insert(name.to_owned(), value.to_owned());
+    }
+    assert_eq!(head["content-type"], "application/json");
+    let mut body = vec![0; head["content-length"].parse().unwrap()];
+    reader.read_exact(&mut body).unwrap();
+    (reader.into_inner(), String::from_utf8(body).unwrap())
+}
+
+pub(crate) fn error_of(response: &Response) -> String {
+    let error = &response.json()["errorInfo"]["errorMessage"];
+    error.as_str().unwrap().to_owned()
+}
