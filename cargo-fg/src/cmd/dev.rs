@@ -1,5 +1,6 @@
 //! `cargo fg dev`: build, boot, invoke, stop.
 
+use std::fs::File;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -51,7 +52,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
     /// Do not start the extension: print its environment, and wait for your debugger to start it
-    #[arg(long)]
+    #[arg(long, conflicts_with = "cmd")]
     attach: bool,
     /// How to tell what happens
     #[arg(long, value_name = "FORMAT", default_value = "human")]
@@ -74,7 +75,9 @@ fn plan(arguments: Arguments) -> anyhow::Result<Plan> {
         Format::Human if stdout_is_terminal => Style::Terminal,
         Format::Human => Style::Plain,
     };
-    let has_keys = style == Style::Terminal && std::io::stdin().is_terminal();
+    // A terminal that is not ours has keys for somebody else.
+    let is_ours = || File::open("/dev/tty").is_ok();
+    let has_keys = style == Style::Terminal && std::io::stdin().is_terminal() && is_ours();
     let replayed = arguments.replay.as_deref().map(Recording::read);
     let replayed = replayed.transpose()?;
     let header = replayed.as_ref().map(|recording| recording.header.clone());
@@ -85,6 +88,10 @@ fn plan(arguments: Arguments) -> anyhow::Result<Plan> {
     if let Some((spec, seed)) = &faults {
         // What is wrong with them is told before anything is built.
         Faults::parse(spec, *seed)?;
+    }
+    if let Some(function) = &arguments.function {
+        let cannot = || format!("cannot find the function {}", function.display());
+        std::fs::metadata(function).with_context(cannot)?;
     }
     let freeze = arguments.freeze || header.as_ref().is_some_and(|header| header.freeze);
     let schedule = match replayed {
