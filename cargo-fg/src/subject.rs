@@ -18,7 +18,7 @@ pub(crate) struct Subject {
     #[arg(long, value_name = "COMMAND", requires = "script", conflicts_with_all = ["package", "bin", "example"])]
     cmd: Option<String>,
     /// Script name that the command registers under: extensionNightWatch.sh
-    #[arg(long, value_name = "NAME", value_parser = script_name_of)]
+    #[arg(long, value_name = "NAME")]
     script: Option<String>,
     /// ZIP to unpack and boot from, instead of a package
     #[arg(long, value_name = "FILE", conflicts_with_all = ["package", "bin", "example", "cmd", "script"])]
@@ -121,14 +121,4 @@ impl Prepared {
             Kind::Package { folder, .. } => Boot::package(&self.script, folder.path()),
         }
     }
-}
-
-/// D 2705: what the platform takes for a start script.
-pub(crate) fn script_name_of(text: &str) -> Result<String, String> {
-    if text.starts_with("extension") && text.ends_with(".sh") && !text.contains('/') {
-        return Ok(text.to_owned());
-    }
-    Err(format!(
-        "`{text}` is no script name: it begins with `extension` and ends in `.sh`"
-    ))
 }

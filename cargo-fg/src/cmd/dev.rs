@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use fg_emulator::Faults;
 
 use super::{Format, variable};
@@ -111,6 +111,7 @@ fn plan(arguments: Arguments) -> anyhow::Result<Plan> {
     let subjects = build()?;
     let mut scripts = subjects.scripts();
     scripts.extend(attach.clone());
+    scripts.iter().try_for_each(|script| is_script(script))?;
 
     let output = Output::new(style, scripts.len() > 1);
     if let (Some(file), Some(header)) = (&arguments.replay, &header) {
@@ -142,6 +143,14 @@ fn plan(arguments: Arguments) -> anyhow::Result<Plan> {
         interactive,
         output,
     })
+}
+
+/// D 2705. Told before anything boots, or an environment is printed that is of no use.
+fn is_script(name: &str) -> anyhow::Result<()> {
+    if !name.starts_with("extension") || !name.ends_with(".sh") || name.contains('/') {
+        bail!("`{name}` is no script name: it begins with `extension` and ends in `.sh`");
+    }
+    Ok(())
 }
 
 /// As they are written, and the seed.

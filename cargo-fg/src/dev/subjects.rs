@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use fg_emulator::Boot;
 
 use crate::build::Target;
-use crate::subject::{Kind, Prepared, Subject, script_name_of};
+use crate::subject::{Kind, Prepared, Subject};
 
 /// All of them, ready to boot.
 pub(crate) struct Subjects(Vec<(Prepared, Option<u64>)>);
@@ -14,10 +14,7 @@ pub(crate) struct Subjects(Vec<(Prepared, Option<u64>)>);
 pub(crate) fn prepare(subject: Option<&Subject>, also: &[String]) -> anyhow::Result<Subjects> {
     let subject = subject.map(Subject::prepare);
     let also = also.iter().map(|also| match also.split_once('=') {
-        Some((script, command)) => {
-            let script = script_name_of(script).map_err(anyhow::Error::msg)?;
-            Prepared::command(&script, command)
-        }
+        Some((script, command)) => Prepared::command(script, command),
         None => Prepared::built(&Target::of_package(also)),
     });
     let all = subject.into_iter().chain(also).map(|prepared| {

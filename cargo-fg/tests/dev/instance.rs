@@ -132,7 +132,7 @@ fn options_that_make_no_sense() {
             "--script names what --cmd runs",
         ),
         (
-            &["--script", "nonsense"],
+            &["--attach", "--script", "nonsense"],
             "`nonsense` is no script name: it begins with `extension`",
         ),
         (
