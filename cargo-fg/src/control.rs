@@ -147,12 +147,16 @@ impl Client {
         Ok(clients)
     }
 
-    /// A further conversation with the same.
-    pub(crate) async fn another(&self) -> anyhow::Result<Self> {
-        let pid = self.greeting.pid;
+    /// The one with this pid, whatever the others do.
+    pub(crate) async fn of(pid: u32) -> anyhow::Result<Self> {
         let path = folder()?.join(format!("{pid}.sock"));
         let client = Self::connect(&path).await?;
-        client.with_context(|| format!("cargo fg dev (pid {pid}) has ended"))
+        client.with_context(|| format!("no cargo fg dev has pid {pid}"))
+    }
+
+    /// A further conversation with the same.
+    pub(crate) async fn another(&self) -> anyhow::Result<Self> {
+        Self::of(self.greeting.pid).await
     }
 
     async fn connect(path: &Path) -> anyhow::Result<Option<Self>> {
@@ -175,7 +179,9 @@ impl Client {
         let mut stream = BufReader::new(stream);
         let greeting = tokio::time::timeout(PATIENCE, read(&mut stream)).await;
         let Ok(greeting) = greeting else {
-            bail!("cargo fg dev (pid {pid}) does not answer: is it suspended?");
+            bail!(
+                "cargo fg dev (pid {pid}) does not answer: is it suspended? --dev PID chooses another"
+            );
         };
         Ok(greeting
             .ok()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use nix::unistd::Uid;
 use procfs::net::{TcpNetEntry, TcpState};
 use procfs::process::{FDTarget, Process, all_processes};
 
@@ -18,13 +19,16 @@ pub(crate) fn held(complaint: &str) -> Vec<String> {
 /// The process that listens on this port of 127.0.0.1, as in `python3 (pid 123)`; nobody is `None`.
 fn holder(port: u16) -> Option<String> {
     let tables = [procfs::net::tcp(), procfs::net::tcp6()];
-    let sockets: Vec<_> = tables
+    let (mut sockets, mut is_ours) = (Vec::new(), false);
+    let entries = tables
         .into_iter()
         .filter_map(Result::ok)
         .flatten()
-        .filter(|entry| is_in_the_way(entry, port))
-        .map(|entry| entry.inode)
-        .collect();
+        .filter(|entry| is_in_the_way(entry, port));
+    for entry in entries {
+        sockets.push(entry.inode);
+        is_ours |= entry.uid == Uid::effective().as_raw();
+    }
     if sockets.is_empty() {
         return None;
     }
@@ -39,7 +43,12 @@ fn holder(port: u16) -> Option<String> {
         let name = name.unwrap_or_else(|_| "a process".to_owned());
         format!("{name} (pid {})", process.pid)
     });
-    Some(process.unwrap_or_else(|| "a process of another user".to_owned()))
+    match process {
+        // It has ended meanwhile.
+        None if is_ours => None,
+        None => Some("a process of another user".to_owned()),
+        named => named,
+    }
 }
 
 /// A listener on all addresses takes the port of 127.0.0.1 as well.

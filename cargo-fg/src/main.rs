@@ -15,6 +15,7 @@ mod report;
 mod subject;
 mod unpack;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -60,7 +61,8 @@ fn main() -> ExitCode {
         Command::Check(arguments) => cmd::check::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        // Behind a pipe that is closed there is nobody to tell.
+        let _ = writeln!(std::io::stderr(), "error: {error:#}");
         failure
     })
 }

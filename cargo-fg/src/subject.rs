@@ -21,7 +21,7 @@ pub(crate) struct Subject {
     #[arg(long, value_name = "NAME")]
     script: Option<String>,
     /// ZIP to unpack and boot from, instead of a package
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["package", "bin", "example", "cmd"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["package", "bin", "example", "cmd", "script"])]
     zip: Option<PathBuf>,
 }
 
@@ -101,7 +101,7 @@ impl Prepared {
         let words = shell_words::split(command)
             .with_context(|| format!("cannot split the command `{command}`"))?;
         if words.is_empty() {
-            bail!("the command is empty");
+            bail!("the command for {script} is empty");
         }
         Ok(Self {
             script: script.to_owned(),

@@ -1,12 +1,13 @@
 //! `cargo fg dev`: build, boot, invoke, stop.
 
+use std::fs::File;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use fg_emulator::Faults;
 
 use super::{Format, variable};
@@ -51,7 +52,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
     /// Do not start the extension: print its environment, and wait for your debugger to start it
-    #[arg(long)]
+    #[arg(long, conflicts_with = "cmd")]
     attach: bool,
     /// How to tell what happens
     #[arg(long, value_name = "FORMAT", default_value = "human")]
@@ -74,7 +75,9 @@ fn plan(arguments: Arguments) -> anyhow::Result<Plan> {
         Format::Human if stdout_is_terminal => Style::Terminal,
         Format::Human => Style::Plain,
     };
-    let has_keys = style == Style::Terminal && std::io::stdin().is_terminal();
+    // A terminal that is not ours has keys for somebody else.
+    let is_ours = || File::open("/dev/tty").is_ok();
+    let has_keys = style == Style::Terminal && std::io::stdin().is_terminal() && is_ours();
     let replayed = arguments.replay.as_deref().map(Recording::read);
     let replayed = replayed.transpose()?;
     let header = replayed.as_ref().map(|recording| recording.header.clone());
@@ -85,6 +88,10 @@ fn plan(arguments: Arguments) -> anyhow::Result<Plan> {
     if let Some((spec, seed)) = &faults {
         // What is wrong with them is told before anything is built.
         Faults::parse(spec, *seed)?;
+    }
+    if let Some(function) = &arguments.function {
+        let cannot = || format!("cannot find the function {}", function.display());
+        std::fs::metadata(function).with_context(cannot)?;
     }
     let freeze = arguments.freeze || header.as_ref().is_some_and(|header| header.freeze);
     let schedule = match replayed {
@@ -104,6 +111,7 @@ fn plan(arguments: Arguments) -> anyhow::Result<Plan> {
     let subjects = build()?;
     let mut scripts = subjects.scripts();
     scripts.extend(attach.clone());
+    scripts.iter().try_for_each(|script| is_script(script))?;
 
     let output = Output::new(style, scripts.len() > 1);
     if let (Some(file), Some(header)) = (&arguments.replay, &header) {
@@ -135,6 +143,14 @@ fn plan(arguments: Arguments) -> anyhow::Result<Plan> {
         interactive,
         output,
     })
+}
+
+/// D 2705. Told before anything boots, or an environment is printed that is of no use.
+fn is_script(name: &str) -> anyhow::Result<()> {
+    if !name.starts_with("extension") || !name.ends_with(".sh") || name.contains('/') {
+        bail!("`{name}` is no script name: it begins with `extension` and ends in `.sh`");
+    }
+    Ok(())
 }
 
 /// As they are written, and the seed.

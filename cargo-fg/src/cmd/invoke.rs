@@ -165,13 +165,10 @@ async fn work(
 
 /// The one that is meant.
 async fn find(pid: Option<u32>) -> anyhow::Result<Client> {
-    let mut clients = Client::all().await?;
     if let Some(pid) = pid {
-        let found = clients
-            .into_iter()
-            .find(|client| client.greeting.pid == pid);
-        return found.with_context(|| format!("no cargo fg dev has pid {pid}"));
+        return Client::of(pid).await;
     }
+    let mut clients = Client::all().await?;
     match clients.len() {
         0 => bail!(
             "no cargo fg dev is running: start one in another terminal, as with `cargo fg dev -p NAME`"

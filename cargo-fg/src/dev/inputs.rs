@@ -33,6 +33,21 @@ impl Inputs {
         inputs
     }
 
+    /// What was looked at before and is not there at the moment, as between two branches, may come back.
+    pub(crate) fn keep_missing(&mut self, before: &Self) {
+        let folders = before.folders.iter().map(|(folder, _)| folder);
+        for path in before.files.iter().chain(folders) {
+            let missing = path.ancestors().take_while(|path| !path.exists());
+            // Nothing of it is noticed before the outermost folder is there.
+            if let Some(outermost) = missing.last()
+                && let Some(parent) = outermost.parent()
+            {
+                self.folders.insert((parent.to_owned(), false));
+                self.files.extend([path.clone(), outermost.to_owned()]);
+            }
+        }
+    }
+
     pub(crate) fn has(&self, path: &Path) -> bool {
         let is_hidden = path
             .file_name()
@@ -191,6 +206,34 @@ mod tests {
         ];
         // A trailing slash makes no difference to a path.
         assert_eq!(folders, expected.map(|(name, all)| (root.join(name), all)));
+    }
+
+    #[test]
+    fn what_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let file = root.join("a/b/watch.py");
+        fs::create_dir_all(root.join("a/b")).unwrap();
+        fs::write(&file, "").unwrap();
+        let mut before = Inputs::default();
+        before.add_word(file.to_str().unwrap());
+
+        fs::remove_dir_all(root.join("a")).unwrap();
+        // As often as something else is saved meanwhile.
+        for _ in 0..2 {
+            let mut inputs = Inputs::default();
+            inputs.add_word(file.to_str().unwrap());
+            inputs.keep_missing(&before);
+            before = inputs;
+        }
+        assert!(before.has(&root.join("a")) && before.has(&file));
+        assert!(before.folders.contains(&(root.clone(), false)));
+
+        fs::create_dir_all(root.join("a/b")).unwrap();
+        let mut inputs = Inputs::default();
+        inputs.keep_missing(&before);
+        assert!(inputs.has(&file) && !inputs.has(&root.join("a")));
+        assert!(inputs.folders.contains(&(root.join("a/b"), false)));
     }
 
     #[test]

@@ -16,7 +16,6 @@ mod watch;
 use std::collections::BTreeSet;
 use std::future::pending;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
@@ -65,7 +64,7 @@ struct Dev {
     build: Build,
     recorder: Option<Recorder>,
     output: Arc<Output>,
-    instance: Instance,
+    instance: Option<Session>,
     watch: Option<Watch>,
     keys: Option<Keys>,
     control: Option<Control>,
@@ -76,27 +75,18 @@ struct Dev {
     failed: u64,
 }
 
-enum Instance {
-    Down,
-    Booting(Pin<Box<dyn Future<Output = anyhow::Result<Session>> + Send>>),
-    Up(Session),
-}
-
 struct Building {
     task: JoinHandle<anyhow::Result<Subjects>>,
     /// Boot the same program again.
     forced: bool,
 }
 
-enum InstanceEvent {
-    Booted(anyhow::Result<Session>),
-    Happened(anyhow::Result<Happened>),
-}
-
 /// Until somebody ends it, or all was sent.
 pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
     let faults = plan.setup.faults.clone();
-    let outcome = Dev::new(plan)?.run().await;
+    // Before the terminal is changed: whatever ends us gives it back.
+    let stop = Stop::listen()?;
+    let outcome = Dev::new(plan)?.run(stop).await;
     outcome.map_err(|error| match faults {
         Some((spec, seed)) => {
             let spec = shell_words::quote(&spec);
@@ -114,7 +104,7 @@ impl Dev {
         let control = match Control::listen(scripts, plan.setup.function.is_none()) {
             Ok(control) => Some(control),
             Err(error) => {
-                eprintln!("warning: cargo fg invoke will not find this: {error:#}");
+                output.warn(&format!("cargo fg invoke will not find this: {error:#}"));
                 None
             }
         };
@@ -125,7 +115,7 @@ impl Dev {
             build: plan.build,
             recorder: plan.recorder,
             output,
-            instance: Instance::Down,
+            instance: None,
             watch: plan.watches.then(Watch::default),
             keys: plan.interactive.then(Keys::open).transpose()?,
             control,
@@ -138,15 +128,14 @@ impl Dev {
         Ok(dev)
     }
 
-    async fn run(mut self) -> anyhow::Result<()> {
-        let mut stop = Stop::listen()?;
+    async fn run(mut self, mut stop: Stop) -> anyhow::Result<()> {
         if let Some((spec, seed)) = &self.setup.faults {
             self.output.tell(Told::Faults { spec, seed: *seed });
         }
         if self.keys.is_some() {
             self.output.note("keys", keys::HELP);
         }
-        self.boot();
+        self.boot().await?;
         let outcome = self.until_the_end(&mut stop).await;
         let stopped = self.stop().await?;
         if let Err(error) = outcome {
@@ -173,8 +162,8 @@ impl Dev {
             }
             self.serve_requests()?;
             let (is_up, is_idle) = match &self.instance {
-                Instance::Up(session) => (true, session.is_idle()),
-                _ => (false, false),
+                Some(session) => (session.is_up(), session.is_idle()),
+                None => (false, false),
             };
             tokio::select! {
                 () = stop.requested() => return Ok(()),
@@ -186,56 +175,54 @@ impl Dev {
                 paths = saved(&self.watch), if self.building.is_none() => self.changed(&paths),
                 built = finished(&mut self.building) => self.built(built).await?,
                 request = next_request(&mut self.control) => self.requests.push(request),
-                event = self.instance.next() => self.instance_tells(event).await?,
+                happened = next_of(&mut self.instance) => self.instance_tells(happened?).await?,
                 order = self.schedule.next(is_idle), if is_up => self.send(order, None)?,
             }
         }
     }
 
     fn is_done(&self) -> bool {
-        let is_idle = matches!(&self.instance, Instance::Up(session) if session.is_idle());
-        is_idle && self.schedule.is_over()
+        let session = self.instance.as_ref();
+        session.is_some_and(|session| session.is_up() && session.is_idle())
+            && self.schedule.is_over()
     }
 
-    fn boot(&mut self) {
+    async fn boot(&mut self) -> anyhow::Result<()> {
         let (setup, output) = (Arc::clone(&self.setup), Arc::clone(&self.output));
-        let boot = Session::boot(setup, self.subjects.boots(), output);
-        self.instance = Instance::Booting(Box::pin(boot));
+        let session = Session::start(setup, self.subjects.boots(), output).await?;
+        self.instance = Some(session);
+        Ok(())
     }
 
     /// Ends the instance, if there is one.
     async fn stop(&mut self) -> anyhow::Result<Vec<Stopped>> {
-        match std::mem::replace(&mut self.instance, Instance::Down) {
-            Instance::Up(session) => session.stop().await,
-            _ => Ok(Vec::new()),
+        match self.instance.take() {
+            Some(session) => session.stop().await,
+            None => Ok(Vec::new()),
         }
     }
 
-    async fn instance_tells(&mut self, event: InstanceEvent) -> anyhow::Result<()> {
-        match event {
-            InstanceEvent::Booted(Ok(session)) => {
-                self.instance = Instance::Up(session);
-                self.schedule.booted();
-            }
-            InstanceEvent::Booted(Err(error)) => {
-                self.instance = Instance::Down;
-                if self.watch.is_none() {
+    async fn instance_tells(&mut self, happened: Happened) -> anyhow::Result<()> {
+        let can_wait = self.watch.is_some() || self.keys.is_some();
+        match happened {
+            Happened::Booted(Ok(())) => self.schedule.booted(),
+            Happened::Booted(Err(error)) => {
+                if !can_wait {
                     return Err(error);
                 }
                 let message = format!("{error:#}");
                 self.output.tell(Told::Failed { message });
+                self.stop().await?;
                 self.note_waiting();
             }
-            InstanceEvent::Happened(happened) => match happened? {
-                Happened::Invoked(ok) => self.failed += u64::from(!ok),
-                Happened::Ended(script) => {
-                    self.stop().await?;
-                    if self.watch.is_none() {
-                        return Err(ended(&script));
-                    }
-                    self.note_waiting();
+            Happened::Invoked(ok) => self.failed += u64::from(!ok),
+            Happened::Ended(script) => {
+                self.stop().await?;
+                if !can_wait {
+                    return Err(ended(&script));
                 }
-            },
+                self.note_waiting();
+            }
         }
         Ok(())
     }
@@ -250,7 +237,7 @@ impl Dev {
     }
 
     fn send(&mut self, mut order: Order, reply: Option<Reply>) -> anyhow::Result<()> {
-        let Instance::Up(session) = &mut self.instance else {
+        let Some(session) = &mut self.instance else {
             return Ok(());
         };
         self.sent += 1;
@@ -266,12 +253,12 @@ impl Dev {
     /// Sends what `cargo fg invoke` wants, as soon as there is an instance.
     fn serve_requests(&mut self) -> anyhow::Result<()> {
         match &self.instance {
-            Instance::Up(_) => {
+            Some(session) if session.is_up() => {
                 for Request { order, reply } in std::mem::take(&mut self.requests) {
                     self.send(order, Some(reply))?;
                 }
             }
-            Instance::Down if self.building.is_none() => {
+            None if self.building.is_none() => {
                 for Request { reply, .. } in self.requests.drain(..) {
                     let _ = reply.send(Err(NO_INSTANCE.to_owned()));
                 }
@@ -283,13 +270,16 @@ impl Dev {
 
     async fn press(&mut self, key: &Key) -> anyhow::Result<()> {
         match (key, &mut self.instance) {
-            (Key::Invoke, Instance::Up(_)) => self.send(Order::default(), None)?,
-            (Key::Freeze, Instance::Up(session)) => session.toggle_freeze(),
-            (Key::Shutdown, Instance::Up(_)) => {
+            (Key::Invoke | Key::Freeze, Some(session)) if !session.is_up() => {
+                self.output.note("waiting", "for it to register");
+            }
+            (Key::Invoke, Some(_)) => self.send(Order::default(), None)?,
+            (Key::Freeze, Some(session)) => session.toggle_freeze(),
+            (Key::Shutdown, Some(_)) => {
                 self.stop().await?;
                 self.note_waiting();
             }
-            (Key::Invoke | Key::Freeze | Key::Shutdown, Instance::Down) => self.note_waiting(),
+            (Key::Invoke | Key::Freeze | Key::Shutdown, None) => self.note_waiting(),
             (Key::Rebuild, _) => self.rebuild(true),
             (Key::Telemetry, _) => {
                 let shown = self.output.toggle_telemetry();
@@ -297,8 +287,8 @@ impl Dev {
                 self.output.note("telemetry", what);
             }
             (Key::Help, _) => self.output.note("keys", keys::HELP),
-            // Nothing to do while it boots; to quit is not ours.
-            _ => {}
+            // It is the loop's.
+            (Key::Quit, _) => {}
         }
         Ok(())
     }
@@ -311,6 +301,8 @@ impl Dev {
         };
         let paths = paths.iter().map(relative).collect();
         self.output.tell(Told::Changed { paths });
+        // What a build fails without may come back where a folder was.
+        self.look_at_inputs();
         self.rebuild(false);
     }
 
@@ -327,8 +319,8 @@ impl Dev {
             Ok(subjects) => subjects,
             Err(error) => {
                 let rest = match self.instance {
-                    Instance::Down => "",
-                    _ => "; the instance goes on as it is",
+                    None => "",
+                    Some(_) => "; the instance goes on as it is",
                 };
                 let message = format!("{error:#}{rest}");
                 self.output.tell(Told::Failed { message });
@@ -336,7 +328,7 @@ impl Dev {
             }
         };
         let is_same = subjects.are_as(&self.subjects) && !building.forced;
-        if is_same && !matches!(self.instance, Instance::Down) {
+        if is_same && self.instance.is_some() {
             self.output.tell(Told::Unchanged);
             return Ok(());
         }
@@ -344,8 +336,7 @@ impl Dev {
         self.stop().await?;
         self.subjects = subjects;
         self.look_at_inputs();
-        self.boot();
-        Ok(())
+        self.boot().await
     }
 
     fn look_at_inputs(&mut self) {
@@ -355,18 +346,9 @@ impl Dev {
         let inputs = Inputs::of(&self.subjects, self.setup.function.as_deref());
         if let Err(error) = watch.look_at(inputs) {
             // As where others have all the watches that there are; the rest goes on.
-            eprintln!("warning: what is saved is not noticed: {error:#}");
+            let warning = format!("what is saved is not noticed: {error:#}");
+            self.output.warn(&warning);
             self.watch = None;
-        }
-    }
-}
-
-impl Instance {
-    async fn next(&mut self) -> InstanceEvent {
-        match self {
-            Self::Down => pending().await,
-            Self::Booting(boot) => InstanceEvent::Booted(boot.await),
-            Self::Up(session) => InstanceEvent::Happened(session.next().await),
         }
     }
 }
@@ -392,6 +374,13 @@ async fn finished(building: &mut Option<Building>) -> Built {
     };
     *building = None;
     built
+}
+
+async fn next_of(instance: &mut Option<Session>) -> anyhow::Result<Happened> {
+    match instance {
+        Some(session) => session.next().await,
+        None => pending().await,
+    }
 }
 
 async fn next_key(keys: &mut Option<Keys>) -> Key {

@@ -65,6 +65,11 @@ impl Output {
         }
     }
 
+    /// On standard error, whether or not anybody reads that.
+    pub(crate) fn warn(&self, text: &str) {
+        let _ = writeln!(io::stderr(), "warning: {text}");
+    }
+
     /// An invocation, below its heading.
     pub(crate) fn bars(&self, heading: &str, rows: &[Row]) {
         let columns = terminal_size::terminal_size().map_or(80, |(width, _)| width.0);

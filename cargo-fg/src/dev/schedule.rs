@@ -47,8 +47,11 @@ impl Schedule {
 
     /// To be called when an instance has booted.
     pub(crate) fn booted(&mut self) {
-        if let Self::Once { due } = self {
-            *due = true;
+        match self {
+            Self::Once { due } => *due = true,
+            // Who has saved something wants to see what became of it.
+            Self::Steady { next, .. } => *next = None,
+            Self::Replay { .. } => {}
         }
     }
 

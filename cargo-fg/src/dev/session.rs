@@ -1,6 +1,8 @@
 //! One instance: a platform, the extensions on it, and the invocations that are in flight.
 
+use std::future::pending;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +20,8 @@ use crate::report::{Report, millis};
 
 /// How long telemetry may hold up the bars of its invocation, or the freeze after it.
 const SETTLE: Duration = Duration::from_millis(300);
+/// How long an end waits for what is in flight, so that the invocation that broke an extension is told, too.
+const PARTING: Duration = Duration::from_millis(500);
 
 /// What every instance of a `dev` has.
 pub(crate) struct Setup {
@@ -33,6 +37,8 @@ pub(crate) struct Setup {
 pub(crate) struct Session {
     platform: Arc<Platform>,
     feed: Arc<Feed>,
+    /// Until all that belongs to it is up.
+    booting: Option<Booting>,
     calls: JoinSet<anyhow::Result<Done>>,
     output: Arc<Output>,
     /// Freeze after each invocation.
@@ -47,10 +53,14 @@ struct Done {
     start: Instant,
 }
 
+type Booting = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
+
 /// Who wants to know about an invocation.
 pub(crate) type Reply = oneshot::Sender<Result<Report, String>>;
 
 pub(crate) enum Happened {
+    /// All that belongs to it is up, or why it is not.
+    Booted(anyhow::Result<()>),
     /// Whether the invocation was in order.
     Invoked(bool),
     /// The extension with this script ended by itself.
@@ -58,8 +68,8 @@ pub(crate) enum Happened {
 }
 
 impl Session {
-    /// Starts the platform, and boots what belongs to it.
-    pub(crate) async fn boot(
+    /// Starts the platform; [`next`](Self::next) boots what belongs to it.
+    pub(crate) async fn start(
         setup: Arc<Setup>,
         boots: Vec<Boot>,
         output: Arc<Output>,
@@ -74,39 +84,28 @@ impl Session {
         output.tell(Told::Platform {
             address: platform.address(),
         });
-        for boot in boots {
-            let boot = setup
-                .environment
-                .iter()
-                .fold(boot, |boot, (name, value)| boot.env(name, value));
-            let registered = platform
-                .boot(boot)
-                .await
-                .map_err(|error| explained(&error))?;
-            tell_registered(&output, &registered);
-        }
-        if let Some(script) = &setup.attach {
-            let environment = platform.environment();
-            let all = environment.iter().chain(&setup.environment);
-            output.tell(Told::Attach {
-                script,
-                environment: all.map(|(name, value)| (&**name, &**value)).collect(),
-            });
-            tell_registered(&output, &platform.attach(script).await?);
-        }
-        if let Some(function) = &setup.function {
-            let booted = platform.boot_function(function).await;
-            booted.map_err(|error| explained(&error))?;
-        }
+        let platform = Arc::new(platform);
+        let booting = boot(
+            Arc::clone(&platform),
+            Arc::clone(&setup),
+            boots,
+            Arc::clone(&output),
+        );
         Ok(Self {
-            platform: Arc::new(platform),
+            platform,
             feed,
+            booting: Some(Box::pin(booting)),
             calls: JoinSet::new(),
             output,
             freezes: setup.freeze,
             synthetic: setup.function.is_none(),
             frozen: false,
         })
+    }
+
+    /// Whether it can be invoked.
+    pub(crate) fn is_up(&self) -> bool {
+        self.booting.is_none()
     }
 
     /// Whether nothing is in flight.
@@ -152,6 +151,7 @@ impl Session {
         tokio::select! {
             // What an extension still answered before it ended comes first.
             biased;
+            booted = finished(&mut self.booting) => Ok(Happened::Booted(booted)),
             Some(done) = self.calls.join_next() => {
                 let Done { report, start } = done??;
                 self.feed.invoked(&report, start);
@@ -180,11 +180,21 @@ impl Session {
         self.output.tell(Told::Frozen);
     }
 
-    /// Ends the instance in order; what was in flight is given up. How its extensions ended.
+    /// Ends the instance in order; what is in flight for too long is given up. How its extensions ended.
     pub(crate) async fn stop(mut self) -> anyhow::Result<Vec<Stopped>> {
+        // What has not registered yet is killed.
+        self.booting = None;
+        let parting = async {
+            while let Some(done) = self.calls.join_next().await {
+                if let Ok(Ok(Done { report, start })) = done {
+                    self.feed.invoked(&report, start);
+                }
+            }
+        };
+        let _ = tokio::time::timeout(PARTING, parting).await;
         self.calls.shutdown().await;
         let Some(platform) = Arc::into_inner(self.platform) else {
-            // It cannot be: only the calls had it, too.
+            // It cannot be: only the boot and the calls had it, too.
             return Ok(Vec::new());
         };
         let shutdown = platform.shutdown().await?;
@@ -203,6 +213,49 @@ impl Session {
         }
         Ok(shutdown.extensions)
     }
+}
+
+/// Boots what belongs to the instance, one after the other.
+async fn boot(
+    platform: Arc<Platform>,
+    setup: Arc<Setup>,
+    boots: Vec<Boot>,
+    output: Arc<Output>,
+) -> anyhow::Result<()> {
+    for boot in boots {
+        let boot = setup
+            .environment
+            .iter()
+            .fold(boot, |boot, (name, value)| boot.env(name, value));
+        let registered = platform
+            .boot(boot)
+            .await
+            .map_err(|error| explained(&error))?;
+        tell_registered(&output, &registered);
+    }
+    if let Some(script) = &setup.attach {
+        let environment = platform.environment();
+        let all = environment.iter().chain(&setup.environment);
+        output.tell(Told::Attach {
+            script,
+            environment: all.map(|(name, value)| (&**name, &**value)).collect(),
+        });
+        tell_registered(&output, &platform.attach(script).await?);
+    }
+    if let Some(function) = &setup.function {
+        let booted = platform.boot_function(function).await;
+        booted.map_err(|error| explained(&error))?;
+    }
+    Ok(())
+}
+
+async fn finished(booting: &mut Option<Booting>) -> anyhow::Result<()> {
+    let Some(boot) = booting else {
+        return pending().await;
+    };
+    let booted = boot.await;
+    *booting = None;
+    booted
 }
 
 fn tell_registered(output: &Output, registered: &Registered) {

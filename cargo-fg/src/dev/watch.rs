@@ -19,6 +19,7 @@ const QUIET: Duration = Duration::from_millis(100);
 #[derive(Default)]
 pub(crate) struct Watch {
     watcher: Option<RecommendedWatcher>,
+    inputs: Arc<Inputs>,
     saved: Arc<Saved>,
 }
 
@@ -31,30 +32,32 @@ struct Saved {
 
 impl Watch {
     /// From now on, what is to be noticed is this.
-    pub(crate) fn look_at(&mut self, inputs: Inputs) -> anyhow::Result<()> {
-        let folders = inputs.folders.clone();
-        let saved = Arc::clone(&self.saved);
+    pub(crate) fn look_at(&mut self, mut inputs: Inputs) -> anyhow::Result<()> {
+        inputs.keep_missing(&self.inputs);
+        let inputs = Arc::new(inputs);
+        let (saved, looked_at) = (Arc::clone(&self.saved), Arc::clone(&inputs));
         let mut watcher =
             notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
                 if let Ok(event) = event
                     && !matches!(event.kind, EventKind::Access(_))
                 {
-                    saved.note(event.paths.into_iter().filter(|path| inputs.has(path)));
+                    saved.note(event.paths.into_iter().filter(|path| looked_at.has(path)));
                 }
             })
             .context("cannot watch files")?;
-        for (folder, recursive) in folders {
-            let mode = if recursive {
+        for (folder, recursive) in &inputs.folders {
+            let mode = if *recursive {
                 RecursiveMode::Recursive
             } else {
                 RecursiveMode::NonRecursive
             };
             watcher
-                .watch(&folder, mode)
+                .watch(folder, mode)
                 .with_context(|| format!("cannot watch {}", folder.display()))?;
         }
         // Only now: the one before has noticed what was saved meanwhile.
         self.watcher = Some(watcher);
+        self.inputs = inputs;
         Ok(())
     }
 

@@ -59,6 +59,39 @@ fn extension_that_dies_is_told_once() {
 }
 
 #[test]
+fn what_had_booted_ends_in_order_when_the_rest_does_not() {
+    let place = Place::new();
+    let output = place
+        .python(&["--invocations", "1", "--also", "extensionOther.sh=false"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let lines = lines(&output);
+    let stopped = rests(&lines, "stopped extensionNightWatch.sh in ");
+    assert!(stopped[0].ends_with(", exit status: 0"), "{lines:#?}");
+    assert_eq!(
+        stderr(&output),
+        "error: extensionOther.sh ended with exit status: 1 before it registered\n"
+    );
+}
+
+#[test]
+fn invocation_that_broke_it_is_told() {
+    let place = Place::new();
+    let output = place
+        .python(&["--invocations", "1"])
+        .env("NIGHT_WATCH_STATUS", "0")
+        .output()
+        .unwrap();
+    let lines = lines(&output);
+    let invoked = rests(&lines, "invoked #1 ");
+    assert!(
+        invoked.len() == 1 && invoked[0].contains(" failed in "),
+        "{lines:#?}"
+    );
+}
+
+#[test]
 fn what_is_not_answered_with_200_is_a_failure() {
     let place = Place::new();
     let output = place

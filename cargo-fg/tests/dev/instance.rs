@@ -131,6 +131,18 @@ fn options_that_make_no_sense() {
             &["--script", "extensionA.sh"],
             "--script names what --cmd runs",
         ),
+        (
+            &["--attach", "--script", "nonsense"],
+            "`nonsense` is no script name: it begins with `extension`",
+        ),
+        (
+            &["--also", "nonsense=python3"],
+            "`nonsense` is no script name",
+        ),
+        (
+            &["--also", "extensionA.sh="],
+            "the command for extensionA.sh is empty",
+        ),
         (&["--also", "extensionA.sh='"], "cannot split the command"),
         (&["--fault", "frieze"], "fault `frieze` is unknown"),
         (

@@ -172,6 +172,13 @@ fn which_dev_is_meant() {
     assert!(output.status.success(), "{}", stderr(&output));
     second.line("invoked #2 ");
 
+    // One that does not answer is in nobody's way.
+    first.signal(Signal::SIGSTOP);
+    let output = place.fg(&["invoke", "--dev", &pid]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    second.line("invoked #3 ");
+    first.signal(Signal::SIGCONT);
+
     // What a killed one leaves behind is no dev.
     second.signal(Signal::SIGKILL);
     second.end();

@@ -45,6 +45,53 @@ fn script_that_is_saved() {
 }
 
 #[test]
+fn script_that_was_gone_for_a_while() {
+    let place = Place::new();
+    let folder = place.folder.path().join("scripts");
+    fs::create_dir(&folder).unwrap();
+    let script = folder.join("night_watch.py");
+    let text = fs::read_to_string(fixture("night_watch.py")).unwrap();
+    save(&script, &text);
+    let mut dev = Running::start(place.python_at(&script, &["--interval", "1h"]));
+    dev.line("invoked #1 ");
+
+    fs::remove_file(&script).unwrap();
+    dev.line("failed extensionNightWatch.sh ended with exit status: 2 before it registered");
+    save(&script, &text);
+    dev.line("registered ");
+    // What was saved is seen at work, however long it is to the next one.
+    dev.line("invoked #2 ");
+
+    // With its folder, as between two branches.
+    fs::remove_dir_all(&folder).unwrap();
+    dev.line("failed ");
+    fs::create_dir(&folder).unwrap();
+    save(&script, &text);
+    dev.line("registered ");
+    dev.line("invoked #3 ");
+}
+
+#[test]
+fn script_that_is_saved_while_it_boots() {
+    let place = Place::new();
+    let script = place.folder.path().join("night_watch.py");
+    let text = fs::read_to_string(fixture("night_watch.py")).unwrap();
+    let hangs = "print('hangs', flush=True)\nserver.serve_forever()\n";
+    save(
+        &script,
+        text.replace("print(\"pid\"", &format!("{hangs}print(\"pid\"")),
+    );
+    let mut dev = Running::start(place.python_at(&script, &[]));
+    dev.line("stdout hangs");
+    save(&script, text);
+    dev.line("changed ");
+    dev.line("stdout pid ");
+    // The port is free again.
+    dev.line("registered ");
+    dev.line("invoked #1 ");
+}
+
+#[test]
 fn extension_that_died_is_booted_by_a_save() {
     let place = Place::new();
     let script = place.folder.path().join("night_watch.py");
