@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// One connection to the extension.
 pub(super) struct Connection {
     address: SocketAddr,
+    patience: Duration,
     sender: SendRequest<Channel<Bytes>>,
     /// A set, because it ends its task with it.
     _task: JoinSet<hyper::Result<()>>,
@@ -39,6 +40,7 @@ pub(super) struct Half {
     answer: Pin<Box<dyn Future<Output = hyper::Result<Response<Incoming>>> + Send>>,
     sender: Sender<Bytes>,
     rest: Bytes,
+    patience: Duration,
 }
 
 /// One POST over a connection of its own.
@@ -60,7 +62,15 @@ pub(super) async fn listening(address: SocketAddr) {
 
 impl Connection {
     pub(super) async fn open(address: SocketAddr) -> Result<Self, String> {
-        let connect = timeout(PATIENCE, TcpStream::connect(address));
+        Self::open_within(address, PATIENCE).await
+    }
+
+    /// The patience is for the connection, and for each answer.
+    pub(super) async fn open_within(
+        address: SocketAddr,
+        patience: Duration,
+    ) -> Result<Self, String> {
+        let connect = timeout(patience, TcpStream::connect(address));
         let stream = match connect.await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Err(format!("cannot connect to {address}: {error}")),
@@ -73,6 +83,7 @@ impl Connection {
         task.spawn(connection);
         Ok(Self {
             address,
+            patience,
             sender,
             _task: task,
         })
@@ -122,6 +133,7 @@ impl Connection {
             answer,
             sender,
             rest: body.slice(now..),
+            patience: self.patience,
         })
     }
 }
@@ -141,15 +153,16 @@ impl Half {
             answer,
             mut sender,
             rest,
+            patience,
         } = self;
         // If it cannot be sent, the answer tells why.
         if !rest.is_empty() {
             let _ = sender.send_data(rest).await;
         }
         drop(sender);
-        match timeout(PATIENCE, answer).await {
+        match timeout(patience, answer).await {
             Ok(response) => read(response).await,
-            Err(_) => Err(format!("no answer in {PATIENCE:?}")),
+            Err(_) => Err(format!("no answer in {patience:?}")),
         }
     }
 }

@@ -198,8 +198,9 @@ pub(crate) const CASES: &[Case] = &[
         mark: Mark::Inferred,
         source: "user guide",
         sentence: "answers 64 at once, while another comes in",
-        tried: "Half of an event is sent; beside it, 64 whole ones on a connection each, which must be answered in 10 seconds; \
-                then the other half. A function with a concurrency above 1 has several events in flight.",
+        tried: "64 events are posted at once, on a connection each, and must be answered with 200 in 60 seconds, one after \
+                another if need be. Then half of an event is sent, a whole one beside it, and the other half: if the one \
+                holds up the other, this is a warning. A function with a concurrency above 1 has several events in flight.",
         remedy: "serve each connection on a thread or task of its own, and listen with a backlog of 64 or more",
     },
     Case {

@@ -137,6 +137,21 @@ Telemetry
 }
 
 #[test]
+fn one_at_a_time_is_a_warning() {
+    let output = night_watch("serial", &["INV-02"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(
+        text.contains(", but one stalled connection holds up the others\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("\n0 passed, 0 failed, 1 warning, 0 skipped, in "),
+        "{text}"
+    );
+}
+
+#[test]
 fn what_it_printed_is_shown_when_it_fails() {
     let output = night_watch("no-registration", &["REG-01"]);
     let text = String::from_utf8(output.stdout).unwrap();

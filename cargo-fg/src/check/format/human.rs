@@ -51,6 +51,11 @@ pub(super) fn report(checked: &Checked, took: Duration) -> String {
     ];
     let counts = counts.map(|(outcome, word)| {
         let (count, style) = (checked.report.count(outcome), style(outcome));
+        let word = if (outcome, count) == (Outcome::Warn, 1) {
+            "warning"
+        } else {
+            word
+        };
         let style = if count > 0 { style } else { DIM };
         format!("{style}{count} {word}{style:#}")
     });
