@@ -1,13 +1,18 @@
 //! How the tests start `cargo fg`.
 
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 
 use fg_emulator::PortLease;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
+
+/// No wait is longer; a build may have to wait for another one.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A place of one's own for sockets, and a port.
 pub(crate) struct Place {
@@ -70,7 +75,7 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
 /// A command whose output is read as it comes. Dropped, it is killed.
 pub(crate) struct Running {
     pub(crate) child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+    lines: Receiver<String>,
     seen: Vec<String>,
 }
 
@@ -78,9 +83,18 @@ impl Running {
     pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
+        let (sender, lines) = channel();
+        // A pipe cannot be read for a limited time, a channel can. It ends with the pipe.
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines() {
+                if sender.send(line.unwrap().trim().to_owned()).is_err() {
+                    break;
+                }
+            }
+        });
         Self {
             child,
-            lines: BufReader::new(stdout).lines(),
+            lines,
             seen: Vec::new(),
         }
     }
@@ -93,8 +107,9 @@ impl Running {
     }
 
     pub(crate) fn line_that(&mut self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
-        for line in self.lines.by_ref() {
-            let line = line.unwrap().trim().to_owned();
+        let until = Instant::now() + PATIENCE;
+        // One that invokes on and on is not quiet while it lacks that line.
+        while let Some(line) = self.next_line(until) {
             self.seen.push(line.clone());
             if is_it(&line) {
                 return line;
@@ -103,17 +118,21 @@ impl Running {
         panic!("there is no line that {what}: {:#?}", self.seen);
     }
 
+    fn next_line(&self, until: Instant) -> Option<String> {
+        let left = until.saturating_duration_since(Instant::now());
+        self.lines.recv_timeout(left).ok()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
     }
 
     /// What is left of the output, and how it ended.
     pub(crate) fn end(mut self) -> (Vec<String>, ExitStatus) {
-        let rest = self
-            .lines
-            .by_ref()
-            .map(|line| line.unwrap().trim().to_owned());
-        (rest.collect(), self.child.wait().unwrap())
+        let until = Instant::now() + PATIENCE;
+        let rest = std::iter::from_fn(|| self.next_line(until)).collect();
+        assert!(Instant::now() < until, "it does not end: {rest:#?}");
+        (rest, self.child.wait().unwrap())
     }
 }
 
