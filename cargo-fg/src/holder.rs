@@ -16,16 +16,33 @@ pub(crate) fn held(complaint: &str) -> Vec<String> {
     held.collect()
 }
 
+/// Whether it names one, or means one.
+pub(crate) fn is_about_ports(complaint: &str) -> bool {
+    !ports(complaint).is_empty()
+}
+
+/// Whether connections of a process that is gone keep another from one of those ports: for a minute, unless both set
+/// `SO_REUSEADDR`.
+pub(crate) fn is_lingering(complaint: &str) -> bool {
+    ports(complaint).into_iter().any(lingers)
+}
+
+fn lingers(port: u16) -> bool {
+    let is_old = |entry: &TcpNetEntry| {
+        entry.local_address.port() == port && entry.state == TcpState::TimeWait
+    };
+    entries().any(|entry| is_old(&entry))
+}
+
+fn entries() -> impl Iterator<Item = TcpNetEntry> {
+    let tables = [procfs::net::tcp(), procfs::net::tcp6()];
+    tables.into_iter().filter_map(Result::ok).flatten()
+}
+
 /// The process that listens on this port of 127.0.0.1, as in `python3 (pid 123)`; nobody is `None`.
 fn holder(port: u16) -> Option<String> {
-    let tables = [procfs::net::tcp(), procfs::net::tcp6()];
     let (mut sockets, mut is_ours) = (Vec::new(), false);
-    let entries = tables
-        .into_iter()
-        .filter_map(Result::ok)
-        .flatten()
-        .filter(|entry| is_in_the_way(entry, port));
-    for entry in entries {
+    for entry in entries().filter(|entry| is_in_the_way(entry, port)) {
         sockets.push(entry.inode);
         is_ours |= entry.uid == Uid::effective().as_raw();
     }
@@ -92,9 +109,10 @@ fn ports(text: &str) -> Vec<u16> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::io::Read;
+    use std::net::{TcpListener, TcpStream};
 
-    use super::{holder, ports};
+    use super::{holder, lingers, ports};
 
     #[test]
     fn a_listener_is_named() {
@@ -109,6 +127,21 @@ mod tests {
             let id = format!("(pid {})", std::process::id());
             assert!(holder.ends_with(&id), "{holder}");
         }
+    }
+
+    #[test]
+    fn a_connection_that_its_server_closed_lingers() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut client = TcpStream::connect(address).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        drop(listener);
+        assert!(!lingers(address.port()));
+        drop(server);
+        // The server's end has come by then, and ours is the last.
+        assert_eq!(client.read(&mut [0]).unwrap(), 0);
+        drop(client);
+        assert!(lingers(address.port()));
     }
 
     #[test]

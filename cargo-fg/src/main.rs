@@ -6,12 +6,14 @@ mod check;
 mod cmd;
 mod control;
 mod dev;
+mod elf;
 mod holder;
 mod manifest;
 mod new;
 mod order;
 mod package;
 mod report;
+mod stop;
 mod subject;
 mod unpack;
 

@@ -1,5 +1,6 @@
 //! Boots of the extension, each on a platform of its own.
 
+use std::cell::OnceCell;
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -9,16 +10,18 @@ use anyhow::{Context, bail};
 use fg_emulator::{Faults, Platform, Registered, Stopped, Stream};
 
 use super::watch::Watch;
-use crate::holder::held;
+use crate::holder::{held, is_about_ports, is_lingering};
 use crate::subject::Prepared;
 
-/// How long it may go on after its last registration was refused, or answered not at all.
-pub(super) const QUIET: Duration = Duration::from_secs(5);
+/// How long it may go on after its last registration was refused, or answered not at all. Some pause for 5 seconds.
+pub(super) const QUIET: Duration = Duration::from_secs(8);
 
 /// What is booted again and again.
 pub(super) struct Boots<'a> {
     pub(super) prepared: &'a Prepared,
     pub(super) environment: &'a [(String, String)],
+    /// Where it listens, once it was registered.
+    pub(super) address: OnceCell<SocketAddr>,
 }
 
 /// One boot.
@@ -49,6 +52,30 @@ pub(super) enum Start {
 impl Boots<'_> {
     /// Waits until it is registered, has ended, or does nothing to that purpose any more.
     pub(super) async fn boot(&self, faults: Faults) -> anyhow::Result<Booted> {
+        let booted = self.boot_once(faults.clone()).await?;
+        let ended = match &booted.start {
+            Start::Ended(ended) if booted.watch.seen().calls.is_empty() => ended,
+            Start::Registered(registered) => {
+                self.address.get_or_init(|| registered.address);
+                return Ok(booted);
+            }
+            _ => return Ok(booted),
+        };
+        let complaint = match self.address.get() {
+            // What it says may be less than we know.
+            Some(address) if is_about_ports(&ended.printed) => address.to_string(),
+            _ => ended.printed.clone(),
+        };
+        is_port_free(&complaint)?;
+        // The platform boots it once, and we again and again.
+        if !is_lingering(&complaint) {
+            return Ok(booted);
+        }
+        lingered(&complaint).await;
+        self.boot_once(faults).await
+    }
+
+    async fn boot_once(&self, faults: Faults) -> anyhow::Result<Booted> {
         let watch = Arc::new(Watch::default());
         let observer = Arc::clone(&watch);
         let platform = Platform::builder()
@@ -75,11 +102,6 @@ impl Boots<'_> {
                 None => return Err(error.into()),
             },
         };
-        if let Start::Ended(ended) = &start
-            && watch.seen().calls.is_empty()
-        {
-            is_port_free(ended)?;
-        }
         Ok(Booted {
             platform,
             watch,
@@ -108,8 +130,8 @@ impl Booted {
 }
 
 /// Another process on its port is nothing that could be held against the extension.
-fn is_port_free(ended: &Ended) -> anyhow::Result<()> {
-    let held = held(&ended.printed);
+fn is_port_free(complaint: &str) -> anyhow::Result<()> {
+    let held = held(complaint);
     if held.is_empty() {
         return Ok(());
     }
@@ -117,6 +139,17 @@ fn is_port_free(ended: &Ended) -> anyhow::Result<()> {
         "the extension ended before it registered, and {}: end that process, or give the extension another port",
         held.join(", ")
     )
+}
+
+/// Waits until the connections of earlier boots are forgotten, which takes a minute. The kernel tells nobody.
+async fn lingered(complaint: &str) {
+    eprintln!(
+        "it does not set SO_REUSEADDR: waiting until the connections of the last boot are forgotten"
+    );
+    let deadline = Instant::now() + Duration::from_secs(90);
+    while is_lingering(complaint) && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
 }
 
 /// Waits until nobody listens there. A process that was killed is not gone at once, and tells nobody.

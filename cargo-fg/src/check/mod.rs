@@ -14,6 +14,7 @@ mod table;
 mod telemetry;
 mod watch;
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use fg_emulator::{Faults, Registered};
 use tokio::time::timeout;
 
 use self::boots::{Booted, Boots, Start};
+use crate::stop::Stop;
 use crate::subject::{Kind, Prepared, Subject};
 
 pub(crate) use self::budget::Budget;
@@ -74,8 +76,10 @@ pub(crate) fn check(
         let boots = Boots {
             prepared: &prepared,
             environment,
+            address: OnceCell::new(),
         };
-        runtime.block_on(live(&boots, budget, &mut report))?;
+        // Interrupted, it leaves no processes and no folders behind.
+        runtime.block_on(async { Stop::listen()?.or(live(&boots, budget, &mut report)).await })?;
     }
     Ok(Checked {
         script: prepared.script.clone(),

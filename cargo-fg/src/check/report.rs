@@ -58,8 +58,9 @@ impl Finding {
     }
 
     fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
-        // What others said may have several lines.
+        // What others said may have several lines, and what would command a terminal.
         let detail: String = detail.into();
+        let detail = detail.replace(|c: char| c.is_control(), " ");
         let words: Vec<_> = detail.split_whitespace().collect();
         Self {
             outcome,

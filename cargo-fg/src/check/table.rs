@@ -173,7 +173,8 @@ pub(crate) const CASES: &[Case] = &[
         mark: Mark::Inferred,
         source: "2707",
         sentence: "tries again after a 503 and a broken connection",
-        tried: "In two further boots the first registration is answered with 503, and with a connection reset.",
+        tried: "In two further boots the first registration is answered with 503, and with a connection reset; \
+                the next one must come within 8 seconds.",
         remedy: "try again, with a pause that grows, for 10 seconds or so",
     },
     Case {
@@ -182,7 +183,7 @@ pub(crate) const CASES: &[Case] = &[
         source: "2707",
         sentence: "ends with a non-zero status when refused",
         tried: "In a further boot every registration is refused with a 4xx. What is refused gets no events, so it should say so and \
-                end, within 5 seconds of its last call.",
+                end, within 8 seconds of its last call.",
         remedy: "take a 4xx for final: print what the answer says and exit with a status that is not 0",
     },
     Case {

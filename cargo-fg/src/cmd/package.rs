@@ -11,7 +11,8 @@ use fg_emulator::{Line, Stream};
 use crate::build::{Built, Target, build};
 use crate::cargo::workspace;
 use crate::manifest::script_name;
-use crate::package::{Contents, Plan, against_limit, how_to_upload, plan, verify, write};
+use crate::package::{Contents, Plan, against_limit, how_to_upload, linkage, plan, verify, write};
+use crate::stop::Stop;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -51,6 +52,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let built = build_by(&plan, &arguments.target)?;
     let script = script_name(&built.path)?;
+    if let Some(note) = linkage(&built.path)? {
+        say("Note", note)?;
+    }
     // No two extensions of a function may share a file name: one may overwrite the other (D user guide 01_2119).
     let name = if built.name == built.package {
         built.name
@@ -83,7 +87,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     } else {
         let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
         let took = runtime
-            .block_on(verify(&zip, &arguments.env, show))
+            .block_on(async { Stop::listen()?.or(verify(&zip, &arguments.env, show)).await })
             .with_context(|| {
                 format!(
                     "{shown} is written, but failed here (a setting that it needs goes into --env)"

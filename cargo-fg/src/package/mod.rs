@@ -3,6 +3,7 @@
 mod archive;
 mod contents;
 mod limits;
+mod linkage;
 mod plan;
 mod script;
 mod settings;
@@ -11,5 +12,6 @@ mod verify;
 pub(crate) use archive::write;
 pub(crate) use contents::Contents;
 pub(crate) use limits::{DIRECT, STORED, against_limit, how_to_upload};
+pub(crate) use linkage::linkage;
 pub(crate) use plan::{Plan, plan};
 pub(crate) use verify::verify;

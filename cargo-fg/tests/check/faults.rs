@@ -153,7 +153,7 @@ fn faults_after_the_registration() {
             "goes-on",
             "fail",
             "REG-08",
-            "refused with 400, it went on for 5s and longer",
+            "refused with 400, it went on for 8s and longer",
             "",
         ),
     ]);

@@ -4,7 +4,7 @@ mod checked;
 mod faults;
 mod zips;
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use self::checked::{SCRIPT, cases, check, ids, night_watch};
 
@@ -149,6 +149,38 @@ fn one_at_a_time_is_a_warning() {
         text.contains("\n0 passed, 0 failed, 1 warning, 0 skipped, in "),
         "{text}"
     );
+}
+
+#[test]
+fn who_does_not_read_the_body_holds_up_nobody() {
+    let output = night_watch("blind", &["--format", "json", "INV-02", "END-02"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let cases = cases(&output);
+    assert_eq!(ids(&cases, "pass", "all in "), ["INV-02"], "{cases:?}");
+    let why = "it answers before a request is whole";
+    assert_eq!(ids(&cases, "skip", why), ["END-02"], "{cases:?}");
+}
+
+#[test]
+fn interrupted_it_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (alive, temporary) = (folder.path().join("alive"), folder.path().join("tmp"));
+    nix::unistd::mkfifo(&alive, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    std::fs::create_dir(&temporary).unwrap();
+    // For as long as it lives, it holds the pipe open.
+    let sleeper = format!("sh -c 'exec sleep 600 > {}'", alive.display());
+    let (mut command, _leases) = check(&["--cmd", &sleeper, "--script", SCRIPT]);
+    let command = command.env("TMPDIR", &temporary).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let mut pipe = std::fs::File::open(&alive).unwrap();
+    let id = nix::unistd::Pid::from_raw(child.id().cast_signed());
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).unwrap();
+
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert_eq!(output.stderr, b"error: interrupted\n");
+    assert_eq!(std::io::Read::read(&mut pipe, &mut [0]).unwrap(), 0);
+    assert_eq!(std::fs::read_dir(temporary).unwrap().count(), 0);
 }
 
 #[test]

@@ -31,6 +31,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         global in_flight
+        if FAULT == "blind":
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            return
         with changed:
             in_flight += 1
         try:

@@ -40,6 +40,7 @@ pub(super) fn report(checked: &Checked, took: Duration) -> String {
         );
         for line in stderr {
             let line: String = line.chars().take(300).collect();
+            let line = line.replace(char::is_control, " ");
             push(&mut text, format_args!("  {DIM}{line}{DIM:#}\n"));
         }
     }

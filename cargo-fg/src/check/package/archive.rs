@@ -1,14 +1,19 @@
 //! A ZIP, as its list of files has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+
+use anyhow::bail;
+use rawzip::CreatorSystem;
 
 use super::elf::Program;
 use super::listed;
 use crate::check::report::Finding;
 
+/// More than a script has.
+const SCRIPT: u64 = 1024 * 1024;
 const FOLDER: &str = "extension/";
 /// With which an ELF file begins.
 const MAGIC: &[u8] = b"\x7fELF";
@@ -17,6 +22,8 @@ pub(super) struct Archive {
     zip: zip::ZipArchive<File>,
     /// As they are in the ZIP: a name may be there twice, which `zip` does not show.
     names: Vec<String>,
+    /// Those that come from a system without mode bits, as Windows.
+    without_mode: BTreeSet<String>,
     /// In bytes.
     pub(super) size: u64,
 }
@@ -24,19 +31,28 @@ pub(super) struct Archive {
 impl Archive {
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         let file = File::open(path)?;
-        let size = file.metadata()?.len();
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            bail!("it is a folder");
+        }
         let mut buffer = vec![0; rawzip::RECOMMENDED_BUFFER_SIZE];
         let raw = rawzip::ZipArchive::from_file(file.try_clone()?, &mut buffer)?;
-        let mut names = Vec::new();
+        let (mut names, mut without_mode) = (Vec::new(), BTreeSet::new());
         let mut entries = raw.entries(&mut buffer);
         while let Some(entry) = entries.next_entry()? {
             let name = entry.file_path();
-            names.push(String::from_utf8_lossy(name.as_bytes()).into_owned());
+            let name = String::from_utf8_lossy(name.as_bytes()).into_owned();
+            let made_on = entry.version_made_by().creator_system();
+            if !matches!(made_on, CreatorSystem::UNIX | CreatorSystem::MACOS) {
+                without_mode.insert(name.clone());
+            }
+            names.push(name);
         }
         Ok(Self {
             zip: zip::ZipArchive::new(file)?,
             names,
-            size,
+            without_mode,
+            size: metadata.len(),
         })
     }
 
@@ -61,8 +77,25 @@ impl Archive {
         let scripts = self
             .beside_script()
             .filter(|name| name.starts_with("extension") && name.ends_with(".sh"));
-        let scripts: std::collections::BTreeSet<_> = scripts.map(str::to_owned).collect();
+        let scripts: BTreeSet<_> = scripts.map(str::to_owned).collect();
         scripts.into_iter()
+    }
+
+    /// What there is instead of the folder, if it can be told.
+    pub(super) fn instead_of_folder(&self) -> Option<String> {
+        let path = |name: &str| {
+            let (above, _) = name.split_once("/extension/")?;
+            Some(format!("{above}/extension"))
+        };
+        let is_windows = |name: &&String| name.starts_with("extension\\");
+        let windows = self.names.iter().find(is_windows).cloned();
+        windows.or_else(|| {
+            let mut paths = self
+                .names
+                .iter()
+                .filter(|name| !name.starts_with("__MACOSX/"));
+            paths.find_map(|name| path(name))
+        })
     }
 
     /// What there is instead of a script.
@@ -75,10 +108,11 @@ impl Archive {
         }
     }
 
-    /// The content of one.
+    /// The beginning of one, with which a script is whole.
     pub(super) fn read(&mut self, name: &str) -> anyhow::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        self.zip.by_name(name)?.read_to_end(&mut bytes)?;
+        let file = self.zip.by_name(name)?;
+        file.take(SCRIPT).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
@@ -103,7 +137,7 @@ impl Archive {
     /// PKG-03, of the scripts and of these programs.
     pub(super) fn executable(&mut self, programs: &[Program]) -> Finding {
         let scripts = self.scripts().map(|name| format!("{FOLDER}{name}"));
-        let programs = programs.iter().filter(|program| program.is_executable);
+        let programs = programs.iter().filter(|program| program.is_executable());
         let all: Vec<_> = scripts
             .chain(programs.map(|program| program.name.clone()))
             .collect();
@@ -115,6 +149,7 @@ impl Archive {
                 .ok()
                 .and_then(|file| file.unix_mode())
             {
+                _ if self.without_mode.contains(name) => bad.push(format!("{name} has no mode")),
                 Some(mode) if mode & 0o111 != 0 => {}
                 Some(mode) => bad.push(format!("{name} has mode {:04o}", mode & 0o7777)),
                 None => bad.push(format!("{name} has no mode")),

@@ -30,7 +30,10 @@ pub(super) fn zip(path: &Path, report: &mut Report) -> anyhow::Result<Option<&'s
     let scripts: Vec<_> = archive.scripts().collect();
     match &scripts[..] {
         _ if !archive.has_folder() => {
-            let detail = "there is no folder `extension` at the top";
+            let mut detail = "there is no folder `extension` at the top".to_owned();
+            if let Some(instead) = archive.instead_of_folder() {
+                detail += &format!(", but {instead}");
+            }
             report.tell("PKG-01", Finding::fail(detail));
             report.prevent("PKG-01", &["PKG-02", "PKG-04", "PKG-05"]);
         }

@@ -1,6 +1,6 @@
-//! What ends `dev`.
+//! What ends a command that has processes and temporary folders to tidy up.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Ctrl-C, Ctrl-\, SIGTERM, or a closed terminal.
@@ -16,6 +16,17 @@ impl Stop {
         ];
         let signals = kinds.into_iter().map(signal).collect::<Result<_, _>>();
         Ok(Self(signals.context("cannot listen for signals")?))
+    }
+
+    /// What the task comes to, unless it is to end before.
+    pub(crate) async fn or<T>(
+        mut self,
+        task: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
+        tokio::select! {
+            () = self.requested() => bail!("interrupted"),
+            outcome = task => outcome,
+        }
     }
 
     /// # Cancel safety
