@@ -54,10 +54,8 @@ impl Exporter {
         let endpoints = clients
             .each_ref()
             .map(|client| client.as_ref().map(OtlpClient::endpoint));
-        let inner = Arc::new(ExporterInner::new(
-            ExportState::new(config, endpoints),
-            snapshot,
-        ));
+        let state = ExportState::new(config, endpoints, FreezeAwareInstant::now());
+        let inner = Arc::new(ExporterInner::new(state, snapshot));
         let mut workers = JoinSet::new();
         for (signal, client) in Signal::ALL.into_iter().zip(clients) {
             if let Some(client) = client {

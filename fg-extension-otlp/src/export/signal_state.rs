@@ -29,11 +29,11 @@ pub(super) struct SignalState {
 }
 
 impl SignalState {
-    pub(super) fn new(endpoint: Option<String>) -> Self {
+    pub(super) fn new(endpoint: Option<String>, now: FreezeAwareInstant) -> Self {
         Self {
             endpoint,
             completed_flush: 0,
-            sending_since: FreezeAwareInstant::now(),
+            sending_since: now,
             has_sent: false,
             backoff: None,
             retry_at: None,

@@ -57,14 +57,18 @@ pub(super) enum AfterRequest {
 }
 
 impl ExportState {
-    pub(super) fn new(config: &Config, endpoints: [Option<String>; Signal::ALL.len()]) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        endpoints: [Option<String>; Signal::ALL.len()],
+        now: FreezeAwareInstant,
+    ) -> Self {
         Self {
             queue: ExportQueue::new(config.buffer),
             flush_policy: FlushPolicy::new(config.flush_mode, config.flush_interval),
             flush_timeout: config.flush_timeout,
             exported: ItemCounts::default(),
             rejected: ItemCounts::default(),
-            signals: endpoints.map(SignalState::new),
+            signals: endpoints.map(|endpoint| SignalState::new(endpoint, now)),
             requested_flush: 0,
             shutdown_deadline: None,
             log_throttle: Throttle::one_per_second(),

@@ -1,5 +1,7 @@
 //! What is sent, and what becomes of it.
 
+use std::pin::pin;
+
 use opentelemetry_proto::tonic::collector::logs::v1::{
     ExportLogsPartialSuccess, ExportLogsServiceResponse,
 };
@@ -7,6 +9,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceResponse,
 };
 
+use super::clock::freeze;
 use super::collector::{Collector, Received, ScriptedResponse};
 use super::*;
 
@@ -148,7 +151,10 @@ async fn retryable_responses_are_tried_again() {
 #[tokio::test]
 async fn response_that_does_not_come_is_not_waited_for() {
     let mut collector = Collector::start().await;
-    let exporter = exporter(collector.address, &[("OTEL_EXPORTER_OTLP_TIMEOUT", "50")]);
+    let exporter = exporter(
+        collector.address,
+        &[("OTEL_EXPORTER_OTLP_TIMEOUT", "60000")],
+    );
     collector.will_respond(ScriptedResponse::Never);
     exporter.enqueue(spans(&["a"]), Vec::new());
     exporter.request_flush();
@@ -158,6 +164,7 @@ async fn response_that_does_not_come_is_not_waited_for() {
             (request.names(), request.connection),
             (vec!["a".to_owned()], connection)
         );
+        freeze(Duration::from_secs(61));
     }
     exporter.shutdown().await.unwrap();
 }
@@ -259,12 +266,19 @@ async fn long_response_is_not_read_to_its_end() {
 #[tokio::test]
 async fn response_whose_body_stalls_counts() {
     let mut collector = Collector::start().await;
-    let exporter = exporter(collector.address, &[("OTEL_EXPORTER_OTLP_TIMEOUT", "500")]);
+    let exporter = exporter(
+        collector.address,
+        &[("OTEL_EXPORTER_OTLP_TIMEOUT", "3600000")],
+    );
     for name in ["a", "b"] {
         collector.will_respond(ScriptedResponse::StallBody);
         exporter.enqueue(spans(&[name]), Vec::new());
-        let flushed = tokio::time::timeout(PATIENCE, exporter.flush_for_invocation());
-        flushed.await.unwrap();
+        let mut flush = pin!(exporter.flush_for_invocation());
+        // Whenever the head arrives, the time for the body passes in a freeze after that.
+        let poll = Duration::from_millis(100);
+        while tokio::time::timeout(poll, &mut flush).await.is_err() {
+            freeze(Duration::from_secs(3));
+        }
         assert_eq!(collector.received().await.names(), [name]);
     }
     assert_eq!(exporter.counters().exported, counts(2, 0));
@@ -348,6 +362,7 @@ async fn signal_that_fails_does_not_hold_up_the_others() {
         collector.address,
         &[
             ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &traces),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "3600000"),
             ("FG_OTLP_FLUSH_TIMEOUT", "500ms"),
         ],
     );

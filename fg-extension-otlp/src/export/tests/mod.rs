@@ -21,9 +21,12 @@ use crate::config::Config;
 /// Longer than anything that is awaited, shorter than what must not be waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The configuration of these variables; a flush waits for as long as it takes, unless they say otherwise.
 fn config(variables: &[(&str, &str)]) -> Config {
+    let mut all = variables.to_vec();
+    all.push(("FG_OTLP_FLUSH_TIMEOUT", "1h"));
     let config = Config::read(|name| {
-        let mut variables = variables.iter();
+        let mut variables = all.iter();
         let found = variables.find(|(variable, _)| *variable == name);
         found.map(|(_, value)| value.into())
     });
@@ -31,15 +34,12 @@ fn config(variables: &[(&str, &str)]) -> Config {
 }
 
 /// An exporter to this address that flushes at the end of invocations, and has no metrics.
-///
-/// A flush waits for as long as it takes, unless the test says otherwise.
 fn exporter(address: SocketAddr, variables: &[(&str, &str)]) -> Exporter {
     let endpoint = format!("http://{address}");
     let mut all = variables.to_vec();
     all.extend([
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
         ("FG_OTLP_FLUSH", "end"),
-        ("FG_OTLP_FLUSH_TIMEOUT", "1h"),
     ]);
     Exporter::start(&config(&all), |_| Snapshot::default()).unwrap()
 }
