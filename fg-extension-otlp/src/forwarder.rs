@@ -146,7 +146,7 @@ impl Forwarder {
         if events.iter().any(is_platform) {
             pipeline.exporter.metrics_changed();
         }
-        // Nothing tells which events are the last before a freeze: some log lines come after the report.
+        // Any event may be the last before a freeze: some log lines come after the report.
         pipeline.exporter.request_flush();
     }
 

@@ -147,7 +147,7 @@ pub(crate) fn signals_are_off(error: &Error) -> Diagnostic {
 }
 
 impl SignalConfig {
-    /// `None` if the signal is off, or there is no telling where it is to go.
+    /// Reads the settings of the signal; `None` if it is off, or its endpoint cannot be read.
     fn read(environment: &Environment<'_>, signal: Signal) -> Option<Self> {
         let exporter = format!("OTEL_{}_EXPORTER", signal.in_variable_name());
         if environment.standard(&exporter, parse::exporter) == Some(ExporterSelection::None) {

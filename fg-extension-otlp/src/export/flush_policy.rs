@@ -39,7 +39,7 @@ impl FlushPolicy {
             if self.intervals.len() == INTERVALS {
                 self.intervals.pop_front();
             }
-            // A clock that was set back tells of no interval; none at all is the nearest guess.
+            // If the clock was set back, zero is the nearest guess.
             self.intervals
                 .push_back(now.duration_since(last).unwrap_or_default());
         }

@@ -67,7 +67,7 @@ impl ExportQueue {
         }
     }
 
-    /// Takes an encoded span or log record in, and drops the oldest ones if there is no room for it; the item itself
+    /// Queues an encoded span or log record, and drops the oldest ones if there is no room for it; the item itself
     /// if what is in flight leaves it none.
     pub(super) fn push(&mut self, signal: Signal, encoded: Vec<u8>) {
         let sequence = self.next_sequence();
