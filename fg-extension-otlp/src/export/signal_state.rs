@@ -13,13 +13,13 @@ pub(super) struct SignalState {
     /// The last flush for which everything was tried that had arrived before it.
     completed_flush: u64,
     /// When sending began last.
-    sending_since: FreezeAwareInstant,
+    pub(super) sending_since: FreezeAwareInstant,
     /// Whether something was sent since then.
     has_sent: bool,
     /// `Some` while attempts fail after which the same data are sent again.
     backoff: Option<Backoff>,
     /// When to try again; `None` while trying.
-    retry_at: Option<FreezeAwareInstant>,
+    pub(super) retry_at: Option<FreezeAwareInstant>,
     /// Whether it has kept an invocation waiting in vain, and has not been in time since.
     is_slow: bool,
     /// Why the last request failed, if it did.
@@ -65,14 +65,6 @@ impl SignalState {
         self.completed_flush >= flush
     }
 
-    pub(super) fn sending_since(&self) -> FreezeAwareInstant {
-        self.sending_since
-    }
-
-    pub(super) fn retry_at(&self) -> Option<FreezeAwareInstant> {
-        self.retry_at
-    }
-
     pub(super) fn last_error(&self) -> Option<&str> {
         self.last_error.as_deref()
     }
@@ -80,11 +72,6 @@ impl SignalState {
     pub(super) fn start_sending(&mut self, now: FreezeAwareInstant) {
         self.sending_since = now;
         self.has_sent = false;
-        self.retry_at = None;
-    }
-
-    /// Tries at once what waits for its next attempt.
-    pub(super) fn skip_pause(&mut self) {
         self.retry_at = None;
     }
 

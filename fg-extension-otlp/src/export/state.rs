@@ -106,13 +106,15 @@ impl ExportState {
     /// Begins the last flush: everything is tried at once, and again until the deadline.
     pub(super) fn begin_shutdown(&mut self, deadline: FreezeAwareInstant) {
         self.shutdown_deadline = Some(deadline);
-        self.signals.iter_mut().for_each(SignalState::skip_pause);
+        for signal in &mut self.signals {
+            signal.retry_at = None;
+        }
     }
 
     pub(super) fn next_action(&mut self, signal: Signal, now: FreezeAwareInstant) -> Action {
         let has_waiting = self.queue.has_waiting(signal);
         let state = &mut self.signals[signal.index()];
-        let wait = match (self.shutdown_deadline, state.retry_at()) {
+        let wait = match (self.shutdown_deadline, state.retry_at) {
             (Some(_), _) if !has_waiting => return Action::Finish,
             (Some(deadline), Some(at)) if at.remaining(now) >= deadline.remaining(now) => {
                 return Action::Finish;
@@ -122,7 +124,7 @@ impl ExportState {
             _ if !state.has_completed(self.requested_flush) => Some(Duration::ZERO),
             _ if self.queue.has_full_batch(signal) => Some(Duration::ZERO),
             _ if has_waiting && !self.flush_policy.flushes_at_end() => {
-                Some((state.sending_since() + self.flush_policy.interval()).remaining(now))
+                Some((state.sending_since + self.flush_policy.interval()).remaining(now))
             }
             _ => None,
         };

@@ -13,24 +13,22 @@ pub(super) struct Severity {
 }
 
 impl Severity {
-    /// By the level word near the beginning of a line, or that of `level=`; `id` is that of the line's invocation.
+    /// Reads the level word near the beginning of a line, or that of `level=`; `id` is that of the line's invocation.
     ///
-    /// A word that a sentence may have as well is none: before a level come only times, IDs and names, and a bare word
-    /// with a capital is the beginning of a sentence.
+    /// A word that may be part of a sentence does not count: before a level come only times, IDs and names, and a level in
+    /// lower case has a mark, as in `warning:` or `[warning]`.
     pub(super) fn of_line(line: &str, id: Option<&str>) -> Option<Self> {
         let line = line.trim_start().lines().next()?;
         let mut tokens = line.split_whitespace().take(TOKENS).peekable();
-        let mut may_be_lower = true;
         while let Some(token) = tokens.next() {
             let is_before_separator = tokens.peek().is_some_and(|next| is_separator(next));
-            if let Some(severity) = of_token(token, may_be_lower, is_before_separator) {
+            if let Some(severity) = of_token(token, is_before_separator) {
                 return Some(severity);
             }
             if is_stamp(token) || Some(token) == id {
                 continue;
             }
             // `main.go:12 ERROR text` and `root - ERROR - text`, but `3 error codes`.
-            may_be_lower = false;
             if !is_name(token) && !is_before_separator {
                 return None;
             }
@@ -38,7 +36,7 @@ impl Severity {
         None
     }
 
-    /// By the field for it of a structured record: a word, or a number as pino and bunyan have it.
+    /// Reads the level of a structured record: a word, or a number as pino and bunyan have it.
     pub(super) fn of_object(fields: &Map<String, Value>) -> Option<Self> {
         KEYS.iter().find_map(|key| {
             let (_, value) = fields
@@ -97,16 +95,9 @@ fn of_word(word: &str) -> Option<SeverityNumber> {
 
 /// A word that is not known is kept.
 fn of_text(text: &str) -> Severity {
-    let by_number = || of_number(text.parse().ok()?);
-    match of_word(text) {
-        Some(number) => Severity {
-            number,
-            text: text.to_owned(),
-        },
-        None => by_number().unwrap_or_else(|| Severity {
-            number: SeverityNumber::Unspecified,
-            text: text.to_owned(),
-        }),
+    Severity {
+        number: of_word(text).unwrap_or(SeverityNumber::Unspecified),
+        text: text.to_owned(),
     }
 }
 
@@ -127,7 +118,7 @@ fn of_number(level: i64) -> Option<Severity> {
     })
 }
 
-fn of_token(token: &str, may_be_lower: bool, is_before_separator: bool) -> Option<Severity> {
+fn of_token(token: &str, is_before_separator: bool) -> Option<Severity> {
     // `level=info`
     if let Some((key, value)) = token.split_once('=') {
         let is_level = KEYS.iter().any(|name| name.eq_ignore_ascii_case(key));
@@ -147,8 +138,7 @@ fn of_token(token: &str, may_be_lower: bool, is_before_separator: bool) -> Optio
     };
     let number = of_word(word)?;
     let is_upper = word.chars().all(|char| char.is_ascii_uppercase());
-    let is_lower = word.chars().all(|char| char.is_ascii_lowercase());
-    (is_upper || is_marked || (is_lower && may_be_lower)).then(|| Severity {
+    (is_upper || is_marked).then(|| Severity {
         number,
         text: word.to_owned(),
     })
@@ -196,7 +186,7 @@ mod tests {
                 "INFO",
             ),
             (
-                "2023-06-25T00:00:00.250Z 3da1f2dc-3222-475e-9205-e2e6c6318895 warning hot",
+                "2023-06-25T00:00:00.250Z 3da1f2dc-3222-475e-9205-e2e6c6318895 warning: hot",
                 SeverityNumber::Warn,
                 "warning",
             ),
@@ -205,12 +195,12 @@ mod tests {
             ("[error] no disk", SeverityNumber::Error, "error"),
             ("WARN: hot", SeverityNumber::Warn, "WARN"),
             ("Warning: hot", SeverityNumber::Warn, "Warning"),
-            ("warning hot", SeverityNumber::Warn, "warning"),
+            ("warning: hot", SeverityNumber::Warn, "warning"),
             ("panic: runtime error", SeverityNumber::Fatal, "panic"),
             ("FATAL", SeverityNumber::Fatal, "FATAL"),
             ("EMERGENCY x", SeverityNumber::Fatal, "EMERGENCY"),
             ("ALERT x", SeverityNumber::Error3, "ALERT"),
-            ("trace x", SeverityNumber::Trace, "trace"),
+            ("TRACE x", SeverityNumber::Trace, "TRACE"),
             ("  DEBUG x", SeverityNumber::Debug, "DEBUG"),
             (
                 "2023-06-25 00:00:00,250 - root - CRITICAL - no disk",
@@ -256,6 +246,8 @@ mod tests {
             "2023-06-25T00:00:00.250Z user saw an error",
             "information-wise all is well",
             "errors: 5",
+            "error handling was improved",
+            "2023-06-25T00:00:00.250Z warning signs were ignored",
             "erroneous",
             "x\nERROR y",
             "1 error found",
@@ -300,7 +292,7 @@ mod tests {
             ),
             (json!({"level": 30}), SeverityNumber::Info, "info"),
             (json!({"level": 55}), SeverityNumber::Error, "error"),
-            (json!({"level": "60"}), SeverityNumber::Fatal, "fatal"),
+            (json!({"level": "60"}), SeverityNumber::Unspecified, "60"),
             (
                 json!({"level": 3, "severity": "info"}),
                 SeverityNumber::Info,

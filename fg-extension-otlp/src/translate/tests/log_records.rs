@@ -240,9 +240,9 @@ fn bound_by_the_id_in_the_line() {
     let line = "2023-06-25T00:00:00.250Z r-1 INFO hello";
     assert_bound(&harness.line(line), "r-1");
     harness.start("request");
-    let log = harness.line("2023-06-25T00:00:00.250Z request warn hello");
+    let log = harness.line("2023-06-25T00:00:00.250Z request WARN hello");
     assert_bound(&log, "request");
-    assert_eq!(log.severity_text, "warn");
+    assert_eq!(log.severity_text, "WARN");
     harness.report("request");
     harness.report("r-1");
     assert_bound(&harness.line(line), "r-1");
