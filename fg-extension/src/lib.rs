@@ -203,7 +203,7 @@ pub mod __private {
     pub use ::std::vec::Vec;
 
     pub use crate::lifecycle::entry::{assert_root, main};
-    pub use crate::macro_support::{IntoExtension, IntoOutcome, Parameter, WithoutInit};
+    pub use crate::macro_support::{DefaultInit, IntoHandlerResult, IntoInitResult, Parameter};
     pub use crate::{
         Error, Extension, ExtensionName, Invocation, Port, Registration, Subscription,
         TelemetryEvent, TelemetryType,
