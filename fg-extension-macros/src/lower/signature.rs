@@ -178,11 +178,7 @@ fn lower_inputs<'a>(
         let message = match &parameters[..] {
             [] => format!("`{name}` takes `&self` only, remove this"),
             [one] => format!("`{name}` takes one parameter, `{one}`: remove this"),
-            more => format!(
-                "`{name}` takes {} parameters, {}: remove this",
-                more.len(),
-                list(more)
-            ),
+            more => format!("`{name}` takes {} only, remove this", list(more)),
         };
         diagnostics.error(surplus, message);
         return None;
@@ -194,6 +190,13 @@ fn lower_inputs<'a>(
                 Type::ImplTrait(impl_trait) => {
                     let message = format!("`{name}` cannot be generic, write `{parameter}`");
                     diagnostics.error(impl_trait, message);
+                }
+                Type::Reference(reference)
+                    if parameter.contains('&') && is_static(&reference.lifetime) =>
+                {
+                    let message =
+                        format!("`{name}` borrows this for one call, write `{parameter}`");
+                    diagnostics.error(reference, message);
                 }
                 ty => types.push(ty),
             },
@@ -265,13 +268,16 @@ fn check_receiver(
             diagnostics.error(receiver, format!("`{name}` cannot take `self`: {instead}"));
         }
         None => {
-            let required = match expected.required {
-                Some(required) => format!(", {required}"),
-                None => String::new(),
-            };
+            let written = signature.inputs.len();
+            let required = expected.required.iter().count();
+            let parameters: String = expected
+                .parameters()
+                .take(written.max(required))
+                .map(|parameter| format!(", {parameter}"))
+                .collect();
             diagnostics.push(syn::Error::new(
                 signature.paren_token.span.join(),
-                format!("`{name}` must take `&self`, write `{name}(&self{required})`"),
+                format!("`{name}` must take `&self`, write `{name}(&self{parameters})`"),
             ));
         }
     }
