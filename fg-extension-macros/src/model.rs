@@ -19,7 +19,7 @@ pub(crate) struct Model {
     pub(crate) item: TokenStream,
 }
 
-/// What the item handles.
+/// The author's handlers: the function itself, or methods of an impl block.
 pub(crate) enum Handlers {
     Function { name: Ident, invoke: Callee },
     Impl(Box<Methods>),
@@ -34,11 +34,13 @@ pub(crate) struct Methods {
     pub(crate) shutdown: Vec<Callee>,
 }
 
+/// A method that has `#[telemetry(…)]`, and the arguments of that.
 pub(crate) struct TelemetryMethod {
     pub(crate) subscription: Subscription,
     pub(crate) method: Callee,
 }
 
+/// The arguments of `fg_extension::Subscription::new`.
 pub(crate) struct Subscription {
     pub(crate) port: TokenStream,
     /// Variants of `TelemetryType`.

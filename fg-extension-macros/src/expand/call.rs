@@ -47,10 +47,7 @@ pub(super) fn call(
 
 /// Returns the patterns that bind the arguments: `_` for those that the function does not take.
 pub(super) fn patterns(callee: &Callee, arguments: &[Ident]) -> Vec<TokenStream> {
-    let taken = callee.parameters.len();
-    let pattern = |(index, argument)| match index < taken {
-        true => quote!(#argument),
-        false => quote!(_),
-    };
-    arguments.iter().enumerate().map(pattern).collect()
+    let (taken, others) = arguments.split_at(callee.parameters.len());
+    let taken = taken.iter().map(|argument| quote!(#argument));
+    taken.chain(others.iter().map(|_| quote!(_))).collect()
 }

@@ -6,7 +6,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Generics, Path, Signature, Token, Type, Visibility, token};
 
 use super::function::Function;
-use super::role::{RoleAttribute, without_role_attributes};
+use super::role::{Role, RoleAttribute, without_role_attributes};
 
 /// `impl Type { … }`
 pub(crate) struct ImplBlock {
@@ -92,9 +92,9 @@ fn parse_impl_item(input: ParseStream<'_>) -> syn::Result<ImplItem> {
     let mut role_attributes = Vec::new();
     let mut attributes = Vec::new();
     for attribute in input.call(Attribute::parse_outer)? {
-        match RoleAttribute::try_from(attribute) {
-            Ok(role_attribute) => role_attributes.push(role_attribute),
-            Err(attribute) => attributes.push(attribute),
+        match Role::guess(&attribute) {
+            Some(role) => role_attributes.push(RoleAttribute { role, attribute }),
+            None => attributes.push(attribute),
         }
     }
     let fork = input.fork();

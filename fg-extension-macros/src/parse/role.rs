@@ -42,7 +42,7 @@ impl Role {
 
     /// Returns the role that an attribute assigns or was probably meant to assign, as in `#[invok]` or
     /// `#[fg_extension::invoke]`.
-    fn guess(attribute: &Attribute) -> Option<Self> {
+    pub(super) fn guess(attribute: &Attribute) -> Option<Self> {
         let path = attribute.path();
         let ident = match path.get_ident() {
             Some(ident) if ident == "cfg_attr" => {
@@ -67,14 +67,6 @@ impl Role {
 }
 
 impl RoleAttribute {
-    /// Returns the attribute itself if it assigns no role, nor was meant to.
-    pub(crate) fn try_from(attribute: Attribute) -> Result<Self, Attribute> {
-        match Role::guess(&attribute) {
-            Some(role) => Ok(Self { role, attribute }),
-            None => Err(attribute),
-        }
-    }
-
     /// Returns its path as written: `invoke`, or a misspelling of it.
     pub(crate) fn path(&self) -> String {
         let path = self.attribute.path().to_token_stream().to_string();
