@@ -2,7 +2,7 @@ use serde::Serialize;
 
 use crate::Port;
 
-/// What an extension subscribes to, and where it is posted ([`Extension::TELEMETRY`](crate::Extension::TELEMETRY)).
+/// What an extension subscribes to, and where it is posted ([`TelemetryHandler::SUBSCRIPTION`](crate::TelemetryHandler::SUBSCRIPTION)).
 ///
 /// ```
 /// use fg_extension::{Port, Subscription, TelemetryType};
