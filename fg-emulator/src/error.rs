@@ -1,9 +1,19 @@
+//! What the emulator's methods return when they fail.
+
 use std::fmt;
+
+use fg_util::error::{chain, one_line};
 
 use crate::ProcessExit;
 
 /// What the emulator could not do, to what, and why.
-#[derive(Debug)]
+///
+/// `Display` has this error alone, its [source](std::error::Error::source) apart. `Debug` has the whole chain in one line,
+/// so that a test that returns the error prints all of it:
+///
+/// ```text
+/// Error: extensionHello.sh ended with exit status: 1 before it registered: extensionHello.sh: port 8081 is taken
+/// ```
 pub struct Error {
     message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -37,18 +47,17 @@ impl Error {
         }
     }
 
-    /// With what caused it.
-    pub(crate) fn in_one_line(&self) -> String {
-        match &self.source {
-            Some(source) => format!("{}: {source}", self.message),
-            None => self.message.clone(),
-        }
-    }
-
     /// Returns how the process exited that was booted and did not register.
     #[must_use]
     pub fn process_exit(&self) -> Option<&ProcessExit> {
         self.process_exit.as_deref()
+    }
+}
+
+/// The whole chain in one line, since this is what a test that returns the error prints.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&one_line(&chain(self)))
     }
 }
 
@@ -61,5 +70,27 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+
+    #[test]
+    fn debug_is_the_whole_chain_in_one_line() {
+        let io = std::io::Error::other(Error::because("cannot connect")("no\nroute"));
+        let error = Error::because("cannot post")(io);
+        assert_eq!(error.to_string(), "cannot post");
+        assert_eq!(
+            format!("{error:?}"),
+            r"cannot post: cannot connect: no\nroute"
+        );
+    }
+
+    #[test]
+    fn error_crosses_threads() {
+        fn crosses_threads<T: Send + Sync + std::error::Error + 'static>() {}
+        crosses_threads::<Error>();
     }
 }

@@ -49,36 +49,30 @@
 //! `Retry-After` says; what happened before the subscription is kept for it; at most 1 MiB waits, and a frozen
 //! instance is sent nothing.
 
-mod boot;
-mod client;
 mod error;
 mod event;
+mod extension;
 mod fault;
-mod freeze;
 mod function;
-mod guard;
 mod http;
-mod invoke;
-mod output;
+mod inner;
+mod invocation;
+mod observer;
 mod platform;
 mod port;
 mod process;
 mod script_name;
-mod shared;
-mod starts;
 mod state;
 mod telemetry;
 
-pub use boot::ExtensionCommand;
 pub use error::Error;
 pub use event::{ApiRequest, Event};
+pub use extension::ExtensionCommand;
 pub use fault::{Fault, FaultRate, Faults};
-pub use function::{FunctionOutcome, FunctionRun, InvokeRequest};
-pub use invoke::{ExtensionResponse, HttpResponse, InvokeResult};
-pub use output::{OutputLine, OutputStream};
-pub use platform::{Platform, PlatformBuilder, ShutdownReport};
+pub use function::{FunctionOutcome, FunctionRun};
+pub use invocation::{ExtensionResponse, HttpResponse, InvokeRequest, InvokeResult};
+pub use platform::{Platform, PlatformBuilder, RegisteredExtension, ShutdownReport};
 pub use port::{PORT_RANGE, PortLease, is_extension_address};
-pub use process::ProcessExit;
+pub use process::{OutputLine, OutputStream, ProcessExit};
 pub use script_name::ScriptName;
-pub use starts::RegisteredExtension;
 pub use telemetry::{Subscription, TelemetryType};

@@ -1,17 +1,18 @@
-//! How extensions and the function come up. What is dropped half way leaves nothing behind.
+//! Boots extensions and the function. A boot that is dropped unfinished leaves no process behind.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::boot::Leases;
+use fg_util::select::{Either, select};
+
+use super::Platform;
+use super::shutdown::GRACE_PERIOD;
 use crate::function::Bootstrap;
-use crate::platform::GRACE;
+use crate::port::ExtensionPorts;
 use crate::process::Process;
-use crate::shared::unless;
-use crate::state::Refusal;
-use crate::{Error, ExtensionCommand, Platform, ProcessExit, TelemetryType};
+use crate::{Error, ExtensionCommand, ProcessExit, TelemetryType};
 
 /// How long an extension has to register (?); our own runtime gives up after 10 seconds.
 pub(crate) const BOOT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -59,12 +60,24 @@ impl Platform {
     /// # Cancel safety
     ///
     /// When this is dropped unfinished the process is killed, and the name is free again.
-    pub async fn boot(&self, boot: ExtensionCommand) -> Result<RegisteredExtension, Error> {
-        let leases = Leases::take(&boot).await?;
-        self.note_boot(&boot.script)?;
-        let forget = self.shared.finally(|state| state.remove(&boot.script));
-        let registered = self.boot_process(&boot, leases).await?;
-        forget.never();
+    pub async fn boot(&self, command: ExtensionCommand) -> Result<RegisteredExtension, Error> {
+        self.inner
+            .or_observer_panic(self.boot_extension(&command))
+            .await
+    }
+
+    async fn boot_extension(
+        &self,
+        command: &ExtensionCommand,
+    ) -> Result<RegisteredExtension, Error> {
+        let script = &command.script;
+        let ports = command.lease_ports().await?;
+        self.add_extension(script)?;
+        let remove = self
+            .inner
+            .update_on_drop(|state| state.remove_extension(script));
+        let registered = self.boot_process(command, ports).await?;
+        remove.disarm();
         Ok(registered)
     }
 
@@ -81,10 +94,15 @@ impl Platform {
     /// When this is dropped unfinished nobody is waited for any more, and the name is free again.
     pub async fn attach(&self, script: impl Into<String>) -> Result<RegisteredExtension, Error> {
         let (script, start) = (script.into(), Instant::now());
-        self.note_boot(&script)?;
-        let forget = self.shared.finally(|state| state.remove(&script));
-        let address = self.shared.when(|state| state.address_of(&script)).await;
-        forget.never();
+        self.add_extension(&script)?;
+        let remove = self
+            .inner
+            .update_on_drop(|state| state.remove_extension(&script));
+        let address = self
+            .inner
+            .wait_until(|state| state.registered_address(&script));
+        let address = self.inner.or_observer_panic(address).await;
+        remove.disarm();
         Ok(RegisteredExtension {
             script,
             address,
@@ -108,28 +126,36 @@ impl Platform {
     /// When this is dropped unfinished the process is killed, and there is no function.
     pub async fn boot_function(&self, bootstrap: impl Into<PathBuf>) -> Result<(), Error> {
         let path = bootstrap.into();
-        if !self.shared.change(|state| state.runtime.boot()) {
+        self.inner
+            .or_observer_panic(self.boot_bootstrap(&path))
+            .await
+    }
+
+    async fn boot_bootstrap(&self, path: &Path) -> Result<(), Error> {
+        if !self.inner.update(|state| state.runtime.claim()) {
             return Err(Error::new(
                 "there is a function already, and an instance has one",
             ));
         }
-        let forget = self
-            .shared
-            .finally(|state| state.runtime = Default::default());
-        let bootstrap = Bootstrap::start(&path, &self.shared).await?;
-        let ready = self.shared.when(|state| state.runtime.ready());
-        let outcome = tokio::time::timeout(BOOT_TIMEOUT, bootstrap.unless_it_ends(ready)).await;
+        let release = self
+            .inner
+            .update_on_drop(|state| state.runtime = Default::default());
+        let bootstrap = Bootstrap::start(path, &self.inner).await?;
+        let ready = self
+            .inner
+            .wait_until(|state| state.runtime.is_ready().then_some(()));
+        let outcome = tokio::time::timeout(BOOT_TIMEOUT, bootstrap.unless_exited(ready)).await;
         if let Ok(Some(())) = outcome {
             *self.lock_function() = Some(Arc::new(bootstrap));
-            forget.never();
+            release.disarm();
             return Ok(());
         }
-        let stopped = bootstrap.stop(GRACE).await?;
-        let what = match outcome {
+        let exit = bootstrap.stop(GRACE_PERIOD).await?;
+        let message = match outcome {
             Ok(_) => format!(
                 "the function ({}) ended with {} before it asked for an event",
                 path.display(),
-                stopped.status
+                exit.status
             ),
             Err(_) => format!(
                 "the function ({}) asked for no event in {BOOT_TIMEOUT:?}: a bootstrap calls GET \
@@ -137,35 +163,37 @@ impl Platform {
                 path.display()
             ),
         };
-        Err(self.failed(what, stopped))
+        Err(self.boot_error(message, exit))
     }
 
-    fn note_boot(&self, script: &str) -> Result<(), Error> {
-        let refused = |refusal: Refusal| {
-            Error::new(format!("cannot boot {script}: {}", refusal.error_message))
-        };
-        self.shared.state().boot(script).map_err(refused)
+    fn add_extension(&self, script: &str) -> Result<(), Error> {
+        let added = self.inner.state().add_extension(script);
+        added.map_err(|rejection| {
+            Error::new(format!("cannot boot {script}: {}", rejection.error_message))
+        })
     }
 
     async fn boot_process(
         &self,
-        boot: &ExtensionCommand,
-        leases: Leases,
+        command: &ExtensionCommand,
+        ports: ExtensionPorts,
     ) -> Result<RegisteredExtension, Error> {
-        let script = &boot.script;
-        let mut command = boot.command(self.folder.path())?;
-        command
-            .envs(self.shared.environment())
-            .envs(&boot.environment);
+        let script = &command.script;
+        let mut executable = command.executable(self.folder.path())?;
+        executable
+            .envs(self.inner.environment())
+            .envs(&command.environment);
         let start = Instant::now();
         let kind = TelemetryType::Extension;
-        let mut process = Process::start(script, command, kind, leases, &self.shared).await?;
-        let registered = self.shared.when(|state| state.address_of(script));
-        let outcome = tokio::time::timeout(BOOT_TIMEOUT, unless(registered, process.wait())).await;
+        let mut process = Process::spawn(script, executable, kind, ports, &self.inner).await?;
+        let registered = self
+            .inner
+            .wait_until(|state| state.registered_address(script));
+        let outcome = tokio::time::timeout(BOOT_TIMEOUT, select(registered, process.wait())).await;
         let address = match outcome {
-            Ok(Ok(address)) => Some(address),
-            // It may have registered just before it ended.
-            Ok(Err(_)) | Err(_) => self.shared.state().address_of(script),
+            Ok(Either::First(address)) => Some(address),
+            // It may have registered just before it exited.
+            Ok(Either::Second(_)) | Err(_) => self.inner.state().registered_address(script),
         };
         if let Some(address) = address {
             let registered = RegisteredExtension {
@@ -175,40 +203,37 @@ impl Platform {
                 pid: process.id(),
             };
             self.processes().insert(script.clone(), process);
-            // Whoever waits for an end has to look at this one, too.
-            self.shared.wake();
+            // Whoever waits for an exit has to look at this process, too.
+            self.inner.notify_waiters();
             return Ok(registered);
         }
-        let stopped = process.stop(GRACE).await?;
-        let what = match outcome {
-            Ok(_) => format!(
-                "{script} ended with {} before it registered",
-                stopped.status
-            ),
-            Err(_) => match self.shared.state().refusal.take() {
-                // Whose it was nobody knows, least of all if the name was wrong.
-                Some(refusal) => format!(
-                    "{script} did not register in {BOOT_TIMEOUT:?}, and a registration was refused: {refusal}"
+        let exit = process.stop(GRACE_PERIOD).await?;
+        let message = match outcome {
+            Ok(_) => format!("{script} ended with {} before it registered", exit.status),
+            Err(_) => match self.inner.state().last_rejection.take() {
+                // Whose it was is unknown, least of all if the name was wrong.
+                Some(rejection) => format!(
+                    "{script} did not register in {BOOT_TIMEOUT:?}, and a registration was rejected: {rejection}"
                 ),
                 None => format!("{script} did not register in {BOOT_TIMEOUT:?}"),
             },
         };
-        Err(self.failed(what, stopped))
+        Err(self.boot_error(message, exit))
     }
 
-    fn failed(&self, what: String, stopped: ProcessExit) -> Error {
-        let what = match self.shared.dice.seed() {
-            Some(seed) => format!("{what} (faults by seed {seed})"),
-            None => what,
+    fn boot_error(&self, message: String, exit: ProcessExit) -> Error {
+        let message = match self.inner.faults.seed() {
+            Some(seed) => format!("{message} (faults by seed {seed})"),
+            None => message,
         };
-        let printed = [stopped.stderr(), stopped.stdout()];
-        // Not everybody complains where complaints belong.
-        let printed = printed.iter().map(|text| text.trim_end());
-        let error = match printed.into_iter().find(|text| !text.is_empty()) {
-            Some(printed) => Error::because(what)(printed),
-            None => Error::new(what),
+        // Some programs print their errors on standard output.
+        let output = [exit.stderr(), exit.stdout()];
+        let output = output.iter().map(|text| text.trim_end());
+        let error = match output.into_iter().find(|text| !text.is_empty()) {
+            Some(output) => Error::because(message)(output),
+            None => Error::new(message),
         };
-        error.with_process_exit(stopped)
+        error.with_process_exit(exit)
     }
 }
 
@@ -217,7 +242,7 @@ mod tests {
     use crate::{ExtensionCommand, Platform};
 
     #[tokio::test(start_paused = true)]
-    async fn refused_registration_is_told_by_who_waits_for_another() {
+    async fn rejected_registration_is_in_the_error_of_a_boot_that_times_out() {
         let platform = Platform::start().await.unwrap();
         let boot = || ExtensionCommand::new("extensionNightWatch.sh", "sleep").arg("1000");
         let error = platform.boot(boot()).await.unwrap_err();
@@ -225,19 +250,19 @@ mod tests {
         assert_eq!(error.to_string(), silent);
 
         let address = Some("127.0.0.1:8081");
-        let refusal = platform.shared.register(Some("extensionWatch.sh"), address);
-        assert!(refusal.is_err());
+        let registered = platform.inner.register(Some("extensionWatch.sh"), address);
+        assert!(registered.is_err());
         let error = platform.boot(boot()).await.unwrap_err();
         assert_eq!(
             error.to_string(),
             format!(
-                "{silent}, and a registration was refused: no script `extensionWatch.sh` was booted"
+                "{silent}, and a registration was rejected: no script `extensionWatch.sh` was booted"
             )
         );
     }
 
     #[tokio::test]
-    async fn complaint_on_standard_output_is_told() {
+    async fn error_on_standard_output_is_reported() {
         let platform = Platform::start().await.unwrap();
         let boot = ExtensionCommand::new("extensionNightWatch.sh", "sh");
         let boot = boot.arg("-c").arg("echo no stars; exit 3");
