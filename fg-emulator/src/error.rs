@@ -14,19 +14,21 @@ use crate::ProcessExit;
 /// ```text
 /// Error: extensionHello.sh ended with exit status: 1 before it registered: extensionHello.sh: port 8081 is taken
 /// ```
-pub struct Error {
+pub struct Error(Box<ErrorInner>);
+
+struct ErrorInner {
     message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
-    process_exit: Option<Box<ProcessExit>>,
+    process_exit: Option<ProcessExit>,
 }
 
 impl Error {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(ErrorInner {
             message: message.into(),
             source: None,
             process_exit: None,
-        }
+        }))
     }
 
     /// For `map_err`: the message says what was tried.
@@ -34,23 +36,22 @@ impl Error {
         message: impl Into<String>,
     ) -> impl FnOnce(E) -> Self {
         let message = message.into();
-        |source| Self {
-            source: Some(source.into()),
-            ..Self::new(message)
+        |source| {
+            let mut error = Self::new(message);
+            error.0.source = Some(source.into());
+            error
         }
     }
 
-    pub(crate) fn with_process_exit(self, process_exit: ProcessExit) -> Self {
-        Self {
-            process_exit: Some(Box::new(process_exit)),
-            ..self
-        }
+    pub(crate) fn with_process_exit(mut self, process_exit: ProcessExit) -> Self {
+        self.0.process_exit = Some(process_exit);
+        self
     }
 
     /// Returns how the process exited that was booted and did not register.
     #[must_use]
     pub fn process_exit(&self) -> Option<&ProcessExit> {
-        self.process_exit.as_deref()
+        self.0.process_exit.as_ref()
     }
 }
 
@@ -63,13 +64,13 @@ impl fmt::Debug for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.message)
     }
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
+        self.0.source.as_deref().map(|source| source as _)
     }
 }
 
@@ -89,8 +90,9 @@ mod tests {
     }
 
     #[test]
-    fn error_crosses_threads() {
+    fn error_is_one_pointer_that_crosses_threads() {
         fn crosses_threads<T: Send + Sync + std::error::Error + 'static>() {}
         crosses_threads::<Error>();
+        assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
     }
 }

@@ -24,7 +24,7 @@ pub enum Fault {
     RegisterUnavailable,
     /// `event-duplicate`: an invocation is posted twice, with one trace id.
     EventDuplicate,
-    /// `event-late`: an invocation is posted when the function has ended.
+    /// `event-late`: an invocation is posted when the function is done.
     EventLate,
     /// `event-malformed`: a body that is cut off is posted before the invocation.
     EventMalformed,
@@ -40,6 +40,7 @@ pub enum Fault {
 
 /// How often a fault is injected.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum FaultRate {
     /// The first so many times that it can be injected.
     First(u32),
@@ -105,13 +106,13 @@ impl Faults {
         Ok(faults)
     }
 
-    /// What makes it repeatable.
+    /// Returns the seed, which makes the faults repeatable.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no faults.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rates.is_empty()

@@ -64,7 +64,7 @@ async fn serve_connection(stream: TcpStream, api: Api, inner: Arc<Inner>) {
             status: if error.is_parse_too_large() { 431 } else { 400 },
             error_message: format!("the request cannot be read: {error}"),
         }),
-        // A connection that breaks off is its client's business, and the client is told by its own side.
+        // A connection that breaks off is its client's business, and the client sees it too.
         Ok(()) | Err(_) => {}
     }
 }

@@ -17,16 +17,6 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The length of the field that the fault `event-huge` adds.
 const PADDING_BYTES: usize = 5 * 1024 * 1024;
 
-/// The body (D 2707).
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct EventBody<'a> {
-    trace_id: &'a str,
-    invoked_function_urn: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    padding: Option<String>,
-}
-
 /// Posts the event of one invocation to an extension.
 #[derive(Clone)]
 pub(crate) struct EventPost {
@@ -85,6 +75,16 @@ impl EventPost {
         }
         responses
     }
+}
+
+/// The body (D 2707).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EventBody<'a> {
+    trace_id: &'a str,
+    invoked_function_urn: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    padding: Option<String>,
 }
 
 async fn post_body(address: SocketAddr, body: Bytes) -> Result<HttpResponse, Error> {

@@ -14,7 +14,7 @@ use crate::port::ExtensionPorts;
 use crate::process::Process;
 use crate::{Error, ExtensionCommand, ProcessExit, TelemetryType};
 
-/// How long an extension has to register (?); our own runtime gives up after 10 seconds.
+/// How long an extension has to register (?); our own runtime times out after 10 seconds.
 pub(crate) const BOOT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// An extension that has registered.
@@ -53,9 +53,9 @@ impl Platform {
     ///
     /// # Errors
     ///
-    /// If the name is no script name or booted already, the program does not start, ends before it registers
-    /// (the error's source is what it printed), or does not register in 15 seconds. [`Error::process_exit`] tells how
-    /// its process ended.
+    /// If the name is not a [script name](crate::ScriptName) or is booted already, the program does not start, exits before
+    /// it registers (the error's source is what it printed), or does not register in 15 seconds.
+    /// [`Error::process_exit`] has how its process exited.
     ///
     /// # Cancel safety
     ///
@@ -87,7 +87,7 @@ impl Platform {
     ///
     /// # Errors
     ///
-    /// If the name is no script name, or booted already.
+    /// If the name is not a script name, or is booted already.
     ///
     /// # Cancel safety
     ///
@@ -118,8 +118,8 @@ impl Platform {
     ///
     /// # Errors
     ///
-    /// If there is a function already, it cannot be executed, or ends (the error's source is what it printed)
-    /// or has asked for nothing in 15 seconds.
+    /// If there is a function already, it cannot be executed, or it exits (the error's source is what it printed)
+    /// or has not asked for an event in 15 seconds.
     ///
     /// # Cancel safety
     ///

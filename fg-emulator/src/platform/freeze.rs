@@ -30,11 +30,11 @@ impl Platform {
     }
 
     /// Takes a snapshot and restores the instance from it (D: for Java on x86 only): it is frozen, thawed, and the
-    /// telemetry of the next invocation tells of the restoration.
+    /// telemetry of the next invocation has the events of the restoration.
     ///
     /// # Cancel safety
     ///
-    /// When this is dropped unfinished the instance is thawed, and telemetry tells of nothing.
+    /// When this is dropped unfinished the instance is thawed, and telemetry has no such events.
     pub async fn restore(&self) {
         let (started, start) = (SystemTime::now(), Instant::now());
         self.inner.or_observer_panic(self.freeze_briefly()).await;

@@ -12,7 +12,7 @@ use crate::{Error, Fault, InvokeRequest, InvokeResult};
 
 impl Platform {
     /// Invokes the function once: posts the event, with a fresh trace id, to every extension at the same
-    /// time, and waits for their answers, 30 seconds at most.
+    /// time, and waits for their responses, 30 seconds at most.
     ///
     /// # Errors
     ///
@@ -30,7 +30,7 @@ impl Platform {
     ///
     /// # Cancel safety
     ///
-    /// When this is dropped unfinished nobody waits for the answers any more, and telemetry tells of no end. A
+    /// When this is dropped unfinished nobody waits for the responses any more, and telemetry has no events of the end. A
     /// `bootstrap` that has the event goes on, and its response is rejected; one that has not does not get it.
     pub async fn invoke_with(&self, request: InvokeRequest) -> Result<InvokeResult, Error> {
         self.inner.or_observer_panic(self.run(&request)).await

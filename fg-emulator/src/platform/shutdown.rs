@@ -108,7 +108,7 @@ impl Platform {
         })
     }
 
-    /// Reports nothing from now on, and resumes a panic of the observer.
+    /// Ends the reports to the observer, and resumes its panic.
     fn end_reports(&self) {
         self.server.abort();
         self.delivery.abort();

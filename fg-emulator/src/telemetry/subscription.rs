@@ -14,6 +14,7 @@ use crate::state::Rejection;
 ///
 /// The request does not say which extension it comes from (?).
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Subscription {
     /// As in `http://127.0.0.1:8082`.
     pub uri: String,
@@ -26,6 +27,7 @@ pub struct Subscription {
 /// A stream of telemetry (D 2710); displayed as the platform writes it: `platform`.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub enum TelemetryType {
     /// What the platform reports about the instance's lifecycle and each invocation.
     Platform,
@@ -38,7 +40,7 @@ pub enum TelemetryType {
 impl Subscription {
     /// From the body of the request.
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Rejection> {
-        let body: Body = serde_json::from_slice(body).map_err(|error| {
+        let body: SubscriptionBody = serde_json::from_slice(body).map_err(|error| {
             let message = format!("the body is not a subscription: {error}");
             Rejection::new("InvalidSubscription", message)
         })?;
@@ -83,7 +85,7 @@ impl fmt::Display for TelemetryType {
 }
 
 #[derive(Deserialize)]
-struct Body {
+struct SubscriptionBody {
     subscriber: Subscriber,
     types: Vec<TelemetryType>,
 }

@@ -25,7 +25,7 @@ impl Platform {
     /// platform.wait_for_subscription().await?;
     /// platform.invoke().await?.assert_ok();
     /// platform.wait_for_telemetry().await;
-    /// // Now the forwarder has answered for all that the invocation had to tell.
+    /// // Now the forwarder has accepted all events of the invocation.
     /// # Ok(())
     /// # }
     /// ```
@@ -95,7 +95,7 @@ impl Platform {
 }
 
 impl Inner {
-    /// Waits until nothing is left to deliver, but not for long.
+    /// Waits until all telemetry is delivered or lost, two seconds at most.
     pub(crate) async fn drain_telemetry(&self) {
         let all = self.wait_until(|state| {
             let telemetry = &state.telemetry;

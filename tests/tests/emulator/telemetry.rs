@@ -326,7 +326,9 @@ async fn subscriber_that_hangs_does_not_hold_up_the_end() {
         .await
         .unwrap()
         .unwrap();
-    instance.told("2 lost: the instance was shut down first").await;
+    instance
+        .told("2 lost: the instance was shut down first")
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
