@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use collector::{Collector, silent_address};
-use fg_emulator::{Boot, Error, Platform, Stream};
+use fg_emulator::{Error, ExtensionCommand, Platform};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, metric, number_data_point};
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -14,8 +14,8 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 const SCRIPT: &str = "extensionOtlpForwarder.sh";
 const PROGRAM: &str = env!("CARGO_BIN_EXE_otlp-forwarder");
 
-fn boot(collector: SocketAddr) -> Boot {
-    Boot::new(SCRIPT, PROGRAM)
+fn boot(collector: SocketAddr) -> ExtensionCommand {
+    ExtensionCommand::new(SCRIPT, PROGRAM)
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{collector}"))
         .lease_port()
         .lease_telemetry_port()
@@ -29,7 +29,7 @@ async fn invoke(platform: &Platform, times: usize) -> Result<Vec<String>, Error>
         invoked.assert_ok();
         trace_ids.push(trace_id(&invoked.trace_id));
     }
-    platform.telemetry_delivered().await;
+    platform.wait_for_telemetry().await;
     Ok(trace_ids)
 }
 
@@ -69,7 +69,7 @@ async fn everything_arrives_once() -> Result<(), Error> {
             .env("FG_OTLP_FLUSH", flush)
             .env("FG_OTLP_FLUSH_INTERVAL", "50ms");
         platform.boot(boot).await?;
-        platform.subscribed().await?;
+        platform.wait_for_subscription().await?;
         let trace_ids = invoke(&platform, 5).await?;
         wait_for(&collector, &trace_ids).await;
         let received = collector
@@ -84,7 +84,7 @@ async fn everything_arrives_once() -> Result<(), Error> {
             Some(0)
         );
         let shutdown = platform.shutdown().await?;
-        assert!(shutdown.clean(), "{shutdown:?}");
+        assert!(shutdown.is_clean(), "{shutdown:?}");
     }
     Ok(())
 }
@@ -111,7 +111,7 @@ async fn what_comes_faster_than_a_collector_accepts_it_is_not_dropped() -> Resul
         .env("FG_OTLP_BUFFER", "256KiB")
         .env("FG_TELEMETRY_BUFFER", "256KiB");
     platform.boot(boot).await?;
-    platform.subscribed().await?;
+    platform.wait_for_subscription().await?;
     let line = serde_json::json!({"type": "function", "record": "x".repeat(200)});
     let batch = serde_json::json!(vec![line; 500]).to_string();
     let mut rejected = 0;
@@ -128,7 +128,7 @@ async fn what_comes_faster_than_a_collector_accepts_it_is_not_dropped() -> Resul
         |received: &collector::Received| received.logs.iter().filter(is_flood).count() >= 15_000;
     let received = collector.wait_for("the flood", all).await;
     assert_eq!(received.logs.iter().filter(is_flood).count(), 15_000);
-    assert!(platform.shutdown().await?.clean());
+    assert!(platform.shutdown().await?.is_clean());
     Ok(())
 }
 
@@ -139,11 +139,11 @@ async fn collector_that_fails_and_recovers_gets_everything() -> Result<(), Error
     platform
         .boot(boot(collector.address).env("FG_OTLP_FLUSH", "end"))
         .await?;
-    platform.subscribed().await?;
+    platform.wait_for_subscription().await?;
     let trace_ids = invoke(&platform, 20).await?;
     wait_for(&collector, &trace_ids).await;
     assert_eq!(collector.rejected(), 7);
-    assert!(platform.shutdown().await?.clean());
+    assert!(platform.shutdown().await?.is_clean());
     Ok(())
 }
 
@@ -154,7 +154,7 @@ async fn collector_that_is_down_at_the_start_and_again_gets_everything() -> Resu
     platform
         .boot(boot(address).env("FG_OTLP_FLUSH_INTERVAL", "100ms"))
         .await?;
-    platform.subscribed().await?;
+    platform.wait_for_subscription().await?;
     let before = invoke(&platform, 3).await?;
     let collector = Collector::start_late(socket);
     wait_for(&collector, &before).await;
@@ -162,7 +162,7 @@ async fn collector_that_is_down_at_the_start_and_again_gets_everything() -> Resu
     let between = invoke(&platform, 3).await?;
     let collector = Collector::start_again(address).await;
     wait_for(&collector, &between).await;
-    assert!(platform.shutdown().await?.clean());
+    assert!(platform.shutdown().await?.is_clean());
     Ok(())
 }
 
@@ -180,7 +180,7 @@ async fn twenty(platform: &Platform, collector: SocketAddr) -> Result<(usize, Ve
         // The last flush may take three times that.
         .env("FG_SHUTDOWN_TIMEOUT", "10s");
     platform.boot(boot).await?;
-    platform.subscribed().await?;
+    platform.wait_for_subscription().await?;
     let (mut held_up, mut trace_ids) = (0, Vec::new());
     for _ in 0..20 {
         let start = Instant::now();
@@ -189,7 +189,7 @@ async fn twenty(platform: &Platform, collector: SocketAddr) -> Result<(usize, Ve
         invoked.assert_ok();
         trace_ids.push(trace_id(&invoked.trace_id));
     }
-    platform.telemetry_delivered().await;
+    platform.wait_for_telemetry().await;
     Ok((held_up, trace_ids))
 }
 
@@ -205,7 +205,7 @@ async fn collector_that_never_responds_holds_up_one_invocation_for_each_signal()
     let shutdown = platform.shutdown().await?;
     let forwarder = &shutdown.extensions[0];
     assert_eq!(forwarder.status.code(), Some(1));
-    let printed = forwarder.printed(Stream::Stderr);
+    let printed = forwarder.stderr();
     let last = printed.lines().last().unwrap_or_default();
     assert!(
         last.starts_with(
@@ -236,7 +236,7 @@ async fn log_line_after_the_report_does_not_wait_for_the_next_invocation() -> Re
     platform
         .boot(boot(collector.address).env("FG_OTLP_FLUSH", "end"))
         .await?;
-    platform.subscribed().await?;
+    platform.wait_for_subscription().await?;
     let trace_ids = invoke(&platform, 1).await?;
     wait_for(&collector, &trace_ids).await;
     let body =
@@ -250,20 +250,20 @@ async fn log_line_after_the_report_does_not_wait_for_the_next_invocation() -> Re
                 .any(|log| format!("{log:?}").contains("the last words"))
         })
         .await;
-    assert!(platform.shutdown().await?.clean());
+    assert!(platform.shutdown().await?.is_clean());
     Ok(())
 }
 
 #[tokio::test]
 async fn setting_of_ours_that_cannot_be_read_is_named() -> Result<(), Error> {
     let platform = Platform::start().await?;
-    let boot = Boot::new(SCRIPT, PROGRAM).env("FG_OTLP_FLUSH", "never");
+    let boot = ExtensionCommand::new(SCRIPT, PROGRAM).env("FG_OTLP_FLUSH", "never");
     platform
         .boot(boot.lease_port().lease_telemetry_port())
         .await?;
-    platform.ended().await;
+    platform.wait_for_exit().await;
     let shutdown = platform.shutdown().await?;
-    let printed = shutdown.extensions[0].printed(Stream::Stderr);
+    let printed = shutdown.extensions[0].stderr();
     assert!(
         printed.starts_with(
             "ERROR extensionOtlpForwarder.sh: the extension failed to initialise: FG_OTLP_FLUSH is `never`, which "
@@ -281,7 +281,7 @@ async fn standard_setting_that_cannot_be_read_stops_no_more_than_it_is_for() -> 
         .env("OTEL_EXPORTER_OTLP_TIMEOUT", "10s")
         .env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector:4318");
     platform.boot(boot).await?;
-    platform.subscribed().await?;
+    platform.wait_for_subscription().await?;
     invoke(&platform, 2).await?;
     let received = collector
         .wait_for("log records and metrics", |received| {
@@ -290,8 +290,8 @@ async fn standard_setting_that_cannot_be_read_stops_no_more_than_it_is_for() -> 
         .await;
     assert!(received.spans.is_empty());
     let shutdown = platform.shutdown().await?;
-    assert!(shutdown.clean(), "{shutdown:?}");
-    let printed = shutdown.extensions[0].printed(Stream::Stderr);
+    assert!(shutdown.is_clean(), "{shutdown:?}");
+    let printed = shutdown.extensions[0].stderr();
     let starts = [
         "ERROR extensionOtlpForwarder.sh: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is `collector:4318`, which ",
         "WARN extensionOtlpForwarder.sh: OTEL_EXPORTER_OTLP_TIMEOUT is `10s`, which ",
@@ -315,9 +315,9 @@ async fn switched_off_it_sends_nothing() -> Result<(), Error> {
     platform
         .boot(boot(collector.address).env("OTEL_SDK_DISABLED", "TRUE"))
         .await?;
-    platform.subscribed().await?;
+    platform.wait_for_subscription().await?;
     invoke(&platform, 2).await?;
-    assert!(platform.shutdown().await?.clean());
+    assert!(platform.shutdown().await?.is_clean());
     assert_eq!(collector.rejected(), 0);
     Ok(())
 }
