@@ -11,41 +11,35 @@ use crate::translate::{FunctionInfo, Translated, Translator};
 
 /// Turns telemetry into OTLP, and sends it.
 ///
-/// Each method is named after the method of [`Extension`](fg_extension::Extension) or of its telemetry handler that
-/// should call it.
+/// Each method is named after the method of [`Extension`](fg_extension::Extension) or
+/// [`TelemetryHandler`](fg_extension::TelemetryHandler) that should call it.
 ///
 /// ```no_run
 /// use fg_extension::{Error, Invocation, Registration, TelemetryCounters, TelemetryEvent, extension};
 /// use fg_extension_otlp::Forwarder;
 ///
-/// struct OtlpForwarder {
-///     forwarder: Forwarder,
-///     counters: TelemetryCounters,
-/// }
+/// struct OtlpForwarder(Forwarder);
 ///
 /// #[extension(name = "extensionOtlpForwarder.sh", port = 8085)]
 /// impl OtlpForwarder {
 ///     #[init]
 ///     async fn start(registration: &Registration) -> Result<Self, Error> {
-///         Ok(Self {
-///             forwarder: Forwarder::init(registration)?,
-///             counters: registration.telemetry.clone(),
-///         })
+///         Ok(Self(Forwarder::init(registration)?))
 ///     }
 ///
 ///     #[invoke]
 ///     async fn on_invoke(&self, invocation: Invocation) {
-///         self.forwarder.invoke(&invocation).await;
+///         self.0.invoke(&invocation).await;
 ///     }
 ///
 ///     #[telemetry(port = 8086, types(platform, function, extension))]
-///     async fn on_telemetry(&self, events: Vec<TelemetryEvent>) {
-///         self.forwarder.telemetry(&events, &self.counters).await;
+///     async fn on_telemetry(&self, events: Vec<TelemetryEvent>, counters: &TelemetryCounters) {
+///         self.0.telemetry(&events, counters).await;
 ///     }
 ///
 ///     #[shutdown]
 ///     async fn flush(&self) -> Result<(), Error> {
-///         self.forwarder.shutdown().await
+///         self.0.shutdown().await
 ///     }
 /// }
 /// ```
