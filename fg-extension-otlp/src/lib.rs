@@ -21,7 +21,7 @@
 //! second later. An invocation that never ends is sent as far as it is known more than a second after a later one has
 //! ended (unless several are known to run at once), or at the end. It is counted in `faas.invocations` or `faas.errors` only if its
 //! `runtimeDone` or its report came, be it later; a failure that comes after the span was sent is counted, and is a log
-//! record of severity error.
+//! record of severity error; a status that no document names is then a log record without severity.
 //!
 //! A log record is bound to
 //!

@@ -26,7 +26,7 @@ use crate::config::ResourceConfig;
 /// Turns events, as they come, into OTLP.
 ///
 /// Events may come in any order, twice, late or not at all. A span is emitted once, when it is complete: what comes
-/// after that is not in it, and makes a log record if it is a failure.
+/// after that is not in it, and makes a log record if it has a status other than success.
 pub(crate) struct Translator {
     function: FunctionInfo,
     resource: ResourceConfig,
