@@ -24,7 +24,7 @@ use fg_util::select::{Either, select};
 /// should then leave without waiting for blocking tasks, as by `tokio::runtime::Runtime::shutdown_background`.
 ///
 /// It installs, once and for the process: a panic hook that is silent about a handler's panic, since that
-/// becomes one log line, and leaves every other to the hook before it; and with feature `log` the default
+/// becomes one log line, and leaves every other to the hook before it; and with feature `stderr-log` the default
 /// subscriber, unless there is a global one.
 ///
 /// # Errors
@@ -49,8 +49,9 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
     }
     script_name_marker::keep::<T>();
     let config = Config::from_env(T::NAME, T::PORT, T::TELEMETRY)?;
-    #[cfg(feature = "log")]
+    #[cfg(feature = "stderr-log")]
     crate::log::subscriber::install(T::NAME, config.log);
+    config.log_warnings();
     panics::install_hook();
 
     let mut signals =
@@ -129,7 +130,7 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
     };
     match ended {
         Ok(()) if lost == 0 => Ok(()),
-        Ok(()) => Err(RunError::telemetry(format!(
+        Ok(()) => Err(RunError::undelivered_telemetry(format!(
             "the extension ended before it was ready: {}",
             error::undelivered(lost)
         ))),

@@ -114,17 +114,14 @@ async fn end<T: Extension>(
     );
     match shutdown {
         Some(Ok(())) if undelivered == 0 => Ok(()),
-        Some(Ok(())) => Err(RunError::telemetry(format!(
+        Some(Ok(())) => Err(RunError::undelivered_telemetry(format!(
             "{}; {how_long}",
             error::undelivered(undelivered)
         ))),
-        Some(Err(error)) => {
-            let message = "the extension failed to shut down".to_owned();
-            Err(RunError::shutdown(message, Some(error)).and_undelivered(undelivered))
-        }
+        Some(Err(error)) => Err(RunError::shutdown(error).and_undelivered(undelivered)),
         None => {
             let message = format!("the extension did not shut down in time; {how_long}");
-            Err(RunError::shutdown(message, None).and_undelivered(undelivered))
+            Err(RunError::shutdown_timeout(message).and_undelivered(undelivered))
         }
     }
 }

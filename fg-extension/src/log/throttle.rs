@@ -30,8 +30,6 @@ struct State {
 pub(crate) struct PendingNotices {
     /// Refused, since there was no room.
     pub(crate) refused: u64,
-    /// Dropped for newer ones.
-    pub(crate) dropped: u64,
     /// Given up, since the handler failed for too long.
     pub(crate) lost: u64,
     /// Failures of the handler.
@@ -96,7 +94,7 @@ impl State {
         }
         let pending = std::mem::take(&mut self.pending);
         self.last_line = Some(Instant::now());
-        match pending.lost + pending.dropped {
+        match pending.lost {
             0 => tracing::warn!("telemetry: {}", pending.text()),
             _ => tracing::error!("telemetry: {}", pending.text()),
         }
@@ -105,7 +103,7 @@ impl State {
 
 impl PendingNotices {
     fn is_empty(&self) -> bool {
-        self.refused + self.dropped + self.lost + self.failures + self.requests == 0
+        self.refused + self.lost + self.failures + self.requests == 0
     }
 
     fn text(&self) -> String {
@@ -127,10 +125,6 @@ impl PendingNotices {
         events(
             self.lost,
             "lost, since FG_TELEMETRY_TIMEOUT was over; it sets for how long a batch is tried",
-        );
-        events(
-            self.dropped,
-            "lost, dropped for newer ones; FG_TELEMETRY_BUFFER sets how many bytes may wait",
         );
         events(
             self.refused,

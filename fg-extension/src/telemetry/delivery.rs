@@ -7,7 +7,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::batch::Batch;
-use super::queue::{Overflow, Queue, Refusal};
+use super::queue::{PushError, Queue};
 use super::{TelemetryCounters, TelemetryEvent};
 use crate::Error;
 use crate::lifecycle::{Lifecycle, Phase};
@@ -36,14 +36,9 @@ pub(crate) enum Unacknowledged {
 }
 
 impl Delivery {
-    pub(crate) fn new(
-        buffer: usize,
-        overflow: Overflow,
-        timeout: Duration,
-        counters: TelemetryCounters,
-    ) -> Self {
+    pub(crate) fn new(buffer: usize, timeout: Duration, counters: TelemetryCounters) -> Self {
         Self {
-            queue: Queue::new(buffer, overflow, counters),
+            queue: Queue::new(buffer, counters),
             report: LogThrottle::default(),
             timeout,
         }
@@ -60,16 +55,12 @@ impl Delivery {
             return Ok(());
         }
         match self.queue.push(parts) {
-            Ok(0) => Ok(()),
-            Ok(dropped) => {
-                self.report.record(|pending| pending.dropped += dropped);
-                Ok(())
-            }
-            Err(Refusal::Full) => {
+            Ok(()) => Ok(()),
+            Err(PushError::Full) => {
                 self.report.record(|pending| pending.refused += events);
                 Err(Unacknowledged::Full)
             }
-            Err(Refusal::Closed) => Err(Unacknowledged::ShuttingDown),
+            Err(PushError::Closed) => Err(Unacknowledged::ShuttingDown),
         }
     }
 

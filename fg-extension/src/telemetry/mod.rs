@@ -1,4 +1,4 @@
-//! What the platform tells of the function, once an extension has subscribed to it (D 2710 to 2713).
+//! Telemetry: what the platform reports of the function, once an extension has subscribed to it (D 2710 to 2713).
 
 mod batch;
 mod counters;
@@ -11,6 +11,5 @@ mod subscription;
 pub use counters::TelemetryCounters;
 pub(crate) use delivery::Delivery;
 pub use events::{LogEvent, Metrics, PlatformEvent, PlatformRecord, TelemetryEvent, Timestamp};
-pub(crate) use queue::Overflow;
 pub(crate) use server::Telemetry;
 pub use subscription::{Subscription, TelemetryType};

@@ -49,7 +49,6 @@ impl Telemetry {
         Some(Self {
             delivery: Arc::new(Delivery::new(
                 telemetry.buffer,
-                telemetry.overflow,
                 telemetry.timeout,
                 counters.clone(),
             )),
