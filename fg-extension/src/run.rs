@@ -73,8 +73,7 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
     // What goes on beside the rest, until it is dropped.
     let mut tasks = JoinSet::new();
     let start = async {
-        let mut registration = register::register(T::NAME, &config).await?;
-        registration.telemetry = counters;
+        let registration = register::register(T::NAME, &config).await?;
         tracing::info!(
             "registered with {} as {}, listening on {}",
             config.platform,

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::config::Config;
 use crate::platform::client::{ApiError, ApiRequest, Rejection};
-use crate::{Error, ExtensionName, Registration, RunError, TelemetryCounters};
+use crate::{Error, ExtensionName, Registration, RunError};
 
 /// Registers with the platform (D 2707), within `FG_REGISTER_TIMEOUT`.
 pub(crate) async fn register(
@@ -53,8 +53,6 @@ fn registration(response: &Value, config: &Config) -> Registration {
         function_version: function_version.or_else(|| config.function_version.clone()),
         // The page's prose promises the handler's name, its example has none (?).
         handler: text("handler").or_else(|| text("handlerName")),
-        // Counted by whoever subscribes.
-        telemetry: TelemetryCounters::default(),
     }
 }
 

@@ -1,7 +1,5 @@
 //! What the platform says when the extension registers.
 
-use crate::TelemetryCounters;
-
 /// The platform's response to the registration: the function that the extension runs beside.
 ///
 /// D 2707: the response has the function's name, its version and, by the page's prose but not its example,
@@ -16,7 +14,7 @@ use crate::TelemetryCounters;
 /// let mut registration = Registration::default();
 /// registration.function_name = Some("hello".to_owned());
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Registration {
     /// The function's name, `functionName`, as in `helloWorld`.
@@ -25,7 +23,4 @@ pub struct Registration {
     pub function_version: Option<String>,
     /// The function's handler, `handler`, as in `index.handler`.
     pub handler: Option<String>,
-
-    /// What becomes of the telemetry that is subscribed to, counted from now on; all zero without a subscription.
-    pub telemetry: TelemetryCounters,
 }
