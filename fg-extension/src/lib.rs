@@ -28,7 +28,7 @@
 //! | `FG_REGISTER_TIMEOUT` | `10s` | how long to try to register |
 //! | `FG_SHUTDOWN_TIMEOUT` | `2s` | how long the end may take: what is in flight finishes, telemetry is delivered, then [`shutdown`](Extension::shutdown) runs; `0s` does not wait |
 //! | `FG_TELEMETRY_PORT` | the compiled port | another port for telemetry, written as for `FG_EXTENSION_PORT` |
-//! | `FG_TELEMETRY_BUFFER` | `4MiB` | how many bytes of telemetry may wait for [`telemetry`](Extension::telemetry), from 1 byte to 1 GiB: `512KiB`, `1.5MiB`, `4194304`; a batch that does not fit is rejected with status 503 |
+//! | `FG_TELEMETRY_BUFFER` | `4MiB` | how many bytes of telemetry may wait for [`telemetry`](TelemetryHandler::telemetry), from 1 byte to 1 GiB: `512KiB`, `1.5MiB`, `4194304`; a batch that does not fit is rejected with status 503 |
 //! | `FG_TELEMETRY_TIMEOUT` | `30s` | for how long `telemetry` is tried with the same events, until they are lost |
 //! | `FG_LOG` | `warn` | least level of the log lines on stderr: `off`, `error`, `warn`, `info`, `debug`, `trace` (feature `stderr-log`) |
 //!
@@ -61,8 +61,8 @@ mod telemetry;
 mod types;
 
 pub use error::{Error, RunError};
-pub use extension::Extension;
-pub use run::run;
+pub use extension::{Extension, TelemetryHandler};
+pub use run::{run, run_with_telemetry};
 pub use telemetry::{
     LogEvent, Metrics, PlatformEvent, PlatformRecord, Subscription, TelemetryCounters,
     TelemetryEvent, TelemetryType, Timestamp,
@@ -153,7 +153,7 @@ pub use types::{
 /// One of `#[invoke]` and `#[telemetry]` is there. A role is given to one method, or to several of which `#[cfg]`
 /// leaves one. When each is called, and what its error does, is said of the
 /// methods of [`Extension`](trait@Extension) that they become: [`init`](Extension::init),
-/// [`invoke`](Extension::invoke), [`telemetry`](Extension::telemetry), [`shutdown`](Extension::shutdown).
+/// [`invoke`](Extension::invoke), [`telemetry`](TelemetryHandler::telemetry), [`shutdown`](Extension::shutdown).
 ///
 /// # Arguments
 ///
@@ -203,10 +203,10 @@ pub mod __private {
     pub use ::std::time::Duration;
     pub use ::std::vec::Vec;
 
-    pub use crate::lifecycle::entry::{assert_root, main};
+    pub use crate::lifecycle::entry::{assert_root, main, main_with_telemetry};
     pub use crate::macro_support::{IntoExtension, IntoOutcome, Parameter, WithoutInit};
     pub use crate::{
         Error, Extension, ExtensionName, Invocation, Port, Registration, Subscription,
-        TelemetryEvent, TelemetryType,
+        TelemetryCounters, TelemetryEvent, TelemetryHandler, TelemetryType,
     };
 }

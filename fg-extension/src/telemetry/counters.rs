@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counts what became of the telemetry that was posted, in events: a handle, whose clones count the same.
 ///
-/// The counters of the extension's own subscription are passed to its telemetry handler.
+/// Those of the extension's own subscription are passed to
+/// [`TelemetryHandler::telemetry`](crate::TelemetryHandler::telemetry).
 /// Whatever was received was delivered, is lost, or waits. Each count is read on its own, so that on several threads
 /// they may be of different moments.
 #[derive(Clone, Default)]

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::Port;
 
-/// The telemetry that an extension subscribes to, and the port it is posted to ([`Extension::TELEMETRY`](crate::Extension::TELEMETRY)).
+/// The telemetry that an extension subscribes to, and the port it is posted to
+/// ([`TelemetryHandler::SUBSCRIPTION`](crate::TelemetryHandler::SUBSCRIPTION)).
 ///
 /// ```
 /// use fg_extension::{Port, Subscription, TelemetryType};
