@@ -145,7 +145,8 @@ pub trait Extension: Sized + Send + Sync + 'static {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not handle telemetry",
     label = "no `TelemetryHandler`",
-    note = "mark a method with `#[telemetry(port = 8082, types(platform))]`, or implement the trait `TelemetryHandler` for it"
+    note = "mark a method of `{Self}` with `#[telemetry(port = 8082, types(platform, function, extension))]`, or implement the trait `TelemetryHandler` for it",
+    note = "`fg_extension::run` runs an extension without telemetry"
 )]
 pub trait TelemetryHandler: Extension {
     /// What the extension subscribes to.

@@ -73,8 +73,8 @@ pub use types::{
 
 /// Makes an `async fn`, or an `impl` block, the whole program of an extension.
 ///
-/// It writes an implementation of [`Extension`](trait@Extension) and a `main` that runs it: listen, register, make
-/// the extension, serve, end in order. The exit status is 0, or 1 after a line on stderr that says what went wrong.
+/// It writes an implementation of [`Extension`](trait@Extension), with `#[telemetry]` one of [`TelemetryHandler`] too,
+/// and a `main` that runs it: listen, register, make the extension, serve, end in order. The exit status is 0, or 1 after a line on stderr that says what went wrong.
 /// Since `main` stands beside the item, the item belongs into the crate's root, `main.rs`: in a module it does not
 /// compile, and in a library there is the implementation, and nobody who calls that `main`.
 ///
@@ -147,7 +147,7 @@ pub use types::{
 /// | --- | --- | --- |
 /// | `#[init]` | `async fn(&Registration) -> Self` or `-> Result<Self, E>`; the parameter may be left out | `Self::default()` |
 /// | `#[invoke]` | `async fn(&self, Invocation)`, returns `()` or `Result<(), E>` | invocations are answered, and nothing is done |
-/// | `#[telemetry(…)]` | `async fn(&self, Vec<TelemetryEvent>)`, likewise | nothing is subscribed to |
+/// | `#[telemetry(…)]` | `async fn(&self, Vec<TelemetryEvent>, &TelemetryCounters)`, likewise; the last parameter may be left out | there is no subscription |
 /// | `#[shutdown]` | `async fn(&self)`, likewise | nothing is done at the end |
 ///
 /// One of `#[invoke]` and `#[telemetry]` is there. A role is given to one method, or to several of which `#[cfg]`
@@ -204,7 +204,7 @@ pub mod __private {
     pub use ::std::vec::Vec;
 
     pub use crate::lifecycle::entry::{assert_root, main, main_with_telemetry};
-    pub use crate::macro_support::{IntoExtension, IntoOutcome, Parameter, WithoutInit};
+    pub use crate::macro_support::{DefaultInit, IntoHandlerResult, IntoInitResult, Parameter};
     pub use crate::{
         Error, Extension, ExtensionName, Invocation, Port, Registration, Subscription,
         TelemetryCounters, TelemetryEvent, TelemetryHandler, TelemetryType,

@@ -1,9 +1,11 @@
+//! Collects the mistakes of one compile, and helps to word them.
+
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 
 /// Collects the mistakes of one compile, so that all of them are reported.
 ///
-/// It panics when it is dropped unread: a mistake that is found must be told.
+/// It panics when it is dropped without [`Self::finish`]: every mistake must be reported.
 pub(crate) struct Diagnostics {
     errors: Option<Vec<syn::Error>>,
 }
@@ -19,12 +21,12 @@ impl Diagnostics {
         self.errors.get_or_insert_default().push(error);
     }
 
-    /// A mistake in `tokens`, which is underlined.
+    /// Adds a mistake in `tokens`, which are underlined.
     pub(crate) fn error(&mut self, tokens: impl ToTokens, message: impl std::fmt::Display) {
         self.push(syn::Error::new_spanned(tokens, message));
     }
 
-    /// The value, or its error told.
+    /// Returns the value, or adds the error.
     pub(crate) fn check<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
     }
@@ -33,7 +35,7 @@ impl Diagnostics {
         self.errors.as_ref().is_none_or(Vec::is_empty)
     }
 
-    /// The mistakes as `compile_error!`s, if there were any.
+    /// Returns the mistakes as `compile_error!`s, if there are any.
     pub(crate) fn finish(mut self) -> Option<TokenStream> {
         let errors = self.errors.take().unwrap_or_default();
         (!errors.is_empty()).then(|| errors.iter().map(syn::Error::to_compile_error).collect())
@@ -44,24 +46,24 @@ impl Drop for Diagnostics {
     fn drop(&mut self) {
         assert!(
             self.errors.is_none() || std::thread::panicking(),
-            "diagnostics were dropped unread"
+            "diagnostics were dropped without being reported"
         );
     }
 }
 
-/// Which of the `known` words was probably meant.
+/// Returns the known word that was probably meant.
 pub(crate) fn did_you_mean<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let word = word.to_lowercase();
     known
         .iter()
         .map(|known| (strsim::osa_distance(&word, known), *known))
-        // Two slips, or one in a short word: `emit` is nothing that was meant to be `init`.
+        // Two slips, or one in a short word: `emit` was not meant to be `init`.
         .filter(|(distance, known)| *distance <= (known.len() / 3).min(2))
         .min()
         .map(|(_, known)| known)
 }
 
-/// `` `a`, `b` and `c` ``
+/// Joins words to `` `a`, `b` and `c` ``.
 pub(crate) fn list(words: &[&str]) -> String {
     let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
     match quoted.split_last() {
@@ -76,7 +78,7 @@ mod tests {
     use super::{did_you_mean, list};
 
     #[test]
-    fn slips_are_seen_and_other_words_are_not() {
+    fn slips_are_recognised_and_other_words_are_not() {
         let helpers = ["init", "invoke", "telemetry", "shutdown"];
         for (word, meant) in [
             ("inti", Some("init")),

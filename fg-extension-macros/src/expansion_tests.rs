@@ -1,4 +1,4 @@
-//! What the attribute writes, pretty-printed, in `expansions/`: `UPDATE_EXPECT=1 cargo test` writes it anew.
+//! What the attribute writes, pretty-printed, in `expansions/`. `UPDATE_EXPECT=1 cargo test` updates the files.
 
 use expect_test::{ExpectFile, expect_file};
 use proc_macro2::TokenStream;
@@ -13,9 +13,9 @@ fn check(arguments: TokenStream, item: TokenStream, expected: ExpectFile) {
 }
 
 #[test]
-fn names_are_judged_as_the_runtime_judges_them() {
-    let (good, bad) = include!("../../tests/golden/script_names.rs");
-    let is_refused = |name| {
+fn names_are_checked_by_the_rule_of_the_runtime() {
+    let (valid, invalid) = include!("../../tests/golden/script_names.rs");
+    let is_rejected = |name| {
         let arguments = quote!(name = #name, port = 8081);
         let item = quote!(
             async fn hello(_: Invocation) {}
@@ -24,11 +24,11 @@ fn names_are_judged_as_the_runtime_judges_them() {
             .to_string()
             .contains("compile_error")
     };
-    for name in good {
-        assert!(!is_refused(name), "{name:?}");
+    for name in valid {
+        assert!(!is_rejected(name), "{name:?}");
     }
-    for name in bad {
-        assert!(is_refused(name), "{name:?}");
+    for name in invalid {
+        assert!(is_rejected(name), "{name:?}");
     }
 }
 
@@ -67,7 +67,7 @@ fn function_called_main() {
 }
 
 #[test]
-fn block() {
+fn impl_block() {
     check(
         quote!(name = "extensionForwarder.sh", port = 8081),
         quote! {
@@ -85,8 +85,12 @@ fn block() {
                 }
 
                 #[telemetry(port = 8082, types(platform, function))]
-                async fn on_telemetry(&self, events: Vec<TelemetryEvent>) -> Result<(), Error> {
-                    self.send(events).await
+                async fn on_telemetry(
+                    &self,
+                    events: Vec<TelemetryEvent>,
+                    counters: &TelemetryCounters,
+                ) -> Result<(), Error> {
+                    self.send(events, counters.lost()).await
                 }
 
                 #[shutdown]
@@ -97,12 +101,12 @@ fn block() {
                 }
             }
         },
-        expect_file!["../expansions/block.rs"],
+        expect_file!["../expansions/impl_block.rs"],
     );
 }
 
 #[test]
-fn block_with_the_least() {
+fn minimal_impl_block() {
     check(
         quote!(name = "extensionArchive.sh", port = 8081),
         quote! {
@@ -112,7 +116,7 @@ fn block_with_the_least() {
                 async fn keep(&self, events: Vec<TelemetryEvent>) {}
             }
         },
-        expect_file!["../expansions/block_with_the_least.rs"],
+        expect_file!["../expansions/minimal_impl_block.rs"],
     );
 }
 

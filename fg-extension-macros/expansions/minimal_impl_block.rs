@@ -11,18 +11,15 @@ const _: () = {
     use ::fg_extension::__private;
     const _: () = __private::assert_root(__private::module_path!());
     const __PORT: __private::Port = __private::Port::new(8081);
-    #[cfg(feature = "telemetry")]
-    const __TELEMETRY_PORT: __private::Port = __private::Port::new(8082);
     impl __private::Extension for Archive {
         const NAME: __private::ExtensionName = __private::ExtensionName::new(
             "extensionArchive.sh",
         );
         const PORT: __private::Port = __PORT;
-        const SHUTS_DOWN: bool = false;
         async fn init(
             _: &__private::Registration,
         ) -> __private::Result<Self, __private::Error> {
-            __private::Result::Ok(<Archive as __private::WithoutInit>::without_init())
+            __private::Result::Ok(<Archive as __private::DefaultInit>::default_init())
         }
         async fn invoke(
             &self,
@@ -30,27 +27,31 @@ const _: () = {
         ) -> __private::Result<(), __private::Error> {
             __private::Result::Ok(())
         }
-        #[cfg(feature = "telemetry")]
-        const TELEMETRY: __private::Option<__private::Subscription> = __private::Option::Some(
-            __private::Subscription::new(
-                __TELEMETRY_PORT,
-                &[__private::TelemetryType::Extension],
-            ),
+    }
+    #[cfg(feature = "telemetry")]
+    const __TELEMETRY_PORT: __private::Port = __private::Port::new(8082);
+    #[cfg(feature = "telemetry")]
+    impl __private::TelemetryHandler for Archive {
+        const SUBSCRIPTION: __private::Subscription = __private::Subscription::new(
+            __TELEMETRY_PORT,
+            &[__private::TelemetryType::Extension],
         );
-        #[cfg(feature = "telemetry")]
         async fn telemetry(
             &self,
             events: __private::Vec<__private::TelemetryEvent>,
+            _: &__private::TelemetryCounters,
         ) -> __private::Result<(), __private::Error> {
-            let __argument = (events,);
+            let __events = (events,);
             let __output = (
-                Self::keep(self, __private::Parameter::receive(__argument.0)).await,
+                Self::keep(self, __private::Parameter::receive(__events.0)).await,
             );
-            __private::IntoOutcome::into_outcome(__output.0)
+            __private::IntoHandlerResult::into_handler_result(__output.0)
         }
     }
 };
 fn main() -> ::std::process::ExitCode {
     use ::fg_extension::__private;
-    __private::main::<Archive>()
+    #[cfg(any(all(feature = "telemetry")))]
+    { __private::main_with_telemetry::<Archive>() }
+    #[cfg(not(any(all(feature = "telemetry"))))] { __private::main::<Archive>() }
 }

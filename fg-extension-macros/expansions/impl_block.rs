@@ -9,8 +9,12 @@ impl Forwarder {
         self.note(invocation)
     }
     #[allow(clippy::unused_async, clippy::unused_self)]
-    async fn on_telemetry(&self, events: Vec<TelemetryEvent>) -> Result<(), Error> {
-        self.send(events).await
+    async fn on_telemetry(
+        &self,
+        events: Vec<TelemetryEvent>,
+        counters: &TelemetryCounters,
+    ) -> Result<(), Error> {
+        self.send(events, counters.lost()).await
     }
     #[allow(clippy::unused_async, clippy::unused_self)]
     async fn flush(&self) {}
@@ -22,7 +26,6 @@ const _: () = {
     use ::fg_extension::__private;
     const _: () = __private::assert_root(__private::module_path!());
     const __PORT: __private::Port = __private::Port::new(8081);
-    const __TELEMETRY_PORT: __private::Port = __private::Port::new(8082);
     impl __private::Extension for Forwarder {
         const NAME: __private::ExtensionName = __private::ExtensionName::new(
             "extensionForwarder.sh",
@@ -31,46 +34,54 @@ const _: () = {
         async fn init(
             registration: &__private::Registration,
         ) -> __private::Result<Self, __private::Error> {
-            let __argument = (registration,);
+            let __registration = (registration,);
             let __output = (
-                Self::connect(__private::Parameter::receive(__argument.0)).await,
+                Self::connect(__private::Parameter::receive(__registration.0)).await,
             );
-            __private::IntoExtension::<Self>::into_extension(__output.0)
+            __private::IntoInitResult::<Self>::into_init_result(__output.0)
         }
         async fn invoke(
             &self,
             invocation: __private::Invocation,
         ) -> __private::Result<(), __private::Error> {
-            let __argument = (invocation,);
+            let __invocation = (invocation,);
             let __output = (
-                Self::on_invoke(self, __private::Parameter::receive(__argument.0)).await,
+                Self::on_invoke(self, __private::Parameter::receive(__invocation.0))
+                    .await,
             );
-            __private::IntoOutcome::into_outcome(__output.0)
+            __private::IntoHandlerResult::into_handler_result(__output.0)
         }
-        const TELEMETRY: __private::Option<__private::Subscription> = __private::Option::Some(
-            __private::Subscription::new(
-                __TELEMETRY_PORT,
-                &[__private::TelemetryType::Platform, __private::TelemetryType::Function],
-            ),
+        async fn shutdown(&self) -> __private::Result<(), __private::Error> {
+            let __output = (Self::flush(self).await,);
+            __private::IntoHandlerResult::into_handler_result(__output.0)
+        }
+    }
+    const __TELEMETRY_PORT: __private::Port = __private::Port::new(8082);
+    impl __private::TelemetryHandler for Forwarder {
+        const SUBSCRIPTION: __private::Subscription = __private::Subscription::new(
+            __TELEMETRY_PORT,
+            &[__private::TelemetryType::Platform, __private::TelemetryType::Function],
         );
         async fn telemetry(
             &self,
             events: __private::Vec<__private::TelemetryEvent>,
+            counters: &__private::TelemetryCounters,
         ) -> __private::Result<(), __private::Error> {
-            let __argument = (events,);
+            let __events = (events,);
+            let __counters = (counters,);
             let __output = (
-                Self::on_telemetry(self, __private::Parameter::receive(__argument.0))
+                Self::on_telemetry(
+                        self,
+                        __private::Parameter::receive(__events.0),
+                        __private::Parameter::receive(__counters.0),
+                    )
                     .await,
             );
-            __private::IntoOutcome::into_outcome(__output.0)
-        }
-        async fn shutdown(&self) -> __private::Result<(), __private::Error> {
-            let __output = (Self::flush(self).await,);
-            __private::IntoOutcome::into_outcome(__output.0)
+            __private::IntoHandlerResult::into_handler_result(__output.0)
         }
     }
 };
 fn main() -> ::std::process::ExitCode {
     use ::fg_extension::__private;
-    __private::main::<Forwarder>()
+    __private::main_with_telemetry::<Forwarder>()
 }
