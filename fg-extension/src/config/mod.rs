@@ -25,13 +25,12 @@ const BUFFER_RANGE: SizeRange = SizeRange {
     text: "1B to 1GiB",
 };
 
+/// The settings of every extension.
 pub(crate) struct Config {
     pub(crate) platform: PlatformAddress,
     pub(crate) port: Port,
     pub(crate) register_timeout: Duration,
     pub(crate) shutdown_timeout: Duration,
-    /// Of an extension that subscribes.
-    pub(crate) telemetry: Option<TelemetryConfig>,
     /// What the platform may leave out of its response to the registration.
     pub(crate) function_name: Option<String>,
     pub(crate) function_version: Option<String>,
@@ -40,6 +39,7 @@ pub(crate) struct Config {
     warnings: Vec<String>,
 }
 
+/// The settings of an extension that subscribes to telemetry.
 pub(crate) struct TelemetryConfig {
     pub(crate) port: Port,
     pub(crate) types: &'static [TelemetryType],
@@ -49,16 +49,10 @@ pub(crate) struct TelemetryConfig {
 }
 
 impl Config {
-    /// Reads the settings of the extension with this name, compiled port and subscription.
-    pub(crate) fn from_env(
-        name: ExtensionName,
-        port: Port,
-        subscription: Option<Subscription>,
-    ) -> Result<Self, RunError> {
+    /// Reads the settings of the extension with this name and compiled port.
+    pub(crate) fn from_env(name: ExtensionName, port: Port) -> Result<Self, RunError> {
         let environment = Environment(std::env::var_os);
-        environment
-            .read(name, port, subscription)
-            .map_err(RunError::setting)
+        environment.read(name, port).map_err(RunError::setting)
     }
 
     /// Logs what should be changed about the settings, once there is a subscriber for log lines.
@@ -69,16 +63,25 @@ impl Config {
     }
 }
 
+impl TelemetryConfig {
+    /// Reads the settings of the subscription; `port` is the extension's, compiled and as configured.
+    pub(crate) fn from_env(
+        name: ExtensionName,
+        subscription: Subscription,
+        port: (Port, Port),
+    ) -> Result<Self, RunError> {
+        let environment = Environment(std::env::var_os);
+        environment
+            .read_telemetry(name, subscription, port)
+            .map_err(RunError::setting)
+    }
+}
+
 /// The process's environment variables, by name.
 struct Environment<F>(F);
 
 impl<F: Fn(&'static str) -> Option<OsString>> Environment<F> {
-    fn read(
-        &self,
-        name: ExtensionName,
-        compiled_port: Port,
-        subscription: Option<Subscription>,
-    ) -> Result<Config, String> {
+    fn read(&self, name: ExtensionName, compiled_port: Port) -> Result<Config, String> {
         let platform = match self.get("EXTENSION_API_ADDR")? {
             Some(value) => PlatformAddress::parse(&value)?,
             None => return Err(no_platform()),
@@ -99,18 +102,6 @@ impl<F: Fn(&'static str) -> Option<OsString>> Environment<F> {
                 Duration::from_secs(2),
                 Duration::ZERO,
             )?,
-            telemetry: match subscription {
-                Some(subscription) => {
-                    // One that shares the extension's port goes where that goes.
-                    let default_port = if subscription.port() == compiled_port {
-                        port
-                    } else {
-                        subscription.port()
-                    };
-                    Some(self.telemetry(name, subscription.types(), default_port)?)
-                }
-                None => None,
-            },
             // These are the function's own variables, so one that cannot be read counts as not set.
             function_name: self.get("RUNTIME_FUNC_NAME").unwrap_or(None),
             function_version: self.get("RUNTIME_FUNC_VERSION").unwrap_or(None),
@@ -130,17 +121,23 @@ impl<F: Fn(&'static str) -> Option<OsString>> Environment<F> {
         })
     }
 
-    fn telemetry(
+    fn read_telemetry(
         &self,
         name: ExtensionName,
-        types: &'static [TelemetryType],
-        default_port: Port,
+        subscription: Subscription,
+        (compiled_port, port): (Port, Port),
     ) -> Result<TelemetryConfig, String> {
+        // A subscription that shares the extension's port moves with it.
+        let default_port = if subscription.port() == compiled_port {
+            port
+        } else {
+            subscription.port()
+        };
         Ok(TelemetryConfig {
             port: self
                 .port("FG_TELEMETRY_PORT", name)?
                 .unwrap_or(default_port),
-            types,
+            types: subscription.types(),
             buffer: match self.get("FG_TELEMETRY_BUFFER")? {
                 Some(value) => parse_size("FG_TELEMETRY_BUFFER", &value, BUFFER_RANGE)?,
                 None => 4 << 20,

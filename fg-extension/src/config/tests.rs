@@ -6,14 +6,18 @@ const NAME: ExtensionName = ExtensionName::new("extensionHello.sh");
 const SUBSCRIPTION: Subscription = Subscription::new(Port::new(8082), &[TelemetryType::Platform]);
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
-    read_subscribed(Some(SUBSCRIPTION), variables)
+    environment(variables).read(NAME, Port::new(8081))
 }
 
-fn read_subscribed(
-    subscription: Option<Subscription>,
+fn read_telemetry(variables: &[(&str, &str)]) -> Result<TelemetryConfig, String> {
+    let ports = (Port::new(8081), read(variables)?.port);
+    environment(variables).read_telemetry(NAME, SUBSCRIPTION, ports)
+}
+
+fn environment(
     variables: &[(&str, &str)],
-) -> Result<Config, String> {
-    let environment = Environment(|name| {
+) -> Environment<impl Fn(&'static str) -> Option<OsString>> {
+    Environment(move |name| {
         let value = variables
             .iter()
             .find(|(variable, _)| *variable == name)
@@ -21,8 +25,7 @@ fn read_subscribed(
         value
             .or((name == "EXTENSION_API_ADDR").then_some("127.0.0.1:9001"))
             .map(OsString::from)
-    });
-    environment.read(NAME, Port::new(8081), subscription)
+    })
 }
 
 #[test]
@@ -201,7 +204,7 @@ fn log_level_is_a_name() {
 fn value_that_is_not_utf8_is_named() {
     use std::os::unix::ffi::OsStringExt;
     let environment = Environment(|_| Some(OsString::from_vec(vec![b'a', 0xff])));
-    let error = environment.read(NAME, Port::new(8081), None).err().unwrap();
+    let error = environment.read(NAME, Port::new(8081)).err().unwrap();
     assert_eq!(
         error,
         "EXTENSION_API_ADDR is `a\u{fffd}`, which is not UTF-8: write it in UTF-8"
@@ -213,8 +216,11 @@ fn telemetry_has_a_port_of_its_own_or_shares_the_extensions() {
     let ports = |subscribed: u16, variables: &[(&str, &str)]| {
         let types = &[TelemetryType::Platform];
         let subscription = Subscription::new(Port::new(subscribed), types);
-        let config = read_subscribed(Some(subscription), variables).unwrap();
-        (config.port.get(), config.telemetry.unwrap().port.get())
+        let port = read(variables).unwrap().port;
+        let telemetry = environment(variables)
+            .read_telemetry(NAME, subscription, (Port::new(8081), port))
+            .unwrap();
+        (port.get(), telemetry.port.get())
     };
     assert_eq!(ports(8082, &[]), (8081, 8082));
     assert_eq!(ports(8081, &[]), (8081, 8081));
@@ -229,7 +235,9 @@ fn telemetry_has_a_port_of_its_own_or_shares_the_extensions() {
     ];
     assert_eq!(ports(8081, &both), (8085, 8086));
     assert_eq!(
-        read(&[("FG_TELEMETRY_PORT", "80")]).err().unwrap(),
+        read_telemetry(&[("FG_TELEMETRY_PORT", "80")])
+            .err()
+            .unwrap(),
         "FG_TELEMETRY_PORT is `80`, which is not a port from 8081 to 8090: write a port from 8081 to 8090, as in \
          `8085` or `extensionHello.sh=8085,extensionOther.sh=8086`"
     );
@@ -237,9 +245,8 @@ fn telemetry_has_a_port_of_its_own_or_shares_the_extensions() {
 
 #[test]
 fn buffer_is_a_number_of_bytes() {
-    let buffer = |value| {
-        read(&[("FG_TELEMETRY_BUFFER", value)]).map(|config| config.telemetry.unwrap().buffer)
-    };
+    let buffer =
+        |value| read_telemetry(&[("FG_TELEMETRY_BUFFER", value)]).map(|config| config.buffer);
     for (value, bytes) in [
         ("", 4_194_304),
         ("1", 1),
@@ -293,6 +300,7 @@ fn removed_setting_is_a_warning_if_it_is_set() {
 
 #[test]
 fn settings_of_telemetry_are_read_only_with_a_subscription() {
-    let config = read_subscribed(None, &[("FG_TELEMETRY_BUFFER", "much")]);
-    assert!(config.unwrap().telemetry.is_none());
+    let variables = [("FG_TELEMETRY_BUFFER", "much")];
+    assert!(read(&variables).is_ok());
+    assert!(read_telemetry(&variables).is_err());
 }
