@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use fg_emulator::{Faults, Platform, Registered, Stopped, Stream};
+use fg_emulator::{Faults, Platform, ProcessExit, RegisteredExtension};
 
 use super::watch::Watch;
 use crate::holder::{held, is_about_ports, is_lingering};
@@ -42,7 +42,7 @@ pub(super) struct Ended {
 /// How it went.
 #[derive(Debug)]
 pub(super) enum Start {
-    Registered(Registered),
+    Registered(RegisteredExtension),
     /// It ended by itself before it was registered.
     Ended(Ended),
     /// It was not registered, and did not end.
@@ -95,8 +95,10 @@ impl Boots<'_> {
         let start = match booted {
             None => Start::Neither,
             Some(Ok(registered)) => Start::Registered(registered),
-            Some(Err(error)) => match error.stopped() {
-                Some(stopped) if stopped.took.is_zero() => Start::Ended(Ended::from(stopped)),
+            Some(Err(error)) => match error.process_exit() {
+                Some(stopped) if stopped.stop_duration.is_none() => {
+                    Start::Ended(Ended::from(stopped))
+                }
                 Some(_) => Start::Neither,
                 // It could not even be started.
                 None => return Err(error.into()),
@@ -164,11 +166,11 @@ async fn vacated(address: SocketAddr) -> std::io::Result<()> {
     Ok(())
 }
 
-impl From<&Stopped> for Ended {
-    fn from(stopped: &Stopped) -> Self {
+impl From<&ProcessExit> for Ended {
+    fn from(stopped: &ProcessExit) -> Self {
         Self {
             status: stopped.status,
-            printed: stopped.printed(Stream::Stderr) + &stopped.printed(Stream::Stdout),
+            printed: stopped.stderr() + &stopped.stdout(),
         }
     }
 }

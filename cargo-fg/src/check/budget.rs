@@ -92,7 +92,7 @@ impl Budget {
         for _ in 0..BOOTS {
             let booted = boots.boot(Faults::default()).await?;
             if let Start::Registered(registered) = &booted.start {
-                times.push(registered.took);
+                times.push(registered.startup_duration);
             }
             booted.end(in_order).await?;
         }

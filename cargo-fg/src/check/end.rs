@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fg_emulator::{Faults, Platform, Registered, Stopped};
+use fg_emulator::{Faults, Platform, ProcessExit, RegisteredExtension};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::time::timeout;
@@ -27,16 +27,17 @@ pub(super) async fn sigterm(platform: Platform, report: &mut Report) -> anyhow::
     Ok(())
 }
 
-fn judge(stopped: &Stopped) -> Finding {
-    let Stopped {
+fn judge(stopped: &ProcessExit) -> Finding {
+    let ProcessExit {
         status,
-        took,
+        stop_duration,
         killed,
         ..
     } = stopped;
-    if took.is_zero() {
-        Finding::fail(format!("it had ended before SIGTERM came, with {status}"))
-    } else if *killed {
+    let Some(took) = stop_duration else {
+        return Finding::fail(format!("it had ended before SIGTERM came, with {status}"));
+    };
+    if *killed {
         Finding::fail(format!("it did not end in {took:.1?} and had to be killed"))
     } else if !status.success() {
         Finding::fail(format!("{status}, {took:.0?} after SIGTERM"))
@@ -74,11 +75,11 @@ pub(super) async fn in_flight(
     } else {
         SEEN
     };
-    let ended = timeout(patience, booted.platform.ended()).await;
+    let ended = timeout(patience, booted.platform.wait_for_exit()).await;
     booted.end(ended.is_ok() || is_up).await
 }
 
-async fn half_then_sigterm(registered: &Registered) -> Result<Finding, String> {
+async fn half_then_sigterm(registered: &RegisteredExtension) -> Result<Finding, String> {
     let address = registered.address;
     let group = registered.pid.and_then(|pid| i32::try_from(pid).ok());
     let group = group.ok_or("its process is not known")?;

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::Context;
-use fg_emulator::{Faults, Registered};
+use fg_emulator::{Faults, RegisteredExtension};
 use tokio::time::timeout;
 
 use self::boots::{Booted, Boots, Start};
@@ -136,7 +136,12 @@ fn is_late(report: &Report) -> bool {
 }
 
 /// What can be tried on one process, the riskiest last.
-async fn events(booted: &Booted, registered: &Registered, budget: Budget, report: &mut Report) {
+async fn events(
+    booted: &Booted,
+    registered: &RegisteredExtension,
+    budget: Budget,
+    report: &mut Report,
+) {
     let address = registered.address;
     for id in [
         "INV-01", "INV-02", "INV-03", "INV-05", "FRZ-01", "TEL-", "INV-04",
@@ -176,7 +181,9 @@ async fn events(booted: &Booted, registered: &Registered, budget: Budget, report
             id => report.failed(&[id]),
         };
         if let Some(culprit) = culprit
-            && timeout(moment, booted.platform.ended()).await.is_ok()
+            && timeout(moment, booted.platform.wait_for_exit())
+                .await
+                .is_ok()
         {
             report.prevent(culprit, &["INV-", "FRZ-", "TEL-", "END-01", "BUD-02"]);
             return;

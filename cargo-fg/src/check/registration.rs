@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use fg_emulator::{Call, Fault, Faults, Rate};
+use fg_emulator::{ApiRequest, Fault, FaultRate, Faults};
 
 use super::boots::{Booted, Boots, Ended, QUIET, Start};
 use super::report::{Finding, Report};
@@ -44,7 +44,7 @@ pub(super) fn first(booted: &Booted, script: &str, report: &mut Report) {
     let first = match &booted.start {
         Start::Registered(registered) => Finding::pass(format!(
             "registered {:.1?} after its start",
-            registered.took
+            registered.startup_duration
         )),
         // Why it was not accepted is told by the others.
         _ if report.failed(&NEEDED).is_some() => Finding::pass("called in time"),
@@ -75,7 +75,7 @@ fn unregistered(start: &Start, seen: &Seen) -> String {
     }
 }
 
-fn headers(call: &Call) -> Result<String, String> {
+fn headers(call: &ApiRequest) -> Result<String, String> {
     if call.method != "POST" {
         return Err(format!("it called by {}", call.method));
     }
@@ -140,7 +140,7 @@ pub(super) async fn retries(
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for (what, fault) in faults {
         let booted = boots
-            .boot(Faults::new(0).with(fault, Rate::First(1)))
+            .boot(Faults::new(0).with(fault, FaultRate::First(1)))
             .await?;
         match (&booted.start, pause(&booted.watch.seen())) {
             (Start::Registered(_), Some(pause)) => {
@@ -180,7 +180,7 @@ pub(super) async fn refusal(
     in_order: bool,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let faults = Faults::new(0).with(Fault::RegisterRefused, Rate::Share(1.0));
+    let faults = Faults::new(0).with(Fault::RegisterRejected, FaultRate::Probability(1.0));
     let booted = boots.boot(faults).await?;
     let finding = match &booted.start {
         Start::Ended(Ended { status, .. }) if !status.success() => {

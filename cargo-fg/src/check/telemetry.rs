@@ -118,7 +118,7 @@ async fn subscription(platform: &Platform, watch: &Watch) -> Result<String, Stri
     }
     // There is something to tell then.
     platform.invoke().await.map_err(|error| error.to_string())?;
-    platform.telemetry_delivered().await;
+    platform.wait_for_telemetry().await;
     let seen = watch.seen();
     if let Some(why) = seen.lost.first() {
         return Err(format!(

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use fg_emulator::{Call, Event, Line, Stream, Subscription};
+use fg_emulator::{ApiRequest, Event, OutputLine, OutputStream, Subscription};
 use tokio::time::timeout;
 
 /// How many lines of its standard error are kept: the last ones.
@@ -20,7 +20,7 @@ pub(super) struct Watch {
 
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    pub(super) calls: Vec<(Call, Instant)>,
+    pub(super) calls: Vec<(ApiRequest, Instant)>,
     /// Whether anybody listened where the first registration said, when it came.
     pub(super) listens: Option<std::io::Result<()>>,
     /// Refused calls: path, and why.
@@ -35,7 +35,7 @@ pub(super) struct Seen {
 
 impl Seen {
     /// The registrations, with when each came.
-    pub(super) fn registrations(&self) -> impl Iterator<Item = (&Call, Instant)> {
+    pub(super) fn registrations(&self) -> impl Iterator<Item = (&ApiRequest, Instant)> {
         let calls = self.calls.iter().filter(|(call, _)| call.path == REGISTER);
         calls.map(|(call, at)| (call, *at))
     }
@@ -49,7 +49,7 @@ impl Seen {
 }
 
 /// The address of a registration, if anybody but the extension cannot be meant by it.
-fn address(call: &Call) -> Option<SocketAddr> {
+fn address(call: &ApiRequest) -> Option<SocketAddr> {
     let address: SocketAddr = call.address.as_ref()?.parse().ok()?;
     address.ip().is_loopback().then_some(address)
 }
@@ -58,8 +58,8 @@ impl Watch {
     /// For the platform's observer.
     pub(super) fn observe(&self, event: &Event) {
         match event {
-            Event::Called(call) => self.called(call),
-            Event::Refused {
+            Event::ApiRequest(call) => self.called(call),
+            Event::Rejected {
                 path,
                 error_message,
                 ..
@@ -71,8 +71,8 @@ impl Watch {
             Event::TelemetryLost { reason, .. } => {
                 self.change(|seen| seen.lost.push(reason.clone()));
             }
-            Event::Output(Line {
-                stream: Stream::Stderr,
+            Event::Output(OutputLine {
+                stream: OutputStream::Stderr,
                 text,
                 ..
             }) => self.change(|seen| {
@@ -85,7 +85,7 @@ impl Watch {
         }
     }
 
-    fn called(&self, call: &Call) {
+    fn called(&self, call: &ApiRequest) {
         let is_first = call.path == REGISTER && self.seen().registrations().next().is_none();
         // The call is not answered yet: whoever registers must be listening by now.
         let listens = address(call)
