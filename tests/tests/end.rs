@@ -98,7 +98,7 @@ fn what_does_not_finish_is_given_up_and_told() {
             ended
                 .stderr
                 .starts_with(&format!(
-                "WARN extensionFixture.sh: gave up what was still in flight {text} after the end began, invocations: 1;"
+                "WARN extensionFixture.sh: aborted what was still in flight {text} after the shutdown began, invocations: 1;"
             )),
             "{ended:?}"
         );
