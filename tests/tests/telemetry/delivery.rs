@@ -68,9 +68,9 @@ fn body_that_is_not_a_batch_is_rejected() {
     assert_eq!(
         lines,
         [
-            "WARN extensionTelemetry.sh: telemetry: requests that were refused: 1, last: the body is not telemetry: \
+            "WARN extensionTelemetry.sh: telemetry: requests that were rejected: 1, last: the body is not telemetry: \
              EOF while parsing a list at line 1 column 5",
-            "WARN extensionTelemetry.sh: telemetry: requests that were refused: 7, last: the body is larger than 6 MB",
+            "WARN extensionTelemetry.sh: telemetry: requests that were rejected: 7, last: the body is larger than 6 MB",
         ]
     );
 }
@@ -108,7 +108,7 @@ fn full_buffer_asks_to_try_again() {
     assert_eq!(ended.code, Some(0));
     assert_eq!(
         ended.stderr,
-        "WARN extensionTelemetry.sh: telemetry: 1 event refused with status 503; FG_TELEMETRY_BUFFER sets how many \
+        "WARN extensionTelemetry.sh: telemetry: 1 event rejected with status 503; FG_TELEMETRY_BUFFER sets how many \
          bytes may wait\n"
     );
 }

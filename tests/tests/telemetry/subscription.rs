@@ -47,7 +47,7 @@ fn subscribes_once_registered() {
         (ended.code, ended.stderr.as_str()),
         (
             Some(0),
-            "WARN extensionTelemetry.sh: telemetry: requests that were refused: 1, last: telemetry comes by POST, not \
+            "WARN extensionTelemetry.sh: telemetry: requests that were rejected: 1, last: telemetry comes by POST, not \
              GET\n"
         )
     );
