@@ -2,20 +2,15 @@
 
 mod build;
 mod cargo;
-mod check;
 mod cmd;
 mod control;
 mod dev;
-mod elf;
-mod holder;
-mod manifest;
 mod new;
 mod order;
 mod package;
 mod report;
 mod stop;
 mod subject;
-mod unpack;
 
 use std::io::Write;
 use std::process::ExitCode;

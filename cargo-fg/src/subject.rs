@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use fg_conformance::artifact::{read_script_name, unpack};
 use fg_emulator::Boot;
 use tempfile::TempDir;
 
 use crate::build::{Built, Target, build};
-use crate::manifest::script_name;
-use crate::unpack::unpack;
 
 #[derive(clap::Args)]
 pub(crate) struct Subject {
@@ -91,7 +90,7 @@ impl Prepared {
     pub(crate) fn built(target: &Target) -> anyhow::Result<Self> {
         let built = build(target, &[], &[])?;
         Ok(Self {
-            script: script_name(&built.path)?,
+            script: read_script_name(&built.path)?,
             kind: Kind::Built(built),
         })
     }

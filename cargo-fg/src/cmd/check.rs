@@ -1,11 +1,14 @@
 //! `cargo fg check`: whether an extension does what the platform asks of it.
 
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
-use std::time::Instant;
+
+use anyhow::Context;
+use fg_conformance::{Budget, Checks, ExtensionUnderTest, Format, Outcome, Selection, list_cases};
 
 use super::variable;
-use crate::check::{self, Budget, Format, Outcome};
-use crate::subject::Subject;
+use crate::stop::Stop;
+use crate::subject::{Kind, Subject};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -15,8 +18,8 @@ pub(crate) struct Arguments {
     #[arg(value_name = "CASE")]
     cases: Vec<String>,
     /// How to tell what was found
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
+    format: CheckFormat,
     /// What a start may take, and memory: start=50ms,rss=8MB
     #[arg(long, value_name = "LIMITS")]
     budget: Option<Budget>,
@@ -31,27 +34,97 @@ pub(crate) struct Arguments {
     explain: Option<String>,
 }
 
+/// For whom the report is written.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum CheckFormat {
+    /// Grouped and aligned, with colours on a terminal
+    Human,
+    /// One object: {"cases": [{"id", "outcome", "detail", "source", "mark"}]}
+    Json,
+    /// As test reports are read by CI systems
+    Junit,
+}
+
 /// 0 if nothing failed, 1 if something did; an error means that it could not be tried.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.list {
-        check::print(&check::list())?;
+        print(&list_cases())?;
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(name) = &arguments.explain {
-        let cases: Vec<_> = check::find(name)?.into_iter().map(check::explain).collect();
-        check::print(&cases.join("\n"))?;
+        let selection = Selection::parse([name])?;
+        let cases: Vec<_> = selection.cases().map(|case| case.explain()).collect();
+        print(&cases.join("\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut selected = check::select(&arguments.cases)?;
-    if arguments.cases.is_empty() && arguments.budget.is_none() {
-        selected.retain(|id| !id.starts_with("BUD"));
+    let selection = Selection::parse(&arguments.cases)?;
+    let mut extension = extension(&arguments.subject)?;
+    for (name, value) in &arguments.env {
+        extension = extension.env(name, value);
     }
-    let start = Instant::now();
-    let budget = arguments.budget.unwrap_or_default();
-    let checked = check::check(&arguments.subject, selected, budget, &arguments.env)?;
-    check::print(&check::report(arguments.format, &checked, start.elapsed())?)?;
-    Ok(match checked.report.count(Outcome::Fail) {
+    let mut checks = Checks::new(extension)
+        .budget(arguments.budget.unwrap_or_default())
+        .on_notice(|notice| {
+            // Without standard error there is nobody to notify.
+            let _ = writeln!(std::io::stderr(), "{notice}");
+        });
+    if !arguments.cases.is_empty() {
+        checks = checks.select(selection);
+    }
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
+    // Interrupted, it leaves no processes and no folders behind.
+    let report = runtime.block_on(async {
+        Stop::listen()?
+            .or(async { Ok(checks.run().await?) })
+            .await
+    })?;
+    print(&report.write(arguments.format.into())?)?;
+    Ok(match report.count(Outcome::Fail) {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::from(1),
     })
+}
+
+/// Builds it, or splits the command line.
+fn extension(subject: &Subject) -> anyhow::Result<ExtensionUnderTest> {
+    if let Some(zip) = subject.zip() {
+        return Ok(ExtensionUnderTest::zip(zip));
+    }
+    let prepared = subject.prepare()?;
+    Ok(match prepared.kind {
+        Kind::Built(built) => {
+            let description = format!("{} of package {}, debug build", built.name, built.package);
+            ExtensionUnderTest::program(built.path)?.description(description)
+        }
+        Kind::Command(words) => {
+            let description = shell_words::join(&words);
+            let mut words = words.into_iter();
+            let program = words.next().unwrap_or_default();
+            ExtensionUnderTest::command(prepared.script, program, words).description(description)
+        }
+        Kind::Package { zip, .. } => ExtensionUnderTest::zip(zip),
+    })
+}
+
+impl From<CheckFormat> for Format {
+    fn from(format: CheckFormat) -> Self {
+        match format {
+            CheckFormat::Human => Self::Human,
+            CheckFormat::Json => Self::Json,
+            CheckFormat::Junit => Self::Junit,
+        }
+    }
+}
+
+/// Prints it, without colours where they are not wanted.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        // Whoever reads has read enough, as `head`.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write the report"),
+    }
 }

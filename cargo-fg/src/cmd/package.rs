@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use fg_conformance::artifact::{against_direct_upload_limit, read_script_name};
 use fg_emulator::{Line, Stream};
 
 use crate::build::{Built, Target, build};
 use crate::cargo::workspace;
-use crate::manifest::script_name;
-use crate::package::{Contents, Plan, against_limit, how_to_upload, linkage, plan, verify, write};
+use crate::package::{Contents, Plan, how_to_upload, linkage, plan, verify, write};
 use crate::stop::Stop;
 
 #[derive(clap::Args)]
@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         say("Note", note)?;
     }
     let built = build_by(&plan, &arguments.target)?;
-    let script = script_name(&built.path)?;
+    let script = read_script_name(&built.path)?;
     if let Some(note) = linkage(&built.path)? {
         say("Note", note)?;
     }
@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let size = write(&contents, &zip)?;
     let shown = zip.strip_prefix(&current).unwrap_or(&zip).display();
-    let (target, size_and_limit) = (&plan.target, against_limit(size));
+    let (target, size_and_limit) = (&plan.target, against_direct_upload_limit(size));
     say(
         "Packaged",
         format_args!("{shown} for {target}: {size_and_limit}"),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
+use fg_conformance::port_owner::taken_ports;
 use fg_emulator::{Boot, Error, Faults, Platform, Registered, Stopped};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -14,7 +15,6 @@ use tokio::task::JoinSet;
 use super::feed::Feed;
 use super::output::{Output, Style};
 use super::told::Told;
-use crate::holder::held;
 use crate::order::Order;
 use crate::report::{Report, millis};
 
@@ -272,7 +272,7 @@ fn explained(error: &Error) -> anyhow::Error {
         return anyhow!("{}", in_one_line(error));
     };
     let lines = stopped.output.iter().map(|line| line.text.as_str());
-    let held = held(&lines.collect::<Vec<_>>().join("\n"));
+    let held = taken_ports(&lines.collect::<Vec<_>>().join("\n"));
     match &held[..] {
         [] => anyhow!("{error}"),
         held => anyhow!("{error}; {}", held.join(", ")),

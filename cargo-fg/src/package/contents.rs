@@ -4,11 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use fg_conformance::artifact::MAX_FILES;
 
 use super::script::start_script;
-
-/// The most files of a dependency (D user guide 03_0847).
-const MAX_FILES: usize = 30_000;
 
 /// What lies in the package's folder `extension`.
 #[derive(Default)]

@@ -2,16 +2,16 @@
 
 mod archive;
 mod contents;
-mod limits;
 mod linkage;
 mod plan;
 mod script;
 mod settings;
+mod upload_limits;
 mod verify;
 
 pub(crate) use archive::write;
 pub(crate) use contents::Contents;
-pub(crate) use limits::{DIRECT, STORED, against_limit, how_to_upload};
+pub(crate) use upload_limits::how_to_upload;
 pub(crate) use linkage::linkage;
 pub(crate) use plan::{Plan, plan};
 pub(crate) use verify::verify;

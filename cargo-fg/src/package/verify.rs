@@ -2,10 +2,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use fg_conformance::artifact::unpack;
 use fg_emulator::{Boot, Event, Line, Platform};
 use tempfile::TempDir;
 
-use crate::unpack::unpack;
 
 /// How long it took.
 pub(crate) struct Verified {

@@ -6,7 +6,7 @@ mod limits;
 mod script_name_marker;
 mod unpack;
 
-pub(crate) use self::archive::Archive;
+pub(crate) use self::archive::{Archive, FOLDER};
 pub use self::elf::{Elf, GlibcVersion, Needs};
 pub use self::limits::{
     MAX_DIRECT_UPLOAD, MAX_FILES, MAX_OBJECT_STORAGE_UPLOAD, against_direct_upload_limit,

@@ -3,7 +3,6 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use fg_emulator::Faults;
 use procfs::process::all_processes;
 
@@ -24,7 +23,8 @@ const BOOTS: usize = 5;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Budget {
     start: Option<Duration>,
-    rss: Option<ByteSize>,
+    /// In bytes.
+    rss: Option<u64>,
 }
 
 impl FromStr for Budget {
@@ -37,15 +37,16 @@ impl FromStr for Budget {
             let value = value.trim();
             let is_double = match name.trim() {
                 "start" => {
-                    let start = humantime::parse_duration(value).map_err(Error::because(
-                        format!("`{value}` is no duration, as in start=50ms"),
-                    ))?;
+                    let start = fg_util::duration::parse_with_unit(value);
+                    let start = start.ok_or_else(|| {
+                        Error::new(format!("`{value}` is no duration, as in start=50ms"))
+                    })?;
                     budget.start.replace(start).is_some()
                 }
                 "rss" => {
-                    let rss = value.parse::<ByteSize>().map_err(Error::because(format!(
-                        "`{value}` is no size, as in rss=8MB"
-                    )))?;
+                    let rss = fg_util::size::parse(value).ok_or_else(|| {
+                        Error::new(format!("`{value}` is no size, as in rss=8MB"))
+                    })?;
                     budget.rss.replace(rss).is_some()
                 }
                 _ => {
@@ -86,9 +87,10 @@ impl Budget {
         let Some(limit) = self.rss else { return };
         let finding = match group.map(resident) {
             Some(Ok(most)) => within(
-                most <= limit,
-                &format!("{most} resident at most (VmHWM)"),
-                &limit.to_string(),
+                most,
+                limit,
+                &format!("{} resident at most (VmHWM)", human_size(most)),
+                &human_size(limit),
             ),
             Some(Err(error)) => Finding::fail(format!("it cannot be measured: {error}")),
             None => Finding::fail("it cannot be measured: its process is gone"),
@@ -118,7 +120,7 @@ impl Budget {
         let finding = match times.get(BOOTS / 2) {
             Some(median) if times.len() == BOOTS => {
                 let detail = format!("{median:.1?}, the median of {BOOTS}");
-                within(*median <= limit, &detail, &format!("{limit:?}"))
+                within(*median, limit, &detail, &format!("{limit:?}"))
             }
             _ => Finding::fail(format!(
                 "{} of {BOOTS} boots ended in a registration",
@@ -130,16 +132,16 @@ impl Budget {
     }
 }
 
-fn within(is_within: bool, detail: &str, limit: &str) -> Finding {
-    if is_within {
+fn within<T: PartialOrd>(value: T, limit: T, detail: &str, limit_text: &str) -> Finding {
+    if value <= limit {
         Finding::pass(detail)
     } else {
-        Finding::fail(format!("{detail}, over the budget of {limit}"))
+        Finding::fail(format!("{detail}, over the budget of {limit_text}"))
     }
 }
 
-/// The most that the processes of the group had resident, each at its time.
-fn resident(group: u32) -> procfs::ProcResult<ByteSize> {
+/// How many bytes the processes of the group had resident at most, each at its time.
+fn resident(group: u32) -> procfs::ProcResult<u64> {
     let mut kilobytes = 0;
     for process in all_processes()? {
         // One that has just ended has nothing resident.
@@ -149,24 +151,32 @@ fn resident(group: u32) -> procfs::ProcResult<ByteSize> {
             kilobytes += process.status()?.vmhwm.unwrap_or_default();
         }
     }
-    Ok(ByteSize::kib(kilobytes))
+    Ok(kilobytes * 1024)
+}
+
+/// As in `7.6 MiB`.
+fn human_size(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match UNITS.iter().find(|(unit, _)| bytes >= *unit) {
+        Some((unit, name)) => format!("{:.1} {name}", bytes as f64 / *unit as f64),
+        None => format!("{bytes} B"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use bytesize::ByteSize;
-
-    use super::Budget;
+    
+    use super::{Budget, human_size};
 
     #[test]
     fn limits_are_parsed() {
         let budget: Budget = "start=50ms, rss=8MB".parse().unwrap();
         assert_eq!(budget.start, Some(Duration::from_millis(50)));
-        assert_eq!(budget.rss, Some(ByteSize::mb(8)));
+        assert_eq!(budget.rss, Some(8_000_000));
         let budget: Budget = "rss=900KiB".parse().unwrap();
-        assert_eq!((budget.start, budget.rss), (None, Some(ByteSize::kib(900))));
+        assert_eq!((budget.start, budget.rss), (None, Some(900 * 1024)));
         for (text, message) in [
             ("", "`` is no budget: there are start=50ms and rss=8MB"),
             (
@@ -179,6 +189,18 @@ mod tests {
             ("start=1s,start=2s", "`start` is there twice"),
         ] {
             assert_eq!(text.parse::<Budget>().unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn sizes_are_rounded() {
+        for (bytes, text) in [
+            (1023, "1023 B"),
+            (4000, "3.9 KiB"),
+            (8 * 1024 * 1024, "8.0 MiB"),
+            (3 << 29, "1.5 GiB"),
+        ] {
+            assert_eq!(human_size(bytes), text);
         }
     }
 }

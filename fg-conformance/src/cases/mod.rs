@@ -2,16 +2,16 @@
 
 mod budget;
 mod elf_program;
-mod freeze;
+pub(crate) mod freeze;
 mod id;
-mod invocation;
+pub(crate) mod invocation;
 mod package;
-mod registration;
+pub(crate) mod registration;
 mod selection;
-mod shutdown;
+pub(crate) mod shutdown;
 mod start_script;
 mod table;
-mod telemetry;
+pub(crate) mod telemetry;
 
 use std::fmt;
 
@@ -21,7 +21,6 @@ pub use self::id::{CaseId, Group};
 pub(crate) use self::package::{Bootable, check_without_zip, check_zip};
 pub use self::selection::Selection;
 pub use self::table::CASES;
-pub(crate) use self::{freeze, invocation, registration, shutdown, telemetry};
 
 /// One thing that an extension must do, or must be.
 #[derive(Debug)]

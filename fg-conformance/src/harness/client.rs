@@ -220,13 +220,6 @@ async fn read(response: hyper::Result<Response<Incoming>>) -> Result<HttpRespons
     })
 }
 
-/// The error and what caused it, in one line.
-fn chain<E: std::error::Error>(error: E) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text += &format!(": {cause}");
-        source = cause.source();
-    }
-    text
+fn chain<E: std::error::Error + 'static>(error: E) -> String {
+    fg_util::error::chain(&error)
 }
