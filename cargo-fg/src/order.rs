@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use fg_emulator::{Invocation, Outcome};
+use fg_emulator::{FunctionOutcome, InvokeRequest};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The parameters of an invocation. Those of the synthetic function say nothing to a real one, and the other
@@ -19,7 +19,7 @@ pub(crate) struct Order {
     pub(crate) payload: Payload,
     /// How the synthetic function ends.
     #[serde(default = "ok", with = "text")]
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: FunctionOutcome,
     /// For how long it runs.
     #[serde(default = "zero", with = "text")]
     pub(crate) duration: humantime::Duration,
@@ -42,18 +42,18 @@ enum Written {
 
 impl Order {
     /// For the emulator.
-    pub(crate) fn invocation(&self, trace_id: &str) -> Invocation {
-        let invocation = Invocation::new()
+    pub(crate) fn invocation(&self, trace_id: &str) -> InvokeRequest {
+        let invocation = InvokeRequest::new()
             .trace_id(trace_id)
             .payload(self.payload.0.clone())
             .duration(self.duration.into())
             .outcome(self.outcome);
-        self.logs.iter().fold(invocation, Invocation::log)
+        self.logs.iter().fold(invocation, InvokeRequest::log)
     }
 
     /// Whether the synthetic function has nothing to do.
     pub(crate) fn is_trivial(&self) -> bool {
-        self.outcome == Outcome::Ok && Duration::is_zero(&self.duration)
+        self.outcome == FunctionOutcome::Ok && Duration::is_zero(&self.duration)
     }
 }
 
@@ -75,8 +75,8 @@ impl Default for Payload {
     }
 }
 
-fn ok() -> Outcome {
-    Outcome::Ok
+fn ok() -> FunctionOutcome {
+    FunctionOutcome::Ok
 }
 
 fn zero() -> humantime::Duration {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fg_emulator::{Invoked, Reply};
+use fg_emulator::{ExtensionResponse, HttpResponse, InvokeResult};
 use serde::{Deserialize, Serialize};
 
 use crate::order::Order;
@@ -49,17 +49,17 @@ pub(crate) struct Answer {
 
 impl Report {
     /// Of the invocation with this number; `synthetic` says which kind of function it was asked of.
-    pub(crate) fn new(number: u64, order: &Order, synthetic: bool, invoked: Invoked) -> Self {
+    pub(crate) fn new(number: u64, order: &Order, synthetic: bool, invoked: InvokeResult) -> Self {
         let function = invoked.function;
-        let extensions: Vec<_> = invoked.replies.into_iter().map(Answer::new).collect();
+        let extensions: Vec<_> = invoked.responses.into_iter().map(Answer::new).collect();
         Self {
             number,
             trace_id: invoked.trace_id,
             ok: function.outcome == order.outcome && extensions.iter().all(Answer::is_ok),
-            took_ms: millis(invoked.took),
+            took_ms: millis(invoked.duration),
             function: Run {
                 outcome: function.outcome.to_string(),
-                took_ms: millis(function.took),
+                took_ms: millis(function.duration),
                 trivial: synthetic && order.is_trivial(),
                 response: excerpt(&function.response),
             },
@@ -104,16 +104,16 @@ impl Run {
 }
 
 impl Answer {
-    fn new(reply: Reply) -> Self {
-        let (status, detail) = match reply.result {
-            Ok((200, _)) => (Some(200), String::new()),
-            Ok((status, body)) => (Some(status), excerpt(&body)),
+    fn new(response: ExtensionResponse) -> Self {
+        let (status, detail) = match response.result {
+            Ok(HttpResponse { status: 200, .. }) => (Some(200), String::new()),
+            Ok(response) => (Some(response.status), excerpt(&response.body)),
             Err(error) => (None, format!("{:#}", anyhow::Error::new(error))),
         };
         Self {
-            script: reply.script,
-            after_ms: millis(reply.after),
-            took_ms: millis(reply.round_trip),
+            script: response.script,
+            after_ms: millis(response.posted_after),
+            took_ms: millis(response.round_trip),
             status,
             detail,
         }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use fg_conformance::artifact::{read_script_name, unpack};
-use fg_emulator::Boot;
+use fg_emulator::ExtensionCommand;
 use tempfile::TempDir;
 
 use crate::build::{Built, Target, build};
@@ -109,15 +109,18 @@ impl Prepared {
     }
 
     /// What the emulator boots.
-    pub(crate) fn boot(&self) -> Boot {
+    pub(crate) fn boot(&self) -> ExtensionCommand {
         match &self.kind {
-            Kind::Built(built) => Boot::new(&self.script, &built.path),
+            Kind::Built(built) => ExtensionCommand::new(&self.script, &built.path),
             Kind::Command(words) => {
                 let mut words = words.iter();
                 let program = words.next().map(PathBuf::from).unwrap_or_default();
-                words.fold(Boot::new(&self.script, program), Boot::arg)
+                words.fold(
+                    ExtensionCommand::new(&self.script, program),
+                    ExtensionCommand::arg,
+                )
             }
-            Kind::Package { folder, .. } => Boot::package(&self.script, folder.path()),
+            Kind::Package { folder, .. } => ExtensionCommand::package(&self.script, folder.path()),
         }
     }
 }

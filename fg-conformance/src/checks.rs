@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fg_emulator::{Faults, Registered};
+use fg_emulator::{Faults, RegisteredExtension};
 use tokio::time::timeout;
 
 use crate::cases::{
@@ -171,7 +171,7 @@ impl Checks {
     async fn try_shared_process(
         &self,
         booted: &Booted,
-        registered: &Registered,
+        registered: &RegisteredExtension,
         report: &mut Report,
     ) {
         let (platform, address) = (&booted.platform, registered.address);
@@ -210,7 +210,7 @@ impl Checks {
                 id => report.first_failed(&[id]),
             };
             if let Some(failed) = failed
-                && timeout(EXIT_SEEN_WITHIN, platform.ended()).await.is_ok()
+                && timeout(EXIT_SEEN_WITHIN, platform.wait_for_exit()).await.is_ok()
             {
                 report.prevent_shared_process(failed);
                 return;

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use fg_emulator::Boot;
+use fg_emulator::ExtensionCommand;
 use tempfile::TempDir;
 
 use crate::Error;
@@ -138,16 +138,16 @@ enum Launch {
 
 impl PreparedExtension {
     /// What the emulator boots.
-    pub(crate) fn boot(&self) -> Boot {
-        let boot = match &self.launch {
+    pub(crate) fn command(&self) -> ExtensionCommand {
+        let command = match &self.launch {
             Launch::Program(program, arguments) => {
-                let boot = Boot::new(&self.script, program);
-                arguments.iter().fold(boot, Boot::arg)
+                let command = ExtensionCommand::new(&self.script, program);
+                arguments.iter().fold(command, ExtensionCommand::arg)
             }
-            Launch::Package(folder) => Boot::package(&self.script, folder.path()),
+            Launch::Package(folder) => ExtensionCommand::package(&self.script, folder.path()),
         };
         let environment = self.environment.iter();
-        environment.fold(boot, |boot, (name, value)| boot.env(name, value))
+        environment.fold(command, |command, (name, value)| command.env(name, value))
     }
 }
 

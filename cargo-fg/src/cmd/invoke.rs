@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, bail};
-use fg_emulator::Outcome;
+use fg_emulator::FunctionOutcome;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     concurrency: u16,
     /// How the synthetic function ends: ok, error or timeout
     #[arg(long, value_name = "OUTCOME")]
-    outcome: Option<Outcome>,
+    outcome: Option<FunctionOutcome>,
     /// How long it runs, as in 200ms
     #[arg(long, value_name = "DURATION")]
     duration: Option<humantime::Duration>,

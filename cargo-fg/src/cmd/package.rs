@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use fg_conformance::artifact::{against_direct_upload_limit, read_script_name};
-use fg_emulator::{Line, Stream};
+use fg_emulator::{OutputLine, OutputStream};
 
 use crate::build::{Built, Target, build};
 use crate::cargo::workspace;
@@ -127,10 +127,10 @@ fn build_by(plan: &Plan, target: &Target) -> anyhow::Result<Built> {
     })
 }
 
-fn show(line: &Line) {
+fn show(line: &OutputLine) {
     let stream = match line.stream {
-        Stream::Stdout => "stdout",
-        Stream::Stderr => "stderr",
+        OutputStream::Stdout => "stdout",
+        OutputStream::Stderr => "stderr",
     };
     // What fails here fails again with the next line of our own.
     let _ = say(stream, &line.text);

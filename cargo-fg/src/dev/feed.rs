@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use fg_emulator::{Event, Stream, Subscription};
+use fg_emulator::{Event, OutputStream, Subscription};
 
 use super::output::{Output, Style};
 use super::timeline::Row;
@@ -63,16 +63,17 @@ impl Feed {
             Event::Output(line) => Told::Output {
                 script: &line.script,
                 stream: match line.stream {
-                    Stream::Stdout => "stdout",
-                    Stream::Stderr => "stderr",
+                    OutputStream::Stdout => "stdout",
+                    OutputStream::Stderr => "stderr",
                 },
                 text: &line.text,
             },
-            Event::Refused {
+            Event::Rejected {
                 method,
                 path,
                 status,
                 error_message,
+                ..
             } => Told::Refused {
                 method,
                 path,
@@ -86,25 +87,28 @@ impl Feed {
             Event::TelemetryDelivered {
                 events,
                 status,
-                took,
-                start,
+                started_at,
+                round_trip,
+                ..
             } => {
-                if self.hold(*start, *took, *events, *status) {
+                if self.hold(*started_at, *round_trip, *events, *status) {
                     return;
                 }
                 Told::Telemetry {
                     events: *events,
                     status: *status,
-                    took_ms: millis(*took),
+                    took_ms: millis(*round_trip),
                 }
             }
-            Event::TelemetryLost { events, reason } => Told::Lost {
+            Event::TelemetryLost { events, reason, .. } => Told::Lost {
                 events: *events,
                 reason,
             },
-            Event::Fault { fault, what } => Told::Fault {
+            Event::FaultInjected {
+                fault, description, ..
+            } => Told::Fault {
                 fault: fault.to_string(),
-                what,
+                what: description,
             },
             _ => return,
         };

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
-use fg_emulator::Stopped;
+use fg_emulator::ProcessExit;
 use tokio::task::JoinHandle;
 
 use self::inputs::Inputs;
@@ -139,13 +139,15 @@ impl Dev {
         let stopped = self.stop().await?;
         if let Err(error) = outcome {
             // What came of an end is no other mistake.
-            let by_itself = stopped.iter().find(|stopped| stopped.took.is_zero());
+            let by_itself = stopped
+                .iter()
+                .find(|stopped| stopped.stop_duration.is_none());
             return Err(match by_itself {
-                Some(Stopped { script, .. }) => ended(script),
+                Some(ProcessExit { script, .. }) => ended(script),
                 None => error,
             });
         }
-        if !stopped.iter().all(Stopped::clean) {
+        if !stopped.iter().all(ProcessExit::is_clean) {
             bail!("the extension did not end in order");
         }
         Ok(())
@@ -194,7 +196,7 @@ impl Dev {
     }
 
     /// Ends the instance, if there is one.
-    async fn stop(&mut self) -> anyhow::Result<Vec<Stopped>> {
+    async fn stop(&mut self) -> anyhow::Result<Vec<ProcessExit>> {
         match self.instance.take() {
             Some(session) => session.stop().await,
             None => Ok(Vec::new()),

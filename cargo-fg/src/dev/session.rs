@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use fg_conformance::port_owner::taken_ports;
-use fg_emulator::{Boot, Error, Faults, Platform, Registered, Stopped};
+use fg_emulator::{Error, ExtensionCommand, Faults, Platform, ProcessExit, RegisteredExtension};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
@@ -71,7 +71,7 @@ impl Session {
     /// Starts the platform; [`next`](Self::next) boots what belongs to it.
     pub(crate) async fn start(
         setup: Arc<Setup>,
-        boots: Vec<Boot>,
+        boots: Vec<ExtensionCommand>,
         output: Arc<Output>,
     ) -> anyhow::Result<Self> {
         let feed = Arc::new(Feed::new(Arc::clone(&output)));
@@ -129,14 +129,14 @@ impl Session {
         self.calls.spawn(async move {
             let invocation = order.invocation(&trace_id);
             let invoked = platform.invoke_with(invocation).await?;
-            let start = invoked.start;
+            let start = invoked.started_at;
             let report = Report::new(number, &order, synthetic, invoked);
             if let Some(reply) = reply {
                 // Who has gone meanwhile does not want to know.
                 let _ = reply.send(Ok(report.clone()));
             }
             if settles {
-                let _ = tokio::time::timeout(SETTLE, platform.telemetry_delivered()).await;
+                let _ = tokio::time::timeout(SETTLE, platform.wait_for_telemetry()).await;
             }
             Ok(Done { report, start })
         });
@@ -160,7 +160,7 @@ impl Session {
                 }
                 Ok(Happened::Invoked(report.ok))
             }
-            script = self.platform.ended() => Ok(Happened::Ended(script)),
+            script = self.platform.wait_for_exit() => Ok(Happened::Ended(script)),
         }
     }
 
@@ -181,7 +181,7 @@ impl Session {
     }
 
     /// Ends the instance in order; what is in flight for too long is given up. How its extensions ended.
-    pub(crate) async fn stop(mut self) -> anyhow::Result<Vec<Stopped>> {
+    pub(crate) async fn stop(mut self) -> anyhow::Result<Vec<ProcessExit>> {
         // What has not registered yet is killed.
         self.booting = None;
         let parting = async {
@@ -200,16 +200,15 @@ impl Session {
         let shutdown = platform.shutdown().await?;
         for stopped in &shutdown.extensions {
             let (script, status) = (&stopped.script, stopped.status.to_string());
-            if stopped.took.is_zero() {
-                self.output.tell(Told::Ended { script, status });
-            } else {
-                self.output.tell(Told::Stopped {
+            self.output.tell(match stopped.stop_duration {
+                None => Told::Ended { script, status },
+                Some(duration) => Told::Stopped {
                     script,
-                    took_ms: millis(stopped.took),
+                    took_ms: millis(duration),
                     status,
                     killed: stopped.killed,
-                });
-            }
+                },
+            });
         }
         Ok(shutdown.extensions)
     }
@@ -219,7 +218,7 @@ impl Session {
 async fn boot(
     platform: Arc<Platform>,
     setup: Arc<Setup>,
-    boots: Vec<Boot>,
+    boots: Vec<ExtensionCommand>,
     output: Arc<Output>,
 ) -> anyhow::Result<()> {
     for boot in boots {
@@ -258,17 +257,17 @@ async fn finished(booting: &mut Option<Booting>) -> anyhow::Result<()> {
     booted
 }
 
-fn tell_registered(output: &Output, registered: &Registered) {
+fn tell_registered(output: &Output, registered: &RegisteredExtension) {
     output.tell(Told::Registered {
         script: &registered.script,
         address: registered.address,
-        took_ms: millis(registered.took),
+        took_ms: millis(registered.startup_duration),
     });
 }
 
 /// Why something did not boot. What it printed was shown as it came, and is not told again.
 fn explained(error: &Error) -> anyhow::Error {
-    let Some(stopped) = error.stopped() else {
+    let Some(stopped) = error.process_exit() else {
         return anyhow!("{}", in_one_line(error));
     };
     let lines = stopped.output.iter().map(|line| line.text.as_str());

@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use fg_emulator::Boot;
+use fg_emulator::ExtensionCommand;
 
 use crate::build::Target;
 use crate::subject::{Kind, Prepared, Subject};
@@ -32,7 +32,7 @@ impl Subjects {
             .collect()
     }
 
-    pub(crate) fn boots(&self) -> Vec<Boot> {
+    pub(crate) fn boots(&self) -> Vec<ExtensionCommand> {
         self.iter().map(Prepared::boot).collect()
     }
 

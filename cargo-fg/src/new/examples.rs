@@ -11,7 +11,7 @@ pub(crate) const EXAMPLES: &[Example] = &[
         script: "extensionHello.sh",
         port: 8081,
         telemetry_port: None,
-        boot: "let boot = Boot::new(SCRIPT, PROGRAM);",
+        boot: "let boot = ExtensionCommand::new(SCRIPT, PROGRAM);",
     },
     Example {
         name: "audit-log",
@@ -21,7 +21,7 @@ pub(crate) const EXAMPLES: &[Example] = &[
         port: 8082,
         telemetry_port: None,
         boot: r#"let log = concat!(env!("CARGO_TARGET_TMPDIR"), "/audit.log");
-    let boot = Boot::new(SCRIPT, PROGRAM).env("AUDIT_LOG", log);"#,
+    let boot = ExtensionCommand::new(SCRIPT, PROGRAM).env("AUDIT_LOG", log);"#,
     },
     Example {
         name: "own-main",
@@ -30,7 +30,7 @@ pub(crate) const EXAMPLES: &[Example] = &[
         script: "extensionCounter.sh",
         port: 8083,
         telemetry_port: None,
-        boot: "let boot = Boot::new(SCRIPT, PROGRAM);",
+        boot: "let boot = ExtensionCommand::new(SCRIPT, PROGRAM);",
     },
     Example {
         name: "telemetry-archive",
@@ -40,7 +40,7 @@ pub(crate) const EXAMPLES: &[Example] = &[
         port: 8083,
         telemetry_port: Some(8084),
         boot: r#"let file = concat!(env!("CARGO_TARGET_TMPDIR"), "/telemetry.jsonl");
-    let boot = Boot::new(SCRIPT, PROGRAM).env("ARCHIVE_FILE", file);"#,
+    let boot = ExtensionCommand::new(SCRIPT, PROGRAM).env("ARCHIVE_FILE", file);"#,
     },
     Example {
         name: "otlp-forwarder",
@@ -50,7 +50,7 @@ pub(crate) const EXAMPLES: &[Example] = &[
         port: 8085,
         telemetry_port: Some(8086),
         boot: r#"// No collector runs here.
-    let boot = Boot::new(SCRIPT, PROGRAM).env("OTEL_SDK_DISABLED", "true");"#,
+    let boot = ExtensionCommand::new(SCRIPT, PROGRAM).env("OTEL_SDK_DISABLED", "true");"#,
     },
 ];
 
@@ -108,7 +108,7 @@ impl Example {
             "platform
         .boot(boot.lease_port().lease_telemetry_port())
         .await?;
-    platform.subscribed().await?;"
+    platform.wait_for_subscription().await?;"
         };
         TEST.replace("<boot>", self.boot)
             .replace("<up>", up)

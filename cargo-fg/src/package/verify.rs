@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use fg_conformance::artifact::unpack;
-use fg_emulator::{Boot, Event, Line, Platform};
+use fg_emulator::{Event, ExtensionCommand, HttpResponse, OutputLine, Platform};
 use tempfile::TempDir;
 
 
@@ -19,12 +19,12 @@ pub(crate) struct Verified {
 pub(crate) async fn verify(
     zip: &Path,
     environment: &[(String, String)],
-    show: impl Fn(&Line) + Send + Sync + 'static,
+    show: impl Fn(&OutputLine) + Send + Sync + 'static,
 ) -> anyhow::Result<Verified> {
     let folder = TempDir::with_prefix("cargo-fg-")
         .context("cannot make a temporary folder to unpack into")?;
     let script = unpack(zip, folder.path())?;
-    let boot = Boot::package(&script, folder.path());
+    let boot = ExtensionCommand::package(&script, folder.path());
     // Beside whatever runs on this machine.
     let boot = boot.lease_port().lease_telemetry_port();
     let boot = environment
@@ -36,18 +36,18 @@ pub(crate) async fn verify(
             show(line);
         }
     };
-    let platform = Platform::start_with(observer).await?;
+    let platform = Platform::builder().observer(observer).start().await?;
     let booted = platform.boot(boot).await;
     // Without what it printed, which is the source of this error.
-    let registered = booted.map_err(|error| anyhow!("{error}"))?.took;
+    let registered = booted.map_err(|error| anyhow!("{error}"))?.startup_duration;
     let invoked = platform.invoke().await?;
     let shutdown = platform.shutdown().await?;
     let mut took = Duration::ZERO;
-    for reply in invoked.replies {
-        took = took.max(reply.round_trip);
-        match reply.result {
-            Ok((200, _)) => {}
-            Ok((status, body)) => {
+    for response in invoked.responses {
+        took = took.max(response.round_trip);
+        match response.result {
+            Ok(HttpResponse { status: 200, .. }) => {}
+            Ok(HttpResponse { status, body, .. }) => {
                 let body = String::from_utf8_lossy(&body);
                 bail!(
                     "{script} answered the invocation with {status}: {}",
@@ -61,12 +61,12 @@ pub(crate) async fn verify(
     }
     let stopped = shutdown.extensions.first();
     let stopped = stopped.ok_or_else(|| anyhow!("{script} left no trace"))?;
-    if !stopped.clean() {
+    if !stopped.is_clean() {
         bail!("{script} did not end in order: {}", stopped.status);
     }
     Ok(Verified {
         registered,
         invoked: took,
-        ended: stopped.took,
+        ended: stopped.stop_duration.unwrap_or_default(),
     })
 }

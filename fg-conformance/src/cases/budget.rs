@@ -112,7 +112,7 @@ impl Budget {
         for _ in 0..BOOTS {
             let booted = harness.boot(Faults::default()).await?;
             if let Start::Registered(registered) = &booted.start {
-                times.push(registered.took);
+                times.push(registered.startup_duration);
             }
             booted.stop(stop_mode).await?;
         }

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use fg_emulator::{Call, Fault, Faults, Rate};
+use fg_emulator::{ApiRequest, Fault, FaultRate, Faults};
 
 use super::{CaseId, Group};
 use crate::Error;
@@ -13,14 +13,14 @@ use crate::report::{Finding, Report};
 /// REG-01 to 05, from what was recorded of a boot.
 pub(crate) fn check_first(booted: &Booted, script: &str, report: &mut Report) {
     let recorded = booted.recorder.recorded();
-    let Some((call, _)) = recorded.registrations().next() else {
+    let Some((request, _)) = recorded.registrations().next() else {
         let detail = unregistered(&booted.start, &recorded);
         report.record(CaseId::Reg01, Finding::fail(detail));
         report.prevent_within(Group::Registration);
         return;
     };
-    report.record(CaseId::Reg02, headers(call));
-    if let (Some(name), Some(address)) = (&call.name, &call.address) {
+    report.record(CaseId::Reg02, headers(request));
+    if let (Some(name), Some(address)) = (&request.name, &request.address) {
         report.record(CaseId::Reg03, script_name(name, script));
         report.record(CaseId::Reg04, in_range(address));
     }
@@ -32,7 +32,7 @@ pub(crate) fn check_first(booted: &Booted, script: &str, report: &mut Report) {
             Finding::pass("connected when its call came"),
         ),
         Some(Err(error)) => {
-            let address = call.address.as_deref().unwrap_or_default();
+            let address = request.address.as_deref().unwrap_or_default();
             let detail = format!("when its call came, nobody listened at {address}: {error}");
             report.record(CaseId::Reg05, Finding::fail(detail));
         }
@@ -41,7 +41,7 @@ pub(crate) fn check_first(booted: &Booted, script: &str, report: &mut Report) {
     let first = match &booted.start {
         Start::Registered(registered) => Finding::pass(format!(
             "registered {:.1?} after its start",
-            registered.took
+            registered.startup_duration
         )),
         // They say why it was rejected.
         _ if report.first_failed(&others).is_some() => Finding::pass("called in time"),
@@ -59,9 +59,9 @@ fn unregistered(start: &Start, recorded: &Recorded) -> String {
         _ => "it did not register".to_owned(),
     };
     let others = recorded
-        .calls
+        .requests
         .iter()
-        .map(|(call, _)| format!("{} {}", call.method, call.path));
+        .map(|(request, _)| format!("{} {}", request.method, request.path));
     let others: Vec<_> = others.collect();
     match (&others[..], recorded.rejected.last()) {
         ([], _) => how,
@@ -70,13 +70,13 @@ fn unregistered(start: &Start, recorded: &Recorded) -> String {
     }
 }
 
-fn headers(call: &Call) -> Result<String, String> {
-    if call.method != "POST" {
-        return Err(format!("it called by {}", call.method));
+fn headers(request: &ApiRequest) -> Result<String, String> {
+    if request.method != "POST" {
+        return Err(format!("it called by {}", request.method));
     }
     let headers = [
-        ("FunctionGraph-Extension-Name", &call.name),
-        ("FunctionGraph-Extension-Address", &call.address),
+        ("FunctionGraph-Extension-Name", &request.name),
+        ("FunctionGraph-Extension-Address", &request.address),
     ];
     let missing: Vec<_> = headers
         .iter()
@@ -134,7 +134,7 @@ pub(crate) async fn check_retry(
     ];
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for (what, fault) in faults {
-        let faults = Faults::new(0).with(fault, Rate::First(1));
+        let faults = Faults::new(0).with(fault, FaultRate::First(1));
         let booted = harness.boot(faults).await?;
         let pause = pause(&booted.recorder.recorded());
         match (&booted.start, pause) {
@@ -179,7 +179,7 @@ pub(crate) async fn check_rejection(
     stop_mode: StopMode,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let faults = Faults::new(0).with(Fault::RegisterRefused, Rate::Share(1.0));
+    let faults = Faults::new(0).with(Fault::RegisterRejected, FaultRate::Probability(1.0));
     let booted = harness.boot(faults).await?;
     let finding = match &booted.start {
         Start::Exited(Exit { status, .. }) if !status.success() => {

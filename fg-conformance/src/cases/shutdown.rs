@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fg_emulator::{Faults, Platform, Registered, Stopped};
+use fg_emulator::{Faults, Platform, ProcessExit, RegisteredExtension};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::time::timeout;
@@ -22,26 +22,22 @@ const SIGNAL_HANDLED_WITHIN: Duration = Duration::from_millis(200);
 /// END-01, which shuts the platform down.
 pub(crate) async fn check_sigterm(platform: Platform, report: &mut Report) -> Result<(), Error> {
     let shutdown = platform.shutdown().await?;
-    if let [stopped] = &shutdown.extensions[..] {
-        report.record(CaseId::End01, judge(stopped));
+    if let [exit] = &shutdown.extensions[..] {
+        report.record(CaseId::End01, judge(exit));
     }
     Ok(())
 }
 
-fn judge(stopped: &Stopped) -> Finding {
-    let Stopped {
-        status,
-        took,
-        killed,
-        ..
-    } = stopped;
-    if took.is_zero() {
-        Finding::fail(format!("it had ended before SIGTERM came, with {status}"))
-    } else if *killed {
+fn judge(exit: &ProcessExit) -> Finding {
+    let status = exit.status;
+    let Some(took) = exit.stop_duration else {
+        return Finding::fail(format!("it had ended before SIGTERM came, with {status}"));
+    };
+    if exit.killed {
         Finding::fail(format!("it did not end in {took:.1?} and had to be killed"))
     } else if !status.success() {
         Finding::fail(format!("{status}, {took:.0?} after SIGTERM"))
-    } else if *took > IN_TIME {
+    } else if took > IN_TIME {
         Finding::warn(format!("status 0, but {took:.1?} after SIGTERM"))
     } else {
         Finding::pass(format!("status 0, {took:.1?} after SIGTERM"))
@@ -76,7 +72,7 @@ pub(crate) async fn check_in_flight(
     } else {
         SIGNAL_HANDLED_WITHIN
     };
-    let ended = timeout(patience, booted.platform.ended()).await;
+    let ended = timeout(patience, booted.platform.wait_for_exit()).await;
     let mode = if ended.is_ok() || is_up {
         StopMode::Graceful
     } else {
@@ -85,7 +81,7 @@ pub(crate) async fn check_in_flight(
     booted.stop(mode).await
 }
 
-async fn half_then_sigterm(registered: &Registered) -> Result<Finding, String> {
+async fn half_then_sigterm(registered: &RegisteredExtension) -> Result<Finding, String> {
     let address = registered.address;
     let group = registered.pid.and_then(|pid| i32::try_from(pid).ok());
     let group = group.ok_or("its process is not known")?;

@@ -92,18 +92,18 @@ pub(crate) async fn check_telemetry(
     recorder: &CallRecorder,
     report: &mut Report,
 ) {
-    let is_called = |recorded: &Recorded| {
-        let mut calls = recorded.calls.iter();
-        calls.any(|(call, _)| call.path == SUBSCRIBE_PATH)
+    let is_requested = |recorded: &Recorded| {
+        let mut requests = recorded.requests.iter();
+        requests.any(|(request, _)| request.path == SUBSCRIBE_PATH)
     };
-    if timeout(PATIENCE, recorder.until(is_called)).await.is_err() {
+    if timeout(PATIENCE, recorder.until(is_requested)).await.is_err() {
         report.skip(
             |case| case.id.group() == Group::Telemetry,
             "it does not subscribe to telemetry",
         );
         return;
     }
-    // The call is recorded before it is answered.
+    // The request is recorded before it is answered.
     let is_answered = |recorded: &Recorded| {
         recorded.subscription.is_some() || rejected(recorded).is_some()
     };
@@ -134,7 +134,7 @@ async fn try_subscription(
     }
     // An invocation makes telemetry.
     platform.invoke().await.map_err(|error| error.to_string())?;
-    platform.telemetry_delivered().await;
+    platform.wait_for_telemetry().await;
     let recorded = recorder.recorded();
     if let Some(why) = recorded.lost.first() {
         return Err(format!(

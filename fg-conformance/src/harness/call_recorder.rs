@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use fg_emulator::{Call, Event, Line, Stream, Subscription};
+use fg_emulator::{ApiRequest, Event, OutputLine, OutputStream, Subscription};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -22,10 +22,10 @@ pub(crate) struct CallRecorder {
 /// What was recorded so far.
 #[derive(Debug, Default)]
 pub(crate) struct Recorded {
-    pub(crate) calls: Vec<(Call, Instant)>,
+    pub(crate) requests: Vec<(ApiRequest, Instant)>,
     /// Whether the address of the first registration accepted a connection when the registration arrived.
     pub(crate) listens: Option<std::io::Result<()>>,
-    /// Rejected calls: path, and why.
+    /// Rejected requests: path, and why.
     pub(crate) rejected: Vec<(String, String)>,
     pub(crate) subscription: Option<Subscription>,
     /// How many batches of telemetry were accepted, and why others were not.
@@ -37,22 +37,22 @@ pub(crate) struct Recorded {
 
 impl Recorded {
     /// The registrations, with when each arrived.
-    pub(crate) fn registrations(&self) -> impl Iterator<Item = (&Call, Instant)> {
-        let calls = self.calls.iter();
-        let calls = calls.filter(|(call, _)| call.path == REGISTER_PATH);
-        calls.map(|(call, at)| (call, *at))
+    pub(crate) fn registrations(&self) -> impl Iterator<Item = (&ApiRequest, Instant)> {
+        let requests = self.requests.iter();
+        let registrations = requests.filter(|(request, _)| request.path == REGISTER_PATH);
+        registrations.map(|(request, at)| (request, *at))
     }
 
     /// The address in the first registration.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
-        let (call, _) = self.registrations().next()?;
-        address(call)
+        let (request, _) = self.registrations().next()?;
+        address(request)
     }
 }
 
 /// The address in a registration, if it can only mean the extension.
-fn address(call: &Call) -> Option<SocketAddr> {
-    let address: SocketAddr = call.address.as_ref()?.parse().ok()?;
+fn address(request: &ApiRequest) -> Option<SocketAddr> {
+    let address: SocketAddr = request.address.as_ref()?.parse().ok()?;
     address.ip().is_loopback().then_some(address)
 }
 
@@ -60,8 +60,8 @@ impl CallRecorder {
     /// The platform's observer.
     pub(crate) fn observe(&self, event: &Event) {
         match event {
-            Event::Called(call) => self.record_call(call),
-            Event::Refused {
+            Event::ApiRequest(request) => self.record_request(request),
+            Event::Rejected {
                 path,
                 error_message,
                 ..
@@ -77,8 +77,8 @@ impl CallRecorder {
             Event::TelemetryLost { reason, .. } => {
                 self.record(|recorded| recorded.lost.push(reason.clone()));
             }
-            Event::Output(Line {
-                stream: Stream::Stderr,
+            Event::Output(OutputLine {
+                stream: OutputStream::Stderr,
                 text,
                 ..
             }) => self.record(|recorded| {
@@ -91,15 +91,15 @@ impl CallRecorder {
         }
     }
 
-    fn record_call(&self, call: &Call) {
+    fn record_request(&self, request: &ApiRequest) {
         let is_first =
-            call.path == REGISTER_PATH && self.recorded().registrations().next().is_none();
-        // The call is not answered yet: an extension that registers must be listening by now.
-        let listens = address(call)
+            request.path == REGISTER_PATH && self.recorded().registrations().next().is_none();
+        // The request is not answered yet: an extension that registers must be listening by now.
+        let listens = address(request)
             .filter(|_| is_first)
             .map(|address| TcpStream::connect_timeout(&address, Duration::from_secs(1)).map(drop));
         self.record(|recorded| {
-            recorded.calls.push((call.clone(), Instant::now()));
+            recorded.requests.push((request.clone(), Instant::now()));
             if listens.is_some() {
                 recorded.listens = listens;
             }

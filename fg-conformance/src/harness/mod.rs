@@ -8,7 +8,7 @@ use std::process::ExitStatus;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use fg_emulator::{Faults, Platform, Registered, Stopped, Stream};
+use fg_emulator::{Faults, Platform, ProcessExit, RegisteredExtension};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
@@ -39,7 +39,7 @@ pub(crate) struct Booted {
 /// How a start went.
 #[derive(Debug)]
 pub(crate) enum Start {
-    Registered(Registered),
+    Registered(RegisteredExtension),
     /// It exited by itself before it was registered.
     Exited(Exit),
     /// It was not registered, and did not exit.
@@ -79,7 +79,7 @@ impl<'a> Harness<'a> {
     pub(crate) async fn boot(&self, faults: Faults) -> Result<Booted, Error> {
         let booted = self.boot_once(faults.clone()).await?;
         let exit = match &booted.start {
-            Start::Exited(exit) if booted.recorder.recorded().calls.is_empty() => exit,
+            Start::Exited(exit) if booted.recorder.recorded().requests.is_empty() => exit,
             Start::Registered(registered) => {
                 self.address.get_or_init(|| registered.address);
                 return Ok(booted);
@@ -113,14 +113,14 @@ impl<'a> Harness<'a> {
             .await?;
         let booted = tokio::select! {
             biased;
-            booted = platform.boot(self.extension.boot()) => Some(booted),
+            booted = platform.boot(self.extension.command()) => Some(booted),
             () = recorder.quiet(QUIET_PERIOD) => None,
         };
         let start = match booted {
             None => Start::Unregistered,
             Some(Ok(registered)) => Start::Registered(registered),
-            Some(Err(error)) => match error.stopped() {
-                Some(stopped) if stopped.took.is_zero() => Start::Exited(Exit::from(stopped)),
+            Some(Err(error)) => match error.process_exit() {
+                Some(exit) if exit.stop_duration.is_none() => Start::Exited(Exit::from(exit)),
                 Some(_) => Start::Unregistered,
                 // It could not even be started.
                 None => return Err(error.into()),
@@ -186,11 +186,11 @@ async fn port_is_free(address: SocketAddr) -> Result<(), Error> {
     Ok(())
 }
 
-impl From<&Stopped> for Exit {
-    fn from(stopped: &Stopped) -> Self {
+impl From<&ProcessExit> for Exit {
+    fn from(exit: &ProcessExit) -> Self {
         Self {
-            status: stopped.status,
-            output: stopped.printed(Stream::Stderr) + &stopped.printed(Stream::Stdout),
+            status: exit.status,
+            output: exit.stderr() + &exit.stdout(),
         }
     }
 }

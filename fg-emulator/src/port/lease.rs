@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpSocket;
 
+use super::PORT_RANGE;
 use crate::Error;
 
 /// How long to wait for a port: longer than the tests of a suite, since they take turns.
@@ -27,12 +28,12 @@ pub struct PortLease {
 impl PortLease {
     /// The first port that is free. Blocks while others hold leases on all of them, two minutes at most.
     ///
-    /// For a telemetry extension, which has two ports, see [`take_pair`](Self::take_pair).
+    /// For a telemetry extension, which has two ports, see [`take_pair`](Self::acquire_pair).
     ///
     /// # Errors
     ///
     /// If there is none by then, other programs have all the ports, or there is no temporary folder to be had.
-    pub fn take() -> Result<Self, Error> {
+    pub fn acquire() -> Result<Self, Error> {
         let [lease] = take_array()?;
         Ok(lease)
     }
@@ -42,7 +43,7 @@ impl PortLease {
     ///
     /// ```
     /// # fn test() -> Result<(), fg_emulator::Error> {
-    /// let (events, telemetry) = fg_emulator::PortLease::take_pair()?;
+    /// let (events, telemetry) = fg_emulator::PortLease::acquire_pair()?;
     /// assert_ne!(events.port(), telemetry.port());
     /// # Ok(())
     /// # }
@@ -50,8 +51,8 @@ impl PortLease {
     ///
     /// # Errors
     ///
-    /// As [`take`](Self::take).
-    pub fn take_pair() -> Result<(Self, Self), Error> {
+    /// As [`acquire`](Self::acquire).
+    pub fn acquire_pair() -> Result<(Self, Self), Error> {
         let [first, second] = take_array()?;
         Ok((first, second))
     }
@@ -63,7 +64,7 @@ impl PortLease {
     }
 
     /// So many, without blocking.
-    pub(crate) async fn take_async(count: usize) -> Result<Vec<Self>, Error> {
+    pub(crate) async fn acquire_async(count: usize) -> Result<Vec<Self>, Error> {
         if count == 0 {
             return Ok(Vec::new());
         }
@@ -133,7 +134,7 @@ impl Taker {
 fn free_ports(count: usize) -> Result<Option<Vec<PortLease>>, Error> {
     let mut leases = Vec::new();
     let mut others = 0;
-    for port in 8081..=8090 {
+    for port in PORT_RANGE {
         let lock = lock_file(&port.to_string())?;
         if lock.try_lock().is_err() {
             others += 1;
