@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use fg_emulator::PORT_RANGE;
 use nix::unistd::Uid;
 use procfs::net::{TcpNetEntry, TcpState};
 use procfs::process::{FDTarget, Process, all_processes};
-
-/// D 2707.
-const RANGE: std::ops::RangeInclusive<u16> = 8081..=8090;
 
 /// Returns which of the ports that an error message names, or means, are taken, as in `port 8081 is held by python3 (pid 123)`.
 ///
@@ -92,8 +90,8 @@ fn ports(text: &str) -> Vec<u16> {
     for part in text.split_inclusive(|c: char| !c.is_ascii_digit()) {
         let number = part.trim_end_matches(|c: char| !c.is_ascii_digit()).parse();
         match number {
-            Ok(port) if RANGE.contains(&port) && after_colon => of_addresses.insert(port),
-            Ok(port) if RANGE.contains(&port) => others.insert(port),
+            Ok(port) if PORT_RANGE.contains(&port) && after_colon => of_addresses.insert(port),
+            Ok(port) if PORT_RANGE.contains(&port) => others.insert(port),
             _ => false,
         };
         after_colon = part.ends_with(':');
@@ -105,7 +103,7 @@ fn ports(text: &str) -> Vec<u16> {
         .find(|ports| !ports.is_empty());
     match named {
         Some(ports) => ports.into_iter().collect(),
-        None if is_in_use => RANGE.collect(),
+        None if is_in_use => PORT_RANGE.collect(),
         None => Vec::new(),
     }
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use fg_emulator::ScriptName;
 use rawzip::CreatorSystem;
 use zip::ZipArchive;
 
@@ -76,7 +77,7 @@ impl Archive {
     pub(crate) fn scripts(&self) -> impl Iterator<Item = String> {
         let scripts = self
             .files_in_folder()
-            .filter(|name| name.starts_with("extension") && name.ends_with(".sh"));
+            .filter(|name| ScriptName::is_valid(name));
         let scripts: BTreeSet<_> = scripts.map(str::to_owned).collect();
         scripts.into_iter()
     }

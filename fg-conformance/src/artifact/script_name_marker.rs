@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use fg_emulator::ScriptName;
+
 use crate::Error;
 
 /// What `fg_extension::run` keeps in the program: this, the script name, and [`END`].
@@ -44,7 +46,7 @@ fn find(bytes: &[u8]) -> BTreeSet<String> {
             let name =
                 std::str::from_utf8(&rest[..rest.iter().take(256).position(|byte| *byte == END)?])
                     .ok()?;
-            (name.starts_with("extension") && name.ends_with(".sh")).then(|| name.to_owned())
+            ScriptName::is_valid(name).then(|| name.to_owned())
         })
         .collect()
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
+use fg_emulator::ScriptName;
 use zip::ZipArchive;
 
 use crate::Error;
@@ -21,9 +22,7 @@ pub fn unpack(zip: &Path, into: &Path) -> Result<String, Error> {
         .filter_map(|name| {
             let name = name.ok()?;
             let name = name.strip_prefix("extension/")?;
-            let is_script =
-                name.starts_with("extension") && name.ends_with(".sh") && !name.contains('/');
-            is_script.then(|| name.to_owned())
+            ScriptName::is_valid(name).then(|| name.to_owned())
         })
         .collect();
     scripts.sort();

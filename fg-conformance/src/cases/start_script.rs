@@ -1,5 +1,7 @@
 //! What a start script must look like, and be called.
 
+use fg_emulator::ScriptName;
+
 use crate::report::Finding;
 
 /// Interpreters that every Linux image has.
@@ -13,14 +15,7 @@ const SHELLS: [&str; 5] = [
 
 /// PKG-02, of the name.
 pub(super) fn name(name: &str) -> Result<String, String> {
-    let is_good = name.starts_with("extension")
-        && name.ends_with(".sh")
-        && name.len() <= 255
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() || byte == b' ')
-        && !name.contains('/');
-    if is_good {
+    if ScriptName::is_valid(name) {
         Ok(name.to_owned())
     } else {
         Err(format!("`{name}` is no script name"))
