@@ -78,6 +78,8 @@ class Invocations(Handler):
             return 400, {"error": "too many fields"}
         if FAULT == "handler-fails":
             return 500, {"error": "the vault\nis sealed"}
+        if FAULT == "hangs-up" and signal.SIGTERM in signal.sigpending():
+            os._exit(0)
         if FAULT == "stale" and signal.SIGCONT in signal.sigpending():
             signal.sigwait([signal.SIGCONT])
             return 500, {"error": "the token has expired"}
@@ -162,6 +164,9 @@ def subscribe():
 
 def main():
     signal.signal(signal.SIGTERM, lambda *_: on_sigterm())
+    if FAULT == "hangs-up":
+        # Blocked, it stays pending, so that whoever comes first sees it, however busy the machine is.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     if FAULT == "stale":
         # Blocked, it stays pending, and so tells that there was a thaw.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCONT])
@@ -177,6 +182,10 @@ def main():
         register()
     if FAULT != "subscribes-first":
         subscribe()
+    while FAULT == "hangs-up" and signal.SIGTERM not in signal.sigpending():
+        time.sleep(0.02)
+    if FAULT == "hangs-up":
+        os._exit(0)
     stop.wait()
     for server in servers:
         server.shutdown()
@@ -188,8 +197,6 @@ def main():
 
 
 def on_sigterm():
-    if FAULT == "hangs-up":
-        os._exit(0)
     if FAULT != "deaf":
         stop.set()
 

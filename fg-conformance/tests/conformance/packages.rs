@@ -1,18 +1,19 @@
-//! `cargo fg check --zip`: a package that is as it should be, and what can be wrong with one.
+//! PKG: a package that is as it should be, and what can be wrong with one.
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::process::Output;
 
+use fg_conformance::Outcome::{self, Fail, Pass, Skip, Warn};
+use fg_conformance::{Checks, Error, ExtensionUnderTest, Report, Selection};
 use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use crate::checked::{Cases, cases, check, ids};
+use crate::support::{check, detail, ids};
 
 const SCRIPT: &str = "#!/bin/sh\nexec python3 \"${0%/*}/night_watch.py\"\n";
-const PYTHON: &str = include_str!("../foreign/night_watch.py");
+const PYTHON: &str = include_str!("../night_watch.py");
 
 /// A ZIP that is made file by file.
 struct Zip {
@@ -57,21 +58,24 @@ impl Zip {
             .add("extension/night_watch.py", 0o644, PYTHON)
     }
 
-    /// Checks it.
-    fn check(self, arguments: &[&str]) -> Output {
+    /// Checks it, in all cases without any names.
+    async fn check(self, names: &[&str]) -> Report {
         self.writer.finish().expect("a list of files");
-        check_file(&self.path, arguments)
+        check(ExtensionUnderTest::zip(&self.path), names).await
     }
 
-    /// The cases of its package only, which need no process.
-    fn package(self) -> Cases {
-        cases(&self.check(&["--format", "json", "PKG"]))
+    /// Checks the package only.
+    async fn check_package(self) -> Report {
+        self.writer.finish().expect("a list of files");
+        let report = check_package(&self.path).await;
+        report.expect("a ZIP that can be read")
     }
 }
 
-fn check_file(path: &Path, arguments: &[&str]) -> Output {
-    let (mut command, _leases) = check(&["--zip", path.to_str().expect("a text")]);
-    command.args(arguments).output().expect("cargo fg runs")
+/// Checks what needs no process, and so no port.
+async fn check_package(path: &Path) -> Result<Report, Error> {
+    let checks = Checks::new(ExtensionUnderTest::zip(path));
+    checks.select(Selection::parse(["PKG"])?).run().await
 }
 
 /// The head of a program for this machine, with this loader.
@@ -106,58 +110,54 @@ const AARCH64: u16 = 183;
 const RISCV: u16 = 243;
 
 #[track_caller]
-fn assert_only(cases: &Cases, outcome: &str, id: &str, detail: &str) {
-    assert_eq!(ids(cases, outcome, ""), [id], "{cases:?}");
-    assert_eq!(cases[id].1, detail);
-    let other = if outcome == "fail" { "warn" } else { "fail" };
-    assert_eq!(ids(cases, other, ""), [""; 0], "{cases:?}");
+fn assert_only(report: &Report, outcome: Outcome, id: &str, expected: &str) {
+    assert_eq!(ids(report, outcome, ""), [id], "{report}");
+    assert_eq!(detail(report, id), expected);
+    let other = if outcome == Fail { Warn } else { Fail };
+    assert_eq!(report.count(other), 0, "{report}");
 }
 
-#[test]
-fn good_package_is_booted_from_the_zip() {
+#[tokio::test]
+async fn good_package_is_booted_from_the_zip() {
     let zip = Zip::new()
         .good()
         .add("extension/helper", 0o755, elf(X86_64, None));
-    let output = zip.check(&["--format", "json"]);
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let cases = cases(&output);
-    assert_eq!(ids(&cases, "pass", "").len(), 32, "{cases:?}");
-    assert_eq!(cases.len(), 32);
-    assert_eq!(cases["PKG-07"].1, "extension/helper is static");
+    let report = zip.check(&[]).await;
+    assert_eq!(report.count(Fail), 0, "{report}");
+    assert_eq!(ids(&report, Pass, "").len(), 32, "{report}");
+    assert_eq!(report.findings().count(), 32);
+    assert_eq!(detail(&report, "PKG-07"), "extension/helper is static");
 }
 
-#[test]
-fn what_cannot_start_is_not_started() {
+#[tokio::test]
+async fn an_invalid_package_is_not_booted() {
     let zip = Zip::new().add("extension/extensionNightWatch.sh", 0o644, SCRIPT);
-    let output = zip.check(&["--format", "json"]);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let cases = cases(&output);
-    let detail = "extension/extensionNightWatch.sh has mode 0644";
-    assert_only(&cases, "fail", "PKG-03", detail);
+    let report = zip.check(&[]).await;
+    let mode = "extension/extensionNightWatch.sh has mode 0644";
+    assert_only(&report, Fail, "PKG-03", mode);
     // 19 of a process, of which none is taken on trust.
     assert_eq!(
-        ids(&cases, "skip", "prevented by PKG-03").len(),
+        ids(&report, Skip, "prevented by PKG-03").len(),
         19,
-        "{cases:?}"
+        "{report}"
     );
 }
 
-#[test]
-fn other_machines_are_not_ours() {
+#[tokio::test]
+async fn programs_for_other_machines_are_not_booted() {
     let zip = Zip::new()
         .good()
         .add("extension/watch", 0o755, elf(AARCH64, None));
-    let output = zip.check(&["--format", "json", "PKG", "REG-01"]);
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let cases = cases(&output);
-    let detail =
+    let report = zip.check(&["PKG", "REG-01"]).await;
+    assert_eq!(report.count(Fail), 0, "{report}");
+    let unknown =
         "extension/watch is for aarch64: whether the platform has such machines is unknown";
-    assert_only(&cases, "warn", "PKG-06", detail);
-    assert_eq!(cases["REG-01"].1, "prevented by PKG-06");
+    assert_only(&report, Warn, "PKG-06", unknown);
+    assert_eq!(detail(&report, "REG-01"), "prevented by PKG-06");
 }
 
-#[test]
-fn each_fault_is_told_by_one_case() {
+#[tokio::test]
+async fn each_fault_fails_one_case() {
     let script = "extension/extensionNightWatch.sh";
     for (id, zip, detail) in [
         (
@@ -221,47 +221,47 @@ fn each_fault_is_told_by_one_case() {
             "extension/../../outside",
         ),
     ] {
-        assert_only(&zip.package(), "fail", id, detail);
+        assert_only(&zip.check_package().await, Fail, id, detail);
     }
 }
 
-#[test]
-fn sizes() {
-    let cases = Zip::after(10_000_000).good().package();
+#[tokio::test]
+async fn sizes() {
+    let report = Zip::after(10_000_000).good().check_package().await;
     let detail = "10.00 MB, more than the 10 MB of a direct upload";
-    assert_only(&cases, "warn", "PKG-08", detail);
+    assert_only(&report, Warn, "PKG-08", detail);
 
-    let cases = Zip::after(300_000_000).good().package();
-    assert_eq!(ids(&cases, "fail", ""), ["PKG-09"], "{cases:?}");
-    assert_eq!(ids(&cases, "warn", ""), ["PKG-08"], "{cases:?}");
+    let report = Zip::after(300_000_000).good().check_package().await;
+    assert_eq!(ids(&report, Fail, ""), ["PKG-09"], "{report}");
+    assert_eq!(ids(&report, Warn, ""), ["PKG-08"], "{report}");
 
     let files = (0..29_999).fold(Zip::new().good(), |zip, i| {
         zip.add(&format!("extension/files/{i}"), 0o644, "")
     });
-    assert_only(&files.package(), "fail", "PKG-10", "30001 files");
+    assert_only(&files.check_package().await, Fail, "PKG-10", "30001 files");
 }
 
-#[test]
-fn links_are_no_way_out() {
-    let with_link = |target: &str| {
+#[tokio::test]
+async fn links_may_not_lead_outside() {
+    let with_link = async |target: &str| {
         let mut zip = Zip::new().good();
         let options = SimpleFileOptions::default();
         let link = zip
             .writer
             .add_symlink("extension/lib/link", target, options);
         link.unwrap();
-        zip.package()
+        zip.check_package().await
     };
-    let cases = with_link("../night_watch.py");
-    assert_eq!(ids(&cases, "fail", ""), [""; 0], "{cases:?}");
+    let report = with_link("../night_watch.py").await;
+    assert_eq!(ids(&report, Fail, ""), [""; 0], "{report}");
     for target in ["../../../outside", "/etc/passwd"] {
         let detail = format!("extension/lib/link (a link to {target})");
-        assert_only(&with_link(target), "fail", "PKG-12", &detail);
+        assert_only(&with_link(target).await, Fail, "PKG-12", &detail);
     }
 }
 
-#[test]
-fn two_files_of_one_name() {
+#[tokio::test]
+async fn two_files_of_one_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("twice.zip");
     let zip = Zip::new()
@@ -280,21 +280,18 @@ fn two_files_of_one_name() {
         bytes[at..at + to.len()].copy_from_slice(to);
     }
     std::fs::write(&path, bytes).unwrap();
-    let cases = cases(&check_file(&path, &["--format", "json", "PKG"]));
-    assert_only(&cases, "fail", "PKG-13", "extension/notes.one");
+    let report = check_package(&path).await.unwrap();
+    assert_only(&report, Fail, "PKG-13", "extension/notes.one");
 }
 
-#[test]
-fn what_is_no_zip_could_not_be_checked() {
+#[tokio::test]
+async fn an_invalid_zip_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("no.zip");
     std::fs::write(&path, "no ZIP at all").unwrap();
-    let output = check_file(&path, &["PKG"]);
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{stderr}");
-    let told = format!("error: cannot read {} as a ZIP: ", path.display());
-    assert!(
-        stderr.starts_with(&told) && stderr.lines().count() == 1,
-        "{stderr}"
-    );
+    let error = check_package(&path).await.unwrap_err();
+    let message = format!("cannot read {} as a ZIP", path.display());
+    assert_eq!(error.to_string(), message);
+    // A test that returns the error shows why.
+    assert!(format!("{error:?}").starts_with(&format!("{message}: ")));
 }
