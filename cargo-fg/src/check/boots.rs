@@ -11,7 +11,7 @@ use fg_emulator::{Faults, Platform, Registered, Stopped, Stream};
 
 use super::watch::Watch;
 use crate::holder::{held, is_about_ports, is_lingering};
-use crate::subject::Prepared;
+use crate::boot::BootSpec as Prepared;
 
 /// How long it may go on after its last registration was refused, or answered not at all. Some pause for 5 seconds.
 pub(super) const QUIET: Duration = Duration::from_secs(8);

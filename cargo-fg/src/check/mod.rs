@@ -23,8 +23,8 @@ use fg_emulator::{Faults, Registered};
 use tokio::time::timeout;
 
 use self::boots::{Booted, Boots, Start};
-use crate::stop::Stop;
-use crate::subject::{Kind, Prepared, Subject};
+use crate::boot::{BootProgram as Kind, BootSpec as Prepared, ExtensionSource as Subject};
+use crate::signals::ShutdownSignals;
 
 pub(crate) use self::budget::Budget;
 pub(crate) use self::cases::{find, select};
@@ -79,27 +79,27 @@ pub(crate) fn check(
             address: OnceCell::new(),
         };
         // Interrupted, it leaves no processes and no folders behind.
-        runtime.block_on(async { Stop::listen()?.or(live(&boots, budget, &mut report)).await })?;
+        runtime.block_on(async { ShutdownSignals::listen()?.run_or_cancel(live(&boots, budget, &mut report)).await })?;
     }
     Ok(Checked {
-        script: prepared.script.clone(),
+        script: prepared.script_name.clone(),
         what: Some(what(&prepared)),
         report,
     })
 }
 
 fn what(prepared: &Prepared) -> String {
-    match &prepared.kind {
+    match &prepared.program {
         Kind::Built(built) => format!("{} of package {}, debug build", built.name, built.package),
         Kind::Command(words) => shell_words::join(words),
-        Kind::Package { zip, .. } => zip.display().to_string(),
+        Kind::Unpacked { zip, .. } => zip.display().to_string(),
     }
 }
 
 /// All that needs a process: one boot for most, and one each for what spoils it.
 async fn live(boots: &Boots<'_>, budget: Budget, report: &mut Report) -> anyhow::Result<()> {
     let booted = boots.boot(Faults::default()).await?;
-    registration::first(&booted, &boots.prepared.script, report);
+    registration::first(&booted, &boots.prepared.script_name, report);
     let Start::Registered(registered) = &booted.start else {
         report.heard(&booted.watch, true);
         let culprit = report.failed(&registration::NEEDED).unwrap_or("REG-01");

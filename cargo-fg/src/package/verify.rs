@@ -1,3 +1,5 @@
+//! Boots the extension from the ZIP, as the platform would.
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,25 +9,25 @@ use tempfile::TempDir;
 
 use crate::unpack::unpack;
 
-/// How long it took.
+/// How long the extension took to register, to respond, and to shut down.
 pub(crate) struct Verified {
     pub(crate) registered: Duration,
     pub(crate) invoked: Duration,
-    pub(crate) ended: Duration,
+    pub(crate) shut_down: Duration,
 }
 
-/// Unpacks the ZIP as the platform would, boots the extension from there, invokes it once, and ends it. What it
-/// prints is shown as it comes.
+/// Unpacks the ZIP as the platform would, boots the extension from there, invokes it once, and shuts it down. `print`
+/// gets what it prints.
 pub(crate) async fn verify(
     zip: &Path,
     environment: &[(String, String)],
-    show: impl Fn(&Line) + Send + Sync + 'static,
+    print: impl Fn(&Line) + Send + Sync + 'static,
 ) -> anyhow::Result<Verified> {
     let folder = TempDir::with_prefix("cargo-fg-")
         .context("cannot make a temporary folder to unpack into")?;
     let script = unpack(zip, folder.path())?;
     let boot = Boot::package(&script, folder.path());
-    // Beside whatever runs on this machine.
+    // Other extensions may be running on this machine.
     let boot = boot.lease_port().lease_telemetry_port();
     let boot = environment
         .iter()
@@ -33,18 +35,18 @@ pub(crate) async fn verify(
 
     let observer = move |event: &Event| {
         if let Event::Output(line) = event {
-            show(line);
+            print(line);
         }
     };
     let platform = Platform::start_with(observer).await?;
     let booted = platform.boot(boot).await;
-    // Without what it printed, which is the source of this error.
+    // Without the source of this error: what the program printed, which was shown already.
     let registered = booted.map_err(|error| anyhow!("{error}"))?.took;
     let invoked = platform.invoke().await?;
     let shutdown = platform.shutdown().await?;
-    let mut took = Duration::ZERO;
+    let mut invoked_in = Duration::ZERO;
     for reply in invoked.replies {
-        took = took.max(reply.round_trip);
+        invoked_in = invoked_in.max(reply.round_trip);
         match reply.result {
             Ok((200, _)) => {}
             Ok((status, body)) => {
@@ -66,7 +68,7 @@ pub(crate) async fn verify(
     }
     Ok(Verified {
         registered,
-        invoked: took,
-        ended: stopped.took,
+        invoked: invoked_in,
+        shut_down: stopped.took,
     })
 }

@@ -12,7 +12,7 @@ use self::archive::Archive;
 use self::elf::Program;
 use super::report::{Finding, Report};
 use crate::package::{DIRECT, STORED, against_limit};
-use crate::subject::{Kind, Prepared};
+use crate::boot::{BootProgram as Kind, BootSpec as Prepared};
 
 /// The most that a dependency may have (D, user guide).
 const FILES: usize = 30_000;
@@ -68,9 +68,9 @@ pub(super) fn without_zip(
     prepared: &Prepared,
     report: &mut Report,
 ) -> anyhow::Result<Option<&'static str>> {
-    report.tell("PKG-02", script_name(&prepared.script));
+    report.tell("PKG-02", script_name(&prepared.script_name));
     let mut programs = Vec::new();
-    match &prepared.kind {
+    match &prepared.program {
         Kind::Built(built) => {
             let cannot = || format!("cannot read {}", built.path.display());
             let bytes = std::fs::read(&built.path).with_context(cannot)?;
