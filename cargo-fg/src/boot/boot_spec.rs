@@ -55,9 +55,7 @@ impl BootSpec {
                 let program = words.next().map(PathBuf::from).unwrap_or_default();
                 words.fold(Boot::new(&self.script_name, program), Boot::arg)
             }
-            BootProgram::Unpacked { folder, .. } => {
-                Boot::package(&self.script_name, folder.path())
-            }
+            BootProgram::Unpacked { folder, .. } => Boot::package(&self.script_name, folder.path()),
         }
     }
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 
 pub(crate) use self::build::{BuildTarget, BuiltProgram, ProgramChoice, build};
 pub(crate) use self::configuration::{has_key, is_configured};
-pub(crate) use self::workspace::{Workspace, workspace};
+pub(crate) use self::workspace::workspace;
 
 /// Returns a command for the cargo that called us, or the one in `PATH`.
 pub(crate) fn cargo() -> Command {

@@ -10,8 +10,8 @@ use anyhow::{Context, bail};
 use fg_emulator::{Faults, Platform, Registered, Stopped, Stream};
 
 use super::watch::Watch;
-use crate::holder::{held, is_about_ports, is_lingering};
 use crate::boot::BootSpec as Prepared;
+use crate::holder::{held, is_about_ports, is_lingering};
 
 /// How long it may go on after its last registration was refused, or answered not at all. Some pause for 5 seconds.
 pub(super) const QUIET: Duration = Duration::from_secs(8);

@@ -79,7 +79,11 @@ pub(crate) fn check(
             address: OnceCell::new(),
         };
         // Interrupted, it leaves no processes and no folders behind.
-        runtime.block_on(async { ShutdownSignals::listen()?.run_or_cancel(live(&boots, budget, &mut report)).await })?;
+        runtime.block_on(async {
+            ShutdownSignals::listen()?
+                .run_or_cancel(live(&boots, budget, &mut report))
+                .await
+        })?;
     }
     Ok(Checked {
         script: prepared.script_name.clone(),

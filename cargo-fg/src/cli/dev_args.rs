@@ -116,7 +116,9 @@ impl DevArgs {
         let boot_set = rebuild()?;
         let mut scripts = boot_set.script_names();
         scripts.extend(attach.clone());
-        scripts.iter().try_for_each(|name| validate_script_name(name))?;
+        scripts
+            .iter()
+            .try_for_each(|name| validate_script_name(name))?;
 
         let output = Output::new(style, scripts.len() > 1);
         if let (Some(file), Some(header)) = (&self.replay, &header) {

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use fg_emulator::{Event, Stream, Subscription};
 
+use super::event::{DevEvent, count};
 use super::output::{Output, OutputStyle};
 use super::timeline::Row;
-use super::event::{DevEvent, count};
 use crate::ipc::{InvocationReport, millis};
 
 /// The observer of a platform. It holds telemetry deliveries back while an invocation is in flight whose bars they

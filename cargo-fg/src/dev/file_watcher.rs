@@ -42,7 +42,12 @@ impl FileWatcher {
                 if let Ok(event) = event
                     && !matches!(event.kind, EventKind::Access(_))
                 {
-                    changes.add(event.paths.into_iter().filter(|path| watched.contains(path)));
+                    changes.add(
+                        event
+                            .paths
+                            .into_iter()
+                            .filter(|path| watched.contains(path)),
+                    );
                 }
             })
             .context("cannot watch files")?;

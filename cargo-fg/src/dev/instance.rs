@@ -120,7 +120,8 @@ impl Instance {
         self.event_bridge.invocation_starts();
         let platform = Arc::clone(&self.platform);
         let synthetic = self.synthetic;
-        let waits_for_telemetry = self.freeze_after_invocation || self.output.style == OutputStyle::Terminal;
+        let waits_for_telemetry =
+            self.freeze_after_invocation || self.output.style == OutputStyle::Terminal;
         self.in_flight.spawn(async move {
             let invocation = spec.invocation(&trace_id);
             let invoked = platform.invoke_with(invocation).await?;

@@ -7,8 +7,8 @@ use std::time::SystemTime;
 use serde::Serialize;
 use tokio::sync::Notify;
 
-use super::timeline::{self, Row};
 use super::event::DevEvent;
+use super::timeline::{self, Row};
 
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(crate) enum OutputStyle {

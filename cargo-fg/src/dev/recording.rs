@@ -134,7 +134,7 @@ impl Recording {
 
 #[cfg(test)]
 mod tests {
-    use super::{RecordingHeader, Recorder, Recording};
+    use super::{Recorder, Recording, RecordingHeader};
     use crate::ipc::InvocationSpec;
 
     #[test]

@@ -49,9 +49,18 @@ pub(crate) struct ExtensionReport {
 
 impl InvocationReport {
     /// The report of the invocation with this number; `synthetic` says which kind of function ran.
-    pub(crate) fn new(number: u64, spec: &InvocationSpec, synthetic: bool, invoked: Invoked) -> Self {
+    pub(crate) fn new(
+        number: u64,
+        spec: &InvocationSpec,
+        synthetic: bool,
+        invoked: Invoked,
+    ) -> Self {
         let function = invoked.function;
-        let extensions: Vec<_> = invoked.replies.into_iter().map(ExtensionReport::new).collect();
+        let extensions: Vec<_> = invoked
+            .replies
+            .into_iter()
+            .map(ExtensionReport::new)
+            .collect();
         Self {
             number,
             trace_id: invoked.trace_id,

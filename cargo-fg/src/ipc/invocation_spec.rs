@@ -118,7 +118,8 @@ mod duration {
     ) -> Result<Duration, D::Error> {
         let text = String::deserialize(deserializer)?;
         let duration = parse_with_unit(&text);
-        duration.ok_or_else(|| de::Error::custom(format_args!("`{text}` is not a duration: {HINT}")))
+        duration
+            .ok_or_else(|| de::Error::custom(format_args!("`{text}` is not a duration: {HINT}")))
     }
 }
 
@@ -173,10 +174,15 @@ mod tests {
     fn mistakes_are_reported() {
         for (text, message) in [
             (r#"{"outcome": "maybe"}"#, "maybe"),
-            (r#"{"duration": "long"}"#, "`long` is not a duration: write it as `500ms`"),
+            (
+                r#"{"duration": "long"}"#,
+                "`long` is not a duration: write it as `500ms`",
+            ),
             (r#"{"payload": {"base64": "?"}}"#, "Invalid"),
         ] {
-            let error = serde_json::from_str::<InvocationSpec>(text).unwrap_err().to_string();
+            let error = serde_json::from_str::<InvocationSpec>(text)
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(message), "{error}");
         }
     }

@@ -105,13 +105,26 @@ mod tests {
                 r#"{"installs":{"a 1.0.0 (registry+https://x)":{},"cargo-fg 0.1.0 (path+file:///some%20where/cargo-fg)":{}}}"#,
                 Some("/some where/cargo-fg"),
             ),
-            (r#"{"installs":{"cargo-fg 0.1.0 (registry+https://x)":{}}}"#, None),
-            (r#"{"installs":{"cargo-fg-x 0.1.0 (path+file:///x)":{}}}"#, None),
-            (r#"{"installs":{"cargo-fg 0.1.0 (path+file:///%zz)":{}}}"#, None),
+            (
+                r#"{"installs":{"cargo-fg 0.1.0 (registry+https://x)":{}}}"#,
+                None,
+            ),
+            (
+                r#"{"installs":{"cargo-fg-x 0.1.0 (path+file:///x)":{}}}"#,
+                None,
+            ),
+            (
+                r#"{"installs":{"cargo-fg 0.1.0 (path+file:///%zz)":{}}}"#,
+                None,
+            ),
             ("nonsense", None),
         ] {
             fs::write(root.path().join(".crates2.json"), record).unwrap();
-            assert_eq!(installed_from(&program).as_deref(), expected.map(Path::new), "{record}");
+            assert_eq!(
+                installed_from(&program).as_deref(),
+                expected.map(Path::new),
+                "{record}"
+            );
         }
         fs::remove_file(root.path().join(".crates2.json")).unwrap();
         assert_eq!(installed_from(&program), None);
@@ -122,10 +135,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let wanted = folder.path();
         let error = find_checkout(Some(wanted), Path::new("/")).unwrap_err();
-        let message = format!("{} is not a clone of the fg-extension repository: ", wanted.display());
+        let message = format!(
+            "{} is not a clone of the fg-extension repository: ",
+            wanted.display()
+        );
         assert!(error.to_string().starts_with(&message), "{error}");
         fs::create_dir(wanted.join("fg-extension")).unwrap();
         fs::write(wanted.join("fg-extension/Cargo.toml"), "").unwrap();
-        assert_eq!(find_checkout(Some(wanted), Path::new("/")).unwrap(), wanted.canonicalize().unwrap());
+        assert_eq!(
+            find_checkout(Some(wanted), Path::new("/")).unwrap(),
+            wanted.canonicalize().unwrap()
+        );
     }
 }

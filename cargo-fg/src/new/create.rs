@@ -123,7 +123,10 @@ tokio = { version = "1.54", default-features = false }
             checkout: Some(checkout),
         };
         let error = create(&new).unwrap_err().to_string();
-        assert!(error.contains(" is not a clone of the fg-extension repository"), "{error}");
+        assert!(
+            error.contains(" is not a clone of the fg-extension repository"),
+            "{error}"
+        );
         assert!(!checkout.join("more").exists());
 
         for name in ["fg-extension", "fg-emulator"] {

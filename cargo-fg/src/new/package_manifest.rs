@@ -35,7 +35,10 @@ pub(crate) fn package_manifest(
         .and_then(|it| it.get("dependencies")?.as_table())
         .context("the workspace has no dependencies")?;
     // cargo could not tell the two apart in a lockfile, or with `-p`.
-    if versions.keys().any(|dependency| is_same_crate(name, dependency)) {
+    if versions
+        .keys()
+        .any(|dependency| is_same_crate(name, dependency))
+    {
         bail!("`{name}` is what a crate beneath it is called: choose another name");
     }
     let template: Table = template.manifest.parse()?;

@@ -134,7 +134,10 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         let embedded: BTreeSet<_> = TEMPLATES.iter().map(|it| it.name.to_owned()).collect();
-        assert_eq!(embedded, names, "each example has a template in src/new/templates.rs");
+        assert_eq!(
+            embedded, names,
+            "each example has a template in src/new/templates.rs"
+        );
 
         for name in names {
             // A folder with a Cargo.toml would be another package, which `cargo publish` leaves out.
@@ -142,7 +145,10 @@ mod tests {
                 ("Cargo.toml", "Cargo.toml.template"),
                 ("src/main.rs", "src/main.rs"),
             ] {
-                let (from, to) = (examples.join(&name).join(from), templates.join(&name).join(to));
+                let (from, to) = (
+                    examples.join(&name).join(from),
+                    templates.join(&name).join(to),
+                );
                 if std::env::var_os("UPDATE_TEMPLATES").is_some() {
                     fs::copy(&from, &to).unwrap();
                 }

@@ -25,7 +25,8 @@ impl BuildPlan {
     /// Plans a build for the target, or for one that this machine's processor runs. The manifest of the workspace may
     /// have a profile, which is not overridden.
     pub(crate) fn new(wanted: Option<&str>, workspace: &Path) -> anyhow::Result<Self> {
-        let host = rustc(&["--print", "host-tuple"]).context("cannot tell this machine's target")?;
+        let host =
+            rustc(&["--print", "host-tuple"]).context("cannot tell this machine's target")?;
         let here = architecture(&host);
         let musl = format!("{here}-unknown-linux-musl");
         let (target, note) = match wanted {

@@ -36,7 +36,9 @@ mod tests {
         let note = linkage_note(&std::env::current_exe().unwrap()).unwrap();
         let is_noted = note.is_some_and(|note| note.contains(": it needs glibc 2."));
         assert_eq!(is_noted, cfg!(not(target_feature = "crt-static")));
-        let error = linkage_note(Path::new("/dev/null")).unwrap_err().to_string();
+        let error = linkage_note(Path::new("/dev/null"))
+            .unwrap_err()
+            .to_string();
         assert_eq!(error, "cannot read /dev/null");
     }
 }

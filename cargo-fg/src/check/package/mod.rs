@@ -11,8 +11,8 @@ use anyhow::Context;
 use self::archive::Archive;
 use self::elf::Program;
 use super::report::{Finding, Report};
-use crate::package::{DIRECT, STORED, against_limit};
 use crate::boot::{BootProgram as Kind, BootSpec as Prepared};
+use crate::package::{DIRECT, STORED, against_limit};
 
 /// The most that a dependency may have (D, user guide).
 const FILES: usize = 30_000;
