@@ -2,18 +2,13 @@
 
 mod boot;
 mod cargo;
-mod check;
 mod cli;
 mod dev;
-mod elf;
-mod holder;
 mod invoke;
 mod ipc;
-mod manifest;
 mod new;
 mod package;
 mod signals;
-mod unpack;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -14,7 +14,7 @@ use crate::port::PortLease;
 
 /// What to boot, and how.
 #[derive(Debug)]
-pub struct Boot {
+pub struct ExtensionCommand {
     pub(crate) script: String,
     code: Code,
     pub(crate) environment: BTreeMap<OsString, OsString>,
@@ -30,7 +30,7 @@ enum Code {
     Package(PathBuf),
 }
 
-impl Boot {
+impl ExtensionCommand {
     /// The executable `program`, under the script name `script`, as in `extensionHello.sh`.
     ///
     /// It inherits the environment, with the platform's variables added, and the working directory. A program
@@ -103,7 +103,7 @@ impl Leases {
     }
 
     /// What the boot asks for, all of it at once.
-    pub(crate) async fn take(boot: &Boot) -> Result<Self, Error> {
+    pub(crate) async fn take(boot: &ExtensionCommand) -> Result<Self, Error> {
         let asked = [
             ("FG_EXTENSION_PORT", boot.lease_port),
             ("FG_TELEMETRY_PORT", boot.lease_telemetry_port),
@@ -112,12 +112,12 @@ impl Leases {
             .into_iter()
             .filter_map(|(variable, asked)| asked.then_some(variable))
             .collect();
-        let leases = PortLease::take_async(variables.len()).await?;
+        let leases = PortLease::acquire_async(variables.len()).await?;
         Ok(Self(variables.into_iter().zip(leases).collect()))
     }
 }
 
-impl Boot {
+impl ExtensionCommand {
     /// The command that runs its script, which is written to the folder if there is none yet.
     pub(crate) fn command(&self, folder: &Path) -> Result<Command, Error> {
         match &self.code {

@@ -1,13 +1,13 @@
 use std::fmt;
 
-use crate::Stopped;
+use crate::ProcessExit;
 
 /// What the emulator could not do, to what, and why.
 #[derive(Debug)]
 pub struct Error {
     message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
-    stopped: Option<Box<Stopped>>,
+    process_exit: Option<Box<ProcessExit>>,
 }
 
 impl Error {
@@ -15,7 +15,7 @@ impl Error {
         Self {
             message: message.into(),
             source: None,
-            stopped: None,
+            process_exit: None,
         }
     }
 
@@ -30,9 +30,9 @@ impl Error {
         }
     }
 
-    pub(crate) fn with_stopped(self, stopped: Stopped) -> Self {
+    pub(crate) fn with_process_exit(self, process_exit: ProcessExit) -> Self {
         Self {
-            stopped: Some(Box::new(stopped)),
+            process_exit: Some(Box::new(process_exit)),
             ..self
         }
     }
@@ -45,10 +45,10 @@ impl Error {
         }
     }
 
-    /// How the process ended that was booted and did not register.
+    /// Returns how the process exited that was booted and did not register.
     #[must_use]
-    pub fn stopped(&self) -> Option<&Stopped> {
-        self.stopped.as_deref()
+    pub fn process_exit(&self) -> Option<&ProcessExit> {
+        self.process_exit.as_deref()
     }
 }
 

@@ -13,8 +13,8 @@ use crate::Error;
 pub enum Fault {
     /// `register-slow`: a registration is answered after a second.
     RegisterSlow,
-    /// `register-refused`: a registration is refused with 400.
-    RegisterRefused,
+    /// `register-rejected`: a registration is refused with 400.
+    RegisterRejected,
     /// `register-reset`: the connection of a registration is reset.
     RegisterReset,
     /// `register-503`: a registration is answered with 503.
@@ -37,11 +37,11 @@ pub enum Fault {
 
 /// How often a fault strikes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Rate {
+pub enum FaultRate {
     /// The first so many times that it could.
     First(u32),
     /// That share of the times, from 0 to 1, as the seed has it.
-    Share(f64),
+    Probability(f64),
 }
 
 /// Which faults a platform has, and how often they strike.
@@ -50,13 +50,13 @@ pub enum Rate {
 ///
 /// ```
 /// # fn test() -> Result<(), fg_emulator::Error> {
-/// use fg_emulator::{Fault, Faults, Rate};
+/// use fg_emulator::{Fault, Faults, FaultRate};
 ///
 /// let faults = Faults::parse("register-503*2,event-duplicate=0.3,freeze", 7)?;
 /// let same = Faults::new(7)
-///     .with(Fault::RegisterUnavailable, Rate::First(2))
-///     .with(Fault::EventDuplicate, Rate::Share(0.3))
-///     .with(Fault::Freeze, Rate::Share(1.0));
+///     .with(Fault::RegisterUnavailable, FaultRate::First(2))
+///     .with(Fault::EventDuplicate, FaultRate::Probability(0.3))
+///     .with(Fault::Freeze, FaultRate::Probability(1.0));
 /// assert_eq!(faults, same);
 /// # Ok(())
 /// # }
@@ -65,7 +65,7 @@ pub enum Rate {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Faults {
     seed: u64,
-    rates: BTreeMap<Fault, Rate>,
+    rates: BTreeMap<Fault, FaultRate>,
 }
 
 impl Faults {
@@ -80,7 +80,7 @@ impl Faults {
 
     /// Adds one; a share below 0 counts as 0, above 1 as 1.
     #[must_use]
-    pub fn with(mut self, fault: Fault, rate: Rate) -> Self {
+    pub fn with(mut self, fault: Fault, rate: FaultRate) -> Self {
         self.rates.insert(fault, rate);
         self
     }
@@ -115,9 +115,9 @@ impl Faults {
     }
 }
 
-fn parse_item(item: &str) -> Result<(Fault, Rate), Error> {
+fn parse_item(item: &str) -> Result<(Fault, FaultRate), Error> {
     if let Some((name, count)) = item.split_once('*') {
-        let rate = count.trim().parse().map(Rate::First).map_err(|_| {
+        let rate = count.trim().parse().map(FaultRate::First).map_err(|_| {
             Error::new(format!(
                 "`{count}` in `{item}` is no number of times, as in `{name}*2`"
             ))
@@ -133,22 +133,22 @@ fn parse_item(item: &str) -> Result<(Fault, Rate), Error> {
                     "`{share}` in `{item}` is no share from 0 to 1, as in `{name}=0.3`"
                 ))
             })?;
-        return Ok((name.trim().parse()?, Rate::Share(share)));
+        return Ok((name.trim().parse()?, FaultRate::Probability(share)));
     }
     let fault: Fault = item.parse()?;
     let rate = match fault {
         Fault::RegisterSlow
-        | Fault::RegisterRefused
+        | Fault::RegisterRejected
         | Fault::RegisterReset
-        | Fault::RegisterUnavailable => Rate::First(1),
-        _ => Rate::Share(1.0),
+        | Fault::RegisterUnavailable => FaultRate::First(1),
+        _ => FaultRate::Probability(1.0),
     };
     Ok((fault, rate))
 }
 
 const NAMES: [(Fault, &str); 11] = [
     (Fault::RegisterSlow, "register-slow"),
-    (Fault::RegisterRefused, "register-refused"),
+    (Fault::RegisterRejected, "register-rejected"),
     (Fault::RegisterReset, "register-reset"),
     (Fault::RegisterUnavailable, "register-503"),
     (Fault::EventDuplicate, "event-duplicate"),
@@ -211,9 +211,11 @@ impl Dice {
         let number = *asked;
         *asked += 1;
         match *rate {
-            Rate::First(count) => number < count,
+            FaultRate::First(count) => number < count,
             // A function of seed, fault and number alone: no fault changes what another one does.
-            Rate::Share(share) => fraction(self.faults.seed, fault as u64, number.into()) < share,
+            FaultRate::Probability(share) => {
+                fraction(self.faults.seed, fault as u64, number.into()) < share
+            }
         }
     }
 }
@@ -237,7 +239,7 @@ fn mix(value: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Dice, Fault, Faults, NAMES, Rate};
+    use super::{Dice, Fault, FaultRate, Faults, NAMES};
 
     fn struck(spec: &str, seed: u64, fault: Fault) -> Vec<bool> {
         let dice = Dice::new(Faults::parse(spec, seed).unwrap());
@@ -279,8 +281,8 @@ mod tests {
         }
         let faults = Faults::parse("freeze = 0.5, event-late * 3", 9).unwrap();
         let same = Faults::new(9)
-            .with(Fault::Freeze, Rate::Share(0.5))
-            .with(Fault::EventLate, Rate::First(3));
+            .with(Fault::Freeze, FaultRate::Probability(0.5))
+            .with(Fault::EventLate, FaultRate::First(3));
         assert_eq!(faults, same);
     }
 

@@ -8,7 +8,7 @@ use hyper::body::Bytes;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use crate::function::{FunctionRun, Invocation};
+use crate::function::{FunctionRun, InvokeRequest};
 use crate::shared::Shared;
 use crate::{Error, Event, Fault, Platform, client};
 
@@ -17,41 +17,53 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// What the fault of a huge event adds to it.
 const HUGE: usize = 5 * 1024 * 1024;
 
-/// One invocation of the function, and what came of it.
+/// The result of one invocation of the function.
 #[derive(Debug)]
-pub struct Invoked {
+#[non_exhaustive]
+pub struct InvokeResult {
     /// The invocation's request ID, a fresh UUID unless it was given.
     pub trace_id: String,
-    /// One answer from each extension that is registered; two, if a fault has doubled the event.
-    pub replies: Vec<Reply>,
+    /// One response from each extension that is registered; two, if a fault has doubled the event.
+    pub responses: Vec<ExtensionResponse>,
     /// What the function did.
     pub function: FunctionRun,
-    /// When it began.
-    pub start: Instant,
+    /// When the invocation began.
+    pub started_at: Instant,
     /// Until function and extensions were done.
-    pub took: Duration,
+    pub duration: Duration,
     seed: Option<u64>,
 }
 
-/// What one extension answered.
+/// The response of one extension to an invocation.
 #[derive(Debug)]
-pub struct Reply {
+#[non_exhaustive]
+pub struct ExtensionResponse {
     /// The extension's script name.
     pub script: String,
-    /// From the invocation's start to the call.
-    pub after: Duration,
-    /// From connecting to the answer's last byte.
+    /// From the invocation's start to the POST.
+    pub posted_after: Duration,
+    /// From connecting to the response's last byte.
     pub round_trip: Duration,
-    /// Status and body, or why there is no answer.
-    pub result: Result<(u16, Bytes), Error>,
+    /// The response, or why there is none.
+    pub result: Result<HttpResponse, Error>,
 }
 
-impl Invoked {
+/// Status and body of an extension's response.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct HttpResponse {
+    /// As in 200.
+    pub status: u16,
+    /// At most 6 MiB.
+    pub body: Bytes,
+}
+
+impl InvokeResult {
     /// Whether every extension answered with 200 (D 2707: any other code is an error). What became of the function
     /// is in [`function`](Self::function).
     #[must_use]
     pub fn is_ok(&self) -> bool {
-        self.replies.iter().all(Reply::is_ok)
+        self.responses.iter().all(ExtensionResponse::is_ok)
     }
 
     /// For tests.
@@ -61,7 +73,8 @@ impl Invoked {
     /// If an extension did not answer with 200. With faults, the message has their seed.
     #[track_caller]
     pub fn assert_ok(&self) {
-        let failed: Vec<_> = self.replies.iter().filter(|reply| !reply.is_ok()).collect();
+        let failed = |response: &&ExtensionResponse| !response.is_ok();
+        let failed: Vec<_> = self.responses.iter().filter(failed).collect();
         let seed = match self.seed {
             Some(seed) => format!(" (faults by seed {seed})"),
             None => String::new(),
@@ -70,11 +83,11 @@ impl Invoked {
     }
 }
 
-impl Reply {
+impl ExtensionResponse {
     /// Whether it is a 200.
     #[must_use]
     pub fn is_ok(&self) -> bool {
-        matches!(self.result, Ok((200, _)))
+        matches!(self.result, Ok(HttpResponse { status: 200, .. }))
     }
 }
 
@@ -84,9 +97,9 @@ impl Platform {
     ///
     /// # Errors
     ///
-    /// If no extension is registered. What goes wrong with one of them is in its [`Reply`].
-    pub async fn invoke(&self) -> Result<Invoked, Error> {
-        self.invoke_with(Invocation::new()).await
+    /// If no extension is registered. What goes wrong with one of them is in its [`ExtensionResponse`].
+    pub async fn invoke(&self) -> Result<InvokeResult, Error> {
+        self.invoke_with(InvokeRequest::new()).await
     }
 
     /// Invokes the function in a certain way. The extensions get their events when the function starts (?), over a
@@ -100,7 +113,7 @@ impl Platform {
     ///
     /// When this is dropped unfinished nobody waits for the answers any more, and telemetry tells of no end. A
     /// `bootstrap` that has the event goes on, and its answer is refused; one that has not does not get it.
-    pub async fn invoke_with(&self, invocation: Invocation) -> Result<Invoked, Error> {
+    pub async fn invoke_with(&self, invocation: InvokeRequest) -> Result<InvokeResult, Error> {
         let registered = self.shared.state().registered();
         if registered.is_empty() {
             return Err(Error::new(
@@ -120,7 +133,7 @@ impl Platform {
         let (started, start) = (SystemTime::now(), Instant::now());
         shared.change(|state| state.telemetry.invocation_starts(&trace_id, started));
         if !after && shared.strikes(Fault::TelemetryBefore, "telemetry comes before the event") {
-            self.telemetry_delivered().await;
+            self.wait_for_telemetry().await;
         }
         let late = shared.strikes(Fault::EventLate, "the event comes after the function's end");
         let posts = Posts::new(shared, &trace_id)?;
@@ -141,21 +154,21 @@ impl Platform {
             self.run_function(&trace_id, &invocation, started, start)
                 .await
         };
-        let mut replies: Vec<_> = calls.join_all().await.into_iter().flatten().collect();
-        let took = start.elapsed();
+        let mut responses: Vec<_> = calls.join_all().await.into_iter().flatten().collect();
+        let duration = start.elapsed();
         self.may_freeze("after").await;
         shared.change(|state| {
             let telemetry = &mut state.telemetry;
             telemetry.invocation_ends(&trace_id, started, &function);
         });
         drop(held);
-        replies.sort_by(|a, b| (&a.script, a.after).cmp(&(&b.script, b.after)));
-        Ok(Invoked {
+        responses.sort_by(|a, b| (&a.script, a.posted_after).cmp(&(&b.script, b.posted_after)));
+        Ok(InvokeResult {
             trace_id,
-            replies,
+            responses,
             function,
-            start,
-            took,
+            started_at: start,
+            duration,
             seed: shared.dice.seed(),
         })
     }
@@ -163,7 +176,7 @@ impl Platform {
     async fn run_function(
         &self,
         trace_id: &str,
-        invocation: &Invocation,
+        invocation: &InvokeRequest,
         started: SystemTime,
         start: Instant,
     ) -> FunctionRun {
@@ -184,7 +197,7 @@ impl Platform {
         };
         let run = FunctionRun {
             outcome,
-            took: start.elapsed(),
+            duration: start.elapsed(),
             response,
         };
         self.shared
@@ -231,34 +244,43 @@ impl Posts {
         })
     }
 
-    async fn post(self, script: String, address: SocketAddr, start: Instant) -> Vec<Reply> {
+    async fn post(
+        self,
+        script: String,
+        address: SocketAddr,
+        start: Instant,
+    ) -> Vec<ExtensionResponse> {
         if self.malformed {
             let half = self.body.slice(..self.body.len() / 2);
             let answer = match call(address, half).await {
-                Ok((status, _)) => format!("answered {status}"),
+                Ok(response) => format!("answered {}", response.status),
                 Err(error) => format!("gave no answer: {}", error.in_one_line()),
             };
-            self.shared.observe(&Event::Fault {
+            self.shared.observe(&Event::FaultInjected {
                 fault: Fault::EventMalformed,
-                what: format!("{script} {answer} to an event that is cut off"),
+                description: format!("{script} {answer} to an event that is cut off"),
             });
         }
-        let mut replies = Vec::new();
+        let mut responses = Vec::new();
         for _ in 0..self.times {
-            let (after, called) = (start.elapsed(), Instant::now());
+            let (posted_after, posted_at) = (start.elapsed(), Instant::now());
             let result = call(address, self.body.clone()).await;
-            replies.push(Reply {
+            responses.push(ExtensionResponse {
                 script: script.clone(),
-                after,
-                round_trip: called.elapsed(),
+                posted_after,
+                round_trip: posted_at.elapsed(),
                 result,
             });
         }
-        replies
+        responses
     }
 }
 
-async fn call(address: SocketAddr, body: Bytes) -> Result<(u16, Bytes), Error> {
-    let answer = client::post("an invocation", address, "/extension/invoke", body, TIMEOUT).await?;
-    Ok((answer.status().as_u16(), answer.into_body()))
+async fn call(address: SocketAddr, body: Bytes) -> Result<HttpResponse, Error> {
+    let response =
+        client::post("an invocation", address, "/extension/invoke", body, TIMEOUT).await?;
+    Ok(HttpResponse {
+        status: response.status().as_u16(),
+        body: response.into_body(),
+    })
 }

@@ -17,18 +17,19 @@ const LINE_BYTES: u64 = 256 * 1024;
 
 /// One line that an extension, or the function, printed.
 #[derive(Clone, Debug)]
-pub struct Line {
+#[non_exhaustive]
+pub struct OutputLine {
     /// The extension's script name; `bootstrap` for a function.
     pub script: String,
     /// Where it printed it.
-    pub stream: Stream,
+    pub stream: OutputStream,
     /// Without the line break; what is not UTF-8 is replaced.
     pub text: String,
 }
 
 /// Where an extension prints.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Stream {
+pub enum OutputStream {
     /// Standard output.
     Stdout,
     /// Standard error.
@@ -45,7 +46,7 @@ pub(crate) struct Output {
 
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
-    pub(crate) lines: Vec<Line>,
+    pub(crate) lines: Vec<OutputLine>,
     bytes: [usize; 2],
     /// How many bytes were not kept.
     pub(crate) dropped: usize,
@@ -64,7 +65,7 @@ impl Output {
         let tell = |stream| {
             let (script, kept, shared) = (script.to_owned(), Arc::clone(&kept), Arc::clone(shared));
             move |text| {
-                let line = Line {
+                let line = OutputLine {
                     script: script.clone(),
                     stream,
                     text,
@@ -74,10 +75,10 @@ impl Output {
             }
         };
         if let Some(stdout) = child.stdout.take() {
-            readers.spawn(read(stdout, tell(Stream::Stdout)));
+            readers.spawn(read(stdout, tell(OutputStream::Stdout)));
         }
         if let Some(stderr) = child.stderr.take() {
-            readers.spawn(read(stderr, tell(Stream::Stderr)));
+            readers.spawn(read(stderr, tell(OutputStream::Stderr)));
         }
         Self { kept, readers }
     }
@@ -106,8 +107,8 @@ async fn read(stream: impl AsyncRead + Unpin, tell: impl Fn(String)) {
 }
 
 impl Kept {
-    fn keep(&mut self, line: Line) {
-        let bytes = &mut self.bytes[usize::from(line.stream == Stream::Stderr)];
+    fn keep(&mut self, line: OutputLine) {
+        let bytes = &mut self.bytes[usize::from(line.stream == OutputStream::Stderr)];
         if *bytes + line.text.len() > KEPT_BYTES {
             self.dropped += line.text.len() + 1;
         } else {

@@ -15,7 +15,7 @@ use crate::function::Bootstrap;
 use crate::http::{self, Api};
 use crate::process::Process;
 use crate::shared::{Observer, Shared, unless};
-use crate::{Error, Event, Faults, Stopped, telemetry};
+use crate::{Error, Event, Faults, ProcessExit, telemetry};
 
 /// How long an extension has between SIGTERM and SIGKILL (I).
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
@@ -38,7 +38,7 @@ pub struct Platform {
 
 /// Starts a [`Platform`] that is not the plain one.
 #[derive(Default)]
-pub struct Builder {
+pub struct PlatformBuilder {
     observer: Option<Observer>,
     faults: Faults,
 }
@@ -51,17 +51,6 @@ impl Platform {
     /// If there is no port, no temporary folder, or no `/bin/sh` to be had.
     pub async fn start() -> Result<Self, Error> {
         Self::builder().start().await
-    }
-
-    /// Starts one that tells an observer what happens, as [`Builder::observer`].
-    ///
-    /// # Errors
-    ///
-    /// As [`start`](Self::start).
-    pub async fn start_with(
-        observer: impl Fn(&Event) + Send + Sync + 'static,
-    ) -> Result<Self, Error> {
-        Self::builder().observer(observer).start().await
     }
 
     /// One with an observer, or with faults.
@@ -80,8 +69,8 @@ impl Platform {
     /// # }
     /// ```
     #[must_use]
-    pub fn builder() -> Builder {
-        Builder::default()
+    pub fn builder() -> PlatformBuilder {
+        PlatformBuilder::default()
     }
 
     /// The registration API's address, as `EXTENSION_API_ADDR` has it.
@@ -101,7 +90,7 @@ impl Platform {
     /// # Cancel safety
     ///
     /// Nothing is lost when this is dropped unfinished.
-    pub async fn ended(&self) -> String {
+    pub async fn wait_for_exit(&self) -> String {
         let mut changed = self.shared.changes();
         loop {
             let ended = poll_fn(|cx| {
@@ -130,7 +119,7 @@ impl Platform {
     /// # Errors
     ///
     /// If the operating system will not tell how a process ended.
-    pub async fn shutdown(mut self) -> Result<Shutdown, Error> {
+    pub async fn shutdown(mut self) -> Result<ShutdownReport, Error> {
         self.thaw();
         let function = self.lock_function().take();
         // Nobody else has it: an invocation borrows the platform.
@@ -154,7 +143,7 @@ impl Platform {
             .into_iter()
             .collect::<Result<Vec<_>, _>>()?;
         extensions.sort_by(|a, b| a.script.cmp(&b.script));
-        Ok(Shutdown {
+        Ok(ShutdownReport {
             extensions,
             function,
         })
@@ -175,7 +164,7 @@ impl Platform {
     }
 }
 
-impl Builder {
+impl PlatformBuilder {
     /// Tells an observer what happens. It is called from the platform's tasks, and should return soon.
     #[must_use]
     pub fn observer(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Self {
@@ -217,9 +206,9 @@ impl Builder {
     }
 }
 
-impl fmt::Debug for Builder {
+impl fmt::Debug for PlatformBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder")
+        f.debug_struct("PlatformBuilder")
             .field("faults", &self.faults)
             .finish_non_exhaustive()
     }
@@ -240,19 +229,20 @@ impl fmt::Debug for Platform {
     }
 }
 
-/// How the processes of the instance ended.
+/// How the processes of the instance exited.
 #[derive(Debug)]
-pub struct Shutdown {
+#[non_exhaustive]
+pub struct ShutdownReport {
     /// One for each extension that was up.
-    pub extensions: Vec<Stopped>,
+    pub extensions: Vec<ProcessExit>,
     /// The function's, if it was a real one. By which status it ends is its own affair.
-    pub function: Option<Stopped>,
+    pub function: Option<ProcessExit>,
 }
 
-impl Shutdown {
-    /// Whether all extensions ended in order.
+impl ShutdownReport {
+    /// Whether all extensions shut down cleanly.
     #[must_use]
-    pub fn clean(&self) -> bool {
-        self.extensions.iter().all(Stopped::clean)
+    pub fn is_clean(&self) -> bool {
+        self.extensions.iter().all(ProcessExit::is_clean)
     }
 }

@@ -12,37 +12,48 @@ use tokio::process::{Child, Command};
 
 use crate::boot::Leases;
 use crate::guard;
-use crate::output::{Line, Output, Stream};
+use crate::output::{Output, OutputLine, OutputStream};
 use crate::shared::Shared;
 use crate::{Error, TelemetryType};
 
-/// How an extension, or the function, ended.
+/// How the process of an extension, or of the function, exited.
 #[derive(Debug)]
-pub struct Stopped {
+#[non_exhaustive]
+pub struct ProcessExit {
     /// Its script name; `bootstrap` for a function.
     pub script: String,
-    /// What its process left.
+    /// Its exit status.
     pub status: ExitStatus,
-    /// From the request to end to the end; zero if it ended by itself.
-    pub took: Duration,
-    /// Whether it outlasted the grace and was killed.
+    /// From SIGTERM to the exit; `None` if it exited by itself.
+    pub stop_duration: Option<Duration>,
+    /// Whether it outlasted the grace period and was killed.
     pub killed: bool,
     /// What it printed, the first MiB of each stream.
-    pub output: Vec<Line>,
+    pub output: Vec<OutputLine>,
     /// How many bytes of output were not kept.
-    pub output_dropped: usize,
+    pub dropped_output_bytes: usize,
 }
 
-impl Stopped {
-    /// Whether it ended in order: by itself, with exit status 0.
+impl ProcessExit {
+    /// Whether it shut down cleanly: with exit status 0, without being killed.
     #[must_use]
-    pub fn clean(&self) -> bool {
+    pub fn is_clean(&self) -> bool {
         self.status.success() && !self.killed
     }
 
-    /// The lines that it printed there, each with its line break.
+    /// Returns what it printed on standard output, each line with its line break.
     #[must_use]
-    pub fn printed(&self, stream: Stream) -> String {
+    pub fn stdout(&self) -> String {
+        self.lines_of(OutputStream::Stdout)
+    }
+
+    /// Returns what it printed on standard error, each line with its line break.
+    #[must_use]
+    pub fn stderr(&self) -> String {
+        self.lines_of(OutputStream::Stderr)
+    }
+
+    fn lines_of(&self, stream: OutputStream) -> String {
         let lines = self.output.iter().filter(|line| line.stream == stream);
         lines.flat_map(|line| [line.text.as_str(), "\n"]).collect()
     }
@@ -159,7 +170,7 @@ impl Process {
     }
 
     /// SIGTERM, and after the grace SIGKILL; to the whole group, and to what left it, so that nothing stays.
-    pub(crate) async fn stop(mut self, grace: Duration) -> Result<Stopped, Error> {
+    pub(crate) async fn stop(mut self, grace: Duration) -> Result<ProcessExit, Error> {
         let start = Instant::now();
         let ended = self.id().is_none()
             || self
@@ -177,20 +188,16 @@ impl Process {
                 self.signal(Signal::SIGKILL);
             }
         }
-        let took = if ended {
-            Duration::ZERO
-        } else {
-            start.elapsed()
-        };
+        let stop_duration = (!ended).then(|| start.elapsed());
         let status = self.wait().await?;
         let output = self.output.end().await;
-        Ok(Stopped {
+        Ok(ProcessExit {
             script: std::mem::take(&mut self.name),
             status,
-            took,
+            stop_duration,
             killed,
             output: output.lines,
-            output_dropped: output.dropped,
+            dropped_output_bytes: output.dropped,
         })
     }
 

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use crate::fault::Dice;
 use crate::guard::Guard;
 use crate::state::{Refusal, State};
-use crate::{Error, Event, Fault, Faults, Line, TelemetryType};
+use crate::{Error, Event, Fault, Faults, OutputLine, TelemetryType};
 
 pub(crate) struct Shared {
     pub(crate) address: SocketAddr,
@@ -90,7 +90,7 @@ impl Shared {
         Ok(())
     }
 
-    pub(crate) fn printed(&self, kind: TelemetryType, line: Line) {
+    pub(crate) fn printed(&self, kind: TelemetryType, line: OutputLine) {
         self.change(|state| state.telemetry.printed(kind, &line.text, SystemTime::now()));
         self.observe(&Event::Output(line));
     }
@@ -99,8 +99,10 @@ impl Shared {
     pub(crate) fn strikes(&self, fault: Fault, what: &str) -> bool {
         let strikes = self.dice.strikes(fault);
         if strikes {
-            let what = what.to_owned();
-            self.observe(&Event::Fault { fault, what });
+            self.observe(&Event::FaultInjected {
+                fault,
+                description: what.to_owned(),
+            });
         }
         strikes
     }

@@ -7,25 +7,25 @@ use std::time::{Duration, Instant};
 
 use crate::boot::Leases;
 use crate::function::Bootstrap;
-use crate::output::Stream;
 use crate::platform::GRACE;
 use crate::process::Process;
 use crate::shared::unless;
 use crate::state::Refusal;
-use crate::{Boot, Error, Platform, Stopped, TelemetryType};
+use crate::{Error, ExtensionCommand, Platform, ProcessExit, TelemetryType};
 
 /// How long an extension has to register (?); our own runtime gives up after 10 seconds.
 pub(crate) const BOOT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// An extension that is up.
+/// An extension that has registered.
 #[derive(Debug)]
-pub struct Registered {
+#[non_exhaustive]
+pub struct RegisteredExtension {
     /// Its script name.
     pub script: String,
     /// Where it takes events.
     pub address: SocketAddr,
     /// From its start to its registration.
-    pub took: Duration,
+    pub startup_duration: Duration,
     /// The number of its process, and of its group; of one that was attached it is not known.
     pub pid: Option<u32>,
 }
@@ -34,7 +34,7 @@ impl Platform {
     /// Boots an executable on a free port of the platform's range, and waits for its registration.
     ///
     /// The port goes to it through `FG_EXTENSION_PORT`, so that tests can run side by side: see
-    /// [`Boot::lease_port`]. For more, see [`boot`](Self::boot).
+    /// [`ExtensionCommand::lease_port`]. For more, see [`boot`](Self::boot).
     ///
     /// # Errors
     ///
@@ -43,8 +43,9 @@ impl Platform {
         &self,
         script: impl Into<String>,
         program: impl Into<PathBuf>,
-    ) -> Result<Registered, Error> {
-        self.boot(Boot::new(script, program).lease_port()).await
+    ) -> Result<RegisteredExtension, Error> {
+        self.boot(ExtensionCommand::new(script, program).lease_port())
+            .await
     }
 
     /// Boots an extension, and waits for its registration.
@@ -52,13 +53,13 @@ impl Platform {
     /// # Errors
     ///
     /// If the name is no script name or booted already, the program does not start, ends before it registers
-    /// (the error's source is what it printed), or does not register in 15 seconds. [`Error::stopped`] tells how
+    /// (the error's source is what it printed), or does not register in 15 seconds. [`Error::process_exit`] tells how
     /// its process ended.
     ///
     /// # Cancel safety
     ///
     /// When this is dropped unfinished the process is killed, and the name is free again.
-    pub async fn boot(&self, boot: Boot) -> Result<Registered, Error> {
+    pub async fn boot(&self, boot: ExtensionCommand) -> Result<RegisteredExtension, Error> {
         let leases = Leases::take(&boot).await?;
         self.note_boot(&boot.script)?;
         let forget = self.shared.finally(|state| state.remove(&boot.script));
@@ -78,16 +79,16 @@ impl Platform {
     /// # Cancel safety
     ///
     /// When this is dropped unfinished nobody is waited for any more, and the name is free again.
-    pub async fn attach(&self, script: impl Into<String>) -> Result<Registered, Error> {
+    pub async fn attach(&self, script: impl Into<String>) -> Result<RegisteredExtension, Error> {
         let (script, start) = (script.into(), Instant::now());
         self.note_boot(&script)?;
         let forget = self.shared.finally(|state| state.remove(&script));
         let address = self.shared.when(|state| state.address_of(&script)).await;
         forget.never();
-        Ok(Registered {
+        Ok(RegisteredExtension {
             script,
             address,
-            took: start.elapsed(),
+            startup_duration: start.elapsed(),
             pid: None,
         })
     }
@@ -146,7 +147,11 @@ impl Platform {
         self.shared.state().boot(script).map_err(refused)
     }
 
-    async fn boot_process(&self, boot: &Boot, leases: Leases) -> Result<Registered, Error> {
+    async fn boot_process(
+        &self,
+        boot: &ExtensionCommand,
+        leases: Leases,
+    ) -> Result<RegisteredExtension, Error> {
         let script = &boot.script;
         let mut command = boot.command(self.folder.path())?;
         command
@@ -163,10 +168,10 @@ impl Platform {
             Ok(Err(_)) | Err(_) => self.shared.state().address_of(script),
         };
         if let Some(address) = address {
-            let registered = Registered {
+            let registered = RegisteredExtension {
                 script: script.clone(),
                 address,
-                took: start.elapsed(),
+                startup_duration: start.elapsed(),
                 pid: process.id(),
             };
             self.processes().insert(script.clone(), process);
@@ -191,30 +196,30 @@ impl Platform {
         Err(self.failed(what, stopped))
     }
 
-    fn failed(&self, what: String, stopped: Stopped) -> Error {
+    fn failed(&self, what: String, stopped: ProcessExit) -> Error {
         let what = match self.shared.dice.seed() {
             Some(seed) => format!("{what} (faults by seed {seed})"),
             None => what,
         };
-        let printed = [Stream::Stderr, Stream::Stdout].map(|stream| stopped.printed(stream));
+        let printed = [stopped.stderr(), stopped.stdout()];
         // Not everybody complains where complaints belong.
         let printed = printed.iter().map(|text| text.trim_end());
         let error = match printed.into_iter().find(|text| !text.is_empty()) {
             Some(printed) => Error::because(what)(printed),
             None => Error::new(what),
         };
-        error.with_stopped(stopped)
+        error.with_process_exit(stopped)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::{Boot, Platform};
+    use crate::{ExtensionCommand, Platform};
 
     #[tokio::test(start_paused = true)]
     async fn refused_registration_is_told_by_who_waits_for_another() {
         let platform = Platform::start().await.unwrap();
-        let boot = || Boot::new("extensionNightWatch.sh", "sleep").arg("1000");
+        let boot = || ExtensionCommand::new("extensionNightWatch.sh", "sleep").arg("1000");
         let error = platform.boot(boot()).await.unwrap_err();
         let silent = "extensionNightWatch.sh did not register in 15s";
         assert_eq!(error.to_string(), silent);
@@ -234,7 +239,7 @@ mod tests {
     #[tokio::test]
     async fn complaint_on_standard_output_is_told() {
         let platform = Platform::start().await.unwrap();
-        let boot = Boot::new("extensionNightWatch.sh", "sh");
+        let boot = ExtensionCommand::new("extensionNightWatch.sh", "sh");
         let boot = boot.arg("-c").arg("echo no stars; exit 3");
         let error = platform.boot(boot).await.unwrap_err();
         let source = std::error::Error::source(&error).unwrap();

@@ -1,11 +1,12 @@
 //! The platform's rules, without I/O.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use crate::function::Runtime;
 use crate::telemetry::{Subscription, Telemetry};
+use crate::{ScriptName, is_extension_address};
 
 /// At most so many extensions (D 2707).
 const MAX_EXTENSIONS: usize = 10;
@@ -38,13 +39,8 @@ impl State {
 
     /// Notes that the script of this name is booted.
     pub(crate) fn boot(&mut self, script: &str) -> Result<(), Refusal> {
-        if !(script.starts_with("extension") && script.ends_with(".sh")) || script.contains('/') {
-            return Err(Refusal::new(
-                "InvalidExtensionName",
-                format!(
-                    "`{script}` is no script name: it begins with `extension` and ends in `.sh`"
-                ),
-            ));
+        if let Err(error) = ScriptName::new(script) {
+            return Err(Refusal::new("InvalidExtensionName", error.to_string()));
         }
         if self.extensions.contains_key(script) {
             return Err(Refusal::new(
@@ -80,7 +76,10 @@ impl State {
         let missing = |header| Refusal::new("MissingHeader", format!("header {header} is missing"));
         let name = name.ok_or_else(|| missing("FunctionGraph-Extension-Name"))?;
         let text = address.ok_or_else(|| missing("FunctionGraph-Extension-Address"))?;
-        let address = text.parse().ok().filter(|address| is_in_range(*address));
+        let address = text
+            .parse()
+            .ok()
+            .filter(|address| is_extension_address(*address));
         let Some(address) = address else {
             return Err(Refusal::new(
                 "InvalidExtensionAddress",
@@ -136,11 +135,6 @@ impl State {
             |(script, address): (&String, &Option<SocketAddr>)| Some((script.clone(), (*address)?));
         self.extensions.iter().filter_map(registered).collect()
     }
-}
-
-/// Where the platform posts to (D 2707): 127.0.0.1:8081 to 127.0.0.1:8090.
-pub(crate) fn is_in_range(address: SocketAddr) -> bool {
-    address.ip() == Ipv4Addr::LOCALHOST && (8081..=8090).contains(&address.port())
 }
 
 impl Refusal {

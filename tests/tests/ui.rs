@@ -29,7 +29,7 @@ fn ui() {
     }
     // The programs that compile are run, one after the other: on a platform that registers them, and then
     // asks them to end. They learn of it by the environment, which only a process of its own can have.
-    let lease = PortLease::take().unwrap();
+    let lease = PortLease::acquire().unwrap();
     let port = lease.port();
     let platform = ScriptedPlatform::start([Answer::registered()]);
     let address = platform.address.to_string();

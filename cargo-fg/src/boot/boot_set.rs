@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use fg_emulator::Boot;
+use fg_emulator::ExtensionCommand;
 
 use super::boot_spec::{BootProgram, BootSpec};
 use super::extension_source::ExtensionSource;
@@ -25,8 +25,8 @@ impl BootSet {
         self.iter().map(|spec| spec.script_name.clone()).collect()
     }
 
-    pub(crate) fn boots(&self) -> Vec<Boot> {
-        self.iter().map(BootSpec::boot).collect()
+    pub(crate) fn commands(&self) -> Vec<ExtensionCommand> {
+        self.iter().map(BootSpec::command).collect()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &BootSpec> {

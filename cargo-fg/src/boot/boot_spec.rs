@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use fg_emulator::Boot;
+use fg_emulator::ExtensionCommand;
 use tempfile::TempDir;
 
 use crate::cargo::BuiltProgram;
@@ -34,7 +34,7 @@ pub(crate) enum BootProgram {
 
 impl BootSpec {
     /// Splits a command line as a shell would.
-    pub(super) fn of_command(script_name: &str, command: &str) -> anyhow::Result<Self> {
+    pub(super) fn from_command_line(script_name: &str, command: &str) -> anyhow::Result<Self> {
         let words = shell_words::split(command)
             .with_context(|| format!("cannot split the command `{command}`"))?;
         if words.is_empty() {
@@ -46,16 +46,21 @@ impl BootSpec {
         })
     }
 
-    /// Returns what the emulator boots.
-    pub(crate) fn boot(&self) -> Boot {
+    /// Returns the command that the emulator runs.
+    pub(crate) fn command(&self) -> ExtensionCommand {
         match &self.program {
-            BootProgram::Built(built) => Boot::new(&self.script_name, &built.path),
+            BootProgram::Built(built) => ExtensionCommand::new(&self.script_name, &built.path),
             BootProgram::Command(words) => {
                 let mut words = words.iter();
                 let program = words.next().map(PathBuf::from).unwrap_or_default();
-                words.fold(Boot::new(&self.script_name, program), Boot::arg)
+                words.fold(
+                    ExtensionCommand::new(&self.script_name, program),
+                    ExtensionCommand::arg,
+                )
             }
-            BootProgram::Unpacked { folder, .. } => Boot::package(&self.script_name, folder.path()),
+            BootProgram::Unpacked { folder, .. } => {
+                ExtensionCommand::package(&self.script_name, folder.path())
+            }
         }
     }
 }

@@ -1,14 +1,13 @@
 //! Where an extension comes from: a package of Rust, any command, or a ZIP.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
+use fg_conformance::artifact::{read_script_name, unpack};
 use tempfile::TempDir;
 
 use super::boot_spec::{BootProgram, BootSpec};
 use crate::cargo::{BuildTarget, build};
-use crate::manifest::script_name;
-use crate::unpack::unpack;
 
 /// Where an extension comes from.
 #[derive(Clone, Debug)]
@@ -25,28 +24,20 @@ pub(crate) enum ExtensionSource {
 }
 
 impl ExtensionSource {
-    /// Returns the ZIP, if it is one.
-    pub(crate) fn zip(&self) -> Option<&Path> {
-        match self {
-            Self::Zip(zip) => Some(zip),
-            Self::Package(_) | Self::Command { .. } => None,
-        }
-    }
-
     /// Builds the package, splits the command line, or unpacks the ZIP.
     pub(crate) fn prepare(&self) -> anyhow::Result<BootSpec> {
         match self {
             Self::Package(target) => {
                 let built = build(target, &[], &[])?;
                 Ok(BootSpec {
-                    script_name: script_name(&built.path)?,
+                    script_name: read_script_name(&built.path)?,
                     program: BootProgram::Built(built),
                 })
             }
             Self::Command {
                 script_name,
                 command,
-            } => BootSpec::of_command(script_name, command),
+            } => BootSpec::from_command_line(script_name, command),
             Self::Zip(zip) => {
                 let folder = TempDir::with_prefix("cargo-fg-")
                     .context("cannot make a temporary folder to unpack into")?;

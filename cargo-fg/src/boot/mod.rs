@@ -5,5 +5,5 @@ mod boot_spec;
 mod extension_source;
 
 pub(crate) use self::boot_set::BootSet;
-pub(crate) use self::boot_spec::{BootProgram, BootSpec};
+pub(crate) use self::boot_spec::BootProgram;
 pub(crate) use self::extension_source::ExtensionSource;

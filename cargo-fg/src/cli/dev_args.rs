@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use fg_emulator::Faults;
+use anyhow::Context;
+use fg_emulator::{Faults, ScriptName};
 
 use super::source_args::SourceArgs;
 use super::values::{OutputFormat, duration, variable};
@@ -116,9 +116,10 @@ impl DevArgs {
         let boot_set = rebuild()?;
         let mut scripts = boot_set.script_names();
         scripts.extend(attach.clone());
-        scripts
-            .iter()
-            .try_for_each(|name| validate_script_name(name))?;
+        // Before anything boots, and before an environment is printed that would be of no use.
+        for name in &scripts {
+            ScriptName::new(name)?;
+        }
 
         let output = Output::new(style, scripts.len() > 1);
         if let (Some(file), Some(header)) = (&self.replay, &header) {
@@ -179,12 +180,4 @@ fn also_source(also: &str) -> ExtensionSource {
         },
         None => ExtensionSource::Package(BuildTarget::of_package(also)),
     }
-}
-
-/// Checks a script name before anything boots, and before an environment is printed that would be of no use (D 2705).
-fn validate_script_name(name: &str) -> anyhow::Result<()> {
-    if !name.starts_with("extension") || !name.ends_with(".sh") || name.contains('/') {
-        bail!("`{name}` is no script name: it begins with `extension` and ends in `.sh`");
-    }
-    Ok(())
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use fg_emulator::Outcome;
+use fg_emulator::FunctionOutcome;
 
 use super::values::{OutputFormat, duration};
 use crate::dev::{Output, OutputStyle};
@@ -24,7 +24,7 @@ pub(super) struct InvokeArgs {
     concurrency: u16,
     /// How the synthetic function ends: ok, error or timeout
     #[arg(long, value_name = "OUTCOME")]
-    outcome: Option<Outcome>,
+    outcome: Option<FunctionOutcome>,
     /// How long it runs, as in 200ms
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     duration: Option<Duration>,

@@ -1,11 +1,13 @@
 //! The arguments of `cargo fg new`.
 
 use std::io::Write;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::builder::PossibleValuesParser;
+use fg_emulator::PORT_RANGE;
 
 use crate::new::{NewOptions, TEMPLATES, Template, list_templates, new};
 
@@ -18,7 +20,7 @@ pub(super) struct NewArgs {
     #[arg(long, value_name = "NAME", default_value = TEMPLATES[0].name, value_parser = template_names())]
     example: String,
     /// Port of the extension, from 8081 to 8090 (the example's by default)
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(8081..=8090))]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(ports()))]
     port: Option<u16>,
     /// Clone of the fg-extension repository to depend on (where cargo-fg comes from by default)
     #[arg(long, value_name = "DIR")]
@@ -26,6 +28,11 @@ pub(super) struct NewArgs {
     /// List the examples instead
     #[arg(long, conflicts_with_all = ["folder", "example", "port", "path"])]
     list: bool,
+}
+
+/// D 2707.
+fn ports() -> RangeInclusive<i64> {
+    i64::from(*PORT_RANGE.start())..=i64::from(*PORT_RANGE.end())
 }
 
 fn template_names() -> PossibleValuesParser {

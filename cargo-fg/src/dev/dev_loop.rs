@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
-use fg_emulator::Stopped;
+use fg_emulator::ProcessExit;
 use tokio::task::JoinHandle;
 
 use super::event::DevEvent;
@@ -104,16 +104,16 @@ impl DevLoop {
         }
         self.boot().await?;
         let outcome = self.handle_events(&mut signals).await;
-        let stopped = self.shut_down_instance().await?;
+        let exits = self.shut_down_instance().await?;
         if let Err(error) = outcome {
             // If an extension ended by itself, the error is only a consequence of that.
-            let by_itself = stopped.iter().find(|stopped| stopped.took.is_zero());
+            let by_itself = exits.iter().find(|exit| exit.stop_duration.is_none());
             return Err(match by_itself {
-                Some(Stopped { script, .. }) => ended_by_itself(script),
+                Some(ProcessExit { script, .. }) => ended_by_itself(script),
                 None => error,
             });
         }
-        if !stopped.iter().all(Stopped::clean) {
+        if !exits.iter().all(ProcessExit::is_clean) {
             bail!("the extension did not end in order");
         }
         Ok(())
@@ -158,13 +158,13 @@ impl DevLoop {
 
     async fn boot(&mut self) -> anyhow::Result<()> {
         let (config, output) = (Arc::clone(&self.config), Arc::clone(&self.output));
-        let instance = Instance::start(config, self.boot_set.boots(), output).await?;
+        let instance = Instance::start(config, self.boot_set.commands(), output).await?;
         self.instance = Some(instance);
         Ok(())
     }
 
     /// Shuts the instance down, if there is one.
-    async fn shut_down_instance(&mut self) -> anyhow::Result<Vec<Stopped>> {
+    async fn shut_down_instance(&mut self) -> anyhow::Result<Vec<ProcessExit>> {
         match self.instance.take() {
             Some(instance) => instance.shut_down().await,
             None => Ok(Vec::new()),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use fg_emulator::{Event, Stream, Subscription};
+use fg_emulator::{Event, OutputStream, Subscription};
 
 use super::event::{DevEvent, count};
 use super::output::{Output, OutputStyle};
@@ -65,16 +65,17 @@ impl EventBridge {
             Event::Output(line) => DevEvent::Output {
                 script: &line.script,
                 stream: match line.stream {
-                    Stream::Stdout => "stdout",
-                    Stream::Stderr => "stderr",
+                    OutputStream::Stdout => "stdout",
+                    OutputStream::Stderr => "stderr",
                 },
                 text: &line.text,
             },
-            Event::Refused {
+            Event::Rejected {
                 method,
                 path,
                 status,
                 error_message,
+                ..
             } => DevEvent::Rejected {
                 method,
                 path,
@@ -88,25 +89,28 @@ impl EventBridge {
             Event::TelemetryDelivered {
                 events,
                 status,
-                took,
-                start,
+                started_at,
+                round_trip,
+                ..
             } => {
-                if self.hold(*start, *took, *events, *status) {
+                if self.hold(*started_at, *round_trip, *events, *status) {
                     return;
                 }
                 DevEvent::Telemetry {
                     events: *events,
                     status: *status,
-                    took_ms: millis(*took),
+                    took_ms: millis(*round_trip),
                 }
             }
-            Event::TelemetryLost { events, reason } => DevEvent::Lost {
+            Event::TelemetryLost { events, reason, .. } => DevEvent::Lost {
                 events: *events,
                 reason,
             },
-            Event::Fault { fault, what } => DevEvent::Fault {
+            Event::FaultInjected {
+                fault, description, ..
+            } => DevEvent::Fault {
                 fault: fault.to_string(),
-                what,
+                what: description,
             },
             _ => return,
         };

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use fg_emulator::{Boot, Error, Faults, Platform, Registered, Stopped};
+use fg_conformance::port_owner::taken_ports;
+use fg_emulator::{Error, ExtensionCommand, Faults, Platform, ProcessExit, RegisteredExtension};
 use tokio::task::JoinSet;
 
 use super::event::DevEvent;
 use super::event_bridge::EventBridge;
 use super::output::{Output, OutputStyle};
-use crate::holder::held;
 use crate::ipc::{InvocationReply, InvocationReport, InvocationSpec, millis};
 
 /// How long the bars of an invocation, or the freeze after it, wait for its telemetry.
@@ -66,7 +66,7 @@ impl Instance {
     /// Starts the platform; [`next_event`](Self::next_event) boots the extensions and the function.
     pub(crate) async fn start(
         config: Arc<InstanceConfig>,
-        boots: Vec<Boot>,
+        commands: Vec<ExtensionCommand>,
         output: Arc<Output>,
     ) -> anyhow::Result<Self> {
         let event_bridge = Arc::new(EventBridge::new(Arc::clone(&output)));
@@ -83,7 +83,7 @@ impl Instance {
         let booting = boot_all(
             Arc::clone(&platform),
             Arc::clone(&config),
-            boots,
+            commands,
             Arc::clone(&output),
         );
         Ok(Self {
@@ -125,14 +125,14 @@ impl Instance {
         self.in_flight.spawn(async move {
             let invocation = spec.invocation(&trace_id);
             let invoked = platform.invoke_with(invocation).await?;
-            let start = invoked.start;
+            let start = invoked.started_at;
             let report = InvocationReport::new(number, &spec, synthetic, invoked);
             if let Some(reply) = reply {
                 // A client that has hung up does not need the report.
                 let _ = reply.send(Ok(report.clone()));
             }
             if waits_for_telemetry {
-                let _ = tokio::time::timeout(TELEMETRY_WAIT, platform.telemetry_delivered()).await;
+                let _ = tokio::time::timeout(TELEMETRY_WAIT, platform.wait_for_telemetry()).await;
             }
             Ok(CompletedInvocation { report, start })
         });
@@ -156,7 +156,7 @@ impl Instance {
                 }
                 Ok(InstanceEvent::Invoked(report.ok))
             }
-            script = self.platform.ended() => Ok(InstanceEvent::Ended(script)),
+            script = self.platform.wait_for_exit() => Ok(InstanceEvent::Ended(script)),
         }
     }
 
@@ -177,7 +177,7 @@ impl Instance {
     }
 
     /// Shuts the instance down, and aborts what is in flight for too long. Returns how its extensions ended.
-    pub(crate) async fn shut_down(mut self) -> anyhow::Result<Vec<Stopped>> {
+    pub(crate) async fn shut_down(mut self) -> anyhow::Result<Vec<ProcessExit>> {
         // Extensions that have not registered yet are killed.
         self.booting = None;
         let drained = async {
@@ -194,18 +194,17 @@ impl Instance {
             return Ok(Vec::new());
         };
         let shutdown = platform.shutdown().await?;
-        for stopped in &shutdown.extensions {
-            let (script, status) = (&stopped.script, stopped.status.to_string());
-            if stopped.took.is_zero() {
-                self.output.emit(DevEvent::Ended { script, status });
-            } else {
-                self.output.emit(DevEvent::Stopped {
+        for exit in &shutdown.extensions {
+            let (script, status) = (&exit.script, exit.status.to_string());
+            self.output.emit(match exit.stop_duration {
+                None => DevEvent::Ended { script, status },
+                Some(duration) => DevEvent::Stopped {
                     script,
-                    took_ms: millis(stopped.took),
+                    took_ms: millis(duration),
                     status,
-                    killed: stopped.killed,
-                });
-            }
+                    killed: exit.killed,
+                },
+            });
         }
         Ok(shutdown.extensions)
     }
@@ -215,16 +214,16 @@ impl Instance {
 async fn boot_all(
     platform: Arc<Platform>,
     config: Arc<InstanceConfig>,
-    boots: Vec<Boot>,
+    commands: Vec<ExtensionCommand>,
     output: Arc<Output>,
 ) -> anyhow::Result<()> {
-    for boot in boots {
-        let boot = config
+    for command in commands {
+        let command = config
             .environment
             .iter()
-            .fold(boot, |boot, (name, value)| boot.env(name, value));
+            .fold(command, |command, (name, value)| command.env(name, value));
         let registered = platform
-            .boot(boot)
+            .boot(command)
             .await
             .map_err(|error| boot_error(&error))?;
         emit_registered(&output, &registered);
@@ -254,23 +253,23 @@ async fn booted(booting: &mut Option<BootFuture>) -> anyhow::Result<()> {
     outcome
 }
 
-fn emit_registered(output: &Output, registered: &Registered) {
+fn emit_registered(output: &Output, registered: &RegisteredExtension) {
     output.emit(DevEvent::Registered {
         script: &registered.script,
         address: registered.address,
-        took_ms: millis(registered.took),
+        took_ms: millis(registered.startup_duration),
     });
 }
 
 /// The reason why a boot failed. What the program printed was shown already, and is not repeated.
 fn boot_error(error: &Error) -> anyhow::Error {
-    let Some(stopped) = error.stopped() else {
+    let Some(exit) = error.process_exit() else {
         return anyhow!("{}", fg_util::error::chain(error));
     };
-    let lines = stopped.output.iter().map(|line| line.text.as_str());
-    let held = held(&lines.collect::<Vec<_>>().join("\n"));
-    match &held[..] {
+    let lines = exit.output.iter().map(|line| line.text.as_str());
+    let taken = taken_ports(&lines.collect::<Vec<_>>().join("\n"));
+    match &taken[..] {
         [] => anyhow!("{error}"),
-        held => anyhow!("{error}; {}", held.join(", ")),
+        taken => anyhow!("{error}; {}", taken.join(", ")),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fg_emulator::{Invoked, Reply};
+use fg_emulator::{ExtensionResponse, HttpResponse, InvokeResult};
 use serde::{Deserialize, Serialize};
 
 use super::invocation_spec::InvocationSpec;
@@ -53,11 +53,11 @@ impl InvocationReport {
         number: u64,
         spec: &InvocationSpec,
         synthetic: bool,
-        invoked: Invoked,
+        invoked: InvokeResult,
     ) -> Self {
         let function = invoked.function;
         let extensions: Vec<_> = invoked
-            .replies
+            .responses
             .into_iter()
             .map(ExtensionReport::new)
             .collect();
@@ -65,10 +65,10 @@ impl InvocationReport {
             number,
             trace_id: invoked.trace_id,
             ok: function.outcome == spec.outcome && extensions.iter().all(ExtensionReport::is_ok),
-            took_ms: millis(invoked.took),
+            took_ms: millis(invoked.duration),
             function: FunctionReport {
                 outcome: function.outcome.to_string(),
-                took_ms: millis(function.took),
+                took_ms: millis(function.duration),
                 trivial: synthetic && spec.is_trivial(),
                 response: excerpt(&function.response),
             },
@@ -113,16 +113,16 @@ impl FunctionReport {
 }
 
 impl ExtensionReport {
-    fn new(reply: Reply) -> Self {
-        let (status, detail) = match reply.result {
-            Ok((200, _)) => (Some(200), String::new()),
-            Ok((status, body)) => (Some(status), excerpt(&body)),
-            Err(error) => (None, format!("{:#}", anyhow::Error::new(error))),
+    fn new(response: ExtensionResponse) -> Self {
+        let (status, detail) = match response.result {
+            Ok(HttpResponse { status: 200, .. }) => (Some(200), String::new()),
+            Ok(response) => (Some(response.status), excerpt(&response.body)),
+            Err(error) => (None, fg_util::error::chain(&error)),
         };
         Self {
-            script: reply.script,
-            after_ms: millis(reply.after),
-            took_ms: millis(reply.round_trip),
+            script: response.script,
+            after_ms: millis(response.posted_after),
+            took_ms: millis(response.round_trip),
             status,
             detail,
         }

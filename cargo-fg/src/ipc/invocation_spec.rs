@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use fg_emulator::{Invocation, Outcome};
+use fg_emulator::{FunctionOutcome, InvokeRequest};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The parameters of one invocation. A real function ignores those of the synthetic function, and the other way round.
@@ -18,7 +18,7 @@ pub(crate) struct InvocationSpec {
     pub(crate) payload: Payload,
     /// The outcome of the synthetic function.
     #[serde(default = "ok", with = "text")]
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: FunctionOutcome,
     /// How long the synthetic function runs.
     #[serde(default, with = "duration")]
     pub(crate) duration: Duration,
@@ -41,18 +41,18 @@ enum PayloadJson {
 
 impl InvocationSpec {
     /// Returns the invocation for the emulator.
-    pub(crate) fn invocation(&self, trace_id: &str) -> Invocation {
-        let invocation = Invocation::new()
+    pub(crate) fn invocation(&self, trace_id: &str) -> InvokeRequest {
+        let invocation = InvokeRequest::new()
             .trace_id(trace_id)
             .payload(self.payload.0.clone())
             .duration(self.duration)
             .outcome(self.outcome);
-        self.logs.iter().fold(invocation, Invocation::log)
+        self.logs.iter().fold(invocation, InvokeRequest::log)
     }
 
     /// Returns whether the synthetic function has nothing to do.
     pub(crate) fn is_trivial(&self) -> bool {
-        self.outcome == Outcome::Ok && self.duration.is_zero()
+        self.outcome == FunctionOutcome::Ok && self.duration.is_zero()
     }
 }
 
@@ -74,8 +74,8 @@ impl Default for Payload {
     }
 }
 
-fn ok() -> Outcome {
-    Outcome::Ok
+fn ok() -> FunctionOutcome {
+    FunctionOutcome::Ok
 }
 
 impl From<Payload> for PayloadJson {

@@ -1,5 +1,6 @@
 //! The templates of `cargo fg new`: copies of the examples, which are embedded so that `new` needs no network.
 
+use fg_emulator::PORT_RANGE;
 use toml::Table;
 
 /// All templates, the default first.
@@ -85,8 +86,12 @@ impl Template {
 
     /// Returns the port for telemetry, if it has one: next to its own port, as in the template.
     pub(crate) fn telemetry_port(&self, port: u16) -> Option<u16> {
-        self.telemetry_port
-            .map(|_| if port < 8090 { port + 1 } else { port - 1 })
+        let next = if port < *PORT_RANGE.end() {
+            port + 1
+        } else {
+            port - 1
+        };
+        self.telemetry_port.map(|_| next)
     }
 
     /// Returns the src/main.rs for another script name and another port.
@@ -108,7 +113,7 @@ impl Template {
             "platform
         .boot(boot.lease_port().lease_telemetry_port())
         .await?;
-    platform.subscribed().await?;"
+    platform.wait_for_subscription().await?;"
         };
         TEST.replace("<boot>", self.boot)
             .replace("<wait>", wait)
@@ -122,6 +127,8 @@ mod tests {
     use std::collections::BTreeSet;
     use std::fs;
     use std::path::Path;
+
+    use fg_emulator::PORT_RANGE;
 
     use super::TEMPLATES;
 
@@ -182,13 +189,13 @@ mod tests {
             assert_eq!(count("80"), ports.len(), "{}", template.name);
 
             // Its own port may become what telemetry's was.
-            for port in 8081..=8090 {
+            for port in PORT_RANGE {
                 let main = template.main("extensionX.sh", port);
                 let telemetry_port = template.telemetry_port(port);
                 assert_ne!(telemetry_port, Some(port));
                 for port in [Some(port), telemetry_port].into_iter().flatten() {
                     assert_eq!(main.matches(&port.to_string()).count(), 1, "{main}");
-                    assert!((8081..=8090).contains(&port));
+                    assert!(PORT_RANGE.contains(&port));
                 }
                 assert_eq!(main.matches("80").count(), ports.len(), "{main}");
             }

@@ -6,11 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use fg_conformance::artifact::MAX_FILES;
+use fg_emulator::ScriptName;
 
 use super::start_script::start_script;
-
-/// The largest number of files of a dependency (D user guide 03_0847).
-const MAX_FILES: usize = 30_000;
 
 /// The contents of the ZIP's folder `extension`.
 #[derive(Default)]
@@ -65,7 +64,7 @@ impl PackageContents {
             .to_str()
             .context("its name is not UTF-8")
             .with_context(cannot)?;
-        if name.starts_with("extension") && name.ends_with(".sh") {
+        if ScriptName::is_valid(name) {
             bail!(
                 "cannot include {}: it would be a second start script",
                 path.display()

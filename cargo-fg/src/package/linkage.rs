@@ -4,16 +4,16 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use crate::elf::{Elf, Needs};
+use fg_conformance::artifact::{Elf, Needs};
 
 /// Returns a note for the user if the program is not static: custom flags may override what we ask for.
 pub(crate) fn linkage_note(program: &Path) -> anyhow::Result<Option<String>> {
     let cannot = || format!("cannot read {}", program.display());
     let bytes = std::fs::read(program).with_context(cannot)?;
-    let elf = Elf::read(&bytes).with_context(cannot)?;
+    let elf = Elf::parse(&bytes).with_context(cannot)?;
     let because = "the program is not static (do rustflags say so?): it needs";
     match elf.needs() {
-        Needs::Nothing => Ok(None),
+        Needs::OnlyKernel => Ok(None),
         Needs::Glibc(version) => {
             let version = version.map(|version| format!(" {version}"));
             let version = version.unwrap_or_default();

@@ -14,7 +14,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use fg_emulator::{Line, Stream};
+use fg_conformance::artifact::{against_direct_upload_limit, read_script_name};
+use fg_emulator::{OutputLine, OutputStream};
 
 use self::build_plan::BuildPlan;
 use self::contents::PackageContents;
@@ -23,10 +24,7 @@ use self::upload_limits::how_to_upload;
 use self::verify::verify;
 use self::zip_writer::write_zip;
 use crate::cargo::{BuildTarget, BuiltProgram, build, workspace};
-use crate::manifest::script_name;
 use crate::signals::ShutdownSignals;
-
-pub(crate) use self::upload_limits::{DIRECT, STORED, against_limit};
 
 /// What to package, and how.
 pub(crate) struct PackageOptions {
@@ -54,7 +52,7 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
         print_line("Note", note)?;
     }
     let built = build_by(&plan, &options.target)?;
-    let script = script_name(&built.path)?;
+    let script = read_script_name(&built.path)?;
     if let Some(note) = linkage_note(&built.path)? {
         print_line("Note", note)?;
     }
@@ -73,7 +71,7 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
     };
     let size = write_zip(&contents, &zip)?;
     let shown = zip.strip_prefix(&current).unwrap_or(&zip).display();
-    let (target, size_and_limit) = (&plan.target, against_limit(size));
+    let (target, size_and_limit) = (&plan.target, against_direct_upload_limit(size));
     print_line(
         "Packaged",
         format_args!("{shown} for {target}: {size_and_limit}"),
@@ -134,10 +132,10 @@ fn boot_from(zip: &Path, script: &str, environment: &[(String, String)]) -> anyh
     )
 }
 
-fn print_output(line: &Line) {
+fn print_output(line: &OutputLine) {
     let stream = match line.stream {
-        Stream::Stdout => "stdout",
-        Stream::Stderr => "stderr",
+        OutputStream::Stdout => "stdout",
+        OutputStream::Stderr => "stderr",
     };
     // If this fails, the next line of our own fails too.
     let _ = print_line(stream, &line.text);

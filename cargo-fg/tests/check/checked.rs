@@ -13,7 +13,7 @@ pub(crate) const SCRIPT: &str = "extensionNightWatch.sh";
 
 /// On leased ports: other tests run beside this one.
 pub(crate) fn check(arguments: &[&str]) -> (Command, [PortLease; 2]) {
-    let (events, telemetry) = PortLease::take_pair().expect("two ports of the platform's range");
+    let (events, telemetry) = PortLease::acquire_pair().expect("two ports of the platform's range");
     let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
     command
         .args(["fg", "check"])

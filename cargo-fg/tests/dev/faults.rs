@@ -46,17 +46,17 @@ fn a_seed_gives_the_same_faults() {
 fn a_run_that_fails_says_how_to_repeat_it() {
     let place = Place::new();
     let output = place
-        .python(&["--fault", "register-refused*1", "--invocations", "1"])
+        .python(&["--fault", "register-rejected*1", "--invocations", "1"])
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let lines = lines(&output);
-    let seed = lines[0].strip_prefix("faults --fault register-refused*1 --seed ");
+    let seed = lines[0].strip_prefix("faults --fault register-rejected*1 --seed ");
     let seed = seed.unwrap_or_else(|| panic!("{lines:#?}"));
     let told = stderr(&output);
-    let repeat = format!("; the same faults again: --fault 'register-refused*1' --seed {seed}\n");
+    let repeat = format!("; the same faults again: --fault 'register-rejected*1' --seed {seed}\n");
     assert!(told.ends_with(&repeat), "{told}");
-    let fault = rests(&lines, "fault register-refused: ");
+    let fault = rests(&lines, "fault register-rejected: ");
     assert_eq!(fault.len(), 1, "{lines:#?}");
 }
 

@@ -24,13 +24,13 @@ impl Place {
     pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
-            lease: PortLease::take().expect("a port of the platform's range"),
+            lease: PortLease::acquire().expect("a port of the platform's range"),
         }
     }
 
     /// With a further port, both at once: who waits for one while holding another may wait for ever.
     pub(crate) fn pair() -> (Self, PortLease) {
-        let (lease, other) = PortLease::take_pair().unwrap();
+        let (lease, other) = PortLease::acquire_pair().unwrap();
         let folder = tempfile::tempdir().unwrap();
         (Self { folder, lease }, other)
     }

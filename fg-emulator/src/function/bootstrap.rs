@@ -12,10 +12,10 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::task::JoinSet;
 
-use super::Outcome;
+use super::FunctionOutcome;
 use crate::boot::Leases;
 use crate::http::{self, Api};
-use crate::process::{Process, Stopped};
+use crate::process::{Process, ProcessExit};
 use crate::shared::{Shared, unless};
 use crate::{Error, TelemetryType};
 
@@ -59,16 +59,21 @@ impl Bootstrap {
     }
 
     /// Gives it the event, and waits for its answer.
-    pub(crate) async fn run(&self, id: &str, payload: Bytes, shared: &Shared) -> (Outcome, Bytes) {
+    pub(crate) async fn run(
+        &self,
+        id: &str,
+        payload: Bytes,
+        shared: &Shared,
+    ) -> (FunctionOutcome, Bytes) {
         shared.change(|state| state.runtime.invoke(id, payload));
         let _forget = shared.finally(|state| state.runtime.forget(id));
         let answered = shared.when(|state| state.runtime.take_answer(id));
         let either = self.unless_it_ends(answered);
         match tokio::time::timeout(TIMEOUT, either).await {
-            Ok(Some(Ok(response))) => (Outcome::Ok, response),
-            Ok(Some(Err(error))) => (Outcome::Error, error),
-            Ok(None) => (Outcome::Error, Bytes::from_static(ENDED)),
-            Err(_) => (Outcome::Timeout, Bytes::new()),
+            Ok(Some(Ok(response))) => (FunctionOutcome::Ok, response),
+            Ok(Some(Err(error))) => (FunctionOutcome::Error, error),
+            Ok(None) => (FunctionOutcome::Error, Bytes::from_static(ENDED)),
+            Err(_) => (FunctionOutcome::Timeout, Bytes::new()),
         }
     }
 
@@ -86,7 +91,7 @@ impl Bootstrap {
         self.process().thaw();
     }
 
-    pub(crate) async fn stop(self, grace: Duration) -> Result<Stopped, Error> {
+    pub(crate) async fn stop(self, grace: Duration) -> Result<ProcessExit, Error> {
         let process = self.process.into_inner();
         process
             .unwrap_or_else(PoisonError::into_inner)

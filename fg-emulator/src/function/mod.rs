@@ -18,35 +18,35 @@ pub(crate) use self::runtime::Runtime;
 ///
 /// ```
 /// use std::time::Duration;
-/// use fg_emulator::{Invocation, Outcome};
+/// use fg_emulator::{InvokeRequest, FunctionOutcome};
 ///
-/// let invocation = Invocation::new()
+/// let invocation = InvokeRequest::new()
 ///     .duration(Duration::from_millis(20))
 ///     .log("not enough rows")
-///     .outcome(Outcome::Error);
+///     .outcome(FunctionOutcome::Error);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Invocation {
+pub struct InvokeRequest {
     pub(crate) trace_id: Option<String>,
     pub(crate) payload: Bytes,
     pub(crate) duration: Duration,
     pub(crate) logs: Vec<String>,
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: FunctionOutcome,
 }
 
-impl Default for Invocation {
+impl Default for InvokeRequest {
     fn default() -> Self {
         Self {
             trace_id: None,
             payload: Bytes::from_static(b"{}"),
             duration: Duration::ZERO,
             logs: Vec::new(),
-            outcome: Outcome::Ok,
+            outcome: FunctionOutcome::Ok,
         }
     }
 }
 
-impl Invocation {
+impl InvokeRequest {
     /// One with a fresh trace id and the payload `{}`, of which a synthetic function makes a success at once.
     #[must_use]
     pub fn new() -> Self {
@@ -83,7 +83,7 @@ impl Invocation {
 
     /// What becomes of a synthetic function.
     #[must_use]
-    pub fn outcome(mut self, outcome: Outcome) -> Self {
+    pub fn outcome(mut self, outcome: FunctionOutcome) -> Self {
         self.outcome = outcome;
         self
     }
@@ -92,7 +92,7 @@ impl Invocation {
 /// What became of the function. Its text is `ok`, `error` or `timeout`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum FunctionOutcome {
     /// It responded.
     Ok,
     /// It failed.
@@ -101,7 +101,7 @@ pub enum Outcome {
     Timeout,
 }
 
-impl Outcome {
+impl FunctionOutcome {
     /// As telemetry has it: `success` is documented (D 2711), the others are not (I).
     pub(crate) fn status(self) -> &'static str {
         match self {
@@ -112,7 +112,7 @@ impl Outcome {
     }
 }
 
-impl FromStr for Outcome {
+impl FromStr for FunctionOutcome {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
@@ -127,7 +127,7 @@ impl FromStr for Outcome {
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for FunctionOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Ok => "ok",
@@ -137,13 +137,14 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// What the function did.
+/// One run of the function.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct FunctionRun {
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: FunctionOutcome,
     /// From the invocation's start.
-    pub took: Duration,
+    pub duration: Duration,
     /// What a `bootstrap` responded, or the error that it reported; empty for a synthetic function.
     pub response: Bytes,
 }

@@ -6,19 +6,19 @@ use hyper::{Method, StatusCode};
 
 use super::{ErrorInfo, Outcome, Read, json};
 use crate::Fault;
-use crate::event::{Call, Event};
+use crate::event::{ApiRequest, Event};
 use crate::shared::Shared;
 use crate::state::Refusal;
 
 pub(super) async fn answer(read: &Read, shared: &Shared) -> Outcome {
-    let call = Call {
+    let call = ApiRequest {
         method: read.method.to_string(),
         path: read.path.clone(),
         name: read.header("FunctionGraph-Extension-Name"),
         address: read.header("FunctionGraph-Extension-Address"),
         body: read.body.clone().unwrap_or_default(),
     };
-    shared.observe(&Event::Called(call.clone()));
+    shared.observe(&Event::ApiRequest(call.clone()));
     let result = match read.path.as_str() {
         "/extension/register" | "/telemetry" if read.method != Method::POST => {
             return read.not_allowed(&Method::POST);
@@ -56,7 +56,7 @@ async fn registration_fault(shared: &Shared) -> Option<Outcome> {
     }
     for (fault, status) in [
         (Fault::RegisterUnavailable, StatusCode::SERVICE_UNAVAILABLE),
-        (Fault::RegisterRefused, StatusCode::BAD_REQUEST),
+        (Fault::RegisterRejected, StatusCode::BAD_REQUEST),
     ] {
         let what = format!("a registration was answered with {}", status.as_u16());
         if shared.strikes(fault, &what) {

@@ -79,7 +79,7 @@ async fn connection(stream: TcpStream, api: Api, shared: Arc<Shared>) {
             let stream = connection.into_parts().io.into_inner();
             let _ = stream.set_zero_linger();
         }
-        Err(error) if error.is_parse() => shared.observe(&Event::Refused {
+        Err(error) if error.is_parse() => shared.observe(&Event::Rejected {
             method: "?".to_owned(),
             path: "?".to_owned(),
             status: if error.is_parse_too_large() { 431 } else { 400 },
@@ -149,7 +149,7 @@ async fn answer(
             .headers_mut()
             .insert(header::ALLOW, header::HeaderValue::from_static(allowed));
     }
-    shared.observe(&Event::Refused {
+    shared.observe(&Event::Rejected {
         method: read.method.to_string(),
         path: read.path,
         status: status.as_u16(),

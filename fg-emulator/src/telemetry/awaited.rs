@@ -17,14 +17,14 @@ impl Platform {
     ///
     /// ```no_run
     /// # async fn test() -> Result<(), fg_emulator::Error> {
-    /// use fg_emulator::{Boot, Platform};
+    /// use fg_emulator::{ExtensionCommand, Platform};
     ///
     /// let platform = Platform::start().await?;
-    /// let boot = Boot::new("extensionForwarder.sh", "target/debug/forwarder");
+    /// let boot = ExtensionCommand::new("extensionForwarder.sh", "target/debug/forwarder");
     /// platform.boot(boot.lease_port().lease_telemetry_port()).await?;
-    /// platform.subscribed().await?;
+    /// platform.wait_for_subscription().await?;
     /// platform.invoke().await?.assert_ok();
-    /// platform.telemetry_delivered().await;
+    /// platform.wait_for_telemetry().await;
     /// // Now the forwarder has answered for all that the invocation had to tell.
     /// # Ok(())
     /// # }
@@ -33,7 +33,7 @@ impl Platform {
     /// # Errors
     ///
     /// If none has in 15 seconds.
-    pub async fn subscribed(&self) -> Result<Subscription, Error> {
+    pub async fn wait_for_subscription(&self) -> Result<Subscription, Error> {
         let subscription = self
             .shared
             .when(|state| state.telemetry.subscription().cloned());
@@ -63,7 +63,7 @@ impl Platform {
     /// # Cancel safety
     ///
     /// Nothing is lost when this is dropped unfinished.
-    pub async fn telemetry_delivered(&self) {
+    pub async fn wait_for_telemetry(&self) {
         let mut goal = None;
         self.shared
             .when(|state| {
@@ -124,7 +124,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_never_comes_is_told() {
         let platform = Platform::start().await.unwrap();
-        let error = platform.subscribed().await.unwrap_err();
+        let error = platform.wait_for_subscription().await.unwrap_err();
         assert_eq!(
             error.to_string(),
             "no extension registered, so none subscribed to telemetry in 15s"
@@ -135,7 +135,7 @@ mod tests {
             "no extension has subscribed to telemetry, so there is none to send it to"
         );
         // Nothing is owed to nobody.
-        platform.telemetry_delivered().await;
-        assert!(platform.shutdown().await.unwrap().clean());
+        platform.wait_for_telemetry().await;
+        assert!(platform.shutdown().await.unwrap().is_clean());
     }
 }

@@ -29,11 +29,11 @@ pub(crate) async fn deliver(shared: Arc<Shared>) {
         }
         let events = batch.events;
         let event = match post_batch(&subscription, batch, &shared).await {
-            Ok((status, start, took)) => Event::TelemetryDelivered {
+            Ok((status, started_at, round_trip)) => Event::TelemetryDelivered {
                 events,
                 status,
-                start,
-                took,
+                started_at,
+                round_trip,
             },
             Err(reason) => Event::TelemetryLost { events, reason },
         };

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use self::backlog::{Backlog, Batch};
 use self::events::{Metrics, Phase};
-use crate::function::{FunctionRun, Outcome};
+use crate::function::{FunctionOutcome, FunctionRun};
 use crate::state::Refusal;
 
 pub(crate) use self::delivery::deliver;
@@ -110,7 +110,7 @@ impl Telemetry {
     }
 
     fn tell_phase(&mut self, phase: Phase, trace_id: &str, took: Duration) {
-        let status = Outcome::Ok.status();
+        let status = FunctionOutcome::Ok.status();
         let metrics = Metrics::of(took);
         self.tell(TelemetryType::Platform, || phase.start(trace_id));
         self.tell(TelemetryType::Platform, || {
@@ -132,7 +132,7 @@ impl Telemetry {
     pub(crate) fn function_ends(&mut self, trace_id: &str, start: SystemTime, run: &FunctionRun) {
         let invocation = Phase::invocation(start);
         self.tell(TelemetryType::Function, || {
-            events::finish_line(trace_id, start, run.took)
+            events::finish_line(trace_id, start, run.duration)
         });
         self.tell(TelemetryType::Platform, || {
             invocation.runtime_done(trace_id, run.outcome.status())
@@ -143,9 +143,9 @@ impl Telemetry {
     pub(crate) fn invocation_ends(&mut self, trace_id: &str, start: SystemTime, run: &FunctionRun) {
         let (invocation, status) = (Phase::invocation(start), run.outcome.status());
         let init = self.init_duration.take();
-        let metrics = Metrics::of(run.took).billed(init);
+        let metrics = Metrics::of(run.duration).billed(init);
         self.tell(TelemetryType::Platform, || {
-            invocation.report(trace_id, status, run.took, metrics)
+            invocation.report(trace_id, status, run.duration, metrics)
         });
     }
 
@@ -186,7 +186,7 @@ mod tests {
     use hyper::body::Bytes;
     use serde_json::{Value, json};
 
-    use super::{FunctionRun, Outcome, Subscription, Telemetry, TelemetryType};
+    use super::{FunctionOutcome, FunctionRun, Subscription, Telemetry, TelemetryType};
 
     fn subscription(types: &str) -> Subscription {
         let body = format!(
@@ -199,10 +199,10 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_000 + millis)
     }
 
-    fn run(outcome: Outcome, micros: u64) -> FunctionRun {
+    fn run(outcome: FunctionOutcome, micros: u64) -> FunctionRun {
         FunctionRun {
             outcome,
-            took: Duration::from_micros(micros),
+            duration: Duration::from_micros(micros),
             response: Bytes::new(),
         }
     }
@@ -236,8 +236,8 @@ mod tests {
         );
         telemetry.printed(TelemetryType::Extension, "a line", at(23));
         assert!(telemetry.next_batch().is_none());
-        telemetry.function_ends("t1", at(20), &run(Outcome::Ok, 2500));
-        telemetry.invocation_ends("t1", at(20), &run(Outcome::Ok, 2500));
+        telemetry.function_ends("t1", at(20), &run(FunctionOutcome::Ok, 2500));
+        telemetry.invocation_ends("t1", at(20), &run(FunctionOutcome::Ok, 2500));
         assert_eq!(
             told(&mut telemetry),
             json!([
@@ -257,7 +257,7 @@ mod tests {
         telemetry.invocation_starts("t1", at(0));
         telemetry.printed(TelemetryType::Extension, "a \"line\"", at(1));
         telemetry.logged("t1", "a word", at(1));
-        telemetry.function_ends("t1", at(0), &run(Outcome::Ok, 2049));
+        telemetry.function_ends("t1", at(0), &run(FunctionOutcome::Ok, 2049));
         assert_eq!(
             told(&mut telemetry),
             json!([
@@ -281,8 +281,8 @@ mod tests {
             .unwrap();
         telemetry.restored(at(0), Duration::from_millis(5));
         telemetry.invocation_starts("t1", at(10));
-        telemetry.function_ends("t1", at(10), &run(Outcome::Timeout, 1000));
-        telemetry.invocation_ends("t1", at(10), &run(Outcome::Timeout, 1000));
+        telemetry.function_ends("t1", at(10), &run(FunctionOutcome::Timeout, 1000));
+        telemetry.invocation_ends("t1", at(10), &run(FunctionOutcome::Timeout, 1000));
         telemetry.invocation_starts("t2", at(20));
         let told = told(&mut telemetry);
         let told: Vec<_> = told.as_array().unwrap().iter().collect();

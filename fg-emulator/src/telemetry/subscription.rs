@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use hyper::Uri;
 use serde::Deserialize;
 
-use crate::state::{self, Refusal};
+use crate::is_extension_address;
+use crate::state::Refusal;
 
 /// Where an extension wants telemetry posted to, and which.
 ///
@@ -96,7 +97,7 @@ fn target(uri: &str) -> Option<(SocketAddr, String)> {
     let uri: Uri = uri.parse().ok()?;
     let address = uri.authority()?.as_str().parse().ok()?;
     let path = uri.path_and_query()?.as_str().to_owned();
-    (uri.scheme_str() == Some("http") && state::is_in_range(address)).then_some((address, path))
+    (uri.scheme_str() == Some("http") && is_extension_address(address)).then_some((address, path))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 
-use fg_emulator::{Boot, Event, Platform, PortLease};
+use fg_emulator::{Event, ExtensionCommand, Platform, PortLease};
 use fg_extension_tests::{Response, golden, post};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -24,26 +24,26 @@ pub(crate) struct Instance {
 
 impl Instance {
     pub(crate) async fn start() -> Self {
-        let leases = tokio::task::spawn_blocking(PortLease::take_pair);
+        let leases = tokio::task::spawn_blocking(PortLease::acquire_pair);
         let leases = leases.await.unwrap().unwrap();
         let port = leases.1.port();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .await
             .unwrap();
         let (sender, told) = watch::channel(Vec::new());
-        let platform = Platform::start_with(move |event| {
+        let platform = Platform::builder().observer(move |event| {
             let text = match event {
                 Event::Subscribed(subscription) => format!("subscribed {}", subscription.uri),
                 Event::TelemetryDelivered { events, status, .. } => format!("{events}: {status}"),
-                Event::TelemetryLost { events, reason } => format!("{events} lost: {reason}"),
-                Event::Refused { error_message, .. } => format!("refused: {error_message}"),
+                Event::TelemetryLost { events, reason, .. } => format!("{events} lost: {reason}"),
+                Event::Rejected { error_message, .. } => format!("rejected: {error_message}"),
                 Event::Output(line) => format!("printed {}", line.text),
                 _ => return,
             };
             sender.send_modify(|told| told.push(text));
         });
-        let platform = platform.await.unwrap();
-        let boot = Boot::new("extensionForeign.sh", env!("CARGO_BIN_EXE_foreign"))
+        let platform = platform.start().await.unwrap();
+        let boot = ExtensionCommand::new("extensionForeign.sh", env!("CARGO_BIN_EXE_foreign"))
             .env("FG_EXTENSION_PORT", leases.0.port().to_string());
         platform.boot(boot).await.unwrap();
         Self {
