@@ -134,17 +134,23 @@ impl Recording {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::time::advance;
+
     use super::{Recorder, Recording, RecordingHeader};
     use crate::ipc::InvocationSpec;
 
-    #[test]
-    fn what_is_written_can_be_read() {
+    #[tokio::test(start_paused = true)]
+    async fn what_is_written_can_be_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("recording");
         let scripts = vec!["extensionA.sh".to_owned()];
         let header = RecordingHeader::new(scripts, Some(("freeze=0.5".to_owned(), 7)), true);
         let mut recorder = Recorder::create(&path, &header).unwrap();
-        for trace_id in ["a", "b"] {
+        // The first invocation is at 0, however late it is.
+        for (trace_id, pause) in [("a", 1_000), ("b", 1_500)] {
+            advance(Duration::from_millis(pause)).await;
             let trace_id = Some(trace_id.to_owned());
             recorder
                 .record(InvocationSpec {
@@ -157,12 +163,11 @@ mod tests {
         assert_eq!(header.scripts, ["extensionA.sh"]);
         assert_eq!(header.fault.as_deref(), Some("freeze=0.5"));
         assert_eq!((header.seed, header.freeze), (Some(7), true));
-        let trace_ids: Vec<_> = entries
+        let entries: Vec<_> = entries
             .iter()
-            .map(|(_, spec)| spec.trace_id.as_deref())
+            .map(|(at, spec)| (at.as_millis(), spec.trace_id.as_deref()))
             .collect();
-        assert_eq!(trace_ids, [Some("a"), Some("b")]);
-        assert!(entries[0].0.is_zero() && entries[0].0 <= entries[1].0);
+        assert_eq!(entries, [(0, Some("a")), (1_500, Some("b"))]);
     }
 
     #[test]

@@ -106,3 +106,50 @@ impl Schedule {
         !matches!(self, Self::Once { .. } | Self::Steady { left: None, .. })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::{Instant, advance};
+
+    use super::Schedule;
+    use crate::ipc::InvocationSpec;
+
+    fn named(trace_id: &str) -> InvocationSpec {
+        InvocationSpec {
+            trace_id: Some(trace_id.to_owned()),
+            ..InvocationSpec::default()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn interval_is_from_start_to_start() {
+        let start = Instant::now();
+        let mut schedule = Schedule::steady(Some(3), Duration::from_millis(50));
+        schedule.next(true).await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        advance(Duration::from_millis(30)).await;
+        schedule.next(true).await;
+        assert_eq!(start.elapsed(), Duration::from_millis(50));
+        // The invocation took longer than the interval.
+        advance(Duration::from_millis(70)).await;
+        schedule.next(true).await;
+        assert_eq!(start.elapsed(), Duration::from_millis(120));
+        assert!(schedule.is_over());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn replay_keeps_the_times_of_the_recording() {
+        let start = Instant::now();
+        let times = [0, 20, 250].map(Duration::from_millis);
+        let entries = times.into_iter().zip(["a", "b", "c"].map(named));
+        let mut schedule = Schedule::replay(entries.collect());
+        for (time, trace_id) in times.into_iter().zip(["a", "b", "c"]) {
+            let spec = schedule.next(false).await;
+            assert_eq!(spec.trace_id.as_deref(), Some(trace_id));
+            assert_eq!(start.elapsed(), time);
+        }
+        assert!(schedule.is_over());
+    }
+}

@@ -12,7 +12,7 @@ pub(crate) const TEMPLATES: &[Template] = &[
         script_name: "extensionHello.sh",
         port: 8081,
         telemetry_port: None,
-        boot: "let boot = Boot::new(SCRIPT, PROGRAM);",
+        command: "let command = ExtensionCommand::new(SCRIPT, PROGRAM);",
     },
     Template {
         name: "audit-log",
@@ -21,8 +21,8 @@ pub(crate) const TEMPLATES: &[Template] = &[
         script_name: "extensionAuditLog.sh",
         port: 8082,
         telemetry_port: None,
-        boot: r#"let log = concat!(env!("CARGO_TARGET_TMPDIR"), "/audit.log");
-    let boot = Boot::new(SCRIPT, PROGRAM).env("AUDIT_LOG", log);"#,
+        command: r#"let log = concat!(env!("CARGO_TARGET_TMPDIR"), "/audit.log");
+    let command = ExtensionCommand::new(SCRIPT, PROGRAM).env("AUDIT_LOG", log);"#,
     },
     Template {
         name: "own-main",
@@ -31,7 +31,7 @@ pub(crate) const TEMPLATES: &[Template] = &[
         script_name: "extensionCounter.sh",
         port: 8083,
         telemetry_port: None,
-        boot: "let boot = Boot::new(SCRIPT, PROGRAM);",
+        command: "let command = ExtensionCommand::new(SCRIPT, PROGRAM);",
     },
     Template {
         name: "telemetry-archive",
@@ -40,8 +40,8 @@ pub(crate) const TEMPLATES: &[Template] = &[
         script_name: "extensionTelemetryArchive.sh",
         port: 8083,
         telemetry_port: Some(8084),
-        boot: r#"let file = concat!(env!("CARGO_TARGET_TMPDIR"), "/telemetry.jsonl");
-    let boot = Boot::new(SCRIPT, PROGRAM).env("ARCHIVE_FILE", file);"#,
+        command: r#"let file = concat!(env!("CARGO_TARGET_TMPDIR"), "/telemetry.jsonl");
+    let command = ExtensionCommand::new(SCRIPT, PROGRAM).env("ARCHIVE_FILE", file);"#,
     },
     Template {
         name: "otlp-forwarder",
@@ -50,8 +50,8 @@ pub(crate) const TEMPLATES: &[Template] = &[
         script_name: "extensionOtlpForwarder.sh",
         port: 8085,
         telemetry_port: Some(8086),
-        boot: r#"// No collector runs here.
-    let boot = Boot::new(SCRIPT, PROGRAM).env("OTEL_SDK_DISABLED", "true");"#,
+        command: r#"// No collector runs here.
+    let command = ExtensionCommand::new(SCRIPT, PROGRAM).env("OTEL_SDK_DISABLED", "true");"#,
     },
 ];
 
@@ -69,8 +69,8 @@ pub(crate) struct Template {
     script_name: &'static str,
     pub(crate) port: u16,
     telemetry_port: Option<u16>,
-    /// How the test boots it, with the variables that keep it from affecting the rest of the machine.
-    boot: &'static str,
+    /// The command that the test boots, with the variables that keep it from affecting the rest of the machine.
+    command: &'static str,
 }
 
 impl Template {
@@ -108,14 +108,14 @@ impl Template {
     /// Returns the tests/boots.rs.
     pub(crate) fn test(&self, name: &str, script_name: &str) -> String {
         let wait = if self.telemetry_port.is_none() {
-            "platform.boot(boot.lease_port()).await?;"
+            "platform.boot(command.lease_port()).await?;"
         } else {
             "platform
-        .boot(boot.lease_port().lease_telemetry_port())
+        .boot(command.lease_port().lease_telemetry_port())
         .await?;
     platform.wait_for_subscription().await?;"
         };
-        TEST.replace("<boot>", self.boot)
+        TEST.replace("<command>", self.command)
             .replace("<wait>", wait)
             .replace("<script>", script_name)
             .replace("<name>", name)
