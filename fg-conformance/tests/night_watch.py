@@ -1,7 +1,8 @@
 """An extension that is not ours: Python's standard library, and the platform's documentation.
 
-It prints the trace id of each invocation, and how many events of telemetry came. FG_EXTENSION_PORT and
-FG_TELEMETRY_PORT give it other ports, for tests that run side by side. FAULT makes it do one thing wrong.
+It prints its pid, the trace id of each invocation, and how many events of telemetry arrived. FG_EXTENSION_PORT and
+FG_TELEMETRY_PORT give it other ports, for tests that run side by side; without a telemetry port (FG_TELEMETRY_PORT is
+empty) it does not subscribe. FAULT makes it do one thing wrong.
 """
 
 import http.client
@@ -17,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 NAME = "extensionNightWatch.sh"
 FAULT = os.environ.get("FAULT", "")
 PORT = int(os.environ.get("FG_EXTENSION_PORT", "8081"))
-TELEMETRY_PORT = int(os.environ.get("FG_TELEMETRY_PORT", "8082"))
+TELEMETRY_PORT = int(os.environ.get("FG_TELEMETRY_PORT", "8082") or 0)
 FIELDS = {"traceId", "invokedFunctionUrn"}
 SUBTYPES = re.compile(r"platform\.(start|report|runtimedone|(init|restore)(start|report|runtimedone))", re.I)
 
@@ -76,6 +77,8 @@ class Invocations(Handler):
             return 400, {"error": f"this is no event: {error!r}"}
         if FAULT == "closed-world" and set(event) != FIELDS:
             return 400, {"error": "too many fields"}
+        if FAULT == "dies":
+            os._exit(3)
         if FAULT == "handler-fails":
             return 500, {"error": "the vault\nis sealed"}
         if FAULT == "hangs-up" and signal.SIGTERM in signal.sigpending():
@@ -153,6 +156,8 @@ def register():
 
 
 def subscribe():
+    if not TELEMETRY_PORT:
+        return
     body = {
         "subscriber": {"protocol": "POST", "uri": f"http://127.0.0.1:{TELEMETRY_PORT}"},
         "types": ["platform", "function"],
@@ -175,7 +180,10 @@ def main():
     if FAULT == "registers-first":
         register()
     kind = type("Serial", (HTTPServer,), {}) if FAULT == "serial" else ThreadingHTTPServer
-    servers = [listen(kind, PORT, Invocations), listen(ThreadingHTTPServer, TELEMETRY_PORT, Telemetry)]
+    servers = [listen(kind, PORT, Invocations)]
+    if TELEMETRY_PORT:
+        servers.append(listen(ThreadingHTTPServer, TELEMETRY_PORT, Telemetry))
+    print("pid", os.getpid(), flush=True)
     if FAULT == "subscribes-first":
         subscribe()
     if FAULT != "registers-first":

@@ -3,7 +3,7 @@
 use anyhow::bail;
 use fg_conformance::artifact::{MAX_DIRECT_UPLOAD, MAX_OBJECT_STORAGE_UPLOAD};
 
-/// How a package of this size becomes a dependency (D user guide 01_2119).
+/// Returns how a package of this size is uploaded (D user guide 01_2119).
 pub(crate) fn how_to_upload(size: u64) -> anyhow::Result<&'static str> {
     if size <= MAX_DIRECT_UPLOAD {
         Ok("it in the console: Functions > Dependencies > Create Dependency")
