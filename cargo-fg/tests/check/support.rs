@@ -1,4 +1,4 @@
-//! `cargo fg check`, called and read.
+//! `cargo fg check` as a process, and its JSON.
 
 use std::collections::BTreeMap;
 use std::process::{Command, Output};
@@ -23,7 +23,7 @@ pub(crate) fn check(arguments: &[&str]) -> (Command, [PortLease; 2]) {
     (command, [events, telemetry])
 }
 
-/// All that is told. Nothing but the JSON is on standard output.
+/// All cases of the report. Standard output has the JSON only.
 pub(crate) fn cases(output: &Output) -> Cases {
     let json: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {output:?}"));
@@ -58,7 +58,7 @@ pub(crate) fn night_watch(fault: &str, arguments: &[&str]) -> Output {
     let python = concat!(
         "python3 '",
         env!("CARGO_MANIFEST_DIR"),
-        "/tests/foreign/night_watch.py'"
+        "/../fg-conformance/tests/night_watch.py'"
     );
     let subject = ["--cmd", python, "--script", SCRIPT];
     let (mut command, _leases) = check(&subject);
