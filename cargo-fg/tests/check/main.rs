@@ -54,7 +54,10 @@ fn example_passes(package: &str, subscribes: bool) {
 
 #[test]
 fn a_passing_selection_is_success() {
-    let output = night_watch("", &["--format", "json", "reg-03", "BUD", "--budget", "rss=1GB"]);
+    let output = night_watch(
+        "",
+        &["--format", "json", "reg-03", "BUD", "--budget", "rss=1GB"],
+    );
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let cases = cases(&output);
     assert_eq!(ids(&cases, "pass", ""), ["BUD-02", "REG-03"]);
@@ -73,7 +76,10 @@ fn a_failure_is_exit_status_1_and_a_report_for_people() {
     let output = night_watch("handler-fails", &["INV-01", "INV-05"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.starts_with("extensionNightWatch.sh  python3 "), "{text}");
+    assert!(
+        text.starts_with("extensionNightWatch.sh  python3 "),
+        "{text}"
+    );
     // It goes to a pipe, so there are no colours.
     assert!(
         text.contains("\n  FAIL  INV-01  answers an invocation with 200\n"),

@@ -101,7 +101,10 @@ pub(crate) async fn check_telemetry(
     let registered = recorder.recorded().registrations().next().map(|(_, at)| at);
     let waited = registered.map_or(Duration::ZERO, |at| at.elapsed());
     let patience = SUBSCRIBES_WITHIN.saturating_sub(waited).max(PATIENCE);
-    if timeout(patience, recorder.until(is_requested)).await.is_err() {
+    if timeout(patience, recorder.until(is_requested))
+        .await
+        .is_err()
+    {
         report.skip(
             |case| case.id.group() == Group::Telemetry,
             "it does not subscribe to telemetry",
@@ -109,9 +112,8 @@ pub(crate) async fn check_telemetry(
         return;
     }
     // The request is recorded before it is answered.
-    let is_answered = |recorded: &Recorded| {
-        recorded.subscription.is_some() || rejected(recorded).is_some()
-    };
+    let is_answered =
+        |recorded: &Recorded| recorded.subscription.is_some() || rejected(recorded).is_some();
     let _ = timeout(PATIENCE, recorder.until(is_answered)).await;
     report.record(CaseId::Tel01, try_subscription(platform, recorder).await);
     let subscription = recorder.recorded().subscription.clone();
@@ -130,10 +132,7 @@ fn rejected(recorded: &Recorded) -> Option<String> {
     Some(why.clone())
 }
 
-async fn try_subscription(
-    platform: &Platform,
-    recorder: &CallRecorder,
-) -> Result<String, String> {
+async fn try_subscription(platform: &Platform, recorder: &CallRecorder) -> Result<String, String> {
     if let Some(why) = rejected(&recorder.recorded()) {
         return Err(format!("the subscription was refused: {why}"));
     }

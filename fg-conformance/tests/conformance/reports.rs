@@ -35,8 +35,11 @@ Telemetry
 ";
     assert_eq!(lines.collect::<Vec<_>>().join("\n"), expected);
 
-    let styled = report.write(Format::Human).unwrap();
-    assert!(styled.contains("\u{1b}[1m\u{1b}[31mFAIL\u{1b}[0m  INV-01"), "{styled:?}");
+    let styled = report.render(Format::Human).unwrap();
+    assert!(
+        styled.contains("\u{1b}[1m\u{1b}[31mFAIL\u{1b}[0m  INV-01"),
+        "{styled:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,7 +67,7 @@ async fn a_failure_shows_what_the_extension_printed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn for_ci_systems() {
     let report = check_night_watch("strict-json", &["TEL", "PKG-01", "END-01"]).await;
-    let xml = report.write(Format::Junit).unwrap();
+    let xml = report.render(Format::Junit).unwrap();
     let junit = quick_junit::Report::deserialize_from_str(&xml).unwrap();
     let counts = (junit.tests, junit.failures, junit.errors);
     assert_eq!(counts, (5, 0, 0), "{xml}");
@@ -78,13 +81,16 @@ async fn for_ci_systems() {
         "TEL-02 takes events as the pages show them"
     );
     let warning = quirks.system_out.as_ref().unwrap().as_str();
-    assert!(warning.starts_with("warning: trailing commas: "), "{warning}");
+    assert!(
+        warning.starts_with("warning: trailing commas: "),
+        "{warning}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failure_is_one_for_ci_systems() {
     let report = check_night_watch("exits-3", &["END"]).await;
-    let xml = report.write(Format::Junit).unwrap();
+    let xml = report.render(Format::Junit).unwrap();
     let junit = quick_junit::Report::deserialize_from_str(&xml).unwrap();
     assert_eq!((junit.tests, junit.failures), (2, 1), "{xml}");
 }

@@ -6,7 +6,10 @@ use fg_conformance::{Checks, ExtensionUnderTest, Report, Selection};
 use crate::support::{check_night_watch, detail, ids, night_watch, run};
 
 fn all_ids(report: &Report) -> Vec<&'static str> {
-    report.findings().map(|(case, _)| case.id.as_str()).collect()
+    report
+        .findings()
+        .map(|(case, _)| case.id.as_str())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -51,9 +51,8 @@ pub(crate) async fn check(extension: ExtensionUnderTest, names: &[&str]) -> Repo
 /// The IDs with this outcome, and with this beginning of the detail.
 pub(crate) fn ids(report: &Report, outcome: Outcome, detail: &str) -> Vec<&'static str> {
     let findings = report.findings();
-    let matching = findings.filter(|(_, finding)| {
-        finding.outcome == outcome && finding.detail.starts_with(detail)
-    });
+    let matching = findings
+        .filter(|(_, finding)| finding.outcome == outcome && finding.detail.starts_with(detail));
     matching.map(|(case, _)| case.id.as_str()).collect()
 }
 
