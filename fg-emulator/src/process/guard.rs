@@ -15,7 +15,7 @@ use crate::Error;
 /// A variable of every process that a platform starts, by which it is found again.
 const VARIABLE: &str = "FG_EMULATOR_PROCESS";
 
-/// What the guard runs. It is told of groups that begin and end; the end of its standard input is ours, however it
+/// What the guard runs. It reads which groups begin and end; its standard input ends when we do, however that
 /// comes about. Then the folder is removed, and the groups are killed, and whoever has the mark, in whichever group it is. A
 /// process that has just been killed is seen for a moment longer; one that starts others is outrun.
 const SCRIPT: &str = r#"
@@ -80,44 +80,55 @@ impl Guard {
         })
     }
 
-    /// A group has begun.
-    pub(crate) fn begins(&self, group: Pid) {
-        self.tell(format!("+ {group}\n"));
+    /// Adds a group that has begun.
+    pub(crate) fn add_group(&self, group: Pid) {
+        self.send(format!("+ {group}\n"));
     }
 
-    /// It has ended, and its number may become another's.
-    pub(crate) fn ends(&self, group: Pid) {
-        self.tell(format!("- {group}\n"));
+    /// Removes a group that has ended: its number may become another's.
+    pub(crate) fn remove_group(&self, group: Pid) {
+        self.send(format!("- {group}\n"));
     }
 
-    fn tell(&self, line: String) {
+    fn send(&self, line: String) {
         let mut stdin = self.stdin.lock().unwrap_or_else(PoisonError::into_inner);
         // Somebody may have killed the guard: then nobody guards.
         let _ = stdin.write_all(line.as_bytes());
     }
 
-    /// The variable that marks the process of this name.
-    pub(crate) fn mark(&self, name: &str) -> (&'static str, String) {
-        (VARIABLE, format!("{}/{name}", self.id))
-    }
-}
-
-/// Kills whatever has the mark, in whichever group it is.
-pub(crate) fn sweep((variable, value): &(&'static str, String)) {
-    let mark = format!("{variable}={value}");
-    // A process that is about to start another one is outrun, too.
-    for _ in 0..100 {
-        let marked = marked(mark.as_bytes());
-        if marked.is_empty() {
-            return;
-        }
-        for id in marked {
-            let _ = kill(id, Signal::SIGKILL);
+    /// Returns the marker for the process of this name.
+    pub(crate) fn marker(&self, name: &str) -> Marker {
+        Marker {
+            variable: VARIABLE,
+            value: format!("{}/{name}", self.id),
         }
     }
 }
 
-fn marked(mark: &[u8]) -> Vec<Pid> {
+/// A variable in the environment of a process and of its children, by which they are found in whichever group they are.
+pub(crate) struct Marker {
+    pub(super) variable: &'static str,
+    pub(super) value: String,
+}
+
+impl Marker {
+    /// Kills every process that has the marker.
+    pub(super) fn kill_all(&self) {
+        let marker = format!("{}={}", self.variable, self.value);
+        // A process that is about to start another one is outrun, too.
+        for _ in 0..100 {
+            let marked = processes_with(marker.as_bytes());
+            if marked.is_empty() {
+                return;
+            }
+            for id in marked {
+                let _ = kill(id, Signal::SIGKILL);
+            }
+        }
+    }
+}
+
+fn processes_with(marker: &[u8]) -> Vec<Pid> {
     let Ok(processes) = fs::read_dir("/proc") else {
         return Vec::new();
     };
@@ -129,7 +140,7 @@ fn marked(mark: &[u8]) -> Vec<Pid> {
             let environment = fs::read(process.path().join("environ")).ok()?;
             let mut variables = environment.split(|byte| *byte == 0);
             variables
-                .any(|variable| variable == mark)
+                .any(|variable| variable == marker)
                 .then(|| Pid::from_raw(id))
         })
         .collect()

@@ -1,4 +1,8 @@
-//! Processes of the instance: started in a group of their own, frozen, thawed and stopped with it.
+//! The processes of an instance: each is started in a group of its own, frozen, thawed and stopped with the instance.
+
+mod exit;
+pub(crate) mod guard;
+mod output;
 
 use std::io::ErrorKind;
 use std::process::{ExitStatus, Stdio};
@@ -10,54 +14,14 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
-use crate::boot::Leases;
-use crate::guard;
-use crate::output::{Output, OutputLine, OutputStream};
-use crate::shared::Shared;
+use self::guard::Marker;
+use self::output::Output;
+use crate::inner::Inner;
+use crate::port::ExtensionPorts;
 use crate::{Error, TelemetryType};
 
-/// How the process of an extension, or of the function, exited.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct ProcessExit {
-    /// Its script name; `bootstrap` for a function.
-    pub script: String,
-    /// Its exit status.
-    pub status: ExitStatus,
-    /// From SIGTERM to the exit; `None` if it exited by itself.
-    pub stop_duration: Option<Duration>,
-    /// Whether it outlasted the grace period and was killed.
-    pub killed: bool,
-    /// What it printed, the first MiB of each stream.
-    pub output: Vec<OutputLine>,
-    /// How many bytes of output were not kept.
-    pub dropped_output_bytes: usize,
-}
-
-impl ProcessExit {
-    /// Whether it shut down cleanly: with exit status 0, without being killed.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.status.success() && !self.killed
-    }
-
-    /// Returns what it printed on standard output, each line with its line break.
-    #[must_use]
-    pub fn stdout(&self) -> String {
-        self.lines_of(OutputStream::Stdout)
-    }
-
-    /// Returns what it printed on standard error, each line with its line break.
-    #[must_use]
-    pub fn stderr(&self) -> String {
-        self.lines_of(OutputStream::Stderr)
-    }
-
-    fn lines_of(&self, stream: OutputStream) -> String {
-        let lines = self.output.iter().filter(|line| line.stream == stream);
-        lines.flat_map(|line| [line.text.as_str(), "\n"]).collect()
-    }
-}
+pub use self::exit::ProcessExit;
+pub use self::output::{OutputLine, OutputStream};
 
 /// A process, and its group. Dropped, it is killed.
 pub(crate) struct Process {
@@ -65,54 +29,56 @@ pub(crate) struct Process {
     child: Child,
     group: Pid,
     output: Output,
-    mark: (&'static str, String),
-    shared: Arc<Shared>,
-    /// Whether the group is dealt with.
-    gone: bool,
-    _leases: Leases,
+    marker: Marker,
+    inner: Arc<Inner>,
+    /// Whether what was left of the group is killed.
+    cleaned_up: bool,
+    _ports: ExtensionPorts,
 }
 
 impl Process {
     /// Starts the command; each line that it prints is telemetry of that kind.
-    pub(crate) async fn start(
+    pub(crate) async fn spawn(
         name: &str,
         mut command: Command,
         kind: TelemetryType,
-        leases: Leases,
-        shared: &Arc<Shared>,
+        ports: ExtensionPorts,
+        inner: &Arc<Inner>,
     ) -> Result<Self, Error> {
-        let mark = shared.guard.mark(name);
+        let marker = inner.guard.marker(name);
         command
-            .env(mark.0, &mark.1)
+            .env(marker.variable, &marker.value)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             // A group of its own: Ctrl-C in a terminal is for us, who then end it in order.
             .process_group(0)
             .kill_on_drop(true);
-        for (variable, port) in leases.variables() {
+        for (variable, port) in ports.variables() {
             command.env(variable, format!("{name}={port}"));
         }
-        let mut child = spawn(&mut command).await.map_err(Error::because(format!(
-            "cannot start {name} ({})",
-            command.as_std().get_program().display()
-        )))?;
+        let mut child = spawn_child(&mut command)
+            .await
+            .map_err(Error::because(format!(
+                "cannot start {name} ({})",
+                command.as_std().get_program().display()
+            )))?;
         let id = child
             .id()
             .and_then(|id| i32::try_from(id).ok())
             .unwrap_or_default();
-        let output = Output::capture(&mut child, name, kind, shared);
+        let output = Output::capture(&mut child, name, kind, inner);
         let group = Pid::from_raw(id);
-        shared.guard.begins(group);
+        inner.guard.add_group(group);
         Ok(Self {
             name: name.to_owned(),
             child,
             group,
             output,
-            mark,
-            shared: Arc::clone(shared),
-            gone: false,
-            _leases: leases,
+            marker,
+            inner: Arc::clone(inner),
+            cleaned_up: false,
+            _ports: ports,
         })
     }
 
@@ -132,18 +98,18 @@ impl Process {
             .wait()
             .await
             .map_err(Error::because(format!("cannot wait for {}", self.name)))?;
-        self.clear();
+        self.clean_up();
         Ok(status)
     }
 
     /// Kills what is left of the group, or has left it. At once, since a number may become another's when its
     /// process was waited for.
-    fn clear(&mut self) {
-        if !self.gone {
-            self.gone = true;
+    fn clean_up(&mut self) {
+        if !self.cleaned_up {
+            self.cleaned_up = true;
             self.signal(Signal::SIGKILL);
-            self.shared.guard.ends(self.group);
-            guard::sweep(&self.mark);
+            self.inner.guard.remove_group(self.group);
+            self.marker.kill_all();
         }
     }
 
@@ -169,28 +135,30 @@ impl Process {
         self.signal(Signal::SIGCONT);
     }
 
-    /// SIGTERM, and after the grace SIGKILL; to the whole group, and to what left it, so that nothing stays.
-    pub(crate) async fn stop(mut self, grace: Duration) -> Result<ProcessExit, Error> {
+    /// SIGTERM, and after the grace period SIGKILL; to the whole group, and to what left it, so that nothing stays.
+    pub(crate) async fn stop(mut self, grace_period: Duration) -> Result<ProcessExit, Error> {
         let start = Instant::now();
-        let ended = self.id().is_none()
+        let exited = self.id().is_none()
             || self
                 .child
                 .try_wait()
                 .map_err(Error::because(format!("cannot wait for {}", self.name)))?
                 .is_some();
         let mut killed = false;
-        if !ended {
+        if !exited {
             self.signal(Signal::SIGTERM);
             // What is frozen does not see the signal.
             self.signal(Signal::SIGCONT);
-            killed = tokio::time::timeout(grace, self.wait()).await.is_err();
+            killed = tokio::time::timeout(grace_period, self.wait())
+                .await
+                .is_err();
             if killed {
                 self.signal(Signal::SIGKILL);
             }
         }
-        let stop_duration = (!ended).then(|| start.elapsed());
+        let stop_duration = (!exited).then(|| start.elapsed());
         let status = self.wait().await?;
-        let output = self.output.end().await;
+        let output = self.output.finish().await;
         Ok(ProcessExit {
             script: std::mem::take(&mut self.name),
             status,
@@ -211,7 +179,7 @@ impl Process {
 
 /// A file that was just written cannot be executed (ETXTBSY) for as long as a process that another thread is about
 /// to start still holds it open, which is no longer than a moment.
-async fn spawn(command: &mut Command) -> std::io::Result<Child> {
+async fn spawn_child(command: &mut Command) -> std::io::Result<Child> {
     let mut tries = 0;
     loop {
         match command.spawn() {
@@ -226,6 +194,6 @@ async fn spawn(command: &mut Command) -> std::io::Result<Child> {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.clear();
+        self.clean_up();
     }
 }

@@ -1,4 +1,4 @@
-//! One POST, over a connection of its own: a pooled one would not outlive a freeze.
+//! The client: one POST, over a connection of its own: a pooled one would not outlive a freeze.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,21 +10,21 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use super::MAX_BODY;
 use crate::Error;
-use crate::platform::MAX_BODY;
 
-/// Posts JSON; the answer. `what` is for the errors: `an invocation`.
+/// Posts JSON and returns the response. `what` is for the errors: `an invocation`.
 pub(crate) async fn post(
     what: &str,
     address: SocketAddr,
     path: &str,
     body: Bytes,
-    patience: Duration,
+    response_timeout: Duration,
 ) -> Result<Response<Bytes>, Error> {
-    match tokio::time::timeout(patience, exchange(address, path, body)).await {
+    match tokio::time::timeout(response_timeout, exchange(address, path, body)).await {
         Ok(result) => result.map_err(Error::because(format!("cannot post {what} to {address}"))),
         Err(_) => Err(Error::new(format!(
-            "{address} did not answer {what} in {patience:?}"
+            "{address} did not respond to {what} in {response_timeout:?}"
         ))),
     }
 }
@@ -43,14 +43,14 @@ async fn exchange(
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    // A set, because it ends its task when this is dropped unfinished.
+    // A set, because it aborts its task when this is dropped unfinished.
     let mut task = JoinSet::new();
     task.spawn(connection);
     let response = sender.send_request(request).await?;
     let (head, body) = response.into_parts();
     let body = Limited::new(body, MAX_BODY).collect().await?.to_bytes();
     drop(sender);
-    // It ends with the sender; how is of no matter once the answer is here.
+    // It ends with the sender; how does not matter once the response is here.
     let _ = task.join_next().await;
     Ok(Response::from_parts(head, body))
 }

@@ -1,16 +1,16 @@
-//! What tests ask of the platform about telemetry.
+//! What tests wait for.
 
 use std::time::Duration;
 
 use hyper::body::Bytes;
 
 use super::{Subscription, delivery};
-use crate::shared::Shared;
-use crate::starts::BOOT_TIMEOUT;
+use crate::inner::Inner;
+use crate::platform::BOOT_TIMEOUT;
 use crate::{Error, Event, Platform};
 
-/// How long the end waits for the subscriber.
-const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a shutdown waits for the subscriber.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Platform {
     /// Waits until an extension has subscribed to telemetry.
@@ -25,7 +25,7 @@ impl Platform {
     /// platform.wait_for_subscription().await?;
     /// platform.invoke().await?.assert_ok();
     /// platform.wait_for_telemetry().await;
-    /// // Now the forwarder has answered for all that the invocation had to tell.
+    /// // Now the forwarder has accepted all events of the invocation.
     /// # Ok(())
     /// # }
     /// ```
@@ -35,12 +35,14 @@ impl Platform {
     /// If none has in 15 seconds.
     pub async fn wait_for_subscription(&self) -> Result<Subscription, Error> {
         let subscription = self
-            .shared
-            .when(|state| state.telemetry.subscription().cloned());
-        tokio::time::timeout(BOOT_TIMEOUT, subscription)
+            .inner
+            .wait_until(|state| state.telemetry.subscription().cloned());
+        let subscription = tokio::time::timeout(BOOT_TIMEOUT, subscription);
+        self.inner
+            .or_observer_panic(subscription)
             .await
             .map_err(|_| {
-                let registered = self.shared.state().registered();
+                let registered = self.inner.state().registered_extensions();
                 let scripts: Vec<_> = registered.into_iter().map(|(script, _)| script).collect();
                 Error::new(match &scripts[..] {
                     [] => format!(
@@ -54,10 +56,10 @@ impl Platform {
             })
     }
 
-    /// Waits until all telemetry of what has happened so far was answered or given up; at once if nobody has
+    /// Waits until all telemetry of what has happened so far is delivered or lost. Returns at once if nobody has
     /// subscribed.
     ///
-    /// What is given up, after five attempts of five seconds at most, is told to the observer
+    /// What is lost, after five attempts of five seconds at most, is reported to the observer
     /// ([`Event::TelemetryLost`]). A frozen instance is sent nothing, so this waits until it is thawed.
     ///
     /// # Cancel safety
@@ -65,53 +67,53 @@ impl Platform {
     /// Nothing is lost when this is dropped unfinished.
     pub async fn wait_for_telemetry(&self) {
         let mut goal = None;
-        self.shared
-            .when(|state| {
-                let telemetry = &state.telemetry;
-                let settled = telemetry.backlog.settled();
-                let goal = *goal.get_or_insert(settled + telemetry.backlog.open());
-                (telemetry.subscription.is_none() || settled >= goal).then_some(())
-            })
-            .await;
+        let settled = self.inner.wait_until(|state| {
+            let telemetry = &state.telemetry;
+            let settled = telemetry.buffer.settled();
+            let goal = *goal.get_or_insert(settled + telemetry.buffer.pending());
+            (telemetry.subscription.is_none() || settled >= goal).then_some(())
+        });
+        self.inner.or_observer_panic(settled).await;
     }
 
-    /// Posts a body of any kind, once and at once, to the subscriber; the answer's status.
+    /// Posts a body of any kind, once and at once, to the subscriber; returns the response's status.
     ///
-    /// For tests of events that this emulator does not send, and of what is no JSON at all.
+    /// For tests of events that this emulator does not send, and of bodies that are not JSON.
     ///
     /// # Errors
     ///
-    /// If nobody has subscribed, or there is no answer in five seconds.
+    /// If nobody has subscribed, or there is no response in five seconds.
     pub async fn send_telemetry(&self, body: impl Into<Bytes>) -> Result<u16, Error> {
-        let subscription = self.shared.state().telemetry.subscription().cloned();
+        let subscription = self.inner.state().telemetry.subscription().cloned();
         let subscription = subscription.ok_or_else(|| {
             Error::new("no extension has subscribed to telemetry, so there is none to send it to")
         })?;
-        let answer = delivery::post(&subscription, body.into()).await?;
-        Ok(answer.status().as_u16())
+        let response = delivery::post(&subscription, body.into());
+        let response = self.inner.or_observer_panic(response).await?;
+        Ok(response.status().as_u16())
     }
 }
 
-impl Shared {
-    /// Waits until nothing is left to deliver, but not for long.
-    pub(crate) async fn last_telemetry(&self) {
-        let all = self.when(|state| {
+impl Inner {
+    /// Waits until all telemetry is delivered or lost, two seconds at most.
+    pub(crate) async fn drain_telemetry(&self) {
+        let all = self.wait_until(|state| {
             let telemetry = &state.telemetry;
-            (telemetry.subscription.is_none() || telemetry.backlog.open() == 0).then_some(())
+            (telemetry.subscription.is_none() || telemetry.buffer.pending() == 0).then_some(())
         });
-        let _ = tokio::time::timeout(SHUTDOWN_PATIENCE, all).await;
+        let _ = tokio::time::timeout(DRAIN_TIMEOUT, all).await;
     }
 
-    /// Takes no more telemetry, and tells of what was not delivered.
+    /// Accepts no more telemetry, and reports what was not delivered.
     pub(crate) fn close_telemetry(&self) {
         let mut state = self.state();
-        let events = state.telemetry.backlog.close();
+        let events = state.telemetry.buffer.close();
         let subscribed = state.telemetry.subscription.is_some();
         drop(state);
         if events > 0 && subscribed {
-            self.observe(&Event::TelemetryLost {
+            self.report(&Event::TelemetryLost {
                 events,
-                reason: "the instance ended first".to_owned(),
+                reason: "the instance was shut down first".to_owned(),
             });
         }
     }
@@ -122,7 +124,7 @@ mod tests {
     use crate::Platform;
 
     #[tokio::test(start_paused = true)]
-    async fn what_never_comes_is_told() {
+    async fn timeouts_are_reported() {
         let platform = Platform::start().await.unwrap();
         let error = platform.wait_for_subscription().await.unwrap_err();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What extensions print, line by line.
+//! Captures what processes print, line by line.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,12 +8,12 @@ use tokio::process::Child;
 use tokio::task::JoinSet;
 
 use crate::TelemetryType;
-use crate::shared::Shared;
+use crate::inner::Inner;
 
-/// Of each stream, so much output is kept; what comes then is shown to the observer only, and counted.
-const KEPT_BYTES: usize = 1024 * 1024;
-/// A longer line is told in pieces.
-const LINE_BYTES: u64 = 256 * 1024;
+/// The most output that is kept of each stream; the rest is reported to the observer only, and counted.
+const MAX_CAPTURED_BYTES: usize = 1024 * 1024;
+/// A longer line is reported in pieces.
+const MAX_LINE_BYTES: u64 = 256 * 1024;
 
 /// One line that an extension, or the function, printed.
 #[derive(Clone, Debug)]
@@ -21,13 +21,13 @@ const LINE_BYTES: u64 = 256 * 1024;
 pub struct OutputLine {
     /// The extension's script name; `bootstrap` for a function.
     pub script: String,
-    /// Where it printed it.
+    /// The stream that it was printed on.
     pub stream: OutputStream,
     /// Without the line break; what is not UTF-8 is replaced.
     pub text: String,
 }
 
-/// Where an extension prints.
+/// A standard stream of a process.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum OutputStream {
     /// Standard output.
@@ -39,13 +39,13 @@ pub enum OutputStream {
 /// What one process printed so far.
 #[derive(Default)]
 pub(crate) struct Output {
-    kept: Arc<Mutex<Kept>>,
-    /// A set, because it ends its tasks when it is dropped.
+    captured: Arc<Mutex<Captured>>,
+    /// A set, because it aborts its tasks when it is dropped.
     readers: JoinSet<()>,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Kept {
+pub(crate) struct Captured {
     pub(crate) lines: Vec<OutputLine>,
     bytes: [usize; 2],
     /// How many bytes were not kept.
@@ -53,63 +53,64 @@ pub(crate) struct Kept {
 }
 
 impl Output {
-    /// Captures both streams of the process; each line is told as telemetry of that kind.
+    /// Captures both streams of the process; each line becomes telemetry of that kind.
     pub(crate) fn capture(
         child: &mut Child,
         script: &str,
         kind: TelemetryType,
-        shared: &Arc<Shared>,
+        inner: &Arc<Inner>,
     ) -> Self {
-        let kept = Arc::default();
+        let captured = Arc::default();
         let mut readers = JoinSet::new();
-        let tell = |stream| {
-            let (script, kept, shared) = (script.to_owned(), Arc::clone(&kept), Arc::clone(shared));
+        let emit = |stream| {
+            let (captured, inner) = (Arc::clone(&captured), Arc::clone(inner));
+            let script = script.to_owned();
             move |text| {
                 let line = OutputLine {
                     script: script.clone(),
                     stream,
                     text,
                 };
-                shared.printed(kind, line.clone());
-                lock(&kept).keep(line);
+                inner.record_output(kind, line.clone());
+                lock(&captured).push(line);
             }
         };
         if let Some(stdout) = child.stdout.take() {
-            readers.spawn(read(stdout, tell(OutputStream::Stdout)));
+            readers.spawn(read(stdout, emit(OutputStream::Stdout)));
         }
         if let Some(stderr) = child.stderr.take() {
-            readers.spawn(read(stderr, tell(OutputStream::Stderr)));
+            readers.spawn(read(stderr, emit(OutputStream::Stderr)));
         }
-        Self { kept, readers }
+        Self { captured, readers }
     }
 
-    /// All of it. The streams end with the last process that has them; one that got away is not waited for.
-    pub(crate) async fn end(&mut self) -> Kept {
+    /// Returns all of it. The streams end with the last process that has them; one that got away is not waited for.
+    pub(crate) async fn finish(&mut self) -> Captured {
         let all = async { while self.readers.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(Duration::from_secs(1), all).await;
-        std::mem::take(&mut *lock(&self.kept))
+        std::mem::take(&mut *lock(&self.captured))
     }
 }
 
-async fn read(stream: impl AsyncRead + Unpin, tell: impl Fn(String)) {
+async fn read(stream: impl AsyncRead + Unpin, emit: impl Fn(String)) {
     let mut reader = BufReader::new(stream);
     let mut bytes = Vec::new();
     // A line that does not end is cut: it would take all memory.
     while let Ok(1..) = (&mut reader)
-        .take(LINE_BYTES)
+        .take(MAX_LINE_BYTES)
         .read_until(b'\n', &mut bytes)
         .await
     {
         let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-        tell(String::from_utf8_lossy(line).into_owned());
+        emit(String::from_utf8_lossy(line).into_owned());
         bytes.clear();
     }
 }
 
-impl Kept {
-    fn keep(&mut self, line: OutputLine) {
+impl Captured {
+    fn push(&mut self, line: OutputLine) {
         let bytes = &mut self.bytes[usize::from(line.stream == OutputStream::Stderr)];
-        if *bytes + line.text.len() > KEPT_BYTES {
+        if *bytes + line.text.len() > MAX_CAPTURED_BYTES {
             self.dropped += line.text.len() + 1;
         } else {
             *bytes += line.text.len() + 1;
@@ -118,6 +119,6 @@ impl Kept {
     }
 }
 
-fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
-    kept.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(captured: &Mutex<Captured>) -> MutexGuard<'_, Captured> {
+    captured.lock().unwrap_or_else(PoisonError::into_inner)
 }

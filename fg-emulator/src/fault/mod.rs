@@ -1,11 +1,14 @@
 //! Faults: what a platform may do on a bad day, repeatable by a seed.
 
+mod injector;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
 
 use crate::Error;
+
+pub(crate) use self::injector::FaultInjector;
 
 /// What can go wrong. Its text is what [`Faults::parse`] reads.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -13,7 +16,7 @@ use crate::Error;
 pub enum Fault {
     /// `register-slow`: a registration is answered after a second.
     RegisterSlow,
-    /// `register-rejected`: a registration is refused with 400.
+    /// `register-rejected`: a registration is rejected with 400.
     RegisterRejected,
     /// `register-reset`: the connection of a registration is reset.
     RegisterReset,
@@ -21,7 +24,7 @@ pub enum Fault {
     RegisterUnavailable,
     /// `event-duplicate`: an invocation is posted twice, with one trace id.
     EventDuplicate,
-    /// `event-late`: an invocation is posted when the function has ended.
+    /// `event-late`: an invocation is posted when the function is done.
     EventLate,
     /// `event-malformed`: a body that is cut off is posted before the invocation.
     EventMalformed,
@@ -35,16 +38,17 @@ pub enum Fault {
     Freeze,
 }
 
-/// How often a fault strikes.
+/// How often a fault is injected.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum FaultRate {
-    /// The first so many times that it could.
+    /// The first so many times that it can be injected.
     First(u32),
-    /// That share of the times, from 0 to 1, as the seed has it.
+    /// With this probability, from 0 to 1, as the seed decides.
     Probability(f64),
 }
 
-/// Which faults a platform has, and how often they strike.
+/// Which faults a platform injects, and how often.
 ///
 /// The same seed gives the same faults, as long as what happens happens in the same order.
 ///
@@ -78,7 +82,7 @@ impl Faults {
         }
     }
 
-    /// Adds one; a share below 0 counts as 0, above 1 as 1.
+    /// Adds a fault; a probability below 0 counts as 0, above 1 as 1.
     #[must_use]
     pub fn with(mut self, fault: Fault, rate: FaultRate) -> Self {
         self.rates.insert(fault, rate);
@@ -86,29 +90,29 @@ impl Faults {
     }
 
     /// Reads a list as `register-503*2,event-duplicate=0.3,freeze`: the first two times, three times in ten,
-    /// always. A fault of the registration without a rate strikes once.
+    /// always. A fault of the registration without a rate is injected once.
     ///
     /// # Errors
     ///
-    /// If a fault is not known, is there twice, or its rate is none.
+    /// If a fault is unknown, is listed twice, or has an invalid rate.
     pub fn parse(spec: &str, seed: u64) -> Result<Self, Error> {
         let mut faults = Self::new(seed);
         for item in spec.split(',').map(str::trim) {
             let (fault, rate) = parse_item(item)?;
             if faults.rates.insert(fault, rate).is_some() {
-                return Err(Error::new(format!("fault `{fault}` is there twice")));
+                return Err(Error::new(format!("fault `{fault}` is listed twice")));
             }
         }
         Ok(faults)
     }
 
-    /// What makes it repeatable.
+    /// Returns the seed, which makes the faults repeatable.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no faults.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rates.is_empty()
@@ -119,21 +123,21 @@ fn parse_item(item: &str) -> Result<(Fault, FaultRate), Error> {
     if let Some((name, count)) = item.split_once('*') {
         let rate = count.trim().parse().map(FaultRate::First).map_err(|_| {
             Error::new(format!(
-                "`{count}` in `{item}` is no number of times, as in `{name}*2`"
+                "`{count}` in `{item}` is not a number of times, as in `{name}*2`"
             ))
         })?;
         return Ok((name.trim().parse()?, rate));
     }
-    if let Some((name, share)) = item.split_once('=') {
-        let number = share.trim().parse().ok();
-        let share = number
-            .filter(|share| (0.0..=1.0).contains(share))
+    if let Some((name, text)) = item.split_once('=') {
+        let number = text.trim().parse().ok();
+        let probability = number
+            .filter(|number| (0.0..=1.0).contains(number))
             .ok_or_else(|| {
                 Error::new(format!(
-                    "`{share}` in `{item}` is no share from 0 to 1, as in `{name}=0.3`"
+                    "`{text}` in `{item}` is not a probability from 0 to 1, as in `{name}=0.3`"
                 ))
             })?;
-        return Ok((name.trim().parse()?, FaultRate::Probability(share)));
+        return Ok((name.trim().parse()?, FaultRate::Probability(probability)));
     }
     let fault: Fault = item.parse()?;
     let rate = match fault {
@@ -182,99 +186,12 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Decides whether a fault strikes.
-#[derive(Debug, Default)]
-pub(crate) struct Dice {
-    faults: Faults,
-    asked: Mutex<BTreeMap<Fault, u32>>,
-}
-
-impl Dice {
-    pub(crate) fn new(faults: Faults) -> Self {
-        Self {
-            faults,
-            asked: Mutex::default(),
-        }
-    }
-
-    /// The seed, if there are faults that it could be blamed for.
-    pub(crate) fn seed(&self) -> Option<u64> {
-        (!self.faults.is_empty()).then_some(self.faults.seed)
-    }
-
-    pub(crate) fn strikes(&self, fault: Fault) -> bool {
-        let Some(rate) = self.faults.rates.get(&fault) else {
-            return false;
-        };
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let asked = asked.entry(fault).or_default();
-        let number = *asked;
-        *asked += 1;
-        match *rate {
-            FaultRate::First(count) => number < count,
-            // A function of seed, fault and number alone: no fault changes what another one does.
-            FaultRate::Probability(share) => {
-                fraction(self.faults.seed, fault as u64, number.into()) < share
-            }
-        }
-    }
-}
-
-/// From 0 to 1, without 1. The mixing is that of splitmix64.
-fn fraction(seed: u64, fault: u64, number: u64) -> f64 {
-    let mut mixed = 0;
-    for part in [seed, fault, number] {
-        mixed = mix(mixed ^ part);
-    }
-    // As many bits as a float has room for.
-    (mixed >> 11) as f64 / (1_u64 << 53) as f64
-}
-
-fn mix(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Dice, Fault, FaultRate, Faults, NAMES};
-
-    fn struck(spec: &str, seed: u64, fault: Fault) -> Vec<bool> {
-        let dice = Dice::new(Faults::parse(spec, seed).unwrap());
-        (0..1000).map(|_| dice.strikes(fault)).collect()
-    }
+    use super::{Fault, FaultRate, Faults, NAMES};
 
     #[test]
-    fn rates() {
-        let first = struck("register-503*2", 0, Fault::RegisterUnavailable);
-        assert_eq!(first[..4], [true, true, false, false]);
-        let once = struck(" register-reset ", 0, Fault::RegisterReset);
-        assert_eq!(once[..3], [true, false, false]);
-        assert!(
-            struck("freeze", 3, Fault::Freeze)
-                .iter()
-                .all(|struck| *struck)
-        );
-        assert!(!struck("freeze=0", 3, Fault::Freeze).contains(&true));
-        assert!(!struck("freeze", 3, Fault::EventLate).contains(&true));
-        let some = struck("freeze=0.3", 3, Fault::Freeze);
-        let count = some.iter().filter(|struck| **struck).count();
-        assert!((250..350).contains(&count), "{count}");
-    }
-
-    #[test]
-    fn seed_decides() {
-        let spec = "freeze=0.5,event-late=0.5";
-        let freezes = struck(spec, 1, Fault::Freeze);
-        assert_eq!(struck(spec, 1, Fault::Freeze), freezes);
-        assert_ne!(struck(spec, 2, Fault::Freeze), freezes);
-        assert_ne!(struck(spec, 1, Fault::EventLate), freezes);
-    }
-
-    #[test]
-    fn texts() {
+    fn parse_and_display() {
         for (fault, name) in NAMES {
             assert_eq!(fault.to_string(), name);
             assert_eq!(name.parse::<Fault>().unwrap(), fault);
@@ -287,26 +204,26 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told() {
-        for (spec, told) in [
+    fn mistakes_are_reported() {
+        for (spec, message) in [
             ("", "fault `` is unknown; there are register-slow, "),
             (
                 "frieze",
                 "fault `frieze` is unknown; there are register-slow, ",
             ),
-            ("freeze,freeze=1", "fault `freeze` is there twice"),
+            ("freeze,freeze=1", "fault `freeze` is listed twice"),
             (
                 "freeze=2",
-                "`2` in `freeze=2` is no share from 0 to 1, as in `freeze=0.3`",
+                "`2` in `freeze=2` is not a probability from 0 to 1, as in `freeze=0.3`",
             ),
-            ("freeze=nan", "`nan` in `freeze=nan` is no share"),
+            ("freeze=nan", "`nan` in `freeze=nan` is not a probability"),
             (
                 "freeze*x",
-                "`x` in `freeze*x` is no number of times, as in `freeze*2`",
+                "`x` in `freeze*x` is not a number of times, as in `freeze*2`",
             ),
         ] {
             let error = Faults::parse(spec, 0).unwrap_err().to_string();
-            assert!(error.starts_with(told), "{error}");
+            assert!(error.starts_with(message), "{error}");
         }
     }
 }
