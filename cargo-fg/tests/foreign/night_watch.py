@@ -22,7 +22,6 @@ TELEMETRY_PORT = int(os.environ.get("FG_TELEMETRY_PORT", "8082") or 0)
 FIELDS = {"traceId", "invokedFunctionUrn"}
 SUBTYPES = re.compile(r"platform\.(start|report|runtimedone|(init|restore)(start|report|runtimedone))", re.I)
 
-stop = threading.Event()
 in_flight = 0
 changed = threading.Condition()
 
@@ -166,7 +165,9 @@ def subscribe():
 
 
 def main():
-    signal.signal(signal.SIGTERM, lambda *_: on_sigterm())
+    # For `sigwait`: the kernel may give the signal to any thread, and Python handles it in the main thread only, which
+    # would not wake up.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     if FAULT == "stale":
         # Blocked, it stays pending, and so tells that there was a thaw.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCONT])
@@ -185,7 +186,7 @@ def main():
         register()
     if FAULT != "subscribes-first":
         subscribe()
-    stop.wait()
+    wait_for_sigterm()
     for server in servers:
         server.shutdown()
         server.server_close()
@@ -195,11 +196,12 @@ def main():
     sys.exit(3 if FAULT == "exits-3" else 0)
 
 
-def on_sigterm():
+def wait_for_sigterm():
+    signal.sigwait([signal.SIGTERM])
     if FAULT == "hangs-up":
         os._exit(0)
-    if FAULT != "deaf":
-        stop.set()
+    while FAULT == "deaf":
+        signal.sigwait([signal.SIGTERM])
 
 
 main()
