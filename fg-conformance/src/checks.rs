@@ -210,7 +210,9 @@ impl Checks {
                 id => report.first_failed(&[id]),
             };
             if let Some(failed) = failed
-                && timeout(EXIT_SEEN_WITHIN, platform.wait_for_exit()).await.is_ok()
+                && timeout(EXIT_SEEN_WITHIN, platform.wait_for_exit())
+                    .await
+                    .is_ok()
             {
                 report.prevent_shared_process(failed);
                 return;

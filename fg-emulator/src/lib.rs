@@ -15,9 +15,9 @@
 //! # }
 //! ```
 //!
-//! An extension may subscribe to telemetry, and is told of every invocation then
+//! An extension may subscribe to telemetry, and gets the events of every invocation then
 //! ([`Platform::wait_for_subscription`] has an example). Beside the extensions there is a function: a synthetic one, which
-//! fares as the [`InvokeRequest`] says, or a custom runtime ([`Platform::boot_function`]). The instance can be frozen and
+//! behaves as the [`InvokeRequest`] says, or a custom runtime ([`Platform::boot_function`]). The instance can be frozen and
 //! thawed, and a platform can have [`Faults`], which a seed repeats:
 //!
 //! ```no_run
@@ -38,47 +38,42 @@
 //!
 //! It boots any executable, in any language, each in a process group of its own, and nothing of it outlives the
 //! platform, also when the program that has the platform is killed; but for a process that leaves both its group and
-//! its environment, as by `setsid env -i`, by which it would be found. It never fakes success: a call that is not of
-//! the API is refused, and told to the observer ([`PlatformBuilder::observer`]).
+//! its environment, as by `setsid env -i`, by which it would be found. It never fakes success: a request that is
+//! not part of the API is rejected, and reported to the observer ([`PlatformBuilder::observer`]). An assertion that fails in
+//! an observer fails the test.
 //!
 //! What it does is written from the platform's documentation. Where that is silent (marked ?), the choice is
-//! this emulator's: a registration that breaks a rule is refused with status 400, an invocation goes to all
-//! extensions at once, when the function starts, over a new connection each, and the end is SIGTERM, then SIGKILL after
-//! a grace. Telemetry goes out in order, one batch at a time, whatever waits by then (256 KiB at most) being one; a
+//! this emulator's: a registration that breaks a rule is rejected with status 400, an invocation goes to all
+//! extensions at once, when the function starts, over a new connection each, and a shutdown is SIGTERM, then SIGKILL after
+//! a grace period. Telemetry goes out in order, one batch at a time, whatever waits by then (256 KiB at most) being one; a
 //! batch that is answered with 5xx, 408, 429 or not at all is posted five times, after pauses that double or are what
 //! `Retry-After` says; what happened before the subscription is kept for it; at most 1 MiB waits, and a frozen
 //! instance is sent nothing.
 
-mod boot;
-mod client;
 mod error;
 mod event;
+mod extension;
 mod fault;
-mod freeze;
 mod function;
-mod guard;
 mod http;
-mod invoke;
-mod output;
+mod inner;
+mod invocation;
+mod observer;
 mod platform;
 mod port;
 mod process;
 mod script_name;
-mod shared;
-mod starts;
 mod state;
 mod telemetry;
 
-pub use boot::ExtensionCommand;
 pub use error::Error;
 pub use event::{ApiRequest, Event};
+pub use extension::ExtensionCommand;
 pub use fault::{Fault, FaultRate, Faults};
-pub use function::{FunctionOutcome, FunctionRun, InvokeRequest};
-pub use invoke::{ExtensionResponse, HttpResponse, InvokeResult};
-pub use output::{OutputLine, OutputStream};
-pub use platform::{Platform, PlatformBuilder, ShutdownReport};
+pub use function::{FunctionOutcome, FunctionRun};
+pub use invocation::{ExtensionResponse, HttpResponse, InvokeRequest, InvokeResult};
+pub use platform::{Platform, PlatformBuilder, RegisteredExtension, ShutdownReport};
 pub use port::{PORT_RANGE, PortLease, is_extension_address};
-pub use process::ProcessExit;
+pub use process::{OutputLine, OutputStream, ProcessExit};
 pub use script_name::ScriptName;
-pub use starts::RegisteredExtension;
 pub use telemetry::{Subscription, TelemetryType};

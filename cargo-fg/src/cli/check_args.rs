@@ -80,7 +80,7 @@ impl CheckArgs {
                 .run_or_cancel(async { Ok(checks.run().await?) })
                 .await
         })?;
-        print(&report.write(self.format.into())?)?;
+        print(&report.render(self.format.into())?)?;
         Ok(match report.count(Outcome::Fail) {
             0 => ExitCode::SUCCESS,
             _ => ExitCode::from(1),

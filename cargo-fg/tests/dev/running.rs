@@ -69,7 +69,7 @@ impl Place {
 
 /// The extension in Python.
 pub(crate) fn night_watch() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign/night_watch.py")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fg-conformance/tests/night_watch.py")
 }
 
 pub(crate) fn fixture(name: &str) -> PathBuf {

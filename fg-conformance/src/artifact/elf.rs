@@ -12,12 +12,11 @@ const LOADERS: [&str; 2] = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch6
 
 /// A program or a library, in 64 bit ELF.
 #[derive(Debug)]
-#[non_exhaustive]
 pub struct Elf {
     /// What it is compiled for.
-    pub architecture: Architecture,
+    pub(crate) architecture: Architecture,
     /// Whether it is to be executed, as a library is not.
-    pub is_executable: bool,
+    pub(crate) is_executable: bool,
     loader: Option<String>,
     glibc: Option<GlibcVersion>,
 }

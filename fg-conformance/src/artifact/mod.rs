@@ -13,5 +13,3 @@ pub use self::limits::{
 };
 pub use self::script_name_marker::read_script_name;
 pub use self::unpack::unpack;
-/// The architecture of an [`Elf`] program.
-pub use object::Architecture;

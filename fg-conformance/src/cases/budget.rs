@@ -167,7 +167,6 @@ fn human_size(bytes: u64) -> String {
 mod tests {
     use std::time::Duration;
 
-    
     use super::{Budget, human_size};
 
     #[test]

@@ -1,6 +1,8 @@
 //! PKG-06 and 07, of one ELF program.
 
-use crate::artifact::{Architecture, Elf, GlibcVersion, Needs};
+use object::Architecture;
+
+use crate::artifact::{Elf, GlibcVersion, Needs};
 use crate::report::{Finding, Outcome};
 
 /// What nearly every Linux of the last ten years has.

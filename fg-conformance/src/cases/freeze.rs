@@ -32,7 +32,10 @@ pub(crate) async fn check_freeze(platform: &Platform, address: SocketAddr, repor
     report.record(CaseId::Frz01, finding);
 }
 
-async fn thawed(address: SocketAddr, first: Result<HttpResponse, String>) -> Result<String, String> {
+async fn thawed(
+    address: SocketAddr,
+    first: Result<HttpResponse, String>,
+) -> Result<String, String> {
     first
         .and_then(HttpResponse::expect_200)
         .map_err(|error| format!("the event that came while it was stopped: {error}"))?;

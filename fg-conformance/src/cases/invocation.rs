@@ -87,8 +87,14 @@ async fn at_once(address: SocketAddr) -> Result<String, String> {
             }
             Ok(Some(Err(error))) => return Err(error.to_string()),
             Ok(None) => return Ok(format!("all in {:.1?}", start.elapsed())),
-            Err(_) if answered == 0 => return Err(format!("none was answered in {FIRST_WITHIN:?}")),
-            Err(_) => return Err(format!("{answered} of {CONCURRENT} were answered in {ALL_WITHIN:?}")),
+            Err(_) if answered == 0 => {
+                return Err(format!("none was answered in {FIRST_WITHIN:?}"));
+            }
+            Err(_) => {
+                return Err(format!(
+                    "{answered} of {CONCURRENT} were answered in {ALL_WITHIN:?}"
+                ));
+            }
         }
     }
 }
@@ -182,6 +188,8 @@ pub(crate) async fn check_unknown_fields(address: SocketAddr, report: &mut Repor
         "tracing": {"type": "none", "value": null},
         "tags": [],
     }));
-    let response = post(address, INVOKE_PATH, body).await.and_then(HttpResponse::expect_200);
+    let response = post(address, INVOKE_PATH, body)
+        .await
+        .and_then(HttpResponse::expect_200);
     report.record(CaseId::Inv05, response.map(|response| response.summary()));
 }

@@ -23,19 +23,11 @@ pub(crate) fn check_first(booted: &Booted, script: &str, report: &mut Report) {
     if let (Some(name), Some(address)) = (&request.name, &request.address) {
         report.record(CaseId::Reg03, script_name(name, script));
         report.record(CaseId::Reg04, in_range(address));
-    }
-    match &recorded.listens {
-        // It has no address of its own that could be connected to.
-        _ if report.is_failed(CaseId::Reg04) => {}
-        None => {}
-        Some(Ok(())) => report.record(
-            CaseId::Reg05,
-            Finding::pass("connected when its call came"),
-        ),
-        Some(Err(error)) => {
-            let address = request.address.as_deref().unwrap_or_default();
-            let detail = format!("when its call came, nobody listened at {address}: {error}");
-            report.record(CaseId::Reg05, Finding::fail(detail));
+        // Otherwise its address cannot be connected to, or is not its own.
+        if let Some(listens) = &recorded.listens
+            && !report.is_failed(CaseId::Reg04)
+        {
+            report.record(CaseId::Reg05, listening(address, listens));
         }
     }
     let others = [CaseId::Reg02, CaseId::Reg03, CaseId::Reg04];
@@ -108,6 +100,15 @@ fn in_range(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err(format!("it registers {text}"))
+    }
+}
+
+fn listening(address: &str, listens: &std::io::Result<()>) -> Result<String, String> {
+    match listens {
+        Ok(()) => Ok("connected when its call came".to_owned()),
+        Err(error) => Err(format!(
+            "when its call came, nobody listened at {address}: {error}"
+        )),
     }
 }
 

@@ -16,6 +16,8 @@ use crate::report::{Finding, Outcome, Report};
 
 /// More is a warning.
 const IN_TIME: Duration = Duration::from_secs(2);
+/// How long an extension may take until it has accepted a connection, and answered the next one.
+const ACCEPTED_WITHIN: Duration = Duration::from_secs(3);
 /// When the extension has handled the signal cannot be seen, so it gets this long to do so, or to hang up.
 const SIGNAL_HANDLED_WITHIN: Duration = Duration::from_millis(200);
 
@@ -92,7 +94,7 @@ async fn half_then_sigterm(registered: &RegisteredExtension) -> Result<Finding, 
     };
     // Once one is answered that came later, the first is most likely taken. Who serves one connection at a time
     // cannot answer it.
-    let _ = timeout(Duration::from_millis(500), post(address, INVOKE_PATH, event())).await;
+    let _ = timeout(ACCEPTED_WITHIN, post(address, INVOKE_PATH, event())).await;
     killpg(Pid::from_raw(group), Signal::SIGTERM)
         .map_err(|error| format!("cannot send SIGTERM: {error}"))?;
     let response = match request.early_response(SIGNAL_HANDLED_WITHIN).await {

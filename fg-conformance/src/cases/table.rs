@@ -1,9 +1,9 @@
 //! All cases. The sources are pages of the documentation: a number from 2703 to 2713 is `functiongraph_06_` and the
 //! number, of the API reference.
 
-use super::CaseId::{self, *};
 use super::Case;
-use super::Fixture::{FirstBoot, Files, OwnBoot, SharedProcess};
+use super::CaseId::{self, *};
+use super::Fixture::{Files, FirstBoot, OwnBoot, SharedProcess};
 use super::Mark::{Documented, Inferred, Unknown};
 
 /// All cases, in the order of the report.
@@ -378,11 +378,17 @@ pub const CASES: &[Case; CaseId::ALL.len()] = &[
 const _: () = {
     let mut i = 0;
     while i < CASES.len() {
-        assert!(CASES[i].id as usize == i, "the table is in the order of `CaseId`");
+        assert!(
+            CASES[i].id as usize == i,
+            "the table is in the order of `CaseId`"
+        );
         let culprits = CASES[i].prevented_by;
         let mut j = 0;
         while j < culprits.len() {
-            assert!((culprits[j] as usize) < i, "a case is prevented by earlier ones");
+            assert!(
+                (culprits[j] as usize) < i,
+                "a case is prevented by earlier ones"
+            );
             j += 1;
         }
         i += 1;

@@ -61,7 +61,10 @@ mod tests {
         let list = list_cases();
         assert_eq!(list.lines().count(), CASES.len());
         for (line, case) in list.lines().zip(CASES) {
-            assert!(line.starts_with(&format!("{}  {}  ", case.id, case.mark)), "{line}");
+            assert!(
+                line.starts_with(&format!("{}  {}  ", case.id, case.mark)),
+                "{line}"
+            );
             assert!(line.ends_with(&format!("  {}", case.sentence)), "{line}");
         }
     }
@@ -70,7 +73,13 @@ mod tests {
     fn explanations_follow_the_table() {
         for case in CASES {
             let text = case.explain();
-            for part in [case.id.as_str(), case.source, case.sentence, case.tried, case.remedy] {
+            for part in [
+                case.id.as_str(),
+                case.source,
+                case.sentence,
+                case.tried,
+                case.remedy,
+            ] {
                 assert!(text.contains(part), "{text}");
             }
         }

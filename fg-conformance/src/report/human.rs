@@ -48,7 +48,7 @@ impl Styles {
     }
 }
 
-pub(super) fn write(report: &Report, styles: Styles) -> String {
+pub(super) fn render(report: &Report, styles: Styles) -> String {
     let writer = Writer {
         text: String::new(),
         styles,

@@ -19,7 +19,7 @@ struct JsonCase<'a> {
     mark: String,
 }
 
-pub(super) fn write(report: &Report) -> Result<String, Error> {
+pub(super) fn render(report: &Report) -> Result<String, Error> {
     let cases = report.findings().map(|(case, finding)| JsonCase {
         id: case.id.as_str(),
         outcome: finding.outcome,

@@ -6,7 +6,7 @@ use super::{Outcome, Report};
 use crate::Error;
 
 /// A suite per group. A warning is a success with the detail as its output.
-pub(super) fn write(report: &Report) -> Result<String, Error> {
+pub(super) fn render(report: &Report) -> Result<String, Error> {
     let mut junit = quick_junit::Report::new("cargo fg check");
     junit.set_time(report.took);
     let findings: Vec<_> = report.findings().collect();

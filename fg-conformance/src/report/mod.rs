@@ -12,9 +12,9 @@ use std::time::Duration;
 
 pub use self::catalog::list_cases;
 pub use self::finding::{Finding, Outcome};
+use crate::Error;
 use crate::cases::{CASES, Case, CaseId, Fixture, Group, Selection};
 use crate::harness::{CallRecorder, KEPT_LINES};
-use crate::Error;
 
 /// The outcome of each selected case, and of each one that prevented a selected case: a selection must not be clean by
 /// accident.
@@ -34,7 +34,7 @@ pub struct Report {
     stderr: Vec<String>,
 }
 
-/// How a report is written.
+/// How a report is rendered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Format {
     /// Grouped and aligned, with ANSI colours; print it through `anstream` or its like, which strips them where they are
@@ -83,16 +83,16 @@ impl Report {
         &self.stderr
     }
 
-    /// Writes the report as text.
+    /// Returns the report as text.
     ///
     /// # Errors
     ///
     /// If it cannot be written in this format.
-    pub fn write(&self, format: Format) -> Result<String, Error> {
+    pub fn render(&self, format: Format) -> Result<String, Error> {
         match format {
-            Format::Human => Ok(human::write(self, human::Styles::ansi())),
-            Format::Json => json::write(self),
-            Format::Junit => junit::write(self),
+            Format::Human => Ok(human::render(self, human::Styles::ansi())),
+            Format::Json => json::render(self),
+            Format::Junit => junit::render(self),
         }
     }
 }
@@ -115,7 +115,9 @@ impl Report {
 
     /// Whether the report wants one of these.
     pub(crate) fn wants_any(&self, mut is_meant: impl FnMut(&Case) -> bool) -> bool {
-        CASES.iter().any(|case| is_meant(case) && self.wants(case.id))
+        CASES
+            .iter()
+            .any(|case| is_meant(case) && self.wants(case.id))
     }
 
     /// Records a finding. The first finding of a case counts.
@@ -186,6 +188,6 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&human::write(self, human::Styles::plain()))
+        f.write_str(&human::render(self, human::Styles::plain()))
     }
 }

@@ -1,7 +1,7 @@
 //! The function beside the extensions: a synthetic one, or a custom runtime's `bootstrap`.
 
 mod bootstrap;
-mod runtime;
+mod runtime_state;
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,81 +12,18 @@ use hyper::body::Bytes;
 use crate::Error;
 
 pub(crate) use self::bootstrap::Bootstrap;
-pub(crate) use self::runtime::Runtime;
+pub(crate) use self::runtime_state::RuntimeState;
 
-/// What one invocation asks of the function, and how a synthetic function fares.
-///
-/// ```
-/// use std::time::Duration;
-/// use fg_emulator::{InvokeRequest, FunctionOutcome};
-///
-/// let invocation = InvokeRequest::new()
-///     .duration(Duration::from_millis(20))
-///     .log("not enough rows")
-///     .outcome(FunctionOutcome::Error);
-/// ```
+/// One run of the function.
 #[derive(Clone, Debug)]
-pub struct InvokeRequest {
-    pub(crate) trace_id: Option<String>,
-    pub(crate) payload: Bytes,
-    pub(crate) duration: Duration,
-    pub(crate) logs: Vec<String>,
-    pub(crate) outcome: FunctionOutcome,
-}
-
-impl Default for InvokeRequest {
-    fn default() -> Self {
-        Self {
-            trace_id: None,
-            payload: Bytes::from_static(b"{}"),
-            duration: Duration::ZERO,
-            logs: Vec::new(),
-            outcome: FunctionOutcome::Ok,
-        }
-    }
-}
-
-impl InvokeRequest {
-    /// One with a fresh trace id and the payload `{}`, of which a synthetic function makes a success at once.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Another trace id.
-    #[must_use]
-    pub fn trace_id(mut self, trace_id: impl Into<String>) -> Self {
-        self.trace_id = Some(trace_id.into());
-        self
-    }
-
-    /// Another payload, which goes to a `bootstrap`; extensions get none (D 2707).
-    #[must_use]
-    pub fn payload(mut self, payload: impl Into<Bytes>) -> Self {
-        self.payload = payload.into();
-        self
-    }
-
-    /// How long a synthetic function takes.
-    #[must_use]
-    pub fn duration(mut self, duration: Duration) -> Self {
-        self.duration = duration;
-        self
-    }
-
-    /// Adds a line that a synthetic function logs.
-    #[must_use]
-    pub fn log(mut self, line: impl Into<String>) -> Self {
-        self.logs.push(line.into());
-        self
-    }
-
-    /// What becomes of a synthetic function.
-    #[must_use]
-    pub fn outcome(mut self, outcome: FunctionOutcome) -> Self {
-        self.outcome = outcome;
-        self
-    }
+#[non_exhaustive]
+pub struct FunctionRun {
+    /// How it ended.
+    pub outcome: FunctionOutcome,
+    /// From the invocation's start.
+    pub duration: Duration,
+    /// What a `bootstrap` responded, or the error that it reported; empty for a synthetic function.
+    pub response: Bytes,
 }
 
 /// What became of the function. Its text is `ok`, `error` or `timeout`.
@@ -135,16 +72,4 @@ impl fmt::Display for FunctionOutcome {
             Self::Timeout => "timeout",
         })
     }
-}
-
-/// One run of the function.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct FunctionRun {
-    /// How it ended.
-    pub outcome: FunctionOutcome,
-    /// From the invocation's start.
-    pub duration: Duration,
-    /// What a `bootstrap` responded, or the error that it reported; empty for a synthetic function.
-    pub response: Bytes,
 }

@@ -1,4 +1,4 @@
-//! Ports of the platform's range, shared out among the tests of a machine.
+//! Leases of the platform's ports, by file locks, so that the tests of a machine do not conflict.
 
 use std::fs::File;
 use std::net::Ipv4Addr;
@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpSocket;
 
-use super::PORT_RANGE;
+use super::{FIRST_PORT, LAST_PORT, PORT_RANGE};
 use crate::Error;
 
 /// How long to wait for a port: longer than the tests of a suite, since they take turns.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// Between two looks.
-const PAUSE: Duration = Duration::from_millis(10);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(120);
+/// The pause between two attempts.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A port from 8081 to 8090 that no other lease of any process has, until it is dropped.
 ///
@@ -34,7 +34,7 @@ impl PortLease {
     ///
     /// If there is none by then, other programs have all the ports, or there is no temporary folder to be had.
     pub fn acquire() -> Result<Self, Error> {
-        let [lease] = take_array()?;
+        let [lease] = acquire_array()?;
         Ok(lease)
     }
 
@@ -53,7 +53,7 @@ impl PortLease {
     ///
     /// As [`acquire`](Self::acquire).
     pub fn acquire_pair() -> Result<(Self, Self), Error> {
-        let [first, second] = take_array()?;
+        let [first, second] = acquire_array()?;
         Ok((first, second))
     }
 
@@ -63,59 +63,59 @@ impl PortLease {
         self.port
     }
 
-    /// So many, without blocking.
+    /// Acquires so many ports at once, without blocking.
     pub(crate) async fn acquire_async(count: usize) -> Result<Vec<Self>, Error> {
         if count == 0 {
             return Ok(Vec::new());
         }
-        let mut taker = Taker::new(count)?;
+        let mut attempt = Attempt::new(count)?;
         loop {
-            match taker.look()? {
+            match attempt.poll()? {
                 Some(leases) => return Ok(leases),
-                None => tokio::time::sleep(PAUSE).await,
+                None => tokio::time::sleep(POLL_INTERVAL).await,
             }
         }
     }
 }
 
-fn take_array<const N: usize>() -> Result<[PortLease; N], Error> {
+fn acquire_array<const N: usize>() -> Result<[PortLease; N], Error> {
     // It cannot fail: as many come as are asked for.
-    <[PortLease; N]>::try_from(take(N)?).map_err(|_| Error::new("cannot lease a port"))
+    <[PortLease; N]>::try_from(acquire(N)?).map_err(|_| Error::new("cannot lease a port"))
 }
 
-/// All or nothing.
-fn take(count: usize) -> Result<Vec<PortLease>, Error> {
-    let mut taker = Taker::new(count)?;
+/// Acquires so many ports at once; blocks until they are free.
+fn acquire(count: usize) -> Result<Vec<PortLease>, Error> {
+    let mut attempt = Attempt::new(count)?;
     loop {
-        match taker.look()? {
+        match attempt.poll()? {
             Some(leases) => return Ok(leases),
-            None => std::thread::sleep(PAUSE),
+            None => std::thread::sleep(POLL_INTERVAL),
         }
     }
 }
 
-/// One taker of the machine looks at a time, until it has what it needs: otherwise those who need one port would
-/// for ever snatch it from those who need two. There is no waiting for whichever of ten locks comes free first,
-/// nor for a lock with a deadline, so it looks again and again.
-struct Taker {
+/// An attempt to acquire leases. One attempt of the machine at a time, the one that holds the lock `turn`, looks for free
+/// ports: otherwise those that need one port would starve those that need two. A file lock cannot be awaited with a
+/// deadline, nor can whichever of ten locks comes free first, so the attempt polls.
+struct Attempt {
     count: usize,
     deadline: Instant,
     turn: File,
     has_turn: bool,
 }
 
-impl Taker {
+impl Attempt {
     fn new(count: usize) -> Result<Self, Error> {
         Ok(Self {
             count,
-            deadline: Instant::now() + PATIENCE,
+            deadline: Instant::now() + ACQUIRE_TIMEOUT,
             turn: lock_file("turn")?,
             has_turn: false,
         })
     }
 
-    /// All that it needs, or nothing yet.
-    fn look(&mut self) -> Result<Option<Vec<PortLease>>, Error> {
+    /// Returns all the leases that it needs, or `None` as long as there are too few.
+    fn poll(&mut self) -> Result<Option<Vec<PortLease>>, Error> {
         self.has_turn = self.has_turn || self.turn.try_lock().is_ok();
         if self.has_turn
             && let Some(leases) = free_ports(self.count)?
@@ -124,7 +124,7 @@ impl Taker {
         }
         if Instant::now() > self.deadline {
             return Err(Error::new(format!(
-                "ports 8081 to 8090 were leased or taken for {PATIENCE:?}"
+                "ports {FIRST_PORT} to {LAST_PORT} were leased or taken for {ACQUIRE_TIMEOUT:?}"
             )));
         }
         Ok(None)
@@ -146,9 +146,9 @@ fn free_ports(count: usize) -> Result<Option<Vec<PortLease>>, Error> {
         }
     }
     if leases.len() + others < count {
-        return Err(Error::new(
-            "ports 8081 to 8090 are all taken by other programs",
-        ));
+        return Err(Error::new(format!(
+            "ports {FIRST_PORT} to {LAST_PORT} are all taken by other programs"
+        )));
     }
     Ok(None)
 }

@@ -4,7 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 
 /// The ports that the platform posts to (D 2707).
-pub const PORT_RANGE: RangeInclusive<u16> = 8081..=8090;
+pub const PORT_RANGE: RangeInclusive<u16> = FIRST_PORT..=LAST_PORT;
+
+pub(crate) const FIRST_PORT: u16 = 8081;
+pub(crate) const LAST_PORT: u16 = 8090;
 
 /// Returns whether the platform posts to this address (D 2707): 127.0.0.1 and a port of [`PORT_RANGE`].
 ///

@@ -24,6 +24,11 @@ pub(crate) struct Instance {
 
 impl Instance {
     pub(crate) async fn start() -> Self {
+        Self::asserting(|_| {}).await
+    }
+
+    /// With an assertion about each event that the observer sees.
+    pub(crate) async fn asserting(assertion: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         let leases = tokio::task::spawn_blocking(PortLease::acquire_pair);
         let leases = leases.await.unwrap().unwrap();
         let port = leases.1.port();
@@ -32,6 +37,7 @@ impl Instance {
             .unwrap();
         let (sender, told) = watch::channel(Vec::new());
         let platform = Platform::builder().observer(move |event| {
+            assertion(event);
             let text = match event {
                 Event::Subscribed(subscription) => format!("subscribed {}", subscription.uri),
                 Event::TelemetryDelivered { events, status, .. } => format!("{events}: {status}"),

@@ -197,14 +197,14 @@ async fn refusals() {
         (
             "/types",
             json!(["platform", "platform"]),
-            "type `platform` is there twice",
+            "type `platform` is listed twice",
         ),
     ] {
         assert_eq!(rejected(field, value), message);
         instance.told(&format!("rejected: {message}")).await;
     }
     assert!(rejected("/types", json!(["logs"])).contains("unknown variant `logs`"));
-    assert!(rejected("", json!([])).starts_with("the body is no subscription: "));
+    assert!(rejected("", json!([])).starts_with("the body is not a subscription: "));
 
     // None of them was a subscription.
     assert_eq!(instance.subscribe(&["platform"]).status, 200);
@@ -326,7 +326,9 @@ async fn subscriber_that_hangs_does_not_hold_up_the_end() {
         .await
         .unwrap()
         .unwrap();
-    instance.told("2 lost: the instance ended first").await;
+    instance
+        .told("2 lost: the instance was shut down first")
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,90 @@
+//! Calls the test's observer, and keeps a panic of it until a thread of the test can resume it.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::Event;
+
+/// How long [`Observer::close`] waits for calls on other threads.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+pub(crate) type Callback = Box<dyn Fn(&Event) + Send + Sync>;
+
+type Panic = Box<dyn Any + Send>;
+
+/// The callback, and its first panic.
+///
+/// The callback runs on the platform's tasks. A panic there would end a task that others wait for and fail no test, so
+/// it is kept here until [`resume_panic`](Self::resume_panic).
+pub(crate) struct Observer {
+    callback: Callback,
+    calls: Mutex<Calls>,
+    returned: Condvar,
+}
+
+#[derive(Default)]
+struct Calls {
+    running: usize,
+    closed: bool,
+    panic: Option<Panic>,
+}
+
+impl Observer {
+    pub(crate) fn new(callback: Callback) -> Self {
+        Self {
+            callback,
+            calls: Mutex::default(),
+            returned: Condvar::new(),
+        }
+    }
+
+    /// Calls the callback; afterwards [`has_panicked`](Self::has_panicked) says whether it ever panicked.
+    pub(crate) fn report(&self, event: &Event) {
+        {
+            let mut calls = self.calls();
+            if calls.closed {
+                return;
+            }
+            calls.running += 1;
+        }
+        let result = catch_unwind(AssertUnwindSafe(|| (self.callback)(event)));
+        let mut calls = self.calls();
+        calls.running -= 1;
+        if let Err(panic) = result {
+            // The first one is the cause; those that follow may be its effects.
+            calls.panic.get_or_insert(panic);
+        }
+        drop(calls);
+        self.returned.notify_all();
+    }
+
+    /// Returns whether a panic waits to be resumed.
+    pub(crate) fn has_panicked(&self) -> bool {
+        self.calls().panic.is_some()
+    }
+
+    /// Panics as the callback did, if it did.
+    pub(crate) fn resume_panic(&self) {
+        let panic = self.calls().panic.take();
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
+    }
+
+    /// Ends the calls: the callback is not called any more, and calls on other threads return first, so that no panic
+    /// comes too late to be resumed.
+    pub(crate) fn close(&self) {
+        let mut calls = self.calls();
+        calls.closed = true;
+        // Bounded, because the caller may be the callback itself.
+        let _ = self
+            .returned
+            .wait_timeout_while(calls, CLOSE_TIMEOUT, |calls| calls.running > 0);
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
