@@ -78,6 +78,48 @@ fn checkout() -> PathBuf {
 }
 
 #[test]
+fn templates_are_copies_of_the_examples() {
+    let (examples, templates) = (
+        checkout().join("examples"),
+        checkout().join("cargo-fg/templates"),
+    );
+    let mut names: Vec<_> = fs::read_dir(&examples)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let mut expected = EXAMPLES;
+    expected.sort_unstable();
+    assert_eq!(
+        names, expected,
+        "each example has a template, listed in src/new/templates.rs"
+    );
+
+    for name in names {
+        // A folder with a Cargo.toml would be another package, which `cargo publish` leaves out.
+        for (from, to) in [
+            ("Cargo.toml", "Cargo.toml.template"),
+            ("src/main.rs", "src/main.rs"),
+        ] {
+            let (from, to) = (
+                examples.join(&name).join(from),
+                templates.join(&name).join(to),
+            );
+            if std::env::var_os("UPDATE_TEMPLATES").is_some() {
+                fs::create_dir_all(to.parent().unwrap()).unwrap();
+                fs::copy(&from, &to).unwrap();
+            }
+            assert!(
+                fs::read(&from).ok() == fs::read(&to).ok(),
+                "{} is not a copy of {}: run `UPDATE_TEMPLATES=1 cargo test -p cargo-fg templates_are`",
+                to.display(),
+                from.display()
+            );
+        }
+    }
+}
+
+#[test]
 fn each_example_passes_its_test() {
     // Always at the same place, and built where the workspace is, so that little of it is built anew.
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new");

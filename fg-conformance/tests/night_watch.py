@@ -22,7 +22,6 @@ TELEMETRY_PORT = int(os.environ.get("FG_TELEMETRY_PORT", "8082") or 0)
 FIELDS = {"traceId", "invokedFunctionUrn"}
 SUBTYPES = re.compile(r"platform\.(start|report|runtimedone|(init|restore)(start|report|runtimedone))", re.I)
 
-stop = threading.Event()
 in_flight = 0
 changed = threading.Condition()
 
@@ -168,10 +167,9 @@ def subscribe():
 
 
 def main():
-    signal.signal(signal.SIGTERM, lambda *_: on_sigterm())
-    if FAULT == "hangs-up":
-        # Blocked, it stays pending, so that whoever comes first sees it, however busy the machine is.
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    # For `sigwait`: the kernel may give the signal to any thread, and Python handles it in the main thread only, which
+    # would not wake up.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     if FAULT == "stale":
         # Blocked, it stays pending, and so tells that there was a thaw.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCONT])
@@ -190,11 +188,7 @@ def main():
         register()
     if FAULT != "subscribes-first":
         subscribe()
-    while FAULT == "hangs-up" and signal.SIGTERM not in signal.sigpending():
-        time.sleep(0.02)
-    if FAULT == "hangs-up":
-        os._exit(0)
-    stop.wait()
+    wait_for_sigterm()
     for server in servers:
         server.shutdown()
         server.server_close()
@@ -204,9 +198,15 @@ def main():
     sys.exit(3 if FAULT == "exits-3" else 0)
 
 
-def on_sigterm():
-    if FAULT != "deaf":
-        stop.set()
+def wait_for_sigterm():
+    if FAULT == "hangs-up":
+        # It stays pending, so that whoever comes first sees it, however busy the machine is.
+        while signal.SIGTERM not in signal.sigpending():
+            time.sleep(0.02)
+        os._exit(0)
+    signal.sigwait([signal.SIGTERM])
+    while FAULT == "deaf":
+        signal.sigwait([signal.SIGTERM])
 
 
 main()

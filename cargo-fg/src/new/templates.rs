@@ -124,50 +124,9 @@ impl Template {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-    use std::fs;
-    use std::path::Path;
-
     use fg_emulator::PORT_RANGE;
 
     use super::TEMPLATES;
-
-    #[test]
-    fn templates_are_copies_of_the_examples() {
-        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let (examples, templates) = (package.join("../examples"), package.join("templates"));
-        let names: BTreeSet<_> = fs::read_dir(&examples)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        let embedded: BTreeSet<_> = TEMPLATES.iter().map(|it| it.name.to_owned()).collect();
-        assert_eq!(
-            embedded, names,
-            "each example has a template in src/new/templates.rs"
-        );
-
-        for name in names {
-            // A folder with a Cargo.toml would be another package, which `cargo publish` leaves out.
-            for (from, to) in [
-                ("Cargo.toml", "Cargo.toml.template"),
-                ("src/main.rs", "src/main.rs"),
-            ] {
-                let (from, to) = (
-                    examples.join(&name).join(from),
-                    templates.join(&name).join(to),
-                );
-                if std::env::var_os("UPDATE_TEMPLATES").is_some() {
-                    fs::copy(&from, &to).unwrap();
-                }
-                assert!(
-                    fs::read(&from).unwrap() == fs::read(&to).unwrap(),
-                    "{} is not a copy of {}: run `UPDATE_TEMPLATES=1 cargo test -p cargo-fg templates_are`",
-                    to.display(),
-                    from.display()
-                );
-            }
-        }
-    }
 
     #[test]
     fn script_and_ports_are_renamed_where_they_are() {

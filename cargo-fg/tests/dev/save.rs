@@ -76,7 +76,7 @@ fn script_that_is_saved_while_it_boots() {
     let place = Place::new();
     let script = place.folder.path().join("night_watch.py");
     let text = fs::read_to_string(night_watch()).unwrap();
-    let hangs = "print('hangs', flush=True)\n    stop.wait()\n    ";
+    let hangs = "print('hangs', flush=True)\n    threading.Event().wait()\n    ";
     save(
         &script,
         text.replace("print(\"pid\"", &format!("{hangs}print(\"pid\"")),
