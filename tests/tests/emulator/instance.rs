@@ -16,7 +16,7 @@ use crate::processes::PATIENCE;
 /// A platform with the extension `foreign`, which registers, and a port beside it that may be subscribed.
 pub(crate) struct Instance {
     pub(crate) platform: Platform,
-    pub(crate) listener: TcpListener,
+    pub(crate) listener: Option<TcpListener>,
     pub(crate) port: u16,
     pub(crate) told: watch::Receiver<Vec<String>>,
     pub(crate) _leases: (PortLease, PortLease),
@@ -29,12 +29,19 @@ impl Instance {
 
     /// With an assertion about each event that the observer sees.
     pub(crate) async fn asserting(assertion: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        let mut instance = Self::without_listener(assertion).await;
+        let address = (Ipv4Addr::LOCALHOST, instance.port);
+        instance.listener = Some(TcpListener::bind(address).await.unwrap());
+        instance
+    }
+
+    /// With a port that nobody listens on.
+    pub(crate) async fn without_listener(
+        assertion: impl Fn(&Event) + Send + Sync + 'static,
+    ) -> Self {
         let leases = tokio::task::spawn_blocking(PortLease::acquire_pair);
         let leases = leases.await.unwrap().unwrap();
         let port = leases.1.port();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .await
-            .unwrap();
         let (sender, told) = watch::channel(Vec::new());
         let platform = Platform::builder().observer(move |event| {
             assertion(event);
@@ -54,7 +61,7 @@ impl Instance {
         platform.boot(boot).await.unwrap();
         Self {
             platform,
-            listener,
+            listener: None,
             port,
             told,
             _leases: leases,
@@ -99,7 +106,7 @@ impl Instance {
     }
 
     pub(crate) async fn accept(&self) -> (TcpStream, String) {
-        let (stream, _) = timeout(PATIENCE, self.listener.accept())
+        let (stream, _) = timeout(PATIENCE, self.listener.as_ref().unwrap().accept())
             .await
             .unwrap()
             .unwrap();
