@@ -59,7 +59,7 @@ pub(super) struct DevArgs {
     /// Do not start the extension: print its environment, and wait for your debugger to start it
     #[arg(long, conflicts_with = "cmd")]
     attach: bool,
-    /// How to tell what happens
+    /// Format of the output
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     output: OutputFormat,
 }

@@ -31,7 +31,7 @@ pub(super) struct InvokeArgs {
     /// Which cargo fg dev, if there are several
     #[arg(long, value_name = "PID")]
     dev: Option<u32>,
-    /// How to tell what happens
+    /// Format of the output
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     output: OutputFormat,
 }
