@@ -7,7 +7,7 @@ use fg_util::select::{Either, run_alongside, select};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::config::Config;
+use crate::config::{Config, TelemetryConfig};
 use crate::http::listener;
 use crate::http::router::Router;
 use crate::lifecycle::shutdown::shut_down;
@@ -15,9 +15,7 @@ use crate::lifecycle::signals::Signals;
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::platform::register::register;
 use crate::telemetry::{NoTelemetry, Telemetry, TelemetryServer};
-use crate::{
-    Extension, RunError, Subscription, TelemetryHandler, error, panics, script_name_marker,
-};
+use crate::{Extension, RunError, TelemetryHandler, error, panics, script_name_marker};
 
 /// Runs the extension `T` until the platform asks it to shut down: the engine beneath the generated `main`.
 ///
@@ -27,7 +25,7 @@ use crate::{
 /// without waiting for blocking tasks, as by `tokio::runtime::Runtime::shutdown_background`.
 ///
 /// It installs, once for the process: a panic hook that is silent about a handler's panic, since that becomes one log
-/// line, and leaves every other panic to the hook before it; and with feature `log` the default subscriber, unless there
+/// line, and leaves every other panic to the hook before it; and with feature `stderr-log` the default subscriber, unless there
 /// is a global one.
 ///
 /// # Errors
@@ -44,7 +42,7 @@ use crate::{
 /// Once the future is dropped, no connection is accepted any more; those that are open, and what is in flight, go on
 /// until the tokio runtime ends. [`shutdown`](Extension::shutdown) is not called.
 pub async fn run<T: Extension>() -> Result<(), RunError> {
-    let startup = Startup::new::<T>(None)?;
+    let startup = Startup::new::<T>()?;
     startup.run::<T, _>(Arc::new(NoTelemetry)).await
 }
 
@@ -67,11 +65,10 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
 ///
 /// As [`run`]. Telemetry that was acknowledged and not delivered is lost.
 pub async fn run_with_telemetry<T: TelemetryHandler>() -> Result<(), RunError> {
-    let startup = Startup::new::<T>(Some(T::SUBSCRIPTION))?;
-    let Some(telemetry) = &startup.config.telemetry else {
-        return startup.run::<T, _>(Arc::new(NoTelemetry)).await;
-    };
-    let server = TelemetryServer::bind(T::NAME, &startup.config, telemetry);
+    let startup = Startup::new::<T>()?;
+    let port = (T::PORT, startup.config.port);
+    let telemetry = TelemetryConfig::from_env(T::NAME, T::SUBSCRIPTION, port)?;
+    let server = TelemetryServer::bind(T::NAME, &startup.config, &telemetry);
     let delivery = server.delivery();
     // Owned here, so that it is gone when this returns.
     let mut background = JoinSet::new();
@@ -90,7 +87,7 @@ struct Startup {
 impl Startup {
     /// Reads the settings, and listens: whoever registers must already be listening, since the platform may post at once
     /// (D 2707).
-    fn new<T: Extension>(subscription: Option<Subscription>) -> Result<Self, RunError> {
+    fn new<T: Extension>() -> Result<Self, RunError> {
         const {
             assert!(
                 !matches!(T::TIMEOUT, Some(Duration::ZERO)),
@@ -98,9 +95,10 @@ impl Startup {
             );
         }
         script_name_marker::keep::<T>();
-        let config = Config::from_env(T::NAME, T::PORT, subscription)?;
-        #[cfg(feature = "log")]
+        let config = Config::from_env(T::NAME, T::PORT)?;
+        #[cfg(feature = "stderr-log")]
         crate::log::subscriber::install(T::NAME, config.log);
+        config.log_warnings();
         panics::install_hook();
         let signals = Signals::listen()
             .map_err(|error| RunError::runtime("cannot listen for signals", error))?;
@@ -152,7 +150,7 @@ impl Startup {
         let lost = telemetry.abandon();
         match stopped {
             Ok(()) if lost == 0 => Ok(()),
-            Ok(()) => Err(RunError::telemetry(format!(
+            Ok(()) => Err(RunError::undelivered_telemetry(format!(
                 "the extension ended before it was ready: {}",
                 error::undelivered(lost)
             ))),

@@ -182,7 +182,7 @@ impl FaasMetrics {
                 (
                     "fg_extension.telemetry.rejected",
                     "Events of telemetry for which there was no room.",
-                    telemetry.refused(),
+                    telemetry.rejected(),
                 ),
                 (
                     "fg_extension.telemetry.lost",

@@ -17,16 +17,15 @@ pub(crate) enum Outcome {
 impl Outcome {
     /// Returns what the event says; `None` if it has no status, or an empty one.
     pub(crate) fn of(record: &PlatformRecord) -> Option<Self> {
-        let status = record
-            .status
-            .as_deref()
-            .filter(|status| !status.is_empty())?;
-        Some(if status.eq_ignore_ascii_case("success") {
-            Self::Success
-        } else if error_type(record).is_some() {
-            Self::Failure
-        } else {
-            Self::Undocumented
+        let has_status = record.status.as_ref().is_some_and(|text| !text.is_empty());
+        has_status.then(|| {
+            if record.is_success() {
+                Self::Success
+            } else if error_type(record).is_some() {
+                Self::Failure
+            } else {
+                Self::Undocumented
+            }
         })
     }
 }
