@@ -1,4 +1,8 @@
+//! What handlers return, and what the runtime returns.
+
 use std::fmt;
+
+use fg_util::error::{chain, one_line};
 
 /// What a handler returns when it fails: any error, boxed, so that `?` takes everything and a string will do.
 ///
@@ -164,48 +168,9 @@ pub(crate) fn undelivered(events: u64) -> String {
     format!("{events} not delivered by the end")
 }
 
-/// An error and its sources.
-///
-/// Some errors print their source themselves; what was just said is not said again.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut line = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        let text = error.to_string();
-        if !line.ends_with(&text) {
-            line.push_str(": ");
-            line.push_str(&text);
-        }
-        next = error.source();
-    }
-    line
-}
-
-/// `text` with its control characters escaped, so that a line break in it does not break a log line in two.
-pub(crate) fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for c in text.trim().chars() {
-        if c.is_control() {
-            line.extend(c.escape_default())
-        } else {
-            line.push(c)
-        }
-    }
-    line
-}
-
-/// What of a text fits into a log line: a failure that quotes its events, in the log of an extension that subscribes to
-/// it, would grow for ever.
-pub(crate) fn excerpt(text: &str) -> String {
-    match text.char_indices().nth(300) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Error, RunError, chain};
+    use super::RunError;
 
     #[test]
     fn run_error_is_one_pointer_that_crosses_threads() {
@@ -220,30 +185,6 @@ mod tests {
         assert_eq!(
             format!("{error:?}"),
             r"the extension failed to initialise: no secrets\nto be had"
-        );
-    }
-
-    #[test]
-    fn chain_says_everything_once() {
-        #[derive(Debug)]
-        struct Outer(&'static str, Error);
-        impl std::fmt::Display for Outer {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.0)
-            }
-        }
-        impl std::error::Error for Outer {
-            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-                Some(self.1.as_ref())
-            }
-        }
-        assert_eq!(
-            chain(&Outer("cannot flush", "disk\nfull".into())),
-            "cannot flush: disk\nfull"
-        );
-        assert_eq!(
-            chain(&Outer("cannot flush: disk full", "disk full".into())),
-            "cannot flush: disk full"
         );
     }
 }

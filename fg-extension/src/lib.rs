@@ -47,46 +47,28 @@
 //! the pages of Huawei Cloud's *FunctionGraph API reference*, `functiongraph_06_27xx`), **I** is inferred,
 //! **?** is unknown, and the runtime depends on neither answer.
 
-mod answers;
-mod backoff;
-mod body;
-mod call;
-mod concurrent;
 mod config;
-mod entry;
 mod error;
 mod extension;
-mod invocation;
-mod life;
-#[cfg(feature = "log")]
+mod http;
+mod lifecycle;
 mod log;
-mod manifest;
-mod name;
+mod macro_support;
 mod panics;
-mod port;
-mod register;
-mod registration;
+mod platform;
 mod run;
-mod serve;
-mod server;
-mod service;
-mod signals;
-mod signature;
+mod script_name_marker;
 mod telemetry;
-mod urn;
+mod types;
 
 pub use error::{Error, RunError};
 pub use extension::Extension;
-pub use invocation::Invocation;
-pub use name::ExtensionName;
-pub use port::Port;
-pub use registration::Registration;
 pub use run::run;
 pub use telemetry::{
     LogEvent, Metrics, PlatformEvent, PlatformRecord, Subscription, TelemetryCounters,
     TelemetryEvent, TelemetryType, Timestamp,
 };
-pub use urn::FunctionUrn;
+pub use types::{ExtensionName, FunctionUrn, Invocation, Port, Registration};
 
 /// Makes an `async fn`, or an `impl` block, the whole program of an extension.
 ///
@@ -220,8 +202,8 @@ pub mod __private {
     pub use ::std::time::Duration;
     pub use ::std::vec::Vec;
 
-    pub use crate::entry::{assert_root, main};
-    pub use crate::signature::{IntoExtension, IntoOutcome, Parameter, WithoutInit};
+    pub use crate::lifecycle::entry::{assert_root, main};
+    pub use crate::macro_support::{IntoExtension, IntoOutcome, Parameter, WithoutInit};
     pub use crate::{
         Error, Extension, ExtensionName, Invocation, Port, Registration, Subscription,
         TelemetryEvent, TelemetryType,

@@ -4,14 +4,16 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::concurrent::{Either, either};
 use crate::config::Config;
-use crate::life::Life;
-use crate::serve::serve;
-use crate::service::Service;
-use crate::signals::Signals;
+use crate::http::listener;
+use crate::http::router::Service;
+use crate::lifecycle::Lifecycle;
+use crate::lifecycle::drain::serve;
+use crate::lifecycle::signals::Signals;
+use crate::platform::register;
 use crate::telemetry::Telemetry;
-use crate::{Extension, RunError, TelemetryCounters, error, manifest, panics, register, server};
+use crate::{Extension, RunError, TelemetryCounters, error, panics, script_name_marker};
+use fg_util::select::{Either, select};
 
 /// Runs the extension `T` until the platform asks it to end: the engine beneath the generated `main`.
 ///
@@ -45,17 +47,17 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
             "`TIMEOUT` is zero, so that no invocation could be handled"
         );
     }
-    manifest::keep::<T>();
+    script_name_marker::keep::<T>();
     let config = Config::from_env(T::NAME, T::PORT, T::TELEMETRY)?;
     #[cfg(feature = "log")]
-    crate::log::install(T::NAME, config.log);
+    crate::log::subscriber::install(T::NAME, config.log);
     panics::install_hook();
 
     let mut signals =
         Signals::listen().map_err(|error| RunError::runtime("cannot listen for signals", error))?;
     // Whoever registers must already be listening: the platform may post at once (D 2707). Invocations that come
     // before `init` is done wait in the listen backlog.
-    let listener = server::listen(T::NAME, config.port, "FG_EXTENSION_PORT")?;
+    let listener = listener::listen(T::NAME, config.port, "FG_EXTENSION_PORT")?;
     let counters = TelemetryCounters::default();
     let telemetry = if const { T::TELEMETRY.is_some() } {
         Telemetry::listen(T::NAME, &config, &counters)
@@ -65,7 +67,7 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
     let delivery = telemetry
         .as_ref()
         .map(|telemetry| Arc::clone(&telemetry.delivery));
-    let life = Arc::new(Life::new());
+    let lifecycle = Arc::new(Lifecycle::new());
     let (in_flight, drained) = mpsc::channel(1);
     // What goes on beside the rest, until it is dropped.
     let mut tasks = JoinSet::new();
@@ -82,7 +84,7 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
         let subscription = if const { T::TELEMETRY.is_some() }
             && let Some(telemetry) = telemetry
         {
-            telemetry.subscribe(&config, &life, &in_flight, &mut tasks)
+            telemetry.subscribe(&config, &lifecycle, &in_flight, &mut tasks)
         } else {
             None
         };
@@ -96,11 +98,11 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
             extension,
             registration,
             delivery.clone(),
-            Arc::clone(&life),
+            Arc::clone(&lifecycle),
         ))
     };
     // `init` may panic, and, if the end comes first, so may what it leaves behind.
-    let started = panics::catch(either(start, signals.recv())).await;
+    let started = panics::catch(select(start, signals.recv())).await;
     let started = started.unwrap_or_else(|panic| Either::First(Err(RunError::init(panic.into()))));
     let ended = match started {
         Either::First(Ok(service)) => {

@@ -11,9 +11,9 @@ pub(crate) use platform_address::PlatformAddress;
 use port::choose_port;
 use values::{parse_bytes, parse_duration};
 
-use crate::error::one_line;
 use crate::telemetry::Overflow;
 use crate::{ExtensionName, Port, RunError, Subscription, TelemetryType};
+use fg_util::error::one_line;
 
 pub(crate) struct Config {
     pub(crate) platform: PlatformAddress,

@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use serde_json::value::RawValue;
 
 use super::TelemetryEvent;
-use crate::error::excerpt;
+use fg_util::error::excerpt;
 
 /// A batch, in the memory that its text takes.
 pub(super) struct Batch {

@@ -8,21 +8,21 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::batch::Batch;
 use super::queue::{Overflow, Queue, Refusal};
-use super::report::Report;
 use super::{TelemetryCounters, TelemetryEvent};
 use crate::Error;
-use crate::backoff::Backoff;
-use crate::concurrent::{beside, either};
-use crate::error::{chain, excerpt};
-use crate::life::{Life, Phase};
+use crate::lifecycle::{Lifecycle, Phase};
+use crate::log::throttle::LogThrottle;
 use crate::panics::catch;
+use fg_util::backoff::Backoff;
+use fg_util::error::{chain, excerpt};
+use fg_util::select::{run_alongside, select};
 
 /// Between two tries at the end.
 const SHORT_PAUSE: Duration = Duration::from_millis(50);
 
 pub(crate) struct Delivery {
     queue: Queue,
-    report: Report,
+    report: LogThrottle,
     /// For how long the handler is tried with a batch.
     timeout: Duration,
 }
@@ -44,7 +44,7 @@ impl Delivery {
     ) -> Self {
         Self {
             queue: Queue::new(buffer, overflow, counters),
-            report: Report::default(),
+            report: LogThrottle::default(),
             timeout,
         }
     }
@@ -62,11 +62,11 @@ impl Delivery {
         match self.queue.push(parts) {
             Ok(0) => Ok(()),
             Ok(dropped) => {
-                self.report.tell(|untold| untold.dropped += dropped);
+                self.report.record(|pending| pending.dropped += dropped);
                 Ok(())
             }
             Err(Refusal::Full) => {
-                self.report.tell(|untold| untold.refused += events);
+                self.report.record(|pending| pending.refused += events);
                 Err(Unacknowledged::Full)
             }
             Err(Refusal::Closed) => Err(Unacknowledged::ShuttingDown),
@@ -75,9 +75,9 @@ impl Delivery {
 
     /// Tells of a request that was refused.
     pub(crate) fn report_refused(&self, why: &str) {
-        self.report.tell(|untold| {
-            untold.requests += 1;
-            untold.refusal = Some(excerpt(why));
+        self.report.record(|pending| {
+            pending.requests += 1;
+            pending.refusal = Some(excerpt(why));
         });
     }
 
@@ -91,18 +91,21 @@ impl Delivery {
     /// # Cancel safety
     ///
     /// What the handler had when this is dropped stays counted as waiting, for [`abandon`](Self::abandon).
-    pub(crate) async fn run<F>(&self, life: &Life, handle: impl Fn(Vec<TelemetryEvent>) -> F)
-    where
+    pub(crate) async fn run<F>(
+        &self,
+        lifecycle: &Lifecycle,
+        handle: impl Fn(Vec<TelemetryEvent>) -> F,
+    ) where
         F: Future<Output = Result<(), Error>>,
     {
         let deliver = async {
             while let Some(batches) = self.queue.next().await {
-                self.deliver(batches, life, &handle).await;
+                self.deliver(batches, lifecycle, &handle).await;
                 // Nothing in here may have waited, and others want to run: a queue can be long.
                 yield_now().await;
             }
         };
-        beside(self.report.run(), deliver).await;
+        run_alongside(self.report.run(), deliver).await;
     }
 
     /// Takes nothing in any more.
@@ -122,7 +125,7 @@ impl Delivery {
     async fn deliver<F>(
         &self,
         batches: Vec<Batch>,
-        life: &Life,
+        lifecycle: &Lifecycle,
         handle: &impl Fn(Vec<TelemetryEvent>) -> F,
     ) where
         F: Future<Output = Result<(), Error>>,
@@ -135,10 +138,10 @@ impl Delivery {
                 return;
             };
             self.report_failure(failure, 0);
-            self.pause(Backoff::new().next(), life).await;
+            self.pause(Backoff::default().next_pause(), lifecycle).await;
         }
         for batch in &batches {
-            let delivered = self.deliver_one(batch, life, handle).await;
+            let delivered = self.deliver_one(batch, lifecycle, handle).await;
             self.queue.settle(batch, delivered);
         }
     }
@@ -147,14 +150,14 @@ impl Delivery {
     async fn deliver_one<F>(
         &self,
         batch: &Batch,
-        life: &Life,
+        lifecycle: &Lifecycle,
         handle: &impl Fn(Vec<TelemetryEvent>) -> F,
     ) -> bool
     where
         F: Future<Output = Result<(), Error>>,
     {
         let mut left = self.timeout;
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::default();
         loop {
             // One that hangs has half of what is left, and is called again. If the process is frozen meanwhile, it
             // costs no more than that either.
@@ -169,9 +172,9 @@ impl Delivery {
                 return false;
             }
             self.report_failure(failure, 0);
-            let pause = backoff.next().min(left / 2);
+            let pause = backoff.next_pause().min(left / 2);
             left -= pause;
-            self.pause(pause, life).await;
+            self.pause(pause, lifecycle).await;
         }
     }
 
@@ -205,19 +208,19 @@ impl Delivery {
     }
 
     /// Waits; not for long if the end has come, where all that counts is to be done with it.
-    async fn pause(&self, pause: Duration, life: &Life) {
-        if life.has_reached(Phase::Ending) {
+    async fn pause(&self, pause: Duration, lifecycle: &Lifecycle) {
+        if lifecycle.has_reached(Phase::Draining) {
             sleep(pause.min(SHORT_PAUSE)).await;
         } else {
-            either(sleep(pause), life.reached(Phase::Ending)).await;
+            select(sleep(pause), lifecycle.reached(Phase::Draining)).await;
         }
     }
 
     fn report_failure(&self, failure: String, lost: u64) {
-        self.report.tell(|untold| {
-            untold.failures += 1;
-            untold.failure = Some(excerpt(&failure));
-            untold.lost += lost;
+        self.report.record(|pending| {
+            pending.failures += 1;
+            pending.failure = Some(excerpt(&failure));
+            pending.lost += lost;
         });
     }
 }

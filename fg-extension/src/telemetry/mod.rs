@@ -3,22 +3,14 @@
 mod batch;
 mod counters;
 mod delivery;
-mod door;
-mod event;
-mod log_event;
-mod platform_event;
+mod events;
 mod queue;
-mod report;
-mod subscribe;
+mod server;
 mod subscription;
-mod timestamp;
 
 pub use counters::TelemetryCounters;
 pub(crate) use delivery::Delivery;
-pub(crate) use door::Telemetry;
-pub use event::TelemetryEvent;
-pub use log_event::LogEvent;
-pub use platform_event::{Metrics, PlatformEvent, PlatformRecord};
+pub use events::{LogEvent, Metrics, PlatformEvent, PlatformRecord, TelemetryEvent, Timestamp};
 pub(crate) use queue::Overflow;
+pub(crate) use server::Telemetry;
 pub use subscription::{Subscription, TelemetryType};
-pub use timestamp::Timestamp;

@@ -59,7 +59,7 @@ impl Subscription {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum TelemetryType {
-    /// What the platform reports of an instance's life and of each invocation.
+    /// What the platform reports of an instance's lifecycle and of each invocation.
     Platform,
     /// What the function logs.
     Function,

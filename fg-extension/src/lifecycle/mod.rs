@@ -1,20 +1,26 @@
+//! The extension's lifecycle: its phases, the signals that end it, the shutdown, and the generated `main`.
+
+pub(crate) mod drain;
+pub(crate) mod entry;
+pub(crate) mod signals;
+
 use tokio::sync::watch;
 
-/// How far the extension's life has come.
-pub(crate) struct Life(watch::Sender<Phase>);
+/// How far the extension's lifecycle has come.
+pub(crate) struct Lifecycle(watch::Sender<Phase>);
 
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 pub(crate) enum Phase {
-    Serving,
+    Running,
     /// The end was asked for; what is in flight goes on.
-    Ending,
+    Draining,
     /// No time is left for what is in flight.
-    GivingUp,
+    Aborting,
 }
 
-impl Life {
+impl Lifecycle {
     pub(crate) fn new() -> Self {
-        Self(watch::Sender::new(Phase::Serving))
+        Self(watch::Sender::new(Phase::Running))
     }
 
     /// It never goes back.

@@ -8,13 +8,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use crate::concurrent::{Either, either};
-use crate::life::Phase;
-use crate::server::{accept_until, connection};
-use crate::service::Service;
-use crate::signals::Signals;
+use crate::http::listener::{accept_until, connection};
+use crate::http::router::Service;
+use crate::lifecycle::Phase;
+use crate::lifecycle::signals::Signals;
 use crate::telemetry::Delivery;
 use crate::{Extension, RunError, error};
+use fg_util::select::{Either, select};
 
 /// What is in flight: every connection holds a sender, and so does every handler, so that the receiver sees the
 /// last one end.
@@ -35,17 +35,18 @@ pub(crate) async fn serve<T: Extension>(
         delivery.spawn(async move { service.deliver().await });
     }
     let stop = async {
-        let reason = match either(signals.recv(), service.life().reached(Phase::Ending)).await {
-            Either::First(signal) => signal,
-            Either::Second(()) => "POST /extension/shutdown",
-        };
+        let reason =
+            match select(signals.recv(), service.lifecycle().reached(Phase::Draining)).await {
+                Either::First(signal) => signal,
+                Either::Second(()) => "POST /extension/shutdown",
+            };
         tracing::info!("{reason}: ending");
-        service.life().advance(Phase::Ending);
+        service.lifecycle().advance(Phase::Draining);
     };
     accept_until(listener, stop, |stream: TcpStream| {
         let (service, in_flight) = (Arc::clone(&service), in_flight.clone());
-        let life = Arc::clone(service.life());
-        tokio::spawn(connection(stream, life, move |request| {
+        let lifecycle = Arc::clone(service.lifecycle());
+        tokio::spawn(connection(stream, lifecycle, move |request| {
             let (service, in_flight) = (Arc::clone(&service), in_flight.clone());
             async move { service.answer(request, &in_flight).await }
         }));
@@ -83,7 +84,7 @@ async fn end<T: Extension>(
             service.invocations_in_flight(),
             text(shutdown_timeout),
         );
-        service.life().advance(Phase::GivingUp);
+        service.lifecycle().advance(Phase::Aborting);
         // The handlers are dropped as soon as their tasks run. A client that does not listen is not waited for.
         tokio::task::yield_now().await;
         let _ = timeout_at(began + patience + moment, drained.recv()).await;
@@ -97,7 +98,7 @@ async fn end<T: Extension>(
     {
         // The handler is not to run beside `shutdown`: it is dropped as soon as its task runs. One that blocks
         // its thread cannot be stopped.
-        service.life().advance(Phase::GivingUp);
+        service.lifecycle().advance(Phase::Aborting);
         tokio::task::yield_now().await;
         let _ = timeout_at(began + patience + moment, delivery.join_next()).await;
     }

@@ -5,8 +5,8 @@ use hyper::body::Bytes;
 use hyper::{Response, StatusCode, header};
 use serde::Serialize;
 
-use crate::body::{self, BodyError};
-use crate::error::chain;
+use crate::http::body::{self, BodyError};
+use fg_util::error::chain;
 
 /// Any other answer: `{"errorInfo": {"errorType", "errorMessage"}}`, as the platform itself writes it (D).
 #[derive(Serialize)]
@@ -22,7 +22,7 @@ struct ErrorInfo<'a> {
     error_message: &'a str,
 }
 
-pub(crate) type Answer = Response<Full<Bytes>>;
+pub(crate) type HttpResponse = Response<Full<Bytes>>;
 
 /// The answer to a body that could not be read.
 pub(crate) fn unread(
@@ -39,7 +39,7 @@ pub(crate) fn unread(
     }
 }
 
-pub(crate) fn failure(status: StatusCode, kind: &str, message: &str) -> Answer {
+pub(crate) fn failure(status: StatusCode, kind: &str, message: &str) -> HttpResponse {
     json(
         status,
         serialize(&Failure {
@@ -56,7 +56,7 @@ pub(crate) fn serialize(value: &impl Serialize) -> Bytes {
     serde_json::to_vec(value).unwrap_or_default().into()
 }
 
-pub(crate) fn json(status: StatusCode, body: Bytes) -> Answer {
+pub(crate) fn json(status: StatusCode, body: Bytes) -> HttpResponse {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     response.headers_mut().insert(
@@ -67,7 +67,7 @@ pub(crate) fn json(status: StatusCode, body: Bytes) -> Answer {
 }
 
 /// The answer to a method that the path does not take.
-pub(crate) fn only_post(mut answer: Answer) -> Answer {
+pub(crate) fn only_post(mut answer: HttpResponse) -> HttpResponse {
     answer
         .headers_mut()
         .insert(header::ALLOW, header::HeaderValue::from_static("POST"));

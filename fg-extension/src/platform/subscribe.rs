@@ -5,11 +5,10 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde::Serialize;
 
-use super::TelemetryType;
-use crate::Port;
-use crate::call::{Call, CallError, answer};
 use crate::config::PlatformAddress;
-use crate::error::{chain, one_line};
+use crate::platform::client::{ApiError, ApiRequest, answer};
+use crate::{Port, TelemetryType};
+use fg_util::error::{chain, one_line};
 
 /// The body of the call (D 2710).
 #[derive(Serialize)]
@@ -39,7 +38,7 @@ pub(crate) async fn subscribe(
         },
         types,
     };
-    let call = Call {
+    let call = ApiRequest {
         platform: &platform,
         path: "/telemetry",
         headers: &[],
@@ -49,7 +48,7 @@ pub(crate) async fn subscribe(
     };
     match call.post(timeout).await {
         Ok(_) => tracing::info!("subscribed to telemetry, listening on {}", port.address()),
-        Err(CallError::Refused(status, said)) => {
+        Err(ApiError::Rejected(status, said)) => {
             let why = match status {
                 StatusCode::BAD_REQUEST => "; a function has one subscriber at most",
                 _ => "",
@@ -61,7 +60,7 @@ pub(crate) async fn subscribe(
                 answer(status, &said)
             );
         }
-        Err(CallError::Unanswered(attempts, last)) => tracing::error!(
+        Err(ApiError::NoResponse(attempts, last)) => tracing::error!(
             "there will be no telemetry: no subscription with the platform at {platform} in {timeout:?} \
              ({attempts} attempts); set FG_REGISTER_TIMEOUT to wait longer: {}",
             one_line(&chain(last.as_ref()))

@@ -4,8 +4,8 @@ use hyper::StatusCode;
 use hyper::body::Bytes;
 use serde_json::Value;
 
-use crate::call::{Call, CallError, answer};
 use crate::config::Config;
+use crate::platform::client::{ApiError, ApiRequest, answer};
 use crate::{Error, ExtensionName, Registration, RunError, TelemetryCounters};
 
 /// Registers with the platform (D 2707), within `FG_REGISTER_TIMEOUT`.
@@ -14,7 +14,7 @@ pub(crate) async fn register(
     config: &Config,
 ) -> Result<Registration, RunError> {
     let address = config.port.address().to_string();
-    let call = Call {
+    let call = ApiRequest {
         platform: &config.platform,
         path: "/extension/register",
         headers: &[
@@ -26,8 +26,8 @@ pub(crate) async fn register(
     };
     match call.post(config.register_timeout).await {
         Ok(answer) => Ok(registration(&answer, config)),
-        Err(CallError::Refused(status, said)) => Err(refused(name, config, status, &said)),
-        Err(CallError::Unanswered(attempts, last)) => Err(unreachable(config, attempts, last)),
+        Err(ApiError::Rejected(status, said)) => Err(refused(name, config, status, &said)),
+        Err(ApiError::NoResponse(attempts, last)) => Err(unreachable(config, attempts, last)),
     }
 }
 

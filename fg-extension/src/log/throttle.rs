@@ -8,12 +8,12 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use crate::error::one_line;
+use fg_util::error::one_line;
 
 const BETWEEN_LINES: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
-pub(super) struct Report {
+pub(crate) struct LogThrottle {
     state: Mutex<State>,
     /// Told when something waits for its line.
     changed: Notify,
@@ -21,34 +21,34 @@ pub(super) struct Report {
 
 #[derive(Default)]
 struct State {
-    untold: Untold,
+    pending: PendingNotices,
     last_line: Option<Instant>,
 }
 
 /// What happened since the last line; events, unless something else is named.
 #[derive(Default)]
-pub(super) struct Untold {
+pub(crate) struct PendingNotices {
     /// Refused, since there was no room.
-    pub(super) refused: u64,
+    pub(crate) refused: u64,
     /// Dropped for newer ones.
-    pub(super) dropped: u64,
+    pub(crate) dropped: u64,
     /// Given up, since the handler failed for too long.
-    pub(super) lost: u64,
+    pub(crate) lost: u64,
     /// Failures of the handler.
-    pub(super) failures: u64,
+    pub(crate) failures: u64,
     /// Why it failed, last.
-    pub(super) failure: Option<String>,
+    pub(crate) failure: Option<String>,
     /// Requests that were refused, for another reason than that.
-    pub(super) requests: u64,
+    pub(crate) requests: u64,
     /// Why, last.
-    pub(super) refusal: Option<String>,
+    pub(crate) refusal: Option<String>,
 }
 
-impl Report {
+impl LogThrottle {
     /// Tells it, at once or, together with what comes until then, a second after the last line.
-    pub(super) fn tell(&self, happened: impl FnOnce(&mut Untold)) {
+    pub(crate) fn record(&self, happened: impl FnOnce(&mut PendingNotices)) {
         let mut state = self.state();
-        happened(&mut state.untold);
+        happened(&mut state.pending);
         if state.due() <= Instant::now() {
             state.write();
         } else {
@@ -57,7 +57,7 @@ impl Report {
     }
 
     /// Writes the lines that are due; for ever.
-    pub(super) async fn run(&self) {
+    pub(crate) async fn run(&self) {
         loop {
             let due = {
                 let mut state = self.state();
@@ -65,7 +65,7 @@ impl Report {
                 if due <= Instant::now() {
                     state.write();
                 }
-                (!state.untold.is_empty()).then_some(due)
+                (!state.pending.is_empty()).then_some(due)
             };
             match due {
                 Some(due) => sleep_until(due).await,
@@ -74,8 +74,8 @@ impl Report {
         }
     }
 
-    /// Writes what is untold, before the end.
-    pub(super) fn end(&self) {
+    /// Writes what is pending, before the end.
+    pub(crate) fn end(&self) {
         self.state().write();
     }
 
@@ -91,19 +91,19 @@ impl State {
     }
 
     fn write(&mut self) {
-        if self.untold.is_empty() {
+        if self.pending.is_empty() {
             return;
         }
-        let untold = std::mem::take(&mut self.untold);
+        let pending = std::mem::take(&mut self.pending);
         self.last_line = Some(Instant::now());
-        match untold.lost + untold.dropped {
-            0 => tracing::warn!("telemetry: {}", untold.text()),
-            _ => tracing::error!("telemetry: {}", untold.text()),
+        match pending.lost + pending.dropped {
+            0 => tracing::warn!("telemetry: {}", pending.text()),
+            _ => tracing::error!("telemetry: {}", pending.text()),
         }
     }
 }
 
-impl Untold {
+impl PendingNotices {
     fn is_empty(&self) -> bool {
         self.refused + self.dropped + self.lost + self.failures + self.requests == 0
     }

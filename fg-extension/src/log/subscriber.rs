@@ -9,7 +9,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::ExtensionName;
-use crate::error::one_line;
+use fg_util::error::one_line;
 
 /// Makes it the process's subscriber, unless the author has brought another.
 pub(crate) fn install(name: ExtensionName, level: LevelFilter) {

@@ -2,10 +2,10 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::Tag;
 use super::Timestamp;
-use super::event::Tag;
 
-/// What the platform tells of an instance's life, and of each invocation (D 2711).
+/// What the platform tells of an instance's lifecycle, and of each invocation (D 2711).
 ///
 /// Case is forgiven: the page itself writes `platform.RuntimeDone` beside `platform.initRuntimeDone`.
 #[derive(Clone, Debug, PartialEq)]

@@ -14,11 +14,11 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::unconstrained;
 
-use crate::answers::Answer;
-use crate::concurrent::{Either, either};
-use crate::error::chain;
-use crate::life::{Life, Phase};
+use crate::http::response::HttpResponse;
+use crate::lifecycle::{Lifecycle, Phase};
 use crate::{ExtensionName, Port, RunError};
+use fg_util::error::chain;
+use fg_util::select::{Either, select};
 
 /// How many connections may wait to be accepted: what comes before `init` is done does.
 const BACKLOG: u32 = 1024;
@@ -59,7 +59,7 @@ pub(crate) async fn accept_until<R>(
     let stopped = {
         let mut stop = pin!(stop);
         loop {
-            match either(stop.as_mut(), accept(&listener)).await {
+            match select(stop.as_mut(), accept(&listener)).await {
                 Either::First(stopped) => break stopped,
                 Either::Second(stream) => connect(stream),
             }
@@ -87,9 +87,9 @@ pub(crate) async fn accept_until<R>(
 }
 
 /// Serves one connection, until the client closes it or the extension ends.
-pub(crate) async fn connection<F: Future<Output = Answer>>(
+pub(crate) async fn connection<F: Future<Output = HttpResponse>>(
     stream: TcpStream,
-    life: Arc<Life>,
+    lifecycle: Arc<Lifecycle>,
     answer: impl Fn(Request<Incoming>) -> F,
 ) {
     // A small answer must not wait for the acknowledgement of the one before it.
@@ -107,7 +107,7 @@ pub(crate) async fn connection<F: Future<Output = Answer>>(
             )
     );
     // The connection comes first: a request that has arrived when the end begins is read, not cut off.
-    let ended = match either(connection.as_mut(), life.reached(Phase::Ending)).await {
+    let ended = match select(connection.as_mut(), lifecycle.reached(Phase::Draining)).await {
         Either::First(ended) => ended,
         Either::Second(()) => {
             connection.as_mut().graceful_shutdown();

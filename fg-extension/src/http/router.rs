@@ -12,20 +12,20 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-use crate::answers::{Answer, failure, json, only_post, serialize, unread};
-use crate::body::{self, BodyError};
-use crate::concurrent::{Either, either};
-use crate::error::{chain, one_line};
-use crate::life::{Life, Phase};
+use crate::http::body::{self, BodyError};
+use crate::http::response::{HttpResponse, failure, json, only_post, serialize, unread};
+use crate::lifecycle::{Lifecycle, Phase};
 use crate::panics::catch;
 use crate::telemetry::Delivery;
 use crate::{Error, Extension, Invocation, Registration};
+use fg_util::error::{chain, one_line};
+use fg_util::select::{Either, select};
 
 pub(crate) struct Service<T> {
     extension: T,
     registration: Registration,
     telemetry: Option<Arc<Delivery>>,
-    life: Arc<Life>,
+    lifecycle: Arc<Lifecycle>,
     /// How many handlers run.
     invocations: AtomicUsize,
 }
@@ -49,19 +49,19 @@ impl<T: Extension> Service<T> {
         extension: T,
         registration: Registration,
         telemetry: Option<Arc<Delivery>>,
-        life: Arc<Life>,
+        lifecycle: Arc<Lifecycle>,
     ) -> Self {
         Self {
             extension,
             registration,
             telemetry,
-            life,
+            lifecycle,
             invocations: AtomicUsize::new(0),
         }
     }
 
-    pub(crate) fn life(&self) -> &Arc<Life> {
-        &self.life
+    pub(crate) fn lifecycle(&self) -> &Arc<Lifecycle> {
+        &self.lifecycle
     }
 
     pub(crate) fn invocations_in_flight(&self) -> usize {
@@ -83,8 +83,8 @@ impl<T: Extension> Service<T> {
         };
         // What is given up is dropped in here, and may panic.
         let delivered = catch(async {
-            let deliver = telemetry.run(&self.life, |events| self.extension.telemetry(events));
-            either(deliver, self.life.reached(Phase::GivingUp)).await;
+            let deliver = telemetry.run(&self.lifecycle, |events| self.extension.telemetry(events));
+            select(deliver, self.lifecycle.reached(Phase::Aborting)).await;
         });
         if let Err(panic) = delivered.await {
             tracing::error!("telemetry: {}", one_line(&panic.to_string()));
@@ -104,7 +104,7 @@ impl<T: Extension> Service<T> {
         self: &Arc<Self>,
         request: Request<Incoming>,
         in_flight: &mpsc::Sender<()>,
-    ) -> Answer {
+    ) -> HttpResponse {
         let path = request.uri().path();
         // Telemetry comes to the path of the URI that was subscribed with (D 2710).
         let is_telemetry = path == "/" && self.telemetry().is_some();
@@ -123,7 +123,7 @@ impl<T: Extension> Service<T> {
             // Path and body of the platform's shutdown event are unknown (?); this one is ours.
             "/extension/shutdown" if request.method() == Method::POST => {
                 body::discard(request).await;
-                self.life.advance(Phase::Ending);
+                self.lifecycle.advance(Phase::Draining);
                 json(StatusCode::OK, b"{}".as_slice().into())
             }
             "/extension/invoke" | "/extension/register" | "/extension/shutdown" => {
@@ -142,7 +142,7 @@ impl<T: Extension> Service<T> {
 
     /// The answer to a request that no handler sees, with a line in the log: what the platform sends, and we do
     /// not take, is worth knowing.
-    fn refuse(&self, status: StatusCode, kind: &str, message: &str) -> Answer {
+    fn refuse(&self, status: StatusCode, kind: &str, message: &str) -> HttpResponse {
         match self.telemetry() {
             // It may be its own lines that an extension is told of.
             Some(telemetry) => telemetry.report_refused(message),
@@ -158,7 +158,7 @@ impl<T: Extension> Service<T> {
         self: &Arc<Self>,
         body: Result<Bytes, BodyError>,
         in_flight: &mpsc::Sender<()>,
-    ) -> Answer {
+    ) -> HttpResponse {
         let body = match body {
             Ok(body) => body,
             Err(error) => {
@@ -227,7 +227,7 @@ async fn handle<T: Extension>(
 ) -> Result<(), HandlerFailure> {
     let _in_flight = InFlight::new(&service.invocations);
     // This one comes too late to begin.
-    if service.life.has_reached(Phase::GivingUp) {
+    if service.lifecycle.has_reached(Phase::Aborting) {
         return Err(given_up());
     }
     let trace_id = invocation.trace_id.clone();
@@ -265,7 +265,7 @@ async fn unless_given_up<T: Extension>(
     service: &Service<T>,
     mut handler: Pin<Box<impl Future<Output = Result<(), HandlerFailure>>>>,
 ) -> Result<(), HandlerFailure> {
-    match either(handler.as_mut(), service.life.reached(Phase::GivingUp)).await {
+    match select(handler.as_mut(), service.lifecycle.reached(Phase::Aborting)).await {
         Either::First(outcome) => outcome,
         Either::Second(()) => match catch(async { drop(handler) }).await {
             Ok(()) => Err(given_up()),

@@ -8,14 +8,14 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::delivery::{Delivery, Unacknowledged};
-use super::subscribe::subscribe;
 use super::{TelemetryCounters, TelemetryType};
-use crate::answers::{Answer, failure, json, only_post, unread};
-use crate::body::{self, BodyError};
 use crate::config::Config;
-use crate::life::{Life, Phase};
-use crate::serve::InFlight;
-use crate::server::{accept_until, connection, listen};
+use crate::http::body::{self, BodyError};
+use crate::http::listener::{accept_until, connection, listen};
+use crate::http::response::{HttpResponse, failure, json, only_post, unread};
+use crate::lifecycle::drain::InFlight;
+use crate::lifecycle::{Lifecycle, Phase};
+use crate::platform::subscribe::subscribe;
 use crate::{ExtensionName, Port};
 
 /// Telemetry that can be subscribed to.
@@ -66,7 +66,7 @@ impl Telemetry {
     pub(crate) fn subscribe(
         self,
         config: &Config,
-        life: &Arc<Life>,
+        lifecycle: &Arc<Lifecycle>,
         in_flight: &InFlight,
         tasks: &mut JoinSet<()>,
     ) -> Option<impl Future<Output = ()> + Send + use<>> {
@@ -82,7 +82,7 @@ impl Telemetry {
         tasks.spawn(serve(
             listener,
             self.delivery,
-            Arc::clone(life),
+            Arc::clone(lifecycle),
             in_flight.clone(),
         ));
         tasks.spawn(subscription);
@@ -92,7 +92,7 @@ impl Telemetry {
 
 impl Delivery {
     /// The answer to a request with telemetry: 200 once it is kept. What goes wrong is told within limits.
-    pub(crate) fn answer(&self, body: Result<Bytes, BodyError>) -> Answer {
+    pub(crate) fn answer(&self, body: Result<Bytes, BodyError>) -> HttpResponse {
         let body = match body {
             Ok(body) => body,
             Err(error) => {
@@ -129,22 +129,22 @@ impl Delivery {
 async fn serve(
     listener: TcpListener,
     delivery: Arc<Delivery>,
-    life: Arc<Life>,
+    lifecycle: Arc<Lifecycle>,
     in_flight: InFlight,
 ) {
-    accept_until(listener, life.reached(Phase::Ending), |stream| {
-        let (delivery, life) = (Arc::clone(&delivery), Arc::clone(&life));
+    accept_until(listener, lifecycle.reached(Phase::Draining), |stream| {
+        let (delivery, lifecycle) = (Arc::clone(&delivery), Arc::clone(&lifecycle));
         let in_flight = in_flight.clone();
         tokio::spawn(async move {
             let answer = |request| answer(&delivery, request);
-            connection(stream, life, answer).await;
+            connection(stream, lifecycle, answer).await;
             drop(in_flight);
         });
     })
     .await;
 }
 
-async fn answer(delivery: &Delivery, request: Request<Incoming>) -> Answer {
+async fn answer(delivery: &Delivery, request: Request<Incoming>) -> HttpResponse {
     if request.method() == Method::POST {
         return delivery.answer(body::read(request).await);
     }

@@ -4,8 +4,8 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::Tag;
 use super::Timestamp;
-use super::event::Tag;
 use super::platform_event::entry;
 
 /// What the function or an extension logged (its shape is `?`; `type`, `time` and `record` are inferred).

@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn rules_are_those_of_the_macro() {
-        let (good, bad) = include!("../../tests/golden/script_names.rs");
+        let (good, bad) = include!("../../../tests/golden/script_names.rs");
         for name in good {
             assert_eq!(ExtensionName::new(name).as_str(), name);
         }

@@ -38,7 +38,7 @@ impl Timestamp {
         };
         Ok(Self {
             time,
-            raw: super::event::trimmed(raw),
+            raw: super::trimmed(raw),
         })
     }
 }

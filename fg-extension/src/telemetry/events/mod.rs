@@ -1,10 +1,20 @@
+//! Telemetry events as the platform posts them: its own, and log lines of the function and of extensions.
+
+mod log_event;
+mod platform_event;
+#[cfg(test)]
+mod tests;
+mod timestamp;
+
 use std::fmt;
 
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::{LogEvent, Metrics, PlatformEvent, PlatformRecord, Timestamp};
+pub use log_event::LogEvent;
+pub use platform_event::{Metrics, PlatformEvent, PlatformRecord};
+pub use timestamp::Timestamp;
 
 /// One element of a batch of telemetry (D 2711 to 2713).
 ///
@@ -46,7 +56,7 @@ use super::{LogEvent, Metrics, PlatformEvent, PlatformRecord, Timestamp};
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum TelemetryEvent {
-    /// What the platform tells of an instance's life, and of each invocation.
+    /// What the platform tells of an instance's lifecycle, and of each invocation.
     Platform(PlatformEvent),
     /// What the function logged.
     Function(LogEvent),
@@ -357,12 +367,9 @@ fn text(value: Value) -> Result<String, Value> {
 }
 
 /// A text without the spaces around it; nothing is copied if there are none.
-pub(super) fn trimmed(value: Value) -> Value {
+fn trimmed(value: Value) -> Value {
     match value {
         Value::String(text) if text.trim().len() < text.len() => text.trim().into(),
         value => value,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::error::{chain, one_line};
 use crate::{Extension, RunError, run};
+use fg_util::error::{chain, one_line};
 
 /// What the generated `main` does: [`run`] on a runtime of one thread; a failure is one line on stderr and
 /// exit status 1.

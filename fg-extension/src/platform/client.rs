@@ -12,16 +12,16 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use crate::Error;
-use crate::backoff::Backoff;
-use crate::concurrent::beside;
 use crate::config::PlatformAddress;
-use crate::error::{chain, one_line};
+use fg_util::backoff::Backoff;
+use fg_util::error::{chain, one_line};
+use fg_util::select::run_alongside;
 
 /// How long the rest of an answer may take, once its status is there.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A POST to the platform.
-pub(crate) struct Call<'a> {
+pub(crate) struct ApiRequest<'a> {
     pub(crate) platform: &'a PlatformAddress,
     pub(crate) path: &'static str,
     pub(crate) headers: &'a [(&'static str, &'a str)],
@@ -30,21 +30,21 @@ pub(crate) struct Call<'a> {
     pub(crate) purpose: &'static str,
 }
 
-pub(crate) enum CallError {
+pub(crate) enum ApiError {
     /// The answer is final: its status, and what the platform said.
-    Refused(StatusCode, String),
+    Rejected(StatusCode, String),
     /// None came in time: how often it was tried, and what went wrong last.
-    Unanswered(u32, Error),
+    NoResponse(u32, Error),
 }
 
-impl Call<'_> {
+impl ApiRequest<'_> {
     /// Posts it; the JSON of an answer with status 200, or null if that has none.
     ///
     /// Failures that pass (I: 5xx, 408, 429, a connection refused or broken, no answer) are tried again until
     /// the time is over; any other answer than 200 is final (D 2707, 2710).
-    pub(crate) async fn post(&self, timeout: Duration) -> Result<Value, CallError> {
+    pub(crate) async fn post(&self, timeout: Duration) -> Result<Value, ApiError> {
         let deadline = Instant::now() + timeout;
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::default();
         let mut attempts = 0_u32;
         loop {
             attempts += 1;
@@ -52,17 +52,19 @@ impl Call<'_> {
             // another attempt if it never does.
             let now = Instant::now();
             let error = match self.attempt(now + (deadline - now) / 2).await {
-                Ok(Answer::Fine(json)) => return Ok(json),
-                Ok(Answer::Refused(status, said)) => return Err(CallError::Refused(status, said)),
-                Ok(Answer::Failed(said)) => said.into(),
+                Ok(ApiResponse::Ok(json)) => return Ok(json),
+                Ok(ApiResponse::Rejected(status, said)) => {
+                    return Err(ApiError::Rejected(status, said));
+                }
+                Ok(ApiResponse::Retry(said)) => said.into(),
                 Err(error) => error,
             };
             let left = deadline.saturating_duration_since(Instant::now());
             if left < Duration::from_millis(10) {
-                return Err(CallError::Unanswered(attempts, error));
+                return Err(ApiError::NoResponse(attempts, error));
             }
             // The pause is cut short where it would use up the time of another attempt.
-            let pause = backoff.next().min(left / 2);
+            let pause = backoff.next_pause().min(left / 2);
             tracing::info!(
                 "{} attempt {attempts} failed, next in {pause:.0?}: {}",
                 self.purpose,
@@ -73,14 +75,14 @@ impl Call<'_> {
     }
 
     /// Once, over a connection of its own, answered before `deadline`.
-    async fn attempt(&self, deadline: Instant) -> Result<Answer, Error> {
+    async fn attempt(&self, deadline: Instant) -> Result<ApiResponse, Error> {
         let in_time = |_| "no answer in time";
         let connect = TcpStream::connect((self.platform.host(), self.platform.port));
         let stream = timeout_at(deadline, connect).await.map_err(in_time)??;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let request = self.request()?;
-        beside(connection, async {
+        run_alongside(connection, async {
             let response = timeout_at(deadline, sender.send_request(request))
                 .await
                 .map_err(in_time)??;
@@ -113,12 +115,12 @@ impl Call<'_> {
 
 /// What the platform answered.
 #[derive(Debug)]
-enum Answer {
-    Fine(Value),
+enum ApiResponse {
+    Ok(Value),
     /// Final; what the platform said.
-    Refused(StatusCode, String),
+    Rejected(StatusCode, String),
     /// Worth another try; what the platform said.
-    Failed(String),
+    Retry(String),
 }
 
 /// Reads an answer: to its end, to where it breaks off, to the end of its JSON, since not every server says
@@ -136,20 +138,20 @@ async fn read(mut body: Incoming, bytes: &mut Vec<u8>) {
     }
 }
 
-fn judge(status: StatusCode, body: &[u8]) -> Answer {
+fn judge(status: StatusCode, body: &[u8]) -> ApiResponse {
     let json: Value = serde_json::from_slice(body).unwrap_or_default();
     if status == StatusCode::OK && is_empty(&json["errorInfo"]) {
-        return Answer::Fine(json);
+        return ApiResponse::Ok(json);
     }
     let said = said(&json, body);
     let passes = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
     if status.is_server_error() || passes.contains(&status) {
-        Answer::Failed(format!(
+        ApiResponse::Retry(format!(
             "the platform answered with {}",
             answer(status, &said)
         ))
     } else {
-        Answer::Refused(status, said)
+        ApiResponse::Rejected(status, said)
     }
 }
 

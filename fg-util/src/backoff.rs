@@ -1,0 +1,90 @@
+//! Pauses between attempts: exponential back-off with jitter.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+/// Pauses that double from a first one up to a longest one, each with jitter.
+///
+/// A pause lasts between half of its full length and all of it, so that clients that failed together do not come back
+/// together.
+///
+/// ```
+/// use std::time::Duration;
+/// use fg_util::backoff::Backoff;
+///
+/// let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
+/// assert!(backoff.next_pause() <= Duration::from_millis(50));
+/// assert!(backoff.next_pause() >= Duration::from_millis(50));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Backoff {
+    first: Duration,
+    longest: Duration,
+    attempts: u32,
+}
+
+impl Backoff {
+    /// Begins with a pause of at most `first`; no pause is longer than `longest`.
+    #[must_use]
+    pub const fn new(first: Duration, longest: Duration) -> Self {
+        Self {
+            first,
+            longest,
+            attempts: 0,
+        }
+    }
+
+    /// Returns the pause after one more failed attempt.
+    pub fn next_pause(&mut self) -> Duration {
+        let doublings = 2_u32.saturating_pow(self.attempts);
+        self.attempts = self.attempts.saturating_add(1);
+        let full = self.first.saturating_mul(doublings).min(self.longest);
+        full.mul_f64(0.5 + random() / 2.0)
+    }
+
+    /// Begins again with the first pause: an attempt succeeded.
+    pub const fn reset(&mut self) {
+        self.attempts = 0;
+    }
+}
+
+impl Default for Backoff {
+    /// The pauses on loopback, where a failed attempt costs little: from 50 ms to a second.
+    fn default() -> Self {
+        Self::new(Duration::from_millis(50), Duration::from_secs(1))
+    }
+}
+
+/// From 0 to 1; the standard library's hashers are seeded at random.
+fn random() -> f64 {
+    RandomState::new().hash_one(()) as f64 / u64::MAX as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+        for full in [100, 200, 400, 800, 1600, 3200, 5000, 5000] {
+            let (full, pause) = (Duration::from_millis(full), backoff.next_pause());
+            assert!(pause >= full / 2 && pause <= full, "{full:?}: {pause:?}");
+        }
+        backoff.reset();
+        assert!(backoff.next_pause() <= Duration::from_millis(100));
+
+        backoff.attempts = u32::MAX;
+        assert!(backoff.next_pause() <= Duration::from_secs(5));
+    }
+
+    #[test]
+    fn pauses_have_jitter() {
+        let pauses: HashSet<_> = (0..100)
+            .map(|_| Backoff::new(Duration::from_secs(5), Duration::from_secs(5)).next_pause())
+            .collect();
+        assert!(pauses.len() > 50);
+    }
+}

@@ -1,0 +1,102 @@
+//! How a duration is written: `500ms`, `10s`, `1.5s`, `1m`, `1h`.
+
+use std::time::Duration;
+
+/// The longest duration that a setting or an argument accepts.
+pub const MAX: Duration = Duration::from_secs(3600);
+
+/// How to write a duration, for the end of an error message.
+pub const HINT: &str = "write it as `500ms`, `10s` or `1m`";
+
+/// Reads a duration; a number without a unit is seconds, as in the platform's own `RUNTIME_TIMEOUT`.
+///
+/// `None` if the text is not a duration, or longer than [`MAX`].
+#[must_use]
+pub fn parse(text: &str) -> Option<Duration> {
+    let (number, unit) = crate::size::split_unit(text);
+    read(number, if unit.is_empty() { "s" } else { unit })
+}
+
+/// Reads a duration that must have a unit.
+///
+/// `None` if the text is not a duration, has no unit, or is longer than [`MAX`].
+#[must_use]
+pub fn parse_with_unit(text: &str) -> Option<Duration> {
+    let (number, unit) = crate::size::split_unit(text);
+    read(number, unit)
+}
+
+/// Writes a duration as [`parse`] reads it. Zero is `0s`, not `0ns`.
+#[must_use]
+pub fn format(duration: Duration) -> String {
+    if duration.is_zero() {
+        "0s".to_owned()
+    } else if duration.subsec_nanos() == 0 && duration.as_secs().is_multiple_of(3600) {
+        format!("{}h", duration.as_secs() / 3600)
+    } else {
+        format!("{duration:?}")
+    }
+}
+
+fn read(number: &str, unit: &str) -> Option<Duration> {
+    let seconds = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return None,
+    };
+    let duration = Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()?;
+    (duration <= MAX).then_some(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn number_and_unit() {
+        for (text, millis) in [
+            ("0s", 0),
+            ("1ms", 1),
+            ("0.5s", 500),
+            ("1.5s", 1_500),
+            ("2 s", 2_000),
+            ("1m", 60_000),
+            ("1h", 3_600_000),
+        ] {
+            let duration = Some(Duration::from_millis(millis));
+            assert_eq!(parse(text), duration, "{text}");
+            assert_eq!(parse_with_unit(text), duration, "{text}");
+        }
+        for text in [
+            "", "s", ".s", "61m", "2h", "-1s", "+1s", "1e3s", "1min", "1d", "1.2.3s", "1S", "s1",
+            "nan", "inf",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+            assert_eq!(parse_with_unit(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn number_alone_is_seconds() {
+        assert_eq!(parse("2"), Some(Duration::from_secs(2)));
+        assert_eq!(parse("0.25"), Some(Duration::from_millis(250)));
+        assert_eq!(parse_with_unit("2"), None);
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        for (millis, text) in [
+            (0, "0s"),
+            (1, "1ms"),
+            (1_500, "1.5s"),
+            (60_000, "60s"),
+            (3_600_000, "1h"),
+        ] {
+            let duration = Duration::from_millis(millis);
+            assert_eq!(format(duration), text);
+            assert_eq!(parse(text), Some(duration));
+        }
+    }
+}
