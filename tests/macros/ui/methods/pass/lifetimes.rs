@@ -1,4 +1,7 @@
-#![allow(clippy::needless_lifetimes, reason = "an explicit lifetime is the case")]
+#![allow(
+    clippy::needless_lifetimes,
+    reason = "an explicit lifetime is the case"
+)]
 
 use fg_extension::{Invocation, extension};
 
