@@ -35,7 +35,7 @@ fn programs() -> Vec<(PathBuf, String)> {
                 source.file_stem().expect("a name").display()
             );
             let line = format!(
-                "    {{ name = \"{name}\", path = \"{}\", test = false }},\n",
+                "    {{ name = \"{name}\", path = \"{}\", test = false, doc = false }},\n",
                 source.display()
             );
             assert!(
