@@ -1,6 +1,6 @@
 //! An extension that is not ours, and all that can be wrong with one.
 
-use crate::checked::{cases, ids, night_watch};
+use super::checked::{cases, ids, night_watch};
 
 /// A fault, the one case that tells of it and with what words, and those that it prevents.
 struct Variant {

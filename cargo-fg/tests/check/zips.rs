@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use crate::checked::{Cases, cases, check, ids};
+use super::checked::{Cases, cases, check, ids};
 
 const SCRIPT: &str = "#!/bin/sh\nexec python3 \"${0%/*}/night_watch.py\"\n";
 const PYTHON: &str = include_str!("../foreign/night_watch.py");

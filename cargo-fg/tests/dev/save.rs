@@ -8,7 +8,7 @@ use std::process::Stdio;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::running::{Place, Running, fixture, stderr};
+use super::running::{Place, Running, fixture, stderr};
 
 #[test]
 fn script_that_is_saved() {

@@ -92,6 +92,8 @@ fn each_example_passes_its_test() {
         .args(["test", "--workspace", "--offline", "--test", "boots"])
         .current_dir(&folder)
         .env("CARGO_TARGET_DIR", target)
+        // The workspace's, or all dependencies would be built once more.
+        .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
         .output()
         .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
