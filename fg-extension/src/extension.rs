@@ -93,8 +93,9 @@ pub trait Extension: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// An error, and a panic likewise, is [`RunError::is_shutdown`](crate::RunError::is_shutdown), and so is
-    /// taking longer than what is left of `FG_SHUTDOWN_TIMEOUT`. A quarter of it, half a second at most, is kept for
+    /// An error, and a panic likewise, is [`RunError::is_shutdown`](crate::RunError::is_shutdown), and taking longer
+    /// than what is left of `FG_SHUTDOWN_TIMEOUT` is
+    /// [`RunError::is_shutdown_timeout`](crate::RunError::is_shutdown_timeout). A quarter of it, half a second at most, is kept for
     /// this: invocations that are still in flight by then are dropped, and within a moment their clients told.
     /// With `0s` a `shutdown` that waits fails.
     ///
@@ -136,7 +137,7 @@ pub trait Extension: Sized + Send + Sync + 'static {
 ///     const SUBSCRIPTION: Subscription = Subscription::new(Port::new(8084), &[TelemetryType::Platform]);
 ///
 ///     async fn telemetry(&self, events: Vec<TelemetryEvent>, counters: &TelemetryCounters) -> Result<(), Error> {
-///         println!("{events:?}, {} rejected so far", counters.refused());
+///         println!("{events:?}, {} rejected so far", counters.rejected());
 ///         Ok(())
 ///     }
 /// }

@@ -28,10 +28,9 @@
 //! | `FG_REGISTER_TIMEOUT` | `10s` | how long to try to register |
 //! | `FG_SHUTDOWN_TIMEOUT` | `2s` | how long the end may take: what is in flight finishes, telemetry is delivered, then [`shutdown`](Extension::shutdown) runs; `0s` does not wait |
 //! | `FG_TELEMETRY_PORT` | the compiled port | another port for telemetry, written as for `FG_EXTENSION_PORT` |
-//! | `FG_TELEMETRY_BUFFER` | `4MiB` | how many bytes of telemetry may wait for [`telemetry`](TelemetryHandler::telemetry): `512KiB`, `4MB`, `4194304` |
-//! | `FG_TELEMETRY_OVERFLOW` | `refuse` | what becomes of a batch that does not fit: `refuse` answers 503, `drop-oldest` drops what waits longest |
+//! | `FG_TELEMETRY_BUFFER` | `4MiB` | how many bytes of telemetry may wait for [`telemetry`](TelemetryHandler::telemetry), from 1 byte to 1 GiB: `512KiB`, `1.5MiB`, `4194304`; a batch that does not fit is rejected with status 503 |
 //! | `FG_TELEMETRY_TIMEOUT` | `30s` | for how long `telemetry` is tried with the same events, until they are lost |
-//! | `FG_LOG` | `warn` | least level of the log lines on stderr: `off`, `error`, `warn`, `info`, `debug`, `trace` (feature `log`) |
+//! | `FG_LOG` | `warn` | least level of the log lines on stderr: `off`, `error`, `warn`, `info`, `debug`, `trace` (feature `stderr-log`) |
 //!
 //! `RUNTIME_FUNC_NAME` and `RUNTIME_FUNC_VERSION`, which are the function's own (D), name the function where
 //! the platform's answer to the registration does not.
@@ -68,7 +67,9 @@ pub use telemetry::{
     LogEvent, Metrics, PlatformEvent, PlatformRecord, Subscription, TelemetryCounters,
     TelemetryEvent, TelemetryType, Timestamp,
 };
-pub use types::{ExtensionName, FunctionUrn, Invocation, Port, Registration};
+pub use types::{
+    ExtensionName, FunctionUrn, InvalidExtensionName, InvalidPort, Invocation, Port, Registration,
+};
 
 /// Makes an `async fn`, or an `impl` block, the whole program of an extension.
 ///

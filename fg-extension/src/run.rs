@@ -27,7 +27,7 @@ use crate::{
 /// without waiting for blocking tasks, as by `tokio::runtime::Runtime::shutdown_background`.
 ///
 /// It installs, once for the process: a panic hook that is silent about a handler's panic, since that becomes one log
-/// line, and leaves every other panic to the hook before it; and with feature `log` the default subscriber, unless there
+/// line, and leaves every other panic to the hook before it; and with feature `stderr-log` the default subscriber, unless there
 /// is a global one.
 ///
 /// # Errors
@@ -99,8 +99,9 @@ impl Startup {
         }
         script_name_marker::keep::<T>();
         let config = Config::from_env(T::NAME, T::PORT, subscription)?;
-        #[cfg(feature = "log")]
+        #[cfg(feature = "stderr-log")]
         crate::log::subscriber::install(T::NAME, config.log);
+        config.log_warnings();
         panics::install_hook();
         let signals = Signals::listen()
             .map_err(|error| RunError::runtime("cannot listen for signals", error))?;
@@ -152,7 +153,7 @@ impl Startup {
         let lost = telemetry.abandon();
         match stopped {
             Ok(()) if lost == 0 => Ok(()),
-            Ok(()) => Err(RunError::telemetry(format!(
+            Ok(()) => Err(RunError::undelivered_telemetry(format!(
                 "the extension ended before it was ready: {}",
                 error::undelivered(lost)
             ))),

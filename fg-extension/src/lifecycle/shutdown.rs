@@ -56,23 +56,17 @@ pub(crate) async fn shut_down<T: Extension, D: Telemetry<T>>(
     let error = match call_shutdown(extension, deadlines.end).await {
         Some(Ok(())) if undelivered == 0 => return Ok(()),
         Some(Ok(())) => {
-            return Err(RunError::telemetry(format!(
+            return Err(RunError::undelivered_telemetry(format!(
                 "{}; {}",
                 error::undelivered(undelivered),
                 setting(timeout)
             )));
         }
-        Some(Err(error)) => {
-            let message = "the extension failed to shut down".to_owned();
-            RunError::shutdown(message, Some(error))
-        }
-        None => {
-            let message = format!(
-                "the extension did not shut down in time; {}",
-                setting(timeout)
-            );
-            RunError::shutdown(message, None)
-        }
+        Some(Err(error)) => RunError::shutdown(error),
+        None => RunError::shutdown_timeout(format!(
+            "the extension did not shut down in time; {}",
+            setting(timeout)
+        )),
     };
     Err(error.and_undelivered(undelivered))
 }

@@ -26,8 +26,6 @@ struct State {
 pub(crate) struct PendingNotices {
     /// Rejected, since there was no room.
     pub(crate) rejected: u64,
-    /// Dropped for newer ones.
-    pub(crate) dropped: u64,
     /// Lost, since the handler failed for too long.
     pub(crate) lost: u64,
     /// Failures of the handler.
@@ -102,7 +100,7 @@ impl State {
             return;
         }
         let pending = std::mem::take(&mut self.pending);
-        match pending.lost + pending.dropped {
+        match pending.lost {
             0 => tracing::warn!("telemetry: {}", pending.text()),
             _ => tracing::error!("telemetry: {}", pending.text()),
         }
@@ -111,7 +109,7 @@ impl State {
 
 impl PendingNotices {
     fn is_empty(&self) -> bool {
-        self.rejected + self.dropped + self.lost + self.failures + self.requests == 0
+        self.rejected + self.lost + self.failures + self.requests == 0
     }
 
     fn text(&self) -> String {
@@ -133,10 +131,6 @@ impl PendingNotices {
         events(
             self.lost,
             "lost, since FG_TELEMETRY_TIMEOUT was over; it sets for how long a batch is tried",
-        );
-        events(
-            self.dropped,
-            "lost, dropped for newer ones; FG_TELEMETRY_BUFFER sets how many bytes may wait",
         );
         events(
             self.rejected,

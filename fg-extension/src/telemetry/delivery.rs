@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::batch::Batch;
-use super::queue::{Queue, Refusal};
+use super::queue::{PushError, Queue};
 use super::{Telemetry, TelemetryCounters};
 use crate::TelemetryHandler;
 use crate::config::TelemetryConfig;
@@ -46,7 +46,7 @@ impl Delivery {
     pub(crate) fn new(config: &TelemetryConfig) -> Self {
         let counters = TelemetryCounters::default();
         Self {
-            queue: Queue::new(config.buffer, config.overflow, counters.clone()),
+            queue: Queue::new(config.buffer, counters.clone()),
             counters,
             log: LogThrottle::new(),
             timeout: config.timeout,
@@ -64,16 +64,12 @@ impl Delivery {
             return Ok(());
         }
         match self.queue.push(parts) {
-            Ok(0) => Ok(()),
-            Ok(dropped) => {
-                self.log.record(|pending| pending.dropped += dropped);
-                Ok(())
-            }
-            Err(Refusal::Full) => {
+            Ok(()) => Ok(()),
+            Err(PushError::Full) => {
                 self.log.record(|pending| pending.rejected += events);
                 Err(Unacknowledged::Full)
             }
-            Err(Refusal::Closed) => Err(Unacknowledged::ShuttingDown),
+            Err(PushError::Closed) => Err(Unacknowledged::ShuttingDown),
         }
     }
 

@@ -17,7 +17,6 @@ pub(crate) use delivery::Delivery;
 pub use events::{LogEvent, Metrics, PlatformEvent, PlatformRecord, TelemetryEvent, Timestamp};
 use hyper::StatusCode;
 use hyper::body::Bytes;
-pub(crate) use queue::Overflow;
 pub(crate) use server::TelemetryServer;
 pub use subscription::{Subscription, TelemetryType};
 

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use super::*;
 use crate::config::TelemetryConfig;
 use crate::lifecycle::{Activity, Phase};
-use crate::telemetry::{Delivery, NoTelemetry, Overflow};
+use crate::telemetry::{Delivery, NoTelemetry};
 use crate::{
     ExtensionName, Invocation, Port, Registration, Subscription, TelemetryCounters, TelemetryEvent,
     TelemetryHandler, TelemetryType,
@@ -105,7 +105,6 @@ fn acknowledged() -> Arc<Delivery> {
         port: Port::new(8082),
         types: &[TelemetryType::Platform],
         buffer: 4096,
-        overflow: Overflow::Refuse,
         timeout: Duration::from_secs(30),
     });
     assert_eq!(post(&delivery), StatusCode::OK);
@@ -241,7 +240,7 @@ async fn shutdown_that_hangs_is_dropped_at_the_deadline() {
 
         let (result, took) = shut_down_without(&lifecycle, &extension, timeout).await;
         let error = result.unwrap_err();
-        assert!(error.is_shutdown(), "{error}");
+        assert!(error.is_shutdown_timeout(), "{error}");
         assert!(
             error
                 .to_string()
@@ -279,7 +278,7 @@ async fn acknowledged_telemetry_that_is_not_delivered_is_an_error() {
 
         let (result, took) = shut_down_with(&lifecycle, &extension, &delivery).await;
         let error = result.unwrap_err();
-        assert!(error.is_telemetry(), "{error}");
+        assert!(error.is_undelivered_telemetry(), "{error}");
         assert_eq!(
             error.to_string(),
             "2 events of telemetry were not delivered by the end; \
