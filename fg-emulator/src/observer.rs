@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::Event;
 
 /// How long [`Observer::close`] waits for calls on other threads.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(crate) type Callback = Box<dyn Fn(&Event) + Send + Sync>;
 
@@ -86,5 +86,65 @@ impl Observer {
 
     fn calls(&self) -> MutexGuard<'_, Calls> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::Observer;
+    use crate::{Event, Subscription};
+
+    fn event() -> Event {
+        let body = include_bytes!("../../tests/golden/telemetry-subscription.json");
+        Event::Subscribed(Subscription::parse(body).unwrap())
+    }
+
+    #[test]
+    fn first_panic_is_kept_and_resumed_once() {
+        let count = AtomicUsize::new(0);
+        let observer = Observer::new(Box::new(move |_| {
+            panic!("number {}", count.fetch_add(1, Ordering::Relaxed));
+        }));
+        assert!(!observer.has_panicked());
+        observer.resume_panic();
+        observer.report(&event());
+        observer.report(&event());
+        assert!(observer.has_panicked());
+        let resume = || catch_unwind(AssertUnwindSafe(|| observer.resume_panic()));
+        let panic = resume().unwrap_err().downcast::<String>().unwrap();
+        assert_eq!(*panic, "number 0");
+        assert!(resume().is_ok() && !observer.has_panicked());
+    }
+
+    #[test]
+    fn closed_observer_is_not_called() {
+        let count = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&count);
+        let observer = Observer::new(Box::new(move |_| {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }));
+        observer.report(&event());
+        observer.close();
+        observer.report(&event());
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn close_waits_for_a_call_that_panics() {
+        let (started, start) = std::sync::mpsc::channel();
+        let observer = Observer::new(Box::new(move |_| {
+            started.send(()).unwrap();
+            panic!("late");
+        }));
+        std::thread::scope(|scope| {
+            scope.spawn(|| observer.report(&event()));
+            start.recv().unwrap();
+            observer.close();
+            assert!(observer.has_panicked());
+        });
     }
 }

@@ -28,12 +28,12 @@ fn our_examples_pass() {
 }
 
 fn example_passes(package: &str, subscribes: bool) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     let (mut command, _leases) = check(&["-p", package, "--format", "json"]);
     command
         .env("AUDIT_LOG", folder.path().join("audit.log"))
         .env("ARCHIVE_FILE", folder.path().join("telemetry.jsonl"));
-    let output = command.output().unwrap();
+    let output = command.output().expect("cargo fg runs");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let cases = cases(&output);
     // Built for this machine, it may need a newer glibc; `package` links statically.

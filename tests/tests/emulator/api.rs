@@ -13,7 +13,7 @@ fn register(port: u16, headers: &str) -> fg_extension_tests::Response {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_and_wrong_calls_are_refused_and_shown() {
+async fn unknown_and_wrong_requests_are_rejected_and_reported() {
     let shown = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&shown);
     let platform = Platform::builder().observer(move |event| {
@@ -129,7 +129,7 @@ async fn foreign_extension_gets_what_the_goldens_say() {
 }
 
 #[tokio::test]
-async fn program_that_never_registers_is_told() {
+async fn program_that_never_registers_is_reported() {
     let platform = Platform::start().await.unwrap();
     // It registers under another name than it was booted under, is refused, and prints why. A port leased
     // by the emulator would be for the name that it was booted under.

@@ -34,8 +34,8 @@ async fn printed(lines: &mut watch::Receiver<Vec<String>>, start: &str) {
     there.unwrap().unwrap();
 }
 
-/// Gives the future up when the other one is done.
-async fn given_up<T: std::fmt::Debug>(future: impl Future<Output = T>, then: impl Future) {
+/// Cancels the future when the other one is done.
+async fn cancelled<T: std::fmt::Debug>(future: impl Future<Output = T>, then: impl Future) {
     tokio::select! {
         biased;
         done = future => panic!("{done:?}"),
@@ -47,12 +47,12 @@ async fn given_up<T: std::fmt::Debug>(future: impl Future<Output = T>, then: imp
 async fn name_is_free_again() {
     let (platform, mut lines) = listening("").await;
     let script = "extensionFixture.sh";
-    given_up(platform.attach(script), ready(())).await;
+    cancelled(platform.attach(script), ready(())).await;
     let boot = ExtensionCommand::new(script, "sh")
         .arg("-c")
         .arg(SLEEPS)
         .lease_port();
-    given_up(platform.boot(boot), printed(&mut lines, "up")).await;
+    cancelled(platform.boot(boot), printed(&mut lines, "up")).await;
     platform.boot_bin(script, FIXTURE).await.unwrap();
     assert!(platform.shutdown().await.unwrap().is_clean());
 }
@@ -73,12 +73,12 @@ async fn platform_in_a_platform_is_gone_with_it() {
         .arg(FAMILY)
         .arg(&fifo)
         .arg(FOREIGN);
-    given_up(platform.boot(boot), printed(&mut lines, "up")).await;
+    cancelled(platform.boot(boot), printed(&mut lines, "up")).await;
     closed.recv_timeout(PATIENCE).unwrap();
 }
 
 #[tokio::test]
-async fn telemetry_does_not_wait_for_an_invocation_that_is_given_up() {
+async fn telemetry_does_not_wait_for_a_cancelled_invocation() {
     let (platform, mut lines) = listening("telemetry-after").await;
     let boot = ExtensionCommand::new("extensionForeign.sh", FOREIGN);
     let boot = boot.lease_port().lease_telemetry_port();
@@ -86,7 +86,7 @@ async fn telemetry_does_not_wait_for_an_invocation_that_is_given_up() {
     platform.wait_for_subscription().await.unwrap();
     let invocation = InvokeRequest::new().duration(PATIENCE * 10);
     let called = printed(&mut lines, "POST /extension/invoke");
-    given_up(platform.invoke_with(invocation), called).await;
+    cancelled(platform.invoke_with(invocation), called).await;
     let delivered = tokio::time::timeout(PATIENCE, platform.wait_for_telemetry());
     delivered.await.unwrap();
     let shutdown = platform.shutdown().await.unwrap();
@@ -96,7 +96,7 @@ async fn telemetry_does_not_wait_for_an_invocation_that_is_given_up() {
 
 // On one thread, so that the function cannot ask between the event and its end.
 #[tokio::test]
-async fn function_gets_no_event_that_was_given_up() {
+async fn function_gets_no_cancelled_event() {
     let (platform, _) = listening("").await;
     platform
         .boot_bin("extensionFixture.sh", FIXTURE)
@@ -104,7 +104,7 @@ async fn function_gets_no_event_that_was_given_up() {
         .unwrap();
     platform.boot_function(BOOTSTRAP).await.unwrap();
     let invocation = |payload: &'static str| InvokeRequest::new().payload(payload);
-    given_up(platform.invoke_with(invocation("first")), ready(())).await;
+    cancelled(platform.invoke_with(invocation("first")), ready(())).await;
     let invoked = platform.invoke_with(invocation("second")).await.unwrap();
     assert_eq!(invoked.function.outcome, FunctionOutcome::Ok);
     let function = platform.shutdown().await.unwrap().function.unwrap();
@@ -122,7 +122,7 @@ async fn instance_has_one_function() {
     let silent = folder.path().join("bootstrap");
     std::fs::write(&silent, format!("#!/bin/sh\n{SLEEPS}\n")).unwrap();
     std::fs::set_permissions(&silent, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    given_up(platform.boot_function(&silent), printed(&mut lines, "up")).await;
+    cancelled(platform.boot_function(&silent), printed(&mut lines, "up")).await;
     let (first, second) = tokio::join!(
         platform.boot_function(BOOTSTRAP),
         platform.boot_function(BOOTSTRAP)
@@ -136,7 +136,7 @@ async fn instance_has_one_function() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn end_is_told_to_all_who_wait_for_it_and_of_whatever_is_booted_meanwhile() {
+async fn every_waiter_sees_an_exit_also_of_what_is_booted_meanwhile() {
     let (platform, _) = listening("").await;
     let platform = Arc::new(platform);
     let wait = || {
@@ -154,11 +154,11 @@ async fn end_is_told_to_all_who_wait_for_it_and_of_whatever_is_booted_meanwhile(
 }
 
 #[tokio::test]
-async fn restoration_that_is_given_up_is_thawed() {
+async fn cancelled_restoration_is_thawed() {
     let (platform, _) = listening("").await;
     let registered = platform.boot_bin("extensionFixture.sh", FIXTURE).await;
     let pid = registered.unwrap().pid.unwrap();
-    given_up(platform.restore(), async { assert!(is_stopped(pid)) }).await;
+    cancelled(platform.restore(), async { assert!(is_stopped(pid)) }).await;
     assert!(!is_stopped(pid));
     assert!(platform.shutdown().await.unwrap().is_clean());
 }

@@ -9,8 +9,8 @@ const FIXTURE: &str = env!("CARGO_BIN_EXE_fixture");
 
 /// A platform with these faults, and what it tells of them.
 async fn platform(spec: &str, seed: u64) -> (Platform, Arc<Mutex<Vec<String>>>) {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let log = Arc::clone(&told);
+    let injected = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&injected);
     let platform = Platform::builder()
         .faults(Faults::parse(spec, seed).unwrap())
         .observer(move |event| {
@@ -22,13 +22,13 @@ async fn platform(spec: &str, seed: u64) -> (Platform, Arc<Mutex<Vec<String>>>) 
             }
         })
         .start();
-    (platform.await.unwrap(), told)
+    (platform.await.unwrap(), injected)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn registration_is_tried_again() {
     let spec = "register-503*2,register-reset,register-slow";
-    let (platform, told) = platform(spec, 0).await;
+    let (platform, injected) = platform(spec, 0).await;
     let registered = platform
         .boot_bin("extensionFixture.sh", FIXTURE)
         .await
@@ -37,7 +37,7 @@ async fn registration_is_tried_again() {
     platform.invoke().await.unwrap().assert_ok();
     assert!(platform.shutdown().await.unwrap().is_clean());
     assert_eq!(
-        *told.lock().unwrap(),
+        *injected.lock().unwrap(),
         [
             "register-reset: a registration's connection was reset",
             "register-503: a registration was answered with 503",
@@ -48,7 +48,7 @@ async fn registration_is_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refused_registration_has_the_seed_and_the_end() {
+async fn error_of_a_rejected_registration_has_the_seed_and_the_exit() {
     let (platform, _) = platform("register-rejected", 77).await;
     let error = platform
         .boot_bin("extensionFixture.sh", FIXTURE)
@@ -78,7 +78,7 @@ async fn refused_registration_has_the_seed_and_the_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_of_a_bad_day() {
-    let (platform, told) = platform(
+    let (platform, injected) = platform(
         "event-duplicate,event-late,event-malformed,event-huge,freeze",
         0,
     )
@@ -105,7 +105,7 @@ async fn events_of_a_bad_day() {
     let line = format!("invoked {}\nhandled {0}\n", invoked.trace_id);
     assert_eq!(shutdown.extensions[0].stdout(), line.repeat(2));
     assert_eq!(
-        *told.lock().unwrap(),
+        *injected.lock().unwrap(),
         [
             "freeze: the instance was frozen before an invocation",
             "event-late: the event comes after the function's end",

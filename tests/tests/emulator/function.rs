@@ -74,9 +74,9 @@ async fn bootstrap_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bootstrap_that_does_not_come_up_is_told() {
+async fn error_of_a_bootstrap_that_does_not_come_up() {
     let platform = platform().await;
-    for (path, told) in [
+    for (path, message) in [
         (
             "/bin/false",
             "the function (/bin/false) ended with exit status: 1 before it asked for an event",
@@ -87,7 +87,7 @@ async fn bootstrap_that_does_not_come_up_is_told() {
         ),
     ] {
         let error = platform.boot_function(path).await.unwrap_err();
-        assert_eq!(error.to_string(), told);
+        assert_eq!(error.to_string(), message);
     }
     // It can be mended.
     platform.boot_function(BOOTSTRAP).await.unwrap();
@@ -96,7 +96,7 @@ async fn bootstrap_that_does_not_come_up_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn calls_that_are_none_of_the_runtime_api_are_refused_and_shown() {
+async fn unknown_requests_of_the_runtime_api_are_rejected_and_reported() {
     let shown = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&shown);
     let platform = Platform::builder().observer(move |event| {
@@ -154,7 +154,7 @@ async fn calls_that_are_none_of_the_runtime_api_are_refused_and_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn synthetic_function_fares_as_it_is_told_to() {
+async fn synthetic_function_behaves_as_requested() {
     let (events, telemetry) = tokio::task::spawn_blocking(PortLease::acquire_pair)
         .await
         .unwrap()
@@ -191,7 +191,7 @@ async fn synthetic_function_fares_as_it_is_told_to() {
         let body = line.split_once("HTTP/1.1 ").unwrap().1;
         serde_json::from_str::<Vec<Value>>(body).unwrap()
     });
-    let told: Vec<String> = events
+    let emitted: Vec<String> = events
         .map(|event| match event["record"].as_str() {
             // Without the time.
             Some(record) => record.split_once(' ').unwrap().1.to_owned(),
@@ -206,7 +206,7 @@ async fn synthetic_function_fares_as_it_is_told_to() {
         .collect();
     let t1 = json!("t1");
     assert_eq!(
-        told,
+        emitted,
         [
             format!("platform.initStart {t1} null"),
             format!("platform.initRuntimeDone {t1} \"success\""),

@@ -18,7 +18,7 @@ pub(crate) struct Instance {
     pub(crate) platform: Platform,
     pub(crate) listener: Option<TcpListener>,
     pub(crate) port: u16,
-    pub(crate) told: watch::Receiver<Vec<String>>,
+    pub(crate) reports: watch::Receiver<Vec<String>>,
     pub(crate) _leases: (PortLease, PortLease),
 }
 
@@ -42,7 +42,7 @@ impl Instance {
         let leases = tokio::task::spawn_blocking(PortLease::acquire_pair);
         let leases = leases.await.unwrap().unwrap();
         let port = leases.1.port();
-        let (sender, told) = watch::channel(Vec::new());
+        let (sender, reports) = watch::channel(Vec::new());
         let platform = Platform::builder().observer(move |event| {
             assertion(event);
             let text = match event {
@@ -53,7 +53,7 @@ impl Instance {
                 Event::Output(line) => format!("printed {}", line.text),
                 _ => return,
             };
-            sender.send_modify(|told| told.push(text));
+            sender.send_modify(|reports| reports.push(text));
         });
         let platform = platform.start().await.unwrap();
         let boot = ExtensionCommand::new("extensionForeign.sh", env!("CARGO_BIN_EXE_foreign"))
@@ -63,7 +63,7 @@ impl Instance {
             platform,
             listener: None,
             port,
-            told,
+            reports,
             _leases: leases,
         }
     }
@@ -114,18 +114,19 @@ impl Instance {
         tokio::task::spawn_blocking(|| read(stream)).await.unwrap()
     }
 
-    /// Waits until the observer was told this.
-    pub(crate) async fn told(&self, text: &str) {
-        let mut told = self.told.clone();
-        let is_told = told.wait_for(|told| told.iter().any(|line| line == text));
-        let is_told = timeout(PATIENCE, is_told).await.is_ok();
-        assert!(is_told, "`{text}` is not in {:?}", self.told.borrow());
+    /// Waits until the observer has seen this.
+    pub(crate) async fn wait_for_report(&self, text: &str) {
+        let mut reports = self.reports.clone();
+        let reported = reports.wait_for(|reports| reports.iter().any(|line| line == text));
+        let reported = timeout(PATIENCE, reported).await.is_ok();
+        assert!(reported, "`{text}` is not in {:?}", self.reports.borrow());
     }
 
-    /// What the observer was told of telemetry.
+    /// What the observer has seen of telemetry.
     pub(crate) fn outcomes(&self) -> Vec<String> {
-        let told = self.told.borrow();
-        told.iter()
+        let reports = self.reports.borrow();
+        reports
+            .iter()
             .filter(|line| !line.starts_with("printed"))
             .cloned()
             .collect()

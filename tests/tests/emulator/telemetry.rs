@@ -140,9 +140,10 @@ async fn lines_that_extensions_print_also_before_the_subscription() {
         record
     };
     // It prints the answer to its registration.
-    let mut told = instance.told.clone();
-    let is_told = told.wait_for(|told| told.iter().any(|line| line.starts_with("printed")));
-    drop(timeout(PATIENCE, is_told).await.unwrap().unwrap());
+    let mut reports = instance.reports.clone();
+    let printed =
+        reports.wait_for(|reports| reports.iter().any(|line| line.starts_with("printed")));
+    drop(timeout(PATIENCE, printed).await.unwrap().unwrap());
     assert_eq!(instance.subscribe(&["extension"]).status, 200);
     let line = record(instance.events(1).await);
     assert_eq!(
@@ -160,7 +161,7 @@ async fn lines_that_extensions_print_also_before_the_subscription() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refusals() {
+async fn rejections() {
     let platform = Platform::start().await.unwrap();
     let body = golden("telemetry-subscription.json").to_string();
     let response = post(platform.address().port(), "/telemetry", &body);
@@ -201,7 +202,9 @@ async fn refusals() {
         ),
     ] {
         assert_eq!(rejected(field, value), message);
-        instance.told(&format!("rejected: {message}")).await;
+        instance
+            .wait_for_report(&format!("rejected: {message}"))
+            .await;
     }
     assert!(rejected("/types", json!(["logs"])).contains("unknown variant `logs`"));
     assert!(rejected("", json!([])).starts_with("the body is not a subscription: "));
@@ -251,14 +254,16 @@ async fn batch_that_is_not_accepted_is_lost() {
         instance.take("500 Internal Server Error").await;
     }
     instance
-        .told(&format!(
+        .wait_for_report(&format!(
             "1 lost: {uri} answered 500, at the last of 5 attempts"
         ))
         .await;
     // It is not asked twice for what it does not accept.
     instance.platform.invoke().await.unwrap();
     instance.take("413 Content Too Large").await;
-    instance.told(&format!("1 lost: {uri} answered 413")).await;
+    instance
+        .wait_for_report(&format!("1 lost: {uri} answered 413"))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -273,7 +278,7 @@ async fn batch_is_lost_if_nobody_listens() {
         "1 lost: cannot post telemetry to 127.0.0.1:{port}: Connection refused (os error 111), \
          at the last of 5 attempts"
     );
-    instance.told(&lost).await;
+    instance.wait_for_report(&lost).await;
     platform.wait_for_telemetry().await;
     let error = platform.send_telemetry("[]").await.unwrap_err();
     assert_eq!(
@@ -325,7 +330,7 @@ async fn subscriber_that_hangs_does_not_hold_up_the_end() {
         .unwrap()
         .unwrap();
     instance
-        .told("2 lost: the instance was shut down first")
+        .wait_for_report("2 lost: the instance was shut down first")
         .await;
 }
 
