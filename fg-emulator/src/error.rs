@@ -1,22 +1,34 @@
+//! What the emulator's methods return when they fail.
+
 use std::fmt;
 
-use crate::Stopped;
+use fg_util::error::{chain, one_line};
+
+use crate::ProcessExit;
 
 /// What the emulator could not do, to what, and why.
-#[derive(Debug)]
-pub struct Error {
+///
+/// `Display` has this error alone, its [source](std::error::Error::source) apart. `Debug` has the whole chain in one line,
+/// so that a test that returns the error prints all of it:
+///
+/// ```text
+/// Error: extensionHello.sh ended with exit status: 1 before it registered: extensionHello.sh: port 8081 is taken
+/// ```
+pub struct Error(Box<ErrorInner>);
+
+struct ErrorInner {
     message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
-    stopped: Option<Box<Stopped>>,
+    process_exit: Option<ProcessExit>,
 }
 
 impl Error {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(ErrorInner {
             message: message.into(),
             source: None,
-            stopped: None,
-        }
+            process_exit: None,
+        }))
     }
 
     /// For `map_err`: the message says what was tried.
@@ -24,42 +36,63 @@ impl Error {
         message: impl Into<String>,
     ) -> impl FnOnce(E) -> Self {
         let message = message.into();
-        |source| Self {
-            source: Some(source.into()),
-            ..Self::new(message)
+        |source| {
+            let mut error = Self::new(message);
+            error.0.source = Some(source.into());
+            error
         }
     }
 
-    pub(crate) fn with_stopped(self, stopped: Stopped) -> Self {
-        Self {
-            stopped: Some(Box::new(stopped)),
-            ..self
-        }
+    pub(crate) fn with_process_exit(mut self, process_exit: ProcessExit) -> Self {
+        self.0.process_exit = Some(process_exit);
+        self
     }
 
-    /// With what caused it.
-    pub(crate) fn in_one_line(&self) -> String {
-        match &self.source {
-            Some(source) => format!("{}: {source}", self.message),
-            None => self.message.clone(),
-        }
-    }
-
-    /// How the process ended that was booted and did not register.
+    /// Returns how the process exited that was booted and did not register.
     #[must_use]
-    pub fn stopped(&self) -> Option<&Stopped> {
-        self.stopped.as_deref()
+    pub fn process_exit(&self) -> Option<&ProcessExit> {
+        self.0.process_exit.as_ref()
+    }
+}
+
+/// The whole chain in one line, since this is what a test that returns the error prints.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&one_line(&chain(self)))
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.message)
     }
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+
+    #[test]
+    fn debug_is_the_whole_chain_in_one_line() {
+        let io = std::io::Error::other(Error::because("cannot connect")("no\nroute"));
+        let error = Error::because("cannot post")(io);
+        assert_eq!(error.to_string(), "cannot post");
+        assert_eq!(
+            format!("{error:?}"),
+            r"cannot post: cannot connect: no\nroute"
+        );
+    }
+
+    #[test]
+    fn error_is_one_pointer_that_crosses_threads() {
+        fn crosses_threads<T: Send + Sync + std::error::Error + 'static>() {}
+        crosses_threads::<Error>();
+        assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
     }
 }

@@ -1,52 +1,56 @@
-//! What a platform tells its observer.
+//! The events that a platform reports to its observer.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use hyper::body::Bytes;
 
-use crate::{Fault, Line, Subscription};
+use crate::{Fault, OutputLine, Subscription};
 
 /// What happens on the platform, as it happens.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// A call of the API has come; told before it is answered.
-    Called(Call),
-    /// An extension is registered; told before the call is answered.
+    /// A request of the API arrived; reported before it is answered.
+    ApiRequest(ApiRequest),
+    /// An extension registered; reported before its request is answered.
+    #[non_exhaustive]
     Registered {
         /// Its script name.
         script: String,
         /// Where it takes events.
         address: SocketAddr,
     },
-    /// A call was refused: it broke a rule, or is none of the API.
-    Refused {
+    /// A request was rejected: it broke a rule, or it is not part of the API.
+    #[non_exhaustive]
+    Rejected {
         /// As in `POST`; `?` if the request could not be read.
         method: String,
         /// As in `/extension/register`, or `?`.
         path: String,
-        /// The answer's status.
+        /// The response's status.
         status: u16,
         /// What was wrong.
         error_message: String,
     },
     /// An extension, or the function, printed a line.
-    Output(Line),
+    Output(OutputLine),
     /// An extension subscribed to telemetry.
     Subscribed(Subscription),
-    /// The subscriber took a batch of telemetry.
+    /// The subscriber accepted a batch of telemetry.
+    #[non_exhaustive]
     TelemetryDelivered {
-        /// How many.
+        /// How many events the batch has.
         events: usize,
-        /// The answer's status, from 200 to 299.
+        /// The response's status, from 200 to 299.
         status: u16,
-        /// When the POST that was answered began.
-        start: Instant,
-        /// From connecting to the answer's last byte.
-        took: Duration,
+        /// When the POST that was accepted began.
+        started_at: Instant,
+        /// From connecting to the response's last byte.
+        round_trip: Duration,
     },
-    /// Telemetry was dropped or given up.
+    /// Telemetry was dropped: the buffer was full, or every attempt to deliver it failed.
+    #[non_exhaustive]
     TelemetryLost {
         /// How many events.
         events: usize,
@@ -54,17 +58,19 @@ pub enum Event {
         reason: String,
     },
     /// A fault was injected.
-    Fault {
+    #[non_exhaustive]
+    FaultInjected {
         /// Which.
         fault: Fault,
-        /// What was done, to whom, and what came of it.
-        what: String,
+        /// What was done, to whom, and with which result.
+        description: String,
     },
 }
 
-/// A call of the API, as it came.
+/// A request of the API, as it was received.
 #[derive(Clone, Debug)]
-pub struct Call {
+#[non_exhaustive]
+pub struct ApiRequest {
     /// As in `POST`.
     pub method: String,
     /// As in `/extension/register`.

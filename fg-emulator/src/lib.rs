@@ -10,26 +10,26 @@
 //! let platform = Platform::start().await?;
 //! platform.boot_bin("extensionHello.sh", "target/debug/hello").await?; // waits for its registration
 //! platform.invoke().await?.assert_ok();
-//! assert!(platform.shutdown().await?.clean());
+//! assert!(platform.shutdown().await?.is_clean());
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! An extension may subscribe to telemetry, and is told of every invocation then
-//! ([`Platform::subscribed`] has an example). Beside the extensions there is a function: a synthetic one, which
-//! fares as the [`Invocation`] says, or a custom runtime ([`Platform::boot_function`]). The instance can be frozen and
+//! An extension may subscribe to telemetry, and gets the events of every invocation then
+//! ([`Platform::wait_for_subscription`] has an example). Beside the extensions there is a function: a synthetic one, which
+//! behaves as the [`InvokeRequest`] says, or a custom runtime ([`Platform::boot_function`]). The instance can be frozen and
 //! thawed, and a platform can have [`Faults`], which a seed repeats:
 //!
 //! ```no_run
 //! # async fn test() -> Result<(), fg_emulator::Error> {
-//! use fg_emulator::{Boot, Faults, Invocation, Outcome, Platform};
+//! use fg_emulator::{ExtensionCommand, Faults, InvokeRequest, FunctionOutcome, Platform};
 //!
 //! let faults = Faults::parse("register-503,event-duplicate=0.5,freeze=0.2", 42)?;
 //! let platform = Platform::builder().faults(faults).start().await?;
-//! let boot = Boot::new("extensionNightWatch.sh", "python3").arg("night_watch.py");
+//! let boot = ExtensionCommand::new("extensionNightWatch.sh", "python3").arg("night_watch.py");
 //! platform.boot(boot.lease_port()).await?; // it has to try twice
 //! for _ in 0..10 {
-//!     let invocation = Invocation::new().log("not enough rows").outcome(Outcome::Error);
+//!     let invocation = InvokeRequest::new().log("not enough rows").outcome(FunctionOutcome::Error);
 //!     platform.invoke_with(invocation).await?.assert_ok(); // a failure names the seed
 //! }
 //! # Ok(())
@@ -38,45 +38,42 @@
 //!
 //! It boots any executable, in any language, each in a process group of its own, and nothing of it outlives the
 //! platform, also when the program that has the platform is killed; but for a process that leaves both its group and
-//! its environment, as by `setsid env -i`, by which it would be found. It never fakes success: a call that is not of
-//! the API is refused, and told to the observer ([`Builder::observer`]).
+//! its environment, as by `setsid env -i`, by which it would be found. It never fakes success: a request that is
+//! not part of the API is rejected, and reported to the observer ([`PlatformBuilder::observer`]). An assertion that fails in
+//! an observer fails the test.
 //!
 //! What it does is written from the platform's documentation. Where that is silent (marked ?), the choice is
-//! this emulator's: a registration that breaks a rule is refused with status 400, an invocation goes to all
-//! extensions at once, when the function starts, over a new connection each, and the end is SIGTERM, then SIGKILL after
-//! a grace. Telemetry goes out in order, one batch at a time, whatever waits by then (256 KiB at most) being one; a
+//! this emulator's: a registration that breaks a rule is rejected with status 400, an invocation goes to all
+//! extensions at once, when the function starts, over a new connection each, and a shutdown is SIGTERM, then SIGKILL after
+//! a grace period. Telemetry goes out in order, one batch at a time, whatever waits by then (256 KiB at most) being one; a
 //! batch that is answered with 5xx, 408, 429 or not at all is posted five times, after pauses that double or are what
 //! `Retry-After` says; what happened before the subscription is kept for it; at most 1 MiB waits, and a frozen
 //! instance is sent nothing.
 
-mod boot;
-mod client;
 mod error;
 mod event;
+mod extension;
 mod fault;
-mod freeze;
 mod function;
-mod guard;
 mod http;
-mod invoke;
-mod output;
+mod inner;
+mod invocation;
+mod observer;
 mod platform;
 mod port;
 mod process;
-mod shared;
-mod starts;
+mod script_name;
 mod state;
 mod telemetry;
 
-pub use boot::Boot;
 pub use error::Error;
-pub use event::{Call, Event};
-pub use fault::{Fault, Faults, Rate};
-pub use function::{FunctionRun, Invocation, Outcome};
-pub use invoke::{Invoked, Reply};
-pub use output::{Line, Stream};
-pub use platform::{Builder, Platform, Shutdown};
-pub use port::PortLease;
-pub use process::Stopped;
-pub use starts::Registered;
+pub use event::{ApiRequest, Event};
+pub use extension::ExtensionCommand;
+pub use fault::{Fault, FaultRate, Faults};
+pub use function::{FunctionOutcome, FunctionRun};
+pub use invocation::{ExtensionResponse, HttpResponse, InvokeRequest, InvokeResult};
+pub use platform::{Platform, PlatformBuilder, RegisteredExtension, ShutdownReport};
+pub use port::{PORT_RANGE, PortLease, is_extension_address};
+pub use process::{OutputLine, OutputStream, ProcessExit};
+pub use script_name::ScriptName;
 pub use telemetry::{Subscription, TelemetryType};

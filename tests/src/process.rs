@@ -47,7 +47,7 @@ impl Start {
     /// If there is no port to be had.
     #[must_use]
     pub fn new(program: &str) -> Self {
-        let lease = PortLease::take().expect("a port of the platform's range");
+        let lease = PortLease::acquire().expect("a port of the platform's range");
         Self::on(program, lease, None)
     }
 
@@ -58,7 +58,7 @@ impl Start {
     /// If there are no ports to be had.
     #[must_use]
     pub fn with_telemetry_port(program: &str) -> Self {
-        let (lease, telemetry) = PortLease::take_pair().expect("ports of the platform's range");
+        let (lease, telemetry) = PortLease::acquire_pair().expect("ports of the platform's range");
         Self::on(program, lease, Some(telemetry))
     }
 

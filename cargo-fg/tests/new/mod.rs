@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 const EXAMPLES: [&str; 5] = [
     "hello",
@@ -14,14 +15,36 @@ const EXAMPLES: [&str; 5] = [
 ];
 
 fn new(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cargo-fg"))
+    let program = INSTALLED.get_or_init(|| install("installed", &checkout()));
+    new_by(program, folder, arguments)
+}
+
+fn new_by(program: &Path, folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(program)
         .args(["fg", "new"])
         .args(arguments)
         .current_dir(folder)
-        // As when it is installed.
         .env_remove("CARGO_MANIFEST_DIR")
         .output()
         .unwrap()
+}
+
+/// The program as `cargo install --path` leaves it.
+static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
+
+fn install(root: &str, checkout: &Path) -> PathBuf {
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(root);
+    let program = root.join("bin/cargo-fg");
+    fs::create_dir_all(program.parent().unwrap()).unwrap();
+    let _ = fs::remove_file(&program);
+    fs::hard_link(env!("CARGO_BIN_EXE_cargo-fg"), &program).unwrap();
+    let package = format!(
+        "cargo-fg 0.1.0 (path+file://{}/cargo-fg)",
+        checkout.display()
+    );
+    let record = serde_json::json!({"installs": {package: {}}}).to_string();
+    fs::write(root.join(".crates2.json"), record).unwrap();
+    program
 }
 
 fn stdout(output: &Output) -> String {
@@ -52,6 +75,48 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn checkout() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     folder.canonicalize().unwrap()
+}
+
+#[test]
+fn templates_are_copies_of_the_examples() {
+    let (examples, templates) = (
+        checkout().join("examples"),
+        checkout().join("cargo-fg/templates"),
+    );
+    let mut names: Vec<_> = fs::read_dir(&examples)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let mut expected = EXAMPLES;
+    expected.sort_unstable();
+    assert_eq!(
+        names, expected,
+        "each example has a template, listed in src/new/templates.rs"
+    );
+
+    for name in names {
+        // A folder with a Cargo.toml would be another package, which `cargo publish` leaves out.
+        for (from, to) in [
+            ("Cargo.toml", "Cargo.toml.template"),
+            ("src/main.rs", "src/main.rs"),
+        ] {
+            let (from, to) = (
+                examples.join(&name).join(from),
+                templates.join(&name).join(to),
+            );
+            if std::env::var_os("UPDATE_TEMPLATES").is_some() {
+                fs::create_dir_all(to.parent().unwrap()).unwrap();
+                fs::copy(&from, &to).unwrap();
+            }
+            assert!(
+                fs::read(&from).ok() == fs::read(&to).ok(),
+                "{} is not a copy of {}: run `UPDATE_TEMPLATES=1 cargo test -p cargo-fg templates_are`",
+                to.display(),
+                from.display()
+            );
+        }
+    }
 }
 
 #[test]
@@ -129,7 +194,12 @@ fn stands_alone_outside_a_workspace() {
     // By the alias of the checkout, `fg` is known there only.
     let mut by_alias = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
     by_alias.args(["new", "other"]).current_dir(&folder);
-    let said = stdout(&by_alias.env("CARGO_MANIFEST_DIR", "").output().unwrap());
+    let said = stdout(
+        &by_alias
+            .env("CARGO_MANIFEST_DIR", format!("{checkout}/cargo-fg"))
+            .output()
+            .unwrap(),
+    );
     let next = format!("Next cd other\n             cargo install --path {checkout}/cargo-fg\n");
     assert!(said.contains(&next), "{said}");
 
@@ -160,6 +230,45 @@ fg-emulator = {{ path = "{checkout}/fg-emulator" }}
 tokio = {{ version = "1.54", features = ["macros", "rt"] }}
 "#
         )
+    );
+}
+
+#[test]
+fn depends_on_the_clone_that_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let moved = install("moved", Path::new("/no/such"));
+    for (program, arguments, message) in [
+        (
+            moved.as_path(),
+            &["a"][..],
+            "error: cargo-fg was installed from /no/such/cargo-fg, where fg-extension is not any more: install cargo-fg \
+             again, or name the folder of its repository with --path\n",
+        ),
+        (
+            Path::new(env!("CARGO_BIN_EXE_cargo-fg")),
+            &["a"],
+            "error: cannot find a clone of the fg-extension repository, which is not published yet: name its folder with \
+             --path\n",
+        ),
+        (
+            &moved,
+            &["a", "--path", "."],
+            "error: . is not a clone of the fg-extension repository: ",
+        ),
+    ] {
+        let output = new_by(program, folder, arguments);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.starts_with(message), "{stderr}");
+        assert!(!folder.join("a").exists());
+    }
+    let checkout = checkout();
+    let checkout = checkout.to_str().unwrap();
+    let said = stdout(&new_by(&moved, folder, &["a", "--path", checkout]));
+    assert!(
+        said.contains(&format!("Depends by path on {checkout}, ")),
+        "{said}"
     );
 }
 

@@ -1,6 +1,6 @@
 //! Boots the extension in a local FunctionGraph.
 
-use fg_emulator::{Boot, Error, Platform};
+use fg_emulator::{Error, ExtensionCommand, Platform};
 
 const SCRIPT: &str = "extensionAuditLog.sh";
 const PROGRAM: &str = env!("CARGO_BIN_EXE_audit-log");
@@ -10,14 +10,14 @@ async fn every_invocation_is_in_the_file_at_the_end() -> Result<(), Box<dyn std:
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("audit.log");
     let platform = Platform::start().await?;
-    let boot = Boot::new(SCRIPT, PROGRAM).env("AUDIT_LOG", &file);
+    let boot = ExtensionCommand::new(SCRIPT, PROGRAM).env("AUDIT_LOG", &file);
     platform.boot(boot.lease_port()).await?;
     let (first, second) = (platform.invoke().await?, platform.invoke().await?);
     first.assert_ok();
     second.assert_ok();
 
     let shutdown = platform.shutdown().await?;
-    assert!(shutdown.clean(), "{shutdown:?}");
+    assert!(shutdown.is_clean(), "{shutdown:?}");
     assert_eq!(
         std::fs::read_to_string(file)?,
         format!(
@@ -31,15 +31,15 @@ async fn every_invocation_is_in_the_file_at_the_end() -> Result<(), Box<dyn std:
 #[tokio::test]
 async fn file_that_cannot_be_opened_is_named() -> Result<(), Error> {
     let platform = Platform::start().await?;
-    let boot = Boot::new(SCRIPT, PROGRAM).env("AUDIT_LOG", "/no/such/folder/audit.log");
+    let boot = ExtensionCommand::new(SCRIPT, PROGRAM).env("AUDIT_LOG", "/no/such/folder/audit.log");
     platform.boot(boot.lease_port()).await?;
-    platform.ended().await;
+    platform.wait_for_exit().await;
 
     let shutdown = platform.shutdown().await?;
     let audit_log = &shutdown.extensions[0];
     assert_eq!(audit_log.status.code(), Some(1));
     assert_eq!(
-        audit_log.printed(fg_emulator::Stream::Stderr),
+        audit_log.stderr(),
         "ERROR extensionAuditLog.sh: the extension failed to initialise: cannot open AUDIT_LOG, \
          /no/such/folder/audit.log: No such file or directory (os error 2)\n"
     );

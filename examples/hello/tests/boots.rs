@@ -1,6 +1,6 @@
 //! Boots the extension in a local FunctionGraph.
 
-use fg_emulator::{Platform, Stream};
+use fg_emulator::Platform;
 
 #[tokio::test]
 async fn each_invocation_is_printed() -> Result<(), fg_emulator::Error> {
@@ -13,15 +13,15 @@ async fn each_invocation_is_printed() -> Result<(), fg_emulator::Error> {
     second.assert_ok();
 
     let shutdown = platform.shutdown().await?;
-    assert!(shutdown.clean(), "{shutdown:?}");
+    assert!(shutdown.is_clean(), "{shutdown:?}");
     let urn = "sn:cn:yrk:1111:function:0@test@hello:latest";
     assert_eq!(
-        shutdown.extensions[0].printed(Stream::Stdout),
+        shutdown.extensions[0].stdout(),
         format!(
             "{} invoked {urn}\n{} invoked {urn}\n",
             first.trace_id, second.trace_id
         )
     );
-    assert_eq!(shutdown.extensions[0].printed(Stream::Stderr), "");
+    assert_eq!(shutdown.extensions[0].stderr(), "");
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use collector::{Collector, free_address};
-use fg_emulator::{Boot, Error, Platform, Stream};
+use fg_emulator::{Error, ExtensionCommand, Platform};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, metric, number_data_point};
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -14,8 +14,8 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 const SCRIPT: &str = "extensionOtlpForwarder.sh";
 const PROGRAM: &str = env!("CARGO_BIN_EXE_otlp-forwarder");
 
-fn boot(collector: SocketAddr) -> Boot {
-    Boot::new(SCRIPT, PROGRAM)
+fn boot(collector: SocketAddr) -> ExtensionCommand {
+    ExtensionCommand::new(SCRIPT, PROGRAM)
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{collector}"))
         .lease_port()
         .lease_telemetry_port()
@@ -29,7 +29,7 @@ async fn invoke(platform: &Platform, times: usize) -> Result<Vec<String>, Error>
         invoked.assert_ok();
         trace_ids.push(invoked.trace_id.replace('-', ""));
     }
-    platform.telemetry_delivered().await;
+    platform.wait_for_telemetry().await;
     Ok(trace_ids)
 }
 
@@ -65,7 +65,7 @@ async fn everything_arrives_once() -> Result<(), Error> {
             .env("FG_OTLP_FLUSH", flush)
             .env("FG_OTLP_FLUSH_INTERVAL", "50ms");
         platform.boot(boot).await?;
-        platform.subscribed().await?;
+        platform.wait_for_subscription().await?;
         let trace_ids = invoke(&platform, 5).await?;
         wait_for(&collector, &trace_ids).await;
         let received = collector
@@ -80,7 +80,7 @@ async fn everything_arrives_once() -> Result<(), Error> {
             Some(0)
         );
         let shutdown = platform.shutdown().await?;
-        assert!(shutdown.clean(), "{shutdown:?}");
+        assert!(shutdown.is_clean(), "{shutdown:?}");
     }
     Ok(())
 }
@@ -108,7 +108,7 @@ async fn what_comes_faster_than_a_collector_takes_it_is_not_dropped() -> Result<
         .env("FG_OTLP_BUFFER", "256KiB")
         .env("FG_TELEMETRY_BUFFER", "256KiB");
     platform.boot(boot).await?;
-    platform.subscribed().await?;
+    platform.wait_for_subscription().await?;
     let line = serde_json::json!({"type": "function", "record": "x".repeat(200)});
     let batch = serde_json::json!(vec![line; 500]).to_string();
     let mut refused = 0;
@@ -125,7 +125,7 @@ async fn what_comes_faster_than_a_collector_takes_it_is_not_dropped() -> Result<
         |received: &collector::Received| received.logs.iter().filter(is_flood).count() >= 15_000;
     let received = collector.wait_for("the flood", all).await;
     assert_eq!(received.logs.iter().filter(is_flood).count(), 15_000);
-    assert!(platform.shutdown().await?.clean());
+    assert!(platform.shutdown().await?.is_clean());
     Ok(())
 }
 
@@ -137,11 +137,11 @@ async fn collector_that_fails_and_recovers_gets_everything() -> Result<(), Error
     platform
         .boot(boot(address).env("FG_OTLP_FLUSH", "end"))
         .await?;
-    platform.subscribed().await?;
+    platform.wait_for_subscription().await?;
     let trace_ids = invoke(&platform, 20).await?;
     wait_for(&collector, &trace_ids).await;
     assert_eq!(collector.refused(), 7);
-    assert!(platform.shutdown().await?.clean());
+    assert!(platform.shutdown().await?.is_clean());
     Ok(())
 }
 
@@ -152,7 +152,7 @@ async fn collector_that_is_down_at_the_start_and_again_gets_everything() -> Resu
     platform
         .boot(boot(address).env("FG_OTLP_FLUSH_INTERVAL", "100ms"))
         .await?;
-    platform.subscribed().await?;
+    platform.wait_for_subscription().await?;
     let before = invoke(&platform, 3).await?;
     let collector = Collector::start(address, 0).await;
     wait_for(&collector, &before).await;
@@ -160,7 +160,7 @@ async fn collector_that_is_down_at_the_start_and_again_gets_everything() -> Resu
     let between = invoke(&platform, 3).await?;
     let collector = Collector::start(address, 0).await;
     wait_for(&collector, &between).await;
-    assert!(platform.shutdown().await?.clean());
+    assert!(platform.shutdown().await?.is_clean());
     Ok(())
 }
 
@@ -173,7 +173,7 @@ async fn twenty(
         .env("FG_OTLP_FLUSH", "end")
         .env("FG_OTLP_FLUSH_TIMEOUT", "500ms");
     platform.boot(boot).await?;
-    platform.subscribed().await?;
+    platform.wait_for_subscription().await?;
     let began = Instant::now();
     let trace_ids = invoke(platform, 20).await?;
     Ok((began.elapsed(), trace_ids))
@@ -193,7 +193,7 @@ async fn collector_that_never_answers_holds_up_nothing_for_long() -> Result<(), 
     let shutdown = platform.shutdown().await?;
     let forwarder = &shutdown.extensions[0];
     assert_eq!(forwarder.status.code(), Some(1));
-    let printed = forwarder.printed(Stream::Stderr);
+    let printed = forwarder.stderr();
     let last = printed.lines().last().unwrap_or_default();
     assert!(
         last.starts_with(
@@ -226,7 +226,7 @@ async fn log_line_after_the_report_does_not_wait_for_the_next_invocation() -> Re
     platform
         .boot(boot(address).env("FG_OTLP_FLUSH", "end"))
         .await?;
-    platform.subscribed().await?;
+    platform.wait_for_subscription().await?;
     let trace_ids = invoke(&platform, 1).await?;
     wait_for(&collector, &trace_ids).await;
     let body =
@@ -240,20 +240,20 @@ async fn log_line_after_the_report_does_not_wait_for_the_next_invocation() -> Re
                 .any(|log| format!("{log:?}").contains("the last words"))
         })
         .await;
-    assert!(platform.shutdown().await?.clean());
+    assert!(platform.shutdown().await?.is_clean());
     Ok(())
 }
 
 #[tokio::test]
 async fn setting_of_ours_that_cannot_be_read_is_named() -> Result<(), Error> {
     let platform = Platform::start().await?;
-    let boot = Boot::new(SCRIPT, PROGRAM).env("FG_OTLP_FLUSH", "never");
+    let boot = ExtensionCommand::new(SCRIPT, PROGRAM).env("FG_OTLP_FLUSH", "never");
     platform
         .boot(boot.lease_port().lease_telemetry_port())
         .await?;
-    platform.ended().await;
+    platform.wait_for_exit().await;
     let shutdown = platform.shutdown().await?;
-    let printed = shutdown.extensions[0].printed(Stream::Stderr);
+    let printed = shutdown.extensions[0].stderr();
     assert!(
         printed.starts_with(
             "ERROR extensionOtlpForwarder.sh: the extension failed to initialise: FG_OTLP_FLUSH is `never`, which "
@@ -272,7 +272,7 @@ async fn standard_setting_that_cannot_be_read_stops_no_more_than_it_is_for() -> 
         .env("OTEL_EXPORTER_OTLP_TIMEOUT", "10s")
         .env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector:4318");
     platform.boot(boot).await?;
-    platform.subscribed().await?;
+    platform.wait_for_subscription().await?;
     invoke(&platform, 2).await?;
     let received = collector
         .wait_for("log records and metrics", |received| {
@@ -281,8 +281,8 @@ async fn standard_setting_that_cannot_be_read_stops_no_more_than_it_is_for() -> 
         .await;
     assert!(received.spans.is_empty());
     let shutdown = platform.shutdown().await?;
-    assert!(shutdown.clean(), "{shutdown:?}");
-    let printed = shutdown.extensions[0].printed(Stream::Stderr);
+    assert!(shutdown.is_clean(), "{shutdown:?}");
+    let printed = shutdown.extensions[0].stderr();
     let starts = [
         "ERROR extensionOtlpForwarder.sh: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is `collector:4318`, which ",
         "WARN extensionOtlpForwarder.sh: OTEL_EXPORTER_OTLP_TIMEOUT is `10s`, which ",
@@ -307,9 +307,9 @@ async fn switched_off_it_sends_nothing() -> Result<(), Error> {
     platform
         .boot(boot(address).env("OTEL_SDK_DISABLED", "TRUE"))
         .await?;
-    platform.subscribed().await?;
+    platform.wait_for_subscription().await?;
     invoke(&platform, 2).await?;
-    assert!(platform.shutdown().await?.clean());
+    assert!(platform.shutdown().await?.is_clean());
     assert_eq!(collector.refused(), 0);
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
 use std::time::Duration;
 
-use fg_emulator::{Boot, Platform};
+use fg_emulator::{ExtensionCommand, Platform};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
@@ -97,7 +97,7 @@ async fn free_address() -> Result<SocketAddr> {
 }
 
 async fn boot(platform: &Platform, collector: SocketAddr) -> Result<()> {
-    let boot = Boot::new(
+    let boot = ExtensionCommand::new(
         "extensionOtlpForwarder.sh",
         env!("CARGO_BIN_EXE_otlp-forwarder"),
     )
@@ -111,7 +111,7 @@ async fn boot(platform: &Platform, collector: SocketAddr) -> Result<()> {
     platform
         .boot(boot.lease_port().lease_telemetry_port())
         .await?;
-    platform.subscribed().await?;
+    platform.wait_for_subscription().await?;
     Ok(())
 }
 
@@ -126,7 +126,7 @@ async fn invoke(platform: &Platform, times: usize) -> Result<Vec<String>> {
             "    Trace ID       : {id}\n    Parent ID      : \n"
         ));
     }
-    platform.telemetry_delivered().await;
+    platform.wait_for_telemetry().await;
     Ok(spans)
 }
 
@@ -211,7 +211,7 @@ async fn collector_reads_what_the_platform_told() -> Result<()> {
             .wait_until(&format!("{name} {value}"), is_there)
             .await?;
     }
-    assert!(platform.shutdown().await?.clean());
+    assert!(platform.shutdown().await?.is_clean());
     Ok(())
 }
 
@@ -232,6 +232,6 @@ async fn collector_that_comes_late_and_is_killed_midway_gets_everything() -> Res
     let after = invoke(&platform, 3).await?;
     rotel.wait_for(&without).await?;
     rotel.wait_for(&after).await?;
-    assert!(platform.shutdown().await?.clean());
+    assert!(platform.shutdown().await?.is_clean());
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Boots the extension in a local FunctionGraph.
 
-use fg_emulator::{Error, Platform, Stream};
+use fg_emulator::{Error, Platform};
 
 #[tokio::test]
 async fn invocations_are_counted() -> Result<(), Error> {
@@ -13,10 +13,7 @@ async fn invocations_are_counted() -> Result<(), Error> {
     }
 
     let shutdown = platform.shutdown().await?;
-    assert!(shutdown.clean(), "{shutdown:?}");
-    assert_eq!(
-        shutdown.extensions[0].printed(Stream::Stdout),
-        "3 invocations\n"
-    );
+    assert!(shutdown.is_clean(), "{shutdown:?}");
+    assert_eq!(shutdown.extensions[0].stdout(), "3 invocations\n");
     Ok(())
 }

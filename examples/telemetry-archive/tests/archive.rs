@@ -1,6 +1,6 @@
 //! Boots the extension in a local FunctionGraph.
 
-use fg_emulator::{Boot, Error, Platform};
+use fg_emulator::{Error, ExtensionCommand, Platform};
 use serde_json::{Value, json};
 
 const SCRIPT: &str = "extensionTelemetryArchive.sh";
@@ -11,14 +11,14 @@ async fn every_event_is_in_the_file() -> Result<(), Box<dyn std::error::Error>> 
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("telemetry.jsonl");
     let platform = Platform::start().await?;
-    let boot = Boot::new(SCRIPT, PROGRAM).env("ARCHIVE_FILE", &file);
+    let boot = ExtensionCommand::new(SCRIPT, PROGRAM).env("ARCHIVE_FILE", &file);
     platform
         .boot(boot.lease_port().lease_telemetry_port())
         .await?;
-    platform.subscribed().await?;
+    platform.wait_for_subscription().await?;
     let invoked = platform.invoke().await?;
     invoked.assert_ok();
-    platform.telemetry_delivered().await;
+    platform.wait_for_telemetry().await;
 
     // Whatever comes is kept, as it came.
     let strange = json!([
@@ -29,7 +29,7 @@ async fn every_event_is_in_the_file() -> Result<(), Box<dyn std::error::Error>> 
     assert_eq!(platform.send_telemetry("[{]").await?, 400);
 
     let shutdown = platform.shutdown().await?;
-    assert!(shutdown.clean(), "{shutdown:?}");
+    assert!(shutdown.is_clean(), "{shutdown:?}");
     let text = std::fs::read_to_string(file)?;
     let lines = text.lines().map(serde_json::from_str);
     let lines = lines.collect::<Result<Vec<Value>, _>>()?;
@@ -66,15 +66,16 @@ async fn every_event_is_in_the_file() -> Result<(), Box<dyn std::error::Error>> 
 #[tokio::test]
 async fn file_that_cannot_be_opened_is_named() -> Result<(), Error> {
     let platform = Platform::start().await?;
-    let boot = Boot::new(SCRIPT, PROGRAM).env("ARCHIVE_FILE", "/no/such/folder/telemetry.jsonl");
+    let boot = ExtensionCommand::new(SCRIPT, PROGRAM)
+        .env("ARCHIVE_FILE", "/no/such/folder/telemetry.jsonl");
     platform
         .boot(boot.lease_port().lease_telemetry_port())
         .await?;
-    platform.ended().await;
+    platform.wait_for_exit().await;
 
     let shutdown = platform.shutdown().await?;
     assert_eq!(
-        shutdown.extensions[0].printed(fg_emulator::Stream::Stderr),
+        shutdown.extensions[0].stderr(),
         "ERROR extensionTelemetryArchive.sh: the extension failed to initialise: cannot open ARCHIVE_FILE, \
          /no/such/folder/telemetry.jsonl: No such file or directory (os error 2)\n"
     );

@@ -7,33 +7,34 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use fg_util::select::{Either, select};
 use hyper::body::Bytes;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::task::JoinSet;
 
-use super::Outcome;
-use crate::boot::Leases;
+use super::FunctionOutcome;
 use crate::http::{self, Api};
-use crate::process::{Process, Stopped};
-use crate::shared::{Shared, unless};
+use crate::inner::Inner;
+use crate::port::ExtensionPorts;
+use crate::process::{Process, ProcessExit};
 use crate::{Error, TelemetryType};
 
-/// What the function may take (D: `RUNTIME_TIMEOUT` tells it).
+/// How long an invocation may take (D: `RUNTIME_TIMEOUT` has it).
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// How its process is called.
+/// The name of its process.
 const NAME: &str = "bootstrap";
 
 /// The process, and the API that it asks.
 pub(crate) struct Bootstrap {
     process: Mutex<Process>,
-    /// A set, because it ends its task when it is dropped.
+    /// A set, because it aborts its task when it is dropped.
     _api: JoinSet<()>,
 }
 
 impl Bootstrap {
     /// Starts it, in its own folder.
-    pub(crate) async fn start(path: &Path, shared: &Arc<Shared>) -> Result<Self, Error> {
+    pub(crate) async fn start(path: &Path, inner: &Arc<Inner>) -> Result<Self, Error> {
         let cannot = || format!("cannot start the function ({})", path.display());
         let path = std::fs::canonicalize(path).map_err(Error::because(cannot()))?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
@@ -43,39 +44,47 @@ impl Bootstrap {
         let folder = path.parent().unwrap_or(Path::new("/"));
         let mut command = Command::new(&path);
         command
-            .envs(shared.environment())
+            .envs(inner.environment())
             .env("RUNTIME_API_ADDR", address.to_string())
             .env("RUNTIME_CODE_ROOT", folder)
             .env("RUNTIME_TIMEOUT", TIMEOUT.as_secs().to_string())
             .current_dir(folder);
         let kind = TelemetryType::Function;
-        let process = Process::start(NAME, command, kind, Leases::default(), shared).await?;
+        let process = Process::spawn(NAME, command, kind, ExtensionPorts::default(), inner).await?;
         let mut api = JoinSet::new();
-        api.spawn(http::serve(listener, Api::Runtime, Arc::clone(shared)));
+        api.spawn(http::serve(listener, Api::Runtime, Arc::clone(inner)));
         Ok(Self {
             process: Mutex::new(process),
             _api: api,
         })
     }
 
-    /// Gives it the event, and waits for its answer.
-    pub(crate) async fn run(&self, id: &str, payload: Bytes, shared: &Shared) -> (Outcome, Bytes) {
-        shared.change(|state| state.runtime.invoke(id, payload));
-        let _forget = shared.finally(|state| state.runtime.forget(id));
-        let answered = shared.when(|state| state.runtime.take_answer(id));
-        let either = self.unless_it_ends(answered);
-        match tokio::time::timeout(TIMEOUT, either).await {
-            Ok(Some(Ok(response))) => (Outcome::Ok, response),
-            Ok(Some(Err(error))) => (Outcome::Error, error),
-            Ok(None) => (Outcome::Error, Bytes::from_static(ENDED)),
-            Err(_) => (Outcome::Timeout, Bytes::new()),
+    /// Gives it the event, and waits for its response.
+    pub(crate) async fn run(
+        &self,
+        id: &str,
+        payload: Bytes,
+        inner: &Inner,
+    ) -> (FunctionOutcome, Bytes) {
+        inner.update(|state| state.runtime.enqueue(id, payload));
+        let _cancel = inner.update_on_drop(|state| state.runtime.cancel(id));
+        let response = inner.wait_until(|state| state.runtime.take_response(id));
+        let response = self.unless_exited(response);
+        match tokio::time::timeout(TIMEOUT, response).await {
+            Ok(Some(Ok(response))) => (FunctionOutcome::Ok, response),
+            Ok(Some(Err(error))) => (FunctionOutcome::Error, error),
+            Ok(None) => (FunctionOutcome::Error, Bytes::from_static(EXITED)),
+            Err(_) => (FunctionOutcome::Timeout, Bytes::new()),
         }
     }
 
-    /// What the future yields, or nothing if the process ends first.
-    pub(crate) async fn unless_it_ends<T>(&self, future: impl Future<Output = T>) -> Option<T> {
-        let end = poll_fn(|cx| pin!(self.process().wait()).poll(cx));
-        unless(future, end).await.ok()
+    /// Returns the output of the future, or `None` if the process exits first.
+    pub(crate) async fn unless_exited<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let exit = poll_fn(|cx| pin!(self.process().wait()).poll(cx));
+        match select(future, exit).await {
+            Either::First(output) => Some(output),
+            Either::Second(_) => None,
+        }
     }
 
     pub(crate) fn freeze(&self) {
@@ -86,11 +95,11 @@ impl Bootstrap {
         self.process().thaw();
     }
 
-    pub(crate) async fn stop(self, grace: Duration) -> Result<Stopped, Error> {
+    pub(crate) async fn stop(self, grace_period: Duration) -> Result<ProcessExit, Error> {
         let process = self.process.into_inner();
         process
             .unwrap_or_else(PoisonError::into_inner)
-            .stop(grace)
+            .stop(grace_period)
             .await
     }
 
@@ -100,5 +109,5 @@ impl Bootstrap {
 }
 
 /// As a function reports an error itself (D, user guide).
-const ENDED: &[u8] =
+const EXITED: &[u8] =
     br#"{"errorType":"FunctionEnded","errorMessage":"the function's process has ended"}"#;

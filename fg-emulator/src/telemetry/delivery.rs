@@ -1,4 +1,4 @@
-//! The task that posts, one batch after the other.
+//! The task that posts the batches, one after the other.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,90 +6,96 @@ use std::time::{Duration, Instant};
 use hyper::body::Bytes;
 use hyper::{Response, header};
 
-use super::{Batch, Subscription};
-use crate::shared::Shared;
-use crate::{Error, Event, client};
+use fg_util::backoff::Backoff;
 
-/// How long a subscriber may take to answer (?).
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How often a batch is posted before it is given up (?).
+use super::Subscription;
+use super::buffer::Batch;
+use crate::http::client;
+use crate::inner::Inner;
+use crate::{Error, Event};
+
+/// How long a subscriber may take to respond (?).
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a batch is posted before it is dropped (?).
 const ATTEMPTS: u32 = 5;
-/// Doubles with each attempt, unless the answer has a `Retry-After`.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The first pause between two attempts (?); it doubles with each attempt, unless the response has a `Retry-After`.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// Delivers until it is dropped.
-pub(crate) async fn deliver(shared: Arc<Shared>) {
+/// Delivers telemetry until it is dropped.
+pub(crate) async fn deliver(inner: Arc<Inner>) {
     loop {
-        let (subscription, batch) = shared.when(|state| state.telemetry.next_batch()).await;
+        let (subscription, batch) = inner.wait_until(|state| state.telemetry.next_batch()).await;
         if batch.dropped > 0 {
-            shared.observe(&Event::TelemetryLost {
+            inner.report(&Event::TelemetryLost {
                 events: batch.dropped,
-                reason: "more waited than there is room for".to_owned(),
+                reason: "the buffer was full".to_owned(),
             });
         }
         let events = batch.events;
-        let event = match post_batch(&subscription, batch, &shared).await {
-            Ok((status, start, took)) => Event::TelemetryDelivered {
+        let event = match post_batch(&subscription, batch, &inner).await {
+            Ok((status, started_at, round_trip)) => Event::TelemetryDelivered {
                 events,
                 status,
-                start,
-                took,
+                started_at,
+                round_trip,
             },
             Err(reason) => Event::TelemetryLost { events, reason },
         };
-        shared.observe(&event);
-        shared.change(|state| state.telemetry.settle());
+        inner.report(&event);
+        inner.update(|state| state.telemetry.batch_settled());
     }
 }
 
-/// One POST; the answer.
+/// Posts once; returns the response.
 pub(super) async fn post(
     subscription: &Subscription,
     body: Bytes,
 ) -> Result<Response<Bytes>, Error> {
     let Subscription { address, path, .. } = subscription;
-    client::post("telemetry", *address, path, body, PATIENCE).await
+    client::post("telemetry", *address, path, body, RESPONSE_TIMEOUT).await
 }
 
-/// The status, which is a success, and when the POST began that got it and what it took; or why it was given up.
+/// Posts the batch until it is accepted or lost. Returns the status, which is a success, when the POST began that got it, and
+/// its round trip; or why the batch is lost.
 async fn post_batch(
     subscription: &Subscription,
     batch: Batch,
-    shared: &Shared,
+    inner: &Inner,
 ) -> Result<(u16, Instant, Duration), String> {
     let body = Bytes::from(batch.body);
+    let mut backoff = Backoff::new(FIRST_PAUSE, RESPONSE_TIMEOUT);
     let mut attempt = 1;
     loop {
         let start = Instant::now();
-        let freezes = shared.state().telemetry.freezes;
-        let answer = post(subscription, body.clone()).await;
-        let retry_after = answer.as_ref().ok().and_then(retry_after);
-        let reason = match answer.map(|answer| answer.status().as_u16()) {
+        let freezes = inner.state().telemetry.freezes;
+        let response = post(subscription, body.clone()).await;
+        let retry_after = response.as_ref().ok().and_then(retry_after);
+        let reason = match response.map(|response| response.status().as_u16()) {
             Ok(status @ 200..300) => return Ok((status, start, start.elapsed())),
             Ok(status @ ..500) if status != 408 && status != 429 => {
                 return Err(format!("{} answered {status}", subscription.uri));
             }
             Ok(status) => format!("{} answered {status}", subscription.uri),
-            Err(error) => error.in_one_line(),
+            Err(error) => format!("{error:?}"),
         };
         // A frozen subscriber could not answer.
-        shared
-            .when(|state| (!state.telemetry.frozen).then_some(()))
+        inner
+            .wait_until(|state| (!state.telemetry.frozen).then_some(()))
             .await;
-        if shared.state().telemetry.freezes != freezes {
+        if inner.state().telemetry.freezes != freezes {
             continue;
         }
         if attempt == ATTEMPTS {
             return Err(format!("{reason}, at the last of {ATTEMPTS} attempts"));
         }
-        let pause = retry_after.unwrap_or(PAUSE * 2_u32.pow(attempt - 1));
+        let pause = backoff.next_pause();
         attempt += 1;
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(retry_after.unwrap_or(pause)).await;
     }
 }
 
-/// How long the subscriber asks to be left alone, five seconds at most. The form that is a date is not read.
-fn retry_after(answer: &Response<Bytes>) -> Option<Duration> {
-    let text = answer.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
-    Some(Duration::from_secs(text.trim().parse().ok()?).min(PATIENCE))
+/// Returns the pause that the subscriber asks for, five seconds at most. A date is not supported.
+fn retry_after(response: &Response<Bytes>) -> Option<Duration> {
+    let text = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
+    Some(Duration::from_secs(text.trim().parse().ok()?).min(RESPONSE_TIMEOUT))
 }

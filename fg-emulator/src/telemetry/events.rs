@@ -11,7 +11,7 @@ use super::TelemetryType;
 /// The least that a function can have (D, user guide).
 const MEMORY_MB: u32 = 128;
 
-/// A phase of the instance's life, of which three events tell.
+/// A phase of the instance's lifecycle, which has three events.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Phase {
     subtypes: [&'static str; 3],
@@ -64,12 +64,12 @@ impl Phase {
         self,
         trace_id: &str,
         status: &'static str,
-        took: Duration,
+        duration: Duration,
         metrics: Metrics,
     ) -> String {
         json(&PlatformEvent {
             status: Some(status),
-            end_time: Some(time(self.start + took)),
+            end_time: Some(time(self.start + duration)),
             metrics: Some(metrics),
             ..self.event(2, trace_id)
         })
@@ -94,13 +94,14 @@ pub(super) fn start_line(trace_id: &str, at: SystemTime) -> String {
 }
 
 /// The log line with which an invocation ends. What the function uses of memory is not measured.
-pub(super) fn finish_line(trace_id: &str, start: SystemTime, took: Duration) -> String {
-    let (duration, billed) = (millis(took), took.as_micros().div_ceil(1000));
+pub(super) fn finish_line(trace_id: &str, start: SystemTime, duration: Duration) -> String {
+    let billed = duration.as_micros().div_ceil(1000);
     let text = format!(
-        "Finish invoke request '{trace_id}', duration: {duration:.3}ms, billing duration: {billed}ms, \
-         memory used: 0.000MB, billing memory: {MEMORY_MB}MB"
+        "Finish invoke request '{trace_id}', duration: {:.3}ms, billing duration: {billed}ms, \
+         memory used: 0.000MB, billing memory: {MEMORY_MB}MB",
+        millis(duration)
     );
-    function_line(start + took, text)
+    function_line(start + duration, text)
 }
 
 /// A line that an extension, or the function, printed.
@@ -149,9 +150,9 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn of(took: Duration) -> Self {
+    pub(super) fn of(duration: Duration) -> Self {
         Self {
-            duration: millis(took),
+            duration: millis(duration),
             billed: None,
             memory: None,
             init: None,

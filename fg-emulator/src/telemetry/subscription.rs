@@ -1,4 +1,4 @@
-//! The subscription, as its call has it (D 2710).
+//! The subscription, as its request has it (D 2710).
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,16 +6,19 @@ use std::net::SocketAddr;
 use hyper::Uri;
 use serde::Deserialize;
 
-use crate::state::{self, Refusal};
+use crate::is_extension_address;
+use crate::port::{FIRST_PORT, LAST_PORT};
+use crate::state::Rejection;
 
 /// Where an extension wants telemetry posted to, and which.
 ///
-/// The call does not say which extension it comes from (?).
+/// The request does not say which extension it comes from (?).
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Subscription {
     /// As in `http://127.0.0.1:8082`.
     pub uri: String,
-    /// Not empty, and each type once; in the order of the call.
+    /// Not empty, and each type once; in the order of the request.
     pub types: Vec<TelemetryType>,
     pub(super) address: SocketAddr,
     pub(super) path: String,
@@ -24,8 +27,9 @@ pub struct Subscription {
 /// A stream of telemetry (D 2710); displayed as the platform writes it: `platform`.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub enum TelemetryType {
-    /// What the platform tells of the instance's life and of each invocation.
+    /// What the platform reports about the instance's lifecycle and each invocation.
     Platform,
     /// What the function logs.
     Function,
@@ -34,31 +38,31 @@ pub enum TelemetryType {
 }
 
 impl Subscription {
-    /// From the body of the call.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, Refusal> {
-        let body: Body = serde_json::from_slice(body).map_err(|error| {
-            let message = format!("the body is no subscription: {error}");
-            Refusal::new("InvalidSubscription", message)
+    /// From the body of the request.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, Rejection> {
+        let body: SubscriptionBody = serde_json::from_slice(body).map_err(|error| {
+            let message = format!("the body is not a subscription: {error}");
+            Rejection::new("InvalidSubscription", message)
         })?;
         let Subscriber { protocol, uri } = body.subscriber;
         if protocol != "POST" {
             let message = format!("protocol `{protocol}` is not POST");
-            return Err(Refusal::new("InvalidProtocol", message));
+            return Err(Rejection::new("InvalidProtocol", message));
         }
         let Some((address, path)) = target(&uri) else {
             let message = format!(
-                "uri `{uri}` is not within http://127.0.0.1:8081 and http://127.0.0.1:8090"
+                "uri `{uri}` is not within http://127.0.0.1:{FIRST_PORT} and http://127.0.0.1:{LAST_PORT}"
             );
-            return Err(Refusal::new("InvalidUri", message));
+            return Err(Rejection::new("InvalidUri", message));
         };
         if body.types.is_empty() {
             let message = "types is empty".to_owned();
-            return Err(Refusal::new("InvalidTypes", message));
+            return Err(Rejection::new("InvalidTypes", message));
         }
         for (i, kind) in body.types.iter().enumerate() {
             if body.types[..i].contains(kind) {
-                let message = format!("type `{kind}` is there twice");
-                return Err(Refusal::new("InvalidTypes", message));
+                let message = format!("type `{kind}` is listed twice");
+                return Err(Rejection::new("InvalidTypes", message));
             }
         }
         Ok(Self {
@@ -81,7 +85,7 @@ impl fmt::Display for TelemetryType {
 }
 
 #[derive(Deserialize)]
-struct Body {
+struct SubscriptionBody {
     subscriber: Subscriber,
     types: Vec<TelemetryType>,
 }
@@ -96,7 +100,7 @@ fn target(uri: &str) -> Option<(SocketAddr, String)> {
     let uri: Uri = uri.parse().ok()?;
     let address = uri.authority()?.as_str().parse().ok()?;
     let path = uri.path_and_query()?.as_str().to_owned();
-    (uri.scheme_str() == Some("http") && state::is_in_range(address)).then_some((address, path))
+    (uri.scheme_str() == Some("http") && is_extension_address(address)).then_some((address, path))
 }
 
 #[cfg(test)]
@@ -107,7 +111,7 @@ mod tests {
         let body = format!(
             r#"{{"subscriber": {{"protocol": "{protocol}", "uri": "{uri}"}}, "types": {types}}}"#
         );
-        Subscription::parse(body.as_bytes()).map_err(|refusal| refusal.error_message)
+        Subscription::parse(body.as_bytes()).map_err(|rejection| rejection.error_message)
     }
 
     #[test]
@@ -164,12 +168,12 @@ mod tests {
             (
                 "POST",
                 r#"["platform", "function", "platform"]"#,
-                "type `platform` is there twice",
+                "type `platform` is listed twice",
             ),
             (
                 "POST",
                 r#"["logs"]"#,
-                "the body is no subscription: unknown variant `logs`, expected one of `platform`, \
+                "the body is not a subscription: unknown variant `logs`, expected one of `platform`, \
                  `function`, `extension` at line 1 column 85",
             ),
         ] {
@@ -183,10 +187,10 @@ mod tests {
                 "missing field `types` at line 1 column 68",
             ),
         ] {
-            let refusal = Subscription::parse(body.as_bytes()).unwrap_err();
+            let rejection = Subscription::parse(body.as_bytes()).unwrap_err();
             assert_eq!(
-                refusal.error_message,
-                format!("the body is no subscription: {message}")
+                rejection.error_message,
+                format!("the body is not a subscription: {message}")
             );
         }
     }

@@ -14,7 +14,7 @@ async fn every_program_boots() -> Result<(), Error> {
         platform.boot_bin(script, program).await?;
         platform.invoke().await?.assert_ok();
         let shutdown = platform.shutdown().await?;
-        assert!(shutdown.clean(), "{script}: {shutdown:?}");
+        assert!(shutdown.is_clean(), "{script}: {shutdown:?}");
     }
     Ok(())
 }

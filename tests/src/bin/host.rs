@@ -1,16 +1,18 @@
 //! A program that has a platform, boots the command of its arguments there, and goes on until it is killed.
 
-use fg_emulator::{Boot, Platform};
+use fg_emulator::{ExtensionCommand, Platform};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), fg_emulator::Error> {
     let mut arguments = std::env::args().skip(1);
-    let boot = Boot::new(
+    let boot = ExtensionCommand::new(
         arguments.next().unwrap_or_default(),
         arguments.next().unwrap_or_default(),
     );
     let platform = Platform::start().await?;
-    platform.boot(arguments.fold(boot, Boot::arg)).await?;
+    platform
+        .boot(arguments.fold(boot, ExtensionCommand::arg))
+        .await?;
     println!("up");
     std::future::pending().await
 }

@@ -2,13 +2,15 @@
 //! `HANDLER=ask` a line on standard input does, for each call.
 
 use std::io::{BufRead, stdin};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use fg_extension::{Error, Invocation, Registration, TelemetryCounters, TelemetryEvent, extension};
+use fg_extension::{Error, Invocation, TelemetryCounters, TelemetryEvent, extension};
 
 struct Telemetry {
     calls: AtomicUsize,
-    counters: TelemetryCounters,
+    /// From the first call of `on_telemetry` on.
+    counters: OnceLock<TelemetryCounters>,
 }
 
 /// Panics when it is dropped.
@@ -34,7 +36,7 @@ fn answer() -> std::io::Result<String> {
 #[extension(name = "extensionTelemetry.sh", port = 8081)]
 impl Telemetry {
     #[init]
-    async fn new(registration: &Registration) -> Self {
+    async fn new() -> Self {
         if variable("INIT") == "ask" {
             println!("init");
             let answer = tokio::task::spawn_blocking(answer).await;
@@ -42,17 +44,22 @@ impl Telemetry {
         }
         Self {
             calls: AtomicUsize::new(0),
-            counters: registration.telemetry.clone(),
+            counters: OnceLock::new(),
         }
     }
 
     #[invoke]
     async fn on_invoke(&self, _: Invocation) {
-        println!("{:?}", self.counters);
+        println!("{:?}", self.counters());
     }
 
     #[telemetry(port = 8082, types(platform, function, extension))]
-    async fn on_telemetry(&self, events: Vec<TelemetryEvent>) -> Result<(), Error> {
+    async fn on_telemetry(
+        &self,
+        events: Vec<TelemetryEvent>,
+        counters: &TelemetryCounters,
+    ) -> Result<(), Error> {
+        self.counters.get_or_init(|| counters.clone());
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         println!("call {call}: {}", serde_json::to_value(&events)?);
         let handler = variable("HANDLER");
@@ -87,10 +94,14 @@ impl Telemetry {
 
     #[shutdown]
     async fn end(&self) -> Result<(), Error> {
-        println!("shutdown, {:?}", self.counters);
+        println!("shutdown, {:?}", self.counters());
         if variable("SHUTDOWN") == "fail" {
             Err("the disk is full")?;
         }
         Ok(())
+    }
+
+    fn counters(&self) -> TelemetryCounters {
+        self.counters.get().cloned().unwrap_or_default()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use fg_emulator::{Boot, Event, Platform, PortLease, Stream};
+use fg_emulator::{Event, ExtensionCommand, Platform, PortLease};
 use fg_extension_tests::{Client, golden, post, request};
 
 fn register(port: u16, headers: &str) -> fg_extension_tests::Response {
@@ -13,11 +13,11 @@ fn register(port: u16, headers: &str) -> fg_extension_tests::Response {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_and_wrong_calls_are_refused_and_shown() {
+async fn unknown_and_wrong_requests_are_rejected_and_reported() {
     let shown = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&shown);
-    let platform = Platform::start_with(move |event| {
-        if let Event::Refused {
+    let platform = Platform::builder().observer(move |event| {
+        if let Event::Rejected {
             method,
             path,
             status,
@@ -28,9 +28,8 @@ async fn unknown_and_wrong_calls_are_refused_and_shown() {
                 .unwrap()
                 .push(format!("{method} {path} {status}"));
         }
-    })
-    .await
-    .unwrap();
+    });
+    let platform = platform.start().await.unwrap();
     let port = platform.address().port();
 
     let response = register(
@@ -101,17 +100,15 @@ async fn foreign_extension_gets_what_the_goldens_say() {
 
     let invoked = platform.invoke().await.unwrap();
     assert!(!invoked.is_ok(), "only 200 is success");
-    let [reply] = &invoked.replies[..] else {
+    let [response] = &invoked.responses[..] else {
         panic!("{invoked:?}")
     };
-    assert_eq!(
-        reply.result.as_ref().unwrap(),
-        &(418, b"short".as_slice().into())
-    );
+    let response = response.result.as_ref().unwrap();
+    assert_eq!((response.status, &response.body[..]), (418, &b"short"[..]));
 
     let shutdown = platform.shutdown().await.unwrap();
-    assert!(!shutdown.clean(), "it does not handle SIGTERM");
-    let printed = shutdown.extensions[0].printed(Stream::Stdout);
+    assert!(!shutdown.is_clean(), "it does not handle SIGTERM");
+    let printed = shutdown.extensions[0].stdout();
     let mut lines = printed.lines();
     let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
     assert_eq!(
@@ -132,15 +129,15 @@ async fn foreign_extension_gets_what_the_goldens_say() {
 }
 
 #[tokio::test]
-async fn program_that_never_registers_is_told() {
+async fn program_that_never_registers_is_reported() {
     let platform = Platform::start().await.unwrap();
     // It registers under another name than it was booted under, is refused, and prints why. A port leased
     // by the emulator would be for the name that it was booted under.
-    let lease = tokio::task::spawn_blocking(PortLease::take)
+    let lease = tokio::task::spawn_blocking(PortLease::acquire)
         .await
         .unwrap()
         .unwrap();
-    let boot = Boot::new("extensionOther.sh", env!("CARGO_BIN_EXE_fixture"))
+    let boot = ExtensionCommand::new("extensionOther.sh", env!("CARGO_BIN_EXE_fixture"))
         .env("FG_EXTENSION_PORT", lease.port().to_string());
     let error = platform.boot(boot).await.unwrap_err();
     assert_eq!(
@@ -153,10 +150,10 @@ async fn program_that_never_registers_is_told() {
         "{printed}"
     );
     // The name is free again.
-    let boot = Boot::new("extensionOther.sh", "no/such/program");
+    let boot = ExtensionCommand::new("extensionOther.sh", "no/such/program");
     let error = platform.boot(boot).await.unwrap_err();
     assert_eq!(error.to_string(), "cannot find no/such/program");
-    assert!(platform.shutdown().await.unwrap().clean());
+    assert!(platform.shutdown().await.unwrap().is_clean());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,6 +172,6 @@ async fn many_platforms_boot_side_by_side() {
     }
     while let Some(ended) = platforms.join_next().await {
         let shutdown = ended.unwrap().unwrap();
-        assert!(shutdown.clean(), "{shutdown:?}");
+        assert!(shutdown.is_clean(), "{shutdown:?}");
     }
 }

@@ -4,7 +4,7 @@ use std::future::{Future, ready};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use fg_emulator::{Boot, Event, Faults, Invocation, Outcome, Platform, Stream};
+use fg_emulator::{Event, ExtensionCommand, Faults, FunctionOutcome, InvokeRequest, Platform};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::sync::watch;
@@ -34,8 +34,8 @@ async fn printed(lines: &mut watch::Receiver<Vec<String>>, start: &str) {
     there.unwrap().unwrap();
 }
 
-/// Gives the future up when the other one is done.
-async fn given_up<T: std::fmt::Debug>(future: impl Future<Output = T>, then: impl Future) {
+/// Cancels the future when the other one is done.
+async fn cancelled<T: std::fmt::Debug>(future: impl Future<Output = T>, then: impl Future) {
     tokio::select! {
         biased;
         done = future => panic!("{done:?}"),
@@ -47,11 +47,14 @@ async fn given_up<T: std::fmt::Debug>(future: impl Future<Output = T>, then: imp
 async fn name_is_free_again() {
     let (platform, mut lines) = listening("").await;
     let script = "extensionFixture.sh";
-    given_up(platform.attach(script), ready(())).await;
-    let boot = Boot::new(script, "sh").arg("-c").arg(SLEEPS).lease_port();
-    given_up(platform.boot(boot), printed(&mut lines, "up")).await;
+    cancelled(platform.attach(script), ready(())).await;
+    let boot = ExtensionCommand::new(script, "sh")
+        .arg("-c")
+        .arg(SLEEPS)
+        .lease_port();
+    cancelled(platform.boot(boot), printed(&mut lines, "up")).await;
     platform.boot_bin(script, FIXTURE).await.unwrap();
-    assert!(platform.shutdown().await.unwrap().clean());
+    assert!(platform.shutdown().await.unwrap().is_clean());
 }
 
 #[tokio::test]
@@ -60,9 +63,9 @@ async fn platform_in_a_platform_is_gone_with_it() {
     let fifo = folder.path().join("fifo");
     let closed = when_closed(&fifo);
     let (platform, mut lines) = listening("").await;
-    let lease = tokio::task::spawn_blocking(fg_emulator::PortLease::take);
+    let lease = tokio::task::spawn_blocking(fg_emulator::PortLease::acquire);
     let lease = lease.await.unwrap().unwrap();
-    let boot = Boot::new("extensionHost.sh", env!("CARGO_BIN_EXE_host"))
+    let boot = ExtensionCommand::new("extensionHost.sh", env!("CARGO_BIN_EXE_host"))
         .env("FG_EXTENSION_PORT", lease.port().to_string())
         .arg("extensionForeign.sh")
         .arg("sh")
@@ -70,42 +73,42 @@ async fn platform_in_a_platform_is_gone_with_it() {
         .arg(FAMILY)
         .arg(&fifo)
         .arg(FOREIGN);
-    given_up(platform.boot(boot), printed(&mut lines, "up")).await;
+    cancelled(platform.boot(boot), printed(&mut lines, "up")).await;
     closed.recv_timeout(PATIENCE).unwrap();
 }
 
 #[tokio::test]
-async fn telemetry_does_not_wait_for_an_invocation_that_is_given_up() {
+async fn telemetry_does_not_wait_for_a_cancelled_invocation() {
     let (platform, mut lines) = listening("telemetry-after").await;
-    let boot = Boot::new("extensionForeign.sh", FOREIGN);
+    let boot = ExtensionCommand::new("extensionForeign.sh", FOREIGN);
     let boot = boot.lease_port().lease_telemetry_port();
     platform.boot(boot).await.unwrap();
-    platform.subscribed().await.unwrap();
-    let invocation = Invocation::new().duration(PATIENCE * 10);
+    platform.wait_for_subscription().await.unwrap();
+    let invocation = InvokeRequest::new().duration(PATIENCE * 10);
     let called = printed(&mut lines, "POST /extension/invoke");
-    given_up(platform.invoke_with(invocation), called).await;
-    let delivered = tokio::time::timeout(PATIENCE, platform.telemetry_delivered());
+    cancelled(platform.invoke_with(invocation), called).await;
+    let delivered = tokio::time::timeout(PATIENCE, platform.wait_for_telemetry());
     delivered.await.unwrap();
     let shutdown = platform.shutdown().await.unwrap();
-    let telemetry = shutdown.extensions[0].printed(Stream::Stderr);
+    let telemetry = shutdown.extensions[0].stderr();
     assert!(telemetry.contains("platform.start"), "{telemetry}");
 }
 
 // On one thread, so that the function cannot ask between the event and its end.
 #[tokio::test]
-async fn function_gets_no_event_that_was_given_up() {
+async fn function_gets_no_cancelled_event() {
     let (platform, _) = listening("").await;
     platform
         .boot_bin("extensionFixture.sh", FIXTURE)
         .await
         .unwrap();
     platform.boot_function(BOOTSTRAP).await.unwrap();
-    let invocation = |payload: &'static str| Invocation::new().payload(payload);
-    given_up(platform.invoke_with(invocation("first")), ready(())).await;
+    let invocation = |payload: &'static str| InvokeRequest::new().payload(payload);
+    cancelled(platform.invoke_with(invocation("first")), ready(())).await;
     let invoked = platform.invoke_with(invocation("second")).await.unwrap();
-    assert_eq!(invoked.function.outcome, Outcome::Ok);
+    assert_eq!(invoked.function.outcome, FunctionOutcome::Ok);
     let function = platform.shutdown().await.unwrap().function.unwrap();
-    let printed = function.printed(Stream::Stdout);
+    let printed = function.stdout();
     assert!(
         printed.contains("second") && !printed.contains("first"),
         "{printed}"
@@ -119,7 +122,7 @@ async fn instance_has_one_function() {
     let silent = folder.path().join("bootstrap");
     std::fs::write(&silent, format!("#!/bin/sh\n{SLEEPS}\n")).unwrap();
     std::fs::set_permissions(&silent, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    given_up(platform.boot_function(&silent), printed(&mut lines, "up")).await;
+    cancelled(platform.boot_function(&silent), printed(&mut lines, "up")).await;
     let (first, second) = tokio::join!(
         platform.boot_function(BOOTSTRAP),
         platform.boot_function(BOOTSTRAP)
@@ -133,12 +136,12 @@ async fn instance_has_one_function() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn end_is_told_to_all_who_wait_for_it_and_of_whatever_is_booted_meanwhile() {
+async fn every_waiter_sees_an_exit_also_of_what_is_booted_meanwhile() {
     let (platform, _) = listening("").await;
     let platform = Arc::new(platform);
     let wait = || {
         let platform = Arc::clone(&platform);
-        tokio::spawn(async move { platform.ended().await })
+        tokio::spawn(async move { platform.wait_for_exit().await })
     };
     let waiting = [wait(), wait()];
     let registered = platform.boot_bin("extensionFixture.sh", FIXTURE).await;
@@ -151,13 +154,13 @@ async fn end_is_told_to_all_who_wait_for_it_and_of_whatever_is_booted_meanwhile(
 }
 
 #[tokio::test]
-async fn restoration_that_is_given_up_is_thawed() {
+async fn cancelled_restoration_is_thawed() {
     let (platform, _) = listening("").await;
     let registered = platform.boot_bin("extensionFixture.sh", FIXTURE).await;
     let pid = registered.unwrap().pid.unwrap();
-    given_up(platform.restore(), async { assert!(is_stopped(pid)) }).await;
+    cancelled(platform.restore(), async { assert!(is_stopped(pid)) }).await;
     assert!(!is_stopped(pid));
-    assert!(platform.shutdown().await.unwrap().clean());
+    assert!(platform.shutdown().await.unwrap().is_clean());
 }
 
 #[tokio::test]
@@ -165,7 +168,7 @@ async fn freeze_during_an_invocation_outlasts_it() {
     let (platform, mut lines) = listening("").await;
     let registered = platform.boot_bin("extensionFixture.sh", FIXTURE).await;
     let pid = registered.unwrap().pid.unwrap();
-    let invocation = Invocation::new().duration(Duration::from_millis(300));
+    let invocation = InvokeRequest::new().duration(Duration::from_millis(300));
     let freeze = async {
         printed(&mut lines, "handled").await;
         // Once it has answered the second one, it has answered the first one too.
@@ -175,7 +178,7 @@ async fn freeze_during_an_invocation_outlasts_it() {
     let (invoked, ()) = tokio::join!(platform.invoke_with(invocation), freeze);
     invoked.unwrap().assert_ok();
     assert!(is_stopped(pid));
-    assert!(platform.shutdown().await.unwrap().clean());
+    assert!(platform.shutdown().await.unwrap().is_clean());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,7 +186,9 @@ async fn freeze_does_not_wait_for_who_cannot_report_it() {
     let platform = Platform::start().await.unwrap();
     // The shell is nearly always about to start a child, by vfork; its child stops before it can go on.
     let forks = format!("'{FOREIGN}' & while :; do /bin/true; done");
-    let boot = Boot::new("extensionForeign.sh", "sh").arg("-c").arg(forks);
+    let boot = ExtensionCommand::new("extensionForeign.sh", "sh")
+        .arg("-c")
+        .arg(forks);
     platform.boot(boot.lease_port()).await.unwrap();
     let (sender, done) = mpsc::channel();
     std::thread::spawn(move || {

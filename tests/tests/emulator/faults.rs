@@ -3,38 +3,41 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fg_emulator::{Boot, Event, Faults, Outcome, Platform, Stream};
+use fg_emulator::{Event, ExtensionCommand, Faults, FunctionOutcome, Platform};
 
 const FIXTURE: &str = env!("CARGO_BIN_EXE_fixture");
 
 /// A platform with these faults, and what it tells of them.
 async fn platform(spec: &str, seed: u64) -> (Platform, Arc<Mutex<Vec<String>>>) {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let log = Arc::clone(&told);
+    let injected = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&injected);
     let platform = Platform::builder()
         .faults(Faults::parse(spec, seed).unwrap())
         .observer(move |event| {
-            if let Event::Fault { fault, what } = event {
-                log.lock().unwrap().push(format!("{fault}: {what}"));
+            if let Event::FaultInjected {
+                fault, description, ..
+            } = event
+            {
+                log.lock().unwrap().push(format!("{fault}: {description}"));
             }
         })
         .start();
-    (platform.await.unwrap(), told)
+    (platform.await.unwrap(), injected)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn registration_is_tried_again() {
     let spec = "register-503*2,register-reset,register-slow";
-    let (platform, told) = platform(spec, 0).await;
+    let (platform, injected) = platform(spec, 0).await;
     let registered = platform
         .boot_bin("extensionFixture.sh", FIXTURE)
         .await
         .unwrap();
-    assert!(registered.took >= Duration::from_secs(1));
+    assert!(registered.startup_duration >= Duration::from_secs(1));
     platform.invoke().await.unwrap().assert_ok();
-    assert!(platform.shutdown().await.unwrap().clean());
+    assert!(platform.shutdown().await.unwrap().is_clean());
     assert_eq!(
-        *told.lock().unwrap(),
+        *injected.lock().unwrap(),
         [
             "register-reset: a registration's connection was reset",
             "register-503: a registration was answered with 503",
@@ -45,8 +48,8 @@ async fn registration_is_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refused_registration_has_the_seed_and_the_end() {
-    let (platform, _) = platform("register-refused", 77).await;
+async fn error_of_a_rejected_registration_has_the_seed_and_the_exit() {
+    let (platform, _) = platform("register-rejected", 77).await;
     let error = platform
         .boot_bin("extensionFixture.sh", FIXTURE)
         .await
@@ -55,27 +58,27 @@ async fn refused_registration_has_the_seed_and_the_end() {
         error.to_string(),
         "extensionFixture.sh ended with exit status: 1 before it registered (faults by seed 77)"
     );
-    let stopped = error.stopped().unwrap();
+    let stopped = error.process_exit().unwrap();
     assert_eq!(
-        (stopped.status.code(), stopped.took),
-        (Some(1), Duration::ZERO)
+        (stopped.status.code(), stopped.stop_duration),
+        (Some(1), None)
     );
     assert!(
         stopped
-            .printed(Stream::Stderr)
-            .contains("InjectedFault: fault `register-refused`")
+            .stderr()
+            .contains("InjectedFault: fault `register-rejected`")
     );
     // The next one is not struck.
     platform
         .boot_bin("extensionFixture.sh", FIXTURE)
         .await
         .unwrap();
-    assert!(platform.shutdown().await.unwrap().clean());
+    assert!(platform.shutdown().await.unwrap().is_clean());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_of_a_bad_day() {
-    let (platform, told) = platform(
+    let (platform, injected) = platform(
         "event-duplicate,event-late,event-malformed,event-huge,freeze",
         0,
     )
@@ -84,25 +87,25 @@ async fn events_of_a_bad_day() {
         .boot_bin("extensionFixture.sh", FIXTURE)
         .await
         .unwrap();
-    let invocation = fg_emulator::Invocation::new().duration(Duration::from_millis(20));
+    let invocation = fg_emulator::InvokeRequest::new().duration(Duration::from_millis(20));
     let invoked = platform.invoke_with(invocation).await.unwrap();
     invoked.assert_ok();
     assert_eq!(
-        (invoked.replies.len(), invoked.function.outcome),
-        (2, Outcome::Ok)
+        (invoked.responses.len(), invoked.function.outcome),
+        (2, FunctionOutcome::Ok)
     );
-    for reply in &invoked.replies {
-        assert!(reply.after >= invoked.function.took, "{invoked:?}");
+    for response in &invoked.responses {
+        assert!(
+            response.posted_after >= invoked.function.duration,
+            "{invoked:?}"
+        );
     }
     let shutdown = platform.shutdown().await.unwrap();
-    assert!(shutdown.clean(), "{shutdown:?}");
+    assert!(shutdown.is_clean(), "{shutdown:?}");
     let line = format!("invoked {}\nhandled {0}\n", invoked.trace_id);
+    assert_eq!(shutdown.extensions[0].stdout(), line.repeat(2));
     assert_eq!(
-        shutdown.extensions[0].printed(Stream::Stdout),
-        line.repeat(2)
-    );
-    assert_eq!(
-        *told.lock().unwrap(),
+        *injected.lock().unwrap(),
         [
             "freeze: the instance was frozen before an invocation",
             "event-late: the event comes after the function's end",
@@ -122,23 +125,29 @@ async fn telemetry_before_and_after() {
         let platform = Platform::builder()
             .faults(Faults::parse(spec, 0).unwrap())
             .observer(move |event| {
-                if let Event::TelemetryDelivered { start, took, .. } = event {
-                    log.lock().unwrap().push((*start, *start + *took));
+                if let Event::TelemetryDelivered {
+                    started_at,
+                    round_trip,
+                    ..
+                } = event
+                {
+                    let times = (*started_at, *started_at + *round_trip);
+                    log.lock().unwrap().push(times);
                 }
             });
         let platform = platform.start().await.unwrap();
-        let boot = Boot::new("extensionForeign.sh", env!("CARGO_BIN_EXE_foreign"));
+        let boot = ExtensionCommand::new("extensionForeign.sh", env!("CARGO_BIN_EXE_foreign"));
         platform
             .boot(boot.lease_port().lease_telemetry_port())
             .await
             .unwrap();
-        platform.subscribed().await.unwrap();
+        platform.wait_for_subscription().await.unwrap();
         let invoked = platform.invoke().await.unwrap();
-        platform.telemetry_delivered().await;
+        platform.wait_for_telemetry().await;
         platform.shutdown().await.unwrap();
         let (began, ended) = delivered.lock().unwrap()[0];
-        let call = invoked.start + invoked.replies[0].after;
-        let answer = call + invoked.replies[0].round_trip;
+        let call = invoked.started_at + invoked.responses[0].posted_after;
+        let answer = call + invoked.responses[0].round_trip;
         match spec {
             "telemetry-before" => assert!(ended <= call),
             _ => assert!(began >= answer),
@@ -151,7 +160,7 @@ async fn telemetry_before_and_after() {
 async fn failing_assertion_has_the_seed() {
     let (platform, _) = platform("event-duplicate", 5).await;
     // It answers with 418.
-    let boot = Boot::new("extensionForeign.sh", env!("CARGO_BIN_EXE_foreign"));
+    let boot = ExtensionCommand::new("extensionForeign.sh", env!("CARGO_BIN_EXE_foreign"));
     platform.boot(boot.lease_port()).await.unwrap();
     platform.invoke().await.unwrap().assert_ok();
 }

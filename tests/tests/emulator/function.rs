@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fg_emulator::{Boot, Event, Invocation, Outcome, Platform, PortLease, Stream};
+use fg_emulator::{Event, ExtensionCommand, FunctionOutcome, InvokeRequest, Platform, PortLease};
 use fg_extension_tests::{Client, post, request};
 use serde_json::{Value, json};
 
@@ -31,15 +31,15 @@ async fn bootstrap_answers() {
     );
 
     for (payload, outcome, response) in [
-        ("{}", Outcome::Ok, "done"),
+        ("{}", FunctionOutcome::Ok, "done"),
         (
             "fail",
-            Outcome::Error,
+            FunctionOutcome::Error,
             r#"{"errorType":"Oh","errorMessage":"no"}"#,
         ),
-        ("", Outcome::Ok, "done"),
+        ("", FunctionOutcome::Ok, "done"),
     ] {
-        let invocation = Invocation::new().payload(payload);
+        let invocation = InvokeRequest::new().payload(payload);
         let invoked = platform.invoke_with(invocation).await.unwrap();
         invoked.assert_ok();
         assert_eq!(
@@ -50,22 +50,22 @@ async fn bootstrap_answers() {
     // Several wait for their turn.
     let (first, second) = tokio::join!(platform.invoke(), platform.invoke());
     for invoked in [first, second] {
-        assert_eq!(invoked.unwrap().function.outcome, Outcome::Ok);
+        assert_eq!(invoked.unwrap().function.outcome, FunctionOutcome::Ok);
     }
-    let invocation = || Invocation::new().payload("exit");
+    let invocation = || InvokeRequest::new().payload("exit");
     for _ in 0..2 {
         let invoked = platform.invoke_with(invocation()).await.unwrap();
         invoked.assert_ok();
-        assert_eq!(invoked.function.outcome, Outcome::Error);
+        assert_eq!(invoked.function.outcome, FunctionOutcome::Error);
         let response: Value = serde_json::from_slice(&invoked.function.response).unwrap();
         assert_eq!(response["errorType"], "FunctionEnded");
     }
 
     let shutdown = platform.shutdown().await.unwrap();
-    assert!(shutdown.clean());
+    assert!(shutdown.is_clean());
     let function = shutdown.function.unwrap();
     assert_eq!((function.status.code(), function.killed), (Some(7), false));
-    let printed = function.printed(Stream::Stdout);
+    let printed = function.stdout();
     let payloads: Vec<_> = printed
         .lines()
         .map(|line| line.split_once(" got ").unwrap().1)
@@ -74,9 +74,9 @@ async fn bootstrap_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bootstrap_that_does_not_come_up_is_told() {
+async fn error_of_a_bootstrap_that_does_not_come_up() {
     let platform = platform().await;
-    for (path, told) in [
+    for (path, message) in [
         (
             "/bin/false",
             "the function (/bin/false) ended with exit status: 1 before it asked for an event",
@@ -87,20 +87,20 @@ async fn bootstrap_that_does_not_come_up_is_told() {
         ),
     ] {
         let error = platform.boot_function(path).await.unwrap_err();
-        assert_eq!(error.to_string(), told);
+        assert_eq!(error.to_string(), message);
     }
     // It can be mended.
     platform.boot_function(BOOTSTRAP).await.unwrap();
     platform.invoke().await.unwrap().assert_ok();
-    assert!(platform.shutdown().await.unwrap().clean());
+    assert!(platform.shutdown().await.unwrap().is_clean());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn calls_that_are_none_of_the_runtime_api_are_refused_and_shown() {
+async fn unknown_requests_of_the_runtime_api_are_rejected_and_reported() {
     let shown = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&shown);
-    let platform = Platform::start_with(move |event| {
-        if let Event::Refused {
+    let platform = Platform::builder().observer(move |event| {
+        if let Event::Rejected {
             method,
             path,
             status,
@@ -110,9 +110,8 @@ async fn calls_that_are_none_of_the_runtime_api_are_refused_and_shown() {
             let line = format!("{method} {path} {status}");
             log.lock().unwrap().push(line);
         }
-    })
-    .await
-    .unwrap();
+    });
+    let platform = platform.start().await.unwrap();
     let fixture = env!("CARGO_BIN_EXE_fixture");
     platform
         .boot_bin("extensionFixture.sh", fixture)
@@ -155,44 +154,44 @@ async fn calls_that_are_none_of_the_runtime_api_are_refused_and_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn synthetic_function_fares_as_it_is_told_to() {
-    let (events, telemetry) = tokio::task::spawn_blocking(PortLease::take_pair)
+async fn synthetic_function_behaves_as_requested() {
+    let (events, telemetry) = tokio::task::spawn_blocking(PortLease::acquire_pair)
         .await
         .unwrap()
         .unwrap();
     let platform = Platform::start().await.unwrap();
-    let boot = Boot::new("extensionForeign.sh", env!("CARGO_BIN_EXE_foreign"))
+    let boot = ExtensionCommand::new("extensionForeign.sh", env!("CARGO_BIN_EXE_foreign"))
         .env("FG_EXTENSION_PORT", events.port().to_string())
         .env("FG_TELEMETRY_PORT", telemetry.port().to_string());
     platform.boot(boot).await.unwrap();
-    platform.subscribed().await.unwrap();
-    let invocation = Invocation::new()
+    platform.wait_for_subscription().await.unwrap();
+    let invocation = InvokeRequest::new()
         .trace_id("t1")
         .duration(Duration::from_millis(30))
         .log("one")
         .log("two")
-        .outcome(Outcome::Timeout);
+        .outcome(FunctionOutcome::Timeout);
     let invoked = platform.invoke_with(invocation).await.unwrap();
     assert_eq!(
         (invoked.trace_id.as_str(), invoked.function.outcome),
-        ("t1", Outcome::Timeout)
+        ("t1", FunctionOutcome::Timeout)
     );
-    assert!(invoked.function.took >= Duration::from_millis(30));
-    assert!(invoked.took >= invoked.function.took);
+    assert!(invoked.function.duration >= Duration::from_millis(30));
+    assert!(invoked.duration >= invoked.function.duration);
     platform.restore().await;
     platform
-        .invoke_with(Invocation::new().trace_id("t2"))
+        .invoke_with(InvokeRequest::new().trace_id("t2"))
         .await
         .unwrap();
-    platform.telemetry_delivered().await;
+    platform.wait_for_telemetry().await;
 
     let shutdown = platform.shutdown().await.unwrap();
-    let printed = shutdown.extensions[0].printed(Stream::Stderr);
+    let printed = shutdown.extensions[0].stderr();
     let events = printed.lines().flat_map(|line| {
         let body = line.split_once("HTTP/1.1 ").unwrap().1;
         serde_json::from_str::<Vec<Value>>(body).unwrap()
     });
-    let told: Vec<String> = events
+    let emitted: Vec<String> = events
         .map(|event| match event["record"].as_str() {
             // Without the time.
             Some(record) => record.split_once(' ').unwrap().1.to_owned(),
@@ -207,7 +206,7 @@ async fn synthetic_function_fares_as_it_is_told_to() {
         .collect();
     let t1 = json!("t1");
     assert_eq!(
-        told,
+        emitted,
         [
             format!("platform.initStart {t1} null"),
             format!("platform.initRuntimeDone {t1} \"success\""),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 
-use fg_emulator::{Boot, Event, Platform, PortLease};
+use fg_emulator::{Event, ExtensionCommand, Platform, PortLease};
 use fg_extension_tests::{Response, golden, post};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -16,41 +16,54 @@ use super::processes::PATIENCE;
 /// A platform with the extension `foreign`, which registers, and a port beside it that may be subscribed.
 pub(crate) struct Instance {
     pub(crate) platform: Platform,
-    pub(crate) listener: TcpListener,
+    pub(crate) listener: Option<TcpListener>,
     pub(crate) port: u16,
-    pub(crate) told: watch::Receiver<Vec<String>>,
+    pub(crate) reports: watch::Receiver<Vec<String>>,
     pub(crate) _leases: (PortLease, PortLease),
 }
 
 impl Instance {
     pub(crate) async fn start() -> Self {
-        let leases = tokio::task::spawn_blocking(PortLease::take_pair);
+        Self::asserting(|_| {}).await
+    }
+
+    /// With an assertion about each event that the observer sees.
+    pub(crate) async fn asserting(assertion: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        let mut instance = Self::without_listener(assertion).await;
+        let address = (Ipv4Addr::LOCALHOST, instance.port);
+        instance.listener = Some(TcpListener::bind(address).await.unwrap());
+        instance
+    }
+
+    /// With a port that nobody listens on.
+    pub(crate) async fn without_listener(
+        assertion: impl Fn(&Event) + Send + Sync + 'static,
+    ) -> Self {
+        let leases = tokio::task::spawn_blocking(PortLease::acquire_pair);
         let leases = leases.await.unwrap().unwrap();
         let port = leases.1.port();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .await
-            .unwrap();
-        let (sender, told) = watch::channel(Vec::new());
-        let platform = Platform::start_with(move |event| {
+        let (sender, reports) = watch::channel(Vec::new());
+        let platform = Platform::builder().observer(move |event| {
+            assertion(event);
             let text = match event {
                 Event::Subscribed(subscription) => format!("subscribed {}", subscription.uri),
                 Event::TelemetryDelivered { events, status, .. } => format!("{events}: {status}"),
-                Event::TelemetryLost { events, reason } => format!("{events} lost: {reason}"),
-                Event::Refused { error_message, .. } => format!("refused: {error_message}"),
+                Event::TelemetryLost { events, reason, .. } => format!("{events} lost: {reason}"),
+                Event::Rejected { error_message, .. } => format!("rejected: {error_message}"),
                 Event::Output(line) => format!("printed {}", line.text),
                 _ => return,
             };
-            sender.send_modify(|told| told.push(text));
+            sender.send_modify(|reports| reports.push(text));
         });
-        let platform = platform.await.unwrap();
-        let boot = Boot::new("extensionForeign.sh", env!("CARGO_BIN_EXE_foreign"))
+        let platform = platform.start().await.unwrap();
+        let boot = ExtensionCommand::new("extensionForeign.sh", env!("CARGO_BIN_EXE_foreign"))
             .env("FG_EXTENSION_PORT", leases.0.port().to_string());
         platform.boot(boot).await.unwrap();
         Self {
             platform,
-            listener,
+            listener: None,
             port,
-            told,
+            reports,
             _leases: leases,
         }
     }
@@ -93,7 +106,7 @@ impl Instance {
     }
 
     pub(crate) async fn accept(&self) -> (TcpStream, String) {
-        let (stream, _) = timeout(PATIENCE, self.listener.accept())
+        let (stream, _) = timeout(PATIENCE, self.listener.as_ref().unwrap().accept())
             .await
             .unwrap()
             .unwrap();
@@ -101,18 +114,19 @@ impl Instance {
         tokio::task::spawn_blocking(|| read(stream)).await.unwrap()
     }
 
-    /// Waits until the observer was told this.
-    pub(crate) async fn told(&self, text: &str) {
-        let mut told = self.told.clone();
-        let is_told = told.wait_for(|told| told.iter().any(|line| line == text));
-        let is_told = timeout(PATIENCE, is_told).await.is_ok();
-        assert!(is_told, "`{text}` is not in {:?}", self.told.borrow());
+    /// Waits until the observer has seen this.
+    pub(crate) async fn wait_for_report(&self, text: &str) {
+        let mut reports = self.reports.clone();
+        let reported = reports.wait_for(|reports| reports.iter().any(|line| line == text));
+        let reported = timeout(PATIENCE, reported).await.is_ok();
+        assert!(reported, "`{text}` is not in {:?}", self.reports.borrow());
     }
 
-    /// What the observer was told of telemetry.
+    /// What the observer has seen of telemetry.
     pub(crate) fn outcomes(&self) -> Vec<String> {
-        let told = self.told.borrow();
-        told.iter()
+        let reports = self.reports.borrow();
+        reports
+            .iter()
             .filter(|line| !line.starts_with("printed"))
             .cloned()
             .collect()

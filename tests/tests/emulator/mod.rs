@@ -6,5 +6,6 @@ mod dropped;
 mod faults;
 mod function;
 mod instance;
+mod observer;
 mod processes;
 mod telemetry;

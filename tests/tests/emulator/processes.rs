@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use fg_emulator::{Boot, Platform, PortLease, Stream};
+use fg_emulator::{ExtensionCommand, Platform, PortLease};
 use nix::sys::stat::Mode;
 
 pub(crate) const FOREIGN: &str = env!("CARGO_BIN_EXE_foreign");
@@ -43,7 +43,7 @@ fn nothing_is_left_when_we_are_killed() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
     let closed = when_closed(&fifo);
-    let lease = PortLease::take().unwrap();
+    let lease = PortLease::acquire().unwrap();
     let temporary = folder.path().join("tmp");
     fs::create_dir(&temporary).unwrap();
     let mut host = Command::new(env!("CARGO_BIN_EXE_host"))
@@ -75,7 +75,7 @@ async fn nothing_is_left_at_the_end() {
     let fifo = folder.path().join("fifo");
     let closed = when_closed(&fifo);
     let platform = Platform::start().await.unwrap();
-    let boot = Boot::new("extensionForeign.sh", "sh")
+    let boot = ExtensionCommand::new("extensionForeign.sh", "sh")
         .arg("-c")
         .arg(FAMILY)
         .arg(&fifo)
@@ -94,7 +94,7 @@ async fn package_is_executed_as_it_is() {
     fs::create_dir(folder.path().join("extension")).unwrap();
     fs::write(&script, format!("#!/bin/sh\npwd\nexec '{FOREIGN}'\n")).unwrap();
     let platform = Platform::start().await.unwrap();
-    let boot = || Boot::package("extensionForeign.sh", folder.path()).lease_port();
+    let boot = || ExtensionCommand::package("extensionForeign.sh", folder.path()).lease_port();
     let error = platform.boot(boot()).await.unwrap_err();
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert!(
@@ -108,16 +108,12 @@ async fn package_is_executed_as_it_is() {
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
     platform.boot(boot()).await.unwrap();
     let shutdown = platform.shutdown().await.unwrap();
-    assert!(
-        shutdown.extensions[0]
-            .printed(Stream::Stdout)
-            .starts_with("/\n")
-    );
+    assert!(shutdown.extensions[0].stdout().starts_with("/\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn debuggers_process_is_waited_for() {
-    let lease = tokio::task::spawn_blocking(PortLease::take)
+    let lease = tokio::task::spawn_blocking(PortLease::acquire)
         .await
         .unwrap()
         .unwrap();
@@ -166,5 +162,5 @@ async fn frozen_instance_is_thawed_by_an_invocation_and_by_the_end() {
     assert!(!is_stopped(pid));
     platform.freeze();
     let shutdown = platform.shutdown().await.unwrap();
-    assert!(shutdown.clean(), "{shutdown:?}");
+    assert!(shutdown.is_clean(), "{shutdown:?}");
 }

@@ -87,7 +87,7 @@ fn event_that_arrives_with_the_end_is_served() {
 
 #[test]
 fn what_does_not_finish_is_given_up_and_told() {
-    for (timeout, text) in [("160ms", "150ms"), ("0s", "0s")] {
+    for (timeout, text) in [("160ms", "120ms"), ("0s", "0s")] {
         let (extension, mut client) =
             holding(Start::new(FIXTURE).env("FG_SHUTDOWN_TIMEOUT", timeout));
         extension.signal(Signal::SIGTERM);
@@ -98,7 +98,7 @@ fn what_does_not_finish_is_given_up_and_told() {
             ended
                 .stderr
                 .starts_with(&format!(
-                "WARN extensionFixture.sh: gave up what was still in flight {text} after the end began, invocations: 1;"
+                "WARN extensionFixture.sh: aborted what was still in flight {text} after the shutdown began, invocations: 1;"
             )),
             "{ended:?}"
         );

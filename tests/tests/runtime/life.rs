@@ -84,7 +84,7 @@ fn failing_shutdown_is_told() {
         ),
         (
             "hang",
-            "the extension did not shut down in time; FG_SHUTDOWN_TIMEOUT, 200ms, sets how long the end may take\n",
+            "the extension did not shut down in time; FG_SHUTDOWN_TIMEOUT, 200ms, sets how long the shutdown may take\n",
         ),
     ] {
         let mut extension = forwarder()
@@ -131,7 +131,7 @@ fn handler_that_hangs_leaves_time_for_shutdown() {
     let line = ended.stderr.as_str();
     assert!(
         line.starts_with(
-            "WARN extensionForwarder.sh: gave up what was still in flight 75ms after the end began, invocations: 1; "
+            "WARN extensionForwarder.sh: aborted what was still in flight 75ms after the shutdown began, invocations: 1; "
         ),
         "{line}"
     );
@@ -157,7 +157,7 @@ fn handler_that_panics_as_it_is_given_up_is_told() {
     assert_eq!(lines.len(), 2, "{}", ended.stderr);
     assert!(
         lines[1].starts_with(
-            "ERROR extensionForwarder.sh: an invocation that was given up failed: panicked at tests/src/bin/forwarder.rs:"
+            "ERROR extensionForwarder.sh: an invocation that was aborted failed: panicked at tests/src/bin/forwarder.rs:"
         ) && lines[1].ends_with(": dropped a bomb"),
         "{}",
         lines[1]

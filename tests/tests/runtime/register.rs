@@ -147,6 +147,12 @@ fn any_200_is_a_registration() {
             true,
             [Some("env"), Some("7"), None],
         ),
+        // Only an `errorInfo` with text, as the page has it, is a rejection.
+        (
+            Answer::status("200 OK", r#"{"errorInfo":"quota","error":"quota"}"#),
+            true,
+            [Some("env"), Some("7"), None],
+        ),
         (
             Answer::status("200 OK", "<html>welcome</html>"),
             true,
@@ -239,7 +245,7 @@ fn body_that_stalls_is_not_waited_for() {
 
 /// However large the answer is, what the platform says counts.
 #[test]
-fn refusal_in_a_large_answer_is_one() {
+fn rejection_in_a_large_response_counts() {
     let body = format!(
         r#"{{"padding":"{}","errorInfo":{{"errorType":"Late","errorMessage":"no"}}}}"#,
         "x".repeat(200_000)

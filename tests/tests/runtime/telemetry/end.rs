@@ -46,7 +46,7 @@ fn long_queue_does_not_hold_up_the_end_nor_invocations() {
     assert!(
         ended.stderr.ends_with(
             " events of telemetry were not delivered by the end; \
-             FG_SHUTDOWN_TIMEOUT, 400ms, sets how long the end may take\n"
+             FG_SHUTDOWN_TIMEOUT, 400ms, sets how long the shutdown may take\n"
         ),
         "{}",
         ended.stderr
@@ -86,7 +86,7 @@ fn what_is_lost_at_the_end_before_its_time_is_over_counts_too() {
     assert!(
         ended.stderr.ends_with(
             "ERROR extensionTelemetry.sh: 1 event of telemetry was not delivered by the end; \
-             FG_SHUTDOWN_TIMEOUT, 2s, sets how long the end may take\n"
+             FG_SHUTDOWN_TIMEOUT, 2s, sets how long the shutdown may take\n"
         ),
         "{}",
         ended.stderr
@@ -123,7 +123,7 @@ fn what_is_not_delivered_by_the_end_is_counted() {
         (
             false,
             "ERROR extensionTelemetry.sh: 3 events of telemetry were not delivered by the end; \
-             FG_SHUTDOWN_TIMEOUT, 200ms, sets how long the end may take",
+             FG_SHUTDOWN_TIMEOUT, 200ms, sets how long the shutdown may take",
         ),
         (
             true,

@@ -20,9 +20,9 @@ fn asking() -> Extension {
 }
 
 /// What the fixture prints of its counters.
-fn counters(received: u64, delivered: u64, refused: u64, lost: u64, queued: u64) -> String {
+fn counters(received: u64, delivered: u64, rejected: u64, lost: u64, queued: u64) -> String {
     format!(
-        "TelemetryCounters {{ received: {received}, delivered: {delivered}, refused: {refused}, lost: {lost}, \
+        "TelemetryCounters {{ received: {received}, delivered: {delivered}, rejected: {rejected}, lost: {lost}, \
          bytes_queued: {queued} }}"
     )
 }

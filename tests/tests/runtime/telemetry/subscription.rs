@@ -47,7 +47,7 @@ fn subscribes_once_registered() {
         (ended.code, ended.stderr.as_str()),
         (
             Some(0),
-            "WARN extensionTelemetry.sh: telemetry: requests that were refused: 1, last: telemetry comes by POST, not \
+            "WARN extensionTelemetry.sh: telemetry: requests that were rejected: 1, last: telemetry comes by POST, not \
              GET\n"
         )
     );
@@ -83,20 +83,20 @@ fn subscription_is_tried_again() {
 }
 
 #[test]
-fn refused_subscription_is_told_and_survived() {
+fn rejected_subscription_is_logged_and_survived() {
     let said =
         r#"{"errorInfo": {"errorType": "Subscribed", "errorMessage": "there is\na subscriber"}}"#;
     for (answer, told) in [
         (
             Answer::status("400 Bad Request", said),
-            r"refused the subscription of 127.0.0.1:PORT with status 400: Subscribed: there is\na subscriber; ",
+            r"rejected the subscription of 127.0.0.1:PORT with status 400: Subscribed: there is\na subscriber; ",
         ),
         (
             Answer::status("200 OK", said),
-            r"refused the subscription of 127.0.0.1:PORT with status 200: Subscribed: there is\na subscriber",
+            r"rejected the subscription of 127.0.0.1:PORT with status 200: Subscribed: there is\na subscriber",
         ),
         (Answer::Close, "in 1s ("),
-        (Answer::Silence, "no answer in time"),
+        (Answer::Silence, "no response in time"),
     ] {
         let platform = ScriptedPlatform::start([Answer::registered(), answer]);
         let start = telemetry().env("FG_REGISTER_TIMEOUT", "1s").with(&platform);

@@ -1,0 +1,75 @@
+//! The API for extensions: registration (D 2707) and telemetry (D 2710).
+
+use std::time::Duration;
+
+use hyper::{Method, StatusCode};
+
+use super::request::{ReceivedRequest, Reply};
+use super::response;
+use crate::Fault;
+use crate::event::{ApiRequest, Event};
+use crate::inner::Inner;
+use crate::state::Rejection;
+
+pub(super) async fn handle(request: &ReceivedRequest, inner: &Inner) -> Reply {
+    let api_request = ApiRequest {
+        method: request.method.to_string(),
+        path: request.path.clone(),
+        name: request.header("FunctionGraph-Extension-Name"),
+        address: request.header("FunctionGraph-Extension-Address"),
+        body: request.body.clone().unwrap_or_default(),
+    };
+    inner.report(&Event::ApiRequest(api_request.clone()));
+    let result = match request.path.as_str() {
+        "/extension/register" | "/telemetry" if request.method != Method::POST => {
+            return request.method_not_allowed(&Method::POST);
+        }
+        "/extension/register" => {
+            // What it says is ignored (D 2707), but not that half of the request is missing.
+            if let Err(message) = &request.body {
+                let rejection = Rejection::new("InvalidBody", message.clone());
+                return Reply::Reject(StatusCode::BAD_REQUEST, rejection);
+            }
+            if let Some(fault) = registration_fault(inner).await {
+                return fault;
+            }
+            inner.register(api_request.name.as_deref(), api_request.address.as_deref())
+        }
+        "/telemetry" => match &request.body {
+            Ok(body) => inner.subscribe(body),
+            Err(message) => Err(Rejection::new("InvalidSubscription", message.clone())),
+        },
+        _ => return request.not_found(),
+    };
+    match result {
+        Ok(()) => Reply::Respond(response::ok(inner)),
+        Err(rejection) => Reply::Reject(StatusCode::BAD_REQUEST, rejection),
+    }
+}
+
+/// Injects the faults of a registration; returns the reply, if they prevent the registration.
+async fn registration_fault(inner: &Inner) -> Option<Reply> {
+    if inner.inject(
+        Fault::RegisterReset,
+        "a registration's connection was reset",
+    ) {
+        return Some(Reply::Reset);
+    }
+    for (fault, status) in [
+        (Fault::RegisterUnavailable, StatusCode::SERVICE_UNAVAILABLE),
+        (Fault::RegisterRejected, StatusCode::BAD_REQUEST),
+    ] {
+        let what = format!("a registration was answered with {}", status.as_u16());
+        if inner.inject(fault, &what) {
+            let rejection = Rejection::new("InjectedFault", format!("fault `{fault}`"));
+            return Some(Reply::Reject(status, rejection));
+        }
+    }
+    if inner.inject(
+        Fault::RegisterSlow,
+        "a registration is answered after a second",
+    ) {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    None
+}

@@ -1,0 +1,58 @@
+//! The API for a function with a custom runtime (D, user guide).
+
+use std::time::SystemTime;
+
+use http_body_util::Full;
+use hyper::header::HeaderValue;
+use hyper::{Method, Response, StatusCode};
+
+use super::request::{ReceivedRequest, Reply};
+use crate::inner::Inner;
+use crate::state::Rejection;
+
+/// Where a function asks for its next event.
+const REQUEST_PATH: &str = "/v1/runtime/invocation/request";
+
+pub(super) async fn handle(request: &ReceivedRequest, inner: &Inner) -> Reply {
+    if request.path == REQUEST_PATH {
+        if request.method != Method::GET {
+            return request.method_not_allowed(&Method::GET);
+        }
+        inner.update(|state| {
+            state.runtime.mark_ready();
+            state.telemetry.init_done(SystemTime::now());
+        });
+        let (id, payload) = inner.wait_until(|state| state.runtime.dequeue()).await;
+        let mut response = Response::new(Full::new(payload));
+        if let Ok(id) = HeaderValue::try_from(id) {
+            response.headers_mut().insert("X-Cff-Request-Id", id);
+        }
+        return Reply::Respond(response);
+    }
+    let id_of = |kind: &str| {
+        request
+            .path
+            .strip_prefix("/v1/runtime/invocation/")?
+            .strip_prefix(kind)
+    };
+    let (id, is_response) = match (id_of("response/"), id_of("error/")) {
+        (Some(id), _) => (id, true),
+        (_, Some(id)) => (id, false),
+        (None, None) => return request.not_found(),
+    };
+    if request.method != Method::POST {
+        return request.method_not_allowed(&Method::POST);
+    }
+    let body = match &request.body {
+        Ok(body) => body.clone(),
+        Err(message) => {
+            let rejection = Rejection::new("InvalidBody", message.clone());
+            return Reply::Reject(StatusCode::PAYLOAD_TOO_LARGE, rejection);
+        }
+    };
+    let response = if is_response { Ok(body) } else { Err(body) };
+    match inner.update(|state| state.runtime.respond(id, response)) {
+        Ok(()) => Reply::Respond(Response::new(Full::default())),
+        Err(rejection) => Reply::Reject(StatusCode::NOT_FOUND, rejection),
+    }
+}

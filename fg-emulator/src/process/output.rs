@@ -1,0 +1,124 @@
+//! Captures what processes print, line by line.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use tokio::process::Child;
+use tokio::task::JoinSet;
+
+use crate::TelemetryType;
+use crate::inner::Inner;
+
+/// The most output that is kept of each stream; the rest is reported to the observer only, and counted.
+const MAX_CAPTURED_BYTES: usize = 1024 * 1024;
+/// A longer line is reported in pieces.
+const MAX_LINE_BYTES: u64 = 256 * 1024;
+
+/// One line that an extension, or the function, printed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct OutputLine {
+    /// The extension's script name; `bootstrap` for a function.
+    pub script: String,
+    /// The stream that it was printed on.
+    pub stream: OutputStream,
+    /// Without the line break; what is not UTF-8 is replaced.
+    pub text: String,
+}
+
+/// A standard stream of a process.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OutputStream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// What one process printed so far.
+#[derive(Default)]
+pub(crate) struct Output {
+    captured: Arc<Mutex<Captured>>,
+    /// A set, because it aborts its tasks when it is dropped.
+    readers: JoinSet<()>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Captured {
+    pub(crate) lines: Vec<OutputLine>,
+    bytes: [usize; 2],
+    /// How many bytes were not kept.
+    pub(crate) dropped: usize,
+}
+
+impl Output {
+    /// Captures both streams of the process; each line becomes telemetry of that kind.
+    pub(crate) fn capture(
+        child: &mut Child,
+        script: &str,
+        kind: TelemetryType,
+        inner: &Arc<Inner>,
+    ) -> Self {
+        let captured = Arc::default();
+        let mut readers = JoinSet::new();
+        let emit = |stream| {
+            let (captured, inner) = (Arc::clone(&captured), Arc::clone(inner));
+            let script = script.to_owned();
+            move |text| {
+                let line = OutputLine {
+                    script: script.clone(),
+                    stream,
+                    text,
+                };
+                inner.record_output(kind, line.clone());
+                lock(&captured).push(line);
+            }
+        };
+        if let Some(stdout) = child.stdout.take() {
+            readers.spawn(read(stdout, emit(OutputStream::Stdout)));
+        }
+        if let Some(stderr) = child.stderr.take() {
+            readers.spawn(read(stderr, emit(OutputStream::Stderr)));
+        }
+        Self { captured, readers }
+    }
+
+    /// Returns all of it. The streams end with the last process that has them; one that got away is not waited for.
+    pub(crate) async fn finish(&mut self) -> Captured {
+        let all = async { while self.readers.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(Duration::from_secs(1), all).await;
+        std::mem::take(&mut *lock(&self.captured))
+    }
+}
+
+async fn read(stream: impl AsyncRead + Unpin, emit: impl Fn(String)) {
+    let mut reader = BufReader::new(stream);
+    let mut bytes = Vec::new();
+    // A line that does not end is cut: it would take all memory.
+    while let Ok(1..) = (&mut reader)
+        .take(MAX_LINE_BYTES)
+        .read_until(b'\n', &mut bytes)
+        .await
+    {
+        let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        emit(String::from_utf8_lossy(line).into_owned());
+        bytes.clear();
+    }
+}
+
+impl Captured {
+    fn push(&mut self, line: OutputLine) {
+        let bytes = &mut self.bytes[usize::from(line.stream == OutputStream::Stderr)];
+        if *bytes + line.text.len() > MAX_CAPTURED_BYTES {
+            self.dropped += line.text.len() + 1;
+        } else {
+            *bytes += line.text.len() + 1;
+            self.lines.push(line);
+        }
+    }
+}
+
+fn lock(captured: &Mutex<Captured>) -> MutexGuard<'_, Captured> {
+    captured.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,166 @@
+//! A failed assertion in an observer fails the test, whenever it happens and whatever the test does next.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use fg_emulator::{Event, ExtensionCommand, Faults, Platform};
+use fg_extension_tests::post;
+use tokio::time::timeout;
+
+use super::instance::Instance;
+use super::processes::{FAMILY, FIXTURE, FOREIGN, PATIENCE, when_closed};
+
+const SCRIPT: &str = "extensionForeign.sh";
+
+/// A platform whose observer has an assertion that this event fails.
+async fn asserting(fails: impl Fn(&Event) -> bool + Send + Sync + 'static) -> Platform {
+    let platform = Platform::builder()
+        .faults(Faults::parse("event-huge", 0).unwrap())
+        .observer(move |event| assert!(!fails(event), "not {event:?}"))
+        .start();
+    platform.await.unwrap()
+}
+
+/// Awaits the future in a task of its own; the message with which it panics.
+async fn panic_of<T: std::fmt::Debug + Send + 'static>(
+    future: impl Future<Output = T> + Send + 'static,
+) -> String {
+    let outcome = timeout(PATIENCE, tokio::spawn(future)).await.unwrap();
+    message(outcome.unwrap_err().into_panic())
+}
+
+fn message(panic: Box<dyn Any + Send>) -> String {
+    *panic.downcast::<String>().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn panic_during_a_boot() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    let closed = when_closed(&fifo);
+    let platform = asserting(|event| matches!(event, Event::ApiRequest(_))).await;
+    let family = ExtensionCommand::new(SCRIPT, "sh")
+        .arg("-c")
+        .arg(FAMILY)
+        .arg(&fifo)
+        .arg(FOREIGN);
+    let panic = panic_of(async move { platform.boot(family.lease_port()).await }).await;
+    assert!(panic.starts_with("not ApiRequest("), "{panic}");
+    closed.recv_timeout(PATIENCE).unwrap();
+}
+
+#[tokio::test]
+async fn panic_of_a_boot_that_fails() {
+    let platform = asserting(|event| matches!(event, Event::Output(_))).await;
+    let command = ExtensionCommand::new(SCRIPT, "echo").arg("no stars");
+    let panic = panic_of(async move { platform.boot(command).await }).await;
+    assert!(panic.contains("no stars"), "{panic}");
+}
+
+#[tokio::test]
+async fn panic_during_an_invocation() {
+    let platform = asserting(|event| matches!(event, Event::FaultInjected { .. })).await;
+    platform.boot_bin(SCRIPT, FOREIGN).await.unwrap();
+    let panic = panic_of(async move { platform.invoke().await }).await;
+    assert!(panic.starts_with("not FaultInjected"), "{panic}");
+}
+
+#[tokio::test]
+async fn panic_while_the_test_waits_for_something_else() {
+    let platform = asserting(|event| matches!(event, Event::Rejected { .. })).await;
+    platform.boot_bin(SCRIPT, FOREIGN).await.unwrap();
+    let port = platform.address().port();
+    let waits = panic_of(async move { platform.wait_for_exit().await });
+    let rejected = tokio::task::spawn_blocking(move || post(port, "/logs", "{}").status);
+    let (panic, status) = tokio::join!(waits, rejected);
+    assert!(panic.starts_with("not Rejected"), "{panic}");
+    // The platform's own task went on.
+    assert_eq!(status.unwrap(), 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn panic_during_the_delivery_of_telemetry() {
+    let instance = Instance::asserting(|event| {
+        assert!(
+            !matches!(event, Event::TelemetryDelivered { .. }),
+            "not {event:?}"
+        );
+    })
+    .await;
+    assert_eq!(instance.subscribe(&["function"]).status, 200);
+    let Instance { platform, .. } = &instance;
+    platform.invoke().await.unwrap();
+    instance.take("200 OK").await;
+    let Instance {
+        platform, _leases, ..
+    } = instance;
+    let panic = panic_of(async move { platform.wait_for_telemetry().await }).await;
+    assert!(panic.starts_with("not TelemetryDelivered"), "{panic}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn panic_during_a_shutdown() {
+    let platform =
+        asserting(|event| matches!(event, Event::Output(line) if line.text == "bye")).await;
+    // The trap comes first: the signal may arrive as soon as the extension has registered.
+    let says_bye =
+        r#"trap 'wait $child; echo bye' TERM; "$0" & child=$!; wait $child; wait $child"#;
+    let command = ExtensionCommand::new("extensionFixture.sh", "sh")
+        .arg("-c")
+        .arg(says_bye)
+        .arg(FIXTURE);
+    let registered = platform.boot(command.lease_port()).await.unwrap();
+    let panic = panic_of(platform.shutdown()).await;
+    assert!(panic.contains("bye"), "{panic}");
+    // It was shut down nevertheless.
+    let process = format!("/proc/{}", registered.pid.unwrap());
+    assert!(!std::fs::exists(process).unwrap());
+}
+
+#[tokio::test]
+async fn panic_after_which_the_test_calls_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    let closed = when_closed(&fifo);
+    let platform = asserting(|event| matches!(event, Event::Rejected { .. })).await;
+    let family = ExtensionCommand::new(SCRIPT, "sh")
+        .arg("-c")
+        .arg(FAMILY)
+        .arg(&fifo)
+        .arg(FOREIGN);
+    platform.boot(family.lease_port()).await.unwrap();
+    let port = platform.address().port();
+    let status = tokio::task::spawn_blocking(move || post(port, "/logs", "{}").status);
+    assert_eq!(status.await.unwrap(), 404);
+
+    let panic = catch_unwind(AssertUnwindSafe(|| drop(platform))).unwrap_err();
+    assert!(message(panic).starts_with("not Rejected"));
+    // All that it booted is killed nevertheless.
+    closed.recv_timeout(PATIENCE).unwrap();
+}
+
+#[tokio::test]
+async fn panic_of_the_test_itself_comes_first() {
+    let platform = asserting(|event| matches!(event, Event::Rejected { .. })).await;
+    let port = platform.address().port();
+    let status = tokio::task::spawn_blocking(move || post(port, "/logs", "{}").status);
+    assert_eq!(status.await.unwrap(), 404);
+    let panic = panic_of(async move {
+        // A second panic, of the drop, would abort the process.
+        let _platform = platform;
+        panic!("{}", "of the test")
+    });
+    let panic: String = panic.await;
+    assert_eq!(panic, "of the test");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn panic_is_raised_once() {
+    let platform =
+        std::sync::Arc::new(asserting(|event| matches!(event, Event::FaultInjected { .. })).await);
+    platform.boot_bin(SCRIPT, FOREIGN).await.unwrap();
+    let invoking = std::sync::Arc::clone(&platform);
+    panic_of(async move { invoking.invoke().await }).await;
+    let platform = std::sync::Arc::into_inner(platform).unwrap();
+    assert!(platform.shutdown().await.unwrap().extensions.len() == 1);
+}
