@@ -191,7 +191,7 @@ impl Metrics {
             (
                 "fg_extension.telemetry.refused",
                 "Events of telemetry for which there was no room.",
-                telemetry.refused(),
+                telemetry.rejected(),
             ),
             (
                 "fg_extension.telemetry.lost",

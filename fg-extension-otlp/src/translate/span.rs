@@ -143,7 +143,7 @@ impl OpenSpan {
             let name = format!("functiongraph.{name}");
             self.other.insert(name, value.clone());
         }
-        if self.failure.is_none() && record.is_success() == Some(false) {
+        if self.failure.is_none() && is_failure(record) {
             self.failure = record.status.clone();
         }
         if self.error_type.is_none() {
@@ -318,6 +318,15 @@ pub(super) fn id(record: &PlatformRecord) -> Option<&str> {
 }
 
 /// Nothing if it is negative, no number or beyond all durations.
+/// Returns whether an event has a status that is not `success`: the page has no list of the others (?).
+pub(super) fn is_failure(record: &PlatformRecord) -> bool {
+    let has_status = record
+        .status
+        .as_ref()
+        .is_some_and(|status| !status.is_empty());
+    has_status && !record.is_success()
+}
+
 fn from_millis(millis: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(millis / 1e3).ok()
 }

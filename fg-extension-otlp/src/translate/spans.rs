@@ -4,7 +4,7 @@ use std::time::SystemTime;
 use fg_extension::{Invocation, PlatformRecord, Timestamp};
 
 use super::ids::TraceId;
-use super::span::{OpenSpan, Phase, Stage, id};
+use super::span::{OpenSpan, Phase, Stage, id, is_failure};
 use super::value::nanos;
 
 /// How many spans are remembered before they are emitted, and how many afterwards.
@@ -106,7 +106,7 @@ impl Spans {
         if span.seen.contains(&stage) {
             return None;
         }
-        let is_failure = record.is_success() == Some(false) && !span.has_failed;
+        let is_failure = is_failure(record) && !span.has_failed;
         let is_end = stage != Stage::Start && span.seen.iter().all(|seen| *seen == Stage::Start);
         span.seen.push(stage);
         span.has_failed |= is_failure;
