@@ -14,7 +14,7 @@ async fn programs_register_and_shut_down() -> Result<(), Error> {
         // Some of them return errors, so the status does not matter; the response does.
         platform.invoke().await?;
         let shutdown = platform.shutdown().await?;
-        assert!(shutdown.clean(), "{}: {shutdown:?}", program.display());
+        assert!(shutdown.is_clean(), "{}: {shutdown:?}", program.display());
     }
     Ok(())
 }
