@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 
 use nix::sys::signal::Signal;
 
-use crate::running::{Place, Running, lines, rests, stderr};
+use super::running::{Place, Running, lines, rests, stderr};
 
 #[test]
 fn port_taken_names_its_holder() {

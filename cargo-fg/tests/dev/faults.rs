@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::json::events;
-use crate::running::{Place, lines, night_watch, rests, stderr};
+use super::json::events;
+use super::running::{Place, lines, night_watch, rests, stderr};
 
 /// How many answers each invocation had, which is two where the event was doubled.
 fn answers(place: &Place, arguments: &[&str]) -> Vec<usize> {

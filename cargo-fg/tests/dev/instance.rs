@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::running::{Place, Running, fixture, lines, night_watch, rests, stderr};
+use super::running::{Place, Running, fixture, lines, night_watch, rests, stderr};
 
 #[test]
 fn several_extensions() {

@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use nix::sys::signal::Signal;
 
-use crate::json::events;
-use crate::running::{Place, Running, fixture, lines, rests, stderr};
+use super::json::events;
+use super::running::{Place, Running, fixture, lines, rests, stderr};
 
 /// On demand alone: nothing comes in between.
 const RARELY: [&str; 2] = ["--interval", "1h"];

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::running::{Place, Running, night_watch, stderr};
+use super::running::{Place, Running, night_watch, stderr};
 
 #[test]
 fn script_that_is_saved() {

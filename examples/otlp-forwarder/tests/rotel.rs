@@ -1,5 +1,5 @@
 //! Boots the extension in a local FunctionGraph, beside a real collector: rotel, whose program `ROTEL_AGENT` names.
-//! `.ci/run` installs it, and runs these.
+//! `cargo xtask rotel` installs it, and runs these.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;

@@ -1,5 +1,5 @@
-//! An extension that subscribes to all telemetry, and prints it. With `HANDLER=ask` a line on standard input
-//! says how each call goes.
+//! An extension that subscribes to all telemetry, and prints it. `HANDLER` says how a call goes; with
+//! `HANDLER=ask` a line on standard input does, for each call.
 
 use std::io::{BufRead, stdin};
 use std::sync::OnceLock;
@@ -65,13 +65,14 @@ impl Telemetry {
         let handler = variable("HANDLER");
         let answer = match handler.as_str() {
             "ask" => tokio::task::spawn_blocking(answer).await??,
+            "ask, then fail on 2" if call == 1 => tokio::task::spawn_blocking(answer).await??,
             _ => handler,
         };
         match answer.as_str() {
             "fail" => Err("the backend\nis down")?,
             // As an error does that quotes what it could not send.
             "quote" => Err(format!("cannot send {events:?}"))?,
-            "fail on 2"
+            "ask, then fail on 2"
                 if events
                     .iter()
                     .any(|it| *it == TelemetryEvent::Unknown(2.into())) =>
@@ -84,7 +85,7 @@ impl Telemetry {
                 let _bomb = Bomb;
                 std::future::pending().await
             }
-            "block" => std::thread::sleep(std::time::Duration::from_millis(50)),
+            "block" => std::thread::sleep(std::time::Duration::from_millis(200)),
             _ => {}
         }
         println!("done {call}");

@@ -17,15 +17,16 @@ pub(crate) enum Outcome {
 impl Outcome {
     /// Returns what the event says; `None` if it has no status, or an empty one.
     pub(crate) fn of(record: &PlatformRecord) -> Option<Self> {
-        let has_status = record.status.as_ref().is_some_and(|text| !text.is_empty());
-        has_status.then(|| {
-            if record.is_success() {
-                Self::Success
-            } else if error_type(record).is_some() {
-                Self::Failure
-            } else {
-                Self::Undocumented
-            }
+        record
+            .status
+            .as_deref()
+            .filter(|status| !status.is_empty())?;
+        Some(if record.is_success() {
+            Self::Success
+        } else if error_type(record).is_some() {
+            Self::Failure
+        } else {
+            Self::Undocumented
         })
     }
 }

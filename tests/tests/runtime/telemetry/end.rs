@@ -77,7 +77,7 @@ fn handler_is_tried_at_once_when_the_end_comes() {
 fn what_is_lost_at_the_end_before_its_time_is_over_counts_too() {
     let mut extension = telemetry()
         .env("HANDLER", "fail")
-        .env("FG_TELEMETRY_TIMEOUT", "100ms")
+        .env("FG_TELEMETRY_TIMEOUT", "1s")
         .registered();
     assert_eq!(post(extension.port(), "/", "[1]").status, 200);
     extension.wait_for("call 1: [1]");

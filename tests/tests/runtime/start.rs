@@ -141,10 +141,10 @@ fn unreachable() {
         .expect("a port");
     let start = Start::new(FIXTURE)
         .env("EXTENSION_API_ADDR", address.to_string())
-        .env("FG_REGISTER_TIMEOUT", "300ms");
+        .env("FG_REGISTER_TIMEOUT", "2s");
     let ended = start.run();
     let line = failure(&ended);
-    let beginning = format!("no registration with the platform at {address} in 300ms (");
+    let beginning = format!("no registration with the platform at {address} in 2s (");
     let end = " attempts); check EXTENSION_API_ADDR, or set FG_REGISTER_TIMEOUT to wait longer: \
                Connection refused (os error 111)";
     let attempts = line
@@ -154,8 +154,8 @@ fn unreachable() {
         .and_then(|attempts| attempts.parse().ok())
         .unwrap_or_else(|| panic!("{line}"));
     assert!(
-        (3..=10).contains(&attempts),
-        "{attempts} attempts in 300 ms, with pauses from 50 ms on"
+        (3..=40).contains(&attempts),
+        "{attempts} attempts in 2 s, with pauses of 50 ms and more"
     );
 }
 
@@ -178,7 +178,7 @@ fn never_answered() {
         let platform = ScriptedPlatform::start([answer]);
         let ended = Start::new(FIXTURE)
             .with(&platform)
-            .env("FG_REGISTER_TIMEOUT", "0.3")
+            .env("FG_REGISTER_TIMEOUT", "1.5")
             .run();
         let line = failure(&ended);
         assert!(line.ends_with(cause), "{line}");

@@ -233,7 +233,7 @@ fn body_that_stalls_is_not_waited_for() {
     let platform = ScriptedPlatform::start([Answer::RawOpen(stalled)]);
     let extension = Start::new(FIXTURE)
         .with(&platform)
-        .env("FG_REGISTER_TIMEOUT", "200ms")
+        .env("FG_REGISTER_TIMEOUT", "2s")
         .start();
     let _ = platform.request();
     assert_eq!(

@@ -1,10 +1,7 @@
-//! What does not compile, and what it says; and what does, registers, and ends.
+//! What does not compile, and what rustc says about it: a `.stderr` file for each program.
 
 use std::path::PathBuf;
 use std::process::Command;
-
-use fg_emulator::PortLease;
-use fg_extension_tests::{Answer, ScriptedPlatform, post};
 
 /// These errors are in rustc's words, not in ours: in those of 1.95. So are all that have a code of rustc's.
 const IN_THE_WORDS_OF_RUSTC: [&str; 7] = [
@@ -17,50 +14,17 @@ const IN_THE_WORDS_OF_RUSTC: [&str; 7] = [
     "methods/fail/unfinished_parameter.rs",
 ];
 
+/// Programs that compile are in `pass`, not here: without them trybuild checks all programs with a single `cargo check`.
 #[test]
-fn ui() {
-    if std::env::var_os("FG_UI_PROGRAMS").is_some() {
-        let tests = trybuild::TestCases::new();
-        tests.pass("ui/*/pass/*.rs");
-        for program in programs_that_fail() {
-            tests.compile_fail(program);
-        }
-        return;
+fn programs_do_not_compile() {
+    let tests = trybuild::TestCases::new();
+    for program in programs() {
+        tests.compile_fail(program);
     }
-    // The programs that compile are run, one after the other: on a platform that registers them, and then
-    // asks them to end. They learn of it by the environment, which only a process of its own can have.
-    let lease = PortLease::acquire().unwrap();
-    let port = lease.port();
-    let platform = ScriptedPlatform::start([Answer::registered()]);
-    let address = platform.address.to_string();
-    std::thread::spawn(move || {
-        for request in platform.requests() {
-            if !request.starts_with("POST /extension/register ") {
-                continue;
-            }
-            let status = post(port, "/extension/shutdown", "").status;
-            if status != 200 {
-                // The program would run for ever.
-                eprintln!("a program that compiles answers {status}");
-                std::process::exit(1);
-            }
-        }
-    });
-    let status = Command::new(std::env::current_exe().unwrap())
-        .args(["ui", "--exact", "--nocapture"])
-        .env("FG_UI_PROGRAMS", "1")
-        // Nobody debugs them, and each is linked anew.
-        .env("CARGO_PROFILE_DEV_DEBUG", "0")
-        .env("EXTENSION_API_ADDR", address)
-        .env("FG_EXTENSION_PORT", port.to_string())
-        .env("FG_TELEMETRY_PORT", port.to_string())
-        .status()
-        .unwrap();
-    assert!(status.success(), "see above");
 }
 
 /// All of them, where rustc has the words that were written down; elsewhere those that have ours.
-fn programs_that_fail() -> Vec<PathBuf> {
+fn programs() -> Vec<PathBuf> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let version = Command::new(rustc)
         .arg("--version")

@@ -15,4 +15,11 @@ macro_rules! program {
 #[derive(Default)]
 struct Hello;
 
-program!(Hello, on_invoke, Invocation, "extensionHello.sh", 8080 + 1, ::fg_extension);
+program!(
+    Hello,
+    on_invoke,
+    Invocation,
+    "extensionHello.sh",
+    8080 + 1,
+    ::fg_extension
+);

@@ -95,13 +95,11 @@ fn rejected_subscription_is_logged_and_survived() {
             Answer::status("200 OK", said),
             r"rejected the subscription of 127.0.0.1:PORT with status 200: Subscribed: there is\na subscriber",
         ),
-        (Answer::Close, "in 200ms ("),
+        (Answer::Close, "in 1s ("),
         (Answer::Silence, "no response in time"),
     ] {
         let platform = ScriptedPlatform::start([Answer::registered(), answer]);
-        let start = telemetry()
-            .env("FG_REGISTER_TIMEOUT", "200ms")
-            .with(&platform);
+        let start = telemetry().env("FG_REGISTER_TIMEOUT", "1s").with(&platform);
         let told = told.replace("PORT", &start.telemetry_port().to_string());
         let mut extension = start.start();
         // Invocations are served while the subscription is tried.

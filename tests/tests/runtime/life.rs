@@ -180,7 +180,7 @@ fn handlers_end_before_shutdown_even_without_time() {
 #[test]
 fn event_that_arrives_beside_shutdown_is_not_handled() {
     let mut extension = forwarder()
-        .env("FG_SHUTDOWN_TIMEOUT", "1200ms")
+        .env("FG_SHUTDOWN_TIMEOUT", "3s")
         .env("SHUTDOWN", "hang")
         .registered();
     let event = request("POST", INVOKE, event("late"));

@@ -4,7 +4,7 @@ use fg_extension_tests::{Client, post, request};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use super::{asking, counters, invoke, telemetry};
+use super::{asking, counters, sum, telemetry, wait_for_counters};
 
 #[test]
 fn events_come_whole_and_in_order() {
@@ -29,8 +29,7 @@ fn events_come_whole_and_in_order() {
     extension.wait_for(&format!("call 2: {}", json!(events)));
     extension.type_line("go on");
     extension.wait_for("done 2");
-    assert_eq!(invoke(&extension), 200);
-    extension.wait_for(&counters(54, 54, 0, 0, 0));
+    wait_for_counters(&mut extension, &counters(54, 54, 0, 0, 0));
     let ended = extension.terminate();
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
 }
@@ -64,14 +63,18 @@ fn body_that_is_not_a_batch_is_rejected() {
     let ended = extension.terminate();
     assert_eq!(ended.code, Some(0));
     let lines: Vec<_> = ended.stderr.lines().collect();
-    // The others were less than a second after it.
     assert_eq!(
-        lines,
-        [
-            "WARN extensionTelemetry.sh: telemetry: requests that were rejected: 1, last: the body is not telemetry: \
-             EOF while parsing a list at line 1 column 5",
-            "WARN extensionTelemetry.sh: telemetry: requests that were rejected: 7, last: the body is larger than 6 MB",
-        ]
+        lines[0],
+        "WARN extensionTelemetry.sh: telemetry: requests that were rejected: 1, last: the body is not telemetry: \
+         EOF while parsing a list at line 1 column 5"
+    );
+    // One line a second: the others share a line, unless the machine is slow.
+    let rejected = "telemetry: requests that were rejected: ";
+    assert_eq!(sum(&lines, rejected), 8, "{lines:?}");
+    let last = lines[lines.len() - 1];
+    assert!(
+        last.ends_with(", last: the body is larger than 6 MB"),
+        "{last}"
     );
 }
 
@@ -102,8 +105,7 @@ fn full_buffer_asks_to_try_again() {
         extension.type_line("go on");
         extension.wait_for(call);
     }
-    assert_eq!(invoke(&extension), 200);
-    extension.wait_for(&counters(3, 3, 1, 0, 0));
+    wait_for_counters(&mut extension, &counters(3, 3, 1, 0, 0));
     let ended = extension.terminate();
     assert_eq!(ended.code, Some(0));
     assert_eq!(
@@ -147,8 +149,7 @@ fn failing_handler_is_called_again_with_the_same_events() {
     extension.wait_for("call 5: [2]");
     extension.type_line("go on");
     extension.wait_for("done 5");
-    assert_eq!(invoke(&extension), 200);
-    extension.wait_for(&counters(2, 2, 0, 0, 0));
+    wait_for_counters(&mut extension, &counters(2, 2, 0, 0, 0));
     let ended = extension.terminate();
     assert_eq!(ended.code, Some(0));
     let lines: Vec<_> = ended.stderr.lines().collect();
@@ -156,12 +157,11 @@ fn failing_handler_is_called_again_with_the_same_events() {
         lines[0],
         r"WARN extensionTelemetry.sh: telemetry: the handler failed: the backend\nis down"
     );
-    assert_eq!(
-        lines[1..],
-        [
-            r"WARN extensionTelemetry.sh: telemetry: the handler failed 2 times, last: the backend\nis down"
-        ]
-    );
+    // One line a second: the others share a line, unless the machine is slow.
+    let failed = "telemetry: the handler failed";
+    assert_eq!(sum(&lines, failed), 3, "{lines:?}");
+    let last = lines[lines.len() - 1];
+    assert!(last.ends_with(r": the backend\nis down"), "{last}");
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn what_fails_for_too_long_is_lost_and_told() {
         assert_eq!(post(port, "/", "[3]").status, 200);
         // The next call with other events says that these are given up.
         extension.wait_for_end_of_line(": [3]");
-        let line = extension.error_line();
+        let mut line = extension.error_line();
         assert!(
             line.starts_with("WARN extensionTelemetry.sh: telemetry: the handler failed: ")
                 || handler == "hang"
@@ -185,14 +185,15 @@ fn what_fails_for_too_long_is_lost_and_told() {
                         == "ERROR extensionTelemetry.sh: telemetry: the handler failed: it took longer than 150ms; 2 events lost, since FG_TELEMETRY_TIMEOUT was over; it sets for how long a batch is tried",
             "{line}"
         );
-        let line = extension.error_line();
+        // The second one, unless the machine is slow.
+        while !line.contains(" lost, since FG_TELEMETRY_TIMEOUT was over; ") {
+            line = extension.error_line();
+        }
         assert!(
-            line.starts_with("ERROR extensionTelemetry.sh: telemetry: the handler failed")
-                && line.contains(" lost, since FG_TELEMETRY_TIMEOUT was over; "),
+            line.starts_with("ERROR extensionTelemetry.sh: telemetry: the handler failed"),
             "{line}"
         );
-        assert_eq!(invoke(&extension), 200);
-        extension.wait_for(&counters(3, 0, 0, 3, 0));
+        wait_for_counters(&mut extension, &counters(3, 0, 0, 3, 0));
         let ended = extension.terminate();
         assert_eq!(ended.code, Some(0), "{ended:?}");
     }
@@ -201,8 +202,8 @@ fn what_fails_for_too_long_is_lost_and_told() {
 #[test]
 fn bad_event_is_not_the_loss_of_others() {
     let mut extension = telemetry()
-        .env("HANDLER", "ask")
-        .env("FG_TELEMETRY_TIMEOUT", "150ms")
+        .env("HANDLER", "ask, then fail on 2")
+        .env("FG_TELEMETRY_TIMEOUT", "2s")
         .registered();
     let port = extension.port();
     assert_eq!(post(port, "/", "[0]").status, 200);
@@ -212,42 +213,32 @@ fn bad_event_is_not_the_loss_of_others() {
     }
     extension.type_line("go on");
     extension.wait_for("call 2: [1,2,3]");
-    extension.type_line("fail");
     extension.wait_for("call 3: [1]");
-    extension.type_line("go on");
-    for call in 4.. {
-        // Until its time is over.
-        if extension.wait_for_either(&format!("call {call}: [2]"), &format!("call {call}: [3]")) {
-            extension.type_line("fail");
-        } else {
-            break;
-        }
-    }
-    extension.type_line("go on");
-    extension.wait_for_end_of_line("");
-    assert_eq!(invoke(&extension), 200);
-    extension.wait_for(&counters(4, 3, 0, 1, 0));
+    extension.wait_for("done 3");
+    // Until its time is over.
+    extension.wait_for("call 4: [2]");
+    extension.wait_for_end_of_line(": [3]");
+    wait_for_counters(&mut extension, &counters(4, 3, 0, 1, 0));
 }
 
 #[test]
 fn freeze_is_not_the_handlers_time() {
     let mut extension = telemetry()
         .env("HANDLER", "ask")
-        .env("FG_TELEMETRY_TIMEOUT", "500ms")
+        .env("FG_TELEMETRY_TIMEOUT", "2s")
         .registered();
     let port = extension.port();
     assert_eq!(post(port, "/", "[1]").status, 200);
     extension.wait_for("call 1: [1]");
     extension.signal(Signal::SIGSTOP);
     // Longer than the handler has in all: this is about nothing but time.
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    std::thread::sleep(std::time::Duration::from_millis(2500));
     extension.signal(Signal::SIGCONT);
     extension.type_line("fail");
     extension.wait_for("call 2: [1]");
     extension.type_line("go on");
     extension.wait_for("done 2");
-    assert_eq!(invoke(&extension), 200);
-    extension.wait_for(&counters(1, 1, 0, 0, 0));
+    wait_for_counters(&mut extension, &counters(1, 1, 0, 0, 0));
 }
 
 /// Whoever subscribes to what extensions log is told its own lines.
