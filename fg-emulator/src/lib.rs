@@ -22,7 +22,7 @@
 //!
 //! ```no_run
 //! # async fn test() -> Result<(), fg_emulator::Error> {
-//! use fg_emulator::{ExtensionCommand, Faults, InvokeRequest, FunctionOutcome, Platform};
+//! use fg_emulator::{ExtensionCommand, Faults, FunctionOutcome, InvokeRequest, Platform};
 //!
 //! let faults = Faults::parse("register-503,event-duplicate=0.5,freeze=0.2", 42)?;
 //! let platform = Platform::builder().faults(faults).start().await?;

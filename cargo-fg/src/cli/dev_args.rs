@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use fg_emulator::{Faults, ScriptName};
+use fg_emulator::ScriptName;
 
 use super::source_args::SourceArgs;
 use super::values::{OutputFormat, duration, variable};
 use crate::boot::{BootSet, ExtensionSource};
 use crate::cargo::BuildTarget;
 use crate::dev::{
-    self, DevEvent, DevPlan, InstanceConfig, Output, OutputStyle, Rebuild, Recorder, Recording,
-    RecordingHeader, Schedule,
+    self, DevEvent, DevPlan, FaultSpec, InstanceConfig, Output, OutputStyle, Rebuild, Recorder,
+    Recording, RecordingHeader, Schedule,
 };
 
 /// The time between two invocations, where there are no keys.
@@ -90,9 +90,9 @@ impl DevArgs {
             Some(header) => header.faults(),
             None => self.faults(),
         };
-        if let Some((spec, seed)) = &faults {
+        if let Some(faults) = &faults {
             // Reports mistakes in them before anything is built.
-            Faults::parse(spec, *seed)?;
+            faults.parse()?;
         }
         if let Some(function) = &self.function {
             let cannot = || format!("cannot find the function {}", function.display());
@@ -153,11 +153,12 @@ impl DevArgs {
         })
     }
 
-    /// The fault spec and the seed.
-    fn faults(&self) -> Option<(String, u64)> {
+    fn faults(&self) -> Option<FaultSpec> {
         let random = || u64::from(uuid::Uuid::new_v4().as_fields().0);
-        let spec = self.fault.clone()?;
-        Some((spec, self.seed.unwrap_or_else(random)))
+        Some(FaultSpec {
+            spec: self.fault.clone()?,
+            seed: self.seed.unwrap_or_else(random),
+        })
     }
 
     fn schedule(&self, has_keys: bool) -> Schedule {

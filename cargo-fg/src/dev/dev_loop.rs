@@ -10,6 +10,7 @@ use fg_emulator::ProcessExit;
 use tokio::task::JoinHandle;
 
 use super::event::DevEvent;
+use super::fault_spec::FaultSpec;
 use super::file_watcher::FileWatcher;
 use super::instance::{Instance, InstanceConfig, InstanceEvent};
 use super::keyboard::{self, Key, Keyboard};
@@ -68,7 +69,7 @@ impl DevLoop {
         let output = Arc::new(plan.output);
         let mut scripts = plan.boot_set.script_names();
         scripts.extend(plan.config.attach.clone());
-        let control_server = match ControlServer::listen(scripts, plan.config.function.is_none()) {
+        let control_server = match ControlServer::listen(scripts, plan.config.function_kind()) {
             Ok(server) => Some(server),
             Err(error) => {
                 output.warn(&format!("cargo fg invoke will not find this: {error:#}"));
@@ -96,7 +97,7 @@ impl DevLoop {
     }
 
     pub(super) async fn run(mut self, mut signals: ShutdownSignals) -> anyhow::Result<()> {
-        if let Some((spec, seed)) = &self.config.faults {
+        if let Some(FaultSpec { spec, seed }) = &self.config.faults {
             self.output.emit(DevEvent::Faults { spec, seed: *seed });
         }
         if self.keyboard.is_some() {

@@ -10,7 +10,7 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::watch_set::WatchSet;
+use super::watch_set::{WatchDepth, WatchSet};
 
 /// How long no file may change before a change is reported: an editor writes a file in several steps, and several
 /// files at once.
@@ -51,11 +51,10 @@ impl FileWatcher {
                 }
             })
             .context("cannot watch files")?;
-        for (folder, recursive) in &watch_set.folders {
-            let mode = if *recursive {
-                RecursiveMode::Recursive
-            } else {
-                RecursiveMode::NonRecursive
+        for (folder, depth) in &watch_set.folders {
+            let mode = match depth {
+                WatchDepth::Folder => RecursiveMode::NonRecursive,
+                WatchDepth::Tree => RecursiveMode::Recursive,
             };
             watcher
                 .watch(folder, mode)

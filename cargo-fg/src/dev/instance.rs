@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use fg_conformance::port_owner::taken_ports;
-use fg_emulator::{Error, ExtensionCommand, Faults, Platform, ProcessExit, RegisteredExtension};
+use fg_emulator::{Error, ExtensionCommand, Platform, ProcessExit, RegisteredExtension};
 use tokio::task::JoinSet;
 
 use super::event::DevEvent;
 use super::event_bridge::EventBridge;
+use super::fault_spec::FaultSpec;
 use super::output::{Output, OutputStyle};
-use crate::ipc::{InvocationReply, InvocationReport, InvocationSpec, millis};
+use crate::ipc::{FunctionKind, InvocationReply, InvocationReport, InvocationSpec, millis};
 
 /// How long the bars of an invocation, or the freeze after it, wait for its telemetry.
 const TELEMETRY_WAIT: Duration = Duration::from_millis(300);
@@ -23,15 +24,27 @@ const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The configuration of every instance of a `dev`.
 pub(crate) struct InstanceConfig {
-    /// The fault spec and the seed.
-    pub(crate) faults: Option<(String, u64)>,
+    pub(crate) faults: Option<FaultSpec>,
+    /// Freeze the instance after each invocation.
     pub(crate) freeze: bool,
+    /// Variables for the extensions.
     pub(crate) environment: Vec<(String, String)>,
+    /// The bootstrap of a custom runtime; without one, the function is synthetic.
     pub(crate) function: Option<PathBuf>,
     /// The script name of an extension that somebody else starts, as a debugger.
     pub(crate) attach: Option<String>,
 }
 
+impl InstanceConfig {
+    pub(crate) fn function_kind(&self) -> FunctionKind {
+        match self.function {
+            None => FunctionKind::Synthetic,
+            Some(_) => FunctionKind::Real,
+        }
+    }
+}
+
+/// An instance that boots or has booted.
 pub(crate) struct Instance {
     platform: Arc<Platform>,
     event_bridge: Arc<EventBridge>,
@@ -40,7 +53,7 @@ pub(crate) struct Instance {
     in_flight: JoinSet<anyhow::Result<CompletedInvocation>>,
     output: Arc<Output>,
     freeze_after_invocation: bool,
-    synthetic: bool,
+    function_kind: FunctionKind,
     frozen: bool,
 }
 
@@ -72,8 +85,8 @@ impl Instance {
         let event_bridge = Arc::new(EventBridge::new(Arc::clone(&output)));
         let observer = Arc::clone(&event_bridge);
         let mut builder = Platform::builder().observer(move |event| observer.observe(event));
-        if let Some((spec, seed)) = &config.faults {
-            builder = builder.faults(Faults::parse(spec, *seed)?);
+        if let Some(faults) = &config.faults {
+            builder = builder.faults(faults.parse()?);
         }
         let platform = builder.start().await?;
         output.emit(DevEvent::Platform {
@@ -93,7 +106,7 @@ impl Instance {
             in_flight: JoinSet::new(),
             output,
             freeze_after_invocation: config.freeze,
-            synthetic: config.function.is_none(),
+            function_kind: config.function_kind(),
             frozen: false,
         })
     }
@@ -119,14 +132,14 @@ impl Instance {
         self.frozen = false;
         self.event_bridge.invocation_starts();
         let platform = Arc::clone(&self.platform);
-        let synthetic = self.synthetic;
+        let function_kind = self.function_kind;
         let waits_for_telemetry =
             self.freeze_after_invocation || self.output.style == OutputStyle::Terminal;
         self.in_flight.spawn(async move {
             let invocation = spec.invocation(&trace_id);
             let invoked = platform.invoke_with(invocation).await?;
             let start = invoked.started_at;
-            let report = InvocationReport::new(number, &spec, synthetic, invoked);
+            let report = InvocationReport::new(number, &spec, function_kind, invoked);
             if let Some(reply) = reply {
                 // A client that has hung up does not need the report.
                 let _ = reply.send(Ok(report.clone()));

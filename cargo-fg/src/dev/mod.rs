@@ -3,6 +3,7 @@
 mod dev_loop;
 mod event;
 mod event_bridge;
+mod fault_spec;
 mod file_watcher;
 mod instance;
 mod keyboard;
@@ -21,6 +22,7 @@ use crate::boot::BootSet;
 use crate::signals::ShutdownSignals;
 
 pub(crate) use self::event::DevEvent;
+pub(crate) use self::fault_spec::FaultSpec;
 pub(crate) use self::instance::InstanceConfig;
 pub(crate) use self::output::{Output, OutputStyle};
 pub(crate) use self::recording::{Recorder, Recording, RecordingHeader};
@@ -52,10 +54,7 @@ pub(crate) async fn run(plan: DevPlan) -> anyhow::Result<()> {
     let signals = ShutdownSignals::listen()?;
     let outcome = DevLoop::new(plan)?.run(signals).await;
     outcome.map_err(|error| match faults {
-        Some((spec, seed)) => {
-            let spec = shell_words::quote(&spec);
-            anyhow!("{error:#}; the same faults again: --fault {spec} --seed {seed}")
-        }
+        Some(faults) => anyhow!("{error:#}; the same faults again: {faults}"),
         None => error,
     })
 }

@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use super::fault_spec::FaultSpec;
 use crate::ipc::{InvocationSpec, millis};
 
 /// The version of the format; recordings of another version are rejected.
@@ -53,8 +54,8 @@ pub(crate) struct Recording {
 }
 
 impl RecordingHeader {
-    pub(crate) fn new(scripts: Vec<String>, faults: Option<(String, u64)>, freeze: bool) -> Self {
-        let (fault, seed) = faults.unzip();
+    pub(crate) fn new(scripts: Vec<String>, faults: Option<FaultSpec>, freeze: bool) -> Self {
+        let (fault, seed) = faults.map(|FaultSpec { spec, seed }| (spec, seed)).unzip();
         Self {
             recording: VERSION,
             scripts,
@@ -64,9 +65,9 @@ impl RecordingHeader {
         }
     }
 
-    /// The fault spec and the seed.
-    pub(crate) fn faults(&self) -> Option<(String, u64)> {
-        self.fault.clone().zip(self.seed)
+    pub(crate) fn faults(&self) -> Option<FaultSpec> {
+        let (spec, seed) = self.fault.clone().zip(self.seed)?;
+        Some(FaultSpec { spec, seed })
     }
 }
 
@@ -138,7 +139,7 @@ mod tests {
 
     use tokio::time::advance;
 
-    use super::{Recorder, Recording, RecordingHeader};
+    use super::{FaultSpec, Recorder, Recording, RecordingHeader};
     use crate::ipc::InvocationSpec;
 
     #[tokio::test(start_paused = true)]
@@ -146,7 +147,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("recording");
         let scripts = vec!["extensionA.sh".to_owned()];
-        let header = RecordingHeader::new(scripts, Some(("freeze=0.5".to_owned(), 7)), true);
+        let faults = FaultSpec {
+            spec: "freeze=0.5".to_owned(),
+            seed: 7,
+        };
+        let header = RecordingHeader::new(scripts, Some(faults), true);
         let mut recorder = Recorder::create(&path, &header).unwrap();
         // The first invocation is at 0, however late it is.
         for (trace_id, pause) in [("a", 1_000), ("b", 1_500)] {

@@ -10,11 +10,20 @@ use crate::boot::{BootProgram, BootSet};
 /// The files that an extension is made of, and the folders to watch for them.
 #[derive(Debug, Default)]
 pub(crate) struct WatchSet {
-    /// The folders of the files; true means that subfolders are watched too.
-    pub(crate) folders: BTreeSet<(PathBuf, bool)>,
+    /// The folders of the files.
+    pub(crate) folders: BTreeSet<(PathBuf, WatchDepth)>,
     files: BTreeSet<PathBuf>,
     /// File extensions that matter in those folders, since new files may be added.
     extensions: BTreeSet<OsString>,
+}
+
+/// How much of a folder is watched.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum WatchDepth {
+    /// The files in it.
+    Folder,
+    /// The files in it and in its subfolders.
+    Tree,
 }
 
 impl WatchSet {
@@ -45,7 +54,7 @@ impl WatchSet {
             if let Some(outermost) = missing.last()
                 && let Some(parent) = outermost.parent()
             {
-                self.folders.insert((parent.to_owned(), false));
+                self.folders.insert((parent.to_owned(), WatchDepth::Folder));
                 self.files.extend([path.clone(), outermost.to_owned()]);
             }
         }
@@ -86,7 +95,7 @@ impl WatchSet {
         self.add_file(&root.join("Cargo.toml"));
         let src = root.join("src");
         if let Ok(src) = src.canonicalize() {
-            self.folders.insert((src, true));
+            self.folders.insert((src, WatchDepth::Tree));
         }
         // The lockfile and the manifest of the workspace.
         if let Some(lock) = root
@@ -113,7 +122,7 @@ impl WatchSet {
         if let Ok(file) = file.canonicalize()
             && let Some(folder) = file.parent()
         {
-            self.folders.insert((folder.to_owned(), false));
+            self.folders.insert((folder.to_owned(), WatchDepth::Folder));
             self.files.insert(file);
         }
     }
@@ -146,7 +155,7 @@ mod tests {
     use std::fs;
     use std::path::PathBuf;
 
-    use super::{WatchSet, dependencies};
+    use super::{WatchDepth, WatchSet, dependencies};
 
     #[test]
     fn rule_is_split_at_spaces() {
@@ -202,14 +211,17 @@ mod tests {
         }
         let folders: Vec<_> = watch_set.folders.iter().cloned().collect();
         let expected = [
-            ("", false),
-            ("a", false),
-            ("a/assets", false),
-            ("a/src", false),
-            ("a/src", true),
+            ("", WatchDepth::Folder),
+            ("a", WatchDepth::Folder),
+            ("a/assets", WatchDepth::Folder),
+            ("a/src", WatchDepth::Folder),
+            ("a/src", WatchDepth::Tree),
         ];
         // A trailing slash makes no difference to a path.
-        assert_eq!(folders, expected.map(|(name, all)| (root.join(name), all)));
+        assert_eq!(
+            folders,
+            expected.map(|(name, depth)| (root.join(name), depth))
+        );
     }
 
     #[test]
@@ -231,13 +243,21 @@ mod tests {
             previous = watch_set;
         }
         assert!(previous.contains(&root.join("a")) && previous.contains(&file));
-        assert!(previous.folders.contains(&(root.clone(), false)));
+        assert!(
+            previous
+                .folders
+                .contains(&(root.clone(), WatchDepth::Folder))
+        );
 
         fs::create_dir_all(root.join("a/b")).unwrap();
         let mut watch_set = WatchSet::default();
         watch_set.keep_missing(&previous);
         assert!(watch_set.contains(&file) && !watch_set.contains(&root.join("a")));
-        assert!(watch_set.folders.contains(&(root.join("a/b"), false)));
+        assert!(
+            watch_set
+                .folders
+                .contains(&(root.join("a/b"), WatchDepth::Folder))
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::dev::{DevEvent, Output};
-use crate::ipc::{ControlClient, InvocationReport, InvocationSpec};
+use crate::ipc::{ControlClient, FunctionKind, InvocationReport, InvocationSpec};
 
 pub(crate) use self::payload::read_payload;
 
@@ -32,7 +32,7 @@ pub(crate) struct InvokePlan {
 pub(crate) async fn invoke(plan: InvokePlan) -> anyhow::Result<u64> {
     let output = plan.output;
     let client = ControlClient::find(plan.dev).await?;
-    if plan.needs_synthetic && !client.greeting.synthetic {
+    if plan.needs_synthetic && client.greeting.function != FunctionKind::Synthetic {
         bail!(
             "this cargo fg dev has a real function: --outcome and --duration are for the synthetic one"
         );

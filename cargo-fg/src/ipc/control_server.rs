@@ -10,7 +10,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::control_socket::{Greeting, folder, read, socket, write};
+use super::control_socket::{FunctionKind, Greeting, folder, read, socket, write};
 use super::invocation_report::InvocationReport;
 use super::invocation_spec::InvocationSpec;
 
@@ -34,8 +34,8 @@ pub(crate) struct ControlServer {
 }
 
 impl ControlServer {
-    /// Starts to listen. `scripts` and `synthetic` are for the greeting.
-    pub(crate) fn listen(scripts: Vec<String>, synthetic: bool) -> anyhow::Result<Self> {
+    /// Starts to listen. `scripts` and `function` are for the greeting.
+    pub(crate) fn listen(scripts: Vec<String>, function: FunctionKind) -> anyhow::Result<Self> {
         let pid = std::process::id();
         let path = socket(&folder()?, pid);
         // The socket of a killed process that had the same pid.
@@ -50,7 +50,7 @@ impl ControlServer {
                 pid,
                 scripts,
                 folder: std::env::current_dir().unwrap_or_default(),
-                synthetic,
+                function,
             },
             connections: JoinSet::new(),
             sender,

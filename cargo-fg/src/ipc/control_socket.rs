@@ -21,8 +21,17 @@ pub(crate) struct Greeting {
     pub(crate) pid: u32,
     pub(crate) scripts: Vec<String>,
     pub(crate) folder: PathBuf,
-    /// Whether the function is the synthetic one, whose outcome an invocation chooses.
-    pub(crate) synthetic: bool,
+    pub(crate) function: FunctionKind,
+}
+
+/// Which kind of function is invoked.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum FunctionKind {
+    /// The emulator's own, whose outcome and duration each invocation chooses.
+    Synthetic,
+    /// A custom runtime.
+    Real,
 }
 
 /// Writes a value as a line of JSON.

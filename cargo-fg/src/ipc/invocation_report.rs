@@ -5,11 +5,10 @@ use std::time::Duration;
 use fg_emulator::{ExtensionResponse, HttpResponse, InvokeResult};
 use serde::{Deserialize, Serialize};
 
+use super::control_socket::FunctionKind;
 use super::invocation_spec::InvocationSpec;
 
-/// The part of a body that is shown.
-const EXCERPT_CHARS: usize = 200;
-
+/// How one invocation went.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct InvocationReport {
     pub(crate) number: u64,
@@ -48,11 +47,11 @@ pub(crate) struct ExtensionReport {
 }
 
 impl InvocationReport {
-    /// The report of the invocation with this number; `synthetic` says which kind of function ran.
+    /// The report of the invocation with this number.
     pub(crate) fn new(
         number: u64,
         spec: &InvocationSpec,
-        synthetic: bool,
+        function_kind: FunctionKind,
         invoked: InvokeResult,
     ) -> Self {
         let function = invoked.function;
@@ -69,7 +68,7 @@ impl InvocationReport {
             function: FunctionReport {
                 outcome: function.outcome.to_string(),
                 took_ms: millis(function.duration),
-                trivial: synthetic && spec.is_trivial(),
+                trivial: function_kind == FunctionKind::Synthetic && spec.is_trivial(),
                 response: excerpt(&function.response),
             },
             extensions,
@@ -163,16 +162,5 @@ fn with_detail(text: String, detail: &str) -> String {
 
 /// The start of a body, in one line.
 fn excerpt(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let mut chars = text.trim().chars();
-    let excerpt: String = chars
-        .by_ref()
-        .take(EXCERPT_CHARS)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    if chars.next().is_some() {
-        excerpt + "…"
-    } else {
-        excerpt
-    }
+    fg_util::error::excerpt(&fg_util::error::one_line(&String::from_utf8_lossy(body)))
 }

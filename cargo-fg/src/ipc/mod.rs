@@ -12,5 +12,6 @@ mod invocation_spec;
 
 pub(crate) use self::control_client::ControlClient;
 pub(crate) use self::control_server::{ControlServer, InvocationReply, InvocationRequest};
+pub(crate) use self::control_socket::FunctionKind;
 pub(crate) use self::invocation_report::{InvocationReport, millis};
 pub(crate) use self::invocation_spec::{InvocationSpec, Payload};

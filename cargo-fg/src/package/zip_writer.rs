@@ -12,8 +12,8 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::contents::{PackageContents, PackageEntry};
 
-/// Writes the ZIP, and returns its size. The same contents become the same bytes, whenever and wherever. After an error
-/// there is no file.
+/// Writes the ZIP, and returns its size. The same contents become the same bytes, whenever and wherever. After an error,
+/// the file is what it was before.
 pub(crate) fn write_zip(contents: &PackageContents, zip: &Path) -> anyhow::Result<u64> {
     let cannot = || format!("cannot write {}", zip.display());
     let folder = zip.parent().filter(|it| !it.as_os_str().is_empty());

@@ -105,13 +105,13 @@ fn templates_are_copies_of_the_examples() {
                 examples.join(&name).join(from),
                 templates.join(&name).join(to),
             );
-            if std::env::var_os("UPDATE_TEMPLATES").is_some() {
+            if std::env::var_os("UPDATE_EXPECT").is_some() {
                 fs::create_dir_all(to.parent().unwrap()).unwrap();
                 fs::copy(&from, &to).unwrap();
             }
             assert!(
                 fs::read(&from).ok() == fs::read(&to).ok(),
-                "{} is not a copy of {}: run `UPDATE_TEMPLATES=1 cargo test -p cargo-fg templates_are`",
+                "{} is not a copy of {}: run `cargo xtask bless`, or `UPDATE_EXPECT=1 cargo test -p cargo-fg templates_are`",
                 to.display(),
                 from.display()
             );

@@ -1,4 +1,4 @@
-//! What to boot: a program under a script name, or an unpacked package.
+//! Commands that boot extensions.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,7 +11,7 @@ use super::start_script;
 use crate::Error;
 use crate::port::ExtensionPorts;
 
-/// What to boot, and how.
+/// A command that boots an extension: a program under a script name, or an unpacked package.
 #[derive(Debug)]
 pub struct ExtensionCommand {
     pub(crate) script: String,

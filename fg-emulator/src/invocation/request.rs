@@ -6,11 +6,11 @@ use hyper::body::Bytes;
 
 use crate::FunctionOutcome;
 
-/// What one invocation asks of the function, and how a synthetic function fares.
+/// What one invocation asks of the function, and how a synthetic function behaves.
 ///
 /// ```
 /// use std::time::Duration;
-/// use fg_emulator::{InvokeRequest, FunctionOutcome};
+/// use fg_emulator::{FunctionOutcome, InvokeRequest};
 ///
 /// let invocation = InvokeRequest::new()
 ///     .duration(Duration::from_millis(20))
@@ -39,7 +39,7 @@ impl Default for InvokeRequest {
 }
 
 impl InvokeRequest {
-    /// One with a fresh trace id and the payload `{}`, of which a synthetic function makes a success at once.
+    /// A request with a fresh trace id and the payload `{}`, of which a synthetic function makes a success at once.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

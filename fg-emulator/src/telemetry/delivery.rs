@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use fg_util::backoff::Backoff;
 use hyper::body::Bytes;
 use hyper::{Response, header};
-
-use fg_util::backoff::Backoff;
 
 use super::Subscription;
 use super::buffer::Batch;
