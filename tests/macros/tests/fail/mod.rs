@@ -37,8 +37,8 @@ fn programs() -> Vec<PathBuf> {
         let folder = topic.expect("a topic").path().join("fail");
         for program in std::fs::read_dir(folder).expect("a folder of the topic") {
             let program = program.expect("a file").path();
-            let told = std::fs::read_to_string(program.with_extension("stderr"));
-            let is_ours = !told.is_ok_and(|told| told.contains("error[E"))
+            let stderr = std::fs::read_to_string(program.with_extension("stderr"));
+            let is_ours = !stderr.is_ok_and(|stderr| stderr.contains("error[E"))
                 && !IN_THE_WORDS_OF_RUSTC
                     .iter()
                     .any(|words| program.ends_with(words));
