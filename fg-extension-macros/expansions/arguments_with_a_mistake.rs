@@ -14,7 +14,6 @@ fn main() -> ::std::process::ExitCode {
             "extensionHello.sh",
         );
         const PORT: __private::Port = __PORT;
-        const SHUTS_DOWN: bool = false;
         async fn init(
             _: &__private::Registration,
         ) -> __private::Result<Self, __private::Error> {
@@ -24,9 +23,9 @@ fn main() -> ::std::process::ExitCode {
             &self,
             invocation: __private::Invocation,
         ) -> __private::Result<(), __private::Error> {
-            let __argument = (invocation,);
-            let __output = (hello(__private::Parameter::receive(__argument.0)).await,);
-            __private::IntoOutcome::into_outcome(__output.0)
+            let __invocation = (invocation,);
+            let __output = (hello(__private::Parameter::receive(__invocation.0)).await,);
+            __private::IntoHandlerResult::into_handler_result(__output.0)
         }
     }
     __private::main::<__Extension>()

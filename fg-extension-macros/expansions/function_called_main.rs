@@ -17,7 +17,6 @@ fn main() -> ::std::process::ExitCode {
         const TIMEOUT: __private::Option<__private::Duration> = __private::Option::Some(
             __private::Duration::from_millis(1500u64),
         );
-        const SHUTS_DOWN: bool = false;
         async fn init(
             _: &__private::Registration,
         ) -> __private::Result<Self, __private::Error> {
@@ -27,9 +26,9 @@ fn main() -> ::std::process::ExitCode {
             &self,
             invocation: __private::Invocation,
         ) -> __private::Result<(), __private::Error> {
-            let __argument = (invocation,);
-            let __output = (main(__private::Parameter::receive(__argument.0)).await,);
-            __private::IntoOutcome::into_outcome(__output.0)
+            let __invocation = (invocation,);
+            let __output = (main(__private::Parameter::receive(__invocation.0)).await,);
+            __private::IntoHandlerResult::into_handler_result(__output.0)
         }
     }
     __private::main::<__Extension>()

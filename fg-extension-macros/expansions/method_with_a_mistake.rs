@@ -20,21 +20,20 @@ const _: () = {
             "extensionForwarder.sh",
         );
         const PORT: __private::Port = __PORT;
-        const SHUTS_DOWN: bool = false;
         async fn init(
             _: &__private::Registration,
         ) -> __private::Result<Self, __private::Error> {
-            __private::Result::Ok(<Forwarder as __private::WithoutInit>::without_init())
+            __private::Result::Ok(<Forwarder as __private::DefaultInit>::default_init())
         }
         async fn invoke(
             &self,
             invocation: __private::Invocation,
         ) -> __private::Result<(), __private::Error> {
-            let __argument = (invocation,);
+            let __invocation = (invocation,);
             let __output = (
-                Self::on_invoke(self, __private::Parameter::receive(__argument.0)),
+                Self::on_invoke(self, __private::Parameter::receive(__invocation.0)),
             );
-            __private::IntoOutcome::into_outcome(__output.0)
+            __private::IntoHandlerResult::into_handler_result(__output.0)
         }
     }
 };

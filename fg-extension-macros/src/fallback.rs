@@ -1,26 +1,29 @@
+//! What is written after a mistake that leaves no program to generate.
+
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{FnArg, Signature};
 
-use crate::block::{Block, MemberItem};
-use crate::item::{Function, Item};
+use crate::parse::function::Function;
+use crate::parse::impl_block::{ImplBlock, ImplItemKind};
+use crate::parse::item::Item;
 
-/// Where there is no program: the author's item, so that what uses it still resolves, and a `main`, so that rustc does
-/// not complain of having none.
+/// Writes the author's item, so that code that uses it still resolves, and a `main`, so that rustc does not report
+/// that there is none.
 pub(crate) fn fallback(item: &Item) -> TokenStream {
     match item {
         Item::Function(function) => {
             let is_main = function.signature.ident.unraw() == "main";
             let function = without_receiver(function);
             if is_main {
-                // As the program's, an async `main` with a parameter would be a mistake of its own.
+                // At the top level rustc would reject an async `main`, or one with a parameter.
                 quote! { fn main() { #[allow(unused)] #function } }
             } else {
                 quote! { #[allow(unused)] #function fn main() {} }
             }
         }
-        Item::Block(block) => {
+        Item::Impl(block) => {
             let block = without_trait(block);
             quote! { #[allow(unused)] #block fn main() {} }
         }
@@ -28,24 +31,24 @@ pub(crate) fn fallback(item: &Item) -> TokenStream {
     }
 }
 
-/// Methods with roles are none of a trait's, and rustc need not say so.
-fn without_trait(block: &Block) -> TokenStream {
-    let (self_type, members) = (&block.self_type, &block.members);
-    let has_roles = members.iter().any(|member| !member.helpers.is_empty());
-    if block.of_trait.is_some() && has_roles {
+/// Methods with roles do not belong to a trait. `lower` reports that, so rustc does not need to.
+fn without_trait(block: &ImplBlock) -> TokenStream {
+    let (self_type, items) = (&block.self_type, &block.items);
+    let has_roles = items.iter().any(|item| !item.role_attributes.is_empty());
+    if block.trait_path.is_some() && has_roles {
         let generics = &block.generics;
         let where_clause = &generics.where_clause;
-        let methods = members
+        let methods = items
             .iter()
-            .filter(|member| matches!(member.item, MemberItem::Method(_)));
+            .filter(|item| matches!(item.kind, ImplItemKind::Method(_)));
         quote! { impl #generics #self_type #where_clause { #(#methods)* } }
     } else {
         block.to_token_stream()
     }
 }
 
-/// A receiver is told of by then: rustc need not say again that a function has none, nor what is wrong with a
-/// body that uses it.
+/// `lower` reports a receiver. Without it and the body rustc reports neither that a function has no receiver, nor that
+/// the body uses it.
 fn without_receiver(function: &Function) -> TokenStream {
     if function.signature.receiver().is_none() {
         return function.to_token_stream();

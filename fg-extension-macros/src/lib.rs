@@ -1,22 +1,21 @@
 //! The `#[extension]` attribute of the crate `fg-extension`, which re-exports it.
 //!
-//! `attr`, `item` and `block` read what the author wrote, `lower` holds every rule and yields a `Model`,
-//! `expand` writes the program and cannot fail. Where there is no `Model`, `fallback` keeps the item in place, so
-//! that one mistake is one error.
+//! `parse` reads what the author wrote, `lower` applies every rule and yields a `Model`, `expand` writes the program
+//! and cannot fail. Where there is no `Model`, `fallback` keeps the item in place, so that one mistake is one error.
 
-mod attr;
-mod block;
-mod diag;
+mod diagnostics;
 mod expand;
 #[cfg(test)]
-mod expansions;
+mod expansion_tests;
 mod fallback;
-mod item;
 mod lower;
 mod model;
+mod parse;
 
 use proc_macro2::TokenStream;
 use quote::quote;
+
+use diagnostics::Diagnostics;
 
 /// Makes an `async fn`, or an `impl` block, the whole program of an extension; documented where `fg-extension`
 /// re-exports it.
@@ -29,9 +28,9 @@ pub fn extension(
 }
 
 fn extension_impl(arguments: TokenStream, tokens: TokenStream) -> TokenStream {
-    let mut diagnostics = diag::Diagnostics::new();
-    let arguments = attr::extension(arguments, &mut diagnostics);
-    let item = item::parse(tokens.clone(), &mut diagnostics);
+    let mut diagnostics = Diagnostics::new();
+    let arguments = parse::arguments::parse_extension(arguments, &mut diagnostics);
+    let item = parse::item::parse(tokens.clone(), &mut diagnostics);
     let model = lower::lower(&arguments, &item, &mut diagnostics);
     if model.is_none() && diagnostics.is_empty() {
         // An empty program must not pass for an extension.
@@ -42,7 +41,7 @@ fn extension_impl(arguments: TokenStream, tokens: TokenStream) -> TokenStream {
     let program = match model {
         Some(mut model) => {
             if errors.is_some() {
-                // What has a mistake is left out, and so nobody uses it.
+                // Methods with a mistake are left out, so the author's code for them is unused.
                 let item = &model.item;
                 model.item = quote!(#[allow(unused)] #item);
             }

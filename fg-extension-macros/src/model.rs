@@ -1,54 +1,63 @@
+//! What `expand` generates a program from. Every rule of `lower` holds for it.
+
 use std::time::Duration;
 
 use proc_macro2::{Ident, Span, TokenStream};
 
-/// A program that can be written: every rule of `lower` holds for it.
+/// A program that can be generated.
 pub(crate) struct Model {
-    /// The crate `fg_extension`, as generated code names it.
-    pub(crate) krate: TokenStream,
+    /// The path of the crate `fg_extension` in generated code.
+    pub(crate) crate_path: TokenStream,
     pub(crate) name: TokenStream,
     /// A literal in range, or an expression that the constant `Port::new` checks.
     pub(crate) port: TokenStream,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) form: Form,
-    /// The conditions of the `#[cfg]`s on the author's item: they hold for all that is generated.
+    pub(crate) handlers: Handlers,
+    /// The conditions of the `#[cfg]`s on the author's item: they hold for everything that is generated.
     pub(crate) cfgs: Vec<TokenStream>,
-    /// The author's item, without what is ours.
+    /// The author's item, without role attributes.
     pub(crate) item: TokenStream,
 }
 
-pub(crate) enum Form {
-    Function { name: Ident, invoke: Method },
-    Block(Box<Methods>),
+/// The author's handlers: the function itself, or methods of an impl block.
+pub(crate) enum Handlers {
+    Function { name: Ident, invoke: Callee },
+    Impl(Box<Methods>),
 }
 
-/// Of each role there are several methods only if all of them have `#[cfg]`s.
+/// The methods of an impl block by role. A role has several methods only if all of them have `#[cfg]`s.
 pub(crate) struct Methods {
     pub(crate) self_type: TokenStream,
-    pub(crate) init: Vec<Method>,
-    pub(crate) invoke: Vec<Method>,
-    pub(crate) telemetry: Vec<Telemetry>,
-    pub(crate) shutdown: Vec<Method>,
+    pub(crate) init: Vec<Callee>,
+    pub(crate) invoke: Vec<Callee>,
+    pub(crate) telemetry: Vec<TelemetryMethod>,
+    pub(crate) shutdown: Vec<Callee>,
 }
 
-/// What the author wrote to be called by a method of the trait.
-pub(crate) struct Method {
-    pub(crate) cfgs: Vec<TokenStream>,
-    /// `hello`, or `Self::on_invoke`.
-    pub(crate) path: TokenStream,
-    /// Of its name.
-    pub(crate) span: Span,
-    /// If it is not, that is told.
-    pub(crate) is_async: bool,
-    /// That it is the right one, and what may be returned, is for traits to say.
-    pub(crate) parameter: Option<TokenStream>,
-    /// Nothing if it is `()`.
-    pub(crate) output: Option<TokenStream>,
+/// A method that has `#[telemetry(…)]`, and the arguments of that.
+pub(crate) struct TelemetryMethod {
+    pub(crate) subscription: Subscription,
+    pub(crate) method: Callee,
 }
 
-pub(crate) struct Telemetry {
+/// The arguments of `fg_extension::Subscription::new`.
+pub(crate) struct Subscription {
     pub(crate) port: TokenStream,
     /// Variants of `TelemetryType`.
     pub(crate) types: Vec<Ident>,
-    pub(crate) method: Method,
+}
+
+/// The author's function or method, which a method of a trait calls.
+pub(crate) struct Callee {
+    pub(crate) cfgs: Vec<TokenStream>,
+    /// `hello`, or `Self::on_invoke`.
+    pub(crate) path: TokenStream,
+    /// The span of its name.
+    pub(crate) span: Span,
+    /// False only after an error.
+    pub(crate) is_async: bool,
+    /// The types of its parameters, without the receiver; traits check them. Those at the end may be left out.
+    pub(crate) parameters: Vec<TokenStream>,
+    /// The type that it returns, which a trait checks; `None` if none is written.
+    pub(crate) output: Option<TokenStream>,
 }

@@ -6,9 +6,9 @@
 //!
 //! | telemetry (D 2711 to 2713) | OTLP |
 //! | --- | --- |
-//! | `platform.start`, `.runtimeDone`, `.report` | one span for the invocation: named by the function, kind server, its id that of the trace id (the 16 bytes of a UUID, or else a stable hash), `faas.*` and `cloud.*` attributes (`faas.trigger` is `other`: no event tells it), status error when the platform says so; sent when the report and `runtimeDone` have come |
+//! | `platform.start`, `.runtimeDone`, `.report` | one span for the invocation: named by the function, kind server, its id that of the trace id (the 16 bytes of a UUID, or else a stable hash), `faas.*` and `cloud.*` attributes (`faas.trigger` is `other`: no event says it); the status is unset unless an event has a `status` other than `success` *and* an `errorType` (I), which make it an error: a `status` that no document names is an attribute (`functiongraph.status`), neither success nor failure; sent when the report and `runtimeDone` have come |
 //! | `platform.init…`, `platform.restore…` | a span `init` or `restore`, child of the invocation of its trace id, or else of the next one (?), for which it waits; `faas.coldstart` is true of `init` and of the first invocation after it, and false of all others |
-//! | reports | `faas.invoke_duration`, `faas.init_duration`, `faas.mem_usage`, `faas.invocations` (successful ones), `faas.errors`, `faas.timeouts`, `faas.coldstarts`, cumulative |
+//! | reports | `faas.invoke_duration`, `faas.init_duration`, `faas.mem_usage`, `faas.invocations` (successful ones), `faas.errors`, `faas.coldstarts`, cumulative |
 //! | logs of the function and of extensions | log records; severity as the line says |
 //! | what is not known | log records, so that nothing vanishes |
 //! | the counters of the subscription | `fg_extension.telemetry.*` |
@@ -20,8 +20,8 @@
 //! A report waits for a `runtimeDone` that it has overtaken until another invocation starts, or an event comes more than a
 //! second later. An invocation that never ends is sent as far as it is known more than a second after a later one has
 //! ended (unless several are known to run at once), or at the end. It is counted in `faas.invocations` or `faas.errors` only if its
-//! `runtimeDone` or its report came, be it later; a failure told after the span was sent is counted, and is a log record of
-//! severity error.
+//! `runtimeDone` or its report came, be it later; a failure that comes after the span was sent is counted, and is a log
+//! record of severity error.
 //!
 //! A log record is bound to
 //!
@@ -65,19 +65,21 @@
 //! one in the background has been answered. So a collector that is down or slow all the time holds up one invocation for
 //! each of the three signals, and mostly one for all three; one that is slow now and then, one each time.
 //!
-//! What comes faster than a collector takes it waits at the door: once half of the buffer is taken, no more telemetry is, so
-//! that the subscription's own buffer fills (`FG_TELEMETRY_BUFFER`), and the platform is asked to try again. Only for a
-//! collector that is down, nobody waits.
+//! What comes faster than a collector accepts it waits in the subscription: once half of the buffer is full, no more telemetry
+//! is accepted, so that the subscription's own buffer fills (`FG_TELEMETRY_BUFFER`), and the platform is asked to try again.
+//! Only for a collector that is down, nobody waits.
 //!
-//! What can be sent again is (status 429, 502, 503, 504, no connection, no answer), with growing pauses up to 5 s, and not
+//! What can be sent again is (status 429, 502, 503, 504, no connection, no response), with growing pauses up to 5 s, and not
 //! before `Retry-After`, up to five minutes, is over; a random part is added, so that not all come back together. Anything
-//! else that a collector refuses is dropped, counted and told. What is wrong is told in one line a second at most, and the
-//! same about one signal after 1 s, 2 s, 4 s … 5 min. Once the status of an answer is there, it counts: the rest of it may
-//! take 2 s, or is as good as empty. Connections that were idle for three seconds are not trusted, since they may not have
-//! survived a freeze.
+//! else that a collector rejects is dropped and counted. What goes wrong is logged in one line a second at most, with all
+//! counts so far. Once the status of a response is there, it counts: its body may take 2 s, or is as good as empty.
+//! Connections that were idle for three seconds are not trusted, since they may not have survived a freeze.
 
+mod config;
+mod diagnostic;
 mod export;
 mod forwarder;
+mod signal;
 mod translate;
 
 pub use forwarder::Forwarder;

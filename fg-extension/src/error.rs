@@ -17,9 +17,9 @@ use fg_util::error::{chain, one_line};
 /// ```
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why [`run`](crate::run) ended without having been asked to.
+/// The error of an extension that could not start, or did not shut down cleanly: what [`run`](crate::run) returns.
 ///
-/// `Display` says what happened, to what, and what to do, in one line; what lies beneath it is its
+/// `Display` says what failed, why, and what to do, in one line; the cause is its
 /// [`source`](std::error::Error::source).
 pub struct RunError(Box<Inner>);
 
@@ -32,75 +32,93 @@ struct Inner {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Kind {
     Setting,
+    Runtime,
     Listen,
-    Refused,
-    Timeout,
+    Rejected,
+    RegisterTimeout,
     Init,
     Shutdown,
-    Telemetry,
-    Runtime,
+    ShutdownTimeout,
+    UndeliveredTelemetry,
 }
 
 impl RunError {
-    /// Whether a setting is missing, or has a value that cannot be read.
+    /// Returns whether a setting is missing, or has a value that cannot be read.
     #[must_use]
     pub fn is_setting(&self) -> bool {
         self.0.kind == Kind::Setting
     }
 
-    /// Whether the extension's own address could not be bound, as when its port is taken.
+    /// Returns whether the operating system failed to provide what the async runtime needs, as signals or threads.
+    #[must_use]
+    pub fn is_runtime(&self) -> bool {
+        self.0.kind == Kind::Runtime
+    }
+
+    /// Returns whether the extension's own address could not be bound, as when its port is taken.
     #[must_use]
     pub fn is_listen(&self) -> bool {
         self.0.kind == Kind::Listen
     }
 
-    /// Whether the platform answered the registration with a refusal.
+    /// Returns whether the platform rejected the registration.
     #[must_use]
-    pub fn is_refused(&self) -> bool {
-        self.0.kind == Kind::Refused
+    pub fn is_rejected(&self) -> bool {
+        self.0.kind == Kind::Rejected
     }
 
-    /// Whether no attempt to register succeeded within `FG_REGISTER_TIMEOUT`.
+    /// Returns whether no attempt to register succeeded within `FG_REGISTER_TIMEOUT`.
     #[must_use]
-    pub fn is_timeout(&self) -> bool {
-        self.0.kind == Kind::Timeout
+    pub fn is_register_timeout(&self) -> bool {
+        self.0.kind == Kind::RegisterTimeout
     }
 
-    /// Whether [`Extension::init`](crate::Extension::init) failed; its error is the source.
+    /// Returns whether [`Extension::init`](crate::Extension::init) failed; its error is the source.
     #[must_use]
     pub fn is_init(&self) -> bool {
         self.0.kind == Kind::Init
     }
 
-    /// Whether [`Extension::shutdown`](crate::Extension::shutdown) failed, its error being the source, or did not
-    /// end in time.
+    /// Returns whether [`Extension::shutdown`](crate::Extension::shutdown) failed; its error is the source.
     #[must_use]
     pub fn is_shutdown(&self) -> bool {
         self.0.kind == Kind::Shutdown
     }
 
-    /// Whether the end came before all telemetry that was acknowledged could be delivered.
-    ///
-    /// If [`shutdown`](crate::Extension::shutdown) failed too, the error [is that](Self::is_shutdown), and tells of both.
+    /// Returns whether [`Extension::shutdown`](crate::Extension::shutdown) did not finish within
+    /// `FG_SHUTDOWN_TIMEOUT`.
     #[must_use]
-    pub fn is_telemetry(&self) -> bool {
-        self.0.kind == Kind::Telemetry
+    pub fn is_shutdown_timeout(&self) -> bool {
+        self.0.kind == Kind::ShutdownTimeout
+    }
+
+    /// Returns whether the extension shut down before all acknowledged telemetry could be delivered.
+    ///
+    /// If `init` or `shutdown` failed too, this is `false`: the kind is that of the failure, and its message reports
+    /// both.
+    #[must_use]
+    pub fn is_undelivered_telemetry(&self) -> bool {
+        self.0.kind == Kind::UndeliveredTelemetry
     }
 
     pub(crate) fn setting(message: String) -> Self {
         Self::new(Kind::Setting, message, None)
     }
 
+    pub(crate) fn runtime(message: &str, source: std::io::Error) -> Self {
+        Self::new(Kind::Runtime, message.to_owned(), Some(source.into()))
+    }
+
     pub(crate) fn listen(message: String, source: std::io::Error) -> Self {
         Self::new(Kind::Listen, message, Some(source.into()))
     }
 
-    pub(crate) fn refused(message: String) -> Self {
-        Self::new(Kind::Refused, message, None)
+    pub(crate) fn rejected(message: String) -> Self {
+        Self::new(Kind::Rejected, message, None)
     }
 
-    pub(crate) fn timeout(message: String, source: Error) -> Self {
-        Self::new(Kind::Timeout, message, Some(source))
+    pub(crate) fn register_timeout(message: String, source: Error) -> Self {
+        Self::new(Kind::RegisterTimeout, message, Some(source))
     }
 
     pub(crate) fn init(source: Error) -> Self {
@@ -111,24 +129,28 @@ impl RunError {
         )
     }
 
-    pub(crate) fn shutdown(message: String, source: Option<Error>) -> Self {
-        Self::new(Kind::Shutdown, message, source)
+    pub(crate) fn shutdown(source: Error) -> Self {
+        Self::new(
+            Kind::Shutdown,
+            "the extension failed to shut down".to_owned(),
+            Some(source),
+        )
     }
 
-    pub(crate) fn telemetry(message: String) -> Self {
-        Self::new(Kind::Telemetry, message, None)
+    pub(crate) fn shutdown_timeout(message: String) -> Self {
+        Self::new(Kind::ShutdownTimeout, message, None)
     }
 
-    /// This, and that so many events were not delivered.
+    pub(crate) fn undelivered_telemetry(message: String) -> Self {
+        Self::new(Kind::UndeliveredTelemetry, message, None)
+    }
+
+    /// Adds to the message that so many events were not delivered, if any.
     pub(crate) fn and_undelivered(mut self, events: u64) -> Self {
         if events > 0 {
             self.0.message += &format!(", and {}", undelivered(events));
         }
         self
-    }
-
-    pub(crate) fn runtime(what: &str, source: std::io::Error) -> Self {
-        Self::new(Kind::Runtime, what.to_owned(), Some(source.into()))
     }
 
     fn new(kind: Kind, message: String, source: Option<Error>) -> Self {
@@ -140,7 +162,7 @@ impl RunError {
     }
 }
 
-/// The whole story in one line, since this is what `fn main() -> Result<(), …>` prints.
+/// The message and its sources in one line, since this is what `fn main() -> Result<(), …>` prints.
 impl fmt::Debug for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&one_line(&chain(self)))
@@ -159,7 +181,7 @@ impl std::error::Error for RunError {
     }
 }
 
-/// What the last line says of telemetry that was acknowledged.
+/// Returns what the last line says of acknowledged telemetry that was not delivered.
 pub(crate) fn undelivered(events: u64) -> String {
     let events = match events {
         1 => "1 event of telemetry was".to_owned(),
@@ -177,6 +199,51 @@ mod tests {
         fn crosses_threads<T: Send + Sync + std::error::Error + 'static>() {}
         crosses_threads::<RunError>();
         assert_eq!(size_of::<Result<(), RunError>>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn each_error_has_one_predicate() {
+        type Is = fn(&RunError) -> bool;
+        let io = || std::io::Error::from(std::io::ErrorKind::AddrInUse);
+        let message = String::new;
+        let errors: [(RunError, Is); 9] = [
+            (RunError::setting(message()), RunError::is_setting),
+            (RunError::runtime("", io()), RunError::is_runtime),
+            (RunError::listen(message(), io()), RunError::is_listen),
+            (RunError::rejected(message()), RunError::is_rejected),
+            (
+                RunError::register_timeout(message(), io().into()),
+                RunError::is_register_timeout,
+            ),
+            (RunError::init(io().into()), RunError::is_init),
+            (RunError::shutdown(io().into()), RunError::is_shutdown),
+            (
+                RunError::shutdown_timeout(message()),
+                RunError::is_shutdown_timeout,
+            ),
+            (
+                RunError::undelivered_telemetry(message()),
+                RunError::is_undelivered_telemetry,
+            ),
+        ];
+        for (i, (error, _)) in errors.iter().enumerate() {
+            for (j, (_, is)) in errors.iter().enumerate() {
+                assert_eq!(is(error), i == j, "error {i}, predicate {j}");
+            }
+        }
+    }
+
+    #[test]
+    fn undelivered_events_are_added_to_the_message() {
+        let error = || RunError::shutdown("the disk is full".into());
+        let message = "the extension failed to shut down";
+        assert_eq!(error().and_undelivered(0).to_string(), message);
+        let both = error().and_undelivered(2);
+        assert_eq!(
+            both.to_string(),
+            format!("{message}, and 2 events of telemetry were not delivered by the end")
+        );
+        assert!(both.is_shutdown() && !both.is_undelivered_telemetry());
     }
 
     #[test]

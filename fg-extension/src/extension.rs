@@ -1,7 +1,12 @@
+//! The traits that an extension implements: [`Extension`], and [`TelemetryHandler`] if it subscribes to telemetry.
+
 use std::future::Future;
 use std::time::Duration;
 
-use crate::{Error, ExtensionName, Invocation, Port, Registration, Subscription, TelemetryEvent};
+use crate::{
+    Error, ExtensionName, Invocation, Port, Registration, Subscription, TelemetryCounters,
+    TelemetryEvent,
+};
 
 /// An extension, as [`run`](crate::run) drives it; [`#[extension]`](macro@crate::extension) is sugar for it.
 ///
@@ -50,16 +55,6 @@ pub trait Extension: Sized + Send + Sync + 'static {
     /// The longest that one invocation may take, if there is a limit; longer than zero. See [`Self::invoke`].
     const TIMEOUT: Option<Duration> = None;
 
-    /// What the extension subscribes to, if it wants telemetry (D 2710: one extension of a function may).
-    ///
-    /// The port is listened on before the extension registers; then it subscribes, beside [`Self::init`], and tries
-    /// again as it does to register. If that fails, one line says so, and the extension serves on without telemetry.
-    const TELEMETRY: Option<Subscription> = None;
-
-    /// Whether time is kept for [`Self::shutdown`]: `#[extension]` knows when there is none.
-    #[doc(hidden)]
-    const SHUTS_DOWN: bool = true;
-
     /// Makes the extension, once it is registered, beside the platform's own initialisation.
     ///
     /// Invocations that come meanwhile wait, and are then served. There is no limit of time but the platform's own.
@@ -93,6 +88,74 @@ pub trait Extension: Sized + Send + Sync + 'static {
     /// waiting cannot be dropped: on a runtime of several threads it may still run beside [`Self::shutdown`].
     fn invoke(&self, invocation: Invocation) -> impl Future<Output = Result<(), Error>> + Send;
 
+    /// Ends the extension in order: flushes, says goodbye. Called once, after the last invocation ended and the
+    /// telemetry that was acknowledged is delivered.
+    ///
+    /// # Errors
+    ///
+    /// An error, and a panic likewise, is [`RunError::is_shutdown`](crate::RunError::is_shutdown), and taking longer
+    /// than what is left of `FG_SHUTDOWN_TIMEOUT` is
+    /// [`RunError::is_shutdown_timeout`](crate::RunError::is_shutdown_timeout). A quarter of it, half a second at most, is kept for
+    /// this: invocations that are still in flight by then are dropped, and within a moment their clients told.
+    /// With `0s` a `shutdown` that waits fails.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future is dropped when the time is up, at an `.await`: what blocks the thread cannot be cut short.
+    fn shutdown(&self) -> impl Future<Output = Result<(), Error>> + Send {
+        async { Ok(()) }
+    }
+}
+
+/// An extension that subscribes to telemetry, as [`run_with_telemetry`](crate::run_with_telemetry) drives it
+/// (D 2710: one extension of a function may).
+///
+/// `#[telemetry]` in an [`#[extension]`](macro@crate::extension) block is sugar for it.
+///
+/// ```no_run
+/// use fg_extension::{
+///     Error, Extension, ExtensionName, Invocation, Port, Registration, Subscription, TelemetryCounters, TelemetryEvent,
+///     TelemetryHandler, TelemetryType,
+/// };
+///
+/// struct Printer;
+///
+/// impl Extension for Printer {
+///     const NAME: ExtensionName = ExtensionName::new("extensionPrinter.sh");
+///     const PORT: Port = Port::new(8083);
+///
+///     async fn init(_: &Registration) -> Result<Self, Error> {
+///         Ok(Self)
+///     }
+///
+///     async fn invoke(&self, _: Invocation) -> Result<(), Error> {
+///         Ok(())
+///     }
+/// }
+///
+/// impl TelemetryHandler for Printer {
+///     const SUBSCRIPTION: Subscription = Subscription::new(Port::new(8084), &[TelemetryType::Platform]);
+///
+///     async fn telemetry(&self, events: Vec<TelemetryEvent>, counters: &TelemetryCounters) -> Result<(), Error> {
+///         println!("{events:?}, {} rejected so far", counters.rejected());
+///         Ok(())
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not handle telemetry",
+    label = "no `TelemetryHandler`",
+    note = "mark a method of `{Self}` with `#[telemetry(port = 8082, types(platform, function, extension))]`, or implement the trait `TelemetryHandler` for it",
+    note = "`fg_extension::run` runs an extension without telemetry"
+)]
+pub trait TelemetryHandler: Extension {
+    /// What the extension subscribes to.
+    ///
+    /// The port is listened on before the extension registers; then it subscribes, beside [`init`](Extension::init), and
+    /// tries again as it does to register. If that fails, one log line says so, and the extension serves on without
+    /// telemetry.
+    const SUBSCRIPTION: Subscription;
+
     /// Handles telemetry, one call after the other: events in order of arrival.
     ///
     /// A batch is acknowledged to the platform once it is in a queue (`FG_TELEMETRY_BUFFER`). One call has one batch,
@@ -115,25 +178,6 @@ pub trait Extension: Sized + Send + Sync + 'static {
     fn telemetry(
         &self,
         events: Vec<TelemetryEvent>,
-    ) -> impl Future<Output = Result<(), Error>> + Send {
-        drop(events);
-        async { Err("the extension subscribes to telemetry and has no method `telemetry`".into()) }
-    }
-
-    /// Ends the extension in order: flushes, says goodbye. Called once, after the last invocation ended and the
-    /// telemetry that was acknowledged is delivered.
-    ///
-    /// # Errors
-    ///
-    /// An error, and a panic likewise, is [`RunError::is_shutdown`](crate::RunError::is_shutdown), and so is
-    /// taking longer than what is left of `FG_SHUTDOWN_TIMEOUT`. A quarter of it, half a second at most, is kept for
-    /// this: invocations that are still in flight by then are dropped, and within a moment their clients told.
-    /// With `0s` a `shutdown` that waits fails.
-    ///
-    /// # Cancel safety
-    ///
-    /// The future is dropped when the time is up, at an `.await`: what blocks the thread cannot be cut short.
-    fn shutdown(&self) -> impl Future<Output = Result<(), Error>> + Send {
-        async { Ok(()) }
-    }
+        counters: &TelemetryCounters,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
 }

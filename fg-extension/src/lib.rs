@@ -28,10 +28,9 @@
 //! | `FG_REGISTER_TIMEOUT` | `10s` | how long to try to register |
 //! | `FG_SHUTDOWN_TIMEOUT` | `2s` | how long the end may take: what is in flight finishes, telemetry is delivered, then [`shutdown`](Extension::shutdown) runs; `0s` does not wait |
 //! | `FG_TELEMETRY_PORT` | the compiled port | another port for telemetry, written as for `FG_EXTENSION_PORT` |
-//! | `FG_TELEMETRY_BUFFER` | `4MiB` | how many bytes of telemetry may wait for [`telemetry`](Extension::telemetry): `512KiB`, `4MB`, `4194304` |
-//! | `FG_TELEMETRY_OVERFLOW` | `refuse` | what becomes of a batch that does not fit: `refuse` answers 503, `drop-oldest` drops what waits longest |
+//! | `FG_TELEMETRY_BUFFER` | `4MiB` | how many bytes of telemetry may wait for [`telemetry`](TelemetryHandler::telemetry), from 1 byte to 1 GiB: `512KiB`, `1.5MiB`, `4194304`; a batch that does not fit is rejected with status 503 |
 //! | `FG_TELEMETRY_TIMEOUT` | `30s` | for how long `telemetry` is tried with the same events, until they are lost |
-//! | `FG_LOG` | `warn` | least level of the log lines on stderr: `off`, `error`, `warn`, `info`, `debug`, `trace` (feature `log`) |
+//! | `FG_LOG` | `warn` | least level of the log lines on stderr: `off`, `error`, `warn`, `info`, `debug`, `trace` (feature `stderr-log`) |
 //!
 //! `RUNTIME_FUNC_NAME` and `RUNTIME_FUNC_VERSION`, which are the function's own (D), name the function where
 //! the platform's answer to the registration does not.
@@ -62,18 +61,20 @@ mod telemetry;
 mod types;
 
 pub use error::{Error, RunError};
-pub use extension::Extension;
-pub use run::run;
+pub use extension::{Extension, TelemetryHandler};
+pub use run::{run, run_with_telemetry};
 pub use telemetry::{
     LogEvent, Metrics, PlatformEvent, PlatformRecord, Subscription, TelemetryCounters,
     TelemetryEvent, TelemetryType, Timestamp,
 };
-pub use types::{ExtensionName, FunctionUrn, Invocation, Port, Registration};
+pub use types::{
+    ExtensionName, FunctionUrn, InvalidExtensionName, InvalidPort, Invocation, Port, Registration,
+};
 
 /// Makes an `async fn`, or an `impl` block, the whole program of an extension.
 ///
-/// It writes an implementation of [`Extension`](trait@Extension) and a `main` that runs it: listen, register, make
-/// the extension, serve, end in order. The exit status is 0, or 1 after a line on stderr that says what went wrong.
+/// It writes an implementation of [`Extension`](trait@Extension), with `#[telemetry]` one of [`TelemetryHandler`] too,
+/// and a `main` that runs it: listen, register, make the extension, serve, end in order. The exit status is 0, or 1 after a line on stderr that says what went wrong.
 /// Since `main` stands beside the item, the item belongs into the crate's root, `main.rs`: in a module it does not
 /// compile, and in a library there is the implementation, and nobody who calls that `main`.
 ///
@@ -146,13 +147,13 @@ pub use types::{ExtensionName, FunctionUrn, Invocation, Port, Registration};
 /// | --- | --- | --- |
 /// | `#[init]` | `async fn(&Registration) -> Self` or `-> Result<Self, E>`; the parameter may be left out | `Self::default()` |
 /// | `#[invoke]` | `async fn(&self, Invocation)`, returns `()` or `Result<(), E>` | invocations are answered, and nothing is done |
-/// | `#[telemetry(…)]` | `async fn(&self, Vec<TelemetryEvent>)`, likewise | nothing is subscribed to |
+/// | `#[telemetry(…)]` | `async fn(&self, Vec<TelemetryEvent>, &TelemetryCounters)`, likewise; the last parameter may be left out | there is no subscription |
 /// | `#[shutdown]` | `async fn(&self)`, likewise | nothing is done at the end |
 ///
 /// One of `#[invoke]` and `#[telemetry]` is there. A role is given to one method, or to several of which `#[cfg]`
 /// leaves one. When each is called, and what its error does, is said of the
 /// methods of [`Extension`](trait@Extension) that they become: [`init`](Extension::init),
-/// [`invoke`](Extension::invoke), [`telemetry`](Extension::telemetry), [`shutdown`](Extension::shutdown).
+/// [`invoke`](Extension::invoke), [`telemetry`](TelemetryHandler::telemetry), [`shutdown`](Extension::shutdown).
 ///
 /// # Arguments
 ///
@@ -202,10 +203,10 @@ pub mod __private {
     pub use ::std::time::Duration;
     pub use ::std::vec::Vec;
 
-    pub use crate::lifecycle::entry::{assert_root, main};
-    pub use crate::macro_support::{IntoExtension, IntoOutcome, Parameter, WithoutInit};
+    pub use crate::lifecycle::entry::{assert_root, main, main_with_telemetry};
+    pub use crate::macro_support::{DefaultInit, IntoHandlerResult, IntoInitResult, Parameter};
     pub use crate::{
         Error, Extension, ExtensionName, Invocation, Port, Registration, Subscription,
-        TelemetryEvent, TelemetryType,
+        TelemetryCounters, TelemetryEvent, TelemetryHandler, TelemetryType,
     };
 }

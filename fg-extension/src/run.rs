@@ -1,36 +1,37 @@
+//! The order of a start: settings, listeners, registration, `init`, serving.
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use fg_util::select::{Either, run_alongside, select};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::config::Config;
+use crate::config::{Config, TelemetryConfig};
 use crate::http::listener;
-use crate::http::router::Service;
-use crate::lifecycle::Lifecycle;
-use crate::lifecycle::drain::serve;
+use crate::http::router::Router;
+use crate::lifecycle::shutdown::shut_down;
 use crate::lifecycle::signals::Signals;
-use crate::platform::register;
-use crate::telemetry::Telemetry;
-use crate::{Extension, RunError, TelemetryCounters, error, panics, script_name_marker};
-use fg_util::select::{Either, select};
+use crate::lifecycle::{Lifecycle, Phase};
+use crate::platform::register::register;
+use crate::telemetry::{NoTelemetry, Telemetry, TelemetryServer};
+use crate::{Extension, RunError, TelemetryHandler, error, panics, script_name_marker};
 
-/// Runs the extension `T` until the platform asks it to end: the engine beneath the generated `main`.
+/// Runs the extension `T` until the platform asks it to shut down: the engine beneath the generated `main`.
 ///
-/// In order: listen on 127.0.0.1, register, subscribe to telemetry and [`init`](Extension::init), serve. It ends on
-/// SIGTERM, SIGINT or `POST /extension/shutdown`: it accepts nothing more, lets what is in flight finish, delivers
-/// the telemetry that it has acknowledged, and then [`shutdown`](Extension::shutdown), all within
-/// `FG_SHUTDOWN_TIMEOUT`. Who calls it in a `main` of their own
-/// should then leave without waiting for blocking tasks, as by `tokio::runtime::Runtime::shutdown_background`.
+/// In order: listen on 127.0.0.1, register, [`init`](Extension::init), serve. SIGTERM, SIGINT and `POST
+/// /extension/shutdown` begin the shutdown: no more connections are accepted, what is in flight finishes, and then
+/// [`shutdown`](Extension::shutdown) runs, all within `FG_SHUTDOWN_TIMEOUT`. A `main` that calls this should then return
+/// without waiting for blocking tasks, as by `tokio::runtime::Runtime::shutdown_background`.
 ///
-/// It installs, once and for the process: a panic hook that is silent about a handler's panic, since that
-/// becomes one log line, and leaves every other to the hook before it; and with feature `log` the default
-/// subscriber, unless there is a global one.
+/// It installs, once for the process: a panic hook that is silent about a handler's panic, since that becomes one log
+/// line, and leaves every other panic to the hook before it; and with feature `stderr-log` the default subscriber, unless there
+/// is a global one.
 ///
 /// # Errors
 ///
-/// [`RunError`], if a setting cannot be read, the port is taken, the platform refuses or does not answer, or
-/// `init` or `shutdown` fails, or acknowledged telemetry could not be delivered by the end.
+/// [`RunError`], if a setting cannot be read, the port is taken, the platform rejects the registration or does not
+/// respond, or `init` or `shutdown` fails.
 ///
 /// # Panics
 ///
@@ -38,101 +39,153 @@ use fg_util::select::{Either, select};
 ///
 /// # Cancel safety
 ///
-/// Once the future is dropped, no connection is accepted any more; those that are open, and what is in flight,
-/// go on until the tokio runtime ends. [`shutdown`](Extension::shutdown) is not called.
+/// Once the future is dropped, no connection is accepted any more; those that are open, and what is in flight, go on
+/// until the tokio runtime ends. [`shutdown`](Extension::shutdown) is not called.
 pub async fn run<T: Extension>() -> Result<(), RunError> {
-    const {
-        assert!(
-            !matches!(T::TIMEOUT, Some(Duration::ZERO)),
-            "`TIMEOUT` is zero, so that no invocation could be handled"
-        );
-    }
-    script_name_marker::keep::<T>();
-    let config = Config::from_env(T::NAME, T::PORT, T::TELEMETRY)?;
-    #[cfg(feature = "log")]
-    crate::log::subscriber::install(T::NAME, config.log);
-    panics::install_hook();
+    let startup = Startup::new::<T>()?;
+    startup.run::<T, _>(Arc::new(NoTelemetry)).await
+}
 
-    let mut signals =
-        Signals::listen().map_err(|error| RunError::runtime("cannot listen for signals", error))?;
-    // Whoever registers must already be listening: the platform may post at once (D 2707). Invocations that come
-    // before `init` is done wait in the listen backlog.
-    let listener = listener::listen(T::NAME, config.port, "FG_EXTENSION_PORT")?;
-    let counters = TelemetryCounters::default();
-    let telemetry = if const { T::TELEMETRY.is_some() } {
-        Telemetry::listen(T::NAME, &config, &counters)
-    } else {
-        None
-    };
-    let delivery = telemetry
-        .as_ref()
-        .map(|telemetry| Arc::clone(&telemetry.delivery));
-    let lifecycle = Arc::new(Lifecycle::new());
-    let (in_flight, drained) = mpsc::channel(1);
-    // What goes on beside the rest, until it is dropped.
-    let mut tasks = JoinSet::new();
-    let start = async {
-        let mut registration = register::register(T::NAME, &config).await?;
-        registration.telemetry = counters;
-        tracing::info!(
-            "registered with {} as {}, listening on {}",
-            config.platform,
-            T::NAME,
-            config.port.address()
-        );
-        // The subscription must not hold up the function: neither `init` nor invocations wait for it.
-        let subscription = if const { T::TELEMETRY.is_some() }
-            && let Some(telemetry) = telemetry
-        {
-            telemetry.subscribe(&config, &lifecycle, &in_flight, &mut tasks)
-        } else {
-            None
+/// Runs an extension that subscribes to telemetry: [`run`], and in addition the telemetry server, the subscription and
+/// the delivery to [`TelemetryHandler::telemetry`].
+///
+/// The telemetry port is listened on before the extension registers. The subscription is made beside
+/// [`init`](Extension::init), or after it where telemetry comes to the extension's own port. In a shutdown, the telemetry
+/// that was acknowledged is delivered before [`shutdown`](Extension::shutdown) runs.
+///
+/// # Errors
+///
+/// As [`run`]; and [`RunError`], if acknowledged telemetry could not be delivered before the process exits.
+///
+/// # Panics
+///
+/// As [`run`].
+///
+/// # Cancel safety
+///
+/// As [`run`]. Telemetry that was acknowledged and not delivered is lost.
+pub async fn run_with_telemetry<T: TelemetryHandler>() -> Result<(), RunError> {
+    let startup = Startup::new::<T>()?;
+    let port = (T::PORT, startup.config.port);
+    let telemetry = TelemetryConfig::from_env(T::NAME, T::SUBSCRIPTION, port)?;
+    let server = TelemetryServer::bind(T::NAME, &startup.config, &telemetry);
+    let delivery = server.delivery();
+    // Owned here, so that it is gone when this returns.
+    let mut background = JoinSet::new();
+    background.spawn(server.run(Arc::clone(&startup.lifecycle)));
+    startup.run::<T, _>(delivery).await
+}
+
+/// What there is before the registration.
+struct Startup {
+    config: Config,
+    signals: Signals,
+    listener: TcpListener,
+    lifecycle: Arc<Lifecycle>,
+}
+
+impl Startup {
+    /// Reads the settings, and listens: whoever registers must already be listening, since the platform may post at once
+    /// (D 2707).
+    fn new<T: Extension>() -> Result<Self, RunError> {
+        const {
+            assert!(
+                !matches!(T::TIMEOUT, Some(Duration::ZERO)),
+                "`TIMEOUT` is zero, so that no invocation could be handled"
+            );
+        }
+        script_name_marker::keep::<T>();
+        let config = Config::from_env(T::NAME, T::PORT)?;
+        #[cfg(feature = "stderr-log")]
+        crate::log::subscriber::install(T::NAME, config.log);
+        config.log_warnings();
+        panics::install_hook();
+        let signals = Signals::listen()
+            .map_err(|error| RunError::runtime("cannot listen for signals", error))?;
+        let listener = listener::bind(T::NAME, config.port, "FG_EXTENSION_PORT")?;
+        Ok(Self {
+            config,
+            signals,
+            listener,
+            lifecycle: Lifecycle::new(),
+        })
+    }
+
+    /// Registers, makes the extension, serves it, and shuts it down.
+    ///
+    /// Invocations that arrive before `init` is done wait in the listen backlog.
+    async fn run<T: Extension, D: Telemetry<T>>(
+        mut self,
+        telemetry: Arc<D>,
+    ) -> Result<(), RunError> {
+        let start = async {
+            let registration = register(T::NAME, &self.config).await?;
+            tracing::info!(
+                "registered with {} as {}, listening on {}",
+                self.config.platform,
+                T::NAME,
+                self.config.port.address()
+            );
+            self.lifecycle.advance(Phase::Registered);
+            let extension = T::init(&registration).await.map_err(RunError::init)?;
+            Ok::<_, RunError>((extension, registration))
         };
-        let extension = T::init(&registration).await.map_err(RunError::init)?;
-        if const { T::TELEMETRY.is_some() }
-            && let Some(subscription) = subscription
+        // `init` may panic, and so may what it leaves behind if a signal comes first.
+        let started = panics::catch(select(start, self.signals.recv())).await;
+        let stopped = match started
+            .unwrap_or_else(|panic| Either::First(Err(RunError::init(panic.into()))))
         {
-            tasks.spawn(subscription);
+            Either::First(Ok((extension, registration))) => {
+                let lifecycle = Arc::clone(&self.lifecycle);
+                let router = Router::new(extension, registration, telemetry, lifecycle);
+                return self.serve(Arc::new(router)).await;
+            }
+            Either::First(Err(error)) => Err(error),
+            Either::Second(signal) => {
+                tracing::info!("{signal} before the extension was ready: shutting down");
+                Ok(())
+            }
+        };
+        // Telemetry may have been acknowledged already; there is no handler to deliver it to.
+        let lost = telemetry.abandon();
+        match stopped {
+            Ok(()) if lost == 0 => Ok(()),
+            Ok(()) => Err(RunError::undelivered_telemetry(format!(
+                "the extension ended before it was ready: {}",
+                error::undelivered(lost)
+            ))),
+            Err(error) => Err(error.and_undelivered(lost)),
         }
-        Ok::<_, RunError>(Service::new(
-            extension,
-            registration,
-            delivery.clone(),
-            Arc::clone(&lifecycle),
-        ))
-    };
-    // `init` may panic, and, if the end comes first, so may what it leaves behind.
-    let started = panics::catch(select(start, signals.recv())).await;
-    let started = started.unwrap_or_else(|panic| Either::First(Err(RunError::init(panic.into()))));
-    let ended = match started {
-        Either::First(Ok(service)) => {
-            let (service, in_flight) = (Arc::new(service), (in_flight, drained));
-            return serve(
-                listener,
-                service,
-                signals,
-                in_flight,
-                config.shutdown_timeout,
-            )
-            .await;
+    }
+
+    async fn serve<T: Extension, D: Telemetry<T>>(
+        mut self,
+        router: Arc<Router<T, D>>,
+    ) -> Result<(), RunError> {
+        self.lifecycle.advance(Phase::Running);
+        let mut delivery = JoinSet::new();
+        if D::SUBSCRIBED {
+            let router = Arc::clone(&router);
+            delivery.spawn(async move { router.deliver_telemetry().await });
         }
-        Either::First(Err(error)) => Err(error),
-        Either::Second(signal) => {
-            tracing::info!("{signal} before the extension was ready: ending");
-            Ok(())
-        }
-    };
-    // Telemetry may have come all the same, and nobody is there to take it.
-    let lost = match delivery {
-        Some(delivery) if const { T::TELEMETRY.is_some() } => delivery.abandon(),
-        _ => 0,
-    };
-    match ended {
-        Ok(()) if lost == 0 => Ok(()),
-        Ok(()) => Err(RunError::telemetry(format!(
-            "the extension ended before it was ready: {}",
-            error::undelivered(lost)
-        ))),
-        Err(error) => Err(error.and_undelivered(lost)),
+        let signals = async {
+            let signal = self.signals.recv().await;
+            self.lifecycle.begin_shutdown(signal);
+        };
+        let lifecycle = Arc::clone(&self.lifecycle);
+        let routes = Arc::clone(&router);
+        let server = listener::serve(self.listener, lifecycle, move |request| {
+            let router = Arc::clone(&routes);
+            async move { router.respond(request).await }
+        });
+        run_alongside(signals, server).await;
+        shut_down(
+            &self.lifecycle,
+            router.extension(),
+            router.telemetry(),
+            delivery,
+            self.config.shutdown_timeout,
+        )
+        .await
     }
 }

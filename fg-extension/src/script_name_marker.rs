@@ -1,17 +1,17 @@
-//! What tools read out of the compiled program without running it: its script name.
+//! The script name in the compiled program, where tools read it without running the program.
 
 use crate::{Extension, ExtensionName};
 
 const PREFIX: &[u8] = b"\x1ffg-extension:name=";
 const END: u8 = b'\x1f';
-const LEN: usize = PREFIX.len() + ExtensionName::MAX_LEN + 1;
+const LEN: usize = PREFIX.len() + fg_util::script_name::MAX_LEN + 1;
 
-/// Keeps the manifest of `T` in the program, in one piece: `\x1ffg-extension:name=<script name>\x1f`.
+/// Keeps the marker of `T` in the program, in one piece: `\x1ffg-extension:name=<script name>\x1f`.
 pub(crate) fn keep<T: Extension>() {
-    std::hint::black_box(const { &manifest(T::NAME) });
+    std::hint::black_box(const { &marker(T::NAME) });
 }
 
-const fn manifest(name: ExtensionName) -> [u8; LEN] {
+const fn marker(name: ExtensionName) -> [u8; LEN] {
     let name = name.as_str().as_bytes();
     let mut bytes = [0; LEN];
     let mut i = 0;

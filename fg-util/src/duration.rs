@@ -33,6 +33,9 @@ pub fn format(duration: Duration) -> String {
         "0s".to_owned()
     } else if duration.subsec_nanos() == 0 && duration.as_secs().is_multiple_of(3600) {
         format!("{}h", duration.as_secs() / 3600)
+    } else if duration < Duration::from_millis(1) {
+        // `Debug` would write a unit that `parse` does not know.
+        format!("{}ms", f64::from(duration.subsec_nanos()) / 1e6)
     } else {
         format!("{duration:?}")
     }
@@ -87,14 +90,17 @@ mod tests {
 
     #[test]
     fn what_is_written_can_be_read() {
-        for (millis, text) in [
+        for (micros, text) in [
             (0, "0s"),
-            (1, "1ms"),
-            (1_500, "1.5s"),
-            (60_000, "60s"),
-            (3_600_000, "1h"),
+            (1, "0.001ms"),
+            (500, "0.5ms"),
+            (1_000, "1ms"),
+            (20_500, "20.5ms"),
+            (1_500_000, "1.5s"),
+            (60_000_000, "60s"),
+            (3_600_000_000, "1h"),
         ] {
-            let duration = Duration::from_millis(millis);
+            let duration = Duration::from_micros(micros);
             assert_eq!(format(duration), text);
             assert_eq!(parse(text), Some(duration));
         }

@@ -199,37 +199,23 @@ impl Extension {
         self.wait_until(end, |read| read.ends_with(end));
     }
 
-    /// Waits until it prints a line that begins like this.
+    /// Waits until it prints a line that begins like this; the line.
     ///
     /// # Panics
     ///
     /// If it ends first.
-    pub fn wait_for_start_of_line(&mut self, start: &str) {
-        self.wait_until(start, |read| read.starts_with(start));
+    pub fn wait_for_start_of_line(&mut self, start: &str) -> String {
+        self.wait_until(start, |read| read.starts_with(start))
     }
 
-    /// Waits until it prints one of these lines; whether it is the first.
-    ///
-    /// # Panics
-    ///
-    /// If it ends first.
-    pub fn wait_for_either(&mut self, first: &str, second: &str) -> bool {
-        let mut is_first = false;
-        self.wait_until(first, |read| {
-            is_first = read == first;
-            is_first || read == second
-        });
-        is_first
-    }
-
-    fn wait_until(&mut self, what: &str, mut is_it: impl FnMut(&str) -> bool) {
+    fn wait_until(&mut self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
         let mut before = Vec::new();
         loop {
             let Ok(line) = self.stdout.recv_timeout(PATIENCE) else {
                 panic!("no line `{what}` came, but {before:#?}");
             };
             if is_it(&line) {
-                return;
+                return line;
             }
             before.push(line);
         }

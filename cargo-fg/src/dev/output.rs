@@ -1,4 +1,4 @@
-//! Standard output: lines for people, bars on a terminal, or JSON.
+//! What is printed to stdout: lines for people, bars on a terminal, or JSON.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,34 +7,35 @@ use std::time::SystemTime;
 use serde::Serialize;
 use tokio::sync::Notify;
 
+use super::event::DevEvent;
 use super::timeline::{self, Row};
-use super::told::Told;
 
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(crate) enum Style {
+pub(crate) enum OutputStyle {
+    /// Lines for people.
     Plain,
-    /// With bars.
+    /// Lines for people, and bars.
     Terminal,
     Json,
 }
 
 pub(crate) struct Output {
-    pub(crate) style: Style,
-    /// Whether what is printed needs the name of its script.
+    pub(crate) style: OutputStyle,
+    /// Whether a line that is printed needs the name of its script.
     pub(crate) several: bool,
     quiet_telemetry: AtomicBool,
     closed: Notify,
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct JsonLine<'a> {
     time: String,
     #[serde(flatten)]
-    told: Told<'a>,
+    event: DevEvent<'a>,
 }
 
 impl Output {
-    pub(crate) fn new(style: Style, several: bool) -> Self {
+    pub(crate) fn new(style: OutputStyle, several: bool) -> Self {
         Self {
             style,
             several,
@@ -43,34 +44,34 @@ impl Output {
         }
     }
 
-    pub(crate) fn tell(&self, told: Told<'_>) {
-        let is_delivery = matches!(told, Told::Telemetry { .. });
+    pub(crate) fn emit(&self, event: DevEvent<'_>) {
+        let is_delivery = matches!(event, DevEvent::Telemetry { .. });
         if is_delivery && !self.shows_telemetry() {
             return;
         }
-        if self.style == Style::Json {
+        if self.style == OutputStyle::Json {
             let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
-            // Strings and numbers only: it cannot fail.
-            let line = serde_json::to_string(&Line { time, told }).unwrap_or_default();
+            // It has strings and numbers only, so this cannot fail.
+            let line = serde_json::to_string(&JsonLine { time, event }).unwrap_or_default();
             return self.write(&format!("{line}\n"));
         }
-        let lines = told.lines(self.several);
+        let lines = event.lines(self.several);
         self.write(&lines.iter().map(line).collect::<String>());
     }
 
-    /// For people only: in JSON it is no event.
+    /// Prints a line for people only: it is not an event, and JSON output does not have it.
     pub(crate) fn note(&self, label: &'static str, text: &str) {
-        if self.style != Style::Json {
+        if self.style != OutputStyle::Json {
             self.write(&line(&(label, text.to_owned())));
         }
     }
 
-    /// On standard error, whether or not anybody reads that.
+    /// Prints a warning to stderr, whether or not anybody reads that.
     pub(crate) fn warn(&self, text: &str) {
         let _ = writeln!(io::stderr(), "warning: {text}");
     }
 
-    /// An invocation, below its heading.
+    /// Prints the bars of an invocation below its heading.
     pub(crate) fn bars(&self, heading: &str, rows: &[Row]) {
         let columns = terminal_size::terminal_size().map_or(80, |(width, _)| width.0);
         let mut text = line(&("invoked", heading.to_owned()));
@@ -81,7 +82,7 @@ impl Output {
         self.write(&text);
     }
 
-    /// Whether it is shown from now on.
+    /// Shows telemetry, or stops showing it. Returns whether it is shown from now on.
     pub(crate) fn toggle_telemetry(&self) -> bool {
         self.quiet_telemetry.fetch_xor(true, Ordering::Relaxed)
     }
@@ -90,16 +91,16 @@ impl Output {
         !self.quiet_telemetry.load(Ordering::Relaxed)
     }
 
-    /// Waits until nobody reads our output any more, as behind a `| head`.
+    /// Waits until nobody reads stdout any more, as behind `| head`.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost when this is dropped unfinished.
+    /// This method is cancel safe.
     pub(crate) async fn closed(&self) {
         self.closed.notified().await;
     }
 
-    /// In one piece, whoever else writes.
+    /// Writes a text in one piece, even if other threads write too.
     fn write(&self, text: &str) {
         let mut stdout = io::stdout().lock();
         let written = stdout.write_all(text.as_bytes());

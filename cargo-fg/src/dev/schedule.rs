@@ -1,4 +1,4 @@
-//! Which invocations are sent without being asked for, and when.
+//! Which invocations `dev` sends by itself, and when.
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -6,25 +6,25 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::order::Order;
+use crate::ipc::InvocationSpec;
 
 pub(crate) enum Schedule {
-    /// One when the instance has booted; then it is for the keys to say.
+    /// One invocation when the instance has booted; keys send the rest.
     Once {
-        /// Whether it is still to be sent.
+        /// Whether the invocation has not been sent yet.
         due: bool,
     },
-    /// One after the other.
+    /// One invocation after the other.
     Steady {
-        /// How many; without it, for ever.
+        /// How many are left; `None` for no limit.
         left: Option<u64>,
-        /// From one to the next, at least.
+        /// The shortest time from the start of one to the start of the next.
         interval: Duration,
         next: Option<Instant>,
     },
-    /// Those of a recording, at their times after the first one.
+    /// The invocations of a recording, each at its time after the first one.
     Replay {
-        entries: VecDeque<(Duration, Order)>,
+        entries: VecDeque<(Duration, InvocationSpec)>,
         start: Option<Instant>,
     },
 }
@@ -38,33 +38,33 @@ impl Schedule {
         }
     }
 
-    pub(crate) fn replay(entries: VecDeque<(Duration, Order)>) -> Self {
+    pub(crate) fn replay(entries: VecDeque<(Duration, InvocationSpec)>) -> Self {
         Self::Replay {
             entries,
             start: None,
         }
     }
 
-    /// To be called when an instance has booted.
+    /// Must be called when an instance has booted.
     pub(crate) fn booted(&mut self) {
         match self {
             Self::Once { due } => *due = true,
-            // Who has saved something wants to see what became of it.
+            // After a rebuild, the user wants to see the new program at work at once.
             Self::Steady { next, .. } => *next = None,
             Self::Replay { .. } => {}
         }
     }
 
-    /// The next one, when it is time for it; `idle` says whether nothing is in flight.
+    /// Waits until the next invocation is due; `idle` says whether no invocation is in flight.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost when this is dropped unfinished.
-    pub(crate) async fn next(&mut self, idle: bool) -> Order {
+    /// This method is cancel safe: no invocation is lost.
+    pub(crate) async fn next(&mut self, idle: bool) -> InvocationSpec {
         match self {
             Self::Once { due } if *due => {
                 *due = false;
-                Order::default()
+                InvocationSpec::default()
             }
             Self::Steady {
                 left,
@@ -76,7 +76,7 @@ impl Schedule {
                 }
                 *next = Some(Instant::now() + *interval);
                 *left = left.map(|left| left - 1);
-                Order::default()
+                InvocationSpec::default()
             }
             Self::Replay { entries, start } => {
                 let start = *start.get_or_insert_with(Instant::now);
@@ -84,7 +84,7 @@ impl Schedule {
                     sleep_until(start + *at).await;
                 }
                 match entries.pop_front() {
-                    Some((_, order)) => order,
+                    Some((_, spec)) => spec,
                     None => pending().await,
                 }
             }
@@ -92,7 +92,7 @@ impl Schedule {
         }
     }
 
-    /// Whether the last one was sent.
+    /// Returns whether the last invocation was sent.
     pub(crate) fn is_over(&self) -> bool {
         match self {
             Self::Once { .. } => false,
@@ -101,8 +101,55 @@ impl Schedule {
         }
     }
 
-    /// Whether it comes to an end by itself.
+    /// Returns whether it ends by itself.
     pub(crate) fn ends(&self) -> bool {
         !matches!(self, Self::Once { .. } | Self::Steady { left: None, .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::{Instant, advance};
+
+    use super::Schedule;
+    use crate::ipc::InvocationSpec;
+
+    fn named(trace_id: &str) -> InvocationSpec {
+        InvocationSpec {
+            trace_id: Some(trace_id.to_owned()),
+            ..InvocationSpec::default()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn interval_is_from_start_to_start() {
+        let start = Instant::now();
+        let mut schedule = Schedule::steady(Some(3), Duration::from_millis(50));
+        schedule.next(true).await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        advance(Duration::from_millis(30)).await;
+        schedule.next(true).await;
+        assert_eq!(start.elapsed(), Duration::from_millis(50));
+        // The invocation took longer than the interval.
+        advance(Duration::from_millis(70)).await;
+        schedule.next(true).await;
+        assert_eq!(start.elapsed(), Duration::from_millis(120));
+        assert!(schedule.is_over());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn replay_keeps_the_times_of_the_recording() {
+        let start = Instant::now();
+        let times = [0, 20, 250].map(Duration::from_millis);
+        let entries = times.into_iter().zip(["a", "b", "c"].map(named));
+        let mut schedule = Schedule::replay(entries.collect());
+        for (time, trace_id) in times.into_iter().zip(["a", "b", "c"]) {
+            let spec = schedule.next(false).await;
+            assert_eq!(spec.trace_id.as_deref(), Some(trace_id));
+            assert_eq!(start.elapsed(), time);
+        }
+        assert!(schedule.is_over());
     }
 }

@@ -1,76 +1,67 @@
+//! Creates the folder and the files of a new package.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use super::examples::Example;
-use super::manifest::manifest;
-use super::name::script_name;
-use super::undo::Undo;
-use crate::cargo::{cargo, output, workspace};
+use super::checkout::find_checkout;
+use super::package_manifest::package_manifest;
+use super::package_name::script_name_of;
+use super::rollback::Rollback;
+use super::templates::Template;
+use crate::cargo::{cargo, stdout_of, workspace};
 
 /// What to create.
-pub(crate) struct New<'a> {
-    /// Its folder, whose name is the package's.
+pub(crate) struct NewPackage<'a> {
+    /// Its folder, whose name becomes the name of the package.
     pub(crate) folder: &'a Path,
-    pub(crate) example: &'a Example,
+    pub(crate) template: &'a Template,
     pub(crate) port: u16,
-    /// This project's folder, with the crates to depend on.
-    pub(crate) checkout: &'a Path,
+    /// The clone of this repository to depend on; found by default.
+    pub(crate) checkout: Option<&'a Path>,
 }
 
 /// What was created.
 #[derive(Debug)]
-pub(crate) struct Created {
+pub(crate) struct CreatedPackage {
     pub(crate) name: String,
-    pub(crate) script: String,
-    /// The workspace that it is a member of, if it is not one of its own.
+    pub(crate) script_name: String,
+    /// The workspace that it is a member of, unless it is a workspace itself.
     pub(crate) workspace: Option<PathBuf>,
-    /// Whether it is in the checkout.
-    pub(crate) in_checkout: bool,
+    /// The clone of this repository that it depends on.
+    pub(crate) checkout: PathBuf,
+    pub(crate) is_in_checkout: bool,
 }
 
-/// Creates a package; after an error all is as it was.
-pub(crate) fn create(new: &New<'_>) -> anyhow::Result<Created> {
+/// Creates a package. After an error, everything is as it was before.
+pub(crate) fn create(new: &NewPackage<'_>) -> anyhow::Result<CreatedPackage> {
     let shown = new.folder.display();
     let name = new.folder.file_name().map(|name| name.to_string_lossy());
     let name = name.with_context(|| format!("`{shown}` is no name for a package"))?;
-    let script = script_name(&name)?;
+    let script_name = script_name_of(&name)?;
     if new.folder.symlink_metadata().is_ok() {
         bail!("{shown} is there already: choose another name, or remove it");
     }
-    let checkout = new.checkout.canonicalize().ok();
-    let checkout = checkout
-        .filter(|it| it.join("fg-extension/Cargo.toml").is_file())
-        .with_context(|| {
-            format!(
-                "{} is gone, and fg-extension with it, which is not published yet: \
-                 install cargo-fg again, from where the checkout is now",
-                new.checkout.display()
-            )
-        })?;
-
     let folder = absolute(new.folder)?;
+    let checkout = find_checkout(new.checkout, &folder)?;
     let rest = folder.strip_prefix(&checkout).ok();
-    // Within the checkout, as its own packages do it: it can be moved.
+    // In the checkout the path is relative, as in its other packages, so that the checkout can be moved.
     let to_checkout = rest.map(|rest| rest.components().map(|_| "..").collect::<PathBuf>());
-    let manifest = manifest(
-        new.example,
-        &name,
-        to_checkout.as_ref().unwrap_or(&checkout),
-    )?;
+    let dependency_base = to_checkout.as_ref().unwrap_or(&checkout);
+    let manifest = package_manifest(new.template, &name, &checkout, dependency_base)?;
 
-    let undo = Undo::of(&folder);
-    // cargo knows what no package may be called, and adds it to the workspace that it is put into.
+    let rollback = Rollback::new(&folder);
+    // cargo knows which names a package must not have, and adds it to the workspace around it.
     let mut command = cargo();
     command
         .args(["new", "--quiet", "--vcs", "none", "--"])
         .arg(&folder);
-    output(&mut command).with_context(|| format!("cannot create {shown}"))?;
+    stdout_of(&mut command).with_context(|| format!("cannot create {shown}"))?;
     for (file, text) in [
         ("Cargo.toml", manifest),
-        ("src/main.rs", new.example.main(&script, new.port)),
-        ("tests/boots.rs", new.example.test(&name, &script)),
+        ("src/main.rs", new.template.main(&script_name, new.port)),
+        ("tests/boots.rs", new.template.test(&name, &script_name)),
     ] {
         let path = folder.join(file);
         let written = match path.parent() {
@@ -82,48 +73,60 @@ pub(crate) fn create(new: &New<'_>) -> anyhow::Result<Created> {
     let workspace = workspace(&folder)
         .with_context(|| format!("cannot create {shown}: it does not fit into its workspace"))?
         .root;
-    undo.keep();
-    Ok(Created {
+    rollback.disarm();
+    Ok(CreatedPackage {
         name: name.into_owned(),
-        script,
-        in_checkout: to_checkout.is_some(),
+        script_name,
+        is_in_checkout: to_checkout.is_some(),
+        checkout,
         workspace: (workspace != folder).then_some(workspace),
     })
 }
 
-/// The path from the root, without symbolic links up to where it ends by now.
+/// The absolute path; symbolic links are resolved in the part of it that exists.
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
     let absolute = std::path::absolute(path).context("cannot tell the current folder")?;
-    let there = absolute.ancestors().find_map(|it| {
+    let resolved = absolute.ancestors().find_map(|it| {
         let rest = absolute.strip_prefix(it).ok()?;
         Some(it.canonicalize().ok()?.join(rest))
     });
-    Ok(there.unwrap_or(absolute))
+    Ok(resolved.unwrap_or(absolute))
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
 
-    use super::{New, create};
-    use crate::new::EXAMPLES;
+    use super::{NewPackage, create};
+    use crate::new::TEMPLATES;
 
     #[test]
     fn within_the_checkout_paths_are_relative() {
         let checkout = tempfile::tempdir().unwrap();
         let checkout = checkout.path();
-        let members = "[workspace]\nmembers = []\n";
-        fs::write(checkout.join("Cargo.toml"), members).unwrap();
-        let new = |folder| New {
-            folder,
-            example: &EXAMPLES[0],
-            port: 8081,
-            checkout,
-        };
+        let manifest = r#"
+[workspace]
+members = []
+[workspace.package]
+edition = "2024"
+[workspace.dependencies]
+fg-emulator = { path = "fg-emulator", version = "0.1.0" }
+fg-extension = { path = "fg-extension", version = "0.1.0" }
+tokio = { version = "1.54", default-features = false }
+"#;
+        fs::write(checkout.join("Cargo.toml"), manifest).unwrap();
         let folder = checkout.join("more/night-watch");
-        let error = create(&new(&folder)).unwrap_err().to_string();
-        let gone = format!("{} is gone, and fg-extension with it, ", checkout.display());
-        assert!(error.starts_with(&gone), "{error}");
+        let new = NewPackage {
+            folder: &folder,
+            template: &TEMPLATES[0],
+            port: 8081,
+            checkout: Some(checkout),
+        };
+        let error = create(&new).unwrap_err().to_string();
+        assert!(
+            error.contains(" is not a clone of the fg-extension repository"),
+            "{error}"
+        );
         assert!(!checkout.join("more").exists());
 
         for name in ["fg-extension", "fg-emulator"] {
@@ -132,8 +135,8 @@ mod tests {
             let manifest = format!("[package]\nname = \"{name}\"\n");
             fs::write(checkout.join(name).join("Cargo.toml"), manifest).unwrap();
         }
-        let created = create(&new(&folder)).unwrap();
-        assert!(created.in_checkout);
+        let created = create(&new).unwrap();
+        assert!(created.is_in_checkout);
         let workspace = checkout.canonicalize().unwrap();
         assert_eq!(created.workspace, Some(workspace));
         let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();

@@ -1,10 +1,88 @@
-//! A new package, made of an example.
+//! `cargo fg new`: a new package, made of a template.
 
+mod checkout;
 mod create;
-mod examples;
-mod manifest;
-mod name;
-mod undo;
+mod package_manifest;
+mod package_name;
+mod rollback;
+mod templates;
 
-pub(crate) use create::{Created, New, create};
-pub(crate) use examples::{EXAMPLES, Example};
+use std::fmt::Write;
+use std::path::Path;
+
+use self::create::{CreatedPackage, NewPackage, create};
+
+pub(crate) use self::templates::{TEMPLATES, Template};
+
+/// What `new` was asked to do.
+pub(crate) struct NewOptions<'a> {
+    /// The folder to create, whose name becomes the name of the package.
+    pub(crate) folder: &'a Path,
+    pub(crate) template: &'static Template,
+    /// The port of the extension; the template's by default.
+    pub(crate) port: Option<u16>,
+    /// The clone of this repository to depend on; found by default.
+    pub(crate) checkout: Option<&'a Path>,
+}
+
+/// Creates a package, and returns what to print.
+pub(crate) fn new(options: &NewOptions<'_>) -> anyhow::Result<String> {
+    let NewOptions {
+        folder, template, ..
+    } = options;
+    let port = options.port.unwrap_or(template.port);
+    let created = create(&NewPackage {
+        folder,
+        template,
+        port,
+        checkout: options.checkout,
+    })?;
+    let CreatedPackage {
+        name,
+        script_name,
+        checkout,
+        ..
+    } = created;
+
+    let mut text = String::new();
+    let ports = match template.telemetry_port(port) {
+        Some(telemetry) => format!("ports {port} and, for telemetry, {telemetry}"),
+        None => format!("port {port}"),
+    };
+    let template = template.name;
+    writeln!(
+        text,
+        "     Created `{name}` from the example `{template}`: {script_name}, {ports}"
+    )?;
+    if let Some(workspace) = created.workspace {
+        writeln!(
+            text,
+            "       Added it to the workspace {}",
+            workspace.display()
+        )?;
+    }
+    let checkout = checkout.display();
+    writeln!(
+        text,
+        "     Depends by path on {checkout}, until fg-extension is published"
+    )?;
+    let next = folder.to_string_lossy();
+    writeln!(text, "        Next cd {}", shell_words::quote(&next))?;
+    // `cargo fg` may be the alias of the checkout, which does not exist elsewhere.
+    if !created.is_in_checkout && checkout::is_cargo_run() {
+        let path = format!("{checkout}/cargo-fg");
+        let path = shell_words::quote(&path);
+        writeln!(text, "{:13}cargo install --path {path}", "")?;
+    }
+    writeln!(text, "{:13}cargo fg dev\n{:13}cargo test", "", "")?;
+    Ok(text)
+}
+
+/// Returns the list of the templates to print.
+pub(crate) fn list_templates() -> anyhow::Result<String> {
+    let mut text = String::new();
+    for template in TEMPLATES {
+        writeln!(text, "{:>18}  {}", template.name, template.description()?)?;
+    }
+    Ok(text)
+}

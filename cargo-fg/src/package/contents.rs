@@ -1,25 +1,27 @@
+//! What goes into the ZIP.
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use fg_conformance::artifact::MAX_FILES;
+use fg_emulator::ScriptName;
 
-use super::script::start_script;
+use super::start_script::start_script;
 
-/// The most files of a dependency (D user guide 03_0847).
-const MAX_FILES: usize = 30_000;
-
-/// What lies in the package's folder `extension`.
+/// The contents of the ZIP's folder `extension`.
 #[derive(Default)]
-pub(crate) struct Contents {
-    /// By their paths in it, in order.
-    pub(crate) entries: BTreeMap<String, Entry>,
+pub(crate) struct PackageContents {
+    /// The entries by their paths in that folder, in order.
+    pub(crate) entries: BTreeMap<String, PackageEntry>,
 }
 
-pub(crate) enum Entry {
+/// A file or folder in the ZIP.
+pub(crate) enum PackageEntry {
     Folder,
-    /// An executable text.
+    /// An executable file with this text.
     Script(String),
     File {
         path: PathBuf,
@@ -27,9 +29,9 @@ pub(crate) enum Entry {
     },
 }
 
-impl Contents {
-    /// Puts in the start script, and the program that it starts.
-    pub(crate) fn start(
+impl PackageContents {
+    /// Adds the start script, and the program that it starts.
+    pub(crate) fn add_program(
         &mut self,
         script: &str,
         program: &str,
@@ -38,12 +40,12 @@ impl Contents {
         if self.entries.contains_key(program) {
             bail!("cannot include {program}: that is what the extension's program is called");
         }
-        let text = Entry::Script(start_script(program));
+        let text = PackageEntry::Script(start_script(program));
         self.entries.insert(script.to_owned(), text);
         let is_executable = true;
         self.entries.insert(
             program.to_owned(),
-            Entry::File {
+            PackageEntry::File {
                 path,
                 is_executable,
             },
@@ -51,7 +53,7 @@ impl Contents {
         Ok(())
     }
 
-    /// Puts a file, or a folder with all that is in it, beside them.
+    /// Adds a file, or a folder with everything in it, beside them.
     pub(crate) fn include(&mut self, path: &Path) -> anyhow::Result<()> {
         let cannot = || format!("cannot include {}", path.display());
         // `.` and `..` have no name but this.
@@ -62,7 +64,7 @@ impl Contents {
             .to_str()
             .context("its name is not UTF-8")
             .with_context(cannot)?;
-        if name.starts_with("extension") && name.ends_with(".sh") {
+        if ScriptName::is_valid(name) {
             bail!(
                 "cannot include {}: it would be a second start script",
                 path.display()
@@ -75,12 +77,12 @@ impl Contents {
         Ok(())
     }
 
-    /// The paths of the files, in order.
+    /// Returns the paths of the files, in order.
     pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
         let files = self
             .entries
             .iter()
-            .filter(|(_, entry)| !matches!(entry, Entry::Folder));
+            .filter(|(_, entry)| !matches!(entry, PackageEntry::Folder));
         files.map(|(name, _)| name.as_str())
     }
 
@@ -97,7 +99,7 @@ impl Contents {
             let path = path.to_owned();
             self.entries.insert(
                 name,
-                Entry::File {
+                PackageEntry::File {
                     path,
                     is_executable,
                 },
@@ -116,7 +118,7 @@ impl Contents {
                 file_name.with_context(|| format!("{} is not UTF-8", entry.path().display()))?;
             self.add(format!("{name}/{file_name}"), &entry.path())?;
         }
-        self.entries.insert(name, Entry::Folder);
+        self.entries.insert(name, PackageEntry::Folder);
         Ok(())
     }
 }

@@ -1,17 +1,19 @@
+//! Whether the program is static.
+
 use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use crate::elf::{Elf, Needs};
+use fg_conformance::artifact::{Elf, Needs};
 
-/// What the user should know of how the program came to be linked: flags of their own may take back what we ask for.
-pub(crate) fn linkage(program: &Path) -> anyhow::Result<Option<String>> {
+/// Returns a note for the user if the program is not static: custom flags may override what we ask for.
+pub(crate) fn linkage_note(program: &Path) -> anyhow::Result<Option<String>> {
     let cannot = || format!("cannot read {}", program.display());
     let bytes = std::fs::read(program).with_context(cannot)?;
-    let elf = Elf::read(&bytes).with_context(cannot)?;
+    let elf = Elf::parse(&bytes).with_context(cannot)?;
     let because = "the program is not static (do rustflags say so?): it needs";
     match elf.needs() {
-        Needs::Nothing => Ok(None),
+        Needs::OnlyKernel => Ok(None),
         Needs::Glibc(version) => {
             let version = version.map(|version| format!(" {version}"));
             let version = version.unwrap_or_default();
@@ -27,14 +29,16 @@ pub(crate) fn linkage(program: &Path) -> anyhow::Result<Option<String>> {
 mod tests {
     use std::path::Path;
 
-    use super::linkage;
+    use super::linkage_note;
 
     #[test]
-    fn what_is_dynamic_is_told() {
-        let note = linkage(&std::env::current_exe().unwrap()).unwrap();
-        let is_told = note.is_some_and(|note| note.contains(": it needs glibc 2."));
-        assert_eq!(is_told, cfg!(not(target_feature = "crt-static")));
-        let error = linkage(Path::new("/dev/null")).unwrap_err().to_string();
+    fn dynamic_programs_are_noted() {
+        let note = linkage_note(&std::env::current_exe().unwrap()).unwrap();
+        let is_noted = note.is_some_and(|note| note.contains(": it needs glibc 2."));
+        assert_eq!(is_noted, cfg!(not(target_feature = "crt-static")));
+        let error = linkage_note(Path::new("/dev/null"))
+            .unwrap_err()
+            .to_string();
         assert_eq!(error, "cannot read /dev/null");
     }
 }

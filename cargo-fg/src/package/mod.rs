@@ -1,17 +1,146 @@
-//! The ZIP that is uploaded as a dependency (D 2705, 2708).
+//! `cargo fg package`: build for FunctionGraph, write the ZIP that is uploaded as a dependency (D 2705, 2708), boot
+//! from it.
 
-mod archive;
+mod build_plan;
 mod contents;
-mod limits;
 mod linkage;
-mod plan;
-mod script;
-mod settings;
+mod start_script;
+mod upload_limits;
 mod verify;
+mod zip_writer;
 
-pub(crate) use archive::write;
-pub(crate) use contents::Contents;
-pub(crate) use limits::{DIRECT, STORED, against_limit, how_to_upload};
-pub(crate) use linkage::linkage;
-pub(crate) use plan::{Plan, plan};
-pub(crate) use verify::verify;
+use std::fmt::Display;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use fg_conformance::artifact::{against_direct_upload_limit, read_script_name};
+use fg_emulator::{OutputLine, OutputStream};
+
+use self::build_plan::BuildPlan;
+use self::contents::PackageContents;
+use self::linkage::linkage_note;
+use self::upload_limits::how_to_upload;
+use self::verify::verify;
+use self::zip_writer::write_zip;
+use crate::cargo::{BuildTarget, BuiltProgram, build, workspace};
+use crate::signals::ShutdownSignals;
+
+/// What to package, and how.
+pub(crate) struct PackageOptions {
+    pub(crate) target: BuildTarget,
+    /// The target triple; musl on this machine's processor by default.
+    pub(crate) triple: Option<String>,
+    /// Files and folders to put beside the program.
+    pub(crate) include: Vec<PathBuf>,
+    /// The ZIP to write, or the folder to write it into.
+    pub(crate) out: Option<PathBuf>,
+    /// Variables for the boot that verifies the package.
+    pub(crate) environment: Vec<(String, String)>,
+}
+
+/// Builds the package, writes the ZIP, boots from it, and prints what it does.
+pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
+    let mut contents = PackageContents::default();
+    for path in &options.include {
+        contents.include(path)?;
+    }
+    let current = std::env::current_dir().context("cannot tell the current folder")?;
+    let workspace = workspace(&current)?;
+    let plan = BuildPlan::new(options.triple.as_deref(), &workspace.root)?;
+    if let Some(note) = &plan.note {
+        print_line("Note", note)?;
+    }
+    let built = build_by(&plan, &options.target)?;
+    let script = read_script_name(&built.path)?;
+    if let Some(note) = linkage_note(&built.path)? {
+        print_line("Note", note)?;
+    }
+    // No two extensions of a function may share a file name: one may overwrite the other (D user guide 01_2119).
+    let name = if built.name == built.package {
+        built.name
+    } else {
+        format!("{}-{}", built.package, built.name)
+    };
+    contents.add_program(&script, &name, built.path)?;
+    let file = format!("{name}.zip");
+    let zip = match &options.out {
+        Some(folder) if folder.is_dir() => folder.join(file),
+        Some(zip) => zip.clone(),
+        None => workspace.target.join("fg").join(file),
+    };
+    let size = write_zip(&contents, &zip)?;
+    let shown = zip.strip_prefix(&current).unwrap_or(&zip).display();
+    let (target, size_and_limit) = (&plan.target, against_direct_upload_limit(size));
+    print_line(
+        "Packaged",
+        format_args!("{shown} for {target}: {size_and_limit}"),
+    )?;
+    for file in contents.files() {
+        print_line("", format_args!("extension/{file}"))?;
+    }
+
+    if plan.is_cross {
+        print_line(
+            "Not booted",
+            "it is for another processor than this machine's",
+        )?;
+    } else {
+        boot_from(&zip, &script, &options.environment).with_context(|| {
+            format!("{shown} is written, but failed here (a setting that it needs goes into --env)")
+        })?;
+    }
+    let how = how_to_upload(size).with_context(|| format!("{shown} is written"))?;
+    print_line("Upload", how)?;
+    print_line("", "then at the function: Code > Dependencies > Add")
+}
+
+fn build_by(plan: &BuildPlan, target: &BuildTarget) -> anyhow::Result<BuiltProgram> {
+    let options: Vec<_> = plan.options.iter().map(String::as_str).collect();
+    let environment = plan.environment.iter();
+    let environment: Vec<_> = environment
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    build(target, &options, &environment).map_err(|error| {
+        if !plan.is_cross {
+            return error;
+        }
+        let compiler = format!("CC_{}", plan.target.replace('-', "_"));
+        error.context(format!(
+            "cannot build for {} (if there is C in it: {compiler} names the compiler)",
+            plan.target
+        ))
+    })
+}
+
+fn boot_from(zip: &Path, script: &str, environment: &[(String, String)]) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
+    let verified = runtime.block_on(async {
+        let signals = ShutdownSignals::listen()?;
+        signals
+            .run_or_cancel(verify(zip, environment, print_output))
+            .await
+    })?;
+    let times = [verified.registered, verified.invoked, verified.shut_down];
+    let [registered, invoked, ended] =
+        times.map(|time| format!("{:.2} ms", time.as_secs_f64() * 1000.0));
+    print_line(
+        "Booted",
+        format_args!(
+            "{script} from it: registered in {registered}, invoked in {invoked}, ended in {ended}"
+        ),
+    )
+}
+
+fn print_output(line: &OutputLine) {
+    let stream = match line.stream {
+        OutputStream::Stdout => "stdout",
+        OutputStream::Stderr => "stderr",
+    };
+    // If this fails, the next line of our own fails too.
+    let _ = print_line(stream, &line.text);
+}
+
+fn print_line(label: &str, text: impl Display) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{label:>12} {text}").context("cannot write to stdout")
+}

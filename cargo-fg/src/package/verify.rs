@@ -1,50 +1,51 @@
+//! Boots the extension from the ZIP, as the platform would.
+
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use fg_conformance::artifact::unpack;
 use fg_emulator::{Event, ExtensionCommand, HttpResponse, OutputLine, Platform};
 use tempfile::TempDir;
 
-use crate::unpack::unpack;
-
-/// How long it took.
+/// How long the extension took to register, to respond, and to shut down.
 pub(crate) struct Verified {
     pub(crate) registered: Duration,
     pub(crate) invoked: Duration,
-    pub(crate) ended: Duration,
+    pub(crate) shut_down: Duration,
 }
 
-/// Unpacks the ZIP as the platform would, boots the extension from there, invokes it once, and ends it. What it
-/// prints is shown as it comes.
+/// Unpacks the ZIP as the platform would, boots the extension from there, invokes it once, and shuts it down. `print`
+/// gets what it prints.
 pub(crate) async fn verify(
     zip: &Path,
     environment: &[(String, String)],
-    show: impl Fn(&OutputLine) + Send + Sync + 'static,
+    print: impl Fn(&OutputLine) + Send + Sync + 'static,
 ) -> anyhow::Result<Verified> {
     let folder = TempDir::with_prefix("cargo-fg-")
         .context("cannot make a temporary folder to unpack into")?;
     let script = unpack(zip, folder.path())?;
-    let boot = ExtensionCommand::package(&script, folder.path());
-    // Beside whatever runs on this machine.
-    let boot = boot.lease_port().lease_telemetry_port();
-    let boot = environment
+    let command = ExtensionCommand::package(&script, folder.path());
+    // Other extensions may be running on this machine.
+    let command = command.lease_port().lease_telemetry_port();
+    let command = environment
         .iter()
-        .fold(boot, |boot, (name, value)| boot.env(name, value));
+        .fold(command, |command, (name, value)| command.env(name, value));
 
     let observer = move |event: &Event| {
         if let Event::Output(line) = event {
-            show(line);
+            print(line);
         }
     };
     let platform = Platform::builder().observer(observer).start().await?;
-    let booted = platform.boot(boot).await;
-    // Without what it printed, which is the source of this error.
+    let booted = platform.boot(command).await;
+    // Without the source of this error: what the program printed, which was shown already.
     let registered = booted.map_err(|error| anyhow!("{error}"))?.startup_duration;
     let invoked = platform.invoke().await?;
     let shutdown = platform.shutdown().await?;
-    let mut took = Duration::ZERO;
+    let mut invoked_in = Duration::ZERO;
     for response in invoked.responses {
-        took = took.max(response.round_trip);
+        invoked_in = invoked_in.max(response.round_trip);
         match response.result {
             Ok(HttpResponse { status: 200, .. }) => {}
             Ok(HttpResponse { status, body, .. }) => {
@@ -59,14 +60,14 @@ pub(crate) async fn verify(
             }
         }
     }
-    let stopped = shutdown.extensions.first();
-    let stopped = stopped.ok_or_else(|| anyhow!("{script} left no trace"))?;
-    if !stopped.is_clean() {
-        bail!("{script} did not end in order: {}", stopped.status);
+    let exit = shutdown.extensions.first();
+    let exit = exit.ok_or_else(|| anyhow!("{script} left no trace"))?;
+    if !exit.is_clean() {
+        bail!("{script} did not end in order: {}", exit.status);
     }
     Ok(Verified {
         registered,
-        invoked: took,
-        ended: stopped.stop_duration.unwrap_or_default(),
+        invoked: invoked_in,
+        shut_down: exit.stop_duration.unwrap_or_default(),
     })
 }

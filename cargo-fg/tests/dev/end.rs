@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 
 use nix::sys::signal::Signal;
 
-use crate::running::{Place, Running, lines, rests, stderr};
+use super::running::{Place, Running, lines, rests, stderr};
 
 #[test]
 fn port_taken_names_its_holder() {
@@ -42,7 +42,7 @@ fn extension_that_dies_is_told_once() {
     let place = Place::new();
     let output = place
         .python(&["--invocations", "2", "--interval", "1h"])
-        .env("NIGHT_WATCH_STATUS", "0")
+        .env("FAULT", "dies")
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -80,7 +80,7 @@ fn invocation_that_broke_it_is_told() {
     let place = Place::new();
     let output = place
         .python(&["--invocations", "1"])
-        .env("NIGHT_WATCH_STATUS", "0")
+        .env("FAULT", "dies")
         .output()
         .unwrap();
     let lines = lines(&output);
@@ -96,14 +96,15 @@ fn what_is_not_answered_with_200_is_a_failure() {
     let place = Place::new();
     let output = place
         .python(&["--invocations", "2"])
-        .env("NIGHT_WATCH_STATUS", "418")
+        .env("FAULT", "handler-fails")
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let lines = lines(&output);
     for line in rests(&lines, "invoked #") {
         assert!(
-            line.contains(" 418 in ") && line.ends_with(" ms: {}"),
+            line.contains(" 500 in ")
+                && line.ends_with(r#" ms: {"error": "the vault\nis sealed"}"#),
             "{line}"
         );
     }

@@ -2,19 +2,19 @@
 
 use std::process::{Command, Stdio};
 
-use crate::running::{Place, Running, fixture, lines, rests, stderr};
+use super::running::{Place, Running, fixture, lines, night_watch, rests, stderr};
 
 #[test]
 fn several_extensions() {
     let (place, python) = Place::pair();
     let also = format!(
-        "extensionNightWatch.sh=python3 '{}'",
-        fixture("night_watch.py").display()
+        "extensionNightWatch.sh=env FG_EXTENSION_PORT={} FG_TELEMETRY_PORT= python3 '{}'",
+        python.port(),
+        night_watch().display()
     );
     let output = place
         .fg(&["dev", "-p", "hello", "--also", &also])
-        .args(["--invocations", "2", "--env"])
-        .arg(format!("NIGHT_WATCH_PORT={}", python.port()))
+        .args(["--invocations", "2"])
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
@@ -97,11 +97,12 @@ fn debugger() {
     let script = format!(
         "{}\nexec python3 '{}'",
         exports.join("\n"),
-        fixture("night_watch.py").display()
+        night_watch().display()
     );
     let mut debugged = Command::new("sh")
         .args(["-c", &script])
-        .env("NIGHT_WATCH_PORT", place.lease.port().to_string())
+        .env("FG_EXTENSION_PORT", place.lease.port().to_string())
+        .env("FG_TELEMETRY_PORT", "")
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
@@ -133,11 +134,11 @@ fn options_that_make_no_sense() {
         ),
         (
             &["--attach", "--script", "nonsense"],
-            "`nonsense` is no script name: it begins with `extension`",
+            "script name `nonsense` does not begin with `extension`",
         ),
         (
             &["--also", "nonsense=python3"],
-            "`nonsense` is no script name",
+            "script name `nonsense` does not begin with `extension`",
         ),
         (
             &["--also", "extensionA.sh="],

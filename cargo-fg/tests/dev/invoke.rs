@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use nix::sys::signal::Signal;
 
-use crate::json::events;
-use crate::running::{Place, Running, fixture, lines, rests, stderr};
+use super::json::events;
+use super::running::{Place, Running, fixture, lines, rests, stderr};
 
 /// On demand alone: nothing comes in between.
 const RARELY: [&str; 2] = ["--interval", "1h"];
@@ -82,7 +82,7 @@ fn the_synthetic_function_does_as_it_is_told() {
 fn failures_are_an_exit_status() {
     let place = Place::new();
     let mut command = place.python(&RARELY);
-    command.env("NIGHT_WATCH_STATUS", "500");
+    command.env("FAULT", "handler-fails");
     let mut dev = Running::start(command);
     dev.line("invoked #1 ");
     let output = place.fg(&["invoke", "-n", "2"]).output().unwrap();
@@ -152,7 +152,7 @@ fn which_dev_is_meant() {
 
     let mut first = Running::start(place.python(&RARELY));
     let mut command = place.python(&RARELY);
-    command.env("NIGHT_WATCH_PORT", other.port().to_string());
+    command.env("FG_EXTENSION_PORT", other.port().to_string());
     let mut second = Running::start(command);
     first.line("invoked #1 ");
     second.line("invoked #1 ");

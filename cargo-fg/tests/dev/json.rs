@@ -4,7 +4,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use crate::running::{Place, stderr};
+use super::running::{Place, stderr};
 
 /// Every line of the output, all of which are events.
 pub(crate) fn events(output: &Output) -> Vec<Value> {

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::running::{Place, Running};
+use super::running::{Place, Running};
 
 #[test]
 fn keys() {

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use nix::sys::signal::Signal;
 
-use crate::running::{Place, Running, lines, stderr};
+use super::running::{Place, Running, lines, stderr};
 
 #[test]
 fn three_invocations() {

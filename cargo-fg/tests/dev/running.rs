@@ -43,14 +43,13 @@ impl Place {
             .arg("fg")
             .args(arguments)
             .env("XDG_RUNTIME_DIR", self.folder.path())
-            .env("FG_EXTENSION_PORT", &port)
-            .env("NIGHT_WATCH_PORT", &port);
+            .env("FG_EXTENSION_PORT", &port);
         command
     }
 
-    /// `cargo fg dev` of the extension in Python.
+    /// `cargo fg dev` of the extension in Python, which does not subscribe to telemetry.
     pub(crate) fn python(&self, arguments: &[&str]) -> Command {
-        self.python_at(&fixture("night_watch.py"), arguments)
+        self.python_at(&night_watch(), arguments)
     }
 
     pub(crate) fn python_at(&self, script: &Path, arguments: &[&str]) -> Command {
@@ -62,8 +61,15 @@ impl Place {
             "--script",
             "extensionNightWatch.sh",
         ];
-        self.fg(&[&ours, arguments].concat())
+        let mut command = self.fg(&[&ours, arguments].concat());
+        command.env("FG_TELEMETRY_PORT", "");
+        command
     }
+}
+
+/// The extension in Python.
+pub(crate) fn night_watch() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fg-conformance/tests/night_watch.py")
 }
 
 pub(crate) fn fixture(name: &str) -> PathBuf {

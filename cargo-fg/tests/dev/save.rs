@@ -8,13 +8,13 @@ use std::process::Stdio;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::running::{Place, Running, fixture, stderr};
+use super::running::{Place, Running, night_watch, stderr};
 
 #[test]
 fn script_that_is_saved() {
     let place = Place::new();
     let script = place.folder.path().join("night_watch.py");
-    let text = fs::read_to_string(fixture("night_watch.py")).unwrap();
+    let text = fs::read_to_string(night_watch()).unwrap();
     save(&script, &text);
     let mut command = place.python_at(&script, &["--interval", "10ms"]);
     command.current_dir(place.folder.path());
@@ -50,7 +50,7 @@ fn script_that_was_gone_for_a_while() {
     let folder = place.folder.path().join("scripts");
     fs::create_dir(&folder).unwrap();
     let script = folder.join("night_watch.py");
-    let text = fs::read_to_string(fixture("night_watch.py")).unwrap();
+    let text = fs::read_to_string(night_watch()).unwrap();
     save(&script, &text);
     let mut dev = Running::start(place.python_at(&script, &["--interval", "1h"]));
     dev.line("invoked #1 ");
@@ -75,8 +75,8 @@ fn script_that_was_gone_for_a_while() {
 fn script_that_is_saved_while_it_boots() {
     let place = Place::new();
     let script = place.folder.path().join("night_watch.py");
-    let text = fs::read_to_string(fixture("night_watch.py")).unwrap();
-    let hangs = "print('hangs', flush=True)\nserver.serve_forever()\n";
+    let text = fs::read_to_string(night_watch()).unwrap();
+    let hangs = "print('hangs', flush=True)\n    threading.Event().wait()\n    ";
     save(
         &script,
         text.replace("print(\"pid\"", &format!("{hangs}print(\"pid\"")),
@@ -95,8 +95,11 @@ fn script_that_is_saved_while_it_boots() {
 fn extension_that_died_is_booted_by_a_save() {
     let place = Place::new();
     let script = place.folder.path().join("night_watch.py");
-    let text = fs::read_to_string(fixture("night_watch.py")).unwrap();
-    save(&script, text.replace("\"200\"", "\"0\""));
+    let text = fs::read_to_string(night_watch()).unwrap();
+    save(
+        &script,
+        text.replace("os.environ.get(\"FAULT\", \"\")", "\"dies\""),
+    );
     let mut dev = Running::start(place.python_at(&script, &[]));
     dev.line("ended extensionNightWatch.sh by itself, exit status: 3");
     dev.line("waiting for a file to be saved");
@@ -108,7 +111,11 @@ fn extension_that_died_is_booted_by_a_save() {
 }
 
 /// An extension without dependencies, so that its build is short.
-const FOREIGN: &str = include_str!("../../../tests/src/bin/foreign.rs");
+fn foreign() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/src/bin/foreign.rs");
+    fs::read_to_string(path).unwrap()
+}
+
 const MANIFEST: &str = "[package]\nname = \"foreign\"\nedition = \"2024\"\n[workspace]\n";
 
 #[test]
@@ -116,9 +123,10 @@ fn package_that_is_saved() {
     let place = Place::new();
     let folder = place.folder.path();
     let main = folder.join("src/main.rs");
+    let foreign = foreign();
     fs::create_dir(folder.join("src")).unwrap();
     fs::write(folder.join("Cargo.toml"), MANIFEST).unwrap();
-    save(&main, FOREIGN);
+    save(&main, &foreign);
     let mut command = place.fg(&["dev", "--interval", "10ms"]);
     command
         .current_dir(folder)
@@ -133,11 +141,11 @@ fn package_that_is_saved() {
     dev.line("failed the build failed; the instance goes on as it is");
     dev.line("invoked #");
 
-    save(&main, FOREIGN);
+    save(&main, &foreign);
     dev.line("unchanged ");
     dev.line("invoked #");
 
-    save(&main, FOREIGN.replace("418 I'm a teapot", "200 OK"));
+    save(&main, foreign.replace("418 I'm a teapot", "200 OK"));
     // It has no idea of signals.
     dev.line("stopped extensionForeign.sh in ");
     dev.line("registered ");
@@ -150,7 +158,7 @@ fn zip_that_is_saved() {
     let zip = place.folder.path().join("night-watch.zip");
     pack(&zip, "pid");
     let mut command = place.fg(&["dev", "--interval", "10ms", "--zip"]);
-    command.arg(&zip);
+    command.arg(&zip).env("FG_TELEMETRY_PORT", "");
     let mut dev = Running::start(command);
     dev.line("stdout pid ");
     dev.line("invoked #1 ");
@@ -168,7 +176,7 @@ fn zip_that_is_saved() {
 /// A dependency that holds the extension in Python, which prints its pid after that word.
 fn pack(zip: &Path, word: &str) {
     let start = "#!/bin/sh\nexec python3 \"${0%/*}/night_watch.py\"\n";
-    let text = fs::read_to_string(fixture("night_watch.py")).unwrap();
+    let text = fs::read_to_string(night_watch()).unwrap();
     let text = text.replace("\"pid\"", &format!("\"{word}\""));
     let mut bytes = Cursor::new(Vec::new());
     let mut writer = ZipWriter::new(&mut bytes);

@@ -5,7 +5,7 @@ mod collector;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use collector::{Collector, free_address};
+use collector::{Collector, silent_address};
 use fg_emulator::{Error, ExtensionCommand, Platform};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, metric, number_data_point};
@@ -27,10 +27,15 @@ async fn invoke(platform: &Platform, times: usize) -> Result<Vec<String>, Error>
     for _ in 0..times {
         let invoked = platform.invoke().await?;
         invoked.assert_ok();
-        trace_ids.push(invoked.trace_id.replace('-', ""));
+        trace_ids.push(trace_id(&invoked.trace_id));
     }
     platform.wait_for_telemetry().await;
     Ok(trace_ids)
+}
+
+/// A trace id as OTLP has it.
+fn trace_id(id: &str) -> String {
+    id.replace('-', "")
 }
 
 /// Waits until the spans of these are there, each once, and log records of each.
@@ -58,10 +63,9 @@ fn hex(bytes: &[u8]) -> String {
 #[tokio::test]
 async fn everything_arrives_once() -> Result<(), Error> {
     for flush in ["adaptive", "end", "periodic"] {
-        let address = free_address().await;
-        let collector = Collector::start(address, 0).await;
+        let collector = Collector::start().await;
         let platform = Platform::start().await?;
-        let boot = boot(address)
+        let boot = boot(collector.address)
             .env("FG_OTLP_FLUSH", flush)
             .env("FG_OTLP_FLUSH_INTERVAL", "50ms");
         platform.boot(boot).await?;
@@ -100,23 +104,22 @@ fn sum(metrics: &[Metric], name: &str) -> Option<i64> {
 }
 
 #[tokio::test]
-async fn what_comes_faster_than_a_collector_takes_it_is_not_dropped() -> Result<(), Error> {
-    let address = free_address().await;
-    let collector = Collector::start(address, 0).await;
+async fn what_comes_faster_than_a_collector_accepts_it_is_not_dropped() -> Result<(), Error> {
+    let collector = Collector::start().await;
     let platform = Platform::start().await?;
-    let boot = boot(address)
+    let boot = boot(collector.address)
         .env("FG_OTLP_BUFFER", "256KiB")
         .env("FG_TELEMETRY_BUFFER", "256KiB");
     platform.boot(boot).await?;
     platform.wait_for_subscription().await?;
     let line = serde_json::json!({"type": "function", "record": "x".repeat(200)});
     let batch = serde_json::json!(vec![line; 500]).to_string();
-    let mut refused = 0;
+    let mut rejected = 0;
     for _ in 0..30 {
-        // As the platform may: what was refused is sent again.
+        // As the platform may: what was rejected is sent again.
         while platform.send_telemetry(batch.clone()).await? == 503 {
-            refused += 1;
-            assert!(refused < 100_000, "nothing gets through");
+            rejected += 1;
+            assert!(rejected < 100_000, "nothing gets through");
         }
     }
     // The extension's own lines come too.
@@ -131,65 +134,74 @@ async fn what_comes_faster_than_a_collector_takes_it_is_not_dropped() -> Result<
 
 #[tokio::test]
 async fn collector_that_fails_and_recovers_gets_everything() -> Result<(), Error> {
-    let address = free_address().await;
-    let collector = Collector::start(address, 7).await;
+    let collector = Collector::start_failing(7).await;
     let platform = Platform::start().await?;
     platform
-        .boot(boot(address).env("FG_OTLP_FLUSH", "end"))
+        .boot(boot(collector.address).env("FG_OTLP_FLUSH", "end"))
         .await?;
     platform.wait_for_subscription().await?;
     let trace_ids = invoke(&platform, 20).await?;
     wait_for(&collector, &trace_ids).await;
-    assert_eq!(collector.refused(), 7);
+    assert_eq!(collector.rejected(), 7);
     assert!(platform.shutdown().await?.is_clean());
     Ok(())
 }
 
 #[tokio::test]
 async fn collector_that_is_down_at_the_start_and_again_gets_everything() -> Result<(), Error> {
-    let address = free_address().await;
+    let (socket, address) = silent_address();
     let platform = Platform::start().await?;
     platform
         .boot(boot(address).env("FG_OTLP_FLUSH_INTERVAL", "100ms"))
         .await?;
     platform.wait_for_subscription().await?;
     let before = invoke(&platform, 3).await?;
-    let collector = Collector::start(address, 0).await;
+    let collector = Collector::start_late(socket);
     wait_for(&collector, &before).await;
     drop(collector);
     let between = invoke(&platform, 3).await?;
-    let collector = Collector::start(address, 0).await;
+    let collector = Collector::start_again(address).await;
     wait_for(&collector, &between).await;
     assert!(platform.shutdown().await?.is_clean());
     Ok(())
 }
 
-/// How long twenty invocations took, while a flush may hold one up for half a second.
-async fn twenty(
-    platform: &Platform,
-    collector: SocketAddr,
-) -> Result<(Duration, Vec<String>), Error> {
+/// The longest that a flush may hold up an invocation.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Each signal may hold up one invocation.
+const SIGNALS: usize = 3;
+
+/// How many of twenty invocations were held up for as long as a flush may, and the trace ids of all.
+async fn twenty(platform: &Platform, collector: SocketAddr) -> Result<(usize, Vec<String>), Error> {
     let boot = boot(collector)
         .env("FG_OTLP_FLUSH", "end")
-        .env("FG_OTLP_FLUSH_TIMEOUT", "500ms");
+        .env("FG_OTLP_FLUSH_TIMEOUT", "1s")
+        // The last flush may take three times that.
+        .env("FG_SHUTDOWN_TIMEOUT", "10s");
     platform.boot(boot).await?;
     platform.wait_for_subscription().await?;
-    let began = Instant::now();
-    let trace_ids = invoke(platform, 20).await?;
-    Ok((began.elapsed(), trace_ids))
+    let (mut held_up, mut trace_ids) = (0, Vec::new());
+    for _ in 0..20 {
+        let start = Instant::now();
+        let invoked = platform.invoke().await?;
+        held_up += usize::from(start.elapsed() >= FLUSH_TIMEOUT);
+        invoked.assert_ok();
+        trace_ids.push(trace_id(&invoked.trace_id));
+    }
+    platform.wait_for_telemetry().await;
+    Ok((held_up, trace_ids))
 }
 
-/// Each of the three signals may hold up one of them.
-const TOGETHER: Duration = Duration::from_secs(2);
-
 #[tokio::test]
-async fn collector_that_never_answers_holds_up_nothing_for_long() -> Result<(), Error> {
+async fn collector_that_never_responds_holds_up_one_invocation_for_each_signal() -> Result<(), Error>
+{
     // It listens, and nobody accepts.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let address = silent.local_addr().expect("it has an address");
     let platform = Platform::start().await?;
-    let (took, _) = twenty(&platform, address).await?;
-    assert!(took < TOGETHER, "{took:?}");
+    let (held_up, _) = twenty(&platform, address).await?;
+    assert!(held_up <= SIGNALS, "{held_up}");
     let shutdown = platform.shutdown().await?;
     let forwarder = &shutdown.extensions[0];
     assert_eq!(forwarder.status.code(), Some(1));
@@ -197,7 +209,7 @@ async fn collector_that_never_answers_holds_up_nothing_for_long() -> Result<(), 
     let last = printed.lines().last().unwrap_or_default();
     assert!(
         last.starts_with(
-            "ERROR extensionOtlpForwarder.sh: the extension failed to shut down: not exported within 1.5s: 21 spans to "
+            "ERROR extensionOtlpForwarder.sh: the extension failed to shut down: not exported within 3s: 21 spans to "
         ),
         "{printed}"
     );
@@ -205,13 +217,12 @@ async fn collector_that_never_answers_holds_up_nothing_for_long() -> Result<(), 
 }
 
 #[tokio::test]
-async fn collector_that_is_slow_holds_up_nothing_for_long() -> Result<(), Error> {
-    let address = free_address().await;
-    // Just too slow, so that between any two of its answers there are invocations that could wait for the next.
-    let collector = Collector::start_slow(address, Duration::from_millis(505)).await;
+async fn collector_that_is_slow_holds_up_one_invocation_for_each_signal() -> Result<(), Error> {
+    // Just too slow, so that between any two of its responses there are invocations that could wait for the next.
+    let collector = Collector::start_slow(FLUSH_TIMEOUT + Duration::from_millis(5)).await;
     let platform = Platform::start().await?;
-    let (took, trace_ids) = twenty(&platform, address).await?;
-    assert!(took < TOGETHER, "{took:?}");
+    let (held_up, trace_ids) = twenty(&platform, collector.address).await?;
+    assert!(held_up <= SIGNALS, "{held_up}");
     wait_for(&collector, &trace_ids).await;
     // What is left for it may be too much for it.
     platform.shutdown().await?;
@@ -220,11 +231,10 @@ async fn collector_that_is_slow_holds_up_nothing_for_long() -> Result<(), Error>
 
 #[tokio::test]
 async fn log_line_after_the_report_does_not_wait_for_the_next_invocation() -> Result<(), Error> {
-    let address = free_address().await;
-    let collector = Collector::start(address, 0).await;
+    let collector = Collector::start().await;
     let platform = Platform::start().await?;
     platform
-        .boot(boot(address).env("FG_OTLP_FLUSH", "end"))
+        .boot(boot(collector.address).env("FG_OTLP_FLUSH", "end"))
         .await?;
     platform.wait_for_subscription().await?;
     let trace_ids = invoke(&platform, 1).await?;
@@ -265,10 +275,9 @@ async fn setting_of_ours_that_cannot_be_read_is_named() -> Result<(), Error> {
 
 #[tokio::test]
 async fn standard_setting_that_cannot_be_read_stops_no_more_than_it_is_for() -> Result<(), Error> {
-    let address = free_address().await;
-    let collector = Collector::start(address, 0).await;
+    let collector = Collector::start().await;
     let platform = Platform::start().await?;
-    let boot = boot(address)
+    let boot = boot(collector.address)
         .env("OTEL_EXPORTER_OTLP_TIMEOUT", "10s")
         .env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector:4318");
     platform.boot(boot).await?;
@@ -301,15 +310,14 @@ async fn standard_setting_that_cannot_be_read_stops_no_more_than_it_is_for() -> 
 
 #[tokio::test]
 async fn switched_off_it_sends_nothing() -> Result<(), Error> {
-    let address = free_address().await;
-    let collector = Collector::start(address, usize::MAX).await;
+    let collector = Collector::start_failing(usize::MAX).await;
     let platform = Platform::start().await?;
     platform
-        .boot(boot(address).env("OTEL_SDK_DISABLED", "TRUE"))
+        .boot(boot(collector.address).env("OTEL_SDK_DISABLED", "TRUE"))
         .await?;
     platform.wait_for_subscription().await?;
     invoke(&platform, 2).await?;
     assert!(platform.shutdown().await?.is_clean());
-    assert_eq!(collector.refused(), 0);
+    assert_eq!(collector.rejected(), 0);
     Ok(())
 }

@@ -1,5 +1,5 @@
 //! Boots the extension in a local FunctionGraph, beside a real collector: rotel, whose program `ROTEL_AGENT` names.
-//! `.ci/run` installs it, and runs these.
+//! `cargo xtask rotel` installs it, and runs these.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
@@ -132,7 +132,7 @@ async fn invoke(platform: &Platform, times: usize) -> Result<Vec<String>> {
 
 #[tokio::test]
 #[ignore = "needs rotel: `.ci/run` installs it"]
-async fn collector_reads_what_the_platform_told() -> Result<()> {
+async fn collector_reads_what_the_platform_posted() -> Result<()> {
     let address = free_address().await?;
     let mut rotel = Rotel::start(address).await?;
     let platform = Platform::start().await?;
@@ -147,7 +147,7 @@ async fn collector_reads_what_the_platform_told() -> Result<()> {
         },
         {
             "name": "platform.RuntimeDone", "startTime": "2026-11-24T10:00:00.250Z",
-            "traceId": trace_id, "status": "timeout",
+            "traceId": trace_id, "status": "error", "errorType": "OutOfMemory",
         },
         {
             "name": "platform.report", "startTime": "2026-11-24T10:00:00.250Z",
@@ -180,7 +180,7 @@ async fn collector_reads_what_the_platform_told() -> Result<()> {
              Start time: 1795514400250000000\nEnd time: 1795514403250000000\n"
         ),
         format!("     -> faas.invocation_id: Str({trace_id})\n"),
-        "     -> error.type: Str(timeout)\n".to_owned(),
+        "     -> error.type: Str(OutOfMemory)\n".to_owned(),
         // The log record, bound to it.
         "Timestamp: 1795514400255000000\nSeverityText: ERROR\nSeverityNumber: SEVERITY_NUMBER_ERROR(17)\n\
          Body: Str(2026-11-24T10:00:00.254Z 3da1f2dc-3222-475e-9205-e2e6c6318895 ERROR no stock left: ü)\n"

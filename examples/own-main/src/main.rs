@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // `Debug` is the whole story in one line: the error and its sources.
             eprintln!("{}: {error:?}", Counter::NAME);
-            ExitCode::from(if error.is_refused() { 3 } else { 1 })
+            ExitCode::from(if error.is_rejected() { 3 } else { 1 })
         }
     }
 }

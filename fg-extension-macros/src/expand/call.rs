@@ -1,60 +1,53 @@
-use proc_macro2::{Ident, Span, TokenStream};
+//! Calls of the author's functions.
+
+use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 
-use crate::model::Method;
+use super::spans::{first_and_last, respan};
+use crate::model::Callee;
 
-/// The call of the author's method, and its result as the trait `into` makes it.
+/// Returns a call of the author's function, whose result the path `into` converts. The function takes as many of the
+/// arguments as it has parameters.
 ///
-/// rustc says what is wrong with a type of the place of the argument that has it. So arguments are put where
-/// the author wrote the type: a field of a tuple, since that can span from the type's first token to its last.
-/// Their names are odd because they are, by their place, names among the author's.
+/// rustc reports a wrong type at the argument that has it. So an argument is placed where the author wrote the type: as
+/// a field of a tuple, since such an expression can range from the type's first token to its last. The names of the
+/// tuples are odd because these spans put them among the author's names.
 pub(super) fn call(
-    method: &Method,
+    callee: &Callee,
     receiver: Option<TokenStream>,
-    argument: Option<&Ident>,
+    arguments: &[Ident],
     into: TokenStream,
 ) -> TokenStream {
-    let mut arguments: Vec<_> = receiver.into_iter().collect();
-    let mut bind_argument = None;
-    if let (Some(argument), Some(parameter)) = (argument, &method.parameter) {
-        let (first, last) = ends(parameter);
-        let tuple = Ident::new("__argument", first);
+    let mut tuples = TokenStream::new();
+    let mut converted: Vec<_> = receiver.into_iter().collect();
+    for (argument, parameter) in arguments.iter().zip(&callee.parameters) {
+        let (first, last) = first_and_last(parameter);
+        let tuple = Ident::new(&format!("__{argument}"), first);
         let field = quote_spanned!(last=> .0);
-        let receive = across(quote!(__private::Parameter::receive), first, last);
-        bind_argument = Some(quote! { let #tuple = (#argument,); });
-        arguments.push(quote! { #receive(#tuple #field) });
+        let receive = respan(quote!(__private::Parameter::receive), first, last);
+        tuples.extend(quote! { let #tuple = (#argument,); });
+        converted.push(quote! { #receive(#tuple #field) });
     }
-    let (first, last) = match &method.output {
-        Some(output) => ends(output),
-        None => (method.span, method.span),
+    let (first, last) = match &callee.output {
+        Some(output) => first_and_last(output),
+        None => (callee.span, callee.span),
     };
-    let tuple = Ident::new("__output", first);
+    let output = Ident::new("__output", first);
     let field = quote_spanned!(last=> .0);
-    let into = across(into, first, last);
-    let path = &method.path;
-    let dot_await = method.is_async.then(|| quote!(.await));
+    // With the span of the argument, or rustc would add that the path requires the trait.
+    let into = respan(into, first, last);
+    let path = &callee.path;
+    let dot_await = callee.is_async.then(|| quote!(.await));
     quote! {
-        #bind_argument
-        let #tuple = (#path(#(#arguments),*) #dot_await,);
-        #into(#tuple #field)
+        #tuples
+        let #output = (#path(#(#converted),*) #dot_await,);
+        #into(#output #field)
     }
 }
 
-/// Of the same place as the argument, or rustc adds that this is what asks for the trait.
-fn across(path: TokenStream, first: Span, last: Span) -> TokenStream {
-    let mut tokens: Vec<_> = path.into_iter().collect();
-    for token in &mut tokens {
-        token.set_span(first);
-    }
-    if let Some(token) = tokens.last_mut() {
-        token.set_span(last);
-    }
-    tokens.into_iter().collect()
-}
-
-/// The spans of the first token and of the last.
-pub(super) fn ends(tokens: &TokenStream) -> (Span, Span) {
-    let spans = || tokens.clone().into_iter().map(|token| token.span());
-    let first = spans().next().unwrap_or_else(Span::call_site);
-    (first, spans().last().unwrap_or(first))
+/// Returns the patterns that bind the arguments: `_` for those that the function does not take.
+pub(super) fn patterns(callee: &Callee, arguments: &[Ident]) -> Vec<TokenStream> {
+    let (taken, others) = arguments.split_at(callee.parameters.len());
+    let taken = taken.iter().map(|argument| quote!(#argument));
+    taken.chain(others.iter().map(|_| quote!(_))).collect()
 }

@@ -1,67 +1,78 @@
 //! Every rule about what an author may write.
 
-mod arguments;
-mod block;
+mod crate_path;
+mod extension_arguments;
+mod impl_header;
+mod literal;
+mod methods;
+mod port;
+mod script_name;
 mod signature;
+mod subscription;
+mod timeout;
 
-use proc_macro2::{Group, TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Attribute, Meta};
 
-use crate::attr::Arguments;
-use crate::block::Role;
-use crate::diag::Diagnostics;
-use crate::item::{Function, Item};
-use crate::model::{Form, Method, Model};
-use signature::{Expected, Parameter};
+use crate::diagnostics::Diagnostics;
+use crate::model::{Callee, Handlers, Model};
+use crate::parse::arguments::ExtensionArguments;
+use crate::parse::function::Function;
+use crate::parse::item::Item;
+use crate::parse::role::Role;
+use impl_header::type_name;
+use signature::Expected;
 
-/// A program, if one can be written. Arguments with a mistake are replaced, methods with one left out: what else is
-/// wrong, and is for rustc to say, is then said in the same compile.
+/// Returns a program, if one can be generated.
+///
+/// Arguments with a mistake are replaced and methods with one are left out, so that rustc reports its own errors in the
+/// same compile.
 pub(crate) fn lower(
-    arguments: &Arguments,
+    arguments: &ExtensionArguments,
     item: &Item,
     diagnostics: &mut Diagnostics,
 ) -> Option<Model> {
-    let of_the_item = match item {
+    let item_name = match item {
         Item::Function(function) => function.signature.ident.unraw().to_string(),
-        Item::Block(block) => arguments::type_name(&block.self_type),
+        Item::Impl(block) => type_name(&block.self_type),
         Item::Other(_) => String::new(),
     };
-    let arguments = arguments::lower(arguments, &of_the_item, diagnostics);
-    let (form, attributes, item) = match item {
+    let arguments = extension_arguments::lower(arguments, &item_name, diagnostics);
+    let (handlers, attributes, item) = match item {
         Item::Function(function) => (
             lower_function(function, diagnostics),
             &function.attributes,
-            // It must be async, whether it awaits or not.
+            // The signature is prescribed: it must be async, even if the body does not await.
             quote!(#[allow(clippy::unused_async)] #function),
         ),
-        Item::Block(block) => (
-            block::lower(block, diagnostics),
+        Item::Impl(block) => (
+            methods::lower(block, diagnostics),
             &block.attributes,
             block.to_token_stream(),
         ),
         Item::Other(_) => return None,
     };
-    let form = form?;
+    let handlers = handlers?;
     Some(Model {
-        krate: arguments.krate?,
+        crate_path: arguments.crate_path?,
         name: arguments.name,
-        port: match &form {
-            Form::Function { .. } => arguments.port,
-            Form::Block(block) => name_self(arguments.port, &block.self_type),
+        port: match &handlers {
+            Handlers::Function { .. } => arguments.port,
+            Handlers::Impl(methods) => port::replace_self(arguments.port, &methods.self_type),
         },
         timeout: arguments.timeout,
-        form,
+        handlers,
         cfgs: cfgs(attributes),
         item,
     })
 }
 
-fn lower_function(function: &Function, diagnostics: &mut Diagnostics) -> Option<Form> {
+fn lower_function(function: &Function, diagnostics: &mut Diagnostics) -> Option<Handlers> {
     let name = &function.signature.ident;
     for attribute in &function.attributes {
-        if let Some(role) = Role::exactly(attribute) {
+        if let Some(role) = Role::of(attribute) {
             let role = role.name();
             diagnostics.error(
                 attribute,
@@ -71,18 +82,11 @@ fn lower_function(function: &Function, diagnostics: &mut Diagnostics) -> Option<
             );
         }
     }
-    let invoke = signature::lower(
-        function,
-        name.to_token_stream(),
-        Expected {
-            receiver: false,
-            parameter: Parameter::One("invocation: Invocation"),
-        },
-        diagnostics,
-    )?;
-    Some(Form::Function {
+    let path = name.to_token_stream();
+    let invoke = signature::lower(function, path, Expected::FUNCTION, diagnostics)?;
+    Some(Handlers::Function {
         name: name.clone(),
-        invoke: Method {
+        invoke: Callee {
             // They are those of the program.
             cfgs: Vec::new(),
             ..invoke
@@ -90,25 +94,15 @@ fn lower_function(function: &Function, diagnostics: &mut Diagnostics) -> Option<
     })
 }
 
-/// `port = Self::PORT`: what is generated of it stands outside of any impl.
-fn name_self(expression: TokenStream, self_type: &TokenStream) -> TokenStream {
-    let name = |token| match token {
-        TokenTree::Ident(word) if word == "Self" => quote_spanned!(word.span()=> <#self_type>),
-        TokenTree::Group(group) => {
-            let mut named = Group::new(group.delimiter(), name_self(group.stream(), self_type));
-            named.set_span(group.span());
-            TokenTree::Group(named).into()
-        }
-        other => TokenStream::from(other),
-    };
-    expression.into_iter().flat_map(name).collect()
-}
-
-/// The conditions of the `#[cfg]`s.
+/// Returns the conditions of the `#[cfg]`s.
 fn cfgs(attributes: &[Attribute]) -> Vec<TokenStream> {
     let condition = |attribute: &Attribute| match &attribute.meta {
         Meta::List(list) if list.path.is_ident("cfg") => Some(list.tokens.clone()),
         _ => None,
     };
     attributes.iter().filter_map(condition).collect()
+}
+
+fn missing_argument(name: &str, example: &str) -> String {
+    format!("argument `{name}` is missing, write `{example}`")
 }

@@ -1,48 +1,75 @@
-//! What holds for the function, and for every method that has a role.
+//! The signature of the function, and of every method that has a role.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::{FnArg, Lifetime, Receiver, ReceiverKind, ReturnType, Safety, Signature, Token, Type};
 
-use crate::diag::Diagnostics;
-use crate::item::Function;
-use crate::model::Method;
+use crate::diagnostics::{Diagnostics, list};
+use crate::model::Callee;
+use crate::parse::function::Function;
+use crate::parse::role::Role;
 
-/// What the author's function is called with.
+/// The signature that a role prescribes. Parameters are written as in `invocation: Invocation`.
 #[derive(Clone, Copy)]
 pub(super) struct Expected {
-    /// `&self`
-    pub(super) receiver: bool,
-    pub(super) parameter: Parameter,
+    /// Whether `&self` is the first parameter.
+    takes_self: bool,
+    required: Option<&'static str>,
+    /// It comes last, and may be left out.
+    optional: Option<&'static str>,
 }
 
-/// The one parameter after the receiver, as in `invocation: Invocation`.
-#[derive(Clone, Copy)]
-pub(super) enum Parameter {
-    None,
-    Optional(&'static str),
-    One(&'static str),
+impl Expected {
+    /// The signature of a function that has `#[extension]`.
+    pub(super) const FUNCTION: Self = Self {
+        takes_self: false,
+        required: Some("invocation: Invocation"),
+        optional: None,
+    };
+
+    /// The signature of a method that has this role.
+    pub(super) fn of(role: Role) -> Self {
+        let (required, optional) = match role {
+            Role::Init => (None, Some("registration: &Registration")),
+            Role::Invoke => (Some("invocation: Invocation"), None),
+            Role::Telemetry => (
+                Some("events: Vec<TelemetryEvent>"),
+                Some("counters: &TelemetryCounters"),
+            ),
+            Role::Shutdown => (None, None),
+        };
+        Self {
+            takes_self: role != Role::Init,
+            required,
+            optional,
+        }
+    }
+
+    /// The parameters after the receiver.
+    fn parameters(self) -> impl Iterator<Item = &'static str> {
+        self.required.into_iter().chain(self.optional)
+    }
 }
 
-/// The function, if it can be called: it may have mistakes nevertheless.
+/// Returns the function if generated code can call it, even if it has mistakes.
 ///
-/// `path` is how generated code calls it.
+/// Generated code names it by `path`.
 pub(super) fn lower(
     function: &Function,
     path: TokenStream,
     expected: Expected,
     diagnostics: &mut Diagnostics,
-) -> Option<Method> {
+) -> Option<Callee> {
     let signature = &function.signature;
-    let can_be_called = lower_qualifiers(signature, diagnostics);
-    let parameter = lower_inputs(signature, expected, diagnostics)?;
-    can_be_called.then(|| Method {
+    let qualifiers = check_qualifiers(signature, diagnostics);
+    let parameters = lower_inputs(signature, expected, diagnostics)?;
+    matches!(qualifiers, Qualifiers::Callable).then(|| Callee {
         cfgs: super::cfgs(&function.attributes),
         path,
         span: signature.ident.span(),
         is_async: signature.asyncness.is_some(),
-        parameter: parameter.map(ToTokens::to_token_stream),
+        parameters: parameters.iter().map(ToTokens::to_token_stream).collect(),
         output: match &signature.output {
             ReturnType::Default => None,
             ReturnType::Type(_, output) => Some(output.to_token_stream()),
@@ -50,8 +77,14 @@ pub(super) fn lower(
     })
 }
 
-/// All that stands around the parameters; whether a call will do all the same.
-fn lower_qualifiers(signature: &Signature, diagnostics: &mut Diagnostics) -> bool {
+enum Qualifiers {
+    /// Generated code can call the function, even if a qualifier is a mistake.
+    Callable,
+    NotCallable,
+}
+
+/// Checks everything in a signature except for the parameters and the output.
+fn check_qualifiers(signature: &Signature, diagnostics: &mut Diagnostics) -> Qualifiers {
     let name = &signature.ident;
     let mut can_be_called = true;
     if signature.asyncness.is_none() {
@@ -59,7 +92,7 @@ fn lower_qualifiers(signature: &Signature, diagnostics: &mut Diagnostics) -> boo
             signature.fn_token.span,
             format!("`{name}` must be async, write `async fn {name}`"),
         ));
-        // Who returns a future has forgotten nothing else.
+        // A function that returns a future is not called, so that its type is not reported as well.
         let output = signature.output.to_token_stream().to_string();
         can_be_called &= !output.contains("Future");
     }
@@ -103,73 +136,108 @@ fn lower_qualifiers(signature: &Signature, diagnostics: &mut Diagnostics) -> boo
         );
         can_be_called = false;
     }
-    can_be_called
+    if can_be_called {
+        Qualifiers::Callable
+    } else {
+        Qualifiers::NotCallable
+    }
 }
 
-/// The type of the parameter, if there is one.
+/// Returns the types of the parameters after the receiver.
 fn lower_inputs<'a>(
     signature: &'a Signature,
     expected: Expected,
     diagnostics: &mut Diagnostics,
-) -> Option<Option<&'a Type>> {
+) -> Option<Vec<&'a Type>> {
     let name = &signature.ident;
     let mut inputs = signature.inputs.iter().peekable();
     let receiver = match inputs.next_if(|input| matches!(input, FnArg::Receiver(_))) {
         Some(FnArg::Receiver(receiver)) => Some(receiver),
         _ => None,
     };
-    let receiver_is_right = lower_receiver(signature, receiver, expected, diagnostics);
-    let parameters: Vec<_> = inputs.collect();
-    let parameter = match (expected.parameter, &parameters[..]) {
-        (Parameter::None | Parameter::Optional(_), []) => None,
-        (Parameter::One(parameter), []) => {
-            // What should be written is told with the receiver then.
-            if receiver_is_right {
-                let receiver = if expected.receiver { "&self, " } else { "" };
-                diagnostics.push(syn::Error::new(
-                    signature.paren_token.span.join(),
-                    format!("`{name}` takes one parameter, write `{name}({receiver}{parameter})`"),
-                ));
-            }
-            return None;
+    let receiver_is_valid = check_receiver(signature, receiver, expected, diagnostics);
+    let inputs: Vec<_> = inputs.collect();
+    if let (Some(required), []) = (expected.required, &inputs[..]) {
+        // The error about the receiver includes the parameter.
+        if receiver_is_valid {
+            let receiver = if expected.takes_self { "&self, " } else { "" };
+            let number = match expected.optional {
+                None => "one parameter",
+                Some(_) => "a parameter",
+            };
+            diagnostics.push(syn::Error::new(
+                signature.paren_token.span.join(),
+                format!("`{name}` takes {number}, write `{name}({receiver}{required})`"),
+            ));
         }
-        (Parameter::None, more) => {
-            let more: Punctuated<_, Token![,]> = more.iter().collect();
-            diagnostics.error(more, format!("`{name}` takes `&self` only, remove this"));
-            return None;
+        return None;
+    }
+    let surplus = surplus_inputs(&inputs, expected);
+    if !surplus.is_empty() {
+        let parameters: Vec<_> = expected.parameters().collect();
+        let message = match &parameters[..] {
+            [] => format!("`{name}` takes `&self` only, remove this"),
+            [one] => format!("`{name}` takes one parameter, `{one}`: remove this"),
+            more => format!("`{name}` takes {} only, remove this", list(more)),
+        };
+        diagnostics.error(surplus, message);
+        return None;
+    }
+    let mut types = Vec::new();
+    for (input, parameter) in inputs.iter().zip(expected.parameters()) {
+        match input {
+            FnArg::Typed(typed) => match &*typed.ty {
+                Type::ImplTrait(impl_trait) => {
+                    let message = format!("`{name}` cannot be generic, write `{parameter}`");
+                    diagnostics.error(impl_trait, message);
+                }
+                Type::Reference(reference)
+                    if parameter.contains('&') && is_static(&reference.lifetime) =>
+                {
+                    let message =
+                        format!("`{name}` borrows this for one call, write `{parameter}`");
+                    diagnostics.error(reference, message);
+                }
+                ty => types.push(ty),
+            },
+            // A second `self`, which rustc rejects.
+            FnArg::Receiver(_) => {}
         }
-        (Parameter::One(parameter) | Parameter::Optional(parameter), more @ [_, _, ..]) => {
-            // The one that is right stays: the first, or, as its type says, another.
-            let right = more
-                .iter()
-                .position(|more| is_meant(more, parameter))
-                .unwrap_or(0);
-            let more = more.iter().enumerate().filter(|(i, _)| *i != right);
-            let more: Punctuated<_, Token![,]> = more.map(|(_, more)| more).collect();
-            diagnostics.error(
-                more,
-                format!("`{name}` takes one parameter, `{parameter}`: remove this"),
-            );
-            return None;
-        }
-        (Parameter::One(parameter) | Parameter::Optional(parameter), [FnArg::Typed(typed)]) => {
-            if let Type::ImplTrait(anything) = &*typed.ty {
-                diagnostics.error(
-                    anything,
-                    format!("`{name}` cannot be generic, write `{parameter}`"),
-                );
-                return None;
-            }
-            Some(&*typed.ty)
-        }
-        // A second `self`, which rustc does not parse.
-        (Parameter::One(_) | Parameter::Optional(_), [FnArg::Receiver(_)]) => return None,
-    };
-    receiver_is_right.then_some(parameter)
+    }
+    (receiver_is_valid && types.len() == inputs.len()).then_some(types)
 }
 
-/// Whether it is `&self` where it should be, and nothing elsewhere.
-fn lower_receiver(
+/// Returns the inputs that are too many.
+///
+/// It keeps those that have the type of an expected parameter, in any position, and then the first ones.
+fn surplus_inputs<'a>(
+    inputs: &[&'a FnArg],
+    expected: Expected,
+) -> Punctuated<&'a FnArg, Token![,]> {
+    let number = expected.parameters().count();
+    if inputs.len() <= number {
+        return Punctuated::new();
+    }
+    let position = |parameter| {
+        let mut inputs = inputs.iter();
+        inputs.position(|input| has_type_of(input, parameter))
+    };
+    let meant = expected.parameters().filter_map(position);
+    let mut kept = Vec::new();
+    for index in meant.chain(0..inputs.len()) {
+        if kept.len() < number && !kept.contains(&index) {
+            kept.push(index);
+        }
+    }
+    let inputs = inputs.iter().copied().enumerate();
+    inputs
+        .filter(|(index, _)| !kept.contains(index))
+        .map(|(_, input)| input)
+        .collect()
+}
+
+/// Whether the receiver is as expected: `&self`, or none.
+fn check_receiver(
     signature: &Signature,
     receiver: Option<&Receiver>,
     expected: Expected,
@@ -177,35 +245,36 @@ fn lower_receiver(
 ) -> bool {
     let name = &signature.ident;
     match receiver {
-        None if !expected.receiver => return true,
+        None if !expected.takes_self => return true,
         Some(receiver)
-            if expected.receiver
+            if expected.takes_self
                 && matches!(&receiver.kind, ReceiverKind::Reference(_, lifetime, None) if !is_static(lifetime)) =>
         {
             return true;
         }
-        Some(receiver) if expected.receiver => diagnostics.error(
+        Some(receiver) if expected.takes_self => diagnostics.error(
             receiver,
             format!("`{name}` must take `&self`, since it is shared: write `&self`"),
         ),
         Some(receiver) => {
-            let instead = match expected.parameter {
-                Parameter::None => "remove it".to_owned(),
-                Parameter::Optional(parameter) => format!("write `{name}({parameter})`"),
-                // Perhaps it is a method, and the attribute is in the block instead of on it.
-                Parameter::One(parameter) => format!(
-                    "write `{name}({parameter})`, or put `#[extension]` on the `impl` block and `#[invoke]` on `{name}`"
+            let instead = match (expected.required, expected.optional) {
+                // It may be a method, and the attribute is in the block instead of on it.
+                (Some(required), _) => format!(
+                    "write `{name}({required})`, or put `#[extension]` on the `impl` block and `#[invoke]` on `{name}`"
                 ),
+                (None, Some(optional)) => format!("write `{name}({optional})`"),
+                (None, None) => "remove it".to_owned(),
             };
             diagnostics.error(receiver, format!("`{name}` cannot take `self`: {instead}"));
         }
         None => {
-            let parameters = match expected.parameter {
-                Parameter::None => String::new(),
-                Parameter::Optional(parameter) | Parameter::One(parameter) => {
-                    format!(", {parameter}")
-                }
-            };
+            let written = signature.inputs.len();
+            let required = expected.required.iter().count();
+            let parameters: String = expected
+                .parameters()
+                .take(written.max(required))
+                .map(|parameter| format!(", {parameter}"))
+                .collect();
             diagnostics.push(syn::Error::new(
                 signature.paren_token.span.join(),
                 format!("`{name}` must take `&self`, write `{name}(&self{parameters})`"),
@@ -215,14 +284,16 @@ fn lower_receiver(
     false
 }
 
-/// Whether the type is, by its name, that of `parameter: Type`.
-fn is_meant(input: &FnArg, parameter: &str) -> bool {
+/// Whether the type has the name of that of `parameter`, by value or by reference.
+fn has_type_of(input: &FnArg, parameter: &str) -> bool {
     let FnArg::Typed(typed) = input else {
         return false;
     };
     let written = typed.ty.to_token_stream().to_string().replace(' ', "");
-    let (_, meant) = parameter.split_once(": ").unwrap_or_default();
-    written == meant || written.ends_with(&format!("::{meant}"))
+    let written = written.trim_start_matches('&');
+    let (_, expected) = parameter.split_once(": ").unwrap_or_default();
+    let expected = expected.trim_start_matches('&');
+    written == expected || written.ends_with(&format!("::{expected}"))
 }
 
 fn is_static(lifetime: &Option<Lifetime>) -> bool {

@@ -4,26 +4,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
-use super::Signal;
-use super::body::{Snapshot, request};
-use super::exporter::Counts;
-use super::send::Sender;
-use super::state::{Asked, Settled, State, Step};
-use super::time::Time;
+use super::client::OtlpClient;
+use super::clock::FreezeAwareInstant;
+use super::counters::ExportCounters;
+use super::request::{Snapshot, encode_request};
+use super::state::{Action, AfterRequest, ExportState, PendingFlush};
+use crate::signal::Signal;
 
 /// What the exporter and its workers share.
-pub(super) struct Shared {
-    state: Mutex<State>,
-    pub(super) snapshot: Box<dyn Fn(Counts) -> Snapshot + Send + Sync>,
+pub(super) struct ExporterInner {
+    state: Mutex<ExportState>,
+    snapshot: Box<dyn Fn(ExportCounters) -> Snapshot + Send + Sync>,
     wake: [Notify; Signal::ALL.len()],
-    /// Tells whoever waits for a flush that a worker has got on.
+    /// Wakes whoever waits for a flush whenever a worker has got on.
     progress: watch::Sender<()>,
 }
 
-impl Shared {
+impl ExporterInner {
     pub(super) fn new(
-        state: State,
-        snapshot: impl Fn(Counts) -> Snapshot + Send + Sync + 'static,
+        state: ExportState,
+        snapshot: impl Fn(ExportCounters) -> Snapshot + Send + Sync + 'static,
     ) -> Self {
         Self {
             state: Mutex::new(state),
@@ -33,27 +33,27 @@ impl Shared {
         }
     }
 
-    /// The state, which is never left half changed, so that a panic elsewhere does not matter.
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    /// Locks the state, which is never left half changed, so that a panic elsewhere does not matter.
+    pub(super) fn lock(&self) -> MutexGuard<'_, ExportState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets the workers look at the state again.
-    pub(super) fn wake(&self) {
+    pub(super) fn wake_workers(&self) {
         for wake in &self.wake {
             wake.notify_one();
         }
     }
 
-    /// Told whenever a worker has got on, from now on.
+    /// Returns what changes whenever a worker has got on, from now on.
     pub(super) fn progress(&self) -> watch::Receiver<()> {
         self.progress.subscribe()
     }
 
-    /// Waits until the workers have tried everything that arrived before the flush was asked for.
-    pub(super) async fn answered(&self, asked: &Asked) {
+    /// Waits until the workers have tried everything that arrived before the flush was requested.
+    pub(super) async fn completed(&self, flush: &PendingFlush) {
         let mut progress = self.progress.subscribe();
-        while !self.lock().is_answered(asked) {
+        while !self.lock().is_completed(flush) {
             // The other end is ours, so it does not go away.
             if progress.changed().await.is_err() {
                 return;
@@ -63,42 +63,46 @@ impl Shared {
 }
 
 /// Sends one signal whenever it is time, until the shutdown has nothing more for it to do.
-pub(super) async fn run(shared: Arc<Shared>, signal: Signal, mut sender: Sender) {
-    let wake = &shared.wake[signal.index()];
+pub(super) async fn run(inner: Arc<ExporterInner>, signal: Signal, mut client: OtlpClient) {
+    let wake = &inner.wake[signal.index()];
     loop {
-        let step = shared.lock().next(signal, Time::now());
-        match step {
-            Step::Send { end, answers } => {
-                send(&shared, signal, &mut sender, end).await;
-                shared.lock().answer(signal, answers, Time::now());
-                shared.progress.send_replace(());
+        let action = inner.lock().next_action(signal, FreezeAwareInstant::now());
+        match action {
+            Action::Send { end, flush } => {
+                send(&inner, signal, &mut client, end).await;
+                inner
+                    .lock()
+                    .complete_flush(signal, flush, FreezeAwareInstant::now());
+                inner.progress.send_replace(());
             }
-            Step::Wait(None) => wake.notified().await,
-            // Woken or not, the next step is found out anew.
-            Step::Wait(Some(wait)) => drop(tokio::time::timeout(wait, wake.notified()).await),
-            Step::Finish => return,
+            Action::Wait(None) => wake.notified().await,
+            // Woken or not, the next action is found out anew.
+            Action::Wait(Some(wait)) => drop(tokio::time::timeout(wait, wake.notified()).await),
+            Action::Finish => return,
         }
     }
 }
 
 /// Sends what arrived before `end`, unless something keeps it from being sent.
-async fn send(shared: &Shared, signal: Signal, sender: &mut Sender, end: u64) {
+async fn send(inner: &ExporterInner, signal: Signal, client: &mut OtlpClient, end: u64) {
     loop {
-        let Some(batch) = shared.lock().buffer.take(signal, end) else {
+        let Some(batch) = inner.lock().queue.take_batch(signal, end) else {
             return;
         };
-        let counts = shared.lock().counts();
-        let Some(body) = request(signal, (shared.snapshot)(counts), batch.items()) else {
-            shared.lock().buffer.done(batch);
+        let counters = inner.lock().counters();
+        let snapshot = (inner.snapshot)(counters);
+        let Some(request) = encode_request(signal, snapshot, batch.items()) else {
+            inner.lock().queue.complete(batch);
             return;
         };
-        let outcome = sender.post(body).await;
-        let (settled, line) = shared.lock().settle(batch, outcome, Time::now());
+        let result = client.export(request).await;
+        let now = FreezeAwareInstant::now();
+        let (after, line) = inner.lock().record_result(batch, result, now);
         if let Some(line) = line {
-            line.write();
+            line.log();
         }
-        shared.progress.send_replace(());
-        if settled == Settled::BackOff {
+        inner.progress.send_replace(());
+        if after == AfterRequest::BackOff {
             return;
         }
     }

@@ -1,3 +1,5 @@
+//! Trace and span IDs, made of the platform's `traceId`.
+
 use uuid::Uuid;
 
 /// The trace of an invocation, made of the platform's `traceId`, so that whoever has its text knows the span as well.
@@ -11,9 +13,9 @@ impl TraceId {
     pub(super) fn of(text: &str) -> Self {
         let text = text.trim();
         match Uuid::try_parse(text) {
-            // All zero is no trace ID.
+            // A trace ID is never all zero.
             Ok(uuid) if !uuid.is_nil() => Self(uuid.into_bytes()),
-            _ => Self(mixed(fnv_1a_128(text.as_bytes())).max(1).to_be_bytes()),
+            _ => Self(mix(fnv_1a_128(text.as_bytes())).max(1).to_be_bytes()),
         }
     }
 
@@ -21,13 +23,13 @@ impl TraceId {
         self.0.to_vec()
     }
 
-    /// The span of the invocation.
-    pub(super) fn span(self) -> Vec<u8> {
-        self.child("")
+    /// Returns the span ID of the invocation.
+    pub(super) fn root_span_id(self) -> Vec<u8> {
+        self.child_span_id("")
     }
 
-    /// The span of that name within the invocation.
-    pub(super) fn child(self, name: &str) -> Vec<u8> {
+    /// Returns the ID of the span of that name within the invocation.
+    pub(super) fn child_span_id(self, name: &str) -> Vec<u8> {
         let bytes = self.0.iter().chain(name.as_bytes());
         fnv_1a_64(bytes).max(1).to_be_bytes().to_vec()
     }
@@ -42,7 +44,7 @@ fn fnv_1a_128(bytes: &[u8]) -> u128 {
 }
 
 /// Every bit depends on every other, since samplers look at some of them only, and FNV changes little for the last byte.
-fn mixed(mut hash: u128) -> u128 {
+fn mix(mut hash: u128) -> u128 {
     for _ in 0..2 {
         hash ^= hash >> 67;
         hash = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
@@ -97,17 +99,17 @@ mod tests {
         for text in ["", "00000000-0000-0000-0000-000000000000"] {
             let trace = TraceId::of(text);
             assert_ne!(trace.bytes(), [0; 16]);
-            assert_ne!(trace.span(), [0; 8]);
+            assert_ne!(trace.root_span_id(), [0; 8]);
         }
     }
 
     #[test]
     fn spans_of_a_trace_differ() {
         let trace = TraceId::of("1");
-        assert_eq!(trace.span(), TraceId::of("1").span());
-        assert_eq!(trace.span().len(), 8);
-        assert_ne!(trace.span(), trace.child("init"));
-        assert_ne!(trace.child("restore"), trace.child("init"));
-        assert_ne!(trace.span(), TraceId::of("2").span());
+        assert_eq!(trace.root_span_id(), TraceId::of("1").root_span_id());
+        assert_eq!(trace.root_span_id().len(), 8);
+        assert_ne!(trace.root_span_id(), trace.child_span_id("init"));
+        assert_ne!(trace.child_span_id("restore"), trace.child_span_id("init"));
+        assert_ne!(trace.root_span_id(), TraceId::of("2").root_span_id());
     }
 }

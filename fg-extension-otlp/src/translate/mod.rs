@@ -1,16 +1,14 @@
 //! Makes spans, log records and metrics of telemetry events, without I/O.
 
+mod any_value;
 mod ids;
-mod line;
 mod logs;
 mod metrics;
 mod resource;
-mod severity;
-mod span;
 mod spans;
 #[cfg(test)]
 mod tests;
-mod value;
+mod timestamps;
 
 use std::time::SystemTime;
 
@@ -21,36 +19,27 @@ use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
-use self::metrics::Metrics;
-use self::span::{OpenSpan, Phase, Subject};
-use self::spans::Spans;
+use self::metrics::FaasMetrics;
+use self::spans::{Outcome, Phase, SpanBuilder, SpanTracker};
+use crate::config::ResourceConfig;
 
 /// Turns events, as they come, into OTLP.
 ///
 /// Events may come in any order, twice, late or not at all. A span is emitted once, when it is complete: what comes
 /// after that is not in it, and makes a log record if it is a failure.
 pub(crate) struct Translator {
-    function: Function,
-    settings: Settings,
+    function: FunctionInfo,
+    resource: ResourceConfig,
     instance_id: String,
     /// That of the latest invocation.
     urn: Option<FunctionUrn>,
-    spans: Spans,
-    metrics: Metrics,
-}
-
-/// What the user set.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Settings {
-    /// `OTEL_SERVICE_NAME`
-    pub(crate) service_name: Option<String>,
-    /// `OTEL_RESOURCE_ATTRIBUTES`
-    pub(crate) resource_attributes: Vec<(String, String)>,
+    spans: SpanTracker,
+    metrics: FaasMetrics,
 }
 
 /// What is known of the function before it is invoked.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Function {
+pub(crate) struct FunctionInfo {
     pub(crate) name: Option<String>,
     pub(crate) version: Option<String>,
     /// `RUNTIME_PROJECT_ID` (D)
@@ -61,15 +50,15 @@ pub(crate) struct Function {
 
 /// What events were turned into.
 #[derive(Debug, Default)]
-pub(crate) struct Output {
+pub(crate) struct Translated {
     pub(crate) spans: Vec<Span>,
-    pub(crate) logs: Vec<LogRecord>,
+    pub(crate) log_records: Vec<LogRecord>,
 }
 
 impl Translator {
     pub(crate) fn new(
-        mut function: Function,
-        mut settings: Settings,
+        mut function: FunctionInfo,
+        mut resource: ResourceConfig,
         instance_id: String,
         now: SystemTime,
     ) -> Self {
@@ -77,31 +66,37 @@ impl Translator {
             &mut function.name,
             &mut function.version,
             &mut function.project_id,
-            &mut settings.service_name,
+            &mut resource.service_name,
         ] {
-            // An empty text says nothing.
+            // An empty text is as good as none.
             text.take_if(|text| text.is_empty());
         }
         Self {
             function,
-            settings,
+            resource,
             instance_id,
             urn: None,
-            spans: Spans::default(),
-            metrics: Metrics::new(now),
+            spans: SpanTracker::default(),
+            metrics: FaasMetrics::new(now),
         }
     }
 
-    /// Learns the URN of an invocation: region, project and name of the function.
-    pub(crate) fn invoked(&mut self, invocation: &Invocation) {
+    /// Records an invocation, and its URN: region, project and name of the function.
+    pub(crate) fn record_invocation(&mut self, invocation: &Invocation) {
         self.urn = Some(invocation.invoked_function_urn.clone());
-        self.spans.invoked(invocation);
+        self.spans.record_invocation(invocation);
     }
 
-    pub(crate) fn event(&mut self, event: &TelemetryEvent, now: SystemTime, out: &mut Output) {
+    /// Translates an event, with all spans that it completes.
+    pub(crate) fn translate(
+        &mut self,
+        event: &TelemetryEvent,
+        now: SystemTime,
+        out: &mut Translated,
+    ) {
         match event {
             TelemetryEvent::Platform(event) => self.platform_event(event, now, out),
-            event => out.logs.push(self.log(event, now)),
+            event => out.log_records.push(self.log_record(event, now)),
         }
         for span in self.spans.close_complete(now) {
             self.emit(span, now, out);
@@ -109,7 +104,7 @@ impl Translator {
     }
 
     /// Emits, at the end, the spans that still waited for something, with what is known.
-    pub(crate) fn finish(&mut self, now: SystemTime, out: &mut Output) {
+    pub(crate) fn finish(&mut self, now: SystemTime, out: &mut Translated) {
         for span in self.spans.close_all() {
             self.emit(span, now, out);
         }
@@ -119,7 +114,7 @@ impl Translator {
         resource::resource(
             &self.function,
             self.urn.as_ref(),
-            &self.settings,
+            &self.resource,
             &self.instance_id,
         )
     }
@@ -127,7 +122,7 @@ impl Translator {
     /// All metrics as they are now, cumulative, with further counters of `(name, unit, value)`.
     pub(crate) fn metrics(
         &self,
-        telemetry: &TelemetryCounters,
+        telemetry: Option<&TelemetryCounters>,
         own: &[(&'static str, &'static str, u64)],
         now: SystemTime,
     ) -> Vec<Metric> {
@@ -142,57 +137,60 @@ impl Translator {
         }
     }
 
-    fn platform_event(&mut self, event: &PlatformEvent, now: SystemTime, out: &mut Output) {
+    fn platform_event(&mut self, event: &PlatformEvent, now: SystemTime, out: &mut Translated) {
         let record = event.record();
-        let known = span::of(event).and_then(|kind| {
-            let trace = self.spans.trace_of(kind, record, &self.instance_id)?;
-            Some((kind, trace))
+        let known = Phase::of(event).and_then(|event| {
+            let trace = self.spans.resolve_trace(event, record, &self.instance_id)?;
+            Some((event, trace))
         });
         let Some(((phase, stage), trace)) = known else {
-            out.logs.push(logs::of_platform(event, now));
+            out.log_records.push(logs::from_platform_event(event, now));
             return;
         };
         if self.spans.is_emitted(trace, phase) {
-            let Some(late) = self.spans.learn_late(trace, (phase, stage), record) else {
+            let outcome = Outcome::of(record);
+            let late = (phase, stage);
+            let Some(late) = self.spans.record_late_event(trace, late, outcome) else {
                 return;
             };
-            let failure = record.status.as_deref().filter(|_| late.is_failure);
-            if phase == Phase::Invocation && (late.is_end || failure.is_some()) {
-                self.metrics.ended(failure);
+            if phase == Phase::Invocation && (late.is_end || late.outcome.is_some()) {
+                self.metrics.record_end(outcome);
             }
-            if failure.is_some() {
-                out.logs.push(logs::of_failure(event, trace, now));
+            if let Some(outcome) = late.outcome {
+                let log = logs::from_late_event(event, trace, outcome, now);
+                out.log_records.push(log);
             }
             return;
         }
         if phase == Phase::Init && !self.spans.knows(trace, phase) {
-            self.metrics.cold_start();
+            self.metrics.record_cold_start();
         }
-        if let Some(oldest) = self.spans.learn(trace, (phase, stage), record, now) {
+        let oldest = self.spans.record_event(trace, (phase, stage), record, now);
+        if let Some(oldest) = oldest {
             self.emit(oldest, now, out);
         }
     }
 
-    fn log(&self, event: &TelemetryEvent, now: SystemTime) -> LogRecord {
+    fn log_record(&self, event: &TelemetryEvent, now: SystemTime) -> LogRecord {
         match event {
-            TelemetryEvent::Function(log) => logs::of_log("function", log, &self.spans, now),
-            TelemetryEvent::Extension(log) => logs::of_log("extension", log, &self.spans, now),
-            TelemetryEvent::Unknown(event) => logs::of_unknown(event, &self.spans, now),
+            TelemetryEvent::Function(log) => {
+                logs::from_log_event("function", log, &self.spans, now)
+            }
+            TelemetryEvent::Extension(log) => {
+                logs::from_log_event("extension", log, &self.spans, now)
+            }
+            TelemetryEvent::Unknown(event) => logs::from_unknown(event, &self.spans, now),
             // A kind that the framework learned after this was written.
             event => {
                 let event = serde_json::to_value(event).unwrap_or_default();
-                logs::of_unknown(&event, &self.spans, now)
+                logs::from_unknown(&event, &self.spans, now)
             }
         }
     }
 
-    fn emit(&mut self, span: OpenSpan, now: SystemTime, out: &mut Output) {
-        self.metrics.emitted(&span);
-        let subject = Subject {
-            name: self.function.name.as_deref(),
-            version: self.function.version.as_deref(),
-            urn: self.urn.as_ref(),
-        };
-        out.spans.push(span.into_span(&subject, now));
+    fn emit(&mut self, span: SpanBuilder, now: SystemTime, out: &mut Translated) {
+        self.metrics.record_span(&span);
+        out.spans
+            .push(span.build(&self.function, self.urn.as_ref(), now));
     }
 }

@@ -1,9 +1,12 @@
+//! The resource: which instance of which function the telemetry is of.
+
 use fg_extension::FunctionUrn;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use serde_json::Value;
 
-use super::value::attribute;
-use super::{Function, Settings};
+use super::FunctionInfo;
+use super::any_value::attribute;
+use crate::config::ResourceConfig;
 
 /// The function's instance, by the [semantic conventions for resources][1], overridden by the user's own words.
 ///
@@ -11,9 +14,9 @@ use super::{Function, Settings};
 ///
 /// [1]: https://opentelemetry.io/docs/specs/semconv/resource/faas/
 pub(super) fn resource(
-    function: &Function,
+    function: &FunctionInfo,
     urn: Option<&FunctionUrn>,
-    settings: &Settings,
+    config: &ResourceConfig,
     instance_id: &str,
 ) -> Resource {
     let name = function.name.as_deref().or_else(|| urn?.name());
@@ -59,12 +62,12 @@ pub(super) fn resource(
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)))
         .collect();
-    let overrides = settings
-        .resource_attributes
+    let overrides = config
+        .attributes
         .iter()
         .map(|(key, value)| (key.as_str(), value.as_str()))
         .chain(
-            settings
+            config
                 .service_name
                 .as_deref()
                 .map(|name| ("service.name", name)),

@@ -1,10 +1,11 @@
+//! Where the platform's API is.
+
 use std::fmt;
+use std::net::Ipv6Addr;
 
-use super::bad;
-use super::values::parse_port;
-use crate::RunError;
+use fg_util::setting::{invalid, parse_port};
 
-/// Where the registration API is: `EXTENSION_API_ADDR`.
+/// The value of `EXTENSION_API_ADDR`: `host:port`, with `http://` before it and `/` after it if need be (I).
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PlatformAddress {
     pub(crate) host: String,
@@ -12,12 +13,9 @@ pub(crate) struct PlatformAddress {
 }
 
 impl PlatformAddress {
-    pub(super) fn parse(value: &str) -> Result<Self, RunError> {
-        let address = match value.split_at_checked("http://".len()) {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http://") => rest,
-            _ => value,
-        };
-        let address = address.trim_end_matches('/');
+    pub(super) fn parse(value: &str) -> Result<Self, String> {
+        let address = value.strip_prefix("http://").unwrap_or(value);
+        let address = address.strip_suffix('/').unwrap_or(address);
         address
             .rsplit_once(':')
             .and_then(|(host, port)| {
@@ -26,9 +24,9 @@ impl PlatformAddress {
                     port: parse_port(port)?,
                 })
             })
-            .filter(|address| address.is_plausible())
+            .filter(Self::is_plausible)
             .ok_or_else(|| {
-                bad(
+                invalid(
                     "EXTENSION_API_ADDR",
                     value,
                     "is not `host:port`",
@@ -37,21 +35,22 @@ impl PlatformAddress {
             })
     }
 
-    /// A name, an IPv4 address or an IPv6 address in brackets; a second `:` elsewhere means something is missing.
+    /// Returns whether the host is a name, an IPv4 address or an IPv6 address in brackets; a second `:` elsewhere
+    /// means something is missing.
     fn is_plausible(&self) -> bool {
         let host = match self
             .host
             .strip_prefix('[')
             .and_then(|host| host.strip_suffix(']'))
         {
-            Some(inner) => return inner.parse::<std::net::Ipv6Addr>().is_ok(),
+            Some(inner) => return inner.parse::<Ipv6Addr>().is_ok(),
             None => self.host.as_bytes(),
         };
         let is_host_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
         self.port != 0 && !host.is_empty() && host.iter().all(is_host_byte)
     }
 
-    /// The host as the resolver takes it, without brackets.
+    /// Returns the host as the resolver accepts it, without brackets.
     pub(crate) fn host(&self) -> &str {
         self.host.trim_start_matches('[').trim_end_matches(']')
     }

@@ -1,10 +1,23 @@
+//! Settings, read from an environment of the test's own.
+
 use super::*;
 
 const NAME: ExtensionName = ExtensionName::new("extensionHello.sh");
 const SUBSCRIPTION: Subscription = Subscription::new(Port::new(8082), &[TelemetryType::Platform]);
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
-    Config::read(NAME, Port::new(8081), Some(SUBSCRIPTION), |name| {
+    environment(variables).read(NAME, Port::new(8081))
+}
+
+fn read_telemetry(variables: &[(&str, &str)]) -> Result<TelemetryConfig, String> {
+    let ports = (Port::new(8081), read(variables)?.port);
+    environment(variables).read_telemetry(NAME, SUBSCRIPTION, ports)
+}
+
+fn environment(
+    variables: &[(&str, &str)],
+) -> Environment<impl Fn(&'static str) -> Option<OsString>> {
+    Environment(move |name| {
         let value = variables
             .iter()
             .find(|(variable, _)| *variable == name)
@@ -13,16 +26,15 @@ fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
             .or((name == "EXTENSION_API_ADDR").then_some("127.0.0.1:9001"))
             .map(OsString::from)
     })
-    .map_err(|error| error.to_string())
 }
 
 #[test]
-fn platform_address_is_read_liberally() {
+fn platform_address_is_host_and_port() {
     for (value, host, port) in [
         ("127.0.0.1:9001", "127.0.0.1", 9001),
         ("http://127.0.0.1:9001/", "127.0.0.1", 9001),
-        ("HTTP://localhost:80", "localhost", 80),
-        (" fg-api.internal:9001// ", "fg-api.internal", 9001),
+        ("http://localhost:80", "localhost", 80),
+        (" fg-api.internal:9001/ ", "fg-api.internal", 9001),
         ("http://[::1]:9001", "::1", 9001),
     ] {
         let platform = read(&[("EXTENSION_API_ADDR", value)]).unwrap().platform;
@@ -32,7 +44,11 @@ fn platform_address_is_read_liberally() {
         "127.0.0.1",
         "localhost:",
         ":9001",
+        "HTTP://a:1",
         "https://a:1",
+        "a:1//",
+        "a:1/api",
+        "[a]:1",
         "a:b:1",
         "a:70000",
         "a:+1",
@@ -97,11 +113,19 @@ fn port_is_overridden_by_number_or_by_script_name() {
         ),
         (
             "extensionHello=8085",
-            "has an entry for `extensionHello`, which is no script name like `extensionHello.sh`",
+            "has an entry for `extensionHello`, which is not a script name like `extensionHello.sh`",
+        ),
+        (
+            "extension/extensionHello.sh=8085",
+            "has an entry for `extension/extensionHello.sh`, which is not a script name like `extensionHello.sh`",
+        ),
+        (
+            "extensionHell\u{f6}.sh=8085",
+            "has an entry for `extensionHell\u{f6}.sh`, which is not a script name like `extensionHello.sh`",
         ),
         (
             "=8085",
-            "has an entry for ``, which is no script name like `extensionHello.sh`",
+            "has an entry for ``, which is not a script name like `extensionHello.sh`",
         ),
         (
             "extensionOther.sh=8086;extensionHello.sh=8085",
@@ -160,7 +184,7 @@ fn durations_have_units() {
     }
 }
 
-#[cfg(feature = "log")]
+#[cfg(feature = "stderr-log")]
 #[test]
 fn log_level_is_a_name() {
     assert_eq!(
@@ -179,16 +203,11 @@ fn log_level_is_a_name() {
 #[test]
 fn value_that_is_not_utf8_is_named() {
     use std::os::unix::ffi::OsStringExt;
-    let variable = |_| Some(OsString::from_vec(vec![b'a', 0xff]));
-    let error = Config::read(NAME, Port::new(8081), None, variable)
-        .err()
-        .unwrap();
-    assert!(
-        error.is_setting()
-            && error
-                .to_string()
-                .contains("EXTENSION_API_ADDR is `a\u{fffd}`"),
-        "{error}"
+    let environment = Environment(|_| Some(OsString::from_vec(vec![b'a', 0xff])));
+    let error = environment.read(NAME, Port::new(8081)).err().unwrap();
+    assert_eq!(
+        error,
+        "EXTENSION_API_ADDR is `a\u{fffd}`, which is not UTF-8: write it in UTF-8"
     );
 }
 
@@ -197,15 +216,11 @@ fn telemetry_has_a_port_of_its_own_or_shares_the_extensions() {
     let ports = |subscribed: u16, variables: &[(&str, &str)]| {
         let types = &[TelemetryType::Platform];
         let subscription = Subscription::new(Port::new(subscribed), types);
-        let config = Config::read(NAME, Port::new(8081), Some(subscription), |name| {
-            let value = variables.iter().find(|(variable, _)| *variable == name);
-            let value = value.map(|(_, value)| *value);
-            value
-                .or((name == "EXTENSION_API_ADDR").then_some("127.0.0.1:9001"))
-                .map(OsString::from)
-        });
-        let config = config.unwrap();
-        (config.port.get(), config.telemetry.unwrap().port.get())
+        let port = read(variables).unwrap().port;
+        let telemetry = environment(variables)
+            .read_telemetry(NAME, subscription, (Port::new(8081), port))
+            .unwrap();
+        (port.get(), telemetry.port.get())
     };
     assert_eq!(ports(8082, &[]), (8081, 8082));
     assert_eq!(ports(8081, &[]), (8081, 8081));
@@ -220,7 +235,9 @@ fn telemetry_has_a_port_of_its_own_or_shares_the_extensions() {
     ];
     assert_eq!(ports(8081, &both), (8085, 8086));
     assert_eq!(
-        read(&[("FG_TELEMETRY_PORT", "80")]).err().unwrap(),
+        read_telemetry(&[("FG_TELEMETRY_PORT", "80")])
+            .err()
+            .unwrap(),
         "FG_TELEMETRY_PORT is `80`, which is not a port from 8081 to 8090: write a port from 8081 to 8090, as in \
          `8085` or `extensionHello.sh=8085,extensionOther.sh=8086`"
     );
@@ -228,15 +245,16 @@ fn telemetry_has_a_port_of_its_own_or_shares_the_extensions() {
 
 #[test]
 fn buffer_is_a_number_of_bytes() {
-    let buffer = |value| {
-        read(&[("FG_TELEMETRY_BUFFER", value)]).map(|config| config.telemetry.unwrap().buffer)
-    };
+    let buffer =
+        |value| read_telemetry(&[("FG_TELEMETRY_BUFFER", value)]).map(|config| config.buffer);
     for (value, bytes) in [
         ("", 4_194_304),
         ("1", 1),
         ("512KiB", 524_288),
         ("4 MB", 4_000_000),
         ("4mib", 4_194_304),
+        ("1.5MiB", 1_572_864),
+        ("1GiB", 1 << 30),
     ] {
         assert_eq!(buffer(value), Ok(bytes), "{value}");
     }
@@ -244,17 +262,17 @@ fn buffer_is_a_number_of_bytes() {
         "0",
         "0KB",
         "-1",
-        "1.5MiB",
+        "1.2.3MiB",
         "4M",
         "much",
         "99999999999999999999MiB",
-        "1GiB",
+        "1025MiB",
         "MiB",
     ] {
         assert_eq!(
             buffer(value),
             Err(format!(
-                "FG_TELEMETRY_BUFFER is `{value}`, which is no number of bytes: \
+                "FG_TELEMETRY_BUFFER is `{value}`, which is not a size from 1B to 1GiB: \
                  write it as `512KiB`, `4MiB` or `4194304`"
             ))
         );
@@ -262,26 +280,27 @@ fn buffer_is_a_number_of_bytes() {
 }
 
 #[test]
-fn overflow_is_a_word() {
-    let overflow = |value| {
-        read(&[("FG_TELEMETRY_OVERFLOW", value)]).map(|config| config.telemetry.unwrap().overflow)
+fn removed_setting_is_a_warning_if_it_is_set() {
+    let warnings = |value| {
+        read(&[("FG_TELEMETRY_OVERFLOW", value)])
+            .map(|config| config.warnings)
+            .unwrap()
     };
-    assert_eq!(overflow(""), Ok(Overflow::Refuse));
-    assert_eq!(overflow("drop-oldest"), Ok(Overflow::DropOldest));
-    assert_eq!(
-        overflow("block"),
-        Err(
-            "FG_TELEMETRY_OVERFLOW is `block`, which is not known: write `refuse` or `drop-oldest`"
-                .to_owned()
-        )
-    );
+    assert!(warnings(" ").is_empty());
+    for value in ["refuse", "drop-oldest", "block"] {
+        assert_eq!(
+            warnings(value),
+            [
+                "FG_TELEMETRY_OVERFLOW no longer exists: a batch that does not fit is rejected with status 503; \
+                 unset it"
+            ]
+        );
+    }
 }
 
 #[test]
-fn telemetry_is_of_no_concern_to_who_does_not_subscribe() {
-    let config = Config::read(NAME, Port::new(8081), None, |name| {
-        let platform = name == "EXTENSION_API_ADDR";
-        Some(if platform { "127.0.0.1:9001" } else { "" }.into())
-    });
-    assert!(config.unwrap().telemetry.is_none());
+fn settings_of_telemetry_are_read_only_with_a_subscription() {
+    let variables = [("FG_TELEMETRY_BUFFER", "much")];
+    assert!(read(&variables).is_ok());
+    assert!(read_telemetry(&variables).is_err());
 }

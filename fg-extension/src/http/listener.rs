@@ -1,12 +1,14 @@
-//! HTTP servers on the platform's ports: listening, accepting, one connection.
+//! HTTP servers on the platform's ports: binding, accepting, one connection.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use fg_util::error::chain;
+use fg_util::select::{Either, select};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -14,59 +16,64 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::unconstrained;
 
-use crate::http::response::HttpResponse;
-use crate::lifecycle::{Lifecycle, Phase};
+use super::response::HttpResponse;
+use crate::lifecycle::{Activity, Lifecycle, Phase};
 use crate::{ExtensionName, Port, RunError};
-use fg_util::error::chain;
-use fg_util::select::{Either, select};
 
-/// How many connections may wait to be accepted: what comes before `init` is done does.
+/// How many connections may wait to be accepted, as those that arrive before `init` is done.
 const BACKLOG: u32 = 1024;
 
-/// Listens on the address with this port, which the setting can change.
-pub(crate) fn listen(
+/// Listens on 127.0.0.1 at the port, which the setting can change.
+pub(crate) fn bind(
     name: ExtensionName,
     port: Port,
     setting: &str,
 ) -> Result<TcpListener, RunError> {
     let address = port.address();
-    // Without a name to look up there is nothing to wait for.
+    // There is no name to look up, so nothing blocks here.
     let listen = || {
         let socket = TcpSocket::new_v4()?;
-        // A port is free again as soon as its last owner has ended.
+        // A port is free again as soon as its last owner has exited.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)
     };
     listen().map_err(|error| {
-        let what_to_do = if error.kind() == io::ErrorKind::AddrInUse {
+        let hint = if error.kind() == io::ErrorKind::AddrInUse {
             format!(
                 ", which another process holds; set {setting}=`{name}=<port>` to a free port from 8081 to 8090"
             )
         } else {
             String::new()
         };
-        RunError::listen(format!("cannot listen on {address}{what_to_do}"), error)
+        RunError::listen(format!("cannot listen on {address}{hint}"), error)
     })
 }
 
-/// Accepts connections until `stop`, and then those that wait in the backlog; gives each to `connect`.
-pub(crate) async fn accept_until<R>(
-    listener: TcpListener,
-    stop: impl Future<Output = R>,
-    connect: impl Fn(TcpStream),
-) -> R {
-    let stopped = {
-        let mut stop = pin!(stop);
-        loop {
-            match select(stop.as_mut(), accept(&listener)).await {
-                Either::First(stopped) => break stopped,
-                Either::Second(stream) => connect(stream),
-            }
-        }
+/// Serves connections until the lifecycle drains, and then those that wait in the backlog; `respond` answers each
+/// request.
+pub(crate) async fn serve<F, R>(listener: TcpListener, lifecycle: Arc<Lifecycle>, respond: R)
+where
+    R: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = HttpResponse> + Send,
+{
+    let _tracked = lifecycle.track(Activity::Listener);
+    let serve = |stream: TcpStream| {
+        let tracked = lifecycle.track(Activity::Connection);
+        let (lifecycle, respond) = (Arc::clone(&lifecycle), respond.clone());
+        tokio::spawn(async move {
+            serve_connection(stream, &lifecycle, respond).await;
+            drop(tracked);
+        });
     };
-    // What the platform delivered into the backlog before we stopped is served too: all of it, so without tokio's
-    // budget, which would have the listener seem idle after so many.
+    {
+        let mut draining = pin!(lifecycle.reached(Phase::Draining));
+        while let Either::Second(stream) = select(draining.as_mut(), accept(&listener)).await {
+            serve(stream);
+        }
+    }
+    // What the platform delivered into the backlog before that is served too: all of it, so without tokio's budget,
+    // which would have the listener seem idle after so many.
     let waiting = || {
         unconstrained(poll_fn(|cx| match listener.poll_accept(cx) {
             Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
@@ -75,7 +82,7 @@ pub(crate) async fn accept_until<R>(
     };
     while let Some(accepted) = waiting().await {
         match accepted {
-            Ok((stream, _)) => connect(stream),
+            Ok((stream, _)) => serve(stream),
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 tracing::warn!("cannot accept what still waits: {error}");
@@ -83,16 +90,15 @@ pub(crate) async fn accept_until<R>(
             }
         }
     }
-    stopped
 }
 
-/// Serves one connection, until the client closes it or the extension ends.
-pub(crate) async fn connection<F: Future<Output = HttpResponse>>(
+/// Serves one connection, until the client closes it or the lifecycle drains.
+async fn serve_connection<F: Future<Output = HttpResponse>>(
     stream: TcpStream,
-    lifecycle: Arc<Lifecycle>,
-    answer: impl Fn(Request<Incoming>) -> F,
+    lifecycle: &Lifecycle,
+    respond: impl Fn(Request<Incoming>) -> F + Send,
 ) {
-    // A small answer must not wait for the acknowledgement of the one before it.
+    // A small response must not wait for the acknowledgement of the one before it.
     let _ = stream.set_nodelay(true);
     let mut connection = pin!(
         hyper::server::conn::http1::Builder::new()
@@ -101,31 +107,31 @@ pub(crate) async fn connection<F: Future<Output = HttpResponse>>(
             .serve_connection(
                 TokioIo::new(stream),
                 service_fn(|request| {
-                    let answer = answer(request);
-                    async move { Ok::<_, std::convert::Infallible>(answer.await) }
+                    let response = respond(request);
+                    async move { Ok::<_, std::convert::Infallible>(response.await) }
                 }),
             )
     );
-    // The connection comes first: a request that has arrived when the end begins is read, not cut off.
-    let ended = match select(connection.as_mut(), lifecycle.reached(Phase::Draining)).await {
-        Either::First(ended) => ended,
+    // The connection comes first: a request that has arrived when the shutdown begins is read, not cut off.
+    let served = match select(connection.as_mut(), lifecycle.reached(Phase::Draining)).await {
+        Either::First(served) => served,
         Either::Second(()) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     };
-    if let Err(error) = ended {
+    if let Err(error) = served {
         tracing::debug!("connection broke off: {}", chain(&error));
     }
 }
 
-/// The next connection. Running out of file descriptors passes, so it is waited out, with one warning.
+/// Waits for the next connection. A lack of file descriptors passes, so it is waited out, with one warning.
 async fn accept(listener: &TcpListener) -> TcpStream {
     let mut warned = false;
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
-            // The client was gone before we came to it.
+            // The client was gone before we accepted its connection.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 if !std::mem::replace(&mut warned, true) {

@@ -25,7 +25,7 @@ struct ErrorInfo<'a> {
 pub(crate) type HttpResponse = Response<Full<Bytes>>;
 
 /// The answer to a body that could not be read.
-pub(crate) fn unread(
+pub(crate) fn unreadable(
     error: &BodyError,
     invalid: &'static str,
 ) -> (StatusCode, &'static str, String) {

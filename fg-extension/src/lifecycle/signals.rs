@@ -1,17 +1,19 @@
+//! The signals that end an extension.
+
 use std::future::poll_fn;
 use std::io;
 use std::task::Poll;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that ask an extension to end: SIGTERM and SIGINT (I; the shutdown event itself is `?`).
+/// The signals that ask an extension to shut down: SIGTERM and SIGINT (I; the shutdown event itself is `?`).
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    /// From here on they are received, and no longer end the process.
+    /// Receives the signals from now on; they no longer kill the process.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -19,7 +21,7 @@ impl Signals {
         })
     }
 
-    /// Waits for one; its name.
+    /// Waits for a signal, and returns its name.
     ///
     /// # Cancel safety
     ///

@@ -1,5 +1,5 @@
 //! Log lines: the default subscriber, and the throttle of lines about requests and telemetry.
 
-#[cfg(feature = "log")]
+#[cfg(feature = "stderr-log")]
 pub(crate) mod subscriber;
 pub(crate) mod throttle;

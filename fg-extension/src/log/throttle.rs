@@ -1,81 +1,83 @@
-//! What goes wrong with telemetry, told in one line a second at most.
+//! What goes wrong with telemetry, in one log line a second at most.
 //!
-//! An extension that subscribes to what extensions log is told its own lines: it must not feed itself.
+//! An extension that subscribes to what extensions log receives its own lines: it must not feed itself.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
+use fg_util::error::one_line;
+use fg_util::throttle::Throttle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use fg_util::error::one_line;
-
-const BETWEEN_LINES: Duration = Duration::from_secs(1);
-
-#[derive(Default)]
+/// Collects notices, and writes them together when a line is due.
 pub(crate) struct LogThrottle {
     state: Mutex<State>,
-    /// Told when something waits for its line.
+    /// Notified when a notice has to wait for its line.
     changed: Notify,
 }
 
-#[derive(Default)]
 struct State {
     pending: PendingNotices,
-    last_line: Option<Instant>,
+    throttle: Throttle,
 }
 
-/// What happened since the last line; events, unless something else is named.
+/// What happened since the last line; numbers of events, unless something else is named.
 #[derive(Default)]
 pub(crate) struct PendingNotices {
-    /// Refused, since there was no room.
-    pub(crate) refused: u64,
-    /// Dropped for newer ones.
-    pub(crate) dropped: u64,
-    /// Given up, since the handler failed for too long.
+    /// Rejected, since there was no room.
+    pub(crate) rejected: u64,
+    /// Lost, since the handler failed for too long.
     pub(crate) lost: u64,
     /// Failures of the handler.
     pub(crate) failures: u64,
-    /// Why it failed, last.
+    /// The last failure.
     pub(crate) failure: Option<String>,
-    /// Requests that were refused, for another reason than that.
+    /// Requests that were rejected for another reason than a full buffer.
     pub(crate) requests: u64,
-    /// Why, last.
-    pub(crate) refusal: Option<String>,
+    /// The last such reason.
+    pub(crate) rejection: Option<String>,
 }
 
 impl LogThrottle {
-    /// Tells it, at once or, together with what comes until then, a second after the last line.
-    pub(crate) fn record(&self, happened: impl FnOnce(&mut PendingNotices)) {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: Mutex::new(State {
+                pending: PendingNotices::default(),
+                throttle: Throttle::one_per_second(),
+            }),
+            changed: Notify::new(),
+        }
+    }
+
+    /// Records a notice, which is written at once or, together with those that follow, when the next line is due.
+    pub(crate) fn record(&self, notice: impl FnOnce(&mut PendingNotices)) {
         let mut state = self.state();
-        happened(&mut state.pending);
-        if state.due() <= Instant::now() {
-            state.write();
-        } else {
+        notice(&mut state.pending);
+        if !state.write_if_due() {
             self.changed.notify_one();
         }
     }
 
-    /// Writes the lines that are due; for ever.
+    /// Writes the lines that are due; never returns.
     pub(crate) async fn run(&self) {
         loop {
-            let due = {
+            let next = {
                 let mut state = self.state();
-                let due = state.due();
-                if due <= Instant::now() {
-                    state.write();
+                if state.pending.is_empty() || state.write_if_due() {
+                    None
+                } else {
+                    state.throttle.next_due()
                 }
-                (!state.pending.is_empty()).then_some(due)
             };
-            match due {
-                Some(due) => sleep_until(due).await,
+            match next {
+                Some(due) => sleep_until(due.into()).await,
                 None => self.changed.notified().await,
             }
         }
     }
 
-    /// Writes what is pending, before the end.
-    pub(crate) fn end(&self) {
+    /// Writes what is pending now: the process is about to exit.
+    pub(crate) fn flush(&self) {
         self.state().write();
     }
 
@@ -85,9 +87,12 @@ impl LogThrottle {
 }
 
 impl State {
-    fn due(&self) -> Instant {
-        self.last_line
-            .map_or_else(Instant::now, |last| last + BETWEEN_LINES)
+    fn write_if_due(&mut self) -> bool {
+        let admitted = self.throttle.admit(Instant::now().into_std());
+        if admitted {
+            self.write();
+        }
+        admitted
     }
 
     fn write(&mut self) {
@@ -95,8 +100,7 @@ impl State {
             return;
         }
         let pending = std::mem::take(&mut self.pending);
-        self.last_line = Some(Instant::now());
-        match pending.lost + pending.dropped {
+        match pending.lost {
             0 => tracing::warn!("telemetry: {}", pending.text()),
             _ => tracing::error!("telemetry: {}", pending.text()),
         }
@@ -105,7 +109,7 @@ impl State {
 
 impl PendingNotices {
     fn is_empty(&self) -> bool {
-        self.refused + self.dropped + self.lost + self.failures + self.requests == 0
+        self.rejected + self.lost + self.failures + self.requests == 0
     }
 
     fn text(&self) -> String {
@@ -129,17 +133,13 @@ impl PendingNotices {
             "lost, since FG_TELEMETRY_TIMEOUT was over; it sets for how long a batch is tried",
         );
         events(
-            self.dropped,
-            "lost, dropped for newer ones; FG_TELEMETRY_BUFFER sets how many bytes may wait",
-        );
-        events(
-            self.refused,
-            "refused with status 503; FG_TELEMETRY_BUFFER sets how many bytes may wait",
+            self.rejected,
+            "rejected with status 503; FG_TELEMETRY_BUFFER sets how many bytes may wait",
         );
         if self.requests > 0 {
-            let refusal = one_line(self.refusal.as_deref().unwrap_or_default());
+            let rejection = one_line(self.rejection.as_deref().unwrap_or_default());
             parts.push(format!(
-                "requests that were refused: {}, last: {refusal}",
+                "requests that were rejected: {}, last: {rejection}",
                 self.requests
             ));
         }

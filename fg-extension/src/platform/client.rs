@@ -1,7 +1,11 @@
-//! A call of the platform's API, retried while that can help.
+//! Requests to the platform's API, retried while that can help.
 
+use std::fmt;
 use std::time::Duration;
 
+use fg_util::backoff::Backoff;
+use fg_util::error::{chain, excerpt, one_line};
+use fg_util::select::run_alongside;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Request, StatusCode, header, http};
@@ -13,11 +17,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::Error;
 use crate::config::PlatformAddress;
-use fg_util::backoff::Backoff;
-use fg_util::error::{chain, one_line};
-use fg_util::select::run_alongside;
 
-/// How long the rest of an answer may take, once its status is there.
+/// How long the rest of a response may take, once its status is there.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A POST to the platform.
@@ -31,32 +32,39 @@ pub(crate) struct ApiRequest<'a> {
 }
 
 pub(crate) enum ApiError {
-    /// The answer is final: its status, and what the platform said.
-    Rejected(StatusCode, String),
-    /// None came in time: how often it was tried, and what went wrong last.
+    /// The platform rejected the request.
+    Rejected(Rejection),
+    /// No response came in time: how often it was tried, and what went wrong last.
     NoResponse(u32, Error),
 }
 
+/// A final response that is not a success: its status, and what the platform said in one line.
+#[derive(Debug)]
+pub(crate) struct Rejection {
+    pub(crate) status: StatusCode,
+    message: String,
+}
+
 impl ApiRequest<'_> {
-    /// Posts it; the JSON of an answer with status 200, or null if that has none.
+    /// Posts it, and returns the JSON of a response with status 200, or null if its body is not JSON.
     ///
-    /// Failures that pass (I: 5xx, 408, 429, a connection refused or broken, no answer) are tried again until
-    /// the time is over; any other answer than 200 is final (D 2707, 2710).
+    /// Failures that may pass (I: 5xx, 408, 429, a connection refused or broken, no response) are tried again until
+    /// the time is over; any other response than 200 is final (D 2707, 2710).
     pub(crate) async fn post(&self, timeout: Duration) -> Result<Value, ApiError> {
         let deadline = Instant::now() + timeout;
         let mut backoff = Backoff::default();
         let mut attempts = 0_u32;
         loop {
             attempts += 1;
-            // An attempt has half of what is left: time enough for a platform that is slow to answer, and
+            // An attempt has half of what is left: time enough for a platform that is slow to respond, and
             // another attempt if it never does.
             let now = Instant::now();
             let error = match self.attempt(now + (deadline - now) / 2).await {
                 Ok(ApiResponse::Ok(json)) => return Ok(json),
-                Ok(ApiResponse::Rejected(status, said)) => {
-                    return Err(ApiError::Rejected(status, said));
+                Ok(ApiResponse::Rejected(rejection)) => return Err(ApiError::Rejected(rejection)),
+                Ok(ApiResponse::Retry(rejection)) => {
+                    format!("the platform responded with {rejection}").into()
                 }
-                Ok(ApiResponse::Retry(said)) => said.into(),
                 Err(error) => error,
             };
             let left = deadline.saturating_duration_since(Instant::now());
@@ -74,9 +82,9 @@ impl ApiRequest<'_> {
         }
     }
 
-    /// Once, over a connection of its own, answered before `deadline`.
+    /// Posts it once, over a connection of its own; the status must come before `deadline`.
     async fn attempt(&self, deadline: Instant) -> Result<ApiResponse, Error> {
-        let in_time = |_| "no answer in time";
+        let in_time = |_| "no response in time";
         let connect = TcpStream::connect((self.platform.host(), self.platform.port));
         let stream = timeout_at(deadline, connect).await.map_err(in_time)??;
         let (mut sender, connection) =
@@ -96,7 +104,7 @@ impl ApiRequest<'_> {
             };
             let mut body = Vec::new();
             let _ended = timeout_at(body_deadline, read(response.into_body(), &mut body)).await;
-            Ok(judge(status, &body))
+            Ok(classify(status, &body))
         })
         .await
     }
@@ -113,18 +121,16 @@ impl ApiRequest<'_> {
     }
 }
 
-/// What the platform answered.
 #[derive(Debug)]
 enum ApiResponse {
     Ok(Value),
-    /// Final; what the platform said.
-    Rejected(StatusCode, String),
-    /// Worth another try; what the platform said.
-    Retry(String),
+    Rejected(Rejection),
+    /// Worth another attempt.
+    Retry(Rejection),
 }
 
-/// Reads an answer: to its end, to where it breaks off, to the end of its JSON, since not every server says
-/// where a body ends, or to a size that no answer has.
+/// Reads a response: to its end, to where it breaks off, to the end of its JSON, since not every server says
+/// where a body ends, or to a size that no response has.
 async fn read(mut body: Incoming, bytes: &mut Vec<u8>) {
     const LIMIT: usize = 1024 * 1024;
     while let Some(Ok(frame)) = body.frame().await {
@@ -138,55 +144,102 @@ async fn read(mut body: Incoming, bytes: &mut Vec<u8>) {
     }
 }
 
-fn judge(status: StatusCode, body: &[u8]) -> ApiResponse {
+fn classify(status: StatusCode, body: &[u8]) -> ApiResponse {
     let json: Value = serde_json::from_slice(body).unwrap_or_default();
-    if status == StatusCode::OK && is_empty(&json["errorInfo"]) {
+    let error_info = error_info(&json);
+    if status == StatusCode::OK && error_info.is_none() {
         return ApiResponse::Ok(json);
     }
-    let said = said(&json, body);
+    let message = error_info.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
+    let rejection = Rejection {
+        status,
+        message: one_line(&excerpt(message.trim())),
+    };
     let passes = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
     if status.is_server_error() || passes.contains(&status) {
-        ApiResponse::Retry(format!(
-            "the platform answered with {}",
-            answer(status, &said)
-        ))
+        ApiResponse::Retry(rejection)
     } else {
-        ApiResponse::Rejected(status, said)
+        ApiResponse::Rejected(rejection)
     }
 }
 
-/// Whether an `errorInfo` tells of no error: the page's example has empty strings in it.
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::Bool(true) => false,
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::String(text) => text.trim().is_empty(),
-        Value::Array(values) => values.iter().all(is_empty),
-        Value::Object(fields) => fields.values().all(is_empty),
+/// Returns the error that a response reports, as `errorType: errorMessage`; `None` if both are empty, as in the page's
+/// example of a success (D 2707).
+fn error_info(json: &Value) -> Option<String> {
+    let field = |name| {
+        json["errorInfo"][name]
+            .as_str()
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+    };
+    match (field("errorType"), field("errorMessage")) {
+        (Some(kind), Some(message)) => Some(format!("{kind}: {message}")),
+        (kind, message) => kind.or(message).map(str::to_owned),
     }
 }
 
-/// What an answer says of an error: `errorType: errorMessage`, or else the beginning of its text, in one line.
-fn said(json: &Value, body: &[u8]) -> String {
-    let info = if is_empty(&json["errorInfo"]) {
-        json
-    } else {
-        &json["errorInfo"]
-    };
-    let parts = [&info["errorType"], &info["errorMessage"]]
-        .map(|part| part.as_str().unwrap_or_default().trim());
-    let text = match parts {
-        ["", ""] if info.is_object() => info.to_string(),
-        ["", ""] => String::from_utf8_lossy(body).into_owned(),
-        ["", text] | [text, ""] => text.to_owned(),
-        [kind, message] => format!("{kind}: {message}"),
-    };
-    one_line(&text.chars().take(300).collect::<String>())
+/// Displays as `status 403: ExtensionNotFound: …`.
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "status {}", self.status.as_u16())?;
+        match self.message.as_str() {
+            "" => Ok(()),
+            message => write!(f, ": {message}"),
+        }
+    }
 }
 
-/// The status of an answer, and what it said.
-pub(crate) fn answer(status: StatusCode, said: &str) -> String {
-    let separator = if said.is_empty() { "" } else { ": " };
-    format!("status {}{separator}{said}", status.as_u16())
+#[cfg(test)]
+mod tests {
+    use hyper::StatusCode;
+    use serde_json::json;
+
+    use super::{ApiResponse, classify};
+
+    fn display(status: StatusCode, body: &str) -> String {
+        match classify(status, body.as_bytes()) {
+            ApiResponse::Ok(_) => "ok".to_owned(),
+            ApiResponse::Rejected(rejection) => format!("rejected: {rejection}"),
+            ApiResponse::Retry(rejection) => format!("retry: {rejection}"),
+        }
+    }
+
+    #[test]
+    fn error_info_with_text_is_a_rejection() {
+        for (error_info, expected) in [
+            (json!({"errorType": "", "errorMessage": " "}), "ok"),
+            (json!({"errorType": null, "errorMessage": 5}), "ok"),
+            (json!({"code": "quota"}), "ok"),
+            (json!("quota"), "ok"),
+            (json!(["quota"]), "ok"),
+            (json!(null), "ok"),
+            (
+                json!({"errorType": " Quota "}),
+                "rejected: status 200: Quota",
+            ),
+            (
+                json!({"errorType": "", "errorMessage": "a\nb"}),
+                "rejected: status 200: a\\nb",
+            ),
+            (
+                json!({"errorType": "Quota", "errorMessage": "ten"}),
+                "rejected: status 200: Quota: ten",
+            ),
+        ] {
+            let body = json!({"functionName": "f", "errorInfo": error_info}).to_string();
+            assert_eq!(display(StatusCode::OK, &body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn any_other_body_is_quoted() {
+        let body = r#"{"message":"no"}"#;
+        assert_eq!(
+            display(StatusCode::FORBIDDEN, body),
+            format!("rejected: status 403: {body}")
+        );
+        assert_eq!(display(StatusCode::BAD_GATEWAY, ""), "retry: status 502");
+        let long = display(StatusCode::NOT_FOUND, &"x".repeat(5000));
+        assert_eq!(long, format!("rejected: status 404: {}…", "x".repeat(300)));
+    }
 }

@@ -1,12 +1,12 @@
-//! The registration call.
+//! The registration.
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use serde_json::Value;
 
 use crate::config::Config;
-use crate::platform::client::{ApiError, ApiRequest, answer};
-use crate::{Error, ExtensionName, Registration, RunError, TelemetryCounters};
+use crate::platform::client::{ApiError, ApiRequest, Rejection};
+use crate::{Error, ExtensionName, Registration, RunError};
 
 /// Registers with the platform (D 2707), within `FG_REGISTER_TIMEOUT`.
 pub(crate) async fn register(
@@ -14,7 +14,7 @@ pub(crate) async fn register(
     config: &Config,
 ) -> Result<Registration, RunError> {
     let address = config.port.address().to_string();
-    let call = ApiRequest {
+    let request = ApiRequest {
         platform: &config.platform,
         path: "/extension/register",
         headers: &[
@@ -24,18 +24,18 @@ pub(crate) async fn register(
         body: Bytes::new(),
         purpose: "registration",
     };
-    match call.post(config.register_timeout).await {
-        Ok(answer) => Ok(registration(&answer, config)),
-        Err(ApiError::Rejected(status, said)) => Err(refused(name, config, status, &said)),
+    match request.post(config.register_timeout).await {
+        Ok(response) => Ok(registration(&response, config)),
+        Err(ApiError::Rejected(rejection)) => Err(rejected(name, config, &rejection)),
         Err(ApiError::NoResponse(attempts, last)) => Err(unreachable(config, attempts, last)),
     }
 }
 
-/// Nobody outside the platform can tell what a 200 may look like (?), so every one is a registration, with
-/// one warning if it does not name the function as the page says.
-fn registration(answer: &Value, config: &Config) -> Registration {
+/// Reads the response. Nobody outside the platform knows what a 200 may look like (?), so every one is a
+/// registration, with one warning if it does not name the function as the page says.
+fn registration(response: &Value, config: &Config) -> Registration {
     let text = |field: &str| {
-        answer[field]
+        response[field]
             .as_str()
             .filter(|text| !text.is_empty())
             .map(str::to_owned)
@@ -53,24 +53,21 @@ fn registration(answer: &Value, config: &Config) -> Registration {
         function_version: function_version.or_else(|| config.function_version.clone()),
         // The page's prose promises the handler's name, its example has none (?).
         handler: text("handler").or_else(|| text("handlerName")),
-        // Counted by whoever subscribes.
-        telemetry: TelemetryCounters::default(),
     }
 }
 
-fn refused(name: ExtensionName, config: &Config, status: StatusCode, said: &str) -> RunError {
-    let what_to_do = if status == StatusCode::OK || status.is_client_error() {
+fn rejected(name: ExtensionName, config: &Config, rejection: &Rejection) -> RunError {
+    let hint = if rejection.status == StatusCode::OK || rejection.status.is_client_error() {
         format!(
             "its start script must be `extension/{name}` and no other extension may have its port"
         )
     } else {
-        "a registration is answered with status 200, so check EXTENSION_API_ADDR".to_owned()
+        "a registration succeeds with status 200, so check EXTENSION_API_ADDR".to_owned()
     };
-    RunError::refused(format!(
-        "the platform at {} refused to register {name} at {} with {}; {what_to_do}",
+    RunError::rejected(format!(
+        "the platform at {} rejected the registration of {name} at {} with {rejection}; {hint}",
         config.platform,
         config.port.address(),
-        answer(status, said),
     ))
 }
 
@@ -80,5 +77,5 @@ fn unreachable(config: &Config, attempts: u32, last: Error) -> RunError {
          check EXTENSION_API_ADDR, or set FG_REGISTER_TIMEOUT to wait longer",
         config.platform, config.register_timeout,
     );
-    RunError::timeout(message, last)
+    RunError::register_timeout(message, last)
 }

@@ -1,16 +1,16 @@
-//! The subscription call.
+//! The subscription to telemetry.
 
 use std::time::Duration;
 
+use fg_util::error::{chain, one_line};
 use hyper::StatusCode;
 use serde::Serialize;
 
 use crate::config::PlatformAddress;
-use crate::platform::client::{ApiError, ApiRequest, answer};
+use crate::platform::client::{ApiError, ApiRequest};
 use crate::{Port, TelemetryType};
-use fg_util::error::{chain, one_line};
 
-/// The body of the call (D 2710).
+/// The body of the request (D 2710).
 #[derive(Serialize)]
 struct Subscribe {
     subscriber: Subscriber,
@@ -23,7 +23,7 @@ struct Subscriber {
     uri: String,
 }
 
-/// Subscribes, within `FG_REGISTER_TIMEOUT`; failure is told in one line, since telemetry is not to break the
+/// Subscribes, within `FG_REGISTER_TIMEOUT`. A failure is logged in one line, since telemetry must not break the
 /// function.
 pub(crate) async fn subscribe(
     platform: PlatformAddress,
@@ -38,7 +38,7 @@ pub(crate) async fn subscribe(
         },
         types,
     };
-    let call = ApiRequest {
+    let request = ApiRequest {
         platform: &platform,
         path: "/telemetry",
         headers: &[],
@@ -46,18 +46,17 @@ pub(crate) async fn subscribe(
         body: serde_json::to_vec(&subscribe).unwrap_or_default().into(),
         purpose: "subscription",
     };
-    match call.post(timeout).await {
+    match request.post(timeout).await {
         Ok(_) => tracing::info!("subscribed to telemetry, listening on {}", port.address()),
-        Err(ApiError::Rejected(status, said)) => {
-            let why = match status {
+        Err(ApiError::Rejected(rejection)) => {
+            let hint = match rejection.status {
                 StatusCode::BAD_REQUEST => "; a function has one subscriber at most",
                 _ => "",
             };
             tracing::error!(
                 "there will be no telemetry: the platform at {platform} \
-                 refused the subscription of {} with {}{why}",
+                 rejected the subscription of {} with {rejection}{hint}",
                 port.address(),
-                answer(status, &said)
             );
         }
         Err(ApiError::NoResponse(attempts, last)) => tracing::error!(

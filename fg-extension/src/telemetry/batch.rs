@@ -1,94 +1,70 @@
 //! A batch as it came: JSON text, decoded when it is its turn.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use fg_util::error::excerpt;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::TelemetryEvent;
-use fg_util::error::excerpt;
 
 /// A batch, in the memory that its text takes.
 pub(super) struct Batch {
+    /// A JSON array.
     text: Box<str>,
-    shape: Shape,
+    events: u64,
 }
 
-/// The events, and the bytes, that one call of the handler is to have: decoded they take several times the memory,
-/// and invocations wait meanwhile.
+/// The most events, and bytes, that one call of the handler gets: decoded they take several times the memory, and
+/// invocations wait meanwhile.
 pub(super) const MOST_EVENTS: u64 = 4096;
 pub(super) const MOST_BYTES: usize = 256 * 1024;
 
-/// What a body holds.
-#[derive(Clone, Copy)]
-enum Shape {
-    /// So many events (D 2710).
-    Array(u64),
-    /// One event by itself; the pages do not say that this comes.
-    Object,
-}
-
 impl Batch {
-    /// Reads a body without a look at the events, so that none of them can have the batch refused; a large one in
-    /// parts.
+    /// Reads a body, an array of events (D 2710); a large one becomes several batches.
     ///
-    /// Bytes that are not UTF-8 are replaced. Commas before a closing bracket, which the pages' examples have, are
-    /// left out; line breaks and the like in a text are escaped; an element that is no JSON all the same is kept as
-    /// text, if there is another that is.
+    /// It does not look at the events, so that a strange one cannot have the batch rejected. Bytes that are not UTF-8
+    /// are replaced, and trailing commas, which the pages' examples have (D 2711), are ignored.
     ///
     /// # Errors
     ///
-    /// If it is no JSON, or neither array nor object.
+    /// What is wrong with the body, if it is not a JSON array.
     pub(super) fn read(body: &[u8]) -> Result<Vec<Self>, String> {
-        let text = String::from_utf8_lossy(body);
-        let text = text.trim_start_matches('\u{feff}').trim();
+        let text = String::from_utf8_lossy(body.trim_ascii());
         if text.is_empty() {
             return Err("the body is empty, where telemetry should be".to_owned());
         }
-        let (text, shape) = match serde_json::from_str(text) {
-            Ok(shape) => (Cow::Borrowed(text), shape),
-            Err(error) => repair(text)
-                .and_then(|text| Some((serde_json::from_str(&text).ok()?, text)))
-                .map(|(shape, text)| (Cow::Owned(text), shape))
-                // The words may quote all of the text.
-                .ok_or_else(|| excerpt(&format!("the body is no telemetry: {error}")))?,
-        };
-        match shape {
-            Shape::Array(events) if events > MOST_EVENTS || text.len() > MOST_BYTES => {
-                Ok(parts(&text))
-            }
-            shape => Ok(vec![Self {
-                text: text.into(),
-                shape,
-            }]),
+        let (text, EventCount(events)) = parse(text)
+            // The message may quote all of the text.
+            .map_err(|error| excerpt(&format!("the body is not telemetry: {error}")))?;
+        if events > MOST_EVENTS || events > 1 && text.len() > MOST_BYTES {
+            return Ok(parts(&text));
         }
+        Ok(vec![Self {
+            text: text.into(),
+            events,
+        }])
     }
 
-    /// How many events there are.
+    /// Returns how many events there are.
     pub(super) fn events(&self) -> u64 {
-        match self.shape {
-            Shape::Array(events) => events,
-            Shape::Object => 1,
-        }
+        self.events
     }
 
-    /// The memory that it takes.
+    /// Returns the memory that it takes, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.text.len() + size_of::<Self>()
     }
 
-    /// The events; those that no JSON value can hold are kept as text.
+    /// Decodes the events; one that no JSON value can hold is kept as text.
     pub(super) fn decode(&self) -> Vec<TelemetryEvent> {
-        match self.shape {
-            Shape::Array(_) => serde_json::from_str(&self.text).unwrap_or_else(|_| {
-                // One of them does not decode, so each is looked at on its own.
-                let elements: Vec<&RawValue> = serde_json::from_str(&self.text).unwrap_or_default();
-                let texts = elements.into_iter().map(RawValue::get);
-                texts.map(decode).collect()
-            }),
-            Shape::Object => vec![decode(&self.text)],
-        }
+        serde_json::from_str(&self.text).unwrap_or_else(|_| {
+            // One of them does not decode, so each is looked at on its own.
+            let elements: Vec<&RawValue> = serde_json::from_str(&self.text).unwrap_or_default();
+            let texts = elements.into_iter().map(RawValue::get);
+            texts.map(decode).collect()
+        })
     }
 }
 
@@ -96,7 +72,41 @@ fn decode(event: &str) -> TelemetryEvent {
     serde_json::from_str(event).unwrap_or_else(|_| TelemetryEvent::Unknown(event.into()))
 }
 
-/// An array in parts of which each is within the bounds, or has one element.
+/// Counts the events of a text; its trailing commas are blanked if it cannot be read with them.
+fn parse(text: Cow<'_, str>) -> serde_json::Result<(Cow<'_, str>, EventCount)> {
+    match serde_json::from_str(&text) {
+        Ok(events) => Ok((text, events)),
+        Err(error) => {
+            let blanked = blank_trailing_commas(&text).ok_or(error)?;
+            let events = serde_json::from_str(&blanked)?;
+            Ok((blanked.into(), events))
+        }
+    }
+}
+
+/// Replaces each comma between a value and a closing bracket by a space, so that positions in an error message stay
+/// right. `None` if there is none.
+fn blank_trailing_commas(text: &str) -> Option<String> {
+    let mut blanked = text.as_bytes().to_vec();
+    let mut scan = Scan::default();
+    let mut any = false;
+    // The last two bytes outside of strings that are not white space, and where the last one is.
+    let (mut before, mut last, mut last_position) = (b'[', b'[', 0);
+    for (position, byte) in text.bytes().enumerate() {
+        if !scan.is_outside_strings(byte) || byte.is_ascii_whitespace() {
+            continue;
+        }
+        if last == b',' && b"]}".contains(&byte) && !b"[{,".contains(&before) {
+            blanked[last_position] = b' ';
+            any = true;
+        }
+        (before, last, last_position) = (last, byte, position);
+    }
+    // ASCII for ASCII: it is still UTF-8.
+    any.then(|| String::from_utf8(blanked).ok())?
+}
+
+/// Splits an array into parts of which each is within the bounds, or has one element.
 fn parts(array: &str) -> Vec<Batch> {
     let elements = &array[1..array.len() - 1];
     let mut batches = Vec::new();
@@ -106,7 +116,7 @@ fn parts(array: &str) -> Vec<Batch> {
         part.push(']');
         batches.push(Batch {
             text: std::mem::replace(part, String::from("[")).into(),
-            shape: Shape::Array(std::mem::take(events)),
+            events: std::mem::take(events),
         });
     };
     for element in split(elements) {
@@ -123,55 +133,16 @@ fn parts(array: &str) -> Vec<Batch> {
     batches
 }
 
-/// JSON out of what is nearly JSON.
-fn repair(text: &str) -> Option<String> {
-    let escaped = escape(text);
-    let is_json = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();
-    if is_json(&escaped) {
-        return Some(escaped);
-    }
-    let elements = escaped.strip_prefix('[')?.strip_suffix(']')?;
-    let mut kept = Vec::new();
-    let mut any = false;
-    for element in split(elements) {
-        if is_json(element) {
-            any = true;
-            kept.push(element.to_owned());
-        } else {
-            kept.push(serde_json::to_string(element.trim()).ok()?);
-        }
-    }
-    any.then(|| format!("[{}]", kept.join(",")))
-}
-
-/// The text without commas that are followed by a closing bracket, and with the control characters of its strings
-/// escaped.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    let mut scan = Scan::default();
-    for (position, c) in text.char_indices() {
-        let in_string = scan.in_string;
-        scan.next(c);
-        if in_string && c < ' ' {
-            // Writing to a string does not fail.
-            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
-        } else if in_string
-            || c != ','
-            || !text[position + 1..].trim_start().starts_with([']', '}'])
-        {
-            escaped.push(c);
-        }
-    }
-    escaped
-}
-
-/// The elements of an array.
+/// Splits what stands between an array's brackets into its elements.
 fn split(elements: &str) -> impl Iterator<Item = &str> {
     let mut scan = Scan::default();
-    elements.split(move |c| scan.next(c) && c == ',' && scan.depth == 0)
+    elements.split(move |c: char| {
+        // What is not ASCII cannot end a string, nor an element.
+        scan.is_outside_strings(u8::try_from(c).unwrap_or_default()) && c == ',' && scan.depth == 0
+    })
 }
 
-/// Where a text of JSON is.
+/// Where in a JSON text the next byte is.
 #[derive(Default)]
 struct Scan {
     in_string: bool,
@@ -180,49 +151,47 @@ struct Scan {
 }
 
 impl Scan {
-    /// Whether the character is not of a string.
-    fn next(&mut self, c: char) -> bool {
+    /// Moves past a byte, and returns whether it stands outside of strings; the quote that ends one does.
+    fn is_outside_strings(&mut self, byte: u8) -> bool {
         if self.in_string {
-            self.in_string = self.escaped || c != '"';
-            self.escaped = !self.escaped && c == '\\';
-            return false;
+            self.in_string = self.escaped || byte != b'"';
+            self.escaped = !self.escaped && byte == b'\\';
+            return !self.in_string;
         }
-        match c {
-            '"' => self.in_string = true,
-            '[' | '{' => self.depth += 1,
-            ']' | '}' => self.depth -= 1,
+        match byte {
+            b'"' => self.in_string = true,
+            b'[' | b'{' => self.depth += 1,
+            b']' | b'}' => self.depth -= 1,
             _ => {}
         }
         !self.in_string
     }
 }
 
-impl<'de> Deserialize<'de> for Shape {
+/// The number of an array's elements, read without keeping them.
+struct EventCount(u64);
+
+impl<'de> Deserialize<'de> for EventCount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ShapeVisitor)
+        deserializer.deserialize_seq(EventCountVisitor)
     }
 }
 
-struct ShapeVisitor;
+struct EventCountVisitor;
 
-impl<'de> Visitor<'de> for ShapeVisitor {
-    type Value = Shape;
+impl<'de> Visitor<'de> for EventCountVisitor {
+    type Value = EventCount;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array of events")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Shape, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<EventCount, A::Error> {
         let mut events = 0;
         while seq.next_element::<IgnoredAny>()?.is_some() {
             events += 1;
         }
-        Ok(Shape::Array(events))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Shape, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Shape::Object)
+        Ok(EventCount(events))
     }
 }
 
@@ -267,19 +236,27 @@ mod tests {
     }
 
     #[test]
-    fn element_that_is_no_json_is_kept_as_text() {
+    fn trailing_commas_are_ignored_at_any_depth() {
+        let body = r#"[ { "a" : [ 1 , [2,], "," , ] , "b,": "\\",} , {}, [], "é,}" , ]"#;
         assert_eq!(
-            values(&decode(
-                b"[{\"type\":\"function\",\"record\":\"a\n\tb\"}, {\"a\": 1,}]"
-            )),
-            json!([{"type": "function", "record": "a\n\tb"}, {"a": 1}])
+            values(&decode(body.as_bytes())),
+            json!([{"a": [1, [2], ","], "b,": "\\"}, {}, [], "é,}"])
         );
+        // Beside an element that no value can hold, and in a batch that is read in parts.
         assert_eq!(
-            values(&decode(
-                br#"[{"a": "\x"}, {"b": [1, "],"]}, {"c": NaN, "d": 1}, oops]"#
-            )),
-            json!([r#"{"a": "\x"}"#, {"b": [1, "],"]}, r#"{"c": NaN, "d": 1}"#, "oops"])
+            values(&decode(br#"[{"a": 1e999,}, 1,]"#)),
+            json!([r#"{"a": 1e999 }"#, 1])
         );
+        let large = format!("[{}]", "[1,],".repeat(10_000));
+        assert_eq!(decode(large.as_bytes()).len(), 10_000);
+    }
+
+    #[test]
+    fn hostile_body_is_rejected() {
+        for part in [",", ",]", "[1,],", "\",", "\\\"", "[", "{", "{\"a\":[1,"] {
+            let body = format!("[{}", part.repeat(200_000));
+            assert!(Batch::read(body.as_bytes()).is_err(), "{part}");
+        }
     }
 
     #[test]
@@ -298,14 +275,6 @@ mod tests {
             }
             assert_eq!(values(&decode(body.as_bytes())), json!(events));
         }
-    }
-
-    #[test]
-    fn one_event_is_a_batch() {
-        assert_eq!(
-            values(&decode(b"\xef\xbb\xbf{\"a\": 1}")),
-            json!([{"a": 1}])
-        );
     }
 
     #[test]
@@ -336,52 +305,61 @@ mod tests {
         {
             assert_eq!(*event, TelemetryEvent::Unknown(text.into()));
         }
-        assert_eq!(
-            values(&decode(br#"{"type":"function","record":1e999}"#)),
-            json!([r#"{"type":"function","record":1e999}"#])
-        );
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_replaced() {
+    fn bytes_that_are_not_utf8_are_replaced() {
         let events = decode(b"[{\"type\":\"function\",\"record\":\"a\xffb\"}]");
         assert!(matches!(&events[0], TelemetryEvent::Function(log) if log.text() == "a\u{fffd}b"));
     }
 
     #[test]
-    fn what_is_no_batch_is_refused() {
-        for (body, told) in [
-            ("", "the body is empty, where telemetry should be"),
-            (" ", "the body is empty, where telemetry should be"),
-            (
-                "[{]",
-                "the body is no telemetry: key must be a string at line 1 column 3",
-            ),
-            (
-                "[1",
-                "the body is no telemetry: EOF while parsing a list at line 1 column 2",
-            ),
-            (
-                "[] []",
-                "the body is no telemetry: trailing characters at line 1 column 4",
-            ),
+    fn body_that_is_not_an_array_is_rejected() {
+        for (body, problem) in [
+            ("[{]", "key must be a string at line 1 column 3"),
+            ("[1", "EOF while parsing a list at line 1 column 2"),
+            ("[] []", "trailing characters at line 1 column 4"),
             (
                 "5",
-                "the body is no telemetry: invalid type: integer `5`, expected an array of events at line 1 column 1",
+                "invalid type: integer `5`, expected an array of events at line 1 column 1",
             ),
             (
                 "null",
-                "the body is no telemetry: invalid type: null, expected an array of events at line 1 column 4",
+                "invalid type: null, expected an array of events at line 1 column 4",
             ),
+            (
+                r#"{"name": "platform.start"}"#,
+                "invalid type: map, expected an array of events at line 1 column 0",
+            ),
+            ("\u{feff}[]", "expected value at line 1 column 1"),
+            // Nearly JSON: an element that is not, an escape and a line break in a string, commas without values.
+            ("[1, oops]", "expected value at line 1 column 5"),
+            (r#"[{"a": "\x"}]"#, "invalid escape at line 1 column 10"),
+            (
+                "[{\"record\": \"a\nb\"}]",
+                "control character (\\u0000-\\u001F) found while parsing a string at line 1 column 14",
+            ),
+            ("[,]", "expected value at line 1 column 2"),
+            ("[1,,]", "expected value at line 1 column 4"),
+            // Positions are those of the body, whatever is blanked before them.
+            ("[[1,], oops]", "expected value at line 1 column 8"),
         ] {
             assert_eq!(
-                Batch::read(body.as_bytes()).err().as_deref(),
-                Some(told),
+                Batch::read(body.as_bytes()).err(),
+                Some(format!("the body is not telemetry: {problem}")),
                 "{body}"
+            );
+        }
+        for empty in ["", " \r\n"] {
+            assert_eq!(
+                Batch::read(empty.as_bytes()).err().as_deref(),
+                Some("the body is empty, where telemetry should be")
             );
         }
         let quoted = Batch::read(format!("\"{}\"", "x".repeat(5000)).as_bytes());
         assert!(quoted.is_err_and(|error| error.chars().count() == 301));
-        assert_eq!(Batch::read(b"[]").unwrap()[0].events(), 0);
+        for empty in ["[]".to_owned(), format!("[{}]", " ".repeat(MOST_BYTES))] {
+            assert!(decode(empty.as_bytes()).is_empty());
+        }
     }
 }

@@ -3,56 +3,60 @@
 use std::slice;
 use std::time::Duration;
 
+use fg_util::backoff::Backoff;
+use fg_util::error::{chain, excerpt};
+use fg_util::select::{run_alongside, select};
+use hyper::StatusCode;
+use hyper::body::Bytes;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::batch::Batch;
-use super::queue::{Overflow, Queue, Refusal};
-use super::{TelemetryCounters, TelemetryEvent};
-use crate::Error;
+use super::queue::{PushError, Queue};
+use super::{Telemetry, TelemetryCounters};
+use crate::TelemetryHandler;
+use crate::config::TelemetryConfig;
+use crate::http::body::BodyError;
+use crate::http::response::HttpResponse;
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::log::throttle::LogThrottle;
 use crate::panics::catch;
-use fg_util::backoff::Backoff;
-use fg_util::error::{chain, excerpt};
-use fg_util::select::{run_alongside, select};
 
-/// Between two tries at the end.
+/// The longest pause between two attempts during a shutdown.
 const SHORT_PAUSE: Duration = Duration::from_millis(50);
 
+/// Telemetry that was acknowledged, on its way to the author's handler.
 pub(crate) struct Delivery {
     queue: Queue,
-    report: LogThrottle,
+    counters: TelemetryCounters,
+    log: LogThrottle,
     /// For how long the handler is tried with a batch.
     timeout: Duration,
 }
 
 /// Why a request's batch is not acknowledged.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Unacknowledged {
+pub(super) enum Unacknowledged {
     Invalid(String),
     Full,
     ShuttingDown,
 }
 
 impl Delivery {
-    pub(crate) fn new(
-        buffer: usize,
-        overflow: Overflow,
-        timeout: Duration,
-        counters: TelemetryCounters,
-    ) -> Self {
+    pub(crate) fn new(config: &TelemetryConfig) -> Self {
+        let counters = TelemetryCounters::default();
         Self {
-            queue: Queue::new(buffer, overflow, counters),
-            report: LogThrottle::default(),
-            timeout,
+            queue: Queue::new(config.buffer, counters.clone()),
+            counters,
+            log: LogThrottle::new(),
+            timeout: config.timeout,
         }
     }
 
-    /// Takes a request's batch in.
-    pub(crate) fn receive(&self, body: &[u8]) -> Result<(), Unacknowledged> {
+    /// Puts a request's batch into the queue.
+    pub(super) fn receive(&self, body: &[u8]) -> Result<(), Unacknowledged> {
         let parts = Batch::read(body).map_err(|why| {
-            self.report_refused(&why);
+            self.record_rejected_request(&why);
             Unacknowledged::Invalid(why)
         })?;
         let events: u64 = parts.iter().map(Batch::events).sum();
@@ -60,78 +64,33 @@ impl Delivery {
             return Ok(());
         }
         match self.queue.push(parts) {
-            Ok(0) => Ok(()),
-            Ok(dropped) => {
-                self.report.record(|pending| pending.dropped += dropped);
-                Ok(())
-            }
-            Err(Refusal::Full) => {
-                self.report.record(|pending| pending.refused += events);
+            Ok(()) => Ok(()),
+            Err(PushError::Full) => {
+                self.log.record(|pending| pending.rejected += events);
                 Err(Unacknowledged::Full)
             }
-            Err(Refusal::Closed) => Err(Unacknowledged::ShuttingDown),
+            Err(PushError::Closed) => Err(Unacknowledged::ShuttingDown),
         }
     }
 
-    /// Tells of a request that was refused.
-    pub(crate) fn report_refused(&self, why: &str) {
-        self.report.record(|pending| {
+    /// Records that a request was rejected, for the next log line.
+    pub(super) fn record_rejected_request(&self, why: &str) {
+        self.log.record(|pending| {
             pending.requests += 1;
-            pending.refusal = Some(excerpt(why));
+            pending.rejection = Some(excerpt(why));
         });
-    }
-
-    /// How many events were acknowledged and will not be delivered, so far.
-    pub(crate) fn lost(&self) -> u64 {
-        self.queue.lost()
-    }
-
-    /// Calls the handler with what comes, until the queue is closed and empty.
-    ///
-    /// # Cancel safety
-    ///
-    /// What the handler had when this is dropped stays counted as waiting, for [`abandon`](Self::abandon).
-    pub(crate) async fn run<F>(
-        &self,
-        lifecycle: &Lifecycle,
-        handle: impl Fn(Vec<TelemetryEvent>) -> F,
-    ) where
-        F: Future<Output = Result<(), Error>>,
-    {
-        let deliver = async {
-            while let Some(batches) = self.queue.next().await {
-                self.deliver(batches, lifecycle, &handle).await;
-                // Nothing in here may have waited, and others want to run: a queue can be long.
-                yield_now().await;
-            }
-        };
-        run_alongside(self.report.run(), deliver).await;
-    }
-
-    /// Takes nothing in any more.
-    pub(crate) fn close(&self) {
-        self.queue.close();
-    }
-
-    /// Gives up what is still there, as lost; how many events that were.
-    pub(crate) fn abandon(&self) -> u64 {
-        let left = self.queue.abandon();
-        self.report.end();
-        left
     }
 
     /// Gives the batches to the handler, all in one call, and if that fails one by one: what one of them does to the
     /// handler is not to be the others' loss.
-    async fn deliver<F>(
+    async fn deliver_batches<T: TelemetryHandler>(
         &self,
         batches: Vec<Batch>,
         lifecycle: &Lifecycle,
-        handle: &impl Fn(Vec<TelemetryEvent>) -> F,
-    ) where
-        F: Future<Output = Result<(), Error>>,
-    {
+        extension: &T,
+    ) {
         if batches.len() > 1 {
-            let Err(failure) = self.attempt(&batches, self.timeout / 2, handle).await else {
+            let Err(failure) = self.attempt(&batches, self.timeout / 2, extension).await else {
                 batches
                     .iter()
                     .for_each(|batch| self.queue.settle(batch, true));
@@ -141,21 +100,18 @@ impl Delivery {
             self.pause(Backoff::default().next_pause(), lifecycle).await;
         }
         for batch in &batches {
-            let delivered = self.deliver_one(batch, lifecycle, handle).await;
+            let delivered = self.deliver_one(batch, lifecycle, extension).await;
             self.queue.settle(batch, delivered);
         }
     }
 
     /// Calls the handler until it succeeds or the time is over; whether it did.
-    async fn deliver_one<F>(
+    async fn deliver_one<T: TelemetryHandler>(
         &self,
         batch: &Batch,
         lifecycle: &Lifecycle,
-        handle: &impl Fn(Vec<TelemetryEvent>) -> F,
-    ) -> bool
-    where
-        F: Future<Output = Result<(), Error>>,
-    {
+        extension: &T,
+    ) -> bool {
         let mut left = self.timeout;
         let mut backoff = Backoff::default();
         loop {
@@ -163,7 +119,7 @@ impl Delivery {
             // costs no more than that either.
             let most = left / 2;
             let began = Instant::now();
-            let Err(failure) = self.attempt(slice::from_ref(batch), most, handle).await else {
+            let Err(failure) = self.attempt(slice::from_ref(batch), most, extension).await else {
                 return true;
             };
             left -= began.elapsed().min(most);
@@ -179,15 +135,12 @@ impl Delivery {
     }
 
     /// One call of the handler; why it failed.
-    async fn attempt<F>(
+    async fn attempt<T: TelemetryHandler>(
         &self,
         batches: &[Batch],
         most: Duration,
-        handle: &impl Fn(Vec<TelemetryEvent>) -> F,
-    ) -> Result<(), String>
-    where
-        F: Future<Output = Result<(), Error>>,
-    {
+        extension: &T,
+    ) -> Result<(), String> {
         // All that is the author's may panic: the handler, its end, the words of its error.
         let handled = catch(async {
             // Decoded for each call: most batches need but one.
@@ -198,7 +151,8 @@ impl Delivery {
                     false => events.append(&mut batch.decode()),
                 }
             }
-            match timeout(most, async { handle(events).await }).await {
+            let handler = async { extension.telemetry(events, &self.counters).await };
+            match timeout(most, handler).await {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(error)) => Err(chain(error.as_ref())),
                 Err(_elapsed) => Err(format!("it took longer than {most:.0?}")),
@@ -217,10 +171,53 @@ impl Delivery {
     }
 
     fn report_failure(&self, failure: String, lost: u64) {
-        self.report.record(|pending| {
+        self.log.record(|pending| {
             pending.failures += 1;
             pending.failure = Some(excerpt(&failure));
             pending.lost += lost;
         });
+    }
+}
+
+impl<T: TelemetryHandler> Telemetry<T> for Delivery {
+    const SUBSCRIBED: bool = true;
+
+    fn respond(&self, body: Result<Bytes, BodyError>) -> HttpResponse {
+        self.accept(body)
+    }
+
+    fn report_rejected_request(&self, _: StatusCode, message: &str) {
+        // It may be its own lines that the extension receives, so they are throttled.
+        self.record_rejected_request(message);
+    }
+
+    /// Calls the handler with what arrives.
+    ///
+    /// # Cancel safety
+    ///
+    /// What the handler had when this is dropped stays counted as queued, for [`abandon`](Telemetry::abandon).
+    async fn deliver(&self, extension: &T, lifecycle: &Lifecycle) {
+        let deliver = async {
+            while let Some(batches) = self.queue.next().await {
+                self.deliver_batches(batches, lifecycle, extension).await;
+                // Nothing in here may have waited, and others want to run: a queue can be long.
+                yield_now().await;
+            }
+        };
+        run_alongside(self.log.run(), deliver).await;
+    }
+
+    fn close(&self) {
+        self.queue.close();
+    }
+
+    fn abandon(&self) -> u64 {
+        let left = self.queue.abandon();
+        self.log.flush();
+        left
+    }
+
+    fn lost(&self) -> u64 {
+        self.queue.lost()
     }
 }

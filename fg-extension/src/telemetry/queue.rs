@@ -10,13 +10,12 @@ use tokio::sync::Notify;
 use super::TelemetryCounters;
 use super::batch::{Batch, MOST_BYTES, MOST_EVENTS};
 
-/// In order of arrival; one task takes from it.
+/// The batches in order of arrival; one task takes from it.
 pub(super) struct Queue {
     state: Mutex<State>,
-    /// Told when there is something to take, or nothing more will come.
+    /// Notified when there is something to take, or the queue is closed.
     changed: Notify,
     limit: usize,
-    overflow: Overflow,
     counters: TelemetryCounters,
 }
 
@@ -30,79 +29,59 @@ struct State {
     closed: bool,
 }
 
-/// What becomes of a batch that there is no room for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Overflow {
-    /// It is refused: the sender can try again.
-    Refuse,
-    /// The oldest that wait make room for it.
-    DropOldest,
-}
-
-/// Why a batch was not taken in.
+/// Why a batch was not accepted.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) enum Refusal {
+pub(super) enum PushError {
     Full,
-    /// The end has come.
+    /// The extension shuts down.
     Closed,
 }
 
 impl Queue {
-    pub(super) fn new(limit: usize, overflow: Overflow, counters: TelemetryCounters) -> Self {
+    pub(super) fn new(limit: usize, counters: TelemetryCounters) -> Self {
         Self {
             state: Mutex::default(),
             changed: Notify::new(),
             limit,
-            overflow,
             counters,
         }
     }
 
-    /// Takes a batch in, all parts of it, if there is room; how many events made room for it.
+    /// Accepts a batch, all parts of it, if there is room.
     ///
-    /// One that is larger than the bound is taken when nothing else is in: it would never fit.
-    pub(super) fn push(&self, parts: Vec<Batch>) -> Result<u64, Refusal> {
+    /// One that is larger than the bound is accepted into an empty queue: it would never fit.
+    pub(super) fn push(&self, parts: Vec<Batch>) -> Result<(), PushError> {
         let counts = self.counters.counts();
         let mut state = self.state();
         let events = parts.iter().map(Batch::events).sum();
         let bytes: usize = parts.iter().map(Batch::bytes).sum();
-        let fits_beside = |others: usize| others == 0 || others + bytes <= self.limit;
-        let refusal = if state.closed {
-            Some(Refusal::Closed)
+        let others = state.bytes();
+        let error = if state.closed {
+            Some(PushError::Closed)
+        } else if others > 0 && others + bytes > self.limit {
+            Some(PushError::Full)
         } else {
-            let others = match self.overflow {
-                Overflow::Refuse => state.bytes(),
-                Overflow::DropOldest => state.taken_bytes,
-            };
-            (!fits_beside(others)).then_some(Refusal::Full)
+            None
         };
-        if let Some(refusal) = refusal {
-            counts.refused.fetch_add(events, Ordering::Relaxed);
-            return Err(refusal);
-        }
-        let mut dropped = 0;
-        while !fits_beside(state.bytes())
-            && let Some(oldest) = state.waiting.pop_front()
-        {
-            state.waiting_bytes -= oldest.bytes();
-            dropped += oldest.events();
+        if let Some(error) = error {
+            counts.rejected.fetch_add(events, Ordering::Relaxed);
+            return Err(error);
         }
         state.waiting_bytes += bytes;
         state.waiting.extend(parts);
         counts.received.fetch_add(events, Ordering::Relaxed);
-        counts.lost.fetch_add(dropped, Ordering::Relaxed);
         self.count_bytes(&state);
         drop(state);
         self.changed.notify_one();
-        Ok(dropped)
+        Ok(())
     }
 
-    /// Waits for what comes next: as many batches as are there, within the bounds of one call; nothing once the
+    /// Waits for what comes next: as many batches as are there, within the bounds of one call; `None` once the
     /// queue is closed and empty. Their bytes count until they are [settled](Self::settle).
     ///
     /// # Cancel safety
     ///
-    /// Nothing is taken if this is dropped unfinished.
+    /// No batch is taken if this is dropped unfinished.
     pub(super) async fn next(&self) -> Option<Vec<Batch>> {
         loop {
             let mut changed = pin!(self.changed.notified());
@@ -121,7 +100,7 @@ impl Queue {
         }
     }
 
-    /// Forgets what the handler had.
+    /// Frees the room of a batch that the handler had, and counts it.
     pub(super) fn settle(&self, batch: &Batch, delivered: bool) {
         let mut state = self.state();
         // It may have been abandoned meanwhile, and is counted then.
@@ -138,13 +117,13 @@ impl Queue {
         self.count_bytes(&state);
     }
 
-    /// Takes nothing in any more.
+    /// Accepts no more batches.
     pub(super) fn close(&self) {
         self.state().closed = true;
         self.changed.notify_one();
     }
 
-    /// Closes the queue and forgets all that is there, as lost; how many events that were.
+    /// Closes the queue and drops all that is there, as lost; returns how many events that were.
     pub(super) fn abandon(&self) -> u64 {
         let mut state = self.state();
         *state = State {
@@ -183,7 +162,7 @@ impl State {
     fn take(&mut self, limit: usize) -> Option<Vec<Batch>> {
         let mut taken = vec![self.waiting.pop_front()?];
         let (mut bytes, mut events) = (taken[0].bytes(), taken[0].events());
-        // Half of the buffer at most: what is taken cannot make room for anything.
+        // Half of the buffer at most, so that some of it has room again before all of it is delivered.
         let most = MOST_BYTES.min(limit / 2);
         while let Some(next) = self.waiting.front()
             && bytes + next.bytes() <= most
@@ -205,7 +184,7 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Waker};
 
-    use super::{MOST_BYTES, Overflow, Queue, Refusal};
+    use super::{MOST_BYTES, PushError, Queue};
     use crate::TelemetryCounters;
     use crate::telemetry::batch::Batch;
 
@@ -218,16 +197,16 @@ mod tests {
         batches
     }
 
-    fn queue(limit: usize, overflow: Overflow) -> (Queue, TelemetryCounters) {
+    fn queue(limit: usize) -> (Queue, TelemetryCounters) {
         let counters = TelemetryCounters::default();
-        (Queue::new(limit, overflow, counters.clone()), counters)
+        (Queue::new(limit, counters.clone()), counters)
     }
 
     fn take(queue: &Queue) -> Option<Vec<Batch>> {
         let next = pin!(queue.next());
         match next.poll(&mut Context::from_waker(Waker::noop())) {
             std::task::Poll::Ready(taken) => taken,
-            std::task::Poll::Pending => panic!("nothing is there"),
+            std::task::Poll::Pending => panic!("the queue is empty"),
         }
     }
 
@@ -235,7 +214,7 @@ mod tests {
         [
             counters.received(),
             counters.delivered(),
-            counters.refused(),
+            counters.rejected(),
             counters.lost(),
             counters.bytes_queued(),
         ]
@@ -243,15 +222,15 @@ mod tests {
 
     #[test]
     fn full_until_the_handler_is_done() {
-        let (queue, counters) = queue(1000, Overflow::Refuse);
-        assert_eq!(queue.push(batch(600)), Ok(0));
-        assert_eq!(queue.push(batch(400)), Ok(0));
-        assert_eq!(queue.push(batch(100)), Err(Refusal::Full));
+        let (queue, counters) = queue(1000);
+        assert_eq!(queue.push(batch(600)), Ok(()));
+        assert_eq!(queue.push(batch(400)), Ok(()));
+        assert_eq!(queue.push(batch(100)), Err(PushError::Full));
         let taken = take(&queue).unwrap();
-        assert_eq!(queue.push(batch(100)), Err(Refusal::Full));
+        assert_eq!(queue.push(batch(100)), Err(PushError::Full));
         assert_eq!(counts(&counters), [2, 0, 2, 0, 1000]);
         queue.settle(&taken[0], true);
-        assert_eq!(queue.push(batch(100)), Ok(0));
+        assert_eq!(queue.push(batch(100)), Ok(()));
         for batch in take(&queue).unwrap() {
             queue.settle(&batch, false);
         }
@@ -259,35 +238,19 @@ mod tests {
     }
 
     #[test]
-    fn oldest_make_room_but_not_what_the_handler_has() {
-        let (queue, counters) = queue(1000, Overflow::DropOldest);
-        assert_eq!(queue.push(batch(500)), Ok(0));
+    fn batch_larger_than_the_bound_is_accepted_alone() {
+        let (queue, counters) = queue(100);
+        assert_eq!(queue.push(batch(5000)), Ok(()));
         let taken = take(&queue).unwrap();
-        assert_eq!(queue.push(batch(250)), Ok(0));
-        assert_eq!(queue.push(batch(250)), Ok(0));
-        assert_eq!(queue.push(batch(300)), Ok(2));
-        assert_eq!(queue.push(batch(501)), Err(Refusal::Full));
-        assert_eq!(counts(&counters), [4, 0, 1, 2, 800]);
+        assert_eq!(queue.push(batch(100)), Err(PushError::Full));
         queue.settle(&taken[0], true);
-        assert_eq!(take(&queue).unwrap().len(), 1);
-    }
-
-    #[test]
-    fn batch_larger_than_the_bound_is_taken_alone() {
-        for overflow in [Overflow::Refuse, Overflow::DropOldest] {
-            let (queue, counters) = queue(100, overflow);
-            assert_eq!(queue.push(batch(5000)), Ok(0));
-            let taken = take(&queue).unwrap();
-            assert_eq!(queue.push(batch(100)), Err(Refusal::Full));
-            queue.settle(&taken[0], true);
-            assert_eq!(queue.push(batch(100)), Ok(0));
-            assert_eq!(counters.bytes_queued(), 100);
-        }
+        assert_eq!(queue.push(batch(100)), Ok(()));
+        assert_eq!(counters.bytes_queued(), 100);
     }
 
     #[test]
     fn calls_are_joined_within_a_bound() {
-        let (queue, _) = queue(10 * MOST_BYTES, Overflow::Refuse);
+        let (queue, _) = queue(10 * MOST_BYTES);
         for bytes in [MOST_BYTES / 2, MOST_BYTES / 2, 100, 2 * MOST_BYTES, 100] {
             queue.push(batch(bytes)).unwrap();
         }
@@ -298,12 +261,12 @@ mod tests {
 
     #[test]
     fn closed_queue_is_emptied_or_abandoned() {
-        let (queue, counters) = queue(2000, Overflow::Refuse);
+        let (queue, counters) = queue(2000);
         for _ in 0..2 {
             queue.push(batch(400)).unwrap();
         }
         queue.close();
-        assert_eq!(queue.push(batch(100)), Err(Refusal::Closed));
+        assert_eq!(queue.push(batch(100)), Err(PushError::Closed));
         let taken = take(&queue).unwrap();
         assert!(take(&queue).is_none());
         assert_eq!(queue.abandon(), 2);

@@ -1,107 +1,104 @@
-//! Where telemetry comes in.
+//! The server that telemetry is posted to, and the responses to batches.
 
 use std::sync::Arc;
 
+use fg_util::select::run_alongside;
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, StatusCode, header};
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 
+use super::TelemetryType;
 use super::delivery::{Delivery, Unacknowledged};
-use super::{TelemetryCounters, TelemetryType};
-use crate::config::Config;
+use crate::config::{Config, PlatformAddress, TelemetryConfig};
 use crate::http::body::{self, BodyError};
-use crate::http::listener::{accept_until, connection, listen};
-use crate::http::response::{HttpResponse, failure, json, only_post, unread};
-use crate::lifecycle::drain::InFlight;
+use crate::http::listener::{bind, serve};
+use crate::http::response::{HttpResponse, failure, json, only_post, unreadable};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::platform::subscribe::subscribe;
 use crate::{ExtensionName, Port};
 
-/// Telemetry that can be subscribed to.
-pub(crate) struct Telemetry {
-    pub(crate) delivery: Arc<Delivery>,
+/// Where telemetry is posted to, and the subscription that asks for it.
+pub(crate) struct TelemetryServer {
+    delivery: Arc<Delivery>,
+    ingest: Ingest,
+    platform: PlatformAddress,
     port: Port,
     types: &'static [TelemetryType],
-    /// Nothing if the port is the extension's own.
-    listener: Option<TcpListener>,
+    subscribe_timeout: std::time::Duration,
 }
 
-impl Telemetry {
-    /// Listens on the port that telemetry is posted to. If that fails, the extension goes on without: telemetry must
-    /// not break the function.
-    pub(crate) fn listen(
-        name: ExtensionName,
-        config: &Config,
-        counters: &TelemetryCounters,
-    ) -> Option<Self> {
-        let telemetry = config.telemetry.as_ref()?;
-        let listener = match telemetry.port == config.port {
-            true => None,
-            false => match listen(name, telemetry.port, "FG_TELEMETRY_PORT") {
-                Ok(listener) => Some(listener),
+enum Ingest {
+    /// A port for telemetry alone.
+    OwnPort(TcpListener),
+    /// The extension's own port, where the router passes batches on.
+    ExtensionPort,
+    /// The port could not be bound.
+    Unavailable,
+}
+
+impl TelemetryServer {
+    /// Listens on the port that telemetry is posted to. If that fails, the extension serves on without telemetry, which
+    /// must not break the function.
+    pub(crate) fn bind(name: ExtensionName, config: &Config, telemetry: &TelemetryConfig) -> Self {
+        let ingest = if telemetry.port == config.port {
+            Ingest::ExtensionPort
+        } else {
+            match bind(name, telemetry.port, "FG_TELEMETRY_PORT") {
+                Ok(listener) => Ingest::OwnPort(listener),
                 Err(error) => {
                     tracing::error!("there will be no telemetry: {error:?}");
-                    return None;
+                    Ingest::Unavailable
                 }
-            },
+            }
         };
-        Some(Self {
-            delivery: Arc::new(Delivery::new(
-                telemetry.buffer,
-                telemetry.overflow,
-                telemetry.timeout,
-                counters.clone(),
-            )),
+        Self {
+            delivery: Arc::new(Delivery::new(telemetry)),
+            ingest,
+            platform: config.platform.clone(),
             port: telemetry.port,
             types: telemetry.types,
-            listener,
-        })
+            subscribe_timeout: config.register_timeout,
+        }
     }
 
-    /// Takes telemetry in from now on, and subscribes, both beside `init`.
+    pub(crate) fn delivery(&self) -> Arc<Delivery> {
+        Arc::clone(&self.delivery)
+    }
+
+    /// Accepts telemetry and subscribes to it once the extension is registered, beside `init`: neither `init` nor
+    /// invocations wait for the subscription.
     ///
-    /// On the extension's own port nothing is accepted before `init` is done. Then the subscription is returned, for
-    /// when it is: a sender that waits for long sends again.
-    pub(crate) fn subscribe(
-        self,
-        config: &Config,
-        lifecycle: &Arc<Lifecycle>,
-        in_flight: &InFlight,
-        tasks: &mut JoinSet<()>,
-    ) -> Option<impl Future<Output = ()> + Send + use<>> {
-        let subscription = subscribe(
-            config.platform.clone(),
-            self.port,
-            self.types,
-            config.register_timeout,
-        );
-        let Some(listener) = self.listener else {
-            return Some(subscription);
-        };
-        tasks.spawn(serve(
-            listener,
-            self.delivery,
-            Arc::clone(lifecycle),
-            in_flight.clone(),
-        ));
-        tasks.spawn(subscription);
-        None
+    /// The extension's own port accepts nothing before `init` is done, so there the subscription waits for that: a sender
+    /// that has to wait for long would send again.
+    pub(crate) async fn run(self, lifecycle: Arc<Lifecycle>) {
+        let subscription = subscribe(self.platform, self.port, self.types, self.subscribe_timeout);
+        match self.ingest {
+            Ingest::OwnPort(listener) => {
+                lifecycle.reached(Phase::Registered).await;
+                let respond = move |request| respond(Arc::clone(&self.delivery), request);
+                run_alongside(subscription, serve(listener, lifecycle, respond)).await;
+            }
+            Ingest::ExtensionPort => {
+                lifecycle.reached(Phase::Running).await;
+                subscription.await;
+            }
+            Ingest::Unavailable => {}
+        }
     }
 }
 
 impl Delivery {
-    /// The answer to a request with telemetry: 200 once it is kept. What goes wrong is told within limits.
-    pub(crate) fn answer(&self, body: Result<Bytes, BodyError>) -> HttpResponse {
+    /// Responds to a request with a batch: 200 once it is in the buffer.
+    pub(super) fn accept(&self, body: Result<Bytes, BodyError>) -> HttpResponse {
         let body = match body {
             Ok(body) => body,
             Err(error) => {
-                let (status, kind, message) = unread(&error, "InvalidTelemetry");
-                self.report_refused(&message);
+                let (status, kind, message) = unreadable(&error, "InvalidTelemetry");
+                self.record_rejected_request(&message);
                 return failure(status, kind, &message);
             }
         };
-        let mut answer = match self.receive(&body) {
+        let mut response = match self.receive(&body) {
             Ok(()) => return json(StatusCode::OK, b"{}".as_slice().into()),
             Err(Unacknowledged::Invalid(message)) => {
                 return failure(StatusCode::BAD_REQUEST, "InvalidTelemetry", &message);
@@ -117,40 +114,22 @@ impl Delivery {
                 "the extension ends",
             ),
         };
-        answer
+        response
             .headers_mut()
             .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
-        answer
+        response
     }
 }
 
-/// Serves the port that telemetry alone is posted to, until the end. The path should be that of the URI (D 2710), but
-/// nothing else can be meant.
-async fn serve(
-    listener: TcpListener,
-    delivery: Arc<Delivery>,
-    lifecycle: Arc<Lifecycle>,
-    in_flight: InFlight,
-) {
-    accept_until(listener, lifecycle.reached(Phase::Draining), |stream| {
-        let (delivery, lifecycle) = (Arc::clone(&delivery), Arc::clone(&lifecycle));
-        let in_flight = in_flight.clone();
-        tokio::spawn(async move {
-            let answer = |request| answer(&delivery, request);
-            connection(stream, lifecycle, answer).await;
-            drop(in_flight);
-        });
-    })
-    .await;
-}
-
-async fn answer(delivery: &Delivery, request: Request<Incoming>) -> HttpResponse {
+/// Responds to a request at the port for telemetry alone. Its path should be that of the URI (D 2710), but nothing else
+/// can be meant.
+async fn respond(delivery: Arc<Delivery>, request: Request<Incoming>) -> HttpResponse {
     if request.method() == Method::POST {
-        return delivery.answer(body::read(request).await);
+        return delivery.accept(body::read(request).await);
     }
     let message = format!("telemetry comes by POST, not {}", request.method());
     body::discard(request).await;
-    delivery.report_refused(&message);
+    delivery.record_rejected_request(&message);
     only_post(failure(
         StatusCode::METHOD_NOT_ALLOWED,
         "MethodNotAllowed",

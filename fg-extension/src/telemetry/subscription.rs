@@ -1,8 +1,11 @@
+//! What an extension subscribes to.
+
 use serde::Serialize;
 
 use crate::Port;
 
-/// What an extension subscribes to, and where it is posted ([`Extension::TELEMETRY`](crate::Extension::TELEMETRY)).
+/// The telemetry that an extension subscribes to, and the port it is posted to
+/// ([`TelemetryHandler::SUBSCRIPTION`](crate::TelemetryHandler::SUBSCRIPTION)).
 ///
 /// ```
 /// use fg_extension::{Port, Subscription, TelemetryType};
@@ -17,7 +20,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// A subscription to these types, posted to this port.
+    /// Makes a subscription to these types, posted to this port; for constants.
     ///
     /// # Panics
     ///
@@ -41,13 +44,13 @@ impl Subscription {
         Self { port, types }
     }
 
-    /// The port that telemetry is posted to.
+    /// Returns the port that telemetry is posted to.
     #[must_use]
     pub const fn port(self) -> Port {
         self.port
     }
 
-    /// What is subscribed to; not empty.
+    /// Returns the types; one at least, each once.
     #[must_use]
     pub const fn types(self) -> &'static [TelemetryType] {
         self.types

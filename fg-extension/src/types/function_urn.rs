@@ -1,4 +1,8 @@
+//! How the platform names a function.
+
+use std::convert::Infallible;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,44 +27,44 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(urn.alias(), Some("prod"));
 /// ```
 ///
-/// A text of any other form (?) is kept as it is, and its parts are `None`: an invocation is never refused
+/// A text of any other form (?) is kept as it is, and its parts are `None`: an invocation is never rejected
 /// for its URN.
 #[derive(Clone, Eq, Hash, PartialEq, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct FunctionUrn(String);
 
 impl FunctionUrn {
-    /// The text, as the platform sent it.
+    /// Returns the text, as the platform sent it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The region, as in `cn-north-4`.
+    /// Returns the region, as in `cn-north-4`.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
         Some(self.parts()?.region)
     }
 
-    /// The project (in the internal form: the tenant) that owns the function.
+    /// Returns the project (in the internal form: the tenant) that owns the function.
     #[must_use]
     pub fn project(&self) -> Option<&str> {
         Some(self.parts()?.project)
     }
 
-    /// The function's package, also called app or service; `default` unless chosen.
+    /// Returns the function's package, also called app or service; `default` unless chosen.
     #[must_use]
     pub fn package(&self) -> Option<&str> {
         Some(self.parts()?.package)
     }
 
-    /// The function's name.
+    /// Returns the function's name.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         Some(self.parts()?.name)
     }
 
-    /// The version, as in `latest`, unless the URN has an alias or neither.
+    /// Returns the version, as in `latest`; `None` if the URN has an alias, or neither.
     #[must_use]
     pub fn version(&self) -> Option<&str> {
         self.parts()?
@@ -68,7 +72,7 @@ impl FunctionUrn {
             .filter(|qualifier| !qualifier.starts_with('!'))
     }
 
-    /// The alias, without its `!`.
+    /// Returns the alias, without its `!`.
     #[must_use]
     pub fn alias(&self) -> Option<&str> {
         self.parts()?.qualifier?.strip_prefix('!')
@@ -134,6 +138,21 @@ impl fmt::Debug for FunctionUrn {
     }
 }
 
+impl AsRef<str> for FunctionUrn {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for FunctionUrn {
+    type Err = Infallible;
+
+    /// Keeps a text of any form, as [`From`] does.
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(text.into())
+    }
+}
+
 impl From<String> for FunctionUrn {
     fn from(text: String) -> Self {
         Self(text)
@@ -168,7 +187,8 @@ mod tests {
             parts,
             "{text}"
         );
-        assert_eq!(urn.as_str(), text);
+        assert_eq!((urn.as_str(), urn.as_ref()), (text, text));
+        assert_eq!((urn.to_string().as_str(), text.parse()), (text, Ok(urn)));
     }
 
     #[test]

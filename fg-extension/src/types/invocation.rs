@@ -1,3 +1,5 @@
+//! One invocation of the function.
+
 use std::fmt;
 
 use serde::de::{Error as _, MapAccess, Visitor};
@@ -7,8 +9,6 @@ use serde_json::{Map, Value};
 use crate::FunctionUrn;
 
 /// One invocation of the function, as the platform posts it (D 2707).
-///
-/// In a unit test it is made from the platform's JSON:
 ///
 /// ```
 /// use fg_extension::Invocation;
@@ -27,13 +27,32 @@ use crate::FunctionUrn;
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Invocation {
-    /// The request ID, `traceId`; a UUID in the page's example.
+    /// The request ID, `traceId`; a UUID in the page's example (D).
     pub trace_id: String,
-    /// The function that was invoked, `invokedFunctionUrn`.
+    /// The function that was invoked, `invokedFunctionUrn` (D).
     pub invoked_function_urn: FunctionUrn,
-    /// Whatever further fields came (?: the page names none).
+    /// Any further fields (?: the page names none).
     #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+impl Invocation {
+    /// Makes an invocation without further fields, for a unit test of a handler.
+    ///
+    /// ```
+    /// use fg_extension::Invocation;
+    ///
+    /// let invocation = Invocation::new("1", "urn:fss:cn-north-4:0a1b:function:default:hello");
+    /// assert_eq!(invocation.invoked_function_urn.name(), Some("hello"));
+    /// ```
+    #[must_use]
+    pub fn new(trace_id: impl Into<String>, invoked_function_urn: impl Into<FunctionUrn>) -> Self {
+        Self {
+            trace_id: trace_id.into(),
+            invoked_function_urn: invoked_function_urn.into(),
+            other: Map::new(),
+        }
+    }
 }
 
 /// By hand, since a derived `flatten` buffers every field twice.

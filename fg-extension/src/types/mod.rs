@@ -6,8 +6,8 @@ mod invocation;
 mod port;
 mod registration;
 
-pub use extension_name::ExtensionName;
+pub use extension_name::{ExtensionName, InvalidExtensionName};
 pub use function_urn::FunctionUrn;
 pub use invocation::Invocation;
-pub use port::Port;
+pub use port::{InvalidPort, Port};
 pub use registration::Registration;

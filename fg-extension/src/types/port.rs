@@ -1,6 +1,11 @@
+//! The port of an extension's server.
+
+use std::error::Error;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
+
+use fg_util::port::{DOCUMENTED_SLIP, FIRST, LAST, is_in_range};
 
 /// The port of an extension's own HTTP server, 8081 to 8090 (D 2707).
 ///
@@ -21,9 +26,9 @@ pub struct Port(u16);
 
 impl Port {
     /// The ports that the platform posts events to.
-    pub const RANGE: RangeInclusive<u16> = 8081..=8090;
+    pub const RANGE: RangeInclusive<u16> = FIRST..=LAST;
 
-    /// The port with this number, for constants.
+    /// Makes a port, for constants. [`TryFrom`] does the same without a panic.
     ///
     /// # Panics
     ///
@@ -31,37 +36,82 @@ impl Port {
     #[track_caller]
     #[must_use]
     pub const fn new(port: u16) -> Self {
-        assert!(
-            port != 8011,
-            "port out of range: FunctionGraph posts to ports 8081 to 8090 only, \
-             and the 8011 in the example of its documentation is a slip"
-        );
-        assert!(
-            *Self::RANGE.start() <= port && port <= *Self::RANGE.end(),
-            "port out of range: FunctionGraph posts to ports 8081 to 8090 only"
-        );
-        Self(port)
+        match is_in_range(port) {
+            true => Self(port),
+            false => panic!("{}", message(port)),
+        }
     }
 
-    /// The port with this number, if it is one.
-    pub(crate) fn checked(port: u16) -> Option<Self> {
-        Self::RANGE.contains(&port).then_some(Self(port))
-    }
-
-    /// The number, 8081 to 8090.
+    /// Returns the number, 8081 to 8090.
     #[must_use]
     pub const fn get(self) -> u16 {
         self.0
     }
 
-    /// The address the server listens on: the platform posts events to 127.0.0.1 only.
+    /// Returns the address the server listens on: the platform posts events to 127.0.0.1 only.
     pub(crate) fn address(self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.0).into()
+    }
+}
+
+/// Returns what is wrong with a port that is out of range.
+const fn message(port: u16) -> &'static str {
+    match port {
+        DOCUMENTED_SLIP => {
+            "port out of range: FunctionGraph posts to ports 8081 to 8090 only, \
+             and the 8011 in the example of its documentation is a slip"
+        }
+        _ => "port out of range: FunctionGraph posts to ports 8081 to 8090 only",
+    }
+}
+
+impl TryFrom<u16> for Port {
+    type Error = InvalidPort;
+
+    fn try_from(port: u16) -> Result<Self, InvalidPort> {
+        is_in_range(port)
+            .then_some(Self(port))
+            .ok_or(InvalidPort(port))
     }
 }
 
 impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// The error of a number that cannot be a [`Port`]; its message says which ports can.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct InvalidPort(u16);
+
+impl fmt::Display for InvalidPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(message(self.0))
+    }
+}
+
+impl Error for InvalidPort {}
+
+#[cfg(test)]
+mod tests {
+    use super::Port;
+
+    #[test]
+    fn ports_of_the_range() {
+        for port in 8081..=8090 {
+            assert_eq!(Port::try_from(port), Ok(Port::new(port)));
+        }
+        for port in [0, 80, 8011, 8080, 8091, u16::MAX] {
+            let error = Port::try_from(port).unwrap_err().to_string();
+            assert!(
+                error.starts_with(
+                    "port out of range: FunctionGraph posts to ports 8081 to 8090 only"
+                ) && error.contains("8011") == (port == 8011),
+                "{port}: {error}"
+            );
+            let panic = std::panic::catch_unwind(|| Port::new(port)).unwrap_err();
+            assert_eq!(panic.downcast_ref::<String>(), Some(&error));
+        }
     }
 }

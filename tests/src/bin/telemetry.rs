@@ -1,14 +1,16 @@
-//! An extension that subscribes to all telemetry, and prints it. With `HANDLER=ask` a line on standard input
-//! says how each call goes.
+//! An extension that subscribes to all telemetry, and prints it. `HANDLER` says how a call goes; with
+//! `HANDLER=ask` a line on standard input does, for each call.
 
 use std::io::{BufRead, stdin};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use fg_extension::{Error, Invocation, Registration, TelemetryCounters, TelemetryEvent, extension};
+use fg_extension::{Error, Invocation, TelemetryCounters, TelemetryEvent, extension};
 
 struct Telemetry {
     calls: AtomicUsize,
-    counters: TelemetryCounters,
+    /// From the first call of `on_telemetry` on.
+    counters: OnceLock<TelemetryCounters>,
 }
 
 /// Panics when it is dropped.
@@ -34,7 +36,7 @@ fn answer() -> std::io::Result<String> {
 #[extension(name = "extensionTelemetry.sh", port = 8081)]
 impl Telemetry {
     #[init]
-    async fn new(registration: &Registration) -> Self {
+    async fn new() -> Self {
         if variable("INIT") == "ask" {
             println!("init");
             let answer = tokio::task::spawn_blocking(answer).await;
@@ -42,29 +44,35 @@ impl Telemetry {
         }
         Self {
             calls: AtomicUsize::new(0),
-            counters: registration.telemetry.clone(),
+            counters: OnceLock::new(),
         }
     }
 
     #[invoke]
     async fn on_invoke(&self, _: Invocation) {
-        println!("{:?}", self.counters);
+        println!("{:?}", self.counters());
     }
 
     #[telemetry(port = 8082, types(platform, function, extension))]
-    async fn on_telemetry(&self, events: Vec<TelemetryEvent>) -> Result<(), Error> {
+    async fn on_telemetry(
+        &self,
+        events: Vec<TelemetryEvent>,
+        counters: &TelemetryCounters,
+    ) -> Result<(), Error> {
+        self.counters.get_or_init(|| counters.clone());
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         println!("call {call}: {}", serde_json::to_value(&events)?);
         let handler = variable("HANDLER");
         let answer = match handler.as_str() {
             "ask" => tokio::task::spawn_blocking(answer).await??,
+            "ask, then fail on 2" if call == 1 => tokio::task::spawn_blocking(answer).await??,
             _ => handler,
         };
         match answer.as_str() {
             "fail" => Err("the backend\nis down")?,
             // As an error does that quotes what it could not send.
             "quote" => Err(format!("cannot send {events:?}"))?,
-            "fail on 2"
+            "ask, then fail on 2"
                 if events
                     .iter()
                     .any(|it| *it == TelemetryEvent::Unknown(2.into())) =>
@@ -77,7 +85,7 @@ impl Telemetry {
                 let _bomb = Bomb;
                 std::future::pending().await
             }
-            "block" => std::thread::sleep(std::time::Duration::from_millis(50)),
+            "block" => std::thread::sleep(std::time::Duration::from_millis(200)),
             _ => {}
         }
         println!("done {call}");
@@ -86,10 +94,14 @@ impl Telemetry {
 
     #[shutdown]
     async fn end(&self) -> Result<(), Error> {
-        println!("shutdown, {:?}", self.counters);
+        println!("shutdown, {:?}", self.counters());
         if variable("SHUTDOWN") == "fail" {
             Err("the disk is full")?;
         }
         Ok(())
+    }
+
+    fn counters(&self) -> TelemetryCounters {
+        self.counters.get().cloned().unwrap_or_default()
     }
 }

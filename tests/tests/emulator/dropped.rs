@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::sync::watch;
 
-use crate::processes::{FAMILY, FIXTURE, FOREIGN, PATIENCE, is_stopped, when_closed};
+use super::processes::{FAMILY, FIXTURE, FOREIGN, PATIENCE, is_stopped, when_closed};
 
 const BOOTSTRAP: &str = env!("CARGO_BIN_EXE_bootstrap");
 const SLEEPS: &str = "echo up; exec sleep 1000";

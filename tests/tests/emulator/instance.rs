@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::processes::PATIENCE;
+use super::processes::PATIENCE;
 
 /// A platform with the extension `foreign`, which registers, and a port beside it that may be subscribed.
 pub(crate) struct Instance {

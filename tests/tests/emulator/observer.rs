@@ -7,8 +7,8 @@ use fg_emulator::{Event, ExtensionCommand, Faults, Platform};
 use fg_extension_tests::post;
 use tokio::time::timeout;
 
-use crate::instance::Instance;
-use crate::processes::{FAMILY, FIXTURE, FOREIGN, PATIENCE, when_closed};
+use super::instance::Instance;
+use super::processes::{FAMILY, FIXTURE, FOREIGN, PATIENCE, when_closed};
 
 const SCRIPT: &str = "extensionForeign.sh";
 

@@ -5,8 +5,8 @@ use fg_extension_tests::{golden, post};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::instance::{Instance, error_of};
-use crate::processes::PATIENCE;
+use super::instance::{Instance, error_of};
+use super::processes::PATIENCE;
 
 /// Takes a field that is a time out of the event.
 fn time(event: &mut Value, field: &str) -> String {

@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
@@ -20,13 +20,14 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Collector {
+    pub(crate) address: SocketAddr,
     shared: Arc<Shared>,
     // Ends it when it is dropped.
     _server: JoinSet<()>,
@@ -44,33 +45,49 @@ struct Shared {
     received: watch::Sender<Received>,
     /// So many requests more are answered with 503.
     failing: AtomicUsize,
-    refused: Mutex<usize>,
-    /// How long each answer takes.
+    rejected: AtomicUsize,
+    /// How long each response takes.
     delay: Duration,
 }
 
 impl Collector {
-    /// Starts one at the address; its first requests are answered with 503.
-    pub(crate) async fn start(address: SocketAddr, failing: usize) -> Self {
-        Self::start_with(address, failing, Duration::ZERO).await
+    pub(crate) async fn start() -> Self {
+        Self::start_failing(0).await
     }
 
-    /// Starts one at the address that takes its time for each answer.
-    pub(crate) async fn start_slow(address: SocketAddr, delay: Duration) -> Self {
-        Self::start_with(address, 0, delay).await
+    /// Starts one whose first requests are answered with 503.
+    pub(crate) async fn start_failing(failing: usize) -> Self {
+        Self::serve(bind(any_port()).await, failing, Duration::ZERO)
     }
 
-    async fn start_with(address: SocketAddr, failing: usize, delay: Duration) -> Self {
-        let listener = TcpListener::bind(address).await.expect("the port is free");
+    /// Starts one that takes its time for each response.
+    pub(crate) async fn start_slow(delay: Duration) -> Self {
+        Self::serve(bind(any_port()).await, 0, delay)
+    }
+
+    /// Starts one at an address where nobody has listened so far.
+    pub(crate) fn start_late(socket: TcpSocket) -> Self {
+        let listener = socket.listen(16).expect("the port is ours");
+        Self::serve(listener, 0, Duration::ZERO)
+    }
+
+    /// Starts one at the address of one that was dropped.
+    pub(crate) async fn start_again(address: SocketAddr) -> Self {
+        Self::serve(bind(address).await, 0, Duration::ZERO)
+    }
+
+    fn serve(listener: TcpListener, failing: usize, delay: Duration) -> Self {
+        let address = listener.local_addr().expect("it has an address");
         let shared = Arc::new(Shared {
             received: watch::Sender::default(),
             failing: failing.into(),
-            refused: Mutex::default(),
+            rejected: AtomicUsize::default(),
             delay,
         });
         let mut server = JoinSet::new();
-        server.spawn(serve(listener, Arc::clone(&shared)));
+        server.spawn(accept(listener, Arc::clone(&shared)));
         Self {
+            address,
             shared,
             _server: server,
         }
@@ -91,27 +108,39 @@ impl Collector {
     }
 
     /// How many requests were answered with 503.
-    pub(crate) fn refused(&self) -> usize {
-        *self.shared.refused.lock().expect("nobody panicked")
+    pub(crate) fn rejected(&self) -> usize {
+        self.shared.rejected.load(Ordering::Relaxed)
     }
 }
 
-/// An address where nobody listens now.
-pub(crate) async fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .await
-        .expect("there is a free port");
-    listener.local_addr().expect("it has an address")
+/// An address where connections are refused until the test listens; nobody else gets it meanwhile.
+pub(crate) fn silent_address() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    // So that one can be started again there.
+    socket
+        .set_reuseaddr(true)
+        .expect("an option of all sockets");
+    socket.bind(any_port()).expect("there is a free port");
+    let address = socket.local_addr().expect("it has an address");
+    (socket, address)
 }
 
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+fn any_port() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 0).into()
+}
+
+async fn bind(address: SocketAddr) -> TcpListener {
+    TcpListener::bind(address).await.expect("the port is free")
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let shared = Arc::clone(&shared);
         connections.spawn(async move {
             let service = service_fn(|request| {
                 let shared = Arc::clone(&shared);
-                async move { Ok::<_, Infallible>(answer(request, &shared).await) }
+                async move { Ok::<_, Infallible>(respond(request, &shared).await) }
             });
             let builder = hyper::server::conn::http1::Builder::new();
             let _ = builder
@@ -121,7 +150,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>> {
+async fn respond(request: Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>> {
     let path = request.uri().path().to_owned();
     assert_eq!(request.headers()["content-type"], "application/x-protobuf");
     assert_eq!(request.headers()["content-encoding"], "gzip");
@@ -138,7 +167,7 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Full<By
         .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fails)
         .is_ok()
     {
-        *shared.refused.lock().expect("nobody panicked") += 1;
+        shared.rejected.fetch_add(1, Ordering::Relaxed);
         let mut response = Response::new(Full::default());
         *response.status_mut() = hyper::StatusCode::SERVICE_UNAVAILABLE;
         return response;
@@ -173,7 +202,7 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Full<By
             let scopes = resources.flat_map(|it| it.scope_metrics);
             received.metrics = scopes.flat_map(|it| it.metrics).collect();
         }
-        other => panic!("{other} is no path of OTLP"),
+        other => panic!("{other} is not a path of OTLP"),
     });
     Response::new(Full::default())
 }

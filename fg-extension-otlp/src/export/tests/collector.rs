@@ -1,4 +1,4 @@
-//! A collector that answers by script and tells of each request.
+//! A collector that responds by script and hands each request to the test.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -28,21 +28,21 @@ use tokio_rustls::TlsAcceptor;
 /// Ends with all its connections when it is dropped.
 pub(super) struct Collector {
     pub(super) address: SocketAddr,
-    script: Arc<Mutex<VecDeque<Answer>>>,
+    script: Arc<Mutex<VecDeque<ScriptedResponse>>>,
     received: mpsc::UnboundedReceiver<Received>,
     close: watch::Sender<()>,
     tasks: JoinSet<()>,
 }
 
-/// What the collector does about a request; an empty 200 if the script says nothing.
-pub(super) enum Answer {
-    With(Response<Full<Bytes>>),
-    /// Only when the test says so.
-    When(oneshot::Receiver<()>, Response<Full<Bytes>>),
+/// What the collector does about a request; an empty 200 if the script has ended.
+pub(super) enum ScriptedResponse {
+    Respond(Response<Full<Bytes>>),
+    /// Once the test sends the signal.
+    RespondWhen(oneshot::Receiver<()>, Response<Full<Bytes>>),
     /// A 200 whose body does not come.
-    Stall,
+    StallBody,
     /// Closes the connection when the request has been read.
-    Break,
+    Disconnect,
     Never,
 }
 
@@ -78,18 +78,18 @@ impl Collector {
         let (received, receiver) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
         let close = watch::Sender::new(());
-        let (answers, closed) = (Arc::clone(&script), close.clone());
+        let (responses, closed) = (Arc::clone(&script), close.clone());
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             for connection in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
-                let (answers, received) = (Arc::clone(&answers), received.clone());
+                let (script, received) = (Arc::clone(&responses), received.clone());
                 let (tls, closed) = (tls.clone(), closed.subscribe());
                 connections.spawn(async move {
                     let session = Session {
                         connection,
                         closed,
-                        answers,
+                        script,
                         received,
                     };
                     match tls {
@@ -112,9 +112,9 @@ impl Collector {
         }
     }
 
-    /// Adds to what is answered to the next requests, whichever they are.
-    pub(super) fn will(&self, answer: Answer) {
-        self.script.lock().unwrap().push_back(answer);
+    /// Adds to the responses to the next requests, whichever they are.
+    pub(super) fn will_respond(&self, response: ScriptedResponse) {
+        self.script.lock().unwrap().push_back(response);
     }
 
     /// Closes all connections, without a word to their clients.
@@ -141,7 +141,7 @@ impl Collector {
     }
 }
 
-impl Answer {
+impl ScriptedResponse {
     pub(super) fn status(status: u16) -> Self {
         Self::with(status, &[], b"")
     }
@@ -151,20 +151,20 @@ impl Answer {
         for (name, value) in headers {
             response = response.header(*name, *value);
         }
-        Self::With(
+        Self::Respond(
             response
                 .body(Full::new(Bytes::copy_from_slice(body)))
                 .unwrap(),
         )
     }
 
-    /// This answer, when the test says so.
+    /// This response, once the test sends the signal.
     pub(super) fn gated(self) -> (oneshot::Sender<()>, Self) {
-        let Self::With(response) = self else {
+        let Self::Respond(response) = self else {
             panic!("there is nothing to wait with");
         };
         let (open, gate) = oneshot::channel();
-        (open, Self::When(gate, response))
+        (open, Self::RespondWhen(gate, response))
     }
 
     pub(super) fn protobuf(status: u16, message: &impl Message) -> Self {
@@ -207,7 +207,7 @@ impl Received {
 struct Session {
     connection: usize,
     closed: watch::Receiver<()>,
-    answers: Arc<Mutex<VecDeque<Answer>>>,
+    script: Arc<Mutex<VecDeque<ScriptedResponse>>>,
     received: mpsc::UnboundedSender<Received>,
 }
 
@@ -215,10 +215,10 @@ impl Session {
     async fn serve(self, stream: impl Stream) {
         let mut closed = self.closed.clone();
         let close = Notify::new();
-        let service = service_fn(|request| self.answer(request, &close));
+        let service = service_fn(|request| self.respond(request, &close));
         let serve = hyper::server::conn::http1::Builder::new()
             .serve_connection(TokioIo::new(stream), service);
-        // An error is a client that went away, or `Break`.
+        // An error is a client that went away, or `Disconnect`.
         tokio::select! {
             _ = serve => {}
             () = close.notified() => {}
@@ -226,7 +226,7 @@ impl Session {
         }
     }
 
-    async fn answer(
+    async fn respond(
         &self,
         request: Request<Incoming>,
         close: &Notify,
@@ -247,7 +247,7 @@ impl Session {
                 .unwrap();
             body = plain;
         }
-        let answer = self.answers.lock().unwrap().pop_front();
+        let response = self.script.lock().unwrap().pop_front();
         // The test may have seen enough.
         let _ = self.received.send(Received {
             path: head.uri.path().to_owned(),
@@ -256,19 +256,19 @@ impl Session {
             connection: self.connection,
         });
         let empty = Response::new(Full::default());
-        match answer {
+        match response {
             None => Ok(empty.map(BodyExt::boxed)),
-            Some(Answer::With(response)) => Ok(response.map(BodyExt::boxed)),
-            Some(Answer::When(now, response)) => {
+            Some(ScriptedResponse::Respond(response)) => Ok(response.map(BodyExt::boxed)),
+            Some(ScriptedResponse::RespondWhen(now, response)) => {
                 now.await.unwrap();
                 Ok(response.map(BodyExt::boxed))
             }
-            Some(Answer::Stall) => Ok(Response::new(Stalled.boxed())),
-            Some(Answer::Break) => {
+            Some(ScriptedResponse::StallBody) => Ok(Response::new(Stalled.boxed())),
+            Some(ScriptedResponse::Disconnect) => {
                 close.notify_one();
                 std::future::pending().await
             }
-            Some(Answer::Never) => std::future::pending().await,
+            Some(ScriptedResponse::Never) => std::future::pending().await,
         }
     }
 }

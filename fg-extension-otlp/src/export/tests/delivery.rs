@@ -1,5 +1,7 @@
 //! What is sent, and what becomes of it.
 
+use std::pin::pin;
+
 use opentelemetry_proto::tonic::collector::logs::v1::{
     ExportLogsPartialSuccess, ExportLogsServiceResponse,
 };
@@ -7,7 +9,8 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceResponse,
 };
 
-use super::collector::{Answer, Collector, Received};
+use super::clock::freeze;
+use super::collector::{Collector, Received, ScriptedResponse};
 use super::*;
 
 /// The next so many requests, by path.
@@ -24,14 +27,14 @@ async fn requests<const N: usize>(collector: &mut Collector) -> [Received; N] {
 async fn each_signal_is_sent_to_its_path() {
     let mut collector = Collector::start().await;
     let endpoint = format!("http://{}/otlp/", collector.address);
-    let settings = settings(&[
+    let config = config(&[
         ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
         ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=secret"),
         ("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "user-agent=mine"),
         ("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "none"),
     ]);
-    let exporter = Exporter::start(&settings, |_| with_metrics(&["calls", "errors"])).unwrap();
-    exporter.push(spans(&["a", "b"]), log_records(&["INFO", "WARN"]));
+    let exporter = Exporter::start(&config, |_| with_metrics(&["calls", "errors"])).unwrap();
+    exporter.enqueue(spans(&["a", "b"]), log_records(&["INFO", "WARN"]));
     exporter.metrics_changed();
     exporter.flush_for_invocation().await;
 
@@ -57,8 +60,11 @@ async fn each_signal_is_sent_to_its_path() {
     );
     assert_eq!(traces.headers["host"], collector.address.to_string());
 
-    let counts = exporter.counts();
-    assert_eq!((counts.exported, counts.buffered_bytes), (tally(2, 2), 0));
+    let counters = exporter.counters();
+    assert_eq!(
+        (counters.exported, counters.queued_bytes),
+        (counts(2, 2), 0)
+    );
     exporter.shutdown().await.unwrap();
     assert!(!collector.has_received());
 }
@@ -67,15 +73,15 @@ async fn each_signal_is_sent_to_its_path() {
 async fn metrics_are_sent_when_something_has_changed() {
     let mut collector = Collector::start().await;
     let endpoint = format!("http://{}", collector.address);
-    let settings = settings(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)]);
-    let exporter = Exporter::start(&settings, |_| with_metrics(&["calls"])).unwrap();
+    let config = config(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)]);
+    let exporter = Exporter::start(&config, |_| with_metrics(&["calls"])).unwrap();
     exporter.flush_for_invocation().await;
     assert!(!collector.has_received());
     exporter.metrics_changed();
     exporter.flush_for_invocation().await;
     assert_eq!(collector.received().await.names(), ["calls"]);
     // Our own counters have changed by now, and again with this log record, which is no reason to tell them.
-    exporter.push(Vec::new(), log_records(&["INFO"]));
+    exporter.enqueue(Vec::new(), log_records(&["INFO"]));
     exporter.flush_for_invocation().await;
     assert_eq!(collector.received().await.names(), ["INFO"]);
     exporter.flush_for_invocation().await;
@@ -87,10 +93,10 @@ async fn metrics_are_sent_when_something_has_changed() {
 async fn nothing_is_lost_if_the_collector_comes_later() {
     let (socket, address) = silent_address();
     let exporter = exporter(address, &[]);
-    exporter.push(spans(&["a"]), log_records(&["INFO"]));
+    exporter.enqueue(spans(&["a"]), log_records(&["INFO"]));
     exporter.flush_for_invocation().await;
-    exporter.push(spans(&["b"]), Vec::new());
-    assert_eq!(exporter.counts().exported, tally(0, 0));
+    exporter.enqueue(spans(&["b"]), Vec::new());
+    assert_eq!(exporter.counters().exported, counts(0, 0));
 
     // The workers try again of their own accord.
     let mut collector = Collector::start_late(socket);
@@ -98,7 +104,7 @@ async fn nothing_is_lost_if_the_collector_comes_later() {
     assert_eq!(logs.names(), ["INFO"]);
     assert_eq!(traces.names(), ["a", "b"]);
     exporter.shutdown().await.unwrap();
-    assert_eq!(exporter.counts().exported, tally(2, 1));
+    assert_eq!(exporter.counters().exported, counts(2, 1));
 }
 
 #[tokio::test]
@@ -106,51 +112,59 @@ async fn nothing_is_lost_if_the_collector_is_killed_midway() {
     let mut collector = Collector::start().await;
     let address = collector.address;
     let exporter = exporter(address, &[]);
-    collector.will(Answer::Never);
-    exporter.push(spans(&["a"]), Vec::new());
-    exporter.nudge();
+    collector.will_respond(ScriptedResponse::Never);
+    exporter.enqueue(spans(&["a"]), Vec::new());
+    exporter.request_flush();
     assert_eq!(collector.received().await.names(), ["a"]);
     collector.kill().await;
 
-    exporter.push(spans(&["b"]), Vec::new());
+    exporter.enqueue(spans(&["b"]), Vec::new());
     let mut collector = Collector::start_again(address).await;
     // `b` came after the flush that `a` belongs to, but before the one that the try again is.
     assert_eq!(collector.received().await.names(), ["a", "b"]);
     exporter.shutdown().await.unwrap();
-    assert_eq!(exporter.counts().exported, tally(2, 0));
+    assert_eq!(exporter.counters().exported, counts(2, 0));
 }
 
 #[tokio::test]
-async fn retryable_answers_are_tried_again() {
+async fn retryable_responses_are_tried_again() {
     let mut collector = Collector::start().await;
     let exporter = exporter(collector.address, &[]);
-    collector.will(Answer::with(503, &[("retry-after", "1")], b"busy"));
+    collector.will_respond(ScriptedResponse::with(
+        503,
+        &[("retry-after", "1")],
+        b"busy",
+    ));
     for status in [429, 502, 504] {
-        collector.will(Answer::status(status));
+        collector.will_respond(ScriptedResponse::status(status));
     }
-    exporter.push(spans(&["a"]), Vec::new());
-    exporter.nudge();
+    exporter.enqueue(spans(&["a"]), Vec::new());
+    exporter.request_flush();
     for _ in 0..5 {
         assert_eq!(collector.received().await.names(), ["a"]);
     }
     exporter.shutdown().await.unwrap();
-    assert_eq!(exporter.counts().exported, tally(1, 0));
+    assert_eq!(exporter.counters().exported, counts(1, 0));
     assert!(!collector.has_received());
 }
 
 #[tokio::test]
-async fn answer_that_does_not_come_is_not_waited_for() {
+async fn response_that_does_not_come_is_not_waited_for() {
     let mut collector = Collector::start().await;
-    let exporter = exporter(collector.address, &[("OTEL_EXPORTER_OTLP_TIMEOUT", "50")]);
-    collector.will(Answer::Never);
-    exporter.push(spans(&["a"]), Vec::new());
-    exporter.nudge();
+    let exporter = exporter(
+        collector.address,
+        &[("OTEL_EXPORTER_OTLP_TIMEOUT", "60000")],
+    );
+    collector.will_respond(ScriptedResponse::Never);
+    exporter.enqueue(spans(&["a"]), Vec::new());
+    exporter.request_flush();
     for connection in [0, 1] {
         let request = collector.received().await;
         assert_eq!(
             (request.names(), request.connection),
             (vec!["a".to_owned()], connection)
         );
+        freeze(Duration::from_secs(61));
     }
     exporter.shutdown().await.unwrap();
 }
@@ -159,7 +173,7 @@ async fn answer_that_does_not_come_is_not_waited_for() {
 async fn partial_success_is_counted() {
     let collector = Collector::start().await;
     let exporter = exporter(collector.address, &[]);
-    collector.will(Answer::protobuf(
+    collector.will_respond(ScriptedResponse::protobuf(
         200,
         &ExportTraceServiceResponse {
             partial_success: Some(ExportTracePartialSuccess {
@@ -168,9 +182,9 @@ async fn partial_success_is_counted() {
             }),
         },
     ));
-    exporter.push(spans(&["a", "b", "c"]), Vec::new());
+    exporter.enqueue(spans(&["a", "b", "c"]), Vec::new());
     exporter.flush_for_invocation().await;
-    collector.will(Answer::protobuf(
+    collector.will_respond(ScriptedResponse::protobuf(
         200,
         &ExportLogsServiceResponse {
             partial_success: Some(ExportLogsPartialSuccess {
@@ -179,56 +193,56 @@ async fn partial_success_is_counted() {
             }),
         },
     ));
-    exporter.push(Vec::new(), log_records(&["INFO", "WARN", "ERROR"]));
+    exporter.enqueue(Vec::new(), log_records(&["INFO", "WARN", "ERROR"]));
     exporter.flush_for_invocation().await;
 
-    let counts = exporter.counts();
+    let counters = exporter.counters();
     assert_eq!(
-        (counts.exported, counts.rejected),
-        (tally(1, 2), tally(2, 1))
+        (counters.exported, counters.rejected),
+        (counts(1, 2), counts(2, 1))
     );
     exporter.shutdown().await.unwrap();
 }
 
 #[tokio::test]
-async fn refused_request_is_dropped_and_counted() {
+async fn rejected_request_is_dropped_and_counted() {
     let mut collector = Collector::start().await;
     let exporter = exporter(collector.address, &[]);
     let elsewhere = format!("http://{}/elsewhere", collector.address);
-    let refusals = [
-        Answer::with(400, &[], b"no such tenant"),
-        Answer::status(401),
-        Answer::status(413),
-        Answer::status(500),
+    let rejections = [
+        ScriptedResponse::with(400, &[], b"no such tenant"),
+        ScriptedResponse::status(401),
+        ScriptedResponse::status(413),
+        ScriptedResponse::status(500),
         // A redirect is not followed: it would take the credentials with it.
-        Answer::with(307, &[("location", &elsewhere)], b""),
+        ScriptedResponse::with(307, &[("location", &elsewhere)], b""),
     ];
     let mut count = 0;
-    for refusal in refusals {
-        collector.will(refusal);
-        exporter.push(spans(&["a", "b"]), Vec::new());
+    for rejection in rejections {
+        collector.will_respond(rejection);
+        exporter.enqueue(spans(&["a", "b"]), Vec::new());
         exporter.flush_for_invocation().await;
         assert_eq!(collector.received().await.path, "/v1/traces");
         count += 2;
-        let counts = exporter.counts();
+        let counters = exporter.counters();
         assert_eq!(
-            (counts.rejected, counts.buffered_bytes),
-            (tally(count, 0), 0)
+            (counters.rejected, counters.queued_bytes),
+            (counts(count, 0), 0)
         );
     }
-    exporter.push(spans(&["c"]), Vec::new());
+    exporter.enqueue(spans(&["c"]), Vec::new());
     exporter.flush_for_invocation().await;
-    assert_eq!(exporter.counts().exported, tally(1, 0));
+    assert_eq!(exporter.counters().exported, counts(1, 0));
     exporter.shutdown().await.unwrap();
 }
 
 #[tokio::test]
-async fn long_answer_is_not_read_to_its_end() {
+async fn long_response_is_not_read_to_its_end() {
     let collector = Collector::start().await;
     let exporter = exporter(collector.address, &[]);
     // What is after so long a message is not known any more.
     for (message, rejected) in [(1 << 10, 1), (1 << 20, 0)] {
-        collector.will(Answer::protobuf(
+        collector.will_respond(ScriptedResponse::protobuf(
             200,
             &ExportTraceServiceResponse {
                 partial_success: Some(ExportTracePartialSuccess {
@@ -237,27 +251,37 @@ async fn long_answer_is_not_read_to_its_end() {
                 }),
             },
         ));
-        let before = exporter.counts();
-        exporter.push(spans(&["a"]), Vec::new());
+        let before = exporter.counters();
+        exporter.enqueue(spans(&["a"]), Vec::new());
         exporter.flush_for_invocation().await;
-        let counts = exporter.counts();
-        assert_eq!(counts.rejected.spans - before.rejected.spans, rejected);
-        assert_eq!(counts.exported.spans - before.exported.spans, 1 - rejected);
+        let counters = exporter.counters();
+        assert_eq!(counters.rejected.spans - before.rejected.spans, rejected);
+        assert_eq!(
+            counters.exported.spans - before.exported.spans,
+            1 - rejected
+        );
     }
 }
 
 #[tokio::test]
-async fn answer_whose_rest_stalls_counts() {
+async fn response_whose_body_stalls_counts() {
     let mut collector = Collector::start().await;
-    let exporter = exporter(collector.address, &[("OTEL_EXPORTER_OTLP_TIMEOUT", "500")]);
+    let exporter = exporter(
+        collector.address,
+        &[("OTEL_EXPORTER_OTLP_TIMEOUT", "3600000")],
+    );
     for name in ["a", "b"] {
-        collector.will(Answer::Stall);
-        exporter.push(spans(&[name]), Vec::new());
-        let flushed = tokio::time::timeout(PATIENCE, exporter.flush_for_invocation());
-        flushed.await.unwrap();
+        collector.will_respond(ScriptedResponse::StallBody);
+        exporter.enqueue(spans(&[name]), Vec::new());
+        let mut flush = pin!(exporter.flush_for_invocation());
+        // Whenever the head arrives, the time for the body passes in a freeze after that.
+        let poll = Duration::from_millis(100);
+        while tokio::time::timeout(poll, &mut flush).await.is_err() {
+            freeze(Duration::from_secs(3));
+        }
         assert_eq!(collector.received().await.names(), [name]);
     }
-    assert_eq!(exporter.counts().exported, tally(2, 0));
+    assert_eq!(exporter.counters().exported, counts(2, 0));
     exporter.shutdown().await.unwrap();
     assert!(!collector.has_received());
 }
@@ -272,13 +296,13 @@ async fn signal_that_is_off_is_not_sent() {
             ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "collector:4318"),
         ],
     );
-    exporter.push(spans(&["a"]), log_records(&["INFO"]));
+    exporter.enqueue(spans(&["a"]), log_records(&["INFO"]));
     exporter.metrics_changed();
     exporter.flush_for_invocation().await;
     assert_eq!(collector.received().await.names(), ["INFO"]);
     exporter.shutdown().await.unwrap();
     assert!(!collector.has_received());
-    assert_eq!(exporter.counts().exported, tally(0, 1));
+    assert_eq!(exporter.counters().exported, counts(0, 1));
 }
 
 #[tokio::test]
@@ -286,23 +310,23 @@ async fn oldest_items_make_room_while_the_collector_is_down() {
     let (socket, address) = silent_address();
     let exporter = exporter(address, &[("FG_OTLP_BUFFER", "1000")]);
     let name = |number| format!("{number:050}");
-    exporter.push(spans(&[&name(0)]), Vec::new());
+    exporter.enqueue(spans(&[&name(0)]), Vec::new());
     // It costs something to keep one.
-    let bytes = exporter.counts().buffered_bytes;
-    assert!(bytes > body::span(spans(&[&name(0)]).remove(0)).len());
+    let bytes = exporter.counters().queued_bytes;
+    assert!(bytes > request::encode_span(spans(&[&name(0)]).remove(0)).len());
     let kept = 1000 / bytes;
     for number in 1..99 {
-        exporter.push(spans(&[&name(number)]), Vec::new());
+        exporter.enqueue(spans(&[&name(number)]), Vec::new());
     }
-    let counts = exporter.counts();
-    assert_eq!(counts.dropped, tally(99 - kept as u64, 0));
-    assert_eq!(counts.buffered_bytes, kept * bytes);
+    let counters = exporter.counters();
+    assert_eq!(counters.dropped, counts(99 - kept as u64, 0));
+    assert_eq!(counters.queued_bytes, kept * bytes);
 
     let mut collector = Collector::start_late(socket);
     exporter.shutdown().await.unwrap();
     let newest: Vec<_> = (99 - kept..99).map(name).collect();
     assert_eq!(collector.received().await.names(), newest);
-    assert_eq!(exporter.counts().exported, tally(kept as u64, 0));
+    assert_eq!(exporter.counters().exported, counts(kept as u64, 0));
 }
 
 #[tokio::test]
@@ -311,7 +335,7 @@ async fn connection_that_was_closed_meanwhile_costs_nothing() {
     let exporter = exporter(collector.address, &[]);
     // A retry would be for the next flush, so each of these is delivered at the first try.
     let flush = async |collector: &mut Collector, name: &str| {
-        exporter.push(spans(&[name]), Vec::new());
+        exporter.enqueue(spans(&[name]), Vec::new());
         exporter.flush_for_invocation().await;
         collector.received().await.connection
     };
@@ -319,12 +343,12 @@ async fn connection_that_was_closed_meanwhile_costs_nothing() {
     assert_eq!(flush(&mut collector, "b").await, 0);
     collector.close_connections().await;
     assert_eq!(flush(&mut collector, "c").await, 1);
-    assert_eq!(exporter.counts().exported, tally(3, 0));
+    assert_eq!(exporter.counters().exported, counts(3, 0));
 
     // Here it breaks when the request is on its way already.
-    collector.will(Answer::Break);
+    collector.will_respond(ScriptedResponse::Disconnect);
     assert_eq!(flush(&mut collector, "d").await, 1);
-    assert_eq!(exporter.counts().exported, tally(4, 0));
+    assert_eq!(exporter.counters().exported, counts(4, 0));
     assert_eq!(collector.received().await.connection, 2);
     exporter.shutdown().await.unwrap();
 }
@@ -338,19 +362,20 @@ async fn signal_that_fails_does_not_hold_up_the_others() {
         collector.address,
         &[
             ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &traces),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "3600000"),
             ("FG_OTLP_FLUSH_TIMEOUT", "500ms"),
         ],
     );
     for severity in ["INFO", "WARN"] {
-        exporter.push(spans(&["a"]), log_records(&[severity]));
-        exporter.nudge();
+        exporter.enqueue(spans(&["a"]), log_records(&[severity]));
+        exporter.request_flush();
         assert_eq!(collector.received().await.names(), [severity]);
     }
     let error = exporter.shutdown().await.unwrap_err().to_string();
     assert_eq!(
         error,
         format!(
-            "not exported within 1.5s: 2 spans to {traces}/ (no answer in time); \
+            "not exported within 1.5s: 2 spans to {traces}/ (no response in time); \
              FG_OTLP_FLUSH_TIMEOUT gives the last flush more time"
         )
     );

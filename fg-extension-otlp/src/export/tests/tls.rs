@@ -10,6 +10,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::collector::Collector;
 use super::*;
+use crate::signal::Signal;
 
 /// A certificate authority of our own, in a file, and a server that it vouches for.
 fn authority() -> (NamedTempFile, TlsAcceptor) {
@@ -49,7 +50,7 @@ async fn collector_is_trusted_by_a_root_from_a_file() {
                 ),
             ],
         );
-        exporter.push(spans(&["a"]), Vec::new());
+        exporter.enqueue(spans(&["a"]), Vec::new());
         exporter.flush_for_invocation().await;
         assert_eq!(collector.received().await.names(), ["a"]);
         exporter.shutdown().await.unwrap();
@@ -62,7 +63,7 @@ async fn collector_with_an_unknown_root_is_not_trusted() {
     let (other_root, _) = authority();
     let mut collector = Collector::start_tls(acceptor).await;
     let endpoint = format!("https://localhost:{}", collector.address.port());
-    for root in ["", other_root.path().to_str().unwrap()] {
+    let shut_down = async |root: &str| {
         let exporter = exporter(
             collector.address,
             &[
@@ -71,15 +72,19 @@ async fn collector_with_an_unknown_root_is_not_trusted() {
                 ("FG_OTLP_FLUSH_TIMEOUT", "1s"),
             ],
         );
-        exporter.push(spans(&["a"]), Vec::new());
-        let error = exporter.shutdown().await.unwrap_err().to_string();
+        exporter.enqueue(spans(&["a"]), Vec::new());
+        exporter.shutdown().await.unwrap_err().to_string()
+    };
+    let other_root = other_root.path().to_str().unwrap();
+    let (bundled, other) = tokio::join!(shut_down(""), shut_down(other_root));
+    for error in [bundled, other] {
         assert!(
             error.contains("1 span to https://localhost:")
                 && error.contains("invalid peer certificate"),
             "{error}"
         );
-        assert!(!collector.has_received());
     }
+    assert!(!collector.has_received());
 }
 
 #[tokio::test]
@@ -91,7 +96,7 @@ async fn certificate_that_cannot_be_used_switches_its_signal_off() {
     let https = format!("https://{}", collector.address);
     let plain = format!("http://{}", collector.address);
     let variables = |path: &str, traces: &str| {
-        settings(&[
+        config(&[
             ("OTEL_EXPORTER_OTLP_ENDPOINT", &plain),
             ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", traces),
             (name, path),
@@ -99,12 +104,12 @@ async fn certificate_that_cannot_be_used_switches_its_signal_off() {
         ])
     };
     let error = |path: &str| {
-        let target = variables(path, &https)
-            .target(Signal::Traces)
+        let config = variables(path, &https)
+            .signal(Signal::Traces)
             .unwrap()
             .clone();
-        let sender = send::Sender::new(Signal::Traces, target);
-        sender.err().unwrap().to_string()
+        let client = client::OtlpClient::new(Signal::Traces, config);
+        client.err().unwrap().to_string()
     };
     let missing = error("/nonexistent.pem");
     assert!(
@@ -123,9 +128,9 @@ async fn certificate_that_cannot_be_used_switches_its_signal_off() {
     // It has nothing to do with the other signals, nor with a connection without TLS.
     let traces = format!("{plain}/v1/traces");
     for (traces, expected) in [(&https, vec!["INFO"]), (&traces, vec!["INFO", "a"])] {
-        let settings = variables(&path, traces);
-        let exporter = Exporter::start(&settings, |_| Snapshot::default()).unwrap();
-        exporter.push(spans(&["a"]), log_records(&["INFO"]));
+        let config = variables(&path, traces);
+        let exporter = Exporter::start(&config, |_| Snapshot::default()).unwrap();
+        exporter.enqueue(spans(&["a"]), log_records(&["INFO"]));
         exporter.shutdown().await.unwrap();
         let mut names = Vec::new();
         for _ in &expected {

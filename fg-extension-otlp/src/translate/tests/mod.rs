@@ -1,8 +1,10 @@
-mod logs;
-mod metrics;
-mod order;
-mod resource;
-mod spans;
+//! The translator, event by event.
+
+mod event_order;
+mod faas_metrics;
+mod log_records;
+mod resource_attributes;
+mod span_fields;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,7 +14,8 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::metrics::v1::Metric;
 use serde_json::{Value, json};
 
-use super::{Function, Output, Settings, Translator};
+use super::{FunctionInfo, Translated, Translator};
+use crate::config::ResourceConfig;
 
 const ID: &str = "3da1f2dc-3222-475e-9205-e2e6c6318895";
 const OTHER_ID: &str = "00000000-0000-4000-8000-000000000002";
@@ -22,29 +25,29 @@ const URN: &str = "urn:fss:cn-north-4:0a1b:function:default:hello:latest";
 const T0: u64 = 1_687_651_200;
 
 /// A translator and what it made, at a time that passes on demand.
-struct Bench {
+struct Harness {
     translator: Translator,
-    out: Output,
+    out: Translated,
     now: SystemTime,
 }
 
-impl Bench {
+impl Harness {
     fn new() -> Self {
-        Self::of(Function::default(), Settings::default())
+        Self::with(FunctionInfo::default(), ResourceConfig::default())
     }
 
-    fn of(function: Function, settings: Settings) -> Self {
+    fn with(function: FunctionInfo, resource: ResourceConfig) -> Self {
         let now = at(0);
         Self {
-            translator: Translator::new(function, settings, "instance".into(), now),
-            out: Output::default(),
+            translator: Translator::new(function, resource, "instance".into(), now),
+            out: Translated::default(),
             now,
         }
     }
 
     fn json(&mut self, text: &str) {
         let event = serde_json::from_str(text).unwrap();
-        self.translator.event(&event, self.now, &mut self.out);
+        self.translator.translate(&event, self.now, &mut self.out);
     }
 
     fn event(&mut self, event: Value) {
@@ -54,7 +57,7 @@ impl Bench {
     fn invoked(&mut self, id: &str, urn: &str) {
         let invocation: Invocation =
             serde_json::from_value(json!({"traceId": id, "invokedFunctionUrn": urn})).unwrap();
-        self.translator.invoked(&invocation);
+        self.translator.record_invocation(&invocation);
     }
 
     fn start(&mut self, id: &str) {
@@ -63,6 +66,13 @@ impl Bench {
 
     fn done(&mut self, id: &str, status: &str) {
         self.event(json!({"name": "platform.runtimeDone", "traceId": id, "status": status}));
+    }
+
+    /// The end of an invocation that failed.
+    fn fail(&mut self, id: &str) {
+        self.event(json!({
+            "name": "platform.runtimeDone", "traceId": id, "status": "error", "errorType": "OutOfMemory",
+        }));
     }
 
     /// The end of an invocation, as it comes.
@@ -87,7 +97,7 @@ impl Bench {
 
     fn metrics(&self) -> Vec<Metric> {
         self.translator
-            .metrics(&TelemetryCounters::default(), &[], self.now)
+            .metrics(Some(&TelemetryCounters::default()), &[], self.now)
     }
 }
 

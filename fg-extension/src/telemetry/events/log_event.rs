@@ -1,3 +1,5 @@
+//! What the function or an extension logged.
+
 use std::borrow::Cow;
 
 use serde::ser::SerializeMap;
@@ -8,7 +10,7 @@ use super::Tag;
 use super::Timestamp;
 use super::platform_event::entry;
 
-/// What the function or an extension logged (its shape is `?`; `type`, `time` and `record` are inferred).
+/// A log line of the function or of an extension (its shape is `?`; `type`, `time` and `record` are inferred).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct LogEvent {
@@ -17,12 +19,12 @@ pub struct LogEvent {
     pub time: Option<Timestamp>,
     /// `record`: a line of text, or any other JSON.
     pub record: Option<Value>,
-    /// Whatever further fields came.
+    /// Any further fields.
     pub other: Map<String, Value>,
 }
 
 impl LogEvent {
-    /// The record as text: a line as it is, anything else as JSON; empty if there is none.
+    /// Returns the record as text: a line as it is, anything else as JSON; empty if there is no record.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         match &self.record {
@@ -32,7 +34,7 @@ impl LogEvent {
         }
     }
 
-    /// The request ID of the invocation that it belongs to, if the event or its record has a `traceId` or
+    /// Returns the request ID of the invocation that it belongs to, if the event or its record has a `traceId` or
     /// `requestId` (I).
     #[must_use]
     pub fn trace_id(&self) -> Option<&str> {

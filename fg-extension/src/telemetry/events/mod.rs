@@ -56,7 +56,7 @@ pub use timestamp::Timestamp;
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum TelemetryEvent {
-    /// What the platform tells of an instance's lifecycle, and of each invocation.
+    /// What the platform reports of an instance's lifecycle, and of each invocation.
     Platform(PlatformEvent),
     /// What the function logged.
     Function(LogEvent),
@@ -67,7 +67,7 @@ pub enum TelemetryEvent {
     Unknown(Value),
 }
 
-/// The field that told what an event is, and what it said.
+/// The field that says what an event is, and its text.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Tag {
     key: Key,
@@ -179,7 +179,7 @@ enum Field {
     Other(String),
 }
 
-/// An object, before it is known what it is: what tells may come last.
+/// An object, before it is known what it is: the field that says so may come last.
 #[derive(Default)]
 struct Fields {
     name: Option<Value>,
@@ -235,7 +235,7 @@ impl Fields {
         }
     }
 
-    /// What it is, and which field tells.
+    /// Returns what it is, and which field says so.
     ///
     /// Platform events have a `name` (D 2711); logs have a `type` (I). Either is taken for the other.
     fn kind(&self) -> Option<(Kind, Key)> {
@@ -265,16 +265,16 @@ impl Fields {
     }
 
     fn take_tag(&mut self, key: Key) -> Tag {
-        let (told, left, left_name) = match key {
+        let (tag, left, left_name) = match key {
             Key::Name => (self.name.take(), self.kind.take(), "type"),
             Key::Type => (self.kind.take(), self.name.take(), "name"),
         };
         if let Some(left) = left {
             self.other.insert(left_name.to_owned(), left);
         }
-        let text = match told.map(trimmed) {
+        let text = match tag.map(trimmed) {
             Some(Value::String(text)) => text,
-            // Only a text tells.
+            // Only a text says what an event is.
             _ => String::new(),
         };
         Tag { key, text }
@@ -313,7 +313,7 @@ impl Fields {
         }
     }
 
-    /// A field, if it is of the type that it should be.
+    /// Takes a field, if it is of the type that it should be.
     fn known<T>(
         &mut self,
         name: &'static str,
@@ -351,7 +351,7 @@ impl Fields {
     }
 }
 
-/// What comes after `platform.`.
+/// Returns what comes after `platform.`.
 fn subtype(name: &str) -> Option<&str> {
     let (prefix, subtype) = name.split_at_checked("platform.".len())?;
     prefix
@@ -366,7 +366,7 @@ fn text(value: Value) -> Result<String, Value> {
     }
 }
 
-/// A text without the spaces around it; nothing is copied if there are none.
+/// Removes the spaces around a text; without any it is not copied.
 fn trimmed(value: Value) -> Value {
     match value {
         Value::String(text) if text.trim().len() < text.len() => text.trim().into(),

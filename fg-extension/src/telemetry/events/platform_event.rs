@@ -1,3 +1,5 @@
+//! What the platform reports of itself.
+
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -5,7 +7,7 @@ use serde_json::{Map, Value};
 use super::Tag;
 use super::Timestamp;
 
-/// What the platform tells of an instance's lifecycle, and of each invocation (D 2711).
+/// An event about an instance's lifecycle, or an invocation (D 2711).
 ///
 /// Case is forgiven: the page itself writes `platform.RuntimeDone` beside `platform.initRuntimeDone`.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +31,7 @@ pub enum PlatformEvent {
     RestoreRuntimeDone(PlatformRecord),
     /// `platform.restoreReport`: what the restoring took.
     RestoreReport(PlatformRecord),
-    /// Of a subtype that this version of the crate does not know.
+    /// An event of a subtype that this version of the crate does not know.
     Unknown(PlatformRecord),
 }
 
@@ -46,27 +48,27 @@ pub struct PlatformRecord {
     pub end_time: Option<Timestamp>,
     /// `traceId` (D): the request ID of the invocation (I).
     pub trace_id: Option<String>,
-    /// `status`, trimmed: `success`, or how it failed (?: the page has no list); from `…RuntimeDone` on.
+    /// `status`, trimmed: `success` (D), or any other word (?: the page has no list); from `…RuntimeDone` on.
     pub status: Option<String>,
     /// `metrics`, of reports.
     pub metrics: Option<Metrics>,
-    /// Whatever further fields came.
+    /// Any further fields.
     pub other: Map<String, Value>,
 }
 
-/// What was measured, field by field as it came.
+/// The measurements of a report, each as the platform wrote it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Metrics(pub(super) Map<String, Value>);
 
 impl PlatformEvent {
-    /// The subtype as the platform wrote it, trimmed: `platform.start`.
+    /// Returns the subtype as the platform wrote it, trimmed: `platform.start`.
     #[must_use]
     pub fn name(&self) -> &str {
         self.record().tag.text()
     }
 
-    /// Its fields.
+    /// Returns the event's fields.
     #[must_use]
     pub fn record(&self) -> &PlatformRecord {
         match self {
@@ -83,7 +85,7 @@ impl PlatformEvent {
         }
     }
 
-    /// By its subtype, which may lack the `platform.` before it.
+    /// Makes an event by its subtype, without the `platform.` before it.
     pub(super) fn new(subtype: &str, record: PlatformRecord) -> Self {
         type Make = fn(PlatformRecord) -> PlatformEvent;
         const SUBTYPES: [(&str, Make); 9] = [
@@ -106,63 +108,60 @@ impl PlatformEvent {
 }
 
 impl PlatformRecord {
-    /// Whether `status` says that all went well; nothing if there is no status, or an empty one.
+    /// Returns whether `status` is `success` (D 2711), in upper or lower case.
     ///
-    /// `success` is the page's word (D 2711); `ok`, `succeeded` and the 200s of HTTP are taken for it too (?).
+    /// `false` is not a failure: there may be no status, and the page names no other than `success` (?). What the
+    /// platform wrote is in [`status`](Self::status).
     #[must_use]
-    pub fn is_success(&self) -> Option<bool> {
-        let status = self.status.as_deref().filter(|status| !status.is_empty())?;
-        let well = ["success", "succeeded", "ok"];
-        let is_200 = status
-            .parse()
-            .is_ok_and(|status| (200..300).contains(&status));
-        Some(is_200 || well.iter().any(|word| word.eq_ignore_ascii_case(status)))
+    pub fn is_success(&self) -> bool {
+        let status = self.status.as_deref();
+        status.is_some_and(|status| status.eq_ignore_ascii_case("success"))
     }
 }
 
 impl Metrics {
-    /// `durationMs`: how long it took, in milliseconds (D 2711).
+    /// Returns `durationMs`: how long it took, in milliseconds (D 2711).
     #[must_use]
     pub fn duration_ms(&self) -> Option<f64> {
         self.number("durationMs")
     }
 
-    /// `billedDurationMs`: for how long it is paid, in milliseconds (I).
+    /// Returns `billedDurationMs`: the time that is billed, in milliseconds (I).
     #[must_use]
     pub fn billed_duration_ms(&self) -> Option<f64> {
         self.number("billedDurationMs")
     }
 
-    /// `memorySizeMB`: the memory that the function may have, in MB (I).
+    /// Returns `memorySizeMB`: the memory that the function may have, in MB (I).
     #[must_use]
     pub fn memory_size_mb(&self) -> Option<f64> {
         self.number("memorySizeMB")
     }
 
-    /// `maxMemoryUsedMB`: the most memory that was used, in MB (I).
+    /// Returns `maxMemoryUsedMB`: the most memory that was used, in MB (I).
     #[must_use]
     pub fn max_memory_used_mb(&self) -> Option<f64> {
         self.number("maxMemoryUsedMB")
     }
 
-    /// `initDurationMs`: how long the initialisation took, in milliseconds (I).
+    /// Returns `initDurationMs`: how long the initialisation took, in milliseconds (I).
     #[must_use]
     pub fn init_duration_ms(&self) -> Option<f64> {
         self.number("initDurationMs")
     }
 
-    /// Any metric by its name, as it came.
+    /// Returns any metric by its name, as the platform wrote it.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
-    /// All of them.
+    /// Iterates over all metrics, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// A text may hold a number too.
+    /// Returns a metric as a number; a text may hold one too.
     fn number(&self, name: &str) -> Option<f64> {
         match self.0.get(name)? {
             Value::Number(number) => number.as_f64(),

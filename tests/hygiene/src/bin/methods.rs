@@ -5,7 +5,7 @@
 #![deny(warnings, missing_docs, unreachable_pub)]
 #![deny(clippy::all, clippy::pedantic)]
 
-use ::renamed::{Invocation, Registration, TelemetryEvent, extension};
+use ::renamed::{Invocation, Registration, TelemetryCounters, TelemetryEvent, extension};
 use ::std::string::String;
 use ::std::vec::Vec;
 
@@ -38,10 +38,15 @@ impl Forwarder {
     #[invoke]
     async fn invoke(&self, _: Invocation) {}
 
-    /// Does nothing either.
+    /// Has parameters that are called as those of the trait.
     #[cfg(not(windows))]
     #[telemetry(port = Forwarder::TELEMETRY_PORT, types(extension, platform, function))]
-    async fn telemetry(&self, _: Vec<TelemetryEvent>) -> ::std::result::Result<(), String> {
+    async fn telemetry(
+        &self,
+        events: Vec<TelemetryEvent>,
+        counters: &TelemetryCounters,
+    ) -> ::std::result::Result<(), String> {
+        let _ = (events, counters.received());
         ::std::result::Result::Ok(())
     }
 

@@ -1,0 +1,53 @@
+//! The extensions that are booted on one platform, in order.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use fg_emulator::ExtensionCommand;
+
+use super::boot_spec::{BootProgram, BootSpec};
+use super::extension_source::ExtensionSource;
+
+/// Extensions that are ready to boot on one platform, each with its fingerprint if it has one.
+pub(crate) struct BootSet(Vec<(BootSpec, Option<u64>)>);
+
+impl BootSet {
+    /// Builds or unpacks all of them.
+    pub(crate) fn prepare(sources: &[ExtensionSource]) -> anyhow::Result<Self> {
+        let specs = sources.iter().map(|source| {
+            let spec = source.prepare()?;
+            let fingerprint = fingerprint(&spec);
+            Ok((spec, fingerprint))
+        });
+        specs.collect::<anyhow::Result<_>>().map(Self)
+    }
+
+    pub(crate) fn script_names(&self) -> Vec<String> {
+        self.iter().map(|spec| spec.script_name.clone()).collect()
+    }
+
+    pub(crate) fn commands(&self) -> Vec<ExtensionCommand> {
+        self.iter().map(BootSpec::command).collect()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &BootSpec> {
+        self.0.iter().map(|(spec, _)| spec)
+    }
+
+    /// Returns whether a build has made the same programs again. Commands and ZIPs have no fingerprint: they always
+    /// count as changed.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        let fingerprints = |set: &Self| set.0.iter().map(|(_, fingerprint)| *fingerprint).collect();
+        let (ours, theirs): (Vec<_>, Vec<_>) = (fingerprints(self), fingerprints(other));
+        ours == theirs && ours.iter().all(Option::is_some)
+    }
+}
+
+/// The hash of a program that cargo built.
+fn fingerprint(spec: &BootSpec) -> Option<u64> {
+    let BootProgram::Built(built) = &spec.program else {
+        return None;
+    };
+    let mut hasher = DefaultHasher::new();
+    std::fs::read(&built.path).ok()?.hash(&mut hasher);
+    Some(hasher.finish())
+}

@@ -1,0 +1,66 @@
+//! An extension that is ready to boot.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use fg_emulator::ExtensionCommand;
+use tempfile::TempDir;
+
+use crate::cargo::BuiltProgram;
+
+/// An extension that is ready to boot, any number of times.
+#[derive(Debug)]
+pub(crate) struct BootSpec {
+    /// The name of its start script, which it registers under.
+    pub(crate) script_name: String,
+    pub(crate) program: BootProgram,
+}
+
+/// What the emulator runs.
+#[derive(Debug)]
+pub(crate) enum BootProgram {
+    /// A program that cargo built.
+    Built(BuiltProgram),
+    /// A program and its arguments.
+    Command(Vec<String>),
+    /// An unpacked ZIP.
+    Unpacked {
+        /// The file.
+        zip: PathBuf,
+        /// The folder that it was unpacked into.
+        folder: TempDir,
+    },
+}
+
+impl BootSpec {
+    /// Splits a command line as a shell would.
+    pub(super) fn from_command_line(script_name: &str, command: &str) -> anyhow::Result<Self> {
+        let words = shell_words::split(command)
+            .with_context(|| format!("cannot split the command `{command}`"))?;
+        if words.is_empty() {
+            bail!("the command for {script_name} is empty");
+        }
+        Ok(Self {
+            script_name: script_name.to_owned(),
+            program: BootProgram::Command(words),
+        })
+    }
+
+    /// Returns the command that the emulator runs.
+    pub(crate) fn command(&self) -> ExtensionCommand {
+        match &self.program {
+            BootProgram::Built(built) => ExtensionCommand::new(&self.script_name, &built.path),
+            BootProgram::Command(words) => {
+                let mut words = words.iter();
+                let program = words.next().map(PathBuf::from).unwrap_or_default();
+                words.fold(
+                    ExtensionCommand::new(&self.script_name, program),
+                    ExtensionCommand::arg,
+                )
+            }
+            BootProgram::Unpacked { folder, .. } => {
+                ExtensionCommand::package(&self.script_name, folder.path())
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What the user has configured for cargo, which `cargo fg package` does not override.
+
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+/// Returns whether a variable or one of cargo's configuration files sets this key: `["profile", "release", "strip"]`.
+pub(crate) fn is_configured(key: &[&str]) -> bool {
+    let variable = format!("CARGO_{}", key.join("_"));
+    let variable = variable.to_uppercase().replace(['-', '.'], "_");
+    std::env::var_os(variable).is_some() || files().iter().any(|file| has_key(file, key))
+}
+
+/// Returns whether the TOML file has this key.
+pub(crate) fn has_key(file: &Path, key: &[&str]) -> bool {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    // cargo itself reports a file that is not valid TOML.
+    let table: Table = text.parse().unwrap_or_default();
+    let mut keys = key.iter();
+    let first = keys.next().and_then(|key| table.get(*key));
+    keys.try_fold(first, |at, key| Some(at.and_then(|it: &Value| it.get(key))))
+        .flatten()
+        .is_some()
+}
+
+/// The configuration files that cargo reads in the current folder.
+fn files() -> Vec<PathBuf> {
+    let current = std::env::current_dir().unwrap_or_default();
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let folders = current.ancestors().map(|it| it.join(".cargo")).chain(home);
+    folders
+        .flat_map(|folder| [folder.join("config.toml"), folder.join("config")])
+        .collect()
+}

@@ -1,0 +1,33 @@
+//! The workspace of a folder, as `cargo metadata` reports it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde_json::Value;
+
+use super::{cargo, stdout_of};
+
+/// The workspace that a package belongs to.
+pub(crate) struct Workspace {
+    /// The folder with the workspace's Cargo.toml; the package's own, if it stands alone.
+    pub(crate) root: PathBuf,
+    /// The folder that cargo builds into.
+    pub(crate) target: PathBuf,
+}
+
+/// Returns the workspace of the folder, after cargo has read the manifests of all its packages.
+pub(crate) fn workspace(folder: &Path) -> anyhow::Result<Workspace> {
+    let mut command = cargo();
+    command
+        .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
+        .current_dir(folder);
+    let metadata: Value = serde_json::from_str(&stdout_of(&mut command)?)?;
+    let path = |key| {
+        let path = metadata[key].as_str().map(PathBuf::from);
+        path.with_context(|| format!("`cargo metadata` has no {key}"))
+    };
+    Ok(Workspace {
+        root: path("workspace_root")?,
+        target: path("target_directory")?,
+    })
+}

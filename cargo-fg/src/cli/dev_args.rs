@@ -1,0 +1,184 @@
+//! The arguments of `cargo fg dev`.
+
+use std::fs::File;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use fg_emulator::ScriptName;
+
+use super::source_args::SourceArgs;
+use super::values::{OutputFormat, duration, variable};
+use crate::boot::{BootSet, ExtensionSource};
+use crate::cargo::BuildTarget;
+use crate::dev::{
+    self, DevEvent, DevPlan, FaultSpec, InstanceConfig, Output, OutputStyle, Rebuild, Recorder,
+    Recording, RecordingHeader, Schedule,
+};
+
+/// The time between two invocations, where there are no keys.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
+
+#[derive(clap::Args)]
+pub(super) struct DevArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Boot this beside it, a package or extensionOther.sh=COMMAND (repeatable)
+    #[arg(long, value_name = "WHAT")]
+    also: Vec<String>,
+    /// Stop after so many invocations, sent one after the other
+    #[arg(long, value_name = "N")]
+    invocations: Option<u64>,
+    /// Invoke so often until Ctrl-C, as in 200ms; where there are no keys to press, 1s by default
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    interval: Option<Duration>,
+    /// Invoke a real function: the bootstrap of a custom runtime
+    #[arg(long, value_name = "FILE")]
+    function: Option<PathBuf>,
+    /// Freeze the instance after each invocation; the next one thaws it
+    #[arg(long)]
+    freeze: bool,
+    /// Inject faults, as in register-503*2,event-duplicate,freeze=0.3
+    #[arg(long, value_name = "FAULTS")]
+    fault: Option<String>,
+    /// Seed of the faults, to have the same again
+    #[arg(long, value_name = "N", requires = "fault")]
+    seed: Option<u64>,
+    /// Write the invocations to a file
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Send the invocations of such a file again, then stop
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["invocations", "interval", "freeze", "fault"])]
+    replay: Option<PathBuf>,
+    /// Set a variable for the extensions (repeatable)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    env: Vec<(String, String)>,
+    /// Do not start the extension: print its environment, and wait for your debugger to start it
+    #[arg(long, conflicts_with = "cmd")]
+    attach: bool,
+    /// Format of the output
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    output: OutputFormat,
+}
+
+impl DevArgs {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
+        let plan = self.plan()?;
+        let outcome = runtime.block_on(dev::run(plan));
+        // Does not wait for a build that is still running.
+        runtime.shutdown_background();
+        outcome.map(|()| ExitCode::SUCCESS)
+    }
+
+    fn plan(self) -> anyhow::Result<DevPlan> {
+        let style = match self.output {
+            OutputFormat::Json => OutputStyle::Json,
+            OutputFormat::Human if std::io::stdout().is_terminal() => OutputStyle::Terminal,
+            OutputFormat::Human => OutputStyle::Plain,
+        };
+        // A terminal that is not ours has keys for somebody else.
+        let is_ours = || File::open("/dev/tty").is_ok();
+        let has_keys =
+            style == OutputStyle::Terminal && std::io::stdin().is_terminal() && is_ours();
+        let recording = self.replay.as_deref().map(Recording::read).transpose()?;
+        let header = recording.as_ref().map(|recording| recording.header.clone());
+        let faults = match &header {
+            Some(header) => header.faults(),
+            None => self.faults(),
+        };
+        if let Some(faults) = &faults {
+            // Reports mistakes in them before anything is built.
+            faults.parse()?;
+        }
+        if let Some(function) = &self.function {
+            let cannot = || format!("cannot find the function {}", function.display());
+            std::fs::metadata(function).with_context(cannot)?;
+        }
+        let freeze = self.freeze || header.as_ref().is_some_and(|header| header.freeze);
+        let schedule = match recording {
+            Some(recording) => Schedule::replay(recording.entries),
+            None => self.schedule(has_keys),
+        };
+
+        let attach = match self.attach {
+            true => Some(self.source.script_to_attach()?),
+            false => None,
+        };
+        let mut sources: Vec<_> = self.also.iter().map(|also| also_source(also)).collect();
+        if attach.is_none() {
+            sources.insert(0, self.source.source()?);
+        }
+        let rebuild: Rebuild = Arc::new(move || BootSet::prepare(&sources));
+        let boot_set = rebuild()?;
+        let mut scripts = boot_set.script_names();
+        scripts.extend(attach.clone());
+        // Before anything boots, and before an environment is printed that would be of no use.
+        for name in &scripts {
+            ScriptName::new(name)?;
+        }
+
+        let output = Output::new(style, scripts.len() > 1);
+        if let (Some(file), Some(header)) = (&self.replay, &header) {
+            output.emit(DevEvent::Replay {
+                file: file.display().to_string(),
+                scripts: &header.scripts,
+            });
+        }
+        let recorder = match &self.record {
+            Some(path) => {
+                let header = RecordingHeader::new(scripts, faults.clone(), freeze);
+                Some(Recorder::create(path, &header)?)
+            }
+            None => None,
+        };
+        Ok(DevPlan {
+            watches_files: !schedule.ends() && attach.is_none(),
+            reads_keys: has_keys && !schedule.ends(),
+            config: InstanceConfig {
+                faults,
+                freeze,
+                environment: self.env,
+                function: self.function,
+                attach,
+            },
+            schedule,
+            boot_set,
+            rebuild,
+            recorder,
+            output,
+        })
+    }
+
+    fn faults(&self) -> Option<FaultSpec> {
+        let random = || u64::from(uuid::Uuid::new_v4().as_fields().0);
+        Some(FaultSpec {
+            spec: self.fault.clone()?,
+            seed: self.seed.unwrap_or_else(random),
+        })
+    }
+
+    fn schedule(&self, has_keys: bool) -> Schedule {
+        let interval = match (self.interval, self.invocations) {
+            (Some(interval), _) => interval,
+            (None, Some(_)) => Duration::ZERO,
+            (None, None) if has_keys => return Schedule::Once { due: false },
+            (None, None) => DEFAULT_INTERVAL,
+        };
+        Schedule::steady(self.invocations, interval)
+    }
+}
+
+/// Reads a value of `--also`: a package, or `extensionOther.sh=COMMAND`.
+fn also_source(also: &str) -> ExtensionSource {
+    match also.split_once('=') {
+        Some((script_name, command)) => ExtensionSource::Command {
+            script_name: script_name.to_owned(),
+            command: command.to_owned(),
+        },
+        None => ExtensionSource::Package(BuildTarget::of_package(also)),
+    }
+}

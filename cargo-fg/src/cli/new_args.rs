@@ -1,0 +1,63 @@
+//! The arguments of `cargo fg new`.
+
+use std::io::Write;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::builder::PossibleValuesParser;
+use fg_emulator::PORT_RANGE;
+
+use crate::new::{NewOptions, TEMPLATES, Template, list_templates, new};
+
+#[derive(clap::Args)]
+pub(super) struct NewArgs {
+    /// Name of the package, or the path of its folder: night-watch
+    #[arg(value_name = "NAME", required_unless_present = "list")]
+    folder: Option<PathBuf>,
+    /// Example that it begins as
+    #[arg(long, value_name = "NAME", default_value = TEMPLATES[0].name, value_parser = template_names())]
+    example: String,
+    /// Port of the extension, from 8081 to 8090 (the example's by default)
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(ports()))]
+    port: Option<u16>,
+    /// Clone of the fg-extension repository to depend on (where cargo-fg comes from by default)
+    #[arg(long, value_name = "DIR")]
+    path: Option<PathBuf>,
+    /// List the examples instead
+    #[arg(long, conflicts_with_all = ["folder", "example", "port", "path"])]
+    list: bool,
+}
+
+/// D 2707.
+fn ports() -> RangeInclusive<i64> {
+    i64::from(*PORT_RANGE.start())..=i64::from(*PORT_RANGE.end())
+}
+
+fn template_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(TEMPLATES.iter().map(|template| template.name))
+}
+
+impl NewArgs {
+    pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        let text = match &self.folder {
+            None => list_templates()?,
+            Some(folder) => new(&NewOptions {
+                folder,
+                template: self.template(),
+                port: self.port,
+                checkout: self.path.as_deref(),
+            })?,
+        };
+        std::io::stdout()
+            .write_all(text.as_bytes())
+            .context("cannot write to stdout")?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn template(&self) -> &'static Template {
+        let is_it = |template: &&Template| template.name == self.example;
+        TEMPLATES.iter().find(is_it).unwrap_or(&TEMPLATES[0])
+    }
+}

@@ -1,0 +1,373 @@
+//! The loop of `cargo fg dev`: it owns all state, and handles one event after the other.
+
+use std::collections::BTreeSet;
+use std::future::pending;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow, bail};
+use fg_emulator::ProcessExit;
+use tokio::task::JoinHandle;
+
+use super::event::DevEvent;
+use super::fault_spec::FaultSpec;
+use super::file_watcher::FileWatcher;
+use super::instance::{Instance, InstanceConfig, InstanceEvent};
+use super::keyboard::{self, Key, Keyboard};
+use super::output::Output;
+use super::recording::Recorder;
+use super::schedule::Schedule;
+use super::watch_set::WatchSet;
+use super::{DevPlan, Rebuild};
+use crate::boot::BootSet;
+use crate::ipc::{ControlServer, InvocationReply, InvocationRequest, InvocationSpec};
+use crate::signals::ShutdownSignals;
+
+const NO_INSTANCE: &str =
+    "cargo fg dev has no instance at the moment: save a file, or press r in its terminal";
+
+pub(super) struct DevLoop {
+    config: Arc<InstanceConfig>,
+    schedule: Schedule,
+    boot_set: BootSet,
+    rebuild: Rebuild,
+    recorder: Option<Recorder>,
+    output: Arc<Output>,
+    instance: Option<Instance>,
+    file_watcher: Option<FileWatcher>,
+    keyboard: Option<Keyboard>,
+    control_server: Option<ControlServer>,
+    /// Invocations of clients that are queued until the instance has booted.
+    requests: Vec<InvocationRequest>,
+    pending_build: Option<PendingBuild>,
+    sent: u64,
+    failed: u64,
+}
+
+/// A build that runs in the background.
+struct PendingBuild {
+    task: JoinHandle<anyhow::Result<BootSet>>,
+    cause: BuildCause,
+}
+
+/// A build that has ended.
+struct FinishedBuild {
+    outcome: anyhow::Result<BootSet>,
+    cause: BuildCause,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum BuildCause {
+    /// A file was saved: boot the program if it has changed.
+    Save,
+    /// A key was pressed: boot the program even if it is the same.
+    Key,
+}
+
+impl DevLoop {
+    pub(super) fn new(plan: DevPlan) -> anyhow::Result<Self> {
+        let output = Arc::new(plan.output);
+        let mut scripts = plan.boot_set.script_names();
+        scripts.extend(plan.config.attach.clone());
+        let control_server = match ControlServer::listen(scripts, plan.config.function_kind()) {
+            Ok(server) => Some(server),
+            Err(error) => {
+                output.warn(&format!("cargo fg invoke will not find this: {error:#}"));
+                None
+            }
+        };
+        let mut dev = Self {
+            config: Arc::new(plan.config),
+            schedule: plan.schedule,
+            boot_set: plan.boot_set,
+            rebuild: plan.rebuild,
+            recorder: plan.recorder,
+            output,
+            instance: None,
+            file_watcher: plan.watches_files.then(FileWatcher::default),
+            keyboard: plan.reads_keys.then(Keyboard::open).transpose()?,
+            control_server,
+            requests: Vec::new(),
+            pending_build: None,
+            sent: 0,
+            failed: 0,
+        };
+        dev.watch_files();
+        Ok(dev)
+    }
+
+    pub(super) async fn run(mut self, mut signals: ShutdownSignals) -> anyhow::Result<()> {
+        if let Some(FaultSpec { spec, seed }) = &self.config.faults {
+            self.output.emit(DevEvent::Faults { spec, seed: *seed });
+        }
+        if self.keyboard.is_some() {
+            self.output.note("keys", keyboard::HELP);
+        }
+        self.boot().await?;
+        let outcome = self.handle_events(&mut signals).await;
+        let exits = self.shut_down_instance().await?;
+        if let Err(error) = outcome {
+            // If an extension ended by itself, the error is only a consequence of that.
+            let by_itself = exits.iter().find(|exit| exit.stop_duration.is_none());
+            return Err(match by_itself {
+                Some(ProcessExit { script, .. }) => ended_by_itself(script),
+                None => error,
+            });
+        }
+        if !exits.iter().all(ProcessExit::is_clean) {
+            bail!("the extension did not end in order");
+        }
+        Ok(())
+    }
+
+    async fn handle_events(&mut self, signals: &mut ShutdownSignals) -> anyhow::Result<()> {
+        loop {
+            if self.is_done() {
+                return match self.failed {
+                    0 => Ok(()),
+                    failed => Err(anyhow!("{failed} of {} invocations failed", self.sent)),
+                };
+            }
+            self.serve_requests()?;
+            let (is_up, is_idle) = match &self.instance {
+                Some(instance) => (instance.is_up(), instance.is_idle()),
+                None => (false, false),
+            };
+            tokio::select! {
+                () = signals.recv() => return Ok(()),
+                () = self.output.closed() => return Ok(()),
+                key = next_key(&mut self.keyboard) => match key {
+                    Key::Quit => return Ok(()),
+                    key => self.handle_key(&key).await?,
+                },
+                paths = changed_paths(&self.file_watcher), if self.pending_build.is_none() => {
+                    self.handle_changes(&paths);
+                }
+                build = finished(&mut self.pending_build) => self.handle_build(build).await?,
+                request = next_request(&mut self.control_server) => self.requests.push(request),
+                event = next_event(&mut self.instance) => self.handle_instance_event(event?).await?,
+                spec = self.schedule.next(is_idle), if is_up => self.send(spec, None)?,
+            }
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        let instance = self.instance.as_ref();
+        instance.is_some_and(|instance| instance.is_up() && instance.is_idle())
+            && self.schedule.is_over()
+    }
+
+    async fn boot(&mut self) -> anyhow::Result<()> {
+        let (config, output) = (Arc::clone(&self.config), Arc::clone(&self.output));
+        let instance = Instance::start(config, self.boot_set.commands(), output).await?;
+        self.instance = Some(instance);
+        Ok(())
+    }
+
+    /// Shuts the instance down, if there is one.
+    async fn shut_down_instance(&mut self) -> anyhow::Result<Vec<ProcessExit>> {
+        match self.instance.take() {
+            Some(instance) => instance.shut_down().await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn handle_instance_event(&mut self, event: InstanceEvent) -> anyhow::Result<()> {
+        let can_wait = self.file_watcher.is_some() || self.keyboard.is_some();
+        match event {
+            InstanceEvent::Booted(Ok(())) => self.schedule.booted(),
+            InstanceEvent::Booted(Err(error)) => {
+                if !can_wait {
+                    return Err(error);
+                }
+                let message = format!("{error:#}");
+                self.output.emit(DevEvent::Failed { message });
+                self.shut_down_instance().await?;
+                self.note_waiting();
+            }
+            InstanceEvent::Invoked(ok) => self.failed += u64::from(!ok),
+            InstanceEvent::Ended(script) => {
+                self.shut_down_instance().await?;
+                if !can_wait {
+                    return Err(ended_by_itself(&script));
+                }
+                self.note_waiting();
+            }
+        }
+        Ok(())
+    }
+
+    fn note_waiting(&self) {
+        let what = match (&self.file_watcher, &self.keyboard) {
+            (Some(_), Some(_)) => "for a file to be saved; r boots it again",
+            (Some(_), None) => "for a file to be saved",
+            (None, _) => "for r, which boots it again",
+        };
+        self.output.note("waiting", what);
+    }
+
+    fn send(
+        &mut self,
+        mut spec: InvocationSpec,
+        reply: Option<InvocationReply>,
+    ) -> anyhow::Result<()> {
+        let Some(instance) = &mut self.instance else {
+            return Ok(());
+        };
+        self.sent += 1;
+        let new_id = || uuid::Uuid::new_v4().to_string();
+        let trace_id = spec.trace_id.get_or_insert_with(new_id).clone();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.record(spec.clone())?;
+        }
+        instance.invoke(self.sent, spec, trace_id, reply);
+        Ok(())
+    }
+
+    /// Sends the invocations of clients as soon as there is an instance.
+    fn serve_requests(&mut self) -> anyhow::Result<()> {
+        match &self.instance {
+            Some(instance) if instance.is_up() => {
+                for InvocationRequest { spec, reply } in std::mem::take(&mut self.requests) {
+                    self.send(spec, Some(reply))?;
+                }
+            }
+            None if self.pending_build.is_none() => {
+                for InvocationRequest { reply, .. } in self.requests.drain(..) {
+                    let _ = reply.send(Err(NO_INSTANCE.to_owned()));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn handle_key(&mut self, key: &Key) -> anyhow::Result<()> {
+        match (key, &mut self.instance) {
+            (Key::Invoke | Key::Freeze, Some(instance)) if !instance.is_up() => {
+                self.output.note("waiting", "for it to register");
+            }
+            (Key::Invoke, Some(_)) => self.send(InvocationSpec::default(), None)?,
+            (Key::Freeze, Some(instance)) => instance.toggle_freeze(),
+            (Key::Shutdown, Some(_)) => {
+                self.shut_down_instance().await?;
+                self.note_waiting();
+            }
+            (Key::Invoke | Key::Freeze | Key::Shutdown, None) => self.note_waiting(),
+            (Key::Rebuild, _) => self.start_build(BuildCause::Key),
+            (Key::Telemetry, _) => {
+                let shown = self.output.toggle_telemetry();
+                let what = if shown { "is shown" } else { "is not shown" };
+                self.output.note("telemetry", what);
+            }
+            (Key::Help, _) => self.output.note("keys", keyboard::HELP),
+            // The loop handles it.
+            (Key::Quit, _) => {}
+        }
+        Ok(())
+    }
+
+    fn handle_changes(&mut self, paths: &BTreeSet<PathBuf>) {
+        let here = std::env::current_dir().unwrap_or_default();
+        let relative = |path: &PathBuf| {
+            let relative: &Path = path.strip_prefix(&here).unwrap_or(path);
+            relative.display().to_string()
+        };
+        let paths = paths.iter().map(relative).collect();
+        self.output.emit(DevEvent::Changed { paths });
+        // A file whose absence fails the build may be created again, also in a folder that is missing now.
+        self.watch_files();
+        self.start_build(BuildCause::Save);
+    }
+
+    fn start_build(&mut self, cause: BuildCause) {
+        if self.pending_build.is_none() {
+            let rebuild = Arc::clone(&self.rebuild);
+            let task = tokio::task::spawn_blocking(move || rebuild());
+            self.pending_build = Some(PendingBuild { task, cause });
+        }
+    }
+
+    async fn handle_build(&mut self, build: FinishedBuild) -> anyhow::Result<()> {
+        let boot_set = match build.outcome {
+            Ok(boot_set) => boot_set,
+            Err(error) => {
+                let rest = match self.instance {
+                    None => "",
+                    Some(_) => "; the instance goes on as it is",
+                };
+                let message = format!("{error:#}{rest}");
+                self.output.emit(DevEvent::Failed { message });
+                return Ok(());
+            }
+        };
+        let is_same = boot_set.is_same_as(&self.boot_set) && build.cause == BuildCause::Save;
+        if is_same && self.instance.is_some() {
+            self.output.emit(DevEvent::Unchanged);
+            return Ok(());
+        }
+        // The old instance ends first: the new one needs its ports and the files that it was unpacked into.
+        self.shut_down_instance().await?;
+        self.boot_set = boot_set;
+        self.watch_files();
+        self.boot().await
+    }
+
+    fn watch_files(&mut self) {
+        let Some(file_watcher) = &mut self.file_watcher else {
+            return;
+        };
+        let watch_set = WatchSet::new(&self.boot_set, self.config.function.as_deref());
+        if let Err(error) = file_watcher.watch(watch_set) {
+            // For instance if other processes use up the limit of watches; everything else works.
+            let warning = format!("what is saved is not noticed: {error:#}");
+            self.output.warn(&warning);
+            self.file_watcher = None;
+        }
+    }
+}
+
+fn ended_by_itself(script: &str) -> anyhow::Error {
+    anyhow!("{script} ended before it was asked to")
+}
+
+async fn finished(pending_build: &mut Option<PendingBuild>) -> FinishedBuild {
+    let Some(PendingBuild { task, cause }) = pending_build else {
+        return pending().await;
+    };
+    let outcome = task.await.context("the build was cut short");
+    let build = FinishedBuild {
+        outcome: outcome.flatten(),
+        cause: *cause,
+    };
+    *pending_build = None;
+    build
+}
+
+async fn next_event(instance: &mut Option<Instance>) -> anyhow::Result<InstanceEvent> {
+    match instance {
+        Some(instance) => instance.next_event().await,
+        None => pending().await,
+    }
+}
+
+async fn next_key(keyboard: &mut Option<Keyboard>) -> Key {
+    match keyboard {
+        Some(keyboard) => keyboard.next_key().await,
+        None => pending().await,
+    }
+}
+
+async fn changed_paths(file_watcher: &Option<FileWatcher>) -> BTreeSet<PathBuf> {
+    match file_watcher {
+        Some(file_watcher) => file_watcher.changed_paths().await,
+        None => pending().await,
+    }
+}
+
+async fn next_request(control_server: &mut Option<ControlServer>) -> InvocationRequest {
+    match control_server {
+        Some(control_server) => control_server.next_request().await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,202 @@
+//! The events of `cargo fg dev` and `cargo fg invoke`, as JSON and as lines for people.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use serde::Serialize;
+
+use crate::ipc::InvocationReport;
+
+/// Something that happened. As JSON, it is an object with the name of the variant as `event`.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub(crate) enum DevEvent<'a> {
+    /// The platform is up.
+    Platform { address: SocketAddr },
+    /// Faults will be injected.
+    Faults { spec: &'a str, seed: u64 },
+    /// A recording is replayed.
+    Replay { file: String, scripts: &'a [String] },
+    /// `dev` waits until a process that is started with this environment registers.
+    Attach {
+        script: &'a str,
+        environment: BTreeMap<&'a str, &'a str>,
+    },
+    /// An extension has registered.
+    Registered {
+        script: &'a str,
+        address: SocketAddr,
+        took_ms: f64,
+    },
+    /// An extension, or the function, printed a line.
+    Output {
+        script: &'a str,
+        stream: &'static str,
+        text: &'a str,
+    },
+    /// The platform rejected a request.
+    Rejected {
+        method: &'a str,
+        path: &'a str,
+        status: u16,
+        message: &'a str,
+    },
+    /// An extension subscribed to telemetry.
+    Subscribed { uri: &'a str, types: Vec<String> },
+    /// The subscriber accepted a batch.
+    Telemetry {
+        events: usize,
+        status: u16,
+        took_ms: f64,
+    },
+    /// Telemetry was not delivered.
+    Lost { events: usize, reason: &'a str },
+    /// A fault was injected.
+    Fault { fault: String, what: &'a str },
+    /// An invocation has ended.
+    Invoked(&'a InvocationReport),
+    /// The last event of `invoke`, if it sent several invocations.
+    Summary {
+        invocations: usize,
+        failed: u64,
+        min_ms: f64,
+        median_ms: f64,
+        max_ms: f64,
+    },
+    /// The instance was frozen.
+    Frozen,
+    /// The instance was thawed.
+    Thawed,
+    /// Files were saved.
+    Changed { paths: Vec<String> },
+    /// A build made the same program again.
+    Unchanged,
+    /// A build or a boot failed.
+    Failed { message: String },
+    /// An extension ended by itself.
+    Ended { script: &'a str, status: String },
+    /// An extension ended because it was asked to.
+    Stopped {
+        script: &'a str,
+        took_ms: f64,
+        status: String,
+        killed: bool,
+    },
+}
+
+impl DevEvent<'_> {
+    /// Returns lines for people, each with its label; `several` says whether there is more than one script.
+    pub(crate) fn lines(&self, several: bool) -> Vec<(&'static str, String)> {
+        let (label, text) = match self {
+            Self::Platform { address } => ("platform", format!("EXTENSION_API_ADDR={address}")),
+            Self::Faults { spec, seed } => ("faults", format!("--fault {spec} --seed {seed}")),
+            Self::Replay { file, scripts } => {
+                let scripts = scripts.join(", ");
+                ("replay", format!("{file}, recorded with {scripts}"))
+            }
+            Self::Attach {
+                script,
+                environment,
+            } => return attach(script, environment),
+            Self::Registered {
+                script,
+                address,
+                took_ms,
+            } => (
+                "registered",
+                format!("{script} at {address}, {took_ms:.2} ms after its start"),
+            ),
+            Self::Output {
+                script: "bootstrap",
+                text,
+                ..
+            } => ("function", (*text).to_owned()),
+            Self::Output {
+                script,
+                stream,
+                text,
+            } if several => (*stream, format!("{script}: {text}")),
+            Self::Output { stream, text, .. } => (*stream, (*text).to_owned()),
+            Self::Rejected {
+                method,
+                path,
+                status,
+                message,
+            } => (
+                "rejected",
+                format!("{method} {path} with {status}: {message}"),
+            ),
+            Self::Subscribed { uri, types } => {
+                ("subscribed", format!("{uri} {}", types.join(", ")))
+            }
+            Self::Telemetry {
+                events,
+                status,
+                took_ms,
+            } => {
+                let events = count(*events, "event");
+                (
+                    "telemetry",
+                    format!("{events}, {status} in {took_ms:.2} ms"),
+                )
+            }
+            Self::Lost { events, reason } => {
+                ("lost", format!("{}: {reason}", count(*events, "event")))
+            }
+            Self::Fault { fault, what } => ("fault", format!("{fault}: {what}")),
+            Self::Invoked(report) => return report.lines(),
+            Self::Summary {
+                invocations,
+                failed,
+                min_ms,
+                median_ms,
+                max_ms,
+            } => {
+                let invocations = count(*invocations, "invocation");
+                let times = format!("{min_ms:.2} to {max_ms:.2} ms, median {median_ms:.2} ms");
+                (
+                    "summary",
+                    format!("{invocations}, {failed} failed, {times}"),
+                )
+            }
+            Self::Frozen => ("frozen", "until the next invocation".to_owned()),
+            Self::Thawed => ("thawed", "the instance".to_owned()),
+            Self::Changed { paths } => ("changed", paths.join(", ")),
+            Self::Unchanged => ("unchanged", "the program is the same".to_owned()),
+            Self::Failed { message } => ("failed", message.clone()),
+            Self::Ended { script, status } => ("ended", format!("{script} by itself, {status}")),
+            Self::Stopped {
+                script,
+                took_ms,
+                status,
+                killed,
+            } => {
+                let killed = if *killed {
+                    ", killed: it did not heed SIGTERM"
+                } else {
+                    ""
+                };
+                (
+                    "stopped",
+                    format!("{script} in {took_ms:.2} ms, {status}{killed}"),
+                )
+            }
+        };
+        vec![(label, text)]
+    }
+}
+
+/// Lines that can be pasted into a shell.
+fn attach(script: &str, environment: &BTreeMap<&str, &str>) -> Vec<(&'static str, String)> {
+    let mut lines = vec![("attach", format!("start {script} with this environment:"))];
+    lines.extend(environment.iter().map(|(name, value)| {
+        let value = shell_words::quote(value);
+        ("", format!("export {name}={value}"))
+    }));
+    lines
+}
+
+pub(crate) fn count(number: usize, what: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{s}")
+}

@@ -1,0 +1,168 @@
+//! Turns the events of one platform into events of `dev`, and holds back the telemetry deliveries that become bars.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use fg_emulator::{Event, OutputStream, Subscription};
+
+use super::event::{DevEvent, count};
+use super::output::{Output, OutputStyle};
+use super::timeline::Row;
+use crate::ipc::{InvocationReport, millis};
+
+/// The observer of a platform. It holds telemetry deliveries back while an invocation is in flight whose bars they
+/// belong to.
+pub(crate) struct EventBridge {
+    output: Arc<Output>,
+    pending: Mutex<PendingDeliveries>,
+}
+
+#[derive(Default)]
+struct PendingDeliveries {
+    invocations: usize,
+    deliveries: Vec<HeldDelivery>,
+}
+
+struct HeldDelivery {
+    start: Instant,
+    took: Duration,
+    events: usize,
+    status: u16,
+}
+
+impl EventBridge {
+    pub(crate) fn new(output: Arc<Output>) -> Self {
+        Self {
+            output,
+            pending: Mutex::default(),
+        }
+    }
+
+    /// Must be called before an invocation is sent; a call of [`invocation_ended`](Self::invocation_ended) must follow.
+    pub(crate) fn invocation_starts(&self) {
+        self.pending().invocations += 1;
+    }
+
+    /// Emits an invocation that has ended; `start` is when it began.
+    pub(crate) fn invocation_ended(&self, report: &InvocationReport, start: Instant) {
+        let deliveries = {
+            let mut pending = self.pending();
+            pending.invocations = pending.invocations.saturating_sub(1);
+            std::mem::take(&mut pending.deliveries)
+        };
+        if self.output.style == OutputStyle::Terminal {
+            let rows = rows(report, start, &deliveries);
+            let heading = format!("#{} {}", report.number, report.trace_id);
+            self.output.bars(&heading, &rows);
+        } else {
+            self.output.emit(DevEvent::Invoked(report));
+        }
+    }
+
+    /// Emits an event of the platform.
+    pub(crate) fn observe(&self, event: &Event) {
+        let dev_event = match event {
+            Event::Output(line) => DevEvent::Output {
+                script: &line.script,
+                stream: match line.stream {
+                    OutputStream::Stdout => "stdout",
+                    OutputStream::Stderr => "stderr",
+                },
+                text: &line.text,
+            },
+            Event::Rejected {
+                method,
+                path,
+                status,
+                error_message,
+                ..
+            } => DevEvent::Rejected {
+                method,
+                path,
+                status: *status,
+                message: error_message,
+            },
+            Event::Subscribed(Subscription { uri, types, .. }) => DevEvent::Subscribed {
+                uri,
+                types: types.iter().map(ToString::to_string).collect(),
+            },
+            Event::TelemetryDelivered {
+                events,
+                status,
+                started_at,
+                round_trip,
+                ..
+            } => {
+                if self.hold(*started_at, *round_trip, *events, *status) {
+                    return;
+                }
+                DevEvent::Telemetry {
+                    events: *events,
+                    status: *status,
+                    took_ms: millis(*round_trip),
+                }
+            }
+            Event::TelemetryLost { events, reason, .. } => DevEvent::Lost {
+                events: *events,
+                reason,
+            },
+            Event::FaultInjected {
+                fault, description, ..
+            } => DevEvent::Fault {
+                fault: fault.to_string(),
+                what: description,
+            },
+            _ => return,
+        };
+        self.output.emit(dev_event);
+    }
+
+    /// Holds a delivery back if it becomes a bar, and returns whether it did.
+    fn hold(&self, start: Instant, took: Duration, events: usize, status: u16) -> bool {
+        let mut pending = self.pending();
+        if self.output.style != OutputStyle::Terminal || pending.invocations == 0 {
+            return false;
+        }
+        if self.output.shows_telemetry() {
+            pending.deliveries.push(HeldDelivery {
+                start,
+                took,
+                events,
+                status,
+            });
+        }
+        true
+    }
+
+    fn pending(&self) -> MutexGuard<'_, PendingDeliveries> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn rows(report: &InvocationReport, start: Instant, deliveries: &[HeldDelivery]) -> Vec<Row> {
+    let duration = |ms: f64| Duration::try_from_secs_f64(ms / 1000.0).unwrap_or_default();
+    let function = Row {
+        label: "function".to_owned(),
+        start: Duration::ZERO,
+        took: duration(report.function.took_ms),
+        status: report.function.status(),
+    };
+    let extensions = report.extensions.iter().map(|extension| Row {
+        label: extension.script.clone(),
+        start: duration(extension.after_ms),
+        took: duration(extension.took_ms),
+        status: extension.status(),
+    });
+    let deliveries = deliveries.iter().map(|delivery| Row {
+        label: "telemetry".to_owned(),
+        // A delivery that was in flight when the invocation began is drawn from there.
+        start: delivery.start.saturating_duration_since(start),
+        took: delivery.took,
+        status: format!("{}, {}", delivery.status, count(delivery.events, "event")),
+    });
+    [function]
+        .into_iter()
+        .chain(extensions)
+        .chain(deliveries)
+        .collect()
+}

@@ -1,0 +1,26 @@
+//! The faults of a run, as the command line has them.
+
+use std::fmt;
+
+use fg_emulator::{Error, Faults};
+
+/// The value of `--fault`, and the seed, which together give the same faults again.
+#[derive(Clone, Debug)]
+pub(crate) struct FaultSpec {
+    pub(crate) spec: String,
+    pub(crate) seed: u64,
+}
+
+impl FaultSpec {
+    pub(crate) fn parse(&self) -> Result<Faults, Error> {
+        Faults::parse(&self.spec, self.seed)
+    }
+}
+
+/// Writes the options that give the same faults again.
+impl fmt::Display for FaultSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { spec, seed } = self;
+        write!(f, "--fault {} --seed {seed}", shell_words::quote(spec))
+    }
+}

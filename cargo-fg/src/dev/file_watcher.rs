@@ -1,0 +1,109 @@
+//! Reports which files of a [`WatchSet`] were saved.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context;
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::watch_set::{WatchDepth, WatchSet};
+
+/// How long no file may change before a change is reported: an editor writes a file in several steps, and several
+/// files at once.
+const DEBOUNCE: Duration = Duration::from_millis(100);
+
+/// Watches files until it is dropped.
+#[derive(Default)]
+pub(crate) struct FileWatcher {
+    watcher: Option<RecommendedWatcher>,
+    watch_set: Arc<WatchSet>,
+    changes: Arc<Changes>,
+}
+
+#[derive(Default)]
+struct Changes {
+    /// The changed files, and when the last change was noticed.
+    paths: Mutex<Option<(BTreeSet<PathBuf>, Instant)>>,
+    added: Notify,
+}
+
+impl FileWatcher {
+    /// Watches these files from now on.
+    pub(crate) fn watch(&mut self, mut watch_set: WatchSet) -> anyhow::Result<()> {
+        watch_set.keep_missing(&self.watch_set);
+        let watch_set = Arc::new(watch_set);
+        let (changes, watched) = (Arc::clone(&self.changes), Arc::clone(&watch_set));
+        let mut watcher =
+            notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+                if let Ok(event) = event
+                    && !matches!(event.kind, EventKind::Access(_))
+                {
+                    changes.add(
+                        event
+                            .paths
+                            .into_iter()
+                            .filter(|path| watched.contains(path)),
+                    );
+                }
+            })
+            .context("cannot watch files")?;
+        for (folder, depth) in &watch_set.folders {
+            let mode = match depth {
+                WatchDepth::Folder => RecursiveMode::NonRecursive,
+                WatchDepth::Tree => RecursiveMode::Recursive,
+            };
+            watcher
+                .watch(folder, mode)
+                .with_context(|| format!("cannot watch {}", folder.display()))?;
+        }
+        // Only now: the previous watcher has noticed what was saved in the meantime.
+        self.watcher = Some(watcher);
+        self.watch_set = watch_set;
+        Ok(())
+    }
+
+    /// Waits until files were changed and no further change follows, and returns their paths.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe: no change is lost.
+    pub(crate) async fn changed_paths(&self) -> BTreeSet<PathBuf> {
+        loop {
+            let settled = self
+                .changes
+                .lock()
+                .take_if(|(_, last)| last.elapsed() >= DEBOUNCE);
+            if let Some((paths, _)) = settled {
+                return paths;
+            }
+            let last = self.changes.lock().as_ref().map(|(_, last)| *last);
+            match last {
+                Some(last) => tokio::time::sleep_until(last + DEBOUNCE).await,
+                None => self.changes.added.notified().await,
+            }
+        }
+    }
+}
+
+impl Changes {
+    fn add(&self, paths: impl Iterator<Item = PathBuf>) {
+        let mut paths = paths.peekable();
+        if paths.peek().is_none() {
+            return;
+        }
+        let mut changes = self.lock();
+        let (all, last) = changes.get_or_insert_with(|| (BTreeSet::new(), Instant::now()));
+        all.extend(paths);
+        *last = Instant::now();
+        drop(changes);
+        self.added.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<(BTreeSet<PathBuf>, Instant)>> {
+        self.paths.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

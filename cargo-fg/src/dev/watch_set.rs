@@ -1,0 +1,282 @@
+//! Which files and folders matter to the extensions that are booted.
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::boot::{BootProgram, BootSet};
+
+/// The files that an extension is made of, and the folders to watch for them.
+#[derive(Debug, Default)]
+pub(crate) struct WatchSet {
+    /// The folders of the files.
+    pub(crate) folders: BTreeSet<(PathBuf, WatchDepth)>,
+    files: BTreeSet<PathBuf>,
+    /// File extensions that matter in those folders, since new files may be added.
+    extensions: BTreeSet<OsString>,
+}
+
+/// How much of a folder is watched.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum WatchDepth {
+    /// The files in it.
+    Folder,
+    /// The files in it and in its subfolders.
+    Tree,
+}
+
+impl WatchSet {
+    /// Returns the files that the extensions, and the function, are made of.
+    pub(crate) fn new(boot_set: &BootSet, function: Option<&Path>) -> Self {
+        let mut watch_set = Self::default();
+        for spec in boot_set.iter() {
+            match &spec.program {
+                BootProgram::Built(built) => watch_set.add_program(&built.path),
+                BootProgram::Command(words) => {
+                    words.iter().for_each(|word| watch_set.add_word(word));
+                }
+                BootProgram::Unpacked { zip, .. } => watch_set.add_file(zip),
+            }
+        }
+        if let Some(function) = function {
+            watch_set.add_file(function);
+        }
+        watch_set
+    }
+
+    /// Keeps what was watched before and is missing now: it may come back, as after a switch of branches.
+    pub(crate) fn keep_missing(&mut self, previous: &Self) {
+        let folders = previous.folders.iter().map(|(folder, _)| folder);
+        for path in previous.files.iter().chain(folders) {
+            let missing = path.ancestors().take_while(|path| !path.exists());
+            // The first event is the creation of the outermost missing folder.
+            if let Some(outermost) = missing.last()
+                && let Some(parent) = outermost.parent()
+            {
+                self.folders.insert((parent.to_owned(), WatchDepth::Folder));
+                self.files.extend([path.clone(), outermost.to_owned()]);
+            }
+        }
+    }
+
+    /// Returns whether a change of this file matters.
+    pub(crate) fn contains(&self, path: &Path) -> bool {
+        let is_hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let has_extension = path
+            .extension()
+            .is_some_and(|extension| self.extensions.contains(extension));
+        self.files.contains(path) || (has_extension && !is_hidden)
+    }
+
+    /// Adds what a program was made of. cargo writes that beside the program (dep-info): its own sources, those of its path
+    /// dependencies, what they include, and what their build scripts read.
+    fn add_program(&mut self, program: &Path) {
+        let dep_info = fs::read_to_string(program.with_extension("d")).unwrap_or_default();
+        let target = program
+            .ancestors()
+            .find(|folder| folder.join("CACHEDIR.TAG").exists());
+        let ours = |file: &PathBuf| target.is_none_or(|target| !file.starts_with(target));
+        for file in dependencies(&dep_info).into_iter().filter(ours) {
+            self.add_file(&file);
+            let root = file
+                .ancestors()
+                .find(|folder| folder.join("Cargo.toml").exists());
+            if let Some(root) = root {
+                self.add_package(root);
+            }
+        }
+        self.extensions.insert("rs".into());
+    }
+
+    fn add_package(&mut self, root: &Path) {
+        self.add_file(&root.join("Cargo.toml"));
+        let src = root.join("src");
+        if let Ok(src) = src.canonicalize() {
+            self.folders.insert((src, WatchDepth::Tree));
+        }
+        // The lockfile and the manifest of the workspace.
+        if let Some(lock) = root
+            .ancestors()
+            .map(|folder| folder.join("Cargo.lock"))
+            .find(|lock| lock.exists())
+        {
+            self.add_file(&lock);
+            self.add_file(&lock.with_extension("toml"));
+        }
+    }
+
+    /// Adds a word of a command if it names a file, and the files beside it with the same extension.
+    fn add_word(&mut self, word: &str) {
+        let path = Path::new(word);
+        if path.is_file() {
+            self.add_file(path);
+            let extension = path.extension().map(OsStr::to_owned);
+            self.extensions.extend(extension);
+        }
+    }
+
+    fn add_file(&mut self, file: &Path) {
+        if let Ok(file) = file.canonicalize()
+            && let Some(folder) = file.parent()
+        {
+            self.folders.insert((folder.to_owned(), WatchDepth::Folder));
+            self.files.insert(file);
+        }
+    }
+}
+
+/// The dependencies in a rule for make: `program: one two`, in which a space within a name is escaped by a backslash.
+fn dependencies(rule: &str) -> Vec<PathBuf> {
+    let Some((_, names)) = rule.lines().next().and_then(|line| line.split_once(": ")) else {
+        return Vec::new();
+    };
+    let mut files = vec![String::new()];
+    let mut chars = names.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (c, files.last_mut()) {
+            ('\\', Some(file)) if chars.peek() == Some(&' ') => {
+                chars.next();
+                file.push(' ');
+            }
+            (' ', _) => files.push(String::new()),
+            (c, Some(file)) => file.push(c),
+            _ => {}
+        }
+    }
+    files.retain(|file| !file.is_empty());
+    files.into_iter().map(PathBuf::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use super::{WatchDepth, WatchSet, dependencies};
+
+    #[test]
+    fn rule_is_split_at_spaces() {
+        let files = dependencies("/t/debug/a: /b/src/main.rs /c\\ d/e.txt\n\n/f:\n");
+        assert_eq!(files, ["/b/src/main.rs", "/c d/e.txt"].map(PathBuf::from));
+        assert!(dependencies("").is_empty());
+    }
+
+    #[test]
+    fn sources_of_a_program_are_watched() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        for file in [
+            "Cargo.toml",
+            "Cargo.lock",
+            "a/Cargo.toml",
+            "a/src/main.rs",
+            "a/assets/text.txt",
+            "a/assets/other.txt",
+            "target/CACHEDIR.TAG",
+            "target/debug/a",
+            "target/debug/build/generated.rs",
+        ] {
+            let path = root.join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let sources = [
+            "a/src/main.rs",
+            "a/assets/text.txt",
+            "target/debug/build/generated.rs",
+        ]
+        .map(|file| root.join(file).display().to_string());
+        let rule = format!("x: {}\n", sources.join(" "));
+        fs::write(root.join("target/debug/a.d"), rule).unwrap();
+
+        let mut watch_set = WatchSet::default();
+        watch_set.add_program(&root.join("target/debug/a"));
+        for (file, expected) in [
+            ("a/src/main.rs", true),
+            ("a/src/new/mod.rs", true),
+            ("a/assets/text.txt", true),
+            ("a/assets/other.txt", false),
+            ("a/Cargo.toml", true),
+            ("Cargo.toml", true),
+            ("Cargo.lock", true),
+            ("a/src/.main.rs.swp", false),
+            ("a/src/.#main.rs", false),
+            ("a/src/main.rs~", false),
+            ("target/debug/a", false),
+        ] {
+            assert_eq!(watch_set.contains(&root.join(file)), expected, "{file}");
+        }
+        let folders: Vec<_> = watch_set.folders.iter().cloned().collect();
+        let expected = [
+            ("", WatchDepth::Folder),
+            ("a", WatchDepth::Folder),
+            ("a/assets", WatchDepth::Folder),
+            ("a/src", WatchDepth::Folder),
+            ("a/src", WatchDepth::Tree),
+        ];
+        // A trailing slash makes no difference to a path.
+        assert_eq!(
+            folders,
+            expected.map(|(name, depth)| (root.join(name), depth))
+        );
+    }
+
+    #[test]
+    fn missing_files_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let file = root.join("a/b/watch.py");
+        fs::create_dir_all(root.join("a/b")).unwrap();
+        fs::write(&file, "").unwrap();
+        let mut previous = WatchSet::default();
+        previous.add_word(file.to_str().unwrap());
+
+        fs::remove_dir_all(root.join("a")).unwrap();
+        // As often as something else is saved meanwhile.
+        for _ in 0..2 {
+            let mut watch_set = WatchSet::default();
+            watch_set.add_word(file.to_str().unwrap());
+            watch_set.keep_missing(&previous);
+            previous = watch_set;
+        }
+        assert!(previous.contains(&root.join("a")) && previous.contains(&file));
+        assert!(
+            previous
+                .folders
+                .contains(&(root.clone(), WatchDepth::Folder))
+        );
+
+        fs::create_dir_all(root.join("a/b")).unwrap();
+        let mut watch_set = WatchSet::default();
+        watch_set.keep_missing(&previous);
+        assert!(watch_set.contains(&file) && !watch_set.contains(&root.join("a")));
+        assert!(
+            watch_set
+                .folders
+                .contains(&(root.join("a/b"), WatchDepth::Folder))
+        );
+    }
+
+    #[test]
+    fn files_of_a_command_are_watched() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let script = root.join("watch.py");
+        fs::write(&script, "").unwrap();
+        let mut watch_set = WatchSet::default();
+        for word in ["python3", "-u", script.to_str().unwrap(), "nonsense.sh"] {
+            watch_set.add_word(word);
+        }
+        for (file, expected) in [
+            ("watch.py", true),
+            ("beside.py", true),
+            ("events.log", false),
+            ("nonsense.sh", false),
+        ] {
+            assert_eq!(watch_set.contains(&root.join(file)), expected, "{file}");
+        }
+    }
+}

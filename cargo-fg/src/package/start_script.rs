@@ -1,0 +1,105 @@
+//! The start script, in plain POSIX shell: it is not documented which shell the platform has (?).
+
+/// Returns the script that starts the program with this file name in the same folder.
+pub(crate) fn start_script(program: &str) -> String {
+    let quoted = format!("'{}'", program.replace('\'', r"'\''"));
+    include_str!("start.sh").replace("<program>", &quoted)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "what helps a test may panic as it does")]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+    use std::process::Command;
+
+    use super::start_script;
+
+    /// Prints how it was called, and its number, which is that of whoever was started.
+    const PROGRAM: &str = "#!/bin/sh\nprintf '%s.' \"$$\" \"$@\"\n";
+
+    /// By another process: a file that this one writes cannot be executed (ETXTBSY) for as long as a process
+    /// that another test is about to start still holds it open.
+    fn write(path: &Path, text: &str, mode: &str) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut command = Command::new("/bin/sh");
+        command.args([
+            "-c",
+            r#"printf %s "$1" > "$2" && chmod "$3" "$2""#,
+            "sh",
+            text,
+        ]);
+        assert!(command.arg(path).arg(mode).status().unwrap().success());
+    }
+
+    #[test]
+    fn program_is_found_however_the_script_is_called() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let program = "it's $(a) \"pro gram\"";
+        let unpacked = folder.join("-un packed'/extension");
+        let script = unpacked.join("extensionX.sh");
+        write(&script, &start_script(program), "755");
+        // The mode bits may have been lost.
+        write(&unpacked.join(program), PROGRAM, "644");
+        write(&folder.join("elsewhere/decoy"), PROGRAM, "755");
+        let link = folder.join("link.sh");
+        symlink("elsewhere/next.sh", &link).unwrap();
+        symlink(
+            "../-un packed'/extension/extensionX.sh",
+            folder.join("elsewhere/next.sh"),
+        )
+        .unwrap();
+        symlink(&link, folder.join("elsewhere/absolute.sh")).unwrap();
+        symlink(&unpacked, folder.join("elsewhere/folder")).unwrap();
+
+        let script = script.to_str().unwrap();
+        for (directory, called) in [
+            ("/", script),
+            (".", "-un packed'/extension/extensionX.sh"),
+            (".", "./-un packed'/extension/extensionX.sh"),
+            ("-un packed'/extension", "extensionX.sh"),
+            ("-un packed'/extension", "./extensionX.sh"),
+            ("-un packed'", "extension/../extension/extensionX.sh"),
+            (".", "link.sh"),
+            ("elsewhere", "../link.sh"),
+            ("elsewhere", "absolute.sh"),
+            ("elsewhere", "folder/extensionX.sh"),
+            ("/", link.to_str().unwrap()),
+        ] {
+            for shell in ["sh", "dash", "bash --posix", "busybox sh", ""] {
+                let mut words = shell.split_whitespace();
+                let mut command = match words.next() {
+                    Some(shell) if !is_in_path(shell) => continue,
+                    Some(shell) => Command::new(shell),
+                    // By the script's first line: a name without `/` is looked up in `PATH`, and `-` begins options.
+                    None if !called.contains('/') || called.starts_with('-') => continue,
+                    None => Command::new(called),
+                };
+                if !shell.is_empty() {
+                    command.args(words).arg("--").arg(called);
+                }
+                let child = command
+                    .args(["one two", ""])
+                    .current_dir(folder.join(directory))
+                    .env("CDPATH", folder)
+                    .stdout(std::process::Stdio::piped())
+                    .spawn()
+                    .unwrap();
+                let number = child.id();
+                let output = child.wait_with_output().unwrap();
+                assert_eq!(
+                    String::from_utf8(output.stdout).unwrap(),
+                    format!("{number}.one two.."),
+                    "`{shell}` `{called}` in {directory}"
+                );
+            }
+        }
+    }
+
+    fn is_in_path(program: &str) -> bool {
+        let paths = std::env::var_os("PATH").unwrap();
+        std::env::split_paths(&paths).any(|path| path.join(program).is_file())
+    }
+}

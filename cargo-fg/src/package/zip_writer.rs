@@ -1,0 +1,60 @@
+//! Writes the ZIP.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::Context;
+use tempfile::NamedTempFile;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
+use super::contents::{PackageContents, PackageEntry};
+
+/// Writes the ZIP, and returns its size. The same contents become the same bytes, whenever and wherever. After an error,
+/// the file is what it was before.
+pub(crate) fn write_zip(contents: &PackageContents, zip: &Path) -> anyhow::Result<u64> {
+    let cannot = || format!("cannot write {}", zip.display());
+    let folder = zip.parent().filter(|it| !it.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).with_context(cannot)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(".cargo-fg-")
+        // As for any file; the user's umask applies.
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+        .with_context(cannot)?;
+    fill(contents, &mut file).with_context(cannot)?;
+    let file = file.persist(zip).with_context(cannot)?;
+    Ok(file.metadata().with_context(cannot)?.len())
+}
+
+fn fill(contents: &PackageContents, file: &mut NamedTempFile) -> anyhow::Result<()> {
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .last_modified_time(DateTime::default());
+    let mode = |is_executable| options.unix_permissions(if is_executable { 0o755 } else { 0o644 });
+    let mut zip = ZipWriter::new(file);
+    zip.add_directory("extension", mode(true))?;
+    for (name, entry) in &contents.entries {
+        let name = format!("extension/{name}");
+        match entry {
+            PackageEntry::Folder => zip.add_directory(name, mode(true))?,
+            PackageEntry::Script(text) => {
+                zip.start_file(name, mode(true))?;
+                zip.write_all(text.as_bytes())?;
+            }
+            PackageEntry::File {
+                path,
+                is_executable,
+            } => {
+                let mut file = File::open(path).with_context(|| path.display().to_string())?;
+                zip.start_file(name, mode(*is_executable))?;
+                io::copy(&mut file, &mut zip)?;
+            }
+        }
+    }
+    zip.finish()?.flush()?;
+    Ok(())
+}

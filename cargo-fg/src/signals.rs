@@ -1,0 +1,49 @@
+//! The signals that end a command which has processes and temporary folders to clean up.
+
+use anyhow::{Context, bail};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Ctrl-C, Ctrl-\, SIGTERM, and a closed terminal.
+pub(crate) struct ShutdownSignals(Vec<Signal>);
+
+impl ShutdownSignals {
+    /// Starts to listen for them: from then on they do not end the process.
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        let kinds = [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+            SignalKind::quit(),
+        ];
+        let signals = kinds.into_iter().map(signal).collect::<Result<_, _>>();
+        Ok(Self(signals.context("cannot listen for signals")?))
+    }
+
+    /// Runs the task, and cancels it with an error when a signal arrives.
+    pub(crate) async fn run_or_cancel<T>(
+        mut self,
+        task: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
+        tokio::select! {
+            () = self.recv() => bail!("interrupted"),
+            outcome = task => outcome,
+        }
+    }
+
+    /// Waits until one of them arrives.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe: no signal is lost.
+    pub(crate) async fn recv(&mut self) {
+        std::future::poll_fn(|cx| {
+            let mut signals = self.0.iter_mut();
+            if signals.any(|signal| signal.poll_recv(cx).is_ready()) {
+                std::task::Poll::Ready(())
+            } else {
+                std::task::Poll::Pending
+            }
+        })
+        .await;
+    }
+}

@@ -1,0 +1,12 @@
+//! Prints the trace id and the function URN of each invocation.
+
+use fg_extension::{Invocation, extension};
+
+/// Called for every invocation of the function.
+#[extension(name = "extensionHello.sh", port = 8081)]
+async fn hello(invocation: Invocation) {
+    println!(
+        "{} invoked {}",
+        invocation.trace_id, invocation.invoked_function_urn
+    );
+}

@@ -1,0 +1,202 @@
+//! `cargo fg check`, as its users call it. What the checks find is tested in `fg-conformance`.
+
+mod support;
+
+use std::io::Read;
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+use std::thread;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use self::support::{SCRIPT, cases, check, ids, night_watch};
+
+#[test]
+fn our_examples_pass() {
+    let examples = [
+        ("hello", false),
+        ("audit-log", false),
+        ("own-main", false),
+        ("telemetry-archive", true),
+    ];
+    thread::scope(|scope| {
+        for (package, subscribes) in examples {
+            scope.spawn(move || example_passes(package, subscribes));
+        }
+    });
+}
+
+fn example_passes(package: &str, subscribes: bool) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut command, _leases) = check(&["-p", package, "--format", "json"]);
+    command
+        .env("AUDIT_LOG", folder.path().join("audit.log"))
+        .env("ARCHIVE_FILE", folder.path().join("telemetry.jsonl"));
+    let output = command.output().expect("cargo fg runs");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let cases = cases(&output);
+    // Built for this machine, it may need a newer glibc; `package` links statically.
+    let warned = ids(&cases, "warn", "");
+    assert!(warned.iter().all(|id| id == "PKG-07"), "{cases:?}");
+    let passed = ids(&cases, "pass", "");
+    let telemetry = if subscribes { "TEL" } else { "END" };
+    for prefix in ["REG", "INV", "FRZ", "END", telemetry] {
+        let all = cases.keys().filter(|id| id.starts_with(prefix));
+        assert!(
+            all.clone().all(|id| passed.contains(id)) && all.count() > 0,
+            "{cases:?}"
+        );
+    }
+    let silent = ids(&cases, "skip", "it does not subscribe to telemetry");
+    assert_eq!(silent.len(), if subscribes { 0 } else { 3 }, "{cases:?}");
+}
+
+#[test]
+fn a_passing_selection_is_success() {
+    let output = night_watch(
+        "",
+        &["--format", "json", "reg-03", "BUD", "--budget", "rss=1GB"],
+    );
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let cases = cases(&output);
+    assert_eq!(ids(&cases, "pass", ""), ["BUD-02", "REG-03"]);
+    assert_eq!(ids(&cases, "skip", "no budget: "), ["BUD-01"]);
+}
+
+#[test]
+fn a_warning_is_success() {
+    let output = night_watch("serial", &["--format", "json", "INV-02"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(ids(&cases(&output), "warn", "all in "), ["INV-02"]);
+}
+
+#[test]
+fn a_failure_is_exit_status_1_and_a_report_for_people() {
+    let output = night_watch("handler-fails", &["INV-01", "INV-05"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.starts_with("extensionNightWatch.sh  python3 "),
+        "{text}"
+    );
+    // It goes to a pipe, so there are no colours.
+    assert!(
+        text.contains("\n  FAIL  INV-01  answers an invocation with 200\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("\n0 passed, 1 failed, 0 warnings, 1 skipped, in "),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_report_for_ci_systems() {
+    let output = night_watch("wrong-name", &["--format", "junit", "REG"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let xml = String::from_utf8(output.stdout).unwrap();
+    let report = quick_junit::Report::deserialize_from_str(&xml).unwrap();
+    assert_eq!((report.tests, report.failures), (8, 1), "{xml}");
+}
+
+#[test]
+fn interrupted_it_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (alive, temporary) = (folder.path().join("alive"), folder.path().join("tmp"));
+    nix::unistd::mkfifo(&alive, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    std::fs::create_dir(&temporary).unwrap();
+    // For as long as it lives, it holds the pipe open.
+    let sleeper = format!("sh -c 'exec sleep 600 > {}'", alive.display());
+    let (mut command, _leases) = check(&["--cmd", &sleeper, "--script", SCRIPT]);
+    let command = command.env("TMPDIR", &temporary).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let mut pipe = std::fs::File::open(&alive).unwrap();
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert_eq!(output.stderr, b"error: interrupted\n");
+    assert_eq!(pipe.read(&mut [0]).unwrap(), 0);
+    assert_eq!(std::fs::read_dir(temporary).unwrap().count(), 0);
+}
+
+#[test]
+fn cases_are_listed_and_explained() {
+    let output = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
+        let output = command.arg("check").args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let list = output(&["--list"]);
+    assert_eq!(list.lines().count(), 34, "{list}");
+    assert!(
+        list.contains("\nREG-05  I  2707          listens before it registers\n"),
+        "{list}"
+    );
+    let text = output(&["--explain", "TEL-02"]);
+    assert!(
+        text.starts_with("TEL-02  takes events as the pages show them\n\n"),
+        "{text}"
+    );
+    for part in [
+        "\n  mark    D, documented: ",
+        "\n  source  functiongraph_06_2711 to 2713, of the API reference\n",
+        "\n  If it fails: trim names, ",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn what_could_not_run_is_exit_status_2() {
+    let python = "python3 -c 'raise OSError(98, \"in use\")'";
+    for (arguments, message) in [
+        (
+            &["REG-09", "-p", "hello"][..],
+            "error: there is no case `REG-09`; there are PKG-01 to PKG-13, REG-01 to REG-08, INV-01 to INV-05, FRZ-01, \
+             TEL-01 to TEL-03, END-01 to END-02, BUD-01 to BUD-02\n",
+        ),
+        (
+            &["--explain", "x"],
+            "error: there is no case `x`; there are PKG-01",
+        ),
+        (&["-p", "nonsense", "REG"], "error: the build failed\n"),
+        (
+            &["--zip", "/no/such.zip"],
+            "error: cannot read /no/such.zip as a ZIP: No such file",
+        ),
+        (
+            &["--cmd", "no-such-program", "--script", SCRIPT],
+            "error: cannot find no-such-program: No such file",
+        ),
+        (&["--cmd", "python3"], "--script <NAME>"),
+        (
+            &["--budget", "start=soon"],
+            "`soon` is no duration, as in start=50ms",
+        ),
+        (&["--env", "FAULT"], "it takes the form NAME=VALUE"),
+        (
+            &["--format", "xml"],
+            "[possible values: human, json, junit]",
+        ),
+        // The port is held by the test, not by the extension.
+        (
+            &["--cmd", python, "--script", SCRIPT, "--format", "json"],
+            "error: the extension ended before it registered, and port ",
+        ),
+    ] {
+        let (mut command, leases) = check(arguments);
+        let _listener = TcpListener::bind(("127.0.0.1", leases[0].port())).unwrap();
+        let output = command.output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(message), "{arguments:?}: {stderr}");
+        assert!(
+            output.stdout.is_empty(),
+            "{arguments:?}: {:?}",
+            output.stdout
+        );
+    }
+}

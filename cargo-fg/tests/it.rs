@@ -1,0 +1,6 @@
+//! The command, as its users call it: one module a subcommand, in one binary that links once.
+
+mod check;
+mod dev;
+mod new;
+mod package;

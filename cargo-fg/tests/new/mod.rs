@@ -1,0 +1,383 @@
+//! `cargo fg new`, as its users call it.
+#![allow(clippy::unwrap_used, reason = "what helps a test may panic as it does")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+const EXAMPLES: [&str; 5] = [
+    "hello",
+    "audit-log",
+    "own-main",
+    "telemetry-archive",
+    "otlp-forwarder",
+];
+
+fn new(folder: &Path, arguments: &[&str]) -> Output {
+    let program = INSTALLED.get_or_init(|| install("installed", &checkout()));
+    new_by(program, folder, arguments)
+}
+
+fn new_by(program: &Path, folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(program)
+        .args(["fg", "new"])
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("CARGO_MANIFEST_DIR")
+        .output()
+        .unwrap()
+}
+
+/// The program as `cargo install --path` leaves it.
+static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
+
+fn install(root: &str, checkout: &Path) -> PathBuf {
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(root);
+    let program = root.join("bin/cargo-fg");
+    fs::create_dir_all(program.parent().unwrap()).unwrap();
+    let _ = fs::remove_file(&program);
+    fs::hard_link(env!("CARGO_BIN_EXE_cargo-fg"), &program).unwrap();
+    let package = format!(
+        "cargo-fg 0.1.0 (path+file://{}/cargo-fg)",
+        checkout.display()
+    );
+    let record = serde_json::json!({"installs": {package: {}}}).to_string();
+    fs::write(root.join(".crates2.json"), record).unwrap();
+    program
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = path.as_ref();
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// All files beneath the folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(self::files(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+fn checkout() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    folder.canonicalize().unwrap()
+}
+
+#[test]
+fn templates_are_copies_of_the_examples() {
+    let (examples, templates) = (
+        checkout().join("examples"),
+        checkout().join("cargo-fg/templates"),
+    );
+    let mut names: Vec<_> = fs::read_dir(&examples)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let mut expected = EXAMPLES;
+    expected.sort_unstable();
+    assert_eq!(
+        names, expected,
+        "each example has a template, listed in src/new/templates.rs"
+    );
+
+    for name in names {
+        // A folder with a Cargo.toml would be another package, which `cargo publish` leaves out.
+        for (from, to) in [
+            ("Cargo.toml", "Cargo.toml.template"),
+            ("src/main.rs", "src/main.rs"),
+        ] {
+            let (from, to) = (
+                examples.join(&name).join(from),
+                templates.join(&name).join(to),
+            );
+            if std::env::var_os("UPDATE_EXPECT").is_some() {
+                fs::create_dir_all(to.parent().unwrap()).unwrap();
+                fs::copy(&from, &to).unwrap();
+            }
+            assert!(
+                fs::read(&from).ok() == fs::read(&to).ok(),
+                "{} is not a copy of {}: run `cargo xtask bless`, or `UPDATE_EXPECT=1 cargo test -p cargo-fg templates_are`",
+                to.display(),
+                from.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn each_example_passes_its_test() {
+    // Always at the same place, and built where the workspace is, so that little of it is built anew.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).unwrap();
+    }
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(
+        folder.join("Cargo.toml"),
+        "[workspace]\nresolver = \"3\"\nmembers = []\n",
+    )
+    .unwrap();
+    fs::copy(checkout().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+    for example in EXAMPLES {
+        let name = format!("my-{example}");
+        let said = stdout(&new(&folder, &[&name, "--example", example]));
+        let added = format!("\n       Added it to the workspace {}\n", folder.display());
+        assert!(said.contains(&added), "{said}");
+
+        let formatted = Command::new("rustfmt")
+            .args(["--edition", "2024", "--check"])
+            .args([
+                folder.join(&name).join("src/main.rs"),
+                folder.join(&name).join("tests/boots.rs"),
+            ])
+            .status();
+        assert!(formatted.unwrap().success(), "{name}");
+    }
+
+    let target = Path::new(env!("CARGO_BIN_EXE_cargo-fg"))
+        .ancestors()
+        .nth(2)
+        .unwrap();
+    let output = Command::new(env!("CARGO"))
+        .args(["test", "--workspace", "--offline", "--test", "boots"])
+        .current_dir(&folder)
+        .env("CARGO_TARGET_DIR", target)
+        // The workspace's, or all dependencies would be built once more.
+        .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let passed = stdout(&output);
+    assert_eq!(
+        passed.matches("test boots_and_is_invoked ... ok\n").count(),
+        EXAMPLES.len(),
+        "{passed}\n{stderr}"
+    );
+    assert!(!stderr.contains("warning: "), "{stderr}");
+}
+
+#[test]
+fn stands_alone_outside_a_workspace() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = stdout(&new(
+        folder.path(),
+        &["a sub/night_watch", "--port", "8090"],
+    ));
+    let checkout = checkout();
+    let checkout = checkout.display();
+    assert_eq!(
+        said,
+        format!(
+            "     Created `night_watch` from the example `hello`: extensionNightWatch.sh, port 8090
+     Depends by path on {checkout}, until fg-extension is published
+        Next cd 'a sub/night_watch'
+             cargo fg dev
+             cargo test
+"
+        )
+    );
+    // By the alias of the checkout, `fg` is known there only.
+    let mut by_alias = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
+    by_alias.args(["new", "other"]).current_dir(&folder);
+    let said = stdout(
+        &by_alias
+            .env("CARGO_MANIFEST_DIR", format!("{checkout}/cargo-fg"))
+            .output()
+            .unwrap(),
+    );
+    let next = format!("Next cd other\n             cargo install --path {checkout}/cargo-fg\n");
+    assert!(said.contains(&next), "{said}");
+
+    let created = folder.path().join("a sub/night_watch");
+    assert_eq!(
+        files(&created),
+        ["Cargo.toml", "src/main.rs", "tests/boots.rs"].map(|file| created.join(file))
+    );
+    let hello = read(format!("{checkout}/examples/hello/src/main.rs"));
+    let hello = hello
+        .replace("extensionHello.sh", "extensionNightWatch.sh")
+        .replace("8081", "8090");
+    assert_eq!(read(created.join("src/main.rs")), hello);
+    assert_eq!(
+        read(created.join("Cargo.toml")),
+        format!(
+            r#"[package]
+name = "night_watch"
+version = "0.1.0"
+edition = "2024"
+publish = false
+
+[dependencies]
+fg-extension = {{ path = "{checkout}/fg-extension" }}
+
+[dev-dependencies]
+fg-emulator = {{ path = "{checkout}/fg-emulator" }}
+tokio = {{ version = "1.54", features = ["macros", "rt"] }}
+"#
+        )
+    );
+}
+
+#[test]
+fn depends_on_the_clone_that_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let moved = install("moved", Path::new("/no/such"));
+    for (program, arguments, message) in [
+        (
+            moved.as_path(),
+            &["a"][..],
+            "error: cargo-fg was installed from /no/such/cargo-fg, where fg-extension is not any more: install cargo-fg \
+             again, or name the folder of its repository with --path\n",
+        ),
+        (
+            Path::new(env!("CARGO_BIN_EXE_cargo-fg")),
+            &["a"],
+            "error: cannot find a clone of the fg-extension repository, which is not published yet: name its folder with \
+             --path\n",
+        ),
+        (
+            &moved,
+            &["a", "--path", "."],
+            "error: . is not a clone of the fg-extension repository: ",
+        ),
+    ] {
+        let output = new_by(program, folder, arguments);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.starts_with(message), "{stderr}");
+        assert!(!folder.join("a").exists());
+    }
+    let checkout = checkout();
+    let checkout = checkout.to_str().unwrap();
+    let said = stdout(&new_by(&moved, folder, &["a", "--path", checkout]));
+    assert!(
+        said.contains(&format!("Depends by path on {checkout}, ")),
+        "{said}"
+    );
+}
+
+#[test]
+fn port_for_telemetry_is_another() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, port, telemetry_port) in [("a", "8084", "8085"), ("b", "8090", "8089")] {
+        let said = stdout(&new(
+            folder.path(),
+            &[name, "--example", "telemetry-archive", "--port", port],
+        ));
+        let ports = format!(", ports {port} and, for telemetry, {telemetry_port}\n");
+        assert!(said.contains(&ports), "{said}");
+        let main = read(folder.path().join(name).join("src/main.rs"));
+        assert!(main.contains(&format!(".sh\", port = {port})]")), "{main}");
+        assert!(
+            main.contains(&format!("#[telemetry(port = {telemetry_port}, ")),
+            "{main}"
+        );
+    }
+}
+
+#[test]
+fn what_is_refused_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let manifest = "[workspace]\nresolver = \"3\"\nmembers = [\"here\"]\n";
+    fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+    let created = stdout(&new(folder, &["here"]));
+    assert!(created.contains("Added it"), "{created}");
+    let before = files(folder);
+
+    let long = "x".repeat(65);
+    for (arguments, status, told) in [
+        (
+            &["here"][..],
+            1,
+            "error: here is there already: choose another name, or remove it\n",
+        ),
+        (
+            &["sub/here"],
+            1,
+            "error: cannot create sub/here: it does not fit into its workspace: two packages named `here` in this workspace: ",
+        ),
+        (
+            &["fn"],
+            1,
+            "error: cannot create fn: invalid package name `fn`: it is a Rust keyword\n",
+        ),
+        (
+            &["sub/deps"],
+            1,
+            "error: cannot create sub/deps: invalid package name `deps`: it conflicts with cargo's build directory names\n",
+        ),
+        (
+            &["fg_extension"],
+            1,
+            "error: `fg_extension` is what a crate beneath it is called: choose another name\n",
+        ),
+        (
+            &["night watch"],
+            1,
+            "error: `night watch` is no name for an extension: use letters of ASCII, then also digits, ",
+        ),
+        (
+            &["9lives"],
+            1,
+            "error: `9lives` is no name for an extension: ",
+        ),
+        (
+            &["n\u{e4}ht"],
+            1,
+            "error: `n\u{e4}ht` is no name for an extension: ",
+        ),
+        (&[&long], 1, "is too long a name: 64 characters at most\n"),
+        (&[".."], 1, "error: `..` is no name for a package\n"),
+        (
+            &["a", "--port", "8080"],
+            2,
+            "error: invalid value '8080' for '--port <PORT>': 8080 is not in 8081..=8090\n",
+        ),
+        (&["a", "--port", "8091"], 2, "8091 is not in 8081..=8090\n"),
+        (
+            &["a", "--example", "helo"],
+            2,
+            "tip: a similar value exists: 'hello'\n",
+        ),
+        (&["a", "--list"], 2, "cannot be used with"),
+        (&[], 2, "required arguments were not provided:\n  <NAME>\n"),
+    ] {
+        let output = new(folder, arguments);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(status), "{stderr}");
+        assert!(stderr.contains(told), "{stderr}");
+        assert!(status == 2 || stderr.lines().count() == 1, "{stderr}");
+        assert_eq!(files(folder), before, "{arguments:?}");
+        assert!(!folder.join("sub").exists(), "{arguments:?}");
+        assert_eq!(read(folder.join("Cargo.toml")), manifest);
+    }
+}
+
+#[test]
+fn examples_are_listed() {
+    let said = stdout(&new(Path::new("."), &["--list"]));
+    let names: Vec<_> = said
+        .lines()
+        .map(|line| line.split_whitespace().next().unwrap())
+        .collect();
+    assert_eq!(names, EXAMPLES);
+    let hello = "             hello  The smallest extension: prints each invocation\n";
+    assert!(said.starts_with(hello), "{said}");
+}

@@ -1,0 +1,218 @@
+//! A ZIP, examined as its list of files has it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use fg_emulator::ScriptName;
+use rawzip::CreatorSystem;
+use zip::ZipArchive;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// More than a script has.
+const SCRIPT_BYTES: u64 = 1024 * 1024;
+/// The folder of a dependency that holds the start script (D 2705).
+pub(crate) const FOLDER: &str = "extension/";
+/// With which an ELF file begins.
+const ELF_MAGIC: &[u8] = b"\x7fELF";
+
+/// An open ZIP.
+pub(crate) struct Archive {
+    zip: ZipArchive<File>,
+    /// As they are in the ZIP: a name may be there twice, which `zip` does not show.
+    names: Vec<String>,
+    /// Those that come from a system without mode bits, as Windows.
+    without_mode: BTreeSet<String>,
+    /// In bytes.
+    pub(crate) size: u64,
+}
+
+impl Archive {
+    pub(crate) fn open(path: &Path) -> Result<Self, BoxError> {
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Err("it is a folder".into());
+        }
+        let mut buffer = vec![0; rawzip::RECOMMENDED_BUFFER_SIZE];
+        let raw = rawzip::ZipArchive::from_file(file.try_clone()?, &mut buffer)?;
+        let (mut names, mut without_mode) = (Vec::new(), BTreeSet::new());
+        let mut entries = raw.entries(&mut buffer);
+        while let Some(entry) = entries.next_entry()? {
+            let name = entry.file_path();
+            let name = String::from_utf8_lossy(name.as_bytes()).into_owned();
+            let made_on = entry.version_made_by().creator_system();
+            if !matches!(made_on, CreatorSystem::UNIX | CreatorSystem::MACOS) {
+                without_mode.insert(name.clone());
+            }
+            names.push(name);
+        }
+        Ok(Self {
+            zip: ZipArchive::new(file)?,
+            names,
+            without_mode,
+            size: metadata.len(),
+        })
+    }
+
+    /// The names of all files, without folders.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
+        let names = self.names.iter().map(String::as_str);
+        names.filter(|name| !name.ends_with('/'))
+    }
+
+    pub(crate) fn has_folder(&self) -> bool {
+        self.names.iter().any(|name| name.starts_with(FOLDER))
+    }
+
+    /// The files directly in the folder `extension`, without it.
+    pub(crate) fn files_in_folder(&self) -> impl Iterator<Item = &str> {
+        let names = self.files().filter_map(|name| name.strip_prefix(FOLDER));
+        names.filter(|name| !name.contains('/'))
+    }
+
+    /// The start scripts, each once.
+    pub(crate) fn scripts(&self) -> impl Iterator<Item = String> {
+        let scripts = self
+            .files_in_folder()
+            .filter(|name| ScriptName::is_valid(name));
+        let scripts: BTreeSet<_> = scripts.map(str::to_owned).collect();
+        scripts.into_iter()
+    }
+
+    /// What stands in place of the folder `extension`, if that can be recognized.
+    pub(crate) fn misplaced_folder(&self) -> Option<String> {
+        let path = |name: &str| {
+            let (above, _) = name.split_once("/extension/")?;
+            Some(format!("{above}/extension"))
+        };
+        let is_windows = |name: &&String| name.starts_with("extension\\");
+        let windows = self.names.iter().find(is_windows).cloned();
+        windows.or_else(|| {
+            let mut paths = self
+                .names
+                .iter()
+                .filter(|name| !name.starts_with("__MACOSX/"));
+            paths.find_map(|name| path(name))
+        })
+    }
+
+    /// Reads the first MiB of a file, in which a script is whole.
+    pub(crate) fn read_script(&mut self, name: &str) -> Result<Vec<u8>, BoxError> {
+        let mut bytes = Vec::new();
+        let file = self.zip.by_name(name)?;
+        file.take(SCRIPT_BYTES).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Reads the files that are ELF, and hands over the name and the bytes of each.
+    pub(crate) fn read_elf_files(
+        &mut self,
+        mut read: impl FnMut(&str, &[u8]),
+    ) -> Result<(), BoxError> {
+        for i in 0..self.zip.len() {
+            let mut file = self.zip.by_index(i)?;
+            let name = file.name()?.into_owned();
+            let mut bytes = Vec::new();
+            file.by_ref()
+                .take(ELF_MAGIC.len() as u64)
+                .read_to_end(&mut bytes)?;
+            if bytes == ELF_MAGIC {
+                file.read_to_end(&mut bytes)?;
+                read(&name, &bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// The mode bits of a file; `None` if it comes from a system that has none.
+    pub(crate) fn mode(&mut self, name: &str) -> Option<u32> {
+        if self.without_mode.contains(name) {
+            return None;
+        }
+        self.zip.by_name(name).ok()?.unix_mode()
+    }
+
+    /// Names that lead out of the folder that the ZIP is unpacked into, and links that do.
+    pub(crate) fn escaping_paths(&mut self) -> Result<Vec<String>, BoxError> {
+        let mut escaping: Vec<_> = self
+            .names
+            .iter()
+            .filter(|name| escapes(name))
+            .cloned()
+            .collect();
+        for i in 0..self.zip.len() {
+            let mut file = self.zip.by_index(i)?;
+            if file.is_symlink() {
+                let name = file.name()?.into_owned();
+                let mut target = String::new();
+                file.read_to_string(&mut target)?;
+                let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+                if target.starts_with('/') || escapes(&format!("{folder}/{target}")) {
+                    escaping.push(format!("{name} (a link to {target})"));
+                }
+            }
+        }
+        Ok(escaping)
+    }
+
+    /// Names that are there twice, however they are written.
+    pub(crate) fn duplicates(&self) -> Vec<String> {
+        let mut counts = BTreeMap::<_, usize>::new();
+        for name in self.files() {
+            let parts = name
+                .split('/')
+                .filter(|part| !part.is_empty() && *part != ".");
+            *counts
+                .entry(parts.collect::<Vec<_>>().join("/"))
+                .or_default() += 1;
+        }
+        let duplicates = counts.into_iter().filter(|(_, count)| *count > 1);
+        duplicates.map(|(name, _)| name).collect()
+    }
+}
+
+/// Whether the path is absolute, or climbs above where it starts.
+fn escapes(path: &str) -> bool {
+    let mut depth = 0_usize;
+    for part in path.split(['/', '\\']) {
+        match part {
+            "" | "." => {}
+            ".." => match depth.checked_sub(1) {
+                Some(above) => depth = above,
+                None => return true,
+            },
+            _ => depth += 1,
+        }
+    }
+    path.starts_with(['/', '\\'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escapes;
+
+    #[test]
+    fn paths() {
+        for inside in [
+            "extension/demo",
+            "extension/../demo",
+            "./a//b",
+            "a..b/...",
+            "",
+        ] {
+            assert!(!escapes(inside), "{inside}");
+        }
+        for outside in [
+            "/tmp/demo",
+            "../demo",
+            "extension/../../demo",
+            "..\\demo",
+            "\\demo",
+        ] {
+            assert!(escapes(outside), "{outside}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What an ELF program needs of the machine that it runs on: its architecture, its loader, and the version of glibc.
+
+use std::fmt;
+
+use object::read::elf::{Dyn, ElfFile64, FileHeader, ProgramHeader};
+use object::{Architecture, Endianness, Object, elf};
+
+use crate::Error;
+
+/// glibc's own, for the architectures that may be asked about.
+const LOADERS: [&str; 2] = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"];
+
+/// A program or a library, in 64 bit ELF.
+#[derive(Debug)]
+pub struct Elf {
+    /// What it is compiled for.
+    pub(crate) architecture: Architecture,
+    /// Whether it is to be executed, as a library is not.
+    pub(crate) is_executable: bool,
+    loader: Option<String>,
+    glibc: Option<GlibcVersion>,
+}
+
+/// What a program needs beside a kernel.
+#[derive(Debug, Eq, PartialEq)]
+pub enum Needs<'a> {
+    /// It is static.
+    OnlyKernel,
+    /// glibc, of this version or a newer one if the program names one.
+    Glibc(Option<GlibcVersion>),
+    /// Another loader than glibc's.
+    Loader(&'a str),
+}
+
+/// A version of glibc, as in `2.17`.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct GlibcVersion {
+    /// The 2 of `2.17`.
+    pub major: u32,
+    /// The 17 of `2.17`.
+    pub minor: u32,
+}
+
+impl Elf {
+    /// Parses the bytes of a file.
+    ///
+    /// # Errors
+    ///
+    /// If it is not 64 bit ELF, or damaged.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        Self::try_parse(bytes).map_err(|error| Error::new(error.to_string()))
+    }
+
+    fn try_parse(bytes: &[u8]) -> object::Result<Self> {
+        let file = ElfFile64::<Endianness>::parse(bytes)?;
+        let endian = file.endian();
+        let mut is_executable = file.elf_header().e_type(endian) == elf::ET_EXEC;
+        let mut loader = None;
+        for segment in file.elf_program_headers() {
+            if let Some(path) = segment.interpreter(endian, bytes)? {
+                loader = Some(String::from_utf8_lossy(path).into_owned());
+            }
+            // A program that may lie anywhere in memory looks like a library, but for this flag.
+            let dynamic = segment.dynamic(endian, bytes)?.unwrap_or_default();
+            is_executable |= dynamic.iter().any(|entry| {
+                entry.tag(endian) == elf::DT_FLAGS_1 && entry.d_val(endian) & elf::DF_1_PIE.0 != 0
+            });
+        }
+        let mut glibc = None;
+        let sections = file.elf_section_table();
+        if let Some((mut needs, link)) = sections.gnu_verneed(endian, bytes)? {
+            let strings = sections.strings(endian, bytes, link)?;
+            while let Some((_, mut versions)) = needs.next()? {
+                while let Some(version) = versions.next()? {
+                    glibc = glibc.max(parse_version(version.name(endian, strings)?));
+                }
+            }
+        }
+        Ok(Self {
+            architecture: file.architecture(),
+            is_executable: is_executable || loader.is_some(),
+            loader,
+            glibc,
+        })
+    }
+
+    /// Returns what it needs beside a kernel.
+    #[must_use]
+    pub fn needs(&self) -> Needs<'_> {
+        match (&self.loader, self.glibc) {
+            (Some(loader), _) if !LOADERS.contains(&loader.as_str()) => Needs::Loader(loader),
+            (None, None) => Needs::OnlyKernel,
+            (_, version) => Needs::Glibc(version),
+        }
+    }
+}
+
+impl fmt::Display for GlibcVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// Of `GLIBC_2.34` or `GLIBC_2.2.5`; other libraries have versions too.
+fn parse_version(name: &[u8]) -> Option<GlibcVersion> {
+    let version = std::str::from_utf8(name).ok()?.strip_prefix("GLIBC_")?;
+    let mut numbers = version.split('.').map(str::parse);
+    Some(GlibcVersion {
+        major: numbers.next()?.ok()?,
+        minor: numbers.next()?.ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Elf, GlibcVersion, Needs, parse_version};
+
+    #[test]
+    fn versions() {
+        let version = |major, minor| GlibcVersion { major, minor };
+        assert_eq!(parse_version(b"GLIBC_2.34"), Some(version(2, 34)));
+        assert_eq!(parse_version(b"GLIBC_2.2.5"), Some(version(2, 2)));
+        for other in ["GLIBC_PRIVATE", "GCC_3.0", "GLIBC_2", ""] {
+            assert_eq!(parse_version(other.as_bytes()), None);
+        }
+        assert!(version(2, 9) < version(2, 17));
+    }
+
+    #[test]
+    fn this_very_program() {
+        let path = std::env::current_exe().unwrap();
+        let elf = Elf::parse(&std::fs::read(path).unwrap()).unwrap();
+        assert!(elf.is_executable);
+        let is_static = cfg!(target_feature = "crt-static");
+        assert_eq!(elf.needs() == Needs::OnlyKernel, is_static, "{elf:?}");
+    }
+}

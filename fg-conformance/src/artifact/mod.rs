@@ -1,0 +1,15 @@
+//! What an extension is shipped as, examined without running it: ELF programs, ZIPs, and the marker with the script name.
+
+mod archive;
+mod elf;
+mod limits;
+mod script_name_marker;
+mod unpack;
+
+pub(crate) use self::archive::{Archive, FOLDER};
+pub use self::elf::{Elf, GlibcVersion, Needs};
+pub use self::limits::{
+    MAX_DIRECT_UPLOAD, MAX_FILES, MAX_OBJECT_STORAGE_UPLOAD, against_direct_upload_limit,
+};
+pub use self::script_name_marker::read_script_name;
+pub use self::unpack::unpack;

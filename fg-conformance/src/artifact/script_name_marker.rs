@@ -1,0 +1,68 @@
+//! The marker that `fg-extension` leaves in a compiled extension: its script name, readable without running it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use fg_emulator::ScriptName;
+
+use crate::Error;
+
+/// What `fg_extension::run` keeps in the program: this, the script name, and [`END`].
+const PREFIX: &[u8] = b"\x1ffg-extension:name=";
+const END: u8 = b'\x1f';
+
+/// Returns the script name that a program of `fg-extension` registers under, as in `extensionHello.sh`.
+///
+/// # Errors
+///
+/// If the program cannot be read, or does not have exactly one such name in it.
+pub fn read_script_name(program: &Path) -> Result<String, Error> {
+    let shown = program.display();
+    let bytes = std::fs::read(program).map_err(Error::because(format!("cannot read {shown}")))?;
+    let mut names = find(&bytes);
+    match (names.pop_first(), names.is_empty()) {
+        (Some(name), true) => Ok(name),
+        (None, _) => Err(Error::new(format!(
+            "{shown} is no extension: it has no `#[extension]` and does not call `fg_extension::run`"
+        ))),
+        (Some(first), false) => {
+            let all: Vec<_> = [first].into_iter().chain(names).collect();
+            let all = all.join(", ");
+            Err(Error::new(format!(
+                "{shown} has several extensions in it: {all}"
+            )))
+        }
+    }
+}
+
+fn find(bytes: &[u8]) -> BTreeSet<String> {
+    let starts = bytes
+        .windows(PREFIX.len())
+        .enumerate()
+        .filter(|(_, window)| *window == PREFIX);
+    starts
+        .filter_map(|(at, _)| {
+            let rest = &bytes[at + PREFIX.len()..];
+            let name =
+                std::str::from_utf8(&rest[..rest.iter().take(256).position(|byte| *byte == END)?])
+                    .ok()?;
+            ScriptName::is_valid(name).then(|| name.to_owned())
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find;
+
+    #[test]
+    fn finds_whole_names_only() {
+        let bytes = b"\x7fELF \x1ffg-extension:name= \x1ffg-extension:name=extensionA.sh\x1f\0\
+            \x1ffg-extension:name=extensionA.sh\x1f \x1ffg-extension:name=demo\x1f \x1ffg-extension:name=extension";
+        assert_eq!(
+            find(bytes).into_iter().collect::<Vec<_>>(),
+            ["extensionA.sh"]
+        );
+        assert!(find(b"nothing here").is_empty());
+    }
+}

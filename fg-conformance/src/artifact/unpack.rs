@@ -1,0 +1,113 @@
+//! Unpacks a dependency's ZIP as the platform does.
+
+use std::fs::File;
+use std::path::Path;
+
+use fg_emulator::ScriptName;
+use zip::ZipArchive;
+
+use crate::Error;
+
+/// Unpacks the ZIP into a folder, with its mode bits (? whether the platform honours them), and returns the name of the one
+/// start script in it (D 2705: in the folder `extension`).
+///
+/// # Errors
+///
+/// If it cannot be unpacked, or does not have exactly one start script.
+pub fn unpack(zip: &Path, into: &Path) -> Result<String, Error> {
+    let archive = try_unpack(zip, into)
+        .map_err(Error::because(format!("cannot unpack {}", zip.display())))?;
+    let mut scripts: Vec<_> = archive
+        .file_names()
+        .filter_map(|name| {
+            let name = name.ok()?;
+            let name = name.strip_prefix("extension/")?;
+            ScriptName::is_valid(name).then(|| name.to_owned())
+        })
+        .collect();
+    scripts.sort();
+    match scripts.len() {
+        1 => Ok(scripts.remove(0)),
+        0 => Err(Error::new(format!(
+            "{} has no start script: FunctionGraph looks for a file `extension/extension….sh` in it",
+            zip.display()
+        ))),
+        _ => Err(Error::new(format!(
+            "{} has several start scripts: {}",
+            zip.display(),
+            scripts.join(", ")
+        ))),
+    }
+}
+
+fn try_unpack(zip: &Path, into: &Path) -> zip::result::ZipResult<ZipArchive<File>> {
+    let mut archive = ZipArchive::new(File::open(zip)?)?;
+    archive.extract(into)?;
+    Ok(archive)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::io::Write;
+    use std::os::unix::fs::PermissionsExt;
+
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
+    use super::unpack;
+    use crate::Error;
+
+    fn unpacked(files: &[(&str, u32)]) -> (tempfile::TempDir, Result<String, Error>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("demo.zip");
+        let mut zip = ZipWriter::new(File::create(&path).unwrap());
+        for (name, mode) in files {
+            let options = SimpleFileOptions::default().unix_permissions(*mode);
+            zip.start_file(*name, options).unwrap();
+            zip.write_all(b"text").unwrap();
+        }
+        zip.finish().unwrap();
+        let script = unpack(&path, &folder.path().join("into"));
+        (folder, script)
+    }
+
+    #[test]
+    fn modes_are_kept() {
+        let (folder, script) = unpacked(&[
+            ("extension/extensionA.sh", 0o755),
+            ("extension/demo", 0o640),
+            ("extension/more/extensionB.sh", 0o644),
+            ("extensionC.sh", 0o644),
+        ]);
+        assert_eq!(script.unwrap(), "extensionA.sh");
+        for (name, mode) in [("extensionA.sh", 0o755), ("demo", 0o640)] {
+            let path = folder.path().join("into/extension").join(name);
+            assert_eq!(
+                fs::metadata(path).unwrap().permissions().mode() & 0o777,
+                mode
+            );
+        }
+    }
+
+    #[test]
+    fn invalid_packages_are_errors() {
+        for (files, message) in [
+            (&[("extension/demo", 0o755)][..], "has no start script"),
+            (
+                &[
+                    ("extension/extensionA.sh", 0o755),
+                    ("extension/extensionB.sh", 0o755),
+                ],
+                "has several start scripts: extensionA.sh, extensionB.sh",
+            ),
+            (&[("../outside", 0o755)], "cannot unpack"),
+        ] {
+            let (folder, script) = unpacked(files);
+            let error = script.unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+            assert!(!folder.path().join("outside").exists());
+        }
+        assert!(unpack("/no/such.zip".as_ref(), "/no/such".as_ref()).is_err());
+    }
+}

@@ -1,0 +1,138 @@
+//! [`CaseId`], an enum so that a misspelt ID does not compile, and [`Group`].
+
+use std::fmt;
+
+macro_rules! case_ids {
+    ($($group:ident $prefix:literal $title:literal { $($id:ident = $text:literal,)+ })+) => {
+        /// The ID of a case. Displayed as in `REG-05`; ordered as in the report.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        #[non_exhaustive]
+        pub enum CaseId {
+            $($(#[doc = concat!("`", $text, "`")] $id,)+)+
+        }
+
+        /// A group of cases: what their IDs begin with.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        #[non_exhaustive]
+        pub enum Group {
+            $(#[doc = concat!("`", $prefix, "`")] $group,)+
+        }
+
+        impl CaseId {
+            /// All of them, in order.
+            pub const ALL: &[Self] = &[$($(Self::$id,)+)+];
+
+            /// Returns the ID as in `REG-05`.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $($(Self::$id => $text,)+)+
+                }
+            }
+
+            /// Returns the group that the ID begins with.
+            #[must_use]
+            pub const fn group(self) -> Group {
+                match self {
+                    $($(Self::$id => Group::$group,)+)+
+                }
+            }
+        }
+
+        impl Group {
+            /// Returns what its IDs begin with, as in `REG`.
+            #[must_use]
+            pub const fn prefix(self) -> &'static str {
+                match self {
+                    $(Self::$group => $prefix,)+
+                }
+            }
+
+            /// Returns its heading in a report.
+            pub(crate) const fn title(self) -> &'static str {
+                match self {
+                    $(Self::$group => $title,)+
+                }
+            }
+        }
+    };
+}
+
+case_ids! {
+    Package "PKG" "Package" {
+        Pkg01 = "PKG-01",
+        Pkg02 = "PKG-02",
+        Pkg03 = "PKG-03",
+        Pkg04 = "PKG-04",
+        Pkg05 = "PKG-05",
+        Pkg06 = "PKG-06",
+        Pkg07 = "PKG-07",
+        Pkg08 = "PKG-08",
+        Pkg09 = "PKG-09",
+        Pkg10 = "PKG-10",
+        Pkg11 = "PKG-11",
+        Pkg12 = "PKG-12",
+        Pkg13 = "PKG-13",
+    }
+    Registration "REG" "Registration" {
+        Reg01 = "REG-01",
+        Reg02 = "REG-02",
+        Reg03 = "REG-03",
+        Reg04 = "REG-04",
+        Reg05 = "REG-05",
+        Reg06 = "REG-06",
+        Reg07 = "REG-07",
+        Reg08 = "REG-08",
+    }
+    Invocation "INV" "Invocation" {
+        Inv01 = "INV-01",
+        Inv02 = "INV-02",
+        Inv03 = "INV-03",
+        Inv04 = "INV-04",
+        Inv05 = "INV-05",
+    }
+    Freeze "FRZ" "Freeze" {
+        Frz01 = "FRZ-01",
+    }
+    Telemetry "TEL" "Telemetry" {
+        Tel01 = "TEL-01",
+        Tel02 = "TEL-02",
+        Tel03 = "TEL-03",
+    }
+    Shutdown "END" "End" {
+        End01 = "END-01",
+        End02 = "END-02",
+    }
+    Budget "BUD" "Budget" {
+        Bud01 = "BUD-01",
+        Bud02 = "BUD-02",
+    }
+}
+
+impl fmt::Display for CaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::CaseId;
+
+    #[test]
+    fn texts_are_unique_and_begin_with_the_group() {
+        let texts: BTreeSet<_> = CaseId::ALL.iter().map(|id| id.as_str()).collect();
+        assert_eq!(texts.len(), CaseId::ALL.len());
+        for id in CaseId::ALL {
+            let prefix = id.group().prefix();
+            let number = id.as_str().strip_prefix(prefix).unwrap();
+            assert!(number.starts_with('-') && number.len() == 3, "{id}");
+        }
+        // The report has one heading for each group.
+        let mut groups: Vec<_> = CaseId::ALL.iter().map(|id| id.group()).collect();
+        groups.dedup();
+        assert_eq!(groups.iter().collect::<BTreeSet<_>>().len(), groups.len());
+    }
+}

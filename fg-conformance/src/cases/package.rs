@@ -1,0 +1,210 @@
+//! PKG: what can be found out about a ZIP or a program without running it.
+
+use std::path::Path;
+
+use super::elf_program::{self, ElfProgram};
+use super::start_script;
+use super::{CaseId, Group};
+use crate::Error;
+use crate::artifact::{
+    Archive, FOLDER, MAX_DIRECT_UPLOAD, MAX_FILES, MAX_OBJECT_STORAGE_UPLOAD,
+    against_direct_upload_limit,
+};
+use crate::report::{Finding, Report};
+
+/// Whether there is any use in booting the extension on this machine.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Bootable {
+    Yes,
+    /// A case prevents it.
+    No,
+}
+
+/// Checks all of PKG on a ZIP.
+pub(crate) fn check_zip(path: &Path, report: &mut Report) -> Result<Bootable, Error> {
+    let cannot = || Error::because(format!("cannot read {} as a ZIP", path.display()));
+    let mut archive = Archive::open(path).map_err(cannot())?;
+    check_size(archive.size, report);
+    check_files(&archive, report);
+    let escaping = archive.escaping_paths().map_err(cannot())?;
+    report.record(CaseId::Pkg12, none_of(&escaping, "all are inside"));
+    report.record(CaseId::Pkg13, none_of(&archive.duplicates(), "each once"));
+    let scripts: Vec<_> = archive.scripts().collect();
+    match &scripts[..] {
+        _ if !archive.has_folder() => {
+            let mut detail = "there is no folder `extension` at the top".to_owned();
+            if let Some(instead) = archive.misplaced_folder() {
+                detail += &format!(", but {instead}");
+            }
+            report.record(CaseId::Pkg01, Finding::fail(detail));
+        }
+        [name] => {
+            report.record(CaseId::Pkg01, Finding::pass(FOLDER));
+            report.record(CaseId::Pkg02, start_script::name(name));
+            let text = archive.read_script(&format!("{FOLDER}{name}"));
+            let text = text.map_err(cannot())?;
+            report.record(CaseId::Pkg04, start_script::line_feeds(&text));
+            report.record(CaseId::Pkg05, start_script::shebang(&text));
+        }
+        scripts => {
+            report.record(CaseId::Pkg01, Finding::pass(FOLDER));
+            let detail = if scripts.is_empty() {
+                format!("there is none, but {}", other_files(&archive))
+            } else {
+                format!("there are several: {}", scripts.join(", "))
+            };
+            report.record(CaseId::Pkg02, Finding::fail(detail));
+        }
+    }
+    let mut programs = Vec::new();
+    let read = archive.read_elf_files(|name, bytes| programs.push(ElfProgram::new(name, bytes)));
+    read.map_err(cannot())?;
+    report.record(CaseId::Pkg03, executable(&mut archive, &scripts, &programs));
+    check_elf(&programs, report);
+    Ok(bootable(&programs, report))
+}
+
+/// Checks what there is of PKG without a ZIP: the script's name, and a compiled program.
+pub(crate) fn check_without_zip(
+    script: &str,
+    program: Option<&Path>,
+    report: &mut Report,
+) -> Result<Bootable, Error> {
+    report.record(CaseId::Pkg02, start_script::name(script));
+    let mut programs = Vec::new();
+    let mut why = "no ZIP: use --zip";
+    if let Some(path) = program {
+        let bytes = std::fs::read(path)
+            .map_err(Error::because(format!("cannot read {}", path.display())))?;
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        programs.push(ElfProgram::new(&name.to_string_lossy(), &bytes));
+        check_elf(&programs, report);
+        why = "no ZIP: `cargo fg package` makes one for --zip";
+    }
+    let is_of_zip = |id| programs.is_empty() || id != CaseId::Pkg07;
+    report.skip(
+        |case| case.id.group() == Group::Package && is_of_zip(case.id),
+        why,
+    );
+    Ok(bootable(&programs, report))
+}
+
+/// Skips what the failures prevent.
+fn bootable(programs: &[ElfProgram], report: &mut Report) -> Bootable {
+    report.prevent_after(Group::Package);
+    let needed = CaseId::Reg01.case().prevented_by;
+    if report.first_failed(needed).is_some() {
+        Bootable::No
+    } else if programs.iter().all(ElfProgram::runs_here) {
+        Bootable::Yes
+    } else {
+        report.prevent(CaseId::Pkg06);
+        Bootable::No
+    }
+}
+
+fn check_size(size: u64, report: &mut Report) {
+    let upload = against_direct_upload_limit(size);
+    let upload = if size <= MAX_DIRECT_UPLOAD {
+        Finding::pass(upload)
+    } else {
+        Finding::warn(upload)
+    };
+    report.record(CaseId::Pkg08, upload);
+    let bytes = format!("{size} bytes");
+    report.record(
+        CaseId::Pkg09,
+        if size <= MAX_OBJECT_STORAGE_UPLOAD {
+            Ok(bytes)
+        } else {
+            Err(bytes)
+        },
+    );
+}
+
+fn check_files(archive: &Archive, report: &mut Report) {
+    let files = archive.files().count();
+    let count = format!("{files} files");
+    report.record(
+        CaseId::Pkg10,
+        if files <= MAX_FILES {
+            Ok(count)
+        } else {
+            Err(count)
+        },
+    );
+    let backups = archive.files().filter(|name| name.ends_with('~'));
+    let backups: Vec<_> = backups.map(str::to_owned).collect();
+    report.record(CaseId::Pkg11, none_of(&backups, "none"));
+}
+
+/// PKG-03, of the scripts and the programs.
+fn executable(archive: &mut Archive, scripts: &[String], programs: &[ElfProgram]) -> Finding {
+    let scripts = scripts.iter().map(|name| format!("{FOLDER}{name}"));
+    let programs = programs.iter().filter(|program| program.is_executable());
+    let all: Vec<_> = scripts
+        .chain(programs.map(|program| program.name.clone()))
+        .collect();
+    let mut bad = Vec::new();
+    for name in &all {
+        match archive.mode(name) {
+            Some(mode) if mode & 0o111 != 0 => {}
+            Some(mode) => bad.push(format!("{name} has mode {:04o}", mode & 0o7777)),
+            None => bad.push(format!("{name} has no mode")),
+        }
+    }
+    match (all.is_empty(), bad.is_empty()) {
+        (true, _) => Finding::skip("there is no script and no program in it"),
+        (false, true) => Finding::pass(listed(&all)),
+        (false, false) => Finding::fail(listed(&bad)),
+    }
+}
+
+/// PKG-06 and 07.
+fn check_elf(programs: &[ElfProgram], report: &mut Report) {
+    if programs.is_empty() {
+        report.skip(
+            |case| [CaseId::Pkg06, CaseId::Pkg07].contains(&case.id),
+            "there is no ELF program in it",
+        );
+        return;
+    }
+    report.record(
+        CaseId::Pkg06,
+        elf_program::worst(programs, ElfProgram::architecture),
+    );
+    if !report.is_failed(CaseId::Pkg06) {
+        report.record(
+            CaseId::Pkg07,
+            elf_program::worst(programs, ElfProgram::needs),
+        );
+    }
+}
+
+/// What the folder has in place of a script.
+fn other_files(archive: &Archive) -> String {
+    let names: Vec<_> = archive.files_in_folder().map(str::to_owned).collect();
+    if names.is_empty() {
+        "nothing else either".to_owned()
+    } else {
+        listed(&names)
+    }
+}
+
+fn none_of(found: &[String], none: &str) -> Result<String, String> {
+    if found.is_empty() {
+        Ok(none.to_owned())
+    } else {
+        Err(listed(found))
+    }
+}
+
+/// The first few, and how many more there are.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let mut text = names[..names.len().min(SHOWN)].join(", ");
+    if names.len() > SHOWN {
+        text += &format!(" and {} more", names.len() - SHOWN);
+    }
+    text
+}

@@ -1,0 +1,212 @@
+//! TEL: the subscription, and telemetry as it may arrive.
+
+use std::time::Duration;
+
+use fg_emulator::{Platform, Subscription};
+use hyper::Uri;
+use tokio::time::timeout;
+
+use super::{CaseId, Group};
+use crate::harness::client::post;
+use crate::harness::{CallRecorder, Recorded};
+use crate::report::{Finding, Report};
+
+const SUBSCRIBE_PATH: &str = "/telemetry";
+/// How long a subscription may take, from the registration; on a busy machine it can be slow.
+const SUBSCRIBES_WITHIN: Duration = Duration::from_secs(2);
+/// How long a subscription is waited for in any case, and then its response.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A body, what it is, and whether a platform may accept that it is rejected.
+struct Batch {
+    what: &'static str,
+    body: &'static str,
+    may_be_rejected: bool,
+}
+
+/// What the examples of pages 2711 to 2713 have in them.
+const QUIRKS: [Batch; 4] = [
+    Batch {
+        what: "`platform.RuntimeDone`, with a capital R",
+        body: r#"[{"name": "platform.start", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check"},
+            {"name": "platform.RuntimeDone", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check", "status": "success"},
+            {"name": "platform.report", "startTime": "2024-01-01T00:00:00.000Z", "endTime": "2024-01-01T00:00:01.000Z",
+                "traceId": "check", "status": "success", "metrics": {"durationMs": 1000.5}}]"#,
+        may_be_rejected: false,
+    },
+    Batch {
+        what: "stray spaces inside strings",
+        body: r#"[{"name": "platform.initStart ", "startTime": " 2024-01-01T00:00:00.000Z", "traceId": "check "},
+            {"name": "platform.initRuntimeDone ", "startTime": "2024-01-01T00:00:00.000Z ", "traceId": "check", "status": " success "}]"#,
+        may_be_rejected: false,
+    },
+    Batch {
+        what: "the subtypes of a restore",
+        body: r#"[{"name": "platform.restoreStart", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check"},
+            {"name": "platform.restoreRuntimeDone", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check", "status": "success"},
+            {"name": "platform.restoreReport", "startTime": "2024-01-01T00:00:00.000Z", "endTime": "2024-01-01T00:00:01.000Z",
+                "traceId": "check", "status": "success", "metrics": {"durationMs": 12}}]"#,
+        may_be_rejected: false,
+    },
+    Batch {
+        what: "trailing commas",
+        body: r#"[{"name": "platform.start", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check",},]"#,
+        // No JSON: the page's writer has most likely put it there, and not the platform's.
+        may_be_rejected: true,
+    },
+];
+
+const UNKNOWN: [Batch; 5] = [
+    Batch {
+        what: "an unknown subtype",
+        body: r#"[{"name": "platform.daydream", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check", "depth": 3}]"#,
+        may_be_rejected: false,
+    },
+    Batch {
+        what: "an unknown type",
+        body: r#"[{"time": "2024-01-01T00:00:00.000Z", "type": "gossip", "record": "psst"}]"#,
+        may_be_rejected: false,
+    },
+    Batch {
+        what: "records of several shapes",
+        body: r#"[{"time": "2024-01-01T00:00:00.000Z", "type": "function", "record": "a line"},
+            {"time": "2024-01-01T00:00:00.000Z", "type": "function", "record": {"requestId": "check", "status": "ok"}},
+            {"time": "2024-01-01T00:00:00.000Z", "type": "extension", "record": ["a", 1, null]},
+            {"type": "function"}]"#,
+        may_be_rejected: false,
+    },
+    Batch {
+        what: "elements that are no objects",
+        body: r#"["text", 7, null, []]"#,
+        // Nobody can tell that they ever come.
+        may_be_rejected: true,
+    },
+    Batch {
+        what: "after those, an event that is known",
+        body: r#"[{"name": "platform.start", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check"}]"#,
+        may_be_rejected: false,
+    },
+];
+
+/// TEL-01 to 03, of an extension that is registered and was invoked.
+pub(crate) async fn check_telemetry(
+    platform: &Platform,
+    recorder: &CallRecorder,
+    report: &mut Report,
+) {
+    let is_requested = |recorded: &Recorded| {
+        let mut requests = recorded.requests.iter();
+        requests.any(|(request, _)| request.path == SUBSCRIBE_PATH)
+    };
+    let registered = recorder.recorded().registrations().next().map(|(_, at)| at);
+    let waited = registered.map_or(Duration::ZERO, |at| at.elapsed());
+    let patience = SUBSCRIBES_WITHIN.saturating_sub(waited).max(PATIENCE);
+    if timeout(patience, recorder.until(is_requested))
+        .await
+        .is_err()
+    {
+        report.skip(
+            |case| case.id.group() == Group::Telemetry,
+            "it does not subscribe to telemetry",
+        );
+        return;
+    }
+    // The request is recorded before it is answered.
+    let is_answered =
+        |recorded: &Recorded| recorded.subscription.is_some() || rejected(recorded).is_some();
+    let _ = timeout(PATIENCE, recorder.until(is_answered)).await;
+    report.record(CaseId::Tel01, try_subscription(platform, recorder).await);
+    let subscription = recorder.recorded().subscription.clone();
+    match subscription {
+        Some(subscription) if !report.is_failed(CaseId::Tel01) => {
+            report.record(CaseId::Tel02, batches(&subscription, &QUIRKS).await);
+            report.record(CaseId::Tel03, batches(&subscription, &UNKNOWN).await);
+        }
+        _ => report.prevent(CaseId::Tel01),
+    }
+}
+
+fn rejected(recorded: &Recorded) -> Option<String> {
+    let mut rejected = recorded.rejected.iter();
+    let (_, why) = rejected.find(|(path, _)| path == SUBSCRIBE_PATH)?;
+    Some(why.clone())
+}
+
+async fn try_subscription(platform: &Platform, recorder: &CallRecorder) -> Result<String, String> {
+    if let Some(why) = rejected(&recorder.recorded()) {
+        return Err(format!("the subscription was refused: {why}"));
+    }
+    // An invocation makes telemetry.
+    platform.invoke().await.map_err(|error| error.to_string())?;
+    platform.wait_for_telemetry().await;
+    let recorded = recorder.recorded();
+    if let Some(why) = recorded.lost.first() {
+        return Err(format!(
+            "what was told of an invocation was not taken: {why}"
+        ));
+    }
+    let Some(subscription) = &recorded.subscription else {
+        return Err("the call of /telemetry was not answered".to_owned());
+    };
+    let types: Vec<_> = subscription.types.iter().map(ToString::to_string).collect();
+    Ok(format!(
+        "{} for {}, batches taken: {}",
+        subscription.uri,
+        types.join(", "),
+        recorded.delivered
+    ))
+}
+
+async fn batches(subscription: &Subscription, batches: &[Batch]) -> Finding {
+    let Some((address, path)) = target(subscription) else {
+        return Finding::fail(format!("{} is no URI to post to", subscription.uri));
+    };
+    let mut warning = None;
+    for Batch {
+        what,
+        body,
+        may_be_rejected,
+    } in batches
+    {
+        // In one line, as a platform has it.
+        let body: String = body.lines().map(str::trim_start).collect();
+        let problem = match post(address, &path, body).await {
+            Ok(response) if (200..300).contains(&response.status) => continue,
+            Ok(response) if *may_be_rejected && (400..500).contains(&response.status) => {
+                warning = Some(format!("{what}: answered with {}", response.summary()));
+                continue;
+            }
+            Ok(response) => format!("answered with {}", response.summary()),
+            Err(error) => error,
+        };
+        return Finding::fail(format!("{what}: {problem}"));
+    }
+    match warning {
+        Some(warning) => Finding::warn(warning),
+        None => Finding::pass(format!("{} batches", batches.len())),
+    }
+}
+
+fn target(subscription: &Subscription) -> Option<(std::net::SocketAddr, String)> {
+    let uri: Uri = subscription.uri.parse().ok()?;
+    let address = uri.authority()?.as_str().parse().ok()?;
+    Some((address, uri.path_and_query()?.as_str().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{QUIRKS, UNKNOWN};
+
+    #[test]
+    fn only_trailing_commas_are_no_json() {
+        for batch in QUIRKS.iter().chain(&UNKNOWN) {
+            let json = serde_json::from_str::<serde_json::Value>(batch.body);
+            assert_eq!(
+                json.is_err(),
+                batch.what == "trailing commas",
+                "{}",
+                batch.what
+            );
+        }
+    }
+}

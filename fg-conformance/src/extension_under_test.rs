@@ -1,0 +1,161 @@
+//! [`ExtensionUnderTest`]: a program, a command or a ZIP, and how it is booted.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use fg_emulator::ExtensionCommand;
+use tempfile::TempDir;
+
+use crate::Error;
+use crate::artifact::{read_script_name, unpack};
+
+/// The extension that is checked: a compiled program, a command in any language, or a ZIP.
+#[derive(Clone, Debug)]
+pub struct ExtensionUnderTest {
+    pub(crate) origin: Origin,
+    description: Option<String>,
+    environment: Vec<(OsString, OsString)>,
+}
+
+/// Where it comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum Origin {
+    /// Compiled with `fg-extension`, so that its file is examined as well.
+    Program { script: String, path: PathBuf },
+    /// Any other program, and its arguments.
+    Command {
+        script: String,
+        program: PathBuf,
+        arguments: Vec<OsString>,
+    },
+    /// A dependency's ZIP.
+    Zip(PathBuf),
+}
+
+impl ExtensionUnderTest {
+    /// A program that was compiled with `fg-extension`: it holds its script name.
+    ///
+    /// # Errors
+    ///
+    /// If the program cannot be read, or holds no script name.
+    pub fn program(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        let path = path.into();
+        let script = read_script_name(&path)?;
+        Ok(Self::of(Origin::Program { script, path }))
+    }
+
+    /// A command in any language, under the script name that it registers, as in `extensionNightWatch.sh`.
+    ///
+    /// A program without a slash is looked for in `PATH`, and then in the working directory.
+    pub fn command<I>(script: impl Into<String>, program: impl Into<PathBuf>, arguments: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<OsString>,
+    {
+        Self::of(Origin::Command {
+            script: script.into(),
+            program: program.into(),
+            arguments: arguments.into_iter().map(Into::into).collect(),
+        })
+    }
+
+    /// A ZIP, as it is uploaded. The checks unpack it into a temporary folder, and boot the extension from there.
+    pub fn zip(path: impl Into<PathBuf>) -> Self {
+        Self::of(Origin::Zip(path.into()))
+    }
+
+    fn of(origin: Origin) -> Self {
+        Self {
+            origin,
+            description: None,
+            environment: Vec::new(),
+        }
+    }
+
+    /// Describes it in the heading of a report for people; its path by default.
+    #[must_use]
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+
+    /// Sets a variable of its environment.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    pub(crate) fn describe(&self) -> String {
+        let path = match &self.origin {
+            Origin::Program { path, .. } | Origin::Zip(path) => path,
+            Origin::Command { program, .. } => program,
+        };
+        let description = self.description.clone();
+        description.unwrap_or_else(|| path.display().to_string())
+    }
+
+    /// Makes it ready to boot: unpacks a ZIP.
+    pub(crate) fn prepare(&self) -> Result<PreparedExtension, Error> {
+        let (script, launch) = match self.origin.clone() {
+            Origin::Program { script, path } => (script, Launch::Program(path, Vec::new())),
+            Origin::Command {
+                script,
+                program,
+                arguments,
+            } => (script, Launch::Program(program, arguments)),
+            Origin::Zip(path) => {
+                let folder = TempDir::with_prefix("cargo-fg-").map_err(Error::because(
+                    "cannot make a temporary folder to unpack into",
+                ))?;
+                (unpack(&path, folder.path())?, Launch::Package(folder))
+            }
+        };
+        Ok(PreparedExtension {
+            script,
+            launch,
+            environment: self.environment.clone(),
+        })
+    }
+}
+
+/// Ready to boot, as often as needed.
+#[derive(Debug)]
+pub(crate) struct PreparedExtension {
+    /// The name of the start script.
+    pub(crate) script: String,
+    launch: Launch,
+    environment: Vec<(OsString, OsString)>,
+}
+
+#[derive(Debug)]
+enum Launch {
+    /// A program and its arguments.
+    Program(PathBuf, Vec<OsString>),
+    /// An unpacked ZIP. The folder is removed when this is dropped.
+    Package(TempDir),
+}
+
+impl PreparedExtension {
+    /// What the emulator boots.
+    pub(crate) fn command(&self) -> ExtensionCommand {
+        let command = match &self.launch {
+            Launch::Program(program, arguments) => {
+                let command = ExtensionCommand::new(&self.script, program);
+                arguments.iter().fold(command, ExtensionCommand::arg)
+            }
+            Launch::Package(folder) => ExtensionCommand::package(&self.script, folder.path()),
+        };
+        let environment = self.environment.iter();
+        environment.fold(command, |command, (name, value)| command.env(name, value))
+    }
+}
+
+impl Origin {
+    pub(crate) fn as_zip(&self) -> Option<&Path> {
+        match self {
+            Self::Zip(path) => Some(path),
+            _ => None,
+        }
+    }
+}

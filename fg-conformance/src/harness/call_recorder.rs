@@ -1,0 +1,140 @@
+//! [`CallRecorder`]: records what happens on the platform of one boot.
+
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use fg_emulator::{ApiRequest, Event, OutputLine, OutputStream, Subscription};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// How many lines of standard error are kept: the last ones.
+pub(crate) const KEPT_LINES: usize = 20;
+const REGISTER_PATH: &str = "/extension/register";
+
+/// Records as the observer of a platform, and wakes those who wait for more.
+#[derive(Default)]
+pub(crate) struct CallRecorder {
+    recorded: Mutex<Recorded>,
+    changed: watch::Sender<()>,
+}
+
+/// What was recorded so far.
+#[derive(Debug, Default)]
+pub(crate) struct Recorded {
+    pub(crate) requests: Vec<(ApiRequest, Instant)>,
+    /// Whether the address of the first registration accepted a connection when the registration arrived.
+    pub(crate) listens: Option<std::io::Result<()>>,
+    /// Rejected requests: path, and why.
+    pub(crate) rejected: Vec<(String, String)>,
+    pub(crate) subscription: Option<Subscription>,
+    /// How many batches of telemetry were accepted, and why others were not.
+    pub(crate) delivered: usize,
+    pub(crate) lost: Vec<String>,
+    /// The last lines of standard error.
+    pub(crate) stderr: Vec<String>,
+}
+
+impl Recorded {
+    /// The registrations, with when each arrived.
+    pub(crate) fn registrations(&self) -> impl Iterator<Item = (&ApiRequest, Instant)> {
+        let requests = self.requests.iter();
+        let registrations = requests.filter(|(request, _)| request.path == REGISTER_PATH);
+        registrations.map(|(request, at)| (request, *at))
+    }
+
+    /// The address in the first registration.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        let (request, _) = self.registrations().next()?;
+        address(request)
+    }
+}
+
+/// The address in a registration, if it can only mean the extension.
+fn address(request: &ApiRequest) -> Option<SocketAddr> {
+    let address: SocketAddr = request.address.as_ref()?.parse().ok()?;
+    address.ip().is_loopback().then_some(address)
+}
+
+impl CallRecorder {
+    /// The platform's observer.
+    pub(crate) fn observe(&self, event: &Event) {
+        match event {
+            Event::ApiRequest(request) => self.record_request(request),
+            Event::Rejected {
+                path,
+                error_message,
+                ..
+            } => self.record(|recorded| {
+                recorded
+                    .rejected
+                    .push((path.clone(), error_message.clone()));
+            }),
+            Event::Subscribed(subscription) => {
+                self.record(|recorded| recorded.subscription = Some(subscription.clone()));
+            }
+            Event::TelemetryDelivered { .. } => self.record(|recorded| recorded.delivered += 1),
+            Event::TelemetryLost { reason, .. } => {
+                self.record(|recorded| recorded.lost.push(reason.clone()));
+            }
+            Event::Output(OutputLine {
+                stream: OutputStream::Stderr,
+                text,
+                ..
+            }) => self.record(|recorded| {
+                recorded.stderr.push(text.clone());
+                if recorded.stderr.len() > KEPT_LINES {
+                    recorded.stderr.remove(0);
+                }
+            }),
+            _ => {}
+        }
+    }
+
+    fn record_request(&self, request: &ApiRequest) {
+        let is_first =
+            request.path == REGISTER_PATH && self.recorded().registrations().next().is_none();
+        // The request is not answered yet: an extension that registers must be listening by now.
+        let listens = address(request)
+            .filter(|_| is_first)
+            .map(|address| TcpStream::connect_timeout(&address, Duration::from_secs(1)).map(drop));
+        self.record(|recorded| {
+            recorded.requests.push((request.clone(), Instant::now()));
+            if listens.is_some() {
+                recorded.listens = listens;
+            }
+        });
+    }
+
+    fn record(&self, record: impl FnOnce(&mut Recorded)) {
+        record(&mut self.recorded());
+        self.changed.send_replace(());
+    }
+
+    pub(crate) fn recorded(&self) -> MutexGuard<'_, Recorded> {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until this holds.
+    pub(crate) async fn until(&self, mut holds: impl FnMut(&Recorded) -> bool) {
+        let mut changed = self.changed.subscribe();
+        while !holds(&self.recorded()) {
+            // It cannot fail: the sender is ours.
+            let _ = changed.changed().await;
+        }
+    }
+
+    /// Waits until there was a registration, and no other for this long.
+    pub(crate) async fn quiet(&self, pause: Duration) {
+        let mut known = 0;
+        while known == 0 || timeout(pause, self.registered_again(known)).await.is_ok() {
+            self.registered_again(known).await;
+            known = self.recorded().registrations().count();
+        }
+    }
+
+    async fn registered_again(&self, known: usize) {
+        self.until(|recorded| recorded.registrations().count() > known)
+            .await;
+    }
+}

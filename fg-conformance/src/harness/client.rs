@@ -1,0 +1,225 @@
+//! An HTTP client that can send half of a request, over connections that it does not share.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::time::Duration;
+
+use http_body_util::channel::{Channel, Sender};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::{Request, Response, Version, header};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+/// How long a connection, or a response, may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The most that is read of a response's body.
+const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
+
+/// One connection to the extension.
+pub(crate) struct Connection {
+    address: SocketAddr,
+    timeout: Duration,
+    sender: SendRequest<Channel<Bytes>>,
+    /// A set, because its task ends with it.
+    _task: JoinSet<hyper::Result<()>>,
+}
+
+/// The response to a request.
+#[derive(Debug)]
+pub(crate) struct HttpResponse {
+    pub(crate) status: u16,
+    body: String,
+    /// Whether it says that the connection is closed.
+    pub(crate) closes: bool,
+}
+
+/// A request of which the head and half of the body are sent.
+pub(crate) struct PartialRequest {
+    response: Pin<Box<dyn Future<Output = hyper::Result<Response<Incoming>>> + Send>>,
+    sender: Sender<Bytes>,
+    rest: Bytes,
+    timeout: Duration,
+}
+
+/// Posts one request over a connection of its own.
+pub(crate) async fn post(
+    address: SocketAddr,
+    path: &str,
+    body: impl Into<Bytes>,
+) -> Result<HttpResponse, String> {
+    Connection::open(address).await?.post(path, body).await
+}
+
+/// Waits until the address accepts connections, for a while.
+pub(crate) async fn listening(address: SocketAddr) {
+    let deadline = Instant::now() + TIMEOUT / 2;
+    while TcpStream::connect(address).await.is_err() && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+impl Connection {
+    pub(crate) async fn open(address: SocketAddr) -> Result<Self, String> {
+        Self::open_within(address, TIMEOUT).await
+    }
+
+    /// The time-out is for the connection, and for each response.
+    pub(crate) async fn open_within(
+        address: SocketAddr,
+        time_limit: Duration,
+    ) -> Result<Self, String> {
+        let connect = timeout(time_limit, TcpStream::connect(address));
+        let stream = match connect.await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return Err(format!("cannot connect to {address}: {error}")),
+            Err(_) => return Err(format!("{address} takes no connection")),
+        };
+        // Otherwise a second half would wait for the acknowledgement of the first.
+        let _ = stream.set_nodelay(true);
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(chain)?;
+        let mut task = JoinSet::new();
+        task.spawn(connection);
+        Ok(Self {
+            address,
+            timeout: time_limit,
+            sender,
+            _task: task,
+        })
+    }
+
+    pub(crate) async fn post(
+        &mut self,
+        path: &str,
+        body: impl Into<Bytes>,
+    ) -> Result<HttpResponse, String> {
+        self.begin(path, body.into(), 0).await?.finish().await
+    }
+
+    /// Sends the head and the first half of the body. `None` if that is answered with 200 already, by an extension that
+    /// does not look at the body.
+    pub(crate) async fn post_half(
+        &mut self,
+        path: &str,
+        body: impl Into<Bytes>,
+    ) -> Result<Option<PartialRequest>, String> {
+        let body = body.into();
+        let middle = body.len() / 2;
+        let mut request = self.begin(path, body, middle).await?;
+        // The connection's task sends it; this one asks for the response, which does not come yet.
+        match request.early_response(Duration::from_millis(20)).await {
+            Some(Ok(response)) if response.status == 200 => Ok(None),
+            Some(Ok(response)) => Err(format!(
+                "{} came before the request was whole",
+                response.summary()
+            )),
+            Some(Err(error)) => Err(error),
+            None => Ok(Some(request)),
+        }
+    }
+
+    async fn begin(
+        &mut self,
+        path: &str,
+        body: Bytes,
+        now: usize,
+    ) -> Result<PartialRequest, String> {
+        let request = Request::post(path)
+            .header(header::HOST, self.address.to_string())
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_LENGTH, body.len());
+        let (mut sender, channel) = Channel::new(2);
+        let request = request.body(channel).map_err(chain)?;
+        self.sender.ready().await.map_err(chain)?;
+        let response = Box::pin(self.sender.send_request(request));
+        if now > 0 {
+            sender.send_data(body.slice(..now)).await.map_err(chain)?;
+        }
+        Ok(PartialRequest {
+            response,
+            sender,
+            rest: body.slice(now..),
+            timeout: self.timeout,
+        })
+    }
+}
+
+impl PartialRequest {
+    /// Returns a response that comes within this time, although the request is not whole.
+    pub(crate) async fn early_response(
+        &mut self,
+        within: Duration,
+    ) -> Option<Result<HttpResponse, String>> {
+        match timeout(within, &mut self.response).await {
+            Ok(response) => Some(read(response).await),
+            Err(_) => None,
+        }
+    }
+
+    /// Sends the rest, and waits for the response.
+    pub(crate) async fn finish(self) -> Result<HttpResponse, String> {
+        let Self {
+            response,
+            mut sender,
+            rest,
+            timeout: time_limit,
+        } = self;
+        // If it cannot be sent, the response says why.
+        if !rest.is_empty() {
+            let _ = sender.send_data(rest).await;
+        }
+        drop(sender);
+        match timeout(time_limit, response).await {
+            Ok(response) => read(response).await,
+            Err(_) => Err(format!("no answer in {time_limit:?}")),
+        }
+    }
+}
+
+impl HttpResponse {
+    /// `500: what it says`, shortened.
+    pub(crate) fn summary(&self) -> String {
+        let body: String = self.body.chars().take(200).collect();
+        match body.trim() {
+            "" => self.status.to_string(),
+            body => format!("{}: {body}", self.status),
+        }
+    }
+
+    /// An error if the status is not 200.
+    pub(crate) fn expect_200(self) -> Result<Self, String> {
+        if self.status == 200 {
+            Ok(self)
+        } else {
+            Err(format!("answered with {}", self.summary()))
+        }
+    }
+}
+
+async fn read(response: hyper::Result<Response<Incoming>>) -> Result<HttpResponse, String> {
+    let response = response.map_err(chain)?;
+    let connection = response.headers().get(header::CONNECTION);
+    let says = |word: &str| {
+        connection.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(word.as_bytes()))
+    };
+    let closes = says("close") || (response.version() == Version::HTTP_10 && !says("keep-alive"));
+    let status = response.status().as_u16();
+    let body = Limited::new(response.into_body(), MAX_BODY_BYTES).collect();
+    let body = match timeout(TIMEOUT, body).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) => return Err(format!("the answer {status} broke off: {error}")),
+        Err(_) => return Err(format!("the answer {status} did not end in {TIMEOUT:?}")),
+    };
+    Ok(HttpResponse {
+        status,
+        body: String::from_utf8_lossy(&body).into_owned(),
+        closes,
+    })
+}
+
+fn chain<E: std::error::Error + 'static>(error: E) -> String {
+    fg_util::error::chain(&error)
+}

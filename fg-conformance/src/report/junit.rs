@@ -1,0 +1,37 @@
+//! The report as JUnit's XML.
+
+use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
+
+use super::{Outcome, Report};
+use crate::Error;
+
+/// A suite per group. A warning is a success with the detail as its output.
+pub(super) fn render(report: &Report) -> Result<String, Error> {
+    let mut junit = quick_junit::Report::new("cargo fg check");
+    junit.set_time(report.took);
+    let findings: Vec<_> = report.findings().collect();
+    for group in findings.chunk_by(|(a, _), (b, _)| a.id.group() == b.id.group()) {
+        let mut suite = TestSuite::new(group[0].0.id.group().prefix());
+        for (case, finding) in group {
+            let mut status = match finding.outcome {
+                Outcome::Pass | Outcome::Warn => TestCaseStatus::success(),
+                Outcome::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
+                Outcome::Skip => TestCaseStatus::skipped(),
+            };
+            if matches!(finding.outcome, Outcome::Fail | Outcome::Skip) {
+                status.set_message(&finding.detail);
+            }
+            let mut test = TestCase::new(format!("{} {}", case.id, case.sentence), status);
+            test.set_classname(&report.extension);
+            if finding.outcome == Outcome::Warn {
+                test.set_system_out(format!("warning: {}", finding.detail));
+            }
+            suite.add_test_case(test);
+        }
+        junit.add_test_suite(suite);
+    }
+    let xml = junit
+        .to_string()
+        .map_err(Error::because("cannot write the report as XML"))?;
+    Ok(xml.trim_end().to_owned() + "\n")
+}

@@ -1,0 +1,71 @@
+//! Which cases are tried, and within which limits.
+
+use fg_conformance::Outcome::{Fail, Pass, Skip};
+use fg_conformance::{Checks, ExtensionUnderTest, Report, Selection};
+
+use crate::support::{check_night_watch, detail, ids, night_watch, run};
+
+fn all_ids(report: &Report) -> Vec<&'static str> {
+    report
+        .findings()
+        .map(|(case, _)| case.id.as_str())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_selected_cases_are_reported() {
+    let report = check_night_watch("", &["reg-03", "END"]).await;
+    assert_eq!(all_ids(&report), ["REG-03", "END-01", "END-02"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_case_that_prevents_a_selected_one_is_reported() {
+    let report = check_night_watch("wrong-name", &["INV-01"]).await;
+    assert_eq!(all_ids(&report), ["REG-03", "INV-01"]);
+    assert_eq!(report.count(Fail), 1, "{report}");
+}
+
+#[tokio::test]
+async fn an_invalid_script_name_is_not_booted() {
+    let extension = ExtensionUnderTest::command("night_watch.sh", "no-such-program", [""; 0]);
+    let select = |checks: Checks| checks.select(Selection::parse(["REG"]).unwrap());
+    let report = run(extension, select).await;
+    assert_eq!(
+        ids(&report, Fail, "`night_watch.sh` is no script name"),
+        ["PKG-02"]
+    );
+    assert_eq!(
+        ids(&report, Skip, "prevented by PKG-02").len(),
+        8,
+        "{report}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_generous_budget_is_kept() {
+    let report = run(night_watch(""), |checks| {
+        let checks = checks.select(Selection::parse(["BUD"]).unwrap());
+        checks.budget("start=1m,rss=1GB".parse().unwrap())
+    });
+    assert_eq!(ids(&report.await, Pass, ""), ["BUD-01", "BUD-02"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tight_budget_is_exceeded() {
+    let report = run(night_watch(""), |checks| {
+        let checks = checks.select(Selection::parse(["BUD"]).unwrap());
+        checks.budget("start=0.001ms,rss=4KB".parse().unwrap())
+    });
+    let report = report.await;
+    assert_eq!(ids(&report, Fail, ""), ["BUD-01", "BUD-02"]);
+    let start = detail(&report, "BUD-01");
+    assert!(
+        start.ends_with("s, the median of 5, over the budget of 1µs"),
+        "{start}"
+    );
+    let rss = detail(&report, "BUD-02");
+    assert!(
+        rss.ends_with(" MiB resident at most (VmHWM), over the budget of 3.9 KiB"),
+        "{rss}"
+    );
+}

@@ -1,0 +1,105 @@
+//! Collects the mistakes of one compile, and helps to word them.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+
+/// Collects the mistakes of one compile, so that all of them are reported.
+///
+/// It panics when it is dropped without [`Self::finish`]: every mistake must be reported.
+pub(crate) struct Diagnostics {
+    errors: Option<Vec<syn::Error>>,
+}
+
+impl Diagnostics {
+    pub(crate) fn new() -> Self {
+        Self {
+            errors: Some(Vec::new()),
+        }
+    }
+
+    pub(crate) fn push(&mut self, error: syn::Error) {
+        self.errors.get_or_insert_default().push(error);
+    }
+
+    /// Adds a mistake in `tokens`, which are underlined.
+    pub(crate) fn error(&mut self, tokens: impl ToTokens, message: impl std::fmt::Display) {
+        self.push(syn::Error::new_spanned(tokens, message));
+    }
+
+    /// Returns the value, or adds the error.
+    pub(crate) fn check<T>(&mut self, result: syn::Result<T>) -> Option<T> {
+        result.map_err(|error| self.push(error)).ok()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.errors.as_ref().is_none_or(Vec::is_empty)
+    }
+
+    /// Returns the mistakes as `compile_error!`s, if there are any.
+    pub(crate) fn finish(mut self) -> Option<TokenStream> {
+        let errors = self.errors.take().unwrap_or_default();
+        (!errors.is_empty()).then(|| errors.iter().map(syn::Error::to_compile_error).collect())
+    }
+}
+
+impl Drop for Diagnostics {
+    fn drop(&mut self) {
+        assert!(
+            self.errors.is_none() || std::thread::panicking(),
+            "diagnostics were dropped without being reported"
+        );
+    }
+}
+
+/// Returns the known word that was probably meant.
+pub(crate) fn did_you_mean<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    known
+        .iter()
+        .map(|known| (strsim::osa_distance(&word, known), *known))
+        // Two slips, or one in a short word: `emit` was not meant to be `init`.
+        .filter(|(distance, known)| *distance <= (known.len() / 3).min(2))
+        .min()
+        .map(|(_, known)| known)
+}
+
+/// Joins words to `` `a`, `b` and `c` ``.
+pub(crate) fn list(words: &[&str]) -> String {
+    let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{did_you_mean, list};
+
+    #[test]
+    fn slips_are_recognised_and_other_words_are_not() {
+        let helpers = ["init", "invoke", "telemetry", "shutdown"];
+        for (word, meant) in [
+            ("inti", Some("init")),
+            ("Init", Some("init")),
+            ("invok", Some("invoke")),
+            ("invoked", Some("invoke")),
+            ("telemtery", Some("telemetry")),
+            ("shutdwon", Some("shutdown")),
+            ("inline", None),
+            ("emit", None),
+            ("must_use", None),
+            ("instrument", None),
+            ("doc", None),
+        ] {
+            assert_eq!(did_you_mean(word, &helpers), meant, "{word}");
+        }
+    }
+
+    #[test]
+    fn list_reads_like_a_sentence() {
+        assert_eq!(list(&["a", "b", "c"]), "`a`, `b` and `c`");
+        assert_eq!(list(&["a"]), "`a`");
+    }
+}

@@ -1,0 +1,177 @@
+//! The methods of an impl block, and their roles.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::Meta;
+
+use super::impl_header::{self, ImplHeader, type_name};
+use super::signature::{self, Expected};
+use super::{port, subscription};
+use crate::diagnostics::Diagnostics;
+use crate::model::{Callee, Handlers, Methods, Subscription, TelemetryMethod};
+use crate::parse::arguments::{
+    TELEMETRY_PORT_EXAMPLE, TYPES_EXAMPLE, TelemetryArguments, parse_telemetry,
+};
+use crate::parse::function::Function;
+use crate::parse::impl_block::{ImplBlock, ImplItemKind};
+use crate::parse::role::{Role, RoleAttribute};
+
+/// Returns the methods that code can be generated for.
+///
+/// A method with a mistake is left out, but not that of `#[init]`, without which there is no extension.
+pub(super) fn lower(block: &ImplBlock, diagnostics: &mut Diagnostics) -> Option<Handlers> {
+    let header = impl_header::lower(block, diagnostics)?;
+    let [init, invoke, telemetry, shutdown] = assign_roles(block, diagnostics);
+    let mut attributes = block.items.iter().flat_map(|item| &item.role_attributes);
+    if !attributes.any(|attribute| matches!(attribute.role, Role::Invoke | Role::Telemetry)) {
+        let message = format!(
+            "`{}` handles nothing, mark a method: `#[invoke] async fn on_invoke(&self, invocation: Invocation)`",
+            type_name(&block.self_type)
+        );
+        diagnostics.error(&block.self_type, message);
+    }
+    let self_type = block.self_type.to_token_stream();
+    let mut lower_methods = |methods: &[MethodWithRole<'_>]| -> Vec<_> {
+        let methods = methods.iter();
+        methods
+            .filter_map(|method| lower_method(method, diagnostics))
+            .collect()
+    };
+    let lowered_init = lower_methods(&init);
+    let invoke = lower_methods(&invoke);
+    let shutdown = lower_methods(&shutdown);
+    let telemetry = telemetry
+        .iter()
+        .filter_map(|method| lower_telemetry(method, &self_type, diagnostics))
+        .collect();
+    let init_is_complete = lowered_init.is_empty() == init.is_empty();
+    (matches!(header, ImplHeader::Valid) && init_is_complete).then(|| {
+        Handlers::Impl(Box::new(Methods {
+            self_type,
+            init: lowered_init,
+            invoke,
+            telemetry,
+            shutdown,
+        }))
+    })
+}
+
+/// A method, and the attribute that assigns its role.
+#[derive(Clone, Copy)]
+struct MethodWithRole<'a> {
+    attribute: &'a RoleAttribute,
+    method: &'a Function,
+}
+
+/// Returns the methods of each role, in the order of `Role::ALL`.
+fn assign_roles<'a>(
+    block: &'a ImplBlock,
+    diagnostics: &mut Diagnostics,
+) -> [Vec<MethodWithRole<'a>>; 4] {
+    let mut roles: [Vec<MethodWithRole<'_>>; 4] = [const { Vec::new() }; 4];
+    for item in &block.items {
+        for attribute in &item.role_attributes {
+            let role = attribute.role.name();
+            let path = attribute.path();
+            if path == "cfg_attr" {
+                let message = format!(
+                    "`#[cfg_attr]` gives no role, write `#[{role}]` and `#[cfg]` on a method"
+                );
+                diagnostics.error(&attribute.attribute, message);
+            } else if path != role {
+                let message = format!("unknown attribute `#[{path}]`, did you mean `#[{role}]`?");
+                diagnostics.error(&attribute.attribute, message);
+            }
+        }
+        let Some((attribute, others)) = item.role_attributes.split_first() else {
+            continue;
+        };
+        let role = attribute.role.name();
+        let method = match &item.kind {
+            ImplItemKind::Method(method) => method,
+            ImplItemKind::Other(_, Some(error)) => {
+                diagnostics.push(error.clone());
+                continue;
+            }
+            ImplItemKind::Other(_, None) => {
+                let message = format!("`#[{role}]` goes on an async method");
+                diagnostics.error(&attribute.attribute, message);
+                continue;
+            }
+        };
+        let name = &method.signature.ident;
+        for other in others {
+            let message = format!("`{name}` is marked twice, leave one attribute");
+            diagnostics.error(&other.attribute, message);
+        }
+        let with_role = &mut roles[attribute.role as usize];
+        let current = MethodWithRole { attribute, method };
+        // `#[cfg]` may leave one of several alternatives.
+        let is_alternative = |method: &Function| !super::cfgs(&method.attributes).is_empty();
+        if let Some(first) = with_role.first()
+            && !(is_alternative(method) && is_alternative(first.method))
+        {
+            let first = &first.method.signature.ident;
+            let message = format!("`#[{role}]` is on `{first}` already, leave it on one method");
+            diagnostics.error(&attribute.attribute, message);
+            // It may have other mistakes.
+            lower_method(&current, diagnostics);
+        } else {
+            with_role.push(current);
+        }
+    }
+    roles
+}
+
+fn lower_method(method: &MethodWithRole<'_>, diagnostics: &mut Diagnostics) -> Option<Callee> {
+    let MethodWithRole { attribute, method } = *method;
+    let role = attribute.role;
+    if role != Role::Telemetry
+        && attribute.path() != "cfg_attr"
+        && !matches!(attribute.attribute.meta, Meta::Path(_))
+    {
+        let message = format!("`#[{0}]` takes no arguments, write `#[{0}]`", role.name());
+        diagnostics.error(&attribute.attribute, message);
+    }
+    let name = &method.signature.ident;
+    let path = quote!(Self::#name);
+    signature::lower(method, path, Expected::of(role), diagnostics)
+}
+
+fn lower_telemetry(
+    method: &MethodWithRole<'_>,
+    self_type: &TokenStream,
+    diagnostics: &mut Diagnostics,
+) -> Option<TelemetryMethod> {
+    let subscription = lower_subscription(method.attribute, diagnostics);
+    let method = lower_method(method, diagnostics);
+    let Subscription { port, types } = subscription?;
+    Some(TelemetryMethod {
+        subscription: Subscription {
+            port: port::replace_self(port, self_type),
+            types,
+        },
+        method: method?,
+    })
+}
+
+fn lower_subscription(
+    attribute: &RoleAttribute,
+    diagnostics: &mut Diagnostics,
+) -> Option<Subscription> {
+    let arguments = match &attribute.attribute.meta {
+        // The misspelling is reported first.
+        Meta::Path(_) if attribute.path() != attribute.role.name() => return None,
+        Meta::Path(_) => TelemetryArguments::default(),
+        Meta::List(list) if list.path.is_ident("cfg_attr") => return None,
+        Meta::List(list) => parse_telemetry(list.tokens.clone(), diagnostics),
+        Meta::NameValue(value) => {
+            let message = format!(
+                "`#[telemetry]` takes arguments in parentheses, write `#[telemetry({TELEMETRY_PORT_EXAMPLE}, {TYPES_EXAMPLE})]`"
+            );
+            diagnostics.error(value, message);
+            return None;
+        }
+    };
+    subscription::lower(&attribute.attribute, &arguments, diagnostics)
+}

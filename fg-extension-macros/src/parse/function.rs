@@ -1,0 +1,42 @@
+//! A function or a method.
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::parse::ParseStream;
+use syn::{Attribute, Signature, Visibility};
+
+use super::role::without_role_attributes;
+
+/// A function or a method. If it has no body, a semicolon is in its place, and rustc reports that.
+pub(crate) struct Function {
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) visibility: Visibility,
+    pub(crate) signature: Signature,
+    pub(crate) body: TokenTree,
+}
+
+impl Function {
+    /// Reads the signature and the body, which come after the attributes and the visibility.
+    pub(crate) fn parse(
+        attributes: Vec<Attribute>,
+        visibility: Visibility,
+        input: ParseStream<'_>,
+    ) -> syn::Result<Self> {
+        Ok(Self {
+            attributes,
+            visibility,
+            signature: input.parse()?,
+            body: input.parse()?,
+        })
+    }
+}
+
+/// Writes the function without role attributes.
+impl ToTokens for Function {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        without_role_attributes(&self.attributes).for_each(|attribute| attribute.to_tokens(tokens));
+        self.visibility.to_tokens(tokens);
+        self.signature.to_tokens(tokens);
+        self.body.to_tokens(tokens);
+    }
+}

@@ -1,0 +1,474 @@
+//! What is read from which variable, and what is said about one that cannot be read.
+
+use super::*;
+
+fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
+    Config::read(|name| {
+        let mut variables = variables.iter();
+        let found = variables.find(|(variable, _)| *variable == name);
+        found.map(|(_, value)| OsString::from(value))
+    })
+    .map(|config| config.unwrap())
+    .map_err(|error| error.to_string())
+}
+
+fn signals(config: &Config) -> [&SignalConfig; 3] {
+    Signal::ALL.map(|signal| config.signal(signal).unwrap())
+}
+
+fn endpoints(config: &Config) -> [String; 3] {
+    signals(config).map(|signal| signal.endpoint.to_string())
+}
+
+/// The config, and the one warning about them.
+fn read_with_warning(variables: &[(&str, &str)]) -> (Config, String) {
+    let config = read(variables).unwrap();
+    let [Diagnostic::Warning(warning)] = &*config.diagnostics else {
+        panic!("{:?}", config.diagnostics);
+    };
+    let warning = warning.clone();
+    (config, warning)
+}
+
+#[test]
+fn defaults_are_those_of_the_specification_but_for_gzip() {
+    for variables in [
+        &[][..],
+        &[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", " "),
+            ("OTEL_EXPORTER_OTLP_HEADERS", ""),
+            ("OTEL_SERVICE_NAME", ""),
+            ("OTEL_SDK_DISABLED", ""),
+            ("FG_OTLP_BUFFER", ""),
+        ],
+    ] {
+        let config = read(variables).unwrap();
+        assert_eq!(
+            endpoints(&config),
+            [
+                "http://localhost:4318/v1/traces",
+                "http://localhost:4318/v1/metrics",
+                "http://localhost:4318/v1/logs"
+            ]
+        );
+        assert_eq!(config.resource.service_name, None);
+        assert_eq!(config.resource.attributes, []);
+        assert_eq!(config.flush_mode, FlushMode::Adaptive);
+        assert_eq!(config.flush_interval, Duration::from_secs(5));
+        assert_eq!(config.flush_timeout, Duration::from_millis(400));
+        assert_eq!(config.buffer, 4 * 1024 * 1024);
+        assert_eq!(config.diagnostics, []);
+        for signal in signals(&config) {
+            assert!(
+                signal.compression == Compression::Gzip
+                    && signal.headers.is_empty()
+                    && signal.certificate.is_none()
+            );
+            assert_eq!(signal.timeout, Duration::from_secs(10));
+        }
+    }
+}
+
+#[test]
+fn common_endpoint_is_what_all_three_live_below() {
+    for (value, below) in [
+        ("http://collector", "http://collector"),
+        ("http://collector:4318/", "http://collector:4318"),
+        ("HTTPS://Collector.Example//", "https://Collector.Example"),
+        ("https://example.com/otlp", "https://example.com/otlp"),
+        (
+            "https://example.com:8443/a/b/",
+            "https://example.com:8443/a/b",
+        ),
+        ("http://[::1]:4318", "http://[::1]:4318"),
+        ("http://[2001:db8::1]/otlp/", "http://[2001:db8::1]/otlp"),
+        ("http://10.0.0.1", "http://10.0.0.1"),
+    ] {
+        let config = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", value)]).unwrap();
+        assert_eq!(
+            endpoints(&config),
+            ["traces", "metrics", "logs"].map(|signal| format!("{below}/v1/{signal}")),
+            "{value}"
+        );
+    }
+    let config = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://a/otlp/?key=b")]).unwrap();
+    assert_eq!(endpoints(&config)[2], "https://a/otlp/v1/logs?key=b");
+}
+
+#[test]
+fn endpoint_of_one_signal_is_used_as_it_is() {
+    for (value, used) in [
+        ("http://traces:4318", "http://traces:4318/"),
+        ("http://traces:4318/", "http://traces:4318/"),
+        ("https://traces/api/traces/", "https://traces/api/traces/"),
+        ("https://traces/t?a=b", "https://traces/t?a=b"),
+    ] {
+        let config = read(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://all"),
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value),
+        ])
+        .unwrap();
+        assert_eq!(
+            endpoints(&config),
+            [used, "http://all/v1/metrics", "http://all/v1/logs"]
+        );
+    }
+}
+
+#[test]
+fn signal_whose_endpoint_is_no_http_url_is_off() {
+    for (value, shown, why) in [
+        ("collector:4318", "", "does not begin with"),
+        ("collector", "", "does not begin with"),
+        ("/v1/traces", "", "does not begin with"),
+        ("ftp://collector", "", "is neither `http://` nor"),
+        ("grpc://collector:4317", "", "is neither `http://` nor"),
+        ("unix:///var/run/otlp", "", "is not a URL"),
+        ("http://", "", "is not a URL"),
+        ("http://a b", "", "is not a URL"),
+        ("http://:4318", "", "has no host"),
+        ("http://collector:99999", "", "has no host, or no port"),
+        ("http://collector:0", "", "has no host, or no port"),
+        ("http://::1:4318", "", ""),
+        (
+            "https://me:secret@host/x",
+            "https://***@host/x",
+            "has a user name",
+        ),
+    ] {
+        let shown = if shown.is_empty() { value } else { shown };
+        for (name, on) in [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", [false; 3]),
+            ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", [true, true, false]),
+        ] {
+            let config = read(&[(name, value)]).unwrap();
+            let is_on = |signal| config.signal(signal).is_some();
+            assert_eq!(Signal::ALL.map(is_on), on);
+            let [Diagnostic::Error(error)] = &*config.diagnostics else {
+                panic!("{:?}", config.diagnostics);
+            };
+            assert!(
+                error.starts_with(&format!("{name} is `{shown}`, which {why}"))
+                    && error.ends_with("; the signals that it is for are off"),
+                "{error}"
+            );
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn headers_are_decoded_and_hidden() {
+    let config = read(&[
+        (
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "api-key=secret, Authorization = Basic%20dXNlcjpwYXNz==,,x-a=b c,",
+        ),
+        ("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "x-only=logs"),
+    ])
+    .unwrap();
+    let [traces, metrics, logs] = signals(&config);
+    let headers = &traces.headers;
+    assert_eq!(headers.len(), 3);
+    assert_eq!(headers["api-key"], "secret");
+    assert_eq!(headers["authorization"], "Basic dXNlcjpwYXNz==");
+    assert_eq!(headers["x-a"], "b c");
+    assert_eq!(headers, &metrics.headers);
+    assert_eq!(logs.headers.len(), 1);
+    assert_eq!(logs.headers["x-only"], "logs");
+    assert!(!format!("{config:?}").contains("secret"));
+}
+
+#[test]
+fn header_that_cannot_be_read_is_named_without_its_value() {
+    for (value, what) in [
+        ("a=b,secret", "an entry without `=`, the second"),
+        ("=secret", "an entry for ``"),
+        ("a b=secret", "an entry for `a b`"),
+        ("content-type=secret", "an entry for `content-type`"),
+        ("a=secret%", "a value for `a`"),
+        ("a=secret%zz", "a value for `a`"),
+        ("a=secret%+1", "a value for `a`"),
+        ("a=secret%ff", "a value for `a`"),
+        ("a=secret%0a", "a value for `a`"),
+    ] {
+        let (config, error) = read_with_warning(&[("OTEL_EXPORTER_OTLP_HEADERS", value)]);
+        assert!(signals(&config).iter().all(|it| it.headers.is_empty()));
+        assert!(
+            error.starts_with(&format!("OTEL_EXPORTER_OTLP_HEADERS has {what}"))
+                && error.contains("write it as in `api-key=secret"),
+            "{error}"
+        );
+        assert_eq!(error.matches("secret").count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn timeout_is_in_milliseconds_up_to_an_hour() {
+    for (value, millis) in [
+        ("2500", 2500),
+        ("0", 3_600_000),
+        ("3600001", 3_600_000),
+        ("99999999999999999999", 3_600_000),
+    ] {
+        let config = read(&[("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", value)]).unwrap();
+        let [traces, metrics, _] = signals(&config);
+        assert_eq!(metrics.timeout, Duration::from_millis(millis));
+        assert_eq!(traces.timeout, Duration::from_secs(10));
+        assert_eq!(config.diagnostics, []);
+    }
+    for value in ["10s", "-1", "+1", "1.5"] {
+        let (config, warning) = read_with_warning(&[
+            ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", value),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "2000"),
+        ]);
+        assert!(
+            signals(&config)
+                .iter()
+                .all(|it| it.timeout == Duration::from_secs(2))
+        );
+        assert_eq!(
+            warning,
+            format!(
+                "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT is `{value}`, which is not a number of milliseconds: \
+                 write it as in `10000`; it counts as not set"
+            )
+        );
+    }
+}
+
+#[test]
+fn compression_is_gzip_or_none() {
+    let config = read(&[
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "none"),
+        ("OTEL_EXPORTER_OTLP_LOGS_COMPRESSION", "GZIP"),
+    ])
+    .unwrap();
+    assert_eq!(
+        signals(&config).map(|it| it.compression),
+        [Compression::None, Compression::None, Compression::Gzip]
+    );
+    let (config, warning) = read_with_warning(&[("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd")]);
+    assert!(
+        signals(&config)
+            .iter()
+            .all(|it| it.compression == Compression::Gzip)
+    );
+    assert_eq!(
+        warning,
+        "OTEL_EXPORTER_OTLP_COMPRESSION is `zstd`, which is not a compression: write `gzip` or `none`; \
+         it counts as not set"
+    );
+}
+
+#[test]
+fn protocol_is_ours_or_a_warning_that_helps() {
+    // The common one is not ours, but each signal has its own.
+    let own =
+        ["TRACES", "METRICS", "LOGS"].map(|signal| format!("OTEL_EXPORTER_OTLP_{signal}_PROTOCOL"));
+    let mut variables = vec![("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")];
+    variables.extend(own.iter().map(|name| (name.as_str(), "HTTP/Protobuf")));
+    assert_eq!(read(&variables).unwrap().diagnostics, []);
+
+    for (name, value, what) in [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "as a rule 4318"),
+        (
+            "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL",
+            "http/json",
+            "takes at the same endpoint",
+        ),
+    ] {
+        let (config, warning) = read_with_warning(&[(name, value)]);
+        signals(&config);
+        assert!(
+            warning.starts_with(&format!("{name} is `{value}`, which is not a protocol"))
+                && warning.contains("write `http/protobuf`")
+                && warning.contains(what),
+            "{warning}"
+        );
+    }
+}
+
+#[test]
+fn signal_without_an_exporter_is_off() {
+    let config = read(&[
+        ("OTEL_TRACES_EXPORTER", "None"),
+        ("OTEL_LOGS_EXPORTER", "otlp"),
+    ])
+    .unwrap();
+    let is_on = |signal| config.signal(signal).is_some();
+    assert_eq!(Signal::ALL.map(is_on), [false, true, true]);
+    assert_eq!(config.diagnostics, []);
+
+    let (config, warning) = read_with_warning(&[("OTEL_METRICS_EXPORTER", "prometheus")]);
+    signals(&config);
+    assert_eq!(
+        warning,
+        "OTEL_METRICS_EXPORTER is `prometheus`, which is not an exporter of this extension: \
+         write `otlp` or `none`; it counts as not set"
+    );
+}
+
+#[test]
+fn certificate_is_a_path() {
+    let config = read(&[
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/opt/ca.pem"),
+        ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "/opt/traces.pem"),
+    ])
+    .unwrap();
+    let certificate = |setting: &str, path: &str| CertificateFile {
+        setting: setting.to_owned(),
+        path: path.into(),
+    };
+    assert_eq!(
+        signals(&config)[Signal::Traces.index()].certificate,
+        Some(certificate(
+            "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
+            "/opt/traces.pem"
+        ))
+    );
+    assert_eq!(
+        signals(&config)[Signal::Logs.index()].certificate,
+        Some(certificate("OTEL_EXPORTER_OTLP_CERTIFICATE", "/opt/ca.pem"))
+    );
+}
+
+#[test]
+fn resource_is_described() {
+    let config = read(&[
+        ("OTEL_SERVICE_NAME", "orders"),
+        (
+            "OTEL_RESOURCE_ATTRIBUTES",
+            "team=a%20b, tier = 1 ,c%3Dd=e=f,",
+        ),
+    ])
+    .unwrap();
+    assert_eq!(config.resource.service_name.as_deref(), Some("orders"));
+    let expected = [("team", "a b"), ("tier", "1"), ("c=d", "e=f")];
+    assert_eq!(
+        config.resource.attributes,
+        expected.map(|(key, value)| (key.to_owned(), value.to_owned()))
+    );
+    for value in ["team", "a=b,team", "=b", "a=%f"] {
+        let (config, error) = read_with_warning(&[("OTEL_RESOURCE_ATTRIBUTES", value)]);
+        assert_eq!(config.resource.attributes, []);
+        assert!(
+            error.starts_with(&format!(
+                "OTEL_RESOURCE_ATTRIBUTES is `{value}`, which is not a list of `key=value`: write it"
+            )),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn disabled_is_disabled_whatever_the_rest() {
+    for (value, disabled) in [
+        ("true", true),
+        ("TRUE", true),
+        ("1", false),
+        ("false", false),
+    ] {
+        let config = Config::read(|name| match name {
+            "OTEL_SDK_DISABLED" => Some(value.into()),
+            _ => None,
+        });
+        assert_eq!(config.unwrap().is_none(), disabled, "{value}");
+    }
+    let all_wrong = Config::read(|_| Some("true".into()));
+    assert!(all_wrong.unwrap().is_none());
+}
+
+#[test]
+fn flush_is_one_of_three() {
+    for (value, flush) in [
+        ("adaptive", FlushMode::Adaptive),
+        ("End", FlushMode::End),
+        ("periodic", FlushMode::Periodic),
+    ] {
+        assert_eq!(read(&[("FG_OTLP_FLUSH", value)]).unwrap().flush_mode, flush);
+    }
+    assert_eq!(
+        read(&[("FG_OTLP_FLUSH", "never")]).unwrap_err(),
+        "FG_OTLP_FLUSH is `never`, which is not a way to flush: write `adaptive`, `end` or `periodic`"
+    );
+}
+
+#[test]
+fn flush_durations_have_units() {
+    for (value, millis) in [
+        ("250ms", 250),
+        ("1.5s", 1500),
+        ("2", 2000),
+        ("1 m", 60_000),
+        ("1h", 3_600_000),
+    ] {
+        let config = read(&[
+            ("FG_OTLP_FLUSH_INTERVAL", value),
+            ("FG_OTLP_FLUSH_TIMEOUT", value),
+        ])
+        .unwrap();
+        assert_eq!(config.flush_interval, Duration::from_millis(millis));
+        assert_eq!(config.flush_timeout, Duration::from_millis(millis));
+    }
+    let none = read(&[("FG_OTLP_FLUSH_TIMEOUT", "0")]).unwrap();
+    assert_eq!(none.flush_timeout, Duration::ZERO);
+    assert_eq!(
+        read(&[("FG_OTLP_FLUSH_INTERVAL", "0s")]).unwrap_err(),
+        "FG_OTLP_FLUSH_INTERVAL is `0s`, which is not a duration from 1ms to 1h: write it as `500ms`, `10s` or `1m`"
+    );
+    for value in ["soon", "-1s", "2h", "1e3s", "s", "."] {
+        assert!(
+            read(&[("FG_OTLP_FLUSH_TIMEOUT", value)]).is_err(),
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn buffer_has_a_size() {
+    for (value, bytes) in [
+        ("512KiB", 512 * 1024),
+        ("4MiB", 4 << 20),
+        ("4MB", 4_000_000),
+        ("1.5 mib", 3 << 19),
+        ("65536", 65536),
+        ("65536B", 65536),
+        ("1GiB", 1 << 30),
+    ] {
+        assert_eq!(read(&[("FG_OTLP_BUFFER", value)]).unwrap().buffer, bytes);
+    }
+    for value in ["0", "999", "2GiB", "4Mi", "-4MiB", "much", "MiB"] {
+        let error = read(&[("FG_OTLP_BUFFER", value)]).unwrap_err();
+        assert_eq!(
+            error,
+            format!(
+                "FG_OTLP_BUFFER is `{value}`, which is not a size from 1KB to 1GiB: \
+                 write it as `512KiB`, `4MiB` or `4194304`"
+            )
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn value_that_is_not_utf8_is_named() {
+    use std::os::unix::ffi::OsStringExt;
+    let read = |bad: &str| {
+        Config::read(|name| (name == bad).then(|| OsString::from_vec(vec![b'a', 0xff])))
+    };
+    let config = read("OTEL_SERVICE_NAME").unwrap().unwrap();
+    assert_eq!(config.resource.service_name, None);
+    assert_eq!(
+        config.diagnostics,
+        [Diagnostic::Warning(
+            "OTEL_SERVICE_NAME is `a\u{fffd}`, which is not UTF-8: write it in UTF-8; it counts as not set"
+                .to_owned()
+        )]
+    );
+    assert_eq!(
+        read("FG_OTLP_FLUSH").unwrap_err().to_string(),
+        "FG_OTLP_FLUSH is `a\u{fffd}`, which is not UTF-8: write it in UTF-8"
+    );
+}

@@ -1,0 +1,173 @@
+//! The HTTP client of one signal: one request, and what became of it.
+
+use std::time::Duration;
+
+use fg_extension::Error;
+use fg_util::error::{chain, one_line};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{self, HeaderValue};
+use hyper::{Method, Request, Response};
+use hyper_util::client::legacy;
+
+use super::clock::{FreezeAwareInstant, timeout};
+use super::compression::compress;
+use super::connector::{ConnectionPool, Connector};
+use super::request::PROTOBUF;
+use super::response::ExportResult;
+use crate::config::{Compression, SignalConfig};
+use crate::signal::Signal;
+
+/// In the form of the specification: the exporter, its language, its version.
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!(
+    "FG-Extension-OTLP-Exporter-Rust/",
+    env!("CARGO_PKG_VERSION")
+));
+
+/// A connection that has been idle for longer is not used again: the collector, or something on the way to it, may
+/// have given it up while the process was frozen.
+const LONGEST_IDLE: Duration = Duration::from_secs(3);
+
+/// How much of a response is read; it has a count and a message in it, or an error page.
+const LONGEST_BODY: usize = 64 << 10;
+/// How long the body of a response may take once its status is known, if so much time is left.
+const BODY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Sends requests of one signal, one after the other.
+pub(super) struct OtlpClient {
+    signal: Signal,
+    config: SignalConfig,
+    connector: Connector,
+    /// Kept from the request before.
+    pool: Option<TrustedPool>,
+}
+
+/// A pool whose connections were used so recently that they can be trusted.
+struct TrustedPool {
+    connections: ConnectionPool,
+    last_used: FreezeAwareInstant,
+    /// Whether there may be a connection that has served a request.
+    has_served: bool,
+}
+
+impl OtlpClient {
+    /// # Errors
+    ///
+    /// The certificates to trust cannot be read.
+    pub(super) fn new(signal: Signal, config: SignalConfig) -> Result<Self, Error> {
+        Ok(Self {
+            connector: Connector::new(&config)?,
+            signal,
+            config,
+            pool: None,
+        })
+    }
+
+    /// Returns where requests go, without the part of the address that may hold a key.
+    pub(super) fn endpoint(&self) -> String {
+        let uri = self.config.endpoint.to_string();
+        uri.split('?').next().unwrap_or_default().to_owned()
+    }
+
+    /// Sends an encoded `Export…ServiceRequest`.
+    pub(super) async fn export(&mut self, request: Vec<u8>) -> ExportResult {
+        let body = match compress(self.config.compression, request) {
+            Ok(body) => body,
+            Err(error) => {
+                let reason = format!("the request could not be compressed: {error}");
+                return ExportResult::Rejected { reason };
+            }
+        };
+        let (limit, start) = (self.config.timeout, FreezeAwareInstant::now());
+        let reason = match timeout(limit, self.send(body)).await {
+            Some(Ok(response)) => {
+                let left = limit.saturating_sub(start.elapsed(FreezeAwareInstant::now()));
+                let result = self.read(response, left.min(BODY_TIMEOUT)).await;
+                if let Some(pool) = &mut self.pool {
+                    pool.has_served = true;
+                    pool.last_used = FreezeAwareInstant::now();
+                }
+                return result;
+            }
+            // The prefix is the client's own, and says nothing more.
+            Some(Err(error)) => {
+                one_line(chain(&error).trim_start_matches("client error (Connect): "))
+            }
+            None => format!("no response within {limit:?}"),
+        };
+        self.pool = None;
+        ExportResult::Retryable {
+            retry_after: None,
+            reason,
+        }
+    }
+
+    async fn send(&mut self, body: Bytes) -> Result<Response<Incoming>, legacy::Error> {
+        let has_served = self.pool(FreezeAwareInstant::now()).has_served;
+        match self.post(body.clone()).await {
+            // The connection was closed while nobody looked; that says nothing about the collector.
+            Err(error) if has_served && !error.is_connect() => {
+                self.pool = None;
+                self.post(body).await
+            }
+            response => response,
+        }
+    }
+
+    fn post(&mut self, body: Bytes) -> legacy::ResponseFuture {
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.config.endpoint.clone();
+        let headers = request.headers_mut();
+        headers.clone_from(&self.config.headers);
+        headers.entry(header::USER_AGENT).or_insert(USER_AGENT);
+        headers.insert(header::CONTENT_TYPE, PROTOBUF);
+        if self.config.compression == Compression::Gzip {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        self.pool(FreezeAwareInstant::now())
+            .connections
+            .request(request)
+    }
+
+    /// Returns the connections of before, if they can be trusted, or else new ones.
+    fn pool(&mut self, now: FreezeAwareInstant) -> &mut TrustedPool {
+        // By both clocks, unlike the limit that the pool itself could have.
+        self.pool
+            .take_if(|pool| pool.last_used.elapsed(now) > LONGEST_IDLE);
+        self.pool.get_or_insert_with(|| TrustedPool {
+            connections: self.connector.pool(),
+            last_used: now,
+            has_served: false,
+        })
+    }
+
+    /// Reads the response, of which the body may take so long.
+    async fn read(&self, response: Response<Incoming>, limit: Duration) -> ExportResult {
+        let (head, body) = response.into_parts();
+        // What was answered is known by now: a body that breaks off, or stalls, is as good as an empty one.
+        let body = match timeout(limit, Limited::new(body, LONGEST_BODY).collect()).await {
+            Some(Ok(body)) => body.to_bytes(),
+            Some(Err(_)) | None => Bytes::new(),
+        };
+        ExportResult::from_response(self.signal, &head, &body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[tokio::test]
+    async fn connections_are_not_trusted_after_a_freeze() {
+        let config = Config::read(|_| None).unwrap().unwrap();
+        let config = config.signal(Signal::Traces).cloned().unwrap();
+        let mut client = OtlpClient::new(Signal::Traces, config).unwrap();
+        let now = FreezeAwareInstant::now();
+        client.pool(now).has_served = true;
+        assert!(client.pool(now.after_freeze(LONGEST_IDLE)).has_served);
+        let thawed = now.after_freeze(LONGEST_IDLE + Duration::from_millis(1));
+        assert!(!client.pool(thawed).has_served);
+    }
+}

@@ -1,0 +1,101 @@
+//! Connections to a collector, with TLS where its endpoint says so.
+
+use std::sync::Arc;
+
+use fg_extension::Error;
+use fg_util::error::{chain, one_line};
+use http_body_util::Full;
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::http::uri::Scheme;
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Builder, Client, ResponseFuture};
+use hyper_util::rt::TokioExecutor;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::config::{CertificateFile, SignalConfig};
+
+#[derive(Clone)]
+pub(super) enum Connector {
+    Plain(HttpConnector),
+    Tls(HttpsConnector<HttpConnector>),
+}
+
+/// Connections of one connector, kept for the next request; whoever has it knows how long they can be trusted.
+pub(super) enum ConnectionPool {
+    Plain(Client<HttpConnector, Full<Bytes>>),
+    Tls(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
+}
+
+impl Connector {
+    /// Makes a connector for the endpoint of a signal; what TLS needs is only made if its scheme is `https`.
+    ///
+    /// # Errors
+    ///
+    /// The certificates to trust cannot be read.
+    pub(super) fn new(config: &SignalConfig) -> Result<Self, Error> {
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        if config.endpoint.scheme() != Some(&Scheme::HTTPS) {
+            return Ok(Self::Plain(tcp));
+        }
+        tcp.enforce_http(false);
+
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls =
+            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+        let tls = match &config.certificate {
+            Some(certificate) => tls.with_root_certificates(read_roots(certificate)?),
+            None => tls.with_webpki_roots(),
+        };
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls.with_no_client_auth())
+            .https_only()
+            .enable_http1()
+            .wrap_connector(tcp);
+        Ok(Self::Tls(connector))
+    }
+
+    pub(super) fn pool(&self) -> ConnectionPool {
+        let builder = Builder::new(TokioExecutor::new());
+        match self {
+            Self::Plain(connector) => ConnectionPool::Plain(builder.build(connector.clone())),
+            Self::Tls(connector) => ConnectionPool::Tls(builder.build(connector.clone())),
+        }
+    }
+}
+
+impl ConnectionPool {
+    pub(super) fn request(&self, request: Request<Full<Bytes>>) -> ResponseFuture {
+        match self {
+            Self::Plain(client) => client.request(request),
+            Self::Tls(client) => client.request(request),
+        }
+    }
+}
+
+fn read_roots(certificate: &CertificateFile) -> Result<RootCertStore, Error> {
+    let invalid = |problem: &str| -> Error {
+        one_line(&format!(
+            "{} is `{}`, {problem}: write the path of a PEM file with the certificates to trust",
+            certificate.setting,
+            certificate.path.display()
+        ))
+        .into()
+    };
+    let pem = std::fs::read(&certificate.path)
+        .map_err(|error| invalid(&format!("which cannot be read, {error}")))?;
+    let mut roots = RootCertStore::empty();
+    for root in CertificateDer::pem_slice_iter(&pem) {
+        root.map_err(|error| chain(&error))
+            .and_then(|root| roots.add(root).map_err(|error| chain(&error)))
+            .map_err(|why| invalid(&format!("which has a bad certificate in it, {why}")))?;
+    }
+    if roots.is_empty() {
+        return Err(invalid("which has no certificate in it"));
+    }
+    Ok(roots)
+}

@@ -1,0 +1,128 @@
+//! What a collector's response says.
+
+use std::time::{Duration, SystemTime};
+
+use fg_util::error::{excerpt, one_line};
+use hyper::header;
+use hyper::http::response::Parts;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use prost::Message;
+
+use super::request::PROTOBUF;
+use super::retry::{is_retryable, retry_after};
+use crate::signal::Signal;
+
+/// What became of a request.
+#[derive(Debug, PartialEq)]
+pub(super) enum ExportResult {
+    /// The collector accepted it, but for so many items, for the reason in the message.
+    ///
+    /// A message without rejected items is a warning.
+    Accepted { rejected: u64, message: String },
+    /// It may be accepted if it is sent again.
+    Retryable {
+        retry_after: Option<Duration>,
+        reason: String,
+    },
+    /// It will never be accepted.
+    Rejected { reason: String },
+}
+
+impl ExportResult {
+    /// Reads the response to a request of the signal.
+    pub(super) fn from_response(signal: Signal, head: &Parts, body: &[u8]) -> Self {
+        let is_protobuf = head
+            .headers
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(PROTOBUF.as_bytes()));
+        if head.status.is_success() {
+            let (rejected, message) = is_protobuf
+                .then(|| partial_success(signal, body))
+                .flatten()
+                .unwrap_or_default();
+            return Self::Accepted {
+                rejected: rejected.try_into().unwrap_or(0),
+                message: quote(&message),
+            };
+        }
+        let reason = match error_message(body, is_protobuf) {
+            message if message.is_empty() => format!("status {}", head.status),
+            message => format!("status {}: {message}", head.status),
+        };
+        if is_retryable(head.status) {
+            Self::Retryable {
+                retry_after: retry_after(&head.headers, SystemTime::now()),
+                reason,
+            }
+        } else {
+            Self::Rejected { reason }
+        }
+    }
+}
+
+/// Returns how many items the collector rejected, and why.
+fn partial_success(signal: Signal, body: &[u8]) -> Option<(i64, String)> {
+    match signal {
+        Signal::Traces => {
+            let partial = ExportTraceServiceResponse::decode(body)
+                .ok()?
+                .partial_success?;
+            Some((partial.rejected_spans, partial.error_message))
+        }
+        Signal::Logs => {
+            let partial = ExportLogsServiceResponse::decode(body)
+                .ok()?
+                .partial_success?;
+            Some((partial.rejected_log_records, partial.error_message))
+        }
+        Signal::Metrics => {
+            let partial = ExportMetricsServiceResponse::decode(body)
+                .ok()?
+                .partial_success?;
+            Some((partial.rejected_data_points, partial.error_message))
+        }
+    }
+}
+
+/// Returns what the collector said, or something before it that has never heard of OTLP.
+fn error_message(body: &[u8], is_protobuf: bool) -> String {
+    /// `google.rpc.Status`, as far as it is of use here.
+    #[derive(Message)]
+    struct RpcStatus {
+        #[prost(string, tag = "2")]
+        message: String,
+    }
+    if is_protobuf {
+        let status = RpcStatus::decode(body).unwrap_or_default();
+        quote(&status.message)
+    } else {
+        quote(&String::from_utf8_lossy(body))
+    }
+}
+
+/// The beginning of what somebody else wrote, in one line.
+fn quote(text: &str) -> String {
+    one_line(&excerpt(text.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use fg_util::error::EXCERPT_CHARS;
+
+    use super::*;
+
+    #[test]
+    fn error_message_is_the_status_or_the_beginning_of_the_body() {
+        let status = [0x08, 3, 0x12, 7, b'n', b'o', b' ', b'r', b'o', b'o', b'm'];
+        assert_eq!(error_message(&status, true), "no room");
+        assert_eq!(
+            error_message(b"<p>Not\nFound</p>", false),
+            r"<p>Not\nFound</p>"
+        );
+        assert_eq!(error_message(&[0xff], true), "");
+        let long = error_message("ä".repeat(EXCERPT_CHARS + 1).as_bytes(), false);
+        assert_eq!(long, format!("{}…", "ä".repeat(EXCERPT_CHARS)));
+    }
+}

@@ -1,0 +1,238 @@
+//! When it is sent, and who waits for it.
+
+use std::time::SystemTime;
+
+use super::clock::freeze;
+use super::collector::{Collector, ScriptedResponse};
+use super::*;
+
+#[tokio::test]
+async fn flush_ends_when_the_collector_never_answers() {
+    let mut collector = Collector::start().await;
+    let exporter = exporter(collector.address, &[("FG_OTLP_FLUSH_TIMEOUT", "20ms")]);
+    collector.will_respond(ScriptedResponse::Never);
+    exporter.enqueue(spans(&["a"]), Vec::new());
+    let flushed = tokio::time::timeout(PATIENCE, exporter.flush_for_invocation());
+    flushed.await.unwrap();
+    assert_eq!(collector.received().await.names(), ["a"]);
+
+    let error = exporter.shutdown().await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("not exported within 1s: 1 span to http://"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn request_goes_on_when_nobody_waits_for_it_any_more() {
+    let mut collector = Collector::start().await;
+    let exporter = exporter(collector.address, &[("FG_OTLP_FLUSH_TIMEOUT", "0")]);
+    exporter.enqueue(spans(&["a"]), Vec::new());
+    exporter.flush_for_invocation().await;
+    assert_eq!(collector.received().await.names(), ["a"]);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_collector_that_is_known_to_be_down() {
+    let mut collector = Collector::start().await;
+    // Whoever waits here, waits for an hour.
+    let exporter = exporter(collector.address, &[]);
+    collector.will_respond(ScriptedResponse::with(503, &[("retry-after", "30")], b""));
+    exporter.enqueue(spans(&["a"]), Vec::new());
+    exporter.flush_for_invocation().await;
+    assert_eq!(collector.received().await.names(), ["a"]);
+    exporter.enqueue(spans(&["b"]), Vec::new());
+    exporter.flush_for_invocation().await;
+    exporter.flush_for_invocation().await;
+    assert!(!collector.has_received());
+
+    // The last flush is the last chance.
+    exporter.shutdown().await.unwrap();
+    assert_eq!(collector.received().await.names(), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn one_invocation_waits_for_a_collector_that_never_answers() {
+    let mut collector = Collector::start().await;
+    let exporter = exporter(
+        collector.address,
+        &[
+            ("FG_OTLP_FLUSH_TIMEOUT", "20ms"),
+            ("OTEL_METRICS_EXPORTER", "none"),
+            ("OTEL_LOGS_EXPORTER", "none"),
+        ],
+    );
+    collector.will_respond(ScriptedResponse::Never);
+    exporter.enqueue(spans(&["a"]), Vec::new());
+    exporter.flush_for_invocation().await;
+    assert_eq!(collector.received().await.names(), ["a"]);
+    for _ in 0..2 {
+        tokio::select! {
+            biased;
+            () = exporter.flush_for_invocation() => {}
+            () = std::future::ready(()) => panic!("another one waits"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn failure_ends_the_wait_of_who_came_while_it_was_under_way() {
+    let mut collector = Collector::start().await;
+    let exporter = exporter(collector.address, &[]);
+    let (open, answer) = ScriptedResponse::with(503, &[("retry-after", "300")], b"").gated();
+    collector.will_respond(answer);
+    exporter.enqueue(spans(&["a"]), Vec::new());
+    exporter.request_flush();
+    assert_eq!(collector.received().await.names(), ["a"]);
+    let waited = async {
+        tokio::join!(exporter.flush_for_invocation(), async {
+            open.send(()).unwrap();
+        })
+    };
+    tokio::time::timeout(PATIENCE, waited).await.unwrap();
+    assert!(!collector.has_received());
+}
+
+#[tokio::test]
+async fn thaw_sends_what_became_due_in_the_freeze() {
+    let mut collector = Collector::start().await;
+    let endpoint = format!("http://{}", collector.address);
+    let config = config(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+        ("FG_OTLP_FLUSH", "periodic"),
+        ("FG_OTLP_FLUSH_INTERVAL", "30m"),
+    ]);
+    let exporter = Exporter::start(&config, |_| Snapshot::default()).unwrap();
+    exporter.enqueue(spans(&["a"]), Vec::new());
+    // The workers set their timers.
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    freeze(Duration::from_secs(3600));
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!collector.has_received());
+    exporter.record_invocation(SystemTime::now());
+    let received = tokio::time::timeout(PATIENCE, collector.received()).await;
+    assert_eq!(received.unwrap().names(), ["a"]);
+}
+
+#[tokio::test]
+async fn interval_is_enough_in_periodic_mode() {
+    let mut collector = Collector::start().await;
+    let endpoint = format!("http://{}", collector.address);
+    let periodic = |interval| {
+        let config = config(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+            ("FG_OTLP_FLUSH", "periodic"),
+            ("FG_OTLP_FLUSH_INTERVAL", interval),
+        ]);
+        Exporter::start(&config, |_| Snapshot::default()).unwrap()
+    };
+    let exporter = periodic("10ms");
+    for name in ["a", "b"] {
+        exporter.enqueue(spans(&[name]), Vec::new());
+        assert_eq!(collector.received().await.names(), [name]);
+    }
+    exporter.shutdown().await.unwrap();
+
+    let exporter = periodic("1h");
+    exporter.enqueue(spans(&["c"]), Vec::new());
+    exporter.flush_for_invocation().await;
+    exporter.request_flush();
+    exporter.record_invocation(SystemTime::now());
+    assert!(!collector.has_received());
+    exporter.shutdown().await.unwrap();
+    assert_eq!(collector.received().await.names(), ["c"]);
+}
+
+#[tokio::test]
+async fn adaptive_flush_is_for_functions_that_are_called_rarely() {
+    let mut collector = Collector::start().await;
+    let endpoint = format!("http://{}", collector.address);
+    let config = config(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+        ("FG_OTLP_FLUSH_INTERVAL", "1m"),
+    ]);
+    let exporter = Exporter::start(&config, |_| Snapshot::default()).unwrap();
+    let start = SystemTime::now();
+    exporter.record_invocation(start);
+    exporter.enqueue(spans(&["a"]), Vec::new());
+    exporter.flush_for_invocation().await;
+    assert_eq!(collector.received().await.names(), ["a"]);
+
+    for second in 1..9 {
+        exporter.record_invocation(start + Duration::from_secs(second));
+    }
+    exporter.enqueue(spans(&["b"]), Vec::new());
+    exporter.flush_for_invocation().await;
+    assert!(!collector.has_received());
+
+    exporter.record_invocation(start + Duration::from_secs(600));
+    exporter.flush_for_invocation().await;
+    assert_eq!(collector.received().await.names(), ["b"]);
+}
+
+#[tokio::test]
+async fn last_flush_tries_again() {
+    let mut collector = Collector::start().await;
+    let exporter = exporter(collector.address, &[]);
+    collector.will_respond(ScriptedResponse::status(503));
+    exporter.enqueue(spans(&["a"]), Vec::new());
+    exporter.shutdown().await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(collector.received().await.names(), ["a"]);
+    }
+    assert_eq!(exporter.counters().exported, counts(1, 0));
+}
+
+#[tokio::test]
+async fn last_flush_says_what_was_not_exported() {
+    let (_socket, address) = silent_address();
+    let endpoint = format!("http://{address}");
+    let config = config(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+        ("FG_OTLP_FLUSH_TIMEOUT", "1s"),
+    ]);
+    let exporter = Exporter::start(&config, |_| with_metrics(&["calls"])).unwrap();
+    exporter.enqueue(spans(&["a", "b"]), log_records(&["INFO"]));
+    exporter.metrics_changed();
+    let error = exporter.shutdown().await.unwrap_err().to_string();
+    for part in [
+        "not exported within 3s: 2 spans to http://127.0.0.1:",
+        "/v1/traces (tcp connect error: ",
+        "Connection refused",
+        ", 1 log record to http://127.0.0.1:",
+        ", the newest metrics to http://127.0.0.1:",
+        "FG_OTLP_FLUSH_TIMEOUT",
+    ] {
+        assert!(error.contains(part), "{part} is not in {error}");
+    }
+    // There is nothing left that could flush again, and nothing that hangs.
+    exporter.shutdown().await.unwrap_err();
+}
+
+#[test]
+fn exporter_needs_a_runtime() {
+    let config = config(&[]);
+    assert!(Exporter::start(&config, |_| Snapshot::default()).is_err());
+}
+
+#[tokio::test]
+async fn exporter_crosses_threads_and_takes_its_tasks_with_it() {
+    fn crosses_threads(_: &(impl Send + Sync)) {}
+    fn is_sent(_: &impl Send) {}
+    let (_socket, address) = silent_address();
+    let exporter = exporter(address, &[]);
+    crosses_threads(&exporter);
+    is_sent(&exporter.flush_for_invocation());
+    is_sent(&exporter.shutdown());
+
+    let tasks = tokio::runtime::Handle::current().metrics();
+    assert_eq!(tasks.num_alive_tasks(), 3);
+    drop(exporter);
+    while tasks.num_alive_tasks() > 0 {
+        tokio::task::yield_now().await;
+    }
+}

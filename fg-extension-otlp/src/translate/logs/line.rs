@@ -1,0 +1,131 @@
+//! Lines as functions write them.
+
+use std::time::SystemTime;
+
+use uuid::Uuid;
+
+use crate::translate::timestamps::zoned_time;
+
+/// A line as functions write it, in the shapes that were observed (D):
+///
+/// - `<time>Z Start invoke request '<id>', version: latest`
+/// - `<time>Z Finish invoke request '<id>', duration: 2.049ms, …`
+/// - `<time>Z <id> INFO <text>`
+///
+/// Any other text is a line too, without time and ID.
+#[derive(Debug, PartialEq)]
+pub(super) struct ParsedLine<'a> {
+    pub(super) time: Option<SystemTime>,
+    /// The ID of an invocation, or what stands where it would.
+    pub(super) id: Option<RequestId<'a>>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) enum RequestId<'a> {
+    /// One by its shape, whether or not such an invocation is known.
+    Certain(&'a str),
+    /// One only if such an invocation is known.
+    Possible(&'a str),
+}
+
+impl<'a> ParsedLine<'a> {
+    pub(super) fn parse(text: &'a str) -> Self {
+        let text = text.trim_start();
+        let (first, rest) = split_token(text);
+        let time = zoned_time(first);
+        let rest = if time.is_some() { rest } else { text };
+        Self {
+            time,
+            id: quoted_id(rest).or_else(|| leading_id(rest, time.is_some())),
+        }
+    }
+}
+
+/// All UUIDs in a text, as they are written.
+pub(super) fn uuids(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|char: char| !char.is_ascii_alphanumeric() && char != '-')
+        .filter(|token| is_uuid(token))
+}
+
+/// With dashes or without, and nothing around it.
+pub(super) fn is_uuid(token: &str) -> bool {
+    matches!(token.len(), 32 | 36) && Uuid::try_parse(token).is_ok()
+}
+
+fn quoted_id(text: &str) -> Option<RequestId<'_>> {
+    let rest = ["Start invoke request '", "Finish invoke request '"]
+        .iter()
+        .find_map(|prefix| text.strip_prefix(prefix))?;
+    let (id, _) = rest.split_once('\'')?;
+    let id = id.trim();
+    (!id.is_empty()).then_some(RequestId::Certain(id))
+}
+
+fn leading_id(text: &str, is_after_time: bool) -> Option<RequestId<'_>> {
+    let (id, _) = split_token(text);
+    if id.is_empty() {
+        return None;
+    }
+    Some(match is_after_time && is_uuid(id) {
+        true => RequestId::Certain(id),
+        false => RequestId::Possible(id),
+    })
+}
+
+/// The text until the first white space, and what comes behind that.
+fn split_token(text: &str) -> (&str, &str) {
+    match text.split_once(char::is_whitespace) {
+        Some((token, rest)) => (token, rest.trim_start()),
+        None => (text, ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::{ParsedLine, RequestId, uuids};
+
+    const ID: &str = "3da1f2dc-3222-475e-9205-e2e6c6318895";
+
+    #[test]
+    fn shapes_that_were_observed() {
+        let time = Some(UNIX_EPOCH + Duration::from_millis(1_687_651_200_250));
+        for (text, id) in [
+            (format!("2023-06-25T00:00:00.250Z Start invoke request '{ID}', version: latest"), RequestId::Certain(ID)),
+            ("2023-06-25T00:00:00.250Z Finish invoke request 'r 1', duration: 2.049ms, billing duration: 3ms".into(), RequestId::Certain("r 1")),
+            (format!("  2023-06-25T00:00:00.250Z\t{ID} INFO hello"), RequestId::Certain(ID)),
+            ("2023-06-25T00:00:00.250Z request-1 INFO hello".into(), RequestId::Possible("request-1")),
+        ] {
+            assert_eq!(ParsedLine::parse(&text), ParsedLine { time, id: Some(id) }, "{text}");
+        }
+    }
+
+    #[test]
+    fn any_other_text_has_no_certain_id() {
+        for (text, id) in [
+            ("", None),
+            ("2023-06-25T00:00:00.250Z", None),
+            ("hello", Some(RequestId::Possible("hello"))),
+            // Without a time before it, it may be any UUID.
+            (ID, Some(RequestId::Possible(ID))),
+            ("Start invoke request '", Some(RequestId::Possible("Start"))),
+            (
+                "2023-06-25 00:00:00,250 INFO hello",
+                Some(RequestId::Possible("2023-06-25")),
+            ),
+        ] {
+            assert_eq!(ParsedLine::parse(text).id, id, "{text}");
+        }
+        assert_eq!(ParsedLine::parse("2023-06-25T00:00:00é x").time, None);
+    }
+
+    #[test]
+    fn uuids_within_a_text() {
+        let text = format!("a='{ID}', b={},{ID}0 é", ID.to_uppercase().replace('-', ""));
+        assert_eq!(
+            uuids(&text).collect::<Vec<_>>(),
+            [ID, "3DA1F2DC3222475E9205E2E6C6318895"]
+        );
+    }
+}

@@ -1,0 +1,117 @@
+//! Log records, made of what functions and extensions log, and of events that make no span.
+
+mod correlation;
+mod line;
+mod severity;
+
+use std::time::SystemTime;
+
+use fg_extension::{LogEvent, PlatformEvent, Timestamp};
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, SeverityNumber};
+use serde_json::Value;
+
+use self::correlation::{Correlation, LogContent};
+use super::any_value::{any_value, attribute};
+use super::ids::TraceId;
+use super::spans::{Outcome, SpanTracker};
+use super::timestamps::unix_nanos;
+
+/// Makes a log record of what the function or an extension logged, bound to the span of its invocation.
+pub(crate) fn from_log_event(
+    kind: &'static str,
+    event: &LogEvent,
+    spans: &SpanTracker,
+    now: SystemTime,
+) -> LogRecord {
+    let content = LogContent::read(event.record.as_ref());
+    let time = event.time.as_ref().and_then(Timestamp::time);
+    let correlation = content
+        .own_span(spans)
+        .or_else(|| content.known_invocation(Some(&event.other), spans))
+        .or_else(|| content.named_invocation(Some(&event.other)))
+        .or_else(|| {
+            let span = spans.running(time.or_else(|| content.time()))?;
+            Some(Correlation::with_trace(span.trace, span.id.as_deref()))
+        });
+    let mut log = record(kind, event.record.clone(), now);
+    content.describe(&mut log, time, correlation.as_ref());
+    correlate(&mut log, correlation);
+    let mut fields = event.other.clone();
+    if let (None, Some(text)) = (time, event.time.as_ref().and_then(Timestamp::as_str)) {
+        // A time that cannot be read is for the reader.
+        fields.insert("time".to_owned(), text.into());
+    }
+    for (name, value) in fields.into_iter().filter(|(name, _)| !name.is_empty()) {
+        let key = format!("functiongraph.{name}");
+        if !log.attributes.iter().any(|attribute| attribute.key == key) {
+            log.attributes.push(attribute(key, value));
+        }
+    }
+    log
+}
+
+/// Makes a log record of a platform event that makes no span.
+pub(crate) fn from_platform_event(event: &PlatformEvent, now: SystemTime) -> LogRecord {
+    let details = event.record();
+    let mut log = record("platform", serde_json::to_value(event).ok(), now);
+    log.event_name = event.name().to_owned();
+    log.time_unix_nano = [&details.start_time, &details.end_time]
+        .into_iter()
+        .find_map(|time| time.as_ref()?.time())
+        .map_or(0, unix_nanos);
+    let id = details.trace_id.as_deref().filter(|id| !id.is_empty());
+    correlate(&mut log, id.map(Correlation::new));
+    log
+}
+
+/// Makes a log record of a platform event that came after its span was emitted.
+pub(crate) fn from_late_event(
+    event: &PlatformEvent,
+    trace: TraceId,
+    outcome: Outcome,
+    now: SystemTime,
+) -> LogRecord {
+    let mut log = from_platform_event(event, now);
+    if outcome == Outcome::Failure {
+        log.severity_number = SeverityNumber::Error.into();
+        log.severity_text = "ERROR".to_owned();
+    }
+    log.trace_id = trace.bytes();
+    log.span_id = trace.root_span_id();
+    log
+}
+
+/// Makes a log record of an event of an unknown kind.
+pub(crate) fn from_unknown(event: &Value, spans: &SpanTracker, now: SystemTime) -> LogRecord {
+    let content = LogContent::read(Some(event));
+    let mut log = record("unknown", Some(event.clone()), now);
+    // The event is its own envelope; nobody says that it is of the invocation that runs.
+    let correlation = content
+        .own_span(spans)
+        .or_else(|| content.known_invocation(None, spans))
+        .or_else(|| content.named_invocation(event.as_object()));
+    content.describe(&mut log, None, correlation.as_ref());
+    correlate(&mut log, correlation);
+    log
+}
+
+fn record(kind: &'static str, body: Option<Value>, now: SystemTime) -> LogRecord {
+    LogRecord {
+        observed_time_unix_nano: unix_nanos(now),
+        body: body.map(any_value),
+        attributes: vec![attribute("functiongraph.log.type", kind)],
+        ..LogRecord::default()
+    }
+}
+
+fn correlate(log: &mut LogRecord, correlation: Option<Correlation<'_>>) {
+    let Some(correlation) = correlation else {
+        return;
+    };
+    log.trace_id = correlation.trace_id;
+    log.span_id = correlation.span_id;
+    if let Some(id) = correlation.request_id {
+        log.attributes
+            .push(attribute("faas.invocation_id", id.into_owned()));
+    }
+}

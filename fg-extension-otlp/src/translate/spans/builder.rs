@@ -1,0 +1,297 @@
+//! A span while its events come in.
+
+use std::time::{Duration, SystemTime};
+
+use fg_extension::{FunctionUrn, PlatformRecord, Timestamp};
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use opentelemetry_proto::tonic::trace::v1::{Span, Status};
+use serde_json::{Map, Value};
+
+use super::outcome::{Outcome, error_type};
+use super::phase::{Phase, Stage};
+use crate::translate::FunctionInfo;
+use crate::translate::any_value::{attribute, attributes};
+use crate::translate::ids::TraceId;
+use crate::translate::timestamps::unix_nanos;
+
+/// What is known of a phase so far.
+pub(crate) struct SpanBuilder {
+    pub(crate) trace: TraceId,
+    pub(crate) phase: Phase,
+    /// The trace ID as the platform wrote it.
+    pub(crate) id: Option<String>,
+    pub(crate) urn: Option<FunctionUrn>,
+    /// Whether this is the first invocation after an init.
+    pub(crate) is_cold: bool,
+    /// The invocation that an init or a restore is a child of.
+    pub(crate) parent: Option<TraceId>,
+    /// Which of the invocations that started this one is.
+    pub(crate) number: Option<u64>,
+    /// Whether another invocation started after the report.
+    pub(crate) has_successor: bool,
+    /// When a later invocation had ended, while this one still ran.
+    pub(crate) outlived_at: Option<SystemTime>,
+    pub(crate) stages: Vec<Stage>,
+    reported_at: Option<SystemTime>,
+    max_memory_mb: Option<f64>,
+    start: Option<SystemTime>,
+    report_start: Option<SystemTime>,
+    runtime_done: Option<SystemTime>,
+    end: Option<SystemTime>,
+    duration: Option<Duration>,
+    outcome: Option<Outcome>,
+    /// The first status other than `success`.
+    status: Option<String>,
+    /// The `errorType` of the first failure.
+    error_type: Option<String>,
+    /// Whatever else the events have.
+    other: Map<String, Value>,
+}
+
+/// How long an invocation waits for its events that others have overtaken.
+const REORDER_WINDOW: Duration = Duration::from_secs(1);
+
+impl SpanBuilder {
+    pub(crate) fn new(trace: TraceId, phase: Phase) -> Self {
+        Self {
+            trace,
+            phase,
+            id: None,
+            urn: None,
+            is_cold: false,
+            parent: None,
+            number: None,
+            has_successor: false,
+            outlived_at: None,
+            stages: Vec::new(),
+            reported_at: None,
+            max_memory_mb: None,
+            start: None,
+            report_start: None,
+            runtime_done: None,
+            end: None,
+            duration: None,
+            outcome: None,
+            status: None,
+            error_type: None,
+            other: Map::new(),
+        }
+    }
+
+    pub(crate) fn add_event(&mut self, stage: Stage, record: &PlatformRecord, now: SystemTime) {
+        if self.has(stage) {
+            return;
+        }
+        self.stages.push(stage);
+        if self.id.is_none() {
+            self.id = trace_id(record).map(str::to_owned);
+        }
+        let time = record.start_time.as_ref().and_then(Timestamp::time);
+        match stage {
+            Stage::Start => self.start = time,
+            Stage::RuntimeDone => self.runtime_done = time,
+            Stage::Report => {
+                self.report_start = time;
+                self.reported_at = Some(now);
+            }
+        }
+        if let Some(end) = record.end_time.as_ref().and_then(Timestamp::time) {
+            self.end = Some(end);
+        }
+        if let Some(metrics) = &record.metrics {
+            let duration = metrics.duration_ms().and_then(from_millis);
+            self.duration = duration.or(self.duration);
+            self.max_memory_mb = metrics.max_memory_used_mb().or(self.max_memory_mb);
+            for (name, value) in metrics.iter() {
+                let name = format!("functiongraph.metrics.{name}");
+                self.other.insert(name, value.clone());
+            }
+        }
+        for (name, value) in record.other.iter().filter(|(name, _)| !name.is_empty()) {
+            let name = format!("functiongraph.{name}");
+            self.other.insert(name, value.clone());
+        }
+        let outcome = Outcome::of(record);
+        self.outcome = self.outcome.max(outcome);
+        if outcome > Some(Outcome::Success) && self.status.is_none() {
+            self.status.clone_from(&record.status);
+            let status = record.status.clone().into();
+            self.other.insert("functiongraph.status".to_owned(), status);
+        }
+        if outcome == Some(Outcome::Failure) && self.error_type.is_none() {
+            self.error_type = error_type(record).map(str::to_owned);
+        }
+    }
+
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        self.outcome
+    }
+
+    pub(crate) fn max_memory_mb(&self) -> Option<f64> {
+        self.max_memory_mb
+    }
+
+    /// As it was measured; else between the times in the events.
+    pub(crate) fn duration(&self) -> Option<Duration> {
+        let between_times = || {
+            let start = self.start.or(self.report_start)?;
+            self.end?.duration_since(start).ok()
+        };
+        self.duration.or_else(between_times)
+    }
+
+    /// Builds the span, of what is known until now; `urn` is that of the latest invocation.
+    pub(crate) fn build(
+        self,
+        function: &FunctionInfo,
+        urn: Option<&FunctionUrn>,
+        now: SystemTime,
+    ) -> Span {
+        let (start, end) = self.times(now);
+        let urn = self.urn.as_ref().or(urn);
+        let name = function.name.as_deref().or_else(|| urn?.name());
+        let version = function.version.as_deref().or_else(|| urn?.version());
+
+        let mut attributes: Vec<_> = attributes(&self.other).collect();
+        let cold_start = match self.phase {
+            Phase::Init => Some(true),
+            Phase::Restore => None,
+            Phase::Invocation => Some(self.is_cold),
+        };
+        attributes.extend(cold_start.map(|cold| attribute("faas.coldstart", cold)));
+        let is_invocation = self.phase == Phase::Invocation;
+        let texts = [
+            // No event says what triggers a function.
+            ("faas.trigger", is_invocation.then_some("other")),
+            ("faas.invocation_id", self.id.as_deref()),
+            ("faas.name", name),
+            ("faas.version", version),
+            ("cloud.resource_id", urn.map(FunctionUrn::as_str)),
+        ];
+        attributes.extend(
+            texts
+                .into_iter()
+                .filter_map(|(key, text)| Some(attribute(key, text?))),
+        );
+        let status = self.error_type.map(|error_type| {
+            attributes.push(attribute("error.type", error_type));
+            Status {
+                message: self.status.unwrap_or_default(),
+                code: StatusCode::Error.into(),
+            }
+        });
+
+        // Without an invocation, it is in a trace of its own.
+        let parent = self.parent.map(TraceId::root_span_id).unwrap_or_default();
+        let trace = self.parent.unwrap_or(self.trace);
+        let (name, kind, span_id, parent_span_id) = match self.phase {
+            Phase::Init => (
+                "init",
+                SpanKind::Internal,
+                self.trace.child_span_id("init"),
+                parent,
+            ),
+            Phase::Restore => (
+                "restore",
+                SpanKind::Internal,
+                self.trace.child_span_id("restore"),
+                parent,
+            ),
+            Phase::Invocation => (
+                name.unwrap_or("function"),
+                SpanKind::Server,
+                self.trace.root_span_id(),
+                Vec::new(),
+            ),
+        };
+        Span {
+            trace_id: trace.bytes(),
+            span_id,
+            parent_span_id,
+            name: name.to_owned(),
+            kind: kind.into(),
+            start_time_unix_nano: unix_nanos(start),
+            end_time_unix_nano: unix_nanos(end),
+            attributes,
+            status,
+            ..Span::default()
+        }
+    }
+
+    pub(crate) fn has(&self, stage: Stage) -> bool {
+        self.stages.contains(&stage)
+    }
+
+    /// An invocation without events has no times: it makes no span.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.stages.is_empty()
+    }
+
+    /// Whether it is an invocation that has started and not ended, as far as is known.
+    pub(crate) fn is_running(&self) -> bool {
+        self.is_awaited() && self.has(Stage::Start) && !self.has_ended()
+    }
+
+    /// Whether it is an invocation whose events may still come.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.phase == Phase::Invocation && self.outlived_at.is_none()
+    }
+
+    /// Whether an event of its end has come.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has(Stage::RuntimeDone) || self.has(Stage::Report)
+    }
+
+    pub(crate) fn started_by(&self, time: SystemTime) -> bool {
+        self.start.is_some_and(|start| start <= time)
+    }
+
+    /// Whether there is nothing left that is worth waiting for.
+    pub(crate) fn is_complete(&self, now: SystemTime) -> bool {
+        let has_waited = |since: SystemTime| {
+            let waited = now.duration_since(since).unwrap_or_default();
+            waited > REORDER_WINDOW
+        };
+        let Some(reported_at) = self.reported_at else {
+            return self.outlived_at.is_some_and(has_waited);
+        };
+        match self.phase {
+            // Its invocation is yet to come.
+            Phase::Init | Phase::Restore => self.parent.is_some(),
+            // Only `runtimeDone` is sure to have a status.
+            Phase::Invocation => {
+                self.has(Stage::RuntimeDone) || self.has_successor || has_waited(reported_at)
+            }
+        }
+    }
+
+    /// The end is never before the start, whatever the clocks say.
+    fn times(&self, now: SystemTime) -> (SystemTime, SystemTime) {
+        let measured = self.duration.unwrap_or_default();
+        let start = self
+            .start
+            .or(self.report_start)
+            .or_else(|| self.end?.checked_sub(measured))
+            .or(self.runtime_done)
+            .unwrap_or(now);
+        let end = self
+            .end
+            .filter(|end| *end >= start)
+            .or_else(|| start.checked_add(self.duration?))
+            .or(self.runtime_done.filter(|done| *done > start))
+            .or(self.end)
+            .unwrap_or(now);
+        (start, end.max(start))
+    }
+}
+
+/// Returns the trace ID that an event has.
+pub(crate) fn trace_id(record: &PlatformRecord) -> Option<&str> {
+    record.trace_id.as_deref().filter(|id| !id.is_empty())
+}
+
+/// `None` if it is negative, not a number or beyond all durations.
+fn from_millis(millis: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(millis / 1e3).ok()
+}

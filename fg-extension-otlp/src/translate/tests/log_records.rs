@@ -1,0 +1,336 @@
+//! Log records, and the spans that they are bound to.
+
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, SeverityNumber};
+use serde_json::{Value, json};
+
+use super::super::ids::TraceId;
+use super::{Harness, ID, OTHER_ID, URN, any, at, attribute, nanos, text, time};
+
+impl Harness {
+    fn log(&mut self, event: Value) -> LogRecord {
+        self.event(event);
+        self.out.log_records.remove(0)
+    }
+
+    fn line(&mut self, line: &str) -> LogRecord {
+        self.log(json!({"type": "function", "record": line}))
+    }
+}
+
+#[track_caller]
+fn assert_bound(log: &LogRecord, id: &str) {
+    let trace = TraceId::of(id);
+    assert_eq!(log.trace_id, trace.bytes());
+    assert_eq!(log.span_id, trace.root_span_id());
+    assert_eq!(
+        attribute(&log.attributes, "faas.invocation_id"),
+        Some(&text(id))
+    );
+}
+
+#[track_caller]
+fn assert_unbound(log: &LogRecord) {
+    assert_eq!((&log.trace_id[..], &log.span_id[..]), (&[][..], &[][..]));
+    assert_eq!(attribute(&log.attributes, "faas.invocation_id"), None);
+}
+
+#[test]
+fn a_line_as_it_is() {
+    let mut harness = Harness::new();
+    harness.now = at(99);
+    harness.invoked(ID, URN);
+    let line = format!("2023-06-25T00:00:00.007Z {ID} WARN  hot  ");
+    let log = harness.log(json!({
+        "time": time(5), "type": " function", "record": line, "shard": 3, "tags": ["a"],
+        "log.type": "mine", "faas.invocation_id": 7, "": 1,
+    }));
+    assert_eq!(log.body, Some(any(text(&line))));
+    assert_eq!(log.time_unix_nano, nanos(5));
+    assert_eq!(log.observed_time_unix_nano, nanos(99));
+    assert_eq!(
+        (log.severity_number(), log.severity_text.as_str()),
+        (SeverityNumber::Warn, "WARN")
+    );
+    assert_eq!(log.event_name, "");
+    assert_bound(&log, ID);
+    for (key, value) in [
+        ("functiongraph.log.type", text("function")),
+        ("functiongraph.shard", Any::IntValue(3)),
+        ("functiongraph.faas.invocation_id", Any::IntValue(7)),
+    ] {
+        assert_eq!(attribute(&log.attributes, key), Some(&value));
+    }
+    assert!(matches!(
+        attribute(&log.attributes, "functiongraph.tags"),
+        Some(Any::ArrayValue(_))
+    ));
+    let is_without_name = |key: &str| matches!(key, "" | "functiongraph.");
+    assert!(
+        !log.attributes
+            .iter()
+            .any(|attribute| is_without_name(&attribute.key))
+    );
+}
+
+#[test]
+fn an_object_keeps_its_fields() {
+    let mut harness = Harness::new();
+    harness.invoked(ID, URN);
+    let log = harness.log(json!({
+        "type": "extension",
+        "record": {"requestId": ID, "time": time(8), "level": "error", "n": {"a": 1}},
+    }));
+    let Some(Any::KvlistValue(fields)) = log.body.as_ref().unwrap().value.clone() else {
+        panic!("{log:?}");
+    };
+    let names: Vec<_> = fields.values.iter().map(|field| &field.key).collect();
+    assert_eq!(names, ["level", "n", "requestId", "time"]);
+    assert_eq!(
+        attribute(&log.attributes, "functiongraph.log.type"),
+        Some(&text("extension"))
+    );
+    assert_eq!(log.severity_number(), SeverityNumber::Error);
+    assert_eq!(log.time_unix_nano, nanos(8));
+    assert_bound(&log, ID);
+}
+
+#[test]
+fn a_line_that_is_an_object() {
+    let mut harness = Harness::new();
+    harness.invoked(ID, URN);
+    let line = format!(
+        r#" {{"level": 50, "time": {}, "requestId": "{ID}", "msg": "WARN"}}"#,
+        nanos(3) / 1_000_000
+    );
+    let log = harness.line(&line);
+    assert_eq!(log.body, Some(any(text(&line))));
+    assert_eq!(
+        (log.severity_number(), log.severity_text.as_str()),
+        (SeverityNumber::Error, "error")
+    );
+    assert_eq!(log.time_unix_nano, nanos(3));
+    assert_bound(&log, ID);
+
+    for broken in ["{\"level\": \"error\"", "{}", "{INFO} x"] {
+        let log = harness.line(broken);
+        assert_eq!(log.severity_number(), SeverityNumber::Unspecified);
+        assert_eq!(log.body, Some(any(text(broken))));
+    }
+}
+
+#[test]
+fn the_time_is_that_of_the_event_or_the_line() {
+    let mut harness = Harness::new();
+    let line = "2023-06-25T00:00:00.007Z hello";
+    let log = harness.line(line);
+    assert_eq!(log.time_unix_nano, nanos(7));
+    let log = harness.log(json!({"type": "function", "time": "soon", "record": line}));
+    assert_eq!(log.time_unix_nano, nanos(7));
+    assert_eq!(
+        attribute(&log.attributes, "functiongraph.time"),
+        Some(&text("soon"))
+    );
+    // Whose time this is, is not known.
+    for line in ["2023-06-25 00:00:00.007 hello", "hello"] {
+        let log = harness.line(line);
+        assert_eq!(log.time_unix_nano, 0);
+        assert_eq!(log.observed_time_unix_nano, nanos(0));
+    }
+    assert_eq!(harness.log(json!({"type": "function"})).body, None);
+}
+
+#[test]
+fn bound_by_the_id_that_the_event_has() {
+    let mut harness = Harness::new();
+    let event = json!({"type": "function", "record": "hello", "requestId": " r 1 "});
+    assert_bound(&harness.log(event.clone()), "r 1");
+    // Of a body, only one that is known: it may be anybody's.
+    let record = json!({"type": "function", "record": {"traceId": ID, "requestId": "r 1"}});
+    assert_unbound(&harness.log(record.clone()));
+    harness.start(OTHER_ID);
+    assert_bound(&harness.log(record.clone()), OTHER_ID);
+    // The event itself tells more than that another one runs.
+    assert_bound(&harness.log(event.clone()), "r 1");
+    harness.start("r 1");
+    assert_bound(&harness.log(record.clone()), "r 1");
+    assert_bound(&harness.log(event), "r 1");
+    harness.start(ID);
+    assert_bound(&harness.log(record), ID);
+}
+
+#[test]
+fn bound_to_the_functions_own_span() {
+    let (trace, span) = ("4BF92F3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+    let mut harness = Harness::new();
+    harness.start("1");
+    for record in [
+        json!({"trace_id": trace, "span_id": span, "requestId": "1"}),
+        json!({"trace_id": trace, "span_id": span}),
+        json!(json!({"trace_id": trace, "span_id": span}).to_string()),
+    ] {
+        let log = harness.log(json!({"type": "function", "record": record}));
+        let trace = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128;
+        assert_eq!(log.trace_id, trace.to_be_bytes());
+        assert_eq!(log.span_id, 0x00f0_67aa_0ba9_02b7_u64.to_be_bytes());
+        assert_eq!(attribute(&log.attributes, "faas.invocation_id"), None);
+    }
+    for record in [
+        json!({"trace_id": trace}),
+        json!({"traceId": trace, "spanId": span}),
+        json!({"trace_id": trace, "span_id": &span[1..]}),
+        json!({"trace_id": trace, "span_id": "0".repeat(16)}),
+        json!({"trace_id": "0".repeat(32), "span_id": span}),
+        json!({"trace_id": format!("+{}", &trace[1..]), "span_id": span}),
+    ] {
+        assert_bound(
+            &harness.log(json!({"type": "function", "record": record})),
+            "1",
+        );
+    }
+    // The platform's own trace has no other spans.
+    harness.start(trace);
+    let record = json!({"trace_id": trace, "span_id": span});
+    assert_bound(
+        &harness.log(json!({"type": "function", "record": record})),
+        trace,
+    );
+}
+
+#[test]
+fn bound_by_the_time_if_several_run() {
+    let mut harness = Harness::new();
+    harness.start("1");
+    harness.event(json!({"name": "platform.start", "startTime": time(50), "traceId": "2"}));
+    let log = |millis| json!({"type": "function", "time": time(millis), "record": "hello"});
+    assert_bound(&harness.log(log(49)), "1");
+    assert_unbound(&harness.log(log(50)));
+    assert_bound(&harness.line("2023-06-25T08:00:00.020+08:00 hello"), "1");
+    harness.done("2", "success");
+    // What never ends is in nobody's way any more.
+    assert_bound(&harness.log(log(60)), "2");
+    harness.start("3");
+    assert_bound(&harness.log(log(70)), "3");
+}
+
+#[test]
+fn bound_by_the_id_in_the_line() {
+    let mut harness = Harness::new();
+    for line in [
+        format!("2023-06-25T00:00:00.250Z Start invoke request '{ID}', version: latest"),
+        format!("2023-06-25T00:00:00.250Z Finish invoke request '{ID}', duration: 2.049ms"),
+        format!("Start invoke request '{ID}', version: latest"),
+        format!("2023-06-25T00:00:00.250Z {ID} INFO hello"),
+    ] {
+        assert_bound(&harness.line(&line), ID);
+    }
+    // Not in a place that is known, nor a known ID.
+    for line in [
+        format!("order {ID} shipped"),
+        "2023-06-25T00:00:00.250Z r-1 INFO hello".to_owned(),
+    ] {
+        assert_unbound(&harness.line(&line));
+    }
+    harness.start("r-1");
+    harness.start(ID);
+    assert_bound(
+        &harness.line(&format!("request={ID}, order={OTHER_ID}")),
+        ID,
+    );
+    let line = "2023-06-25T00:00:00.250Z r-1 INFO hello";
+    assert_bound(&harness.line(line), "r-1");
+    harness.start("request");
+    let log = harness.line("2023-06-25T00:00:00.250Z request WARN hello");
+    assert_bound(&log, "request");
+    assert_eq!(log.severity_text, "WARN");
+    harness.report("request");
+    harness.report("r-1");
+    assert_bound(&harness.line(line), "r-1");
+    harness.report(ID);
+    assert_unbound(&harness.line(&format!("after {ID}")));
+}
+
+#[test]
+fn bound_to_the_one_that_runs() {
+    let mut harness = Harness::new();
+    assert_unbound(&harness.line("hello"));
+    harness.start("1");
+    assert_bound(&harness.line("hello"), "1");
+    assert_bound(&harness.line(&format!("order {ID} shipped")), "1");
+    harness.start("2");
+    assert_unbound(&harness.line("hello"));
+    harness.report("1");
+    assert_bound(&harness.line("hello"), "2");
+    // The next one runs while the report of this one is due.
+    harness.event(json!({"name": "platform.runtimeDone", "traceId": "2", "status": "success"}));
+    assert_bound(&harness.line("hello"), "2");
+    harness.start("3");
+    assert_bound(&harness.line("hello"), "3");
+    harness.report("2");
+    harness.report("3");
+    assert_unbound(&harness.line("hello"));
+    // Its telemetry is yet to come.
+    harness.invoked("4", URN);
+    assert_bound(&harness.line("hello"), "4");
+    // Without an ID, the span is found all the same.
+    let mut harness = Harness::new();
+    harness.event(json!({"name": "platform.start", "startTime": time(0)}));
+    let log = harness.line("hello");
+    harness.finish();
+    assert_eq!(log.span_id, harness.out.spans[0].span_id);
+    assert_eq!(log.trace_id, harness.out.spans[0].trace_id);
+}
+
+#[test]
+fn a_log_and_its_span_have_the_same_ids() {
+    let mut harness = Harness::new();
+    let log = harness.line(&format!("2023-06-25T00:00:00.250Z {ID} INFO hello"));
+    harness.report(ID);
+    assert_eq!(log.trace_id, harness.out.spans[0].trace_id);
+    assert_eq!(log.span_id, harness.out.spans[0].span_id);
+}
+
+#[test]
+fn an_unknown_event_is_a_log_record() {
+    let mut harness = Harness::new();
+    harness.start("1");
+    let log =
+        harness.log(json!({"type": "audit", "requestId": ID, "time": time(3), "level": "info"}));
+    let Some(Any::KvlistValue(fields)) = log.body.as_ref().unwrap().value.clone() else {
+        panic!("{log:?}");
+    };
+    assert_eq!(fields.values.len(), 4);
+    assert_eq!(
+        attribute(&log.attributes, "functiongraph.log.type"),
+        Some(&text("unknown"))
+    );
+    assert_eq!(log.time_unix_nano, nanos(3));
+    assert_eq!(log.severity_number(), SeverityNumber::Info);
+    assert_bound(&log, ID);
+
+    // Nobody says that it is of the invocation that runs.
+    let log = harness.log(json!("hello"));
+    assert_eq!(log.body, Some(any(text("hello"))));
+    assert_unbound(&log);
+    assert_eq!(harness.log(json!([1])).observed_time_unix_nano, nanos(0));
+}
+
+#[test]
+fn an_unknown_platform_subtype_is_a_log_record() {
+    let mut harness = Harness::new();
+    let log = harness.log(json!({
+        "name": "platform.freeze ", "startTime": time(4), "traceId": ID, "reason": "idle",
+    }));
+    assert_eq!(log.event_name, "platform.freeze");
+    assert_eq!(log.time_unix_nano, nanos(4));
+    assert_eq!(
+        attribute(&log.attributes, "functiongraph.log.type"),
+        Some(&text("platform"))
+    );
+    let Some(Any::KvlistValue(fields)) = log.body.as_ref().unwrap().value.clone() else {
+        panic!("{log:?}");
+    };
+    assert_eq!(attribute(&fields.values, "reason"), Some(&text("idle")));
+    assert_bound(&log, ID);
+    assert_eq!(harness.out.spans, []);
+}

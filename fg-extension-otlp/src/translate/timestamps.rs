@@ -1,0 +1,72 @@
+//! Times in what functions log, and in OTLP.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use fg_extension::Timestamp;
+use serde_json::{Number, Value};
+
+/// Reads a time with a zone; `None` without one, as it could be that of any.
+pub(super) fn zoned_time(text: &str) -> Option<SystemTime> {
+    let after_date = text.trim().get("2006-01-02".len()..)?;
+    let has_zone = after_date.contains(['Z', 'z', '+', '-']);
+    has_zone.then(|| time(text.into()))?
+}
+
+/// Reads a number that counts from 1970; `None` before 1973, since small numbers are not times.
+pub(super) fn epoch_time(number: &Number) -> Option<SystemTime> {
+    let least = UNIX_EPOCH + Duration::from_secs(100_000_000);
+    time(number.clone().into()).filter(|time| *time >= least)
+}
+
+fn time(json: Value) -> Option<SystemTime> {
+    serde_json::from_value::<Timestamp>(json).ok()?.time()
+}
+
+/// Converts a time to OTLP's, which counts from 1970 to 2554; what is outside is at that end.
+pub(super) fn unix_nanos(time: SystemTime) -> u64 {
+    let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn times_that_are_certain() {
+        let time = Some(UNIX_EPOCH + Duration::from_millis(1_687_651_200_250));
+        for text in [
+            "2023-06-25T00:00:00.250Z",
+            " 2023-06-25T08:00:00.250+08:00 ",
+            "2023-06-24T20:30:00.250-03:30",
+        ] {
+            assert_eq!(zoned_time(text), time, "{text}");
+        }
+        for text in [
+            "2023-06-25T00:00:00.250",
+            "1687651200250",
+            "2023-06-25",
+            "é",
+            "soon, or later",
+        ] {
+            assert_eq!(zoned_time(text), None, "{text}");
+        }
+        let number = |json: Value| epoch_time(json.as_number().unwrap());
+        assert_eq!(number(json!(1_687_651_200_250_u64)), time);
+        assert_eq!(number(json!(1_687_651_200.25)), time);
+        assert_eq!(number(json!(5)), None);
+        assert_eq!(number(json!(-5)), None);
+    }
+
+    #[test]
+    fn no_time_overflows() {
+        assert_eq!(unix_nanos(UNIX_EPOCH + Duration::from_nanos(7)), 7);
+        assert_eq!(unix_nanos(UNIX_EPOCH - Duration::from_secs(1)), 0);
+        assert_eq!(
+            unix_nanos(UNIX_EPOCH + Duration::from_secs(1 << 40)),
+            u64::MAX
+        );
+    }
+}

@@ -1,0 +1,301 @@
+//! Shutdowns on paused time, without processes or sockets.
+
+use std::sync::{Arc, Mutex};
+
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use tokio::time::sleep;
+
+use super::*;
+use crate::config::TelemetryConfig;
+use crate::lifecycle::{Activity, Phase};
+use crate::telemetry::{Delivery, NoTelemetry};
+use crate::{
+    ExtensionName, Invocation, Port, Registration, Subscription, TelemetryCounters, TelemetryEvent,
+    TelemetryHandler, TelemetryType,
+};
+
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// What is left for what is in flight, once the reserve for `shutdown` is taken off.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// What an extension's methods do.
+#[derive(Clone, Copy)]
+enum Behaviour {
+    Takes(Duration),
+    Fails,
+    Panics,
+    Hangs,
+}
+
+use Behaviour::{Fails, Hangs, Panics, Takes};
+
+struct Recorder {
+    on_telemetry: Behaviour,
+    on_shutdown: Behaviour,
+    steps: Mutex<Vec<String>>,
+}
+
+impl Recorder {
+    fn new(on_telemetry: Behaviour, on_shutdown: Behaviour) -> Arc<Self> {
+        Arc::new(Self {
+            on_telemetry,
+            on_shutdown,
+            steps: Mutex::default(),
+        })
+    }
+
+    fn record(&self, step: impl Into<String>) {
+        self.steps.lock().unwrap().push(step.into());
+    }
+
+    fn steps(&self) -> Vec<String> {
+        self.steps.lock().unwrap().clone()
+    }
+}
+
+async fn behave(behaviour: Behaviour) -> Result<(), Error> {
+    match behaviour {
+        Takes(duration) => sleep(duration).await,
+        Fails => return Err("disk full".into()),
+        Panics => panic!("disk gone"),
+        Hangs => std::future::pending().await,
+    }
+    Ok(())
+}
+
+impl Extension for Recorder {
+    const NAME: ExtensionName = ExtensionName::new("extensionRecorder.sh");
+    const PORT: Port = Port::new(8081);
+
+    async fn init(_: &Registration) -> Result<Self, Error> {
+        Err("it is made by the test".into())
+    }
+
+    async fn invoke(&self, _: Invocation) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn shutdown(&self) -> Result<(), Error> {
+        self.record("shutdown begins");
+        behave(self.on_shutdown).await?;
+        self.record("shutdown ends");
+        Ok(())
+    }
+}
+
+impl TelemetryHandler for Recorder {
+    const SUBSCRIPTION: Subscription =
+        Subscription::new(Port::new(8082), &[TelemetryType::Platform]);
+
+    async fn telemetry(
+        &self,
+        events: Vec<TelemetryEvent>,
+        _: &TelemetryCounters,
+    ) -> Result<(), Error> {
+        behave(self.on_telemetry).await?;
+        self.record(format!("{} events", events.len()));
+        Ok(())
+    }
+}
+
+/// A telemetry queue that has acknowledged a batch of two events.
+fn acknowledged() -> Arc<Delivery> {
+    let delivery = Delivery::new(&TelemetryConfig {
+        port: Port::new(8082),
+        types: &[TelemetryType::Platform],
+        buffer: 4096,
+        timeout: Duration::from_secs(30),
+    });
+    assert_eq!(post(&delivery), StatusCode::OK);
+    Arc::new(delivery)
+}
+
+fn post(delivery: &Delivery) -> StatusCode {
+    let body = Bytes::from_static(br#"[{"name": "platform.start"}, {"name": "platform.report"}]"#);
+    Telemetry::<Recorder>::respond(delivery, Ok(body)).status()
+}
+
+/// Shuts an extension down that delivers telemetry, and returns the result and how long it took.
+async fn shut_down_with(
+    lifecycle: &Arc<Lifecycle>,
+    extension: &Arc<Recorder>,
+    delivery: &Arc<Delivery>,
+) -> (Result<(), RunError>, Duration) {
+    lifecycle.begin_shutdown("test");
+    let mut tasks = JoinSet::new();
+    tasks.spawn({
+        let (lifecycle, extension) = (Arc::clone(lifecycle), Arc::clone(extension));
+        let delivery = Arc::clone(delivery);
+        async move {
+            let deliver = delivery.deliver(extension.as_ref(), &lifecycle);
+            fg_util::select::select(deliver, lifecycle.reached(Phase::Aborting)).await;
+        }
+    });
+    let start = Instant::now();
+    let result = shut_down(
+        lifecycle,
+        extension.as_ref(),
+        delivery.as_ref(),
+        tasks,
+        TIMEOUT,
+    )
+    .await;
+    (result, start.elapsed())
+}
+
+/// Shuts an extension without telemetry down.
+async fn shut_down_without(
+    lifecycle: &Lifecycle,
+    extension: &Recorder,
+    timeout: Duration,
+) -> (Result<(), RunError>, Duration) {
+    lifecycle.begin_shutdown("test");
+    let start = Instant::now();
+    let result = shut_down(lifecycle, extension, &NoTelemetry, JoinSet::new(), timeout).await;
+    (result, start.elapsed())
+}
+
+/// Something in flight that finishes after `duration`, unless the lifecycle aborts.
+fn spawn_activity(
+    lifecycle: &Arc<Lifecycle>,
+    extension: &Arc<Recorder>,
+    activity: Activity,
+    duration: Duration,
+) {
+    let tracked = lifecycle.track(activity);
+    let (lifecycle, extension) = (Arc::clone(lifecycle), Arc::clone(extension));
+    tokio::spawn(async move {
+        let aborting = lifecycle.reached(Phase::Aborting);
+        match fg_util::select::select(sleep(duration), aborting).await {
+            fg_util::select::Either::First(()) => extension.record(format!("{activity:?} ends")),
+            fg_util::select::Either::Second(()) => {
+                extension.record(format!("{activity:?} aborted"));
+            }
+        }
+        drop(tracked);
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn steps_come_in_order() {
+    let ms = Duration::from_millis;
+    let (lifecycle, delivery) = (Lifecycle::new(), acknowledged());
+    let extension = Recorder::new(Takes(ms(100)), Takes(ms(10)));
+    spawn_activity(&lifecycle, &extension, Activity::Listener, ms(20));
+    spawn_activity(&lifecycle, &extension, Activity::Connection, ms(300));
+    spawn_activity(&lifecycle, &extension, Activity::Invocation, ms(200));
+
+    let (result, took) = shut_down_with(&lifecycle, &extension, &delivery).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(took, ms(310));
+    assert_eq!(
+        extension.steps(),
+        [
+            "Listener ends",
+            "2 events",
+            "Invocation ends",
+            "Connection ends",
+            "shutdown begins",
+            "shutdown ends"
+        ]
+    );
+    // What arrives now would be lost, so it is not acknowledged.
+    assert_eq!(post(&delivery), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn invocation_that_hangs_is_aborted_and_shutdown_has_its_time() {
+    let lifecycle = Lifecycle::new();
+    let extension = Recorder::new(Fails, Takes(Duration::from_millis(400)));
+    let long = Duration::from_secs(60);
+    spawn_activity(&lifecycle, &extension, Activity::Invocation, long);
+
+    let (result, took) = shut_down_without(&lifecycle, &extension, TIMEOUT).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(took, PATIENCE + Duration::from_millis(400));
+    assert_eq!(
+        extension.steps(),
+        ["Invocation aborted", "shutdown begins", "shutdown ends"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_that_does_not_read_its_response_is_not_waited_for() {
+    let lifecycle = Lifecycle::new();
+    let extension = Recorder::new(Fails, Takes(Duration::ZERO));
+    let _connection = lifecycle.track(Activity::Connection);
+
+    let (result, took) = shut_down_without(&lifecycle, &extension, TIMEOUT).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(took, PATIENCE + RESPONSE_TIME);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_that_hangs_is_dropped_at_the_deadline() {
+    for (timeout, in_flight) in [(TIMEOUT, true), (TIMEOUT, false), (Duration::ZERO, false)] {
+        let lifecycle = Lifecycle::new();
+        let extension = Recorder::new(Fails, Hangs);
+        let _invocation = in_flight.then(|| lifecycle.track(Activity::Invocation));
+
+        let (result, took) = shut_down_without(&lifecycle, &extension, timeout).await;
+        let error = result.unwrap_err();
+        assert!(error.is_shutdown_timeout(), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("the extension did not shut down in time; FG_SHUTDOWN_TIMEOUT, "),
+            "{error}"
+        );
+        assert_eq!(took, timeout);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn failure_of_shutdown_is_the_error() {
+    for (on_shutdown, message) in [(Fails, "disk full"), (Panics, "disk gone")] {
+        let (lifecycle, delivery) = (Lifecycle::new(), acknowledged());
+        let extension = Recorder::new(Hangs, on_shutdown);
+
+        let (result, took) = shut_down_with(&lifecycle, &extension, &delivery).await;
+        let error = result.unwrap_err();
+        assert!(error.is_shutdown(), "{error}");
+        assert_eq!(
+            error.to_string(),
+            "the extension failed to shut down, and 2 events of telemetry were not delivered by the end"
+        );
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.ends_with(message), "{source}");
+        assert_eq!(took, PATIENCE);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn acknowledged_telemetry_that_is_not_delivered_is_an_error() {
+    for on_telemetry in [Hangs, Fails, Panics] {
+        let (lifecycle, delivery) = (Lifecycle::new(), acknowledged());
+        let extension = Recorder::new(on_telemetry, Takes(Duration::ZERO));
+
+        let (result, took) = shut_down_with(&lifecycle, &extension, &delivery).await;
+        let error = result.unwrap_err();
+        assert!(error.is_undelivered_telemetry(), "{error}");
+        assert_eq!(
+            error.to_string(),
+            "2 events of telemetry were not delivered by the end; \
+             FG_SHUTDOWN_TIMEOUT, 2s, sets how long the shutdown may take"
+        );
+        assert_eq!(took, PATIENCE);
+        assert_eq!(extension.steps(), ["shutdown begins", "shutdown ends"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn telemetry_that_was_lost_before_the_shutdown_is_not_its_error() {
+    let (lifecycle, delivery) = (Lifecycle::new(), acknowledged());
+    assert_eq!(Telemetry::<Recorder>::abandon(delivery.as_ref()), 2);
+    let extension = Recorder::new(Fails, Takes(Duration::ZERO));
+
+    let (result, took) = shut_down_with(&lifecycle, &extension, &delivery).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(took, Duration::ZERO);
+}

@@ -1,0 +1,261 @@
+//! The registration call, and what the platform may answer.
+
+use fg_extension_tests::{Answer, ScriptedPlatform, Start, event, golden, post};
+
+const FIXTURE: &str = env!("CARGO_BIN_EXE_fixture");
+
+#[test]
+fn request_is_as_documented() {
+    let platform = ScriptedPlatform::start([Answer::registered()]);
+    let extension = Start::new(FIXTURE)
+        .env(
+            "EXTENSION_API_ADDR",
+            format!("http://localhost:{}/", platform.address.port()),
+        )
+        .start();
+    let request = platform.request();
+    let (head, body) = request.split_once("\r\n\r\n").expect("a whole request");
+    let mut lines: Vec<_> = head.split("\r\n").map(str::to_owned).collect();
+    lines[1..].sort();
+    assert_eq!(
+        lines,
+        [
+            "POST /extension/register HTTP/1.1".to_owned(),
+            "content-length: 0".to_owned(),
+            "content-type: application/json".to_owned(),
+            format!(
+                "functiongraph-extension-address: 127.0.0.1:{}",
+                extension.port()
+            ),
+            "functiongraph-extension-name: extensionFixture.sh".to_owned(),
+            format!("host: localhost:{}", platform.address.port()),
+        ]
+    );
+    assert_eq!(body, "");
+    assert_eq!(extension.terminate().code, Some(0));
+}
+
+#[test]
+fn listens_before_it_registers() {
+    let platform = ScriptedPlatform::start([Answer::Silence]);
+    let extension = Start::new(FIXTURE).with(&platform).start();
+    let _ = platform.request();
+    // The platform has not answered yet, and the connection is taken all the same.
+    let _client = fg_extension_tests::Client::connect(extension.port());
+    assert_eq!(extension.terminate().code, Some(0));
+}
+
+#[test]
+fn what_passes_is_tried_again() {
+    let refusal = golden("register-refusal.json").to_string();
+    let platform = ScriptedPlatform::start([
+        Answer::Close,
+        Answer::status("500 Internal Server Error", &refusal),
+        Answer::status("503 Service Unavailable", ""),
+        Answer::status("408 Request Timeout", ""),
+        Answer::status("429 Too Many Requests", ""),
+        Answer::Raw(b"no HTTP at all\r\n\r\n".to_vec()),
+        Answer::registered(),
+    ]);
+    let mut extension = Start::new(FIXTURE).with(&platform).start();
+    for _ in 0..7 {
+        let _ = platform.request();
+    }
+    assert_eq!(
+        post(extension.port(), "/extension/invoke", event("1")).status,
+        200
+    );
+    extension.wait_for("handled 1");
+    let ended = extension.terminate();
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    assert_eq!(platform.count(), 0, "it registered twice");
+}
+
+#[test]
+fn attempt_that_is_never_answered_is_given_up() {
+    let platform = ScriptedPlatform::start([Answer::Silence, Answer::registered()]);
+    let extension = Start::new(FIXTURE)
+        .with(&platform)
+        .env("FG_REGISTER_TIMEOUT", "2s")
+        .start();
+    let _ = (platform.request(), platform.request());
+    assert_eq!(
+        post(extension.port(), "/extension/invoke", event("1")).status,
+        200
+    );
+}
+
+/// Nobody outside the platform can tell what a 200 may look like.
+#[test]
+fn any_200_is_a_registration() {
+    let fields = |names: &[&str], response: &fg_extension_tests::Response| -> Vec<Option<String>> {
+        let json = response.json();
+        names
+            .iter()
+            .map(|name| {
+                json.get(name)
+                    .and_then(|value| value.as_str().map(str::to_owned))
+            })
+            .collect()
+    };
+    let names = ["functionName", "functionVersion", "handler"];
+    let page = r#"{"functionName":"f","functionVersion":"1","handler":"index.handler","errorInfo":{"errorType":" ","errorMessage":null}}"#;
+    let open = |body: &str| Answer::RawOpen(format!("HTTP/1.1 200 OK\r\n\r\n{body}").into_bytes());
+    let short = |body: &str| {
+        Answer::Raw(format!("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{body}").into_bytes())
+    };
+    for (answer, warned, expected) in [
+        (
+            Answer::status("200 OK", page),
+            false,
+            [Some("f"), Some("1"), Some("index.handler")],
+        ),
+        // It never closes the connection, and does not say how long the body is.
+        (
+            open(page),
+            false,
+            [Some("f"), Some("1"), Some("index.handler")],
+        ),
+        // It breaks off.
+        (
+            short(page),
+            false,
+            [Some("f"), Some("1"), Some("index.handler")],
+        ),
+        (
+            Answer::status("200 OK", r#"{"functionName":"f","handlerName":"h"}"#),
+            true,
+            [Some("f"), Some("7"), Some("h")],
+        ),
+        (
+            Answer::status("200 OK", ""),
+            true,
+            [Some("env"), Some("7"), None],
+        ),
+        (
+            Answer::status("200 OK", "null"),
+            true,
+            [Some("env"), Some("7"), None],
+        ),
+        (
+            Answer::status("200 OK", "[1]"),
+            true,
+            [Some("env"), Some("7"), None],
+        ),
+        (
+            Answer::status("200 OK", r#"{"functionName":{},"errorInfo":[]}"#),
+            true,
+            [Some("env"), Some("7"), None],
+        ),
+        // Only an `errorInfo` with text, as the page has it, is a rejection.
+        (
+            Answer::status("200 OK", r#"{"errorInfo":"quota","error":"quota"}"#),
+            true,
+            [Some("env"), Some("7"), None],
+        ),
+        (
+            Answer::status("200 OK", "<html>welcome</html>"),
+            true,
+            [Some("env"), Some("7"), None],
+        ),
+        (
+            Answer::status("200 OK", "x".repeat(3_000_000)),
+            true,
+            [Some("env"), Some("7"), None],
+        ),
+    ] {
+        let platform = ScriptedPlatform::start([answer]);
+        let extension = Start::new(FIXTURE)
+            .with(&platform)
+            .env("RUNTIME_FUNC_NAME", "env")
+            .env("RUNTIME_FUNC_VERSION", "7")
+            .start();
+        let _ = platform.request();
+        let response = post(extension.port(), "/extension/invoke", event("1"));
+        assert_eq!(
+            fields(&names, &response),
+            expected.map(|field| field.map(str::to_owned))
+        );
+        let ended = extension.terminate();
+        assert_eq!(ended.code, Some(0));
+        assert_eq!(
+            ended.stderr.lines().count(),
+            usize::from(warned),
+            "{}",
+            ended.stderr
+        );
+        assert!(ended.stderr.starts_with(if warned {
+            "WARN extensionFixture.sh: the platform at"
+        } else {
+            ""
+        }));
+    }
+}
+
+#[test]
+fn function_that_nobody_names_is_left_out() {
+    let platform = ScriptedPlatform::start([Answer::status("200 OK", "")]);
+    let extension = Start::new(FIXTURE).with(&platform).start();
+    let _ = platform.request();
+    let response = post(extension.port(), "/extension/invoke", event("1")).json();
+    let names: Vec<_> = response
+        .as_object()
+        .expect("an object")
+        .keys()
+        .cloned()
+        .collect();
+    assert_eq!(names, ["invokedFunctionUrn", "traceId"]);
+}
+
+#[test]
+fn log_level_is_a_setting() {
+    for (level, lines) in [("info", 2), ("off", 0), ("", 0)] {
+        let platform = ScriptedPlatform::start([Answer::registered()]);
+        let mut extension = Start::new(FIXTURE)
+            .with(&platform)
+            .env("FG_LOG", level)
+            .start();
+        let _ = platform.request();
+        assert_eq!(
+            post(extension.port(), "/extension/invoke", event("1")).status,
+            200
+        );
+        extension.wait_for("handled 1");
+        let stderr = extension.terminate().stderr;
+        assert_eq!(stderr.lines().count(), lines, "{level}: {stderr}");
+    }
+}
+
+/// The answer is there with its status: that its body stalls does not undo it.
+#[test]
+fn body_that_stalls_is_not_waited_for() {
+    let stalled = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"functionName\":".to_vec();
+    let platform = ScriptedPlatform::start([Answer::RawOpen(stalled)]);
+    let extension = Start::new(FIXTURE)
+        .with(&platform)
+        .env("FG_REGISTER_TIMEOUT", "2s")
+        .start();
+    let _ = platform.request();
+    assert_eq!(
+        post(extension.port(), "/extension/invoke", event("1")).status,
+        200
+    );
+    assert_eq!(platform.count(), 0, "it registered twice");
+}
+
+/// However large the answer is, what the platform says counts.
+#[test]
+fn rejection_in_a_large_response_counts() {
+    let body = format!(
+        r#"{{"padding":"{}","errorInfo":{{"errorType":"Late","errorMessage":"no"}}}}"#,
+        "x".repeat(200_000)
+    );
+    let platform = ScriptedPlatform::start([Answer::status("200 OK", body)]);
+    let ended = Start::new(FIXTURE).with(&platform).run();
+    assert_eq!(ended.code, Some(1));
+    assert!(
+        ended.stderr.contains(" with status 200: Late: no; "),
+        "{}",
+        ended.stderr
+    );
+}

@@ -1,0 +1,274 @@
+//! What becomes of the batches.
+
+use fg_extension_tests::{Client, post, request};
+use nix::sys::signal::Signal;
+use serde_json::json;
+
+use super::{asking, counters, sum, telemetry, wait_for_counters};
+
+#[test]
+fn events_come_whole_and_in_order() {
+    let mut extension = asking();
+    let port = extension.port();
+    let strange = r#"[null, 1, {}, {"name": "platform.start ", "traceId": "1", "x": [true]},]"#;
+    assert_eq!(post(port, "/", strange).status, 200);
+    extension.wait_for(r#"call 1: [null,1,{},{"name":"platform.start","traceId":"1","x":[true]}]"#);
+    // What comes while the handler runs is joined into one call.
+    let mut client = Client::connect(port);
+    for i in 0..50 {
+        let batch = json!([{"type": "function", "record": i}]).to_string();
+        let response = client.send(request("POST", "/", batch)).receive();
+        assert_eq!((response.status, response.json()), (200, json!({})));
+    }
+    assert_eq!(post(port, "/", "[]").status, 200);
+    extension.type_line("go on");
+    let events: Vec<_> = (0..50)
+        .map(|i| json!({"type": "function", "record": i}))
+        .collect();
+    extension.wait_for("done 1");
+    extension.wait_for(&format!("call 2: {}", json!(events)));
+    extension.type_line("go on");
+    extension.wait_for("done 2");
+    wait_for_counters(&mut extension, &counters(54, 54, 0, 0, 0));
+    let ended = extension.terminate();
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn body_that_is_not_a_batch_is_rejected() {
+    let extension = telemetry().registered();
+    let port = extension.port();
+    let rejected = post(port, "/", "[1, 2");
+    assert_eq!(rejected.status, 400);
+    assert_eq!(
+        rejected.json(),
+        json!({"errorInfo": {
+            "errorType": "InvalidTelemetry",
+            "errorMessage": "the body is not telemetry: EOF while parsing a list at line 1 column 5",
+        }})
+    );
+    // Nearly JSON is not repaired, but for trailing commas.
+    for body in [
+        "null",
+        r#"{"name": "platform.start"}"#,
+        "[1, oops]",
+        "[\"a\nb\"]",
+        r#"["\x"]"#,
+        "[1,,]",
+    ] {
+        assert_eq!(post(port, "/", body).status, 400, "{body}");
+    }
+    assert_eq!(post(port, "/", " ".repeat(7 * 1024 * 1024)).status, 413);
+    assert_eq!(post(port, "/", "[[1,],]").status, 200);
+    let ended = extension.terminate();
+    assert_eq!(ended.code, Some(0));
+    let lines: Vec<_> = ended.stderr.lines().collect();
+    assert_eq!(
+        lines[0],
+        "WARN extensionTelemetry.sh: telemetry: requests that were rejected: 1, last: the body is not telemetry: \
+         EOF while parsing a list at line 1 column 5"
+    );
+    // One line a second: the others share a line, unless the machine is slow.
+    let rejected = "telemetry: requests that were rejected: ";
+    assert_eq!(sum(&lines, rejected), 8, "{lines:?}");
+    let last = lines[lines.len() - 1];
+    assert!(
+        last.ends_with(", last: the body is larger than 6 MB"),
+        "{last}"
+    );
+}
+
+#[test]
+fn full_buffer_asks_to_try_again() {
+    let mut extension = telemetry()
+        .env("HANDLER", "ask")
+        .env("FG_TELEMETRY_BUFFER", "1KiB")
+        .registered();
+    let port = extension.port();
+    let batch = json!([{"type": "function", "record": "x".repeat(400)}]).to_string();
+    assert_eq!(post(port, "/", &batch).status, 200);
+    extension.wait_for(&format!("call 1: {batch}"));
+    assert_eq!(post(port, "/", &batch).status, 200);
+    let rejected = post(port, "/", &batch);
+    assert_eq!(
+        (rejected.status, rejected.header("retry-after")),
+        (503, Some("1"))
+    );
+    assert_eq!(
+        rejected.json()["errorInfo"]["errorType"],
+        "TelemetryBufferFull"
+    );
+    extension.type_line("go on");
+    extension.wait_for("done 1");
+    assert_eq!(post(port, "/", &batch).status, 200);
+    for call in ["done 2", "done 3"] {
+        extension.type_line("go on");
+        extension.wait_for(call);
+    }
+    wait_for_counters(&mut extension, &counters(3, 3, 1, 0, 0));
+    let ended = extension.terminate();
+    assert_eq!(ended.code, Some(0));
+    assert_eq!(
+        ended.stderr,
+        "WARN extensionTelemetry.sh: telemetry: 1 event rejected with status 503; FG_TELEMETRY_BUFFER sets how many \
+         bytes may wait\n"
+    );
+}
+
+#[test]
+fn removed_setting_is_one_line_at_the_start() {
+    let extension = telemetry()
+        .env("FG_TELEMETRY_OVERFLOW", "drop-oldest")
+        .registered();
+    let ended = extension.terminate();
+    assert_eq!(
+        (ended.code, ended.stderr.as_str()),
+        (
+            Some(0),
+            "WARN extensionTelemetry.sh: FG_TELEMETRY_OVERFLOW no longer exists: a batch that does not fit is rejected \
+             with status 503; unset it\n"
+        )
+    );
+}
+
+#[test]
+fn failing_handler_is_called_again_with_the_same_events() {
+    let mut extension = asking();
+    let port = extension.port();
+    for i in 1..=2 {
+        assert_eq!(post(port, "/", json!([i]).to_string()).status, 200);
+        if i == 1 {
+            extension.wait_for("call 1: [1]");
+        }
+    }
+    for (call, answer) in [(2, "fail"), (3, "panic"), (4, "fail")] {
+        extension.type_line(answer);
+        extension.wait_for(&format!("call {call}: [1]"));
+    }
+    extension.type_line("go on");
+    extension.wait_for("call 5: [2]");
+    extension.type_line("go on");
+    extension.wait_for("done 5");
+    wait_for_counters(&mut extension, &counters(2, 2, 0, 0, 0));
+    let ended = extension.terminate();
+    assert_eq!(ended.code, Some(0));
+    let lines: Vec<_> = ended.stderr.lines().collect();
+    assert_eq!(
+        lines[0],
+        r"WARN extensionTelemetry.sh: telemetry: the handler failed: the backend\nis down"
+    );
+    // One line a second: the others share a line, unless the machine is slow.
+    let failed = "telemetry: the handler failed";
+    assert_eq!(sum(&lines, failed), 3, "{lines:?}");
+    let last = lines[lines.len() - 1];
+    assert!(last.ends_with(r": the backend\nis down"), "{last}");
+}
+
+#[test]
+fn what_fails_for_too_long_is_lost_and_told() {
+    for handler in ["fail", "hang", "panic"] {
+        let mut extension = telemetry()
+            .env("HANDLER", handler)
+            .env("FG_TELEMETRY_TIMEOUT", "150ms")
+            .registered();
+        let port = extension.port();
+        assert_eq!(post(port, "/", "[1, 2]").status, 200);
+        extension.wait_for("call 1: [1,2]");
+        assert_eq!(post(port, "/", "[3]").status, 200);
+        // The next call with other events says that these are given up.
+        extension.wait_for_end_of_line(": [3]");
+        let mut line = extension.error_line();
+        assert!(
+            line.starts_with("WARN extensionTelemetry.sh: telemetry: the handler failed: ")
+                || handler == "hang"
+                    && line
+                        == "ERROR extensionTelemetry.sh: telemetry: the handler failed: it took longer than 150ms; 2 events lost, since FG_TELEMETRY_TIMEOUT was over; it sets for how long a batch is tried",
+            "{line}"
+        );
+        // The second one, unless the machine is slow.
+        while !line.contains(" lost, since FG_TELEMETRY_TIMEOUT was over; ") {
+            line = extension.error_line();
+        }
+        assert!(
+            line.starts_with("ERROR extensionTelemetry.sh: telemetry: the handler failed"),
+            "{line}"
+        );
+        wait_for_counters(&mut extension, &counters(3, 0, 0, 3, 0));
+        let ended = extension.terminate();
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
+}
+
+#[test]
+fn bad_event_is_not_the_loss_of_others() {
+    let mut extension = telemetry()
+        .env("HANDLER", "ask, then fail on 2")
+        .env("FG_TELEMETRY_TIMEOUT", "2s")
+        .registered();
+    let port = extension.port();
+    assert_eq!(post(port, "/", "[0]").status, 200);
+    extension.wait_for("call 1: [0]");
+    for batch in ["[1]", "[2]", "[3]"] {
+        assert_eq!(post(port, "/", batch).status, 200);
+    }
+    extension.type_line("go on");
+    extension.wait_for("call 2: [1,2,3]");
+    extension.wait_for("call 3: [1]");
+    extension.wait_for("done 3");
+    // Until its time is over.
+    extension.wait_for("call 4: [2]");
+    extension.wait_for_end_of_line(": [3]");
+    wait_for_counters(&mut extension, &counters(4, 3, 0, 1, 0));
+}
+
+#[test]
+fn freeze_is_not_the_handlers_time() {
+    let mut extension = telemetry()
+        .env("HANDLER", "ask")
+        .env("FG_TELEMETRY_TIMEOUT", "2s")
+        .registered();
+    let port = extension.port();
+    assert_eq!(post(port, "/", "[1]").status, 200);
+    extension.wait_for("call 1: [1]");
+    extension.signal(Signal::SIGSTOP);
+    // Longer than the handler has in all: this is about nothing but time.
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    extension.signal(Signal::SIGCONT);
+    extension.type_line("fail");
+    extension.wait_for("call 2: [1]");
+    extension.type_line("go on");
+    extension.wait_for("done 2");
+    wait_for_counters(&mut extension, &counters(1, 1, 0, 0, 0));
+}
+
+/// Whoever subscribes to what extensions log is told its own lines.
+#[test]
+fn extension_that_is_told_its_own_lines_does_not_feed_itself() {
+    let mut extension = telemetry()
+        .env("HANDLER", "quote")
+        .env("FG_TELEMETRY_TIMEOUT", "50ms")
+        .registered();
+    let port = extension.port();
+    let mut longest = 0;
+    let began = std::time::Instant::now();
+    for line in 0..3 {
+        let told = match line {
+            0 => "x".repeat(2000),
+            _ => extension.error_line(),
+        };
+        longest = longest.max(if line == 0 { 0 } else { told.len() });
+        let event = json!([{"type": "extension", "record": told}]);
+        for _ in 0..20 {
+            assert_eq!(post(port, "/", event.to_string()).status, 200);
+            assert_eq!(post(port, "/elsewhere", event.to_string()).status, 404);
+        }
+    }
+    let _ = extension.error_line();
+    // Three lines came, of which the first was free.
+    assert!(
+        began.elapsed() > std::time::Duration::from_millis(1900),
+        "{:?}",
+        began.elapsed()
+    );
+    assert!(longest < 2000, "{longest}");
+}

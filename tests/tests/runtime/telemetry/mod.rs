@@ -1,0 +1,57 @@
+//! Telemetry: subscription, delivery, and its end.
+
+mod delivery;
+mod end;
+mod subscription;
+
+use std::time::{Duration, Instant};
+
+use fg_extension_tests::{Extension, Start, event, post};
+
+const TELEMETRY: &str = env!("CARGO_BIN_EXE_telemetry");
+
+fn telemetry() -> Start {
+    Start::new(TELEMETRY)
+}
+
+/// One that prints the events of a call, and then does what a line says.
+fn asking() -> Extension {
+    telemetry().env("HANDLER", "ask").registered()
+}
+
+/// What the fixture prints of its counters.
+fn counters(received: u64, delivered: u64, rejected: u64, lost: u64, queued: u64) -> String {
+    format!(
+        "TelemetryCounters {{ received: {received}, delivered: {delivered}, rejected: {rejected}, lost: {lost}, \
+         bytes_queued: {queued} }}"
+    )
+}
+
+/// Invokes it until these are its counters.
+fn wait_for_counters(extension: &mut Extension, expected: &str) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        assert_eq!(invoke(extension), 200);
+        let line = extension.wait_for_start_of_line("TelemetryCounters ");
+        if line == expected {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{line}, not {expected}");
+    }
+}
+
+/// The sum of the numbers that stand behind a text in some of the lines; one if there is the text only.
+fn sum(lines: &[&str], text: &str) -> u64 {
+    let rests = lines.iter().filter_map(|line| line.split_once(text));
+    rests
+        .map(|(_, rest)| {
+            let rest = rest.trim_start();
+            let end = rest.find(|it: char| !it.is_ascii_digit());
+            rest[..end.unwrap_or(rest.len())].parse().unwrap_or(1)
+        })
+        .sum()
+}
+
+fn invoke(extension: &Extension) -> u16 {
+    post(extension.port(), "/extension/invoke", event("1")).status
+}

@@ -1,0 +1,198 @@
+//! The subscription, and where telemetry comes in.
+
+use fg_extension_tests::{Answer, Client, ScriptedPlatform, Start, golden, post, request};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use super::{TELEMETRY, invoke, telemetry};
+
+#[test]
+fn subscribes_once_registered() {
+    let platform = ScriptedPlatform::start([Answer::registered()]);
+    let start = Start::with_telemetry_port(TELEMETRY).with(&platform);
+    let telemetry_port = start.telemetry_port();
+    let mut extension = start.start();
+    let registration = platform.request();
+    assert!(
+        registration.starts_with("POST /extension/register "),
+        "{registration}"
+    );
+    let subscription = platform.request();
+    assert!(
+        subscription.starts_with("POST /telemetry HTTP/1.1\r\n"),
+        "{subscription}"
+    );
+    assert!(
+        subscription
+            .to_ascii_lowercase()
+            .contains("\r\ncontent-type: application/json\r\n")
+    );
+    let (_, body) = subscription.split_once("\r\n\r\n").unwrap();
+    let mut expected = golden("telemetry-subscription.json");
+    expected["subscriber"]["uri"] = format!("http://127.0.0.1:{telemetry_port}").into();
+    assert_eq!(serde_json::from_str::<Value>(body).unwrap(), expected);
+
+    // Telemetry has a listener of its own; invocations go on.
+    assert_eq!(post(telemetry_port, "/", "[1]").status, 200);
+    extension.wait_for("call 1: [1]");
+    assert_eq!(post(telemetry_port, "/extension/invoke", "[2]").status, 200);
+    extension.wait_for("call 2: [2]");
+    let got = Client::connect(telemetry_port)
+        .send(request("GET", "/", ""))
+        .receive();
+    assert_eq!((got.status, got.header("allow")), (405, Some("POST")));
+    assert_eq!(invoke(&extension), 200);
+    let ended = extension.terminate();
+    assert_eq!(
+        (ended.code, ended.stderr.as_str()),
+        (
+            Some(0),
+            "WARN extensionTelemetry.sh: telemetry: requests that were rejected: 1, last: telemetry comes by POST, not \
+             GET\n"
+        )
+    );
+    assert_eq!(platform.count(), 0);
+}
+
+#[test]
+fn listens_before_it_registers() {
+    let platform = ScriptedPlatform::start([Answer::Silence]);
+    let start = Start::with_telemetry_port(TELEMETRY).with(&platform);
+    let telemetry_port = start.telemetry_port();
+    let _extension = start.start();
+    let _ = platform.request();
+    drop(Client::connect(telemetry_port));
+}
+
+#[test]
+fn subscription_is_tried_again() {
+    let platform = ScriptedPlatform::start([
+        Answer::registered(),
+        Answer::status("503 Service Unavailable", ""),
+        Answer::Close,
+        Answer::status("500 Internal Server Error", "{}"),
+        Answer::status("200 OK", ""),
+    ]);
+    let extension = telemetry().with(&platform).start();
+    for _ in 0..5 {
+        let _ = platform.request();
+    }
+    let ended = extension.terminate();
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    assert_eq!(platform.count(), 0);
+}
+
+#[test]
+fn rejected_subscription_is_logged_and_survived() {
+    let said =
+        r#"{"errorInfo": {"errorType": "Subscribed", "errorMessage": "there is\na subscriber"}}"#;
+    for (answer, told) in [
+        (
+            Answer::status("400 Bad Request", said),
+            r"rejected the subscription of 127.0.0.1:PORT with status 400: Subscribed: there is\na subscriber; ",
+        ),
+        (
+            Answer::status("200 OK", said),
+            r"rejected the subscription of 127.0.0.1:PORT with status 200: Subscribed: there is\na subscriber",
+        ),
+        (Answer::Close, "in 1s ("),
+        (Answer::Silence, "no response in time"),
+    ] {
+        let platform = ScriptedPlatform::start([Answer::registered(), answer]);
+        let start = telemetry().env("FG_REGISTER_TIMEOUT", "1s").with(&platform);
+        let told = told.replace("PORT", &start.telemetry_port().to_string());
+        let mut extension = start.start();
+        // Invocations are served while the subscription is tried.
+        let _ = (platform.request(), platform.request());
+        assert_eq!(invoke(&extension), 200);
+        let line = extension.error_line();
+        let prefix = "ERROR extensionTelemetry.sh: there will be no telemetry: ";
+        assert!(line.starts_with(prefix) && line.contains(&told), "{line}");
+        assert_eq!(invoke(&extension), 200);
+        let ended = extension.terminate();
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    }
+}
+
+#[test]
+fn taken_port_is_told_and_survived() {
+    let platform = ScriptedPlatform::start([Answer::registered()]);
+    let start = Start::with_telemetry_port(TELEMETRY).with(&platform);
+    let telemetry_port = start.telemetry_port();
+    let _holder = std::net::TcpListener::bind(("127.0.0.1", telemetry_port)).unwrap();
+    let extension = start.start();
+    let _ = platform.request();
+    assert_eq!(invoke(&extension), 200);
+    let ended = extension.terminate();
+    assert_eq!(ended.code, Some(0));
+    assert!(
+        ended.stderr.starts_with(&format!(
+            "ERROR extensionTelemetry.sh: there will be no telemetry: cannot listen on 127.0.0.1:{telemetry_port}, \
+             which another process holds; set FG_TELEMETRY_PORT="
+        )) && ended.stderr.lines().count() == 1,
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(platform.count(), 0);
+}
+
+#[test]
+fn telemetry_is_taken_in_while_init_runs() {
+    let start = Start::with_telemetry_port(TELEMETRY).env("INIT", "ask");
+    let telemetry_port = start.telemetry_port();
+    let mut extension = start.registered();
+    extension.wait_for("init");
+    assert_eq!(post(telemetry_port, "/any/path", "[1]").status, 200);
+    extension.type_line("go on");
+    extension.wait_for("call 1: [1]");
+    let ended = extension.terminate();
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn telemetry_that_came_before_init_failed_is_counted() {
+    for (answer, told) in [
+        (
+            "panic",
+            "ERROR extensionTelemetry.sh: the extension failed to initialise, and 2 events of telemetry were not \
+             delivered by the end: panicked at ",
+        ),
+        (
+            "",
+            "ERROR extensionTelemetry.sh: the extension ended before it was ready: 2 events of telemetry were not \
+             delivered by the end\n",
+        ),
+    ] {
+        let start = Start::with_telemetry_port(TELEMETRY).env("INIT", "ask");
+        let telemetry_port = start.telemetry_port();
+        let mut extension = start.registered();
+        extension.wait_for("init");
+        assert_eq!(post(telemetry_port, "/", "[1, 2]").status, 200);
+        if answer.is_empty() {
+            extension.signal(Signal::SIGTERM);
+        } else {
+            extension.type_line(answer);
+        }
+        let ended = extension.wait();
+        assert_eq!(ended.code, Some(1));
+        assert!(ended.stderr.starts_with(told), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn on_the_own_port_subscription_waits_for_init() {
+    let platform = ScriptedPlatform::start([Answer::registered()]);
+    let mut extension = telemetry().env("INIT", "ask").with(&platform).start();
+    let _registration = platform.request();
+    extension.wait_for("init");
+    assert_eq!(platform.count(), 0);
+    extension.type_line("go on");
+    assert!(platform.request().starts_with("POST /telemetry "));
+    assert_eq!(extension.terminate().code, Some(0));
+}
+
+#[test]
+fn telemetry_is_not_taken_for_what_nobody_subscribed_to() {
+    let extension = Start::new(env!("CARGO_BIN_EXE_fixture")).registered();
+    assert_eq!(post(extension.port(), "/", "[]").status, 404);
+}

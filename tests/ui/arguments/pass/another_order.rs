@@ -1,4 +1,0 @@
-use fg_extension::{Invocation, extension};
-
-#[extension(port = 8081, timeout = "500ms", name = "extensionHello.sh",)]
-async fn hello(_: Invocation) {}

@@ -1,0 +1,18 @@
+//! `cargo xtask bless`: the files that tests compare with, written anew.
+
+use crate::public_api;
+use crate::run::{cargo, run};
+
+/// Writes rustc's messages, what the attribute expands to, the templates of `cargo fg new`, and the public APIs.
+pub(crate) fn bless() -> anyhow::Result<()> {
+    run(cargo()?
+        .args(["test", "-p", "fg-extension-macros-tests", "--", "fail::"])
+        .env("TRYBUILD", "overwrite"))?;
+    run(cargo()?
+        .args(["test", "-p", "fg-extension-macros"])
+        .env("UPDATE_EXPECT", "1"))?;
+    run(cargo()?
+        .args(["test", "-p", "cargo-fg", "--test", "it", "templates_are"])
+        .env("UPDATE_EXPECT", "1"))?;
+    public_api::update()
+}

@@ -1,0 +1,40 @@
+//! Chores of this repository that need more than one command, or an environment variable.
+
+mod bless;
+mod public_api;
+mod rotel;
+mod run;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask bless                 write the files anew that tests compare with; then read the diff
+cargo xtask public-api            compare the public API of each crate with its public-api.txt
+cargo xtask public-api --update   write public-api.txt anew
+cargo xtask rotel                 install rotel, a collector, into target/rotel, and run the tests that need it
+";
+
+fn main() -> ExitCode {
+    if let Some(code) = public_api::rustdoc() {
+        return code;
+    }
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments[..] {
+        ["bless"] => bless::bless(),
+        ["public-api"] => public_api::compare(),
+        ["public-api", "--update"] => public_api::update(),
+        ["rotel"] => rotel::test(),
+        _ => {
+            eprint!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

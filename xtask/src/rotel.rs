@@ -1,0 +1,25 @@
+//! `cargo xtask rotel`: telemetry, read back from a real collector.
+
+use crate::run::{cargo, command, root, run};
+
+/// A Python package that carries a program.
+const PACKAGE: &str = "rotel==0.0.1a15";
+
+/// Installs rotel into the target folder, and runs the tests of `otlp-forwarder` that need it.
+pub(crate) fn test() -> anyhow::Result<()> {
+    let folder = root()?.join("target/rotel");
+    run(command("python3")?
+        .args(["-m", "pip", "install", "--quiet"])
+        .args([
+            "--disable-pip-version-check",
+            "--root-user-action",
+            "ignore",
+        ])
+        .args(["--upgrade", "--target"])
+        .arg(&folder)
+        .arg(PACKAGE))?;
+    run(cargo()?
+        .args(["test", "-p", "otlp-forwarder", "--test", "rotel"])
+        .args(["--", "--ignored"])
+        .env("ROTEL_AGENT", folder.join("rotel/rotel-agent")))
+}
