@@ -18,6 +18,7 @@ const VARIABLE: &str = "FG_EMULATOR_PROCESS";
 /// What the guard runs. It reads which groups begin and end; its standard input ends when we do, however that
 /// comes about. Then the folder is removed, and the groups are killed, and whoever has the mark, in whichever group it is. A
 /// process that has just been killed is seen for a moment longer; one that starts others is outrun.
+/// One that is executing another program at this moment shows no environment, so the guard looks several times.
 const SCRIPT: &str = r#"
 groups=
 while read -r change group; do
@@ -35,13 +36,19 @@ for group in $groups; do
     kill -s KILL -- "-$group" 2>/dev/null
 done
 i=0
-while [ $i -lt 100 ]; do
+clear=0
+while [ $i -lt 100 ] && [ $clear -lt 5 ]; do
     files=$(grep -ls "$1" /proc/[0-9]*/environ)
-    [ "$files" ] || break
-    for file in $files; do
-        id=${file#/proc/}
-        kill -s KILL "${id%/environ}" 2>/dev/null
-    done
+    if [ "$files" ]; then
+        clear=0
+        for file in $files; do
+            id=${file#/proc/}
+            kill -s KILL "${id%/environ}" 2>/dev/null
+        done
+    else
+        clear=$((clear + 1))
+        sleep 0.05
+    fi
     i=$((i + 1))
 done
 "#;
@@ -112,7 +119,8 @@ pub(crate) struct Marker {
 }
 
 impl Marker {
-    /// Kills every process that has the marker.
+    /// Kills every process that has the marker. One that is executing another program at this moment shows no environment,
+    /// and is left to the guard.
     pub(super) fn kill_all(&self) {
         let marker = format!("{}={}", self.variable, self.value);
         // A process that is about to start another one is outrun, too.
