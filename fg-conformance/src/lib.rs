@@ -21,6 +21,18 @@
 //!
 //! [`artifact`] and [`port_owner`] are what these checks share with the commands of `cargo fg`.
 
+// Library code never panics, prints or exits (CONTRIBUTING.md).
+#![warn(
+    clippy::exit,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::todo,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 pub mod artifact;
 mod cases;
 mod checks;

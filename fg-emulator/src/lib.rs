@@ -50,6 +50,18 @@
 //! `Retry-After` says; what happened before the subscription is kept for it; at most 1 MiB waits, and a frozen
 //! instance is sent nothing.
 
+// Library code never panics, prints or exits (CONTRIBUTING.md).
+#![warn(
+    clippy::exit,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::todo,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 mod error;
 mod event;
 mod extension;

@@ -3,6 +3,18 @@
 //! `parse` reads what the author wrote, `lower` applies every rule and yields a `Model`, `expand` writes the program
 //! and cannot fail. Where there is no `Model`, `fallback` keeps the item in place, so that one mistake is one error.
 
+// Library code never panics, prints or exits (CONTRIBUTING.md).
+#![warn(
+    clippy::exit,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::todo,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 mod diagnostics;
 mod expand;
 #[cfg(test)]

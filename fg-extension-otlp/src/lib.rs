@@ -75,6 +75,18 @@
 //! counts so far. Once the status of a response is there, it counts: its body may take 2 s, or is as good as empty.
 //! Connections that were idle for three seconds are not trusted, since they may not have survived a freeze.
 
+// Library code never panics, prints or exits (CONTRIBUTING.md).
+#![warn(
+    clippy::exit,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::todo,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 mod config;
 mod diagnostic;
 mod export;

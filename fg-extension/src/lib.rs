@@ -46,6 +46,18 @@
 //! the pages of Huawei Cloud's *FunctionGraph API reference*, `functiongraph_06_27xx`), **I** is inferred,
 //! **?** is unknown, and the runtime depends on neither answer.
 
+// Library code never panics, prints or exits (CONTRIBUTING.md).
+#![warn(
+    clippy::exit,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::todo,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 mod config;
 mod error;
 mod extension;

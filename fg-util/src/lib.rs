@@ -12,6 +12,18 @@
 //! [`script_name`] and [`port`] are the platform's rules as the author's side applies them (the runtime and the macro).
 //! The emulator judges that side, so it has its own, written from the platform's documentation.
 
+// Library code never panics, prints or exits (CONTRIBUTING.md).
+#![warn(
+    clippy::exit,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::todo,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 pub mod backoff;
 pub mod duration;
 pub mod error;

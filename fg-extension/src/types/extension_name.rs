@@ -32,6 +32,10 @@ impl ExtensionName {
     /// If it cannot be the name of a start script; in a `const`, that is an error at compile time.
     #[track_caller]
     #[must_use]
+    #[expect(
+        clippy::panic,
+        reason = "in a constant, the panic is the compile error"
+    )]
     pub const fn new(name: &'static str) -> Self {
         match script_name::check(name) {
             Ok(()) => Self(name),

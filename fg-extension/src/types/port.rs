@@ -35,6 +35,10 @@ impl Port {
     /// If it is not 8081 to 8090; in a `const`, that is an error at compile time.
     #[track_caller]
     #[must_use]
+    #[expect(
+        clippy::panic,
+        reason = "in a constant, the panic is the compile error"
+    )]
     pub const fn new(port: u16) -> Self {
         match is_in_range(port) {
             true => Self(port),
