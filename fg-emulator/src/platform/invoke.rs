@@ -16,7 +16,7 @@ impl Platform {
     ///
     /// # Errors
     ///
-    /// If no extension is registered. What goes wrong with one of them is in its [`ExtensionResponse`].
+    /// If no extension is registered. What goes wrong with one of them is in its [`ExtensionResponse`](crate::ExtensionResponse).
     pub async fn invoke(&self) -> Result<InvokeResult, Error> {
         self.invoke_with(InvokeRequest::new()).await
     }
