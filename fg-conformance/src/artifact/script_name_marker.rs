@@ -1,6 +1,7 @@
 //! The marker that `fg-extension` leaves in a compiled extension: its script name, readable without running it.
 
 use std::collections::BTreeSet;
+use std::io::BufRead;
 use std::path::Path;
 
 use fg_emulator::ScriptName;
@@ -35,20 +36,22 @@ pub fn read_script_name(program: &Path) -> Result<String, Error> {
     }
 }
 
-fn find(bytes: &[u8]) -> BTreeSet<String> {
-    let starts = bytes
-        .windows(PREFIX.len())
-        .enumerate()
-        .filter(|(_, window)| *window == PREFIX);
-    starts
-        .filter_map(|(at, _)| {
-            let rest = &bytes[at + PREFIX.len()..];
-            let name =
-                std::str::from_utf8(&rest[..rest.iter().take(256).position(|byte| *byte == END)?])
-                    .ok()?;
-            ScriptName::is_valid(name).then(|| name.to_owned())
-        })
-        .collect()
+fn find(mut bytes: &[u8]) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    // Programs have tens of megabytes: std's search for a byte is fast even where this crate is built for debugging.
+    while let Ok(1..) = bytes.skip_until(PREFIX[0]) {
+        let Some(rest) = bytes.strip_prefix(&PREFIX[1..]) else {
+            continue;
+        };
+        let name = rest.split(|byte| *byte == END).next().unwrap_or_default();
+        if name.len() < rest.len()
+            && let Ok(name) = std::str::from_utf8(name)
+            && ScriptName::is_valid(name)
+        {
+            names.insert(name.to_owned());
+        }
+    }
+    names
 }
 
 #[cfg(test)]
