@@ -39,9 +39,7 @@ fn programs() -> Vec<PathBuf> {
             let program = program.expect("a file").path();
             let stderr = std::fs::read_to_string(program.with_extension("stderr"));
             let is_ours = !stderr.is_ok_and(|stderr| stderr.contains("error[E"))
-                && !WRITTEN_BY_RUSTC
-                    .iter()
-                    .any(|path| program.ends_with(path));
+                && !WRITTEN_BY_RUSTC.iter().any(|path| program.ends_with(path));
             if program
                 .extension()
                 .is_none_or(|extension| extension != "rs")

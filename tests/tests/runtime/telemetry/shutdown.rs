@@ -19,9 +19,9 @@ fn everything_acknowledged_is_delivered_before_shutdown() {
     extension.type_line("go on");
     extension.wait_for("call 3: [2]");
     extension.type_line("go on");
-    let ended = extension.wait();
+    let exited = extension.wait();
     assert_eq!(
-        (ended.code, ended.stdout.as_str()),
+        (exited.code, exited.stdout.as_str()),
         (
             Some(0),
             format!("done 3\nshutdown, {}\n", counters(2, 2, 0, 0, 0)).as_str()
@@ -30,7 +30,7 @@ fn everything_acknowledged_is_delivered_before_shutdown() {
 }
 
 #[test]
-fn long_queue_does_not_hold_up_the_end_nor_invocations() {
+fn long_queue_delays_neither_shutdown_nor_invocations() {
     let mut extension = telemetry()
         .env("HANDLER", "block")
         .env("FG_SHUTDOWN_TIMEOUT", "400ms")
@@ -41,20 +41,20 @@ fn long_queue_does_not_hold_up_the_end_nor_invocations() {
     assert_eq!(post(port, "/", &batch).status, 200);
     assert_eq!(invoke(&extension), 200);
     extension.wait_for_start_of_line("TelemetryCounters { received: 25, delivered: ");
-    let ended = extension.terminate();
-    assert_eq!(ended.code, Some(1));
+    let exited = extension.terminate();
+    assert_eq!(exited.code, Some(1));
     assert!(
-        ended.stderr.ends_with(
+        exited.stderr.ends_with(
             " events of telemetry were not delivered by the end; \
              FG_SHUTDOWN_TIMEOUT, 400ms, sets how long the shutdown may take\n"
         ),
         "{}",
-        ended.stderr
+        exited.stderr
     );
 }
 
 #[test]
-fn handler_is_tried_at_once_when_the_end_comes() {
+fn shutdown_retries_the_handler_immediately() {
     let mut extension = telemetry()
         .env("HANDLER", "ask")
         .env("FG_SHUTDOWN_TIMEOUT", "1500ms")
@@ -69,41 +69,41 @@ fn handler_is_tried_at_once_when_the_end_comes() {
     extension.signal(Signal::SIGTERM);
     extension.wait_for("call 7: [1]");
     extension.type_line("go on");
-    let ended = extension.wait();
-    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let exited = extension.wait();
+    assert_eq!(exited.code, Some(0), "{exited:?}");
 }
 
 #[test]
-fn what_is_lost_at_the_end_before_its_time_is_over_counts_too() {
+fn events_lost_before_the_shutdown_timeout_are_counted() {
     let mut extension = telemetry()
         .env("HANDLER", "fail")
         .env("FG_TELEMETRY_TIMEOUT", "1s")
         .registered();
     assert_eq!(post(extension.port(), "/", "[1]").status, 200);
     extension.wait_for("call 1: [1]");
-    let ended = extension.terminate();
-    assert_eq!(ended.code, Some(1));
+    let exited = extension.terminate();
+    assert_eq!(exited.code, Some(1));
     assert!(
-        ended.stderr.ends_with(
+        exited.stderr.ends_with(
             "ERROR extensionTelemetry.sh: 1 event of telemetry was not delivered by the end; \
              FG_SHUTDOWN_TIMEOUT, 2s, sets how long the shutdown may take\n"
         ),
         "{}",
-        ended.stderr
+        exited.stderr
     );
 }
 
 #[test]
-fn panic_of_a_handler_that_is_given_up_is_one_line() {
+fn panic_of_an_aborted_handler_is_one_line() {
     let mut extension = telemetry()
         .env("HANDLER", "hang in drop")
         .env("FG_SHUTDOWN_TIMEOUT", "200ms")
         .registered();
     assert_eq!(post(extension.port(), "/", "[1]").status, 200);
     extension.wait_for("call 1: [1]");
-    let ended = extension.terminate();
-    assert_eq!(ended.code, Some(1));
-    let lines: Vec<_> = ended.stderr.lines().collect();
+    let exited = extension.terminate();
+    assert_eq!(exited.code, Some(1));
+    let lines: Vec<_> = exited.stderr.lines().collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(
         lines[0].starts_with(
@@ -118,8 +118,8 @@ fn panic_of_a_handler_that_is_given_up_is_one_line() {
 }
 
 #[test]
-fn what_is_not_delivered_by_the_end_is_counted() {
-    for (shutdown, told) in [
+fn undelivered_events_are_counted_at_shutdown() {
+    for (shutdown, message) in [
         (
             false,
             "ERROR extensionTelemetry.sh: 3 events of telemetry were not delivered by the end; \
@@ -142,13 +142,17 @@ fn what_is_not_delivered_by_the_end_is_counted() {
         assert_eq!(post(port, "/", "[1]").status, 200);
         extension.wait_for("call 1: [1]");
         assert_eq!(post(port, "/", "[2, 3]").status, 200);
-        let ended = extension.terminate();
+        let exited = extension.terminate();
         assert_eq!(
-            (ended.code, ended.stdout.as_str(), ended.stderr.trim_end()),
+            (
+                exited.code,
+                exited.stdout.as_str(),
+                exited.stderr.trim_end()
+            ),
             (
                 Some(1),
                 format!("shutdown, {}\n", counters(3, 0, 0, 3, 0)).as_str(),
-                told
+                message
             )
         );
     }

@@ -8,7 +8,7 @@ const BY_HAND: &str = env!("CARGO_BIN_EXE_by_hand");
 const INVOKE: &str = "/extension/invoke";
 
 /// An extension with one invocation in flight.
-fn holding(start: Start) -> (Extension, Client) {
+fn start_with_pending_request(start: Start) -> (Extension, Client) {
     let mut extension = start.registered();
     let mut client = Client::connect(extension.port());
     client.send(request("POST", INVOKE, event("hold")));
@@ -30,10 +30,10 @@ fn idle(extension: &Extension) -> Client {
 }
 
 #[test]
-fn what_is_in_flight_is_finished() {
+fn requests_in_flight_are_finished() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let (mut extension, mut client) =
-            holding(Start::new(FIXTURE).env("FG_SHUTDOWN_TIMEOUT", "20s"));
+            start_with_pending_request(Start::new(FIXTURE).env("FG_SHUTDOWN_TIMEOUT", "20s"));
         // A connection that idles is closed at the end, and so is one that never said anything.
         let mut idle = idle(&extension);
         let mut silent = Client::connect(extension.port());
@@ -41,20 +41,20 @@ fn what_is_in_flight_is_finished() {
         assert!(idle.is_closed() && silent.is_closed());
         extension.type_line("go on");
         assert_eq!(client.receive().status, 200);
-        let ended = extension.wait();
+        let exited = extension.wait();
         assert_eq!(
-            (ended.code, ended.stderr.as_str()),
+            (exited.code, exited.stderr.as_str()),
             (Some(0), ""),
             "{signal}"
         );
-        assert!(ended.stdout.ends_with("handled hold\n"));
+        assert!(exited.stdout.ends_with("handled hold\n"));
     }
 }
 
 #[test]
-fn platform_can_ask_by_http() {
+fn platform_requests_shutdown_over_http() {
     let (mut extension, mut client) =
-        holding(Start::new(FIXTURE).env("FG_SHUTDOWN_TIMEOUT", "20s"));
+        start_with_pending_request(Start::new(FIXTURE).env("FG_SHUTDOWN_TIMEOUT", "20s"));
     assert_eq!(
         post(
             extension.port(),
@@ -70,7 +70,7 @@ fn platform_can_ask_by_http() {
 }
 
 #[test]
-fn event_that_arrives_with_the_end_is_served() {
+fn event_that_arrives_with_sigterm_is_handled() {
     // The process is stopped while both arrive, so it finds them together.
     let mut extension = Start::new(FIXTURE).registered();
     let mut idle = idle(&extension);
@@ -86,28 +86,28 @@ fn event_that_arrives_with_the_end_is_served() {
 }
 
 #[test]
-fn what_does_not_finish_is_given_up_and_told() {
+fn unfinished_requests_are_aborted_and_reported() {
     for (timeout, text) in [("160ms", "120ms"), ("0s", "0s")] {
         let (extension, mut client) =
-            holding(Start::new(FIXTURE).env("FG_SHUTDOWN_TIMEOUT", timeout));
+            start_with_pending_request(Start::new(FIXTURE).env("FG_SHUTDOWN_TIMEOUT", timeout));
         extension.signal(Signal::SIGTERM);
         assert_eq!(client.receive().status, 500);
-        let ended = extension.wait();
-        assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""));
+        let exited = extension.wait();
+        assert_eq!((exited.code, exited.stdout.as_str()), (Some(0), ""));
         assert!(
-            ended
+            exited
                 .stderr
                 .starts_with(&format!(
                 "WARN extensionFixture.sh: aborted what was still in flight {text} after the shutdown began, invocations: 1;"
             )),
-            "{ended:?}"
+            "{exited:?}"
         );
-        assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+        assert_eq!(exited.stderr.lines().count(), 1, "{exited:?}");
     }
 }
 
 #[test]
-fn events_wait_for_init() {
+fn events_are_queued_during_init() {
     let mut extension = Start::new(BY_HAND).registered();
     extension.wait_for("init");
     let mut client = Client::connect(extension.port());
@@ -119,8 +119,8 @@ fn events_wait_for_init() {
 }
 
 #[test]
-fn failing_init_is_told_to_whoever_calls_run() {
-    for (line, told) in [
+fn failing_init_is_returned_from_run() {
+    for (line, message) in [
         (
             "fail",
             "the extension failed to initialise: no secrets to be had\n",
@@ -133,9 +133,9 @@ fn failing_init_is_told_to_whoever_calls_run() {
         waiting.send(request("POST", INVOKE, event("1")));
         extension.type_line(line);
         assert!(waiting.is_closed());
-        let ended = extension.wait();
-        assert_eq!(ended.code, Some(2));
-        assert!(ended.stderr.contains(told), "{}", ended.stderr);
-        assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+        let exited = extension.wait();
+        assert_eq!(exited.code, Some(2));
+        assert!(exited.stderr.contains(message), "{}", exited.stderr);
+        assert_eq!(exited.stderr.lines().count(), 1, "{}", exited.stderr);
     }
 }

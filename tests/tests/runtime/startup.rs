@@ -2,20 +2,20 @@
 
 use std::net::TcpListener;
 
-use fg_extension_tests::{Answer, Ended, ScriptedPlatform, Start, golden};
+use fg_extension_tests::{ExitedProcess, ScriptedPlatform, ScriptedResponse, Start, golden};
 
 const FIXTURE: &str = env!("CARGO_BIN_EXE_fixture");
 
 /// The one line, without the part that is the same in all.
 #[track_caller]
-fn failure(ended: &Ended) -> &str {
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert_eq!(ended.stdout, "", "{ended:?}");
-    let line = ended.stderr.strip_suffix('\n').unwrap_or_default();
+fn failure(exited: &ExitedProcess) -> &str {
+    assert_eq!(exited.code, Some(1), "{exited:?}");
+    assert_eq!(exited.stdout, "", "{exited:?}");
+    let line = exited.stderr.strip_suffix('\n').unwrap_or_default();
     assert!(
         !line.contains('\n') && !line.contains("panicked"),
         "not one line: {:?}",
-        ended.stderr
+        exited.stderr
     );
     line.strip_prefix("ERROR extensionFixture.sh: ")
         .unwrap_or_else(|| panic!("no such line: {line}"))
@@ -73,11 +73,11 @@ fn bad_settings() {
 }
 
 #[test]
-fn port_taken() {
-    let platform = ScriptedPlatform::start([Answer::registered()]);
+fn port_in_use() {
+    let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
     let start = Start::new(FIXTURE).with(&platform);
     let port = start.port();
-    let _holder = TcpListener::bind(("127.0.0.1", port)).expect("the lease is ours");
+    let _other_listener = TcpListener::bind(("127.0.0.1", port)).expect("the lease is ours");
     assert_eq!(
         failure(&start.run()),
         format!(
@@ -91,40 +91,40 @@ fn port_taken() {
 
 #[test]
 fn rejected() {
-    let refusal = golden("register-refusal.json").to_string();
-    for (answer, said) in [
+    let rejection = golden("register-rejection.json").to_string();
+    for (response, expected) in [
         (
-            Answer::status("200 OK", &refusal),
+            ScriptedResponse::status("200 OK", &rejection),
             "status 200: ExtensionNotFound: no script `extensionOther.sh` was booted",
         ),
         (
-            Answer::status("403 Forbidden", &refusal),
+            ScriptedResponse::status("403 Forbidden", &rejection),
             "status 403: ExtensionNotFound: no script `extensionOther.sh` was booted",
         ),
         (
-            Answer::status(
+            ScriptedResponse::status(
                 "400 Bad Request",
                 r#"{"errorType":"A","errorMessage":"b\nc"}"#,
             ),
             r#"status 400: {"errorType":"A","errorMessage":"b\nc"}"#,
         ),
         (
-            Answer::status("404 Not Found", "no\r\nsuch page"),
+            ScriptedResponse::status("404 Not Found", "no\r\nsuch page"),
             r"status 404: no\r\nsuch page",
         ),
-        (Answer::status("409 Conflict", ""), "status 409"),
-        (Answer::status("302 Found", ""), "status 302"),
-        (Answer::status("204 No Content", ""), "status 204"),
+        (ScriptedResponse::status("409 Conflict", ""), "status 409"),
+        (ScriptedResponse::status("302 Found", ""), "status 302"),
+        (ScriptedResponse::status("204 No Content", ""), "status 204"),
     ] {
-        let platform = ScriptedPlatform::start([answer]);
+        let platform = ScriptedPlatform::start([response]);
         let start = Start::new(FIXTURE).with(&platform);
-        let what_to_do = if said.starts_with("status 302") || said.starts_with("status 204") {
+        let remedy = if expected.starts_with("status 302") || expected.starts_with("status 204") {
             "a registration succeeds with status 200, so check EXTENSION_API_ADDR"
         } else {
             "its start script must be `extension/extensionFixture.sh` and no other extension may have its port"
         };
         let expected = format!(
-            "the platform at {} rejected the registration of extensionFixture.sh at 127.0.0.1:{} with {said}; {what_to_do}",
+            "the platform at {} rejected the registration of extensionFixture.sh at 127.0.0.1:{} with {expected}; {remedy}",
             platform.address,
             start.port()
         );
@@ -142,8 +142,8 @@ fn unreachable() {
     let start = Start::new(FIXTURE)
         .env("EXTENSION_API_ADDR", address.to_string())
         .env("FG_REGISTER_TIMEOUT", "2s");
-    let ended = start.run();
-    let line = failure(&ended);
+    let exited = start.run();
+    let line = failure(&exited);
     let beginning = format!("no registration with the platform at {address} in 2s (");
     let end = " attempts); check EXTENSION_API_ADDR, or set FG_REGISTER_TIMEOUT to wait longer: \
                Connection refused (os error 111)";
@@ -160,27 +160,27 @@ fn unreachable() {
 }
 
 #[test]
-fn never_answered() {
-    for (answer, cause) in [
-        (Answer::Silence, "no response in time"),
+fn registration_times_out() {
+    for (response, cause) in [
+        (ScriptedResponse::Silence, "no response in time"),
         // Its body never ends, and is not worth the time of another attempt.
         (
-            Answer::RawOpen(
+            ScriptedResponse::RawOpen(
                 b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 99\r\n\r\nlater".to_vec(),
             ),
             "the platform responded with status 502: later",
         ),
         (
-            Answer::status("503 Service Unavailable", "later"),
+            ScriptedResponse::status("503 Service Unavailable", "later"),
             "the platform responded with status 503: later",
         ),
     ] {
-        let platform = ScriptedPlatform::start([answer]);
-        let ended = Start::new(FIXTURE)
+        let platform = ScriptedPlatform::start([response]);
+        let exited = Start::new(FIXTURE)
             .with(&platform)
             .env("FG_REGISTER_TIMEOUT", "1.5")
             .run();
-        let line = failure(&ended);
+        let line = failure(&exited);
         assert!(line.ends_with(cause), "{line}");
         assert!(platform.count() > 1, "it tried once only");
     }

@@ -1,6 +1,6 @@
 //! The life of an extension with state: `init`, invocations with a timeout, `shutdown`.
 
-use fg_extension_tests::{Answer, Client, ScriptedPlatform, Start, event, post, request};
+use fg_extension_tests::{Client, ScriptedPlatform, ScriptedResponse, Start, event, post, request};
 use nix::sys::signal::Signal;
 
 const FORWARDER: &str = env!("CARGO_BIN_EXE_forwarder");
@@ -11,7 +11,7 @@ fn forwarder() -> Start {
 }
 
 #[test]
-fn shutdown_comes_once_after_the_last_invocation() {
+fn shutdown_runs_once_after_the_last_invocation() {
     for by_http in [false, true] {
         let mut extension = forwarder().registered();
         let mut client = Client::connect(extension.port());
@@ -27,9 +27,9 @@ fn shutdown_comes_once_after_the_last_invocation() {
         }
         extension.type_line("go on");
         assert_eq!(client.receive().status, 200);
-        let ended = extension.wait();
+        let exited = extension.wait();
         assert_eq!(
-            (ended.code, ended.stdout.as_str(), ended.stderr.as_str()),
+            (exited.code, exited.stdout.as_str(), exited.stderr.as_str()),
             (
                 Some(0),
                 "handled hold\nshutdown of helloWorld after 1\n",
@@ -40,18 +40,18 @@ fn shutdown_comes_once_after_the_last_invocation() {
 }
 
 #[test]
-fn failing_init_ends_the_process() {
-    for (how, told) in [
+fn failing_init_exits_the_process() {
+    for (behaviour, message) in [
         ("fail", r"no secrets\nto be had"),
         ("panic", "panicked at tests/src/bin/forwarder.rs:"),
     ] {
-        let platform = ScriptedPlatform::start([Answer::registered()]);
-        let ended = forwarder().env("INIT", how).with(&platform).run();
-        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), "init\n"));
-        let line = ended.stderr.as_str();
+        let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
+        let exited = forwarder().env("INIT", behaviour).with(&platform).run();
+        assert_eq!((exited.code, exited.stdout.as_str()), (Some(1), "init\n"));
+        let line = exited.stderr.as_str();
         assert!(
             line.starts_with(&format!(
-                "ERROR extensionForwarder.sh: the extension failed to initialise: {told}"
+                "ERROR extensionForwarder.sh: the extension failed to initialise: {message}"
             )),
             "{line}"
         );
@@ -60,16 +60,16 @@ fn failing_init_ends_the_process() {
 }
 
 #[test]
-fn end_before_init_is_done_has_nothing_to_shut_down() {
+fn sigterm_during_init_exits_without_shutdown() {
     let mut extension = forwarder().env("INIT", "hang").registered();
     extension.wait_for("init");
-    let ended = extension.terminate();
-    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""));
+    let exited = extension.terminate();
+    assert_eq!((exited.code, exited.stdout.as_str()), (Some(0), ""));
 }
 
 #[test]
-fn failing_shutdown_is_told() {
-    for (how, told) in [
+fn failing_shutdown_is_reported() {
+    for (behaviour, message) in [
         (
             "fail",
             "the extension failed to shut down: the disk is full\n",
@@ -88,19 +88,19 @@ fn failing_shutdown_is_told() {
         ),
     ] {
         let mut extension = forwarder()
-            .env("SHUTDOWN", how)
+            .env("SHUTDOWN", behaviour)
             .env("FG_SHUTDOWN_TIMEOUT", "200ms")
             .registered();
         extension.wait_for("init");
-        let ended = extension.terminate();
+        let exited = extension.terminate();
         assert_eq!(
-            (ended.code, ended.stdout.as_str()),
+            (exited.code, exited.stdout.as_str()),
             (Some(1), "shutdown of helloWorld after 0\n"),
-            "{ended:?}"
+            "{exited:?}"
         );
-        let line = ended.stderr.as_str();
+        let line = exited.stderr.as_str();
         assert!(
-            line.starts_with(&format!("ERROR extensionForwarder.sh: {told}")),
+            line.starts_with(&format!("ERROR extensionForwarder.sh: {message}")),
             "{line}"
         );
         assert_eq!(line.lines().count(), 1, "{line}");
@@ -123,12 +123,12 @@ fn handler_that_hangs_leaves_time_for_shutdown() {
             "errorMessage": "the extension ended before its handler did",
         }})
     );
-    let ended = extension.wait();
+    let exited = extension.wait();
     assert_eq!(
-        (ended.code, ended.stdout.as_str()),
+        (exited.code, exited.stdout.as_str()),
         (Some(0), "dropped\nshutdown of helloWorld after 0\n")
     );
-    let line = ended.stderr.as_str();
+    let line = exited.stderr.as_str();
     assert!(
         line.starts_with(
             "WARN extensionForwarder.sh: aborted what was still in flight 75ms after the shutdown began, invocations: 1; "
@@ -139,7 +139,7 @@ fn handler_that_hangs_leaves_time_for_shutdown() {
 }
 
 #[test]
-fn handler_that_panics_as_it_is_given_up_is_told() {
+fn panic_of_an_aborted_handler_is_reported() {
     let mut extension = forwarder().env("FG_SHUTDOWN_TIMEOUT", "100ms").registered();
     let mut client = Client::connect(extension.port());
     client.send(request("POST", INVOKE, event("bomb")));
@@ -148,13 +148,13 @@ fn handler_that_panics_as_it_is_given_up_is_told() {
     let response = client.receive();
     assert_eq!(response.status, 500);
     assert_eq!(response.json()["errorInfo"]["errorType"], "HandlerPanic");
-    let ended = extension.wait();
+    let exited = extension.wait();
     assert_eq!(
-        (ended.code, ended.stdout.as_str()),
+        (exited.code, exited.stdout.as_str()),
         (Some(0), "dropped\nshutdown of helloWorld after 0\n")
     );
-    let lines: Vec<_> = ended.stderr.lines().collect();
-    assert_eq!(lines.len(), 2, "{}", ended.stderr);
+    let lines: Vec<_> = exited.stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{}", exited.stderr);
     assert!(
         lines[1].starts_with(
             "ERROR extensionForwarder.sh: an invocation that was aborted failed: panicked at tests/src/bin/forwarder.rs:"
@@ -165,20 +165,20 @@ fn handler_that_panics_as_it_is_given_up_is_told() {
 }
 
 #[test]
-fn handlers_end_before_shutdown_even_without_time() {
+fn handlers_are_dropped_before_shutdown_runs() {
     let mut extension = forwarder().env("FG_SHUTDOWN_TIMEOUT", "0s").registered();
     let mut client = Client::connect(extension.port());
     client.send(request("POST", INVOKE, event("hang")));
     extension.wait_for("invoked hang");
-    let ended = extension.terminate();
+    let exited = extension.terminate();
     assert_eq!(
-        (ended.code, ended.stdout.as_str()),
+        (exited.code, exited.stdout.as_str()),
         (Some(0), "dropped\nshutdown of helloWorld after 0\n")
     );
 }
 
 #[test]
-fn event_that_arrives_beside_shutdown_is_not_handled() {
+fn event_that_arrives_during_shutdown_is_not_handled() {
     let mut extension = forwarder()
         .env("FG_SHUTDOWN_TIMEOUT", "3s")
         .env("SHUTDOWN", "hang")
@@ -197,7 +197,7 @@ fn event_that_arrives_beside_shutdown_is_not_handled() {
 }
 
 #[test]
-fn handler_that_takes_too_long_is_dropped() {
+fn handler_is_dropped_at_its_timeout() {
     let mut extension = forwarder().registered();
     let response = post(extension.port(), INVOKE, event("hang"));
     assert_eq!(response.status, 500);
@@ -210,9 +210,9 @@ fn handler_that_takes_too_long_is_dropped() {
     );
     extension.wait_for("dropped");
     assert_eq!(post(extension.port(), INVOKE, event("quick")).status, 200);
-    let ended = extension.terminate();
+    let exited = extension.terminate();
     assert_eq!(
-        (ended.code, ended.stderr.as_str()),
+        (exited.code, exited.stderr.as_str()),
         (
             Some(0),
             "ERROR extensionForwarder.sh: invocation hang failed: it took longer than its timeout, 2s\n"
