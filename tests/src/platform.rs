@@ -11,17 +11,17 @@ use crate::golden;
 /// What the platform does with one connection.
 #[derive(Clone, Debug)]
 pub enum ScriptedResponse {
-    /// Answers with these bytes, and closes.
+    /// Responds with these bytes, and closes.
     Raw(Vec<u8>),
-    /// Answers with these bytes, and keeps the connection open.
+    /// Responds with these bytes, and keeps the connection open.
     RawOpen(Vec<u8>),
-    /// Closes without an answer.
+    /// Closes without a response.
     Close,
-    /// Never answers.
+    /// Never responds.
     Silence,
 }
 
-/// A platform that answers each connection as it is told, the last answer for ever.
+/// A platform that responds to each connection as scripted, repeating the last response.
 #[derive(Debug)]
 pub struct ScriptedPlatform {
     /// For `EXTENSION_API_ADDR`.
@@ -30,7 +30,7 @@ pub struct ScriptedPlatform {
 }
 
 impl ScriptedResponse {
-    /// An answer with a status and a body.
+    /// A response with a status and a body.
     #[must_use]
     pub fn status(status: &str, body: impl AsRef<str>) -> Self {
         let body = body.as_ref();

@@ -145,12 +145,12 @@ async fn telemetry_arrives_before_and_after_responses() {
         let invoked = platform.invoke().await.unwrap();
         platform.wait_for_telemetry().await;
         platform.shutdown().await.unwrap();
-        let (start, ended) = delivered.lock().unwrap()[0];
+        let (delivery_start, delivery_end) = delivered.lock().unwrap()[0];
         let call = invoked.started_at + invoked.responses[0].posted_after;
         let response_time = call + invoked.responses[0].round_trip;
         match spec {
-            "telemetry-before" => assert!(ended <= call),
-            _ => assert!(start >= response_time),
+            "telemetry-before" => assert!(delivery_end <= call),
+            _ => assert!(delivery_start >= response_time),
         }
     }
 }

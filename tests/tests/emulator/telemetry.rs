@@ -25,15 +25,15 @@ fn assert_phase(events: &mut [Value], names: [&str; 3], trace_id: &str) {
     let [start, done, report] = events else {
         panic!("{events:?}")
     };
-    let start = time(start, "startTime");
+    let start_time = time(start, "startTime");
     assert_eq!(*start, json!({"name": names[0], "traceId": trace_id}));
-    assert_eq!(time(done, "startTime"), start);
+    assert_eq!(time(done, "startTime"), start_time);
     assert_eq!(
         *done,
         json!({"name": names[1], "traceId": trace_id, "status": "success"})
     );
-    assert_eq!(time(report, "startTime"), start);
-    assert!(time(report, "endTime") >= start);
+    assert_eq!(time(report, "startTime"), start_time);
+    assert!(time(report, "endTime") >= start_time);
     let metrics = report.as_object_mut().unwrap().remove("metrics").unwrap();
     assert!(metrics["durationMs"].as_f64().unwrap() > 0.0, "{metrics}");
     let others = metrics.as_object().unwrap().keys();
