@@ -35,14 +35,14 @@ pub(crate) enum BootProgram {
 impl BootSpec {
     /// Splits a command line as a shell would.
     pub(super) fn from_command_line(script_name: &str, command: &str) -> anyhow::Result<Self> {
-        let words = shell_words::split(command)
+        let arguments = shell_words::split(command)
             .with_context(|| format!("cannot split the command `{command}`"))?;
-        if words.is_empty() {
+        if arguments.is_empty() {
             bail!("the command for {script_name} is empty");
         }
         Ok(Self {
             script_name: script_name.to_owned(),
-            program: BootProgram::Command(words),
+            program: BootProgram::Command(arguments),
         })
     }
 
@@ -50,10 +50,10 @@ impl BootSpec {
     pub(crate) fn command(&self) -> ExtensionCommand {
         match &self.program {
             BootProgram::Built(built) => ExtensionCommand::new(&self.script_name, &built.path),
-            BootProgram::Command(words) => {
-                let mut words = words.iter();
-                let program = words.next().map(PathBuf::from).unwrap_or_default();
-                words.fold(
+            BootProgram::Command(arguments) => {
+                let mut arguments = arguments.iter();
+                let program = arguments.next().map(PathBuf::from).unwrap_or_default();
+                arguments.fold(
                     ExtensionCommand::new(&self.script_name, program),
                     ExtensionCommand::arg,
                 )

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use fg_conformance::port_owner::taken_ports;
+use fg_conformance::port_owner::ports_in_use;
 use fg_emulator::{Error, ExtensionCommand, Platform, ProcessExit, RegisteredExtension};
 use tokio::task::JoinSet;
 
@@ -72,7 +72,7 @@ pub(crate) enum InstanceEvent {
     /// An invocation has ended; whether it succeeded.
     Invoked(bool),
     /// The extension with this script name ended by itself.
-    Ended(String),
+    Exited(String),
 }
 
 impl Instance {
@@ -169,7 +169,7 @@ impl Instance {
                 }
                 Ok(InstanceEvent::Invoked(report.ok))
             }
-            script = self.platform.wait_for_exit() => Ok(InstanceEvent::Ended(script)),
+            script = self.platform.wait_for_exit() => Ok(InstanceEvent::Exited(script)),
         }
     }
 
@@ -210,10 +210,10 @@ impl Instance {
         for exit in &shutdown.extensions {
             let (script, status) = (&exit.script, exit.status.to_string());
             self.output.emit(match exit.stop_duration {
-                None => DevEvent::Ended { script, status },
+                None => DevEvent::Exited { script, status },
                 Some(duration) => DevEvent::Stopped {
                     script,
-                    took_ms: millis(duration),
+                    duration_ms: millis(duration),
                     status,
                     killed: exit.killed,
                 },
@@ -270,7 +270,7 @@ fn emit_registered(output: &Output, registered: &RegisteredExtension) {
     output.emit(DevEvent::Registered {
         script: &registered.script,
         address: registered.address,
-        took_ms: millis(registered.startup_duration),
+        duration_ms: millis(registered.startup_duration),
     });
 }
 
@@ -280,7 +280,7 @@ fn boot_error(error: &Error) -> anyhow::Error {
         return anyhow!("{}", fg_util::error::chain(error));
     };
     let lines = exit.output.iter().map(|line| line.text.as_str());
-    let taken = taken_ports(&lines.collect::<Vec<_>>().join("\n"));
+    let taken = ports_in_use(&lines.collect::<Vec<_>>().join("\n"));
     match &taken[..] {
         [] => anyhow!("{error}"),
         taken => anyhow!("{error}; {}", taken.join(", ")),

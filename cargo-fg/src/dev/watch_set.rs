@@ -33,8 +33,8 @@ impl WatchSet {
         for spec in boot_set.iter() {
             match &spec.program {
                 BootProgram::Built(built) => watch_set.add_program(&built.path),
-                BootProgram::Command(words) => {
-                    words.iter().for_each(|word| watch_set.add_word(word));
+                BootProgram::Command(arguments) => {
+                    arguments.iter().for_each(|word| watch_set.add_word(word));
                 }
                 BootProgram::Unpacked { zip, .. } => watch_set.add_file(zip),
             }

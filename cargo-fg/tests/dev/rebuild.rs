@@ -11,7 +11,7 @@ use zip::write::SimpleFileOptions;
 use super::running::{Place, Running, night_watch, stderr};
 
 #[test]
-fn script_that_is_saved() {
+fn saved_script_is_rebooted() {
     let place = Place::new();
     let script = place.folder.path().join("night_watch.py");
     let text = fs::read_to_string(night_watch()).unwrap();
@@ -45,7 +45,7 @@ fn script_that_is_saved() {
 }
 
 #[test]
-fn script_that_was_gone_for_a_while() {
+fn script_that_was_deleted_and_restored() {
     let place = Place::new();
     let folder = place.folder.path().join("scripts");
     fs::create_dir(&folder).unwrap();
@@ -72,7 +72,7 @@ fn script_that_was_gone_for_a_while() {
 }
 
 #[test]
-fn script_that_is_saved_while_it_boots() {
+fn script_saved_during_boot_is_rebooted() {
     let place = Place::new();
     let script = place.folder.path().join("night_watch.py");
     let text = fs::read_to_string(night_watch()).unwrap();
@@ -92,7 +92,7 @@ fn script_that_is_saved_while_it_boots() {
 }
 
 #[test]
-fn extension_that_died_is_booted_by_a_save() {
+fn crashed_extension_is_booted_after_a_save() {
     let place = Place::new();
     let script = place.folder.path().join("night_watch.py");
     let text = fs::read_to_string(night_watch()).unwrap();
@@ -103,8 +103,10 @@ fn extension_that_died_is_booted_by_a_save() {
     let mut dev = Running::start(place.python_at(&script, &[]));
     dev.line("ended extensionNightWatch.sh by itself, exit status: 3");
     dev.line("waiting for a file to be saved");
-    let none = place.fg(&["invoke"]).output().unwrap();
-    assert!(stderr(&none).starts_with("error: cargo fg dev has no instance at the moment"));
+    let without_instance = place.fg(&["invoke"]).output().unwrap();
+    assert!(
+        stderr(&without_instance).starts_with("error: cargo fg dev has no instance at the moment")
+    );
     save(&script, text);
     dev.line("registered ");
     dev.line_that("is a 200", |line| line.contains(" 200 in "));
@@ -119,7 +121,7 @@ fn foreign() -> String {
 const MANIFEST: &str = "[package]\nname = \"foreign\"\nedition = \"2024\"\n[workspace]\n";
 
 #[test]
-fn package_that_is_saved() {
+fn saved_package_is_rebuilt() {
     let place = Place::new();
     let folder = place.folder.path();
     let main = folder.join("src/main.rs");
@@ -153,7 +155,7 @@ fn package_that_is_saved() {
 }
 
 #[test]
-fn zip_that_is_saved() {
+fn saved_zip_is_rebooted() {
     let place = Place::new();
     let zip = place.folder.path().join("night-watch.zip");
     pack(&zip, "pid");
@@ -196,7 +198,7 @@ fn pack(zip: &Path, word: &str) {
 
 /// As editors do: all at once.
 fn save(path: &Path, text: impl AsRef<[u8]>) {
-    let beside = path.with_extension("new");
-    fs::write(&beside, text).unwrap();
-    fs::rename(beside, path).unwrap();
+    let replacement = path.with_extension("new");
+    fs::write(&replacement, text).unwrap();
+    fs::rename(replacement, path).unwrap();
 }

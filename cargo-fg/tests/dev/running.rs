@@ -112,16 +112,20 @@ impl Running {
         })
     }
 
-    pub(crate) fn line_that(&mut self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn line_that(
+        &mut self,
+        description: &str,
+        matches: impl Fn(&str) -> bool,
+    ) -> String {
         let until = Instant::now() + PATIENCE;
         // One that invokes on and on is not quiet while it lacks that line.
         while let Some(line) = self.next_line(until) {
             self.seen.push(line.clone());
-            if is_it(&line) {
+            if matches(&line) {
                 return line;
             }
         }
-        panic!("there is no line that {what}: {:#?}", self.seen);
+        panic!("there is no line that {description}: {:#?}", self.seen);
     }
 
     fn next_line(&self, until: Instant) -> Option<String> {

@@ -8,10 +8,10 @@ use nix::sys::signal::Signal;
 use super::running::{Place, Running, lines, rests, stderr};
 
 #[test]
-fn port_taken_names_its_holder() {
+fn port_in_use_names_its_owner() {
     let place = Place::new();
-    let _holder = TcpListener::bind(("127.0.0.1", place.lease.port())).unwrap();
-    let held = format!(
+    let _other_listener = TcpListener::bind(("127.0.0.1", place.lease.port())).unwrap();
+    let port_owner = format!(
         "port {} is held by {} (pid {})\n",
         place.lease.port(),
         std::fs::read_to_string("/proc/self/comm").unwrap().trim(),
@@ -26,19 +26,23 @@ fn port_taken_names_its_holder() {
     ] {
         let output = command.output().unwrap();
         assert_eq!(output.status.code(), Some(1));
-        let told = stderr(&output);
+        let stderr_text = stderr(&output);
         let begins = format!("error: {script} ended with exit status: 1 before it registered; ");
-        let last = told.lines().last().unwrap().to_owned() + "\n";
+        let last = stderr_text.lines().last().unwrap().to_owned() + "\n";
         assert!(
-            last.starts_with(&begins) && last.contains(held.trim()),
-            "{told}"
+            last.starts_with(&begins) && last.contains(port_owner.trim()),
+            "{stderr_text}"
         );
-        assert_eq!(told.matches("before it registered").count(), 1, "{told}");
+        assert_eq!(
+            stderr_text.matches("before it registered").count(),
+            1,
+            "{stderr_text}"
+        );
     }
 }
 
 #[test]
-fn extension_that_dies_is_told_once() {
+fn extension_exit_is_reported_once() {
     let place = Place::new();
     let output = place
         .python(&["--invocations", "2", "--interval", "1h"])
@@ -59,7 +63,7 @@ fn extension_that_dies_is_told_once() {
 }
 
 #[test]
-fn what_had_booted_ends_in_order_when_the_rest_does_not() {
+fn booted_extensions_shut_down_when_another_fails_to_boot() {
     let place = Place::new();
     let output = place
         .python(&["--invocations", "1", "--also", "extensionOther.sh=false"])
@@ -76,7 +80,7 @@ fn what_had_booted_ends_in_order_when_the_rest_does_not() {
 }
 
 #[test]
-fn invocation_that_broke_it_is_told() {
+fn invocation_that_crashed_the_extension_is_reported() {
     let place = Place::new();
     let output = place
         .python(&["--invocations", "1"])
@@ -92,7 +96,7 @@ fn invocation_that_broke_it_is_told() {
 }
 
 #[test]
-fn what_is_not_answered_with_200_is_a_failure() {
+fn invocation_without_status_200_is_a_failure() {
     let place = Place::new();
     let output = place
         .python(&["--invocations", "2"])
@@ -112,7 +116,7 @@ fn what_is_not_answered_with_200_is_a_failure() {
 }
 
 #[test]
-fn killed_it_leaves_no_extension() {
+fn killed_dev_leaves_no_extension() {
     let place = Place::new();
     let mut dev = Running::start(place.python(&[]));
     dev.line("registered ");
