@@ -24,7 +24,7 @@ pub(crate) struct TelemetryState {
     /// How often it was frozen so far.
     pub(crate) freezes: u64,
     /// How many invocations ask for telemetry to wait.
-    pub(crate) held: usize,
+    pub(crate) paused: usize,
 }
 
 /// A phase of the instance's lifecycle that is over.
@@ -147,7 +147,7 @@ impl TelemetryState {
     /// Returns what to post next, and where to; it is in flight until [`batch_settled`](Self::batch_settled).
     pub(super) fn next_batch(&mut self) -> Option<(Subscription, Batch)> {
         let subscription = self.subscription.clone()?;
-        if self.frozen || self.held > 0 {
+        if self.frozen || self.paused > 0 {
             return None;
         }
         Some((subscription, self.buffer.next_batch()?))
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_sent_to_a_frozen_instance() {
+    fn frozen_instance_gets_no_telemetry() {
         let mut telemetry = TelemetryState::default();
         telemetry
             .subscribe(&subscription(r#"["platform"]"#))
@@ -314,9 +314,9 @@ mod tests {
         telemetry.freeze(true);
         assert!(telemetry.next_batch().is_none());
         telemetry.freeze(false);
-        telemetry.held += 1;
+        telemetry.paused += 1;
         assert!(telemetry.next_batch().is_none());
-        telemetry.held -= 1;
+        telemetry.paused -= 1;
         assert!(telemetry.next_batch().is_some());
         assert_eq!(telemetry.freezes, 1);
     }
