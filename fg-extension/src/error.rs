@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_is_for_whoever_returns_it_from_main() {
+    fn debug_is_readable_when_main_returns_it() {
         let error = RunError::init("no secrets\nto be had".into());
         assert_eq!(
             format!("{error:?}"),

@@ -23,11 +23,11 @@ pub(super) fn lower(
     posted: Posted,
     diagnostics: &mut Diagnostics,
 ) -> Option<TokenStream> {
-    let (what, example) = match posted {
+    let (payload, example) = match posted {
         Posted::Events => ("events", PORT_EXAMPLE),
         Posted::Telemetry => ("telemetry", TELEMETRY_PORT_EXAMPLE),
     };
-    let range = format!("FunctionGraph posts {what} to ports {FIRST} to {LAST} only");
+    let range = format!("FunctionGraph posts {payload} to ports {FIRST} to {LAST} only");
     let problem = match literal(value) {
         Literal::None => return Some(ungrouped(value).to_token_stream()),
         Literal::Int(digits) => match digits.base10_digits().parse() {

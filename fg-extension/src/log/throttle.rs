@@ -122,10 +122,10 @@ impl PendingNotices {
             };
             parts.push(format!("the handler failed{times}: {failure}"));
         }
-        let mut events = |count: u64, what: &str| {
+        let mut events = |count: u64, outcome: &str| {
             if count > 0 {
                 let s = if count == 1 { "" } else { "s" };
-                parts.push(format!("{count} event{s} {what}"));
+                parts.push(format!("{count} event{s} {outcome}"));
             }
         };
         events(

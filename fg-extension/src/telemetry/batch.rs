@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn strange_elements_are_kept() {
+    fn unexpected_elements_are_preserved() {
         let body = r#"[null, true, 1, -1, 1.5, "text", [1, [2]], {}, {"name": 5}]"#;
         let events = decode(body.as_bytes());
         assert_eq!(
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_value_can_hold_is_kept_as_text() {
+    fn unrepresentable_values_are_preserved_as_text() {
         let deep = format!("{}{}", "[".repeat(300), "]".repeat(300));
         let body =
             format!(r#"[{{"type":"function","record":"a"}}, {{"a":1e999}}, "\ud800", {deep}]"#);

@@ -118,11 +118,11 @@ impl Delivery {
             // One that hangs has half of what is left, and is called again. If the process is frozen meanwhile, it
             // costs no more than that either.
             let most = left / 2;
-            let began = Instant::now();
+            let start = Instant::now();
             let Err(failure) = self.attempt(slice::from_ref(batch), most, extension).await else {
                 return true;
             };
-            left -= began.elapsed().min(most);
+            left -= start.elapsed().min(most);
             if left < Duration::from_millis(10) {
                 self.report_failure(failure, batch.events());
                 return false;

@@ -25,7 +25,7 @@ struct State {
     /// Of those that wait.
     waiting_bytes: usize,
     /// Of those that the handler has.
-    taken_bytes: usize,
+    in_flight_bytes: usize,
     closed: bool,
 }
 
@@ -89,8 +89,8 @@ impl Queue {
             changed.as_mut().enable();
             {
                 let mut state = self.state();
-                if let Some(taken) = state.take(self.limit) {
-                    return Some(taken);
+                if let Some(batches) = state.take(self.limit) {
+                    return Some(batches);
                 }
                 if state.closed {
                     return None;
@@ -104,10 +104,10 @@ impl Queue {
     pub(super) fn settle(&self, batch: &Batch, delivered: bool) {
         let mut state = self.state();
         // It may have been abandoned meanwhile, and is counted then.
-        let Some(bytes) = state.taken_bytes.checked_sub(batch.bytes()) else {
+        let Some(bytes) = state.in_flight_bytes.checked_sub(batch.bytes()) else {
             return;
         };
-        state.taken_bytes = bytes;
+        state.in_flight_bytes = bytes;
         let counts = self.counters.counts();
         let count = match delivered {
             true => &counts.delivered,
@@ -156,12 +156,12 @@ impl Queue {
 
 impl State {
     fn bytes(&self) -> usize {
-        self.waiting_bytes + self.taken_bytes
+        self.waiting_bytes + self.in_flight_bytes
     }
 
     fn take(&mut self, limit: usize) -> Option<Vec<Batch>> {
-        let mut taken = vec![self.waiting.pop_front()?];
-        let (mut bytes, mut events) = (taken[0].bytes(), taken[0].events());
+        let mut batches = vec![self.waiting.pop_front()?];
+        let (mut bytes, mut events) = (batches[0].bytes(), batches[0].events());
         // Half of the buffer at most, so that some of it has room again before all of it is delivered.
         let most = MOST_BYTES.min(limit / 2);
         while let Some(next) = self.waiting.front()
@@ -171,11 +171,11 @@ impl State {
         {
             bytes += next.bytes();
             events += next.events();
-            taken.push(next);
+            batches.push(next);
         }
         self.waiting_bytes -= bytes;
-        self.taken_bytes += bytes;
-        Some(taken)
+        self.in_flight_bytes += bytes;
+        Some(batches)
     }
 }
 
@@ -205,7 +205,7 @@ mod tests {
     fn take(queue: &Queue) -> Option<Vec<Batch>> {
         let next = pin!(queue.next());
         match next.poll(&mut Context::from_waker(Waker::noop())) {
-            std::task::Poll::Ready(taken) => taken,
+            std::task::Poll::Ready(batches) => batches,
             std::task::Poll::Pending => panic!("the queue is empty"),
         }
     }
@@ -226,10 +226,10 @@ mod tests {
         assert_eq!(queue.push(batch(600)), Ok(()));
         assert_eq!(queue.push(batch(400)), Ok(()));
         assert_eq!(queue.push(batch(100)), Err(PushError::Full));
-        let taken = take(&queue).unwrap();
+        let batches = take(&queue).unwrap();
         assert_eq!(queue.push(batch(100)), Err(PushError::Full));
         assert_eq!(counts(&counters), [2, 0, 2, 0, 1000]);
-        queue.settle(&taken[0], true);
+        queue.settle(&batches[0], true);
         assert_eq!(queue.push(batch(100)), Ok(()));
         for batch in take(&queue).unwrap() {
             queue.settle(&batch, false);
@@ -241,9 +241,9 @@ mod tests {
     fn batch_larger_than_the_bound_is_accepted_alone() {
         let (queue, counters) = queue(100);
         assert_eq!(queue.push(batch(5000)), Ok(()));
-        let taken = take(&queue).unwrap();
+        let batches = take(&queue).unwrap();
         assert_eq!(queue.push(batch(100)), Err(PushError::Full));
-        queue.settle(&taken[0], true);
+        queue.settle(&batches[0], true);
         assert_eq!(queue.push(batch(100)), Ok(()));
         assert_eq!(counters.bytes_queued(), 100);
     }
@@ -267,11 +267,11 @@ mod tests {
         }
         queue.close();
         assert_eq!(queue.push(batch(100)), Err(PushError::Closed));
-        let taken = take(&queue).unwrap();
+        let batches = take(&queue).unwrap();
         assert!(take(&queue).is_none());
         assert_eq!(queue.abandon(), 2);
         // A handler that could not be stopped is done after all.
-        queue.settle(&taken[0], true);
+        queue.settle(&batches[0], true);
         assert_eq!(counts(&counters), [2, 0, 1, 2, 0]);
         assert_eq!(queue.abandon(), 0);
     }

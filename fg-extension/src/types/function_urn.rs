@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_text_is_kept_without_parts() {
+    fn other_text_is_preserved_without_parts() {
         for text in [
             "",
             ":",

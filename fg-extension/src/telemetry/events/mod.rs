@@ -206,12 +206,12 @@ impl Fields {
         match self.kind() {
             Some((Kind::Platform, key)) => {
                 let tag = self.take_tag(key);
-                self.keep_as_other(["time", "record"]);
+                self.preserve_as_other(["time", "record"]);
                 TelemetryEvent::Platform(self.into_platform(tag))
             }
             Some((kind, key)) => {
                 let tag = self.take_tag(key);
-                self.keep_as_other(["startTime", "endTime", "traceId", "status", "metrics"]);
+                self.preserve_as_other(["startTime", "endTime", "traceId", "status", "metrics"]);
                 let log = self.into_log(tag);
                 match kind {
                     Kind::Extension => TelemetryEvent::Extension(log),
@@ -219,7 +219,7 @@ impl Fields {
                 }
             }
             None => {
-                self.keep_as_other([
+                self.preserve_as_other([
                     "name",
                     "type",
                     "startTime",
@@ -328,7 +328,7 @@ impl Fields {
         }
     }
 
-    fn keep_as_other<const N: usize>(&mut self, names: [&'static str; N]) {
+    fn preserve_as_other<const N: usize>(&mut self, names: [&'static str; N]) {
         for name in names {
             if let Some(value) = self.slot(name).take() {
                 self.other.insert(name.to_owned(), value);

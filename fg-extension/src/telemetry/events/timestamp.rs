@@ -127,13 +127,13 @@ mod tests {
         ] {
             let timestamp = Timestamp::read(raw.clone()).unwrap();
             assert_eq!(timestamp.time(), Some(time), "{raw}");
-            let kept = raw.as_str().map_or(raw.clone(), |text| text.trim().into());
-            assert_eq!(serde_json::to_value(timestamp).unwrap(), kept);
+            let expected = raw.as_str().map_or(raw.clone(), |text| text.trim().into());
+            assert_eq!(serde_json::to_value(timestamp).unwrap(), expected);
         }
     }
 
     #[test]
-    fn text_of_another_form_is_kept() {
+    fn unparsable_text_is_preserved() {
         for text in [
             "",
             "soon",
