@@ -38,13 +38,13 @@ impl EventBridge {
         }
     }
 
-    /// Must be called before an invocation is sent; a call of [`invocation_ended`](Self::invocation_ended) must follow.
+    /// Must be called before an invocation is sent; a call of [`invocation_finished`](Self::invocation_ended) must follow.
     pub(crate) fn invocation_starts(&self) {
         self.pending().invocations += 1;
     }
 
     /// Emits an invocation that has ended; `start` is when it began.
-    pub(crate) fn invocation_ended(&self, report: &InvocationReport, start: Instant) {
+    pub(crate) fn invocation_finished(&self, report: &InvocationReport, start: Instant) {
         let deliveries = {
             let mut pending = self.pending();
             pending.invocations = pending.invocations.saturating_sub(1);

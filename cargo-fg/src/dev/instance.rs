@@ -163,7 +163,7 @@ impl Instance {
             booted = booted(&mut self.booting) => Ok(InstanceEvent::Booted(booted)),
             Some(done) = self.in_flight.join_next() => {
                 let CompletedInvocation { report, start } = done??;
-                self.event_bridge.invocation_ended(&report, start);
+                self.event_bridge.invocation_finished(&report, start);
                 if self.freeze_after_invocation && self.is_idle() {
                     self.freeze();
                 }
@@ -196,7 +196,7 @@ impl Instance {
         let drained = async {
             while let Some(done) = self.in_flight.join_next().await {
                 if let Ok(Ok(CompletedInvocation { report, start })) = done {
-                    self.event_bridge.invocation_ended(&report, start);
+                    self.event_bridge.invocation_finished(&report, start);
                 }
             }
         };
@@ -280,9 +280,9 @@ fn boot_error(error: &Error) -> anyhow::Error {
         return anyhow!("{}", fg_util::error::chain(error));
     };
     let lines = exit.output.iter().map(|line| line.text.as_str());
-    let taken = ports_in_use(&lines.collect::<Vec<_>>().join("\n"));
-    match &taken[..] {
+    let in_use = ports_in_use(&lines.collect::<Vec<_>>().join("\n"));
+    match &in_use[..] {
         [] => anyhow!("{error}"),
-        taken => anyhow!("{error}; {}", taken.join(", ")),
+        in_use => anyhow!("{error}; {}", in_use.join(", ")),
     }
 }

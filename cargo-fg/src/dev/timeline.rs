@@ -7,7 +7,7 @@ const LABEL: usize = 12;
 /// `12345.67 ms`.
 const TIME: usize = 11;
 /// With less than this, bars say nothing.
-const LEAST_BAR: usize = 10;
+const MIN_BAR_CELLS: usize = 10;
 /// Most of the statuses need no more.
 const STATUS: usize = 16;
 
@@ -28,7 +28,7 @@ pub(crate) fn lines(rows: &[Row], columns: usize) -> Vec<String> {
         .clamp(LABEL, (columns / 3).max(LABEL));
     let bar = columns
         .saturating_sub(label + TIME + STATUS + 3)
-        .max(LEAST_BAR);
+        .max(MIN_BAR_CELLS);
     let end = rows
         .iter()
         .map(|row| row.start + row.duration)

@@ -9,8 +9,11 @@ use super::running::{Place, lines, night_watch, rests, stderr};
 
 /// How many answers each invocation had, which is two where the event was doubled.
 fn response_counts(place: &Place, arguments: &[&str]) -> Vec<usize> {
-    let ours = ["--output", "json"];
-    let output = place.python(&[&ours, arguments].concat()).output().unwrap();
+    let defaults = ["--output", "json"];
+    let output = place
+        .python(&[&defaults, arguments].concat())
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     let mut invoked = events(&output);
     invoked.retain(|event| event["event"] == "invoked");

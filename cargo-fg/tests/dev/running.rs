@@ -54,14 +54,14 @@ impl Place {
 
     pub(crate) fn python_at(&self, script: &Path, arguments: &[&str]) -> Command {
         let command = format!("python3 {}", script.display());
-        let ours = [
+        let defaults = [
             "dev",
             "--cmd",
             &command,
             "--script",
             "extensionNightWatch.sh",
         ];
-        let mut command = self.fg(&[&ours, arguments].concat());
+        let mut command = self.fg(&[&defaults, arguments].concat());
         command.env("FG_TELEMETRY_PORT", "");
         command
     }
