@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hyper::{Method, StatusCode};
 
-use super::request::{ReceivedRequest, Reply};
+use super::received_request::{ReceivedRequest, Reply};
 use super::response;
 use crate::Fault;
 use crate::event::{ApiRequest, Event};
