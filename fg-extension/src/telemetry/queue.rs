@@ -8,11 +8,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::TelemetryCounters;
-use super::batch::{Batch, MOST_BYTES, MOST_EVENTS};
+use super::batch::{Batch, MAX_BATCH_BYTES, MAX_BATCH_EVENTS};
 
 /// The batches in order of arrival; one task takes from it.
 pub(super) struct Queue {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     /// Notified when there is something to take, or the queue is closed.
     changed: Notify,
     limit: usize,
@@ -20,7 +20,7 @@ pub(super) struct Queue {
 }
 
 #[derive(Default)]
-struct State {
+struct QueueState {
     waiting: VecDeque<Batch>,
     /// Of those that wait.
     waiting_bytes: usize,
@@ -126,9 +126,9 @@ impl Queue {
     /// Closes the queue and drops all that is there, as lost; returns how many events that were.
     pub(super) fn abandon(&self) -> u64 {
         let mut state = self.state();
-        *state = State {
+        *state = QueueState {
             closed: true,
-            ..State::default()
+            ..QueueState::default()
         };
         self.count_bytes(&state);
         let counters = &self.counters;
@@ -141,7 +141,7 @@ impl Queue {
         self.counters.lost()
     }
 
-    fn count_bytes(&self, state: &State) {
+    fn count_bytes(&self, state: &QueueState) {
         let bytes = state.bytes() as u64;
         self.counters
             .counts()
@@ -149,12 +149,12 @@ impl Queue {
             .store(bytes, Ordering::Relaxed);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl QueueState {
     fn bytes(&self) -> usize {
         self.waiting_bytes + self.in_flight_bytes
     }
@@ -163,10 +163,10 @@ impl State {
         let mut batches = vec![self.waiting.pop_front()?];
         let (mut bytes, mut events) = (batches[0].bytes(), batches[0].events());
         // Half of the buffer at most, so that some of it has room again before all of it is delivered.
-        let most = MOST_BYTES.min(limit / 2);
+        let max_bytes = MAX_BATCH_BYTES.min(limit / 2);
         while let Some(next) = self.waiting.front()
-            && bytes + next.bytes() <= most
-            && events + next.events() <= MOST_EVENTS
+            && bytes + next.bytes() <= max_bytes
+            && events + next.events() <= MAX_BATCH_EVENTS
             && let Some(next) = self.waiting.pop_front()
         {
             bytes += next.bytes();
@@ -184,7 +184,7 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Waker};
 
-    use super::{MOST_BYTES, PushError, Queue};
+    use super::{MAX_BATCH_BYTES, PushError, Queue};
     use crate::TelemetryCounters;
     use crate::telemetry::batch::Batch;
 
@@ -250,8 +250,14 @@ mod tests {
 
     #[test]
     fn calls_are_joined_within_a_bound() {
-        let (queue, _) = queue(10 * MOST_BYTES);
-        for bytes in [MOST_BYTES / 2, MOST_BYTES / 2, 100, 2 * MOST_BYTES, 100] {
+        let (queue, _) = queue(10 * MAX_BATCH_BYTES);
+        for bytes in [
+            MAX_BATCH_BYTES / 2,
+            MAX_BATCH_BYTES / 2,
+            100,
+            2 * MAX_BATCH_BYTES,
+            100,
+        ] {
             queue.push(batch(bytes)).unwrap();
         }
         for batches in [2, 1, 1, 1] {

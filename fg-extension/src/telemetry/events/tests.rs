@@ -17,8 +17,8 @@ fn platform(value: &Value) -> PlatformEvent {
 
 #[test]
 fn subtypes_are_known_in_any_case() {
-    type Is = fn(&PlatformEvent) -> bool;
-    let subtypes: [(&str, Is); 11] = [
+    type SubtypePredicate = fn(&PlatformEvent) -> bool;
+    let subtypes: [(&str, SubtypePredicate); 11] = [
         ("platform.initStart", |it| {
             matches!(it, PlatformEvent::InitStart(_))
         }),

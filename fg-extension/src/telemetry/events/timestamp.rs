@@ -79,10 +79,10 @@ fn parse_rfc3339(text: &str) -> Option<SystemTime> {
     }
 }
 
-fn two_digits(text: &str, most: u64) -> Option<u64> {
+fn two_digits(text: &str, max: u64) -> Option<u64> {
     let is_number = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
     let number = is_number.then(|| text.parse().ok())??;
-    (number <= most).then_some(number)
+    (number <= max).then_some(number)
 }
 
 /// Reads a number: as seconds it is before the year 5138, so a larger one counts a smaller unit.
