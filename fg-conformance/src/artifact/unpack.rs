@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn modes_are_kept() {
+    fn modes_are_preserved() {
         let (folder, script) = unpacked(&[
             ("extension/extensionA.sh", 0o755),
             ("extension/demo", 0o640),

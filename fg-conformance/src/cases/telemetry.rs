@@ -112,9 +112,9 @@ pub(crate) async fn check_telemetry(
         return;
     }
     // The request is recorded before it is answered.
-    let is_answered =
+    let has_response =
         |recorded: &Recorded| recorded.subscription.is_some() || rejected(recorded).is_some();
-    let _ = timeout(PATIENCE, recorder.until(is_answered)).await;
+    let _ = timeout(PATIENCE, recorder.until(has_response)).await;
     report.record(CaseId::Tel01, try_subscription(platform, recorder).await);
     let subscription = recorder.recorded().subscription.clone();
     match subscription {
