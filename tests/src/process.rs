@@ -210,13 +210,13 @@ impl Extension {
         self.wait_until(start, |read| read.starts_with(start))
     }
 
-    fn wait_until(&mut self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
+    fn wait_until(&mut self, description: &str, matches: impl Fn(&str) -> bool) -> String {
         let mut before = Vec::new();
         loop {
             let Ok(line) = self.stdout.recv_timeout(PATIENCE) else {
-                panic!("no line `{what}` came, but {before:#?}");
+                panic!("no line `{description}` came, but {before:#?}");
             };
-            if is_it(&line) {
+            if matches(&line) {
                 return line;
             }
             before.push(line);

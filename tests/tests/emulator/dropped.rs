@@ -29,9 +29,9 @@ async fn listening(faults: &str) -> (Platform, watch::Receiver<Vec<String>>) {
 }
 
 async fn printed(lines: &mut watch::Receiver<Vec<String>>, start: &str) {
-    let there = lines.wait_for(|lines| lines.iter().any(|line| line.starts_with(start)));
-    let there = tokio::time::timeout(PATIENCE, there).await;
-    there.unwrap().unwrap();
+    let found = lines.wait_for(|lines| lines.iter().any(|line| line.starts_with(start)));
+    let found = tokio::time::timeout(PATIENCE, found).await;
+    found.unwrap().unwrap();
 }
 
 /// Cancels the future when the other one is done.

@@ -295,11 +295,11 @@ async fn bodies_of_any_kind() {
         (r#"[{"name": " platform.novelty "}]"#, "200 OK", 200),
         ("", "500 Internal Server Error", 500),
     ] {
-        let (sent, taken) = tokio::join!(
+        let (sent, received) = tokio::join!(
             instance.platform.send_telemetry(body),
             instance.take(behaviour)
         );
-        assert_eq!((sent.unwrap(), taken.as_str()), (status, body));
+        assert_eq!((sent.unwrap(), received.as_str()), (status, body));
     }
 }
 
