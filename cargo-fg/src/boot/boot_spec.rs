@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
+use fg_conformance::artifact::UnpackedPackage;
 use fg_emulator::ExtensionCommand;
-use tempfile::TempDir;
 
 use crate::cargo::BuiltProgram;
 
@@ -27,8 +27,8 @@ pub(crate) enum BootProgram {
     Unpacked {
         /// The file.
         zip: PathBuf,
-        /// The folder that it was unpacked into.
-        folder: TempDir,
+        /// Its contents, in a temporary folder.
+        package: UnpackedPackage,
     },
 }
 
@@ -58,9 +58,7 @@ impl BootSpec {
                     ExtensionCommand::arg,
                 )
             }
-            BootProgram::Unpacked { folder, .. } => {
-                ExtensionCommand::package(&self.script_name, folder.path())
-            }
+            BootProgram::Unpacked { package, .. } => package.command(),
         }
     }
 }
