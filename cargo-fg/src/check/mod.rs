@@ -50,11 +50,12 @@ pub(crate) fn extension_under_test(source: &ExtensionSource) -> anyhow::Result<E
             let description = format!("{} of package {}, debug build", built.name, built.package);
             ExtensionUnderTest::program(built.path)?.description(description)
         }
-        BootProgram::Command(words) => {
-            let description = shell_words::join(&words);
-            let mut words = words.into_iter();
-            let program = words.next().unwrap_or_default();
-            ExtensionUnderTest::command(spec.script_name, program, words).description(description)
+        BootProgram::Command(arguments) => {
+            let description = shell_words::join(&arguments);
+            let mut arguments = arguments.into_iter();
+            let program = arguments.next().unwrap_or_default();
+            ExtensionUnderTest::command(spec.script_name, program, arguments)
+                .description(description)
         }
         BootProgram::Unpacked { zip, .. } => ExtensionUnderTest::zip(zip),
     })

@@ -143,7 +143,7 @@ mod tests {
     use crate::invocation::InvocationSpec;
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_written_can_be_read() {
+    async fn recordings_round_trip() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("recording");
         let scripts = vec!["extensionA.sh".to_owned()];

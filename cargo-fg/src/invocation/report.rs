@@ -14,7 +14,7 @@ pub(crate) struct InvocationReport {
     pub(crate) trace_id: String,
     /// Whether every extension responded with 200, and the function had the outcome that was asked for.
     pub(crate) ok: bool,
-    pub(crate) took_ms: f64,
+    pub(crate) duration_ms: f64,
     pub(crate) function: FunctionReport,
     pub(crate) extensions: Vec<ExtensionReport>,
 }
@@ -23,7 +23,7 @@ pub(crate) struct InvocationReport {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct FunctionReport {
     pub(crate) outcome: String,
-    pub(crate) took_ms: f64,
+    pub(crate) duration_ms: f64,
     /// Whether it is the synthetic one, which had nothing to do.
     pub(crate) trivial: bool,
     /// Its response; empty if it is the synthetic one.
@@ -37,7 +37,7 @@ pub(crate) struct ExtensionReport {
     pub(crate) script: String,
     /// From the start of the invocation to the request to this extension.
     pub(crate) after_ms: f64,
-    pub(crate) took_ms: f64,
+    pub(crate) duration_ms: f64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<u16>,
     /// The body of a response with another status than 200, or why there is no response.
@@ -63,10 +63,10 @@ impl InvocationReport {
             number,
             trace_id: invoked.trace_id,
             ok: function.outcome == spec.outcome && extensions.iter().all(ExtensionReport::is_ok),
-            took_ms: millis(invoked.duration),
+            duration_ms: millis(invoked.duration),
             function: FunctionReport {
                 outcome: function.outcome.to_string(),
-                took_ms: millis(function.duration),
+                duration_ms: millis(function.duration),
                 trivial: function_kind == FunctionKind::Synthetic && spec.is_trivial(),
                 response: excerpt(&function.response),
             },
@@ -99,7 +99,7 @@ impl FunctionReport {
     fn text(&self) -> String {
         let outcome = &self.outcome;
         with_detail(
-            format!("{outcome} in {:.2} ms", self.took_ms),
+            format!("{outcome} in {:.2} ms", self.duration_ms),
             &self.response,
         )
     }
@@ -120,7 +120,7 @@ impl ExtensionReport {
         Self {
             script: response.script,
             after_ms: millis(response.posted_after),
-            took_ms: millis(response.round_trip),
+            duration_ms: millis(response.round_trip),
             status,
             detail,
         }
@@ -134,7 +134,10 @@ impl ExtensionReport {
         let outcome = self
             .status
             .map_or_else(|| "failed".to_owned(), |status| status.to_string());
-        with_detail(format!("{outcome} in {:.2} ms", self.took_ms), &self.detail)
+        with_detail(
+            format!("{outcome} in {:.2} ms", self.duration_ms),
+            &self.detail,
+        )
     }
 
     /// The outcome without the time.

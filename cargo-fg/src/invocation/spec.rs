@@ -149,7 +149,7 @@ mod tests {
     use super::{InvocationSpec, Payload};
 
     #[test]
-    fn what_is_written_can_be_read() {
+    fn specifications_round_trip() {
         for payload in [&b"{\"a\": 1}"[..], b"", b"\xff\x00"] {
             let spec = InvocationSpec {
                 trace_id: Some("a".to_owned()),

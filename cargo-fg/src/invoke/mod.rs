@@ -61,7 +61,7 @@ pub(crate) async fn invoke(plan: InvokePlan) -> anyhow::Result<u64> {
         let Some(report) = report else { break };
         let report = report?;
         failed += u64::from(!report.ok);
-        times.push(report.took_ms);
+        times.push(report.duration_ms);
         output.emit(DevEvent::Invoked(&report));
     }
     workers.shutdown().await;

@@ -34,12 +34,14 @@ impl ControlClient {
         spec: &InvocationSpec,
     ) -> anyhow::Result<InvocationReport> {
         let pid = self.greeting.pid;
-        let gone = || format!("cargo fg dev (pid {pid}) has ended");
-        write(&mut self.stream, spec).await.with_context(gone)?;
+        let dev_has_exited = || format!("cargo fg dev (pid {pid}) has ended");
+        write(&mut self.stream, spec)
+            .await
+            .with_context(dev_has_exited)?;
         let response: Option<Result<InvocationReport, String>> =
-            read(&mut self.stream).await.with_context(gone)?;
+            read(&mut self.stream).await.with_context(dev_has_exited)?;
         response
-            .with_context(gone)?
+            .with_context(dev_has_exited)?
             .map_err(|message| anyhow!("{message}"))
     }
 

@@ -7,9 +7,9 @@ use fg_extension::{
     Port, Registration, RunError, Subscription, TelemetryEvent, TelemetryType,
 };
 
-struct Nothing;
+struct Minimal;
 
-impl Extension for Nothing {
+impl Extension for Minimal {
     const NAME: ExtensionName = ExtensionName::new("extensionNothing.sh");
     const PORT: Port = Port::new(8081);
 
@@ -44,11 +44,11 @@ fn values_cross_threads() {
 
 #[test]
 fn runtime_can_be_spawned() {
-    is_send(&fg_extension::run::<Nothing>());
+    is_send(&fg_extension::run::<Minimal>());
 }
 
 #[tokio::test]
 async fn defaults_of_the_trait() {
-    assert_eq!(Nothing::TIMEOUT, None);
-    assert!(Nothing.shutdown().await.is_ok());
+    assert_eq!(Minimal::TIMEOUT, None);
+    assert!(Minimal.shutdown().await.is_ok());
 }
