@@ -38,7 +38,7 @@ impl EventBridge {
         }
     }
 
-    /// Must be called before an invocation is sent; a call of [`invocation_finished`](Self::invocation_ended) must follow.
+    /// Must be called before an invocation is sent; a call of [`invocation_finished`](Self::invocation_finished) must follow.
     pub(crate) fn invocation_starts(&self) {
         self.pending().invocations += 1;
     }
