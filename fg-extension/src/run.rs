@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fg_util::select::{Either, run_alongside, select};
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::config::{Config, TelemetryConfig};
-use crate::http::listener;
+use crate::http::listener::{self, Listener};
 use crate::http::router::Router;
 use crate::lifecycle::shutdown::shut_down;
 use crate::lifecycle::signals::Signals;
@@ -20,8 +19,8 @@ use crate::{Extension, RunError, TelemetryHandler, error, panics, script_name_ma
 /// Runs the extension `T` until the platform asks it to shut down: the engine beneath the generated `main`.
 ///
 /// In order: listen on 127.0.0.1, register, [`init`](Extension::init), serve. SIGTERM, SIGINT and `POST
-/// /extension/shutdown` begin the shutdown: no more connections are accepted, what is in flight finishes, and then
-/// [`shutdown`](Extension::shutdown) runs, all within `FG_SHUTDOWN_TIMEOUT`. A `main` that calls this should then return
+/// /extension/shutdown` begin the shutdown: connections that wait in the listen backlog are served, no more are accepted, what is in
+/// flight finishes, and then [`shutdown`](Extension::shutdown) runs, all within `FG_SHUTDOWN_TIMEOUT`. A `main` that calls this should then return
 /// without waiting for blocking tasks, as by `tokio::runtime::Runtime::shutdown_background`.
 ///
 /// It installs, once for the process: a panic hook that is silent about a handler's panic, since that becomes one log
@@ -66,9 +65,8 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
 /// As [`run`]. Telemetry that was acknowledged and not delivered is lost.
 pub async fn run_with_telemetry<T: TelemetryHandler>() -> Result<(), RunError> {
     let startup = Startup::new::<T>()?;
-    let port = (T::PORT, startup.config.port);
-    let telemetry = TelemetryConfig::from_env(T::NAME, T::SUBSCRIPTION, port)?;
-    let server = TelemetryServer::bind(T::NAME, &startup.config, &telemetry);
+    let telemetry = TelemetryConfig::from_env(T::NAME, T::PORT, T::SUBSCRIPTION, &startup.config)?;
+    let server = TelemetryServer::bind(T::NAME, &startup.config, &telemetry, &startup.lifecycle);
     let delivery = server.delivery();
     // Owned here, so that it is gone when this returns.
     let mut background = JoinSet::new();
@@ -80,7 +78,7 @@ pub async fn run_with_telemetry<T: TelemetryHandler>() -> Result<(), RunError> {
 struct Startup {
     config: Config,
     signals: Signals,
-    listener: TcpListener,
+    listener: Listener,
     lifecycle: Arc<Lifecycle>,
 }
 
@@ -102,12 +100,13 @@ impl Startup {
         panics::install_hook();
         let signals = Signals::listen()
             .map_err(|error| RunError::runtime("cannot listen for signals", error))?;
-        let listener = listener::bind(T::NAME, config.port, "FG_EXTENSION_PORT")?;
+        let lifecycle = Lifecycle::new();
+        let listener = listener::bind(T::NAME, config.port, "FG_EXTENSION_PORT", &lifecycle)?;
         Ok(Self {
             config,
             signals,
             listener,
-            lifecycle: Lifecycle::new(),
+            lifecycle,
         })
     }
 
@@ -172,9 +171,8 @@ impl Startup {
             let signal = self.signals.recv().await;
             self.lifecycle.begin_shutdown(signal);
         };
-        let lifecycle = Arc::clone(&self.lifecycle);
         let routes = Arc::clone(&router);
-        let server = listener::serve(self.listener, lifecycle, move |request| {
+        let server = listener::serve(self.listener, move |request| {
             let router = Arc::clone(&routes);
             async move { router.respond(request).await }
         });

@@ -1,10 +1,10 @@
 //! The script name in the compiled program, where tools read it without running the program.
 
+use fg_util::script_name::{MARKER_END as END, MARKER_PREFIX as PREFIX, MAX_LEN};
+
 use crate::{Extension, ExtensionName};
 
-const PREFIX: &[u8] = b"\x1ffg-extension:name=";
-const END: u8 = b'\x1f';
-const LEN: usize = PREFIX.len() + fg_util::script_name::MAX_LEN + 1;
+const LEN: usize = PREFIX.len() + MAX_LEN + 1;
 
 /// Keeps the marker of `T` in the program, in one piece: `\x1ffg-extension:name=<script name>\x1f`.
 pub(crate) fn keep<T: Extension>() {

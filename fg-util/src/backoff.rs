@@ -48,13 +48,6 @@ impl Backoff {
     }
 }
 
-impl Default for Backoff {
-    /// The pauses on loopback, where a failed attempt costs little: from 50 ms to a second.
-    fn default() -> Self {
-        Self::new(Duration::from_millis(50), Duration::from_secs(1))
-    }
-}
-
 /// From 0 to 1; the standard library's hashers are seeded at random.
 fn random() -> f64 {
     RandomState::new().hash_one(()) as f64 / u64::MAX as f64

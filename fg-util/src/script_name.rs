@@ -1,5 +1,11 @@
 //! What the file name of a start script may look like, as the runtime and the macro apply it (D 2705, 2707).
 
+/// What precedes the script name in a compiled extension, where tools read it without running the program.
+pub const MARKER_PREFIX: &[u8] = b"\x1ffg-extension:name=";
+
+/// What follows it.
+pub const MARKER_END: u8 = b'\x1f';
+
 /// The most bytes that a file name has on Linux.
 pub const MAX_LEN: usize = 255;
 

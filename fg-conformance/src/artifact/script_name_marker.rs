@@ -5,12 +5,9 @@ use std::io::BufRead;
 use std::path::Path;
 
 use fg_emulator::ScriptName;
+use fg_util::script_name::{MARKER_END as END, MARKER_PREFIX as PREFIX};
 
 use crate::Error;
-
-/// What `fg_extension::run` keeps in the program: this, the script name, and [`END`].
-const PREFIX: &[u8] = b"\x1ffg-extension:name=";
-const END: u8 = b'\x1f';
 
 /// Returns the script name that a program of `fg-extension` registers under, as in `extensionHello.sh`.
 ///

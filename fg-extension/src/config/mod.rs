@@ -64,15 +64,16 @@ impl Config {
 }
 
 impl TelemetryConfig {
-    /// Reads the settings of the subscription; `port` is the extension's, compiled and as configured.
+    /// Reads the settings of the subscription of the extension with this name, compiled port and settings.
     pub(crate) fn from_env(
         name: ExtensionName,
+        compiled_port: Port,
         subscription: Subscription,
-        port: (Port, Port),
+        config: &Config,
     ) -> Result<Self, RunError> {
         let environment = Environment(std::env::var_os);
         environment
-            .read_telemetry(name, subscription, port)
+            .read_telemetry(name, compiled_port, subscription, config)
             .map_err(RunError::setting)
     }
 }
@@ -124,12 +125,13 @@ impl<F: Fn(&'static str) -> Option<OsString>> Environment<F> {
     fn read_telemetry(
         &self,
         name: ExtensionName,
+        compiled_port: Port,
         subscription: Subscription,
-        (compiled_port, port): (Port, Port),
+        config: &Config,
     ) -> Result<TelemetryConfig, String> {
         // A subscription that shares the extension's port moves with it.
         let default_port = if subscription.port() == compiled_port {
-            port
+            config.port
         } else {
             subscription.port()
         };

@@ -10,8 +10,8 @@ fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
 }
 
 fn read_telemetry(variables: &[(&str, &str)]) -> Result<TelemetryConfig, String> {
-    let ports = (Port::new(8081), read(variables)?.port);
-    environment(variables).read_telemetry(NAME, SUBSCRIPTION, ports)
+    let config = read(variables)?;
+    environment(variables).read_telemetry(NAME, Port::new(8081), SUBSCRIPTION, &config)
 }
 
 fn environment(
@@ -216,11 +216,11 @@ fn telemetry_has_a_port_of_its_own_or_shares_the_extensions() {
     let ports = |subscribed: u16, variables: &[(&str, &str)]| {
         let types = &[TelemetryType::Platform];
         let subscription = Subscription::new(Port::new(subscribed), types);
-        let port = read(variables).unwrap().port;
+        let config = read(variables).unwrap();
         let telemetry = environment(variables)
-            .read_telemetry(NAME, subscription, (Port::new(8081), port))
+            .read_telemetry(NAME, Port::new(8081), subscription, &config)
             .unwrap();
-        (port.get(), telemetry.port.get())
+        (config.port.get(), telemetry.port.get())
     };
     assert_eq!(ports(8082, &[]), (8081, 8082));
     assert_eq!(ports(8081, &[]), (8081, 8081));

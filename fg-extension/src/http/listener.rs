@@ -17,18 +17,25 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::unconstrained;
 
 use super::response::HttpResponse;
-use crate::lifecycle::{Activity, Lifecycle, Phase};
+use crate::lifecycle::{Activity, Lifecycle, Phase, Tracked};
 use crate::{ExtensionName, Port, RunError};
 
 /// How many connections may wait to be accepted, as those that arrive before `init` is done.
 const BACKLOG: u32 = 1024;
+
+/// A bound port. It counts as in flight from the start, so that a shutdown does not overlook what its backlog holds.
+pub(crate) struct Listener {
+    socket: TcpListener,
+    tracked: Tracked,
+}
 
 /// Listens on 127.0.0.1 at the port, which the setting can change.
 pub(crate) fn bind(
     name: ExtensionName,
     port: Port,
     setting: &str,
-) -> Result<TcpListener, RunError> {
+    lifecycle: &Arc<Lifecycle>,
+) -> Result<Listener, RunError> {
     let address = port.address();
     // There is no name to look up, so nothing blocks here.
     let listen = || {
@@ -38,7 +45,7 @@ pub(crate) fn bind(
         socket.bind(address)?;
         socket.listen(BACKLOG)
     };
-    listen().map_err(|error| {
+    let socket = listen().map_err(|error| {
         let hint = if error.kind() == io::ErrorKind::AddrInUse {
             format!(
                 ", which another process holds; set {setting}=`{name}=<port>` to a free port from 8081 to 8090"
@@ -47,20 +54,23 @@ pub(crate) fn bind(
             String::new()
         };
         RunError::listen(format!("cannot listen on {address}{hint}"), error)
-    })
+    })?;
+    let tracked = lifecycle.track(Activity::Listener);
+    Ok(Listener { socket, tracked })
 }
 
 /// Serves connections until the lifecycle drains, and then those that wait in the backlog; `respond` answers each
 /// request.
-pub(crate) async fn serve<F, R>(listener: TcpListener, lifecycle: Arc<Lifecycle>, respond: R)
+pub(crate) async fn serve<F, R>(listener: Listener, respond: R)
 where
     R: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = HttpResponse> + Send,
 {
-    let _tracked = lifecycle.track(Activity::Listener);
+    let Listener { socket, tracked } = listener;
+    let lifecycle = tracked.lifecycle();
     let serve = |stream: TcpStream| {
         let tracked = lifecycle.track(Activity::Connection);
-        let (lifecycle, respond) = (Arc::clone(&lifecycle), respond.clone());
+        let (lifecycle, respond) = (Arc::clone(lifecycle), respond.clone());
         tokio::spawn(async move {
             serve_connection(stream, &lifecycle, respond).await;
             drop(tracked);
@@ -68,19 +78,23 @@ where
     };
     {
         let mut draining = pin!(lifecycle.reached(Phase::Draining));
-        while let Either::Second(stream) = select(draining.as_mut(), accept(&listener)).await {
+        while let Either::Second(stream) = select(draining.as_mut(), accept(&socket)).await {
             serve(stream);
         }
     }
     // What the platform delivered into the backlog before that is served too: all of it, so without tokio's budget,
-    // which would have the listener seem idle after so many.
+    // which would have the socket seem idle after so many. A client that goes on connecting does not hold up the
+    // shutdown: no more than a full backlog is accepted.
     let waiting = || {
-        unconstrained(poll_fn(|cx| match listener.poll_accept(cx) {
+        unconstrained(poll_fn(|cx| match socket.poll_accept(cx) {
             Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
             Poll::Pending => Poll::Ready(None),
         }))
     };
-    while let Some(accepted) = waiting().await {
+    for _ in 0..BACKLOG {
+        let Some(accepted) = waiting().await else {
+            break;
+        };
         match accepted {
             Ok((stream, _)) => serve(stream),
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}

@@ -27,7 +27,7 @@ pub(crate) enum Phase {
     Running,
     /// A shutdown was requested; what is in flight may finish.
     Draining,
-    /// The time for that is up: what is still in flight is dropped.
+    /// The time for that is up: handlers that still run are dropped.
     Aborting,
 }
 
@@ -49,6 +49,7 @@ pub(crate) struct Tracked {
 #[derive(Default)]
 struct LifecycleState {
     phase: Phase,
+    shutdown_start: Option<Instant>,
     listeners: usize,
     connections: usize,
     invocations: usize,
@@ -71,33 +72,43 @@ impl Lifecycle {
         }
     }
 
-    /// Enters `phase`, unless this or a later one was reached already.
-    pub(crate) fn advance(&self, phase: Phase) {
+    /// Enters `phase`, and returns whether that is news: this or a later one may have been reached already.
+    pub(crate) fn advance(&self, phase: Phase) -> bool {
         self.0.send_if_modified(|state| {
             let advances = state.phase < phase;
             if advances {
                 state.phase = phase;
             }
+            if advances && phase == Phase::Draining {
+                state.shutdown_start = Some(Instant::now());
+            }
             advances
-        });
+        })
     }
 
     /// Enters the phase [`Phase::Draining`]; the first reason is logged.
     pub(crate) fn begin_shutdown(&self, reason: &str) {
-        if !self.has_reached(Phase::Draining) {
+        if self.advance(Phase::Draining) {
             tracing::info!("{reason}: shutting down");
         }
-        self.advance(Phase::Draining);
+    }
+
+    /// Returns when the shutdown began, from which its time counts; now, if it has not begun.
+    pub(crate) fn shutdown_start(&self) -> Instant {
+        let start = self.0.borrow().shutdown_start;
+        start.unwrap_or_else(Instant::now)
     }
 
     /// Waits until nothing is in flight, and returns whether that was before `deadline`.
+    ///
+    /// For a lifecycle that drains: before that, nobody is notified of what finishes.
     pub(crate) async fn drain(&self, deadline: Instant) -> bool {
         timeout_at(deadline, self.wait_for(LifecycleState::is_idle))
             .await
             .is_ok()
     }
 
-    /// Drops what is still in flight, as soon as its tasks run.
+    /// Drops the handlers that still run, as soon as their tasks are polled.
     pub(crate) async fn abort(&self) {
         self.advance(Phase::Aborting);
         tokio::task::yield_now().await;
@@ -123,6 +134,12 @@ impl Lifecycle {
     async fn wait_for(&self, condition: impl FnMut(&LifecycleState) -> bool) {
         // It cannot fail: the sender is `self`'s.
         let _ = self.0.subscribe().wait_for(condition).await;
+    }
+}
+
+impl Tracked {
+    pub(crate) fn lifecycle(&self) -> &Arc<Lifecycle> {
+        &self.lifecycle
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) async fn shut_down<T: Extension, D: Telemetry<T>>(
     mut delivery: JoinSet<()>,
     timeout: Duration,
 ) -> Result<(), RunError> {
-    let deadlines = Deadlines::new(Instant::now(), timeout);
+    let deadlines = Deadlines::new(lifecycle.shutdown_start(), timeout);
     let lost_before = telemetry.lost();
     if !lifecycle.drain(deadlines.abort).await {
         tracing::warn!(
@@ -35,6 +35,8 @@ pub(crate) async fn shut_down<T: Extension, D: Telemetry<T>>(
             lifecycle.invocations_in_flight(),
             setting(timeout),
         );
+        // Nobody would deliver what is acknowledged from now on.
+        telemetry.close();
         lifecycle.abort().await;
         // A client that does not read its response is not waited for.
         lifecycle.drain(deadlines.respond).await;

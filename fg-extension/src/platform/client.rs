@@ -1,10 +1,9 @@
-//! Requests to the platform's API, retried while that can help.
+//! Requests to the platform's API, each over a connection of its own.
 
 use std::fmt;
 use std::time::Duration;
 
-use fg_util::backoff::Backoff;
-use fg_util::error::{chain, excerpt, one_line};
+use fg_util::error::{excerpt, one_line};
 use fg_util::select::run_alongside;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -31,13 +30,6 @@ pub(crate) struct ApiRequest<'a> {
     pub(crate) purpose: &'static str,
 }
 
-pub(crate) enum ApiError {
-    /// The platform rejected the request.
-    Rejected(Rejection),
-    /// No response came in time: how often it was tried, and what went wrong last.
-    NoResponse(u32, Error),
-}
-
 /// A final response that is not a success: its status, and what the platform said in one line.
 #[derive(Debug)]
 pub(crate) struct Rejection {
@@ -46,44 +38,8 @@ pub(crate) struct Rejection {
 }
 
 impl ApiRequest<'_> {
-    /// Posts it, and returns the JSON of a response with status 200, or null if its body is not JSON.
-    ///
-    /// Failures that may pass (I: 5xx, 408, 429, a connection refused or broken, no response) are tried again until
-    /// the time is over; any other response than 200 is final (D 2707, 2710).
-    pub(crate) async fn post(&self, timeout: Duration) -> Result<Value, ApiError> {
-        let deadline = Instant::now() + timeout;
-        let mut backoff = Backoff::default();
-        let mut attempts = 0_u32;
-        loop {
-            attempts += 1;
-            // An attempt has half of what is left: time enough for a platform that is slow to respond, and
-            // another attempt if it never does.
-            let now = Instant::now();
-            let error = match self.attempt(now + (deadline - now) / 2).await {
-                Ok(ApiResponse::Ok(json)) => return Ok(json),
-                Ok(ApiResponse::Rejected(rejection)) => return Err(ApiError::Rejected(rejection)),
-                Ok(ApiResponse::Retry(rejection)) => {
-                    format!("the platform responded with {rejection}").into()
-                }
-                Err(error) => error,
-            };
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left < Duration::from_millis(10) {
-                return Err(ApiError::NoResponse(attempts, error));
-            }
-            // The pause is cut short where it would use up the time of another attempt.
-            let pause = backoff.next_pause().min(left / 2);
-            tracing::info!(
-                "{} attempt {attempts} failed, next in {pause:.0?}: {}",
-                self.purpose,
-                chain(error.as_ref())
-            );
-            tokio::time::sleep(pause).await;
-        }
-    }
-
     /// Posts it once, over a connection of its own; the status must come before `deadline`.
-    async fn attempt(&self, deadline: Instant) -> Result<ApiResponse, Error> {
+    pub(super) async fn attempt(&self, deadline: Instant) -> Result<ApiResponse, Error> {
         let in_time = |_| "no response in time";
         let connect = TcpStream::connect((self.platform.host(), self.platform.port));
         let stream = timeout_at(deadline, connect).await.map_err(in_time)??;
@@ -121,8 +77,9 @@ impl ApiRequest<'_> {
     }
 }
 
+/// What a response means for the request.
 #[derive(Debug)]
-enum ApiResponse {
+pub(super) enum ApiResponse {
     Ok(Value),
     Rejected(Rejection),
     /// Worth another attempt.

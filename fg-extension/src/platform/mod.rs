@@ -2,4 +2,5 @@
 
 pub(crate) mod client;
 pub(crate) mod register;
+pub(crate) mod retry;
 pub(crate) mod subscribe;

@@ -5,7 +5,8 @@ use hyper::body::Bytes;
 use serde_json::Value;
 
 use crate::config::Config;
-use crate::platform::client::{ApiError, ApiRequest, Rejection};
+use crate::platform::client::{ApiRequest, Rejection};
+use crate::platform::retry::ApiError;
 use crate::{Error, ExtensionName, Registration, RunError};
 
 /// Registers with the platform (D 2707), within `FG_REGISTER_TIMEOUT`.

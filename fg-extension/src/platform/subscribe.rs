@@ -7,7 +7,8 @@ use hyper::StatusCode;
 use serde::Serialize;
 
 use crate::config::PlatformAddress;
-use crate::platform::client::{ApiError, ApiRequest};
+use crate::platform::client::ApiRequest;
+use crate::platform::retry::ApiError;
 use crate::{Port, TelemetryType};
 
 /// The body of the request (D 2710).

@@ -22,6 +22,10 @@ use crate::lifecycle::{Lifecycle, Phase};
 use crate::log::throttle::LogThrottle;
 use crate::panics::catch;
 
+/// The pauses between two attempts with the same events.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// The longest pause between two attempts during a shutdown.
 const SHORT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -97,7 +101,7 @@ impl Delivery {
                 return;
             };
             self.report_failure(failure, 0);
-            self.pause(Backoff::default().next_pause(), lifecycle).await;
+            self.pause(backoff().next_pause(), lifecycle).await;
         }
         for batch in &batches {
             let delivered = self.deliver_one(batch, lifecycle, extension).await;
@@ -113,7 +117,7 @@ impl Delivery {
         extension: &T,
     ) -> bool {
         let mut left = self.timeout;
-        let mut backoff = Backoff::default();
+        let mut backoff = backoff();
         loop {
             // One that hangs has half of what is left, and is called again. If the process is frozen meanwhile, it
             // costs no more than that either.
@@ -223,4 +227,8 @@ impl<T: TelemetryHandler> Telemetry<T> for Delivery {
     fn lost(&self) -> u64 {
         self.queue.lost()
     }
+}
+
+const fn backoff() -> Backoff {
+    Backoff::new(FIRST_PAUSE, LONGEST_PAUSE)
 }

@@ -21,7 +21,7 @@ pub(crate) use server::TelemetryServer;
 pub use subscription::{Subscription, TelemetryType};
 
 use crate::http::body::BodyError;
-use crate::http::response::HttpResponse;
+use crate::http::response::{HttpResponse, failure};
 use crate::lifecycle::Lifecycle;
 
 /// What becomes of telemetry in an extension `T`.
@@ -57,8 +57,8 @@ impl<T: Sync> Telemetry<T> for NoTelemetry {
     const SUBSCRIBED: bool = false;
 
     fn respond(&self, _: Result<Bytes, BodyError>) -> HttpResponse {
-        // Not called: `SUBSCRIBED` is false.
-        HttpResponse::default()
+        // Not called, since `SUBSCRIBED` is false; if it were, nothing must be acknowledged.
+        failure(StatusCode::NOT_FOUND, "NotFound", "no such path: /")
     }
 
     fn report_rejected_request(&self, status: StatusCode, message: &str) {

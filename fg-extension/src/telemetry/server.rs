@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use fg_util::select::run_alongside;
+use fg_util::select::{run_alongside, select};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, StatusCode, header};
-use tokio::net::TcpListener;
 
 use super::TelemetryType;
 use super::delivery::{Delivery, Unacknowledged};
 use crate::config::{Config, PlatformAddress, TelemetryConfig};
 use crate::http::body::{self, BodyError};
-use crate::http::listener::{bind, serve};
+use crate::http::listener::{Listener, bind, serve};
 use crate::http::response::{HttpResponse, failure, json, only_post, unreadable};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::platform::subscribe::subscribe;
@@ -29,7 +28,7 @@ pub(crate) struct TelemetryServer {
 
 enum Ingest {
     /// A port for telemetry alone.
-    OwnPort(TcpListener),
+    OwnPort(Listener),
     /// The extension's own port, where the router passes batches on.
     ExtensionPort,
     /// The port could not be bound.
@@ -39,11 +38,16 @@ enum Ingest {
 impl TelemetryServer {
     /// Listens on the port that telemetry is posted to. If that fails, the extension serves on without telemetry, which
     /// must not break the function.
-    pub(crate) fn bind(name: ExtensionName, config: &Config, telemetry: &TelemetryConfig) -> Self {
+    pub(crate) fn bind(
+        name: ExtensionName,
+        config: &Config,
+        telemetry: &TelemetryConfig,
+        lifecycle: &Arc<Lifecycle>,
+    ) -> Self {
         let ingest = if telemetry.port == config.port {
             Ingest::ExtensionPort
         } else {
-            match bind(name, telemetry.port, "FG_TELEMETRY_PORT") {
+            match bind(name, telemetry.port, "FG_TELEMETRY_PORT", lifecycle) {
                 Ok(listener) => Ingest::OwnPort(listener),
                 Err(error) => {
                     tracing::error!("there will be no telemetry: {error:?}");
@@ -76,11 +80,12 @@ impl TelemetryServer {
             Ingest::OwnPort(listener) => {
                 lifecycle.reached(Phase::Registered).await;
                 let respond = move |request| respond(Arc::clone(&self.delivery), request);
-                run_alongside(subscription, serve(listener, lifecycle, respond)).await;
+                run_alongside(subscription, serve(listener, respond)).await;
             }
             Ingest::ExtensionPort => {
                 lifecycle.reached(Phase::Running).await;
-                subscription.await;
+                // An extension that shuts down has no use for a subscription any more.
+                select(subscription, lifecycle.reached(Phase::Draining)).await;
             }
             Ingest::Unavailable => {}
         }

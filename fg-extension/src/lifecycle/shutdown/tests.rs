@@ -299,3 +299,43 @@ async fn telemetry_that_was_lost_before_the_shutdown_is_not_its_error() {
     assert!(result.is_ok(), "{result:?}");
     assert_eq!(elapsed, Duration::ZERO);
 }
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_acknowledged_once_its_delivery_was_aborted() {
+    let (lifecycle, delivery) = (Lifecycle::new(), acknowledged());
+    let extension = Recorder::new(SucceedsAfter(Duration::ZERO), SucceedsAfter(Duration::ZERO));
+    // A connection that posts a batch after the abort, while clients may still read their responses.
+    let connection = lifecycle.track(Activity::Connection);
+    let late = tokio::spawn({
+        let (lifecycle, delivery) = (Arc::clone(&lifecycle), Arc::clone(&delivery));
+        async move {
+            lifecycle.reached(Phase::Aborting).await;
+            sleep(RESPONSE_TIME / 2).await;
+            let status = post(&delivery);
+            drop(connection);
+            status
+        }
+    });
+
+    let (result, elapsed) = shut_down_with(&lifecycle, &extension, &delivery).await;
+    assert_eq!(late.await.unwrap(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(elapsed, PATIENCE + RESPONSE_TIME / 2);
+    assert_eq!(
+        extension.steps(),
+        ["2 events", "shutdown begins", "shutdown ends"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_counts_from_the_signal() {
+    let lifecycle = Lifecycle::new();
+    let extension = Recorder::new(Fails, Hangs);
+    lifecycle.begin_shutdown("test");
+    // The backlog is accepted.
+    sleep(Duration::from_millis(300)).await;
+
+    let (result, elapsed) = shut_down_without(&lifecycle, &extension, TIMEOUT).await;
+    assert!(result.unwrap_err().is_shutdown_timeout());
+    assert_eq!(elapsed, TIMEOUT - Duration::from_millis(300));
+}
