@@ -20,7 +20,8 @@ use super::schedule::Schedule;
 use super::watch_set::WatchSet;
 use super::{DevPlan, Rebuild};
 use crate::boot::BootSet;
-use crate::ipc::{ControlServer, InvocationReply, InvocationRequest, InvocationSpec};
+use crate::invocation::InvocationSpec;
+use crate::ipc::{ControlServer, InvocationReply, InvocationRequest};
 use crate::signals::ShutdownSignals;
 
 const NO_INSTANCE: &str =

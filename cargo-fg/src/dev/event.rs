@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use crate::ipc::InvocationReport;
+use crate::invocation::InvocationReport;
 
 /// Something that happened. As JSON, it is an object with the name of the variant as `event`.
 #[derive(Serialize)]

@@ -8,7 +8,7 @@ use fg_emulator::{Event, OutputStream, Subscription};
 use super::event::{DevEvent, count};
 use super::output::{Output, OutputStyle};
 use super::timeline::Row;
-use crate::ipc::{InvocationReport, millis};
+use crate::invocation::{InvocationReport, millis};
 
 /// The observer of a platform. It holds telemetry deliveries back while an invocation is in flight whose bars they
 /// belong to.

@@ -15,7 +15,8 @@ use super::event::DevEvent;
 use super::event_bridge::EventBridge;
 use super::fault_spec::FaultSpec;
 use super::output::{Output, OutputStyle};
-use crate::ipc::{FunctionKind, InvocationReply, InvocationReport, InvocationSpec, millis};
+use crate::invocation::{FunctionKind, InvocationReport, InvocationSpec, millis};
+use crate::ipc::InvocationReply;
 
 /// How long the bars of an invocation, or the freeze after it, wait for its telemetry.
 const TELEMETRY_WAIT: Duration = Duration::from_millis(300);

@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::dev::{DevEvent, Output};
-use crate::ipc::{ControlClient, FunctionKind, InvocationReport, InvocationSpec};
+use crate::invocation::{FunctionKind, InvocationReport, InvocationSpec};
+use crate::ipc::ControlClient;
 
 pub(crate) use self::payload::read_payload;
 

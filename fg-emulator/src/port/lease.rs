@@ -28,7 +28,7 @@ pub struct PortLease {
 impl PortLease {
     /// The first port that is free. Blocks while others hold leases on all of them, two minutes at most.
     ///
-    /// For a telemetry extension, which has two ports, see [`take_pair`](Self::acquire_pair).
+    /// For a telemetry extension, which has two ports, see [`acquire_pair`](Self::acquire_pair).
     ///
     /// # Errors
     ///

@@ -5,8 +5,7 @@ use std::time::Duration;
 use fg_emulator::{ExtensionResponse, HttpResponse, InvokeResult};
 use serde::{Deserialize, Serialize};
 
-use super::control_socket::FunctionKind;
-use super::invocation_spec::InvocationSpec;
+use super::{FunctionKind, InvocationSpec};
 
 /// How one invocation went.
 #[derive(Clone, Debug, Deserialize, Serialize)]
