@@ -38,7 +38,7 @@ pub struct Checks {
 }
 
 impl Checks {
-    /// All cases, on this extension; those of the group [`Budget`](Group::Budget) only with a [`budget`](Self::budget).
+    /// Returns checks of this extension with all cases; those of the group [`Budget`](Group::Budget) only with a [`budget`](Self::budget).
     #[must_use]
     pub fn new(extension: ExtensionUnderTest) -> Self {
         Self {
@@ -49,7 +49,7 @@ impl Checks {
         }
     }
 
-    /// Tries these cases only.
+    /// Selects the cases to try; all by default.
     #[must_use]
     pub fn select(mut self, selection: Selection) -> Self {
         self.selection = Some(selection);
@@ -70,7 +70,7 @@ impl Checks {
         self
     }
 
-    /// Tries the cases. Needs a tokio runtime with time, I/O and, for what it starts, signals.
+    /// Runs the checks, and returns what was found.
     ///
     /// The port that the extension listens on must be free; several checks at once need an extension that takes its port
     /// from its environment, and an [`fg_emulator::PortLease`] for each.
@@ -78,6 +78,10 @@ impl Checks {
     /// # Errors
     ///
     /// If the extension cannot be tried at all: a file cannot be read, a program is missing, its port is taken.
+    ///
+    /// # Panics
+    ///
+    /// On a tokio runtime without I/O and time (`enable_all`).
     ///
     /// # Cancel safety
     ///

@@ -2,8 +2,12 @@
 
 use std::fmt;
 
+use fg_util::error::{chain, one_line};
+
 /// Why a check could not run, or a name or a limit could not be read. What an extension does wrong is a
 /// [`Finding`](crate::Finding) instead.
+///
+/// `Display` has this error alone, its [source](std::error::Error::source) apart. `Debug` has the whole chain in one line.
 pub struct Error(Repr);
 
 enum Repr {
@@ -52,10 +56,10 @@ impl fmt::Display for Error {
     }
 }
 
-/// The chain of causes, for a test that returns the error.
+/// The whole chain in one line, since this is what a test that returns the error prints.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&fg_util::error::chain(self))
+        f.write_str(&one_line(&chain(self)))
     }
 }
 
@@ -65,5 +69,27 @@ impl std::error::Error for Error {
             Repr::Own { source, .. } => source.as_deref().map(|source| source as _),
             Repr::Emulator(error) => error.source(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+
+    #[test]
+    fn debug_has_the_whole_chain_in_one_line() {
+        let error = Error::because("cannot read the ZIP")("damaged\nfile");
+        assert_eq!(error.to_string(), "cannot read the ZIP");
+        assert_eq!(format!("{error:?}"), r"cannot read the ZIP: damaged\nfile");
+    }
+
+    #[test]
+    fn checks_can_be_spawned() {
+        fn crosses_threads<T: Send + Sync + Unpin + 'static>() {}
+        fn is_send<T: Send>(_: T) {}
+        crosses_threads::<Error>();
+        crosses_threads::<crate::Report>();
+        let extension = crate::ExtensionUnderTest::zip("package.zip");
+        is_send(crate::Checks::new(extension).run());
     }
 }

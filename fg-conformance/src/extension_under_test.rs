@@ -32,7 +32,7 @@ pub(crate) enum Origin {
 }
 
 impl ExtensionUnderTest {
-    /// A program that was compiled with `fg-extension`: it holds its script name.
+    /// Returns a program that was compiled with `fg-extension`: it holds its script name.
     ///
     /// # Errors
     ///
@@ -43,7 +43,7 @@ impl ExtensionUnderTest {
         Ok(Self::of(Origin::Program { script, path }))
     }
 
-    /// A command in any language, under the script name that it registers, as in `extensionNightWatch.sh`.
+    /// Returns a command in any language, under the script name that it registers, as in `extensionNightWatch.sh`.
     ///
     /// A program without a slash is looked for in `PATH`, and then in the working directory.
     pub fn command<I>(script: impl Into<String>, program: impl Into<PathBuf>, arguments: I) -> Self
@@ -58,7 +58,7 @@ impl ExtensionUnderTest {
         })
     }
 
-    /// A ZIP, as it is uploaded. The checks unpack it into a temporary folder, and boot the extension from there.
+    /// Returns a ZIP, as it is uploaded. The checks unpack it into a temporary folder, and boot the extension from there.
     pub fn zip(path: impl Into<PathBuf>) -> Self {
         Self::of(Origin::Zip(path.into()))
     }

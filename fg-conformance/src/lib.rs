@@ -15,7 +15,7 @@
 //! ```
 //!
 //! [`Checks`] boots the extension as a real process in [`fg_emulator`], several times if the selected cases need that, and
-//! returns a [`Report`] with one [`Finding`] for each [`Case`]. [`CASES`] lists all of them: what each one requires, the page
+//! returns a [`Report`] with one [`Finding`] for each [`Case`]. [`Selection::all`] has all of them: what each one requires, the page
 //! of the platform's documentation that it comes from, how it is tried, and which other cases prevent it. A package (a ZIP)
 //! is also examined without running it.
 //!
@@ -42,7 +42,7 @@ mod harness;
 pub mod port_owner;
 mod report;
 
-pub use cases::{Budget, CASES, Case, CaseId, Fixture, Group, Mark, Selection};
+pub use cases::{Budget, Case, CaseId, Group, Mark, Selection};
 pub use checks::Checks;
 pub use error::Error;
 pub use extension_under_test::ExtensionUnderTest;

@@ -42,6 +42,8 @@
 //! not part of the API is rejected, and reported to the observer ([`PlatformBuilder::observer`]). An assertion that fails in
 //! an observer fails the test.
 //!
+//! Bodies and payloads are [`bytes::Bytes`](https://docs.rs/bytes), as hyper has them, so that none is copied.
+//!
 //! What it does is written from the platform's documentation. Where that is silent (marked ?), the choice is
 //! this emulator's: a registration that breaks a rule is rejected with status 400, an invocation goes to all
 //! extensions at once, when the function starts, over a new connection each, and a shutdown is SIGTERM, then SIGKILL after

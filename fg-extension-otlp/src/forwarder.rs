@@ -154,6 +154,10 @@ impl Forwarder {
     /// # Errors
     ///
     /// If not all of it could be sent; the error says how much was not, and why.
+    ///
+    /// # Cancel safety
+    ///
+    /// When this is dropped unfinished nothing more is sent; what is left is lost, and logged.
     pub async fn shutdown(&self) -> Result<(), Error> {
         let Some(pipeline) = &self.0 else {
             return Ok(());

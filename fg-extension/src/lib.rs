@@ -40,6 +40,15 @@
 //!
 //! Durations are `500ms`, `10s`, `1.5s`, `1m` or `1h`, a number without a unit is seconds; one hour at most.
 //!
+//! # Features
+//!
+//! | feature | default | effect |
+//! | --- | --- | --- |
+//! | `stderr-log` | on | a small `tracing` subscriber, which writes the log lines to stderr, unless the process has a global one by the start |
+//!
+//! The runtime logs by `tracing`. Without this feature and without a subscriber of your own, nothing is logged, and `FG_LOG`
+//! is not read.
+//!
 //! # What is known of the platform
 //!
 //! These docs mark facts about the platform: **D** is documented on the page named (numbers are those of

@@ -24,7 +24,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Begins with a pause of at most `first`; no pause is longer than `longest`.
+    /// Returns a back-off that begins with a pause of at most `first`; no pause is longer than `longest`.
     #[must_use]
     pub const fn new(first: Duration, longest: Duration) -> Self {
         Self {
@@ -35,6 +35,7 @@ impl Backoff {
     }
 
     /// Returns the pause after one more failed attempt.
+    #[must_use]
     pub fn next_pause(&mut self) -> Duration {
         let doublings = 2_u32.saturating_pow(self.attempts);
         self.attempts = self.attempts.saturating_add(1);

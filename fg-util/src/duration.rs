@@ -8,25 +8,25 @@ pub const MAX: Duration = Duration::from_secs(3600);
 /// How to write a duration, for the end of an error message.
 pub const HINT: &str = "write it as `500ms`, `10s` or `1m`";
 
-/// Reads a duration; a number without a unit is seconds, as in the platform's own `RUNTIME_TIMEOUT`.
+/// Parses a duration; a number without a unit is seconds, as in the platform's own `RUNTIME_TIMEOUT`.
 ///
-/// `None` if the text is not a duration, or longer than [`MAX`].
+/// Returns `None` if the text is not a duration, or longer than [`MAX`].
 #[must_use]
 pub fn parse(text: &str) -> Option<Duration> {
     let (number, unit) = crate::size::split_unit(text);
     read(number, if unit.is_empty() { "s" } else { unit })
 }
 
-/// Reads a duration that must have a unit.
+/// Parses a duration that must have a unit.
 ///
-/// `None` if the text is not a duration, has no unit, or is longer than [`MAX`].
+/// Returns `None` if the text is not a duration, has no unit, or is longer than [`MAX`].
 #[must_use]
 pub fn parse_with_unit(text: &str) -> Option<Duration> {
     let (number, unit) = crate::size::split_unit(text);
     read(number, unit)
 }
 
-/// Writes a duration as [`parse`] reads it. Zero is `0s`, not `0ns`.
+/// Formats a duration as [`parse`] reads it. Zero is `0s`, not `0ns`.
 #[must_use]
 pub fn format(duration: Duration) -> String {
     if duration.is_zero() {

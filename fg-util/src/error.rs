@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-/// Joins an error and its sources by `: `.
+/// Returns an error and its sources in one text, joined by `: `.
 ///
 /// Some errors print their source themselves; a source that ends the line already is not repeated.
 #[must_use]
@@ -20,7 +20,8 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     line
 }
 
-/// Escapes control characters, so that a line break does not break a log line in two, and trims the text.
+/// Returns the text trimmed and with its control characters escaped, so that a line break does not break a log line in
+/// two.
 #[must_use]
 pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
@@ -37,7 +38,7 @@ pub fn one_line(text: &str) -> String {
 /// The most characters of somebody else's text that a message quotes.
 pub const EXCERPT_CHARS: usize = 300;
 
-/// Cuts a text to [`EXCERPT_CHARS`] characters, with `…` where it was cut.
+/// Returns the first [`EXCERPT_CHARS`] characters of a text, with `…` where it was cut.
 ///
 /// A failure that quotes its input in full would grow for ever in the log of an extension that subscribes to that log.
 #[must_use]

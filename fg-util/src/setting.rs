@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::one_line;
 use crate::{duration, size};
 
-/// Says which setting has which value, what is wrong with it and what to write, in one line.
+/// Returns the message about a setting: which value it has, what is wrong with it and what to write, in one line.
 ///
 /// ```
 /// assert_eq!(
@@ -19,7 +19,7 @@ pub fn invalid(name: &str, value: &str, problem: &str, hint: &str) -> String {
     one_line(&format!("{name} is `{value}`, which {problem}: {hint}"))
 }
 
-/// Reads a duration within a range.
+/// Parses a duration within a range.
 ///
 /// # Errors
 ///
@@ -41,7 +41,7 @@ pub fn parse_duration(
         })
 }
 
-/// Reads a number of bytes within a range.
+/// Parses a number of bytes within a range.
 ///
 /// # Errors
 ///
@@ -65,7 +65,7 @@ pub struct SizeRange {
     pub text: &'static str,
 }
 
-/// Reads a port number: digits only, since Rust's own parser accepts a `+` too.
+/// Parses a port number: digits only, since Rust's own parser accepts a `+` too. Returns `None` for any other text.
 #[must_use]
 pub fn parse_port(text: &str) -> Option<u16> {
     text.bytes()

@@ -3,9 +3,9 @@
 /// How to write a number of bytes, for the end of an error message.
 pub const HINT: &str = "write it as `512KiB`, `4MiB` or `4194304`";
 
-/// Reads a number of bytes, or of `KB`, `KiB`, `MB`, `MiB`, `GB`, `GiB`, in upper or lower case. A fraction of a byte is cut off.
+/// Parses a number of bytes, or of `KB`, `KiB`, `MB`, `MiB`, `GB`, `GiB`, in upper or lower case. A fraction of a byte is cut off.
 ///
-/// `None` if the text is not a size.
+/// Returns `None` if the text is not a size.
 #[must_use]
 pub fn parse(text: &str) -> Option<u64> {
     let (number, unit) = split_unit(text);

@@ -1,8 +1,11 @@
-//! One log line a period at most.
+//! One log line a second at most.
 
 use std::time::{Duration, Instant};
 
-/// Lets one line through in each period, without I/O: the caller passes the time.
+/// From one line to the next.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// Lets one line through a second, without I/O: the caller passes the time.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -16,24 +19,18 @@ use std::time::{Duration, Instant};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Throttle {
-    period: Duration,
     last: Option<Instant>,
 }
 
 impl Throttle {
-    /// A throttle that admits its first line at once, and each later one at least `period` after the line before.
-    #[must_use]
-    pub const fn new(period: Duration) -> Self {
-        Self { period, last: None }
-    }
-
-    /// The throttle of all our log lines: an extension that subscribes to its own log must not feed itself.
+    /// Returns a throttle that admits its first line at once, and each later one at least a second after the line before:
+    /// an extension that subscribes to its own log must not feed itself.
     #[must_use]
     pub const fn one_per_second() -> Self {
-        Self::new(Duration::from_secs(1))
+        Self { last: None }
     }
 
-    /// Returns whether a line may be written now; if so, the next period begins.
+    /// Returns whether a line may be written now; if so, the next one may be written a second later.
     pub fn admit(&mut self, now: Instant) -> bool {
         let due = self.next_due().is_none_or(|due| due <= now);
         if due {
@@ -45,6 +42,6 @@ impl Throttle {
     /// Returns when the next line may be written; `None` if none was written yet.
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
-        self.last.map(|last| last + self.period)
+        self.last.map(|last| last + PERIOD)
     }
 }

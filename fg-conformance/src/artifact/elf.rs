@@ -21,7 +21,7 @@ pub struct Elf {
     glibc: Option<GlibcVersion>,
 }
 
-/// What a program needs beside a kernel.
+/// What a program needs beside a kernel. Exhaustive: who packages a program has to decide about each of them.
 #[derive(Debug, Eq, PartialEq)]
 pub enum Needs<'a> {
     /// It is static.
@@ -34,6 +34,7 @@ pub enum Needs<'a> {
 
 /// A version of glibc, as in `2.17`.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
 pub struct GlibcVersion {
     /// The 2 of `2.17`.
     pub major: u32,

@@ -65,8 +65,7 @@ impl FromStr for Budget {
 
 impl Budget {
     /// Returns whether no limit is set.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 

@@ -20,7 +20,7 @@ macro_rules! case_ids {
 
         impl CaseId {
             /// All of them, in order.
-            pub const ALL: &[Self] = &[$($(Self::$id,)+)+];
+            pub(crate) const ALL: &[Self] = &[$($(Self::$id,)+)+];
 
             /// Returns the ID as in `REG-05`.
             #[must_use]
@@ -41,8 +41,7 @@ macro_rules! case_ids {
 
         impl Group {
             /// Returns what its IDs begin with, as in `REG`.
-            #[must_use]
-            pub const fn prefix(self) -> &'static str {
+            pub(crate) const fn prefix(self) -> &'static str {
                 match self {
                     $(Self::$group => $prefix,)+
                 }

@@ -20,7 +20,7 @@ pub use self::budget::Budget;
 pub use self::id::{CaseId, Group};
 pub(crate) use self::package::{Bootable, check_without_zip, check_zip};
 pub use self::selection::Selection;
-pub use self::table::CASES;
+pub(crate) use self::table::CASES;
 
 /// One thing that an extension must do, or must be.
 #[derive(Debug)]
@@ -39,13 +39,14 @@ pub struct Case {
     /// What to do if it fails.
     pub remedy: &'static str,
     /// What it is tried on.
-    pub fixture: Fixture,
+    pub(crate) fixture: Fixture,
     /// The cases that prevent it if they fail; so do those that prevent these.
     pub prevented_by: &'static [CaseId],
 }
 
 /// How certain a fact about the platform is. Displayed as `D`, `I` or `?`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum Mark {
     /// The platform's documentation states it.
     Documented,
@@ -57,7 +58,7 @@ pub enum Mark {
 
 /// What a case is tried on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Fixture {
+pub(crate) enum Fixture {
     /// The files of the package or the program; no process is started.
     Files,
     /// What was recorded of the first boot.
@@ -69,7 +70,7 @@ pub enum Fixture {
 }
 
 impl Case {
-    /// Whether a process has to be started for it.
+    /// Returns whether a process has to be started for it.
     pub(crate) fn needs_process(&self) -> bool {
         self.fixture != Fixture::Files
     }
@@ -77,29 +78,20 @@ impl Case {
 
 impl CaseId {
     /// Returns its row of [`CASES`].
-    #[must_use]
-    pub fn case(self) -> &'static Case {
+    pub(crate) fn case(self) -> &'static Case {
         // `table` asserts at compile time that each case is in its place.
         &CASES[self as usize]
     }
 
     /// Returns whether a failure of this case prevents `other`, directly or through cases in between.
-    ///
-    /// ```
-    /// use fg_conformance::CaseId;
-    ///
-    /// assert!(CaseId::Reg03.prevents(CaseId::Inv05)); // through INV-01
-    /// assert!(!CaseId::Reg03.prevents(CaseId::Reg04));
-    /// ```
-    #[must_use]
-    pub fn prevents(self, other: Self) -> bool {
+    pub(crate) fn prevents(self, other: Self) -> bool {
         let direct = other.case().prevented_by;
         direct.contains(&self) || direct.iter().any(|between| self.prevents(*between))
     }
 }
 
 impl Mark {
-    /// What it means.
+    /// Returns what it means.
     pub(crate) fn meaning(self) -> &'static str {
         match self {
             Self::Documented => "documented: Huawei Cloud's documentation says so",

@@ -6,7 +6,7 @@ use super::table::CASES;
 use super::{Case, CaseId, Group};
 use crate::Error;
 
-/// A set of cases.
+/// The cases to try.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Selection(BTreeSet<CaseId>);
 
@@ -54,8 +54,7 @@ impl Selection {
     }
 
     /// Selects the same without the cases of a group.
-    #[must_use]
-    pub fn without(mut self, group: Group) -> Self {
+    pub(crate) fn without(mut self, group: Group) -> Self {
         self.0.retain(|id| id.group() != group);
         self
     }
@@ -66,7 +65,7 @@ impl Selection {
         self.0.contains(&id)
     }
 
-    /// Iterates over the selected cases, in the order of [`CASES`].
+    /// Iterates over the selected cases, in the order of the report.
     pub fn cases(&self) -> impl Iterator<Item = &'static Case> {
         self.0.iter().map(|id| id.case())
     }
@@ -92,7 +91,8 @@ fn overview() -> String {
 #[cfg(test)]
 mod tests {
     use super::Selection;
-    use crate::{CASES, CaseId, Group};
+    use crate::cases::CASES;
+    use crate::{CaseId, Group};
 
     #[test]
     fn names_select() {

@@ -7,7 +7,7 @@ use super::Fixture::{Files, FirstBoot, OwnBoot, SharedProcess};
 use super::Mark::{Documented, Inferred, Unknown};
 
 /// All cases, in the order of the report.
-pub const CASES: &[Case; CaseId::ALL.len()] = &[
+pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
     Case {
         id: Pkg01,
         mark: Documented,
@@ -400,7 +400,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::CASES;
-    use crate::{CaseId, Fixture};
+    use crate::CaseId;
+    use crate::cases::Fixture;
 
     #[test]
     fn each_id_is_listed_once() {
@@ -408,6 +409,12 @@ mod tests {
         assert_eq!(ids, CaseId::ALL.iter().copied().collect());
         assert_eq!(ids.len(), CASES.len());
         assert!(CaseId::ALL.iter().all(|id| id.case().id == *id));
+    }
+
+    #[test]
+    fn failures_prevent_through_cases_in_between() {
+        assert!(CaseId::Reg03.prevents(CaseId::Inv05)); // through INV-01
+        assert!(!CaseId::Reg03.prevents(CaseId::Reg04));
     }
 
     #[test]

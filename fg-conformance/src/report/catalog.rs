@@ -54,7 +54,7 @@ impl Case {
 #[cfg(test)]
 mod tests {
     use super::list_cases;
-    use crate::CASES;
+    use crate::cases::CASES;
 
     #[test]
     fn the_list_follows_the_table() {

@@ -5,6 +5,7 @@ use serde::Serialize;
 /// How a case went.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Outcome {
     /// The extension does what is required.
     Pass,

@@ -36,6 +36,7 @@ pub struct Report {
 
 /// How a report is rendered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum Format {
     /// Grouped and aligned, with ANSI colours; print it through `anstream` or its like, which strips them where they are
     /// not wanted.
@@ -59,7 +60,7 @@ impl Report {
         }
     }
 
-    /// Iterates over the cases and their findings, in the order of [`CASES`].
+    /// Iterates over the cases and their findings, in the order of the IDs.
     pub fn findings(&self) -> impl Iterator<Item = (&'static Case, &Finding)> {
         CASES.iter().filter_map(|case| {
             let is_shown = self.selection.contains(case.id) || self.culprits.contains(&case.id);

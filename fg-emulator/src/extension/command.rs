@@ -30,7 +30,7 @@ enum Executable {
 }
 
 impl ExtensionCommand {
-    /// The executable `program`, under the script name `script`, as in `extensionHello.sh`.
+    /// Returns a command that runs the executable `program` under the script name `script`, as in `extensionHello.sh`.
     ///
     /// It inherits the environment, with the platform's variables added, and the working directory. A program
     /// without a slash is looked for in `PATH`, and then where we are.
@@ -38,7 +38,7 @@ impl ExtensionCommand {
         Self::of(script, Executable::Program(program.into(), Vec::new()))
     }
 
-    /// An unpacked dependency: `folder/extension/<script>` is executed as it is, in the working directory `/`
+    /// Returns a command that boots an unpacked dependency: `folder/extension/<script>` is executed as it is, in the working directory `/`
     /// (?: the platform's is unknown, so a package must not rely on it).
     pub fn package(script: impl Into<String>, folder: impl Into<PathBuf>) -> Self {
         Self::of(script, Executable::Package(folder.into()))

@@ -75,7 +75,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// None so far.
+    /// Returns an empty set of faults with this seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
@@ -91,7 +91,7 @@ impl Faults {
         self
     }
 
-    /// Reads a list as `register-503*2,event-duplicate=0.3,freeze`: the first two times, three times in ten,
+    /// Parses a list as `register-503*2,event-duplicate=0.3,freeze`: the first two times, three times in ten,
     /// always. A fault of the registration without a rate is injected once.
     ///
     /// # Errors

@@ -39,27 +39,27 @@ impl Default for InvokeRequest {
 }
 
 impl InvokeRequest {
-    /// A request with a fresh trace id and the payload `{}`, of which a synthetic function makes a success at once.
+    /// Returns a request with a fresh trace id and the payload `{}`, of which a synthetic function makes a success at once.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Another trace id.
+    /// Sets the trace id; a fresh UUID by default.
     #[must_use]
     pub fn trace_id(mut self, trace_id: impl Into<String>) -> Self {
         self.trace_id = Some(trace_id.into());
         self
     }
 
-    /// Another payload, which goes to a `bootstrap`; extensions get none (D 2707).
+    /// Sets the payload, `{}` by default, which goes to a `bootstrap`; extensions get none (D 2707).
     #[must_use]
     pub fn payload(mut self, payload: impl Into<Bytes>) -> Self {
         self.payload = payload.into();
         self
     }
 
-    /// How long a synthetic function takes.
+    /// Sets how long a synthetic function takes; no time by default.
     #[must_use]
     pub fn duration(mut self, duration: Duration) -> Self {
         self.duration = duration;
@@ -73,7 +73,7 @@ impl InvokeRequest {
         self
     }
 
-    /// What becomes of a synthetic function.
+    /// Sets what becomes of a synthetic function; success by default.
     #[must_use]
     pub fn outcome(mut self, outcome: FunctionOutcome) -> Self {
         self.outcome = outcome;

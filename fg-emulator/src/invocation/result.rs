@@ -57,7 +57,7 @@ impl InvokeResult {
         self.responses.iter().all(ExtensionResponse::is_ok)
     }
 
-    /// For tests.
+    /// Asserts that every extension answered with 200, for tests.
     ///
     /// # Panics
     ///

@@ -40,6 +40,10 @@ impl Platform {
     /// # Errors
     ///
     /// As [`boot`](Self::boot).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`boot`](Self::boot).
     pub async fn boot_bin(
         &self,
         script: impl Into<String>,

@@ -51,7 +51,7 @@ impl PlatformBuilder {
         self
     }
 
-    /// Injects faults.
+    /// Injects these faults; none by default.
     #[must_use]
     pub fn faults(mut self, faults: Faults) -> Self {
         self.faults = faults;
@@ -61,6 +61,14 @@ impl PlatformBuilder {
     /// Starts the platform, on a free port.
     ///
     /// # Errors
+    ///
+    /// As [`Platform::start`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Platform::start`].
+    ///
+    /// # Cancel safety
     ///
     /// As [`Platform::start`].
     pub async fn start(self) -> Result<Platform, Error> {

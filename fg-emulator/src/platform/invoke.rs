@@ -17,6 +17,10 @@ impl Platform {
     /// # Errors
     ///
     /// If no extension is registered. What goes wrong with one of them is in its [`ExtensionResponse`](crate::ExtensionResponse).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`invoke_with`](Self::invoke_with).
     pub async fn invoke(&self) -> Result<InvokeResult, Error> {
         self.invoke_with(InvokeRequest::new()).await
     }

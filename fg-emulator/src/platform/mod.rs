@@ -49,6 +49,14 @@ impl Platform {
     /// # Errors
     ///
     /// If there is no free port, no temporary folder, or no `/bin/sh`.
+    ///
+    /// # Panics
+    ///
+    /// On a tokio runtime without I/O and time (`enable_all`).
+    ///
+    /// # Cancel safety
+    ///
+    /// When this is dropped unfinished there is no platform, and its port is free again.
     pub async fn start() -> Result<Self, Error> {
         Self::builder().start().await
     }

@@ -26,7 +26,7 @@ pub struct ShutdownReport {
 }
 
 impl ShutdownReport {
-    /// Whether all extensions shut down cleanly.
+    /// Returns whether all extensions shut down cleanly.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.extensions.iter().all(ProcessExit::is_clean)
@@ -77,6 +77,10 @@ impl Platform {
     /// # Panics
     ///
     /// If the [observer](crate::PlatformBuilder::observer) has panicked; the processes are stopped by then.
+    ///
+    /// # Cancel safety
+    ///
+    /// When this is dropped unfinished, what still runs is killed.
     pub async fn shutdown(mut self) -> Result<ShutdownReport, Error> {
         self.thaw();
         let function = self.lock_function().take();

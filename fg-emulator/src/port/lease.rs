@@ -26,7 +26,7 @@ pub struct PortLease {
 }
 
 impl PortLease {
-    /// The first port that is free. Blocks while others hold leases on all of them, two minutes at most.
+    /// Leases the first port that is free. Blocks the thread while others hold leases on all of them, two minutes at most.
     ///
     /// For a telemetry extension, which has two ports, see [`acquire_pair`](Self::acquire_pair).
     ///
@@ -38,7 +38,7 @@ impl PortLease {
         Ok(lease)
     }
 
-    /// Two ports, both at once: whoever holds one while waiting for another can wait for somebody who does
+    /// Leases two ports, both at once: whoever holds one while waiting for another can wait for somebody who does
     /// the same.
     ///
     /// ```
@@ -57,7 +57,7 @@ impl PortLease {
         Ok((first, second))
     }
 
-    /// The number.
+    /// Returns the number of the port, 8081 to 8090.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port

@@ -24,7 +24,7 @@ pub struct ProcessExit {
 }
 
 impl ProcessExit {
-    /// Whether it shut down cleanly: with exit status 0, without being killed.
+    /// Returns whether it shut down cleanly: with exit status 0, without being killed.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.status.success() && !self.killed

@@ -33,6 +33,10 @@ impl Platform {
     /// # Errors
     ///
     /// If none has in 15 seconds.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when this is dropped unfinished.
     pub async fn wait_for_subscription(&self) -> Result<Subscription, Error> {
         let subscription = self
             .inner
@@ -83,6 +87,10 @@ impl Platform {
     /// # Errors
     ///
     /// If nobody has subscribed, or there is no response in five seconds.
+    ///
+    /// # Cancel safety
+    ///
+    /// When this is dropped unfinished the connection breaks off; the subscriber may have the body.
     pub async fn send_telemetry(&self, body: impl Into<Bytes>) -> Result<u16, Error> {
         let subscription = self.inner.state().telemetry.subscription().cloned();
         let subscription = subscription.ok_or_else(|| {

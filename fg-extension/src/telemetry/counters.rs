@@ -49,7 +49,7 @@ impl TelemetryCounters {
         self.0.lost.load(Ordering::Relaxed)
     }
 
-    /// Returns how many bytes of JSON wait for the handler, or for its end.
+    /// Returns how many bytes of JSON wait for the handler, those that it is called with included.
     #[must_use]
     pub fn bytes_queued(&self) -> u64 {
         self.0.bytes_queued.load(Ordering::Relaxed)

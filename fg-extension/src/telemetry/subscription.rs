@@ -20,7 +20,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Makes a subscription to these types, posted to this port; for constants.
+    /// Returns a subscription to these types, posted to this port; for constants.
     ///
     /// # Panics
     ///

@@ -25,7 +25,7 @@ use fg_util::script_name::{self, Problem};
 pub struct ExtensionName(&'static str);
 
 impl ExtensionName {
-    /// Makes a name, for constants. [`TryFrom`] does the same without a panic.
+    /// Returns a name, for constants. [`TryFrom`] does the same without a panic.
     ///
     /// # Panics
     ///

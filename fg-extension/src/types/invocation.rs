@@ -37,7 +37,7 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// Makes an invocation without further fields, for a unit test of a handler.
+    /// Returns an invocation without further fields, for a unit test of a handler.
     ///
     /// ```
     /// use fg_extension::Invocation;

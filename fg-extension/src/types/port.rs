@@ -28,7 +28,7 @@ impl Port {
     /// The ports that the platform posts events to.
     pub const RANGE: RangeInclusive<u16> = FIRST..=LAST;
 
-    /// Makes a port, for constants. [`TryFrom`] does the same without a panic.
+    /// Returns a port, for constants. [`TryFrom`] does the same without a panic.
     ///
     /// # Panics
     ///
