@@ -1,7 +1,7 @@
 //! The processes of an instance: each is started in a group of its own, frozen, thawed and stopped with the instance.
 
 mod exit;
-mod freeze;
+mod group_freeze;
 pub(crate) mod guard;
 mod output;
 

@@ -49,7 +49,7 @@ pub(crate) struct Tracked {
 #[derive(Default)]
 struct LifecycleState {
     phase: Phase,
-    shutdown_began: Option<Instant>,
+    shutdown_start: Option<Instant>,
     listeners: usize,
     connections: usize,
     invocations: usize,
@@ -80,7 +80,7 @@ impl Lifecycle {
                 state.phase = phase;
             }
             if advances && phase == Phase::Draining {
-                state.shutdown_began = Some(Instant::now());
+                state.shutdown_start = Some(Instant::now());
             }
             advances
         })
@@ -94,9 +94,9 @@ impl Lifecycle {
     }
 
     /// Returns when the shutdown began, from which its time counts; now, if it has not begun.
-    pub(crate) fn shutdown_began(&self) -> Instant {
-        let began = self.0.borrow().shutdown_began;
-        began.unwrap_or_else(Instant::now)
+    pub(crate) fn shutdown_start(&self) -> Instant {
+        let start = self.0.borrow().shutdown_start;
+        start.unwrap_or_else(Instant::now)
     }
 
     /// Waits until nothing is in flight, and returns whether that was before `deadline`.

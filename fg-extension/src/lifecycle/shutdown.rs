@@ -26,7 +26,7 @@ pub(crate) async fn shut_down<T: Extension, D: Telemetry<T>>(
     mut delivery: JoinSet<()>,
     timeout: Duration,
 ) -> Result<(), RunError> {
-    let deadlines = Deadlines::new(lifecycle.shutdown_began(), timeout);
+    let deadlines = Deadlines::new(lifecycle.shutdown_start(), timeout);
     let lost_before = telemetry.lost();
     if !lifecycle.drain(deadlines.abort).await {
         tracing::warn!(

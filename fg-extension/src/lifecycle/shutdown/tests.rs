@@ -317,10 +317,10 @@ async fn nothing_is_acknowledged_once_its_delivery_was_aborted() {
         }
     });
 
-    let (result, took) = shut_down_with(&lifecycle, &extension, &delivery).await;
+    let (result, elapsed) = shut_down_with(&lifecycle, &extension, &delivery).await;
     assert_eq!(late.await.unwrap(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(result.is_ok(), "{result:?}");
-    assert_eq!(took, PATIENCE + RESPONSE_TIME / 2);
+    assert_eq!(elapsed, PATIENCE + RESPONSE_TIME / 2);
     assert_eq!(
         extension.steps(),
         ["2 events", "shutdown begins", "shutdown ends"]
@@ -335,7 +335,7 @@ async fn time_counts_from_the_signal() {
     // The backlog is accepted.
     sleep(Duration::from_millis(300)).await;
 
-    let (result, took) = shut_down_without(&lifecycle, &extension, TIMEOUT).await;
+    let (result, elapsed) = shut_down_without(&lifecycle, &extension, TIMEOUT).await;
     assert!(result.unwrap_err().is_shutdown_timeout());
-    assert_eq!(took, TIMEOUT - Duration::from_millis(300));
+    assert_eq!(elapsed, TIMEOUT - Duration::from_millis(300));
 }
