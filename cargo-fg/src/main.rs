@@ -2,8 +2,10 @@
 
 mod boot;
 mod cargo;
+mod check;
 mod cli;
 mod dev;
+mod invocation;
 mod invoke;
 mod ipc;
 mod new;

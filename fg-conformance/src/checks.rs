@@ -90,7 +90,7 @@ impl Checks {
         let start = Instant::now();
         let mut report = Report::new(self.selection());
         self.try_cases(&mut report).await?;
-        report.set_took(start.elapsed());
+        report.set_duration(start.elapsed());
         Ok(report)
     }
 

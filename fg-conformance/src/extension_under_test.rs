@@ -4,10 +4,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use fg_emulator::ExtensionCommand;
-use tempfile::TempDir;
 
 use crate::Error;
-use crate::artifact::{read_script_name, unpack};
+use crate::artifact::{UnpackedPackage, read_script_name};
 
 /// The extension that is checked: a compiled program, a command in any language, or a ZIP.
 #[derive(Clone, Debug)]
@@ -105,10 +104,8 @@ impl ExtensionUnderTest {
                 arguments,
             } => (script, Launch::Program(program, arguments)),
             Origin::Zip(path) => {
-                let folder = TempDir::with_prefix("cargo-fg-").map_err(Error::because(
-                    "cannot make a temporary folder to unpack into",
-                ))?;
-                (unpack(&path, folder.path())?, Launch::Package(folder))
+                let package = UnpackedPackage::unpack(&path)?;
+                (package.script_name().to_owned(), Launch::Package(package))
             }
         };
         Ok(PreparedExtension {
@@ -132,8 +129,8 @@ pub(crate) struct PreparedExtension {
 enum Launch {
     /// A program and its arguments.
     Program(PathBuf, Vec<OsString>),
-    /// An unpacked ZIP. The folder is removed when this is dropped.
-    Package(TempDir),
+    /// An unpacked ZIP.
+    Package(UnpackedPackage),
 }
 
 impl PreparedExtension {
@@ -144,7 +141,7 @@ impl PreparedExtension {
                 let command = ExtensionCommand::new(&self.script, program);
                 arguments.iter().fold(command, ExtensionCommand::arg)
             }
-            Launch::Package(folder) => ExtensionCommand::package(&self.script, folder.path()),
+            Launch::Package(package) => package.command(),
         };
         let environment = self.environment.iter();
         environment.fold(command, |command, (name, value)| command.env(name, value))

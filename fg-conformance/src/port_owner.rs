@@ -11,10 +11,10 @@ use procfs::process::{FDTarget, Process, all_processes};
 ///
 /// A message that says that an address is in use, and not which, means all ports of the range.
 #[must_use]
-pub fn taken_ports(message: &str) -> Vec<String> {
+pub fn ports_in_use(message: &str) -> Vec<String> {
     let ports = ports(message).into_iter();
-    let taken = ports.filter_map(|port| Some(format!("port {port} is held by {}", owner(port)?)));
-    taken.collect()
+    let in_use = ports.filter_map(|port| Some(format!("port {port} is held by {}", owner(port)?)));
+    in_use.collect()
 }
 
 /// Returns whether an error message names or means a port of the range.
@@ -43,7 +43,7 @@ fn entries() -> impl Iterator<Item = TcpNetEntry> {
 /// The process that listens on this port of 127.0.0.1, as in `python3 (pid 123)`; `None` if the port is free.
 fn owner(port: u16) -> Option<String> {
     let (mut sockets, mut is_ours) = (Vec::new(), false);
-    for entry in entries().filter(|entry| takes_port(entry, port)) {
+    for entry in entries().filter(|entry| uses_port(entry, port)) {
         sockets.push(entry.inode);
         is_ours |= entry.uid == Uid::effective().as_raw();
     }
@@ -54,7 +54,7 @@ fn owner(port: u16) -> Option<String> {
         .into_iter()
         .flatten()
         .filter_map(Result::ok)
-        .find(|process| holds_any(process, &sockets));
+        .find(|process| owns_any_socket(process, &sockets));
     // What another user's process has open is not ours to see.
     let process = process.map(|process| {
         let name = process.stat().map(|stat| stat.comm);
@@ -70,13 +70,13 @@ fn owner(port: u16) -> Option<String> {
 }
 
 /// A listener on all addresses takes the port of 127.0.0.1 as well.
-fn takes_port(entry: &TcpNetEntry, port: u16) -> bool {
+fn uses_port(entry: &TcpNetEntry, port: u16) -> bool {
     let ip = entry.local_address.ip().to_canonical();
     let is_ours = ip.is_unspecified() || ip.is_loopback();
     entry.state == TcpState::Listen && entry.local_address.port() == port && is_ours
 }
 
-fn holds_any(process: &Process, sockets: &[u64]) -> bool {
+fn owns_any_socket(process: &Process, sockets: &[u64]) -> bool {
     process.fd().into_iter().flatten().any(
         |file| matches!(file, Ok(file) if matches!(file.target, FDTarget::Socket(inode) if sockets.contains(&inode))),
     )

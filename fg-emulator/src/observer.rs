@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn first_panic_is_kept_and_resumed_once() {
+    fn first_panic_is_resumed_once() {
         let count = AtomicUsize::new(0);
         let observer = Observer::new(Box::new(move |_| {
             panic!("number {}", count.fetch_add(1, Ordering::Relaxed));

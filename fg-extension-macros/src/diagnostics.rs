@@ -78,7 +78,7 @@ mod tests {
     use super::{did_you_mean, list};
 
     #[test]
-    fn slips_are_recognised_and_other_words_are_not() {
+    fn misspellings_are_recognised_and_other_words_are_not() {
         let helpers = ["init", "invoke", "telemetry", "shutdown"];
         for (word, meant) in [
             ("inti", Some("init")),

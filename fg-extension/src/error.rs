@@ -21,16 +21,16 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// `Display` says what failed, why, and what to do, in one line; the cause is its
 /// [`source`](std::error::Error::source).
-pub struct RunError(Box<Inner>);
+pub struct RunError(Box<ErrorInner>);
 
-struct Inner {
-    kind: Kind,
+struct ErrorInner {
+    kind: ErrorKind,
     message: String,
     source: Option<Error>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Kind {
+enum ErrorKind {
     Setting,
     Runtime,
     Listen,
@@ -46,50 +46,50 @@ impl RunError {
     /// Returns whether a setting is missing, or has a value that cannot be read.
     #[must_use]
     pub fn is_setting(&self) -> bool {
-        self.0.kind == Kind::Setting
+        self.0.kind == ErrorKind::Setting
     }
 
     /// Returns whether the operating system failed to provide what the async runtime needs, as signals or threads.
     #[must_use]
     pub fn is_runtime(&self) -> bool {
-        self.0.kind == Kind::Runtime
+        self.0.kind == ErrorKind::Runtime
     }
 
     /// Returns whether the extension's own address could not be bound, as when its port is taken.
     #[must_use]
     pub fn is_listen(&self) -> bool {
-        self.0.kind == Kind::Listen
+        self.0.kind == ErrorKind::Listen
     }
 
     /// Returns whether the platform rejected the registration.
     #[must_use]
     pub fn is_rejected(&self) -> bool {
-        self.0.kind == Kind::Rejected
+        self.0.kind == ErrorKind::Rejected
     }
 
     /// Returns whether no attempt to register succeeded within `FG_REGISTER_TIMEOUT`.
     #[must_use]
     pub fn is_register_timeout(&self) -> bool {
-        self.0.kind == Kind::RegisterTimeout
+        self.0.kind == ErrorKind::RegisterTimeout
     }
 
     /// Returns whether [`Extension::init`](crate::Extension::init) failed; its error is the source.
     #[must_use]
     pub fn is_init(&self) -> bool {
-        self.0.kind == Kind::Init
+        self.0.kind == ErrorKind::Init
     }
 
     /// Returns whether [`Extension::shutdown`](crate::Extension::shutdown) failed; its error is the source.
     #[must_use]
     pub fn is_shutdown(&self) -> bool {
-        self.0.kind == Kind::Shutdown
+        self.0.kind == ErrorKind::Shutdown
     }
 
     /// Returns whether [`Extension::shutdown`](crate::Extension::shutdown) did not finish within
     /// `FG_SHUTDOWN_TIMEOUT`.
     #[must_use]
     pub fn is_shutdown_timeout(&self) -> bool {
-        self.0.kind == Kind::ShutdownTimeout
+        self.0.kind == ErrorKind::ShutdownTimeout
     }
 
     /// Returns whether the extension shut down before all acknowledged telemetry could be delivered.
@@ -98,32 +98,32 @@ impl RunError {
     /// both.
     #[must_use]
     pub fn is_undelivered_telemetry(&self) -> bool {
-        self.0.kind == Kind::UndeliveredTelemetry
+        self.0.kind == ErrorKind::UndeliveredTelemetry
     }
 
     pub(crate) fn setting(message: String) -> Self {
-        Self::new(Kind::Setting, message, None)
+        Self::new(ErrorKind::Setting, message, None)
     }
 
     pub(crate) fn runtime(message: &str, source: std::io::Error) -> Self {
-        Self::new(Kind::Runtime, message.to_owned(), Some(source.into()))
+        Self::new(ErrorKind::Runtime, message.to_owned(), Some(source.into()))
     }
 
     pub(crate) fn listen(message: String, source: std::io::Error) -> Self {
-        Self::new(Kind::Listen, message, Some(source.into()))
+        Self::new(ErrorKind::Listen, message, Some(source.into()))
     }
 
     pub(crate) fn rejected(message: String) -> Self {
-        Self::new(Kind::Rejected, message, None)
+        Self::new(ErrorKind::Rejected, message, None)
     }
 
     pub(crate) fn register_timeout(message: String, source: Error) -> Self {
-        Self::new(Kind::RegisterTimeout, message, Some(source))
+        Self::new(ErrorKind::RegisterTimeout, message, Some(source))
     }
 
     pub(crate) fn init(source: Error) -> Self {
         Self::new(
-            Kind::Init,
+            ErrorKind::Init,
             "the extension failed to initialise".to_owned(),
             Some(source),
         )
@@ -131,18 +131,18 @@ impl RunError {
 
     pub(crate) fn shutdown(source: Error) -> Self {
         Self::new(
-            Kind::Shutdown,
+            ErrorKind::Shutdown,
             "the extension failed to shut down".to_owned(),
             Some(source),
         )
     }
 
     pub(crate) fn shutdown_timeout(message: String) -> Self {
-        Self::new(Kind::ShutdownTimeout, message, None)
+        Self::new(ErrorKind::ShutdownTimeout, message, None)
     }
 
     pub(crate) fn undelivered_telemetry(message: String) -> Self {
-        Self::new(Kind::UndeliveredTelemetry, message, None)
+        Self::new(ErrorKind::UndeliveredTelemetry, message, None)
     }
 
     /// Adds to the message that so many events were not delivered, if any.
@@ -153,8 +153,8 @@ impl RunError {
         self
     }
 
-    fn new(kind: Kind, message: String, source: Option<Error>) -> Self {
-        Self(Box::new(Inner {
+    fn new(kind: ErrorKind, message: String, source: Option<Error>) -> Self {
+        Self(Box::new(ErrorInner {
             kind,
             message,
             source,
@@ -203,10 +203,10 @@ mod tests {
 
     #[test]
     fn each_error_has_one_predicate() {
-        type Is = fn(&RunError) -> bool;
+        type Predicate = fn(&RunError) -> bool;
         let io = || std::io::Error::from(std::io::ErrorKind::AddrInUse);
         let message = String::new;
-        let errors: [(RunError, Is); 9] = [
+        let errors: [(RunError, Predicate); 9] = [
             (RunError::setting(message()), RunError::is_setting),
             (RunError::runtime("", io()), RunError::is_runtime),
             (RunError::listen(message(), io()), RunError::is_listen),
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_is_for_whoever_returns_it_from_main() {
+    fn debug_is_readable_when_main_returns_it() {
         let error = RunError::init("no secrets\nto be had".into());
         assert_eq!(
             format!("{error:?}"),

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_can_be_read() {
+    fn formatted_durations_can_be_parsed() {
         for (micros, text) in [
             (0, "0s"),
             (1, "0.001ms"),

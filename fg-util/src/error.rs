@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn chain_says_everything_once() {
+    fn chain_has_each_message_once() {
         assert_eq!(
             chain(&Outer("cannot flush", "disk\nfull".into())),
             "cannot flush: disk\nfull"

@@ -7,7 +7,7 @@ pub const FIRST: u16 = 8081;
 pub const LAST: u16 = 8090;
 
 /// The port in the example of page 2707, which is out of range: a slip of that page.
-pub const DOCUMENTED_SLIP: u16 = 8011;
+pub const DOCUMENTED_TYPO: u16 = 8011;
 
 /// Returns whether the platform posts events to this port.
 #[must_use]

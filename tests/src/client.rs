@@ -1,3 +1,5 @@
+//! The HTTP client that a test calls an extension with.
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;

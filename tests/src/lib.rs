@@ -8,8 +8,8 @@ mod process;
 use std::path::PathBuf;
 
 pub use client::{Client, Response, post, request};
-pub use platform::{Answer, ScriptedPlatform};
-pub use process::{Ended, Extension, Start};
+pub use platform::{ScriptedPlatform, ScriptedResponse};
+pub use process::{ExitedProcess, Extension, Start};
 
 /// The text of a golden file, compact: the wire has no white space, and the files do.
 ///

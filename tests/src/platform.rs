@@ -1,3 +1,5 @@
+//! A platform that responds to each connection as a test scripts it.
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
@@ -8,18 +10,18 @@ use crate::golden;
 
 /// What the platform does with one connection.
 #[derive(Clone, Debug)]
-pub enum Answer {
-    /// Answers with these bytes, and closes.
+pub enum ScriptedResponse {
+    /// Responds with these bytes, and closes.
     Raw(Vec<u8>),
-    /// Answers with these bytes, and keeps the connection open.
+    /// Responds with these bytes, and keeps the connection open.
     RawOpen(Vec<u8>),
-    /// Closes without an answer.
+    /// Closes without a response.
     Close,
-    /// Never answers.
+    /// Never responds.
     Silence,
 }
 
-/// A platform that answers each connection as it is told, the last answer for ever.
+/// A platform that responds to each connection as scripted, repeating the last response.
 #[derive(Debug)]
 pub struct ScriptedPlatform {
     /// For `EXTENSION_API_ADDR`.
@@ -27,8 +29,8 @@ pub struct ScriptedPlatform {
     requests: Receiver<String>,
 }
 
-impl Answer {
-    /// An answer with a status and a body.
+impl ScriptedResponse {
+    /// A response with a status and a body.
     #[must_use]
     pub fn status(status: &str, body: impl AsRef<str>) -> Self {
         let body = body.as_ref();
@@ -53,8 +55,8 @@ impl ScriptedPlatform {
     ///
     /// If there are no answers, or no port.
     #[must_use]
-    pub fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
-        let answers: Vec<_> = answers.into_iter().collect();
+    pub fn start(responses: impl IntoIterator<Item = ScriptedResponse>) -> Self {
+        let responses: Vec<_> = responses.into_iter().collect();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
         let address = listener.local_addr().expect("the listener has an address");
         let (sender, requests) = channel();
@@ -63,23 +65,23 @@ impl ScriptedPlatform {
             let mut open = Vec::new();
             for (i, stream) in listener.incoming().enumerate() {
                 let Ok(mut stream) = stream else { break };
-                let answer = answers
+                let response = responses
                     .get(i)
-                    .or(answers.last())
+                    .or(responses.last())
                     .expect("there are answers");
                 let Ok(request) = read_request(&mut stream) else {
                     continue;
                 };
                 // A test that has ended no longer listens.
                 let _ = sender.send(request);
-                match answer {
-                    Answer::Raw(bytes) => drop(stream.write_all(bytes)),
-                    Answer::RawOpen(bytes) => {
+                match response {
+                    ScriptedResponse::Raw(bytes) => drop(stream.write_all(bytes)),
+                    ScriptedResponse::RawOpen(bytes) => {
                         drop(stream.write_all(bytes));
                         open.push(stream);
                     }
-                    Answer::Close => {}
-                    Answer::Silence => open.push(stream),
+                    ScriptedResponse::Close => {}
+                    ScriptedResponse::Silence => open.push(stream),
                 }
             }
         });

@@ -1,3 +1,5 @@
+//! Extensions as child processes: start, output, exit.
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -7,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::client::PATIENCE;
-use crate::{Answer, ScriptedPlatform};
+use crate::{ScriptedPlatform, ScriptedResponse};
 
 /// How to start an extension.
 #[derive(Debug)]
@@ -30,7 +32,7 @@ pub struct Extension {
 
 /// What is left of it.
 #[derive(Debug)]
-pub struct Ended {
+pub struct ExitedProcess {
     /// The exit status; `None` after a signal.
     pub code: Option<i32>,
     /// What it printed there since it was last looked at.
@@ -140,14 +142,14 @@ impl Start {
 
     /// Starts it, and waits until it ends by itself.
     #[must_use]
-    pub fn run(self) -> Ended {
+    pub fn run(self) -> ExitedProcess {
         self.start().wait()
     }
 
     /// Starts it on a platform that registers it, and waits until it has.
     #[must_use]
     pub fn registered(self) -> Extension {
-        let platform = ScriptedPlatform::start([Answer::registered()]);
+        let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
         let extension = self.with(&platform).start();
         let _ = platform.request();
         extension
@@ -208,13 +210,13 @@ impl Extension {
         self.wait_until(start, |read| read.starts_with(start))
     }
 
-    fn wait_until(&mut self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
+    fn wait_until(&mut self, description: &str, matches: impl Fn(&str) -> bool) -> String {
         let mut before = Vec::new();
         loop {
             let Ok(line) = self.stdout.recv_timeout(PATIENCE) else {
-                panic!("no line `{what}` came, but {before:#?}");
+                panic!("no line `{description}` came, but {before:#?}");
             };
-            if is_it(&line) {
+            if matches(&line) {
                 return line;
             }
             before.push(line);
@@ -239,12 +241,12 @@ impl Extension {
     ///
     /// If the operating system will not tell.
     #[must_use]
-    pub fn wait(mut self) -> Ended {
+    pub fn wait(mut self) -> ExitedProcess {
         // Both to their end.
         let text = |lines: &Receiver<String>| lines.iter().map(|line| line + "\n").collect();
         let (stdout, stderr) = (text(&self.stdout), text(&self.stderr));
         let status = self.child.wait().expect("it was started");
-        Ended {
+        ExitedProcess {
             code: status.code(),
             stdout,
             stderr,
@@ -253,7 +255,7 @@ impl Extension {
 
     /// SIGTERM, and its end.
     #[must_use]
-    pub fn terminate(self) -> Ended {
+    pub fn terminate(self) -> ExitedProcess {
         self.signal(Signal::SIGTERM);
         self.wait()
     }

@@ -37,8 +37,8 @@ impl BootSet {
     /// count as changed.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         let fingerprints = |set: &Self| set.0.iter().map(|(_, fingerprint)| *fingerprint).collect();
-        let (ours, theirs): (Vec<_>, Vec<_>) = (fingerprints(self), fingerprints(other));
-        ours == theirs && ours.iter().all(Option::is_some)
+        let (own, others): (Vec<_>, Vec<_>) = (fingerprints(self), fingerprints(other));
+        own == others && own.iter().all(Option::is_some)
     }
 }
 

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
+use fg_conformance::artifact::UnpackedPackage;
 use fg_emulator::ExtensionCommand;
-use tempfile::TempDir;
 
 use crate::cargo::BuiltProgram;
 
@@ -27,22 +27,22 @@ pub(crate) enum BootProgram {
     Unpacked {
         /// The file.
         zip: PathBuf,
-        /// The folder that it was unpacked into.
-        folder: TempDir,
+        /// Its contents, in a temporary folder.
+        package: UnpackedPackage,
     },
 }
 
 impl BootSpec {
     /// Splits a command line as a shell would.
     pub(super) fn from_command_line(script_name: &str, command: &str) -> anyhow::Result<Self> {
-        let words = shell_words::split(command)
+        let arguments = shell_words::split(command)
             .with_context(|| format!("cannot split the command `{command}`"))?;
-        if words.is_empty() {
+        if arguments.is_empty() {
             bail!("the command for {script_name} is empty");
         }
         Ok(Self {
             script_name: script_name.to_owned(),
-            program: BootProgram::Command(words),
+            program: BootProgram::Command(arguments),
         })
     }
 
@@ -50,17 +50,15 @@ impl BootSpec {
     pub(crate) fn command(&self) -> ExtensionCommand {
         match &self.program {
             BootProgram::Built(built) => ExtensionCommand::new(&self.script_name, &built.path),
-            BootProgram::Command(words) => {
-                let mut words = words.iter();
-                let program = words.next().map(PathBuf::from).unwrap_or_default();
-                words.fold(
+            BootProgram::Command(arguments) => {
+                let mut arguments = arguments.iter();
+                let program = arguments.next().map(PathBuf::from).unwrap_or_default();
+                arguments.fold(
                     ExtensionCommand::new(&self.script_name, program),
                     ExtensionCommand::arg,
                 )
             }
-            BootProgram::Unpacked { folder, .. } => {
-                ExtensionCommand::package(&self.script_name, folder.path())
-            }
+            BootProgram::Unpacked { package, .. } => package.command(),
         }
     }
 }

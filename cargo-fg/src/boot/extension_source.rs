@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
-use fg_conformance::artifact::{read_script_name, unpack};
-use tempfile::TempDir;
+use fg_conformance::artifact::{UnpackedPackage, read_script_name};
 
 use super::boot_spec::{BootProgram, BootSpec};
 use crate::cargo::{BuildTarget, build};
@@ -39,13 +37,12 @@ impl ExtensionSource {
                 command,
             } => BootSpec::from_command_line(script_name, command),
             Self::Zip(zip) => {
-                let folder = TempDir::with_prefix("cargo-fg-")
-                    .context("cannot make a temporary folder to unpack into")?;
+                let package = UnpackedPackage::unpack(zip)?;
                 Ok(BootSpec {
-                    script_name: unpack(zip, folder.path())?,
+                    script_name: package.script_name().to_owned(),
                     program: BootProgram::Unpacked {
                         zip: zip.clone(),
-                        folder,
+                        package,
                     },
                 })
             }

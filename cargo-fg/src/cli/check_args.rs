@@ -1,15 +1,12 @@
 //! The arguments of `cargo fg check`.
 
-use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-use anyhow::Context;
-use fg_conformance::{Budget, Checks, ExtensionUnderTest, Format, Outcome, Selection, list_cases};
+use fg_conformance::{Budget, Format, Selection, list_cases};
 
 use super::source_args::SourceArgs;
 use super::values::variable;
-use crate::boot::{BootProgram, ExtensionSource};
-use crate::signals::ShutdownSignals;
+use crate::check;
 
 #[derive(clap::Args)]
 pub(super) struct CheckArgs {
@@ -50,63 +47,27 @@ impl CheckArgs {
     /// Returns exit status 0 if no case failed, and 1 if one did; an error means that the cases could not be tried.
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
         if self.list {
-            print(&list_cases())?;
+            check::print(&list_cases())?;
             return Ok(ExitCode::SUCCESS);
         }
         if let Some(name) = &self.explain {
             let selection = Selection::parse([name])?;
             let cases: Vec<_> = selection.cases().map(|case| case.explain()).collect();
-            print(&cases.join("\n"))?;
+            check::print(&cases.join("\n"))?;
             return Ok(ExitCode::SUCCESS);
         }
         let selection = Selection::parse(&self.cases)?;
-        let mut extension = extension(&self.source.source()?)?;
+        let mut extension = check::extension_under_test(&self.source.source()?)?;
         for (name, value) in &self.env {
             extension = extension.env(name, value);
         }
-        let mut checks = Checks::new(extension)
-            .budget(self.budget.unwrap_or_default())
-            .on_notice(|notice| {
-                // Without standard error there is nobody to notify.
-                let _ = writeln!(std::io::stderr(), "{notice}");
-            });
-        if !self.cases.is_empty() {
-            checks = checks.select(selection);
-        }
-        let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
-        // Interrupted, it leaves no processes and no folders behind.
-        let report = runtime.block_on(async {
-            ShutdownSignals::listen()?
-                .run_or_cancel(async { Ok(checks.run().await?) })
-                .await
-        })?;
-        print(&report.render(self.format.into())?)?;
-        Ok(match report.count(Outcome::Fail) {
-            0 => ExitCode::SUCCESS,
-            _ => ExitCode::from(1),
-        })
+        check::run(
+            extension,
+            self.budget.unwrap_or_default(),
+            (!self.cases.is_empty()).then_some(selection),
+            self.format.into(),
+        )
     }
-}
-
-/// Builds a package, or splits a command line; a ZIP is checked as it is.
-fn extension(source: &ExtensionSource) -> anyhow::Result<ExtensionUnderTest> {
-    if let ExtensionSource::Zip(zip) = source {
-        return Ok(ExtensionUnderTest::zip(zip));
-    }
-    let spec = source.prepare()?;
-    Ok(match spec.program {
-        BootProgram::Built(built) => {
-            let description = format!("{} of package {}, debug build", built.name, built.package);
-            ExtensionUnderTest::program(built.path)?.description(description)
-        }
-        BootProgram::Command(words) => {
-            let description = shell_words::join(&words);
-            let mut words = words.into_iter();
-            let program = words.next().unwrap_or_default();
-            ExtensionUnderTest::command(spec.script_name, program, words).description(description)
-        }
-        BootProgram::Unpacked { zip, .. } => ExtensionUnderTest::zip(zip),
-    })
 }
 
 impl From<CheckFormat> for Format {
@@ -116,18 +77,5 @@ impl From<CheckFormat> for Format {
             CheckFormat::Json => Self::Json,
             CheckFormat::Junit => Self::Junit,
         }
-    }
-}
-
-/// Prints a report, without colours where they are not wanted.
-fn print(text: &str) -> anyhow::Result<()> {
-    let mut stdout = anstream::stdout().lock();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
-        // The reader has read enough, as `head` does.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("cannot write the report"),
     }
 }

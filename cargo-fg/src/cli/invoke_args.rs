@@ -8,8 +8,8 @@ use fg_emulator::FunctionOutcome;
 
 use super::values::{OutputFormat, duration};
 use crate::dev::{Output, OutputStyle};
+use crate::invocation::InvocationSpec;
 use crate::invoke::{InvokePlan, invoke, read_payload};
-use crate::ipc::InvocationSpec;
 
 #[derive(clap::Args)]
 pub(super) struct InvokeArgs {

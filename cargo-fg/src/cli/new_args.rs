@@ -57,7 +57,7 @@ impl NewArgs {
     }
 
     fn template(&self) -> &'static Template {
-        let is_it = |template: &&Template| template.name == self.example;
-        TEMPLATES.iter().find(is_it).unwrap_or(&TEMPLATES[0])
+        let is_selected = |template: &&Template| template.name == self.example;
+        TEMPLATES.iter().find(is_selected).unwrap_or(&TEMPLATES[0])
     }
 }

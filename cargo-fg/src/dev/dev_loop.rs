@@ -20,7 +20,8 @@ use super::schedule::Schedule;
 use super::watch_set::WatchSet;
 use super::{DevPlan, Rebuild};
 use crate::boot::BootSet;
-use crate::ipc::{ControlServer, InvocationReply, InvocationRequest, InvocationSpec};
+use crate::invocation::InvocationSpec;
+use crate::ipc::{ControlServer, InvocationReply, InvocationRequest};
 use crate::signals::ShutdownSignals;
 
 const NO_INSTANCE: &str =
@@ -110,7 +111,7 @@ impl DevLoop {
             // If an extension ended by itself, the error is only a consequence of that.
             let by_itself = exits.iter().find(|exit| exit.stop_duration.is_none());
             return Err(match by_itself {
-                Some(ProcessExit { script, .. }) => ended_by_itself(script),
+                Some(ProcessExit { script, .. }) => unexpected_exit(script),
                 None => error,
             });
         }
@@ -186,10 +187,10 @@ impl DevLoop {
                 self.note_waiting();
             }
             InstanceEvent::Invoked(ok) => self.failed += u64::from(!ok),
-            InstanceEvent::Ended(script) => {
+            InstanceEvent::Exited(script) => {
                 self.shut_down_instance().await?;
                 if !can_wait {
-                    return Err(ended_by_itself(&script));
+                    return Err(unexpected_exit(&script));
                 }
                 self.note_waiting();
             }
@@ -198,12 +199,12 @@ impl DevLoop {
     }
 
     fn note_waiting(&self) {
-        let what = match (&self.file_watcher, &self.keyboard) {
+        let message = match (&self.file_watcher, &self.keyboard) {
             (Some(_), Some(_)) => "for a file to be saved; r boots it again",
             (Some(_), None) => "for a file to be saved",
             (None, _) => "for r, which boots it again",
         };
-        self.output.note("waiting", what);
+        self.output.note("waiting", message);
     }
 
     fn send(
@@ -257,8 +258,8 @@ impl DevLoop {
             (Key::Rebuild, _) => self.start_build(BuildCause::Key),
             (Key::Telemetry, _) => {
                 let shown = self.output.toggle_telemetry();
-                let what = if shown { "is shown" } else { "is not shown" };
-                self.output.note("telemetry", what);
+                let message = if shown { "is shown" } else { "is not shown" };
+                self.output.note("telemetry", message);
             }
             (Key::Help, _) => self.output.note("keys", keyboard::HELP),
             // The loop handles it.
@@ -327,7 +328,7 @@ impl DevLoop {
     }
 }
 
-fn ended_by_itself(script: &str) -> anyhow::Error {
+fn unexpected_exit(script: &str) -> anyhow::Error {
     anyhow!("{script} ended before it was asked to")
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use crate::ipc::InvocationReport;
+use crate::invocation::InvocationReport;
 
 /// Something that happened. As JSON, it is an object with the name of the variant as `event`.
 #[derive(Serialize)]
@@ -26,7 +26,7 @@ pub(crate) enum DevEvent<'a> {
     Registered {
         script: &'a str,
         address: SocketAddr,
-        took_ms: f64,
+        duration_ms: f64,
     },
     /// An extension, or the function, printed a line.
     Output {
@@ -47,7 +47,7 @@ pub(crate) enum DevEvent<'a> {
     Telemetry {
         events: usize,
         status: u16,
-        took_ms: f64,
+        duration_ms: f64,
     },
     /// Telemetry was not delivered.
     Lost { events: usize, reason: &'a str },
@@ -74,11 +74,11 @@ pub(crate) enum DevEvent<'a> {
     /// A build or a boot failed.
     Failed { message: String },
     /// An extension ended by itself.
-    Ended { script: &'a str, status: String },
+    Exited { script: &'a str, status: String },
     /// An extension ended because it was asked to.
     Stopped {
         script: &'a str,
-        took_ms: f64,
+        duration_ms: f64,
         status: String,
         killed: bool,
     },
@@ -101,10 +101,10 @@ impl DevEvent<'_> {
             Self::Registered {
                 script,
                 address,
-                took_ms,
+                duration_ms,
             } => (
                 "registered",
-                format!("{script} at {address}, {took_ms:.2} ms after its start"),
+                format!("{script} at {address}, {duration_ms:.2} ms after its start"),
             ),
             Self::Output {
                 script: "bootstrap",
@@ -132,12 +132,12 @@ impl DevEvent<'_> {
             Self::Telemetry {
                 events,
                 status,
-                took_ms,
+                duration_ms,
             } => {
                 let events = count(*events, "event");
                 (
                     "telemetry",
-                    format!("{events}, {status} in {took_ms:.2} ms"),
+                    format!("{events}, {status} in {duration_ms:.2} ms"),
                 )
             }
             Self::Lost { events, reason } => {
@@ -164,10 +164,10 @@ impl DevEvent<'_> {
             Self::Changed { paths } => ("changed", paths.join(", ")),
             Self::Unchanged => ("unchanged", "the program is the same".to_owned()),
             Self::Failed { message } => ("failed", message.clone()),
-            Self::Ended { script, status } => ("ended", format!("{script} by itself, {status}")),
+            Self::Exited { script, status } => ("ended", format!("{script} by itself, {status}")),
             Self::Stopped {
                 script,
-                took_ms,
+                duration_ms,
                 status,
                 killed,
             } => {
@@ -178,7 +178,7 @@ impl DevEvent<'_> {
                 };
                 (
                     "stopped",
-                    format!("{script} in {took_ms:.2} ms, {status}{killed}"),
+                    format!("{script} in {duration_ms:.2} ms, {status}{killed}"),
                 )
             }
         };

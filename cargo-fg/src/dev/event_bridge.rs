@@ -8,7 +8,7 @@ use fg_emulator::{Event, OutputStream, Subscription};
 use super::event::{DevEvent, count};
 use super::output::{Output, OutputStyle};
 use super::timeline::Row;
-use crate::ipc::{InvocationReport, millis};
+use crate::invocation::{InvocationReport, millis};
 
 /// The observer of a platform. It holds telemetry deliveries back while an invocation is in flight whose bars they
 /// belong to.
@@ -20,12 +20,12 @@ pub(crate) struct EventBridge {
 #[derive(Default)]
 struct PendingDeliveries {
     invocations: usize,
-    deliveries: Vec<HeldDelivery>,
+    deliveries: Vec<DeferredDelivery>,
 }
 
-struct HeldDelivery {
+struct DeferredDelivery {
     start: Instant,
-    took: Duration,
+    duration: Duration,
     events: usize,
     status: u16,
 }
@@ -38,13 +38,13 @@ impl EventBridge {
         }
     }
 
-    /// Must be called before an invocation is sent; a call of [`invocation_ended`](Self::invocation_ended) must follow.
+    /// Must be called before an invocation is sent; a call of [`invocation_finished`](Self::invocation_ended) must follow.
     pub(crate) fn invocation_starts(&self) {
         self.pending().invocations += 1;
     }
 
     /// Emits an invocation that has ended; `start` is when it began.
-    pub(crate) fn invocation_ended(&self, report: &InvocationReport, start: Instant) {
+    pub(crate) fn invocation_finished(&self, report: &InvocationReport, start: Instant) {
         let deliveries = {
             let mut pending = self.pending();
             pending.invocations = pending.invocations.saturating_sub(1);
@@ -93,13 +93,13 @@ impl EventBridge {
                 round_trip,
                 ..
             } => {
-                if self.hold(*started_at, *round_trip, *events, *status) {
+                if self.defer(*started_at, *round_trip, *events, *status) {
                     return;
                 }
                 DevEvent::Telemetry {
                     events: *events,
                     status: *status,
-                    took_ms: millis(*round_trip),
+                    duration_ms: millis(*round_trip),
                 }
             }
             Event::TelemetryLost { events, reason, .. } => DevEvent::Lost {
@@ -117,16 +117,16 @@ impl EventBridge {
         self.output.emit(dev_event);
     }
 
-    /// Holds a delivery back if it becomes a bar, and returns whether it did.
-    fn hold(&self, start: Instant, took: Duration, events: usize, status: u16) -> bool {
+    /// Defers a delivery if it becomes a bar, and returns whether it did.
+    fn defer(&self, start: Instant, duration: Duration, events: usize, status: u16) -> bool {
         let mut pending = self.pending();
         if self.output.style != OutputStyle::Terminal || pending.invocations == 0 {
             return false;
         }
         if self.output.shows_telemetry() {
-            pending.deliveries.push(HeldDelivery {
+            pending.deliveries.push(DeferredDelivery {
                 start,
-                took,
+                duration,
                 events,
                 status,
             });
@@ -139,25 +139,25 @@ impl EventBridge {
     }
 }
 
-fn rows(report: &InvocationReport, start: Instant, deliveries: &[HeldDelivery]) -> Vec<Row> {
+fn rows(report: &InvocationReport, start: Instant, deliveries: &[DeferredDelivery]) -> Vec<Row> {
     let duration = |ms: f64| Duration::try_from_secs_f64(ms / 1000.0).unwrap_or_default();
     let function = Row {
         label: "function".to_owned(),
         start: Duration::ZERO,
-        took: duration(report.function.took_ms),
+        duration: duration(report.function.duration_ms),
         status: report.function.status(),
     };
     let extensions = report.extensions.iter().map(|extension| Row {
         label: extension.script.clone(),
         start: duration(extension.after_ms),
-        took: duration(extension.took_ms),
+        duration: duration(extension.duration_ms),
         status: extension.status(),
     });
     let deliveries = deliveries.iter().map(|delivery| Row {
         label: "telemetry".to_owned(),
         // A delivery that was in flight when the invocation began is drawn from there.
         start: delivery.start.saturating_duration_since(start),
-        took: delivery.took,
+        duration: delivery.duration,
         status: format!("{}, {}", delivery.status, count(delivery.events, "event")),
     });
     [function]

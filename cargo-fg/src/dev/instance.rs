@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use fg_conformance::port_owner::taken_ports;
+use fg_conformance::port_owner::ports_in_use;
 use fg_emulator::{Error, ExtensionCommand, Platform, ProcessExit, RegisteredExtension};
 use tokio::task::JoinSet;
 
@@ -15,7 +15,8 @@ use super::event::DevEvent;
 use super::event_bridge::EventBridge;
 use super::fault_spec::FaultSpec;
 use super::output::{Output, OutputStyle};
-use crate::ipc::{FunctionKind, InvocationReply, InvocationReport, InvocationSpec, millis};
+use crate::invocation::{FunctionKind, InvocationReport, InvocationSpec, millis};
+use crate::ipc::InvocationReply;
 
 /// How long the bars of an invocation, or the freeze after it, wait for its telemetry.
 const TELEMETRY_WAIT: Duration = Duration::from_millis(300);
@@ -72,7 +73,7 @@ pub(crate) enum InstanceEvent {
     /// An invocation has ended; whether it succeeded.
     Invoked(bool),
     /// The extension with this script name ended by itself.
-    Ended(String),
+    Exited(String),
 }
 
 impl Instance {
@@ -163,13 +164,13 @@ impl Instance {
             booted = booted(&mut self.booting) => Ok(InstanceEvent::Booted(booted)),
             Some(done) = self.in_flight.join_next() => {
                 let CompletedInvocation { report, start } = done??;
-                self.event_bridge.invocation_ended(&report, start);
+                self.event_bridge.invocation_finished(&report, start);
                 if self.freeze_after_invocation && self.is_idle() {
                     self.freeze();
                 }
                 Ok(InstanceEvent::Invoked(report.ok))
             }
-            script = self.platform.wait_for_exit() => Ok(InstanceEvent::Ended(script)),
+            script = self.platform.wait_for_exit() => Ok(InstanceEvent::Exited(script)),
         }
     }
 
@@ -196,7 +197,7 @@ impl Instance {
         let drained = async {
             while let Some(done) = self.in_flight.join_next().await {
                 if let Ok(Ok(CompletedInvocation { report, start })) = done {
-                    self.event_bridge.invocation_ended(&report, start);
+                    self.event_bridge.invocation_finished(&report, start);
                 }
             }
         };
@@ -210,10 +211,10 @@ impl Instance {
         for exit in &shutdown.extensions {
             let (script, status) = (&exit.script, exit.status.to_string());
             self.output.emit(match exit.stop_duration {
-                None => DevEvent::Ended { script, status },
+                None => DevEvent::Exited { script, status },
                 Some(duration) => DevEvent::Stopped {
                     script,
-                    took_ms: millis(duration),
+                    duration_ms: millis(duration),
                     status,
                     killed: exit.killed,
                 },
@@ -270,7 +271,7 @@ fn emit_registered(output: &Output, registered: &RegisteredExtension) {
     output.emit(DevEvent::Registered {
         script: &registered.script,
         address: registered.address,
-        took_ms: millis(registered.startup_duration),
+        duration_ms: millis(registered.startup_duration),
     });
 }
 
@@ -280,9 +281,9 @@ fn boot_error(error: &Error) -> anyhow::Error {
         return anyhow!("{}", fg_util::error::chain(error));
     };
     let lines = exit.output.iter().map(|line| line.text.as_str());
-    let taken = taken_ports(&lines.collect::<Vec<_>>().join("\n"));
-    match &taken[..] {
+    let in_use = ports_in_use(&lines.collect::<Vec<_>>().join("\n"));
+    match &in_use[..] {
         [] => anyhow!("{error}"),
-        taken => anyhow!("{error}; {}", taken.join(", ")),
+        in_use => anyhow!("{error}; {}", in_use.join(", ")),
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::fault_spec::FaultSpec;
-use crate::ipc::{InvocationSpec, millis};
+use crate::invocation::{InvocationSpec, millis};
 
 /// The version of the format; recordings of another version are rejected.
 const VERSION: u32 = 1;
@@ -140,10 +140,10 @@ mod tests {
     use tokio::time::advance;
 
     use super::{FaultSpec, Recorder, Recording, RecordingHeader};
-    use crate::ipc::InvocationSpec;
+    use crate::invocation::InvocationSpec;
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_written_can_be_read() {
+    async fn recordings_round_trip() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("recording");
         let scripts = vec!["extensionA.sh".to_owned()];

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::ipc::InvocationSpec;
+use crate::invocation::InvocationSpec;
 
 pub(crate) enum Schedule {
     /// One invocation when the instance has booted; keys send the rest.
@@ -114,7 +114,7 @@ mod tests {
     use tokio::time::{Instant, advance};
 
     use super::Schedule;
-    use crate::ipc::InvocationSpec;
+    use crate::invocation::InvocationSpec;
 
     fn named(trace_id: &str) -> InvocationSpec {
         InvocationSpec {

@@ -7,7 +7,7 @@ const LABEL: usize = 12;
 /// `12345.67 ms`.
 const TIME: usize = 11;
 /// With less than this, bars say nothing.
-const LEAST_BAR: usize = 10;
+const MIN_BAR_CELLS: usize = 10;
 /// Most of the statuses need no more.
 const STATUS: usize = 16;
 
@@ -16,7 +16,7 @@ pub(crate) struct Row {
     pub(crate) label: String,
     /// From the start of the invocation.
     pub(crate) start: Duration,
-    pub(crate) took: Duration,
+    pub(crate) duration: Duration,
     pub(crate) status: String,
 }
 
@@ -28,10 +28,10 @@ pub(crate) fn lines(rows: &[Row], columns: usize) -> Vec<String> {
         .clamp(LABEL, (columns / 3).max(LABEL));
     let bar = columns
         .saturating_sub(label + TIME + STATUS + 3)
-        .max(LEAST_BAR);
+        .max(MIN_BAR_CELLS);
     let end = rows
         .iter()
-        .map(|row| row.start + row.took)
+        .map(|row| row.start + row.duration)
         .max()
         .unwrap_or_default();
     rows.iter()
@@ -40,7 +40,7 @@ pub(crate) fn lines(rows: &[Row], columns: usize) -> Vec<String> {
                 "{:>label$} {} {:>TIME$} {}",
                 cut(&row.label, label),
                 drawn(row, end, bar),
-                format!("{:.2} ms", row.took.as_secs_f64() * 1000.0),
+                format!("{:.2} ms", row.duration.as_secs_f64() * 1000.0),
                 row.status
             );
             cut(&line, columns)
@@ -54,7 +54,7 @@ fn drawn(row: &Row, end: Duration, cells: usize) -> String {
     let share = |time: Duration| time.as_secs_f64() / end;
     let from = ((share(row.start) * cells as f64) as usize).min(cells - 1);
     let eighths =
-        ((share(row.took) * cells as f64 * 8.0).round() as usize).clamp(1, (cells - from) * 8);
+        ((share(row.duration) * cells as f64 * 8.0).round() as usize).clamp(1, (cells - from) * 8);
     let mut bar = " ".repeat(from) + &"█".repeat(eighths / 8);
     if let Some(rest) = (eighths % 8).checked_sub(1) {
         bar.push(['▏', '▎', '▍', '▌', '▋', '▊', '▉'][rest]);
@@ -66,8 +66,8 @@ fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.trim_end().to_owned();
     }
-    let kept: String = text.chars().take(width.saturating_sub(1)).collect();
-    kept + "…"
+    let shortened: String = text.chars().take(width.saturating_sub(1)).collect();
+    shortened + "…"
 }
 
 #[cfg(test)]
@@ -76,17 +76,17 @@ mod tests {
 
     use super::{Row, lines};
 
-    fn row(label: &str, start: u64, took: u64, status: &str) -> Row {
+    fn row(label: &str, start: u64, duration: u64, status: &str) -> Row {
         Row {
             label: label.to_owned(),
             start: Duration::from_millis(start),
-            took: Duration::from_millis(took),
+            duration: Duration::from_millis(duration),
             status: status.to_owned(),
         }
     }
 
     #[test]
-    fn one_scale_for_all() {
+    fn all_rows_share_one_scale() {
         let rows = [
             row("function", 0, 50, "ok"),
             row("extensionA.sh", 0, 100, "200"),
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_wider_than_the_terminal() {
+    fn lines_fit_the_terminal() {
         let rows = [
             row("function", 0, 0, "ok"),
             row(&"extension".repeat(20), 1, 123_456, &"x".repeat(300)),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_no_time_is_seen() {
+    fn zero_durations_are_visible() {
         for rows in [
             &[row("a", 0, 0, "x")][..],
             &[row("a", 0, 100, "x"), row("b", 100, 0, "y")],

@@ -33,8 +33,8 @@ impl WatchSet {
         for spec in boot_set.iter() {
             match &spec.program {
                 BootProgram::Built(built) => watch_set.add_program(&built.path),
-                BootProgram::Command(words) => {
-                    words.iter().for_each(|word| watch_set.add_word(word));
+                BootProgram::Command(arguments) => {
+                    arguments.iter().for_each(|word| watch_set.add_word(word));
                 }
                 BootProgram::Unpacked { zip, .. } => watch_set.add_file(zip),
             }
@@ -78,8 +78,8 @@ impl WatchSet {
         let target = program
             .ancestors()
             .find(|folder| folder.join("CACHEDIR.TAG").exists());
-        let ours = |file: &PathBuf| target.is_none_or(|target| !file.starts_with(target));
-        for file in dependencies(&dep_info).into_iter().filter(ours) {
+        let is_source = |file: &PathBuf| target.is_none_or(|target| !file.starts_with(target));
+        for file in dependencies(&dep_info).into_iter().filter(is_source) {
             self.add_file(&file);
             let root = file
                 .ancestors()

@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::dev::{DevEvent, Output};
-use crate::ipc::{ControlClient, FunctionKind, InvocationReport, InvocationSpec};
+use crate::invocation::{FunctionKind, InvocationReport, InvocationSpec};
+use crate::ipc::ControlClient;
 
 pub(crate) use self::payload::read_payload;
 
@@ -60,7 +61,7 @@ pub(crate) async fn invoke(plan: InvokePlan) -> anyhow::Result<u64> {
         let Some(report) = report else { break };
         let report = report?;
         failed += u64::from(!report.ok);
-        times.push(report.took_ms);
+        times.push(report.duration_ms);
         output.emit(DevEvent::Invoked(&report));
     }
     workers.shutdown().await;

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use anyhow::{Context, bail};
 
-use crate::ipc::Payload;
+use crate::invocation::Payload;
 
 /// D (user guide): the body of a request.
 const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;

@@ -10,9 +10,9 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::control_socket::{FunctionKind, Greeting, folder, read, socket, write};
-use super::invocation_report::InvocationReport;
-use super::invocation_spec::InvocationSpec;
+use super::discovery::{folder, socket};
+use super::wire::{Greeting, read, write};
+use crate::invocation::{FunctionKind, InvocationReport, InvocationSpec};
 
 /// An invocation that a client has asked for.
 pub(crate) struct InvocationRequest {

@@ -54,7 +54,7 @@ impl BuildPlan {
         };
         plan.make_small(workspace);
         if plan.target.contains("-musl") {
-            plan.link_with_what_is_there();
+            plan.select_linker();
         } else {
             plan.link_glibc_in();
         }
@@ -74,7 +74,7 @@ impl BuildPlan {
     }
 
     /// Finds a linker, and a compiler for C, if none is configured. Rust includes musl itself.
-    fn link_with_what_is_there(&mut self) {
+    fn select_linker(&mut self) {
         let target = self.target.clone();
         let variable = target.replace('-', "_");
         if self.is_cross {

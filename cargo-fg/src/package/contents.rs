@@ -57,8 +57,8 @@ impl PackageContents {
     pub(crate) fn include(&mut self, path: &Path) -> anyhow::Result<()> {
         let cannot = || format!("cannot include {}", path.display());
         // `.` and `..` have no name but this.
-        let whole = path.canonicalize().with_context(cannot)?;
-        let name = path.file_name().or(whole.file_name());
+        let canonical = path.canonicalize().with_context(cannot)?;
+        let name = path.file_name().or(canonical.file_name());
         let name = name.context("it has no name").with_context(cannot)?;
         let name = name
             .to_str()

@@ -5,7 +5,7 @@ mod build_plan;
 mod contents;
 mod linkage;
 mod start_script;
-mod upload_limits;
+mod upload;
 mod verify;
 mod zip_writer;
 
@@ -20,7 +20,7 @@ use fg_emulator::{OutputLine, OutputStream};
 use self::build_plan::BuildPlan;
 use self::contents::PackageContents;
 use self::linkage::linkage_note;
-use self::upload_limits::how_to_upload;
+use self::upload::how_to_upload;
 use self::verify::verify;
 use self::zip_writer::write_zip;
 use crate::cargo::{BuildTarget, BuiltProgram, build, workspace};

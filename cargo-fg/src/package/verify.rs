@@ -4,9 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use fg_conformance::artifact::unpack;
-use fg_emulator::{Event, ExtensionCommand, HttpResponse, OutputLine, Platform};
-use tempfile::TempDir;
+use fg_conformance::artifact::UnpackedPackage;
+use fg_emulator::{Event, HttpResponse, OutputLine, Platform};
 
 /// How long the extension took to register, to respond, and to shut down.
 pub(crate) struct Verified {
@@ -22,12 +21,10 @@ pub(crate) async fn verify(
     environment: &[(String, String)],
     print: impl Fn(&OutputLine) + Send + Sync + 'static,
 ) -> anyhow::Result<Verified> {
-    let folder = TempDir::with_prefix("cargo-fg-")
-        .context("cannot make a temporary folder to unpack into")?;
-    let script = unpack(zip, folder.path())?;
-    let command = ExtensionCommand::package(&script, folder.path());
+    let package = UnpackedPackage::unpack(zip)?;
+    let script = package.script_name().to_owned();
     // Other extensions may be running on this machine.
-    let command = command.lease_port().lease_telemetry_port();
+    let command = package.command().lease_port().lease_telemetry_port();
     let command = environment
         .iter()
         .fold(command, |command, (name, value)| command.env(name, value));

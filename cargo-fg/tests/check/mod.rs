@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use self::support::{SCRIPT, cases, check, ids, night_watch};
 
 #[test]
-fn our_examples_pass() {
+fn the_examples_pass() {
     let examples = [
         ("hello", false),
         ("audit-log", false),
@@ -101,7 +101,7 @@ fn a_report_for_ci_systems() {
 }
 
 #[test]
-fn interrupted_it_leaves_nothing() {
+fn interrupted_check_leaves_no_files_or_processes() {
     let folder = tempfile::tempdir().unwrap();
     let (alive, temporary) = (folder.path().join("alive"), folder.path().join("tmp"));
     nix::unistd::mkfifo(&alive, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -150,7 +150,7 @@ fn cases_are_listed_and_explained() {
 }
 
 #[test]
-fn what_could_not_run_is_exit_status_2() {
+fn a_check_that_cannot_run_is_exit_status_2() {
     let python = "python3 -c 'raise OSError(98, \"in use\")'";
     for (arguments, message) in [
         (

@@ -47,9 +47,9 @@ pub(crate) fn cases(output: &Output) -> Cases {
 
 /// The IDs with this outcome, and with this beginning of the detail.
 pub(crate) fn ids(cases: &Cases, outcome: &str, detail: &str) -> Vec<String> {
-    let matching = cases
-        .iter()
-        .filter(|(_, (how, what))| how == outcome && what.starts_with(detail));
+    let matching = cases.iter().filter(|(_, (actual_outcome, actual_detail))| {
+        actual_outcome == outcome && actual_detail.starts_with(detail)
+    });
     matching.map(|(id, _)| id.clone()).collect()
 }
 

@@ -8,18 +8,21 @@ use super::json::events;
 use super::running::{Place, lines, night_watch, rests, stderr};
 
 /// How many answers each invocation had, which is two where the event was doubled.
-fn answers(place: &Place, arguments: &[&str]) -> Vec<usize> {
-    let ours = ["--output", "json"];
-    let output = place.python(&[&ours, arguments].concat()).output().unwrap();
+fn response_counts(place: &Place, arguments: &[&str]) -> Vec<usize> {
+    let defaults = ["--output", "json"];
+    let output = place
+        .python(&[&defaults, arguments].concat())
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     let mut invoked = events(&output);
     invoked.retain(|event| event["event"] == "invoked");
     // Those of a recording may overlap.
     invoked.sort_by_key(|event| event["number"].as_u64());
-    let answers = invoked
+    let response_counts = invoked
         .iter()
         .map(|event| event["extensions"].as_array().unwrap().len());
-    answers.collect()
+    response_counts.collect()
 }
 
 #[test]
@@ -34,7 +37,7 @@ fn a_seed_gives_the_same_faults() {
             "--seed",
             seed,
         ];
-        answers(&place, &faults)
+        response_counts(&place, &faults)
     };
     let first = with("7");
     assert!(first.contains(&1) && first.contains(&2), "{first:?}");
@@ -43,7 +46,7 @@ fn a_seed_gives_the_same_faults() {
 }
 
 #[test]
-fn a_run_that_fails_says_how_to_repeat_it() {
+fn a_failed_run_prints_how_to_repeat_it() {
     let place = Place::new();
     let output = place
         .python(&["--fault", "register-rejected*1", "--invocations", "1"])
@@ -53,9 +56,9 @@ fn a_run_that_fails_says_how_to_repeat_it() {
     let lines = lines(&output);
     let seed = lines[0].strip_prefix("faults --fault register-rejected*1 --seed ");
     let seed = seed.unwrap_or_else(|| panic!("{lines:#?}"));
-    let told = stderr(&output);
+    let stderr_text = stderr(&output);
     let repeat = format!("; the same faults again: --fault 'register-rejected*1' --seed {seed}\n");
-    assert!(told.ends_with(&repeat), "{told}");
+    assert!(stderr_text.ends_with(&repeat), "{stderr_text}");
     let fault = rests(&lines, "fault register-rejected: ");
     assert_eq!(fault.len(), 1, "{lines:#?}");
 }
@@ -88,7 +91,7 @@ fn recorded(path: &Path) -> Vec<Value> {
 }
 
 #[test]
-fn a_recording_is_sent_again() {
+fn a_recording_is_replayed() {
     let place = Place::new();
     let (first, second) = (
         place.folder.path().join("first"),
@@ -96,7 +99,7 @@ fn a_recording_is_sent_again() {
     );
     let record = |arguments: &[&str], to: &Path| {
         let to = to.display().to_string();
-        answers(&place, &[arguments, &["--record", &to]].concat())
+        response_counts(&place, &[arguments, &["--record", &to]].concat())
     };
     let faults = [
         "--fault",
@@ -107,9 +110,9 @@ fn a_recording_is_sent_again() {
         "--interval",
         "50ms",
     ];
-    let answered = record(&faults, &first);
+    let responses = record(&faults, &first);
     let replay = ["--replay", first.to_str().unwrap()];
-    assert_eq!(record(&replay, &second), answered);
+    assert_eq!(record(&replay, &second), responses);
 
     let (first, second) = (recorded(&first), recorded(&second));
     assert_eq!(
@@ -130,7 +133,7 @@ fn a_recording_is_sent_again() {
 }
 
 #[test]
-fn what_is_no_recording_is_told() {
+fn invalid_recording_is_reported() {
     let place = Place::new();
     let script = night_watch();
     let output = place
@@ -138,10 +141,10 @@ fn what_is_no_recording_is_told() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let told = stderr(&output);
+    let stderr_text = stderr(&output);
     assert!(
-        told.contains("night_watch.py is no recording of cargo fg dev (line 1)"),
-        "{told}"
+        stderr_text.contains("night_watch.py is no recording of cargo fg dev (line 1)"),
+        "{stderr_text}"
     );
     assert!(output.stdout.is_empty());
 }

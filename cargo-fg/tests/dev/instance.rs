@@ -29,10 +29,10 @@ fn several_extensions() {
     {
         let expected = format!("{script} at 127.0.0.1:{port}, ");
         assert!(registered[i].starts_with(&expected), "{lines:#?}");
-        let answers = lines.iter().filter(|line| {
+        let responses = lines.iter().filter(|line| {
             line.starts_with("invoked #") && line.contains(&format!(" {script} 200 in "))
         });
-        assert_eq!(answers.count(), 2, "{lines:#?}");
+        assert_eq!(responses.count(), 2, "{lines:#?}");
         let printed = format!("stdout {script}: ");
         assert!(!rests(&lines, &printed).is_empty(), "{lines:#?}");
     }
@@ -58,7 +58,7 @@ fn function() {
 }
 
 #[test]
-fn function_that_is_not_there() {
+fn missing_function() {
     let place = Place::new();
     let output = place
         .python(&["--invocations", "1", "--function", "/no/such"])
@@ -117,9 +117,9 @@ fn debugger() {
 }
 
 #[test]
-fn options_that_make_no_sense() {
+fn conflicting_options_are_rejected() {
     let place = Place::new();
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (&["--env", "GREETING"][..], "it takes the form NAME=VALUE"),
         (&["--env", "=x"], "it takes the form NAME=VALUE"),
         (&["--interval", "often"], "often"),
@@ -154,7 +154,7 @@ fn options_that_make_no_sense() {
         let arguments = [&["dev", "-p", "hello"], arguments].concat();
         let output = place.fg(&arguments).output().unwrap();
         assert!(!output.status.success(), "{arguments:?}");
-        assert!(stderr(&output).contains(told), "{}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
         assert!(output.stdout.is_empty(), "{arguments:?}");
     }
 }

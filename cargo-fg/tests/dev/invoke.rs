@@ -49,7 +49,7 @@ fn one_and_many() {
 }
 
 #[test]
-fn the_synthetic_function_does_as_it_is_told() {
+fn the_synthetic_function_behaves_as_requested() {
     let place = Place::new();
     let mut dev = Running::start(place.python(&RARELY));
     dev.line("invoked #1 ");
@@ -72,7 +72,7 @@ fn the_synthetic_function_does_as_it_is_told() {
     };
     assert_eq!(event["function"]["outcome"], "error");
     assert!(
-        event["function"]["took_ms"].as_f64().unwrap() >= 20.0,
+        event["function"]["duration_ms"].as_f64().unwrap() >= 20.0,
         "{event}"
     );
     assert!(dev.line("result #2 ").starts_with("result #2 error in "));
@@ -100,18 +100,18 @@ fn payloads() {
     let file = place.folder.path().join("event");
     std::fs::write(&file, "from a file").unwrap();
     let at_file = format!("@{}", file.display());
-    for (payload, told) in [("text", ": text"), (&at_file, ": from a file"), ("-", "ms")] {
+    for (payload, expected) in [("text", ": text"), (&at_file, ": from a file"), ("-", "ms")] {
         let output = place.fg(&["invoke", payload]).output().unwrap();
         assert!(output.status.success(), "{}", stderr(&output));
         let lines = lines(&output);
         let result = rests(&lines, "result ")[0];
-        assert!(result.ends_with(told), "{result}");
+        assert!(result.ends_with(expected), "{result}");
     }
     let output = place.fg(&["invoke", "do fail"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
 
     std::fs::write(&file, vec![b'x'; 6 * 1024 * 1024 + 1]).unwrap();
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (
             &["@/no/such"][..],
             "error: cannot read the payload from /no/such: ",
@@ -135,19 +135,19 @@ fn payloads() {
             .output()
             .unwrap();
         assert!(!output.status.success());
-        assert!(stderr(&output).starts_with(told), "{}", stderr(&output));
+        assert!(stderr(&output).starts_with(expected), "{}", stderr(&output));
     }
 }
 
 #[test]
-fn which_dev_is_meant() {
+fn dev_is_selected() {
     let (place, other) = Place::pair();
-    let none = place.fg(&["invoke"]).output().unwrap();
-    assert_eq!(none.status.code(), Some(1));
+    let without_dev = place.fg(&["invoke"]).output().unwrap();
+    assert_eq!(without_dev.status.code(), Some(1));
     assert!(
-        stderr(&none).starts_with("error: no cargo fg dev is running: start one"),
+        stderr(&without_dev).starts_with("error: no cargo fg dev is running: start one"),
         "{}",
-        stderr(&none)
+        stderr(&without_dev)
     );
 
     let mut first = Running::start(place.python(&RARELY));
@@ -158,14 +158,14 @@ fn which_dev_is_meant() {
     second.line("invoked #1 ");
     let several = place.fg(&["invoke"]).output().unwrap();
     assert_eq!(several.status.code(), Some(1));
-    let told = stderr(&several);
+    let expected = stderr(&several);
     assert!(
-        told.starts_with("error: several cargo fg dev are running"),
-        "{told}"
+        expected.starts_with("error: several cargo fg dev are running"),
+        "{expected}"
     );
     for dev in [&first, &second] {
         let named = format!("{} (extensionNightWatch.sh in ", dev.child.id());
-        assert!(told.contains(&named), "{told}");
+        assert!(expected.contains(&named), "{expected}");
     }
     let pid = second.child.id().to_string();
     let output = place.fg(&["invoke", "--dev", &pid]).output().unwrap();
@@ -190,19 +190,19 @@ fn which_dev_is_meant() {
 }
 
 #[test]
-fn sockets_are_the_users_own() {
+fn sockets_belong_to_the_user() {
     let place = Place::new();
     let folder = place.folder.path().join("cargo-fg");
     std::fs::create_dir(&folder).unwrap();
     std::fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
-    let told =
+    let expected =
         "cargo-fg is not a folder that only you can use: remove it, or set XDG_RUNTIME_DIR\n";
     let output = place.fg(&["invoke"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).ends_with(told), "{}", stderr(&output));
+    assert!(stderr(&output).ends_with(expected), "{}", stderr(&output));
     // `dev` has other things to do.
     let output = place.python(&["--invocations", "1"]).output().unwrap();
     assert!(output.status.success());
     assert!(stderr(&output).starts_with("warning: cargo fg invoke will not find this: "));
-    assert!(stderr(&output).ends_with(told), "{}", stderr(&output));
+    assert!(stderr(&output).ends_with(expected), "{}", stderr(&output));
 }

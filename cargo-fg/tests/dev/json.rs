@@ -50,7 +50,7 @@ fn every_line_is_an_event() {
         assert_eq!(event["function"]["outcome"], "ok");
         assert_eq!(event["extensions"][0]["script"], "extensionNightWatch.sh");
         assert_eq!(event["extensions"][0]["status"], 200);
-        assert!(event["extensions"][0]["took_ms"].as_f64().unwrap() > 0.0);
+        assert!(event["extensions"][0]["duration_ms"].as_f64().unwrap() > 0.0);
         let trace_id = event["trace_id"].as_str().unwrap();
         let printed = of("output");
         let printed = printed
@@ -70,7 +70,7 @@ fn every_line_is_an_event() {
 }
 
 #[test]
-fn cargo_does_not_get_in_between() {
+fn cargo_output_is_not_mixed_in() {
     let place = Place::new();
     let output = place
         .fg(&[

@@ -1,12 +1,12 @@
 //! `cargo fg dev` and `cargo fg invoke`, as their users call them.
 #![allow(clippy::unwrap_used, reason = "what helps a test may panic as it does")]
 
-mod end;
 mod faults;
 mod instance;
 mod invoke;
 mod json;
-mod keys;
+mod keyboard;
 mod plain;
+mod rebuild;
 mod running;
-mod save;
+mod shutdown;

@@ -86,7 +86,7 @@ fn telemetry_is_shown() {
 }
 
 #[test]
-fn goes_on_until_it_is_interrupted() {
+fn runs_until_it_is_interrupted() {
     // Ctrl-C; a service manager; a closed terminal.
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let place = Place::new();
@@ -102,7 +102,7 @@ fn goes_on_until_it_is_interrupted() {
 }
 
 #[test]
-fn ends_when_nobody_reads_its_output() {
+fn exits_when_its_output_is_closed() {
     let place = Place::new();
     let mut command = place.fg(&["dev", "-p", "hello"]);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
@@ -111,8 +111,8 @@ fn ends_when_nobody_reads_its_output() {
 }
 
 #[test]
-fn what_is_no_extension_is_told() {
-    for (package, said) in [
+fn package_without_an_extension_is_reported() {
+    for (package, expected) in [
         (
             "cargo-fg",
             "is no extension: it has no `#[extension]` and does not call `fg_extension::run`\n",
@@ -131,7 +131,7 @@ fn what_is_no_extension_is_told() {
         let output = place.fg(&["dev", "--package", package]).output().unwrap();
         let stderr = stderr(&output);
         assert!(
-            output.status.code() == Some(1) && stderr.ends_with(said),
+            output.status.code() == Some(1) && stderr.ends_with(expected),
             "{package}: {stderr}"
         );
     }

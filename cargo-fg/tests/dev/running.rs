@@ -54,14 +54,14 @@ impl Place {
 
     pub(crate) fn python_at(&self, script: &Path, arguments: &[&str]) -> Command {
         let command = format!("python3 {}", script.display());
-        let ours = [
+        let defaults = [
             "dev",
             "--cmd",
             &command,
             "--script",
             "extensionNightWatch.sh",
         ];
-        let mut command = self.fg(&[&ours, arguments].concat());
+        let mut command = self.fg(&[&defaults, arguments].concat());
         command.env("FG_TELEMETRY_PORT", "");
         command
     }
@@ -112,16 +112,20 @@ impl Running {
         })
     }
 
-    pub(crate) fn line_that(&mut self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn line_that(
+        &mut self,
+        description: &str,
+        matches: impl Fn(&str) -> bool,
+    ) -> String {
         let until = Instant::now() + PATIENCE;
         // One that invokes on and on is not quiet while it lacks that line.
         while let Some(line) = self.next_line(until) {
             self.seen.push(line.clone());
-            if is_it(&line) {
+            if matches(&line) {
                 return line;
             }
         }
-        panic!("there is no line that {what}: {:#?}", self.seen);
+        panic!("there is no line that {description}: {:#?}", self.seen);
     }
 
     fn next_line(&self, until: Instant) -> Option<String> {

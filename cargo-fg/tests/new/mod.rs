@@ -135,9 +135,9 @@ fn each_example_passes_its_test() {
     fs::copy(checkout().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
     for example in EXAMPLES {
         let name = format!("my-{example}");
-        let said = stdout(&new(&folder, &[&name, "--example", example]));
+        let printed = stdout(&new(&folder, &[&name, "--example", example]));
         let added = format!("\n       Added it to the workspace {}\n", folder.display());
-        assert!(said.contains(&added), "{said}");
+        assert!(printed.contains(&added), "{printed}");
 
         let formatted = Command::new("rustfmt")
             .args(["--edition", "2024", "--check"])
@@ -172,16 +172,16 @@ fn each_example_passes_its_test() {
 }
 
 #[test]
-fn stands_alone_outside_a_workspace() {
+fn package_outside_a_workspace_is_self_contained() {
     let folder = tempfile::tempdir().unwrap();
-    let said = stdout(&new(
+    let printed = stdout(&new(
         folder.path(),
         &["a sub/night_watch", "--port", "8090"],
     ));
     let checkout = checkout();
     let checkout = checkout.display();
     assert_eq!(
-        said,
+        printed,
         format!(
             "     Created `night_watch` from the example `hello`: extensionNightWatch.sh, port 8090
      Depends by path on {checkout}, until fg-extension is published
@@ -194,14 +194,14 @@ fn stands_alone_outside_a_workspace() {
     // By the alias of the checkout, `fg` is known there only.
     let mut by_alias = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
     by_alias.args(["new", "other"]).current_dir(&folder);
-    let said = stdout(
+    let printed = stdout(
         &by_alias
             .env("CARGO_MANIFEST_DIR", format!("{checkout}/cargo-fg"))
             .output()
             .unwrap(),
     );
     let next = format!("Next cd other\n             cargo install --path {checkout}/cargo-fg\n");
-    assert!(said.contains(&next), "{said}");
+    assert!(printed.contains(&next), "{printed}");
 
     let created = folder.path().join("a sub/night_watch");
     assert_eq!(
@@ -234,7 +234,7 @@ tokio = {{ version = "1.54", features = ["macros", "rt"] }}
 }
 
 #[test]
-fn depends_on_the_clone_that_is_named() {
+fn depends_on_the_given_checkout() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let moved = install("moved", Path::new("/no/such"));
@@ -265,23 +265,23 @@ fn depends_on_the_clone_that_is_named() {
     }
     let checkout = checkout();
     let checkout = checkout.to_str().unwrap();
-    let said = stdout(&new_by(&moved, folder, &["a", "--path", checkout]));
+    let printed = stdout(&new_by(&moved, folder, &["a", "--path", checkout]));
     assert!(
-        said.contains(&format!("Depends by path on {checkout}, ")),
-        "{said}"
+        printed.contains(&format!("Depends by path on {checkout}, ")),
+        "{printed}"
     );
 }
 
 #[test]
-fn port_for_telemetry_is_another() {
+fn telemetry_gets_a_separate_port() {
     let folder = tempfile::tempdir().unwrap();
     for (name, port, telemetry_port) in [("a", "8084", "8085"), ("b", "8090", "8089")] {
-        let said = stdout(&new(
+        let printed = stdout(&new(
             folder.path(),
             &[name, "--example", "telemetry-archive", "--port", port],
         ));
         let ports = format!(", ports {port} and, for telemetry, {telemetry_port}\n");
-        assert!(said.contains(&ports), "{said}");
+        assert!(printed.contains(&ports), "{printed}");
         let main = read(folder.path().join(name).join("src/main.rs"));
         assert!(main.contains(&format!(".sh\", port = {port})]")), "{main}");
         assert!(
@@ -292,7 +292,7 @@ fn port_for_telemetry_is_another() {
 }
 
 #[test]
-fn what_is_refused_leaves_nothing() {
+fn rejected_requests_create_no_files() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let manifest = "[workspace]\nresolver = \"3\"\nmembers = [\"here\"]\n";
@@ -302,7 +302,7 @@ fn what_is_refused_leaves_nothing() {
     let before = files(folder);
 
     let long = "x".repeat(65);
-    for (arguments, status, told) in [
+    for (arguments, status, expected) in [
         (
             &["here"][..],
             1,
@@ -362,7 +362,7 @@ fn what_is_refused_leaves_nothing() {
         let output = new(folder, arguments);
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(status), "{stderr}");
-        assert!(stderr.contains(told), "{stderr}");
+        assert!(stderr.contains(expected), "{stderr}");
         assert!(status == 2 || stderr.lines().count() == 1, "{stderr}");
         assert_eq!(files(folder), before, "{arguments:?}");
         assert!(!folder.join("sub").exists(), "{arguments:?}");
@@ -372,12 +372,12 @@ fn what_is_refused_leaves_nothing() {
 
 #[test]
 fn examples_are_listed() {
-    let said = stdout(&new(Path::new("."), &["--list"]));
-    let names: Vec<_> = said
+    let printed = stdout(&new(Path::new("."), &["--list"]));
+    let names: Vec<_> = printed
         .lines()
         .map(|line| line.split_whitespace().next().unwrap())
         .collect();
     assert_eq!(names, EXAMPLES);
     let hello = "             hello  The smallest extension: prints each invocation\n";
-    assert!(said.starts_with(hello), "{said}");
+    assert!(printed.starts_with(hello), "{printed}");
 }

@@ -87,26 +87,26 @@ fn hello_is_packaged_and_booted() {
     };
     let output = run(&zip, &[]);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let said = text(&output.stdout);
-    let lines: Vec<_> = said.lines().collect();
+    let stdout = text(&output.stdout);
+    let lines: Vec<_> = stdout.lines().collect();
     let packaged = format!("    Packaged {} for ", zip.display());
     assert!(
         lines[0].starts_with(&packaged)
             && lines[0].ends_with(" MB, of the 10 MB of a direct upload"),
-        "{said}"
+        "{stdout}"
     );
     assert!(
-        said.contains("\n      Booted extensionHello.sh from it: registered in "),
-        "{said}"
+        stdout.contains("\n      Booted extensionHello.sh from it: registered in "),
+        "{stdout}"
     );
     assert!(
-        said.contains("      stdout ")
-            && said.contains(" invoked sn:cn:yrk:1111:function:0@test@hello:latest\n"),
-        "{said}"
+        stdout.contains("      stdout ")
+            && stdout.contains(" invoked sn:cn:yrk:1111:function:0@test@hello:latest\n"),
+        "{stdout}"
     );
     assert!(
-        said.contains("\n      Upload it in the console: "),
-        "{said}"
+        stdout.contains("\n      Upload it in the console: "),
+        "{stdout}"
     );
 
     let entries = unzip(&zip);
@@ -141,11 +141,11 @@ fn hello_is_packaged_and_booted() {
     let mut check = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
     check.args(["fg", "check", "PKG", "--zip"]).arg(&zip);
     let output = check.output().unwrap();
-    let said = text(&output.stdout);
-    assert!(output.status.success(), "{said}");
+    let stdout = text(&output.stdout);
+    assert!(output.status.success(), "{stdout}");
     assert!(
-        said.contains("\n13 passed, 0 failed, 0 warnings, 0 skipped, in "),
-        "{said}"
+        stdout.contains("\n13 passed, 0 failed, 0 warnings, 0 skipped, in "),
+        "{stdout}"
     );
 
     // Another time, and other times of the files.
@@ -159,15 +159,15 @@ fn hello_is_packaged_and_booted() {
     assert!(fs::read(&zip).unwrap() == fs::read(&again).unwrap());
 
     let output = run(folder, &["--env", "FG_SHUTDOWN_TIMEOUT=soon"]);
-    let (said, told) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(1), "{told}");
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(
-        said.contains("      stderr ERROR extensionHello.sh: FG_SHUTDOWN_TIMEOUT is `soon`"),
-        "{said}"
+        stdout.contains("      stderr ERROR extensionHello.sh: FG_SHUTDOWN_TIMEOUT is `soon`"),
+        "{stdout}"
     );
     assert!(
-        told.ends_with("extensionHello.sh ended with exit status: 1 before it registered\n"),
-        "{told}"
+        stderr.ends_with("extensionHello.sh ended with exit status: 1 before it registered\n"),
+        "{stderr}"
     );
     assert!(fs::read(&zip).unwrap() == fs::read(folder.join("hello.zip")).unwrap());
     // Nothing half-written is left.
@@ -175,14 +175,14 @@ fn hello_is_packaged_and_booted() {
 }
 
 #[test]
-fn what_cannot_be_included_is_told() {
+fn invalid_includes_are_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     for file in ["extensionX.sh", "a~", "b/c/d~", "e/f", "f/e", "loop/f"] {
         write(&folder.join(file), "", 0o644);
     }
     std::os::unix::fs::symlink(".", folder.join("loop/loop")).unwrap();
-    for (included, told) in [
+    for (included, expected) in [
         (
             &["extensionX.sh"][..],
             "extensionX.sh: it would be a second start script\n",
@@ -210,7 +210,7 @@ fn what_cannot_be_included_is_told() {
         let stderr = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{stderr}");
         assert!(
-            stderr.starts_with("error: cannot include ") && stderr.ends_with(told),
+            stderr.starts_with("error: cannot include ") && stderr.ends_with(expected),
             "{stderr}"
         );
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
@@ -281,8 +281,8 @@ impl Machine {
         command.output().unwrap()
     }
 
-    /// What cargo is told, one line each: options, and variables.
-    fn told(&self, arguments: &[&str], environment: &[(&str, &str)]) -> String {
+    /// The options and variables that cargo gets, one line each.
+    fn build_lines(&self, arguments: &[&str], environment: &[(&str, &str)]) -> String {
         let output = self.package(arguments, environment);
         let stderr = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1));
@@ -292,14 +292,14 @@ impl Machine {
 }
 
 #[track_caller]
-fn assert_lines(told: &str, there: &[&str], not_there: &[&str]) {
-    for line in there {
-        assert!(told.lines().any(|it| it == *line), "{line} in\n{told}");
+fn assert_lines(lines: &str, expected: &[&str], unexpected: &[&str]) {
+    for line in expected {
+        assert!(lines.lines().any(|it| it == *line), "{line} in\n{lines}");
     }
-    for beginning in not_there {
+    for beginning in unexpected {
         assert!(
-            !told.lines().any(|it| it.starts_with(beginning)),
-            "{beginning} in\n{told}"
+            !lines.lines().any(|it| it.starts_with(beginning)),
+            "{beginning} in\n{lines}"
         );
     }
 }
@@ -307,10 +307,10 @@ fn assert_lines(told: &str, there: &[&str], not_there: &[&str]) {
 const MUSL: &str = "x86_64-unknown-linux-musl";
 
 #[test]
-fn musl_is_linked_with_what_is_there() {
+fn musl_is_linked_with_the_available_linker() {
     let machine = Machine::new("");
     machine.targets(MUSL);
-    let told = machine.told(&[], &[]);
+    let lines = machine.build_lines(&[], &[]);
     let target = "--target=x86_64-unknown-linux-musl";
     let cc = "CC_x86_64_unknown_linux_musl=cc";
     let cflags = "CFLAGS_x86_64_unknown_linux_musl=-U_FORTIFY_SOURCE";
@@ -319,45 +319,49 @@ fn musl_is_linked_with_what_is_there() {
     let units = "CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1";
     let glibc = ["--config", "RUSTFLAGS", "        Note"];
     assert_lines(
-        &told,
+        &lines,
         &["--release", target, cc, cflags, strip, lto, units],
         &glibc,
     );
 
     // What the user has chosen stays.
-    let told = machine.told(&[], &[("CC", "clang")]);
-    assert_lines(&told, &[target, strip], &["CC_", "CFLAGS_"]);
-    let told = machine.told(&[], &[("CARGO_PROFILE_RELEASE_STRIP", "none")]);
-    assert_lines(&told, &["CARGO_PROFILE_RELEASE_STRIP=none"], &[strip]);
+    let lines = machine.build_lines(&[], &[("CC", "clang")]);
+    assert_lines(&lines, &[target, strip], &["CC_", "CFLAGS_"]);
+    let lines = machine.build_lines(&[], &[("CARGO_PROFILE_RELEASE_STRIP", "none")]);
+    assert_lines(&lines, &["CARGO_PROFILE_RELEASE_STRIP=none"], &[strip]);
     machine.write("bin/musl-gcc", "#!/bin/sh\n");
-    assert_lines(&machine.told(&[], &[]), &[target], &["CC_", "CFLAGS_"]);
+    assert_lines(
+        &machine.build_lines(&[], &[]),
+        &[target],
+        &["CC_", "CFLAGS_"],
+    );
 
     let machine = Machine::new("[profile.release]\nstrip = false\ncodegen-units = 2\n");
     machine.targets(MUSL);
-    let told = machine.told(&[], &[]);
-    let not_there = [
+    let lines = machine.build_lines(&[], &[]);
+    let unexpected = [
         "CARGO_PROFILE_RELEASE_STRIP",
         "CARGO_PROFILE_RELEASE_CODEGEN_UNITS",
     ];
-    assert_lines(&told, &[target, lto], &not_there);
+    assert_lines(&lines, &[target, lto], &unexpected);
 }
 
 #[test]
-fn glibc_is_linked_in_where_musl_is_not_to_be_had() {
+fn glibc_is_linked_statically_without_musl() {
     let machine = Machine::new("");
-    let told = machine.told(&[], &[]);
+    let lines = machine.build_lines(&[], &[]);
     let note = "        Note x86_64-unknown-linux-musl is not installed, and rustup does not get it: glibc is linked in instead";
     let target = "--target=x86_64-unknown-linux-gnu";
     let flags = r#"target.x86_64-unknown-linux-gnu.rustflags=["-Ctarget-feature=+crt-static"]"#;
     assert_lines(
-        &told,
+        &lines,
         &[note, target, "--config", flags],
         &["RUSTFLAGS", "CC_"],
     );
 
-    let told = machine.told(&[], &[("RUSTFLAGS", "-Copt-level=1")]);
+    let lines = machine.build_lines(&[], &[("RUSTFLAGS", "-Copt-level=1")]);
     let rustflags = "RUSTFLAGS=-Copt-level=1 -Ctarget-feature=+crt-static";
-    assert_lines(&told, &[note, target, rustflags], &["--config"]);
+    assert_lines(&lines, &[note, target, rustflags], &["--config"]);
 }
 
 #[test]
@@ -365,31 +369,35 @@ fn other_processors_are_linked_for_by_lld() {
     let arm = "aarch64-unknown-linux-musl";
     let machine = Machine::new("");
     machine.targets(arm);
-    let told = machine.told(&["--target", arm], &[]);
+    let lines = machine.build_lines(&["--target", arm], &[]);
     let lld = "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld";
     let failed = "error: cannot build for aarch64-unknown-linux-musl (if there is C in it: \
                   CC_aarch64_unknown_linux_musl names the compiler): the build failed";
     assert_lines(
-        &told,
+        &lines,
         &["--target=aarch64-unknown-linux-musl", lld, failed],
         &["CC_"],
     );
 
     let theirs = ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "gcc");
-    assert_lines(&machine.told(&["--target", arm], &[theirs]), &[], &[lld]);
+    assert_lines(
+        &machine.build_lines(&["--target", arm], &[theirs]),
+        &[],
+        &[lld],
+    );
     let config = format!("[target.{arm}]\nlinker = \"gcc\"\n");
     for file in [".cargo/config.toml", "home/config.toml"] {
         machine.write(file, &config);
-        let told = machine.told(&["--target", arm], &[]);
-        assert_lines(&told, &["--release"], &["CARGO_TARGET_AARCH64"]);
+        let lines = machine.build_lines(&["--target", arm], &[]);
+        assert_lines(&lines, &["--release"], &["CARGO_TARGET_AARCH64"]);
         fs::remove_file(machine.path(file)).unwrap();
     }
 }
 
 #[test]
-fn targets_that_are_not_there_are_told() {
+fn missing_targets_are_reported() {
     let machine = Machine::new("");
-    for (target, told) in [
+    for (target, expected) in [
         (
             "aarch64-unknown-linux-musl",
             "error: aarch64-unknown-linux-musl is not installed, and `rustup target add aarch64-unknown-linux-musl` does not get it\n",
@@ -400,7 +408,7 @@ fn targets_that_are_not_there_are_told() {
         ),
     ] {
         let output = machine.package(&["--target", target], &[]);
-        assert_eq!(text(&output.stderr), told);
+        assert_eq!(text(&output.stderr), expected);
         assert_eq!(output.status.code(), Some(1));
     }
 }

@@ -6,7 +6,8 @@ const SCRIPT: &str = "extensionAuditLog.sh";
 const PROGRAM: &str = env!("CARGO_BIN_EXE_audit-log");
 
 #[tokio::test]
-async fn every_invocation_is_in_the_file_at_the_end() -> Result<(), Box<dyn std::error::Error>> {
+async fn every_invocation_is_in_the_file_after_shutdown() -> Result<(), Box<dyn std::error::Error>>
+{
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("audit.log");
     let platform = Platform::start().await?;

@@ -104,7 +104,7 @@ fn sum(metrics: &[Metric], name: &str) -> Option<i64> {
 }
 
 #[tokio::test]
-async fn what_comes_faster_than_a_collector_accepts_it_is_not_dropped() -> Result<(), Error> {
+async fn data_is_not_dropped_when_the_collector_is_slow() -> Result<(), Error> {
     let collector = Collector::start().await;
     let platform = Platform::start().await?;
     let boot = boot(collector.address)
@@ -181,27 +181,26 @@ async fn twenty(platform: &Platform, collector: SocketAddr) -> Result<(usize, Ve
         .env("FG_SHUTDOWN_TIMEOUT", "10s");
     platform.boot(boot).await?;
     platform.wait_for_subscription().await?;
-    let (mut held_up, mut trace_ids) = (0, Vec::new());
+    let (mut delayed, mut trace_ids) = (0, Vec::new());
     for _ in 0..20 {
         let start = Instant::now();
         let invoked = platform.invoke().await?;
-        held_up += usize::from(start.elapsed() >= FLUSH_TIMEOUT);
+        delayed += usize::from(start.elapsed() >= FLUSH_TIMEOUT);
         invoked.assert_ok();
         trace_ids.push(trace_id(&invoked.trace_id));
     }
     platform.wait_for_telemetry().await;
-    Ok((held_up, trace_ids))
+    Ok((delayed, trace_ids))
 }
 
 #[tokio::test]
-async fn collector_that_never_responds_holds_up_one_invocation_for_each_signal() -> Result<(), Error>
-{
+async fn unresponsive_collector_delays_one_invocation_per_signal() -> Result<(), Error> {
     // It listens, and nobody accepts.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let address = silent.local_addr().expect("it has an address");
     let platform = Platform::start().await?;
-    let (held_up, _) = twenty(&platform, address).await?;
-    assert!(held_up <= SIGNALS, "{held_up}");
+    let (delayed, _) = twenty(&platform, address).await?;
+    assert!(delayed <= SIGNALS, "{delayed}");
     let shutdown = platform.shutdown().await?;
     let forwarder = &shutdown.extensions[0];
     assert_eq!(forwarder.status.code(), Some(1));
@@ -217,12 +216,12 @@ async fn collector_that_never_responds_holds_up_one_invocation_for_each_signal()
 }
 
 #[tokio::test]
-async fn collector_that_is_slow_holds_up_one_invocation_for_each_signal() -> Result<(), Error> {
+async fn slow_collector_delays_one_invocation_per_signal() -> Result<(), Error> {
     // Just too slow, so that between any two of its responses there are invocations that could wait for the next.
     let collector = Collector::start_slow(FLUSH_TIMEOUT + Duration::from_millis(5)).await;
     let platform = Platform::start().await?;
-    let (held_up, trace_ids) = twenty(&platform, collector.address).await?;
-    assert!(held_up <= SIGNALS, "{held_up}");
+    let (delayed, trace_ids) = twenty(&platform, collector.address).await?;
+    assert!(delayed <= SIGNALS, "{delayed}");
     wait_for(&collector, &trace_ids).await;
     // What is left for it may be too much for it.
     platform.shutdown().await?;
@@ -255,7 +254,7 @@ async fn log_line_after_the_report_does_not_wait_for_the_next_invocation() -> Re
 }
 
 #[tokio::test]
-async fn setting_of_ours_that_cannot_be_read_is_named() -> Result<(), Error> {
+async fn invalid_fg_setting_is_reported() -> Result<(), Error> {
     let platform = Platform::start().await?;
     let boot = ExtensionCommand::new(SCRIPT, PROGRAM).env("FG_OTLP_FLUSH", "never");
     platform
@@ -274,7 +273,7 @@ async fn setting_of_ours_that_cannot_be_read_is_named() -> Result<(), Error> {
 }
 
 #[tokio::test]
-async fn standard_setting_that_cannot_be_read_stops_no_more_than_it_is_for() -> Result<(), Error> {
+async fn invalid_standard_setting_disables_only_its_signal() -> Result<(), Error> {
     let collector = Collector::start().await;
     let platform = Platform::start().await?;
     let boot = boot(collector.address)
@@ -309,7 +308,7 @@ async fn standard_setting_that_cannot_be_read_stops_no_more_than_it_is_for() -> 
 }
 
 #[tokio::test]
-async fn switched_off_it_sends_nothing() -> Result<(), Error> {
+async fn disabled_forwarder_sends_no_requests() -> Result<(), Error> {
     let collector = Collector::start_failing(usize::MAX).await;
     let platform = Platform::start().await?;
     platform

@@ -74,10 +74,14 @@ impl Rotel {
         Ok(())
     }
 
-    async fn wait_until(&mut self, what: &str, is_there: impl Fn(&str) -> bool) -> Result<()> {
-        while !is_there(&self.printed) {
+    async fn wait_until(
+        &mut self,
+        description: &str,
+        condition: impl Fn(&str) -> bool,
+    ) -> Result<()> {
+        while !condition(&self.printed) {
             let Ok(line) = timeout(PATIENCE, self.lines.next_line()).await else {
-                panic!("{what}\ndid not come, but\n{}", self.printed);
+                panic!("{description}\ndid not come, but\n{}", self.printed);
             };
             self.printed.push_str(&line?.ok_or("it ended")?);
             self.printed.push('\n');
@@ -132,7 +136,7 @@ async fn invoke(platform: &Platform, times: usize) -> Result<Vec<String>> {
 
 #[tokio::test]
 #[ignore = "needs rotel: `.ci/run` installs it"]
-async fn collector_reads_what_the_platform_posted() -> Result<()> {
+async fn collector_receives_the_platform_telemetry() -> Result<()> {
     let address = free_address().await?;
     let mut rotel = Rotel::start(address).await?;
     let platform = Platform::start().await?;
@@ -203,12 +207,12 @@ async fn collector_reads_what_the_platform_posted() -> Result<()> {
         ("fg_extension.telemetry.lost", "Value: 0\n"),
     ] {
         let name_line = format!("-> Name: {name}\n");
-        let is_there = |printed: &str| {
+        let condition = |printed: &str| {
             let mut metrics = printed.split("Metric #");
             metrics.any(|metric| metric.contains(&name_line) && metric.contains(value))
         };
         rotel
-            .wait_until(&format!("{name} {value}"), is_there)
+            .wait_until(&format!("{name} {value}"), condition)
             .await?;
     }
     assert!(platform.shutdown().await?.is_clean());
@@ -217,7 +221,7 @@ async fn collector_reads_what_the_platform_posted() -> Result<()> {
 
 #[tokio::test]
 #[ignore = "needs rotel: `.ci/run` installs it"]
-async fn collector_that_comes_late_and_is_killed_midway_gets_everything() -> Result<()> {
+async fn late_and_restarted_collector_receives_everything() -> Result<()> {
     let address = free_address().await?;
     let platform = Platform::start().await?;
     boot(&platform, address).await?;

@@ -53,13 +53,13 @@ async fn every_event_is_in_the_file() -> Result<(), Box<dyn std::error::Error>> 
             .is_some_and(|it| it.contains(&start))
     };
     assert!(lines.iter().any(is_start), "{text}");
-    let mut kept = lines.as_slice();
-    while let [_, rest @ ..] = kept
-        && !kept.starts_with(strange.as_array().ok_or("no array")?)
+    let mut archived = lines.as_slice();
+    while let [_, rest @ ..] = archived
+        && !archived.starts_with(strange.as_array().ok_or("no array")?)
     {
-        kept = rest;
+        archived = rest;
     }
-    assert!(!kept.is_empty(), "{strange} in\n{text}");
+    assert!(!archived.is_empty(), "{strange} in\n{text}");
     Ok(())
 }
 

@@ -12,4 +12,4 @@ pub use self::limits::{
     MAX_DIRECT_UPLOAD, MAX_FILES, MAX_OBJECT_STORAGE_UPLOAD, against_direct_upload_limit,
 };
 pub use self::script_name_marker::read_script_name;
-pub use self::unpack::unpack;
+pub use self::unpack::UnpackedPackage;

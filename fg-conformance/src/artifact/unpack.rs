@@ -3,18 +3,50 @@
 use std::fs::File;
 use std::path::Path;
 
-use fg_emulator::ScriptName;
+use fg_emulator::{ExtensionCommand, ScriptName};
+use tempfile::TempDir;
 use zip::ZipArchive;
 
 use crate::Error;
 
-/// Unpacks the ZIP into a folder, with its mode bits (? whether the platform honours them), and returns the name of the one
-/// start script in it (D 2705: in the folder `extension`).
-///
-/// # Errors
-///
-/// If it cannot be unpacked, or does not have exactly one start script.
-pub fn unpack(zip: &Path, into: &Path) -> Result<String, Error> {
+/// A dependency's ZIP, unpacked into a temporary folder, which is removed when this is dropped.
+#[derive(Debug)]
+pub struct UnpackedPackage {
+    script_name: String,
+    folder: TempDir,
+}
+
+impl UnpackedPackage {
+    /// Unpacks the ZIP into a temporary folder, with its mode bits (? whether the platform honours them).
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be unpacked, or does not have exactly one start script.
+    pub fn unpack(zip: &Path) -> Result<Self, Error> {
+        let folder = TempDir::with_prefix("cargo-fg-").map_err(Error::because(
+            "cannot make a temporary folder to unpack into",
+        ))?;
+        Ok(Self {
+            script_name: unpack(zip, folder.path())?,
+            folder,
+        })
+    }
+
+    /// Returns the name of its start script.
+    #[must_use]
+    pub fn script_name(&self) -> &str {
+        &self.script_name
+    }
+
+    /// Returns the command that boots it as the platform would.
+    #[must_use]
+    pub fn command(&self) -> ExtensionCommand {
+        ExtensionCommand::package(&self.script_name, self.folder.path())
+    }
+}
+
+/// Unpacks the ZIP into a folder, and returns the name of the one start script in it (D 2705: in the folder `extension`).
+fn unpack(zip: &Path, into: &Path) -> Result<String, Error> {
     let archive = try_unpack(zip, into)
         .map_err(Error::because(format!("cannot unpack {}", zip.display())))?;
     let mut scripts: Vec<_> = archive
@@ -73,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn modes_are_kept() {
+    fn modes_are_preserved() {
         let (folder, script) = unpacked(&[
             ("extension/extensionA.sh", 0o755),
             ("extension/demo", 0o640),

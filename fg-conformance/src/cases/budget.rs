@@ -85,10 +85,10 @@ impl Budget {
     pub(crate) fn check_memory(&self, group: Option<u32>, report: &mut Report) {
         let Some(limit) = self.rss else { return };
         let finding = match group.map(resident) {
-            Some(Ok(most)) => within(
-                most,
+            Some(Ok(memory)) => within(
+                memory,
                 limit,
-                &format!("{} resident at most (VmHWM)", human_size(most)),
+                &format!("{} resident at most (VmHWM)", human_size(memory)),
                 &human_size(limit),
             ),
             Some(Err(error)) => Finding::fail(format!("it cannot be measured: {error}")),

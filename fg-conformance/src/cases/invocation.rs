@@ -21,7 +21,7 @@ const ALL_WITHIN: Duration = Duration::from_secs(60);
 /// How long the first of them may take.
 const FIRST_WITHIN: Duration = Duration::from_secs(10);
 /// How long one may take beside another that is not whole.
-const BESIDE_WITHIN: Duration = Duration::from_secs(3);
+const RESPONSE_WITHIN: Duration = Duration::from_secs(3);
 
 /// The documented event (D 2707), with a trace id of its own.
 pub(super) fn event() -> String {
@@ -51,7 +51,7 @@ pub(crate) async fn check_documented(address: SocketAddr, report: &mut Report) {
 pub(crate) async fn check_concurrent(address: SocketAddr, report: &mut Report) {
     let finding = match at_once(address).await {
         // Only where the function's concurrency is above 1 does another come in meanwhile.
-        Ok(detail) => match beside_half(address).await {
+        Ok(detail) => match invoke_during_partial_request(address).await {
             Ok(()) => Finding::pass(detail),
             Err(why) => Finding::warn(format!("{detail}, but {why}")),
         },
@@ -73,26 +73,26 @@ async fn at_once(address: SocketAddr) -> Result<String, String> {
                 .and_then(HttpResponse::expect_200)
         });
     }
-    let (mut answered, mut deadline) = (0, start + FIRST_WITHIN);
+    let (mut responses, mut deadline) = (0, start + FIRST_WITHIN);
     loop {
         match timeout_at(deadline, requests.join_next()).await {
             Ok(Some(Ok(Ok(_)))) => {
-                answered += 1;
+                responses += 1;
                 deadline = start + ALL_WITHIN;
             }
             Ok(Some(Ok(Err(error)))) => {
                 return Err(format!(
-                    "{answered} were answered with 200, then one was not: {error}"
+                    "{responses} were answered with 200, then one was not: {error}"
                 ));
             }
             Ok(Some(Err(error))) => return Err(error.to_string()),
             Ok(None) => return Ok(format!("all in {:.1?}", start.elapsed())),
-            Err(_) if answered == 0 => {
+            Err(_) if responses == 0 => {
                 return Err(format!("none was answered in {FIRST_WITHIN:?}"));
             }
             Err(_) => {
                 return Err(format!(
-                    "{answered} of {CONCURRENT} were answered in {ALL_WITHIN:?}"
+                    "{responses} of {CONCURRENT} were answered in {ALL_WITHIN:?}"
                 ));
             }
         }
@@ -100,15 +100,15 @@ async fn at_once(address: SocketAddr) -> Result<String, String> {
 }
 
 /// Whether one is answered while another is not whole yet, and then that one.
-async fn beside_half(address: SocketAddr) -> Result<(), String> {
+async fn invoke_during_partial_request(address: SocketAddr) -> Result<(), String> {
     let mut connection = Connection::open(address).await?;
     let Some(request) = connection.post_half(INVOKE_PATH, event()).await? else {
         // What does not wait for the other half holds up nobody.
         return Ok(());
     };
-    let beside = timeout(BESIDE_WITHIN, post(address, INVOKE_PATH, event())).await;
+    let other = timeout(RESPONSE_WITHIN, post(address, INVOKE_PATH, event())).await;
     let last = request.finish().await.and_then(HttpResponse::expect_200);
-    match beside {
+    match other {
         Ok(response) => response.and_then(HttpResponse::expect_200).map(drop),
         Err(_) => Err("one stalled connection holds up the others".to_owned()),
     }?;
@@ -166,11 +166,16 @@ async fn try_malformed(address: SocketAddr) -> Result<String, String> {
         ),
         ("an event without invokedFunctionUrn", r#"{"traceId": "1"}"#),
     ];
-    for (what, body) in bodies {
+    for (description, body) in bodies {
         match post(address, INVOKE_PATH, body.to_owned()).await {
             Ok(response) if (400..500).contains(&response.status) => {}
-            Ok(response) => return Err(format!("{what} was answered with {}", response.summary())),
-            Err(error) => return Err(format!("{what} was not answered: {error}")),
+            Ok(response) => {
+                return Err(format!(
+                    "{description} was answered with {}",
+                    response.summary()
+                ));
+            }
+            Err(error) => return Err(format!("{description} was not answered: {error}")),
         }
     }
     let response = post(address, INVOKE_PATH, whole.clone())

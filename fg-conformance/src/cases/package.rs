@@ -27,8 +27,11 @@ pub(crate) fn check_zip(path: &Path, report: &mut Report) -> Result<Bootable, Er
     check_size(archive.size, report);
     check_files(&archive, report);
     let escaping = archive.escaping_paths().map_err(cannot())?;
-    report.record(CaseId::Pkg12, none_of(&escaping, "all are inside"));
-    report.record(CaseId::Pkg13, none_of(&archive.duplicates(), "each once"));
+    report.record(CaseId::Pkg12, expect_empty(&escaping, "all are inside"));
+    report.record(
+        CaseId::Pkg13,
+        expect_empty(&archive.duplicates(), "each once"),
+    );
     let scripts: Vec<_> = archive.scripts().collect();
     match &scripts[..] {
         _ if !archive.has_folder() => {
@@ -135,7 +138,7 @@ fn check_files(archive: &Archive, report: &mut Report) {
     );
     let backups = archive.files().filter(|name| name.ends_with('~'));
     let backups: Vec<_> = backups.map(str::to_owned).collect();
-    report.record(CaseId::Pkg11, none_of(&backups, "none"));
+    report.record(CaseId::Pkg11, expect_empty(&backups, "none"));
 }
 
 /// PKG-03, of the scripts and the programs.
@@ -191,9 +194,9 @@ fn other_files(archive: &Archive) -> String {
     }
 }
 
-fn none_of(found: &[String], none: &str) -> Result<String, String> {
+fn expect_empty(found: &[String], pass_detail: &str) -> Result<String, String> {
     if found.is_empty() {
-        Ok(none.to_owned())
+        Ok(pass_detail.to_owned())
     } else {
         Err(listed(found))
     }

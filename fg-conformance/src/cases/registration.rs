@@ -135,23 +135,25 @@ pub(crate) async fn check_retry(
         ("a reset", Fault::RegisterReset),
     ];
     let (mut good, mut bad) = (Vec::new(), Vec::new());
-    for (what, fault) in faults {
+    for (description, fault) in faults {
         let faults = Faults::new(0).with(fault, FaultRate::First(1));
         let booted = harness.boot(faults).await?;
         let pause = pause(&booted.recorder.recorded());
         match (&booted.start, pause) {
             (Start::Registered(_), Some(pause)) => {
-                good.push(format!("after {what} again in {pause:.0?}"));
+                good.push(format!("after {description} again in {pause:.0?}"));
             }
-            (Start::Registered(_), None) => bad.push(format!("after {what} it was never accepted")),
+            (Start::Registered(_), None) => {
+                bad.push(format!("after {description} it was never accepted"))
+            }
             (Start::Exited(Exit { status, .. }), _) => {
-                bad.push(format!("after {what} it ended with {status}"));
+                bad.push(format!("after {description} it ended with {status}"));
             }
             (Start::Unregistered, Some(_)) => {
-                bad.push(format!("after {what} it was not registered"));
+                bad.push(format!("after {description} it was not registered"));
             }
             (Start::Unregistered, None) => bad.push(format!(
-                "after {what} it did not try again in {QUIET_PERIOD:?}"
+                "after {description} it did not try again in {QUIET_PERIOD:?}"
             )),
         }
         if !bad.is_empty() {

@@ -32,17 +32,19 @@ pub(crate) async fn check_sigterm(platform: Platform, report: &mut Report) -> Re
 
 fn judge(exit: &ProcessExit) -> Finding {
     let status = exit.status;
-    let Some(took) = exit.stop_duration else {
+    let Some(duration) = exit.stop_duration else {
         return Finding::fail(format!("it had ended before SIGTERM came, with {status}"));
     };
     if exit.killed {
-        Finding::fail(format!("it did not end in {took:.1?} and had to be killed"))
+        Finding::fail(format!(
+            "it did not end in {duration:.1?} and had to be killed"
+        ))
     } else if !status.success() {
-        Finding::fail(format!("{status}, {took:.0?} after SIGTERM"))
-    } else if took > IN_TIME {
-        Finding::warn(format!("status 0, but {took:.1?} after SIGTERM"))
+        Finding::fail(format!("{status}, {duration:.0?} after SIGTERM"))
+    } else if duration > IN_TIME {
+        Finding::warn(format!("status 0, but {duration:.1?} after SIGTERM"))
     } else {
-        Finding::pass(format!("status 0, {took:.1?} after SIGTERM"))
+        Finding::pass(format!("status 0, {duration:.1?} after SIGTERM"))
     }
 }
 

@@ -404,7 +404,7 @@ mod tests {
     use crate::cases::Fixture;
 
     #[test]
-    fn each_id_is_there_once() {
+    fn each_id_is_listed_once() {
         let ids: BTreeSet<_> = CASES.iter().map(|case| case.id).collect();
         assert_eq!(ids, CaseId::ALL.iter().copied().collect());
         assert_eq!(ids.len(), CASES.len());
@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_a_process_needs_a_package_that_starts() {
+    fn process_cases_need_a_package_that_starts() {
         for case in CASES {
             let needs_script = CaseId::Pkg02.prevents(case.id) && case.fixture != Fixture::Files;
             assert_eq!(needs_script, case.needs_process(), "{}", case.id);

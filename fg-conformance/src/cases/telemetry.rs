@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A body, what it is, and whether a platform may accept that it is rejected.
 struct Batch {
-    what: &'static str,
+    description: &'static str,
     body: &'static str,
     may_be_rejected: bool,
 }
@@ -27,7 +27,7 @@ struct Batch {
 /// What the examples of pages 2711 to 2713 have in them.
 const QUIRKS: [Batch; 4] = [
     Batch {
-        what: "`platform.RuntimeDone`, with a capital R",
+        description: "`platform.RuntimeDone`, with a capital R",
         body: r#"[{"name": "platform.start", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check"},
             {"name": "platform.RuntimeDone", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check", "status": "success"},
             {"name": "platform.report", "startTime": "2024-01-01T00:00:00.000Z", "endTime": "2024-01-01T00:00:01.000Z",
@@ -35,13 +35,13 @@ const QUIRKS: [Batch; 4] = [
         may_be_rejected: false,
     },
     Batch {
-        what: "stray spaces inside strings",
+        description: "stray spaces inside strings",
         body: r#"[{"name": "platform.initStart ", "startTime": " 2024-01-01T00:00:00.000Z", "traceId": "check "},
             {"name": "platform.initRuntimeDone ", "startTime": "2024-01-01T00:00:00.000Z ", "traceId": "check", "status": " success "}]"#,
         may_be_rejected: false,
     },
     Batch {
-        what: "the subtypes of a restore",
+        description: "the subtypes of a restore",
         body: r#"[{"name": "platform.restoreStart", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check"},
             {"name": "platform.restoreRuntimeDone", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check", "status": "success"},
             {"name": "platform.restoreReport", "startTime": "2024-01-01T00:00:00.000Z", "endTime": "2024-01-01T00:00:01.000Z",
@@ -49,7 +49,7 @@ const QUIRKS: [Batch; 4] = [
         may_be_rejected: false,
     },
     Batch {
-        what: "trailing commas",
+        description: "trailing commas",
         body: r#"[{"name": "platform.start", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check",},]"#,
         // No JSON: the page's writer has most likely put it there, and not the platform's.
         may_be_rejected: true,
@@ -58,17 +58,17 @@ const QUIRKS: [Batch; 4] = [
 
 const UNKNOWN: [Batch; 5] = [
     Batch {
-        what: "an unknown subtype",
+        description: "an unknown subtype",
         body: r#"[{"name": "platform.daydream", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check", "depth": 3}]"#,
         may_be_rejected: false,
     },
     Batch {
-        what: "an unknown type",
+        description: "an unknown type",
         body: r#"[{"time": "2024-01-01T00:00:00.000Z", "type": "gossip", "record": "psst"}]"#,
         may_be_rejected: false,
     },
     Batch {
-        what: "records of several shapes",
+        description: "records of several shapes",
         body: r#"[{"time": "2024-01-01T00:00:00.000Z", "type": "function", "record": "a line"},
             {"time": "2024-01-01T00:00:00.000Z", "type": "function", "record": {"requestId": "check", "status": "ok"}},
             {"time": "2024-01-01T00:00:00.000Z", "type": "extension", "record": ["a", 1, null]},
@@ -76,13 +76,13 @@ const UNKNOWN: [Batch; 5] = [
         may_be_rejected: false,
     },
     Batch {
-        what: "elements that are no objects",
+        description: "elements that are no objects",
         body: r#"["text", 7, null, []]"#,
         // Nobody can tell that they ever come.
         may_be_rejected: true,
     },
     Batch {
-        what: "after those, an event that is known",
+        description: "after those, an event that is known",
         body: r#"[{"name": "platform.start", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check"}]"#,
         may_be_rejected: false,
     },
@@ -112,9 +112,9 @@ pub(crate) async fn check_telemetry(
         return;
     }
     // The request is recorded before it is answered.
-    let is_answered =
+    let has_response =
         |recorded: &Recorded| recorded.subscription.is_some() || rejected(recorded).is_some();
-    let _ = timeout(PATIENCE, recorder.until(is_answered)).await;
+    let _ = timeout(PATIENCE, recorder.until(has_response)).await;
     report.record(CaseId::Tel01, try_subscription(platform, recorder).await);
     let subscription = recorder.recorded().subscription.clone();
     match subscription {
@@ -163,7 +163,7 @@ async fn batches(subscription: &Subscription, batches: &[Batch]) -> Finding {
     };
     let mut warning = None;
     for Batch {
-        what,
+        description,
         body,
         may_be_rejected,
     } in batches
@@ -173,13 +173,16 @@ async fn batches(subscription: &Subscription, batches: &[Batch]) -> Finding {
         let problem = match post(address, &path, body).await {
             Ok(response) if (200..300).contains(&response.status) => continue,
             Ok(response) if *may_be_rejected && (400..500).contains(&response.status) => {
-                warning = Some(format!("{what}: answered with {}", response.summary()));
+                warning = Some(format!(
+                    "{description}: answered with {}",
+                    response.summary()
+                ));
                 continue;
             }
             Ok(response) => format!("answered with {}", response.summary()),
             Err(error) => error,
         };
-        return Finding::fail(format!("{what}: {problem}"));
+        return Finding::fail(format!("{description}: {problem}"));
     }
     match warning {
         Some(warning) => Finding::warn(warning),
@@ -198,14 +201,14 @@ mod tests {
     use super::{QUIRKS, UNKNOWN};
 
     #[test]
-    fn only_trailing_commas_are_no_json() {
+    fn all_other_batches_are_json() {
         for batch in QUIRKS.iter().chain(&UNKNOWN) {
             let json = serde_json::from_str::<serde_json::Value>(batch.body);
             assert_eq!(
                 json.is_err(),
-                batch.what == "trailing commas",
+                batch.description == "trailing commas",
                 "{}",
-                batch.what
+                batch.description
             );
         }
     }

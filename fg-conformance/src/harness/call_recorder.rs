@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// How many lines of standard error are kept: the last ones.
-pub(crate) const KEPT_LINES: usize = 20;
+pub(crate) const MAX_STDERR_LINES: usize = 20;
 const REGISTER_PATH: &str = "/extension/register";
 
 /// Records as the observer of a platform, and wakes those who wait for more.
@@ -83,7 +83,7 @@ impl CallRecorder {
                 ..
             }) => self.record(|recorded| {
                 recorded.stderr.push(text.clone());
-                if recorded.stderr.len() > KEPT_LINES {
+                if recorded.stderr.len() > MAX_STDERR_LINES {
                     recorded.stderr.remove(0);
                 }
             }),
@@ -116,9 +116,9 @@ impl CallRecorder {
     }
 
     /// Waits until this holds.
-    pub(crate) async fn until(&self, mut holds: impl FnMut(&Recorded) -> bool) {
+    pub(crate) async fn until(&self, mut condition: impl FnMut(&Recorded) -> bool) {
         let mut changed = self.changed.subscribe();
-        while !holds(&self.recorded()) {
+        while !condition(&self.recorded()) {
             // It cannot fail: the sender is ours.
             let _ = changed.changed().await;
         }

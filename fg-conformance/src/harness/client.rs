@@ -202,10 +202,11 @@ impl HttpResponse {
 async fn read(response: hyper::Result<Response<Incoming>>) -> Result<HttpResponse, String> {
     let response = response.map_err(chain)?;
     let connection = response.headers().get(header::CONNECTION);
-    let says = |word: &str| {
+    let has_connection_option = |word: &str| {
         connection.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(word.as_bytes()))
     };
-    let closes = says("close") || (response.version() == Version::HTTP_10 && !says("keep-alive"));
+    let closes = has_connection_option("close")
+        || (response.version() == Version::HTTP_10 && !has_connection_option("keep-alive"));
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), MAX_BODY_BYTES).collect();
     let body = match timeout(TIMEOUT, body).await {

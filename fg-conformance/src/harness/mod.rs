@@ -12,10 +12,10 @@ use fg_emulator::{Faults, Platform, ProcessExit, RegisteredExtension};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-pub(crate) use self::call_recorder::{CallRecorder, KEPT_LINES, Recorded};
+pub(crate) use self::call_recorder::{CallRecorder, MAX_STDERR_LINES, Recorded};
 use crate::Error;
 use crate::extension_under_test::PreparedExtension;
-use crate::port_owner::{is_in_time_wait, mentions_port, taken_ports};
+use crate::port_owner::{is_in_time_wait, mentions_port, ports_in_use};
 
 /// How long an extension may run on after its last registration was rejected, or not answered at all. Some pause for
 /// 5 seconds.
@@ -153,13 +153,13 @@ impl Booted {
 
 /// Another process on its port is not the extension's fault.
 fn expect_free_port(message: &str) -> Result<(), Error> {
-    let taken = taken_ports(message);
-    if taken.is_empty() {
+    let in_use = ports_in_use(message);
+    if in_use.is_empty() {
         return Ok(());
     }
-    let taken = taken.join(", ");
+    let in_use = in_use.join(", ");
     Err(Error::new(format!(
-        "the extension ended before it registered, and {taken}: end that process, or give the extension another port"
+        "the extension ended before it registered, and {in_use}: end that process, or give the extension another port"
     )))
 }
 

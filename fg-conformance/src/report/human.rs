@@ -148,7 +148,7 @@ impl Writer {
             };
             format!("{style}{count} {word}{style:#}")
         });
-        let seconds = report.took.as_secs_f64();
+        let seconds = report.duration.as_secs_f64();
         self.push(format_args!("\n{}, in {seconds:.1} s\n", counts.join(", ")));
     }
 

@@ -8,7 +8,7 @@ use crate::Error;
 /// A suite per group. A warning is a success with the detail as its output.
 pub(super) fn render(report: &Report) -> Result<String, Error> {
     let mut junit = quick_junit::Report::new("cargo fg check");
-    junit.set_time(report.took);
+    junit.set_time(report.duration);
     let findings: Vec<_> = report.findings().collect();
     for group in findings.chunk_by(|(a, _), (b, _)| a.id.group() == b.id.group()) {
         let mut suite = TestSuite::new(group[0].0.id.group().prefix());

@@ -14,7 +14,7 @@ pub use self::catalog::list_cases;
 pub use self::finding::{Finding, Outcome};
 use crate::Error;
 use crate::cases::{CASES, Case, CaseId, Fixture, Group, Selection};
-use crate::harness::{CallRecorder, KEPT_LINES};
+use crate::harness::{CallRecorder, MAX_STDERR_LINES};
 
 /// The outcome of each selected case, and of each one that prevented a selected case: a selection must not be clean by
 /// accident.
@@ -25,7 +25,7 @@ pub struct Report {
     /// The script's name, or the ZIP's if its script could not be found.
     extension: String,
     description: Option<String>,
-    took: Duration,
+    duration: Duration,
     selection: Selection,
     findings: BTreeMap<CaseId, Finding>,
     /// Those that prevented a selected case.
@@ -52,7 +52,7 @@ impl Report {
         Self {
             extension: String::new(),
             description: None,
-            took: Duration::ZERO,
+            duration: Duration::ZERO,
             selection,
             findings: BTreeMap::new(),
             culprits: BTreeSet::new(),
@@ -105,8 +105,8 @@ impl Report {
         self.description = description;
     }
 
-    pub(crate) fn set_took(&mut self, took: Duration) {
-        self.took = took;
+    pub(crate) fn set_duration(&mut self, duration: Duration) {
+        self.duration = duration;
     }
 
     /// Whether the case is selected and has no finding yet.
@@ -182,7 +182,7 @@ impl Report {
     /// Keeps what the extension printed in a boot in which something went wrong.
     pub(crate) fn keep_stderr(&mut self, recorder: &CallRecorder) {
         self.stderr.extend_from_slice(&recorder.recorded().stderr);
-        let surplus = self.stderr.len().saturating_sub(KEPT_LINES);
+        let surplus = self.stderr.len().saturating_sub(MAX_STDERR_LINES);
         self.stderr.drain(..surplus);
     }
 }

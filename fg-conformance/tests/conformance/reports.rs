@@ -88,7 +88,7 @@ async fn for_ci_systems() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_failure_is_one_for_ci_systems() {
+async fn a_failure_is_a_failure_for_ci_systems() {
     let report = check_night_watch("exits-3", &["END"]).await;
     let xml = report.render(Format::Junit).unwrap();
     let junit = quick_junit::Report::deserialize_from_str(&xml).unwrap();

@@ -42,7 +42,7 @@ async fn an_invalid_script_name_is_not_booted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_generous_budget_is_kept() {
+async fn a_generous_budget_is_met() {
     let report = run(night_watch(""), |checks| {
         let checks = checks.select(Selection::parse(["BUD"]).unwrap());
         checks.budget("start=1m,rss=1GB".parse().unwrap())

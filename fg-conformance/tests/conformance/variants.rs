@@ -257,7 +257,7 @@ async fn faults_of_the_shutdown() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_does_not_read_the_body_holds_up_no_other_request() {
+async fn a_server_that_ignores_the_body_blocks_no_other_request() {
     let report = check_night_watch("blind", &["INV-02", "END-02"]).await;
     assert_eq!(ids(&report, Pass, "all in "), ["INV-02"], "{report}");
     let why = "it answers before a request is whole";

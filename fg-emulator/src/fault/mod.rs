@@ -11,6 +11,8 @@ use crate::Error;
 pub(crate) use self::injector::FaultInjector;
 
 /// What can go wrong. Its text is what [`Faults::parse`] reads.
+///
+/// A new fault goes last: a seed decides by a fault's place in this list, so that old seeds keep their meaning.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Fault {

@@ -83,7 +83,7 @@ mod tests {
     use super::RuntimeState;
 
     #[test]
-    fn invocations_are_in_order_and_answered_once() {
+    fn invocations_are_in_order_and_completed_once() {
         let mut runtime = RuntimeState::default();
         assert!(!runtime.is_ready());
         runtime.mark_ready();

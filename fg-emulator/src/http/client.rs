@@ -13,18 +13,20 @@ use tokio::task::JoinSet;
 use super::MAX_BODY;
 use crate::Error;
 
-/// Posts JSON and returns the response. `what` is for the errors: `an invocation`.
+/// Posts JSON and returns the response. `description` is for the errors: `an invocation`.
 pub(crate) async fn post(
-    what: &str,
+    description: &str,
     address: SocketAddr,
     path: &str,
     body: Bytes,
     response_timeout: Duration,
 ) -> Result<Response<Bytes>, Error> {
     match tokio::time::timeout(response_timeout, exchange(address, path, body)).await {
-        Ok(result) => result.map_err(Error::because(format!("cannot post {what} to {address}"))),
+        Ok(result) => result.map_err(Error::because(format!(
+            "cannot post {description} to {address}"
+        ))),
         Err(_) => Err(Error::new(format!(
-            "{address} did not respond to {what} in {response_timeout:?}"
+            "{address} did not respond to {description} in {response_timeout:?}"
         ))),
     }
 }

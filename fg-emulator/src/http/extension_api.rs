@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hyper::{Method, StatusCode};
 
-use super::request::{ReceivedRequest, Reply};
+use super::received_request::{ReceivedRequest, Reply};
 use super::response;
 use crate::Fault;
 use crate::event::{ApiRequest, Event};
@@ -59,8 +59,8 @@ async fn registration_fault(inner: &Inner) -> Option<Reply> {
         (Fault::RegisterUnavailable, StatusCode::SERVICE_UNAVAILABLE),
         (Fault::RegisterRejected, StatusCode::BAD_REQUEST),
     ] {
-        let what = format!("a registration was answered with {}", status.as_u16());
-        if inner.inject(fault, &what) {
+        let description = format!("a registration was answered with {}", status.as_u16());
+        if inner.inject(fault, &description) {
             let rejection = Rejection::new("InjectedFault", format!("fault `{fault}`"));
             return Some(Reply::Reject(status, rejection));
         }

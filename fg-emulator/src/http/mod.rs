@@ -2,7 +2,7 @@
 
 pub(crate) mod client;
 mod extension_api;
-mod request;
+mod received_request;
 mod response;
 mod runtime_api;
 mod server;

@@ -6,7 +6,7 @@ use http_body_util::Full;
 use hyper::header::HeaderValue;
 use hyper::{Method, Response, StatusCode};
 
-use super::request::{ReceivedRequest, Reply};
+use super::received_request::{ReceivedRequest, Reply};
 use crate::inner::Inner;
 use crate::state::Rejection;
 

@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::request::{ReceivedRequest, Reply};
+use super::received_request::{ReceivedRequest, Reply};
 use super::{MAX_BODY, extension_api, response, runtime_api};
 use crate::Event;
 use crate::inner::Inner;

@@ -88,8 +88,8 @@ struct EventBody<'a> {
 }
 
 async fn post_body(address: SocketAddr, body: Bytes) -> Result<HttpResponse, Error> {
-    let (what, path) = ("an invocation", "/extension/invoke");
-    let response = client::post(what, address, path, body, RESPONSE_TIMEOUT).await?;
+    let (description, path) = ("an invocation", "/extension/invoke");
+    let response = client::post(description, address, path, body, RESPONSE_TIMEOUT).await?;
     Ok(HttpResponse {
         status: response.status().as_u16(),
         body: response.into_body(),

@@ -1,9 +1,9 @@
 //! One invocation of the function: what a test asks for, the event for the extensions, and the result.
 
 mod event_post;
-mod request;
+mod invoke_request;
 mod result;
 
 pub(crate) use self::event_post::EventPost;
-pub use self::request::InvokeRequest;
+pub use self::invoke_request::InvokeRequest;
 pub use self::result::{ExtensionResponse, HttpResponse, InvokeResult};

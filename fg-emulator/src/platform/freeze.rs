@@ -45,8 +45,8 @@ impl Platform {
 
     /// Injects the fault `freeze`.
     pub(super) async fn inject_freeze(&self, when: &str) {
-        let what = format!("the instance was frozen {when} an invocation");
-        if self.inner.inject(Fault::Freeze, &what) {
+        let description = format!("the instance was frozen {when} an invocation");
+        if self.inner.inject(Fault::Freeze, &description) {
             self.freeze_briefly().await;
         }
     }

@@ -53,9 +53,9 @@ impl Platform {
         let fresh = || uuid::Uuid::new_v4().to_string();
         let trace_id = request.trace_id.clone().unwrap_or_else(fresh);
         let after = inner.inject(Fault::TelemetryAfter, "telemetry waits for the answers");
-        let held = after.then(|| {
-            inner.update(|state| state.telemetry.held += 1);
-            inner.update_on_drop(|state| state.telemetry.held -= 1)
+        let paused = after.then(|| {
+            inner.update(|state| state.telemetry.paused += 1);
+            inner.update_on_drop(|state| state.telemetry.paused -= 1)
         });
         let (started_at, start) = (SystemTime::now(), Instant::now());
         inner.update(|state| state.telemetry.invocation_started(&trace_id, started_at));
@@ -88,7 +88,7 @@ impl Platform {
             let telemetry = &mut state.telemetry;
             telemetry.invocation_done(&trace_id, started_at, &function);
         });
-        drop(held);
+        drop(paused);
         responses.sort_by(|a, b| (&a.script, a.posted_after).cmp(&(&b.script, b.posted_after)));
         Ok(InvokeResult {
             trace_id,

@@ -28,13 +28,13 @@ mod tests {
 
     #[test]
     fn golden() {
-        let (good, bad) = include!("../../../tests/golden/ports.rs");
-        let is_good = |port: u16| is_extension_address((Ipv4Addr::LOCALHOST, port).into());
-        for port in good {
-            assert!(is_good(port), "{port}");
+        let (valid, invalid) = include!("../../../tests/golden/ports.rs");
+        let is_in_range = |port: u16| is_extension_address((Ipv4Addr::LOCALHOST, port).into());
+        for port in valid {
+            assert!(is_in_range(port), "{port}");
         }
-        for port in bad {
-            assert!(!is_good(port), "{port}");
+        for port in invalid {
+            assert!(!is_in_range(port), "{port}");
         }
     }
 

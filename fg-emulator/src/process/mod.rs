@@ -1,6 +1,7 @@
 //! The processes of an instance: each is started in a group of its own, frozen, thawed and stopped with the instance.
 
 mod exit;
+mod freeze;
 pub(crate) mod guard;
 mod output;
 
@@ -10,7 +11,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
@@ -111,28 +111,6 @@ impl Process {
             self.inner.guard.remove_group(self.group);
             self.marker.kill_all();
         }
-    }
-
-    /// Stops the whole group, as a platform that gives it no CPU.
-    pub(crate) fn freeze(&self) {
-        if self.id().is_some() {
-            self.signal(Signal::SIGSTOP);
-            // It takes effect in a moment. Not if it was just about to start a child, by vfork, which is stopped before
-            // it lets go of its parent: then neither runs, and nobody reports.
-            let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
-            for _ in 0..100 {
-                match waitid(Id::Pid(self.group), flags) {
-                    Ok(WaitStatus::StillAlive) => std::thread::sleep(Duration::from_millis(1)),
-                    // Also if it has ended.
-                    _ => break,
-                }
-            }
-        }
-    }
-
-    /// Lets it go on.
-    pub(crate) fn thaw(&self) {
-        self.signal(Signal::SIGCONT);
     }
 
     /// SIGTERM, and after the grace period SIGKILL; to the whole group, and to what left it, so that nothing stays.

@@ -103,7 +103,7 @@ impl State {
         if let Some((other, _)) = self
             .extensions
             .iter()
-            .find(|(_, taken)| **taken == Some(address))
+            .find(|(_, used)| **used == Some(address))
         {
             return Err(Rejection::new(
                 "AddressInUse",

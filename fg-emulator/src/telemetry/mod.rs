@@ -6,10 +6,10 @@
 mod buffer;
 mod delivery;
 mod events;
-mod state;
 mod subscription;
+mod telemetry_state;
 mod wait;
 
 pub(crate) use self::delivery::deliver;
-pub(crate) use self::state::TelemetryState;
 pub use self::subscription::{Subscription, TelemetryType};
+pub(crate) use self::telemetry_state::TelemetryState;

@@ -47,7 +47,7 @@ pub(super) fn call(
 
 /// Returns the patterns that bind the arguments: `_` for those that the function does not take.
 pub(super) fn patterns(callee: &Callee, arguments: &[Ident]) -> Vec<TokenStream> {
-    let (taken, others) = arguments.split_at(callee.parameters.len());
-    let taken = taken.iter().map(|argument| quote!(#argument));
-    taken.chain(others.iter().map(|_| quote!(_))).collect()
+    let (passed, others) = arguments.split_at(callee.parameters.len());
+    let passed = passed.iter().map(|argument| quote!(#argument));
+    passed.chain(others.iter().map(|_| quote!(_))).collect()
 }

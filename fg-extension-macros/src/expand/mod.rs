@@ -54,14 +54,14 @@ pub(crate) fn expand(model: Model) -> TokenStream {
             invoke,
         } => {
             // A function called `main` moves into the generated `main`.
-            let (beside, inside) = if function.unraw() == "main" {
+            let (outside, inside) = if function.unraw() == "main" {
                 (None, Some(item))
             } else {
                 (Some(item), None)
             };
             let invoke = expand_invoke(&[invoke], None);
             quote! {
-                #beside
+                #outside
 
                 #(#[cfg(#cfgs)])*
                 fn main() -> #exit_code {

@@ -1,6 +1,6 @@
 //! The arguments `port` of `#[extension]` and of `#[telemetry]`.
 
-use fg_util::port::{DOCUMENTED_SLIP, FIRST, LAST, is_in_range};
+use fg_util::port::{DOCUMENTED_TYPO, FIRST, LAST, is_in_range};
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 use syn::Expr;
@@ -23,11 +23,11 @@ pub(super) fn lower(
     posted: Posted,
     diagnostics: &mut Diagnostics,
 ) -> Option<TokenStream> {
-    let (what, example) = match posted {
+    let (payload, example) = match posted {
         Posted::Events => ("events", PORT_EXAMPLE),
         Posted::Telemetry => ("telemetry", TELEMETRY_PORT_EXAMPLE),
     };
-    let range = format!("FunctionGraph posts {what} to ports {FIRST} to {LAST} only");
+    let range = format!("FunctionGraph posts {payload} to ports {FIRST} to {LAST} only");
     let problem = match literal(value) {
         Literal::None => return Some(ungrouped(value).to_token_stream()),
         Literal::Int(digits) => match digits.base10_digits().parse() {
@@ -37,9 +37,9 @@ pub(super) fn lower(
             Ok(port) if is_in_range(port) => {
                 format!("port {digits} must be a u16, write `{port}`")
             }
-            Ok(DOCUMENTED_SLIP) => format!(
+            Ok(DOCUMENTED_TYPO) => format!(
                 "port {digits} is out of range: {range}\n\n\
-                 = note: the {DOCUMENTED_SLIP} in the example of the platform's documentation is a slip of that page"
+                 = note: the {DOCUMENTED_TYPO} in the example of the platform's documentation is a slip of that page"
             ),
             _ => format!("port {digits} is out of range: {range}"),
         },

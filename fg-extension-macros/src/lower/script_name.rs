@@ -75,7 +75,7 @@ mod tests {
     use fg_util::script_name;
 
     #[test]
-    fn suggestion_is_made_of_what_was_written() {
+    fn suggestion_is_derived_from_the_input() {
         for (written, name) in [
             ("", "extensionHello.sh"),
             ("demo", "extensionDemo.sh"),

@@ -223,15 +223,15 @@ fn surplus_inputs<'a>(
         inputs.position(|input| has_type_of(input, parameter))
     };
     let meant = expected.parameters().filter_map(position);
-    let mut kept = Vec::new();
+    let mut matched = Vec::new();
     for index in meant.chain(0..inputs.len()) {
-        if kept.len() < number && !kept.contains(&index) {
-            kept.push(index);
+        if matched.len() < number && !matched.contains(&index) {
+            matched.push(index);
         }
     }
     let inputs = inputs.iter().copied().enumerate();
     inputs
-        .filter(|(index, _)| !kept.contains(index))
+        .filter(|(index, _)| !matched.contains(index))
         .map(|(_, input)| input)
         .collect()
 }

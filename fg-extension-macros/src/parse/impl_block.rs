@@ -41,7 +41,7 @@ impl ImplBlock {
     }
 
     pub(crate) fn parse(attributes: Vec<Attribute>, input: ParseStream<'_>) -> syn::Result<Self> {
-        let whole = input.fork();
+        let start = input.fork();
         input.parse::<Option<Token![unsafe]>>()?;
         input.parse::<Token![impl]>()?;
         let mut generics: Generics = input.parse()?;
@@ -50,7 +50,7 @@ impl ImplBlock {
         generics.where_clause = input.parse()?;
         let braces: Group = input.parse()?;
         // The header may have braces too, as in `impl Cache<{ 1024 }>`: the last group is the body.
-        let mut header: Vec<TokenTree> = whole.parse::<TokenStream>()?.into_iter().collect();
+        let mut header: Vec<TokenTree> = start.parse::<TokenStream>()?.into_iter().collect();
         header.pop();
         let (inner_attributes, items) = parse_items.parse2(braces.stream())?;
         Ok(Self {

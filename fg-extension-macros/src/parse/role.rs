@@ -87,7 +87,7 @@ pub(crate) fn without_role_attributes(
 
 /// Removes role attributes at any depth: rustc would report each as unknown.
 pub(crate) fn strip_role_attributes(tokens: TokenStream) -> TokenStream {
-    let mut kept = TokenStream::new();
+    let mut filtered = TokenStream::new();
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
         let token = match token {
@@ -105,9 +105,9 @@ pub(crate) fn strip_role_attributes(tokens: TokenStream) -> TokenStream {
             }
             other => other,
         };
-        kept.extend([token]);
+        filtered.extend([token]);
     }
-    kept
+    filtered
 }
 
 /// Whether this is the `[invoke]` of `#[invoke]`, or that of another role.

@@ -60,16 +60,16 @@ impl<'a> Environment<'a> {
         })
     }
 
-    /// Reads the setting `what` of the signal or else the one of all signals.
+    /// Reads the setting `suffix` of the signal or else the one of all signals.
     pub(super) fn for_signal<T>(
         &self,
         signal: Signal,
-        what: &str,
+        suffix: &str,
         parse: impl Fn(&str, &str) -> Result<T, Error>,
     ) -> Option<T> {
-        let own = format!("OTEL_EXPORTER_OTLP_{}_{what}", signal.in_variable_name());
+        let own = format!("OTEL_EXPORTER_OTLP_{}_{suffix}", signal.in_variable_name());
         self.standard(&own, &parse)
-            .or_else(|| self.standard(&format!("OTEL_EXPORTER_OTLP_{what}"), &parse))
+            .or_else(|| self.standard(&format!("OTEL_EXPORTER_OTLP_{suffix}"), &parse))
     }
 
     pub(super) fn report(&self, diagnostic: Diagnostic) {

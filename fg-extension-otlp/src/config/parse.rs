@@ -135,9 +135,9 @@ pub(super) fn flush_mode(name: &str, value: &str) -> Result<FlushMode, Error> {
     }
 }
 
-/// A duration of at least `least`, and at most an hour.
-pub(super) fn duration(name: &str, value: &str, least: Duration) -> Result<Duration, Error> {
-    Ok(setting::parse_duration(name, value, least..=duration::MAX)?)
+/// A duration of at least `min`, and at most an hour.
+pub(super) fn duration(name: &str, value: &str, min: Duration) -> Result<Duration, Error> {
+    Ok(setting::parse_duration(name, value, min..=duration::MAX)?)
 }
 
 /// From a kilobyte to a gigabyte.

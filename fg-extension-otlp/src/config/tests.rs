@@ -71,7 +71,7 @@ fn defaults_are_those_of_the_specification_but_for_gzip() {
 }
 
 #[test]
-fn common_endpoint_is_what_all_three_live_below() {
+fn common_endpoint_is_the_prefix_of_all_three() {
     for (value, below) in [
         ("http://collector", "http://collector"),
         ("http://collector:4318/", "http://collector:4318"),
@@ -117,7 +117,7 @@ fn endpoint_of_one_signal_is_used_as_it_is() {
 }
 
 #[test]
-fn signal_whose_endpoint_is_no_http_url_is_off() {
+fn signal_with_an_invalid_endpoint_is_disabled() {
     for (value, shown, why) in [
         ("collector:4318", "", "does not begin with"),
         ("collector", "", "does not begin with"),
@@ -263,7 +263,7 @@ fn compression_is_gzip_or_none() {
 }
 
 #[test]
-fn protocol_is_ours_or_a_warning_that_helps() {
+fn unsupported_protocol_is_a_warning() {
     // The common one is not ours, but each signal has its own.
     let own =
         ["TRACES", "METRICS", "LOGS"].map(|signal| format!("OTEL_EXPORTER_OTLP_{signal}_PROTOCOL"));
@@ -291,7 +291,7 @@ fn protocol_is_ours_or_a_warning_that_helps() {
 }
 
 #[test]
-fn signal_without_an_exporter_is_off() {
+fn signal_without_an_exporter_is_disabled() {
     let config = read(&[
         ("OTEL_TRACES_EXPORTER", "None"),
         ("OTEL_LOGS_EXPORTER", "otlp"),
@@ -335,7 +335,7 @@ fn certificate_is_a_path() {
 }
 
 #[test]
-fn resource_is_described() {
+fn resource_has_the_configured_attributes() {
     let config = read(&[
         ("OTEL_SERVICE_NAME", "orders"),
         (
@@ -363,7 +363,7 @@ fn resource_is_described() {
 }
 
 #[test]
-fn disabled_is_disabled_whatever_the_rest() {
+fn sdk_disabled_overrides_other_settings() {
     for (value, disabled) in [
         ("true", true),
         ("TRUE", true),
@@ -412,8 +412,8 @@ fn flush_durations_have_units() {
         assert_eq!(config.flush_interval, Duration::from_millis(millis));
         assert_eq!(config.flush_timeout, Duration::from_millis(millis));
     }
-    let none = read(&[("FG_OTLP_FLUSH_TIMEOUT", "0")]).unwrap();
-    assert_eq!(none.flush_timeout, Duration::ZERO);
+    let zero = read(&[("FG_OTLP_FLUSH_TIMEOUT", "0")]).unwrap();
+    assert_eq!(zero.flush_timeout, Duration::ZERO);
     assert_eq!(
         read(&[("FG_OTLP_FLUSH_INTERVAL", "0s")]).unwrap_err(),
         "FG_OTLP_FLUSH_INTERVAL is `0s`, which is not a duration from 1ms to 1h: write it as `500ms`, `10s` or `1m`"

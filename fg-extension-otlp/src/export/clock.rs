@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn clock_that_is_set_back_prolongs_nothing() {
+    fn clock_set_back_does_not_prolong_a_wait() {
         let set_back = FreezeAwareInstant::now();
         let now = set_back.after_freeze(Duration::from_secs(3600));
         assert_eq!(

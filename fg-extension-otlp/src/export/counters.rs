@@ -40,12 +40,12 @@ impl ItemCounts {
 impl fmt::Display for ExportCounters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "so far exported: {}", self.exported)?;
-        for (what, counts) in [
+        for (label, counts) in [
             ("dropped for want of room", self.dropped),
             ("rejected", self.rejected),
         ] {
             if !counts.is_zero() {
-                write!(f, "; {what}: {counts}")?;
+                write!(f, "; {label}: {counts}")?;
             }
         }
         match self.queued_bytes {

@@ -20,7 +20,7 @@ use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;
 
 /// Also for whoever lets no invocation wait.
-const LEAST_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
+const MIN_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Sends spans, log records and metrics to collectors, each signal on its own.
 ///
@@ -148,7 +148,7 @@ impl Exporter {
     ///
     /// Not everything was exported; the error says what was not, and why.
     pub(crate) async fn shutdown(&self) -> Result<(), Error> {
-        let timeout = (self.flush_timeout * 3).max(LEAST_SHUTDOWN_TIMEOUT);
+        let timeout = (self.flush_timeout * 3).max(MIN_SHUTDOWN_TIMEOUT);
         self.inner
             .lock()
             .begin_shutdown(FreezeAwareInstant::now() + timeout);

@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn item_larger_than_the_buffer_drops_nothing_but_itself() {
+    fn item_larger_than_the_buffer_drops_only_itself() {
         let mut queue = ExportQueue::new(400);
         queue.push(Signal::Traces, item(1, 400));
         queue.push(Signal::Logs, item(2, 410));
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_flight_keeps_its_place() {
+    fn batch_in_flight_keeps_its_place() {
         let mut queue = ExportQueue::new(300);
         queue.push(Signal::Traces, item(1, 100));
         queue.push(Signal::Traces, item(2, 100));
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn what_arrives_later_is_left_for_later() {
+    fn later_items_are_left_for_the_next_batch() {
         let mut queue = ExportQueue::new(100);
         queue.push(Signal::Logs, item(1, 40));
         queue.metrics_changed();
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn much_that_waits_has_full_batch() {
+    fn full_batch_is_detected() {
         let mut queue = ExportQueue::new(200);
         queue.push(Signal::Logs, item(1, 60));
         assert!(!queue.has_full_batch(Signal::Logs));

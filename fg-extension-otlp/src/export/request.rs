@@ -225,17 +225,17 @@ mod tests {
 
     #[test]
     fn metrics_are_those_of_the_snapshot() {
-        let nothing = std::iter::empty;
-        let body = encode_request(Signal::Metrics, snapshot(), nothing()).unwrap();
+        let no_items = std::iter::empty;
+        let body = encode_request(Signal::Metrics, snapshot(), no_items()).unwrap();
         let decoded = ExportMetricsServiceRequest::decode(body.as_slice()).unwrap();
         let resource = &decoded.resource_metrics[0];
         assert_eq!(resource.resource, Some(snapshot().resource));
         assert_eq!(resource.scope_metrics[0].scope, Some(snapshot().scope));
         assert_eq!(resource.scope_metrics[0].metrics, snapshot().metrics);
         assert_eq!(
-            encode_request(Signal::Metrics, Snapshot::default(), nothing()),
+            encode_request(Signal::Metrics, Snapshot::default(), no_items()),
             None
         );
-        assert_eq!(encode_request(Signal::Logs, snapshot(), nothing()), None);
+        assert_eq!(encode_request(Signal::Logs, snapshot(), no_items()), None);
     }
 }

@@ -63,16 +63,16 @@ mod tests {
 
     #[test]
     fn collector_may_ask_for_up_to_five_minutes() {
-        for (asked, granted) in [(0, 0), (7, 7), (300, 300), (301, 300), (u64::MAX, 300)] {
+        for (requested, granted) in [(0, 0), (7, 7), (300, 300), (301, 300), (u64::MAX, 300)] {
             let granted = Duration::from_secs(granted);
-            let pause = || next_pause(&mut backoff(), Some(Duration::from_secs(asked)));
+            let pause = || next_pause(&mut backoff(), Some(Duration::from_secs(requested)));
             let pauses: std::collections::HashSet<_> = (0..100).map(|_| pause()).collect();
             assert!(pauses.len() > 50);
             for pause in pauses {
                 let jitter = pause.checked_sub(granted).unwrap();
                 assert!(
                     jitter >= FIRST_PAUSE / 2 && jitter <= FIRST_PAUSE,
-                    "{asked}: {pause:?}"
+                    "{requested}: {pause:?}"
                 );
             }
         }

@@ -12,8 +12,8 @@ pub(super) fn zoned_time(text: &str) -> Option<SystemTime> {
 
 /// Reads a number that counts from 1970; `None` before 1973, since small numbers are not times.
 pub(super) fn epoch_time(number: &Number) -> Option<SystemTime> {
-    let least = UNIX_EPOCH + Duration::from_secs(100_000_000);
-    time(number.clone().into()).filter(|time| *time >= least)
+    let min = UNIX_EPOCH + Duration::from_secs(100_000_000);
+    time(number.clone().into()).filter(|time| *time >= min)
 }
 
 fn time(json: Value) -> Option<SystemTime> {

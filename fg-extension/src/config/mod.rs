@@ -166,10 +166,10 @@ impl<F: Fn(&'static str) -> Option<OsString>> Environment<F> {
         &self,
         name: &'static str,
         default: Duration,
-        least: Duration,
+        min: Duration,
     ) -> Result<Duration, String> {
         match self.get(name)? {
-            Some(value) => parse_duration(name, &value, least..=duration::MAX),
+            Some(value) => parse_duration(name, &value, min..=duration::MAX),
             None => Ok(default),
         }
     }

@@ -29,28 +29,28 @@ pub(crate) async fn read(request: Request<Incoming>) -> Result<Bytes, BodyError>
         return Err(BodyError::TooLarge);
     }
     let mut body = request.into_body();
-    let mut whole = Bytes::new();
+    let mut single = Bytes::new();
     let mut parts = Vec::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else {
             continue;
         };
-        if whole.len().max(parts.len()) + data.len() > LIMIT {
+        if single.len().max(parts.len()) + data.len() > LIMIT {
             discard_rest(body).await;
             return Err(BodyError::TooLarge);
         }
         // Nearly every body comes in one piece, and is then not copied.
-        if whole.is_empty() && parts.is_empty() {
-            whole = data;
+        if single.is_empty() && parts.is_empty() {
+            single = data;
         } else {
             if parts.is_empty() {
-                parts.extend_from_slice(&whole);
+                parts.extend_from_slice(&single);
             }
             parts.extend_from_slice(&data);
         }
     }
     Ok(if parts.is_empty() {
-        whole
+        single
     } else {
         parts.into()
     })

@@ -66,10 +66,10 @@ pub(crate) fn json(status: StatusCode, body: Bytes) -> HttpResponse {
     response
 }
 
-/// The answer to a method that the path does not take.
-pub(crate) fn only_post(mut answer: HttpResponse) -> HttpResponse {
-    answer
+/// The response to a method that the path does not take.
+pub(crate) fn only_post(mut response: HttpResponse) -> HttpResponse {
+    response
         .headers_mut()
         .insert(header::ALLOW, header::HeaderValue::from_static("POST"));
-    answer
+    response
 }

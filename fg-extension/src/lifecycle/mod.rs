@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 /// Which phase the extension is in, and what is in flight.
 ///
 /// Everything that has to finish before the extension may shut down holds a guard from [`track`](Self::track).
-pub(crate) struct Lifecycle(watch::Sender<State>);
+pub(crate) struct Lifecycle(watch::Sender<LifecycleState>);
 
 /// The phases, in order; there is no way back.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, PartialOrd)]
@@ -47,7 +47,7 @@ pub(crate) struct Tracked {
 }
 
 #[derive(Default)]
-struct State {
+struct LifecycleState {
     phase: Phase,
     shutdown_began: Option<Instant>,
     listeners: usize,
@@ -57,7 +57,7 @@ struct State {
 
 impl Lifecycle {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(watch::Sender::new(State::default())))
+        Arc::new(Self(watch::Sender::new(LifecycleState::default())))
     }
 
     pub(crate) fn track(self: &Arc<Self>, activity: Activity) -> Tracked {
@@ -103,7 +103,7 @@ impl Lifecycle {
     ///
     /// For a lifecycle that drains: before that, nobody is notified of what finishes.
     pub(crate) async fn drain(&self, deadline: Instant) -> bool {
-        timeout_at(deadline, self.wait_for(State::is_idle))
+        timeout_at(deadline, self.wait_for(LifecycleState::is_idle))
             .await
             .is_ok()
     }
@@ -131,7 +131,7 @@ impl Lifecycle {
         self.0.borrow().invocations
     }
 
-    async fn wait_for(&self, condition: impl FnMut(&State) -> bool) {
+    async fn wait_for(&self, condition: impl FnMut(&LifecycleState) -> bool) {
         // It cannot fail: the sender is `self`'s.
         let _ = self.0.subscribe().wait_for(condition).await;
     }
@@ -143,7 +143,7 @@ impl Tracked {
     }
 }
 
-impl State {
+impl LifecycleState {
     fn is_idle(&self) -> bool {
         self.listeners + self.connections + self.invocations == 0
     }

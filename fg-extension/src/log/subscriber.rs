@@ -53,7 +53,7 @@ fn line(
     metadata: &Metadata<'_>,
     record: impl FnOnce(&mut dyn Visit),
 ) -> String {
-    let mut fields = Fields::default();
+    let mut fields = RecordedFields::default();
     record(&mut fields);
     let mut line = format!("{} {name}: ", Level::as_str(metadata.level()));
     // Our own lines need no address; an author's say which module they come from.
@@ -67,12 +67,12 @@ fn line(
 }
 
 #[derive(Default)]
-struct Fields {
+struct RecordedFields {
     message: String,
     others: String,
 }
 
-impl Visit for Fields {
+impl Visit for RecordedFields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         // Writing to a string does not fail; a `Debug` that fails has written what it could.
         let _ = match field.name() {

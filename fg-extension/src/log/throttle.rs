@@ -11,12 +11,12 @@ use tokio::time::{Instant, sleep_until};
 
 /// Collects notices, and writes them together when a line is due.
 pub(crate) struct LogThrottle {
-    state: Mutex<State>,
+    state: Mutex<ThrottleState>,
     /// Notified when a notice has to wait for its line.
     changed: Notify,
 }
 
-struct State {
+struct ThrottleState {
     pending: PendingNotices,
     throttle: Throttle,
 }
@@ -41,7 +41,7 @@ pub(crate) struct PendingNotices {
 impl LogThrottle {
     pub(crate) fn new() -> Self {
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(ThrottleState {
                 pending: PendingNotices::default(),
                 throttle: Throttle::one_per_second(),
             }),
@@ -81,12 +81,12 @@ impl LogThrottle {
         self.state().write();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ThrottleState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl ThrottleState {
     fn write_if_due(&mut self) -> bool {
         let admitted = self.throttle.admit(Instant::now().into_std());
         if admitted {
@@ -122,10 +122,10 @@ impl PendingNotices {
             };
             parts.push(format!("the handler failed{times}: {failure}"));
         }
-        let mut events = |count: u64, what: &str| {
+        let mut events = |count: u64, outcome: &str| {
             if count > 0 {
                 let s = if count == 1 { "" } else { "s" };
-                parts.push(format!("{count} event{s} {what}"));
+                parts.push(format!("{count} event{s} {outcome}"));
             }
         };
         events(

@@ -59,7 +59,7 @@ impl ApiRequest<'_> {
                 body_deadline.min(deadline)
             };
             let mut body = Vec::new();
-            let _ended = timeout_at(body_deadline, read(response.into_body(), &mut body)).await;
+            let _timed_out = timeout_at(body_deadline, read(response.into_body(), &mut body)).await;
             Ok(classify(status, &body))
         })
         .await
@@ -93,9 +93,9 @@ async fn read(mut body: Incoming, bytes: &mut Vec<u8>) {
     while let Some(Ok(frame)) = body.frame().await {
         let data = frame.into_data().unwrap_or_default();
         bytes.extend_from_slice(&data[..data.len().min(LIMIT - bytes.len())]);
-        let is_whole = bytes.trim_ascii_end().ends_with(b"}")
+        let is_complete = bytes.trim_ascii_end().ends_with(b"}")
             && serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
-        if is_whole || bytes.len() == LIMIT {
+        if is_complete || bytes.len() == LIMIT {
             break;
         }
     }

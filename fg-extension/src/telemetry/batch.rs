@@ -18,8 +18,8 @@ pub(super) struct Batch {
 
 /// The most events, and bytes, that one call of the handler gets: decoded they take several times the memory, and
 /// invocations wait meanwhile.
-pub(super) const MOST_EVENTS: u64 = 4096;
-pub(super) const MOST_BYTES: usize = 256 * 1024;
+pub(super) const MAX_BATCH_EVENTS: u64 = 4096;
+pub(super) const MAX_BATCH_BYTES: usize = 256 * 1024;
 
 impl Batch {
     /// Reads a body, an array of events (D 2710); a large one becomes several batches.
@@ -38,7 +38,7 @@ impl Batch {
         let (text, EventCount(events)) = parse(text)
             // The message may quote all of the text.
             .map_err(|error| excerpt(&format!("the body is not telemetry: {error}")))?;
-        if events > MOST_EVENTS || events > 1 && text.len() > MOST_BYTES {
+        if events > MAX_BATCH_EVENTS || events > 1 && text.len() > MAX_BATCH_BYTES {
             return Ok(parts(&text));
         }
         Ok(vec![Self {
@@ -120,7 +120,8 @@ fn parts(array: &str) -> Vec<Batch> {
         });
     };
     for element in split(elements) {
-        if events == MOST_EVENTS || events > 0 && part.len() + element.len() > MOST_BYTES {
+        if events == MAX_BATCH_EVENTS || events > 0 && part.len() + element.len() > MAX_BATCH_BYTES
+        {
             finish(&mut part, &mut events);
         }
         if events > 0 {
@@ -199,7 +200,7 @@ impl<'de> Visitor<'de> for EventCountVisitor {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Batch, MOST_BYTES, MOST_EVENTS};
+    use super::{Batch, MAX_BATCH_BYTES, MAX_BATCH_EVENTS};
     use crate::TelemetryEvent;
 
     fn decode(body: &[u8]) -> Vec<TelemetryEvent> {
@@ -264,21 +265,21 @@ mod tests {
         let element = |i: usize| json!({"record": format!("], {i} {}", "x".repeat(i % 100)), "type": "function"});
         let large: Vec<_> = (0..10_000).map(element).collect();
         let small: Vec<_> = (0..10_000).map(Value::from).collect();
-        let huge = vec![element(1), json!(["x".repeat(MOST_BYTES)]), element(2)];
+        let huge = vec![element(1), json!(["x".repeat(MAX_BATCH_BYTES)]), element(2)];
         for (events, parts) in [(large, 4), (small, 3), (huge, 3)] {
             let body = json!(events).to_string();
             let batches = Batch::read(body.as_bytes()).unwrap();
             assert_eq!(batches.len(), parts);
             for batch in &batches {
-                assert!(batch.events() <= MOST_EVENTS);
-                assert!(batch.events() == 1 || batch.text.len() <= MOST_BYTES + 2);
+                assert!(batch.events() <= MAX_BATCH_EVENTS);
+                assert!(batch.events() == 1 || batch.text.len() <= MAX_BATCH_BYTES + 2);
             }
             assert_eq!(values(&decode(body.as_bytes())), json!(events));
         }
     }
 
     #[test]
-    fn strange_elements_are_kept() {
+    fn unexpected_elements_are_preserved() {
         let body = r#"[null, true, 1, -1, 1.5, "text", [1, [2]], {}, {"name": 5}]"#;
         let events = decode(body.as_bytes());
         assert_eq!(
@@ -293,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_value_can_hold_is_kept_as_text() {
+    fn unrepresentable_values_are_preserved_as_text() {
         let deep = format!("{}{}", "[".repeat(300), "]".repeat(300));
         let body =
             format!(r#"[{{"type":"function","record":"a"}}, {{"a":1e999}}, "\ud800", {deep}]"#);
@@ -358,7 +359,10 @@ mod tests {
         }
         let quoted = Batch::read(format!("\"{}\"", "x".repeat(5000)).as_bytes());
         assert!(quoted.is_err_and(|error| error.chars().count() == 301));
-        for empty in ["[]".to_owned(), format!("[{}]", " ".repeat(MOST_BYTES))] {
+        for empty in [
+            "[]".to_owned(),
+            format!("[{}]", " ".repeat(MAX_BATCH_BYTES)),
+        ] {
             assert!(decode(empty.as_bytes()).is_empty());
         }
     }

@@ -121,12 +121,15 @@ impl Delivery {
         loop {
             // One that hangs has half of what is left, and is called again. If the process is frozen meanwhile, it
             // costs no more than that either.
-            let most = left / 2;
-            let began = Instant::now();
-            let Err(failure) = self.attempt(slice::from_ref(batch), most, extension).await else {
+            let time_limit = left / 2;
+            let start = Instant::now();
+            let Err(failure) = self
+                .attempt(slice::from_ref(batch), time_limit, extension)
+                .await
+            else {
                 return true;
             };
-            left -= began.elapsed().min(most);
+            left -= start.elapsed().min(time_limit);
             if left < Duration::from_millis(10) {
                 self.report_failure(failure, batch.events());
                 return false;
@@ -142,7 +145,7 @@ impl Delivery {
     async fn attempt<T: TelemetryHandler>(
         &self,
         batches: &[Batch],
-        most: Duration,
+        time_limit: Duration,
         extension: &T,
     ) -> Result<(), String> {
         // All that is the author's may panic: the handler, its end, the words of its error.
@@ -156,10 +159,10 @@ impl Delivery {
                 }
             }
             let handler = async { extension.telemetry(events, &self.counters).await };
-            match timeout(most, handler).await {
+            match timeout(time_limit, handler).await {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(error)) => Err(chain(error.as_ref())),
-                Err(_elapsed) => Err(format!("it took longer than {most:.0?}")),
+                Err(_elapsed) => Err(format!("it took longer than {time_limit:.0?}")),
             }
         });
         handled.await.unwrap_or_else(|panic| Err(panic.to_string()))

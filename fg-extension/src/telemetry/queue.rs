@@ -8,11 +8,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::TelemetryCounters;
-use super::batch::{Batch, MOST_BYTES, MOST_EVENTS};
+use super::batch::{Batch, MAX_BATCH_BYTES, MAX_BATCH_EVENTS};
 
 /// The batches in order of arrival; one task takes from it.
 pub(super) struct Queue {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     /// Notified when there is something to take, or the queue is closed.
     changed: Notify,
     limit: usize,
@@ -20,12 +20,12 @@ pub(super) struct Queue {
 }
 
 #[derive(Default)]
-struct State {
+struct QueueState {
     waiting: VecDeque<Batch>,
     /// Of those that wait.
     waiting_bytes: usize,
     /// Of those that the handler has.
-    taken_bytes: usize,
+    in_flight_bytes: usize,
     closed: bool,
 }
 
@@ -89,8 +89,8 @@ impl Queue {
             changed.as_mut().enable();
             {
                 let mut state = self.state();
-                if let Some(taken) = state.take(self.limit) {
-                    return Some(taken);
+                if let Some(batches) = state.take(self.limit) {
+                    return Some(batches);
                 }
                 if state.closed {
                     return None;
@@ -104,10 +104,10 @@ impl Queue {
     pub(super) fn settle(&self, batch: &Batch, delivered: bool) {
         let mut state = self.state();
         // It may have been abandoned meanwhile, and is counted then.
-        let Some(bytes) = state.taken_bytes.checked_sub(batch.bytes()) else {
+        let Some(bytes) = state.in_flight_bytes.checked_sub(batch.bytes()) else {
             return;
         };
-        state.taken_bytes = bytes;
+        state.in_flight_bytes = bytes;
         let counts = self.counters.counts();
         let count = match delivered {
             true => &counts.delivered,
@@ -126,9 +126,9 @@ impl Queue {
     /// Closes the queue and drops all that is there, as lost; returns how many events that were.
     pub(super) fn abandon(&self) -> u64 {
         let mut state = self.state();
-        *state = State {
+        *state = QueueState {
             closed: true,
-            ..State::default()
+            ..QueueState::default()
         };
         self.count_bytes(&state);
         let counters = &self.counters;
@@ -141,7 +141,7 @@ impl Queue {
         self.counters.lost()
     }
 
-    fn count_bytes(&self, state: &State) {
+    fn count_bytes(&self, state: &QueueState) {
         let bytes = state.bytes() as u64;
         self.counters
             .counts()
@@ -149,33 +149,33 @@ impl Queue {
             .store(bytes, Ordering::Relaxed);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl QueueState {
     fn bytes(&self) -> usize {
-        self.waiting_bytes + self.taken_bytes
+        self.waiting_bytes + self.in_flight_bytes
     }
 
     fn take(&mut self, limit: usize) -> Option<Vec<Batch>> {
-        let mut taken = vec![self.waiting.pop_front()?];
-        let (mut bytes, mut events) = (taken[0].bytes(), taken[0].events());
+        let mut batches = vec![self.waiting.pop_front()?];
+        let (mut bytes, mut events) = (batches[0].bytes(), batches[0].events());
         // Half of the buffer at most, so that some of it has room again before all of it is delivered.
-        let most = MOST_BYTES.min(limit / 2);
+        let max_bytes = MAX_BATCH_BYTES.min(limit / 2);
         while let Some(next) = self.waiting.front()
-            && bytes + next.bytes() <= most
-            && events + next.events() <= MOST_EVENTS
+            && bytes + next.bytes() <= max_bytes
+            && events + next.events() <= MAX_BATCH_EVENTS
             && let Some(next) = self.waiting.pop_front()
         {
             bytes += next.bytes();
             events += next.events();
-            taken.push(next);
+            batches.push(next);
         }
         self.waiting_bytes -= bytes;
-        self.taken_bytes += bytes;
-        Some(taken)
+        self.in_flight_bytes += bytes;
+        Some(batches)
     }
 }
 
@@ -184,7 +184,7 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Waker};
 
-    use super::{MOST_BYTES, PushError, Queue};
+    use super::{MAX_BATCH_BYTES, PushError, Queue};
     use crate::TelemetryCounters;
     use crate::telemetry::batch::Batch;
 
@@ -205,7 +205,7 @@ mod tests {
     fn take(queue: &Queue) -> Option<Vec<Batch>> {
         let next = pin!(queue.next());
         match next.poll(&mut Context::from_waker(Waker::noop())) {
-            std::task::Poll::Ready(taken) => taken,
+            std::task::Poll::Ready(batches) => batches,
             std::task::Poll::Pending => panic!("the queue is empty"),
         }
     }
@@ -226,10 +226,10 @@ mod tests {
         assert_eq!(queue.push(batch(600)), Ok(()));
         assert_eq!(queue.push(batch(400)), Ok(()));
         assert_eq!(queue.push(batch(100)), Err(PushError::Full));
-        let taken = take(&queue).unwrap();
+        let batches = take(&queue).unwrap();
         assert_eq!(queue.push(batch(100)), Err(PushError::Full));
         assert_eq!(counts(&counters), [2, 0, 2, 0, 1000]);
-        queue.settle(&taken[0], true);
+        queue.settle(&batches[0], true);
         assert_eq!(queue.push(batch(100)), Ok(()));
         for batch in take(&queue).unwrap() {
             queue.settle(&batch, false);
@@ -241,17 +241,23 @@ mod tests {
     fn batch_larger_than_the_bound_is_accepted_alone() {
         let (queue, counters) = queue(100);
         assert_eq!(queue.push(batch(5000)), Ok(()));
-        let taken = take(&queue).unwrap();
+        let batches = take(&queue).unwrap();
         assert_eq!(queue.push(batch(100)), Err(PushError::Full));
-        queue.settle(&taken[0], true);
+        queue.settle(&batches[0], true);
         assert_eq!(queue.push(batch(100)), Ok(()));
         assert_eq!(counters.bytes_queued(), 100);
     }
 
     #[test]
     fn calls_are_joined_within_a_bound() {
-        let (queue, _) = queue(10 * MOST_BYTES);
-        for bytes in [MOST_BYTES / 2, MOST_BYTES / 2, 100, 2 * MOST_BYTES, 100] {
+        let (queue, _) = queue(10 * MAX_BATCH_BYTES);
+        for bytes in [
+            MAX_BATCH_BYTES / 2,
+            MAX_BATCH_BYTES / 2,
+            100,
+            2 * MAX_BATCH_BYTES,
+            100,
+        ] {
             queue.push(batch(bytes)).unwrap();
         }
         for batches in [2, 1, 1, 1] {
@@ -267,11 +273,11 @@ mod tests {
         }
         queue.close();
         assert_eq!(queue.push(batch(100)), Err(PushError::Closed));
-        let taken = take(&queue).unwrap();
+        let batches = take(&queue).unwrap();
         assert!(take(&queue).is_none());
         assert_eq!(queue.abandon(), 2);
         // A handler that could not be stopped is done after all.
-        queue.settle(&taken[0], true);
+        queue.settle(&batches[0], true);
         assert_eq!(counts(&counters), [2, 0, 1, 2, 0]);
         assert_eq!(queue.abandon(), 0);
     }

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn error_says_what_to_write() {
+    fn error_has_a_remedy() {
         for (name, message) in [
             (
                 "hello.sh",

@@ -78,7 +78,7 @@ impl FunctionUrn {
         self.parts()?.qualifier?.strip_prefix('!')
     }
 
-    fn parts(&self) -> Option<Parts<'_>> {
+    fn parts(&self) -> Option<UrnParts<'_>> {
         let mut fields = self.0.split(':');
         let product = fields.next()?;
         let (second, region, project) = (fields.next()?, fields.next()?, fields.next()?);
@@ -87,7 +87,7 @@ impl FunctionUrn {
         }
         let parts = if (product, second) == ("urn", "fss") {
             let (package, name) = (fields.next()?, fields.next()?);
-            Parts {
+            UrnParts {
                 region,
                 project,
                 package,
@@ -98,7 +98,7 @@ impl FunctionUrn {
             // The fields before `function` are product, region, business and tenant.
             let (_, function) = fields.next()?.split_once('@')?;
             let (package, name) = function.split_once('@')?;
-            Parts {
+            UrnParts {
                 region: second,
                 project,
                 package,
@@ -109,7 +109,7 @@ impl FunctionUrn {
         let complete = [parts.region, parts.project, parts.package, parts.name]
             .iter()
             .all(|part| !part.is_empty());
-        (complete && fields.next().is_none()).then(|| Parts {
+        (complete && fields.next().is_none()).then(|| UrnParts {
             qualifier: parts
                 .qualifier
                 .filter(|qualifier| !matches!(*qualifier, "" | "!")),
@@ -118,7 +118,7 @@ impl FunctionUrn {
     }
 }
 
-struct Parts<'a> {
+struct UrnParts<'a> {
     region: &'a str,
     project: &'a str,
     package: &'a str,
@@ -170,10 +170,10 @@ mod tests {
     use super::FunctionUrn;
 
     /// region, project, package, name, version, alias
-    type Parts = [Option<&'static str>; 6];
+    type ExpectedParts = [Option<&'static str>; 6];
 
     #[track_caller]
-    fn check(text: &str, parts: Parts) {
+    fn check(text: &str, parts: ExpectedParts) {
         let urn = FunctionUrn::from(text);
         assert_eq!(
             [
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_text_is_kept_without_parts() {
+    fn other_text_is_preserved_without_parts() {
         for text in [
             "",
             ":",

@@ -100,7 +100,7 @@ mod tests {
     use super::Invocation;
 
     #[test]
-    fn every_field_that_came_is_kept() {
+    fn every_received_field_is_preserved() {
         let event = json!({
             "traceId": "1",
             "invokedFunctionUrn": "sn:cn:yrk:1111:function:0@test@hello:latest",

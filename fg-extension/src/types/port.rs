@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 
-use fg_util::port::{DOCUMENTED_SLIP, FIRST, LAST, is_in_range};
+use fg_util::port::{DOCUMENTED_TYPO, FIRST, LAST, is_in_range};
 
 /// The port of an extension's own HTTP server, 8081 to 8090 (D 2707).
 ///
@@ -61,7 +61,7 @@ impl Port {
 /// Returns what is wrong with a port that is out of range.
 const fn message(port: u16) -> &'static str {
     match port {
-        DOCUMENTED_SLIP => {
+        DOCUMENTED_TYPO => {
             "port out of range: FunctionGraph posts to ports 8081 to 8090 only, \
              and the 8011 in the example of its documentation is a slip"
         }

@@ -27,7 +27,7 @@ fn variable(name: &str) -> String {
 }
 
 /// The next line on standard input.
-fn answer() -> std::io::Result<String> {
+fn read_behaviour() -> std::io::Result<String> {
     let mut line = String::new();
     stdin().lock().read_line(&mut line)?;
     Ok(line.trim().to_owned())
@@ -39,8 +39,11 @@ impl Telemetry {
     async fn new() -> Self {
         if variable("INIT") == "ask" {
             println!("init");
-            let answer = tokio::task::spawn_blocking(answer).await;
-            assert!(matches!(answer, Ok(Ok(line)) if line != "panic"), "no init");
+            let read_behaviour = tokio::task::spawn_blocking(read_behaviour).await;
+            assert!(
+                matches!(read_behaviour, Ok(Ok(line)) if line != "panic"),
+                "no init"
+            );
         }
         Self {
             calls: AtomicUsize::new(0),
@@ -63,12 +66,14 @@ impl Telemetry {
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         println!("call {call}: {}", serde_json::to_value(&events)?);
         let handler = variable("HANDLER");
-        let answer = match handler.as_str() {
-            "ask" => tokio::task::spawn_blocking(answer).await??,
-            "ask, then fail on 2" if call == 1 => tokio::task::spawn_blocking(answer).await??,
+        let read_behaviour = match handler.as_str() {
+            "ask" => tokio::task::spawn_blocking(read_behaviour).await??,
+            "ask, then fail on 2" if call == 1 => {
+                tokio::task::spawn_blocking(read_behaviour).await??
+            }
             _ => handler,
         };
-        match answer.as_str() {
+        match read_behaviour.as_str() {
             "fail" => Err("the backend\nis down")?,
             // As an error does that quotes what it could not send.
             "quote" => Err(format!("cannot send {events:?}"))?,

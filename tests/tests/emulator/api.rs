@@ -38,7 +38,7 @@ async fn unknown_and_wrong_requests_are_rejected_and_reported() {
     );
     assert_eq!(
         (response.status, response.json()),
-        (400, golden("register-refusal.json"))
+        (400, golden("register-rejection.json"))
     );
     assert_eq!(
         register(port, "").json()["errorInfo"]["errorType"],
@@ -80,7 +80,7 @@ async fn unknown_and_wrong_requests_are_rejected_and_reported() {
 }
 
 #[tokio::test]
-async fn foreign_extension_gets_what_the_goldens_say() {
+async fn foreign_extension_gets_the_golden_responses() {
     let platform = Platform::start().await.unwrap();
     let program = env!("CARGO_BIN_EXE_foreign");
     let booted = platform

@@ -29,9 +29,9 @@ async fn listening(faults: &str) -> (Platform, watch::Receiver<Vec<String>>) {
 }
 
 async fn printed(lines: &mut watch::Receiver<Vec<String>>, start: &str) {
-    let there = lines.wait_for(|lines| lines.iter().any(|line| line.starts_with(start)));
-    let there = tokio::time::timeout(PATIENCE, there).await;
-    there.unwrap().unwrap();
+    let found = lines.wait_for(|lines| lines.iter().any(|line| line.starts_with(start)));
+    let found = tokio::time::timeout(PATIENCE, found).await;
+    found.unwrap().unwrap();
 }
 
 /// Cancels the future when the other one is done.
@@ -58,7 +58,7 @@ async fn name_is_free_again() {
 }
 
 #[tokio::test]
-async fn platform_in_a_platform_is_gone_with_it() {
+async fn nested_platform_is_dropped_with_its_parent() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
     let closed = when_closed(&fifo);
@@ -136,7 +136,7 @@ async fn instance_has_one_function() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_waiter_sees_an_exit_also_of_what_is_booted_meanwhile() {
+async fn every_waiter_sees_exits_of_extensions_booted_later() {
     let (platform, _) = listening("").await;
     let platform = Arc::new(platform);
     let wait = || {
@@ -182,7 +182,7 @@ async fn freeze_during_an_invocation_outlasts_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn freeze_does_not_wait_for_who_cannot_report_it() {
+async fn freeze_does_not_wait_for_an_exited_process() {
     let platform = Platform::start().await.unwrap();
     // The shell is nearly always about to start a child, by vfork; its child stops before it can go on.
     let forks = format!("'{FOREIGN}' & while :; do /bin/true; done");

@@ -26,7 +26,7 @@ async fn platform(spec: &str, seed: u64) -> (Platform, Arc<Mutex<Vec<String>>>) 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn registration_is_tried_again() {
+async fn registration_is_retried() {
     let spec = "register-503*2,register-reset,register-slow";
     let (platform, injected) = platform(spec, 0).await;
     let registered = platform
@@ -77,7 +77,7 @@ async fn error_of_a_rejected_registration_has_the_seed_and_the_exit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_of_a_bad_day() {
+async fn event_faults() {
     let (platform, injected) = platform(
         "event-duplicate,event-late,event-malformed,event-huge,freeze",
         0,
@@ -118,7 +118,7 @@ async fn events_of_a_bad_day() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn telemetry_before_and_after() {
+async fn telemetry_arrives_before_and_after_responses() {
     for spec in ["telemetry-before", "telemetry-after"] {
         let delivered = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&delivered);
@@ -145,12 +145,12 @@ async fn telemetry_before_and_after() {
         let invoked = platform.invoke().await.unwrap();
         platform.wait_for_telemetry().await;
         platform.shutdown().await.unwrap();
-        let (began, ended) = delivered.lock().unwrap()[0];
+        let (delivery_start, delivery_end) = delivered.lock().unwrap()[0];
         let call = invoked.started_at + invoked.responses[0].posted_after;
-        let answer = call + invoked.responses[0].round_trip;
+        let response_time = call + invoked.responses[0].round_trip;
         match spec {
-            "telemetry-before" => assert!(ended <= call),
-            _ => assert!(began >= answer),
+            "telemetry-before" => assert!(delivery_end <= call),
+            _ => assert!(delivery_start >= response_time),
         }
     }
 }

@@ -21,7 +21,7 @@ async fn platform() -> Platform {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bootstrap_answers() {
+async fn bootstrap_responds() {
     let platform = platform().await;
     platform.boot_function(BOOTSTRAP).await.unwrap();
     let error = platform.boot_function(BOOTSTRAP).await.unwrap_err();

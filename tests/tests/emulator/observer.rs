@@ -103,11 +103,11 @@ async fn panic_during_a_shutdown() {
     let platform =
         asserting(|event| matches!(event, Event::Output(line) if line.text == "bye")).await;
     // The trap comes first: the signal may arrive as soon as the extension has registered.
-    let says_bye =
+    let prints_bye =
         r#"trap 'wait $child; echo bye' TERM; "$0" & child=$!; wait $child; wait $child"#;
     let command = ExtensionCommand::new("extensionFixture.sh", "sh")
         .arg("-c")
-        .arg(says_bye)
+        .arg(prints_bye)
         .arg(FIXTURE);
     let registered = platform.boot(command.lease_port()).await.unwrap();
     let panic = panic_of(platform.shutdown()).await;
@@ -118,7 +118,7 @@ async fn panic_during_a_shutdown() {
 }
 
 #[tokio::test]
-async fn panic_after_which_the_test_calls_nothing() {
+async fn panic_is_raised_when_the_platform_is_dropped() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
     let closed = when_closed(&fifo);

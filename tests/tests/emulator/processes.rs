@@ -39,7 +39,7 @@ pub(crate) fn is_stopped(pid: u32) -> bool {
 }
 
 #[test]
-fn nothing_is_left_when_we_are_killed() {
+fn processes_are_killed_with_the_test() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
     let closed = when_closed(&fifo);
@@ -70,7 +70,7 @@ fn nothing_is_left_when_we_are_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_left_at_the_end() {
+async fn processes_are_killed_on_drop() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
     let closed = when_closed(&fifo);
@@ -145,7 +145,7 @@ async fn debuggers_process_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn frozen_instance_is_thawed_by_an_invocation_and_by_the_end() {
+async fn frozen_instance_is_thawed_by_an_invocation_and_by_shutdown() {
     let platform = Platform::start().await.unwrap();
     let pid = platform
         .boot_bin("extensionFixture.sh", FIXTURE)

@@ -25,15 +25,15 @@ fn assert_phase(events: &mut [Value], names: [&str; 3], trace_id: &str) {
     let [start, done, report] = events else {
         panic!("{events:?}")
     };
-    let began = time(start, "startTime");
+    let start_time = time(start, "startTime");
     assert_eq!(*start, json!({"name": names[0], "traceId": trace_id}));
-    assert_eq!(time(done, "startTime"), began);
+    assert_eq!(time(done, "startTime"), start_time);
     assert_eq!(
         *done,
         json!({"name": names[1], "traceId": trace_id, "status": "success"})
     );
-    assert_eq!(time(report, "startTime"), began);
-    assert!(time(report, "endTime") >= began);
+    assert_eq!(time(report, "startTime"), start_time);
+    assert!(time(report, "endTime") >= start_time);
     let metrics = report.as_object_mut().unwrap().remove("metrics").unwrap();
     assert!(metrics["durationMs"].as_f64().unwrap() > 0.0, "{metrics}");
     let others = metrics.as_object().unwrap().keys();
@@ -82,7 +82,7 @@ async fn events_of_the_platform() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn log_lines_of_the_function_stand_between_the_platforms_events() {
+async fn log_lines_of_the_function_are_between_platform_events() {
     let instance = Instance::subscribed(&["function", "platform"]).await;
     instance.platform.invoke().await.unwrap();
     let events = instance.events(8).await;
@@ -131,7 +131,7 @@ async fn log_lines_of_the_function_stand_between_the_platforms_events() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lines_that_extensions_print_also_before_the_subscription() {
+async fn extension_lines_before_the_subscription_are_delivered() {
     let instance = Instance::start().await;
     let record = |mut events: Vec<Value>| {
         time(&mut events[0], "time");
@@ -223,7 +223,7 @@ async fn rejections() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn busy_subscriber_is_asked_again() {
+async fn delivery_to_a_busy_subscriber_is_retried() {
     let instance = Instance::subscribed(&["function"]).await;
     instance.platform.invoke().await.unwrap();
     let first = instance.take("503 Service Unavailable").await;
@@ -267,7 +267,7 @@ async fn batch_that_is_not_accepted_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn batch_is_lost_if_nobody_listens() {
+async fn batch_is_lost_without_a_listener() {
     // Nobody has ever listened there. To listen, and to close the listener, would not do: until it executes its program, a
     // process that another test is starting has the listener too, and the kernel goes on to accept connections.
     let instance = Instance::without_listener(|_| {}).await;
@@ -290,21 +290,21 @@ async fn batch_is_lost_if_nobody_listens() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_of_any_kind() {
     let instance = Instance::subscribed(&["function"]).await;
-    for (body, answer, status) in [
+    for (body, behaviour, status) in [
         ("[{", "400 Bad Request", 400),
         (r#"[{"name": " platform.novelty "}]"#, "200 OK", 200),
         ("", "500 Internal Server Error", 500),
     ] {
-        let (sent, taken) = tokio::join!(
+        let (sent, received) = tokio::join!(
             instance.platform.send_telemetry(body),
-            instance.take(answer)
+            instance.take(behaviour)
         );
-        assert_eq!((sent.unwrap(), taken.as_str()), (status, body));
+        assert_eq!((sent.unwrap(), received.as_str()), (status, body));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_is_delivered_before_the_end() {
+async fn pending_events_are_delivered_before_shutdown() {
     let mut instance = Instance::subscribed(&["function"]).await;
     instance.platform.invoke().await.unwrap();
     let platform = std::mem::replace(&mut instance.platform, Platform::start().await.unwrap());
@@ -320,7 +320,7 @@ async fn what_waits_is_delivered_before_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn subscriber_that_hangs_does_not_hold_up_the_end() {
+async fn hanging_subscriber_does_not_delay_shutdown() {
     let mut instance = Instance::subscribed(&["function"]).await;
     instance.platform.invoke().await.unwrap();
     let platform = std::mem::replace(&mut instance.platform, Platform::start().await.unwrap());

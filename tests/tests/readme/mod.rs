@@ -12,10 +12,10 @@ fn programs_in_the_readme_are_the_examples() {
         .skip(1)
         .map(|rest| rest.split_once("```\n").expect("the program ends").0)
         .collect();
-    let [whole, with_state, with_telemetry, test] = programs[..] else {
+    let [complete, with_state, with_telemetry, test] = programs[..] else {
         panic!("the README shows {} programs", programs.len());
     };
-    assert_eq!(whole, read("examples/hello/src/main.rs"));
+    assert_eq!(complete, read("examples/hello/src/main.rs"));
     assert_eq!(with_state, read("examples/audit-log/src/main.rs"));
     assert_eq!(
         with_telemetry,

@@ -8,9 +8,9 @@ use fg_extension::{
     TelemetryCounters, TelemetryEvent, TelemetryHandler, TelemetryType, Timestamp,
 };
 
-struct Nothing;
+struct Minimal;
 
-impl Extension for Nothing {
+impl Extension for Minimal {
     const NAME: ExtensionName = ExtensionName::new("extensionNothing.sh");
     const PORT: Port = Port::new(8081);
 
@@ -23,7 +23,7 @@ impl Extension for Nothing {
     }
 }
 
-impl TelemetryHandler for Nothing {
+impl TelemetryHandler for Minimal {
     const SUBSCRIPTION: Subscription =
         Subscription::new(Port::new(8082), &[TelemetryType::Platform]);
 
@@ -80,12 +80,12 @@ fn errors_are_one_pointer() {
 
 #[test]
 fn runtime_can_be_spawned() {
-    is_send(&fg_extension::run::<Nothing>());
-    is_send(&fg_extension::run_with_telemetry::<Nothing>());
+    is_send(&fg_extension::run::<Minimal>());
+    is_send(&fg_extension::run_with_telemetry::<Minimal>());
 }
 
 #[tokio::test]
 async fn defaults_of_the_trait() {
-    assert_eq!(Nothing::TIMEOUT, None);
-    assert!(Nothing.shutdown().await.is_ok());
+    assert_eq!(Minimal::TIMEOUT, None);
+    assert!(Minimal.shutdown().await.is_ok());
 }

@@ -16,10 +16,10 @@ fn assert_error(response: &Response, status: u16, error_type: &str, message: &st
     assert_eq!(response.status, status, "{json}");
     assert_eq!(response.header("content-type"), Some("application/json"));
     assert_eq!(json["errorInfo"]["errorType"], error_type, "{json}");
-    let said = json["errorInfo"]["errorMessage"]
+    let actual = json["errorInfo"]["errorMessage"]
         .as_str()
         .unwrap_or_default();
-    assert!(said.starts_with(message), "{said}");
+    assert!(actual.starts_with(message), "{actual}");
     assert_eq!(
         json.as_object().map(|fields| fields.len()),
         Some(1),
@@ -28,7 +28,7 @@ fn assert_error(response: &Response, status: u16, error_type: &str, message: &st
 }
 
 #[test]
-fn golden_event_gets_the_golden_answer() {
+fn golden_event_gets_the_golden_response() {
     let mut extension = registered();
     let body = golden("invoke-request.json").to_string();
     for path in [INVOKE, "/extension/register", "/extension/invoke?retry=1"] {
@@ -38,15 +38,15 @@ fn golden_event_gets_the_golden_answer() {
         assert_eq!(response.json(), golden("invoke-response.json"), "{path}");
         extension.wait_for("handled 3da1f2dc-3222-475e-9205-e2e6c6318895");
     }
-    let ended = extension.terminate();
+    let exited = extension.terminate();
     assert_eq!(
-        (ended.code, ended.stdout.as_str(), ended.stderr.as_str()),
+        (exited.code, exited.stdout.as_str(), exited.stderr.as_str()),
         (Some(0), "", "")
     );
 }
 
 #[test]
-fn unknown_fields_and_content_types_are_fine() {
+fn unknown_fields_and_content_types_are_accepted() {
     let extension = registered();
     let deep = (0..100).fold(json!({}), |value, _| json!([value]));
     let body =
@@ -74,7 +74,7 @@ fn unknown_fields_and_content_types_are_fine() {
 }
 
 #[test]
-fn bad_bodies_are_answered_and_survived() {
+fn invalid_bodies_are_rejected_and_the_extension_keeps_running() {
     let extension = registered();
     let brackets = "[".repeat(200_000);
     let nested = format!(r#"{{"traceId":"1","invokedFunctionUrn":"x","a":{brackets}"#);
@@ -129,21 +129,21 @@ fn bad_bodies_are_answered_and_survived() {
         );
     }
     assert_eq!(post(extension.port(), INVOKE, event("1")).status, 200);
-    let ended = extension.terminate();
+    let exited = extension.terminate();
     assert_eq!(
-        (ended.code, ended.stdout.as_str()),
+        (exited.code, exited.stdout.as_str()),
         (Some(0), "invoked 1\nhandled 1\n")
     );
     assert_eq!(
-        ended.stderr.lines().count(),
+        exited.stderr.lines().count(),
         16,
         "one line each: {}",
-        ended.stderr
+        exited.stderr
     );
 }
 
 #[test]
-fn other_paths_and_methods() {
+fn other_paths_and_methods_are_rejected() {
     let extension = registered();
     for path in [
         "/",
@@ -169,26 +169,26 @@ fn other_paths_and_methods() {
             assert_eq!(response.header("allow"), Some("POST"));
         }
     }
-    let ended = extension.terminate();
-    assert_eq!(ended.stdout, "");
+    let exited = extension.terminate();
+    assert_eq!(exited.stdout, "");
     // Where the platform sends its shutdown event is unknown: a call that we do not know must leave a trace.
     assert_eq!(
-        ended.stderr.lines().count(),
+        exited.stderr.lines().count(),
         5 + 3 * 5,
         "one line each: {}",
-        ended.stderr
+        exited.stderr
     );
     let line = "WARN extensionFixture.sh: a request was answered with status 404: no such path: /telemetry; \
                 invocations go to POST /extension/invoke";
     assert!(
-        ended.stderr.lines().any(|logged| logged == line),
+        exited.stderr.lines().any(|logged| logged == line),
         "{}",
-        ended.stderr
+        exited.stderr
     );
 }
 
 #[test]
-fn bodies_over_6_mb_are_too_large() {
+fn bodies_over_6_mb_are_rejected() {
     let extension = registered();
     let event = |length: usize| {
         let start = r#"{"traceId":"1","invokedFunctionUrn":"x","fill":""#;
@@ -239,7 +239,7 @@ fn bodies_over_6_mb_are_too_large() {
 }
 
 #[test]
-fn failing_handler_is_answered_logged_and_survived() {
+fn handler_failure_is_reported_and_the_extension_keeps_running() {
     let mut extension = registered();
     let response = post(extension.port(), INVOKE, event("error"));
     assert_eq!(
@@ -258,10 +258,10 @@ fn failing_handler_is_answered_logged_and_survived() {
     assert_eq!(post(extension.port(), INVOKE, event("1")).status, 200);
     extension.wait_for("handled 1");
 
-    let ended = extension.terminate();
-    assert_eq!(ended.code, Some(0));
-    let lines: Vec<_> = ended.stderr.lines().collect();
-    assert_eq!(lines.len(), 3, "{}", ended.stderr);
+    let exited = extension.terminate();
+    assert_eq!(exited.code, Some(0));
+    let lines: Vec<_> = exited.stderr.lines().collect();
+    assert_eq!(lines.len(), 3, "{}", exited.stderr);
     assert_eq!(
         lines[0],
         "ERROR extensionFixture.sh: invocation error failed: this one went wrong"
@@ -280,7 +280,7 @@ fn failing_handler_is_answered_logged_and_survived() {
 }
 
 #[test]
-fn panics_in_odd_places_are_told_as_they_are() {
+fn panics_in_unusual_places_are_reported() {
     let extension = registered();
     let response = post(extension.port(), INVOKE, event("panic in words"));
     assert_error(
@@ -298,12 +298,12 @@ fn panics_in_odd_places_are_told_as_they_are() {
         "HandlerPanic",
         "panicked: this one was panicked before",
     );
-    let ended = extension.terminate();
-    assert_eq!(ended.stderr.lines().count(), 2, "{}", ended.stderr);
+    let exited = extension.terminate();
+    assert_eq!(exited.stderr.lines().count(), 2, "{}", exited.stderr);
 }
 
 #[test]
-fn lines_of_the_author_are_one_line_each() {
+fn log_events_of_handlers_are_one_line_each() {
     let extension = registered();
     assert_eq!(post(extension.port(), INVOKE, event("log")).status, 200);
     assert_eq!(
@@ -326,7 +326,7 @@ fn events_in_flight_run_side_by_side() {
 }
 
 #[test]
-fn one_connection_serves_many_events() {
+fn one_connection_carries_many_events() {
     let extension = registered();
     let mut client = Client::connect(extension.port());
     for i in 0..100 {
@@ -351,7 +351,7 @@ fn one_connection_serves_many_events() {
 }
 
 #[test]
-fn client_that_closes_its_side_is_answered() {
+fn half_closed_client_gets_a_response() {
     let extension = registered();
     let mut client = Client::connect(extension.port());
     assert_eq!(
@@ -366,7 +366,7 @@ fn client_that_closes_its_side_is_answered() {
 }
 
 #[test]
-fn handler_ends_even_if_the_platform_hangs_up() {
+fn handler_finishes_after_the_platform_disconnects() {
     let mut extension = registered();
     Client::connect(extension.port()).send(request("POST", INVOKE, event("hold")));
     extension.wait_for("invoked hold");

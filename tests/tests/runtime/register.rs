@@ -1,12 +1,12 @@
 //! The registration call, and what the platform may answer.
 
-use fg_extension_tests::{Answer, ScriptedPlatform, Start, event, golden, post};
+use fg_extension_tests::{ScriptedPlatform, ScriptedResponse, Start, event, golden, post};
 
 const FIXTURE: &str = env!("CARGO_BIN_EXE_fixture");
 
 #[test]
-fn request_is_as_documented() {
-    let platform = ScriptedPlatform::start([Answer::registered()]);
+fn request_matches_the_documentation() {
+    let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
     let extension = Start::new(FIXTURE)
         .env(
             "EXTENSION_API_ADDR",
@@ -37,7 +37,7 @@ fn request_is_as_documented() {
 
 #[test]
 fn listens_before_it_registers() {
-    let platform = ScriptedPlatform::start([Answer::Silence]);
+    let platform = ScriptedPlatform::start([ScriptedResponse::Silence]);
     let extension = Start::new(FIXTURE).with(&platform).start();
     let _ = platform.request();
     // The platform has not answered yet, and the connection is taken all the same.
@@ -46,16 +46,16 @@ fn listens_before_it_registers() {
 }
 
 #[test]
-fn what_passes_is_tried_again() {
-    let refusal = golden("register-refusal.json").to_string();
+fn transient_failures_are_retried() {
+    let rejection = golden("register-rejection.json").to_string();
     let platform = ScriptedPlatform::start([
-        Answer::Close,
-        Answer::status("500 Internal Server Error", &refusal),
-        Answer::status("503 Service Unavailable", ""),
-        Answer::status("408 Request Timeout", ""),
-        Answer::status("429 Too Many Requests", ""),
-        Answer::Raw(b"no HTTP at all\r\n\r\n".to_vec()),
-        Answer::registered(),
+        ScriptedResponse::Close,
+        ScriptedResponse::status("500 Internal Server Error", &rejection),
+        ScriptedResponse::status("503 Service Unavailable", ""),
+        ScriptedResponse::status("408 Request Timeout", ""),
+        ScriptedResponse::status("429 Too Many Requests", ""),
+        ScriptedResponse::Raw(b"no HTTP at all\r\n\r\n".to_vec()),
+        ScriptedResponse::registered(),
     ]);
     let mut extension = Start::new(FIXTURE).with(&platform).start();
     for _ in 0..7 {
@@ -66,14 +66,15 @@ fn what_passes_is_tried_again() {
         200
     );
     extension.wait_for("handled 1");
-    let ended = extension.terminate();
-    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    let exited = extension.terminate();
+    assert_eq!((exited.code, exited.stderr.as_str()), (Some(0), ""));
     assert_eq!(platform.count(), 0, "it registered twice");
 }
 
 #[test]
-fn attempt_that_is_never_answered_is_given_up() {
-    let platform = ScriptedPlatform::start([Answer::Silence, Answer::registered()]);
+fn attempt_without_response_times_out() {
+    let platform =
+        ScriptedPlatform::start([ScriptedResponse::Silence, ScriptedResponse::registered()]);
     let extension = Start::new(FIXTURE)
         .with(&platform)
         .env("FG_REGISTER_TIMEOUT", "2s")
@@ -100,13 +101,17 @@ fn any_200_is_a_registration() {
     };
     let names = ["functionName", "functionVersion", "handler"];
     let page = r#"{"functionName":"f","functionVersion":"1","handler":"index.handler","errorInfo":{"errorType":" ","errorMessage":null}}"#;
-    let open = |body: &str| Answer::RawOpen(format!("HTTP/1.1 200 OK\r\n\r\n{body}").into_bytes());
-    let short = |body: &str| {
-        Answer::Raw(format!("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{body}").into_bytes())
+    let open = |body: &str| {
+        ScriptedResponse::RawOpen(format!("HTTP/1.1 200 OK\r\n\r\n{body}").into_bytes())
     };
-    for (answer, warned, expected) in [
+    let short = |body: &str| {
+        ScriptedResponse::Raw(
+            format!("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{body}").into_bytes(),
+        )
+    };
+    for (response, warned, expected) in [
         (
-            Answer::status("200 OK", page),
+            ScriptedResponse::status("200 OK", page),
             false,
             [Some("f"), Some("1"), Some("index.handler")],
         ),
@@ -123,48 +128,48 @@ fn any_200_is_a_registration() {
             [Some("f"), Some("1"), Some("index.handler")],
         ),
         (
-            Answer::status("200 OK", r#"{"functionName":"f","handlerName":"h"}"#),
+            ScriptedResponse::status("200 OK", r#"{"functionName":"f","handlerName":"h"}"#),
             true,
             [Some("f"), Some("7"), Some("h")],
         ),
         (
-            Answer::status("200 OK", ""),
+            ScriptedResponse::status("200 OK", ""),
             true,
             [Some("env"), Some("7"), None],
         ),
         (
-            Answer::status("200 OK", "null"),
+            ScriptedResponse::status("200 OK", "null"),
             true,
             [Some("env"), Some("7"), None],
         ),
         (
-            Answer::status("200 OK", "[1]"),
+            ScriptedResponse::status("200 OK", "[1]"),
             true,
             [Some("env"), Some("7"), None],
         ),
         (
-            Answer::status("200 OK", r#"{"functionName":{},"errorInfo":[]}"#),
+            ScriptedResponse::status("200 OK", r#"{"functionName":{},"errorInfo":[]}"#),
             true,
             [Some("env"), Some("7"), None],
         ),
         // Only an `errorInfo` with text, as the page has it, is a rejection.
         (
-            Answer::status("200 OK", r#"{"errorInfo":"quota","error":"quota"}"#),
+            ScriptedResponse::status("200 OK", r#"{"errorInfo":"quota","error":"quota"}"#),
             true,
             [Some("env"), Some("7"), None],
         ),
         (
-            Answer::status("200 OK", "<html>welcome</html>"),
+            ScriptedResponse::status("200 OK", "<html>welcome</html>"),
             true,
             [Some("env"), Some("7"), None],
         ),
         (
-            Answer::status("200 OK", "x".repeat(3_000_000)),
+            ScriptedResponse::status("200 OK", "x".repeat(3_000_000)),
             true,
             [Some("env"), Some("7"), None],
         ),
     ] {
-        let platform = ScriptedPlatform::start([answer]);
+        let platform = ScriptedPlatform::start([response]);
         let extension = Start::new(FIXTURE)
             .with(&platform)
             .env("RUNTIME_FUNC_NAME", "env")
@@ -176,15 +181,15 @@ fn any_200_is_a_registration() {
             fields(&names, &response),
             expected.map(|field| field.map(str::to_owned))
         );
-        let ended = extension.terminate();
-        assert_eq!(ended.code, Some(0));
+        let exited = extension.terminate();
+        assert_eq!(exited.code, Some(0));
         assert_eq!(
-            ended.stderr.lines().count(),
+            exited.stderr.lines().count(),
             usize::from(warned),
             "{}",
-            ended.stderr
+            exited.stderr
         );
-        assert!(ended.stderr.starts_with(if warned {
+        assert!(exited.stderr.starts_with(if warned {
             "WARN extensionFixture.sh: the platform at"
         } else {
             ""
@@ -193,8 +198,8 @@ fn any_200_is_a_registration() {
 }
 
 #[test]
-fn function_that_nobody_names_is_left_out() {
-    let platform = ScriptedPlatform::start([Answer::status("200 OK", "")]);
+fn missing_function_name_is_omitted() {
+    let platform = ScriptedPlatform::start([ScriptedResponse::status("200 OK", "")]);
     let extension = Start::new(FIXTURE).with(&platform).start();
     let _ = platform.request();
     let response = post(extension.port(), "/extension/invoke", event("1")).json();
@@ -210,7 +215,7 @@ fn function_that_nobody_names_is_left_out() {
 #[test]
 fn log_level_is_a_setting() {
     for (level, lines) in [("info", 2), ("off", 0), ("", 0)] {
-        let platform = ScriptedPlatform::start([Answer::registered()]);
+        let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
         let mut extension = Start::new(FIXTURE)
             .with(&platform)
             .env("FG_LOG", level)
@@ -228,9 +233,9 @@ fn log_level_is_a_setting() {
 
 /// The answer is there with its status: that its body stalls does not undo it.
 #[test]
-fn body_that_stalls_is_not_waited_for() {
+fn stalled_body_times_out() {
     let stalled = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"functionName\":".to_vec();
-    let platform = ScriptedPlatform::start([Answer::RawOpen(stalled)]);
+    let platform = ScriptedPlatform::start([ScriptedResponse::RawOpen(stalled)]);
     let extension = Start::new(FIXTURE)
         .with(&platform)
         .env("FG_REGISTER_TIMEOUT", "2s")
@@ -250,12 +255,12 @@ fn rejection_in_a_large_response_counts() {
         r#"{{"padding":"{}","errorInfo":{{"errorType":"Late","errorMessage":"no"}}}}"#,
         "x".repeat(200_000)
     );
-    let platform = ScriptedPlatform::start([Answer::status("200 OK", body)]);
-    let ended = Start::new(FIXTURE).with(&platform).run();
-    assert_eq!(ended.code, Some(1));
+    let platform = ScriptedPlatform::start([ScriptedResponse::status("200 OK", body)]);
+    let exited = Start::new(FIXTURE).with(&platform).run();
+    assert_eq!(exited.code, Some(1));
     assert!(
-        ended.stderr.contains(" with status 200: Late: no; "),
+        exited.stderr.contains(" with status 200: Late: no; "),
         "{}",
-        ended.stderr
+        exited.stderr
     );
 }

@@ -96,14 +96,14 @@ impl Collector {
     /// Waits until it has received what is asked for.
     pub(crate) async fn wait_for(
         &self,
-        what: &str,
+        description: &str,
         is_there: impl Fn(&Received) -> bool,
     ) -> Received {
         let mut received = self.shared.received.subscribe();
         let waited = tokio::time::timeout(PATIENCE, received.wait_for(is_there)).await;
         match waited {
             Ok(received) => received.expect("the sender is ours").clone(),
-            Err(_) => panic!("{what} did not come"),
+            Err(_) => panic!("{description} did not come"),
         }
     }
 

@@ -90,7 +90,7 @@ async fn metrics_are_sent_when_something_has_changed() {
 }
 
 #[tokio::test]
-async fn nothing_is_lost_if_the_collector_comes_later() {
+async fn data_is_delivered_when_the_collector_starts_late() {
     let (socket, address) = silent_address();
     let exporter = exporter(address, &[]);
     exporter.enqueue(spans(&["a"]), log_records(&["INFO"]));
@@ -108,7 +108,7 @@ async fn nothing_is_lost_if_the_collector_comes_later() {
 }
 
 #[tokio::test]
-async fn nothing_is_lost_if_the_collector_is_killed_midway() {
+async fn data_is_delivered_when_the_collector_restarts() {
     let mut collector = Collector::start().await;
     let address = collector.address;
     let exporter = exporter(address, &[]);
@@ -127,7 +127,7 @@ async fn nothing_is_lost_if_the_collector_is_killed_midway() {
 }
 
 #[tokio::test]
-async fn retryable_responses_are_tried_again() {
+async fn retryable_responses_are_retried() {
     let mut collector = Collector::start().await;
     let exporter = exporter(collector.address, &[]);
     collector.will_respond(ScriptedResponse::with(
@@ -149,7 +149,7 @@ async fn retryable_responses_are_tried_again() {
 }
 
 #[tokio::test]
-async fn response_that_does_not_come_is_not_waited_for() {
+async fn missing_response_times_out() {
     let mut collector = Collector::start().await;
     let exporter = exporter(
         collector.address,
@@ -237,7 +237,7 @@ async fn rejected_request_is_dropped_and_counted() {
 }
 
 #[tokio::test]
-async fn long_response_is_not_read_to_its_end() {
+async fn long_response_is_truncated() {
     let collector = Collector::start().await;
     let exporter = exporter(collector.address, &[]);
     // What is after so long a message is not known any more.
@@ -264,7 +264,7 @@ async fn long_response_is_not_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn response_whose_body_stalls_counts() {
+async fn response_with_a_stalled_body_is_accepted() {
     let mut collector = Collector::start().await;
     let exporter = exporter(
         collector.address,
@@ -287,7 +287,7 @@ async fn response_whose_body_stalls_counts() {
 }
 
 #[tokio::test]
-async fn signal_that_is_off_is_not_sent() {
+async fn disabled_signal_is_not_sent() {
     let mut collector = Collector::start().await;
     let exporter = exporter(
         collector.address,
@@ -314,23 +314,23 @@ async fn oldest_items_make_room_while_the_collector_is_down() {
     // It costs something to keep one.
     let bytes = exporter.counters().queued_bytes;
     assert!(bytes > request::encode_span(spans(&[&name(0)]).remove(0)).len());
-    let kept = 1000 / bytes;
+    let remaining = 1000 / bytes;
     for number in 1..99 {
         exporter.enqueue(spans(&[&name(number)]), Vec::new());
     }
     let counters = exporter.counters();
-    assert_eq!(counters.dropped, counts(99 - kept as u64, 0));
-    assert_eq!(counters.queued_bytes, kept * bytes);
+    assert_eq!(counters.dropped, counts(99 - remaining as u64, 0));
+    assert_eq!(counters.queued_bytes, remaining * bytes);
 
     let mut collector = Collector::start_late(socket);
     exporter.shutdown().await.unwrap();
-    let newest: Vec<_> = (99 - kept..99).map(name).collect();
+    let newest: Vec<_> = (99 - remaining..99).map(name).collect();
     assert_eq!(collector.received().await.names(), newest);
-    assert_eq!(exporter.counters().exported, counts(kept as u64, 0));
+    assert_eq!(exporter.counters().exported, counts(remaining as u64, 0));
 }
 
 #[tokio::test]
-async fn connection_that_was_closed_meanwhile_costs_nothing() {
+async fn closed_idle_connection_is_replaced() {
     let mut collector = Collector::start().await;
     let exporter = exporter(collector.address, &[]);
     // A retry would be for the next flush, so each of these is delivered at the first try.
@@ -354,7 +354,7 @@ async fn connection_that_was_closed_meanwhile_costs_nothing() {
 }
 
 #[tokio::test]
-async fn signal_that_fails_does_not_hold_up_the_others() {
+async fn failing_signal_does_not_delay_the_others() {
     let mut collector = Collector::start().await;
     let hole = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let traces = format!("http://{}", hole.local_addr().unwrap());

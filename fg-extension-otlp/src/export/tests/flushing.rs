@@ -7,7 +7,7 @@ use super::collector::{Collector, ScriptedResponse};
 use super::*;
 
 #[tokio::test]
-async fn flush_ends_when_the_collector_never_answers() {
+async fn flush_times_out_without_a_response() {
     let mut collector = Collector::start().await;
     let exporter = exporter(collector.address, &[("FG_OTLP_FLUSH_TIMEOUT", "20ms")]);
     collector.will_respond(ScriptedResponse::Never);
@@ -24,7 +24,7 @@ async fn flush_ends_when_the_collector_never_answers() {
 }
 
 #[tokio::test]
-async fn request_goes_on_when_nobody_waits_for_it_any_more() {
+async fn request_continues_after_its_flush_is_cancelled() {
     let mut collector = Collector::start().await;
     let exporter = exporter(collector.address, &[("FG_OTLP_FLUSH_TIMEOUT", "0")]);
     exporter.enqueue(spans(&["a"]), Vec::new());
@@ -33,7 +33,7 @@ async fn request_goes_on_when_nobody_waits_for_it_any_more() {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_a_collector_that_is_known_to_be_down() {
+async fn flush_returns_immediately_while_the_collector_is_down() {
     let mut collector = Collector::start().await;
     // Whoever waits here, waits for an hour.
     let exporter = exporter(collector.address, &[]);
@@ -52,7 +52,7 @@ async fn nobody_waits_for_a_collector_that_is_known_to_be_down() {
 }
 
 #[tokio::test]
-async fn one_invocation_waits_for_a_collector_that_never_answers() {
+async fn only_one_invocation_waits_for_an_unresponsive_collector() {
     let mut collector = Collector::start().await;
     let exporter = exporter(
         collector.address,
@@ -76,11 +76,11 @@ async fn one_invocation_waits_for_a_collector_that_never_answers() {
 }
 
 #[tokio::test]
-async fn failure_ends_the_wait_of_who_came_while_it_was_under_way() {
+async fn failure_completes_every_pending_flush() {
     let mut collector = Collector::start().await;
     let exporter = exporter(collector.address, &[]);
-    let (open, answer) = ScriptedResponse::with(503, &[("retry-after", "300")], b"").gated();
-    collector.will_respond(answer);
+    let (open, response) = ScriptedResponse::with(503, &[("retry-after", "300")], b"").gated();
+    collector.will_respond(response);
     exporter.enqueue(spans(&["a"]), Vec::new());
     exporter.request_flush();
     assert_eq!(collector.received().await.names(), ["a"]);
@@ -119,7 +119,7 @@ async fn thaw_sends_what_became_due_in_the_freeze() {
 }
 
 #[tokio::test]
-async fn interval_is_enough_in_periodic_mode() {
+async fn periodic_mode_does_not_flush_after_invocations() {
     let mut collector = Collector::start().await;
     let endpoint = format!("http://{}", collector.address);
     let periodic = |interval| {
@@ -175,7 +175,7 @@ async fn adaptive_flush_is_for_functions_that_are_called_rarely() {
 }
 
 #[tokio::test]
-async fn last_flush_tries_again() {
+async fn last_flush_retries() {
     let mut collector = Collector::start().await;
     let exporter = exporter(collector.address, &[]);
     collector.will_respond(ScriptedResponse::status(503));
@@ -188,7 +188,7 @@ async fn last_flush_tries_again() {
 }
 
 #[tokio::test]
-async fn last_flush_says_what_was_not_exported() {
+async fn last_flush_reports_lost_items() {
     let (_socket, address) = silent_address();
     let endpoint = format!("http://{address}");
     let config = config(&[
@@ -220,7 +220,7 @@ fn exporter_needs_a_runtime() {
 }
 
 #[tokio::test]
-async fn exporter_crosses_threads_and_takes_its_tasks_with_it() {
+async fn exporter_crosses_threads_and_drops_its_tasks() {
     fn crosses_threads(_: &(impl Send + Sync)) {}
     fn is_sent(_: &impl Send) {}
     let (_socket, address) = silent_address();

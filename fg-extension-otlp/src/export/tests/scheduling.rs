@@ -18,7 +18,7 @@ fn state_since(now: FreezeAwareInstant, variables: &[(&str, &str)]) -> ExportSta
     ExportState::new(&config(variables), endpoints, now)
 }
 
-fn at_end() -> ExportState {
+fn state_flushing_at_end() -> ExportState {
     state(&[("FG_OTLP_FLUSH", "end")])
 }
 
@@ -73,8 +73,8 @@ fn is_send(action: Action) -> bool {
 }
 
 #[test]
-fn data_wait_for_the_end_of_an_invocation() {
-    let (mut state, now) = (at_end(), FreezeAwareInstant::now());
+fn data_are_sent_at_the_end_of_an_invocation() {
+    let (mut state, now) = (state_flushing_at_end(), FreezeAwareInstant::now());
     push(&mut state);
     assert_eq!(
         state.next_action(Signal::Traces, now + seconds(60)),
@@ -94,7 +94,7 @@ fn data_wait_for_the_end_of_an_invocation() {
 }
 
 #[test]
-fn data_wait_for_the_interval() {
+fn data_are_sent_at_the_interval() {
     let start = FreezeAwareInstant::now();
     let mut state = state_since(
         start,
@@ -132,7 +132,7 @@ fn adaptive_is_end_or_periodic() {
 }
 
 #[test]
-fn much_that_waits_is_sent_before_its_time() {
+fn full_batch_is_sent_early() {
     let mut state = state(&[("FG_OTLP_FLUSH", "end"), ("FG_OTLP_BUFFER", "1000")]);
     state.queue.push(Signal::Traces, vec![0; 460]);
     assert_eq!(
@@ -146,8 +146,8 @@ fn much_that_waits_is_sent_before_its_time() {
 }
 
 #[test]
-fn failure_is_tried_again_and_nobody_waits_for_it_meanwhile() {
-    let (mut state, now) = (at_end(), FreezeAwareInstant::now());
+fn failure_is_retried_without_blocking_flushes() {
+    let (mut state, now) = (state_flushing_at_end(), FreezeAwareInstant::now());
     push(&mut state);
     state.request_flush().unwrap();
     let (after, line) = send(&mut state, down(), now);
@@ -182,8 +182,8 @@ fn failure_is_tried_again_and_nobody_waits_for_it_meanwhile() {
 }
 
 #[test]
-fn failure_flush_everybody_who_waits() {
-    let (mut state, now) = (at_end(), FreezeAwareInstant::now());
+fn failure_completes_every_waiting_flush() {
+    let (mut state, now) = (state_flushing_at_end(), FreezeAwareInstant::now());
     push(&mut state);
     state.request_flush().unwrap();
     let Action::Send { end, .. } = state.next_action(Signal::Traces, now) else {
@@ -202,7 +202,7 @@ fn failure_flush_everybody_who_waits() {
 }
 
 #[test]
-fn signal_that_was_late_is_not_waited_for_until_it_is_in_time() {
+fn late_signal_is_not_awaited_until_it_recovers() {
     const OTHERS: [Signal; 2] = [Signal::Metrics, Signal::Logs];
     let millis = Duration::from_millis;
     let mut now = FreezeAwareInstant::now();
@@ -219,8 +219,8 @@ fn signal_that_was_late_is_not_waited_for_until_it_is_in_time() {
         let Action::Send { end, flush } = state.next_action(Signal::Traces, now) else {
             panic!("nothing is sent");
         };
-        for took in [first, second] {
-            now = now + millis(took);
+        for latency in [first, second] {
+            now = now + millis(latency);
             push(&mut state);
             let batch = state.queue.take_batch(Signal::Traces, u64::MAX).unwrap();
             let _ = state.record_result(batch, accepted(), now);
@@ -236,7 +236,7 @@ fn signal_that_was_late_is_not_waited_for_until_it_is_in_time() {
 }
 
 #[test]
-fn signal_that_is_off_keeps_nothing_and_nobody_waiting() {
+fn disabled_signal_buffers_no_items_and_blocks_no_flush() {
     let mut state = ExportState::new(
         &config(&[]),
         [Some("http://t".to_owned()), None, None],
@@ -256,7 +256,7 @@ fn signal_that_is_off_keeps_nothing_and_nobody_waiting() {
 
 #[test]
 fn warning_in_a_success_is_not_an_outage() {
-    let (mut state, now) = (at_end(), FreezeAwareInstant::now());
+    let (mut state, now) = (state_flushing_at_end(), FreezeAwareInstant::now());
     let warned = ExportResult::Accepted {
         rejected: 0,
         message: "old schema".to_owned(),
@@ -275,7 +275,7 @@ fn warning_in_a_success_is_not_an_outage() {
 
 #[test]
 fn issues_are_logged_once_a_second_with_all_counts() {
-    let (mut state, start) = (at_end(), FreezeAwareInstant::now());
+    let (mut state, start) = (state_flushing_at_end(), FreezeAwareInstant::now());
     let mut logged = Vec::new();
     // Each line comes back as one more log record, and with it the next rejection.
     for number in 0..100 {
@@ -295,8 +295,8 @@ fn issues_are_logged_once_a_second_with_all_counts() {
 }
 
 #[test]
-fn what_became_of_items_is_counted_and_logged() {
-    let (mut state, now) = (at_end(), FreezeAwareInstant::now());
+fn item_outcomes_are_counted_and_logged() {
+    let (mut state, now) = (state_flushing_at_end(), FreezeAwareInstant::now());
     for _ in 0..5 {
         push(&mut state);
     }
@@ -365,8 +365,8 @@ fn dropped_items_are_logged() {
 }
 
 #[test]
-fn last_flush_tries_at_once_and_until_the_deadline() {
-    let (mut state, now) = (at_end(), FreezeAwareInstant::now());
+fn last_flush_retries_immediately_until_the_deadline() {
+    let (mut state, now) = (state_flushing_at_end(), FreezeAwareInstant::now());
     push(&mut state);
     state.request_flush().unwrap();
     send(&mut state, down(), now);

@@ -88,7 +88,7 @@ async fn collector_with_an_unknown_root_is_not_trusted() {
 }
 
 #[tokio::test]
-async fn certificate_that_cannot_be_used_switches_its_signal_off() {
+async fn unusable_certificate_disables_its_signal() {
     let mut collector = Collector::start().await;
     let mut garbage = NamedTempFile::new().unwrap();
     let path = garbage.path().to_str().unwrap().to_owned();

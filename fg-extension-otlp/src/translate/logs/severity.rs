@@ -66,7 +66,7 @@ const KEYS: [&str; 6] = [
 
 /// The words of syslog lie between those of the conventions: `critical` is more than an error and less than `alert`.
 fn of_word(word: &str) -> Option<SeverityNumber> {
-    const WORDS: [(&str, SeverityNumber); 19] = [
+    const LEVELS: [(&str, SeverityNumber); 19] = [
         ("trace", SeverityNumber::Trace),
         ("verbose", SeverityNumber::Trace),
         ("debug", SeverityNumber::Debug),
@@ -87,7 +87,7 @@ fn of_word(word: &str) -> Option<SeverityNumber> {
         ("emergency", SeverityNumber::Fatal),
         ("fatal", SeverityNumber::Fatal),
     ];
-    WORDS
+    LEVELS
         .iter()
         .find(|(name, _)| name.eq_ignore_ascii_case(word))
         .map(|(_, number)| *number)

@@ -155,7 +155,7 @@ fn late_status_that_is_not_documented_is_a_log_record() {
 }
 
 #[test]
-fn what_never_ends_is_emitted_when_a_later_one_has_ended() {
+fn unfinished_span_is_emitted_after_a_later_one_finishes() {
     let mut harness = Harness::new();
     harness.start("1");
     harness.start("2");
@@ -177,7 +177,7 @@ fn what_never_ends_is_emitted_when_a_later_one_has_ended() {
 }
 
 #[test]
-fn concurrent_invocations_are_not_given_up() {
+fn concurrent_invocations_stay_open() {
     let mut harness = Harness::new();
     harness.start("1");
     harness.start("2");

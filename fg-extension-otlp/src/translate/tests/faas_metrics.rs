@@ -165,7 +165,7 @@ fn status_that_is_not_documented_is_neither_success_nor_error() {
 }
 
 #[test]
-fn what_was_not_measured_is_left_out() {
+fn missing_measurements_are_omitted() {
     let mut harness = Harness::new();
     harness.event(json!({"name": "platform.report", "startTime": time(0), "traceId": "1", "metrics": {"durationMs": -7}}));
     harness.finish();

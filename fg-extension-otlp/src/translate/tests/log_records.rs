@@ -74,7 +74,7 @@ fn a_line_as_it_is() {
 }
 
 #[test]
-fn an_object_keeps_its_fields() {
+fn object_fields_are_preserved() {
     let mut harness = Harness::new();
     harness.invoked(ID, URN);
     let log = harness.log(json!({

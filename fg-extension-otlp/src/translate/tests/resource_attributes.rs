@@ -22,7 +22,7 @@ fn check(harness: &Harness, expected: &[(&str, &str)]) {
 }
 
 #[test]
-fn what_is_known_of_the_function() {
+fn function_attributes() {
     let mut harness = Harness::with(function(), ResourceConfig::default());
     check(&harness, &[("huawei_cloud.project.id", "0a1b")]);
     let attributes = harness.translator.resource().attributes;
@@ -57,7 +57,7 @@ fn what_is_known_of_the_function() {
 }
 
 #[test]
-fn the_urn_names_what_was_not_registered() {
+fn urn_supplies_missing_attributes() {
     let mut harness = Harness::new();
     check(&harness, &[("service.name", "unknown_service")]);
     let attributes = harness.translator.resource().attributes;
@@ -85,7 +85,7 @@ fn the_urn_names_what_was_not_registered() {
 }
 
 #[test]
-fn the_user_has_the_last_word() {
+fn user_attributes_take_precedence() {
     let attributes = |pairs: &[(&str, &str)]| {
         pairs
             .iter()

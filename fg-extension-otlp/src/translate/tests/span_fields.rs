@@ -155,7 +155,7 @@ fn an_init_that_failed() {
 }
 
 #[test]
-fn a_failure_is_what_the_platform_says() {
+fn status_is_the_reported_one() {
     let spans_of = |done: &str, report: &str| {
         let mut harness = Harness::new();
         harness.json(&format!(
@@ -252,7 +252,7 @@ fn times_are_those_of_the_events() {
 }
 
 #[test]
-fn odd_clocks_and_numbers_end_no_span_before_its_start() {
+fn invalid_times_never_give_a_negative_duration() {
     for fields in [
         json!({"startTime": time(50), "endTime": time(20)}),
         json!({"startTime": "2023-06-25T00:00:00+99:00", "endTime": "soon"}),
@@ -293,7 +293,7 @@ fn odd_clocks_and_numbers_end_no_span_before_its_start() {
 }
 
 #[test]
-fn what_was_never_reported_is_emitted_at_the_end() {
+fn unfinished_spans_are_emitted_at_shutdown() {
     let mut harness = Harness::new();
     harness.invoked("only invoked", URN);
     harness.start("done");

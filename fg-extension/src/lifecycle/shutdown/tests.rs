@@ -22,13 +22,13 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 /// What an extension's methods do.
 #[derive(Clone, Copy)]
 enum Behaviour {
-    Takes(Duration),
+    SucceedsAfter(Duration),
     Fails,
     Panics,
     Hangs,
 }
 
-use Behaviour::{Fails, Hangs, Panics, Takes};
+use Behaviour::{Fails, Hangs, Panics, SucceedsAfter};
 
 struct Recorder {
     on_telemetry: Behaviour,
@@ -56,7 +56,7 @@ impl Recorder {
 
 async fn behave(behaviour: Behaviour) -> Result<(), Error> {
     match behaviour {
-        Takes(duration) => sleep(duration).await,
+        SucceedsAfter(duration) => sleep(duration).await,
         Fails => return Err("disk full".into()),
         Panics => panic!("disk gone"),
         Hangs => std::future::pending().await,
@@ -178,17 +178,17 @@ fn spawn_activity(
 }
 
 #[tokio::test(start_paused = true)]
-async fn steps_come_in_order() {
+async fn steps_run_in_order() {
     let ms = Duration::from_millis;
     let (lifecycle, delivery) = (Lifecycle::new(), acknowledged());
-    let extension = Recorder::new(Takes(ms(100)), Takes(ms(10)));
+    let extension = Recorder::new(SucceedsAfter(ms(100)), SucceedsAfter(ms(10)));
     spawn_activity(&lifecycle, &extension, Activity::Listener, ms(20));
     spawn_activity(&lifecycle, &extension, Activity::Connection, ms(300));
     spawn_activity(&lifecycle, &extension, Activity::Invocation, ms(200));
 
-    let (result, took) = shut_down_with(&lifecycle, &extension, &delivery).await;
+    let (result, elapsed) = shut_down_with(&lifecycle, &extension, &delivery).await;
     assert!(result.is_ok(), "{result:?}");
-    assert_eq!(took, ms(310));
+    assert_eq!(elapsed, ms(310));
     assert_eq!(
         extension.steps(),
         [
@@ -207,13 +207,13 @@ async fn steps_come_in_order() {
 #[tokio::test(start_paused = true)]
 async fn invocation_that_hangs_is_aborted_and_shutdown_has_its_time() {
     let lifecycle = Lifecycle::new();
-    let extension = Recorder::new(Fails, Takes(Duration::from_millis(400)));
+    let extension = Recorder::new(Fails, SucceedsAfter(Duration::from_millis(400)));
     let long = Duration::from_secs(60);
     spawn_activity(&lifecycle, &extension, Activity::Invocation, long);
 
-    let (result, took) = shut_down_without(&lifecycle, &extension, TIMEOUT).await;
+    let (result, elapsed) = shut_down_without(&lifecycle, &extension, TIMEOUT).await;
     assert!(result.is_ok(), "{result:?}");
-    assert_eq!(took, PATIENCE + Duration::from_millis(400));
+    assert_eq!(elapsed, PATIENCE + Duration::from_millis(400));
     assert_eq!(
         extension.steps(),
         ["Invocation aborted", "shutdown begins", "shutdown ends"]
@@ -223,12 +223,12 @@ async fn invocation_that_hangs_is_aborted_and_shutdown_has_its_time() {
 #[tokio::test(start_paused = true)]
 async fn client_that_does_not_read_its_response_is_not_waited_for() {
     let lifecycle = Lifecycle::new();
-    let extension = Recorder::new(Fails, Takes(Duration::ZERO));
+    let extension = Recorder::new(Fails, SucceedsAfter(Duration::ZERO));
     let _connection = lifecycle.track(Activity::Connection);
 
-    let (result, took) = shut_down_without(&lifecycle, &extension, TIMEOUT).await;
+    let (result, elapsed) = shut_down_without(&lifecycle, &extension, TIMEOUT).await;
     assert!(result.is_ok(), "{result:?}");
-    assert_eq!(took, PATIENCE + RESPONSE_TIME);
+    assert_eq!(elapsed, PATIENCE + RESPONSE_TIME);
 }
 
 #[tokio::test(start_paused = true)]
@@ -238,7 +238,7 @@ async fn shutdown_that_hangs_is_dropped_at_the_deadline() {
         let extension = Recorder::new(Fails, Hangs);
         let _invocation = in_flight.then(|| lifecycle.track(Activity::Invocation));
 
-        let (result, took) = shut_down_without(&lifecycle, &extension, timeout).await;
+        let (result, elapsed) = shut_down_without(&lifecycle, &extension, timeout).await;
         let error = result.unwrap_err();
         assert!(error.is_shutdown_timeout(), "{error}");
         assert!(
@@ -247,7 +247,7 @@ async fn shutdown_that_hangs_is_dropped_at_the_deadline() {
                 .starts_with("the extension did not shut down in time; FG_SHUTDOWN_TIMEOUT, "),
             "{error}"
         );
-        assert_eq!(took, timeout);
+        assert_eq!(elapsed, timeout);
     }
 }
 
@@ -257,7 +257,7 @@ async fn failure_of_shutdown_is_the_error() {
         let (lifecycle, delivery) = (Lifecycle::new(), acknowledged());
         let extension = Recorder::new(Hangs, on_shutdown);
 
-        let (result, took) = shut_down_with(&lifecycle, &extension, &delivery).await;
+        let (result, elapsed) = shut_down_with(&lifecycle, &extension, &delivery).await;
         let error = result.unwrap_err();
         assert!(error.is_shutdown(), "{error}");
         assert_eq!(
@@ -266,7 +266,7 @@ async fn failure_of_shutdown_is_the_error() {
         );
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert!(source.ends_with(message), "{source}");
-        assert_eq!(took, PATIENCE);
+        assert_eq!(elapsed, PATIENCE);
     }
 }
 
@@ -274,9 +274,9 @@ async fn failure_of_shutdown_is_the_error() {
 async fn acknowledged_telemetry_that_is_not_delivered_is_an_error() {
     for on_telemetry in [Hangs, Fails, Panics] {
         let (lifecycle, delivery) = (Lifecycle::new(), acknowledged());
-        let extension = Recorder::new(on_telemetry, Takes(Duration::ZERO));
+        let extension = Recorder::new(on_telemetry, SucceedsAfter(Duration::ZERO));
 
-        let (result, took) = shut_down_with(&lifecycle, &extension, &delivery).await;
+        let (result, elapsed) = shut_down_with(&lifecycle, &extension, &delivery).await;
         let error = result.unwrap_err();
         assert!(error.is_undelivered_telemetry(), "{error}");
         assert_eq!(
@@ -284,7 +284,7 @@ async fn acknowledged_telemetry_that_is_not_delivered_is_an_error() {
             "2 events of telemetry were not delivered by the end; \
              FG_SHUTDOWN_TIMEOUT, 2s, sets how long the shutdown may take"
         );
-        assert_eq!(took, PATIENCE);
+        assert_eq!(elapsed, PATIENCE);
         assert_eq!(extension.steps(), ["shutdown begins", "shutdown ends"]);
     }
 }
@@ -293,11 +293,11 @@ async fn acknowledged_telemetry_that_is_not_delivered_is_an_error() {
 async fn telemetry_that_was_lost_before_the_shutdown_is_not_its_error() {
     let (lifecycle, delivery) = (Lifecycle::new(), acknowledged());
     assert_eq!(Telemetry::<Recorder>::abandon(delivery.as_ref()), 2);
-    let extension = Recorder::new(Fails, Takes(Duration::ZERO));
+    let extension = Recorder::new(Fails, SucceedsAfter(Duration::ZERO));
 
-    let (result, took) = shut_down_with(&lifecycle, &extension, &delivery).await;
+    let (result, elapsed) = shut_down_with(&lifecycle, &extension, &delivery).await;
     assert!(result.is_ok(), "{result:?}");
-    assert_eq!(took, Duration::ZERO);
+    assert_eq!(elapsed, Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]

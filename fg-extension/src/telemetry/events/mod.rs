@@ -70,12 +70,12 @@ pub enum TelemetryEvent {
 /// The field that says what an event is, and its text.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Tag {
-    key: Key,
+    key: KindKey,
     text: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Key {
+enum KindKey {
     Name,
     Type,
 }
@@ -83,8 +83,8 @@ enum Key {
 impl Tag {
     pub(super) fn key(&self) -> &'static str {
         match self.key {
-            Key::Name => "name",
-            Key::Type => "type",
+            KindKey::Name => "name",
+            KindKey::Type => "type",
         }
     }
 
@@ -109,7 +109,7 @@ impl<'de> Visitor<'de> for EventVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TelemetryEvent, A::Error> {
-        let mut fields = Fields::default();
+        let mut fields = EventFields::default();
         while let Some(field) = map.next_key()? {
             let slot = match field {
                 Field::Name => &mut fields.name,
@@ -181,7 +181,7 @@ enum Field {
 
 /// An object, before it is known what it is: the field that says so may come last.
 #[derive(Default)]
-struct Fields {
+struct EventFields {
     name: Option<Value>,
     kind: Option<Value>,
     start_time: Option<Value>,
@@ -195,31 +195,31 @@ struct Fields {
 }
 
 #[derive(Clone, Copy)]
-enum Kind {
+enum EventKind {
     Platform,
     Function,
     Extension,
 }
 
-impl Fields {
+impl EventFields {
     fn into_event(mut self) -> TelemetryEvent {
         match self.kind() {
-            Some((Kind::Platform, key)) => {
+            Some((EventKind::Platform, key)) => {
                 let tag = self.take_tag(key);
-                self.keep_as_other(["time", "record"]);
+                self.preserve_as_other(["time", "record"]);
                 TelemetryEvent::Platform(self.into_platform(tag))
             }
             Some((kind, key)) => {
                 let tag = self.take_tag(key);
-                self.keep_as_other(["startTime", "endTime", "traceId", "status", "metrics"]);
+                self.preserve_as_other(["startTime", "endTime", "traceId", "status", "metrics"]);
                 let log = self.into_log(tag);
                 match kind {
-                    Kind::Extension => TelemetryEvent::Extension(log),
+                    EventKind::Extension => TelemetryEvent::Extension(log),
                     _ => TelemetryEvent::Function(log),
                 }
             }
             None => {
-                self.keep_as_other([
+                self.preserve_as_other([
                     "name",
                     "type",
                     "startTime",
@@ -238,36 +238,38 @@ impl Fields {
     /// Returns what it is, and which field says so.
     ///
     /// Platform events have a `name` (D 2711); logs have a `type` (I). Either is taken for the other.
-    fn kind(&self) -> Option<(Kind, Key)> {
+    fn kind(&self) -> Option<(EventKind, KindKey)> {
         let of = |value: &Option<Value>| {
             let text = value.as_ref()?.as_str()?.trim();
             let is = |word: &str| text.eq_ignore_ascii_case(word);
             if is("function") {
-                Some(Kind::Function)
+                Some(EventKind::Function)
             } else if is("extension") {
-                Some(Kind::Extension)
+                Some(EventKind::Extension)
             } else if is("platform") || subtype(text).is_some() {
-                Some(Kind::Platform)
+                Some(EventKind::Platform)
             } else {
                 None
             }
         };
         match (of(&self.name), of(&self.kind)) {
-            (Some(Kind::Platform), _) => Some((Kind::Platform, Key::Name)),
+            (Some(EventKind::Platform), _) => Some((EventKind::Platform, KindKey::Name)),
             // `"type": "platform", "name": "start"`.
-            (None, Some(Kind::Platform)) if self.name.as_ref().is_some_and(Value::is_string) => {
-                Some((Kind::Platform, Key::Name))
+            (None, Some(EventKind::Platform))
+                if self.name.as_ref().is_some_and(Value::is_string) =>
+            {
+                Some((EventKind::Platform, KindKey::Name))
             }
-            (_, Some(kind)) => Some((kind, Key::Type)),
-            (Some(kind), None) => Some((kind, Key::Name)),
+            (_, Some(kind)) => Some((kind, KindKey::Type)),
+            (Some(kind), None) => Some((kind, KindKey::Name)),
             (None, None) => None,
         }
     }
 
-    fn take_tag(&mut self, key: Key) -> Tag {
+    fn take_tag(&mut self, key: KindKey) -> Tag {
         let (tag, left, left_name) = match key {
-            Key::Name => (self.name.take(), self.kind.take(), "type"),
-            Key::Type => (self.kind.take(), self.name.take(), "name"),
+            KindKey::Name => (self.name.take(), self.kind.take(), "type"),
+            KindKey::Type => (self.kind.take(), self.name.take(), "name"),
         };
         if let Some(left) = left {
             self.other.insert(left_name.to_owned(), left);
@@ -328,7 +330,7 @@ impl Fields {
         }
     }
 
-    fn keep_as_other<const N: usize>(&mut self, names: [&'static str; N]) {
+    fn preserve_as_other<const N: usize>(&mut self, names: [&'static str; N]) {
         for name in names {
             if let Some(value) = self.slot(name).take() {
                 self.other.insert(name.to_owned(), value);

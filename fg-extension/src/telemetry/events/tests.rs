@@ -17,8 +17,8 @@ fn platform(value: &Value) -> PlatformEvent {
 
 #[test]
 fn subtypes_are_known_in_any_case() {
-    type Is = fn(&PlatformEvent) -> bool;
-    let subtypes: [(&str, Is); 11] = [
+    type SubtypePredicate = fn(&PlatformEvent) -> bool;
+    let subtypes: [(&str, SubtypePredicate); 11] = [
         ("platform.initStart", |it| {
             matches!(it, PlatformEvent::InitStart(_))
         }),
@@ -83,14 +83,14 @@ fn fields_of_a_report() {
     });
     let event = platform(&report);
     let record = event.record();
-    let took = record
+    let duration = record
         .end_time
         .as_ref()
         .unwrap()
         .time()
         .unwrap()
         .duration_since(record.start_time.as_ref().unwrap().time().unwrap());
-    assert_eq!(took.unwrap().as_micros(), 13_200);
+    assert_eq!(duration.unwrap().as_micros(), 13_200);
     assert_eq!(
         record.trace_id.as_deref(),
         Some("3da1f2dc-3222-475e-9205-e2e6c6318895")
@@ -138,7 +138,7 @@ fn success_is_the_one_documented_status() {
 }
 
 #[test]
-fn fields_of_strange_types_are_kept() {
+fn fields_of_unexpected_types_are_preserved() {
     let event = json!({
         "name": "platform.report",
         "type": 7,
@@ -179,9 +179,9 @@ fn logs_have_a_record_of_any_kind() {
             (Some(&record), text.as_str())
         );
         assert_eq!(log.trace_id(), record.get("requestId").map(|_| "1"));
-        let mut kept = value.clone();
-        kept["type"] = kind.trim().into();
-        assert_eq!(serde_json::to_value(&event).unwrap(), kept);
+        let mut expected = value.clone();
+        expected["type"] = kind.trim().into();
+        assert_eq!(serde_json::to_value(&event).unwrap(), expected);
     }
     let TelemetryEvent::Function(log) = read(&json!({"type": "function", "traceId": "2"})) else {
         panic!("no log");
@@ -193,7 +193,7 @@ fn logs_have_a_record_of_any_kind() {
 }
 
 #[test]
-fn name_or_type_says_what_an_event_is() {
+fn event_kind_is_from_name_or_type() {
     assert!(matches!(
         read(&json!({"type": "platform", "name": "start"})),
         TelemetryEvent::Platform(PlatformEvent::Start(_))
@@ -213,7 +213,7 @@ fn name_or_type_says_what_an_event_is() {
 }
 
 #[test]
-fn anything_else_is_kept() {
+fn unknown_events_are_preserved() {
     for value in [
         json!({}),
         json!({"name": "start", "startTime": "now", "metrics": {"a": null}, "record": 1}),

@@ -79,10 +79,10 @@ fn parse_rfc3339(text: &str) -> Option<SystemTime> {
     }
 }
 
-fn two_digits(text: &str, most: u64) -> Option<u64> {
+fn two_digits(text: &str, max: u64) -> Option<u64> {
     let is_number = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
     let number = is_number.then(|| text.parse().ok())??;
-    (number <= most).then_some(number)
+    (number <= max).then_some(number)
 }
 
 /// Reads a number: as seconds it is before the year 5138, so a larger one counts a smaller unit.
@@ -127,13 +127,13 @@ mod tests {
         ] {
             let timestamp = Timestamp::read(raw.clone()).unwrap();
             assert_eq!(timestamp.time(), Some(time), "{raw}");
-            let kept = raw.as_str().map_or(raw.clone(), |text| text.trim().into());
-            assert_eq!(serde_json::to_value(timestamp).unwrap(), kept);
+            let expected = raw.as_str().map_or(raw.clone(), |text| text.trim().into());
+            assert_eq!(serde_json::to_value(timestamp).unwrap(), expected);
         }
     }
 
     #[test]
-    fn text_of_another_form_is_kept() {
+    fn unparsable_text_is_preserved() {
         for text in [
             "",
             "soon",

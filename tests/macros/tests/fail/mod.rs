@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// These errors are in rustc's words, not in ours: in those of 1.95. So are all that have a code of rustc's.
-const IN_THE_WORDS_OF_RUSTC: [&str; 7] = [
+const WRITTEN_BY_RUSTC: [&str; 7] = [
     "function/fail/body.rs",
-    "function/fail/no_body.rs",
+    "function/fail/missing_body.rs",
     "function/fail/not_send.rs",
     "item/fail/unfinished_parameter.rs",
     "methods/fail/body.rs",
-    "methods/fail/no_body.rs",
+    "methods/fail/missing_body.rs",
     "methods/fail/unfinished_parameter.rs",
 ];
 
@@ -31,7 +31,7 @@ fn programs() -> Vec<PathBuf> {
         .output()
         .expect("rustc runs")
         .stdout;
-    let has_the_words = version.starts_with(b"rustc 1.95.");
+    let is_pinned_rustc = version.starts_with(b"rustc 1.95.");
     let mut programs = Vec::new();
     for topic in std::fs::read_dir("ui").expect("the tests run in their package's folder") {
         let folder = topic.expect("a topic").path().join("fail");
@@ -39,16 +39,14 @@ fn programs() -> Vec<PathBuf> {
             let program = program.expect("a file").path();
             let stderr = std::fs::read_to_string(program.with_extension("stderr"));
             let is_ours = !stderr.is_ok_and(|stderr| stderr.contains("error[E"))
-                && !IN_THE_WORDS_OF_RUSTC
-                    .iter()
-                    .any(|words| program.ends_with(words));
+                && !WRITTEN_BY_RUSTC.iter().any(|path| program.ends_with(path));
             if program
                 .extension()
                 .is_none_or(|extension| extension != "rs")
             {
                 continue;
             }
-            if is_ours || has_the_words {
+            if is_ours || is_pinned_rustc {
                 programs.push(program);
             } else {
                 println!("{}: not compared, rustc is not 1.95", program.display());

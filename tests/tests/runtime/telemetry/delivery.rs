@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{asking, counters, sum, telemetry, wait_for_counters};
 
 #[test]
-fn events_come_whole_and_in_order() {
+fn events_are_delivered_complete_and_in_order() {
     let mut extension = asking();
     let port = extension.port();
     let strange = r#"[null, 1, {}, {"name": "platform.start ", "traceId": "1", "x": [true]},]"#;
@@ -30,8 +30,8 @@ fn events_come_whole_and_in_order() {
     extension.type_line("go on");
     extension.wait_for("done 2");
     wait_for_counters(&mut extension, &counters(54, 54, 0, 0, 0));
-    let ended = extension.terminate();
-    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    let exited = extension.terminate();
+    assert_eq!((exited.code, exited.stderr.as_str()), (Some(0), ""));
 }
 
 #[test]
@@ -60,9 +60,9 @@ fn body_that_is_not_a_batch_is_rejected() {
     }
     assert_eq!(post(port, "/", " ".repeat(7 * 1024 * 1024)).status, 413);
     assert_eq!(post(port, "/", "[[1,],]").status, 200);
-    let ended = extension.terminate();
-    assert_eq!(ended.code, Some(0));
-    let lines: Vec<_> = ended.stderr.lines().collect();
+    let exited = extension.terminate();
+    assert_eq!(exited.code, Some(0));
+    let lines: Vec<_> = exited.stderr.lines().collect();
     assert_eq!(
         lines[0],
         "WARN extensionTelemetry.sh: telemetry: requests that were rejected: 1, last: the body is not telemetry: \
@@ -79,7 +79,7 @@ fn body_that_is_not_a_batch_is_rejected() {
 }
 
 #[test]
-fn full_buffer_asks_to_try_again() {
+fn full_buffer_responds_with_503() {
     let mut extension = telemetry()
         .env("HANDLER", "ask")
         .env("FG_TELEMETRY_BUFFER", "1KiB")
@@ -106,23 +106,23 @@ fn full_buffer_asks_to_try_again() {
         extension.wait_for(call);
     }
     wait_for_counters(&mut extension, &counters(3, 3, 1, 0, 0));
-    let ended = extension.terminate();
-    assert_eq!(ended.code, Some(0));
+    let exited = extension.terminate();
+    assert_eq!(exited.code, Some(0));
     assert_eq!(
-        ended.stderr,
+        exited.stderr,
         "WARN extensionTelemetry.sh: telemetry: 1 event rejected with status 503; FG_TELEMETRY_BUFFER sets how many \
          bytes may wait\n"
     );
 }
 
 #[test]
-fn removed_setting_is_one_line_at_the_start() {
+fn removed_setting_is_one_line_at_startup() {
     let extension = telemetry()
         .env("FG_TELEMETRY_OVERFLOW", "drop-oldest")
         .registered();
-    let ended = extension.terminate();
+    let exited = extension.terminate();
     assert_eq!(
-        (ended.code, ended.stderr.as_str()),
+        (exited.code, exited.stderr.as_str()),
         (
             Some(0),
             "WARN extensionTelemetry.sh: FG_TELEMETRY_OVERFLOW no longer exists: a batch that does not fit is rejected \
@@ -141,8 +141,8 @@ fn failing_handler_is_called_again_with_the_same_events() {
             extension.wait_for("call 1: [1]");
         }
     }
-    for (call, answer) in [(2, "fail"), (3, "panic"), (4, "fail")] {
-        extension.type_line(answer);
+    for (call, behaviour) in [(2, "fail"), (3, "panic"), (4, "fail")] {
+        extension.type_line(behaviour);
         extension.wait_for(&format!("call {call}: [1]"));
     }
     extension.type_line("go on");
@@ -150,9 +150,9 @@ fn failing_handler_is_called_again_with_the_same_events() {
     extension.type_line("go on");
     extension.wait_for("done 5");
     wait_for_counters(&mut extension, &counters(2, 2, 0, 0, 0));
-    let ended = extension.terminate();
-    assert_eq!(ended.code, Some(0));
-    let lines: Vec<_> = ended.stderr.lines().collect();
+    let exited = extension.terminate();
+    assert_eq!(exited.code, Some(0));
+    let lines: Vec<_> = exited.stderr.lines().collect();
     assert_eq!(
         lines[0],
         r"WARN extensionTelemetry.sh: telemetry: the handler failed: the backend\nis down"
@@ -165,7 +165,7 @@ fn failing_handler_is_called_again_with_the_same_events() {
 }
 
 #[test]
-fn what_fails_for_too_long_is_lost_and_told() {
+fn undelivered_events_are_reported() {
     for handler in ["fail", "hang", "panic"] {
         let mut extension = telemetry()
             .env("HANDLER", handler)
@@ -194,13 +194,13 @@ fn what_fails_for_too_long_is_lost_and_told() {
             "{line}"
         );
         wait_for_counters(&mut extension, &counters(3, 0, 0, 3, 0));
-        let ended = extension.terminate();
-        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let exited = extension.terminate();
+        assert_eq!(exited.code, Some(0), "{exited:?}");
     }
 }
 
 #[test]
-fn bad_event_is_not_the_loss_of_others() {
+fn bad_event_does_not_lose_others() {
     let mut extension = telemetry()
         .env("HANDLER", "ask, then fail on 2")
         .env("FG_TELEMETRY_TIMEOUT", "2s")
@@ -222,7 +222,7 @@ fn bad_event_is_not_the_loss_of_others() {
 }
 
 #[test]
-fn freeze_is_not_the_handlers_time() {
+fn freeze_does_not_count_towards_the_timeout() {
     let mut extension = telemetry()
         .env("HANDLER", "ask")
         .env("FG_TELEMETRY_TIMEOUT", "2s")
@@ -243,21 +243,21 @@ fn freeze_is_not_the_handlers_time() {
 
 /// Whoever subscribes to what extensions log is told its own lines.
 #[test]
-fn extension_that_is_told_its_own_lines_does_not_feed_itself() {
+fn log_lines_about_own_log_lines_do_not_multiply() {
     let mut extension = telemetry()
         .env("HANDLER", "quote")
         .env("FG_TELEMETRY_TIMEOUT", "50ms")
         .registered();
     let port = extension.port();
     let mut longest = 0;
-    let began = std::time::Instant::now();
+    let start = std::time::Instant::now();
     for line in 0..3 {
-        let told = match line {
+        let record = match line {
             0 => "x".repeat(2000),
             _ => extension.error_line(),
         };
-        longest = longest.max(if line == 0 { 0 } else { told.len() });
-        let event = json!([{"type": "extension", "record": told}]);
+        longest = longest.max(if line == 0 { 0 } else { record.len() });
+        let event = json!([{"type": "extension", "record": record}]);
         for _ in 0..20 {
             assert_eq!(post(port, "/", event.to_string()).status, 200);
             assert_eq!(post(port, "/elsewhere", event.to_string()).status, 404);
@@ -266,9 +266,9 @@ fn extension_that_is_told_its_own_lines_does_not_feed_itself() {
     let _ = extension.error_line();
     // Three lines came, of which the first was free.
     assert!(
-        began.elapsed() > std::time::Duration::from_millis(1900),
+        start.elapsed() > std::time::Duration::from_millis(1900),
         "{:?}",
-        began.elapsed()
+        start.elapsed()
     );
     assert!(longest < 2000, "{longest}");
 }

@@ -1,7 +1,7 @@
 //! Telemetry: subscription, delivery, and its end.
 
 mod delivery;
-mod end;
+mod shutdown;
 mod subscription;
 
 use std::time::{Duration, Instant};

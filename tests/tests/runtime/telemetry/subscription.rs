@@ -1,14 +1,16 @@
 //! The subscription, and where telemetry comes in.
 
-use fg_extension_tests::{Answer, Client, ScriptedPlatform, Start, golden, post, request};
+use fg_extension_tests::{
+    Client, ScriptedPlatform, ScriptedResponse, Start, golden, post, request,
+};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::{TELEMETRY, invoke, telemetry};
 
 #[test]
-fn subscribes_once_registered() {
-    let platform = ScriptedPlatform::start([Answer::registered()]);
+fn subscribes_after_registration() {
+    let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
     let start = Start::with_telemetry_port(TELEMETRY).with(&platform);
     let telemetry_port = start.telemetry_port();
     let mut extension = start.start();
@@ -42,9 +44,9 @@ fn subscribes_once_registered() {
         .receive();
     assert_eq!((got.status, got.header("allow")), (405, Some("POST")));
     assert_eq!(invoke(&extension), 200);
-    let ended = extension.terminate();
+    let exited = extension.terminate();
     assert_eq!(
-        (ended.code, ended.stderr.as_str()),
+        (exited.code, exited.stderr.as_str()),
         (
             Some(0),
             "WARN extensionTelemetry.sh: telemetry: requests that were rejected: 1, last: telemetry comes by POST, not \
@@ -56,7 +58,7 @@ fn subscribes_once_registered() {
 
 #[test]
 fn listens_before_it_registers() {
-    let platform = ScriptedPlatform::start([Answer::Silence]);
+    let platform = ScriptedPlatform::start([ScriptedResponse::Silence]);
     let start = Start::with_telemetry_port(TELEMETRY).with(&platform);
     let telemetry_port = start.telemetry_port();
     let _extension = start.start();
@@ -65,79 +67,82 @@ fn listens_before_it_registers() {
 }
 
 #[test]
-fn subscription_is_tried_again() {
+fn subscription_is_retried() {
     let platform = ScriptedPlatform::start([
-        Answer::registered(),
-        Answer::status("503 Service Unavailable", ""),
-        Answer::Close,
-        Answer::status("500 Internal Server Error", "{}"),
-        Answer::status("200 OK", ""),
+        ScriptedResponse::registered(),
+        ScriptedResponse::status("503 Service Unavailable", ""),
+        ScriptedResponse::Close,
+        ScriptedResponse::status("500 Internal Server Error", "{}"),
+        ScriptedResponse::status("200 OK", ""),
     ]);
     let extension = telemetry().with(&platform).start();
     for _ in 0..5 {
         let _ = platform.request();
     }
-    let ended = extension.terminate();
-    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    let exited = extension.terminate();
+    assert_eq!((exited.code, exited.stderr.as_str()), (Some(0), ""));
     assert_eq!(platform.count(), 0);
 }
 
 #[test]
-fn rejected_subscription_is_logged_and_survived() {
-    let said =
+fn rejected_subscription_is_logged_and_the_extension_keeps_running() {
+    let body =
         r#"{"errorInfo": {"errorType": "Subscribed", "errorMessage": "there is\na subscriber"}}"#;
-    for (answer, told) in [
+    for (response, message) in [
         (
-            Answer::status("400 Bad Request", said),
+            ScriptedResponse::status("400 Bad Request", body),
             r"rejected the subscription of 127.0.0.1:PORT with status 400: Subscribed: there is\na subscriber; ",
         ),
         (
-            Answer::status("200 OK", said),
+            ScriptedResponse::status("200 OK", body),
             r"rejected the subscription of 127.0.0.1:PORT with status 200: Subscribed: there is\na subscriber",
         ),
-        (Answer::Close, "in 1s ("),
-        (Answer::Silence, "no response in time"),
+        (ScriptedResponse::Close, "in 1s ("),
+        (ScriptedResponse::Silence, "no response in time"),
     ] {
-        let platform = ScriptedPlatform::start([Answer::registered(), answer]);
+        let platform = ScriptedPlatform::start([ScriptedResponse::registered(), response]);
         let start = telemetry().env("FG_REGISTER_TIMEOUT", "1s").with(&platform);
-        let told = told.replace("PORT", &start.telemetry_port().to_string());
+        let message = message.replace("PORT", &start.telemetry_port().to_string());
         let mut extension = start.start();
         // Invocations are served while the subscription is tried.
         let _ = (platform.request(), platform.request());
         assert_eq!(invoke(&extension), 200);
         let line = extension.error_line();
         let prefix = "ERROR extensionTelemetry.sh: there will be no telemetry: ";
-        assert!(line.starts_with(prefix) && line.contains(&told), "{line}");
+        assert!(
+            line.starts_with(prefix) && line.contains(&message),
+            "{line}"
+        );
         assert_eq!(invoke(&extension), 200);
-        let ended = extension.terminate();
-        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+        let exited = extension.terminate();
+        assert_eq!((exited.code, exited.stderr.as_str()), (Some(0), ""));
     }
 }
 
 #[test]
-fn taken_port_is_told_and_survived() {
-    let platform = ScriptedPlatform::start([Answer::registered()]);
+fn port_in_use_is_reported_and_the_extension_keeps_running() {
+    let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
     let start = Start::with_telemetry_port(TELEMETRY).with(&platform);
     let telemetry_port = start.telemetry_port();
-    let _holder = std::net::TcpListener::bind(("127.0.0.1", telemetry_port)).unwrap();
+    let _other_listener = std::net::TcpListener::bind(("127.0.0.1", telemetry_port)).unwrap();
     let extension = start.start();
     let _ = platform.request();
     assert_eq!(invoke(&extension), 200);
-    let ended = extension.terminate();
-    assert_eq!(ended.code, Some(0));
+    let exited = extension.terminate();
+    assert_eq!(exited.code, Some(0));
     assert!(
-        ended.stderr.starts_with(&format!(
+        exited.stderr.starts_with(&format!(
             "ERROR extensionTelemetry.sh: there will be no telemetry: cannot listen on 127.0.0.1:{telemetry_port}, \
              which another process holds; set FG_TELEMETRY_PORT="
-        )) && ended.stderr.lines().count() == 1,
+        )) && exited.stderr.lines().count() == 1,
         "{}",
-        ended.stderr
+        exited.stderr
     );
     assert_eq!(platform.count(), 0);
 }
 
 #[test]
-fn telemetry_is_taken_in_while_init_runs() {
+fn telemetry_is_accepted_during_init() {
     let start = Start::with_telemetry_port(TELEMETRY).env("INIT", "ask");
     let telemetry_port = start.telemetry_port();
     let mut extension = start.registered();
@@ -145,13 +150,13 @@ fn telemetry_is_taken_in_while_init_runs() {
     assert_eq!(post(telemetry_port, "/any/path", "[1]").status, 200);
     extension.type_line("go on");
     extension.wait_for("call 1: [1]");
-    let ended = extension.terminate();
-    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    let exited = extension.terminate();
+    assert_eq!((exited.code, exited.stderr.as_str()), (Some(0), ""));
 }
 
 #[test]
-fn telemetry_that_came_before_init_failed_is_counted() {
-    for (answer, told) in [
+fn telemetry_accepted_before_init_failed_is_counted() {
+    for (response, message) in [
         (
             "panic",
             "ERROR extensionTelemetry.sh: the extension failed to initialise, and 2 events of telemetry were not \
@@ -168,20 +173,20 @@ fn telemetry_that_came_before_init_failed_is_counted() {
         let mut extension = start.registered();
         extension.wait_for("init");
         assert_eq!(post(telemetry_port, "/", "[1, 2]").status, 200);
-        if answer.is_empty() {
+        if response.is_empty() {
             extension.signal(Signal::SIGTERM);
         } else {
-            extension.type_line(answer);
+            extension.type_line(response);
         }
-        let ended = extension.wait();
-        assert_eq!(ended.code, Some(1));
-        assert!(ended.stderr.starts_with(told), "{}", ended.stderr);
+        let exited = extension.wait();
+        assert_eq!(exited.code, Some(1));
+        assert!(exited.stderr.starts_with(message), "{}", exited.stderr);
     }
 }
 
 #[test]
-fn on_the_own_port_subscription_waits_for_init() {
-    let platform = ScriptedPlatform::start([Answer::registered()]);
+fn on_a_separate_port_subscription_waits_for_init() {
+    let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
     let mut extension = telemetry().env("INIT", "ask").with(&platform).start();
     let _registration = platform.request();
     extension.wait_for("init");
@@ -192,7 +197,7 @@ fn on_the_own_port_subscription_waits_for_init() {
 }
 
 #[test]
-fn telemetry_is_not_taken_for_what_nobody_subscribed_to() {
+fn telemetry_is_rejected_without_a_subscription() {
     let extension = Start::new(env!("CARGO_BIN_EXE_fixture")).registered();
     assert_eq!(post(extension.port(), "/", "[]").status, 404);
 }

@@ -1,0 +1,75 @@
+//! `cargo fg check`: conformance checks of an extension, interruptible, and their report.
+
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use fg_conformance::{Budget, Checks, ExtensionUnderTest, Format, Outcome, Selection};
+
+use crate::boot::{BootProgram, ExtensionSource};
+use crate::signals::ShutdownSignals;
+
+/// Runs the selected checks, all of them without a selection, and prints the report.
+///
+/// Returns exit status 0 if no case failed, and 1 if one did; an error means that the cases could not be tried.
+pub(crate) fn run(
+    extension: ExtensionUnderTest,
+    budget: Budget,
+    selection: Option<Selection>,
+    format: Format,
+) -> anyhow::Result<ExitCode> {
+    let mut checks = Checks::new(extension).budget(budget).on_notice(|notice| {
+        // Without standard error there is nobody to notify.
+        let _ = writeln!(std::io::stderr(), "{notice}");
+    });
+    if let Some(selection) = selection {
+        checks = checks.select(selection);
+    }
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
+    // Interrupted, it leaves no processes and no folders behind.
+    let report = runtime.block_on(async {
+        ShutdownSignals::listen()?
+            .run_or_cancel(async { Ok(checks.run().await?) })
+            .await
+    })?;
+    print(&report.render(format)?)?;
+    Ok(match report.count(Outcome::Fail) {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::from(1),
+    })
+}
+
+/// Builds a package, or splits a command line; a ZIP is checked as it is.
+pub(crate) fn extension_under_test(source: &ExtensionSource) -> anyhow::Result<ExtensionUnderTest> {
+    if let ExtensionSource::Zip(zip) = source {
+        return Ok(ExtensionUnderTest::zip(zip));
+    }
+    let spec = source.prepare()?;
+    Ok(match spec.program {
+        BootProgram::Built(built) => {
+            let description = format!("{} of package {}, debug build", built.name, built.package);
+            ExtensionUnderTest::program(built.path)?.description(description)
+        }
+        BootProgram::Command(arguments) => {
+            let description = shell_words::join(&arguments);
+            let mut arguments = arguments.into_iter();
+            let program = arguments.next().unwrap_or_default();
+            ExtensionUnderTest::command(spec.script_name, program, arguments)
+                .description(description)
+        }
+        BootProgram::Unpacked { zip, .. } => ExtensionUnderTest::zip(zip),
+    })
+}
+
+/// Prints a report, without colours where they are not wanted.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        // The reader has read enough, as `head` does.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write the report"),
+    }
+}

@@ -1,0 +1,189 @@
+//! The parameters of one invocation: as `dev` sends it, as `invoke` asks for it, and as a recording holds it.
+
+use std::fmt::Display;
+use std::str::FromStr;
+use std::time::Duration;
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use fg_emulator::{FunctionOutcome, InvokeRequest};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// The parameters of one invocation. A real function ignores those of the synthetic function, and the other way round.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct InvocationSpec {
+    /// `None` for a new one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) trace_id: Option<String>,
+    #[serde(default)]
+    pub(crate) payload: Payload,
+    /// The outcome of the synthetic function.
+    #[serde(default = "ok", with = "text")]
+    pub(crate) outcome: FunctionOutcome,
+    /// How long the synthetic function runs.
+    #[serde(default, with = "duration")]
+    pub(crate) duration: Duration,
+    /// The lines that the synthetic function logs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) logs: Vec<String>,
+}
+
+/// A body of any bytes. In JSON it is a string, or, if it is not UTF-8, `{"base64": "…"}`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(try_from = "PayloadJson", into = "PayloadJson")]
+pub(crate) struct Payload(pub(crate) Vec<u8>);
+
+#[derive(Deserialize, Serialize)]
+#[serde(untagged)]
+enum PayloadJson {
+    Text(String),
+    Bytes { base64: String },
+}
+
+impl InvocationSpec {
+    /// Returns the invocation for the emulator.
+    pub(crate) fn invocation(&self, trace_id: &str) -> InvokeRequest {
+        let invocation = InvokeRequest::new()
+            .trace_id(trace_id)
+            .payload(self.payload.0.clone())
+            .duration(self.duration)
+            .outcome(self.outcome);
+        self.logs.iter().fold(invocation, InvokeRequest::log)
+    }
+
+    /// Returns whether the synthetic function has nothing to do.
+    pub(crate) fn is_trivial(&self) -> bool {
+        self.outcome == FunctionOutcome::Ok && self.duration.is_zero()
+    }
+}
+
+impl Default for InvocationSpec {
+    fn default() -> Self {
+        Self {
+            trace_id: None,
+            payload: Payload::default(),
+            outcome: ok(),
+            duration: Duration::ZERO,
+            logs: Vec::new(),
+        }
+    }
+}
+
+impl Default for Payload {
+    fn default() -> Self {
+        Self(b"{}".to_vec())
+    }
+}
+
+fn ok() -> FunctionOutcome {
+    FunctionOutcome::Ok
+}
+
+impl From<Payload> for PayloadJson {
+    fn from(payload: Payload) -> Self {
+        match String::from_utf8(payload.0) {
+            Ok(text) => Self::Text(text),
+            Err(error) => Self::Bytes {
+                base64: BASE64_STANDARD.encode(error.as_bytes()),
+            },
+        }
+    }
+}
+
+impl TryFrom<PayloadJson> for Payload {
+    type Error = base64::DecodeError;
+
+    fn try_from(json: PayloadJson) -> Result<Self, Self::Error> {
+        Ok(Self(match json {
+            PayloadJson::Text(text) => text.into_bytes(),
+            PayloadJson::Bytes { base64 } => BASE64_STANDARD.decode(base64)?,
+        }))
+    }
+}
+
+/// Serializes a duration as the command line reads it.
+mod duration {
+    use fg_util::duration::{HINT, format, parse_with_unit};
+
+    use super::{Deserialize, Deserializer, Duration, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(
+        value: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format(*value))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let duration = parse_with_unit(&text);
+        duration
+            .ok_or_else(|| de::Error::custom(format_args!("`{text}` is not a duration: {HINT}")))
+    }
+}
+
+/// Serializes a value in its text form.
+mod text {
+    use super::{Deserialize, Deserializer, Display, FromStr, Serializer, de};
+
+    pub(super) fn serialize<T: Display, S: Serializer>(
+        value: &T,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub(super) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<T, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{InvocationSpec, Payload};
+
+    #[test]
+    fn specifications_round_trip() {
+        for payload in [&b"{\"a\": 1}"[..], b"", b"\xff\x00"] {
+            let spec = InvocationSpec {
+                trace_id: Some("a".to_owned()),
+                payload: Payload(payload.to_vec()),
+                outcome: "timeout".parse().unwrap(),
+                duration: Duration::from_micros(1_500_500),
+                logs: vec!["b".to_owned()],
+            };
+            let text = serde_json::to_string(&spec).unwrap();
+            let read: InvocationSpec = serde_json::from_str(&text).unwrap();
+            assert_eq!(read.payload, spec.payload);
+            assert_eq!(read.duration, spec.duration);
+            assert_eq!(serde_json::to_string(&read).unwrap(), text);
+        }
+        assert_eq!(
+            serde_json::to_string(&InvocationSpec::default()).unwrap(),
+            r#"{"payload":"{}","outcome":"ok","duration":"0s"}"#
+        );
+    }
+
+    #[test]
+    fn mistakes_are_reported() {
+        for (text, message) in [
+            (r#"{"outcome": "maybe"}"#, "maybe"),
+            (
+                r#"{"duration": "long"}"#,
+                "`long` is not a duration: write it as `500ms`",
+            ),
+            (r#"{"payload": {"base64": "?"}}"#, "Invalid"),
+        ] {
+            let error = serde_json::from_str::<InvocationSpec>(text)
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+}

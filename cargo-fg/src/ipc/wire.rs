@@ -1,0 +1,48 @@
+//! What goes over the control socket: a greeting, and JSON in lines.
+
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+
+use crate::invocation::FunctionKind;
+
+/// A payload of 6 MB each byte of which is escaped, and the rest of the message.
+const MAX_LINE_BYTES: u64 = 40 * 1024 * 1024;
+
+/// The first line on a connection: which `dev` this is.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Greeting {
+    pub(crate) pid: u32,
+    pub(crate) scripts: Vec<String>,
+    pub(crate) folder: PathBuf,
+    pub(crate) function: FunctionKind,
+}
+
+/// Writes a value as a line of JSON.
+pub(super) async fn write(
+    stream: &mut BufReader<UnixStream>,
+    value: &impl Serialize,
+) -> anyhow::Result<()> {
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
+    stream.write_all(&line).await?;
+    Ok(())
+}
+
+/// Reads a value from a line of JSON. `None` if the other side has closed the connection.
+pub(super) async fn read<T: DeserializeOwned>(
+    stream: &mut BufReader<UnixStream>,
+) -> anyhow::Result<Option<T>> {
+    let mut line = Vec::new();
+    stream
+        .take(MAX_LINE_BYTES)
+        .read_until(b'\n', &mut line)
+        .await?;
+    if line.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(serde_json::from_slice(&line)?))
+}

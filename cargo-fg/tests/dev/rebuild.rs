@@ -1,0 +1,204 @@
+//! What is saved is built and booted.
+
+use std::fs;
+use std::io::{Cursor, Write};
+use std::path::Path;
+use std::process::Stdio;
+
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use super::running::{Place, Running, night_watch, stderr};
+
+#[test]
+fn saved_script_is_rebooted() {
+    let place = Place::new();
+    let script = place.folder.path().join("night_watch.py");
+    let text = fs::read_to_string(night_watch()).unwrap();
+    save(&script, &text);
+    let mut command = place.python_at(&script, &["--interval", "10ms"]);
+    command.current_dir(place.folder.path());
+    let mut dev = Running::start(command);
+    let pid = dev.line("stdout pid ");
+    dev.line("invoked #1 ");
+
+    save(&script, text.replace("\"pid\"", "\"number\""));
+    assert_eq!(dev.line("changed "), "changed night_watch.py");
+    // The old one has ended before the new one boots, on the same port.
+    dev.line("stopped extensionNightWatch.sh in ");
+    let number = dev.line("stdout number ");
+    assert_ne!(number.rsplit(' ').next(), pid.rsplit(' ').next());
+    dev.line("registered ");
+    dev.line("invoked #");
+
+    // One that does not boot, and what is saved after that.
+    save(&script, "nonsense");
+    dev.line("stopped ");
+    dev.line("failed extensionNightWatch.sh ended with exit status: 1 before it registered");
+    dev.line("waiting for a file to be saved");
+    save(&place.folder.path().join("beside.py"), "");
+    assert_eq!(dev.line("changed "), "changed beside.py");
+    dev.line("failed ");
+    save(&script, &text);
+    dev.line("registered ");
+    dev.line("invoked #");
+}
+
+#[test]
+fn script_that_was_deleted_and_restored() {
+    let place = Place::new();
+    let folder = place.folder.path().join("scripts");
+    fs::create_dir(&folder).unwrap();
+    let script = folder.join("night_watch.py");
+    let text = fs::read_to_string(night_watch()).unwrap();
+    save(&script, &text);
+    let mut dev = Running::start(place.python_at(&script, &["--interval", "1h"]));
+    dev.line("invoked #1 ");
+
+    fs::remove_file(&script).unwrap();
+    dev.line("failed extensionNightWatch.sh ended with exit status: 2 before it registered");
+    save(&script, &text);
+    dev.line("registered ");
+    // What was saved is seen at work, however long it is to the next one.
+    dev.line("invoked #2 ");
+
+    // With its folder, as between two branches.
+    fs::remove_dir_all(&folder).unwrap();
+    dev.line("failed ");
+    fs::create_dir(&folder).unwrap();
+    save(&script, &text);
+    dev.line("registered ");
+    dev.line("invoked #3 ");
+}
+
+#[test]
+fn script_saved_during_boot_is_rebooted() {
+    let place = Place::new();
+    let script = place.folder.path().join("night_watch.py");
+    let text = fs::read_to_string(night_watch()).unwrap();
+    let hangs = "print('hangs', flush=True)\n    threading.Event().wait()\n    ";
+    save(
+        &script,
+        text.replace("print(\"pid\"", &format!("{hangs}print(\"pid\"")),
+    );
+    let mut dev = Running::start(place.python_at(&script, &[]));
+    dev.line("stdout hangs");
+    save(&script, text);
+    dev.line("changed ");
+    dev.line("stdout pid ");
+    // The port is free again.
+    dev.line("registered ");
+    dev.line("invoked #1 ");
+}
+
+#[test]
+fn crashed_extension_is_booted_after_a_save() {
+    let place = Place::new();
+    let script = place.folder.path().join("night_watch.py");
+    let text = fs::read_to_string(night_watch()).unwrap();
+    save(
+        &script,
+        text.replace("os.environ.get(\"FAULT\", \"\")", "\"dies\""),
+    );
+    let mut dev = Running::start(place.python_at(&script, &[]));
+    dev.line("ended extensionNightWatch.sh by itself, exit status: 3");
+    dev.line("waiting for a file to be saved");
+    let without_instance = place.fg(&["invoke"]).output().unwrap();
+    assert!(
+        stderr(&without_instance).starts_with("error: cargo fg dev has no instance at the moment")
+    );
+    save(&script, text);
+    dev.line("registered ");
+    dev.line_that("is a 200", |line| line.contains(" 200 in "));
+}
+
+/// An extension without dependencies, so that its build is short.
+fn foreign() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/src/bin/foreign.rs");
+    fs::read_to_string(path).unwrap()
+}
+
+const MANIFEST: &str = "[package]\nname = \"foreign\"\nedition = \"2024\"\n[workspace]\n";
+
+#[test]
+fn saved_package_is_rebuilt() {
+    let place = Place::new();
+    let folder = place.folder.path();
+    let main = folder.join("src/main.rs");
+    let foreign = foreign();
+    fs::create_dir(folder.join("src")).unwrap();
+    fs::write(folder.join("Cargo.toml"), MANIFEST).unwrap();
+    save(&main, &foreign);
+    let mut command = place.fg(&["dev", "--interval", "10ms"]);
+    command
+        .current_dir(folder)
+        .env("CARGO_TARGET_DIR", folder.join("target"))
+        // rustc's words are of no interest.
+        .stderr(Stdio::null());
+    let mut dev = Running::start(command);
+    dev.line("registered extensionForeign.sh at ");
+
+    save(&main, "fn main() {");
+    assert_eq!(dev.line("changed "), "changed src/main.rs");
+    dev.line("failed the build failed; the instance goes on as it is");
+    dev.line("invoked #");
+
+    save(&main, &foreign);
+    dev.line("unchanged ");
+    dev.line("invoked #");
+
+    save(&main, foreign.replace("418 I'm a teapot", "200 OK"));
+    // It has no idea of signals.
+    dev.line("stopped extensionForeign.sh in ");
+    dev.line("registered ");
+    dev.line_that("is a 200", |line| line.contains(" 200 in "));
+}
+
+#[test]
+fn saved_zip_is_rebooted() {
+    let place = Place::new();
+    let zip = place.folder.path().join("night-watch.zip");
+    pack(&zip, "pid");
+    let mut command = place.fg(&["dev", "--interval", "10ms", "--zip"]);
+    command.arg(&zip).env("FG_TELEMETRY_PORT", "");
+    let mut dev = Running::start(command);
+    dev.line("stdout pid ");
+    dev.line("invoked #1 ");
+
+    save(&zip, "nonsense");
+    dev.line("failed cannot unpack ");
+    dev.line("invoked #");
+
+    pack(&zip, "number");
+    dev.line("stopped extensionNightWatch.sh in ");
+    dev.line("stdout number ");
+    dev.line("invoked #");
+}
+
+/// A dependency that holds the extension in Python, which prints its pid after that word.
+fn pack(zip: &Path, word: &str) {
+    let start = "#!/bin/sh\nexec python3 \"${0%/*}/night_watch.py\"\n";
+    let text = fs::read_to_string(night_watch()).unwrap();
+    let text = text.replace("\"pid\"", &format!("\"{word}\""));
+    let mut bytes = Cursor::new(Vec::new());
+    let mut writer = ZipWriter::new(&mut bytes);
+    for (name, text) in [
+        ("extensionNightWatch.sh", start),
+        ("night_watch.py", text.as_str()),
+    ] {
+        let options = SimpleFileOptions::default().unix_permissions(0o755);
+        writer
+            .start_file(format!("extension/{name}"), options)
+            .unwrap();
+        writer.write_all(text.as_bytes()).unwrap();
+    }
+    writer.finish().unwrap();
+    save(zip, bytes.into_inner());
+}
+
+/// As editors do: all at once.
+fn save(path: &Path, text: impl AsRef<[u8]>) {
+    let replacement = path.with_extension("new");
+    fs::write(&replacement, text).unwrap();
+    fs::rename(replacement, path).unwrap();
+}

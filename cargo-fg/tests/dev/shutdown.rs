@@ -1,0 +1,128 @@
+//! How it ends when something is wrong.
+
+use std::io::Read;
+use std::net::{TcpListener, TcpStream};
+
+use nix::sys::signal::Signal;
+
+use super::running::{Place, Running, lines, rests, stderr};
+
+#[test]
+fn port_in_use_names_its_owner() {
+    let place = Place::new();
+    let _other_listener = TcpListener::bind(("127.0.0.1", place.lease.port())).unwrap();
+    let port_owner = format!(
+        "port {} is held by {} (pid {})\n",
+        place.lease.port(),
+        std::fs::read_to_string("/proc/self/comm").unwrap().trim(),
+        std::process::id()
+    );
+    let hello = place.fg(&["dev", "-p", "hello", "--invocations", "1"]);
+    // Which says that an address is in use, and not which one.
+    let python = place.python(&["--invocations", "1"]);
+    for (mut command, script) in [
+        (hello, "extensionHello.sh"),
+        (python, "extensionNightWatch.sh"),
+    ] {
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let stderr_text = stderr(&output);
+        let begins = format!("error: {script} ended with exit status: 1 before it registered; ");
+        let last = stderr_text.lines().last().unwrap().to_owned() + "\n";
+        assert!(
+            last.starts_with(&begins) && last.contains(port_owner.trim()),
+            "{stderr_text}"
+        );
+        assert_eq!(
+            stderr_text.matches("before it registered").count(),
+            1,
+            "{stderr_text}"
+        );
+    }
+}
+
+#[test]
+fn extension_exit_is_reported_once() {
+    let place = Place::new();
+    let output = place
+        .python(&["--invocations", "2", "--interval", "1h"])
+        .env("FAULT", "dies")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let lines = lines(&output);
+    assert_eq!(
+        rests(&lines, "ended "),
+        ["extensionNightWatch.sh by itself, exit status: 3"],
+        "{lines:#?}"
+    );
+    assert_eq!(
+        stderr(&output),
+        "error: extensionNightWatch.sh ended before it was asked to\n"
+    );
+}
+
+#[test]
+fn booted_extensions_shut_down_when_another_fails_to_boot() {
+    let place = Place::new();
+    let output = place
+        .python(&["--invocations", "1", "--also", "extensionOther.sh=false"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let lines = lines(&output);
+    let stopped = rests(&lines, "stopped extensionNightWatch.sh in ");
+    assert!(stopped[0].ends_with(", exit status: 0"), "{lines:#?}");
+    assert_eq!(
+        stderr(&output),
+        "error: extensionOther.sh ended with exit status: 1 before it registered\n"
+    );
+}
+
+#[test]
+fn invocation_that_crashed_the_extension_is_reported() {
+    let place = Place::new();
+    let output = place
+        .python(&["--invocations", "1"])
+        .env("FAULT", "dies")
+        .output()
+        .unwrap();
+    let lines = lines(&output);
+    let invoked = rests(&lines, "invoked #1 ");
+    assert!(
+        invoked.len() == 1 && invoked[0].contains(" failed in "),
+        "{lines:#?}"
+    );
+}
+
+#[test]
+fn invocation_without_status_200_is_a_failure() {
+    let place = Place::new();
+    let output = place
+        .python(&["--invocations", "2"])
+        .env("FAULT", "handler-fails")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let lines = lines(&output);
+    for line in rests(&lines, "invoked #") {
+        assert!(
+            line.contains(" 500 in ")
+                && line.ends_with(r#" ms: {"error": "the vault\nis sealed"}"#),
+            "{line}"
+        );
+    }
+    assert_eq!(stderr(&output), "error: 2 of 2 invocations failed\n");
+}
+
+#[test]
+fn killed_dev_leaves_no_extension() {
+    let place = Place::new();
+    let mut dev = Running::start(place.python(&[]));
+    dev.line("registered ");
+    // It ends with the process at its other end.
+    let mut connection = TcpStream::connect(("127.0.0.1", place.lease.port())).unwrap();
+    dev.signal(Signal::SIGKILL);
+    assert!(matches!(connection.read(&mut [0]), Ok(0) | Err(_)));
+    assert!(!dev.end().1.success());
+}

@@ -1,0 +1,187 @@
+//! What can go wrong at the start: one line on stderr, exit status 1.
+
+use std::net::TcpListener;
+
+use fg_extension_tests::{ExitedProcess, ScriptedPlatform, ScriptedResponse, Start, golden};
+
+const FIXTURE: &str = env!("CARGO_BIN_EXE_fixture");
+
+/// The one line, without the part that is the same in all.
+#[track_caller]
+fn failure(exited: &ExitedProcess) -> &str {
+    assert_eq!(exited.code, Some(1), "{exited:?}");
+    assert_eq!(exited.stdout, "", "{exited:?}");
+    let line = exited.stderr.strip_suffix('\n').unwrap_or_default();
+    assert!(
+        !line.contains('\n') && !line.contains("panicked"),
+        "not one line: {:?}",
+        exited.stderr
+    );
+    line.strip_prefix("ERROR extensionFixture.sh: ")
+        .unwrap_or_else(|| panic!("no such line: {line}"))
+}
+
+#[test]
+fn no_platform() {
+    for start in [
+        Start::new(FIXTURE),
+        Start::new(FIXTURE).env("EXTENSION_API_ADDR", ""),
+    ] {
+        assert_eq!(
+            failure(&start.run()),
+            "EXTENSION_API_ADDR is not set, so there is no platform to register with: \
+             FunctionGraph sets it, and on your machine `cargo fg dev` does"
+        );
+    }
+}
+
+#[test]
+fn bad_settings() {
+    for (setting, value, line) in [
+        (
+            "EXTENSION_API_ADDR",
+            "nowhere",
+            "EXTENSION_API_ADDR is `nowhere`, which is not `host:port`: write it as in `127.0.0.1:9001`",
+        ),
+        (
+            "FG_EXTENSION_PORT",
+            "8091",
+            "FG_EXTENSION_PORT is `8091`, which is not a port from 8081 to 8090: write a port from 8081 to \
+             8090, as in `8085` or `extensionFixture.sh=8085,extensionOther.sh=8086`",
+        ),
+        (
+            "FG_REGISTER_TIMEOUT",
+            "soon",
+            "FG_REGISTER_TIMEOUT is `soon`, which is not a duration from 1ms to 1h: write it as `500ms`, `10s` or `1m`",
+        ),
+        (
+            "FG_SHUTDOWN_TIMEOUT",
+            "2h",
+            "FG_SHUTDOWN_TIMEOUT is `2h`, which is not a duration from 0s to 1h: write it as `500ms`, `10s` or `1m`",
+        ),
+        (
+            "FG_LOG",
+            "loud",
+            "FG_LOG is `loud`, which is not a level: write `off`, `error`, `warn`, `info`, `debug` or `trace`",
+        ),
+    ] {
+        let start = Start::new(FIXTURE)
+            .env("EXTENSION_API_ADDR", "127.0.0.1:1")
+            .env(setting, value);
+        assert_eq!(failure(&start.run()), line);
+    }
+}
+
+#[test]
+fn port_in_use() {
+    let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
+    let start = Start::new(FIXTURE).with(&platform);
+    let port = start.port();
+    let _other_listener = TcpListener::bind(("127.0.0.1", port)).expect("the lease is ours");
+    assert_eq!(
+        failure(&start.run()),
+        format!(
+            "cannot listen on 127.0.0.1:{port}, which another process holds; \
+             set FG_EXTENSION_PORT=`extensionFixture.sh=<port>` to a free port from 8081 to 8090: \
+             Address already in use (os error 98)"
+        )
+    );
+    assert_eq!(platform.count(), 0, "it registered without listening");
+}
+
+#[test]
+fn rejected() {
+    let rejection = golden("register-rejection.json").to_string();
+    for (response, expected) in [
+        (
+            ScriptedResponse::status("200 OK", &rejection),
+            "status 200: ExtensionNotFound: no script `extensionOther.sh` was booted",
+        ),
+        (
+            ScriptedResponse::status("403 Forbidden", &rejection),
+            "status 403: ExtensionNotFound: no script `extensionOther.sh` was booted",
+        ),
+        (
+            ScriptedResponse::status(
+                "400 Bad Request",
+                r#"{"errorType":"A","errorMessage":"b\nc"}"#,
+            ),
+            r#"status 400: {"errorType":"A","errorMessage":"b\nc"}"#,
+        ),
+        (
+            ScriptedResponse::status("404 Not Found", "no\r\nsuch page"),
+            r"status 404: no\r\nsuch page",
+        ),
+        (ScriptedResponse::status("409 Conflict", ""), "status 409"),
+        (ScriptedResponse::status("302 Found", ""), "status 302"),
+        (ScriptedResponse::status("204 No Content", ""), "status 204"),
+    ] {
+        let platform = ScriptedPlatform::start([response]);
+        let start = Start::new(FIXTURE).with(&platform);
+        let remedy = if expected.starts_with("status 302") || expected.starts_with("status 204") {
+            "a registration succeeds with status 200, so check EXTENSION_API_ADDR"
+        } else {
+            "its start script must be `extension/extensionFixture.sh` and no other extension may have its port"
+        };
+        let expected = format!(
+            "the platform at {} rejected the registration of extensionFixture.sh at 127.0.0.1:{} with {expected}; {remedy}",
+            platform.address,
+            start.port()
+        );
+        assert_eq!(failure(&start.run()), expected);
+        assert_eq!(platform.count(), 1, "a rejection is final");
+    }
+}
+
+#[test]
+fn unreachable() {
+    // A port that was free a moment ago, and that nobody listens on.
+    let address = TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a port");
+    let start = Start::new(FIXTURE)
+        .env("EXTENSION_API_ADDR", address.to_string())
+        .env("FG_REGISTER_TIMEOUT", "2s");
+    let exited = start.run();
+    let line = failure(&exited);
+    let beginning = format!("no registration with the platform at {address} in 2s (");
+    let end = " attempts); check EXTENSION_API_ADDR, or set FG_REGISTER_TIMEOUT to wait longer: \
+               Connection refused (os error 111)";
+    let attempts = line
+        .strip_prefix(&beginning)
+        .and_then(|line| line.strip_suffix(end));
+    let attempts: u32 = attempts
+        .and_then(|attempts| attempts.parse().ok())
+        .unwrap_or_else(|| panic!("{line}"));
+    assert!(
+        (3..=40).contains(&attempts),
+        "{attempts} attempts in 2 s, with pauses of 50 ms and more"
+    );
+}
+
+#[test]
+fn registration_times_out() {
+    for (response, cause) in [
+        (ScriptedResponse::Silence, "no response in time"),
+        // Its body never ends, and is not worth the time of another attempt.
+        (
+            ScriptedResponse::RawOpen(
+                b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 99\r\n\r\nlater".to_vec(),
+            ),
+            "the platform responded with status 502: later",
+        ),
+        (
+            ScriptedResponse::status("503 Service Unavailable", "later"),
+            "the platform responded with status 503: later",
+        ),
+    ] {
+        let platform = ScriptedPlatform::start([response]);
+        let exited = Start::new(FIXTURE)
+            .with(&platform)
+            .env("FG_REGISTER_TIMEOUT", "1.5")
+            .run();
+        let line = failure(&exited);
+        assert!(line.ends_with(cause), "{line}");
+        assert!(platform.count() > 1, "it tried once only");
+    }
+}

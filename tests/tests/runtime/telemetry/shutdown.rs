@@ -1,0 +1,159 @@
+//! The end of an extension that has telemetry.
+
+use fg_extension_tests::post;
+use nix::sys::signal::Signal;
+use serde_json::json;
+
+use super::{asking, counters, invoke, telemetry};
+
+#[test]
+fn everything_acknowledged_is_delivered_before_shutdown() {
+    let mut extension = asking();
+    let port = extension.port();
+    assert_eq!(post(port, "/", "[1]").status, 200);
+    extension.wait_for("call 1: [1]");
+    assert_eq!(post(port, "/", "[2]").status, 200);
+    extension.signal(Signal::SIGTERM);
+    extension.type_line("fail");
+    extension.wait_for("call 2: [1]");
+    extension.type_line("go on");
+    extension.wait_for("call 3: [2]");
+    extension.type_line("go on");
+    let exited = extension.wait();
+    assert_eq!(
+        (exited.code, exited.stdout.as_str()),
+        (
+            Some(0),
+            format!("done 3\nshutdown, {}\n", counters(2, 2, 0, 0, 0)).as_str()
+        )
+    );
+}
+
+#[test]
+fn long_queue_delays_neither_shutdown_nor_invocations() {
+    let mut extension = telemetry()
+        .env("HANDLER", "block")
+        .env("FG_SHUTDOWN_TIMEOUT", "400ms")
+        .registered();
+    let port = extension.port();
+    // So large that they are not joined, and in one piece, so that they are there at once.
+    let batch = json!(vec!["x".repeat(200 * 1024); 25]).to_string();
+    assert_eq!(post(port, "/", &batch).status, 200);
+    assert_eq!(invoke(&extension), 200);
+    extension.wait_for_start_of_line("TelemetryCounters { received: 25, delivered: ");
+    let exited = extension.terminate();
+    assert_eq!(exited.code, Some(1));
+    assert!(
+        exited.stderr.ends_with(
+            " events of telemetry were not delivered by the end; \
+             FG_SHUTDOWN_TIMEOUT, 400ms, sets how long the shutdown may take\n"
+        ),
+        "{}",
+        exited.stderr
+    );
+}
+
+#[test]
+fn shutdown_retries_the_handler_immediately() {
+    let mut extension = telemetry()
+        .env("HANDLER", "ask")
+        .env("FG_SHUTDOWN_TIMEOUT", "1500ms")
+        .registered();
+    let port = extension.port();
+    assert_eq!(post(port, "/", "[1]").status, 200);
+    for call in 1..=6 {
+        extension.wait_for(&format!("call {call}: [1]"));
+        extension.type_line("fail");
+    }
+    // Now the pause is longer than the time for the end.
+    extension.signal(Signal::SIGTERM);
+    extension.wait_for("call 7: [1]");
+    extension.type_line("go on");
+    let exited = extension.wait();
+    assert_eq!(exited.code, Some(0), "{exited:?}");
+}
+
+#[test]
+fn events_lost_before_the_shutdown_timeout_are_counted() {
+    let mut extension = telemetry()
+        .env("HANDLER", "fail")
+        .env("FG_TELEMETRY_TIMEOUT", "1s")
+        .registered();
+    assert_eq!(post(extension.port(), "/", "[1]").status, 200);
+    extension.wait_for("call 1: [1]");
+    let exited = extension.terminate();
+    assert_eq!(exited.code, Some(1));
+    assert!(
+        exited.stderr.ends_with(
+            "ERROR extensionTelemetry.sh: 1 event of telemetry was not delivered by the end; \
+             FG_SHUTDOWN_TIMEOUT, 2s, sets how long the shutdown may take\n"
+        ),
+        "{}",
+        exited.stderr
+    );
+}
+
+#[test]
+fn panic_of_an_aborted_handler_is_one_line() {
+    let mut extension = telemetry()
+        .env("HANDLER", "hang in drop")
+        .env("FG_SHUTDOWN_TIMEOUT", "200ms")
+        .registered();
+    assert_eq!(post(extension.port(), "/", "[1]").status, 200);
+    extension.wait_for("call 1: [1]");
+    let exited = extension.terminate();
+    assert_eq!(exited.code, Some(1));
+    let lines: Vec<_> = exited.stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(
+        lines[0].starts_with(
+            "ERROR extensionTelemetry.sh: telemetry: panicked at tests/src/bin/telemetry.rs:"
+        ) && lines[0].ends_with(": dropped a bomb"),
+        "{lines:?}"
+    );
+    assert!(
+        lines[1].contains(" 1 event of telemetry was not delivered by the end; "),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn undelivered_events_are_counted_at_shutdown() {
+    for (shutdown, message) in [
+        (
+            false,
+            "ERROR extensionTelemetry.sh: 3 events of telemetry were not delivered by the end; \
+             FG_SHUTDOWN_TIMEOUT, 200ms, sets how long the shutdown may take",
+        ),
+        (
+            true,
+            "ERROR extensionTelemetry.sh: the extension failed to shut down, and 3 events of telemetry were not \
+             delivered by the end: the disk is full",
+        ),
+    ] {
+        let mut start = telemetry()
+            .env("HANDLER", "hang")
+            .env("FG_SHUTDOWN_TIMEOUT", "200ms");
+        if shutdown {
+            start = start.env("SHUTDOWN", "fail");
+        }
+        let mut extension = start.registered();
+        let port = extension.port();
+        assert_eq!(post(port, "/", "[1]").status, 200);
+        extension.wait_for("call 1: [1]");
+        assert_eq!(post(port, "/", "[2, 3]").status, 200);
+        let exited = extension.terminate();
+        assert_eq!(
+            (
+                exited.code,
+                exited.stdout.as_str(),
+                exited.stderr.trim_end()
+            ),
+            (
+                Some(1),
+                format!("shutdown, {}\n", counters(3, 0, 0, 3, 0)).as_str(),
+                message
+            )
+        );
+    }
+}
