@@ -303,7 +303,7 @@ async fn telemetry_that_was_lost_before_the_shutdown_is_not_its_error() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_acknowledged_once_its_delivery_was_aborted() {
     let (lifecycle, delivery) = (Lifecycle::new(), acknowledged());
-    let extension = Recorder::new(Takes(Duration::ZERO), Takes(Duration::ZERO));
+    let extension = Recorder::new(SucceedsAfter(Duration::ZERO), SucceedsAfter(Duration::ZERO));
     // A connection that posts a batch after the abort, while clients may still read their responses.
     let connection = lifecycle.track(Activity::Connection);
     let late = tokio::spawn({
