@@ -42,11 +42,6 @@ impl Backoff {
         let full = self.first.saturating_mul(doublings).min(self.longest);
         full.mul_f64(0.5 + random() / 2.0)
     }
-
-    /// Begins again with the first pause: an attempt succeeded.
-    pub const fn reset(&mut self) {
-        self.attempts = 0;
-    }
 }
 
 /// From 0 to 1; the standard library's hashers are seeded at random.
@@ -67,8 +62,6 @@ mod tests {
             let (full, pause) = (Duration::from_millis(full), backoff.next_pause());
             assert!(pause >= full / 2 && pause <= full, "{full:?}: {pause:?}");
         }
-        backoff.reset();
-        assert!(backoff.next_pause() <= Duration::from_millis(100));
 
         backoff.attempts = u32::MAX;
         assert!(backoff.next_pause() <= Duration::from_secs(5));
