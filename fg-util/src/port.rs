@@ -14,3 +14,19 @@ pub const DOCUMENTED_TYPO: u16 = 8011;
 pub const fn is_in_range(port: u16) -> bool {
     FIRST <= port && port <= LAST
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_in_range;
+
+    #[test]
+    fn rule_is_that_of_the_golden_list() {
+        let (valid, invalid) = include!("../../tests/golden/ports.rs");
+        for port in valid {
+            assert!(is_in_range(port), "{port}");
+        }
+        for port in invalid {
+            assert!(!is_in_range(port), "{port}");
+        }
+    }
+}

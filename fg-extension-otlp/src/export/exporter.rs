@@ -13,7 +13,7 @@ use super::client::OtlpClient;
 use super::clock::FreezeAwareInstant;
 use super::counters::ExportCounters;
 use super::request::{Snapshot, encode_log_record, encode_span};
-use super::state::ExportState;
+use super::scheduler::Scheduler;
 use super::worker::{ExporterInner, run};
 use crate::config::{Config, signals_are_off};
 use crate::diagnostic::Diagnostic;
@@ -54,7 +54,7 @@ impl Exporter {
         let endpoints = clients
             .each_ref()
             .map(|client| client.as_ref().map(OtlpClient::endpoint));
-        let state = ExportState::new(config, endpoints, FreezeAwareInstant::now());
+        let state = Scheduler::new(config, endpoints, FreezeAwareInstant::now());
         let inner = Arc::new(ExporterInner::new(state, snapshot));
         let mut workers = JoinSet::new();
         for (signal, client) in Signal::ALL.into_iter().zip(clients) {

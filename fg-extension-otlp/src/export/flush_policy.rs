@@ -8,7 +8,7 @@ use crate::config::FlushMode;
 /// How many intervals between invocations count; older ones say nothing about now.
 const INTERVALS: usize = 8;
 
-/// Decides when to flush, by `FG_OTLP_FLUSH` and, if that is `adaptive`, by how often the function is invoked.
+/// Decides whether an invocation flushes at its end, by `FG_OTLP_FLUSH` and, if that is `adaptive`, by how often the function is invoked.
 ///
 /// `adaptive`: a function is invoked *rarely* until eight intervals between its invocations are known, and while the mean
 /// of the last eight is longer than `FG_OTLP_FLUSH_INTERVAL`. Invoked rarely, its process is frozen before a periodic flush

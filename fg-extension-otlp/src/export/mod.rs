@@ -11,8 +11,8 @@ mod queue;
 mod request;
 mod response;
 mod retry;
+mod scheduler;
 mod signal_state;
-mod state;
 mod worker;
 
 #[cfg(test)]

@@ -8,12 +8,12 @@ use super::client::OtlpClient;
 use super::clock::FreezeAwareInstant;
 use super::counters::ExportCounters;
 use super::request::{Snapshot, encode_request};
-use super::state::{Action, AfterRequest, ExportState, PendingFlush};
+use super::scheduler::{Action, AfterRequest, PendingFlush, Scheduler};
 use crate::signal::Signal;
 
 /// What the exporter and its workers share.
 pub(super) struct ExporterInner {
-    state: Mutex<ExportState>,
+    state: Mutex<Scheduler>,
     snapshot: Box<dyn Fn(ExportCounters) -> Snapshot + Send + Sync>,
     wake: [Notify; Signal::ALL.len()],
     /// Wakes whoever waits for a flush whenever a worker has got on.
@@ -22,7 +22,7 @@ pub(super) struct ExporterInner {
 
 impl ExporterInner {
     pub(super) fn new(
-        state: ExportState,
+        state: Scheduler,
         snapshot: impl Fn(ExportCounters) -> Snapshot + Send + Sync + 'static,
     ) -> Self {
         Self {
@@ -34,7 +34,7 @@ impl ExporterInner {
     }
 
     /// Locks the state, which is never left half changed, so that a panic elsewhere does not matter.
-    pub(super) fn lock(&self) -> MutexGuard<'_, ExportState> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Scheduler> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -2,23 +2,23 @@
 
 use super::clock::FreezeAwareInstant;
 use super::response::ExportResult;
-use super::state::{Action, AfterRequest, ExportState, PendingFlush};
+use super::scheduler::{Action, AfterRequest, PendingFlush, Scheduler};
 use super::*;
 use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;
 
 const ALL: [Signal; 3] = Signal::ALL;
 
-fn state(variables: &[(&str, &str)]) -> ExportState {
+fn state(variables: &[(&str, &str)]) -> Scheduler {
     state_since(FreezeAwareInstant::now(), variables)
 }
 
-fn state_since(now: FreezeAwareInstant, variables: &[(&str, &str)]) -> ExportState {
+fn state_since(now: FreezeAwareInstant, variables: &[(&str, &str)]) -> Scheduler {
     let endpoints = ["http://t", "http://m", "http://l"].map(|endpoint| Some(endpoint.to_owned()));
-    ExportState::new(&config(variables), endpoints, now)
+    Scheduler::new(&config(variables), endpoints, now)
 }
 
-fn state_flushing_at_end() -> ExportState {
+fn state_flushing_at_end() -> Scheduler {
     state(&[("FG_OTLP_FLUSH", "end")])
 }
 
@@ -26,13 +26,13 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn push(state: &mut ExportState) {
+fn push(state: &mut Scheduler) {
     state.queue.push(Signal::Traces, vec![0; 10]);
 }
 
 /// Lets one batch of spans come to this end.
 fn send(
-    state: &mut ExportState,
+    state: &mut Scheduler,
     result: ExportResult,
     now: FreezeAwareInstant,
 ) -> (AfterRequest, Option<String>) {
@@ -64,7 +64,7 @@ fn down() -> ExportResult {
     }
 }
 
-fn wait_for(state: &mut ExportState) -> Vec<Signal> {
+fn wait_for(state: &mut Scheduler) -> Vec<Signal> {
     state.request_flush().unwrap().wait_for
 }
 
@@ -237,7 +237,7 @@ fn late_signal_is_not_awaited_until_it_recovers() {
 
 #[test]
 fn disabled_signal_buffers_no_items_and_blocks_no_flush() {
-    let mut state = ExportState::new(
+    let mut state = Scheduler::new(
         &config(&[]),
         [Some("http://t".to_owned()), None, None],
         FreezeAwareInstant::now(),

@@ -1,4 +1,4 @@
-//! What the exporter knows and decides, without I/O.
+//! Decides what the exporter does next: send, flush, retry, wait. Without I/O.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;
 
-pub(super) struct ExportState {
+pub(super) struct Scheduler {
     pub(super) queue: ExportQueue,
     pub(super) flush_policy: FlushPolicy,
     flush_timeout: Duration,
@@ -56,7 +56,7 @@ pub(super) enum AfterRequest {
     BackOff,
 }
 
-impl ExportState {
+impl Scheduler {
     pub(super) fn new(
         config: &Config,
         endpoints: [Option<String>; Signal::ALL.len()],
