@@ -15,6 +15,8 @@ mod signals;
 use std::io::Write;
 use std::process::ExitCode;
 
+use fg_util::error::chain;
+
 use self::cli::CommandLine;
 
 fn main() -> ExitCode {
@@ -22,7 +24,7 @@ fn main() -> ExitCode {
     let failure = command_line.failure();
     command_line.run().unwrap_or_else(|error| {
         // If stderr is closed, nobody can read the error.
-        let _ = writeln!(std::io::stderr(), "error: {error:#}");
+        let _ = writeln!(std::io::stderr(), "error: {}", chain(error.as_ref()));
         failure
     })
 }

@@ -7,9 +7,14 @@ use nix::unistd::Uid;
 use procfs::net::{TcpNetEntry, TcpState};
 use procfs::process::{FDTarget, Process, all_processes};
 
-/// Returns which of the ports that an error message names, or means, are taken, as in `port 8081 is held by python3 (pid 123)`.
+/// What error messages say of an address that another process has: the operating system's words, Node's, and those of
+/// libraries that write their own.
+const IN_USE: [&str; 4] = ["in use", "eaddrinuse", "not free", "already bound"];
+
+/// Returns which of the ports that an error message says are in use are taken, as in `port 8081 is held by python3 (pid 123)`.
 ///
-/// A message that says that an address is in use, and not which, means all ports of the range.
+/// A message that says that an address is in use, and not which, means all ports of the range. A message about something
+/// else means none, even if it names ports: the hint about a setting does that too.
 #[must_use]
 pub fn ports_in_use(message: &str) -> Vec<String> {
     let ports = ports(message).into_iter();
@@ -82,9 +87,13 @@ fn owns_any_socket(process: &Process, sockets: &[u64]) -> bool {
     )
 }
 
-/// The ports of the platform's range that a text names, those of an address rather than others; all, if it says
-/// that an address is in use and not which.
+/// The ports of the platform's range that a text says are in use: those that it names, those of an address rather than
+/// others; all, if it names none.
 fn ports(text: &str) -> Vec<u16> {
+    let lower_case = text.to_lowercase();
+    if !IN_USE.iter().any(|words| lower_case.contains(words)) {
+        return Vec::new();
+    }
     let mut after_colon = false;
     let (mut of_addresses, mut others) = (BTreeSet::new(), BTreeSet::new());
     for part in text.split_inclusive(|c: char| !c.is_ascii_digit()) {
@@ -96,16 +105,10 @@ fn ports(text: &str) -> Vec<u16> {
         };
         after_colon = part.ends_with(':');
     }
-    let text = text.to_lowercase();
-    let is_in_use = text.contains("in use") || text.contains("eaddrinuse");
     let named = [of_addresses, others]
         .into_iter()
         .find(|ports| !ports.is_empty());
-    match named {
-        Some(ports) => ports.into_iter().collect(),
-        None if is_in_use => PORT_RANGE.collect(),
-        None => Vec::new(),
-    }
+    named.map_or_else(|| PORT_RANGE.collect(), |ports| ports.into_iter().collect())
 }
 
 #[cfg(test)]
@@ -158,12 +161,16 @@ mod tests {
                 "ERROR: cannot listen on 127.0.0.1:8083: Address in use",
                 &[8083][..],
             ),
-            ("bind 8090, 8081 and 8090", &[8081, 8090]),
+            ("cannot bind 8090, 8081 and 8090: in use", &[8081, 8090]),
+            (
+                "FG_EXTENSION_PORT is `9000`: write a port from 8081 to 8090, as in `8085`",
+                &[],
+            ),
             (
                 "127.0.0.1:8083 is not free; set one from 8081 to 8090",
                 &[8083],
             ),
-            ("18081 80810 8080 8091", &[]),
+            ("18081 80810 8080 8091 are not in the range", &[]),
             ("nonsense", &[]),
         ] {
             assert_eq!(ports(text), expected, "{text}");

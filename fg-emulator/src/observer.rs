@@ -44,7 +44,8 @@ impl Observer {
     pub(crate) fn report(&self, event: &Event) {
         {
             let mut calls = self.calls();
-            if calls.closed {
+            // After a panic the callback may be in any state, and what it would report are the effects.
+            if calls.closed || calls.panic.is_some() {
                 return;
             }
             calls.running += 1;

@@ -47,7 +47,8 @@ async fn a_generous_budget_is_met() {
         let checks = checks.select(Selection::parse(["BUD"]).unwrap());
         checks.budget("start=1m,rss=1GB".parse().unwrap())
     });
-    assert_eq!(ids(&report.await, Pass, ""), ["BUD-01", "BUD-02"]);
+    let report = report.await;
+    assert_eq!(ids(&report, Pass, ""), ["BUD-01", "BUD-02"], "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
