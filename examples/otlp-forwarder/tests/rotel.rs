@@ -135,7 +135,7 @@ async fn invoke(platform: &Platform, times: usize) -> Result<Vec<String>> {
 }
 
 #[tokio::test]
-#[ignore = "needs rotel: `.ci/run` installs it"]
+#[ignore = "needs rotel: `cargo xtask rotel` installs it and runs this"]
 async fn collector_receives_the_platform_telemetry() -> Result<()> {
     let address = free_address().await?;
     let mut rotel = Rotel::start(address).await?;
@@ -220,7 +220,7 @@ async fn collector_receives_the_platform_telemetry() -> Result<()> {
 }
 
 #[tokio::test]
-#[ignore = "needs rotel: `.ci/run` installs it"]
+#[ignore = "needs rotel: `cargo xtask rotel` installs it and runs this"]
 async fn late_and_restarted_collector_receives_everything() -> Result<()> {
     let address = free_address().await?;
     let platform = Platform::start().await?;
