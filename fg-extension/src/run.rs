@@ -19,9 +19,10 @@ use crate::{Extension, RunError, TelemetryHandler, error, panics, script_name_ma
 /// Runs the extension `T` until the platform asks it to shut down: the engine beneath the generated `main`.
 ///
 /// In order: listen on 127.0.0.1, register, [`init`](Extension::init), serve. SIGTERM, SIGINT and `POST
-/// /extension/shutdown` begin the shutdown: connections that wait in the listen backlog are served, no more are accepted, what is in
-/// flight finishes, and then [`shutdown`](Extension::shutdown) runs, all within `FG_SHUTDOWN_TIMEOUT`. A `main` that calls this should then return
-/// without waiting for blocking tasks, as by `tokio::runtime::Runtime::shutdown_background`.
+/// /extension/shutdown` begin the shutdown: connections in the listen backlog are served, no more are accepted, what is in
+/// flight finishes, and then [`shutdown`](Extension::shutdown) runs, all within `FG_SHUTDOWN_TIMEOUT`. A `main` that
+/// calls this should then return without waiting for blocking tasks, for example by
+/// `tokio::runtime::Runtime::shutdown_background`.
 ///
 /// It installs, once for the process: a panic hook that is silent about a handler's panic, since that becomes one log
 /// line, and leaves every other panic to the hook before it; and with feature `stderr-log` the default subscriber, unless there
@@ -74,7 +75,7 @@ pub async fn run_with_telemetry<T: TelemetryHandler>() -> Result<(), RunError> {
     startup.run::<T, _>(delivery).await
 }
 
-/// What there is before the registration.
+/// What an extension has before it registers: settings, signals, a bound port.
 struct Startup {
     config: Config,
     signals: Signals,

@@ -40,7 +40,7 @@ pub(crate) struct ExtensionReport {
     pub(crate) duration_ms: f64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<u16>,
-    /// The body of a response with another status than 200, or why there is no response.
+    /// The body of a response whose status is not 200, or why no response came.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) detail: String,
 }

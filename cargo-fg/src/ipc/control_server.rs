@@ -58,7 +58,7 @@ impl ControlServer {
         })
     }
 
-    /// Returns the next invocation that a client asks for, and serves the connections meanwhile.
+    /// Serves the connections, and returns the next invocation that a client asks for.
     ///
     /// # Cancel safety
     ///
