@@ -128,6 +128,25 @@ impl Running {
         panic!("there is no line that {description}: {:#?}", self.seen);
     }
 
+    /// Waits for one line per prefix, in any order. What an extension prints comes through a pipe, what it requests
+    /// through a socket, so `dev` may see either first.
+    pub(crate) fn lines_in_any_order<const N: usize>(
+        &mut self,
+        prefixes: [&str; N],
+    ) -> [String; N] {
+        let mut found = prefixes.map(|_| None);
+        while found.iter().any(Option::is_none) {
+            let index = |line: &str| prefixes.iter().position(|prefix| line.starts_with(prefix));
+            let line = self.line_that(&format!("begins with one of {prefixes:?}"), |line| {
+                index(line).is_some()
+            });
+            if let Some(index) = index(&line) {
+                found[index].get_or_insert(line);
+            }
+        }
+        found.map(|line| line.expect("the loop ends when every prefix was found"))
+    }
+
     fn next_line(&self, until: Instant) -> Option<String> {
         let left = until.saturating_duration_since(Instant::now());
         self.lines.recv_timeout(left).ok()
