@@ -42,6 +42,7 @@ impl TokenCache {
         match &*token {
             Some(token) if token.is_fresh(now) => Ok(token.text.clone()),
             _ => {
+                // A small local file: reading it does not block the thread for long.
                 let text = std::fs::read_to_string(&self.file)?;
                 *token = Some(Token {
                     text: text.clone(),
