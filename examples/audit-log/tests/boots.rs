@@ -22,7 +22,7 @@ async fn every_invocation_is_in_the_file_after_shutdown() -> Result<(), Box<dyn 
     assert_eq!(
         std::fs::read_to_string(file)?,
         format!(
-            "beside helloWorld\ninvocation {}\ninvocation {}\nend\n",
+            "watching helloWorld\ninvocation {}\ninvocation {}\nshutdown\n",
             first.trace_id, second.trace_id
         )
     );
