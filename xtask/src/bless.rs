@@ -12,7 +12,8 @@ pub(crate) fn bless() -> anyhow::Result<()> {
         .args(["test", "-p", "fg-extension-macros"])
         .env("UPDATE_EXPECT", "1"))?;
     run(cargo()?
-        .args(["test", "-p", "cargo-fg", "--test", "it", "templates_are"])
+        .args(["test", "-p", "cargo-fg", "--test", "it", "--"])
+        .args(["templates_are", "conformance_cases_page"])
         .env("UPDATE_EXPECT", "1"))?;
     public_api::update()
 }
