@@ -1,5 +1,5 @@
 ::core::compile_error! {
-    "port 8080 is out of range: FunctionGraph posts invocations only to ports 8081 to 8090"
+    "port 8080 is out of range: FunctionGraph posts events to ports 8081 to 8090 only"
 }
 #[allow(unused)]
 #[allow(clippy::unused_async)]

@@ -54,7 +54,7 @@ pub(super) fn lower(
         }
     };
     let lowered_port = match (port, name) {
-        (Argument::Given(port), _) => port::lower(port, Payload::Invocations, diagnostics),
+        (Argument::Given(port), _) => port::lower(port, Payload::Events, diagnostics),
         // A missing port is reported together with a missing name.
         (Argument::Absent, Argument::Absent) | (Argument::Malformed, _) => None,
         (Argument::Absent, _) => {

@@ -12,7 +12,7 @@ use crate::parse::arguments::{PORT_EXAMPLE, TELEMETRY_PORT_EXAMPLE};
 /// What the platform posts to the port.
 #[derive(Clone, Copy)]
 pub(super) enum Payload {
-    Invocations,
+    Events,
     Telemetry,
 }
 
@@ -25,10 +25,10 @@ pub(super) fn lower(
     diagnostics: &mut Diagnostics,
 ) -> Option<TokenStream> {
     let (payload, example) = match payload {
-        Payload::Invocations => ("invocations", PORT_EXAMPLE),
+        Payload::Events => ("events", PORT_EXAMPLE),
         Payload::Telemetry => ("telemetry", TELEMETRY_PORT_EXAMPLE),
     };
-    let range = format!("FunctionGraph posts {payload} only to ports {FIRST} to {LAST}");
+    let range = format!("FunctionGraph posts {payload} to ports {FIRST} to {LAST} only");
     let message = match literal(value) {
         Literal::Expression => return Some(ungrouped(value).to_token_stream()),
         Literal::Int(digits) => match digits.base10_digits().parse() {
