@@ -1,11 +1,15 @@
-//! Collects the mistakes of one compile, and helps to word them.
+//! Diagnostics: collects every mistake of one compile and formats the messages.
+
+use std::fmt::Display;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 
-/// Collects the mistakes of one compile, so that all of them are reported.
+/// The mistakes found in one compile, which are all reported together.
 ///
-/// It panics when it is dropped without [`Self::finish`]: every mistake must be reported.
+/// # Panics
+///
+/// Dropping it without a call of [`Self::finish`] panics, so that no mistake goes unreported.
 pub(crate) struct Diagnostics {
     errors: Option<Vec<syn::Error>>,
 }
@@ -21,12 +25,12 @@ impl Diagnostics {
         self.errors.get_or_insert_default().push(error);
     }
 
-    /// Adds a mistake in `tokens`, which are underlined.
-    pub(crate) fn error(&mut self, tokens: impl ToTokens, message: impl std::fmt::Display) {
+    /// Adds an error that underlines `tokens`.
+    pub(crate) fn error(&mut self, tokens: impl ToTokens, message: impl Display) {
         self.push(syn::Error::new_spanned(tokens, message));
     }
 
-    /// Returns the value, or adds the error.
+    /// Returns the value, or adds the error and returns `None`.
     pub(crate) fn check<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
     }
@@ -35,7 +39,7 @@ impl Diagnostics {
         self.errors.as_ref().is_none_or(Vec::is_empty)
     }
 
-    /// Returns the mistakes as `compile_error!`s, if there are any.
+    /// Returns the mistakes as `compile_error!` calls, or `None` if there are none.
     pub(crate) fn finish(mut self) -> Option<TokenStream> {
         let errors = self.errors.take().unwrap_or_default();
         (!errors.is_empty()).then(|| errors.iter().map(syn::Error::to_compile_error).collect())
@@ -51,19 +55,31 @@ impl Drop for Diagnostics {
     }
 }
 
-/// Returns the known word that was probably meant.
+/// Appends a `help:` line in the form in which rustc prints it.
+///
+/// Stable Rust lets a procedural macro report only an error message, so the line is part of the message.
+pub(crate) fn with_help(message: impl Display, help: impl Display) -> String {
+    format!("{message}\n\n= help: {help}")
+}
+
+/// Appends a `note:` line in the form in which rustc prints it.
+pub(crate) fn with_note(message: impl Display, note: impl Display) -> String {
+    format!("{message}\n\n= note: {note}")
+}
+
+/// Returns the known word that is similar to `word`, if there is one.
 pub(crate) fn did_you_mean<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let word = word.to_lowercase();
     known
         .iter()
         .map(|known| (strsim::osa_distance(&word, known), *known))
-        // Two slips, or one in a short word: `emit` was not meant to be `init`.
+        // Allow two typos, or one in a short word, so that `emit` is not taken for `init`.
         .filter(|(distance, known)| *distance <= (known.len() / 3).min(2))
         .min()
         .map(|(_, known)| known)
 }
 
-/// Joins words to `` `a`, `b` and `c` ``.
+/// Joins the words, as in `` `a`, `b` and `c` ``.
 pub(crate) fn list(words: &[&str]) -> String {
     let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
     match quoted.split_last() {
@@ -78,7 +94,7 @@ mod tests {
     use super::{did_you_mean, list};
 
     #[test]
-    fn misspellings_are_recognised_and_other_words_are_not() {
+    fn misspellings_are_recognized_and_other_words_are_not() {
         let helpers = ["init", "invoke", "telemetry", "shutdown"];
         for (word, meant) in [
             ("inti", Some("init")),
@@ -98,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn list_reads_like_a_sentence() {
+    fn list_joins_the_last_word_with_and() {
         assert_eq!(list(&["a", "b", "c"]), "`a`, `b` and `c`");
         assert_eq!(list(&["a"]), "`a`");
     }

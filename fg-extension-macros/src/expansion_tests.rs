@@ -1,4 +1,4 @@
-//! What the attribute writes, pretty-printed, in `expansions/`. `UPDATE_EXPECT=1 cargo test` updates the files.
+//! Tests of the generated code against the files in `expansions/`, which `UPDATE_EXPECT=1 cargo test` updates.
 
 use expect_test::{ExpectFile, expect_file};
 use proc_macro2::TokenStream;
@@ -13,7 +13,7 @@ fn check(arguments: TokenStream, item: TokenStream, expected: ExpectFile) {
 }
 
 #[test]
-fn names_are_checked_by_the_rule_of_the_runtime() {
+fn script_names_are_valid_as_in_the_golden_list() {
     let (valid, invalid) = include!("../../tests/golden/script_names.rs");
     let is_rejected = |name| {
         let arguments = quote!(name = #name, port = 8081);
@@ -33,7 +33,7 @@ fn names_are_checked_by_the_rule_of_the_runtime() {
 }
 
 #[test]
-fn function() {
+fn function_expands_to_a_program() {
     check(
         quote!(name = "extensionHello.sh", port = 8081),
         quote! {
@@ -48,7 +48,7 @@ fn function() {
 }
 
 #[test]
-fn function_called_main() {
+fn function_named_main_moves_into_the_generated_main() {
     check(
         quote!(
             name = "extensionHello.sh",
@@ -62,12 +62,12 @@ fn function_called_main() {
                 Ok(())
             }
         },
-        expect_file!["../expansions/function_called_main.rs"],
+        expect_file!["../expansions/function_named_main.rs"],
     );
 }
 
 #[test]
-fn impl_block() {
+fn impl_block_expands_to_a_program() {
     check(
         quote!(name = "extensionForwarder.sh", port = 8081),
         quote! {
@@ -106,7 +106,7 @@ fn impl_block() {
 }
 
 #[test]
-fn minimal_impl_block() {
+fn omitted_methods_get_defaults() {
     check(
         quote!(name = "extensionArchive.sh", port = 8081),
         quote! {
@@ -116,23 +116,23 @@ fn minimal_impl_block() {
                 async fn keep(&self, events: Vec<TelemetryEvent>) {}
             }
         },
-        expect_file!["../expansions/minimal_impl_block.rs"],
+        expect_file!["../expansions/omitted_methods.rs"],
     );
 }
 
 #[test]
-fn arguments_with_a_mistake_are_replaced() {
+fn invalid_arguments_are_replaced() {
     check(
         quote!(name = "extensionHello.sh", port = 8080),
         quote!(
             async fn hello(_: Invocation) {}
         ),
-        expect_file!["../expansions/arguments_with_a_mistake.rs"],
+        expect_file!["../expansions/invalid_arguments.rs"],
     );
 }
 
 #[test]
-fn method_with_a_mistake_is_left_out() {
+fn invalid_methods_are_left_out() {
     check(
         quote!(name = "extensionForwarder.sh", port = 8081),
         quote! {
@@ -144,17 +144,17 @@ fn method_with_a_mistake_is_left_out() {
                 async fn flush(&mut self) {}
             }
         },
-        expect_file!["../expansions/method_with_a_mistake.rs"],
+        expect_file!["../expansions/invalid_method.rs"],
     );
 }
 
 #[test]
-fn item_with_a_mistake_stays_in_place() {
+fn invalid_item_stays_in_place() {
     check(
         quote!(name = "extensionHello.sh", port = 8081),
         quote!(
             async fn hello<T>(_: Invocation) {}
         ),
-        expect_file!["../expansions/item_with_a_mistake.rs"],
+        expect_file!["../expansions/invalid_item.rs"],
     );
 }

@@ -1,4 +1,4 @@
-//! What is written after a mistake that leaves no program to generate.
+//! The output if no program can be generated.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -9,15 +9,15 @@ use crate::parse::function::Function;
 use crate::parse::impl_block::{ImplBlock, ImplItemKind};
 use crate::parse::item::Item;
 
-/// Writes the author's item, so that code that uses it still resolves, and a `main`, so that rustc does not report
-/// that there is none.
+/// Returns the author's item, so that code that uses it still resolves, and a `main`, so that rustc does not report a
+/// missing one.
 pub(crate) fn fallback(item: &Item) -> TokenStream {
     match item {
         Item::Function(function) => {
             let is_main = function.signature.ident.unraw() == "main";
             let function = without_receiver(function);
             if is_main {
-                // At the top level rustc would reject an async `main`, or one with a parameter.
+                // At the top level, rustc would reject an async `main` or one with a parameter.
                 quote! { fn main() { #[allow(unused)] #function } }
             } else {
                 quote! { #[allow(unused)] #function fn main() {} }
@@ -31,7 +31,9 @@ pub(crate) fn fallback(item: &Item) -> TokenStream {
     }
 }
 
-/// Methods with roles do not belong to a trait. `lower` reports that, so rustc does not need to.
+/// Turns a trait implementation with roles into an inherent `impl` block.
+///
+/// The methods do not belong to the trait. `lower` reports the mistake, and rustc would report each method as well.
 fn without_trait(block: &ImplBlock) -> TokenStream {
     let (self_type, items) = (&block.self_type, &block.items);
     let has_roles = items.iter().any(|item| !item.role_attributes.is_empty());
@@ -47,8 +49,9 @@ fn without_trait(block: &ImplBlock) -> TokenStream {
     }
 }
 
-/// `lower` reports a receiver. Without it and the body rustc reports neither that a function has no receiver, nor that
-/// the body uses it.
+/// Removes the receiver of a function, and the body, which may use it.
+///
+/// `lower` reports the receiver, and rustc would report it as well.
 fn without_receiver(function: &Function) -> TokenStream {
     if function.signature.receiver().is_none() {
         return function.to_token_stream();

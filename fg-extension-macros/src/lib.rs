@@ -1,7 +1,12 @@
-//! The `#[extension]` attribute of the crate `fg-extension`, which re-exports it.
+//! The `#[extension]` attribute of [fg-extension], which re-exports and documents it.
 //!
-//! `parse` reads what the author wrote, `lower` applies every rule and yields a `Model`, `expand` writes the program
-//! and cannot fail. Where there is no `Model`, `fallback` keeps the item in place, so that one mistake is one error.
+//! This crate is an implementation detail of `fg-extension`: depend on that crate instead.
+//!
+//! [fg-extension]: https://docs.rs/fg-extension
+
+// The stages: `parse` builds a syntax tree, `lower` validates it and returns a `Model`, and `expand` generates the
+// program and cannot fail. Without a `Model`, `fallback` emits the author's item, so that rustc does not report names
+// that are missing only because of another mistake.
 
 // Library code never panics, prints or exits (CONTRIBUTING.md).
 #![warn(
@@ -29,8 +34,10 @@ use quote::quote;
 
 use diagnostics::Diagnostics;
 
-/// Makes an `async fn`, or an `impl` block, the whole program of an extension; documented where `fg-extension`
-/// re-exports it.
+#[expect(
+    missing_docs,
+    reason = "the documentation is at the re-export in fg-extension; rustdoc would append this one to it"
+)]
 #[proc_macro_attribute]
 pub fn extension(
     arguments: proc_macro::TokenStream,
@@ -45,15 +52,15 @@ fn extension_impl(arguments: TokenStream, tokens: TokenStream) -> TokenStream {
     let item = parse::item::parse(tokens.clone(), &mut diagnostics);
     let model = lower::lower(&arguments, &item, &mut diagnostics);
     if model.is_none() && diagnostics.is_empty() {
-        // An empty program must not pass for an extension.
-        let message = "`#[extension]` cannot read this, see what rustc says of it";
+        // Without a program there must be an error, or the crate would compile to nothing.
+        let message = "`#[extension]` cannot generate a program from this item";
         diagnostics.error(&tokens, message);
     }
     let errors = diagnostics.finish();
     let program = match model {
         Some(mut model) => {
             if errors.is_some() {
-                // Methods with a mistake are left out, so the author's code for them is unused.
+                // Invalid methods are not called, so they and their helpers would be reported as unused.
                 let item = &model.item;
                 model.item = quote!(#[allow(unused)] #item);
             }

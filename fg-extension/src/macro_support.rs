@@ -1,15 +1,16 @@
-//! The types that an author's functions may have. Generated code uses these traits, so that an error message is about
-//! what the author wrote.
+//! The traits by which generated code checks the parameter and return types of the author's functions.
+//!
+//! Their error messages describe what the author wrote instead of what the macro generated.
 
 use crate::Error;
 
-/// The type of a parameter of an annotated function: `T`, and no other.
+/// The parameter type `T`, which is the only type that implements this trait.
 #[diagnostic::on_unimplemented(
-    message = "the parameter must be `{T}`, not `{Self}`",
+    message = "this parameter must be of type `{T}`, not `{Self}`",
     label = "write `{T}`"
 )]
 pub trait Parameter<T> {
-    /// Returns the argument itself.
+    /// Returns the argument unchanged.
     fn receive(argument: T) -> Self;
 }
 
@@ -20,14 +21,14 @@ impl<T> Parameter<T> for T {
     }
 }
 
-/// A type that a handler may return: `()`, or `Result<(), E>` with any `E` that turns into an [`Error`].
+/// A type that a handler may return: `()`, or `Result<(), E>` with any `E` that converts into [`Error`].
 #[diagnostic::on_unimplemented(
-    message = "an extension's handler cannot return `{Self}`",
+    message = "a handler cannot return `{Self}`",
     label = "write `()` or `Result<(), E>`",
-    note = "`E` is any type that turns into `fg_extension::Error`: every `std::error::Error + Send + Sync`, and strings"
+    note = "`E` can be any type that converts into `fg_extension::Error`: any `std::error::Error + Send + Sync`, or a string"
 )]
 pub trait IntoHandlerResult {
-    /// Returns the result as [`Extension::invoke`](crate::Extension::invoke) returns it.
+    /// Converts into the return type of [`Extension::invoke`](crate::Extension::invoke).
     fn into_handler_result(self) -> Result<(), Error>;
 }
 
@@ -45,14 +46,14 @@ impl<E: Into<Error>> IntoHandlerResult for Result<(), E> {
     }
 }
 
-/// A type that `#[init]` may return: the extension, or `Result` of it with any `E` that turns into an [`Error`].
+/// A type that an `#[init]` method may return: `T`, or `Result<T, E>` with any `E` that converts into [`Error`].
 #[diagnostic::on_unimplemented(
-    message = "`#[init]` of `{T}` cannot return `{Self}`",
+    message = "the `#[init]` method of `{T}` cannot return `{Self}`",
     label = "write `Self` or `Result<Self, E>`",
-    note = "`E` is any type that turns into `fg_extension::Error`: every `std::error::Error + Send + Sync`, and strings"
+    note = "`E` can be any type that converts into `fg_extension::Error`: any `std::error::Error + Send + Sync`, or a string"
 )]
 pub trait IntoInitResult<T> {
-    /// Returns the result as [`Extension::init`](crate::Extension::init) returns it.
+    /// Converts into the return type of [`Extension::init`](crate::Extension::init).
     fn into_init_result(self) -> Result<T, Error>;
 }
 
@@ -70,10 +71,10 @@ impl<T, E: Into<Error>> IntoInitResult<T> for Result<T, E> {
     }
 }
 
-/// An extension that can do without `#[init]`.
+/// An extension that does not need an `#[init]` method, because it implements [`Default`].
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no `#[init]`, and is not `Default`",
-    label = "derive `Default` for `{Self}`, or mark a method: `#[init] async fn init() -> Self`"
+    message = "`{Self}` has no `#[init]` method and does not implement `Default`",
+    label = "derive `Default` for `{Self}`, or add a method such as `#[init] async fn new() -> Self`"
 )]
 pub trait DefaultInit {
     /// Returns the default value.

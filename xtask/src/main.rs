@@ -1,4 +1,4 @@
-//! Chores of this repository that need more than one command, or an environment variable.
+//! Maintenance commands of this repository, run as `cargo xtask <command>`.
 
 mod bless;
 mod public_api;
@@ -8,10 +8,10 @@ mod run;
 use std::process::ExitCode;
 
 const HELP: &str = "\
-cargo xtask bless                 write the files anew that tests compare with; then read the diff
+cargo xtask bless                 update the expected outputs of tests; review the diff afterwards
 cargo xtask public-api            compare the public API of each crate with its public-api.txt
-cargo xtask public-api --update   write public-api.txt anew
-cargo xtask rotel                 install rotel, a collector, into target/rotel, and run the tests that need it
+cargo xtask public-api --update   update public-api.txt
+cargo xtask rotel                 install rotel, a collector, into target/rotel and run the tests that need it
 ";
 
 fn main() -> ExitCode {
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     }
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let done = match arguments[..] {
+    let result = match arguments[..] {
         ["bless"] => bless::bless(),
         ["public-api"] => public_api::compare(),
         ["public-api", "--update"] => public_api::update(),
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

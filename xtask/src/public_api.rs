@@ -1,4 +1,4 @@
-//! `cargo xtask public-api`: the public API of each library crate, pinned in a text file beside its Cargo.toml.
+//! `cargo xtask public-api`: compares the public API of each library crate with its `public-api.txt`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,23 +10,23 @@ use serde_json::Value;
 
 use crate::run::{cargo, command, output, run};
 
-/// The JSON of rustdoc changes from release to release; public-api reads that of this one.
+/// The release whose rustdoc JSON the `public-api` crate can read. The format changes from release to release.
 const RUSTC: &str = "rustc 1.95.";
 
-/// Set where cargo takes this program for rustdoc.
+/// The environment variable that is set when Cargo runs this program as rustdoc.
 const IS_RUSTDOC: &str = "XTASK_IS_RUSTDOC";
 
 /// A library crate that is published.
 struct Library {
     name: String,
-    /// Where its public API is written down.
+    /// The file that contains its public API.
     file: PathBuf,
 }
 
-/// Compares what each crate exports with its file, and shows the difference.
+/// Compares the public API of each crate with its file and prints the differences.
 pub(crate) fn compare() -> anyhow::Result<()> {
-    if !is_read_by_public_api()? {
-        println!("the public API was not compared: that needs {RUSTC}*");
+    if !is_supported_rustc()? {
+        println!("the public API was not compared, because that requires {RUSTC}*");
         return Ok(());
     }
     let metadata = metadata()?;
@@ -51,17 +51,17 @@ pub(crate) fn compare() -> anyhow::Result<()> {
     }
     if !differ.is_empty() {
         bail!(
-            "the public API of {} changed; if that is meant, `cargo xtask public-api --update` writes it down",
+            "the public API of {} changed; if this is intended, run `cargo xtask public-api --update`",
             differ.join(", ")
         );
     }
     Ok(())
 }
 
-/// Writes down what each crate exports.
+/// Writes the public API of each crate to its file.
 pub(crate) fn update() -> anyhow::Result<()> {
-    if !is_read_by_public_api()? {
-        bail!("the public API can be written down with {RUSTC}* only");
+    if !is_supported_rustc()? {
+        bail!("cannot update the public API: that requires {RUSTC}*");
     }
     let metadata = metadata()?;
     write_json()?;
@@ -73,7 +73,7 @@ pub(crate) fn update() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn is_read_by_public_api() -> anyhow::Result<bool> {
+fn is_supported_rustc() -> anyhow::Result<bool> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     Ok(output(command(rustc)?.arg("--version"))?.starts_with(RUSTC))
 }
@@ -83,7 +83,7 @@ fn metadata() -> anyhow::Result<Value> {
     Ok(serde_json::from_str(&metadata)?)
 }
 
-/// The workspace's packages that may be published and have a library that is not a procedural macro.
+/// Returns the packages of the workspace that are published and have a library other than a procedural macro.
 fn libraries(metadata: &Value) -> Vec<Library> {
     let packages = metadata["packages"].as_array().into_iter().flatten();
     let mut libraries: Vec<_> = packages
@@ -106,10 +106,10 @@ fn has_library(package: &Value) -> bool {
     kinds.any(|kind| kind == "lib")
 }
 
-/// Has rustdoc write the JSON of all libraries.
+/// Runs rustdoc to write the JSON of all libraries.
 ///
-/// Stable rustdoc does that where `RUSTC_BOOTSTRAP` is set. For all of cargo that would build the dependencies once more,
-/// so cargo gets this program for its rustdoc.
+/// Stable rustdoc writes JSON only if `RUSTC_BOOTSTRAP` is set. Setting it for Cargo would rebuild all dependencies, so
+/// Cargo runs this program as rustdoc, which sets it for rustdoc only.
 fn write_json() -> anyhow::Result<()> {
     run(cargo()?
         .args(["doc", "--quiet", "--workspace", "--no-deps", "--lib"])
@@ -117,14 +117,14 @@ fn write_json() -> anyhow::Result<()> {
         .env(IS_RUSTDOC, "1"))
 }
 
-/// If cargo takes this program for rustdoc: runs rustdoc, which writes JSON.
+/// Runs rustdoc with JSON output if Cargo runs this program as rustdoc; otherwise returns `None`.
 pub(crate) fn rustdoc() -> Option<ExitCode> {
     std::env::var_os(IS_RUSTDOC)?;
     let mut command = Command::new("rustdoc");
     command
         .args(std::env::args_os().skip(1))
         .env("RUSTC_BOOTSTRAP", "1");
-    // Not where cargo asks for the version only.
+    // Cargo also runs rustdoc to query its version.
     if std::env::args_os().any(|argument| argument == "--crate-name") {
         command.args(["-Z", "unstable-options", "--output-format", "json"]);
     }
@@ -137,7 +137,7 @@ pub(crate) fn rustdoc() -> Option<ExitCode> {
     })
 }
 
-/// One line an item, by path.
+/// Returns the public API, with one line for each item.
 fn exported(library: &Library, metadata: &Value) -> anyhow::Result<String> {
     let target = metadata["target_directory"].as_str();
     let json = Path::new(target.context("cargo names its target folder")?)

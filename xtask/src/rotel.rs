@@ -1,11 +1,11 @@
-//! `cargo xtask rotel`: telemetry, read back from a real collector.
+//! `cargo xtask rotel`: tests the OTLP export against a real collector.
 
 use crate::run::{cargo, command, root, run};
 
-/// A Python package that carries a program.
+/// The Python package that contains the rotel program.
 const PACKAGE: &str = "rotel==0.0.1a15";
 
-/// Installs rotel into the target folder, and runs the tests of `otlp-forwarder` that need it.
+/// Installs rotel into the target folder and runs the tests of `otlp-forwarder` that need it.
 pub(crate) fn test() -> anyhow::Result<()> {
     let folder = root()?.join("target/rotel");
     run(command("python3")?

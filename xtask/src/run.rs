@@ -1,4 +1,4 @@
-//! Other programs, run in the root of the workspace.
+//! Runs other programs in the root of the workspace.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -6,26 +6,30 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-/// The root of the workspace.
+/// Returns the root of the workspace.
 pub(crate) fn root() -> anyhow::Result<&'static Path> {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .context("xtask is in a workspace")
 }
 
-/// A command in the root of the workspace.
+/// Creates a command that runs in the root of the workspace.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> anyhow::Result<Command> {
     let mut command = Command::new(program);
     command.current_dir(root()?);
     Ok(command)
 }
 
-/// `cargo`, the one that runs this.
+/// Creates a command for the `cargo` that runs this program.
 pub(crate) fn cargo() -> anyhow::Result<Command> {
     command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// Runs the command; an exit status other than 0 is an error.
+/// Runs the command.
+///
+/// # Errors
+///
+/// Returns an error if the command cannot be started or its exit status is not 0.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     let status = command
         .status()
@@ -36,7 +40,11 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs the command; what it writes to standard output.
+/// Runs the command and returns its standard output.
+///
+/// # Errors
+///
+/// Returns an error if the command cannot be started, its exit status is not 0, or its output is not UTF-8.
 pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
     let output = command
         .output()

@@ -9,8 +9,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Mutex;
 use std::sync::mpsc::channel;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use fg_emulator::{PORT_RANGE, PortLease};
@@ -22,6 +22,7 @@ use super::output;
 use super::page::{Block, Page};
 use super::{assert_none, pages, root};
 use crate::dev::running::Running;
+use crate::new::install;
 
 /// No command runs longer; a build may have to wait for another one.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -32,7 +33,10 @@ const NESTED: &str = "FG_DOCS_NESTED";
 /// How many pages are tested at once.
 const WORKERS: usize = 4;
 
-/// Answers `cargo fg` with the program under test, and everything else with cargo.
+/// The program as `cargo install --path` leaves it.
+static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
+
+/// Runs `cargo fg` with the program under test, and everything else by cargo.
 const CARGO: &str = "#!/bin/sh\nif [ \"$1\" = fg ]; then exec \"$CARGO_FG\" \"$@\"; fi\nexec \"$REAL_CARGO\" \"$@\"\n";
 
 #[test]
@@ -229,8 +233,7 @@ impl Sandbox {
 
     fn command(&self, line: &str, leases: Option<&(PortLease, PortLease)>) -> Command {
         let folder = self.folder.path();
-        let program = Path::new(env!("CARGO_BIN_EXE_cargo-fg"));
-        let target = program.ancestors().nth(2).unwrap();
+        let target = target_folder();
         let path = std::env::var("PATH").unwrap_or_default();
         let mut command = Command::new("sh");
         match leases {
@@ -249,10 +252,13 @@ impl Sandbox {
             .current_dir(&self.current)
             .env("PATH", format!("{}:{path}", folder.join("bin").display()))
             .env(NESTED, "1")
-            .env("CARGO_FG", program)
+            .env(
+                "CARGO_FG",
+                INSTALLED.get_or_init(|| install("docs", &root())),
+            )
             .env("REAL_CARGO", env!("CARGO"))
-            // As the alias of a clone does.
-            .env("CARGO_MANIFEST_DIR", root().join("cargo-fg"))
+            // Set for the alias of a clone only.
+            .env_remove("CARGO_MANIFEST_DIR")
             .env("XDG_RUNTIME_DIR", folder.join("run"))
             // New packages are built where the workspace is, with its profile, so that little is built again.
             .env("CARGO_TARGET_DIR", target)
@@ -266,8 +272,7 @@ impl Sandbox {
 
     /// Returns the output with the names that pages have for the folders.
     fn renamed(&self, output: &str) -> String {
-        let program = Path::new(env!("CARGO_BIN_EXE_cargo-fg"));
-        let target = program.ancestors().nth(2).unwrap();
+        let target = target_folder();
         output
             .replace(&format!("{}/", target.display()), "target/")
             .replace(&root().display().to_string(), "/home/you/fg-extension")
@@ -276,6 +281,11 @@ impl Sandbox {
                 "/home/you",
             )
     }
+}
+
+fn target_folder() -> &'static Path {
+    let program = Path::new(env!("CARGO_BIN_EXE_cargo-fg"));
+    program.ancestors().nth(2).unwrap()
 }
 
 /// Waits for a process. Kills its group if it takes too long, and what is left of the group otherwise.

@@ -161,7 +161,11 @@ fn variable_part(before: &str, text: &str) -> Option<(usize, &'static str)> {
         Some((number.len(), "<number>"))
     } else if is_port {
         Some((number.len(), "<port>"))
-    } else if before.to_ascii_lowercase().trim_end().ends_with("pid") {
+    } else if before
+        .to_ascii_lowercase()
+        .trim_end_matches([' ', ':'])
+        .ends_with("pid")
+    {
         Some((number.len(), "<pid>"))
     } else {
         None

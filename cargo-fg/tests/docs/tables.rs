@@ -143,7 +143,7 @@ fn settings(source: &str) -> BTreeSet<String> {
 fn each_signal(name: &str) -> BTreeSet<String> {
     SIGNALS
         .iter()
-        .map(|signal| name.replace("SIGNAL", signal))
+        .map(|signal| name.replace("<SIGNAL>", "SIGNAL").replace("SIGNAL", signal))
         .collect()
 }
 
@@ -186,7 +186,7 @@ fn copy_problems(page: &Page, sources: &[Page]) -> Vec<String> {
 fn row_problems(page: &Page, copy: (&Table, &Row), original: (&Table, &Row)) -> Vec<String> {
     let key = &copy.1.cells[0];
     let mut problems = Vec::new();
-    for (column, cell) in copy.0.header.iter().zip(&copy.1.cells) {
+    for (column, cell) in copy.0.header.iter().zip(&copy.1.cells).skip(1) {
         let position = original.0.header.iter().position(|name| name == column);
         let message = match position.map(|position| &original.1.cells[position]) {
             Some(wanted) if wanted == cell => continue,
@@ -288,8 +288,8 @@ fn rows_that_differ_are_reported() {
         ),
         (
             "| variable | default |",
-            "| `FG_LOG` | `warn` |",
-            "has no column `variable`",
+            "| `FG_LOG` | `info` |",
+            "write `warn`",
         ),
     ] {
         let problems = copy(header, row);

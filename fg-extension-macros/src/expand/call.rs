@@ -1,4 +1,4 @@
-//! Calls of the author's functions.
+//! Generates the calls of the author's functions.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
@@ -6,12 +6,14 @@ use quote::{quote, quote_spanned};
 use super::spans::{first_and_last, respan};
 use crate::model::Callee;
 
-/// Returns a call of the author's function, whose result the path `into` converts. The function takes as many of the
-/// arguments as it has parameters.
+/// Returns a call of the author's function, with the result converted by the function `into`.
 ///
-/// rustc reports a wrong type at the argument that has it. So an argument is placed where the author wrote the type: as
-/// a field of a tuple, since such an expression can range from the type's first token to its last. The names of the
-/// tuples are odd because these spans put them among the author's names.
+/// The function receives as many of the arguments as it has parameters.
+///
+/// rustc reports a wrong type at the argument of the call, so each argument gets the span of the type that the author
+/// wrote. An expression that spans several tokens needs several tokens of its own, so the argument is a field of a
+/// one-element tuple: the tuple has the span of the type's first token, the field that of the last. With these spans the
+/// names of the tuples are resolved among the author's names, so they start with `__` to avoid conflicts.
 pub(super) fn call(
     callee: &Callee,
     receiver: Option<TokenStream>,
@@ -34,7 +36,7 @@ pub(super) fn call(
     };
     let output = Ident::new("__output", first);
     let field = quote_spanned!(last=> .0);
-    // With the span of the argument, or rustc would add that the path requires the trait.
+    // Without the span of the argument, rustc would add a note that the path requires the trait.
     let into = respan(into, first, last);
     let path = &callee.path;
     let dot_await = callee.is_async.then(|| quote!(.await));
@@ -45,7 +47,7 @@ pub(super) fn call(
     }
 }
 
-/// Returns the patterns that bind the arguments: `_` for those that the function does not take.
+/// Returns the patterns that bind the arguments, with `_` for those that the function does not take.
 pub(super) fn patterns(callee: &Callee, arguments: &[Ident]) -> Vec<TokenStream> {
     let (passed, others) = arguments.split_at(callee.parameters.len());
     let passed = passed.iter().map(|argument| quote!(#argument));

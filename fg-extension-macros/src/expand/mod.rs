@@ -1,4 +1,4 @@
-//! Writes the program: the author's item, the implementation of the traits, and a `main` that runs it.
+//! Generates the program: the author's item, the implementations of the traits, and `main`.
 
 mod call;
 mod spans;
@@ -8,13 +8,14 @@ use proc_macro2::{Delimiter, Group, Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
+use crate::diagnostics::with_help;
 use crate::model::{Callee, Handlers, Methods, Model, Subscription, TelemetryMethod};
 use spans::first_and_last;
 use trait_methods::{expand_init, expand_invoke, expand_shutdown, expand_telemetry};
 
-/// Returns the program.
+/// Generates the program.
 ///
-/// Every name in generated code comes from `__private`, which each scope imports.
+/// Generated code refers to all names through `__private`, which each scope imports.
 pub(crate) fn expand(model: Model) -> TokenStream {
     let Model {
         crate_path,
@@ -25,15 +26,15 @@ pub(crate) fn expand(model: Model) -> TokenStream {
         cfgs,
         item,
     } = model;
-    // With the span of the crate's path: if `__private` is missing there, the path is wrong.
+    // If the path is wrong, rustc reports that `__private` is missing. This span makes it point at the path.
     let (_, span) = first_and_last(&crate_path);
     let private = Ident::new("__private", span);
     let import = quote! { use #crate_path::#private; };
     let root = quote! { const _: () = __private::assert_root(__private::module_path!()); };
-    // The standard library's own path, so that a missing crate is reported once, at the import.
+    // Not through `__private`, so that a missing crate is reported only once, at the import.
     let exit_code = quote! { ::std::process::ExitCode };
     let port = new_port(&port);
-    // A constant outside of the impl, since `cargo check` does not evaluate those in it.
+    // The constant is outside of the `impl` because `cargo check` does not evaluate associated constants.
     let port = quote! { const __PORT: __private::Port = #port; };
     let timeout = timeout.map(|timeout| {
         let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
@@ -53,7 +54,7 @@ pub(crate) fn expand(model: Model) -> TokenStream {
             name: function,
             invoke,
         } => {
-            // A function called `main` moves into the generated `main`.
+            // A function named `main` moves into the generated `main`.
             let (outside, inside) = if function.unraw() == "main" {
                 (None, Some(item))
             } else {
@@ -144,7 +145,7 @@ fn implement_telemetry_handler(
     let cfgs = &method.cfgs;
     let port = new_port(port);
     let telemetry = expand_telemetry(method);
-    // As with `__PORT`, the constant is outside of the impl.
+    // Outside of the `impl` for the same reason as `__PORT`.
     quote! {
         #(#[cfg(#cfgs)])*
         const __TELEMETRY_PORT: __private::Port = #port;
@@ -161,7 +162,7 @@ fn implement_telemetry_handler(
     }
 }
 
-/// Returns the call that runs the extension, with telemetry where `#[cfg]` leaves a method for it.
+/// Returns the call that runs the extension, with telemetry if `#[cfg]` keeps a `#[telemetry]` method.
 fn run(self_type: &TokenStream, telemetry: &[TelemetryMethod]) -> TokenStream {
     let without_telemetry = quote! { __private::main::<#self_type>() };
     let with_telemetry = quote! { __private::main_with_telemetry::<#self_type>() };
@@ -183,20 +184,21 @@ fn run(self_type: &TokenStream, telemetry: &[TelemetryMethod]) -> TokenStream {
     }
 }
 
-/// Returns an error where `#[cfg]` leaves no handler.
+/// Returns a `compile_error!` for the case that `#[cfg]` removes every handler, or `None` if that cannot happen.
 fn no_handler_left(
     self_type: &TokenStream,
     invoke: &[Callee],
     telemetry: &[TelemetryMethod],
 ) -> Option<TokenStream> {
     let handlers = invoke.iter().chain(telemetry.iter().map(|it| &it.method));
-    // `lower` reports that there is none at all.
+    // `lower` reports an `impl` block without handlers.
     handlers.clone().next()?;
     let any_left = any_left(handlers)?;
     let message = format!(
-        "`{}` handles nothing here, since `#[cfg]` leaves no method with `#[invoke]` or `#[telemetry]`",
+        "`#[cfg]` disables every method of `{}` with `#[invoke]` or `#[telemetry]`",
         self_type.to_string().replace(' ', "")
     );
+    let message = with_help(message, "keep at least one of them in every configuration");
     let (first, _) = first_and_last(self_type);
     Some(quote_spanned! {first=>
         #[cfg(not(#any_left))]
@@ -204,7 +206,7 @@ fn no_handler_left(
     })
 }
 
-/// Returns the condition under which `#[cfg]` leaves one of the methods; `None` if one is always left.
+/// Returns the condition under which `#[cfg]` keeps at least one of the methods, or `None` if it always does.
 fn any_left<'a>(methods: impl IntoIterator<Item = &'a Callee>) -> Option<TokenStream> {
     let mut conditions = Vec::new();
     for Callee { cfgs, .. } in methods {
@@ -216,7 +218,7 @@ fn any_left<'a>(methods: impl IntoIterator<Item = &'a Callee>) -> Option<TokenSt
     Some(quote!(any(#(#conditions),*)))
 }
 
-/// Returns `Port::new(port)`. If the port is out of range, rustc underlines it from its first token to its last.
+/// Returns `Port::new(port)`, with spans that make rustc underline the whole expression if the port is out of range.
 fn new_port(port: &TokenStream) -> TokenStream {
     let (first, last) = first_and_last(port);
     let mut argument = Group::new(Delimiter::Parenthesis, port.clone());

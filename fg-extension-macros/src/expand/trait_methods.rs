@@ -1,4 +1,4 @@
-//! The methods of the traits, which call the author's.
+//! Generates the trait methods, which call the author's methods.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -8,7 +8,7 @@ use super::call::{call, patterns};
 use super::spans::{local, located_at};
 use crate::model::Callee;
 
-/// `Extension::init`, by default with `Default`.
+/// Generates `Extension::init`, which uses `Default` if there is no `#[init]` method.
 pub(super) fn expand_init(init: &[Callee], self_type: &TokenStream) -> TokenStream {
     let default = quote! {
         async fn init(
@@ -31,7 +31,9 @@ pub(super) fn expand_init(init: &[Callee], self_type: &TokenStream) -> TokenStre
     })
 }
 
-/// `Extension::invoke`, by default without an effect: the platform posts invocations to every extension.
+/// Generates `Extension::invoke`, which does nothing if there is no `#[invoke]` method.
+///
+/// It is always needed, because the platform posts invocations to every extension.
 pub(super) fn expand_invoke(invoke: &[Callee], receiver: Option<TokenStream>) -> TokenStream {
     let default = quote! {
         async fn invoke(
@@ -54,7 +56,7 @@ pub(super) fn expand_invoke(invoke: &[Callee], receiver: Option<TokenStream>) ->
     })
 }
 
-/// `TelemetryHandler::telemetry`
+/// Generates `TelemetryHandler::telemetry`.
 pub(super) fn expand_telemetry(telemetry: &Callee) -> TokenStream {
     let arguments = [local("events"), local("counters")];
     let patterns = patterns(telemetry, &arguments);
@@ -73,7 +75,7 @@ pub(super) fn expand_telemetry(telemetry: &Callee) -> TokenStream {
     quote! { #signature { #body } }
 }
 
-/// `Extension::shutdown`, which the trait provides by default.
+/// Generates `Extension::shutdown`, for which the trait has a default.
 pub(super) fn expand_shutdown(shutdown: &Callee) -> TokenStream {
     let cfgs = &shutdown.cfgs;
     let signature = quote_spanned! {located_at(shutdown.span)=>
@@ -91,7 +93,7 @@ fn into_handler_result() -> TokenStream {
     quote!(__private::IntoHandlerResult::into_handler_result)
 }
 
-/// Returns the alternatives of a method, and its default where `#[cfg]` leaves none of them.
+/// Expands the alternatives of a method, and adds the default for the case that `#[cfg]` removes all of them.
 fn with_default(
     callees: &[Callee],
     default: TokenStream,

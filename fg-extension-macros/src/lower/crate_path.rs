@@ -1,11 +1,11 @@
-//! The argument `crate`: where generated code finds fg-extension.
+//! The argument `crate`: the path by which generated code refers to `fg_extension`.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::Expr;
 
 use super::literal::ungrouped;
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, with_help};
 
 pub(super) fn lower(value: &Expr, diagnostics: &mut Diagnostics) -> Option<TokenStream> {
     match ungrouped(value) {
@@ -13,10 +13,11 @@ pub(super) fn lower(value: &Expr, diagnostics: &mut Diagnostics) -> Option<Token
             Some(path.to_token_stream())
         }
         _ => {
-            diagnostics.error(
-                value,
-                "`crate` takes the path of fg-extension, as in `crate = sdk::fg_extension`",
+            let message = with_help(
+                "`crate` must be a path",
+                "write the path of the `fg_extension` crate, such as `crate = sdk::fg_extension`",
             );
+            diagnostics.error(value, message);
             None
         }
     }

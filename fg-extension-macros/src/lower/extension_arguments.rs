@@ -1,25 +1,27 @@
-//! The arguments of `#[extension]` together: which are missing, and what replaces those with a mistake.
+//! The arguments of `#[extension]`: reports missing ones and substitutes placeholders for invalid ones.
 
 use std::time::Duration;
 
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, quote};
 
-use super::port::{self, Posted};
+use super::port::{self, Payload};
 use super::{crate_path, missing_argument, script_name, timeout};
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, with_help};
 use crate::parse::arguments::{Argument, ExtensionArguments, PORT_EXAMPLE};
 
-/// The arguments as generated code has them. A placeholder replaces a name or a port with a mistake.
+/// The arguments as generated code uses them. A placeholder replaces an invalid name or port.
 pub(super) struct LoweredArguments {
-    /// `None` after a mistake: without the path no code can be generated.
+    /// `None` if the path is invalid: no code can be generated without it.
     pub(super) crate_path: Option<TokenStream>,
     pub(super) name: TokenStream,
     pub(super) port: TokenStream,
     pub(super) timeout: Option<Duration>,
 }
 
-/// The name of the function or of the type, `item_name`, is the base of a suggested script name.
+/// Validates the arguments.
+///
+/// `item_name` is the name of the function or the type, from which a script name is suggested.
 pub(super) fn lower(
     arguments: &ExtensionArguments,
     item_name: &str,
@@ -37,12 +39,13 @@ pub(super) fn lower(
     };
     let lowered_name = match name {
         Argument::Given(name) => script_name::lower(name, diagnostics),
-        Argument::Unreadable => None,
+        Argument::Malformed => None,
         Argument::Absent => {
             let message = match port {
-                // One example says more than two lines about what is missing.
-                Argument::Absent => format!(
-                    "an extension has a name and a port, write `#[extension(name = {suggested:?}, {PORT_EXAMPLE})]`"
+                // Report both in one error.
+                Argument::Absent => with_help(
+                    "missing arguments `name` and `port`",
+                    format!("write `#[extension(name = {suggested:?}, {PORT_EXAMPLE})]`"),
                 ),
                 _ => missing_argument("name", &format!("name = {suggested:?}")),
             };
@@ -51,9 +54,9 @@ pub(super) fn lower(
         }
     };
     let lowered_port = match (port, name) {
-        (Argument::Given(port), _) => port::lower(port, Posted::Events, diagnostics),
-        // Reported together with the name.
-        (Argument::Absent, Argument::Absent) | (Argument::Unreadable, _) => None,
+        (Argument::Given(port), _) => port::lower(port, Payload::Events, diagnostics),
+        // A missing port is reported together with a missing name.
+        (Argument::Absent, Argument::Absent) | (Argument::Malformed, _) => None,
         (Argument::Absent, _) => {
             let message = missing_argument("port", PORT_EXAMPLE);
             diagnostics.push(syn::Error::new(Span::call_site(), message));
@@ -62,12 +65,12 @@ pub(super) fn lower(
     };
     let timeout = match timeout {
         Argument::Given(timeout) => timeout::lower(timeout, diagnostics),
-        Argument::Absent | Argument::Unreadable => None,
+        Argument::Absent | Argument::Malformed => None,
     };
     let crate_path = match crate_path {
         Argument::Given(path) => crate_path::lower(path, diagnostics),
         Argument::Absent => Some(quote!(::fg_extension)),
-        Argument::Unreadable => None,
+        Argument::Malformed => None,
     };
     LoweredArguments {
         crate_path,

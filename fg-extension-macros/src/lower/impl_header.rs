@@ -1,35 +1,39 @@
-//! What comes before the braces of an impl block.
+//! The header of an `impl` block, which is everything before its braces.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::Type;
 use syn::ext::IdentExt;
 
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, with_help};
 use crate::parse::impl_block::ImplBlock;
 use crate::parse::role::Role;
 
-/// What can be checked of the block and generated from it.
+/// Whether code can be generated for the block.
 pub(super) enum ImplHeader {
     Valid,
-    /// No code can be generated. The methods can be checked nevertheless.
+    /// No code can be generated, but the methods can still be checked.
     Invalid,
 }
 
-/// Returns `None` if the methods cannot be checked either.
+/// Checks the header. Returns `None` if the methods cannot be checked either.
 pub(super) fn lower(block: &ImplBlock, diagnostics: &mut Diagnostics) -> Option<ImplHeader> {
     let name = type_name(&block.self_type);
     for attribute in &block.attributes {
         if let Some(role) = Role::of(attribute) {
-            let message = format!("`#[{}]` goes on a method, not on the `impl`", role.name());
+            let message = with_help(
+                format!("`#[{}]` cannot be used on an `impl` block", role.name()),
+                "move it to a method of the block",
+            );
             diagnostics.error(attribute, message);
         }
     }
     if let Some(trait_path) = &block.trait_path {
         diagnostics.error(
             trait_path,
-            format!(
-                "`#[extension]` goes on an inherent impl, `impl {name}`, not on the impl of a trait"
+            with_help(
+                "`#[extension]` cannot be used on the implementation of a trait",
+                format!("put it on an inherent `impl` block: `impl {name}`"),
             ),
         );
         return None;
@@ -37,8 +41,9 @@ pub(super) fn lower(block: &ImplBlock, diagnostics: &mut Diagnostics) -> Option<
     if !block.generics.params.is_empty() {
         diagnostics.error(
             &block.generics,
-            format!(
-                "`{name}` cannot be generic, write a concrete type, as in `impl {name}<String>`"
+            with_help(
+                "`#[extension]` cannot be used on a generic `impl` block",
+                format!("write a concrete type, such as `impl {name}<String>`"),
             ),
         );
         return Some(ImplHeader::Invalid);
@@ -46,8 +51,9 @@ pub(super) fn lower(block: &ImplBlock, diagnostics: &mut Diagnostics) -> Option<
     if let Some(lifetime) = borrowed_lifetime(block.self_type.to_token_stream()) {
         diagnostics.error(
             &block.self_type,
-            format!(
-                "`{name}` cannot borrow for `{lifetime}`, since it lives as long as the process: write `'static`"
+            with_help(
+                format!("`{name}` cannot borrow data: an extension lives as long as its process"),
+                format!("write `'static` instead of `{lifetime}`"),
             ),
         );
         return Some(ImplHeader::Invalid);
@@ -55,7 +61,7 @@ pub(super) fn lower(block: &ImplBlock, diagnostics: &mut Diagnostics) -> Option<
     Some(ImplHeader::Valid)
 }
 
-/// Returns `Forwarder` for `crate::sinks::Forwarder<Http>`.
+/// Returns the name of the type, as in `Forwarder` for `crate::sinks::Forwarder<Http>`.
 pub(super) fn type_name(self_type: &Type) -> String {
     match self_type {
         Type::Path(path) => path.path.segments.last(),

@@ -1,13 +1,14 @@
-//! Literals among the values of arguments.
+//! Literals in the values of arguments.
 
 use syn::{Expr, Lit, LitInt, LitStr, UnOp};
 
+/// The kind of literal that a value is.
 pub(super) enum Literal<'a> {
     Int(&'a LitInt),
-    Negative,
+    NegativeInt,
     Other,
-    /// The value is an expression.
-    None,
+    /// The value is not a literal but an expression.
+    Expression,
 }
 
 pub(super) fn literal(value: &Expr) -> Literal<'_> {
@@ -17,10 +18,10 @@ pub(super) fn literal(value: &Expr) -> Literal<'_> {
             _ => Literal::Other,
         },
         Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => match literal(&unary.expr) {
-            Literal::Int(_) => Literal::Negative,
+            Literal::Int(_) => Literal::NegativeInt,
             other => other,
         },
-        _ => Literal::None,
+        _ => Literal::Expression,
     }
 }
 
@@ -34,7 +35,7 @@ pub(super) fn string_literal(value: &Expr) -> Option<&LitStr> {
     }
 }
 
-/// Removes parentheses, and the invisible ones that a `macro_rules!` leaves.
+/// Removes parentheses and the invisible groups that `macro_rules!` creates.
 pub(super) fn ungrouped(mut value: &Expr) -> &Expr {
     loop {
         value = match value {

@@ -1,4 +1,4 @@
-//! The methods of an impl block, and their roles.
+//! The methods of an `impl` block and their roles.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -7,7 +7,7 @@ use syn::Meta;
 use super::impl_header::{self, ImplHeader, type_name};
 use super::signature::{self, Expected};
 use super::{port, subscription};
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, with_help};
 use crate::model::{Callee, Handlers, Methods, Subscription, TelemetryMethod};
 use crate::parse::arguments::{
     TELEMETRY_PORT_EXAMPLE, TYPES_EXAMPLE, TelemetryArguments, parse_telemetry,
@@ -16,17 +16,21 @@ use crate::parse::function::Function;
 use crate::parse::impl_block::{ImplBlock, ImplItemKind};
 use crate::parse::role::{Role, RoleAttribute};
 
-/// Returns the methods that code can be generated for.
+/// Returns the methods that generated code can call.
 ///
-/// A method with a mistake is left out, but not that of `#[init]`, without which there is no extension.
+/// Invalid methods are left out. If the `#[init]` method is invalid, the result is `None`, because no extension could be
+/// created.
 pub(super) fn lower(block: &ImplBlock, diagnostics: &mut Diagnostics) -> Option<Handlers> {
     let header = impl_header::lower(block, diagnostics)?;
     let [init, invoke, telemetry, shutdown] = assign_roles(block, diagnostics);
     let mut attributes = block.items.iter().flat_map(|item| &item.role_attributes);
     if !attributes.any(|attribute| matches!(attribute.role, Role::Invoke | Role::Telemetry)) {
-        let message = format!(
-            "`{}` handles nothing, mark a method: `#[invoke] async fn on_invoke(&self, invocation: Invocation)`",
-            type_name(&block.self_type)
+        let message = with_help(
+            format!(
+                "`{}` has no method with `#[invoke]` or `#[telemetry]`",
+                type_name(&block.self_type)
+            ),
+            "add a handler, such as `#[invoke] async fn on_invoke(&self, invocation: Invocation)`",
         );
         diagnostics.error(&block.self_type, message);
     }
@@ -56,14 +60,14 @@ pub(super) fn lower(block: &ImplBlock, diagnostics: &mut Diagnostics) -> Option<
     })
 }
 
-/// A method, and the attribute that assigns its role.
+/// A method and the attribute that assigns its role.
 #[derive(Clone, Copy)]
 struct MethodWithRole<'a> {
     attribute: &'a RoleAttribute,
     method: &'a Function,
 }
 
-/// Returns the methods of each role, in the order of `Role::ALL`.
+/// Groups the methods by role, in the order of `Role::ALL`.
 fn assign_roles<'a>(
     block: &'a ImplBlock,
     diagnostics: &mut Diagnostics,
@@ -74,12 +78,16 @@ fn assign_roles<'a>(
             let role = attribute.role.name();
             let path = attribute.path();
             if path == "cfg_attr" {
-                let message = format!(
-                    "`#[cfg_attr]` gives no role, write `#[{role}]` and `#[cfg]` on a method"
+                let message = with_help(
+                    format!("`#[{role}]` cannot be used in `#[cfg_attr]`"),
+                    format!("write `#[{role}]`, and `#[cfg]` if the method is conditional"),
                 );
                 diagnostics.error(&attribute.attribute, message);
             } else if path != role {
-                let message = format!("unknown attribute `#[{path}]`, did you mean `#[{role}]`?");
+                let message = with_help(
+                    format!("unknown attribute `#[{path}]`"),
+                    format!("did you mean `#[{role}]`?"),
+                );
                 diagnostics.error(&attribute.attribute, message);
             }
         }
@@ -94,27 +102,36 @@ fn assign_roles<'a>(
                 continue;
             }
             ImplItemKind::Other(_, None) => {
-                let message = format!("`#[{role}]` goes on an async method");
+                let message = with_help(
+                    format!("`#[{role}]` can only be used on a method"),
+                    "move it to an `async fn`",
+                );
                 diagnostics.error(&attribute.attribute, message);
                 continue;
             }
         };
         let name = &method.signature.ident;
         for other in others {
-            let message = format!("`{name}` is marked twice, leave one attribute");
+            let message = with_help(
+                format!("`{name}` already has `#[{role}]`"),
+                "remove one of the two attributes",
+            );
             diagnostics.error(&other.attribute, message);
         }
         let with_role = &mut roles[attribute.role as usize];
         let current = MethodWithRole { attribute, method };
-        // `#[cfg]` may leave one of several alternatives.
+        // Several methods can have the same role if `#[cfg]` keeps only one of them.
         let is_alternative = |method: &Function| !super::cfgs(&method.attributes).is_empty();
         if let Some(first) = with_role.first()
             && !(is_alternative(method) && is_alternative(first.method))
         {
             let first = &first.method.signature.ident;
-            let message = format!("`#[{role}]` is on `{first}` already, leave it on one method");
+            let message = with_help(
+                format!("duplicate `#[{role}]`: `{first}` already has it"),
+                "remove it from one of the methods",
+            );
             diagnostics.error(&attribute.attribute, message);
-            // It may have other mistakes.
+            // Report the other mistakes of this method too.
             lower_method(&current, diagnostics);
         } else {
             with_role.push(current);
@@ -130,7 +147,11 @@ fn lower_method(method: &MethodWithRole<'_>, diagnostics: &mut Diagnostics) -> O
         && attribute.path() != "cfg_attr"
         && !matches!(attribute.attribute.meta, Meta::Path(_))
     {
-        let message = format!("`#[{0}]` takes no arguments, write `#[{0}]`", role.name());
+        let name = role.name();
+        let message = with_help(
+            format!("`#[{name}]` does not take arguments"),
+            format!("write `#[{name}]`"),
+        );
         diagnostics.error(&attribute.attribute, message);
     }
     let name = &method.signature.ident;
@@ -160,14 +181,15 @@ fn lower_subscription(
     diagnostics: &mut Diagnostics,
 ) -> Option<Subscription> {
     let arguments = match &attribute.attribute.meta {
-        // The misspelling is reported first.
+        // Only the misspelling is reported.
         Meta::Path(_) if attribute.path() != attribute.role.name() => return None,
         Meta::Path(_) => TelemetryArguments::default(),
         Meta::List(list) if list.path.is_ident("cfg_attr") => return None,
         Meta::List(list) => parse_telemetry(list.tokens.clone(), diagnostics),
         Meta::NameValue(value) => {
-            let message = format!(
-                "`#[telemetry]` takes arguments in parentheses, write `#[telemetry({TELEMETRY_PORT_EXAMPLE}, {TYPES_EXAMPLE})]`"
+            let message = with_help(
+                "malformed `#[telemetry]` attribute",
+                format!("write `#[telemetry({TELEMETRY_PORT_EXAMPLE}, {TYPES_EXAMPLE})]`"),
             );
             diagnostics.error(value, message);
             return None;

@@ -1,4 +1,4 @@
-//! Every rule about what an author may write.
+//! Validates the arguments and the item: every rule that the author must follow is here.
 
 mod crate_path;
 mod extension_arguments;
@@ -16,7 +16,7 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Attribute, Meta};
 
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, with_help};
 use crate::model::{Callee, Handlers, Model};
 use crate::parse::arguments::ExtensionArguments;
 use crate::parse::function::Function;
@@ -25,10 +25,10 @@ use crate::parse::role::Role;
 use impl_header::type_name;
 use signature::Expected;
 
-/// Returns a program, if one can be generated.
+/// Returns the model of the program, or `None` if no program can be generated.
 ///
-/// Arguments with a mistake are replaced and methods with one are left out, so that rustc reports its own errors in the
-/// same compile.
+/// Invalid arguments are replaced and invalid methods are left out, so that rustc reports its own errors in the same
+/// compile.
 pub(crate) fn lower(
     arguments: &ExtensionArguments,
     item: &Item,
@@ -44,7 +44,7 @@ pub(crate) fn lower(
         Item::Function(function) => (
             lower_function(function, diagnostics),
             &function.attributes,
-            // The signature is prescribed: it must be async, even if the body does not await.
+            // The function must be async, even if its body does not await.
             quote!(#[allow(clippy::unused_async)] #function),
         ),
         Item::Impl(block) => (
@@ -76,8 +76,9 @@ fn lower_function(function: &Function, diagnostics: &mut Diagnostics) -> Option<
             let role = role.name();
             diagnostics.error(
                 attribute,
-                format!(
-                    "`#[{role}]` goes on a method of an `impl` block that has `#[extension]`, remove it here"
+                with_help(
+                    format!("`#[{role}]` cannot be used on a function"),
+                    "remove it; it is for methods of an `impl` block that has `#[extension]`",
                 ),
             );
         }
@@ -87,14 +88,14 @@ fn lower_function(function: &Function, diagnostics: &mut Diagnostics) -> Option<
     Some(Handlers::Function {
         name: name.clone(),
         invoke: Callee {
-            // They are those of the program.
+            // These `#[cfg]`s apply to the whole program.
             cfgs: Vec::new(),
             ..invoke
         },
     })
 }
 
-/// Returns the conditions of the `#[cfg]`s.
+/// Returns the conditions of the `#[cfg]` attributes.
 fn cfgs(attributes: &[Attribute]) -> Vec<TokenStream> {
     let condition = |attribute: &Attribute| match &attribute.meta {
         Meta::List(list) if list.path.is_ident("cfg") => Some(list.tokens.clone()),
@@ -104,5 +105,8 @@ fn cfgs(attributes: &[Attribute]) -> Vec<TokenStream> {
 }
 
 fn missing_argument(name: &str, example: &str) -> String {
-    format!("argument `{name}` is missing, write `{example}`")
+    with_help(
+        format!("missing argument `{name}`"),
+        format!("add `{example}`"),
+    )
 }

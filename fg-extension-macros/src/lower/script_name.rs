@@ -6,41 +6,49 @@ use quote::ToTokens;
 use syn::Expr;
 
 use super::literal::{string_literal, ungrouped};
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, with_help};
 
-/// D 2705, 2707: `fg_extension::ExtensionName` applies the same rule.
+/// Checks that the name is a script name (D 2705, 2707), as `fg_extension::ExtensionName` does.
 pub(super) fn lower(value: &Expr, diagnostics: &mut Diagnostics) -> Option<TokenStream> {
     let Some(literal) = string_literal(value) else {
-        diagnostics.error(
-            ungrouped(value),
-            "name must be a string literal, as in `name = \"extensionHello.sh\"`",
+        let message = with_help(
+            "`name` must be a string literal",
+            "write `name = \"extensionHello.sh\"`",
         );
+        diagnostics.error(ungrouped(value), message);
         return None;
     };
     let name = literal.value();
-    let too_long = format!("is longer than {MAX_LEN} bytes, the most a file name has");
+    let too_long = format!("is longer than {MAX_LEN} bytes, the limit for file names");
     let problem = match script_name::check(&name) {
         Ok(()) => return Some(literal.to_token_stream()),
         Err(_) if name.is_empty() => "is empty",
-        Err(Problem::Path) => "is a path, and must be a file name",
-        Err(Problem::ControlCharacter) => "has a control character, and is sent in a header",
-        Err(Problem::NotAscii) => "is not ASCII, and is sent in a header",
-        Err(Problem::Prefix) => "does not begin with `extension`",
-        Err(Problem::Suffix) => "does not end in `.sh`",
+        Err(Problem::Path) => "is a path, not a file name",
+        Err(Problem::ControlCharacter) => {
+            "contains a control character, which an HTTP header cannot carry"
+        }
+        Err(Problem::NotAscii) => {
+            "contains a non-ASCII character, which an HTTP header cannot carry"
+        }
+        Err(Problem::Prefix) => "does not start with `extension`",
+        Err(Problem::Suffix) => "does not end with `.sh`",
         Err(Problem::TooLong) => &too_long,
-        Err(_) => "cannot be registered",
+        Err(_) => "is not a valid script name",
     };
     diagnostics.error(
         literal,
-        format!(
-            "name {name:?} {problem}: it is the complete file name of the start script, write `{:?}`",
-            suggest(&name)
+        with_help(
+            format!("name {name:?} {problem}"),
+            format!(
+                "write the complete file name of the start script: `name = {:?}`",
+                suggest(&name)
+            ),
         ),
     );
     None
 }
 
-/// Makes a script name of what was written: `demo` becomes `extensionDemo.sh`.
+/// Derives a script name from what the author wrote: `demo` becomes `extensionDemo.sh`.
 pub(super) fn suggest(written: &str) -> String {
     const PREFIX: &str = "extension";
     const SUFFIX: &str = ".sh";
@@ -64,7 +72,7 @@ pub(super) fn suggest(written: &str) -> String {
     if suggestion == PREFIX {
         suggestion.push_str("Hello");
     }
-    // This is ASCII, so a byte is a character.
+    // The suggestion is ASCII, so this cannot split a character.
     suggestion.truncate(MAX_LEN - SUFFIX.len());
     suggestion + SUFFIX
 }
@@ -75,7 +83,7 @@ mod tests {
     use fg_util::script_name;
 
     #[test]
-    fn suggestion_is_derived_from_the_input() {
+    fn suggestion_is_derived_from_what_was_written() {
         for (written, name) in [
             ("", "extensionHello.sh"),
             ("demo", "extensionDemo.sh"),
@@ -94,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn suggestion_is_a_script_name() {
+    fn every_suggestion_is_a_valid_script_name() {
         for written in ["", "a/b\n", "e\u{301}te", &"long".repeat(100)] {
             assert_eq!(script_name::check(&suggest(written)), Ok(()), "{written:?}");
         }

@@ -1,34 +1,34 @@
-//! The signature of the function, and of every method that has a role.
+//! Checks the signature of the function, or of a method that has a role.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::{FnArg, Lifetime, Receiver, ReceiverKind, ReturnType, Safety, Signature, Token, Type};
 
-use crate::diagnostics::{Diagnostics, list};
+use crate::diagnostics::{Diagnostics, list, with_help};
 use crate::model::Callee;
 use crate::parse::function::Function;
 use crate::parse::role::Role;
 
-/// The signature that a role prescribes. Parameters are written as in `invocation: Invocation`.
+/// The signature that a role requires. Parameters have the form `invocation: Invocation`.
 #[derive(Clone, Copy)]
 pub(super) struct Expected {
     /// Whether `&self` is the first parameter.
     takes_self: bool,
     required: Option<&'static str>,
-    /// It comes last, and may be left out.
+    /// The last parameter, which may be omitted.
     optional: Option<&'static str>,
 }
 
 impl Expected {
-    /// The signature of a function that has `#[extension]`.
+    /// The signature of a function with `#[extension]`.
     pub(super) const FUNCTION: Self = Self {
         takes_self: false,
         required: Some("invocation: Invocation"),
         optional: None,
     };
 
-    /// The signature of a method that has this role.
+    /// Returns the signature of a method with this role.
     pub(super) fn of(role: Role) -> Self {
         let (required, optional) = match role {
             Role::Init => (None, Some("registration: &Registration")),
@@ -46,15 +46,15 @@ impl Expected {
         }
     }
 
-    /// The parameters after the receiver.
+    /// Returns the parameters after the receiver.
     fn parameters(self) -> impl Iterator<Item = &'static str> {
         self.required.into_iter().chain(self.optional)
     }
 }
 
-/// Returns the function if generated code can call it, even if it has mistakes.
+/// Returns the function as generated code calls it by `path`, or `None` if it cannot be called.
 ///
-/// Generated code names it by `path`.
+/// A function with mistakes may still be callable.
 pub(super) fn lower(
     function: &Function,
     path: TokenStream,
@@ -78,46 +78,55 @@ pub(super) fn lower(
 }
 
 enum Qualifiers {
-    /// Generated code can call the function, even if a qualifier is a mistake.
+    /// Generated code can call the function, even if a qualifier is not allowed.
     Callable,
     NotCallable,
 }
 
-/// Checks everything in a signature except for the parameters and the output.
+/// Checks everything in a signature except the parameters and the return type.
 fn check_qualifiers(signature: &Signature, diagnostics: &mut Diagnostics) -> Qualifiers {
     let name = &signature.ident;
     let mut can_be_called = true;
     if signature.asyncness.is_none() {
         diagnostics.push(syn::Error::new(
             signature.fn_token.span,
-            format!("`{name}` must be async, write `async fn {name}`"),
+            with_help(
+                format!("`{name}` must be async"),
+                format!("write `async fn {name}`"),
+            ),
         ));
-        // A function that returns a future is not called, so that its type is not reported as well.
+        // Do not call a function that returns a future: rustc would also report the type that it returns.
         let output = signature.output.to_token_stream().to_string();
         can_be_called &= !output.contains("Future");
     }
-    // With `async` rustc says that it cannot be both.
+    // rustc itself reports `const async`.
     if let (Some(constness), None) = (&signature.constness, &signature.asyncness) {
         diagnostics.error(
             constness,
-            format!("`{name}` cannot be const, remove `const`"),
+            with_help(format!("`{name}` cannot be const"), "remove `const`"),
         );
     }
     if !matches!(signature.safety, Safety::Default) {
         diagnostics.error(
             &signature.safety,
-            format!("`{name}` cannot be unsafe, remove `unsafe`"),
+            with_help(format!("`{name}` cannot be unsafe"), "remove `unsafe`"),
         );
         can_be_called = false;
     }
     if let Some(abi) = &signature.abi {
-        diagnostics.error(abi, format!("`{name}` cannot have an ABI, remove `extern`"));
+        diagnostics.error(
+            abi,
+            with_help(format!("`{name}` cannot have an ABI"), "remove `extern`"),
+        );
     }
     let generics = &signature.generics;
     if generics.type_params().next().is_some() || generics.const_params().next().is_some() {
         diagnostics.error(
             generics,
-            format!("`{name}` cannot be generic, remove the parameters"),
+            with_help(
+                format!("`{name}` cannot be generic"),
+                "remove the generic parameters",
+            ),
         );
         can_be_called = false;
     } else if let Some(clause) = &generics.where_clause
@@ -125,14 +134,14 @@ fn check_qualifiers(signature: &Signature, diagnostics: &mut Diagnostics) -> Qua
     {
         diagnostics.error(
             clause,
-            format!("`{name}` cannot have a where clause, remove it"),
+            with_help(format!("`{name}` cannot have a where clause"), "remove it"),
         );
         can_be_called = false;
     }
     if let Some(variadic) = &signature.variadic {
         diagnostics.error(
             variadic,
-            format!("`{name}` cannot be variadic, remove `...`"),
+            with_help(format!("`{name}` cannot be variadic"), "remove `...`"),
         );
         can_be_called = false;
     }
@@ -143,7 +152,7 @@ fn check_qualifiers(signature: &Signature, diagnostics: &mut Diagnostics) -> Qua
     }
 }
 
-/// Returns the types of the parameters after the receiver.
+/// Checks the parameters, and returns the types of those after the receiver.
 fn lower_inputs<'a>(
     signature: &'a Signature,
     expected: Expected,
@@ -158,16 +167,15 @@ fn lower_inputs<'a>(
     let receiver_is_valid = check_receiver(signature, receiver, expected, diagnostics);
     let inputs: Vec<_> = inputs.collect();
     if let (Some(required), []) = (expected.required, &inputs[..]) {
-        // The error about the receiver includes the parameter.
+        // An error about the receiver already shows the whole parameter list.
         if receiver_is_valid {
             let receiver = if expected.takes_self { "&self, " } else { "" };
-            let number = match expected.optional {
-                None => "one parameter",
-                Some(_) => "a parameter",
-            };
             diagnostics.push(syn::Error::new(
                 signature.paren_token.span.join(),
-                format!("`{name}` takes {number}, write `{name}({receiver}{required})`"),
+                with_help(
+                    format!("`{name}` must take the parameter `{required}`"),
+                    format!("write `{name}({receiver}{required})`"),
+                ),
             ));
         }
         return None;
@@ -175,11 +183,14 @@ fn lower_inputs<'a>(
     let surplus = surplus_inputs(&inputs, expected);
     if !surplus.is_empty() {
         let parameters: Vec<_> = expected.parameters().collect();
-        let message = match &parameters[..] {
-            [] => format!("`{name}` takes `&self` only, remove this"),
-            [one] => format!("`{name}` takes one parameter, `{one}`: remove this"),
-            more => format!("`{name}` takes {} only, remove this", list(more)),
+        let parameters = match &parameters[..] {
+            [] => "`&self`".to_owned(),
+            parameters => list(parameters),
         };
+        let message = with_help(
+            format!("`{name}` has too many parameters"),
+            format!("remove this; `{name}` takes only {parameters}"),
+        );
         diagnostics.error(surplus, message);
         return None;
     }
@@ -188,28 +199,33 @@ fn lower_inputs<'a>(
         match input {
             FnArg::Typed(typed) => match &*typed.ty {
                 Type::ImplTrait(impl_trait) => {
-                    let message = format!("`{name}` cannot be generic, write `{parameter}`");
+                    let message = with_help(
+                        format!("`{name}` cannot be generic"),
+                        format!("write `{parameter}`"),
+                    );
                     diagnostics.error(impl_trait, message);
                 }
                 Type::Reference(reference)
                     if parameter.contains('&') && is_static(&reference.lifetime) =>
                 {
-                    let message =
-                        format!("`{name}` borrows this for one call, write `{parameter}`");
+                    let message = with_help(
+                        format!("`{name}` cannot take a `&'static` reference"),
+                        format!("write `{parameter}`"),
+                    );
                     diagnostics.error(reference, message);
                 }
                 ty => types.push(ty),
             },
-            // A second `self`, which rustc rejects.
+            // A second `self`, which rustc reports.
             FnArg::Receiver(_) => {}
         }
     }
     (receiver_is_valid && types.len() == inputs.len()).then_some(types)
 }
 
-/// Returns the inputs that are too many.
+/// Returns the inputs to remove if there are more than expected.
 ///
-/// It keeps those that have the type of an expected parameter, in any position, and then the first ones.
+/// Inputs that have the type of an expected parameter stay, in any position; then the first ones do.
 fn surplus_inputs<'a>(
     inputs: &[&'a FnArg],
     expected: Expected,
@@ -236,7 +252,7 @@ fn surplus_inputs<'a>(
         .collect()
 }
 
-/// Whether the receiver is as expected: `&self`, or none.
+/// Reports a receiver that is not as expected, and returns whether it is: `&self`, or none.
 fn check_receiver(
     signature: &Signature,
     receiver: Option<&Receiver>,
@@ -254,18 +270,24 @@ fn check_receiver(
         }
         Some(receiver) if expected.takes_self => diagnostics.error(
             receiver,
-            format!("`{name}` must take `&self`, since it is shared: write `&self`"),
+            with_help(
+                format!("`{name}` must take `&self`"),
+                "write `&self`; handlers share the extension, so keep state that changes in a `Mutex` or an atomic",
+            ),
         ),
         Some(receiver) => {
-            let instead = match (expected.required, expected.optional) {
-                // It may be a method, and the attribute is in the block instead of on it.
+            let help = match (expected.required, expected.optional) {
+                // It may be a method whose `impl` block should have the attribute.
                 (Some(required), _) => format!(
                     "write `{name}({required})`, or put `#[extension]` on the `impl` block and `#[invoke]` on `{name}`"
                 ),
                 (None, Some(optional)) => format!("write `{name}({optional})`"),
-                (None, None) => "remove it".to_owned(),
+                (None, None) => "remove `self`".to_owned(),
             };
-            diagnostics.error(receiver, format!("`{name}` cannot take `self`: {instead}"));
+            diagnostics.error(
+                receiver,
+                with_help(format!("`{name}` cannot take `self`"), help),
+            );
         }
         None => {
             let written = signature.inputs.len();
@@ -277,14 +299,17 @@ fn check_receiver(
                 .collect();
             diagnostics.push(syn::Error::new(
                 signature.paren_token.span.join(),
-                format!("`{name}` must take `&self`, write `{name}(&self{parameters})`"),
+                with_help(
+                    format!("`{name}` must take `&self`"),
+                    format!("write `{name}(&self{parameters})`"),
+                ),
             ));
         }
     }
     false
 }
 
-/// Whether the type has the name of that of `parameter`, by value or by reference.
+/// Returns whether the input has the type of `parameter`, compared by name, by value or by reference.
 fn has_type_of(input: &FnArg, parameter: &str) -> bool {
     let FnArg::Typed(typed) = input else {
         return false;

@@ -1,12 +1,12 @@
-//! The arguments of `#[telemetry]`: the port and the types of telemetry.
+//! The arguments of `#[telemetry]`: the port and the telemetry types.
 
 use proc_macro2::{Ident, Span};
 use quote::ToTokens;
 use syn::{Attribute, Expr};
 
 use super::missing_argument;
-use super::port::{self, Posted};
-use crate::diagnostics::{Diagnostics, did_you_mean, list};
+use super::port::{self, Payload};
+use crate::diagnostics::{Diagnostics, did_you_mean, list, with_help};
 use crate::model::Subscription;
 use crate::parse::arguments::{
     Argument, TELEMETRY_PORT_EXAMPLE, TYPES_EXAMPLE, TelemetryArguments,
@@ -23,15 +23,16 @@ pub(super) fn lower(
     ) {
         diagnostics.error(
             attribute,
-            format!(
-                "`#[telemetry]` has a port and types, write `#[telemetry({TELEMETRY_PORT_EXAMPLE}, {TYPES_EXAMPLE})]`"
+            with_help(
+                "missing arguments `port` and `types`",
+                format!("write `#[telemetry({TELEMETRY_PORT_EXAMPLE}, {TYPES_EXAMPLE})]`"),
             ),
         );
         return None;
     }
     let port = match &arguments.port {
-        Argument::Given(port) => port::lower(port, Posted::Telemetry, diagnostics),
-        Argument::Unreadable => None,
+        Argument::Given(port) => port::lower(port, Payload::Telemetry, diagnostics),
+        Argument::Malformed => None,
         Argument::Absent => {
             let message = missing_argument("port", TELEMETRY_PORT_EXAMPLE);
             diagnostics.error(attribute, message);
@@ -40,7 +41,7 @@ pub(super) fn lower(
     };
     let types = match &arguments.types {
         Argument::Given(types) => lower_types(types, diagnostics),
-        Argument::Unreadable => None,
+        Argument::Malformed => None,
         Argument::Absent => {
             let message = missing_argument("types", TYPES_EXAMPLE);
             diagnostics.error(attribute, message);
@@ -51,7 +52,7 @@ pub(super) fn lower(
     Some(Subscription { port, types })
 }
 
-/// D 2710: `platform`, `function` and `extension`, each at most once, and one at least.
+/// Checks that the types are `platform`, `function` or `extension`, at least one of them, each at most once (D 2710).
 fn lower_types(types: &Expr, diagnostics: &mut Diagnostics) -> Option<Vec<Ident>> {
     const KNOWN: [&str; 3] = ["platform", "function", "extension"];
     let elements: Vec<&Expr> = match types {
@@ -62,9 +63,9 @@ fn lower_types(types: &Expr, diagnostics: &mut Diagnostics) -> Option<Vec<Ident>
     if elements.is_empty() {
         diagnostics.error(
             types,
-            format!(
-                "types are empty, name what is subscribed to: {}",
-                list(&KNOWN)
+            with_help(
+                "`types` is empty",
+                format!("list at least one of {}", list(&KNOWN)),
             ),
         );
         return None;
@@ -74,22 +75,21 @@ fn lower_types(types: &Expr, diagnostics: &mut Diagnostics) -> Option<Vec<Ident>
     for element in elements {
         let word = element.to_token_stream().to_string();
         if seen.contains(&word) {
-            let message = format!("telemetry type `{word}` is given twice, write it once");
+            let message = with_help(
+                format!("duplicate telemetry type `{word}`"),
+                "remove one of them",
+            );
             diagnostics.error(element, message);
         } else if KNOWN.contains(&word.as_str()) {
             let (first, rest) = word.split_at(1);
             let variant = first.to_ascii_uppercase() + rest;
             variants.push(Ident::new(&variant, Span::call_site()));
         } else {
-            let message = match did_you_mean(word.trim_matches('"'), &KNOWN) {
-                Some(meant) => {
-                    format!("unknown telemetry type `{word}`, did you mean `{meant}`?")
-                }
-                None => format!(
-                    "unknown telemetry type `{word}`, there are {}",
-                    list(&KNOWN)
-                ),
+            let help = match did_you_mean(word.trim_matches('"'), &KNOWN) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("the telemetry types are {}", list(&KNOWN)),
             };
+            let message = with_help(format!("unknown telemetry type `{word}`"), help);
             diagnostics.error(element, message);
         }
         seen.push(word);

@@ -1,4 +1,4 @@
-//! The argument `timeout`: the longest time for one invocation.
+//! The argument `timeout`: the time limit of one invocation.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use fg_util::duration;
 use syn::Expr;
 
 use super::literal::{string_literal, ungrouped};
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, with_help};
 
 const MIN: Duration = Duration::from_millis(1);
 
-/// It is a string with a unit, as the durations of the settings are.
+/// Parses the timeout, a string with a unit, in the format of durations in settings.
 pub(super) fn lower(value: &Expr, diagnostics: &mut Diagnostics) -> Option<Duration> {
     let problem = match string_literal(value) {
-        None => "timeout must be a text with a unit".to_owned(),
+        None => "`timeout` must be a string with a unit".to_owned(),
         Some(literal) => {
             let text = literal.value();
             match parse(&text) {
@@ -28,7 +28,10 @@ pub(super) fn lower(value: &Expr, diagnostics: &mut Diagnostics) -> Option<Durat
     };
     diagnostics.error(
         ungrouped(value),
-        format!("{problem}, write it as `\"500ms\"`, `\"2s\"` or `\"1m\"`"),
+        with_help(
+            problem,
+            "write a number and a unit, such as `\"500ms\"`, `\"2s\"` or `\"1m\"`",
+        ),
     );
     None
 }
@@ -42,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn timeout_is_a_millisecond_at_least() {
+    fn timeout_is_from_one_millisecond_to_one_hour() {
         assert_eq!(parse("1ms"), Some(Duration::from_millis(1)));
         assert_eq!(parse("1h"), Some(duration::MAX));
         for text in ["0s", "0.5ms", "2", "2h"] {

@@ -1,4 +1,4 @@
-//! The arguments of `#[extension(…)]` and of `#[telemetry(…)]`.
+//! Parses the arguments of `#[extension(…)]` and `#[telemetry(…)]`.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::ext::IdentExt;
@@ -6,14 +6,14 @@ use syn::parse::discouraged::Speculative;
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, Ident, Token, token};
 
-use crate::diagnostics::{Diagnostics, did_you_mean, list};
+use crate::diagnostics::{Diagnostics, did_you_mean, list, with_help};
 
-/// Examples for error messages.
+// Examples for error messages.
 pub(crate) const PORT_EXAMPLE: &str = "port = 8081";
 pub(crate) const TELEMETRY_PORT_EXAMPLE: &str = "port = 8082";
 pub(crate) const TYPES_EXAMPLE: &str = "types(platform, function, extension)";
 
-/// The arguments of `#[extension(…)]`, as written.
+/// The arguments of `#[extension(…)]`, before validation.
 #[derive(Default)]
 pub(crate) struct ExtensionArguments {
     pub(crate) name: Argument,
@@ -22,21 +22,21 @@ pub(crate) struct ExtensionArguments {
     pub(crate) crate_path: Argument,
 }
 
-/// The arguments of `#[telemetry(…)]`, as written.
+/// The arguments of `#[telemetry(…)]`, before validation.
 #[derive(Default)]
 pub(crate) struct TelemetryArguments {
     pub(crate) port: Argument,
-    /// The parentheses and the types in them.
+    /// The parenthesized list of types.
     pub(crate) types: Argument,
 }
 
-/// The value of an argument, as written.
+/// The value of an argument, before validation.
 #[derive(Default)]
 pub(crate) enum Argument {
     #[default]
     Absent,
-    /// It is written and cannot be read, which is already reported.
-    Unreadable,
+    /// The argument is present but malformed, and the error is already reported.
+    Malformed,
     Given(Expr),
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn parse_extension(
             &mut arguments.crate_path,
         ),
     ];
-    parse(tokens, "an extension", &mut keys, diagnostics);
+    parse(tokens, "#[extension]", &mut keys, diagnostics);
     arguments
 }
 
@@ -68,17 +68,17 @@ pub(crate) fn parse_telemetry(
         Key::named("port", TELEMETRY_PORT_EXAMPLE, &mut arguments.port),
         Key::list("types", TYPES_EXAMPLE, &mut arguments.types),
     ];
-    parse(tokens, "`#[telemetry]`", &mut keys, diagnostics);
+    parse(tokens, "#[telemetry]", &mut keys, diagnostics);
     arguments
 }
 
-/// An argument that may be written, and where its value goes.
+/// An argument that the attribute accepts, and the place to store its value.
 struct Key<'a> {
     name: &'static str,
     syntax: Syntax,
     example: &'static str,
     argument: &'a mut Argument,
-    is_written: bool,
+    is_present: bool,
 }
 
 enum Syntax {
@@ -95,7 +95,7 @@ impl<'a> Key<'a> {
             syntax: Syntax::NameValue,
             example,
             argument,
-            is_written: false,
+            is_present: false,
         }
     }
 
@@ -106,33 +106,39 @@ impl<'a> Key<'a> {
         }
     }
 
-    /// Notes that something was written that may be this argument, so that it is not reported as missing.
-    fn mark_unreadable(&mut self) {
+    /// Records that the author tried to write this argument, so that it is not also reported as missing.
+    fn mark_malformed(&mut self) {
         if matches!(self.argument, Argument::Absent) {
-            *self.argument = Argument::Unreadable;
+            *self.argument = Argument::Malformed;
         }
     }
 }
 
-/// `owner` is the subject of the error messages: who takes the arguments.
-fn parse(tokens: TokenStream, owner: &str, keys: &mut [Key<'_>], diagnostics: &mut Diagnostics) {
+/// Parses the arguments of `attribute`, which error messages mention.
+fn parse(
+    tokens: TokenStream,
+    attribute: &str,
+    keys: &mut [Key<'_>],
+    diagnostics: &mut Diagnostics,
+) {
     let parser = |input: ParseStream<'_>| {
         let mut suggest_names = true;
         while !input.is_empty() {
             if input.peek(Ident::peek_any) {
-                let result = parse_argument(input, owner, keys);
+                let result = parse_argument(input, attribute, keys);
                 diagnostics.check(result);
             } else if input.peek(Token![,]) {
-                diagnostics.push(input.error("there is no argument before this `,`, remove it"));
+                let message =
+                    with_help("expected an argument, found `,`", "remove the extra comma");
+                diagnostics.push(input.error(message));
             } else if std::mem::take(&mut suggest_names) {
-                keys.iter_mut().for_each(Key::mark_unreadable);
+                keys.iter_mut().for_each(Key::mark_malformed);
                 let examples: Vec<_> = keys.iter().take(2).map(|key| key.example).collect();
-                diagnostics.push(input.error(format!(
-                    "{owner} takes its arguments by name, write `{}`",
-                    examples.join(", ")
-                )));
+                let help = format!("write `{}`", examples.join(", "));
+                let message = with_help("expected a named argument", help);
+                diagnostics.push(input.error(message));
             }
-            // Skip what could not be read, so that the next mistake is reported as well.
+            // Skip to the next argument, so that its mistakes are reported too.
             while !(input.is_empty() || input.peek(Token![,]) || is_argument(input, keys)) {
                 input.parse::<TokenTree>()?;
             }
@@ -144,7 +150,7 @@ fn parse(tokens: TokenStream, owner: &str, keys: &mut [Key<'_>], diagnostics: &m
     diagnostics.check(result);
 }
 
-/// Whether an argument begins here, even if the comma before it is missing.
+/// Returns whether an argument starts here, even if the comma before it is missing.
 fn is_argument(input: ParseStream<'_>, keys: &[Key<'_>]) -> bool {
     let fork = input.fork();
     fork.call(Ident::parse_any).is_ok_and(|word| {
@@ -153,38 +159,49 @@ fn is_argument(input: ParseStream<'_>, keys: &[Key<'_>]) -> bool {
     })
 }
 
-/// Reads one argument, up to its comma.
-fn parse_argument(input: ParseStream<'_>, owner: &str, keys: &mut [Key<'_>]) -> syn::Result<()> {
+/// Parses one argument, up to the comma that follows it.
+fn parse_argument(
+    input: ParseStream<'_>,
+    attribute: &str,
+    keys: &mut [Key<'_>],
+) -> syn::Result<()> {
     let written = input.call(Ident::parse_any)?;
     let error = |message| Err(syn::Error::new_spanned(&written, message));
     let word = written.to_string();
     let Some(key) = keys.iter_mut().find(|key| key.name == word) else {
         let names: Vec<_> = keys.iter().map(|key| key.name).collect();
         let Some(meant) = did_you_mean(&word, &names) else {
-            return error(format!(
-                "unknown argument `{word}`, {owner} takes {}",
-                list(&names)
+            return error(with_help(
+                format!("unknown argument `{word}`"),
+                format!("`{attribute}` takes {}", list(&names)),
             ));
         };
         keys.iter_mut()
             .filter(|key| key.name == meant)
-            .for_each(Key::mark_unreadable);
-        return error(format!(
-            "unknown argument `{word}`, did you mean `{meant}`?"
+            .for_each(Key::mark_malformed);
+        return error(with_help(
+            format!("unknown argument `{word}`"),
+            format!("did you mean `{meant}`?"),
         ));
     };
-    if std::mem::replace(&mut key.is_written, true) {
-        return error(format!("argument `{word}` is given twice, write it once"));
-    }
-    key.mark_unreadable();
-    if input.is_empty() || input.peek(Token![,]) {
-        return error(format!(
-            "argument `{word}` has no value, write `{}`",
-            key.example
+    if std::mem::replace(&mut key.is_present, true) {
+        return error(with_help(
+            format!("duplicate argument `{word}`"),
+            "remove one of them",
         ));
     }
-    let unreadable = |span| {
-        let message = format!("argument `{word}` cannot be read, write `{}`", key.example);
+    key.mark_malformed();
+    if input.is_empty() || input.peek(Token![,]) {
+        return error(with_help(
+            format!("argument `{word}` has no value"),
+            format!("write `{}`", key.example),
+        ));
+    }
+    let malformed = |span| {
+        let message = with_help(
+            format!("malformed argument `{word}`"),
+            format!("write `{}`", key.example),
+        );
         syn::Error::new(span, message)
     };
     let has_value = match key.syntax {
@@ -192,13 +209,13 @@ fn parse_argument(input: ParseStream<'_>, owner: &str, keys: &mut [Key<'_>]) -> 
         Syntax::List => input.peek(token::Paren),
     };
     if !has_value {
-        return Err(unreadable(written.span()));
+        return Err(malformed(written.span()));
     }
-    // On a fork, so that an unexpected token in the value is reported once.
+    // Parse a fork, so that an unexpected token in the value is reported only once.
     let value = input.fork();
     match value.parse() {
         Ok(expression) => *key.argument = Argument::Given(expression),
-        Err(error) => return Err(unreadable(error.span())),
+        Err(error) => return Err(malformed(error.span())),
     }
     input.advance_to(&value);
     if input.is_empty() || input.peek(Token![,]) {

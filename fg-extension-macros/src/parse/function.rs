@@ -1,4 +1,4 @@
-//! A function or a method.
+//! Parses functions and methods.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
@@ -7,7 +7,9 @@ use syn::{Attribute, Signature, Visibility};
 
 use super::role::without_role_attributes;
 
-/// A function or a method. If it has no body, a semicolon is in its place, and rustc reports that.
+/// A function or a method.
+///
+/// If the body is missing, `body` is the semicolon, and rustc reports the mistake.
 pub(crate) struct Function {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
@@ -16,7 +18,7 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    /// Reads the signature and the body, which come after the attributes and the visibility.
+    /// Parses the signature and the body, which follow the attributes and the visibility.
     pub(crate) fn parse(
         attributes: Vec<Attribute>,
         visibility: Visibility,
@@ -31,7 +33,7 @@ impl Function {
     }
 }
 
-/// Writes the function without role attributes.
+/// Emits the function without role attributes.
 impl ToTokens for Function {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         without_role_attributes(&self.attributes).for_each(|attribute| attribute.to_tokens(tokens));

@@ -1,4 +1,4 @@
-//! An impl block: its header, its methods with their roles, and everything else as tokens.
+//! Parses `impl` blocks: the header and the methods are syntax trees, everything else stays tokens.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -22,7 +22,7 @@ pub(crate) struct ImplBlock {
     pub(crate) items: Vec<ImplItem>,
 }
 
-/// A method, or another item in the braces, with the attributes that assign roles apart.
+/// An item of the block, with its role attributes separated from the others.
 pub(crate) struct ImplItem {
     pub(crate) role_attributes: Vec<RoleAttribute>,
     pub(crate) kind: ImplItemKind,
@@ -30,12 +30,12 @@ pub(crate) struct ImplItem {
 
 pub(crate) enum ImplItemKind {
     Method(Box<Function>),
-    /// A constant, a type, a macro, or a method that cannot be read, with the error.
+    /// A constant, a type, a macro call, or a method that cannot be parsed, with the syntax error.
     Other(TokenStream, Option<syn::Error>),
 }
 
 impl ImplBlock {
-    /// Whether an impl comes next.
+    /// Returns whether the input starts with an `impl` block.
     pub(crate) fn is_next(input: ParseStream<'_>) -> bool {
         input.peek(Token![impl]) || (input.peek(Token![unsafe]) && input.peek2(Token![impl]))
     }
@@ -49,7 +49,7 @@ impl ImplBlock {
         let self_type = input.parse()?;
         generics.where_clause = input.parse()?;
         let braces: Group = input.parse()?;
-        // The header may have braces too, as in `impl Cache<{ 1024 }>`: the last group is the body.
+        // The header may contain braces too, as in `impl Cache<{ 1024 }>`, so the body is the last group.
         let mut header: Vec<TokenTree> = start.parse::<TokenStream>()?.into_iter().collect();
         header.pop();
         let (inner_attributes, items) = parse_items.parse2(braces.stream())?;
@@ -66,7 +66,7 @@ impl ImplBlock {
     }
 }
 
-/// `Trait for`
+/// Parses `Trait for`, or nothing.
 fn parse_trait(input: ParseStream<'_>) -> syn::Result<Option<Path>> {
     let fork = input.fork();
     fork.parse::<Option<Token![!]>>()?;
@@ -109,7 +109,7 @@ fn parse_impl_item(input: ParseStream<'_>) -> syn::Result<ImplItem> {
             kind: ImplItemKind::Method(Box::new(method)),
         });
     }
-    // A constant, a type or a macro ends at its semicolon, or at its braces if those are not a value.
+    // A constant, a type or a macro call ends with a semicolon, or with braces that are not part of a value.
     let mut tokens = quote!(#(#attributes)*);
     let (mut is_value, mut is_function) = (false, false);
     while !input.is_empty() {
@@ -137,7 +137,7 @@ fn parse_impl_item(input: ParseStream<'_>) -> syn::Result<ImplItem> {
     })
 }
 
-/// Writes the block without role attributes.
+/// Emits the block without role attributes.
 impl ToTokens for ImplBlock {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         without_role_attributes(&self.attributes).for_each(|attribute| attribute.to_tokens(tokens));
@@ -152,7 +152,7 @@ impl ToTokens for ImplBlock {
 impl ToTokens for ImplItem {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         if !self.role_attributes.is_empty() {
-            // The signature is prescribed: it must be async and take `self`, even if the body needs neither.
+            // The method must be async and take `self`, even if its body needs neither.
             tokens.extend(quote!(#[allow(clippy::unused_async, clippy::unused_self)]));
         }
         match &self.kind {

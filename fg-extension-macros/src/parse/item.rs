@@ -1,4 +1,4 @@
-//! The item that has `#[extension]`: a function, an impl block, or something that cannot have it.
+//! Parses the item that has `#[extension]`.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser};
@@ -7,13 +7,13 @@ use syn::{Attribute, Signature};
 use super::function::Function;
 use super::impl_block::ImplBlock;
 use super::role::strip_role_attributes;
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, with_help};
 
-/// The item that has the attribute.
+/// The item that has `#[extension]`.
 pub(crate) enum Item {
     Function(Function),
     Impl(ImplBlock),
-    /// An item that cannot have the attribute, which is already reported.
+    /// An item that cannot have the attribute; the error is already reported.
     Other(TokenStream),
 }
 
@@ -21,7 +21,7 @@ pub(crate) fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Item 
     let is_function = |token: TokenTree| matches!(token, TokenTree::Ident(word) if word == "fn");
     match diagnostics.check(parse_item.parse2(tokens.clone())) {
         Some(item) => item,
-        // rustc reports the syntax error in a function itself.
+        // rustc itself reports a syntax error in a function.
         None if tokens.clone().into_iter().any(is_function) => Item::Other(TokenStream::new()),
         None => Item::Other(strip_role_attributes(tokens)),
     }
@@ -34,17 +34,23 @@ fn parse_item(input: ParseStream<'_>) -> syn::Result<Item> {
     }
     let start = input.span();
     let visibility = input.parse()?;
-    if let Some(other) = other_kind(input) {
-        let message = format!(
-            "`#[extension]` goes on an `async fn` or an inherent `impl` block, not on {other}"
-        );
-        return Err(syn::Error::new(start, message));
+    if let Some(other) = other_item(input) {
+        let OtherItem { description, help } = other;
+        let message = format!("`#[extension]` cannot be used on {description}");
+        return Err(syn::Error::new(start, with_help(message, help)));
     }
     Function::parse(attributes, visibility, input).map(Item::Function)
 }
 
-/// Describes the item for an error message, if it is not a function.
-fn other_kind(input: ParseStream<'_>) -> Option<String> {
+/// An item that is neither a function nor an `impl` block, as the error message describes it.
+struct OtherItem {
+    description: String,
+    help: String,
+}
+
+/// Describes the item, or returns `None` if it is a function.
+fn other_item(input: ParseStream<'_>) -> Option<OtherItem> {
+    let help = "put it on an `async fn` or an inherent `impl` block".to_owned();
     if input.fork().parse::<Signature>().is_ok() {
         return None;
     }
@@ -61,15 +67,25 @@ fn other_kind(input: ParseStream<'_>) -> Option<String> {
         "const" => "constant",
         "static" => "static",
         "type" => "type alias",
-        "use" => return Some("an import".to_owned()),
-        "extern" => return Some("an `extern` item".to_owned()),
         "fn" | "async" => return None,
-        _ => return Some("a macro".to_owned()),
+        word => {
+            let description = match word {
+                "use" => "an import",
+                "extern" => "an `extern` item",
+                _ => "a macro",
+            };
+            return Some(OtherItem {
+                description: description.to_owned(),
+                help,
+            });
+        }
     };
     let name = words.next()?;
-    let hint = match kind {
-        "struct" | "enum" | "union" => format!(": put it on `impl {name}`"),
-        _ => String::new(),
-    };
-    Some(format!("the {kind} `{name}`{hint}"))
+    Some(OtherItem {
+        description: format!("the {kind} `{name}`"),
+        help: match kind {
+            "struct" | "enum" | "union" => format!("put it on `impl {name}`"),
+            _ => help,
+        },
+    })
 }

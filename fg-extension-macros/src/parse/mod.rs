@@ -1,4 +1,4 @@
-//! Reads the arguments and the item as the author wrote them. Bodies of functions stay tokens.
+//! Parses the arguments and the item without validating them. Function bodies stay tokens.
 
 pub(crate) mod arguments;
 pub(crate) mod function;

@@ -1,4 +1,4 @@
-//! The roles of methods, and the attributes that assign them: `#[init]`, `#[invoke]`, `#[telemetry(…)]`,
+//! The roles of methods and the attributes that assign them: `#[init]`, `#[invoke]`, `#[telemetry(…)]` and
 //! `#[shutdown]`.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
@@ -7,7 +7,7 @@ use syn::{Attribute, Meta};
 
 use crate::diagnostics::did_you_mean;
 
-/// Which method of the traits an author's method becomes.
+/// The trait method that calls the author's method.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Role {
     Init,
@@ -34,14 +34,14 @@ impl Role {
         }
     }
 
-    /// Returns the role that an attribute assigns.
+    /// Returns the role that the attribute assigns.
     pub(crate) fn of(attribute: &Attribute) -> Option<Self> {
         let ident = attribute.path().get_ident()?;
         Self::ALL.into_iter().find(|role| ident == role.name())
     }
 
-    /// Returns the role that an attribute assigns or was probably meant to assign, as in `#[invok]` or
-    /// `#[fg_extension::invoke]`.
+    /// Returns the role that the attribute assigns or was probably meant to assign: `#[invok]` and
+    /// `#[fg_extension::invoke]` were meant to be `#[invoke]`.
     pub(super) fn guess(attribute: &Attribute) -> Option<Self> {
         let path = attribute.path();
         let ident = match path.get_ident() {
@@ -67,16 +67,17 @@ impl Role {
 }
 
 impl RoleAttribute {
-    /// Returns its path as written: `invoke`, or a misspelling of it.
+    /// Returns the path of the attribute as written: `invoke`, or a misspelling of it.
     pub(crate) fn path(&self) -> String {
         let path = self.attribute.path().to_token_stream().to_string();
         path.replace(' ', "")
     }
 }
 
-/// Returns the attributes that assign no role.
+/// Returns the attributes without those that assign a role.
 ///
-/// `lower` reports a role that is in the wrong place; rustc would report the same attribute as unknown.
+/// `lower` reports a role attribute in the wrong place. If it stayed in the output, rustc would also report it, as
+/// unknown.
 pub(crate) fn without_role_attributes(
     attributes: &[Attribute],
 ) -> impl Iterator<Item = &Attribute> {
@@ -85,7 +86,7 @@ pub(crate) fn without_role_attributes(
         .filter(|attribute| Role::of(attribute).is_none())
 }
 
-/// Removes role attributes at any depth: rustc would report each as unknown.
+/// Removes role attributes at any depth, because rustc would report each of them as unknown.
 pub(crate) fn strip_role_attributes(tokens: TokenStream) -> TokenStream {
     let mut filtered = TokenStream::new();
     let mut tokens = tokens.into_iter().peekable();
@@ -110,7 +111,7 @@ pub(crate) fn strip_role_attributes(tokens: TokenStream) -> TokenStream {
     filtered
 }
 
-/// Whether this is the `[invoke]` of `#[invoke]`, or that of another role.
+/// Returns whether this is the `[…]` part of a role attribute, such as `[invoke]`.
 fn is_role_attribute(token: &TokenTree) -> bool {
     let TokenTree::Group(group) = token else {
         return false;

@@ -1,9 +1,9 @@
-//! All that compiles here also registers, answers and ends.
+//! Every program of this crate registers, handles an invocation and shuts down.
 
 use fg_emulator::{Error, Platform};
 
 #[tokio::test]
-async fn every_program_boots() -> Result<(), Error> {
+async fn every_program_registers_handles_an_invocation_and_shuts_down() -> Result<(), Error> {
     for (script, program) in [
         ("extensionFunction.sh", env!("CARGO_BIN_EXE_function")),
         ("extensionMain.sh", env!("CARGO_BIN_EXE_main_function")),

@@ -1,4 +1,5 @@
-//! Programs with the attribute: what compiles also registers, answers and shuts down; what does not compile says why.
+//! UI tests of `#[extension]`: valid programs register, handle an invocation and shut down; invalid programs fail to
+//! compile with the expected errors.
 
 mod fail;
 mod pass;

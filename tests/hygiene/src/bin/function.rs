@@ -1,4 +1,4 @@
-//! The attribute on a function, where no name is what it seems.
+//! `#[extension]` on a function, in a crate that shadows the names that generated code could use.
 
 #![no_implicit_prelude]
 #![forbid(unsafe_code)]
@@ -12,17 +12,17 @@ mod fg_extension {}
 mod std {}
 mod tokio {}
 
-/// Not the platform's.
+/// Shadows `fg_extension::Extension`.
 pub(crate) struct Extension;
-/// Not the prelude's.
+/// Shadows the type in the prelude.
 pub(crate) struct Option;
-/// Not the prelude's.
+/// Shadows the type in the prelude.
 pub(crate) struct Result;
-/// Not the prelude's.
+/// Shadows the primitive type.
 #[allow(non_camel_case_types)]
 pub(crate) struct u16;
 
-/// The names of what generated code has in its hands.
+/// Has the name of a trait method, and uses all shadowing types.
 pub(crate) fn init() -> (Extension, Option, Result, u16) {
     (Extension, Option, Result, u16)
 }

@@ -1,4 +1,4 @@
-//! The attribute on a function that is called `main`, of a crate that somebody re-exports.
+//! `#[extension]` on a function named `main`, with `fg_extension` re-exported by another module.
 
 #![no_implicit_prelude]
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-//! The attribute on an impl, whose methods have the trait's own names and refuse all that clippy refuses.
+//! `#[extension]` on an `impl` block whose methods have the names of the trait methods, with all clippy lints denied.
 
 #![no_implicit_prelude]
 #![forbid(unsafe_code)]
@@ -11,20 +11,20 @@ use ::std::vec::Vec;
 
 mod std {}
 
-/// Not the prelude's.
+/// Shadows the type in the prelude.
 pub(crate) struct Result;
 
-/// Nothing but a name.
+/// The extension.
 pub(crate) struct Forwarder {
     function: String,
 }
 
 #[extension(name = "extensionMethods.sh", port = 8081, crate = ::renamed)]
 impl Forwarder {
-    /// Of the platform's range.
+    /// A port in the range of the platform.
     const TELEMETRY_PORT: u16 = 8082;
 
-    /// Remembers the function.
+    /// Stores the name of the function.
     #[init]
     pub(crate) async fn init(registration: &Registration) -> Self {
         let Registration { function_name, .. } = registration;
@@ -38,7 +38,7 @@ impl Forwarder {
     #[invoke]
     async fn invoke(&self, _: Invocation) {}
 
-    /// Has parameters that are called as those of the trait.
+    /// Has the parameter names of the trait method.
     #[cfg(not(windows))]
     #[telemetry(port = Forwarder::TELEMETRY_PORT, types(extension, platform, function))]
     async fn telemetry(
@@ -50,16 +50,16 @@ impl Forwarder {
         ::std::result::Result::Ok(())
     }
 
-    /// Fails if there was no function.
+    /// Fails if the name of the function is unknown.
     #[shutdown]
     async fn shutdown(&self) -> ::std::result::Result<(), &'static str> {
-        self.end()
+        self.check_function()
     }
 
-    fn end(&self) -> ::std::result::Result<(), &'static str> {
+    fn check_function(&self) -> ::std::result::Result<(), &'static str> {
         let Result = Result;
         if self.function.is_empty() {
-            ::std::result::Result::Err("there was no function")
+            ::std::result::Result::Err("the name of the function is unknown")
         } else {
             ::std::result::Result::Ok(())
         }

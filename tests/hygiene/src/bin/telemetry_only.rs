@@ -1,15 +1,15 @@
-//! The attribute on an impl of the least: no `init`, no `invoke`, and half of it is compiled away.
+//! `#[extension]` on an `impl` block that has only a `#[telemetry]` method, because `#[cfg]` removes the others.
 
 #![deny(warnings, missing_docs, unreachable_pub)]
 #![deny(clippy::all, clippy::pedantic)]
 
 use renamed::{Error, Registration, TelemetryEvent, extension};
 
-/// Makes itself.
+/// Has no `#[init]` method, so it implements `Default`.
 #[derive(Default)]
 pub(crate) struct Archive;
 
-/// With an attribute on it.
+/// Has another attribute.
 #[extension(name = "extensionArchive.sh", port = 8081, crate = renamed)]
 #[allow(clippy::unnecessary_wraps)]
 impl Archive {

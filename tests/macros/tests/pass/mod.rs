@@ -1,4 +1,4 @@
-//! What compiles: each program registers, is invoked and shuts down.
+//! Programs that compile. Each registers, is invoked and shuts down.
 
 use std::path::{Path, PathBuf};
 
@@ -7,11 +7,11 @@ use fg_emulator::{Error, Platform};
 const MANIFEST: &str = include_str!("../../Cargo.toml");
 
 #[tokio::test]
-async fn programs_register_and_shut_down() -> Result<(), Error> {
+async fn valid_programs_register_handle_an_invocation_and_shut_down() -> Result<(), Error> {
     for (program, source) in programs() {
         let platform = Platform::start().await?;
         platform.boot_bin(script_name(&source), &program).await?;
-        // Some of them return errors, so the status does not matter; the response does.
+        // The status is not checked, because some programs return an error.
         platform.invoke().await?;
         let shutdown = platform.shutdown().await?;
         assert!(shutdown.is_clean(), "{}: {shutdown:?}", program.display());
@@ -19,9 +19,9 @@ async fn programs_register_and_shut_down() -> Result<(), Error> {
     Ok(())
 }
 
-/// Each program as cargo has built it, with its source.
+/// Returns the path of each program that Cargo built, with its source.
 fn programs() -> Vec<(PathBuf, String)> {
-    let folder = Path::new(env!("CARGO_BIN_EXE_function-unit"))
+    let folder = Path::new(env!("CARGO_BIN_EXE_function-returns_unit"))
         .parent()
         .expect("a program is in a folder");
     let mut programs = Vec::new();
@@ -40,18 +40,18 @@ fn programs() -> Vec<(PathBuf, String)> {
             );
             assert!(
                 MANIFEST.contains(&line),
-                "Cargo.toml lacks this line:\n{line}"
+                "Cargo.toml must contain this line:\n{line}"
             );
             let text = std::fs::read_to_string(&source).expect("the source is text");
             programs.push((folder.join(name), text));
         }
     }
-    // cargo finds out about a line without a program.
+    // Cargo itself reports a line whose program does not exist.
     programs.sort();
     programs
 }
 
-/// The first literal of the program that looks like one.
+/// Returns the first string literal of the program that is a script name.
 fn script_name(source: &str) -> &str {
     source
         .split('"')

@@ -1,4 +1,4 @@
 use fg_extension::{Invocation, extension};
 
-#[extension(name = "extensionHello.sh", port = 8081, colour = "red")]
+#[extension(name = "extensionHello.sh", port = 8081, color = "red")]
 async fn hello(_: Invocation) {}

@@ -1,0 +1,6 @@
+::core::compile_error! {
+    "`hello` cannot be generic\n\n= help: remove the generic parameters"
+}
+#[allow(unused)]
+async fn hello<T>(_: Invocation) {}
+fn main() {}

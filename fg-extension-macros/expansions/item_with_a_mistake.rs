@@ -1,6 +1,0 @@
-::core::compile_error! {
-    "`hello` cannot be generic, remove the parameters"
-}
-#[allow(unused)]
-async fn hello<T>(_: Invocation) {}
-fn main() {}
