@@ -112,7 +112,7 @@ fn check_listening(address: &str, listens: &std::io::Result<()>) -> Result<Strin
     match listens {
         Ok(()) => Ok("accepted a connection when the registration arrived".to_owned()),
         Err(error) => Err(format!(
-            "cannot connect to {address} when the registration arrives: {error}"
+            "could not connect to {address} when the registration arrived: {error}"
         )),
     }
 }

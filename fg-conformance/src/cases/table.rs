@@ -29,7 +29,7 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         source: "2705",
         sentence: "there is exactly one start script, named `extension….sh`",
         tried: "The check lists the files directly in the folder `extension`. Without a ZIP, it examines the \
-                script name that the extension was given.",
+                script name given for the extension.",
         remedy: "put one start script into the folder; its name starts with `extension`, ends with `.sh`, and \
                  consists of printable ASCII characters without `/`",
         fixture: Files,
@@ -86,8 +86,8 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         source: "user guide",
         sentence: "the programs are static, or need glibc 2.17 or older",
         tried: "The check reads from every ELF program which loader and which version of glibc it needs. The \
-                version that the platform has is unknown; nearly every Linux image has 2.17, so a newer one is a \
-                warning.",
+                version that the platform has is unknown; nearly every Linux image has 2.17, so a program that \
+                needs a newer one is a warning.",
         remedy: "link statically, as `cargo fg package` does, or build on Huawei Cloud EulerOS 2.0",
         fixture: Files,
         prevented_by: &[Pkg06],
@@ -161,8 +161,8 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         mark: Inferred,
         source: "2707",
         sentence: "registers within 15 s of starting",
-        tried: "The platform runs the start script and waits for the first request to `/extension/register`. It is \
-                unknown how long the real platform waits.",
+        tried: "The emulator runs the start script and waits for the first request to `/extension/register`. It is \
+                unknown how long the platform waits.",
         remedy: "POST to http://$EXTENSION_API_ADDR/extension/register before any slow work; if the extension \
                  exited first, its output may say why",
         fixture: FirstBoot,
@@ -206,7 +206,7 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         mark: Inferred,
         source: "2707",
         sentence: "listens before it registers",
-        tried: "When the registration arrives, and before the platform responds to it, the check connects to the \
+        tried: "When the registration arrives, and before the emulator responds to it, the check connects to the \
                 registered address. Invocations can arrive as soon as the extension is registered.",
         remedy: "bind and listen first, then register",
         fixture: FirstBoot,
@@ -217,7 +217,7 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         mark: Inferred,
         source: "2707",
         sentence: "registers only once",
-        tried: "The platform accepts the first registration. The check counts all registrations until the process \
+        tried: "The emulator accepts the first registration. The check counts all registrations until the process \
                 exits.",
         remedy: "stop registering after the first response with status 200",
         fixture: FirstBoot,
@@ -228,9 +228,9 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         mark: Inferred,
         source: "2707",
         sentence: "retries the registration after status 503 and after a connection reset",
-        tried: "The extension is booted twice more. The platform responds to the first registration with status \
-                503 in one boot, and resets its connection in the other. The extension must register again within \
-                8 seconds.",
+        tried: "The check boots the extension twice more. The emulator responds to the first registration with \
+                status 503 in one boot, and resets its connection in the other. The extension must register again \
+                within 8 seconds.",
         remedy: "retry with a growing pause for about 10 seconds",
         fixture: OwnBoot,
         prevented_by: &[Reg03, Reg04],
@@ -240,8 +240,8 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         mark: Inferred,
         source: "2707",
         sentence: "exits with a non-zero status when its registration is rejected",
-        tried: "The extension is booted once more, and the platform rejects every registration with status 400. A \
-                rejected extension receives no invocations, so it should report the error and exit within 8 \
+        tried: "The check boots the extension once more, and the emulator rejects every registration with status \
+                400. A rejected extension receives no invocations, so it should report the error and exit within 8 \
                 seconds of its last registration.",
         remedy: "treat a 4xx status as final: log the response, and exit with a non-zero status",
         fixture: OwnBoot,
@@ -263,11 +263,11 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         mark: Inferred,
         source: "user guide",
         sentence: "handles 64 invocations at once, and more while one arrives slowly",
-        tried: "The check posts 64 events at once, each on its own connection. All must be responded to with \
+        tried: "If the concurrency of a function is above 1, several invocations can be in flight. The check posts \
+                64 events at once, each on its own connection. The extension must respond to all of them with \
                 status 200 within 60 seconds, in parallel or one after another. Then the check sends half of an \
                 event, posts another event on a second connection, and sends the rest of the first. If the slow \
-                request blocks the other one, this is a warning. A function with a concurrency above 1 has several \
-                invocations in flight.",
+                request blocks the other one, this is a warning.",
         remedy: "handle each connection in its own thread or task, and listen with a backlog of at least 64",
         fixture: SharedProcess,
         prevented_by: &[Inv01],
@@ -291,7 +291,7 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         source: "2707",
         sentence: "rejects a malformed body with a 4xx status and keeps running",
         tried: "The check posts bodies that are empty, not JSON, truncated, of the wrong type, or without a \
-                required field. Then it posts a valid event, which must be responded to with status 200.",
+                required field. Then it posts a valid event, to which the extension must respond with status 200.",
         remedy: "validate the body before you use it, respond with status 400 if it is not a valid event, and keep \
                  serving",
         fixture: SharedProcess,
@@ -313,9 +313,9 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         mark: Inferred,
         source: "05_1184",
         sentence: "handles the first invocation after a thaw",
-        tried: "The process is stopped (SIGSTOP), an event is posted, and the process is continued (SIGCONT). The \
+        tried: "The check stops the process (SIGSTOP), posts an event, and continues the process (SIGCONT). The \
                 extension must respond with status 200 to this event and to the next one.",
-        remedy: "do not rely on timers or idle connections across a freeze, and do not count frozen time towards \
+        remedy: "do not rely on timers or idle connections across a freeze, and do not count frozen time toward \
                  your own timeouts",
         fixture: SharedProcess,
         prevented_by: &[Inv01],
@@ -327,10 +327,10 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         sentence: "subscribes to telemetry correctly, after it registers",
         tried: "The check examines the request to `/telemetry`: it must have a valid body, a URI from \
                 http://127.0.0.1:8081 to http://127.0.0.1:8090, and known types, and there may be only one \
-                subscription. Then the function is invoked, and the extension must acknowledge the telemetry of \
-                this invocation.",
-        remedy: "after the registration is accepted, POST {\"subscriber\": {\"protocol\": \"POST\", \"uri\": \
-                 \"http://127.0.0.1:8082\"}, \"types\": [\"platform\"]}, and listen at this URI",
+                subscription. Then the check invokes the function, and the extension must acknowledge the \
+                telemetry of this invocation.",
+        remedy: "listen on 127.0.0.1:8082, for example, and once the registration is accepted, POST {\"subscriber\": \
+                 {\"protocol\": \"POST\", \"uri\": \"http://127.0.0.1:8082\"}, \"types\": [\"platform\"]} to /telemetry",
         fixture: SharedProcess,
         prevented_by: &[Reg03, Reg04],
     },
@@ -363,8 +363,8 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         mark: Inferred,
         source: "05_1184",
         sentence: "exits with status 0 within 2 s of SIGTERM",
-        tried: "The platform sends SIGTERM, and SIGKILL after 5 seconds. More than 2 seconds is a warning. It is \
-                unknown which signal the real platform sends.",
+        tried: "The emulator sends SIGTERM, and SIGKILL after 5 seconds. An exit after more than 2 seconds is a \
+                warning. It is unknown which signal the platform sends.",
         remedy: "handle SIGTERM: finish the invocations in flight, then exit with status 0; in a start script, \
                  `exec` the program so that it receives the signal",
         fixture: SharedProcess,
@@ -375,8 +375,8 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         mark: Inferred,
         source: "05_1184",
         sentence: "finishes the invocations in flight before it exits",
-        tried: "The extension is booted once more. The check sends half of an event, then SIGTERM, then the rest \
-                of the event, which must be responded to with status 200.",
+        tried: "The check boots the extension once more, and sends half of an event, then SIGTERM, then the rest \
+                of the event. The extension must respond with status 200.",
         remedy: "on SIGTERM, stop accepting connections, but serve the open ones until their requests are complete",
         fixture: OwnBoot,
         prevented_by: &[Inv01, End01],
@@ -385,9 +385,9 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Bud01,
         mark: Inferred,
         source: "--budget",
-        sentence: "starts within the budget",
-        tried: "The extension is booted five more times. Each time is measured from the start of the script to the \
-                registration; the median counts.",
+        sentence: "starts within the time budget",
+        tried: "The check boots the extension five more times. Each time is measured from the start of the script \
+                to the registration; the median counts.",
         remedy: "measure a release build that is linked statically, and do less work before the registration",
         fixture: OwnBoot,
         prevented_by: &[Reg03, Reg04],

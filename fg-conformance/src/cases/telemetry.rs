@@ -61,12 +61,12 @@ const QUIRKS: [Batch; 4] = [
 const UNKNOWN: [Batch; 5] = [
     Batch {
         description: "an unknown subtype",
-        body: r#"[{"name": "platform.daydream", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check", "depth": 3}]"#,
+        body: r#"[{"name": "platform.unknownSubtype", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check", "depth": 3}]"#,
         may_be_rejected: false,
     },
     Batch {
         description: "an unknown type",
-        body: r#"[{"time": "2024-01-01T00:00:00.000Z", "type": "gossip", "record": "psst"}]"#,
+        body: r#"[{"time": "2024-01-01T00:00:00.000Z", "type": "unknown", "record": "text"}]"#,
         may_be_rejected: false,
     },
     Batch {

@@ -40,20 +40,26 @@ impl Case {
             self.source.to_owned()
         };
         format!(
-            "{TITLE}{}{TITLE:#}  {}\n\n  mark    {}: {}\n  source  {page}\n\n  How it is tested: {}\n\n  How to fix it: {}.\n",
+            "{TITLE}{}{TITLE:#}  {}\n\n  mark    {}: {}\n  source  {page}\n\n  How it is tested:\n  {}\n\n  How to fix it:\n  {}.\n",
             self.id,
             self.sentence,
             self.mark,
             self.mark.meaning(),
             self.tried,
-            self.remedy,
+            capitalize(self.remedy),
         )
     }
 }
 
+fn capitalize(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    let first = chars.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(chars).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::list_cases;
+    use super::{capitalize, list_cases};
     use crate::cases::CASES;
 
     #[test]
@@ -78,7 +84,7 @@ mod tests {
                 case.source,
                 case.sentence,
                 case.tried,
-                case.remedy,
+                &capitalize(case.remedy),
             ] {
                 assert!(text.contains(part), "{text}");
             }

@@ -120,7 +120,7 @@ impl Writer {
         }
         let (title, dim) = (self.styles.title, self.styles.dim);
         self.push(format_args!(
-            "\n{title}Last lines of the standard error of the extension{title:#}\n"
+            "\n{title}Standard error of the extension (last lines){title:#}\n"
         ));
         for line in lines {
             let line: String = line.chars().take(300).collect();

@@ -60,7 +60,7 @@ async fn a_warning_is_counted_in_the_singular() {
 async fn a_failure_shows_what_the_extension_printed() {
     let report = check_night_watch("exits-early", &["REG-01"]).await;
     assert_eq!(report.stderr(), ["cannot find the vault"]);
-    let shown = "\nLast lines of the standard error of the extension\n  cannot find the vault\n";
+    let shown = "\nStandard error of the extension (last lines)\n  cannot find the vault\n";
     assert!(report.to_string().contains(shown), "{report}");
 }
 

@@ -123,7 +123,7 @@ async fn faults_of_the_registration_are_found() {
             "registers-first",
             Fail,
             "REG-05",
-            "cannot connect to 127.0.0.1:",
+            "could not connect to 127.0.0.1:",
             "",
         ),
     ])
