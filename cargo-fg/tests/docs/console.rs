@@ -5,6 +5,7 @@
 //! root of the repository `/home/you/fg-extension`.
 
 use std::fs::{self, File};
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const NESTED: &str = "FG_DOCS_NESTED";
 
 /// How many pages are tested at once.
-const WORKERS: usize = 4;
+const WORKERS: usize = 3;
 
 /// The program as `cargo install --path` leaves it.
 static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
@@ -129,15 +130,10 @@ impl Sandbox {
 
     /// Runs the commands of a block, beside the command of `<!-- with: COMMAND -->`. An error has the line in the block.
     fn run_block(&mut self, block: &Block) -> Result<(), (usize, String)> {
-        let background = block.marker("with").map(|command| {
-            let leases = Some(PortLease::acquire_pair().unwrap());
-            let mut command = self.command(&format!("exec {command}"), leases.as_ref());
-            command.stdin(Stdio::null());
-            let mut running = Running::start(command);
-            // It can be found by `cargo fg invoke` then.
-            running.line("invoked #1 ");
-            (running, leases)
-        });
+        let background = match block.marker("with") {
+            Some(command) => Some(self.start(command).map_err(|message| (0, message))?),
+            None => None,
+        };
         let mut steps = steps(&block.text);
         let last = steps.len();
         for (i, step) in steps.iter_mut().enumerate() {
@@ -149,6 +145,21 @@ impl Sandbox {
             outcome.map_err(|message| (step.line, message))?;
         }
         Ok(())
+    }
+
+    /// Starts `cargo fg dev` in the background, and waits until `cargo fg invoke` can find it.
+    fn start(&self, command: &str) -> Result<(Running, (PortLease, PortLease)), String> {
+        let leases = PortLease::acquire_pair().unwrap();
+        let mut background = self.command(&format!("exec {command}"), Some(&leases));
+        background.stdin(Stdio::null());
+        let mut running = Running::start(background);
+        let line = running.line_that("starts with `invoked` or `failed`", |line| {
+            line.starts_with("invoked #1 ") || line.starts_with("failed ")
+        });
+        match line.strip_prefix("failed ") {
+            None => Ok((running, leases)),
+            Some(why) => Err(format!("`{command}` does not start: {why}")),
+        }
     }
 
     fn run(&mut self, step: &Step, expected: i32, has_background: bool) -> Result<(), String> {
@@ -408,21 +419,18 @@ fn wrong_pages_are_reported() {
 
 #[test]
 fn commands_that_do_not_exit_are_killed_as_a_group() {
-    let folder = tempfile::tempdir().unwrap();
-    let marker = folder.path().join("pid");
     let mut command = Command::new("sh");
     command
-        .args(["-c", "sleep 1000 & echo $! > \"$0\"; wait"])
-        .arg(&marker)
+        .args(["-c", "sleep 1000 & wait"])
+        .stdout(Stdio::piped())
         .process_group(0);
-    let child = command.spawn().unwrap();
-    assert_eq!(wait(child, Duration::from_secs(1)), None);
-    let pid = fs::read_to_string(&marker).unwrap();
-    let state = fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
-    assert!(
-        state.is_err() || state.unwrap().contains(") Z "),
-        "the child of the shell runs on"
-    );
+    let mut child = command.spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    assert_eq!(wait(child, Duration::from_millis(100)), None);
+    // The pipe is open as long as one of the two processes runs.
+    let (sender, closed) = channel();
+    std::thread::spawn(move || sender.send(stdout.read_to_end(&mut Vec::new()).is_ok()));
+    assert_eq!(closed.recv_timeout(PATIENCE), Ok(true));
 }
 
 #[test]
