@@ -26,7 +26,7 @@ use crate::dev::running::Running;
 use crate::new::install;
 
 /// No command runs longer; a build may have to wait for another one.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Set for the commands, so that a page with `cargo test` does not run all pages again.
 const NESTED: &str = "FG_DOCS_NESTED";
@@ -37,7 +37,7 @@ const WORKERS: usize = 3;
 /// The program as `cargo install --path` leaves it.
 static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
 
-/// Runs `cargo fg` with the program under test, and everything else by cargo.
+/// The program `cargo` of the sandbox: `cargo fg` is the program under test, and everything else is cargo.
 const CARGO: &str = "#!/bin/sh\nif [ \"$1\" = fg ]; then exec \"$CARGO_FG\" \"$@\"; fi\nexec \"$REAL_CARGO\" \"$@\"\n";
 
 #[test]
@@ -62,7 +62,7 @@ fn commands_print_what_the_pages_show() {
     assert_none(&problems.into_inner().unwrap());
 }
 
-/// Runs the commands of the page up to the first one that fails, on which later ones may depend.
+/// Runs the commands of the page, and stops at the first one that fails: later ones may depend on it.
 fn run_page(page: &Page) -> Option<String> {
     let is_run = |block: &&Block| block.language == "console" && block.marker("not run").is_none();
     let mut sandbox = None;
@@ -134,11 +134,10 @@ impl Sandbox {
             Some(command) => Some(self.start(command).map_err(|message| (0, message))?),
             None => None,
         };
-        let mut steps = steps(&block.text);
-        let last = steps.len();
-        for (i, step) in steps.iter_mut().enumerate() {
+        let steps = steps(&block.text);
+        for (i, step) in steps.iter().enumerate() {
             let expected = match block.marker("exit status") {
-                Some(status) if i + 1 == last => status.parse().unwrap_or(0),
+                Some(status) if i + 1 == steps.len() => status.parse().unwrap_or(0),
                 _ => 0,
             };
             let outcome = self.run(step, expected, background.is_some());
@@ -222,9 +221,9 @@ impl Sandbox {
         };
         let mut command = self.command(&line, leases);
         let child = command
-            // Not at its end: on a terminal that would be Ctrl-D.
+            // It stays open: on a terminal, its end would be Ctrl-D.
             .stdin(Stdio::piped())
-            // A file, since what outlives the command would keep a pipe open.
+            // A file, because a process that outlives the command would keep a pipe open.
             .stdout(file.try_clone().unwrap())
             .stderr(file)
             .process_group(0)
@@ -268,12 +267,13 @@ impl Sandbox {
                 INSTALLED.get_or_init(|| install("docs", &root())),
             )
             .env("REAL_CARGO", env!("CARGO"))
-            // Set for the alias of a clone only.
+            // The alias of a clone sets it, an installed program does not have it.
             .env_remove("CARGO_MANIFEST_DIR")
             .env("XDG_RUNTIME_DIR", folder.join("run"))
-            // New packages are built where the workspace is, with its profile, so that little is built again.
+            // New packages share the target folder and the profile of the workspace, so that little is built again.
             .env("CARGO_TARGET_DIR", target)
             .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
+            .env("CARGO_NET_OFFLINE", "true")
             .env("CARGO_TERM_PROGRESS_WHEN", "never")
             .env("CARGO_TERM_COLOR", "never")
             .env("NO_COLOR", "1")
@@ -302,7 +302,7 @@ fn target_folder() -> &'static Path {
 /// Waits for a process. Kills its group if it takes too long, and what is left of the group otherwise.
 fn wait(mut child: Child, patience: Duration) -> Option<ExitStatus> {
     let group = Pid::from_raw(child.id().try_into().unwrap());
-    // It is closed with the child.
+    // `Child::wait` would close it.
     let stdin = child.stdin.take();
     let (sender, exited) = channel();
     std::thread::spawn(move || sender.send(child.wait()));
@@ -364,6 +364,14 @@ fn commands_get_leased_ports() {
 #[test]
 fn pages_that_are_right_are_accepted() {
     let text = "\
+```console
+$ cargo fg dev -p hello --invocations 1
+…
+     invoked #1 65a82107-071f-40cb-bf7c-10908e8a6259
+         function █████████▉                                                  0.20 ms ok
+extensionHello.sh      █████████████████████████████████████████████████▋     1.18 ms 200
+…
+```
 ```console
 $ cargo fg new night-watch
      Created `night-watch` from the example `hello`: extensionNightWatch.sh, port 8081
