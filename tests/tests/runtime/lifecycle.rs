@@ -1,4 +1,4 @@
-//! The life of an extension with state: `init`, invocations with a timeout, `shutdown`.
+//! Tests of the lifecycle of an extension with state: `init`, invocations with a timeout, `shutdown`.
 
 use fg_extension_tests::{Client, ScriptedPlatform, ScriptedResponse, Start, event, post, request};
 use nix::sys::signal::Signal;
@@ -40,7 +40,7 @@ fn shutdown_runs_once_after_the_last_invocation() {
 }
 
 #[test]
-fn failing_init_exits_the_process() {
+fn failing_init_exits_with_status_1() {
     for (behaviour, message) in [
         ("fail", r"no secrets\nto be had"),
         ("panic", "panicked at tests/src/bin/forwarder.rs:"),
@@ -68,7 +68,7 @@ fn sigterm_during_init_exits_without_shutdown() {
 }
 
 #[test]
-fn failing_shutdown_is_reported() {
+fn failing_shutdown_is_reported_and_exits_with_status_1() {
     for (behaviour, message) in [
         (
             "fail",
@@ -108,7 +108,7 @@ fn failing_shutdown_is_reported() {
 }
 
 #[test]
-fn handler_that_hangs_leaves_time_for_shutdown() {
+fn hanging_handler_leaves_time_for_shutdown() {
     let mut extension = forwarder().env("FG_SHUTDOWN_TIMEOUT", "100ms").registered();
     let mut client = Client::connect(extension.port());
     client.send(request("POST", INVOKE, event("hang")));
@@ -178,7 +178,7 @@ fn handlers_are_dropped_before_shutdown_runs() {
 }
 
 #[test]
-fn event_that_arrives_during_shutdown_is_not_handled() {
+fn invocation_that_arrives_during_shutdown_is_not_handled() {
     let mut extension = forwarder()
         .env("FG_SHUTDOWN_TIMEOUT", "3s")
         .env("SHUTDOWN", "hang")

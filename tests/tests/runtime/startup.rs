@@ -1,4 +1,4 @@
-//! What can go wrong at the start: one line on stderr, exit status 1.
+//! Failures at start-up: each prints one line to stderr and exits with status 1.
 
 use std::net::TcpListener;
 
@@ -6,7 +6,7 @@ use fg_extension_tests::{ExitedProcess, ScriptedPlatform, ScriptedResponse, Star
 
 const FIXTURE: &str = env!("CARGO_BIN_EXE_fixture");
 
-/// The one line, without the part that is the same in all.
+/// Asserts that the extension failed with a single line on stderr, and returns the line without its prefix.
 #[track_caller]
 fn failure(exited: &ExitedProcess) -> &str {
     assert_eq!(exited.code, Some(1), "{exited:?}");
@@ -22,7 +22,7 @@ fn failure(exited: &ExitedProcess) -> &str {
 }
 
 #[test]
-fn no_platform() {
+fn missing_platform_address_is_reported() {
     for start in [
         Start::new(FIXTURE),
         Start::new(FIXTURE).env("EXTENSION_API_ADDR", ""),
@@ -36,7 +36,7 @@ fn no_platform() {
 }
 
 #[test]
-fn bad_settings() {
+fn invalid_settings_are_reported() {
     for (setting, value, line) in [
         (
             "EXTENSION_API_ADDR",
@@ -73,7 +73,7 @@ fn bad_settings() {
 }
 
 #[test]
-fn port_in_use() {
+fn port_in_use_is_reported_before_the_registration() {
     let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
     let start = Start::new(FIXTURE).with(&platform);
     let port = start.port();
@@ -90,7 +90,7 @@ fn port_in_use() {
 }
 
 #[test]
-fn rejected() {
+fn rejected_registration_is_reported_and_not_retried() {
     let rejection = golden("register-rejection.json").to_string();
     for (response, expected) in [
         (
@@ -134,8 +134,8 @@ fn rejected() {
 }
 
 #[test]
-fn unreachable() {
-    // A port that was free a moment ago, and that nobody listens on.
+fn unreachable_platform_is_reported_after_several_attempts() {
+    // A port that was just free and that nothing listens on.
     let address = TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())
         .expect("a port");
@@ -155,7 +155,7 @@ fn unreachable() {
         .unwrap_or_else(|| panic!("{line}"));
     assert!(
         (3..=40).contains(&attempts),
-        "{attempts} attempts in 2 s, with pauses of 50 ms and more"
+        "{attempts} attempts in 2 s, with pauses of at least 50 ms"
     );
 }
 
@@ -163,7 +163,7 @@ fn unreachable() {
 fn registration_times_out() {
     for (response, cause) in [
         (ScriptedResponse::Silence, "no response in time"),
-        // Its body never ends, and is not worth the time of another attempt.
+        // The body never ends. The extension does not spend the time for another attempt on waiting for it.
         (
             ScriptedResponse::RawOpen(
                 b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 99\r\n\r\nlater".to_vec(),
@@ -182,6 +182,6 @@ fn registration_times_out() {
             .run();
         let line = failure(&exited);
         assert!(line.ends_with(cause), "{line}");
-        assert!(platform.count() > 1, "it tried once only");
+        assert!(platform.count() > 1, "it did not retry");
     }
 }

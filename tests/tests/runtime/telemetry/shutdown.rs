@@ -1,14 +1,14 @@
-//! The end of an extension that has telemetry.
+//! Tests of the shutdown of an extension that receives telemetry.
 
 use fg_extension_tests::post;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use super::{asking, counters, invoke, telemetry};
+use super::{counters, invoke, start_interactive, telemetry};
 
 #[test]
 fn everything_acknowledged_is_delivered_before_shutdown() {
-    let mut extension = asking();
+    let mut extension = start_interactive();
     let port = extension.port();
     assert_eq!(post(port, "/", "[1]").status, 200);
     extension.wait_for("call 1: [1]");
@@ -36,7 +36,7 @@ fn long_queue_delays_neither_shutdown_nor_invocations() {
         .env("FG_SHUTDOWN_TIMEOUT", "400ms")
         .registered();
     let port = extension.port();
-    // So large that they are not joined, and in one piece, so that they are there at once.
+    // The events are too large to be delivered together. They are sent in one batch so that they arrive at once.
     let batch = json!(vec!["x".repeat(200 * 1024); 25]).to_string();
     assert_eq!(post(port, "/", &batch).status, 200);
     assert_eq!(invoke(&extension), 200);
@@ -65,7 +65,7 @@ fn shutdown_retries_the_handler_immediately() {
         extension.wait_for(&format!("call {call}: [1]"));
         extension.type_line("fail");
     }
-    // Now the pause is longer than the time for the end.
+    // The pause before the next retry is now longer than the shutdown timeout.
     extension.signal(Signal::SIGTERM);
     extension.wait_for("call 7: [1]");
     extension.type_line("go on");

@@ -1,4 +1,4 @@
-//! The subscription, and where telemetry comes in.
+//! Tests of the telemetry subscription and of the port that receives telemetry.
 
 use fg_extension_tests::{
     Client, ScriptedPlatform, ScriptedResponse, Start, golden, post, request,
@@ -34,7 +34,7 @@ fn subscribes_after_registration() {
     expected["subscriber"]["uri"] = format!("http://127.0.0.1:{telemetry_port}").into();
     assert_eq!(serde_json::from_str::<Value>(body).unwrap(), expected);
 
-    // Telemetry has a listener of its own; invocations go on.
+    // Telemetry has its own listener, and invocations are still handled.
     assert_eq!(post(telemetry_port, "/", "[1]").status, 200);
     extension.wait_for("call 1: [1]");
     assert_eq!(post(telemetry_port, "/extension/invoke", "[2]").status, 200);
@@ -104,7 +104,7 @@ fn rejected_subscription_is_logged_and_the_extension_keeps_running() {
         let start = telemetry().env("FG_REGISTER_TIMEOUT", "1s").with(&platform);
         let message = message.replace("PORT", &start.telemetry_port().to_string());
         let mut extension = start.start();
-        // Invocations are served while the subscription is tried.
+        // Invocations are handled while the subscription is in progress.
         let _ = (platform.request(), platform.request());
         assert_eq!(invoke(&extension), 200);
         let line = extension.error_line();
@@ -185,7 +185,7 @@ fn telemetry_accepted_before_init_failed_is_counted() {
 }
 
 #[test]
-fn on_a_separate_port_subscription_waits_for_init() {
+fn subscription_on_a_shared_port_waits_for_init() {
     let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
     let mut extension = telemetry().env("INIT", "ask").with(&platform).start();
     let _registration = platform.request();
