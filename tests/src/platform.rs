@@ -105,7 +105,7 @@ impl ScriptedPlatform {
         self.requests.iter()
     }
 
-    /// Returns how many requests have arrived since the last call of [`request`](Self::request).
+    /// Returns how many requests have arrived that [`request`](Self::request) has not returned, and discards them.
     #[must_use]
     pub fn count(&self) -> usize {
         self.requests.try_iter().count()

@@ -98,7 +98,7 @@ impl Telemetry {
     }
 
     #[shutdown]
-    async fn end(&self) -> Result<(), Error> {
+    async fn close(&self) -> Result<(), Error> {
         println!("shutdown, {:?}", self.counters());
         if variable("SHUTDOWN") == "fail" {
             Err("the disk is full")?;

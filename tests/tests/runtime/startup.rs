@@ -163,7 +163,7 @@ fn unreachable_platform_is_reported_after_several_attempts() {
 fn registration_times_out() {
     for (response, cause) in [
         (ScriptedResponse::Silence, "no response in time"),
-        // The body never ends. The extension does not spend the time for another attempt on waiting for it.
+        // The body never ends. The extension does not wait for it, so that time remains for another attempt.
         (
             ScriptedResponse::RawOpen(
                 b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 99\r\n\r\nlater".to_vec(),
