@@ -19,11 +19,11 @@ use fg_util::error::{chain, one_line};
 /// ```
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// The error that [`run`](crate::run) returns if the extension could not start or did not shut down cleanly.
+/// The error that [`run`](fn@crate::run) returns if the extension could not start or did not shut down cleanly.
 ///
 /// Its `Display` output is one line that describes what failed and what to do. The underlying cause, if any, is its
-/// [`source`](std::error::Error::source). Its `Debug` output is the message followed by those of all sources, in one line,
-/// so that `main` can return it.
+/// [`source`](std::error::Error::source). Its `Debug` output is the message followed by those of all sources, in one
+/// line, so that `main` can return it.
 pub struct RunError(Box<ErrorInner>);
 
 struct ErrorInner {
@@ -97,8 +97,8 @@ impl RunError {
 
     /// Returns `true` if the extension shut down before all acknowledged telemetry was delivered.
     ///
-    /// If `init` or `shutdown` failed too, this is `false`: the error is about that failure, and its message also reports
-    /// the undelivered telemetry.
+    /// If `init` or `shutdown` failed too, this is `false`: the error is about that failure, and its message also
+    /// reports the undelivered telemetry.
     #[must_use]
     pub fn is_undelivered_telemetry(&self) -> bool {
         self.0.kind == ErrorKind::UndeliveredTelemetry
@@ -165,7 +165,8 @@ impl RunError {
     }
 }
 
-/// Formats the message and its sources in one line, since `fn main() -> Result<(), RunError>` prints the `Debug` output.
+/// Formats the message and its sources in one line, since `fn main() -> Result<(), RunError>` prints the `Debug`
+/// output.
 impl fmt::Debug for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&one_line(&chain(self)))

@@ -8,10 +8,10 @@ use crate::{
     TelemetryEvent,
 };
 
-/// An extension: its name, its port, and the handlers that [`run`](crate::run) calls.
+/// An extension: its name, its port, and the handlers that [`run`](fn@crate::run) calls.
 ///
-/// The [`#[extension]`](macro@crate::extension) attribute implements this trait. Implement it yourself to write your own
-/// `main`:
+/// The [`#[extension]`](macro@crate::extension) attribute implements this trait. Implement it yourself to write your
+/// own `main`:
 ///
 /// ```no_run
 /// use std::sync::atomic::{AtomicU64, Ordering};
@@ -59,8 +59,8 @@ pub trait Extension: Sized + Send + Sync + 'static {
 
     /// The maximum duration of one invocation. The default, `None`, means no limit.
     ///
-    /// [`run`](crate::run) does not compile for an extension whose timeout is zero. See [`Self::invoke`] for what happens
-    /// to an invocation that exceeds it.
+    /// [`run`](fn@crate::run) does not compile for an extension whose timeout is zero. See [`Self::invoke`] for what
+    /// happens to an invocation that exceeds it.
     const TIMEOUT: Option<Duration> = None;
 
     /// Creates the extension, once it is registered.
@@ -70,21 +70,21 @@ pub trait Extension: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// An error or a panic ends the process: [`run`](crate::run) returns an error for which
-    /// [`RunError::is_init`](crate::RunError::is_init) is true. The connections of queued invocations are closed without a
-    /// response.
+    /// An error or a panic ends the process: [`run`](fn@crate::run) returns an error for which
+    /// [`RunError::is_init`](crate::RunError::is_init) is true. The connections of queued invocations are closed
+    /// without a response.
     ///
     /// # Cancel safety
     ///
-    /// If SIGTERM or SIGINT arrives before `init` completes, the future is dropped and the process exits without calling
-    /// [`Self::shutdown`]. A `POST /extension/shutdown` is queued like an invocation and does not cancel it.
+    /// If SIGTERM or SIGINT arrives before `init` completes, the future is dropped and the process exits without
+    /// calling [`Self::shutdown`]. A `POST /extension/shutdown` is queued like an invocation and does not cancel it.
     fn init(registration: &Registration) -> impl Future<Output = Result<Self, Error>> + Send;
 
     /// Handles one invocation of the function.
     ///
     /// Several invocations can be in flight at once, and their handlers run concurrently. Use
-    /// `tokio::task::spawn_blocking` for work that blocks: all handlers share the single thread of the generated `main`'s
-    /// runtime. Even on a multi-threaded runtime, a blocked thread can delay other handlers and the shutdown.
+    /// `tokio::task::spawn_blocking` for work that blocks: all handlers share the single thread of the generated
+    /// `main`'s runtime. Even on a multi-threaded runtime, a blocked thread can delay other handlers and the shutdown.
     ///
     /// # Errors
     ///
@@ -93,9 +93,10 @@ pub trait Extension: Sized + Send + Sync + 'static {
     /// # Cancel safety
     ///
     /// A handler runs to completion even if the platform closes the connection. It is canceled in two cases: when it
-    /// exceeds [`Self::TIMEOUT`], and when it is still in flight shortly before `FG_SHUTDOWN_TIMEOUT` expires. The future
-    /// is then dropped at the `.await` where it is suspended, and the response has status 500. Avoid an `.await` in the
-    /// middle of work that must not be left half done, or move that work to a task of its own with `tokio::spawn`.
+    /// exceeds [`Self::TIMEOUT`], and when it is still in flight shortly before `FG_SHUTDOWN_TIMEOUT` expires. The
+    /// future is then dropped at the `.await` where it is suspended, and the response has status 500. Avoid an `.await`
+    /// in the middle of work that must not be left half done, or move that work to a task of its own with
+    /// `tokio::spawn`.
     ///
     /// A handler that blocks its thread cannot be canceled. On a multi-threaded runtime it may still be running when
     /// [`Self::shutdown`] is called.
@@ -103,23 +104,23 @@ pub trait Extension: Sized + Send + Sync + 'static {
 
     /// Shuts the extension down, for example by flushing its buffers.
     ///
-    /// It is called once, after the last invocation has completed and all acknowledged telemetry has been delivered. The
-    /// default implementation does nothing.
+    /// It is called once, after the last invocation has completed and all acknowledged telemetry has been delivered.
+    /// The default implementation does nothing.
     ///
-    /// A quarter of `FG_SHUTDOWN_TIMEOUT`, but at most half a second, is reserved for this method, even if an invocation
-    /// hangs: invocations that are still in flight when the rest of the time is used up are aborted.
+    /// A quarter of `FG_SHUTDOWN_TIMEOUT`, but at most half a second, is reserved for this method, even if an
+    /// invocation hangs: invocations that are still in flight when the rest of the time is used up are aborted.
     ///
     /// # Errors
     ///
-    /// After an error or a panic, [`run`](crate::run) returns an error for which
+    /// After an error or a panic, [`run`](fn@crate::run) returns an error for which
     /// [`RunError::is_shutdown`](crate::RunError::is_shutdown) is true. If the method does not complete within
     /// `FG_SHUTDOWN_TIMEOUT`, it is [`RunError::is_shutdown_timeout`](crate::RunError::is_shutdown_timeout). With a
     /// timeout of `0s`, this happens as soon as the method has to wait.
     ///
     /// # Cancel safety
     ///
-    /// When the time is up, the future is dropped at the `.await` where it is suspended. A method that blocks its thread
-    /// cannot be canceled.
+    /// When the time is up, the future is dropped at the `.await` where it is suspended. A method that blocks its
+    /// thread cannot be canceled.
     fn shutdown(&self) -> impl Future<Output = Result<(), Error>> + Send {
         async { Ok(()) }
     }
@@ -131,10 +132,8 @@ pub trait Extension: Sized + Send + Sync + 'static {
 /// [`#[extension]`](macro@crate::extension) block implements this trait.
 ///
 /// ```no_run
-/// use fg_extension::{
-///     Error, Extension, ExtensionName, Invocation, Port, Registration, Subscription, TelemetryCounters, TelemetryEvent,
-///     TelemetryHandler, TelemetryType,
-/// };
+/// use fg_extension::{ Error, Extension, ExtensionName, Invocation, Port, Registration, Subscription,
+/// TelemetryCounters, TelemetryEvent, TelemetryHandler, TelemetryType, };
 ///
 /// struct Printer;
 ///
@@ -170,15 +169,15 @@ pub trait TelemetryHandler: Extension {
     /// The telemetry types to subscribe to, and the port that telemetry is posted to.
     ///
     /// The runtime binds the port before it registers the extension. Afterwards it subscribes, concurrently with
-    /// [`init`](Extension::init), or after it if the port is the extension's own. A failed subscription is retried in the
-    /// same way as a failed registration. If it fails permanently, the runtime logs one line, and the extension runs
-    /// without telemetry.
+    /// [`init`](Extension::init), or after it if the port is the extension's own. A failed subscription is retried in
+    /// the same way as a failed registration. If it fails permanently, the runtime logs one line, and the extension
+    /// runs without telemetry.
     const SUBSCRIPTION: Subscription;
 
     /// Handles telemetry events, in order of arrival.
     ///
-    /// A batch is acknowledged to the platform once it is in the buffer, whose size `FG_TELEMETRY_BUFFER` sets. Calls do
-    /// not overlap: batches that arrive during a call are delivered afterwards, several of them in one call if they
+    /// A batch is acknowledged to the platform once it is in the buffer, whose size `FG_TELEMETRY_BUFFER` sets. Calls
+    /// do not overlap: batches that arrive during a call are delivered afterwards, several of them in one call if they
     /// amount to at most 256 KiB of JSON.
     ///
     /// # Errors
@@ -194,9 +193,9 @@ pub trait TelemetryHandler: Extension {
     ///
     /// # Cancel safety
     ///
-    /// A call may take half of the time that is left of `FG_TELEMETRY_TIMEOUT`. When that time is up, or when the shutdown
-    /// runs out of time, the future is dropped at the `.await` where it is suspended. If there is time left, the method is
-    /// called again with the same events.
+    /// A call may take half of the time that is left of `FG_TELEMETRY_TIMEOUT`. When that time is up, or when the
+    /// shutdown runs out of time, the future is dropped at the `.await` where it is suspended. If there is time left,
+    /// the method is called again with the same events.
     fn telemetry(
         &self,
         events: Vec<TelemetryEvent>,

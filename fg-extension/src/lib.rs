@@ -10,32 +10,32 @@
 //! ```
 //!
 //! This is a complete program. The [`#[extension]`](macro@extension) attribute generates a `main` that starts an HTTP
-//! server on `127.0.0.1:8081`, registers with the platform, calls `hello` for each invocation, and shuts down cleanly on
-//! SIGTERM.
+//! server on `127.0.0.1:8081`, registers with the platform, calls `hello` for each invocation, and shuts down cleanly
+//! on SIGTERM.
 //!
 //! # What is an extension?
 //!
 //! An extension is a process that runs next to a function, in the same instance: a telemetry forwarder, a secrets
-//! cache, a security agent. It registers with the platform over HTTP. From then on, the platform posts each invocation of
-//! the function to the extension's own HTTP server.
+//! cache, a security agent. It registers with the platform over HTTP. From then on, the platform posts each invocation
+//! of the function to the extension's own HTTP server.
 //!
 //! # Getting started
 //!
 //! - To handle each invocation, put [`#[extension]`](macro@extension) on an `async fn`, as above.
 //! - To keep state, receive telemetry, or run code at shutdown, put it on an `impl` block. See the
 //!   [attribute's documentation](macro@extension) for an example.
-//! - To write your own `main`, implement [`Extension`](trait@Extension) and call [`run`]. For an extension that receives
-//!   telemetry, also implement [`TelemetryHandler`] and call [`run_with_telemetry`].
+//! - To write your own `main`, implement [`Extension`](trait@Extension) and call [`run`](fn@run). For an extension that
+//!   receives telemetry, also implement [`TelemetryHandler`] and call [`run_with_telemetry`].
 //!
 //! # Settings
 //!
-//! An extension reads its settings from environment variables, once, at start-up. An empty variable counts as unset. If a
-//! value is invalid, the process exits with status 1 and an error message that names the variable.
+//! An extension reads its settings from environment variables, once, at start-up. An empty variable counts as unset. If
+//! a value is invalid, the process exits with status 1 and an error message that names the variable.
 //!
 //! FunctionGraph itself sets `EXTENSION_API_ADDR`, the address of its API. All other settings are optional:
 //!
-//! - `FG_EXTENSION_PORT` overrides the port of the extension's server, and `FG_TELEMETRY_PORT` the port that telemetry is
-//!   posted to.
+//! - `FG_EXTENSION_PORT` overrides the port of the extension's server, and `FG_TELEMETRY_PORT` the port that telemetry
+//!   is posted to.
 //! - `FG_REGISTER_TIMEOUT` and `FG_SHUTDOWN_TIMEOUT` limit the duration of the registration and of the shutdown.
 //! - `FG_TELEMETRY_BUFFER` limits how many bytes of telemetry are buffered, and `FG_TELEMETRY_TIMEOUT` how long the
 //!   delivery of a batch is retried.
@@ -55,8 +55,8 @@
 //!
 //! Facts about the platform carry a mark in this documentation:
 //!
-//! - **D**: documented on the page with that number. Page 2707, for example, is `functiongraph_06_2707` of Huawei Cloud's
-//!   *FunctionGraph API reference*.
+//! - **D**: documented on the page with that number. Page 2707, for example, is `functiongraph_06_2707` of Huawei
+//!   Cloud's *FunctionGraph API reference*.
 //! - **I**: inferred.
 //! - **?**: unknown. The runtime works either way.
 
@@ -99,9 +99,9 @@ pub use types::{
 
 /// Turns an `async fn` or an `impl` block into an extension, and generates its `main`.
 ///
-/// The attribute implements [`Extension`](trait@Extension), and [`TelemetryHandler`] if there is a `#[telemetry]` method.
-/// The generated `main` runs the extension on a single-threaded tokio runtime. Its exit status is 0 after a clean
-/// shutdown; otherwise it prints an error message to stderr and exits with status 1.
+/// The attribute implements [`Extension`](trait@Extension), and [`TelemetryHandler`] if there is a `#[telemetry]`
+/// method. The generated `main` runs the extension on a single-threaded tokio runtime. Its exit status is 0 after a
+/// clean shutdown; otherwise it prints an error message to stderr and exits with status 1.
 ///
 /// The annotated item belongs in the crate root, usually `main.rs`: in a module, it does not compile. In the root of a
 /// library crate it implements the trait, but the generated `main` is never called.
@@ -119,15 +119,15 @@ pub use types::{
 /// }
 /// ```
 ///
-/// The function is called for each invocation, like [`Extension::invoke`]. It takes an [`Invocation`] and returns `()` or
-/// `Result<(), E>`, where `E` is any type that converts into [`Error`]: any standard error, or a string. The attribute
-/// leaves the function in place, so that tests can call it. The exception is a function named `main`, which moves into the
-/// generated one.
+/// The function is called for each invocation, like [`Extension::invoke`]. It takes an [`Invocation`] and returns `()`
+/// or `Result<(), E>`, where `E` is any type that converts into [`Error`]: any standard error, or a string. The
+/// attribute leaves the function in place, so that tests can call it. The exception is a function named `main`, which
+/// moves into the generated one.
 ///
 /// # Impl blocks
 ///
-/// Use an `impl` block for an extension with state, telemetry, or code that runs at shutdown. Attributes assign roles to
-/// its methods; other methods and associated constants are left unchanged.
+/// Use an `impl` block for an extension with state, telemetry, or code that runs at shutdown. Attributes assign roles
+/// to its methods; other methods and associated constants are left unchanged.
 ///
 /// ```no_run
 /// use fg_extension::{Error, Invocation, Registration, TelemetryEvent, extension};
@@ -174,13 +174,13 @@ pub use types::{
 ///
 /// Each attribute makes its method the implementation of a trait method, where its behavior is documented:
 ///
-/// - `#[init]`, [`Extension::init`]: `async fn(&Registration) -> Self`, or `-> Result<Self, E>`. The parameter is optional.
-///   Without this method, the extension is created with [`Default::default`].
-/// - `#[invoke]`, [`Extension::invoke`]: `async fn(&self, Invocation)`. Without it, the extension responds to invocations
-///   and does nothing else.
+/// - `#[init]`, [`Extension::init`]: `async fn(&Registration) -> Self`, or `-> Result<Self, E>`. The parameter is
+///   optional. Without this method, the extension is created with [`Default::default`].
+/// - `#[invoke]`, [`Extension::invoke`]: `async fn(&self, Invocation)`. Without it, the extension responds to
+///   invocations and does nothing else.
 /// - `#[telemetry(port = …, types(…))]`, [`TelemetryHandler::telemetry`]:
-///   `async fn(&self, Vec<TelemetryEvent>, &TelemetryCounters)`. The last parameter is optional. Without this method, the
-///   extension does not subscribe to telemetry.
+///   `async fn(&self, Vec<TelemetryEvent>, &TelemetryCounters)`. The last parameter is optional. Without this method,
+///   the extension does not subscribe to telemetry.
 /// - `#[shutdown]`, [`Extension::shutdown`]: `async fn(&self)`. Without it, no code of yours runs at shutdown.
 ///
 /// The last three return `()` or `Result<(), E>`. At least one of `#[invoke]` and `#[telemetry]` is required. Each
@@ -191,10 +191,10 @@ pub use types::{
 /// Arguments are checked at compile time. The arguments of `#[extension]` are:
 ///
 /// - `name`: the complete file name of the start script, as a string literal. See [`ExtensionName`] for the rules.
-/// - `port`: the port of the extension's HTTP server, 8081 to 8090. A literal, a constant (including `Self::PORT`), or a
-///   constant expression of type `u16`.
-/// - `timeout` (optional): the maximum duration of an invocation, such as `"500ms"`, `"2s"` or `"1m"`. From 1ms to 1h, in
-///   whole milliseconds.
+/// - `port`: the port of the extension's HTTP server, 8081 to 8090. A literal, a constant (including `Self::PORT`), or
+///   a constant expression of type `u16`.
+/// - `timeout` (optional): the maximum duration of an invocation, such as `"500ms"`, `"2s"` or `"1m"`. From 1ms to 1h,
+///   in whole milliseconds.
 /// - `crate` (optional): the path of this crate, if it is not `::fg_extension`.
 ///
 /// The arguments of `#[telemetry]` are:
@@ -208,9 +208,9 @@ pub use types::{
 /// # Cancel safety
 ///
 /// When an invocation exceeds its `timeout`, its handler is dropped at the `.await` where it is suspended, and the
-/// extension responds with status 500 and `errorInfo`. Avoid an `.await` in the middle of work that must not be left half
-/// done, or move that work to a task of its own with `tokio::spawn`. A handler that blocks the thread cannot be dropped,
-/// and its timeout does not fire while it blocks.
+/// extension responds with status 500 and `errorInfo`. Avoid an `.await` in the middle of work that must not be left
+/// half done, or move that work to a task of its own with `tokio::spawn`. A handler that blocks the thread cannot be
+/// dropped, and its timeout does not fire while it blocks.
 ///
 /// # Renamed crates
 ///

@@ -18,25 +18,25 @@ use crate::{Extension, RunError, TelemetryHandler, error, panics, script_name_ma
 
 /// Runs the extension `T` until the platform asks it to shut down.
 ///
-/// This is what the `main` that [`#[extension]`](macro@crate::extension) generates calls. At start-up, the runtime binds the
-/// extension's port on 127.0.0.1, registers with the platform, calls [`init`](Extension::init), and then serves
-/// invocations.
+/// This is what the `main` that [`#[extension]`](macro@crate::extension) generates calls. At start-up, the runtime
+/// binds the extension's port on 127.0.0.1, registers with the platform, calls [`init`](Extension::init), and then
+/// serves invocations.
 ///
 /// SIGTERM, SIGINT and `POST /extension/shutdown` start the shutdown. The runtime stops accepting connections, after it
 /// has accepted those in the listen backlog, waits for the requests in flight, and calls
-/// [`shutdown`](Extension::shutdown), all within `FG_SHUTDOWN_TIMEOUT`. When `run` returns, `main` should return without
-/// waiting for blocking tasks, for example with `tokio::runtime::Runtime::shutdown_background`.
+/// [`shutdown`](Extension::shutdown), all within `FG_SHUTDOWN_TIMEOUT`. When `run` returns, `main` should return
+/// without waiting for blocking tasks, for example with `tokio::runtime::Runtime::shutdown_background`.
 ///
 /// `run` installs two things for the whole process:
 ///
-/// - A panic hook that suppresses the output of panics in handlers, which are logged in one line instead. All other panics
-///   are passed to the previous hook.
+/// - A panic hook that suppresses the output of panics in handlers, which are logged in one line instead. All other
+///   panics are passed to the previous hook.
 /// - With the feature `stderr-log`, the default `tracing` subscriber, unless there is a global one already.
 ///
 /// # Errors
 ///
-/// Returns an error if a setting is missing or invalid, the port is in use, the platform rejects the registration or does
-/// not respond to it, or [`init`](Extension::init) or [`shutdown`](Extension::shutdown) fails.
+/// Returns an error if a setting is missing or invalid, the port is in use, the platform rejects the registration or
+/// does not respond to it, or [`init`](Extension::init) or [`shutdown`](Extension::shutdown) fails.
 ///
 /// # Panics
 ///
@@ -45,8 +45,8 @@ use crate::{Extension, RunError, TelemetryHandler, error, panics, script_name_ma
 ///
 /// # Cancel safety
 ///
-/// If the future is dropped, the extension accepts no further connections, but those that are open and the invocations in
-/// flight continue until the tokio runtime shuts down. [`shutdown`](Extension::shutdown) is not called.
+/// If the future is dropped, the extension accepts no further connections, but those that are open and the invocations
+/// in flight continue until the tokio runtime shuts down. [`shutdown`](Extension::shutdown) is not called.
 pub async fn run<T: Extension>() -> Result<(), RunError> {
     let startup = Startup::new::<T>()?;
     startup.run::<T, _>(Arc::new(NoTelemetry)).await
@@ -101,7 +101,7 @@ impl Startup {
                 "`TIMEOUT` must be longer than zero"
             );
         }
-        script_name_marker::keep::<T>();
+        script_name_marker::embed::<T>();
         let config = Config::from_env(T::NAME, T::PORT)?;
         #[cfg(feature = "stderr-log")]
         crate::log::subscriber::install(T::NAME, config.log);

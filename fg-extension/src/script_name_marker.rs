@@ -8,7 +8,7 @@ use crate::{Extension, ExtensionName};
 const LEN: usize = PREFIX.len() + MAX_LEN + 1;
 
 /// Embeds the marker of `T`, `\x1ffg-extension:name=<script name>\x1f`, in the program as one contiguous string.
-pub(crate) fn keep<T: Extension>() {
+pub(crate) fn embed<T: Extension>() {
     std::hint::black_box(const { &marker(T::NAME) });
 }
 

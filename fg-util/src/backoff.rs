@@ -5,7 +5,8 @@ use std::time::Duration;
 
 /// A sequence of pauses between attempts. Each pause is twice as long as the one before, up to a maximum.
 ///
-/// Jitter shortens each pause by up to half, so that clients that failed at the same time do not retry at the same time.
+/// Jitter shortens each pause by up to half, so that clients that failed at the same time do not retry at the same
+/// time.
 ///
 /// ```
 /// use std::time::Duration;

@@ -39,8 +39,8 @@ pub const EXCERPT_CHARS: usize = 300;
 
 /// Returns the first [`EXCERPT_CHARS`] characters of a string, followed by `…` if it was truncated.
 ///
-/// Error messages that quote input have to be bounded: an extension can subscribe to its own log, where a message about a
-/// log line would contain that line, the next message would contain both, and so on.
+/// Error messages that quote input have to be bounded: an extension can subscribe to its own log, where a message about
+/// a log line would contain that line, the next message would contain both, and so on.
 #[must_use]
 pub fn excerpt(text: &str) -> String {
     match text.char_indices().nth(EXCERPT_CHARS) {

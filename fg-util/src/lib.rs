@@ -8,12 +8,12 @@
 //! assert_eq!(fg_util::size::parse("512KiB"), Some(512 * 1024));
 //! ```
 //!
-//! This crate is an implementation detail of [fg-extension](https://docs.rs/fg-extension). It has no dependencies, since
-//! it is part of the macro crate and of every extension.
+//! This crate is an implementation detail of [fg-extension](https://docs.rs/fg-extension). It has no dependencies,
+//! since it is part of the macro crate and of every extension.
 //!
-//! The modules [`script_name`] and [`port`] contain the platform's rules for the runtime and the macro. The emulator does
-//! not use them: it has its own implementation, written from the platform's documentation, so that a mistake in one of
-//! them is detected by the other.
+//! The modules [`script_name`] and [`port`] contain the platform's rules for the runtime and the macro. The emulator
+//! does not use them: it has its own implementation, written from the platform's documentation, so that a mistake in
+//! one of them is detected by the other.
 
 // Library code never panics, prints or exits (CONTRIBUTING.md).
 #![warn(

@@ -25,8 +25,8 @@ pub struct Throttle {
 }
 
 impl Throttle {
-    /// Creates a throttle that admits the first line immediately, and each further line at least a second after the line
-    /// before.
+    /// Creates a throttle that admits the first line immediately, and each further line at least a second after the
+    /// line before.
     ///
     /// An extension that subscribes to its own log receives a telemetry event for each line that it logs. The throttle
     /// prevents that such events cause more and more log lines.

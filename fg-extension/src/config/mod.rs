@@ -86,7 +86,7 @@ impl<F: Fn(&'static str) -> Option<OsString>> Environment<F> {
     fn read(&self, name: ExtensionName, compiled_port: Port) -> Result<Config, String> {
         let platform = match self.get("EXTENSION_API_ADDR")? {
             Some(value) => PlatformAddress::parse(&value)?,
-            None => return Err(no_platform()),
+            None => return Err(missing_platform_address()),
         };
         let port = self
             .port("FG_EXTENSION_PORT", name)?
@@ -104,7 +104,8 @@ impl<F: Fn(&'static str) -> Option<OsString>> Environment<F> {
                 Duration::from_secs(2),
                 Duration::ZERO,
             )?,
-            // These variables are set for the function, so an unreadable value counts as unset instead of being an error.
+            // These variables are set for the function, so an unreadable value counts as unset instead of being an
+            // error.
             function_name: self.get("RUNTIME_FUNC_NAME").unwrap_or(None),
             function_version: self.get("RUNTIME_FUNC_VERSION").unwrap_or(None),
             #[cfg(feature = "stderr-log")]
@@ -183,7 +184,7 @@ impl<F: Fn(&'static str) -> Option<OsString>> Environment<F> {
     }
 }
 
-fn no_platform() -> String {
+fn missing_platform_address() -> String {
     "EXTENSION_API_ADDR is not set; FunctionGraph sets it, and on your machine `cargo fg dev` does"
         .to_owned()
 }

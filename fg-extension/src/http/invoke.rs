@@ -70,8 +70,8 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
 
     /// Runs the handler to completion, even if the platform closes the connection.
     ///
-    /// A handler that is pending after its first poll is moved to a task of its own. Most handlers complete in the first
-    /// poll and need no task.
+    /// A handler that is pending after its first poll is moved to a task of its own. Most handlers complete in the
+    /// first poll and need no task.
     async fn run_handler(self: Arc<Self>, invocation: Invocation) -> Result<(), HandlerFailure> {
         let mut handler = Box::pin(handle(Arc::clone(&self), invocation));
         match poll_fn(|cx| Poll::Ready(handler.as_mut().poll(cx))).await {
@@ -105,7 +105,8 @@ async fn handle<T: Extension, D: Telemetry<T>>(
         return Err(aborted());
     }
     let trace_id = invocation.trace_id.clone();
-    // All of the author's code may panic: the handler, its destructors if it is dropped, and the `Display` of its error.
+    // All of the author's code may panic: the handler, its destructors if it is dropped, and the `Display` of its
+    // error.
     let handled = catch(async {
         let handler = router.extension.invoke(invocation);
         let outcome = match T::TIMEOUT {

@@ -61,8 +61,8 @@ pub(crate) fn bind(
     Ok(Listener { socket, tracked })
 }
 
-/// Accepts connections and serves them with `respond`, until the lifecycle reaches [`Phase::Draining`]. Then it accepts the
-/// connections that are still in the backlog, and returns.
+/// Accepts connections and serves them with `respond`, until the lifecycle reaches [`Phase::Draining`]. Then it accepts
+/// the connections that are still in the backlog, and returns.
 pub(crate) async fn serve<F, R>(listener: Listener, respond: R)
 where
     R: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
@@ -85,8 +85,8 @@ where
         }
     }
     // Connections that are already in the backlog are served too. The poll is unconstrained, since tokio's coop budget
-    // would make the socket appear idle before the backlog is empty. At most a full backlog is accepted, so that a client
-    // that keeps connecting cannot delay the shutdown.
+    // would make the socket appear idle before the backlog is empty. At most a full backlog is accepted, so that a
+    // client that keeps connecting cannot delay the shutdown.
     let accept_queued = || {
         unconstrained(poll_fn(|cx| match socket.poll_accept(cx) {
             Poll::Ready(accepted) => Poll::Ready(Some(accepted)),

@@ -8,7 +8,8 @@ use serde::Serialize;
 use crate::http::body::{self, BodyError};
 use fg_util::error::chain;
 
-/// The body of an error response: `{"errorInfo": {"errorType", "errorMessage"}}`, the same format as the platform's (D).
+/// The body of an error response: `{"errorInfo": {"errorType", "errorMessage"}}`, the same format as the platform's
+/// (D).
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Failure<'a> {

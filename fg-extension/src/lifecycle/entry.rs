@@ -7,7 +7,8 @@ use fg_util::error::{chain, one_line};
 
 use crate::{Extension, ExtensionName, RunError, TelemetryHandler, run, run_with_telemetry};
 
-/// Calls [`run`] on a single-threaded runtime. After an error, prints one line to stderr and returns exit status 1.
+/// Calls [`run`](fn@run) on a single-threaded runtime. After an error, prints one line to stderr and returns exit
+/// status 1.
 #[must_use]
 pub fn main<T: Extension>() -> ExitCode {
     exit_code(T::NAME, block_on(run::<T>()))

@@ -101,7 +101,8 @@ impl Lifecycle {
 
     /// Waits until nothing is in flight. Returns `false` if `deadline` passes first.
     ///
-    /// Call it in [`Phase::Draining`] or later: in earlier phases, there are no notifications about finished activities.
+    /// Call it in [`Phase::Draining`] or later: in earlier phases, there are no notifications about finished
+    /// activities.
     pub(crate) async fn drain(&self, deadline: Instant) -> bool {
         timeout_at(deadline, self.wait_for(LifecycleState::is_idle))
             .await

@@ -14,8 +14,8 @@ use crate::{Error, Extension, RunError, error};
 /// The time to send the responses to aborted invocations.
 const RESPONSE_TIME: Duration = Duration::from_millis(50);
 
-/// Shuts the extension down within `timeout`: waits for the activities in flight, delivers the acknowledged telemetry, and
-/// calls the author's `shutdown`.
+/// Shuts the extension down within `timeout`: waits for the activities in flight, delivers the acknowledged telemetry,
+/// and calls the author's `shutdown`.
 ///
 /// The lifecycle must be draining already. `delivery` contains the task that delivers telemetry. Part of the timeout is
 /// reserved for `shutdown`, even if a handler hangs, since it may save data that would be lost otherwise.
@@ -102,7 +102,8 @@ impl Deadlines {
     }
 }
 
-/// Calls the author's `shutdown`. Returns `None` if it does not complete before `deadline`; a panic is returned as an error.
+/// Calls the author's `shutdown`. Returns `None` if it does not complete before `deadline`; a panic is returned as an
+/// error.
 async fn call_shutdown<T: Extension>(
     extension: &T,
     deadline: Instant,

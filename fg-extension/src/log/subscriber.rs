@@ -35,8 +35,8 @@ impl Subscriber for Stderr {
 
     fn event(&self, event: &Event<'_>) {
         let line = line(self.name, event.metadata(), |visit| event.record(visit));
-        // A single write, so that lines of several processes do not mix. If stderr is closed, there is nowhere to report
-        // the error.
+        // A single write, so that lines of several processes do not mix. If stderr is closed, there is nowhere to
+        // report the error.
         let _ = std::io::stderr().write_all(line.as_bytes());
     }
 

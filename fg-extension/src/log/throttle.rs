@@ -1,7 +1,7 @@
 //! The log throttle: reports problems with telemetry in at most one line per second.
 //!
-//! An extension that subscribes to the logs of extensions receives its own log lines as telemetry. Without the throttle, a
-//! problem with that telemetry would cause more and more log lines.
+//! An extension that subscribes to the logs of extensions receives its own log lines as telemetry. Without the
+//! throttle, a problem with that telemetry would cause more and more log lines.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -102,8 +102,8 @@ impl ThrottleState {
         }
         let pending = std::mem::take(&mut self.pending);
         match pending.lost {
-            0 => tracing::warn!("telemetry: {}", pending.text()),
-            _ => tracing::error!("telemetry: {}", pending.text()),
+            0 => tracing::warn!("telemetry: {}", pending.message()),
+            _ => tracing::error!("telemetry: {}", pending.message()),
         }
     }
 }
@@ -113,7 +113,7 @@ impl PendingNotices {
         self.rejected + self.lost + self.failures + self.requests == 0
     }
 
-    fn text(&self) -> String {
+    fn message(&self) -> String {
         let mut parts = Vec::new();
         if self.failures > 0 {
             let failure = one_line(self.failure.as_deref().unwrap_or_default());

@@ -51,8 +51,8 @@ impl ApiRequest<'_> {
                 .await
                 .map_err(in_time)??;
             let status = response.status();
-            // Status 200 is a success (D), even if the body stalls: the body gets its full time limit, not only the rest
-            // of the attempt.
+            // Status 200 is a success (D), even if the body stalls: the body gets its full time limit, not only the
+            // rest of the attempt.
             let body_deadline = Instant::now() + BODY_TIMEOUT;
             let body_deadline = if status == StatusCode::OK {
                 body_deadline
@@ -122,8 +122,8 @@ fn classify(status: StatusCode, body: &[u8]) -> ApiResponse {
     }
 }
 
-/// Returns the error that a response reports, as `errorType: errorMessage`, or `None` if both fields are missing or empty,
-/// as in the page's example of a successful registration (D 2707).
+/// Returns the error that a response reports, as `errorType: errorMessage`, or `None` if both fields are missing or
+/// empty, as in the page's example of a successful registration (D 2707).
 fn error_info(json: &Value) -> Option<String> {
     let field = |name| {
         json["errorInfo"][name]

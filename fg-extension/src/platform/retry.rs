@@ -25,11 +25,11 @@ pub(crate) enum ApiError {
 }
 
 impl ApiRequest<'_> {
-    /// Sends the request, with retries, and returns the JSON body of the response with status 200, or `null` if the body is
-    /// not JSON.
+    /// Sends the request, with retries, and returns the JSON body of the response with status 200, or `null` if the
+    /// body is not JSON.
     ///
-    /// Failures that may be temporary are retried until `timeout` has elapsed: status 5xx, 408 or 429, a refused or broken
-    /// connection, and a missing response (I). Any other response than status 200 is final (D 2707, 2710).
+    /// Failures that may be temporary are retried until `timeout` has elapsed: status 5xx, 408 or 429, a refused or
+    /// broken connection, and a missing response (I). Any other response than status 200 is final (D 2707, 2710).
     pub(crate) async fn post(&self, timeout: Duration) -> Result<Value, ApiError> {
         let deadline = Instant::now() + timeout;
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);

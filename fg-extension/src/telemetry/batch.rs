@@ -26,9 +26,9 @@ pub(super) const MAX_BATCH_BYTES: usize = 256 * 1024;
 impl Batch {
     /// Reads a request body, which is an array of events (D 2710). A large array is split into several batches.
     ///
-    /// The events themselves are not checked, so that an unexpected event does not make the whole batch invalid. Bytes that
-    /// are not UTF-8 are replaced. Trailing commas are ignored, since the examples of the documentation contain them
-    /// (D 2711).
+    /// The events themselves are not checked, so that an unexpected event does not make the whole batch invalid. Bytes
+    /// that are not UTF-8 are replaced. Trailing commas are ignored, since the examples of the documentation contain
+    /// them (D 2711).
     ///
     /// # Errors
     ///
@@ -75,7 +75,8 @@ fn decode(event: &str) -> TelemetryEvent {
     serde_json::from_str(event).unwrap_or_else(|_| TelemetryEvent::Unknown(event.into()))
 }
 
-/// Counts the events in a JSON array. If the array is only valid without trailing commas, it also replaces these by spaces.
+/// Counts the events in a JSON array. If the array is only valid without trailing commas, it also replaces these by
+/// spaces.
 fn parse(text: Cow<'_, str>) -> serde_json::Result<(Cow<'_, str>, EventCount)> {
     match serde_json::from_str(&text) {
         Ok(events) => Ok((text, events)),
@@ -87,8 +88,8 @@ fn parse(text: Cow<'_, str>) -> serde_json::Result<(Cow<'_, str>, EventCount)> {
     }
 }
 
-/// Replaces each trailing comma by a space, so that positions in error messages stay correct. Returns `None` if there is no
-/// trailing comma.
+/// Replaces each trailing comma by a space, so that positions in error messages stay correct. Returns `None` if there
+/// is no trailing comma.
 fn blank_trailing_commas(text: &str) -> Option<String> {
     let mut blanked = text.as_bytes().to_vec();
     let mut scan = Scan::default();

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 ///
 /// The runtime passes the counters to each call of
 /// [`TelemetryHandler::telemetry`](crate::TelemetryHandler::telemetry). They are a cheap handle: clones share the same
-/// counters, so that you can keep one and read it at any time.
+/// counters, so you can keep a clone and read it at any time.
 ///
-/// Each received event is eventually either delivered or lost. The counters are read independently of each other, so on a
-/// multi-threaded runtime they may not be consistent.
+/// Each received event is eventually either delivered or lost. The counters are read independently of each other, so on
+/// a multi-threaded runtime they may not be consistent.
 #[derive(Clone, Default)]
 pub struct TelemetryCounters(Arc<Counts>);
 

@@ -149,7 +149,8 @@ impl Delivery {
         time_limit: Duration,
         extension: &T,
     ) -> Result<(), String> {
-        // All of the author's code may panic: the handler, its destructors if it is dropped, and the `Display` of its error.
+        // All of the author's code may panic: the handler, its destructors if it is dropped, and the `Display` of its
+        // error.
         let handled = catch(async {
             // The events are decoded again for each attempt. Most batches need only one.
             let mut events = Vec::new();
@@ -203,8 +204,8 @@ impl<T: TelemetryHandler> Telemetry<T> for Delivery {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the batches in flight still count as queued, until [`abandon`](Telemetry::abandon) counts
-    /// them as lost.
+    /// If the future is dropped, the batches in flight still count as queued, until [`abandon`](Telemetry::abandon)
+    /// counts them as lost.
     async fn deliver(&self, extension: &T, lifecycle: &Lifecycle) {
         let deliver = async {
             while let Some(batches) = self.queue.next().await {

@@ -22,8 +22,8 @@ use crate::http::body::BodyError;
 use crate::http::response::{HttpResponse, failure};
 use crate::lifecycle::Lifecycle;
 
-/// The handling of telemetry in an extension `T`: [`Delivery`](delivery::Delivery) if it subscribes, and [`NoTelemetry`]
-/// otherwise.
+/// The handling of telemetry in an extension `T`: [`Delivery`](delivery::Delivery) if it subscribes, and
+/// [`NoTelemetry`] otherwise.
 ///
 /// It is a type parameter, so that an extension without a subscription contains no code for telemetry.
 pub(crate) trait Telemetry<T>: Send + Sync + 'static {

@@ -76,8 +76,8 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for batches, and takes as many as one call of the handler may receive. Returns `None` once the queue is closed
-    /// and empty.
+    /// Waits for batches, and takes as many as one call of the handler may receive. Returns `None` once the queue is
+    /// closed and empty.
     ///
     /// The bytes of the batches count towards the limit until the batches are [settled](Self::settle).
     ///
@@ -125,8 +125,8 @@ impl Queue {
         self.changed.notify_one();
     }
 
-    /// Closes the queue, drops all batches, and counts their events as lost, including those in flight. Returns the number
-    /// of events.
+    /// Closes the queue, drops all batches, and counts their events as lost, including those in flight. Returns the
+    /// number of events.
     pub(super) fn abandon(&self) -> u64 {
         let mut state = self.state();
         *state = QueueState {

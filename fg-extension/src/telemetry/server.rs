@@ -39,8 +39,8 @@ enum Ingest {
 impl TelemetryServer {
     /// Binds the port that telemetry is posted to.
     ///
-    /// If that fails, it logs the error and the extension runs without telemetry: problems with telemetry must not break
-    /// the function.
+    /// If that fails, it logs the error and the extension runs without telemetry: problems with telemetry must not
+    /// break the function.
     pub(crate) fn bind(
         name: ExtensionName,
         config: &Config,
@@ -75,8 +75,8 @@ impl TelemetryServer {
     /// Accepts telemetry, and subscribes to it once the extension is registered.
     ///
     /// This runs concurrently with `init`, so that neither `init` nor invocations are delayed by the subscription. The
-    /// extension's own port, however, accepts no connections before `init` has completed. If telemetry uses that port, the
-    /// subscription waits for `init`: otherwise the platform might time out and post the same batches again.
+    /// extension's own port, however, accepts no connections before `init` has completed. If telemetry uses that port,
+    /// the subscription waits for `init`: otherwise the platform might time out and post the same batches again.
     pub(crate) async fn run(self, lifecycle: Arc<Lifecycle>) {
         let subscription = subscribe(self.platform, self.port, self.types, self.subscribe_timeout);
         match self.ingest {

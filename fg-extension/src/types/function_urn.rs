@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 /// Two forms are known, and there are accessors for the parts of both:
 ///
 /// - public (D): `urn:fss:<region>:<project>:function:<package>:<name>[:<version> | :!<alias>]`
-/// - internal (D 2707, the page's example): `<product>:<region>:<business>:<tenant>:function:0@<package>@<name>[:<version>]`
+/// - internal (D 2707, the page's example):
+///   `<product>:<region>:<business>:<tenant>:function:0@<package>@<name>[:<version>]`
 ///
 /// ```
 /// use fg_extension::FunctionUrn;
@@ -27,8 +28,8 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(urn.alias(), Some("prod"));
 /// ```
 ///
-/// Every string is accepted, so that an invocation is never rejected because of its URN. If it has another form (?), all
-/// accessors of parts return `None`.
+/// Every string is accepted, so that an invocation is never rejected because of its URN. If it has another form (?),
+/// all accessors of parts return `None`.
 #[derive(Clone, Eq, Hash, PartialEq, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct FunctionUrn(String);

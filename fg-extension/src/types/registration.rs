@@ -2,8 +2,8 @@
 
 /// The platform's response to the registration, which describes the function.
 ///
-/// The response contains the function's name and version, and, according to the text of the page but not its example, the
-/// handler's name (D 2707). If the response lacks the name or the version, it is read from `RUNTIME_FUNC_NAME` or
+/// The response contains the function's name and version, and, according to the text of the page but not its example,
+/// the handler's name (D 2707). If the response lacks the name or the version, it is read from `RUNTIME_FUNC_NAME` or
 /// `RUNTIME_FUNC_VERSION`. A value that is in neither place is `None`.
 ///
 /// In a unit test of `init`, start from the default value:

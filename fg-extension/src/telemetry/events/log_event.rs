@@ -26,7 +26,8 @@ pub struct LogEvent {
 }
 
 impl LogEvent {
-    /// Returns the record as text: a string unchanged, any other value as JSON. If there is no record, the text is empty.
+    /// Returns the record as text: a string unchanged, any other value as JSON. If there is no record, the text is
+    /// empty.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         match &self.record {

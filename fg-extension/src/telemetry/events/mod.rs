@@ -18,10 +18,10 @@ pub use timestamp::Timestamp;
 
 /// A telemetry event, which is one element of a batch (D 2711 to 2713).
 ///
-/// Every JSON value can be deserialized: unknown events and fields are preserved, and so are known fields with unexpected
-/// values. Serializing an event writes all fields that were received. The strings of known fields are trimmed, since the
-/// examples of the documentation contain stray spaces. As with [`serde_json::Value`], the last of several fields with the
-/// same name wins, and an integer of more than 64 bits becomes a float.
+/// Every JSON value can be deserialized: unknown events and fields are preserved, and so are known fields with
+/// unexpected values. Serializing an event writes all fields that were received. The strings of known fields are
+/// trimmed, since the examples of the documentation contain stray spaces. As with [`serde_json::Value`], the last of
+/// several fields with the same name wins, and an integer of more than 64 bits becomes a float.
 ///
 /// ```
 /// use fg_extension::{PlatformEvent, TelemetryEvent};
@@ -240,7 +240,8 @@ impl EventFields {
 
     /// Returns the kind of the event, and the field that determines it.
     ///
-    /// Platform events have a `name` (D 2711), and log events have a `type` (I). Both fields are accepted for both kinds.
+    /// Platform events have a `name` (D 2711), and log events have a `type` (I). Both fields are accepted for both
+    /// kinds.
     fn kind(&self) -> Option<(EventKind, KindKey)> {
         let of = |value: &Option<Value>| {
             let text = value.as_ref()?.as_str()?.trim();

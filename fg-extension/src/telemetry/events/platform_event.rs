@@ -26,7 +26,8 @@ pub enum PlatformEvent {
     RuntimeDone(PlatformRecord),
     /// `platform.report`: the duration and other metrics of the invocation.
     Report(PlatformRecord),
-    /// `platform.restoreStart`: the restoration of the instance from a snapshot starts (I: only for Java functions on x86).
+    /// `platform.restoreStart`: the restoration of the instance from a snapshot starts (I: only for Java functions on
+    /// x86).
     RestoreStart(PlatformRecord),
     /// `platform.restoreRuntimeDone`: the runtime has been restored.
     RestoreRuntimeDone(PlatformRecord),

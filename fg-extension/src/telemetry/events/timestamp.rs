@@ -9,8 +9,9 @@ use serde_json::Value;
 
 /// A timestamp, both in its original form and as a [`SystemTime`].
 ///
-/// The pages show RFC 3339 strings (D 2711 to 2713), which may have any offset from UTC. A number is also accepted (?): it is
-/// the time since the Unix epoch in seconds, milliseconds, microseconds or nanoseconds, depending on its magnitude.
+/// The pages show RFC 3339 strings (D 2711 to 2713), which may have any offset from UTC. A number is also accepted (?):
+/// it is the time since the Unix epoch in seconds, milliseconds, microseconds or nanoseconds, depending on its
+/// magnitude.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Timestamp {
     time: Option<SystemTime>,
