@@ -112,9 +112,9 @@ pub trait Extension: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// After an error or a panic, [`run`](fn@crate::run) returns an error for which
-    /// [`RunError::is_shutdown`](crate::RunError::is_shutdown) is true. If the method does not complete within
-    /// `FG_SHUTDOWN_TIMEOUT`, it is [`RunError::is_shutdown_timeout`](crate::RunError::is_shutdown_timeout). With a
+    /// If this method returns an error or panics, [`run`](fn@crate::run) returns an error for which
+    /// [`RunError::is_shutdown`](crate::RunError::is_shutdown) is true. If it does not complete within
+    /// `FG_SHUTDOWN_TIMEOUT`, [`RunError::is_shutdown_timeout`](crate::RunError::is_shutdown_timeout) is true. With a
     /// timeout of `0s`, this happens as soon as the method has to wait.
     ///
     /// # Cancel safety
@@ -132,8 +132,10 @@ pub trait Extension: Sized + Send + Sync + 'static {
 /// [`#[extension]`](macro@crate::extension) block implements this trait.
 ///
 /// ```no_run
-/// use fg_extension::{ Error, Extension, ExtensionName, Invocation, Port, Registration, Subscription,
-/// TelemetryCounters, TelemetryEvent, TelemetryHandler, TelemetryType, };
+/// use fg_extension::{
+///     Error, Extension, ExtensionName, Invocation, Port, Registration, Subscription, TelemetryCounters, TelemetryEvent,
+///     TelemetryHandler, TelemetryType,
+/// };
 ///
 /// struct Printer;
 ///
@@ -182,11 +184,11 @@ pub trait TelemetryHandler: Extension {
     ///
     /// # Errors
     ///
-    /// After an error or a panic, the runtime retries the same events, after a pause that doubles from 50 ms to one
-    /// second. If the events came from several batches, it retries each batch separately. A batch that is not delivered
-    /// within `FG_TELEMETRY_TIMEOUT` is lost, which is counted by
-    /// [`TelemetryCounters::lost`](crate::TelemetryCounters::lost) and logged. The runtime logs at most one line about
-    /// telemetry per second, so that an extension that subscribes to the logs of extensions does not feed itself.
+    /// If this method returns an error or panics, the runtime calls it again with the same events, after a pause that
+    /// doubles from 50 ms to one second. If the events came from several batches, each batch is retried separately. A
+    /// batch that is not delivered within `FG_TELEMETRY_TIMEOUT` is lost: it is logged, and counted by
+    /// [`TelemetryCounters::lost`](crate::TelemetryCounters::lost). The runtime logs at most one line about telemetry
+    /// per second, so that an extension that subscribes to the logs of extensions does not feed itself.
     ///
     /// Events can be delivered more than once: after an error, and when the platform repeats a batch because it did not
     /// receive the response.

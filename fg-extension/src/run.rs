@@ -18,14 +18,17 @@ use crate::{Extension, RunError, TelemetryHandler, error, panics, script_name_ma
 
 /// Runs the extension `T` until the platform asks it to shut down.
 ///
-/// This is what the `main` that [`#[extension]`](macro@crate::extension) generates calls. At start-up, the runtime
-/// binds the extension's port on 127.0.0.1, registers with the platform, calls [`init`](Extension::init), and then
-/// serves invocations.
+/// The generated `main` of an [`#[extension]`](macro@crate::extension) calls this function. It binds the extension's
+/// port on 127.0.0.1, registers with the platform, calls [`init`](Extension::init), and then serves invocations.
 ///
-/// SIGTERM, SIGINT and `POST /extension/shutdown` start the shutdown. The runtime stops accepting connections, after it
-/// has accepted those in the listen backlog, waits for the requests in flight, and calls
-/// [`shutdown`](Extension::shutdown), all within `FG_SHUTDOWN_TIMEOUT`. When `run` returns, `main` should return
-/// without waiting for blocking tasks, for example with `tokio::runtime::Runtime::shutdown_background`.
+/// SIGTERM, SIGINT or `POST /extension/shutdown` starts the shutdown, which takes at most `FG_SHUTDOWN_TIMEOUT`:
+///
+/// 1. The connections in the listen backlog are accepted, and no others after them.
+/// 2. Requests in flight finish.
+/// 3. [`shutdown`](Extension::shutdown) is called.
+///
+/// When `run` returns, `main` should return without waiting for blocking tasks, for example with
+/// `tokio::runtime::Runtime::shutdown_background`.
 ///
 /// `run` installs two things for the whole process:
 ///

@@ -56,7 +56,7 @@ impl<T: Sync> Telemetry<T> for NoTelemetry {
     const SUBSCRIBED: bool = false;
 
     fn respond(&self, _: Result<Bytes, BodyError>) -> HttpResponse {
-        // Not called, since `SUBSCRIBED` is false.
+        // Not called, since `SUBSCRIBED` is false. It rejects the batch, since nobody would deliver it.
         failure(StatusCode::NOT_FOUND, "NotFound", "unknown path /")
     }
 
