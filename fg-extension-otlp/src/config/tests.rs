@@ -149,7 +149,7 @@ fn signal_with_an_invalid_endpoint_is_disabled() {
                 panic!("{:?}", config.diagnostics);
             };
             assert!(
-                error.starts_with(&format!("{name} is `{shown}`, which {why}"))
+                error.starts_with(&format!("cannot read {name}: `{shown}` {why}"))
                     && error.ends_with("; the signals that it is for are off"),
                 "{error}"
             );
@@ -231,7 +231,7 @@ fn timeout_is_in_milliseconds_up_to_an_hour() {
         assert_eq!(
             warning,
             format!(
-                "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT is `{value}`, which is not a number of milliseconds: \
+                "cannot read OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: `{value}` is not a number of milliseconds; \
                  write it as in `10000`; it counts as not set"
             )
         );
@@ -257,7 +257,7 @@ fn compression_is_gzip_or_none() {
     );
     assert_eq!(
         warning,
-        "OTEL_EXPORTER_OTLP_COMPRESSION is `zstd`, which is not a compression: write `gzip` or `none`; \
+        "cannot read OTEL_EXPORTER_OTLP_COMPRESSION: `zstd` is not a compression; write `gzip` or `none`; \
          it counts as not set"
     );
 }
@@ -282,7 +282,7 @@ fn unsupported_protocol_is_a_warning() {
         let (config, warning) = read_with_warning(&[(name, value)]);
         signals(&config);
         assert!(
-            warning.starts_with(&format!("{name} is `{value}`, which is not a protocol"))
+            warning.starts_with(&format!("cannot read {name}: `{value}` is not a protocol"))
                 && warning.contains("write `http/protobuf`")
                 && warning.contains(what),
             "{warning}"
@@ -305,7 +305,7 @@ fn signal_without_an_exporter_is_disabled() {
     signals(&config);
     assert_eq!(
         warning,
-        "OTEL_METRICS_EXPORTER is `prometheus`, which is not an exporter of this extension: \
+        "cannot read OTEL_METRICS_EXPORTER: `prometheus` is not an exporter of this extension; \
          write `otlp` or `none`; it counts as not set"
     );
 }
@@ -355,7 +355,7 @@ fn resource_has_the_configured_attributes() {
         assert_eq!(config.resource.attributes, []);
         assert!(
             error.starts_with(&format!(
-                "OTEL_RESOURCE_ATTRIBUTES is `{value}`, which is not a list of `key=value`: write it"
+                "cannot read OTEL_RESOURCE_ATTRIBUTES: `{value}` is not a list of `key=value`; write it"
             )),
             "{error}"
         );
@@ -391,7 +391,7 @@ fn flush_is_one_of_three() {
     }
     assert_eq!(
         read(&[("FG_OTLP_FLUSH", "never")]).unwrap_err(),
-        "FG_OTLP_FLUSH is `never`, which is not a way to flush: write `adaptive`, `end` or `periodic`"
+        "cannot read FG_OTLP_FLUSH: `never` is not a way to flush; write `adaptive`, `end` or `periodic`"
     );
 }
 
@@ -416,7 +416,7 @@ fn flush_durations_have_units() {
     assert_eq!(zero.flush_timeout, Duration::ZERO);
     assert_eq!(
         read(&[("FG_OTLP_FLUSH_INTERVAL", "0s")]).unwrap_err(),
-        "FG_OTLP_FLUSH_INTERVAL is `0s`, which is not a duration from 1ms to 1h: write it as `500ms`, `10s` or `1m`"
+        "cannot read FG_OTLP_FLUSH_INTERVAL: `0s` is not a duration from 1ms to 1h; write it as `500ms`, `10s` or `1m`"
     );
     for value in ["soon", "-1s", "2h", "1e3s", "s", "."] {
         assert!(
@@ -444,7 +444,7 @@ fn buffer_has_a_size() {
         assert_eq!(
             error,
             format!(
-                "FG_OTLP_BUFFER is `{value}`, which is not a size from 1KB to 1GiB: \
+                "cannot read FG_OTLP_BUFFER: `{value}` is not a size from 1KB to 1GiB; \
                  write it as `512KiB`, `4MiB` or `4194304`"
             )
         );
@@ -463,12 +463,12 @@ fn value_that_is_not_utf8_is_named() {
     assert_eq!(
         config.diagnostics,
         [Diagnostic::Warning(
-            "OTEL_SERVICE_NAME is `a\u{fffd}`, which is not UTF-8: write it in UTF-8; it counts as not set"
+            "cannot read OTEL_SERVICE_NAME: `a\u{fffd}` is not UTF-8; write it in UTF-8; it counts as not set"
                 .to_owned()
         )]
     );
     assert_eq!(
         read("FG_OTLP_FLUSH").unwrap_err().to_string(),
-        "FG_OTLP_FLUSH is `a\u{fffd}`, which is not UTF-8: write it in UTF-8"
+        "cannot read FG_OTLP_FLUSH: `a\u{fffd}` is not UTF-8; write it in UTF-8"
     );
 }
