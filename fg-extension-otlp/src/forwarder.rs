@@ -21,6 +21,7 @@ pub struct Forwarder(
     Option<Pipeline>,
 );
 
+/// The parts of a forwarder that is not disabled.
 struct Pipeline {
     translator: Arc<Mutex<Translator>>,
     /// The counters of the subscription, once `telemetry` has been called.
@@ -68,9 +69,8 @@ impl Forwarder {
         })))
     }
 
-    /// Records an invocation and, depending on `FG_OTLP_FLUSH`, waits until queued data has been sent.
-    ///
-    /// Waits for at most `FG_OTLP_FLUSH_TIMEOUT`.
+    /// Records an invocation and, depending on `FG_OTLP_FLUSH`, waits until queued data has been sent, for at most
+    /// `FG_OTLP_FLUSH_TIMEOUT`.
     ///
     /// # Cancel safety
     ///

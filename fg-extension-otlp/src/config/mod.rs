@@ -23,6 +23,7 @@ use self::environment::Environment;
 use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;
 
+/// The configuration of a forwarder.
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) resource: ResourceConfig,

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_in_a_row_are_one_request() {
+    fn concatenated_spans_are_one_request() {
         let spans: Vec<Span> = (0..300)
             .map(|number| Span {
                 name: format!("span {number}"),
