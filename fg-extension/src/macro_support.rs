@@ -1,15 +1,15 @@
-//! The types that an author's functions may have. Generated code uses these traits, so that an error message is about
-//! what the author wrote.
+//! Traits that generated code uses to check the signatures of the author's functions, so that rustc's errors are about
+//! the author's code.
 
 use crate::Error;
 
-/// The type of a parameter of an annotated function: `T`, and no other.
+/// The type of a parameter of an annotated function. `T` itself is the only type that implements `Parameter<T>`.
 #[diagnostic::on_unimplemented(
     message = "the parameter must be `{T}`, not `{Self}`",
     label = "write `{T}`"
 )]
 pub trait Parameter<T> {
-    /// Returns the argument itself.
+    /// Returns the argument unchanged.
     fn receive(argument: T) -> Self;
 }
 
@@ -20,14 +20,14 @@ impl<T> Parameter<T> for T {
     }
 }
 
-/// A type that a handler may return: `()`, or `Result<(), E>` with any `E` that turns into an [`Error`].
+/// A type that a handler may return: `()`, or `Result<(), E>` with any `E` that converts into [`Error`].
 #[diagnostic::on_unimplemented(
     message = "an extension's handler cannot return `{Self}`",
     label = "write `()` or `Result<(), E>`",
-    note = "`E` is any type that turns into `fg_extension::Error`: every `std::error::Error + Send + Sync`, and strings"
+    note = "`E` is any type that converts into `fg_extension::Error`: a `std::error::Error + Send + Sync`, or a string"
 )]
 pub trait IntoHandlerResult {
-    /// Returns the result as [`Extension::invoke`](crate::Extension::invoke) returns it.
+    /// Converts the value into the result of [`Extension::invoke`](crate::Extension::invoke).
     fn into_handler_result(self) -> Result<(), Error>;
 }
 
@@ -45,14 +45,14 @@ impl<E: Into<Error>> IntoHandlerResult for Result<(), E> {
     }
 }
 
-/// A type that `#[init]` may return: the extension, or `Result` of it with any `E` that turns into an [`Error`].
+/// A type that `#[init]` may return: `T`, or `Result<T, E>` with any `E` that converts into [`Error`].
 #[diagnostic::on_unimplemented(
     message = "`#[init]` of `{T}` cannot return `{Self}`",
     label = "write `Self` or `Result<Self, E>`",
-    note = "`E` is any type that turns into `fg_extension::Error`: every `std::error::Error + Send + Sync`, and strings"
+    note = "`E` is any type that converts into `fg_extension::Error`: a `std::error::Error + Send + Sync`, or a string"
 )]
 pub trait IntoInitResult<T> {
-    /// Returns the result as [`Extension::init`](crate::Extension::init) returns it.
+    /// Converts the value into the result of [`Extension::init`](crate::Extension::init).
     fn into_init_result(self) -> Result<T, Error>;
 }
 
@@ -70,10 +70,10 @@ impl<T, E: Into<Error>> IntoInitResult<T> for Result<T, E> {
     }
 }
 
-/// An extension that can do without `#[init]`.
+/// A type that can be an extension without `#[init]`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no `#[init]`, and is not `Default`",
-    label = "derive `Default` for `{Self}`, or mark a method: `#[init] async fn init() -> Self`"
+    message = "`{Self}` has no `#[init]` method and does not implement `Default`",
+    label = "derive `Default` for `{Self}`, or add a method `#[init] async fn init() -> Self`"
 )]
 pub trait DefaultInit {
     /// Returns the default value.

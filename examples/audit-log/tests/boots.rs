@@ -40,7 +40,7 @@ async fn file_that_cannot_be_opened_is_reported() -> Result<(), Error> {
     assert_eq!(audit_log.status.code(), Some(1));
     assert_eq!(
         audit_log.stderr(),
-        "ERROR extensionAuditLog.sh: the extension failed to initialise: cannot open AUDIT_LOG, \
+        "ERROR extensionAuditLog.sh: the extension failed to initialize: cannot open AUDIT_LOG, \
          /no/such/folder/audit.log: No such file or directory (os error 2)\n"
     );
     Ok(())

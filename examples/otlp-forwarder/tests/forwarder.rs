@@ -269,7 +269,7 @@ async fn invalid_fg_setting_is_reported() -> Result<(), Error> {
     let printed = shutdown.extensions[0].stderr();
     assert!(
         printed.starts_with(
-            "ERROR extensionOtlpForwarder.sh: the extension failed to initialise: FG_OTLP_FLUSH is `never`, which "
+            "ERROR extensionOtlpForwarder.sh: the extension failed to initialize: cannot read FG_OTLP_FLUSH: `never` is "
         ) && printed.lines().count() == 1,
         "{printed}"
     );
@@ -296,8 +296,8 @@ async fn invalid_standard_setting_disables_only_its_signal() -> Result<(), Error
     assert!(shutdown.is_clean(), "{shutdown:?}");
     let printed = shutdown.extensions[0].stderr();
     let starts = [
-        "ERROR extensionOtlpForwarder.sh: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is `collector:4318`, which ",
-        "WARN extensionOtlpForwarder.sh: OTEL_EXPORTER_OTLP_TIMEOUT is `10s`, which ",
+        "ERROR extensionOtlpForwarder.sh: cannot read OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `collector:4318` ",
+        "WARN extensionOtlpForwarder.sh: cannot read OTEL_EXPORTER_OTLP_TIMEOUT: `10s` ",
     ];
     assert_eq!(printed.lines().count(), 2, "{printed}");
     for start in starts {

@@ -76,7 +76,7 @@ async fn file_that_cannot_be_opened_is_reported() -> Result<(), Error> {
     let shutdown = platform.shutdown().await?;
     assert_eq!(
         shutdown.extensions[0].stderr(),
-        "ERROR extensionTelemetryArchive.sh: the extension failed to initialise: cannot open ARCHIVE_FILE, \
+        "ERROR extensionTelemetryArchive.sh: the extension failed to initialize: cannot open ARCHIVE_FILE, \
          /no/such/folder/telemetry.jsonl: No such file or directory (os error 2)\n"
     );
     Ok(())

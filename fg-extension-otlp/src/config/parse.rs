@@ -184,7 +184,7 @@ pub(super) fn attributes(name: &str, value: &str) -> Result<Vec<(String, String)
 pub(super) fn headers(name: &str, value: &str) -> Result<HeaderMap, Error> {
     let invalid = |problem: &str| -> Error {
         one_line(&format!(
-            "{name} is invalid: {problem}; write pairs such as `api-key=secret,x-tenant=a%20b`, \
+            "cannot read {name}: {problem}; write pairs such as `api-key=secret,x-tenant=a%20b`, \
              percent-encoded where needed"
         ))
         .into()

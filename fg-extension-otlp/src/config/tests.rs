@@ -153,7 +153,7 @@ fn signal_with_an_invalid_endpoint_is_disabled() {
                 panic!("{:?}", config.diagnostics);
             };
             assert!(
-                error.starts_with(&format!("{name} is `{shown}`, which {why}"))
+                error.starts_with(&format!("cannot read {name}: `{shown}` {why}"))
                     && error.ends_with("; the signals that use it are disabled"),
                 "{error}"
             );
@@ -204,7 +204,7 @@ fn invalid_header_is_reported_without_its_value() {
         assert!(signals(&config).iter().all(|it| it.headers.is_empty()));
         assert!(
             error.starts_with(&format!(
-                "OTEL_EXPORTER_OTLP_HEADERS is invalid: {problem}; "
+                "cannot read OTEL_EXPORTER_OTLP_HEADERS: {problem}; "
             )) && error.contains("write pairs such as `api-key=secret"),
             "{error}"
         );
@@ -239,7 +239,7 @@ fn timeout_is_in_milliseconds_up_to_an_hour() {
         assert_eq!(
             warning,
             format!(
-                "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT is `{value}`, which is not a number of milliseconds: \
+                "cannot read OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: `{value}` is not a number of milliseconds; \
                  write a number such as `10000`; the setting is ignored"
             )
         );
@@ -265,7 +265,7 @@ fn compression_is_gzip_or_none() {
     );
     assert_eq!(
         warning,
-        "OTEL_EXPORTER_OTLP_COMPRESSION is `zstd`, which is not a supported compression: write `gzip` or `none`; \
+        "cannot read OTEL_EXPORTER_OTLP_COMPRESSION: `zstd` is not a supported compression; write `gzip` or `none`; \
          the setting is ignored"
     );
 }
@@ -291,7 +291,7 @@ fn unsupported_protocol_is_a_warning() {
         signals(&config);
         assert!(
             warning.starts_with(&format!(
-                "{name} is `{value}`, which is not a supported protocol"
+                "cannot read {name}: `{value}` is not a supported protocol"
             )) && warning.contains("write `http/protobuf`")
                 && warning.contains(what),
             "{warning}"
@@ -314,7 +314,7 @@ fn signal_without_an_exporter_is_disabled() {
     signals(&config);
     assert_eq!(
         warning,
-        "OTEL_METRICS_EXPORTER is `prometheus`, which is not a supported exporter: \
+        "cannot read OTEL_METRICS_EXPORTER: `prometheus` is not a supported exporter; \
          write `otlp` or `none`; the setting is ignored"
     );
 }
@@ -364,7 +364,7 @@ fn resource_has_the_configured_attributes() {
         assert_eq!(config.resource.attributes, []);
         assert!(
             error.starts_with(&format!(
-                "OTEL_RESOURCE_ATTRIBUTES is `{value}`, which is not a list of `key=value` pairs: write"
+                "cannot read OTEL_RESOURCE_ATTRIBUTES: `{value}` is not a list of `key=value` pairs; write"
             )),
             "{error}"
         );
@@ -400,7 +400,7 @@ fn flush_mode_is_one_of_three() {
     }
     assert_eq!(
         read(&[("FG_OTLP_FLUSH", "never")]).unwrap_err(),
-        "FG_OTLP_FLUSH is `never`, which is not a flush mode: write `adaptive`, `end` or `periodic`"
+        "cannot read FG_OTLP_FLUSH: `never` is not a flush mode; write `adaptive`, `end` or `periodic`"
     );
 }
 
@@ -425,7 +425,7 @@ fn flush_durations_have_units() {
     assert_eq!(zero.flush_timeout, Duration::ZERO);
     assert_eq!(
         read(&[("FG_OTLP_FLUSH_INTERVAL", "0s")]).unwrap_err(),
-        "FG_OTLP_FLUSH_INTERVAL is `0s`, which is not a duration from 1ms to 1h: write it as `500ms`, `10s` or `1m`"
+        "cannot read FG_OTLP_FLUSH_INTERVAL: `0s` is not a duration from 1ms to 1h; write it as `500ms`, `10s` or `1m`"
     );
     for value in ["soon", "-1s", "2h", "1e3s", "s", "."] {
         assert!(
@@ -453,7 +453,7 @@ fn buffer_size_is_parsed_within_its_range() {
         assert_eq!(
             error,
             format!(
-                "FG_OTLP_BUFFER is `{value}`, which is not a size from 1KB to 1GiB: \
+                "cannot read FG_OTLP_BUFFER: `{value}` is not a size from 1KB to 1GiB; \
                  write it as `512KiB`, `4MiB` or `4194304`"
             )
         );
@@ -472,12 +472,12 @@ fn value_that_is_not_utf8_is_reported() {
     assert_eq!(
         config.diagnostics,
         [Diagnostic::Warning(
-            "OTEL_SERVICE_NAME is `a\u{fffd}`, which is not UTF-8: write it in UTF-8; the setting is ignored"
+            "cannot read OTEL_SERVICE_NAME: `a\u{fffd}` is not UTF-8; write it in UTF-8; the setting is ignored"
                 .to_owned()
         )]
     );
     assert_eq!(
         read("FG_OTLP_FLUSH").unwrap_err().to_string(),
-        "FG_OTLP_FLUSH is `a\u{fffd}`, which is not UTF-8: write it in UTF-8"
+        "cannot read FG_OTLP_FLUSH: `a\u{fffd}` is not UTF-8; write it in UTF-8"
     );
 }

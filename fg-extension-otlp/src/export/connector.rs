@@ -83,14 +83,14 @@ impl ConnectionPool {
 fn read_roots(certificate: &CertificateFile) -> Result<RootCertStore, Error> {
     let invalid = |problem: &str| -> Error {
         one_line(&format!(
-            "{} is `{}`, which {problem}: write the path of a PEM file with the root certificates to trust",
+            "cannot read {}: `{}` {problem}; write the path of a PEM file with the root certificates to trust",
             certificate.setting,
             certificate.path.display()
         ))
         .into()
     };
     let pem = std::fs::read(&certificate.path)
-        .map_err(|error| invalid(&format!("cannot be read ({error})")))?;
+        .map_err(|error| invalid(&format!("cannot be opened ({error})")))?;
     let mut roots = RootCertStore::empty();
     for root in CertificateDer::pem_slice_iter(&pem) {
         root.map_err(|error| chain(&error))

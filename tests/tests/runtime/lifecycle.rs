@@ -51,7 +51,7 @@ fn failing_init_exits_the_process() {
         let line = exited.stderr.as_str();
         assert!(
             line.starts_with(&format!(
-                "ERROR extensionForwarder.sh: the extension failed to initialise: {message}"
+                "ERROR extensionForwarder.sh: the extension failed to initialize: {message}"
             )),
             "{line}"
         );
@@ -84,7 +84,7 @@ fn failing_shutdown_is_reported() {
         ),
         (
             "hang",
-            "the extension did not shut down in time; FG_SHUTDOWN_TIMEOUT, 200ms, sets how long the shutdown may take\n",
+            "the extension did not shut down within FG_SHUTDOWN_TIMEOUT (200ms)\n",
         ),
     ] {
         let mut extension = forwarder()
@@ -120,7 +120,7 @@ fn handler_that_hangs_leaves_time_for_shutdown() {
         response.json(),
         serde_json::json!({"errorInfo": {
             "errorType": "ShuttingDown",
-            "errorMessage": "the extension ended before its handler did",
+            "errorMessage": "the extension shut down before the handler completed",
         }})
     );
     let exited = extension.wait();
@@ -131,7 +131,7 @@ fn handler_that_hangs_leaves_time_for_shutdown() {
     let line = exited.stderr.as_str();
     assert!(
         line.starts_with(
-            "WARN extensionForwarder.sh: aborted what was still in flight 75ms after the shutdown began, invocations: 1; "
+            "WARN extensionForwarder.sh: aborted 1 invocation still in flight 75ms after the shutdown started; FG_SHUTDOWN_TIMEOUT is 100ms"
         ),
         "{line}"
     );
@@ -157,7 +157,7 @@ fn panic_of_an_aborted_handler_is_reported() {
     assert_eq!(lines.len(), 2, "{}", exited.stderr);
     assert!(
         lines[1].starts_with(
-            "ERROR extensionForwarder.sh: an invocation that was aborted failed: panicked at tests/src/bin/forwarder.rs:"
+            "ERROR extensionForwarder.sh: an aborted invocation failed: panicked at tests/src/bin/forwarder.rs:"
         ) && lines[1].ends_with(": dropped a bomb"),
         "{}",
         lines[1]
@@ -205,7 +205,7 @@ fn handler_is_dropped_at_its_timeout() {
         response.json(),
         serde_json::json!({"errorInfo": {
             "errorType": "HandlerTimeout",
-            "errorMessage": "it took longer than its timeout, 2s",
+            "errorMessage": "the handler exceeded its timeout of 2s",
         }})
     );
     extension.wait_for("dropped");
@@ -215,7 +215,7 @@ fn handler_is_dropped_at_its_timeout() {
         (exited.code, exited.stderr.as_str()),
         (
             Some(0),
-            "ERROR extensionForwarder.sh: invocation hang failed: it took longer than its timeout, 2s\n"
+            "ERROR extensionForwarder.sh: invocation hang failed: the handler exceeded its timeout of 2s\n"
         )
     );
 }

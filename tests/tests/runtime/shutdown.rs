@@ -98,7 +98,7 @@ fn unfinished_requests_are_aborted_and_reported() {
             exited
                 .stderr
                 .starts_with(&format!(
-                "WARN extensionFixture.sh: aborted what was still in flight {text} after the shutdown began, invocations: 1;"
+                "WARN extensionFixture.sh: aborted 1 invocation still in flight {text} after the shutdown started;"
             )),
             "{exited:?}"
         );
@@ -123,7 +123,7 @@ fn failing_init_is_returned_from_run() {
     for (line, message) in [
         (
             "fail",
-            "the extension failed to initialise: no secrets to be had\n",
+            "the extension failed to initialize: no secrets to be had\n",
         ),
         ("panic", r"no secrets\nto be had"),
     ] {

@@ -114,20 +114,17 @@ async fn unusable_certificate_disables_its_signal() {
     let missing = error("/nonexistent.pem");
     assert!(
         missing.starts_with(&format!(
-            "{name} is `/nonexistent.pem`, which cannot be read (No such file"
+            "cannot read {name}: `/nonexistent.pem` cannot be opened (No such file"
         )) && missing
-            .ends_with(": write the path of a PEM file with the root certificates to trust"),
+            .ends_with("; write the path of a PEM file with the root certificates to trust"),
         "{missing}"
     );
     let empty = error(&path);
-    assert!(empty.contains("which contains no certificate"), "{empty}");
+    assert!(empty.contains("` contains no certificate"), "{empty}");
     let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     garbage.write_all(pem.as_bytes()).unwrap();
     let bad = error(&path);
-    assert!(
-        bad.contains("which contains an invalid certificate"),
-        "{bad}"
-    );
+    assert!(bad.contains("` contains an invalid certificate"), "{bad}");
 
     // The invalid file affects neither the other signals nor connections without TLS.
     let traces = format!("{plain}/v1/traces");
