@@ -2,5 +2,6 @@
 
 mod check;
 mod dev;
+mod docs;
 mod new;
 mod package;

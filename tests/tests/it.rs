@@ -1,5 +1,4 @@
 //! Integration tests, in one binary so that they are linked once and all run in parallel.
 
 mod emulator;
-mod readme;
 mod runtime;

@@ -8,5 +8,5 @@ mod json;
 mod keyboard;
 mod plain;
 mod rebuild;
-mod running;
+pub(crate) mod running;
 mod shutdown;

@@ -115,7 +115,7 @@ fn package_without_an_extension_is_reported() {
     for (package, expected) in [
         (
             "cargo-fg",
-            "is no extension: it has no `#[extension]` and does not call `fg_extension::run`\n",
+            "is not an extension: it neither uses `#[extension]` nor calls `fg_extension::run`\n",
         ),
         (
             "fg-emulator",

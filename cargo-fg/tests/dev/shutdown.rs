@@ -12,7 +12,7 @@ fn port_in_use_names_its_owner() {
     let place = Place::new();
     let _other_listener = TcpListener::bind(("127.0.0.1", place.lease.port())).unwrap();
     let port_owner = format!(
-        "port {} is held by {} (pid {})\n",
+        "port {} is in use by {} (pid {})\n",
         place.lease.port(),
         std::fs::read_to_string("/proc/self/comm").unwrap().trim(),
         std::process::id()

@@ -92,7 +92,7 @@ fn hello_is_packaged_and_booted() {
     let packaged = format!("    Packaged {} for ", zip.display());
     assert!(
         lines[0].starts_with(&packaged)
-            && lines[0].ends_with(" MB, of the 10 MB of a direct upload"),
+            && lines[0].ends_with(" MB (limit of a direct upload: 10 MB)"),
         "{stdout}"
     );
     assert!(

@@ -1,4 +1,4 @@
-//! Appends each invocation to the file in `AUDIT_LOG`, buffered: state, and an orderly end.
+//! Appends a line for each invocation to the file named by `AUDIT_LOG`, through a buffer that is flushed at shutdown.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -12,7 +12,7 @@ struct AuditLog {
 
 #[extension(name = "extensionAuditLog.sh", port = 8082)]
 impl AuditLog {
-    /// Called once, after the registration; invocations that come meanwhile wait.
+    /// Called once, after the extension has registered. Invocations that arrive before it returns are queued.
     #[init]
     async fn open(registration: &Registration) -> Result<Self, Error> {
         let path = std::env::var("AUDIT_LOG").unwrap_or_else(|_| "/tmp/audit.log".to_owned());
@@ -25,28 +25,28 @@ impl AuditLog {
             file: Mutex::new(BufWriter::new(file)),
         };
         let function = registration.function_name.as_deref();
-        log.append(&format!("beside {}", function.unwrap_or("a function")))?;
+        log.append(&format!("watching {}", function.unwrap_or("a function")))?;
         Ok(log)
     }
 
-    /// Called for every invocation of the function; several may be in flight.
+    /// Called once for each invocation of the function. Several invocations can be in flight.
     #[invoke]
     async fn on_invoke(&self, invocation: Invocation) -> Result<(), Error> {
         self.append(&format!("invocation {}", invocation.trace_id))?;
         Ok(())
     }
 
-    /// Called once, after the last invocation has ended.
+    /// Called once, at shutdown, after the last invocation has finished.
     #[shutdown]
     async fn flush(&self) -> Result<(), Error> {
-        self.append("end")?;
+        self.append("shutdown")?;
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.flush()?;
         file.get_ref().sync_all()?;
         Ok(())
     }
 
-    /// Into memory, mostly: what would block the thread belongs into `tokio::task::spawn_blocking`.
+    /// Writes to the buffer, so it rarely blocks. Slow blocking work belongs in `tokio::task::spawn_blocking`.
     fn append(&self, line: &str) -> std::io::Result<()> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         writeln!(file, "{line}")

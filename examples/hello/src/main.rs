@@ -2,7 +2,7 @@
 
 use fg_extension::{Invocation, extension};
 
-/// Called for every invocation of the function.
+/// Called once for each invocation of the function.
 #[extension(name = "extensionHello.sh", port = 8081)]
 async fn hello(invocation: Invocation) {
     println!(

@@ -19,8 +19,8 @@ impl Extension for ByHand {
         let mut line = String::new();
         stdin().lock().read_line(&mut line)?;
         match line.trim() {
-            "fail" => Err("no secrets to be had".into()),
-            "panic" => panic!("no secrets\nto be had"),
+            "fail" => Err("cannot load the secrets".into()),
+            "panic" => panic!("cannot load\nthe secrets"),
             _ => Ok(Self {
                 function: registration.function_name.clone().unwrap_or_default(),
             }),

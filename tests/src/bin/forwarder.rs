@@ -34,8 +34,8 @@ impl Forwarder {
     async fn connect(registration: &Registration) -> Result<Self, Error> {
         println!("init");
         match variable("INIT").as_str() {
-            "fail" => Err("no secrets\nto be had")?,
-            "panic" => panic!("no secrets"),
+            "fail" => Err("cannot load\nthe secrets")?,
+            "panic" => panic!("cannot load the secrets"),
             "hang" => std::future::pending().await,
             _ => {}
         }

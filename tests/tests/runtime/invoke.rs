@@ -78,29 +78,26 @@ fn invalid_bodies_are_rejected_and_the_extension_keeps_running() {
     let extension = registered();
     let brackets = "[".repeat(200_000);
     let nested = format!(r#"{{"traceId":"1","invokedFunctionUrn":"x","a":{brackets}"#);
-    let invalid = "the body is no invocation: ";
+    let invalid = "invalid invocation: ";
     for (body, message) in [
-        (
-            b"".as_slice(),
-            "the body is empty, where an invocation should be",
-        ),
-        (b" \n", "the body is empty, where an invocation should be"),
+        (b"".as_slice(), "the body is empty; expected an invocation"),
+        (b" \n", "the body is empty; expected an invocation"),
         (b"{", invalid),
         (b"traceId=1", invalid),
         (
             b"[]",
-            "the body is no invocation: invalid type: sequence, expected an invocation, a JSON object",
+            "invalid invocation: invalid type: sequence, expected a JSON object",
         ),
         (b"null", invalid),
         (b"\"text\"", invalid),
-        (b"{}", "the body is no invocation: missing field `traceId`"),
+        (b"{}", "invalid invocation: missing field `traceId`"),
         (
             br#"{"traceId":"1"}"#,
-            "the body is no invocation: missing field `invokedFunctionUrn`",
+            "invalid invocation: missing field `invokedFunctionUrn`",
         ),
         (
             br#"{"traceId":1,"invokedFunctionUrn":"x"}"#,
-            "the body is no invocation: invalid type: integer `1`",
+            "invalid invocation: invalid type: integer `1`",
         ),
         (br#"{"traceId":null,"invokedFunctionUrn":"x"}"#, invalid),
         (
@@ -118,7 +115,7 @@ fn invalid_bodies_are_rejected_and_the_extension_keeps_running() {
         (brackets.as_bytes(), invalid),
         (
             nested.as_bytes(),
-            "the body is no invocation: recursion limit exceeded",
+            "invalid invocation: recursion limit exceeded",
         ),
     ] {
         assert_error(
@@ -156,7 +153,7 @@ fn other_paths_and_methods_are_rejected() {
             &post(extension.port(), path, event("1")),
             404,
             "NotFound",
-            &format!("no such path: {path};"),
+            &format!("unknown path {path};"),
         );
     }
     for path in [INVOKE, "/extension/register", "/extension/shutdown"] {
@@ -164,7 +161,7 @@ fn other_paths_and_methods_are_rejected() {
             let response = Client::connect(extension.port())
                 .send(request(method, path, ""))
                 .receive();
-            let message = format!("{path} takes POST, not {method}");
+            let message = format!("{path} accepts only POST, not {method}");
             assert_error(&response, 405, "MethodNotAllowed", &message);
             assert_eq!(response.header("allow"), Some("POST"));
         }
@@ -178,8 +175,8 @@ fn other_paths_and_methods_are_rejected() {
         "one line each: {}",
         exited.stderr
     );
-    let line = "WARN extensionFixture.sh: a request was answered with status 404: no such path: /telemetry; \
-                invocations go to POST /extension/invoke";
+    let line = "WARN extensionFixture.sh: rejected a request with status 404: unknown path /telemetry; \
+                invocations are accepted at POST /extension/invoke";
     assert!(
         exited.stderr.lines().any(|logged| logged == line),
         "{}",

@@ -99,7 +99,7 @@ fn invocations_that_take_too_long_are_aborted_and_reported() {
             exited
                 .stderr
                 .starts_with(&format!(
-                "WARN extensionFixture.sh: aborted what was still in flight {text} after the shutdown began, invocations: 1;"
+                "WARN extensionFixture.sh: aborted 1 invocation still in flight {text} after the shutdown started;"
             )),
             "{exited:?}"
         );
@@ -124,9 +124,9 @@ fn failing_init_is_returned_from_run() {
     for (line, message) in [
         (
             "fail",
-            "the extension failed to initialise: no secrets to be had\n",
+            "the extension failed to initialize: cannot load the secrets\n",
         ),
-        ("panic", r"no secrets\nto be had"),
+        ("panic", r"cannot load\nthe secrets"),
     ] {
         let mut extension = Start::new(BY_HAND).registered();
         extension.wait_for("init");

@@ -1,4 +1,4 @@
-//! Counts invocations: the trait instead of the attribute, and a `main` of its own, with two worker threads.
+//! Counts invocations. Implements the `Extension` trait without the attribute, and runs it with two worker threads.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,13 +42,13 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let ended = runtime.block_on(fg_extension::run::<Counter>());
-    // Without waiting for what still blocks a thread: the platform wants the end.
+    let result = runtime.block_on(fg_extension::run::<Counter>());
+    // Do not let blocking tasks delay the exit past the shutdown deadline.
     runtime.shutdown_background();
-    match ended {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // `Debug` is the whole story in one line: the error and its sources.
+            // `Debug` formats the error and its sources as one line.
             eprintln!("{}: {error:?}", Counter::NAME);
             ExitCode::from(if error.is_rejected() { 3 } else { 1 })
         }

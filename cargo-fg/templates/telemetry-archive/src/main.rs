@@ -1,4 +1,4 @@
-//! Appends every event of telemetry to the file in `ARCHIVE_FILE`, as one line of JSON each.
+//! Appends each telemetry event to the file named by `ARCHIVE_FILE`, as one line of JSON.
 
 use std::fs::File;
 use std::io::Write;
@@ -12,6 +12,7 @@ struct Archive {
 
 #[extension(name = "extensionTelemetryArchive.sh", port = 8083)]
 impl Archive {
+    /// Called once, after the extension has registered. Telemetry that arrives before it returns is buffered.
     #[init]
     async fn open() -> Result<Self, Error> {
         let path = std::env::var("ARCHIVE_FILE");
@@ -26,7 +27,8 @@ impl Archive {
         })
     }
 
-    /// Called with one batch or several, in order of arrival; again with the same events after an error.
+    /// Called with the events of one or more batches, in order of arrival. After an error, it is called again with the
+    /// same events.
     #[telemetry(port = 8084, types(platform, function, extension))]
     async fn append(&self, events: Vec<TelemetryEvent>) -> Result<(), Error> {
         let mut lines = Vec::new();
@@ -37,14 +39,14 @@ impl Archive {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let length = file.metadata()?.len();
         if let Err(error) = file.write_all(&lines) {
-            // The next try writes all of it, and not the beginning twice.
+            // Remove a partial write: the retry writes all lines again.
             let _ = file.set_len(length);
             Err(error)?;
         }
         Ok(())
     }
 
-    /// Called once, after the last events were appended.
+    /// Called once, at shutdown, after the last events have been delivered.
     #[shutdown]
     async fn sync(&self) -> Result<(), Error> {
         let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);

@@ -44,7 +44,7 @@ fn body_that_is_not_a_batch_is_rejected() {
         rejected.json(),
         json!({"errorInfo": {
             "errorType": "InvalidTelemetry",
-            "errorMessage": "the body is not telemetry: EOF while parsing a list at line 1 column 5",
+            "errorMessage": "invalid telemetry: EOF while parsing a list at line 1 column 5",
         }})
     );
     // Apart from trailing commas, invalid JSON is not repaired.
@@ -65,11 +65,11 @@ fn body_that_is_not_a_batch_is_rejected() {
     let lines: Vec<_> = exited.stderr.lines().collect();
     assert_eq!(
         lines[0],
-        "WARN extensionTelemetry.sh: telemetry: requests that were rejected: 1, last: the body is not telemetry: \
+        "WARN extensionTelemetry.sh: telemetry: rejected requests: 1, last: invalid telemetry: \
          EOF while parsing a list at line 1 column 5"
     );
     // At most one line is logged per second. Unless the machine is slow, the other reports share one.
-    let rejected = "telemetry: requests that were rejected: ";
+    let rejected = "telemetry: rejected requests: ";
     assert_eq!(sum(&lines, rejected), 8, "{lines:?}");
     let last = lines[lines.len() - 1];
     assert!(
@@ -110,8 +110,8 @@ fn full_buffer_responds_with_503() {
     assert_eq!(exited.code, Some(0));
     assert_eq!(
         exited.stderr,
-        "WARN extensionTelemetry.sh: telemetry: 1 event rejected with status 503; FG_TELEMETRY_BUFFER sets how many \
-         bytes may wait\n"
+        "WARN extensionTelemetry.sh: telemetry: 1 event rejected with status 503: the buffer is full; increase \
+         FG_TELEMETRY_BUFFER\n"
     );
 }
 
@@ -125,8 +125,8 @@ fn removed_setting_is_reported_at_start_up() {
         (exited.code, exited.stderr.as_str()),
         (
             Some(0),
-            "WARN extensionTelemetry.sh: FG_TELEMETRY_OVERFLOW no longer exists: a batch that does not fit is rejected \
-             with status 503; unset it\n"
+            "WARN extensionTelemetry.sh: FG_TELEMETRY_OVERFLOW was removed: a batch that does not fit into the buffer is \
+             rejected with status 503; unset it\n"
         )
     );
 }
@@ -141,8 +141,8 @@ fn failing_handler_is_called_again_with_the_same_events() {
             extension.wait_for("call 1: [1]");
         }
     }
-    for (call, behaviour) in [(2, "fail"), (3, "panic"), (4, "fail")] {
-        extension.type_line(behaviour);
+    for (call, behavior) in [(2, "fail"), (3, "panic"), (4, "fail")] {
+        extension.type_line(behavior);
         extension.wait_for(&format!("call {call}: [1]"));
     }
     extension.type_line("go on");
@@ -182,11 +182,11 @@ fn undelivered_events_are_reported() {
             line.starts_with("WARN extensionTelemetry.sh: telemetry: the handler failed: ")
                 || handler == "hang"
                     && line
-                        == "ERROR extensionTelemetry.sh: telemetry: the handler failed: it took longer than 150ms; 2 events lost, since FG_TELEMETRY_TIMEOUT was over; it sets for how long a batch is tried",
+                        == "ERROR extensionTelemetry.sh: telemetry: the handler failed: timed out after 150ms; 2 events lost: not delivered within FG_TELEMETRY_TIMEOUT",
             "{line}"
         );
         // On a slow machine, other lines may come first.
-        while !line.contains(" lost, since FG_TELEMETRY_TIMEOUT was over; ") {
+        while !line.contains(" lost: not delivered within FG_TELEMETRY_TIMEOUT") {
             line = extension.error_line();
         }
         assert!(

@@ -1,0 +1,429 @@
+//! Each command of a console block runs, and prints what the page shows.
+//!
+//! The commands of a page run one after the other, at first in the root of the repository; `cd` is remembered. `cargo fg`
+//! is the program under test, and `cargo fg new` writes to a temporary folder. A page names that folder `/home/you`, and the
+//! root of the repository `/home/you/fg-extension`.
+
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use fg_emulator::{PORT_RANGE, PortLease};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use super::output;
+use super::page::{Block, Page};
+use super::{assert_none, pages, root};
+use crate::dev::running::Running;
+
+/// No command runs longer; a build may have to wait for another one.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Set for the commands, so that a page with `cargo test` does not run all pages again.
+const NESTED: &str = "FG_DOCS_NESTED";
+
+/// How many pages are tested at once.
+const WORKERS: usize = 4;
+
+/// Answers `cargo fg` with the program under test, and everything else with cargo.
+const CARGO: &str = "#!/bin/sh\nif [ \"$1\" = fg ]; then exec \"$CARGO_FG\" \"$@\"; fi\nexec \"$REAL_CARGO\" \"$@\"\n";
+
+#[test]
+fn commands_print_what_the_pages_show() {
+    if std::env::var_os(NESTED).is_some() {
+        return;
+    }
+    let pages = Mutex::new(pages());
+    let problems = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                loop {
+                    let next = pages.lock().unwrap().pop();
+                    let Some(page) = next else { return };
+                    let found = run_page(&page);
+                    problems.lock().unwrap().extend(found);
+                }
+            });
+        }
+    });
+    assert_none(&problems.into_inner().unwrap());
+}
+
+/// Runs the commands of the page up to the first one that fails, on which later ones may depend.
+fn run_page(page: &Page) -> Option<String> {
+    let is_run = |block: &&Block| block.language == "console" && block.marker("not run").is_none();
+    let mut sandbox = None;
+    for block in page.blocks.iter().filter(is_run) {
+        let sandbox = sandbox.get_or_insert_with(Sandbox::new);
+        if let Err((line, message)) = sandbox.run_block(block) {
+            return Some(page.problem(block.line + line, message));
+        }
+    }
+    None
+}
+
+/// A command, and the output that the page shows.
+#[derive(Debug, Default, Eq, PartialEq)]
+struct Step {
+    /// The line in the block, from 1.
+    line: usize,
+    command: String,
+    shown: String,
+}
+
+/// Splits a block at its lines `$ COMMAND`, which a `\` at the end continues.
+fn steps(text: &str) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for (i, line) in text.lines().enumerate() {
+        let last = steps.last_mut();
+        match (line.strip_prefix("$ "), last) {
+            (Some(command), _) => steps.push(Step {
+                line: i + 1,
+                command: command.to_owned(),
+                shown: String::new(),
+            }),
+            (None, Some(step)) if step.command.ends_with('\\') && step.shown.is_empty() => {
+                step.command = format!("{}{}", step.command.trim_end_matches('\\'), line.trim());
+            }
+            (None, Some(step)) => step.shown += &format!("{line}\n"),
+            // `blocks` reports it.
+            (None, None) => {}
+        }
+    }
+    steps
+}
+
+/// Where the commands of one page run.
+struct Sandbox {
+    /// Has `bin`, which is first in `PATH`; `run`, for sockets; `you`, for new packages.
+    folder: TempDir,
+    current: PathBuf,
+}
+
+impl Sandbox {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["bin", "run", "you"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        let cargo = folder.path().join("bin/cargo");
+        fs::write(&cargo, CARGO).unwrap();
+        fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+        Self {
+            folder,
+            current: root(),
+        }
+    }
+
+    /// Runs the commands of a block, beside the command of `<!-- with: COMMAND -->`. An error has the line in the block.
+    fn run_block(&mut self, block: &Block) -> Result<(), (usize, String)> {
+        let background = block.marker("with").map(|command| {
+            let leases = Some(PortLease::acquire_pair().unwrap());
+            let mut command = self.command(&format!("exec {command}"), leases.as_ref());
+            command.stdin(Stdio::null());
+            let mut running = Running::start(command);
+            // It can be found by `cargo fg invoke` then.
+            running.line("invoked #1 ");
+            (running, leases)
+        });
+        let mut steps = steps(&block.text);
+        let last = steps.len();
+        for (i, step) in steps.iter_mut().enumerate() {
+            let expected = match block.marker("exit status") {
+                Some(status) if i + 1 == last => status.parse().unwrap_or(0),
+                _ => 0,
+            };
+            let outcome = self.run(step, expected, background.is_some());
+            outcome.map_err(|message| (step.line, message))?;
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, step: &Step, expected: i32, has_background: bool) -> Result<(), String> {
+        let command = &step.command;
+        if let Some(folder) = command.strip_prefix("cd ") {
+            return self.change_folder(folder.trim());
+        }
+        if command.starts_with("cargo fg new ") && self.current == root() {
+            self.current = self.folder.path().join("you");
+            let outcome = self.run(step, expected, has_background);
+            self.current = root();
+            return outcome;
+        }
+        let boots = ["cargo fg dev", "cargo fg check"];
+        let needs_ports = !has_background && boots.iter().any(|name| command.contains(name));
+        let leases = needs_ports.then(|| PortLease::acquire_pair().unwrap());
+        let (status, real) = self.execute(command, leases.as_ref(), step.shown.contains('█'))?;
+        let real = self.renamed(&real);
+        if status.code() != Some(expected) {
+            return Err(format!(
+                "`{command}`: {status} and not {expected}; correct the command, or write `<!-- exit status: N -->` \
+                 before the block. Its output:\n{real}"
+            ));
+        }
+        if step.shown.is_empty() || output::matches(&step.shown, &real) {
+            return Ok(());
+        }
+        Err(format!(
+            "`{command}` prints something else; copy its output, and write `…` for what may differ. Its output:\n{real}"
+        ))
+    }
+
+    fn change_folder(&mut self, folder: &str) -> Result<(), String> {
+        let you = self.folder.path().join("you");
+        let places = [self.current.join(folder), you.join(folder)];
+        match places.iter().find(|place| place.is_dir()) {
+            Some(place) => {
+                self.current = place.canonicalize().unwrap();
+                Ok(())
+            }
+            None => Err(format!("`cd {folder}`: there is no such folder")),
+        }
+    }
+
+    /// Runs a command, on a terminal if its bars are shown. Returns what it printed to stdout and stderr.
+    fn execute(
+        &self,
+        command: &str,
+        leases: Option<&(PortLease, PortLease)>,
+        on_terminal: bool,
+    ) -> Result<(ExitStatus, String), String> {
+        let path = self.folder.path().join("output");
+        let file = File::create(&path).unwrap();
+        let line = match on_terminal {
+            true => format!(
+                "script --quiet --return --flush --command {} /dev/null",
+                shell_words::quote(command)
+            ),
+            false => command.to_owned(),
+        };
+        let mut command = self.command(&line, leases);
+        let child = command
+            // Not at its end: on a terminal that would be Ctrl-D.
+            .stdin(Stdio::piped())
+            // A file, since what outlives the command would keep a pipe open.
+            .stdout(file.try_clone().unwrap())
+            .stderr(file)
+            .process_group(0)
+            .spawn()
+            .map_err(|error| format!("cannot run `{line}`: {error}"))?;
+        let status = wait(child, PATIENCE);
+        let output = fs::read(&path).unwrap();
+        let output = String::from_utf8_lossy(&output).replace('\r', "");
+        match status {
+            Some(status) => Ok((status, output)),
+            None => Err(format!(
+                "`{line}` did not exit within {PATIENCE:?}; if it is not meant to, write `<!-- not run: REASON -->` \
+                 before the block. Its output:\n{output}"
+            )),
+        }
+    }
+
+    fn command(&self, line: &str, leases: Option<&(PortLease, PortLease)>) -> Command {
+        let folder = self.folder.path();
+        let program = Path::new(env!("CARGO_BIN_EXE_cargo-fg"));
+        let target = program.ancestors().nth(2).unwrap();
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut command = Command::new("sh");
+        match leases {
+            Some((first, second)) => {
+                let [first, second] = [first, second].map(PortLease::port);
+                command
+                    .args(["-c", &with_leased_ports(line, [first, second])])
+                    .env("FG_EXTENSION_PORT", first.to_string())
+                    .env("FG_TELEMETRY_PORT", second.to_string());
+            }
+            None => {
+                command.args(["-c", line]);
+            }
+        }
+        command
+            .current_dir(&self.current)
+            .env("PATH", format!("{}:{path}", folder.join("bin").display()))
+            .env(NESTED, "1")
+            .env("CARGO_FG", program)
+            .env("REAL_CARGO", env!("CARGO"))
+            // As the alias of a clone does.
+            .env("CARGO_MANIFEST_DIR", root().join("cargo-fg"))
+            .env("XDG_RUNTIME_DIR", folder.join("run"))
+            // New packages are built where the workspace is, with its profile, so that little is built again.
+            .env("CARGO_TARGET_DIR", target)
+            .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
+            .env("CARGO_TERM_PROGRESS_WHEN", "never")
+            .env("CARGO_TERM_COLOR", "never")
+            .env("NO_COLOR", "1")
+            .env_remove("RUST_TEST_THREADS");
+        command
+    }
+
+    /// Returns the output with the names that pages have for the folders.
+    fn renamed(&self, output: &str) -> String {
+        let program = Path::new(env!("CARGO_BIN_EXE_cargo-fg"));
+        let target = program.ancestors().nth(2).unwrap();
+        output
+            .replace(&format!("{}/", target.display()), "target/")
+            .replace(&root().display().to_string(), "/home/you/fg-extension")
+            .replace(
+                &self.folder.path().join("you").display().to_string(),
+                "/home/you",
+            )
+    }
+}
+
+/// Waits for a process. Kills its group if it takes too long, and what is left of the group otherwise.
+fn wait(mut child: Child, patience: Duration) -> Option<ExitStatus> {
+    let group = Pid::from_raw(child.id().try_into().unwrap());
+    // It is closed with the child.
+    let stdin = child.stdin.take();
+    let (sender, exited) = channel();
+    std::thread::spawn(move || sender.send(child.wait()));
+    let status = exited.recv_timeout(patience);
+    let _ = killpg(group, Signal::SIGKILL);
+    drop(stdin);
+    match status {
+        Ok(status) => Some(status.unwrap()),
+        Err(_) => {
+            exited.recv().unwrap().unwrap();
+            None
+        }
+    }
+}
+
+/// Replaces the first ports that a command names: others of this machine may use them at this moment.
+fn with_leased_ports(command: &str, leased: [u16; 2]) -> String {
+    let mut named = Vec::new();
+    let words = command.split_inclusive(|c: char| !c.is_ascii_digit());
+    words
+        .map(|word| {
+            let digits = word.trim_end_matches(|c: char| !c.is_ascii_digit());
+            let Some(port) = digits.parse().ok().filter(|port| PORT_RANGE.contains(port)) else {
+                return word.to_owned();
+            };
+            if !named.contains(&port) {
+                named.push(port);
+            }
+            let index = named.iter().position(|other| *other == port);
+            let leased = index.and_then(|index| leased.get(index)).unwrap_or(&port);
+            format!("{leased}{}", &word[digits.len()..])
+        })
+        .collect()
+}
+
+fn page(text: &str) -> Page {
+    Page::parse("page.md", text.to_owned())
+}
+
+#[test]
+fn blocks_are_split_into_commands() {
+    let step = |line, command: &str, shown: &str| Step {
+        line,
+        command: command.to_owned(),
+        shown: shown.to_owned(),
+    };
+    assert_eq!(
+        steps("$ a \\\n    -b\nx\n\ny\n$ c\n"),
+        [step(1, "a -b", "x\n\ny\n"), step(6, "c", "")]
+    );
+}
+
+#[test]
+fn commands_get_leased_ports() {
+    let replaced = with_leased_ports("A=8085 b --port 8086 8085 80851 8080", [8082, 8085]);
+    assert_eq!(replaced, "A=8082 b --port 8085 8082 80851 8080");
+}
+
+#[test]
+fn pages_that_are_right_are_accepted() {
+    let text = "\
+```console
+$ cargo fg new night-watch
+     Created `night-watch` from the example `hello`: extensionNightWatch.sh, port 8081
+…
+$ cd night-watch
+$ ls
+Cargo.toml
+src
+tests
+```
+<!-- exit status: 1 -->
+```console
+$ cargo fg dev -p no-such
+…
+error: the build failed
+```
+<!-- not run: it never exits -->
+```console
+$ sleep 1000
+```
+";
+    assert_eq!(run_page(&page(text)), None);
+}
+
+#[test]
+fn wrong_pages_are_reported() {
+    for (text, message) in [
+        (
+            "```console\n$ true\n$ echo a\nb\n```\n",
+            "page.md:3: `echo a` prints something else",
+        ),
+        (
+            "```console\n$ false\n```\n",
+            "page.md:2: `false`: exit status: 1 and not 0",
+        ),
+        (
+            "<!-- exit status: 1 -->\n```console\n$ true\n```\n",
+            "page.md:3: `true`: exit status: 0 and not 1",
+        ),
+        (
+            "```console\n$ cd no-such\n```\n",
+            "page.md:2: `cd no-such`: there is no such folder",
+        ),
+        (
+            "```console\n$ cargo fg dev --no-such\n```\n",
+            "page.md:2: `cargo fg dev --no-such`: exit status: 2",
+        ),
+    ] {
+        let problem = run_page(&page(text)).unwrap_or_default();
+        assert!(problem.starts_with(message), "{text}: {problem}");
+    }
+}
+
+#[test]
+fn commands_that_do_not_exit_are_killed_as_a_group() {
+    let folder = tempfile::tempdir().unwrap();
+    let marker = folder.path().join("pid");
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "sleep 1000 & echo $! > \"$0\"; wait"])
+        .arg(&marker)
+        .process_group(0);
+    let child = command.spawn().unwrap();
+    assert_eq!(wait(child, Duration::from_secs(1)), None);
+    let pid = fs::read_to_string(&marker).unwrap();
+    let state = fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+    assert!(
+        state.is_err() || state.unwrap().contains(") Z "),
+        "the child of the shell runs on"
+    );
+}
+
+#[test]
+fn another_command_runs_beside_those_of_a_block() {
+    let text = "\
+<!-- with: cargo fg dev -p hello --interval 1h -->
+```console
+$ cargo fg invoke --duration 80ms --outcome error
+      result #2 error in 81.42 ms
+     invoked #2 b94ceefe-ab3c-4c75-bb1b-757c064eb2e5 200 in 2.44 ms
+```
+";
+    assert_eq!(run_page(&page(text)), None);
+}

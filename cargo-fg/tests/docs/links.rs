@@ -1,0 +1,145 @@
+//! Links lead to files and headings that exist, and nothing is left out of the lists.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use super::page::Page;
+use super::{assert_none, files, other_pages, pages, root};
+
+#[test]
+fn links_lead_somewhere() {
+    let pages: Vec<_> = pages().into_iter().chain(other_pages()).collect();
+    let problems: Vec<_> = pages.iter().flat_map(problems).collect();
+    assert_none(&problems);
+}
+
+#[test]
+fn every_page_is_in_the_summary() {
+    let summary = Page::read(Path::new("docs/SUMMARY.md"));
+    let listed: BTreeSet<_> = summary
+        .links
+        .iter()
+        .map(|link| Path::new("docs").join(&link.target))
+        .collect();
+    let mut files = files("docs", "md");
+    files.retain(|path| *path != summary.path && !listed.contains(path));
+    assert!(files.is_empty(), "docs/SUMMARY.md does not list {files:?}");
+}
+
+#[test]
+fn every_example_is_in_the_readme() {
+    let readme = Page::read(Path::new("README.md"));
+    for example in fs::read_dir(root().join("examples")).unwrap() {
+        let name = example.unwrap().file_name().into_string().unwrap();
+        let folder = format!("examples/{name}");
+        assert!(
+            readme
+                .links
+                .iter()
+                .any(|link| link.target.starts_with(&folder)),
+            "README.md has no link to {folder}"
+        );
+    }
+}
+
+fn problems(page: &Page) -> Vec<String> {
+    let check = |target: &str| {
+        if target.contains("://") || target.starts_with("mailto:") {
+            return None;
+        }
+        let (file, anchor) = match target.split_once('#') {
+            Some((file, anchor)) => (file, Some(anchor)),
+            None => (target, None),
+        };
+        let path = match file {
+            "" => page.path.clone(),
+            file => normalized(&page.path.with_file_name("").join(file)),
+        };
+        if file.starts_with('/') || !root().join(&path).exists() && path != page.path {
+            return Some(format!("`{target}` leads to a file that does not exist"));
+        }
+        let anchor = anchor?;
+        let anchors = match path == page.path {
+            true => anchors(page),
+            false => anchors(&Page::read(&path)),
+        };
+        if anchors.contains(anchor) {
+            return None;
+        }
+        Some(format!(
+            "`{target}` leads to a heading that does not exist; {} has {anchors:?}",
+            path.display()
+        ))
+    };
+    let problem = |link: &super::page::Link| Some(page.problem(link.line, check(&link.target)?));
+    page.links.iter().filter_map(problem).collect()
+}
+
+/// Resolves `..` without the file system, as a browser does.
+fn normalized(path: &Path) -> PathBuf {
+    let mut normalized = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => {
+                normalized.pop();
+            }
+            Component::CurDir => {}
+            other => normalized.push(other),
+        }
+    }
+    normalized
+}
+
+/// Returns the anchors of the headings, as GitHub and mdBook make them.
+fn anchors(page: &Page) -> BTreeSet<String> {
+    let mut anchors = BTreeSet::new();
+    for heading in &page.headings {
+        let slug: String = heading
+            .text
+            .to_lowercase()
+            .chars()
+            .filter_map(|c| match c {
+                ' ' => Some('-'),
+                c if c.is_alphanumeric() || c == '-' || c == '_' => Some(c),
+                _ => None,
+            })
+            .collect();
+        let numbered = (1..).map(|number| format!("{slug}-{number}"));
+        let mut candidates = std::iter::once(slug.clone()).chain(numbered);
+        candidates.find(|candidate| anchors.insert(candidate.clone()));
+    }
+    anchors
+}
+
+#[test]
+fn anchors_are_those_of_code_hosts() {
+    let text = "# The `--fault` option, again\n## When?\n## When\n".to_owned();
+    let anchors = anchors(&Page::parse("page.md", text));
+    let expected = ["the---fault-option-again", "when", "when-1"];
+    assert_eq!(anchors, expected.map(str::to_owned).into());
+}
+
+#[test]
+fn wrong_links_are_reported() {
+    for (link, message) in [
+        ("no-such.md", "a file that does not exist"),
+        ("../docs/no-such.md#a", "a file that does not exist"),
+        ("/README.md", "a file that does not exist"),
+        ("#no-such", "a heading that does not exist"),
+        ("book.toml#no-such", "a heading that does not exist"),
+    ] {
+        let page = Page::parse("docs/page.md", format!("# A\n\n[text]({link})\n"));
+        let problems = problems(&page);
+        assert!(
+            problems.len() == 1
+                && problems[0].starts_with("docs/page.md:3: ")
+                && problems[0].contains(message),
+            "{link}: {problems:?}"
+        );
+    }
+    for link in ["#a", "../README.md", "reference/", "https://example.com/x"] {
+        let page = Page::parse("docs/page.md", format!("# A\n\n[text]({link})\n"));
+        assert_eq!(problems(&page), [""; 0]);
+    }
+}

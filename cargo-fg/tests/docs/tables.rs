@@ -1,0 +1,301 @@
+//! The tables of settings and of the attribute's arguments match the sources, and copies of their rows match them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::page::{Page, Row, Table};
+use super::{assert_none, files, pages, root};
+
+const SETTINGS: &str = "docs/reference/settings.md";
+const ATTRIBUTE: &str = "docs/reference/attribute.md";
+
+/// The first words of the tables that other tables may repeat.
+const KEYS: [&str; 3] = ["setting", "argument", "method attribute"];
+
+/// The signals, as they are in the names of settings.
+const SIGNALS: [&str; 3] = ["LOGS", "METRICS", "TRACES"];
+
+#[test]
+fn every_setting_that_is_read_is_in_the_table() {
+    let page = Page::read(Path::new(SETTINGS));
+    let mut read = BTreeSet::new();
+    for package in ["fg-extension/src", "fg-extension-otlp/src"] {
+        for path in files(package, "rs") {
+            // Former settings are read to warn about them.
+            let is_left_out =
+                path.ends_with("removed.rs") || path.to_string_lossy().contains("tests");
+            if !is_left_out {
+                read.extend(settings(
+                    &std::fs::read_to_string(root().join(path)).unwrap(),
+                ));
+            }
+        }
+    }
+    let documented = keys(&page, "setting").flat_map(|key| each_signal(&key));
+    compare(SETTINGS, "the sources read", &read, &documented.collect());
+}
+
+#[test]
+fn every_argument_is_in_the_table() {
+    let page = Page::read(Path::new(ATTRIBUTE));
+    let source = "fg-extension-macros/src/parse/arguments.rs";
+    let source = std::fs::read_to_string(root().join(source)).unwrap();
+    let accepted: BTreeSet<_> = ["Key::named(", "Key::list("]
+        .into_iter()
+        .flat_map(|call| source.split(call).skip(1))
+        .filter_map(|after| after.trim_start().strip_prefix('"')?.split('"').next())
+        .map(str::to_owned)
+        .collect();
+    let documented = keys(&page, "argument").collect();
+    compare(ATTRIBUTE, "the attribute accepts", &accepted, &documented);
+
+    let source = "fg-extension-macros/src/parse/role.rs";
+    let source = std::fs::read_to_string(root().join(source)).unwrap();
+    let roles: BTreeSet<_> = source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Self::")?.split_once(" => \""))
+        .map(|(_, name)| format!("#[{}]", name.trim_end_matches("\",")))
+        .collect();
+    let documented = keys(&page, "method attribute").collect();
+    compare(ATTRIBUTE, "the macro reads", &roles, &documented);
+}
+
+#[test]
+fn copies_of_rows_are_equal() {
+    let sources = [SETTINGS, ATTRIBUTE].map(|path| Page::read(Path::new(path)));
+    let packages = [
+        "fg-extension/src",
+        "fg-extension-macros/src",
+        "fg-extension-otlp/src",
+    ];
+    let docs = packages.iter().flat_map(|package| files(package, "rs"));
+    let docs = docs.map(|path| {
+        let text = std::fs::read_to_string(root().join(&path)).unwrap();
+        Page::parse(path, doc_comments(&text))
+    });
+    let is_source = |page: &Page| sources.iter().any(|source| source.path == page.path);
+    let pages = pages()
+        .into_iter()
+        .filter(|page| !is_source(page))
+        .chain(docs);
+    let problems: Vec<_> = pages
+        .flat_map(|page| copy_problems(&page, &sources))
+        .collect();
+    assert_none(&problems);
+}
+
+/// Returns the names in the first cells of the tables whose first column is this one.
+fn keys(page: &Page, column: &'static str) -> impl Iterator<Item = String> {
+    let tables = page.tables.iter();
+    let tables = tables.filter(move |table| table.header[0] == column);
+    tables
+        .flat_map(|table| &table.rows)
+        .flat_map(|row| code(&row.cells[0]))
+}
+
+/// Returns the code in a cell, without what stands in parentheses: `#[telemetry(…)]` is `#[telemetry]`.
+fn code(cell: &str) -> Vec<String> {
+    let code = cell.split('`').skip(1).step_by(2);
+    code.map(|code| match (code.find('('), code.rfind(')')) {
+        (Some(start), Some(end)) => format!("{}{}", &code[..start], &code[end + 1..]),
+        _ => code.to_owned(),
+    })
+    .collect()
+}
+
+/// Returns the names of settings that are string literals in a file, one for each signal where a literal has a place for it.
+fn settings(source: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut suffixes = BTreeSet::new();
+    let mut patterns = Vec::new();
+    let source = source
+        .split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or_default();
+    let code = source
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    for line in code {
+        if let Some((_, after)) = line.split_once("for_signal(signal, \"") {
+            suffixes.extend(after.split('"').next());
+        }
+        for literal in line.split('"').skip(1).step_by(2) {
+            let is_setting = ["FG_", "OTEL_", "RUNTIME_", "EXTENSION_API_"]
+                .iter()
+                .any(|prefix| literal.starts_with(prefix));
+            let is_name = |c: char| c.is_ascii_uppercase() || c == '_' || c == '{' || c == '}';
+            if is_setting && literal.chars().all(is_name) {
+                patterns.push(literal);
+            }
+        }
+    }
+    for pattern in patterns {
+        names.extend(each_signal(&pattern.replace("{}", "SIGNAL")));
+    }
+    for suffix in suffixes {
+        names.extend(each_signal(&format!("OTEL_EXPORTER_OTLP_SIGNAL_{suffix}")));
+        names.insert(format!("OTEL_EXPORTER_OTLP_{suffix}"));
+    }
+    names
+}
+
+/// Replaces `SIGNAL` by each signal.
+fn each_signal(name: &str) -> BTreeSet<String> {
+    SIGNALS
+        .iter()
+        .map(|signal| name.replace("SIGNAL", signal))
+        .collect()
+}
+
+fn compare(path: &str, who: &str, actual: &BTreeSet<String>, documented: &BTreeSet<String>) {
+    let missing: Vec<_> = actual.difference(documented).collect();
+    let unknown: Vec<_> = documented.difference(actual).collect();
+    assert!(
+        missing.is_empty() && unknown.is_empty(),
+        "{path}: {who} {missing:?}, which have no row; there are rows for {unknown:?}, which do not exist"
+    );
+}
+
+/// Compares the rows of a page that have a row in the sources too, with these.
+fn copy_problems(page: &Page, sources: &[Page]) -> Vec<String> {
+    let mut originals: BTreeMap<String, (&Table, &Row)> = BTreeMap::new();
+    for table in sources.iter().flat_map(|source| &source.tables) {
+        for row in table
+            .rows
+            .iter()
+            .filter(|_| KEYS.contains(&table.header[0].as_str()))
+        {
+            originals.insert(row.cells[0].clone(), (table, row));
+        }
+    }
+    let mut problems = Vec::new();
+    for table in &page.tables {
+        for row in &table.rows {
+            let Some((source, original)) = originals.get(&row.cells[0]) else {
+                continue;
+            };
+            // In a table of something else, `name` is another name.
+            if row.cells[0].starts_with("`FG_") || table.header[0] == source.header[0] {
+                problems.extend(row_problems(page, (table, row), (source, original)));
+            }
+        }
+    }
+    problems
+}
+
+fn row_problems(page: &Page, copy: (&Table, &Row), original: (&Table, &Row)) -> Vec<String> {
+    let key = &copy.1.cells[0];
+    let mut problems = Vec::new();
+    for (column, cell) in copy.0.header.iter().zip(&copy.1.cells) {
+        let position = original.0.header.iter().position(|name| name == column);
+        let message = match position.map(|position| &original.1.cells[position]) {
+            Some(wanted) if wanted == cell => continue,
+            Some(wanted) => format!(
+                "the {column} of {key} is not the one of its reference page; write `{wanted}`"
+            ),
+            None => format!(
+                "the table of {key} in the reference has no column `{column}`; it has {:?}",
+                original.0.header
+            ),
+        };
+        problems.push(page.problem(copy.1.line, message));
+    }
+    problems
+}
+
+/// Returns the documentation comments of a Rust file, each at its line.
+fn doc_comments(source: &str) -> String {
+    let lines = source.lines().map(|line| {
+        let line = line.trim_start();
+        let comment = line
+            .strip_prefix("//!")
+            .or_else(|| line.strip_prefix("///"));
+        let comment = comment.unwrap_or_default();
+        format!("{}\n", comment.strip_prefix(' ').unwrap_or(comment))
+    });
+    lines.collect()
+}
+
+#[test]
+fn settings_are_found_in_sources() {
+    let source = "
+        // \"FG_COMMENT\"
+        let a = self.get(\"FG_LOG\")?;
+        let b = format!(\"OTEL_{}_EXPORTER\", signal);
+        .for_signal(signal, \"HEADERS\", parse)
+        let message = \"FG_LOG is wrong\";
+#[cfg(test)]
+mod tests {
+        let c = self.get(\"FG_TEST\");
+";
+    let names: Vec<_> = settings(source).into_iter().collect();
+    assert_eq!(
+        names,
+        [
+            "FG_LOG",
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
+            "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
+            "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+            "OTEL_LOGS_EXPORTER",
+            "OTEL_METRICS_EXPORTER",
+            "OTEL_TRACES_EXPORTER"
+        ]
+    );
+}
+
+#[test]
+#[should_panic(
+    expected = "the sources read [\"A\"], which have no row; there are rows for [\"C\"]"
+)]
+fn missing_and_unknown_rows_are_reported() {
+    let names = |names: [&str; 2]| names.map(str::to_owned).into();
+    compare(
+        "page.md",
+        "the sources read",
+        &names(["A", "B"]),
+        &names(["B", "C"]),
+    );
+}
+
+#[test]
+fn rows_that_differ_are_reported() {
+    let source = "\
+| setting | default | range | effect |
+| --- | --- | --- | --- |
+| `FG_LOG` | `warn` | a | b, see [x](y.md) |
+";
+    let sources = [Page::parse("source.md", source.to_owned())];
+    let copy = |header: &str, row: &str| {
+        let text = doc_comments(&format!("//! {header}\n//! | --- | --- |\n//! {row}\n"));
+        copy_problems(&Page::parse("lib.rs", text), &sources)
+    };
+    assert_eq!(
+        copy("| setting | effect |", "| `FG_LOG` | b, see x |"),
+        [""; 0]
+    );
+    assert_eq!(copy("| field | effect |", "| `name` | c |"), [""; 0]);
+    for (header, row, message) in [
+        (
+            "| setting | effect |",
+            "| `FG_LOG` | c |",
+            "lib.rs:3: the effect of `FG_LOG` is not",
+        ),
+        (
+            "| setting | use |",
+            "| `FG_LOG` | b, see x |",
+            "has no column `use`",
+        ),
+        (
+            "| variable | default |",
+            "| `FG_LOG` | `warn` |",
+            "has no column `variable`",
+        ),
+    ] {
+        let problems = copy(header, row);
+        assert!(
+            problems.len() == 1 && problems[0].contains(message),
+            "{problems:?}"
+        );
+    }
+}
