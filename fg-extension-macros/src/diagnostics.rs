@@ -57,7 +57,7 @@ impl Drop for Diagnostics {
 
 /// Appends a `help:` line in the form in which rustc prints it.
 ///
-/// Stable Rust lets a procedural macro report only an error message, so the line is part of the message.
+/// On stable Rust, a procedural macro can only emit an error message, so the line is part of the message.
 pub(crate) fn with_help(message: impl Display, help: impl Display) -> String {
     format!("{message}\n\n= help: {help}")
 }
