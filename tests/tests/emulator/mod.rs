@@ -1,5 +1,5 @@
-//! The emulator, against clients and extensions that are not ours.
-#![allow(clippy::unwrap_used, reason = "what helps a test may panic as it does")]
+//! Tests of the emulator with clients and extensions that do not use `fg-extension`.
+#![allow(clippy::unwrap_used, reason = "test helpers may panic like tests")]
 
 mod api;
 mod dropped;
