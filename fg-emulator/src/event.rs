@@ -38,7 +38,7 @@ pub enum Event {
     Output(OutputLine),
     /// An extension subscribed to telemetry.
     Subscribed(Subscription),
-    /// The subscriber accepted a batch of telemetry.
+    /// The subscriber acknowledged a batch of telemetry.
     #[non_exhaustive]
     TelemetryDelivered {
         /// The number of events in the batch.

@@ -21,8 +21,8 @@
 //! ```
 //!
 //! An extension can be any executable, written in any language. [`ExtensionCommand`] adds arguments, environment
-//! variables, and a second port, or boots an unpacked package. If a step fails, the [`Error`] contains what the extension
-//! printed.
+//! variables, and a second port, or boots an unpacked package. If an extension does not register, the [`Error`] contains
+//! what it printed.
 //!
 //! # Test a freeze
 //!
@@ -48,11 +48,14 @@
 //! # }
 //! ```
 //!
+//! To freeze the instance while an event is in flight, call `freeze` and `thaw` in one branch of `tokio::join!`, and
+//! `invoke` in the other.
+//!
 //! # Test telemetry
 //!
 //! Once an extension has subscribed, it receives the telemetry of every invocation.
 //! [`Platform::wait_for_subscription`] and [`Platform::wait_for_telemetry`] wait for the two asynchronous steps, and an
-//! [`InvokeRequest`] determines what the function logs, how long it takes, and how it ends:
+//! [`InvokeRequest`] determines what the function logs, how long it takes, and whether it succeeds:
 //!
 //! ```no_run
 //! # async fn test() -> Result<(), fg_emulator::Error> {
@@ -134,8 +137,8 @@
 //!
 //! # Ports and processes
 //!
-//! The platform posts to ports 8081 to 8090 only. [`PortLease`] shares them among all tests on the machine, so that tests
-//! can run in parallel; [`Platform::boot_bin`] and [`ExtensionCommand::lease_port`] use it.
+//! The platform posts only to the ports 8081 to 8090 (D 2707). [`PortLease`] shares them among all tests on the machine, so
+//! that tests can run in parallel; [`Platform::boot_bin`] and [`ExtensionCommand::lease_port`] use it.
 //!
 //! The emulator runs on Linux. It starts each extension in its own process group, and kills every process of the instance
 //! when the [`Platform`] is dropped, or when the test program is killed. The one exception: a process that changes its
@@ -143,8 +146,8 @@
 //!
 //! # How closely it follows FunctionGraph
 //!
-//! The emulator is written from the platform's documentation. It has not been compared with the real platform. In these
-//! docs, D marks documented behavior (a number such as D 2707 names the page), I marks an inference, and ? marks what is
+//! The emulator is written from the platform's documentation. It has not been compared with the real platform. These docs
+//! mark facts about the platform: D is documented (D 2707 is on the page `functiongraph_06_2707`), I is inferred, and ? is
 //! unknown. Where the documentation is silent, the emulator behaves as follows:
 //!
 //! - A registration that breaks a rule is rejected with status 400.

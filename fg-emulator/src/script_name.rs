@@ -99,7 +99,7 @@ mod tests {
     use super::ScriptName;
 
     #[test]
-    fn golden_names_are_valid_or_invalid() {
+    fn names_match_the_golden_file() {
         let (good, bad) = include!("../../tests/golden/script_names.rs");
         for name in good {
             assert_eq!(ScriptName::new(name).unwrap().as_str(), name);

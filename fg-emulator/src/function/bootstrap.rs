@@ -28,7 +28,7 @@ const NAME: &str = "bootstrap";
 /// A running `bootstrap`, and the server of its API.
 pub(crate) struct Bootstrap {
     process: Mutex<Process>,
-    /// A set, because it aborts its task when it is dropped.
+    /// A `JoinSet`, because it aborts its tasks on drop.
     _api: JoinSet<()>,
 }
 

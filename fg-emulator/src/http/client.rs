@@ -45,7 +45,7 @@ async fn exchange(
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    // A set, because it aborts its task when this future is dropped.
+    // A `JoinSet`, because it aborts its tasks when this future is dropped.
     let mut task = JoinSet::new();
     task.spawn(connection);
     let response = sender.send_request(request).await?;

@@ -62,7 +62,7 @@ impl EventPost {
             };
             self.inner.report(&Event::FaultInjected {
                 fault: Fault::EventMalformed,
-                description: format!("a truncated event was posted, {script} {result}"),
+                description: format!("a truncated event was posted; {script} {result}"),
             });
         }
         let mut responses = Vec::new();

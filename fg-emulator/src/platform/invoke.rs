@@ -84,7 +84,7 @@ impl Platform {
             "the event is posted after the function has finished",
         );
         let event = EventPost::new(inner, &trace_id)?;
-        // A set, because it aborts its tasks when this future is dropped.
+        // A `JoinSet`, because it aborts its tasks when this future is dropped.
         let mut posts = JoinSet::new();
         let mut post_to_all = || {
             for (script, address) in &registered {

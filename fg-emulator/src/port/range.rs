@@ -27,7 +27,7 @@ mod tests {
     use super::is_extension_address;
 
     #[test]
-    fn golden_ports_are_valid_or_invalid() {
+    fn ports_match_the_golden_file() {
         let (valid, invalid) = include!("../../../tests/golden/ports.rs");
         let is_in_range = |port: u16| is_extension_address((Ipv4Addr::LOCALHOST, port).into());
         for port in valid {

@@ -40,7 +40,7 @@ pub enum OutputStream {
 #[derive(Default)]
 pub(crate) struct Output {
     captured: Arc<Mutex<Captured>>,
-    /// A set, because it aborts its tasks when it is dropped.
+    /// A `JoinSet`, because it aborts its tasks on drop.
     readers: JoinSet<()>,
 }
 

@@ -187,7 +187,7 @@ async fn freeze_during_an_invocation_outlasts_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn freeze_does_not_wait_for_an_exited_process() {
+async fn freeze_does_not_hang_on_a_process_in_vfork() {
     let platform = Platform::start().await.unwrap();
     // The shell is nearly always in `vfork`. Then its child is stopped, and the shell cannot report that it has stopped.
     let forks = format!("'{FOREIGN}' & while :; do /bin/true; done");

@@ -111,7 +111,7 @@ async fn extension_tolerates_event_faults() {
             "event-late: the event is posted after the function has finished",
             "event-huge: the event has an additional field of 5 MiB",
             "event-duplicate: the event is posted twice",
-            "event-malformed: a truncated event was posted, extensionFixture.sh responded with status 400",
+            "event-malformed: a truncated event was posted; extensionFixture.sh responded with status 400",
             "freeze: the instance was frozen after an invocation",
         ]
     );

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 const BOOTSTRAP: &str = env!("CARGO_BIN_EXE_bootstrap");
 
-/// With an extension that takes every invocation, and with the telemetry that another would get.
+/// Starts a platform with an extension that accepts every invoke event.
 async fn platform() -> Platform {
     let platform = Platform::start().await.unwrap();
     let fixture = env!("CARGO_BIN_EXE_fixture");

@@ -1,4 +1,5 @@
-//! Tests of the emulator with clients and extensions that do not use `fg-extension`.
+//! Tests of the emulator. Most use clients and extensions that are not built on `fg-extension`, so that a mistake that both
+//! sides share does not go unnoticed.
 #![allow(clippy::unwrap_used, reason = "test helpers may panic like tests")]
 
 mod api;

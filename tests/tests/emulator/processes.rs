@@ -39,7 +39,7 @@ pub(crate) fn is_stopped(pid: u32) -> bool {
 }
 
 #[test]
-fn processes_are_killed_when_the_program_is_killed() {
+fn processes_are_killed_with_the_program_that_owns_the_platform() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
     let closed = when_closed(&fifo);
