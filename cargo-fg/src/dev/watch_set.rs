@@ -1,4 +1,4 @@
-//! Which files and folders matter to the extensions that are booted.
+//! The files and directories that `dev` watches, so that saving one of them causes a rebuild.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -7,34 +7,34 @@ use std::path::{Path, PathBuf};
 
 use crate::boot::{BootProgram, BootSet};
 
-/// The files that an extension is made of, and the folders to watch for them.
+/// The files that the extensions are built from, and the directories to watch for them.
 #[derive(Debug, Default)]
 pub(crate) struct WatchSet {
-    /// The folders of the files.
+    /// The directories of the files.
     pub(crate) folders: BTreeSet<(PathBuf, WatchDepth)>,
     files: BTreeSet<PathBuf>,
-    /// File extensions that matter in those folders, since new files may be added.
+    /// The file name extensions for which any file in those directories counts, since files may be added.
     extensions: BTreeSet<OsString>,
 }
 
-/// How much of a folder is watched.
+/// How much of a directory is watched.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum WatchDepth {
-    /// The files in it.
+    /// The files in the directory itself.
     Folder,
-    /// The files in it and in its subfolders.
+    /// The files in the directory and in its subdirectories.
     Tree,
 }
 
 impl WatchSet {
-    /// Returns the files that the extensions, and the function, are made of.
+    /// Returns the files that the extensions and the function are built from.
     pub(crate) fn new(boot_set: &BootSet, function: Option<&Path>) -> Self {
         let mut watch_set = Self::default();
         for spec in boot_set.iter() {
             match &spec.program {
                 BootProgram::Built(built) => watch_set.add_program(&built.path),
                 BootProgram::Command(arguments) => {
-                    arguments.iter().for_each(|word| watch_set.add_word(word));
+                    arguments.iter().for_each(|it| watch_set.add_argument(it));
                 }
                 BootProgram::Unpacked { zip, .. } => watch_set.add_file(zip),
             }
@@ -45,12 +45,13 @@ impl WatchSet {
         watch_set
     }
 
-    /// Keeps what was watched before and is missing now: it may come back, as after a switch of branches.
+    /// Adds the files and directories of the previous set that are missing now, since they may come back, for instance
+    /// when the user switches between branches.
     pub(crate) fn keep_missing(&mut self, previous: &Self) {
         let folders = previous.folders.iter().map(|(folder, _)| folder);
         for path in previous.files.iter().chain(folders) {
             let missing = path.ancestors().take_while(|path| !path.exists());
-            // The first event is the creation of the outermost missing folder.
+            // If it comes back, the first event is the creation of the outermost missing directory.
             if let Some(outermost) = missing.last()
                 && let Some(parent) = outermost.parent()
             {
@@ -60,7 +61,7 @@ impl WatchSet {
         }
     }
 
-    /// Returns whether a change of this file matters.
+    /// Returns whether a change of this file causes a rebuild.
     pub(crate) fn contains(&self, path: &Path) -> bool {
         let is_hidden = path
             .file_name()
@@ -71,8 +72,8 @@ impl WatchSet {
         self.files.contains(path) || (has_extension && !is_hidden)
     }
 
-    /// Adds what a program was made of. cargo writes that beside the program (dep-info): its own sources, those of its path
-    /// dependencies, what they include, and what their build scripts read.
+    /// Adds the files that a program was built from. cargo lists them in a dep-info file next to the program: its own
+    /// sources, those of its path dependencies, the files that they include, and the files that build scripts read.
     fn add_program(&mut self, program: &Path) {
         let dep_info = fs::read_to_string(program.with_extension("d")).unwrap_or_default();
         let target = program
@@ -97,7 +98,7 @@ impl WatchSet {
         if let Ok(src) = src.canonicalize() {
             self.folders.insert((src, WatchDepth::Tree));
         }
-        // The lockfile and the manifest of the workspace.
+        // The lockfile and, next to it, the manifest of the workspace.
         if let Some(lock) = root
             .ancestors()
             .map(|folder| folder.join("Cargo.lock"))
@@ -108,9 +109,10 @@ impl WatchSet {
         }
     }
 
-    /// Adds a word of a command if it names a file, and the files beside it with the same extension.
-    fn add_word(&mut self, word: &str) {
-        let path = Path::new(word);
+    /// Adds an argument of a command if it is the path of a file, and all files next to it with the same file name
+    /// extension.
+    fn add_argument(&mut self, argument: &str) {
+        let path = Path::new(argument);
         if path.is_file() {
             self.add_file(path);
             let extension = path.extension().map(OsStr::to_owned);
@@ -128,7 +130,7 @@ impl WatchSet {
     }
 }
 
-/// The dependencies in a rule for make: `program: one two`, in which a space within a name is escaped by a backslash.
+/// Returns the dependencies in a make rule, such as `program: one two`. A space in a name is escaped with a backslash.
 fn dependencies(rule: &str) -> Vec<PathBuf> {
     let Some((_, names)) = rule.lines().next().and_then(|line| line.split_once(": ")) else {
         return Vec::new();
@@ -158,7 +160,7 @@ mod tests {
     use super::{WatchDepth, WatchSet, dependencies};
 
     #[test]
-    fn rule_is_split_at_spaces() {
+    fn make_rule_is_split_at_unescaped_spaces() {
         let files = dependencies("/t/debug/a: /b/src/main.rs /c\\ d/e.txt\n\n/f:\n");
         assert_eq!(files, ["/b/src/main.rs", "/c d/e.txt"].map(PathBuf::from));
         assert!(dependencies("").is_empty());
@@ -217,7 +219,7 @@ mod tests {
             ("a/src", WatchDepth::Folder),
             ("a/src", WatchDepth::Tree),
         ];
-        // A trailing slash makes no difference to a path.
+        // The empty name stands for the root itself: a trailing slash does not change a path.
         assert_eq!(
             folders,
             expected.map(|(name, depth)| (root.join(name), depth))
@@ -225,20 +227,20 @@ mod tests {
     }
 
     #[test]
-    fn missing_files_are_kept() {
+    fn missing_files_are_still_watched() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         let file = root.join("a/b/watch.py");
         fs::create_dir_all(root.join("a/b")).unwrap();
         fs::write(&file, "").unwrap();
         let mut previous = WatchSet::default();
-        previous.add_word(file.to_str().unwrap());
+        previous.add_argument(file.to_str().unwrap());
 
         fs::remove_dir_all(root.join("a")).unwrap();
-        // As often as something else is saved meanwhile.
+        // Still after another file has been saved.
         for _ in 0..2 {
             let mut watch_set = WatchSet::default();
-            watch_set.add_word(file.to_str().unwrap());
+            watch_set.add_argument(file.to_str().unwrap());
             watch_set.keep_missing(&previous);
             previous = watch_set;
         }
@@ -267,8 +269,8 @@ mod tests {
         let script = root.join("watch.py");
         fs::write(&script, "").unwrap();
         let mut watch_set = WatchSet::default();
-        for word in ["python3", "-u", script.to_str().unwrap(), "nonsense.sh"] {
-            watch_set.add_word(word);
+        for argument in ["python3", "-u", script.to_str().unwrap(), "nonsense.sh"] {
+            watch_set.add_argument(argument);
         }
         for (file, expected) in [
             ("watch.py", true),

@@ -1,4 +1,4 @@
-//! Writes the ZIP.
+//! Writes the ZIP, reproducibly and atomically.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
@@ -12,8 +12,11 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::contents::{PackageContents, PackageEntry};
 
-/// Writes the ZIP, and returns its size. The same contents become the same bytes, whenever and wherever. After an error,
-/// the file is what it was before.
+/// Writes the ZIP, and returns its size in bytes. The same contents always result in the same bytes.
+///
+/// # Errors
+///
+/// Returns an error if a file cannot be read, or the ZIP cannot be written. Then an existing ZIP is unchanged.
 pub(crate) fn write_zip(contents: &PackageContents, zip: &Path) -> anyhow::Result<u64> {
     let cannot = || format!("cannot write {}", zip.display());
     let folder = zip.parent().filter(|it| !it.as_os_str().is_empty());
@@ -21,7 +24,7 @@ pub(crate) fn write_zip(contents: &PackageContents, zip: &Path) -> anyhow::Resul
     fs::create_dir_all(folder).with_context(cannot)?;
     let mut file = tempfile::Builder::new()
         .prefix(".cargo-fg-")
-        // As for any file; the user's umask applies.
+        // Like any new file: the umask applies.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
         .with_context(cannot)?;

@@ -176,7 +176,7 @@ fn a_check_that_cannot_run_is_exit_status_2() {
             &["--budget", "start=soon"],
             "`soon` is no duration, as in start=50ms",
         ),
-        (&["--env", "FAULT"], "it takes the form NAME=VALUE"),
+        (&["--env", "FAULT"], "expected NAME=VALUE"),
         (
             &["--format", "xml"],
             "[possible values: human, json, junit]",
