@@ -18,7 +18,7 @@ pub(crate) struct NewPackage<'a> {
     pub(crate) folder: &'a Path,
     pub(crate) template: &'a Template,
     pub(crate) port: u16,
-    /// The clone of this repository to depend on; by default, [`find_checkout`] looks for one.
+    /// The clone of this repository to depend on; by default, one is found.
     pub(crate) checkout: Option<&'a Path>,
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct NewOptions<'a> {
     pub(crate) template: &'static Template,
     /// The port of the extension; by default, that of the template.
     pub(crate) port: Option<u16>,
-    /// The clone of this repository to depend on; by default, [`create`] looks for one.
+    /// The clone of this repository to depend on; by default, one is found.
     pub(crate) checkout: Option<&'a Path>,
 }
 
