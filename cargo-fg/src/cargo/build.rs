@@ -116,7 +116,7 @@ fn built_program(message: &str, wanted: &BuildTarget) -> Option<BuiltProgram> {
         .as_array()
         .is_some_and(|kinds| kinds.iter().any(|of| of == kind));
     (is_wanted && message["reason"] == "compiler-artifact").then_some(())?;
-    // `path+file:///some/where/night-watch#0.1.0`, or `…/folder#night-watch@0.1.0`.
+    // `path+file:///some/where/night-watch#0.1.0`, or `…/directory#night-watch@0.1.0`.
     let (url, fragment) = message["package_id"].as_str()?.rsplit_once('#')?;
     let package = match fragment.split_once('@') {
         Some((name, _)) => name,

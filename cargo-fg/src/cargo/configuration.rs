@@ -29,8 +29,8 @@ fn files() -> Vec<PathBuf> {
     let current = std::env::current_dir().unwrap_or_default();
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-    let folders = current.ancestors().map(|it| it.join(".cargo")).chain(home);
-    folders
-        .flat_map(|folder| [folder.join("config.toml"), folder.join("config")])
+    let directories = current.ancestors().map(|it| it.join(".cargo")).chain(home);
+    directories
+        .flat_map(|directory| [directory.join("config.toml"), directory.join("config")])
         .collect()
 }

@@ -20,11 +20,11 @@ pub(crate) struct Workspace {
 /// # Errors
 ///
 /// Returns an error if cargo rejects the manifest of any package in the workspace.
-pub(crate) fn workspace(folder: &Path) -> anyhow::Result<Workspace> {
+pub(crate) fn workspace(directory: &Path) -> anyhow::Result<Workspace> {
     let mut command = cargo();
     command
         .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
-        .current_dir(folder);
+        .current_dir(directory);
     let metadata: Value = serde_json::from_str(&stdout_of(&mut command)?)?;
     let path = |key| {
         let path = metadata[key].as_str().map(PathBuf::from);

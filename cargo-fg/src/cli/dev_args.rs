@@ -71,7 +71,8 @@ pub(super) struct DevArgs {
     /// Set an environment variable for the extensions (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
-    /// Print the environment, and wait for you or your debugger to start the extension, named by --script or the package
+    /// Print the environment, and wait for you or your debugger to start the extension, named by --script or the
+    /// package
     #[arg(long, conflicts_with = "cmd")]
     attach: bool,
     /// Lines for humans (with timelines on a terminal only), or one JSON object per line
@@ -151,8 +152,8 @@ impl DevArgs {
             None => None,
         };
         Ok(DevPlan {
-            watches_files: !schedule.ends() && attach.is_none(),
-            reads_keys: has_keys && !schedule.ends(),
+            watches_files: !schedule.is_finite() && attach.is_none(),
+            reads_keys: has_keys && !schedule.is_finite(),
             config: InstanceConfig {
                 faults,
                 freeze,

@@ -15,7 +15,7 @@ use crate::new::{NewOptions, TEMPLATES, Template, list_templates, new};
 pub(super) struct NewArgs {
     /// Name of the package, or path of the directory to create, such as night-watch
     #[arg(value_name = "NAME", required_unless_present = "list")]
-    folder: Option<PathBuf>,
+    directory: Option<PathBuf>,
     /// Example to copy
     #[arg(long, value_name = "NAME", default_value = TEMPLATES[0].name, value_parser = template_names())]
     example: String,
@@ -26,7 +26,7 @@ pub(super) struct NewArgs {
     #[arg(long, value_name = "DIR")]
     path: Option<PathBuf>,
     /// List the examples instead of creating a package
-    #[arg(long, conflicts_with_all = ["folder", "example", "port", "path"])]
+    #[arg(long, conflicts_with_all = ["directory", "example", "port", "path"])]
     list: bool,
 }
 
@@ -41,10 +41,10 @@ fn template_names() -> PossibleValuesParser {
 
 impl NewArgs {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
-        let text = match &self.folder {
+        let text = match &self.directory {
             None => list_templates()?,
-            Some(folder) => new(&NewOptions {
-                folder,
+            Some(directory) => new(&NewOptions {
+                directory,
                 template: self.template(),
                 port: self.port,
                 checkout: self.path.as_deref(),

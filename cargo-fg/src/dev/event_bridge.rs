@@ -10,8 +10,8 @@ use super::output::{Output, OutputStyle};
 use super::timeline::Row;
 use crate::invocation::{InvocationReport, millis};
 
-/// The observer of a platform. On a terminal, it defers telemetry deliveries while an invocation is in flight, since the
-/// timeline of that invocation shows them.
+/// The observer of a platform. On a terminal, it defers telemetry deliveries while an invocation is in flight, since
+/// the timeline of that invocation shows them.
 pub(crate) struct EventBridge {
     output: Arc<Output>,
     pending: Mutex<PendingDeliveries>,

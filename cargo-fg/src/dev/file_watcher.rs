@@ -55,14 +55,14 @@ impl FileWatcher {
                 }
             })
             .context("cannot watch files")?;
-        for (folder, depth) in &watch_set.folders {
+        for (directory, depth) in &watch_set.directories {
             let mode = match depth {
-                WatchDepth::Folder => RecursiveMode::NonRecursive,
+                WatchDepth::Directory => RecursiveMode::NonRecursive,
                 WatchDepth::Tree => RecursiveMode::Recursive,
             };
             watcher
-                .watch(folder, mode)
-                .with_context(|| format!("cannot watch {}", folder.display()))?;
+                .watch(directory, mode)
+                .with_context(|| format!("cannot watch {}", directory.display()))?;
         }
         // Replace the previous watcher only now, so that it notices files that are saved while the new one starts.
         self.watcher = Some(watcher);

@@ -20,7 +20,8 @@ use crate::ipc::InvocationReply;
 
 /// How long the timeline of an invocation, or the freeze after it, waits for the telemetry of the invocation.
 const TELEMETRY_WAIT: Duration = Duration::from_millis(300);
-/// How long a shutdown waits for invocations in flight, so that an invocation that crashed an extension is reported too.
+/// How long a shutdown waits for invocations in flight, so that an invocation that crashed an extension is reported
+/// too.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The configuration that all instances of a `dev` share.

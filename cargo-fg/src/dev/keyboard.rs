@@ -30,8 +30,8 @@ pub(crate) enum Key {
 
 /// The controlling terminal, in a mode in which keys arrive when they are pressed. Dropping it restores the mode.
 pub(crate) struct Keyboard {
-    /// A separate open file, so that `O_NONBLOCK` does not affect other processes that use the terminal.
-    /// A terminal is not a pipe, but this is the type of tokio that reads any file that can be polled, without `unsafe`.
+    /// A separate open file, so that `O_NONBLOCK` does not affect other processes that use the terminal. A terminal is
+    /// not a pipe, but this is the type of tokio that reads any file that can be polled, without `unsafe`.
     tty: Receiver,
     original_mode: Termios,
     suspend: Signal,

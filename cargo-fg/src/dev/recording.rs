@@ -124,7 +124,7 @@ impl Recording {
         })?;
         if header.recording != VERSION {
             bail!(
-                "cannot replay {path_shown}: it is a recording of version {}, and this cargo fg reads version {VERSION}",
+                "cannot replay {path_shown}: it has version {}, and this cargo fg reads version {VERSION}",
                 header.recording
             );
         }
@@ -156,8 +156,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn recordings_round_trip() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("recording");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("recording");
         let scripts = vec!["extensionA.sh".to_owned()];
         let faults = FaultSpec {
             spec: "freeze=0.5".to_owned(),
@@ -189,8 +189,8 @@ mod tests {
 
     #[test]
     fn invalid_recordings_are_rejected() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("recording");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("recording");
         let header = r#"{"recording":1,"scripts":[]}"#;
         let entry = r#"{"at_ms":0,"payload":"{}"}"#;
         for (text, message) in [
@@ -198,7 +198,7 @@ mod tests {
             ("[package]\n".to_owned(), "line 1 is not the header"),
             (
                 r#"{"recording":2,"scripts":[]}"#.to_owned(),
-                "a recording of version 2",
+                "it has version 2, and this cargo fg reads version 1",
             ),
             (format!("{header}\n"), "it has no invocations"),
             (
@@ -214,6 +214,6 @@ mod tests {
             let error = Recording::read(&path).err().unwrap();
             assert!(format!("{error:#}").contains(message), "{text}: {error:#}");
         }
-        assert!(Recording::read(folder.path()).is_err());
+        assert!(Recording::read(directory.path()).is_err());
     }
 }

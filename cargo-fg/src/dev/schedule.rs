@@ -103,7 +103,7 @@ impl Schedule {
     }
 
     /// Returns whether the number of invocations is limited, so that `dev` stops after the last one.
-    pub(crate) fn ends(&self) -> bool {
+    pub(crate) fn is_finite(&self) -> bool {
         !matches!(self, Self::Once { .. } | Self::Steady { left: None, .. })
     }
 }

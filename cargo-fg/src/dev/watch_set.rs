@@ -11,7 +11,7 @@ use crate::boot::{BootProgram, BootSet};
 #[derive(Debug, Default)]
 pub(crate) struct WatchSet {
     /// The directories of the files.
-    pub(crate) folders: BTreeSet<(PathBuf, WatchDepth)>,
+    pub(crate) directories: BTreeSet<(PathBuf, WatchDepth)>,
     files: BTreeSet<PathBuf>,
     /// The file name extensions for which any file in those directories counts, since files may be added.
     extensions: BTreeSet<OsString>,
@@ -21,7 +21,7 @@ pub(crate) struct WatchSet {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum WatchDepth {
     /// The files in the directory itself.
-    Folder,
+    Directory,
     /// The files in the directory and in its subdirectories.
     Tree,
 }
@@ -48,14 +48,15 @@ impl WatchSet {
     /// Adds the files and directories of the previous set that are missing now, since they may come back, for instance
     /// when the user switches between branches.
     pub(crate) fn keep_missing(&mut self, previous: &Self) {
-        let folders = previous.folders.iter().map(|(folder, _)| folder);
-        for path in previous.files.iter().chain(folders) {
+        let directories = previous.directories.iter().map(|(directory, _)| directory);
+        for path in previous.files.iter().chain(directories) {
             let missing = path.ancestors().take_while(|path| !path.exists());
             // If it comes back, the first event is the creation of the outermost missing directory.
             if let Some(outermost) = missing.last()
                 && let Some(parent) = outermost.parent()
             {
-                self.folders.insert((parent.to_owned(), WatchDepth::Folder));
+                self.directories
+                    .insert((parent.to_owned(), WatchDepth::Directory));
                 self.files.extend([path.clone(), outermost.to_owned()]);
             }
         }
@@ -78,13 +79,13 @@ impl WatchSet {
         let dep_info = fs::read_to_string(program.with_extension("d")).unwrap_or_default();
         let target = program
             .ancestors()
-            .find(|folder| folder.join("CACHEDIR.TAG").exists());
+            .find(|directory| directory.join("CACHEDIR.TAG").exists());
         let is_source = |file: &PathBuf| target.is_none_or(|target| !file.starts_with(target));
         for file in dependencies(&dep_info).into_iter().filter(is_source) {
             self.add_file(&file);
             let root = file
                 .ancestors()
-                .find(|folder| folder.join("Cargo.toml").exists());
+                .find(|directory| directory.join("Cargo.toml").exists());
             if let Some(root) = root {
                 self.add_package(root);
             }
@@ -96,12 +97,12 @@ impl WatchSet {
         self.add_file(&root.join("Cargo.toml"));
         let src = root.join("src");
         if let Ok(src) = src.canonicalize() {
-            self.folders.insert((src, WatchDepth::Tree));
+            self.directories.insert((src, WatchDepth::Tree));
         }
         // The lockfile and, next to it, the manifest of the workspace.
         if let Some(lock) = root
             .ancestors()
-            .map(|folder| folder.join("Cargo.lock"))
+            .map(|directory| directory.join("Cargo.lock"))
             .find(|lock| lock.exists())
         {
             self.add_file(&lock);
@@ -122,9 +123,10 @@ impl WatchSet {
 
     fn add_file(&mut self, file: &Path) {
         if let Ok(file) = file.canonicalize()
-            && let Some(folder) = file.parent()
+            && let Some(directory) = file.parent()
         {
-            self.folders.insert((folder.to_owned(), WatchDepth::Folder));
+            self.directories
+                .insert((directory.to_owned(), WatchDepth::Directory));
             self.files.insert(file);
         }
     }
@@ -168,8 +170,8 @@ mod tests {
 
     #[test]
     fn sources_of_a_program_are_watched() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().canonicalize().unwrap();
         for file in [
             "Cargo.toml",
             "Cargo.lock",
@@ -211,25 +213,25 @@ mod tests {
         ] {
             assert_eq!(watch_set.contains(&root.join(file)), expected, "{file}");
         }
-        let folders: Vec<_> = watch_set.folders.iter().cloned().collect();
+        let directories: Vec<_> = watch_set.directories.iter().cloned().collect();
         let expected = [
-            ("", WatchDepth::Folder),
-            ("a", WatchDepth::Folder),
-            ("a/assets", WatchDepth::Folder),
-            ("a/src", WatchDepth::Folder),
+            ("", WatchDepth::Directory),
+            ("a", WatchDepth::Directory),
+            ("a/assets", WatchDepth::Directory),
+            ("a/src", WatchDepth::Directory),
             ("a/src", WatchDepth::Tree),
         ];
         // The empty name stands for the root itself: a trailing slash does not change a path.
         assert_eq!(
-            folders,
+            directories,
             expected.map(|(name, depth)| (root.join(name), depth))
         );
     }
 
     #[test]
     fn missing_files_are_still_watched() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().canonicalize().unwrap();
         let file = root.join("a/b/watch.py");
         fs::create_dir_all(root.join("a/b")).unwrap();
         fs::write(&file, "").unwrap();
@@ -247,8 +249,8 @@ mod tests {
         assert!(previous.contains(&root.join("a")) && previous.contains(&file));
         assert!(
             previous
-                .folders
-                .contains(&(root.clone(), WatchDepth::Folder))
+                .directories
+                .contains(&(root.clone(), WatchDepth::Directory))
         );
 
         fs::create_dir_all(root.join("a/b")).unwrap();
@@ -257,15 +259,15 @@ mod tests {
         assert!(watch_set.contains(&file) && !watch_set.contains(&root.join("a")));
         assert!(
             watch_set
-                .folders
-                .contains(&(root.join("a/b"), WatchDepth::Folder))
+                .directories
+                .contains(&(root.join("a/b"), WatchDepth::Directory))
         );
     }
 
     #[test]
     fn files_of_a_command_are_watched() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().canonicalize().unwrap();
         let script = root.join("watch.py");
         fs::write(&script, "").unwrap();
         let mut watch_set = WatchSet::default();

@@ -39,8 +39,8 @@ pub(crate) async fn invoke(plan: InvokePlan) -> anyhow::Result<u64> {
     let client = ControlClient::find(plan.dev).await?;
     if plan.needs_synthetic && client.greeting.function != FunctionKind::Synthetic {
         bail!(
-            "cannot set --outcome or --duration: this cargo fg dev runs a real function (--function), and they apply to \
-             the synthetic one only"
+            "cannot set --outcome or --duration: they apply to the synthetic function, and this cargo fg dev runs a \
+             real one"
         );
     }
     let mut clients = Vec::new();

@@ -10,7 +10,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::discovery::{folder, socket};
+use super::discovery::{socket_directory, socket_path};
 use super::wire::{Greeting, read, write};
 use crate::invocation::{FunctionKind, InvocationReport, InvocationSpec};
 
@@ -37,7 +37,7 @@ impl ControlServer {
     /// Starts to listen. The greeting contains `scripts` and `function`.
     pub(crate) fn listen(scripts: Vec<String>, function: FunctionKind) -> anyhow::Result<Self> {
         let pid = std::process::id();
-        let path = socket(&folder()?, pid);
+        let path = socket_path(&socket_directory()?, pid);
         // Remove the socket of a killed `dev` that had the same process ID.
         let _ = fs::remove_file(&path);
         let listener = UnixListener::bind(&path)

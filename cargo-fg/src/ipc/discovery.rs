@@ -29,9 +29,9 @@ impl ControlClient {
             _ => {
                 let all = clients.iter().map(|client| {
                     let greeting = &client.greeting;
-                    let (scripts, folder) =
+                    let (scripts, directory) =
                         (greeting.scripts.join(", "), greeting.folder.display());
-                    format!("{} ({scripts} in {folder})", greeting.pid)
+                    format!("{} ({scripts} in {directory})", greeting.pid)
                 });
                 let all: Vec<_> = all.collect();
                 bail!(
@@ -44,9 +44,9 @@ impl ControlClient {
 
     /// Connects to every running `dev` of this user, and removes the sockets of those that were killed.
     async fn connect_to_all() -> anyhow::Result<Vec<Self>> {
-        let folder = folder()?;
-        let entries =
-            fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+        let directory = socket_directory()?;
+        let entries = fs::read_dir(&directory)
+            .with_context(|| format!("cannot read {}", directory.display()))?;
         let mut clients = Vec::new();
         for entry in entries.filter_map(Result::ok) {
             let path = entry.path();
@@ -60,8 +60,8 @@ impl ControlClient {
 }
 
 /// Returns the path of the socket of the `dev` with this process ID.
-pub(super) fn socket(folder: &Path, pid: u32) -> PathBuf {
-    folder.join(format!("{pid}.sock"))
+pub(super) fn socket_path(directory: &Path, pid: u32) -> PathBuf {
+    directory.join(format!("{pid}.sock"))
 }
 
 /// Returns the directory of the sockets, and creates it if it is missing. Only the user can access it.
@@ -69,25 +69,27 @@ pub(super) fn socket(folder: &Path, pid: u32) -> PathBuf {
 /// # Errors
 ///
 /// Returns an error if the directory cannot be created, belongs to another user, or is accessible to other users.
-pub(super) fn folder() -> anyhow::Result<PathBuf> {
+pub(super) fn socket_directory() -> anyhow::Result<PathBuf> {
     let user = Uid::effective();
-    let folder = match std::env::var_os("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty()) {
-        Some(folder) => Path::new(&folder).join("cargo-fg"),
-        None => std::env::temp_dir().join(format!("cargo-fg-{user}")),
-    };
-    let shown = folder.display();
-    let created = fs::DirBuilder::new().mode(0o700).create(&folder);
+    let directory =
+        match std::env::var_os("XDG_RUNTIME_DIR").filter(|directory| !directory.is_empty()) {
+            Some(directory) => Path::new(&directory).join("cargo-fg"),
+            None => std::env::temp_dir().join(format!("cargo-fg-{user}")),
+        };
+    let shown = directory.display();
+    let created = fs::DirBuilder::new().mode(0o700).create(&directory);
     if let Err(error) = created
         && error.kind() != io::ErrorKind::AlreadyExists
     {
         return Err(error).with_context(|| format!("cannot create the directory {shown}"));
     }
-    let metadata = fs::symlink_metadata(&folder).with_context(|| format!("cannot read {shown}"))?;
+    let metadata =
+        fs::symlink_metadata(&directory).with_context(|| format!("cannot read {shown}"))?;
     if !metadata.is_dir() || metadata.uid() != user.as_raw() || metadata.mode() & 0o077 != 0 {
         bail!(
             "cannot use {shown} for sockets: it must be a directory that only you can access; remove it, or set \
              XDG_RUNTIME_DIR"
         );
     }
-    Ok(folder)
+    Ok(directory)
 }

@@ -10,13 +10,13 @@ use serde_json::Value;
 /// A variable that `cargo run` sets, and so the alias `cargo fg` in a clone.
 const CARGO_RUN: &str = "CARGO_MANIFEST_DIR";
 
-/// Returns the clone to depend on. Without a wanted one, it is the first of these that exists: the clone whose `cargo run`
-/// runs this program, the clone that contains `folder`, and the clone that this program was installed from.
+/// Returns the clone to depend on. Without a wanted one, it is the first of these that exists: the clone whose `cargo
+/// run` runs this program, the clone that contains `directory`, and the clone that this program was installed from.
 ///
 /// # Errors
 ///
 /// Returns an error if the wanted directory is not a clone, or if there is none of these clones.
-pub(super) fn find_checkout(wanted: Option<&Path>, folder: &Path) -> anyhow::Result<PathBuf> {
+pub(super) fn find_checkout(wanted: Option<&Path>, directory: &Path) -> anyhow::Result<PathBuf> {
     if let Some(wanted) = wanted {
         let checkout = canonical_checkout(wanted);
         return checkout.with_context(|| {
@@ -28,7 +28,7 @@ pub(super) fn find_checkout(wanted: Option<&Path>, folder: &Path) -> anyhow::Res
     let run_by_cargo = run_by_cargo.as_deref().and_then(Path::parent);
     let found = run_by_cargo
         .into_iter()
-        .chain(folder.ancestors())
+        .chain(directory.ancestors())
         .find_map(canonical_checkout);
     if let Some(checkout) = found {
         return Ok(checkout);
@@ -58,12 +58,12 @@ pub(super) fn is_cargo_run() -> bool {
 }
 
 /// Returns the path without symbolic links if it is a clone, and `None` otherwise.
-fn canonical_checkout(folder: &Path) -> Option<PathBuf> {
-    let folder = folder.canonicalize().ok()?;
-    folder
+fn canonical_checkout(directory: &Path) -> Option<PathBuf> {
+    let directory = directory.canonicalize().ok()?;
+    directory
         .join("fg-extension/Cargo.toml")
         .is_file()
-        .then_some(folder)
+        .then_some(directory)
 }
 
 /// Returns the package directory that the program was installed from with `cargo install --path`. cargo records it in
@@ -137,8 +137,8 @@ mod tests {
 
     #[test]
     fn wanted_directory_must_be_a_clone() {
-        let folder = tempfile::tempdir().unwrap();
-        let wanted = folder.path();
+        let directory = tempfile::tempdir().unwrap();
+        let wanted = directory.path();
         let error = find_checkout(Some(wanted), Path::new("/")).unwrap_err();
         let message = format!(
             "{} is not a clone of the fg-extension repository: ",

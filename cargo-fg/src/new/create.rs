@@ -15,7 +15,7 @@ use crate::cargo::{cargo, stdout_of, workspace};
 /// A package to create.
 pub(crate) struct NewPackage<'a> {
     /// The directory to create. Its name becomes the name of the package.
-    pub(crate) folder: &'a Path,
+    pub(crate) directory: &'a Path,
     pub(crate) template: &'a Template,
     pub(crate) port: u16,
     /// The clone of this repository to depend on; by default, one is found.
@@ -39,48 +39,49 @@ pub(crate) struct CreatedPackage {
 ///
 /// # Errors
 ///
-/// Returns an error if the name is invalid, the directory exists, no clone is found, or cargo rejects the package. Then no
-/// file has changed.
+/// Returns an error if the name is invalid, the directory exists, no clone is found, or cargo rejects the package. Then
+/// no file has changed.
 pub(crate) fn create(new: &NewPackage<'_>) -> anyhow::Result<CreatedPackage> {
-    let shown = new.folder.display();
-    let name = new.folder.file_name().map(|name| name.to_string_lossy());
+    let shown = new.directory.display();
+    let name = new.directory.file_name().map(|name| name.to_string_lossy());
     let name = name.with_context(|| {
         format!(
             "cannot create {shown}: the path does not end in a name; write one such as night-watch"
         )
     })?;
     let script_name = script_name_of(&name)?;
-    if new.folder.symlink_metadata().is_ok() {
+    if new.directory.symlink_metadata().is_ok() {
         bail!("cannot create {shown}: it already exists; choose another name, or remove it");
     }
-    let folder = absolute(new.folder)?;
-    let checkout = find_checkout(new.checkout, &folder)?;
-    let rest = folder.strip_prefix(&checkout).ok();
-    // In the clone, the dependencies have relative paths like those of its other packages, so that the clone can be moved.
+    let directory = absolute(new.directory)?;
+    let checkout = find_checkout(new.checkout, &directory)?;
+    let rest = directory.strip_prefix(&checkout).ok();
+    // In the clone, the dependencies have relative paths like those of its other packages, so that the clone can be
+    // moved.
     let to_checkout = rest.map(|rest| rest.components().map(|_| "..").collect::<PathBuf>());
     let dependency_base = to_checkout.as_ref().unwrap_or(&checkout);
     let manifest = package_manifest(new.template, &name, &checkout, dependency_base)?;
 
-    let rollback = Rollback::new(&folder);
+    let rollback = Rollback::new(&directory);
     // `cargo new` rejects names that a package must not have, and adds the package to the workspace that contains it.
     let mut command = cargo();
     command
         .args(["new", "--quiet", "--vcs", "none", "--"])
-        .arg(&folder);
+        .arg(&directory);
     stdout_of(&mut command).with_context(|| format!("cannot create {shown}"))?;
     for (file, text) in [
         ("Cargo.toml", manifest),
         ("src/main.rs", new.template.main(&script_name, new.port)),
         ("tests/boots.rs", new.template.test(&name, &script_name)),
     ] {
-        let path = folder.join(file);
+        let path = directory.join(file);
         let written = match path.parent() {
             Some(parent) => fs::create_dir_all(parent).and_then(|()| fs::write(&path, text)),
             None => Ok(()),
         };
         written.with_context(|| format!("cannot write {}", path.display()))?;
     }
-    let workspace = workspace(&folder)
+    let workspace = workspace(&directory)
         .with_context(|| format!("cannot create {shown}: cargo rejects it in its workspace"))?
         .root;
     rollback.disarm();
@@ -89,7 +90,7 @@ pub(crate) fn create(new: &NewPackage<'_>) -> anyhow::Result<CreatedPackage> {
         script_name,
         is_in_checkout: to_checkout.is_some(),
         checkout,
-        workspace: (workspace != folder).then_some(workspace),
+        workspace: (workspace != directory).then_some(workspace),
     })
 }
 
@@ -125,9 +126,9 @@ fg-extension = { path = "fg-extension", version = "0.1.0" }
 tokio = { version = "1.54", default-features = false }
 "#;
         fs::write(checkout.join("Cargo.toml"), manifest).unwrap();
-        let folder = checkout.join("more/night-watch");
+        let directory = checkout.join("more/night-watch");
         let new = NewPackage {
-            folder: &folder,
+            directory: &directory,
             template: &TEMPLATES[0],
             port: 8081,
             checkout: Some(checkout),
@@ -149,7 +150,7 @@ tokio = { version = "1.54", default-features = false }
         assert!(created.is_in_checkout);
         let workspace = checkout.canonicalize().unwrap();
         assert_eq!(created.workspace, Some(workspace));
-        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        let manifest = fs::read_to_string(directory.join("Cargo.toml")).unwrap();
         let dependency = "\nfg-extension = { path = \"../../fg-extension\" }\n";
         assert!(manifest.contains(dependency), "{manifest}");
         let members = fs::read_to_string(checkout.join("Cargo.toml")).unwrap();

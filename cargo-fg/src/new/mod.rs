@@ -17,7 +17,7 @@ pub(crate) use self::templates::{TEMPLATES, Template};
 /// The parsed arguments of `cargo fg new`.
 pub(crate) struct NewOptions<'a> {
     /// The directory to create. Its name becomes the name of the package.
-    pub(crate) folder: &'a Path,
+    pub(crate) directory: &'a Path,
     pub(crate) template: &'static Template,
     /// The port of the extension; by default, that of the template.
     pub(crate) port: Option<u16>,
@@ -28,11 +28,13 @@ pub(crate) struct NewOptions<'a> {
 /// Creates a package, and returns the text to print.
 pub(crate) fn new(options: &NewOptions<'_>) -> anyhow::Result<String> {
     let NewOptions {
-        folder, template, ..
+        directory,
+        template,
+        ..
     } = options;
     let port = options.port.unwrap_or(template.port);
     let created = create(&NewPackage {
-        folder,
+        directory,
         template,
         port,
         checkout: options.checkout,
@@ -66,7 +68,7 @@ pub(crate) fn new(options: &NewOptions<'_>) -> anyhow::Result<String> {
         text,
         "     Depends on the clone {checkout}, until fg-extension is published"
     )?;
-    let next = folder.to_string_lossy();
+    let next = directory.to_string_lossy();
     writeln!(text, "        Next cd {}", shell_words::quote(&next))?;
     // `cargo fg` may be the alias in the clone, which does not exist elsewhere.
     if !created.is_in_checkout && checkout::is_cargo_run() {

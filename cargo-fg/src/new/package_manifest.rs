@@ -13,8 +13,8 @@ use super::templates::Template;
 const TEST_DEPENDENCIES: &str = "fg-emulator = {}
 tokio = { features = ['macros', 'rt'] }";
 
-/// Returns the Cargo.toml of a package with this name and the dependencies of the template, in the versions of the clone's
-/// workspace. `dependency_base` is the path of the clone for path dependencies.
+/// Returns the Cargo.toml of a package with this name and the dependencies of the template, in the versions of the
+/// clone's workspace. `dependency_base` is the path of the clone for path dependencies.
 ///
 /// # Errors
 ///

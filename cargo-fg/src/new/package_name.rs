@@ -5,8 +5,8 @@ use anyhow::bail;
 /// The length limit of crates.io. It also keeps the script name within the 255 bytes of a file name.
 const MAX_LEN: usize = 64;
 
-/// Returns the script name for a package, such as `extensionNightWatch.sh` for `night-watch` (D 2705, 2707: it starts with
-/// `extension` and ends with `.sh`).
+/// Returns the script name for a package, such as `extensionNightWatch.sh` for `night-watch` (D 2705, 2707: it starts
+/// with `extension` and ends with `.sh`).
 ///
 /// # Errors
 ///

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// A guard that restores the previous state when it is dropped, unless it was [disarmed](Self::disarm).
 pub(crate) struct Rollback {
     /// The outermost directory that will be created.
-    folder: PathBuf,
+    directory: PathBuf,
     /// The manifests above it and their contents, since `cargo new` adds a member to the manifest of a workspace.
     manifests: Vec<(PathBuf, Vec<u8>)>,
     armed: bool,
@@ -14,15 +14,15 @@ pub(crate) struct Rollback {
 
 impl Rollback {
     /// Records the state before the directory is created. The path must be absolute.
-    pub(crate) fn new(folder: &Path) -> Self {
-        let missing = folder.ancestors().take_while(|it| !it.exists());
-        let manifests = folder.ancestors().filter_map(|it| {
+    pub(crate) fn new(directory: &Path) -> Self {
+        let missing = directory.ancestors().take_while(|it| !it.exists());
+        let manifests = directory.ancestors().filter_map(|it| {
             let manifest = it.join("Cargo.toml");
             let text = fs::read(&manifest).ok()?;
             Some((manifest, text))
         });
         Self {
-            folder: missing.last().unwrap_or(folder).to_owned(),
+            directory: missing.last().unwrap_or(directory).to_owned(),
             manifests: manifests.collect(),
             armed: true,
         }
@@ -40,7 +40,7 @@ impl Drop for Rollback {
             return;
         }
         // Ignore errors: they would hide the error that caused the rollback.
-        let _ = fs::remove_dir_all(&self.folder);
+        let _ = fs::remove_dir_all(&self.directory);
         for (manifest, text) in &self.manifests {
             if fs::read(manifest).is_ok_and(|now| now != *text) {
                 let _ = fs::write(manifest, text);

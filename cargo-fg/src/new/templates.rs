@@ -85,8 +85,8 @@ impl Template {
         Ok(description.unwrap_or_default().to_owned())
     }
 
-    /// Returns the port for telemetry, which is next to the extension's own port; `None` if the template does not subscribe
-    /// to telemetry.
+    /// Returns the port for telemetry, which is next to the extension's own port; `None` if the template does not
+    /// subscribe to telemetry.
     pub(crate) fn telemetry_port(&self, port: u16) -> Option<u16> {
         let next = if port < *PORT_RANGE.end() {
             port + 1

@@ -24,8 +24,8 @@ pub(crate) struct BuildPlan {
 
 impl BuildPlan {
     /// Plans a build for the target; by default, for musl on this machine's processor, or for glibc if musl is not
-    /// installed. Installs the target with rustup if it is missing. Does not override the release profile in the manifest
-    /// of the workspace.
+    /// installed. Installs the target with rustup if it is missing. Does not override the release profile in the
+    /// manifest of the workspace.
     ///
     /// # Errors
     ///
@@ -48,7 +48,8 @@ impl BuildPlan {
             None if install(&musl)? => (musl, None),
             None => {
                 let note = format!(
-                    "the target {musl} is not installed, and `rustup target add {musl}` failed: linking glibc statically instead"
+                    "the target {musl} is not installed, and `rustup target add {musl}` failed; linking glibc \
+                     statically instead"
                 );
                 (host.clone(), Some(note))
             }
@@ -131,9 +132,9 @@ impl BuildPlan {
 ///
 /// Returns an error if rustc does not know the target.
 fn install(target: &str) -> anyhow::Result<bool> {
-    let folder = rustc(&["--print", "target-libdir", "--target", target])
+    let directory = rustc(&["--print", "target-libdir", "--target", target])
         .with_context(|| format!("cannot build for {target}"))?;
-    if Path::new(&folder).is_dir() {
+    if Path::new(&directory).is_dir() {
         return Ok(true);
     }
     // Without rustup, this fails; then the user has to install the distribution's package.

@@ -20,7 +20,7 @@ pub(crate) struct PackageContents {
 
 /// A file or directory in the ZIP.
 pub(crate) enum PackageEntry {
-    Folder,
+    Directory,
     /// An executable file with this text.
     Script(String),
     /// A copy of the file at `path`.
@@ -94,7 +94,7 @@ impl PackageContents {
         let files = self
             .entries
             .iter()
-            .filter(|(_, entry)| !matches!(entry, PackageEntry::Folder));
+            .filter(|(_, entry)| !matches!(entry, PackageEntry::Directory));
         files.map(|(name, _)| name.as_str())
     }
 
@@ -130,7 +130,7 @@ impl PackageContents {
                 file_name.with_context(|| format!("{} is not UTF-8", entry.path().display()))?;
             self.add(format!("{name}/{file_name}"), &entry.path())?;
         }
-        self.entries.insert(name, PackageEntry::Folder);
+        self.entries.insert(name, PackageEntry::Directory);
         Ok(())
     }
 }

@@ -66,7 +66,7 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
     contents.add_program(&script, &name, built.path)?;
     let file = format!("{name}.zip");
     let zip = match &options.out {
-        Some(folder) if folder.is_dir() => folder.join(file),
+        Some(directory) if directory.is_dir() => directory.join(file),
         Some(zip) => zip.clone(),
         None => workspace.target.join("fg").join(file),
     };

@@ -14,12 +14,13 @@ pub(crate) struct Verified {
     pub(crate) shut_down: Duration,
 }
 
-/// Unpacks the ZIP as the platform would, boots the extension, invokes it once, and shuts it down. Passes each line that
-/// the extension prints to `print`.
+/// Unpacks the ZIP as the platform would, boots the extension, invokes it once, and shuts it down. Passes each line
+/// that the extension prints to `print`.
 ///
 /// # Errors
 ///
-/// Returns an error if the extension does not register, does not respond with status 200, or does not shut down cleanly.
+/// Returns an error if the extension does not register, does not respond with status 200, or does not shut down
+/// cleanly.
 pub(crate) async fn verify(
     zip: &Path,
     environment: &[(String, String)],

@@ -19,14 +19,14 @@ use super::contents::{PackageContents, PackageEntry};
 /// Returns an error if a file cannot be read, or the ZIP cannot be written. Then an existing ZIP is unchanged.
 pub(crate) fn write_zip(contents: &PackageContents, zip: &Path) -> anyhow::Result<u64> {
     let cannot = || format!("cannot write {}", zip.display());
-    let folder = zip.parent().filter(|it| !it.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).with_context(cannot)?;
+    let directory = zip.parent().filter(|it| !it.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
+    fs::create_dir_all(directory).with_context(cannot)?;
     let mut file = tempfile::Builder::new()
         .prefix(".cargo-fg-")
         // Like any new file: the umask applies.
         .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)
+        .tempfile_in(directory)
         .with_context(cannot)?;
     fill(contents, &mut file).with_context(cannot)?;
     let file = file.persist(zip).with_context(cannot)?;
@@ -43,7 +43,7 @@ fn fill(contents: &PackageContents, file: &mut NamedTempFile) -> anyhow::Result<
     for (name, entry) in &contents.entries {
         let name = format!("extension/{name}");
         match entry {
-            PackageEntry::Folder => zip.add_directory(name, mode(true))?,
+            PackageEntry::Directory => zip.add_directory(name, mode(true))?,
             PackageEntry::Script(text) => {
                 zip.start_file(name, mode(true))?;
                 zip.write_all(text.as_bytes())?;

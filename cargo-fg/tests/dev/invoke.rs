@@ -122,7 +122,7 @@ fn payload_is_text_or_a_file_or_stdin() {
         ),
         (
             &["--outcome", "error"],
-            "error: cannot set --outcome or --duration: this cargo fg dev runs a real function",
+            "error: cannot set --outcome or --duration: they apply to the synthetic function, ",
         ),
         (
             &["--outcome", "maybe"],

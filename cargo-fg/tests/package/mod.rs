@@ -238,8 +238,8 @@ impl Machine {
         machine
     }
 
-    /// Writes an executable file in a child process. If this process wrote it, executing it could fail (ETXTBSY), since a
-    /// process that another test is starting may still have the file open.
+    /// Writes an executable file in a child process. If this process wrote it, executing it could fail (ETXTBSY), since
+    /// a process that another test is starting may still have the file open.
     fn write(&self, path: &str, text: &str) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -352,7 +352,7 @@ fn glibc_is_linked_statically_without_musl() {
     let machine = Machine::new("");
     let lines = machine.build_lines(&[], &[]);
     let note = "        Note the target x86_64-unknown-linux-musl is not installed, and `rustup target add x86_64-unknown-linux-musl` \
-                failed: linking glibc statically instead";
+                failed; linking glibc statically instead";
     let target = "--target=x86_64-unknown-linux-gnu";
     let flags = r#"target.x86_64-unknown-linux-gnu.rustflags=["-Ctarget-feature=+crt-static"]"#;
     assert_lines(
