@@ -299,7 +299,7 @@ fn target_folder() -> &'static Path {
     program.ancestors().nth(2).unwrap()
 }
 
-/// Waits for a process. Kills its group if it takes too long, and what is left of the group otherwise.
+/// Waits for a process, and then kills its group: the process itself if it takes too long, and its children in any case.
 fn wait(mut child: Child, patience: Duration) -> Option<ExitStatus> {
     let group = Pid::from_raw(child.id().try_into().unwrap());
     // `Child::wait` would close it.

@@ -12,7 +12,7 @@ const SETTINGS: &str = "docs/reference/settings.md";
 const ATTRIBUTE: &str = "docs/reference/attribute.md";
 const COMMAND: &str = "docs/reference/cargo-fg.md";
 
-/// The first words of the tables that other tables may repeat.
+/// The first column of the tables whose rows may be repeated elsewhere.
 const KEYS: [&str; 3] = ["setting", "argument", "method attribute"];
 
 /// The signals, as they are in the names of settings.
