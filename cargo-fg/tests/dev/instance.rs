@@ -134,18 +134,18 @@ fn conflicting_options_are_rejected() {
         ),
         (
             &["--attach", "--script", "nonsense"],
-            "script name `nonsense` does not begin with `extension`",
+            "script name `nonsense` does not start with `extension`",
         ),
         (
             &["--also", "nonsense=python3"],
-            "script name `nonsense` does not begin with `extension`",
+            "script name `nonsense` does not start with `extension`",
         ),
         (
             &["--also", "extensionA.sh="],
             "the command for extensionA.sh is empty",
         ),
         (&["--also", "extensionA.sh='"], "cannot split the command"),
-        (&["--fault", "frieze"], "fault `frieze` is unknown"),
+        (&["--fault", "frieze"], "unknown fault `frieze`"),
         (
             &["--replay", "/no/such"],
             "cannot read the recording /no/such",

@@ -32,7 +32,7 @@ fn saved_script_is_rebooted() {
     // One that does not boot, and what is saved after that.
     save(&script, "nonsense");
     dev.line("stopped ");
-    dev.line("failed extensionNightWatch.sh ended with exit status: 1 before it registered");
+    dev.line("failed extensionNightWatch.sh exited with exit status: 1 before it registered");
     dev.line("waiting for a file to be saved");
     save(&place.folder.path().join("beside.py"), "");
     assert_eq!(dev.line("changed "), "changed beside.py");
@@ -54,7 +54,7 @@ fn script_that_was_deleted_and_restored() {
     dev.line("invoked #1 ");
 
     fs::remove_file(&script).unwrap();
-    dev.line("failed extensionNightWatch.sh ended with exit status: 2 before it registered");
+    dev.line("failed extensionNightWatch.sh exited with exit status: 2 before it registered");
     save(&script, &text);
     dev.line("registered ");
     // What was saved is seen at work, however long it is to the next one.

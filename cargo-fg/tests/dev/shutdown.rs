@@ -27,7 +27,7 @@ fn port_in_use_names_its_owner() {
         let output = command.output().unwrap();
         assert_eq!(output.status.code(), Some(1));
         let stderr_text = stderr(&output);
-        let begins = format!("error: {script} ended with exit status: 1 before it registered; ");
+        let begins = format!("error: {script} exited with exit status: 1 before it registered; ");
         let last = stderr_text.lines().last().unwrap().to_owned() + "\n";
         assert!(
             last.starts_with(&begins) && last.contains(port_owner.trim()),
@@ -75,7 +75,7 @@ fn booted_extensions_shut_down_when_another_fails_to_boot() {
     assert!(stopped[0].ends_with(", exit status: 0"), "{lines:#?}");
     assert_eq!(
         stderr(&output),
-        "error: extensionOther.sh ended with exit status: 1 before it registered\n"
+        "error: extensionOther.sh exited with exit status: 1 before it registered\n"
     );
 }
 
