@@ -39,7 +39,7 @@ pub enum Fault {
     TelemetryBefore,
     /// `telemetry-after`: telemetry is not delivered until the extensions have responded to the invoke event.
     TelemetryAfter,
-    /// `freeze`: the instance is frozen for 200 milliseconds, before or after an invocation.
+    /// `freeze`: the instance is frozen for 200 milliseconds, before an invocation, after it, or both.
     Freeze,
 }
 
@@ -48,9 +48,9 @@ pub enum Fault {
 /// Each registration is an opportunity for the faults of registrations, and each invocation for those of events and
 /// telemetry. [`Fault::Freeze`] has two opportunities per invocation: before and after it.
 ///
-/// A registration gets at most one of `register-reset`, `register-503` and `register-rejected`, tried in this order; the
-/// faults after the injected one keep their opportunity for the next registration. In the same way, `telemetry-after`
-/// excludes `telemetry-before`.
+/// A registration gets at most one fault, tried in the order `register-reset`, `register-503`, `register-rejected`,
+/// `register-slow`; those after the injected one keep their opportunity for the next registration. In the same way,
+/// `telemetry-after` excludes `telemetry-before`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum FaultRate {

@@ -13,8 +13,8 @@ impl Platform {
     /// Freezes the instance, as the platform may do between two invocations (D: idle instances use no CPU).
     ///
     /// All processes of the instance are stopped with SIGSTOP, and telemetry is buffered. The next
-    /// [invocation](Self::invoke), [`thaw`](Self::thaw), or [`shutdown`](Self::shutdown) thaws the instance. The
-    /// timeouts of the platform go on, so an invocation that is in flight during a freeze can time out.
+    /// [invocation](Self::invoke), [`thaw`](Self::thaw), or [`shutdown`](Self::shutdown) thaws the instance. The platform's
+    /// own timeouts keep running, so an invocation that is in flight during a long freeze can time out.
     ///
     /// The call returns when the processes have stopped. It blocks the thread for about a millisecond, and for 100
     /// milliseconds per process at most.
