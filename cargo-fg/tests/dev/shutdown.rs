@@ -27,10 +27,10 @@ fn port_in_use_names_its_owner() {
         let output = command.output().unwrap();
         assert_eq!(output.status.code(), Some(1));
         let stderr_text = stderr(&output);
-        let begins = format!("error: {script} ended with exit status: 1 before it registered; ");
+        let prefix = format!("error: {script} ended with exit status: 1 before it registered; ");
         let last = stderr_text.lines().last().unwrap().to_owned() + "\n";
         assert!(
-            last.starts_with(&begins) && last.contains(port_owner.trim()),
+            last.starts_with(&prefix) && last.contains(port_owner.trim()),
             "{stderr_text}"
         );
         assert_eq!(
