@@ -32,6 +32,8 @@ timelines.
 When a source file is saved, `dev` builds and boots the extension again, unless
 --invocations, --replay or --attach is given.
 
+With --attach, the script name is that of --script, of the package, or of --zip.
+
 The exit status is 1 if an invocation of --invocations or --replay fails, if an
 extension does not shut down cleanly, or if one exits unexpectedly while `dev`
 neither watches files nor reads keys.";
@@ -56,7 +58,7 @@ pub(super) struct DevArgs {
     /// Freeze the instance after each invocation; the next invocation thaws it
     #[arg(long)]
     freeze: bool,
-    /// Inject faults, such as register-503*2,event-duplicate,freeze=0.3 (an unknown fault lists all of them)
+    /// Inject faults, such as register-503*2,event-duplicate,freeze=0.3 (an invalid name prints the list)
     #[arg(long, value_name = "FAULTS")]
     fault: Option<String>,
     /// Seed of the faults: the same seed injects the same faults (default: random)
@@ -71,8 +73,7 @@ pub(super) struct DevArgs {
     /// Set an environment variable for the extensions (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
-    /// Print the environment, and wait for you or your debugger to start the extension, named by --script or the
-    /// package
+    /// Do not start the extension: print its environment, and wait for you or your debugger to start it
     #[arg(long, conflicts_with = "cmd")]
     attach: bool,
     /// Lines for humans (with timelines on a terminal only), or one JSON object per line

@@ -30,7 +30,7 @@ enum FgCommand {
     New(new_args::NewArgs),
     /// Build an extension, write the ZIP to upload to FunctionGraph, and boot the extension from it
     Package(package_args::PackageArgs),
-    /// Check that an extension does what the platform asks of it
+    /// Run conformance tests against an extension
     Check(check_args::CheckArgs),
 }
 

@@ -10,12 +10,12 @@ use serde_json::Value;
 /// A variable that `cargo run` sets, and so the alias `cargo fg` in a clone.
 const CARGO_RUN: &str = "CARGO_MANIFEST_DIR";
 
-/// Returns the clone to depend on. Without a wanted one, it is the first of these that exists: the clone whose `cargo
-/// run` runs this program, the clone that contains `directory`, and the clone that this program was installed from.
+/// Returns the clone to depend on. If `wanted` is `None`, it is the first of these that exists: the clone that runs this
+/// program with `cargo run`, the clone that contains `directory`, and the clone that this program was installed from.
 ///
 /// # Errors
 ///
-/// Returns an error if the wanted directory is not a clone, or if there is none of these clones.
+/// Returns an error if `wanted` is not a clone, or if no clone is found.
 pub(super) fn find_checkout(wanted: Option<&Path>, directory: &Path) -> anyhow::Result<PathBuf> {
     if let Some(wanted) = wanted {
         let checkout = canonical_checkout(wanted);
