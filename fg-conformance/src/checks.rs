@@ -1,4 +1,4 @@
-//! [`Checks`]: which cases are tried on which extension, and in which order.
+//! [`Checks`]: runs the selected cases against an extension, in order.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::harness::{Booted, Harness, Start, StopMode, client};
 use crate::report::{Outcome, Report};
 use crate::{Error, ExtensionUnderTest};
 
-/// What can be tried on one process, the riskiest last. TEL-01 stands for all of its group.
+/// The cases that share one process. The one that is most likely to crash it is last, and TEL-01 stands for its whole group.
 const SHARED_PROCESS_ORDER: [CaseId; 7] = [
     CaseId::Inv01,
     CaseId::Inv02,
@@ -24,12 +24,12 @@ const SHARED_PROCESS_ORDER: [CaseId; 7] = [
     CaseId::Tel01,
     CaseId::Inv04,
 ];
-/// A process is not seen to have ended at the moment at which its connections break off.
-const EXIT_SEEN_WITHIN: Duration = Duration::from_millis(500);
+/// How long to wait for the exit of a process after a failure, because its connections break before its exit is observed.
+const EXIT_OBSERVED_WITHIN: Duration = Duration::from_millis(500);
 
-/// The cases to try on an extension.
+/// A run of conformance tests against an extension.
 ///
-/// The [crate's documentation](crate) has an example.
+/// See the [crate documentation](crate) for an example.
 pub struct Checks {
     extension: ExtensionUnderTest,
     selection: Option<Selection>,
@@ -38,7 +38,9 @@ pub struct Checks {
 }
 
 impl Checks {
-    /// Returns checks of this extension with all cases; those of the group [`Budget`](Group::Budget) only with a [`budget`](Self::budget).
+    /// Creates checks that run all cases against this extension.
+    ///
+    /// The cases of the group [`Budget`](Group::Budget) are included only if a [`budget`](Self::budget) is set.
     #[must_use]
     pub fn new(extension: ExtensionUnderTest) -> Self {
         Self {
@@ -49,7 +51,7 @@ impl Checks {
         }
     }
 
-    /// Selects the cases to try; all by default.
+    /// Selects the cases to run. By default, all cases are run.
     #[must_use]
     pub fn select(mut self, selection: Selection) -> Self {
         self.selection = Some(selection);
@@ -63,33 +65,34 @@ impl Checks {
         self
     }
 
-    /// Calls a function with a line of text when the checks have to wait for a minute, and why.
+    /// Sets a callback for progress messages: one line of text when the checks have to wait for about a minute.
     #[must_use]
     pub fn on_notice(mut self, on_notice: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.on_notice = Box::new(on_notice);
         self
     }
 
-    /// Runs the checks, and returns what was found.
+    /// Runs the selected cases and returns the report.
     ///
-    /// The port that the extension listens on must be free; several checks at once need an extension that takes its port
-    /// from its environment, and an [`fg_emulator::PortLease`] for each.
+    /// The port that the extension listens on must be free. To run several checks at the same time, the extension must read
+    /// its port from the environment, and each run needs an [`fg_emulator::PortLease`].
     ///
     /// # Errors
     ///
-    /// If the extension cannot be tried at all: a file cannot be read, a program is missing, its port is taken.
+    /// Returns an error if the extension cannot be tested at all, for example because a file cannot be read, the program is
+    /// missing, or its port is in use.
     ///
     /// # Panics
     ///
-    /// On a tokio runtime without I/O and time (`enable_all`).
+    /// Panics on a tokio runtime without I/O and time (`enable_all`).
     ///
     /// # Cancel safety
     ///
-    /// Dropped unfinished, it kills the processes that it started, and removes its temporary folders.
+    /// If the future is dropped, the processes that it started are killed, and its temporary folders are removed.
     pub async fn run(&self) -> Result<Report, Error> {
         let start = Instant::now();
         let mut report = Report::new(self.selection());
-        self.try_cases(&mut report).await?;
+        self.run_cases(&mut report).await?;
         report.set_duration(start.elapsed());
         Ok(report)
     }
@@ -102,8 +105,8 @@ impl Checks {
         }
     }
 
-    async fn try_cases(&self, report: &mut Report) -> Result<(), Error> {
-        self.budget.skip(report);
+    async fn run_cases(&self, report: &mut Report) -> Result<(), Error> {
+        self.budget.skip_unlimited(report);
         let description = self.extension.describe();
         if let Some(zip) = self.extension.origin.as_zip()
             && check_zip(zip, report)? == Bootable::No
@@ -122,27 +125,28 @@ impl Checks {
             }
             Origin::Zip(_) => {}
         }
-        if report.wants_any(|case| case.needs_process()) {
-            self.try_live(&extension, report).await?;
+        if report.any_pending(|case| case.needs_process()) {
+            self.run_live_cases(&extension, report).await?;
         }
         Ok(())
     }
 
-    /// Everything that needs a process: one boot for most, and one each for what spoils it.
-    async fn try_live(
+    /// Runs the cases that need a process. Most of them share one boot; those that disrupt the process get their own.
+    async fn run_live_cases(
         &self,
         extension: &PreparedExtension,
         report: &mut Report,
     ) -> Result<(), Error> {
         let harness = Harness::new(extension, &*self.on_notice);
         let booted = harness.boot(Faults::default()).await?;
-        registration::check_first(&booted, &extension.script, report);
+        registration::check_first_registration(&booted, &extension.script, report);
         let Start::Registered(registered) = &booted.start else {
             report.keep_stderr(&booted.recorder);
-            report.prevent_after(Group::Registration);
+            report.block_dependents_of_group(Group::Registration);
             return booted.stop(StopMode::Kill).await;
         };
-        self.try_shared_process(&booted, registered, report).await;
+        self.run_shared_process_cases(&booted, registered, report)
+            .await;
         registration::check_count(&booted, report);
         shutdown::check_sigterm(booted.platform, report).await?;
         if report.count(Outcome::Fail) > 0 {
@@ -150,21 +154,21 @@ impl Checks {
         }
 
         let stop_mode = if report.is_failed(CaseId::End01) {
-            report.prevent(CaseId::End01);
+            report.block_dependents(CaseId::End01);
             StopMode::Kill
         } else {
             StopMode::Graceful
         };
-        if report.wants(CaseId::Reg07) {
+        if report.is_pending(CaseId::Reg07) {
             registration::check_retry(&harness, stop_mode, report).await?;
         }
-        if report.wants(CaseId::Reg08) {
+        if report.is_pending(CaseId::Reg08) {
             registration::check_rejection(&harness, stop_mode, report).await?;
         }
-        if report.wants(CaseId::End02) {
+        if report.is_pending(CaseId::End02) {
             shutdown::check_in_flight(&harness, report).await?;
         }
-        if report.wants(CaseId::Bud01) {
+        if report.is_pending(CaseId::Bud01) {
             self.budget
                 .check_starts(&harness, stop_mode, report)
                 .await?;
@@ -172,7 +176,7 @@ impl Checks {
         Ok(())
     }
 
-    async fn try_shared_process(
+    async fn run_shared_process_cases(
         &self,
         booted: &Booted,
         registered: &RegisteredExtension,
@@ -180,21 +184,21 @@ impl Checks {
     ) {
         let (platform, address) = (&booted.platform, registered.address);
         for id in SHARED_PROCESS_ORDER {
-            let is_wanted = report.wants_any(|case| case.id == id || id.prevents(case.id))
-                // Its memory is read after all of those invocations.
-                || (id == CaseId::Inv02 && report.wants(CaseId::Bud02));
-            if !is_wanted {
+            let is_needed = report.any_pending(|case| case.id == id || id.blocks(case.id))
+                // BUD-02 reads the memory after the concurrent invocations of INV-02.
+                || (id == CaseId::Inv02 && report.is_pending(CaseId::Bud02));
+            if !is_needed {
                 continue;
             }
             match id {
                 CaseId::Inv01 => {
-                    // It may be registered before it listens.
+                    // An extension that fails REG-05 may not be listening yet.
                     if report.is_failed(CaseId::Reg05) {
-                        client::listening(address).await;
+                        client::wait_until_listening(address).await;
                     }
                     invocation::check_documented(address, report).await;
                     if report.is_failed(CaseId::Inv01) {
-                        report.prevent(CaseId::Inv01);
+                        report.block_dependents(CaseId::Inv01);
                     }
                 }
                 CaseId::Inv02 => {
@@ -214,11 +218,11 @@ impl Checks {
                 id => report.first_failed(&[id]),
             };
             if let Some(failed) = failed
-                && timeout(EXIT_SEEN_WITHIN, platform.wait_for_exit())
+                && timeout(EXIT_OBSERVED_WITHIN, platform.wait_for_exit())
                     .await
                     .is_ok()
             {
-                report.prevent_shared_process(failed);
+                report.block_shared_process(failed);
                 return;
             }
         }

@@ -1,13 +1,14 @@
-//! [`Error`]: why a check could not run.
+//! [`Error`]: why checks could not run.
 
 use std::fmt;
 
 use fg_util::error::{chain, one_line};
 
-/// Why a check could not run, or a name or a limit could not be read. What an extension does wrong is a
-/// [`Finding`](crate::Finding) instead.
+/// An error that prevents the checks from running, or an invalid case name or budget.
 ///
-/// `Display` has this error alone, its [source](std::error::Error::source) apart. `Debug` has the whole chain in one line.
+/// A violation by the extension is not an error but a [`Finding`](crate::Finding).
+///
+/// `Display` prints the error without its [source](std::error::Error::source). `Debug` prints the whole chain in one line.
 pub struct Error(Repr);
 
 enum Repr {
@@ -15,7 +16,7 @@ enum Repr {
         message: String,
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// Its messages are complete.
+    /// An error of the emulator, displayed unchanged.
     Emulator(fg_emulator::Error),
 }
 
@@ -27,7 +28,7 @@ impl Error {
         })
     }
 
-    /// For `map_err`: `message` says what failed.
+    /// Returns a function for `map_err` that adds a message about what failed.
     pub(crate) fn because<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
         message: impl Into<String>,
     ) -> impl FnOnce(E) -> Self {
@@ -56,7 +57,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// The whole chain in one line, since this is what a test that returns the error prints.
+/// Prints the whole chain in one line, because a test that returns an error prints it with `Debug`.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&one_line(&chain(self)))
@@ -77,14 +78,14 @@ mod tests {
     use super::Error;
 
     #[test]
-    fn debug_has_the_whole_chain_in_one_line() {
+    fn debug_prints_the_whole_chain_in_one_line() {
         let error = Error::because("cannot read the ZIP")("damaged\nfile");
         assert_eq!(error.to_string(), "cannot read the ZIP");
         assert_eq!(format!("{error:?}"), r"cannot read the ZIP: damaged\nfile");
     }
 
     #[test]
-    fn checks_can_be_spawned() {
+    fn checks_can_be_spawned_as_a_task() {
         fn crosses_threads<T: Send + Sync + Unpin + 'static>() {}
         fn is_send<T: Send>(_: T) {}
         crosses_threads::<Error>();

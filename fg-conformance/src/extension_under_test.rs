@@ -1,4 +1,4 @@
-//! [`ExtensionUnderTest`]: a program, a command or a ZIP, and how it is booted.
+//! [`ExtensionUnderTest`]: the extension to check, and how it is booted.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use fg_emulator::ExtensionCommand;
 use crate::Error;
 use crate::artifact::{UnpackedPackage, read_script_name};
 
-/// The extension that is checked: a compiled program, a command in any language, or a ZIP.
+/// The extension to check: a compiled program, a command in any language, or a ZIP.
 #[derive(Clone, Debug)]
 pub struct ExtensionUnderTest {
     pub(crate) origin: Origin,
@@ -16,36 +16,37 @@ pub struct ExtensionUnderTest {
     environment: Vec<(OsString, OsString)>,
 }
 
-/// Where it comes from.
+/// Where an extension comes from.
 #[derive(Clone, Debug)]
 pub(crate) enum Origin {
-    /// Compiled with `fg-extension`, so that its file is examined as well.
+    /// A program compiled with `fg-extension`, whose file is examined too.
     Program { script: String, path: PathBuf },
-    /// Any other program, and its arguments.
+    /// Any other program, with arguments.
     Command {
         script: String,
         program: PathBuf,
         arguments: Vec<OsString>,
     },
-    /// A dependency's ZIP.
+    /// The ZIP of a dependency.
     Zip(PathBuf),
 }
 
 impl ExtensionUnderTest {
-    /// Returns a program that was compiled with `fg-extension`: it holds its script name.
+    /// Creates an extension from a program that was compiled with `fg-extension`. The program contains its script name.
     ///
     /// # Errors
     ///
-    /// If the program cannot be read, or holds no script name.
+    /// Returns an error if the program cannot be read, or does not contain exactly one script name.
     pub fn program(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
         let script = read_script_name(&path)?;
         Ok(Self::of(Origin::Program { script, path }))
     }
 
-    /// Returns a command in any language, under the script name that it registers, as in `extensionNightWatch.sh`.
+    /// Creates an extension from a command in any language. It must register under the name `script`, for example
+    /// `extensionNightWatch.sh`.
     ///
-    /// A program without a slash is looked for in `PATH`, and then in the working directory.
+    /// A program without a slash is searched for in `PATH`, then in the working directory.
     pub fn command<I>(script: impl Into<String>, program: impl Into<PathBuf>, arguments: I) -> Self
     where
         I: IntoIterator,
@@ -58,7 +59,8 @@ impl ExtensionUnderTest {
         })
     }
 
-    /// Returns a ZIP, as it is uploaded. The checks unpack it into a temporary folder, and boot the extension from there.
+    /// Creates an extension from a ZIP that is ready for upload. The checks unpack it into a temporary folder, and boot the
+    /// extension from there.
     pub fn zip(path: impl Into<PathBuf>) -> Self {
         Self::of(Origin::Zip(path.into()))
     }
@@ -71,14 +73,14 @@ impl ExtensionUnderTest {
         }
     }
 
-    /// Describes it in the heading of a report for people; its path by default.
+    /// Sets the description in the heading of a report for people. The default is the path.
     #[must_use]
     pub fn description(mut self, description: impl Into<String>) -> Self {
         self.description = Some(description.into());
         self
     }
 
-    /// Sets a variable of its environment.
+    /// Sets an environment variable of the extension.
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));
@@ -94,7 +96,7 @@ impl ExtensionUnderTest {
         description.unwrap_or_else(|| path.display().to_string())
     }
 
-    /// Makes it ready to boot: unpacks a ZIP.
+    /// Prepares the extension for booting: unpacks a ZIP.
     pub(crate) fn prepare(&self) -> Result<PreparedExtension, Error> {
         let (script, launch) = match self.origin.clone() {
             Origin::Program { script, path } => (script, Launch::Program(path, Vec::new())),
@@ -116,7 +118,7 @@ impl ExtensionUnderTest {
     }
 }
 
-/// Ready to boot, as often as needed.
+/// An extension that can be booted any number of times.
 #[derive(Debug)]
 pub(crate) struct PreparedExtension {
     /// The name of the start script.
@@ -134,7 +136,7 @@ enum Launch {
 }
 
 impl PreparedExtension {
-    /// What the emulator boots.
+    /// Returns the command that the emulator boots.
     pub(crate) fn command(&self) -> ExtensionCommand {
         let command = match &self.launch {
             Launch::Program(program, arguments) => {

@@ -1,4 +1,4 @@
-//! Conformance tests for extensions of Huawei Cloud FunctionGraph, in any language: the checks behind `cargo fg check`.
+//! Conformance tests for extensions of Huawei Cloud FunctionGraph, written in any language.
 //!
 //! ```no_run
 //! # async fn test() -> Result<(), fg_conformance::Error> {
@@ -14,12 +14,14 @@
 //! # }
 //! ```
 //!
-//! [`Checks`] boots the extension as a real process in [`fg_emulator`], several times if the selected cases need that, and
-//! returns a [`Report`] with one [`Finding`] for each [`Case`]. [`Selection::all`] has all of them: what each one requires, the page
-//! of the platform's documentation that it comes from, how it is tried, and which other cases prevent it. A package (a ZIP)
-//! is also examined without running it.
+//! [`Checks`] boots the extension as a real process in [`fg_emulator`], several times if the selected cases require it, and
+//! returns a [`Report`] with one [`Finding`] for each [`Case`]. A package (a ZIP) is also examined without running it.
 //!
-//! [`artifact`] and [`port_owner`] are what these checks share with the commands of `cargo fg`.
+//! A [`Case`] is one requirement, with the page of the platform's documentation that it comes from, a [`Mark`] that says how
+//! certain it is, how it is tested, and how to fix an extension that fails it. [`Selection::all`] contains all cases.
+//!
+//! `cargo fg check` runs these checks from the command line. The modules [`artifact`] and [`port_owner`] are also used by
+//! other subcommands of `cargo fg`.
 
 // Library code never panics, prints or exits (CONTRIBUTING.md).
 #![warn(

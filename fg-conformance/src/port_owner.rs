@@ -1,4 +1,4 @@
-//! Which process listens on a port of the platform's range, read from `/proc`.
+//! Finds the process that listens on a port of the platform's range, in `/proc`.
 
 use std::collections::BTreeSet;
 
@@ -7,37 +7,39 @@ use nix::unistd::Uid;
 use procfs::net::{TcpNetEntry, TcpState};
 use procfs::process::{FDTarget, Process, all_processes};
 
-/// What error messages say of an address that another process has: the operating system's words, Node's, and those of
-/// libraries that write their own.
+/// Parts of error messages that say that an address is in use: those of the operating system, of Node.js, and of libraries.
 const IN_USE: [&str; 4] = ["in use", "eaddrinuse", "not free", "already bound"];
 
-/// Returns which of the ports that an error message says are in use are taken, as in `port 8081 is held by python3 (pid 123)`.
+/// Returns the owner of each port that an error message reports as in use: `port 8081 is in use by python3 (pid 123)`.
 ///
-/// A message that says that an address is in use, and not which, means all ports of the range. A message about something
-/// else means none, even if it names ports: the hint about a setting does that too.
+/// Only ports that a process listens on are returned. If the message says that an address is in use without naming a port,
+/// all ports of the platform's range are examined. A message that does not say so yields no ports, even if it names some,
+/// because a hint about a setting can name ports too.
 #[must_use]
 pub fn ports_in_use(message: &str) -> Vec<String> {
     let ports = ports(message).into_iter();
-    let in_use = ports.filter_map(|port| Some(format!("port {port} is held by {}", owner(port)?)));
+    let in_use =
+        ports.filter_map(|port| Some(format!("port {port} is in use by {}", owner(port)?)));
     in_use.collect()
 }
 
-/// Returns whether an error message names or means a port of the range.
+/// Returns whether an error message says that a port of the range is in use.
 pub(crate) fn mentions_port(message: &str) -> bool {
     !ports(message).is_empty()
 }
 
-/// Returns whether connections of a process that has ended keep another from one of those ports: for a minute, unless both
-/// set `SO_REUSEADDR`.
+/// Returns whether connections of an exited process block one of the ports that the message reports as in use.
+///
+/// Unless both processes set `SO_REUSEADDR`, such connections block the port for a minute.
 pub(crate) fn is_in_time_wait(message: &str) -> bool {
-    ports(message).into_iter().any(lingers)
+    ports(message).into_iter().any(has_time_wait_connection)
 }
 
-fn lingers(port: u16) -> bool {
-    let is_old = |entry: &TcpNetEntry| {
+fn has_time_wait_connection(port: u16) -> bool {
+    let is_time_wait = |entry: &TcpNetEntry| {
         entry.local_address.port() == port && entry.state == TcpState::TimeWait
     };
-    entries().any(|entry| is_old(&entry))
+    entries().any(|entry| is_time_wait(&entry))
 }
 
 fn entries() -> impl Iterator<Item = TcpNetEntry> {
@@ -45,7 +47,8 @@ fn entries() -> impl Iterator<Item = TcpNetEntry> {
     tables.into_iter().filter_map(Result::ok).flatten()
 }
 
-/// The process that listens on this port of 127.0.0.1, as in `python3 (pid 123)`; `None` if the port is free.
+/// Returns the process that listens on this port of 127.0.0.1, for example `python3 (pid 123)`. Returns `None` if the port is
+/// free.
 fn owner(port: u16) -> Option<String> {
     let (mut sockets, mut is_ours) = (Vec::new(), false);
     for entry in entries().filter(|entry| uses_port(entry, port)) {
@@ -60,21 +63,21 @@ fn owner(port: u16) -> Option<String> {
         .flatten()
         .filter_map(Result::ok)
         .find(|process| owns_any_socket(process, &sockets));
-    // What another user's process has open is not ours to see.
+    // The open files of another user's process are not visible, so no process may be found.
     let process = process.map(|process| {
         let name = process.stat().map(|stat| stat.comm);
         let name = name.unwrap_or_else(|_| "a process".to_owned());
         format!("{name} (pid {})", process.pid)
     });
     match process {
-        // It has ended meanwhile.
+        // The process has just exited.
         None if is_ours => None,
         None => Some("a process of another user".to_owned()),
         named => named,
     }
 }
 
-/// A listener on all addresses takes the port of 127.0.0.1 as well.
+/// Returns whether the socket listens on this port of 127.0.0.1 or of all addresses.
 fn uses_port(entry: &TcpNetEntry, port: u16) -> bool {
     let ip = entry.local_address.ip().to_canonical();
     let is_ours = ip.is_unspecified() || ip.is_loopback();
@@ -87,11 +90,13 @@ fn owns_any_socket(process: &Process, sockets: &[u64]) -> bool {
     )
 }
 
-/// The ports of the platform's range that a text says are in use: those that it names, those of an address rather than
-/// others; all, if it names none.
+/// Returns the ports of the platform's range that a message reports as in use.
+///
+/// Ports that follow a colon, as in an address, take precedence over other numbers. If the message names no port, all
+/// ports of the range are returned.
 fn ports(text: &str) -> Vec<u16> {
     let lower_case = text.to_lowercase();
-    if !IN_USE.iter().any(|words| lower_case.contains(words)) {
+    if !IN_USE.iter().any(|part| lower_case.contains(part)) {
         return Vec::new();
     }
     let mut after_colon = false;
@@ -116,13 +121,13 @@ mod tests {
     use std::io::Read;
     use std::net::{TcpListener, TcpStream};
 
-    use super::{lingers, owner, ports};
+    use super::{has_time_wait_connection, owner, ports};
 
     #[test]
-    fn a_listener_is_named() {
+    fn the_process_of_a_listener_is_found() {
         for address in ["127.0.0.1:0", "0.0.0.0:0", "[::]:0"] {
             let Ok(listener) = TcpListener::bind(address) else {
-                // Without IPv6 there is no such listener to find.
+                // This machine has no IPv6.
                 assert_eq!(address, "[::]:0");
                 continue;
             };
@@ -134,28 +139,28 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_its_server_closed_lingers() {
+    fn a_connection_closed_by_its_server_is_in_time_wait() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let mut client = TcpStream::connect(address).unwrap();
         let (server, _) = listener.accept().unwrap();
         drop(listener);
-        assert!(!lingers(address.port()));
+        assert!(!has_time_wait_connection(address.port()));
         drop(server);
-        // The server's end has come by then, and ours is the last.
+        // The server has closed its side by now, and the client closes last.
         assert_eq!(client.read(&mut [0]).unwrap(), 0);
         drop(client);
-        assert!(lingers(address.port()));
+        assert!(has_time_wait_connection(address.port()));
     }
 
     #[test]
     fn a_port_that_nobody_listens_on_has_no_owner() {
-        // One that is nobody's: a free one of the others may be taken at any time.
+        // Port 1 is never used; a free port of the range may be taken by another test at any time.
         assert_eq!(owner(1), None);
     }
 
     #[test]
-    fn ports_of_a_message() {
+    fn ports_in_use_are_parsed_from_messages() {
         for (text, expected) in [
             (
                 "ERROR: cannot listen on 127.0.0.1:8083: Address in use",

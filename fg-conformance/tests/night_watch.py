@@ -1,8 +1,8 @@
-"""An extension that is not ours: Python's standard library, and the platform's documentation.
+"""An extension that does not use fg-extension, written with Python's standard library.
 
-It prints its pid, the trace id of each invocation, and how many events of telemetry arrived. FG_EXTENSION_PORT and
-FG_TELEMETRY_PORT give it other ports, for tests that run side by side; without a telemetry port (FG_TELEMETRY_PORT is
-empty) it does not subscribe. FAULT makes it do one thing wrong.
+It prints its process ID, the trace ID of each invocation, and the number of telemetry events in each batch.
+FG_EXTENSION_PORT and FG_TELEMETRY_PORT change its ports, so that tests can run in parallel. If FG_TELEMETRY_PORT is empty,
+the extension does not subscribe to telemetry. FAULT selects one fault, for example "no-retry".
 """
 
 import http.client
@@ -31,7 +31,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         global in_flight
-        if FAULT == "blind":
+        if FAULT == "ignores-body":
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -41,8 +41,8 @@ class Handler(BaseHTTPRequestHandler):
             in_flight += 1
         try:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, answer = self.answer(body)
-            text = json.dumps(answer).encode()
+            status, response = self.respond(body)
+            text = json.dumps(response).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(text)))
@@ -60,29 +60,29 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Invocations(Handler):
-    def answer(self, body):
+    def respond(self, body):
         if self.path != "/extension/invoke":
-            return 404, {"error": "invocations go to /extension/invoke"}
+            return 404, {"error": "expected /extension/invoke"}
         try:
             event = json.loads(body)
             trace_id = event["traceId"]
             if not (isinstance(trace_id, str) and isinstance(event["invokedFunctionUrn"], str)):
-                raise ValueError("traceId and invokedFunctionUrn are texts")
+                raise ValueError("traceId and invokedFunctionUrn must be strings")
         except (ValueError, KeyError, TypeError) as error:
-            if FAULT == "lenient":
+            if FAULT == "accepts-malformed":
                 return 200, {}
-            if FAULT == "crash":
+            if FAULT == "crashes-on-malformed":
                 os._exit(1)
-            return 400, {"error": f"this is no event: {error!r}"}
-        if FAULT == "closed-world" and set(event) != FIELDS:
-            return 400, {"error": "too many fields"}
+            return 400, {"error": f"not a valid event: {error!r}"}
+        if FAULT == "rejects-unknown-fields" and set(event) != FIELDS:
+            return 400, {"error": "unknown fields"}
         if FAULT == "dies":
             os._exit(3)
         if FAULT == "handler-fails":
             return 500, {"error": "the vault\nis sealed"}
-        if FAULT == "hangs-up" and signal.SIGTERM in signal.sigpending():
+        if FAULT == "exits-on-sigterm" and signal.SIGTERM in signal.sigpending():
             os._exit(0)
-        if FAULT == "stale" and signal.SIGCONT in signal.sigpending():
+        if FAULT == "fails-after-thaw" and signal.SIGCONT in signal.sigpending():
             signal.sigwait([signal.SIGCONT])
             return 500, {"error": "the token has expired"}
         print(trace_id, flush=True)
@@ -90,18 +90,18 @@ class Invocations(Handler):
 
 
 class Telemetry(Handler):
-    def answer(self, body):
+    def respond(self, body):
         text = body.decode(errors="replace")
         if FAULT != "strict-json":
             text = re.sub(r",(\s*[\]}])", r"\1", text)
         try:
             events = json.loads(text)
         except ValueError as error:
-            return 400, {"error": f"this is no telemetry: {error}"}
+            return 400, {"error": f"not valid telemetry: {error}"}
         names = [event["name"] for event in events if isinstance(event, dict) and "name" in event]
-        if FAULT == "untrimmed" and any(name != name.strip() for name in names):
+        if FAULT == "rejects-spaces" and any(name != name.strip() for name in names):
             return 400, {"error": "a name has spaces"}
-        if FAULT == "known-only" and not all(SUBTYPES.fullmatch(name.strip()) for name in names):
+        if FAULT == "rejects-unknown-events" and not all(SUBTYPES.fullmatch(name.strip()) for name in names):
             return 400, {"error": "an unknown event"}
         print(len(events), "events", flush=True)
         return 200, {}
@@ -115,7 +115,7 @@ def listen(kind, port, handler):
     return server
 
 
-def call(path, method="POST", headers=None, body=""):
+def send(path, method="POST", headers=None, body=""):
     connection = http.client.HTTPConnection(os.environ["EXTENSION_API_ADDR"], timeout=5)
     try:
         connection.request(method, path, body, headers or {})
@@ -133,24 +133,24 @@ def register():
     }
     if FAULT == "no-address":
         del headers["FunctionGraph-Extension-Address"]
-    method = "GET" if FAULT == "get" else "POST"
+    method = "GET" if FAULT == "registers-with-get" else "POST"
     pause = 0.05
     for _ in range(8):
         try:
-            status, said = call("/extension/register", method, headers)
+            status, text = send("/extension/register", method, headers)
         except (OSError, http.client.HTTPException) as error:
-            status, said = None, repr(error)
+            status, text = None, repr(error)
         if status == 200:
             if FAULT == "registers-twice":
-                call("/extension/register", method, headers)
+                send("/extension/register", method, headers)
             return
         if FAULT == "no-retry" or status is not None and status < 500:
             break
         time.sleep(pause)
         pause *= 2
-    if FAULT == "goes-on":
+    if FAULT == "keeps-running":
         return
-    print(f"{NAME}: not registered: {status} {said}", file=sys.stderr)
+    print(f"{NAME}: cannot register: {status} {text}", file=sys.stderr)
     sys.exit(0 if FAULT == "exits-0" else 1)
 
 
@@ -161,20 +161,20 @@ def subscribe():
         "subscriber": {"protocol": "POST", "uri": f"http://127.0.0.1:{TELEMETRY_PORT}"},
         "types": ["platform", "function"],
     }
-    status, said = call("/telemetry", body=json.dumps(body))
+    status, text = send("/telemetry", body=json.dumps(body))
     if status != 200:
-        print(f"{NAME}: no telemetry: {status} {said}", file=sys.stderr)
+        print(f"{NAME}: cannot subscribe to telemetry: {status} {text}", file=sys.stderr)
 
 
 def main():
-    # For `sigwait`: the kernel may give the signal to any thread, and Python handles it in the main thread only, which
-    # would not wake up.
+    # `sigwait` needs a blocked signal. A signal handler would not work: the kernel may deliver the signal to any thread, but
+    # Python runs handlers in the main thread only, which would not wake up.
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-    if FAULT == "stale":
-        # Blocked, it stays pending, and so tells that there was a thaw.
+    if FAULT == "fails-after-thaw":
+        # A blocked SIGCONT stays pending, which shows that there was a thaw.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCONT])
-    if FAULT == "no-registration":
-        sys.exit("there is no one to call")
+    if FAULT == "exits-early":
+        sys.exit("cannot find the vault")
     if FAULT == "registers-first":
         register()
     kind = type("Serial", (HTTPServer,), {}) if FAULT == "serial" else ThreadingHTTPServer
@@ -192,20 +192,20 @@ def main():
     for server in servers:
         server.shutdown()
         server.server_close()
-    # Connections that are idle end with the process.
+    # Idle connections are closed when the process exits.
     with changed:
         changed.wait_for(lambda: in_flight == 0, timeout=4)
     sys.exit(3 if FAULT == "exits-3" else 0)
 
 
 def wait_for_sigterm():
-    if FAULT == "hangs-up":
-        # It stays pending, so that whoever comes first sees it, however busy the machine is.
+    if FAULT == "exits-on-sigterm":
+        # The signal stays pending, so that a handler sees it too, however busy the machine is.
         while signal.SIGTERM not in signal.sigpending():
             time.sleep(0.02)
         os._exit(0)
     signal.sigwait([signal.SIGTERM])
-    while FAULT == "deaf":
+    while FAULT == "ignores-sigterm":
         signal.sigwait([signal.SIGTERM])
 
 

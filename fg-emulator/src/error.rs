@@ -1,4 +1,4 @@
-//! What the emulator's methods return when they fail.
+//! [`Error`], the error type of the crate.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use fg_util::error::{chain, one_line};
 
 use crate::ProcessExit;
 
-/// What the emulator could not do, to what, and why.
+/// The error type of this crate.
 ///
-/// `Display` has this error alone, its [source](std::error::Error::source) apart. `Debug` has the whole chain in one line,
-/// so that a test that returns the error prints all of it:
+/// `Display` writes this error without its [source](std::error::Error::source). `Debug` writes the whole chain of sources
+/// in one line, so that a test that returns the error prints all of it:
 ///
 /// ```text
-/// Error: extensionHello.sh ended with exit status: 1 before it registered: extensionHello.sh: port 8081 is taken
+/// Error: extensionHello.sh exited with exit status: 1 before it registered: extensionHello.sh: port 8081 is in use
 /// ```
 pub struct Error(Box<ErrorInner>);
 
@@ -31,8 +31,8 @@ impl Error {
         }))
     }
 
-    /// For `map_err`: the message says what was tried.
-    pub(crate) fn because<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+    /// Returns a closure for `map_err` that adds a message to the source error.
+    pub(crate) fn context<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
         message: impl Into<String>,
     ) -> impl FnOnce(E) -> Self {
         let message = message.into();
@@ -48,14 +48,15 @@ impl Error {
         self
     }
 
-    /// Returns how the process exited that was booted and did not register.
+    /// Returns how the process exited, if this error is about an extension that did not register or a function that did
+    /// not request an event. Otherwise returns `None`.
     #[must_use]
     pub fn process_exit(&self) -> Option<&ProcessExit> {
         self.0.process_exit.as_ref()
     }
 }
 
-/// The whole chain in one line, since this is what a test that returns the error prints.
+/// Writes the whole chain in one line, because a test that returns the error prints it with `Debug`.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&one_line(&chain(self)))
@@ -79,9 +80,9 @@ mod tests {
     use super::Error;
 
     #[test]
-    fn debug_is_the_whole_chain_in_one_line() {
-        let io = std::io::Error::other(Error::because("cannot connect")("no\nroute"));
-        let error = Error::because("cannot post")(io);
+    fn debug_prints_the_whole_chain_in_one_line() {
+        let io = std::io::Error::other(Error::context("cannot connect")("no\nroute"));
+        let error = Error::context("cannot post")(io);
         assert_eq!(error.to_string(), "cannot post");
         assert_eq!(
             format!("{error:?}"),
@@ -90,9 +91,9 @@ mod tests {
     }
 
     #[test]
-    fn error_is_one_pointer_that_crosses_threads() {
-        fn crosses_threads<T: Send + Sync + std::error::Error + 'static>() {}
-        crosses_threads::<Error>();
+    fn error_is_one_pointer_and_send_and_sync() {
+        fn assert_error<T: Send + Sync + std::error::Error + 'static>() {}
+        assert_error::<Error>();
         assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
     }
 }

@@ -1,4 +1,4 @@
-//! The events that a platform reports to its observer.
+//! [`Event`]: what the platform reports to its observer.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -7,78 +7,79 @@ use hyper::body::Bytes;
 
 use crate::{Fault, OutputLine, Subscription};
 
-/// What happens on the platform, as it happens.
+/// An event on the platform, reported to the [observer](crate::PlatformBuilder::observer) when it happens.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// A request of the API arrived; reported before it is answered.
+    /// The extension API received a request. Reported before the response is sent.
     ApiRequest(ApiRequest),
-    /// An extension registered; reported before its request is answered.
+    /// An extension registered. Reported before the response is sent.
     #[non_exhaustive]
     Registered {
-        /// Its script name.
+        /// The script name.
         script: String,
-        /// Where it takes events.
+        /// The address to which the platform posts invoke events.
         address: SocketAddr,
     },
-    /// A request was rejected: it broke a rule, or it is not part of the API.
+    /// The extension API, or the API of a custom runtime, rejected a request: the request broke a rule, is not part of the
+    /// API, or was rejected by an injected fault.
     #[non_exhaustive]
     Rejected {
-        /// As in `POST`; `?` if the request could not be read.
+        /// The HTTP method, or `?` if the request is not valid HTTP.
         method: String,
-        /// As in `/extension/register`, or `?`.
+        /// The path, such as `/extension/register`, or `?` if the request is not valid HTTP.
         path: String,
-        /// The response's status.
+        /// The status of the response.
         status: u16,
-        /// What was wrong.
+        /// Why the request was rejected. The response contains the same message.
         error_message: String,
     },
-    /// An extension, or the function, printed a line.
+    /// An extension or the function printed a line.
     Output(OutputLine),
     /// An extension subscribed to telemetry.
     Subscribed(Subscription),
-    /// The subscriber accepted a batch of telemetry.
+    /// The subscriber acknowledged a batch of telemetry.
     #[non_exhaustive]
     TelemetryDelivered {
-        /// How many events the batch has.
+        /// The number of events in the batch.
         events: usize,
-        /// The response's status, from 200 to 299.
+        /// The status of the response, from 200 to 299.
         status: u16,
-        /// When the POST that was accepted began.
+        /// When the successful POST started.
         started_at: Instant,
-        /// From connecting to the response's last byte.
+        /// The time from connecting to the last byte of the response.
         round_trip: Duration,
     },
-    /// Telemetry was dropped: the buffer was full, or every attempt to deliver it failed.
+    /// Telemetry was lost: the buffer was full, delivery failed, or the instance was shut down before delivery.
     #[non_exhaustive]
     TelemetryLost {
-        /// How many events.
+        /// The number of lost events.
         events: usize,
-        /// Why.
+        /// Why they were lost.
         reason: String,
     },
     /// A fault was injected.
     #[non_exhaustive]
     FaultInjected {
-        /// Which.
+        /// The fault.
         fault: Fault,
-        /// What was done, to whom, and with which result.
+        /// What the platform did, and how the extension responded where that is known.
         description: String,
     },
 }
 
-/// A request of the API, as it was received.
+/// A request that the extension API received.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ApiRequest {
-    /// As in `POST`.
+    /// The HTTP method, such as `POST`.
     pub method: String,
-    /// As in `/extension/register`.
+    /// The path without the query, such as `/extension/register`.
     pub path: String,
     /// The header `FunctionGraph-Extension-Name`.
     pub name: Option<String>,
     /// The header `FunctionGraph-Extension-Address`.
     pub address: Option<String>,
-    /// The body; empty if it broke off or is larger than 6 MiB.
+    /// The body. Empty if it is incomplete or larger than 6 MiB.
     pub body: Bytes,
 }

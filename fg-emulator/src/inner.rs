@@ -1,4 +1,4 @@
-//! What the tasks of a platform share: the state, with notification of its changes, and the observer.
+//! The data shared by the tasks of a platform: the state, with notification of changes, and the observer.
 
 use std::net::SocketAddr;
 use std::panic::resume_unwind;
@@ -24,7 +24,7 @@ pub(crate) struct Inner {
     pub(crate) guard: Guard,
     pub(crate) observer: Observer,
     state: Mutex<State>,
-    /// Notified of every change of the state.
+    /// Signals every change of the state.
     changed: watch::Sender<()>,
 }
 
@@ -48,7 +48,7 @@ impl Inner {
         })
     }
 
-    /// The variables that every process of the instance gets.
+    /// Returns the environment variables for every process of the instance.
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
         [
             ("EXTENSION_API_ADDR", self.address.to_string().as_str()),
@@ -74,7 +74,7 @@ impl Inner {
             state.telemetry.init_done(SystemTime::now());
             registered
         };
-        // Reported before whatever waits for the registration goes on.
+        // The observer sees the event before those who wait for the registration continue.
         self.report(&Event::Registered { script, address });
         self.notify_waiters();
         Ok(())
@@ -87,7 +87,7 @@ impl Inner {
         Ok(())
     }
 
-    /// Records a line that a process printed.
+    /// Emits a line that a process printed as telemetry, and reports it.
     pub(crate) fn record_output(&self, kind: TelemetryType, line: OutputLine) {
         self.update(|state| {
             let telemetry = &mut state.telemetry;
@@ -96,7 +96,7 @@ impl Inner {
         self.report(&Event::Output(line));
     }
 
-    /// Returns whether the fault is to be injected now; if it is, that is reported.
+    /// Returns whether to inject the fault now. If so, reports it.
     pub(crate) fn inject(&self, fault: Fault, description: &str) -> bool {
         let injects = self.faults.should_inject(fault);
         if injects {
@@ -108,7 +108,7 @@ impl Inner {
         injects
     }
 
-    /// Reports an event to the observer. If that panics, as a failed assertion does, the platform's tasks go on, and
+    /// Reports an event to the observer. If the observer panics, the platform's tasks continue, and
     /// [`or_observer_panic`](Self::or_observer_panic) resumes the panic.
     pub(crate) fn report(&self, event: &Event) {
         self.observer.report(event);
@@ -117,7 +117,7 @@ impl Inner {
         }
     }
 
-    /// Waits for a future of the test; panics as soon as the observer has panicked, and drops the future then.
+    /// Awaits a future on behalf of the test. If the observer panics, drops the future and resumes the panic.
     pub(crate) async fn or_observer_panic<T>(&self, future: impl Future<Output = T>) -> T {
         let panicked = self.wait_until(|_| self.observer.has_panicked().then_some(()));
         let output = match select(panicked, future).await {
@@ -127,19 +127,19 @@ impl Inner {
         self.observer.resume_panic();
         match output {
             Some(output) => output,
-            // Another call of the test has resumed the panic.
+            // Another method that the test is awaiting has already resumed the panic.
             None => resume_unwind(Box::new("the observer panicked")),
         }
     }
 
-    /// Changes the state, and notifies those who wait for it to.
+    /// Changes the state, and wakes the tasks that wait for a change.
     pub(crate) fn update<T>(&self, update: impl FnOnce(&mut State) -> T) -> T {
         let output = update(&mut self.state());
         self.notify_waiters();
         output
     }
 
-    /// Changes the state when the guard is dropped, thus also when the future that has it is dropped unfinished.
+    /// Returns a guard that changes the state on drop, so that a future that is dropped early changes it too.
     pub(crate) fn update_on_drop<F: FnOnce(&mut State)>(&self, update: F) -> UpdateOnDrop<'_, F> {
         UpdateOnDrop {
             inner: self,
@@ -152,20 +152,20 @@ impl Inner {
         self.changed.subscribe()
     }
 
-    /// Makes those look again who wait for a change that is not in the state.
+    /// Wakes the tasks that wait for a change. Needed after a change that is not part of the state.
     pub(crate) fn notify_waiters(&self) {
         self.changed.send_replace(());
     }
 
-    /// Waits until `look` returns something; it is called again after every change.
-    pub(crate) async fn wait_until<T>(&self, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
+    /// Waits until `check` returns `Some`. Calls it again after every change.
+    pub(crate) async fn wait_until<T>(&self, mut check: impl FnMut(&mut State) -> Option<T>) -> T {
         let mut changed = self.watch();
         loop {
-            let found = look(&mut self.state());
-            if let Some(found) = found {
-                return found;
+            let output = check(&mut self.state());
+            if let Some(output) = output {
+                return output;
             }
-            // It cannot fail: the sender is ours.
+            // This cannot fail: `self` owns the sender.
             let _ = changed.changed().await;
         }
     }
@@ -175,14 +175,14 @@ impl Inner {
     }
 }
 
-/// Of [`Inner::update_on_drop`].
+/// The guard returned by [`Inner::update_on_drop`].
 pub(crate) struct UpdateOnDrop<'a, F: FnOnce(&mut State)> {
     inner: &'a Inner,
     update: Option<F>,
 }
 
 impl<F: FnOnce(&mut State)> UpdateOnDrop<'_, F> {
-    /// Leaves the state as it is.
+    /// Drops the guard without changing the state.
     pub(crate) fn disarm(mut self) {
         self.update = None;
     }

@@ -1,4 +1,4 @@
-//! Calls the test's observer, and keeps a panic of it until a thread of the test can resume it.
+//! Calls the observer of the test, and stores its panic until a thread of the test can resume it.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use crate::Event;
 
-/// How long [`Observer::close`] waits for calls on other threads.
+/// How long [`Observer::close`] waits for running calls on other threads.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(crate) type Callback = Box<dyn Fn(&Event) + Send + Sync>;
 
 type Panic = Box<dyn Any + Send>;
 
-/// The callback, and its first panic.
+/// The callback and its first panic.
 ///
-/// The callback runs on the platform's tasks. A panic there would end a task that others wait for and fail no test, so
-/// it is kept here until [`resume_panic`](Self::resume_panic).
+/// The callback runs on the platform's tasks. A panic there would abort a task that others wait for, without failing the
+/// test. Therefore the panic is caught and stored until [`resume_panic`](Self::resume_panic) is called.
 pub(crate) struct Observer {
     callback: Callback,
     calls: Mutex<Calls>,
@@ -40,11 +40,11 @@ impl Observer {
         }
     }
 
-    /// Calls the callback; afterwards [`has_panicked`](Self::has_panicked) says whether it ever panicked.
+    /// Calls the callback, and stores its panic if it panics.
     pub(crate) fn report(&self, event: &Event) {
         {
             let mut calls = self.calls();
-            // After a panic the callback may be in any state, and what it would report are the effects.
+            // After a panic, the callback may be in an inconsistent state, and further panics would only be consequences.
             if calls.closed || calls.panic.is_some() {
                 return;
             }
@@ -54,19 +54,19 @@ impl Observer {
         let mut calls = self.calls();
         calls.running -= 1;
         if let Err(panic) = result {
-            // The first one is the cause; those that follow may be its effects.
+            // Keep the first panic: concurrent ones may be consequences of it.
             calls.panic.get_or_insert(panic);
         }
         drop(calls);
         self.returned.notify_all();
     }
 
-    /// Returns whether a panic waits to be resumed.
+    /// Returns whether a panic is stored.
     pub(crate) fn has_panicked(&self) -> bool {
         self.calls().panic.is_some()
     }
 
-    /// Panics as the callback did, if it did.
+    /// Resumes the stored panic, if there is one.
     pub(crate) fn resume_panic(&self) {
         let panic = self.calls().panic.take();
         if let Some(panic) = panic {
@@ -74,12 +74,12 @@ impl Observer {
         }
     }
 
-    /// Ends the calls: the callback is not called any more, and calls on other threads return first, so that no panic
-    /// comes too late to be resumed.
+    /// Stops calling the callback, and waits for running calls on other threads, so that their panics can be resumed
+    /// afterwards.
     pub(crate) fn close(&self) {
         let mut calls = self.calls();
         calls.closed = true;
-        // Bounded, because the caller may be the callback itself.
+        // With a timeout, because the caller may be the callback itself.
         let _ = self
             .returned
             .wait_timeout_while(calls, CLOSE_TIMEOUT, |calls| calls.running > 0);

@@ -1,14 +1,14 @@
-//! The rule for the names of start scripts (D 2705, 2707).
+//! [`ScriptName`]: the rules for names of start scripts (D 2705, 2707).
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::Error;
 
-/// The file name of an extension's start script, as in `extensionHello.sh`.
+/// The file name of an extension's start script, such as `extensionHello.sh`.
 ///
-/// It begins with `extension` and ends in `.sh` (D 2705). It is a file name, so it has no `/` and 255 bytes at most, and
-/// it is sent in a header, so it has printable ASCII only (I).
+/// It starts with `extension` and ends with `.sh` (D 2705). Because it is a file name, it does not contain `/` and has at
+/// most 255 bytes. Because it is sent in a header, it contains only printable ASCII characters (I).
 ///
 /// ```
 /// use fg_emulator::ScriptName;
@@ -16,51 +16,51 @@ use crate::Error;
 /// let name: ScriptName = "extensionHello.sh".parse()?;
 /// assert_eq!(name.as_str(), "extensionHello.sh");
 /// let error = "hello.sh".parse::<ScriptName>().unwrap_err();
-/// assert_eq!(error.to_string(), "script name `hello.sh` does not begin with `extension`");
+/// assert_eq!(error.to_string(), "script name `hello.sh` does not start with `extension`");
 /// # Ok::<(), fg_emulator::Error>(())
 /// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ScriptName(String);
 
 impl ScriptName {
-    /// The most bytes that a file name has on Linux.
+    /// The maximum length of a file name on Linux.
     const MAX_LEN: usize = 255;
 
-    /// Checks a name.
+    /// Creates a script name from a string.
     ///
     /// # Errors
     ///
-    /// If it breaks the rule; the error says which part of it.
+    /// Returns an error that names the broken rule if the name is not valid.
     pub fn new(name: impl Into<String>) -> Result<Self, Error> {
         let name = name.into();
-        match mistake(&name) {
+        match broken_rule(&name) {
             None => Ok(Self(name)),
-            Some(mistake) => Err(Error::new(format!("script name `{name}` {mistake}"))),
+            Some(rule) => Err(Error::new(format!("script name `{name}` {rule}"))),
         }
     }
 
-    /// Returns whether this is the name of a start script.
+    /// Returns whether the name is a valid script name.
     #[must_use]
     pub fn is_valid(name: &str) -> bool {
-        mistake(name).is_none()
+        broken_rule(name).is_none()
     }
 
-    /// Returns the file name.
+    /// Returns the name as a string slice.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-fn mistake(name: &str) -> Option<&'static str> {
+fn broken_rule(name: &str) -> Option<&'static str> {
     if !name.starts_with("extension") {
-        Some("does not begin with `extension`")
+        Some("does not start with `extension`")
     } else if !name.ends_with(".sh") {
-        Some("does not end in `.sh`")
+        Some("does not end with `.sh`")
     } else if name.contains('/') {
-        Some("is not a file name: it has a `/`")
+        Some("is not a file name: it contains `/`")
     } else if !name.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        Some("has characters other than printable ASCII")
+        Some("contains characters other than printable ASCII")
     } else if name.len() > ScriptName::MAX_LEN {
         Some("is longer than 255 bytes")
     } else {
@@ -99,7 +99,7 @@ mod tests {
     use super::ScriptName;
 
     #[test]
-    fn golden() {
+    fn names_match_the_golden_file() {
         let (good, bad) = include!("../../tests/golden/script_names.rs");
         for name in good {
             assert_eq!(ScriptName::new(name).unwrap().as_str(), name);

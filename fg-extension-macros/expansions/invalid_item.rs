@@ -1,5 +1,5 @@
 ::core::compile_error! {
-    "`hello` cannot be generic\n\n= help: remove the generic parameters"
+    "`hello` cannot be generic; remove the generic parameters"
 }
 #[allow(unused)]
 async fn hello<T>(_: Invocation) {}

@@ -1,8 +1,8 @@
 ::core::compile_error! {
-    "`on_invoke` must be async\n\n= help: write `async fn on_invoke`"
+    "`on_invoke` must be async; write `async fn on_invoke`"
 }
 ::core::compile_error! {
-    "`flush` must take `&self`\n\n= help: write `&self`; handlers share the extension, so keep state that changes in a `Mutex` or an atomic"
+    "`flush` must take `&self`; handlers share the extension, so keep state that changes in a `Mutex` or an atomic"
 }
 #[allow(unused)]
 impl Forwarder {

@@ -5,7 +5,7 @@ impl Archive {
 }
 #[cfg(not(any(all(feature = "telemetry"))))]
 ::core::compile_error! {
-    "`#[cfg]` disables every method of `Archive` with `#[invoke]` or `#[telemetry]`\n\n= help: keep at least one of them in every configuration"
+    "`#[cfg]` disables every method of `Archive` with `#[invoke]` or `#[telemetry]`; keep at least one of them in every configuration"
 }
 const _: () = {
     use ::fg_extension::__private;

@@ -55,16 +55,9 @@ impl Drop for Diagnostics {
     }
 }
 
-/// Appends a `help:` line in the form in which rustc prints it.
-///
-/// Stable Rust lets a procedural macro report only an error message, so the line is part of the message.
+/// Appends what to write instead, on the same line: a procedural macro can only emit error messages on stable Rust.
 pub(crate) fn with_help(message: impl Display, help: impl Display) -> String {
-    format!("{message}\n\n= help: {help}")
-}
-
-/// Appends a `note:` line in the form in which rustc prints it.
-pub(crate) fn with_note(message: impl Display, note: impl Display) -> String {
-    format!("{message}\n\n= note: {note}")
+    format!("{message}; {help}")
 }
 
 /// Returns the known word that is similar to `word`, if there is one.

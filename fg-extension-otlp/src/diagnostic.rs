@@ -1,8 +1,8 @@
-//! What the forwarder logs about itself.
+//! Log lines of the forwarder about itself.
 
 use std::fmt;
 
-/// A log line of our own.
+/// A log line with its level.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[must_use]
 pub(crate) enum Diagnostic {
@@ -12,7 +12,7 @@ pub(crate) enum Diagnostic {
 }
 
 impl Diagnostic {
-    /// Adds details to the message.
+    /// Appends details in parentheses to the message.
     pub(crate) fn with(self, details: &impl fmt::Display) -> Self {
         let with = |message: String| format!("{message} ({details})");
         match self {
@@ -31,7 +31,7 @@ impl Diagnostic {
         }
     }
 
-    /// Adds the line unless it is there: a mistake in a setting of all signals is reported once.
+    /// Adds the line unless the list contains it, so that a problem with a shared setting is reported once.
     pub(crate) fn add_to(self, diagnostics: &mut Vec<Self>) {
         if !diagnostics.contains(&self) {
             diagnostics.push(self);

@@ -1,4 +1,4 @@
-//! The forwarder: what an extension makes and calls.
+//! [`Forwarder`], the public API: connects the translator to the exporter.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
@@ -9,71 +9,40 @@ use crate::config::Config;
 use crate::export::{ExportCounters, Exporter, Snapshot};
 use crate::translate::{FunctionInfo, Translated, Translator};
 
-/// Turns telemetry into OTLP, and sends it.
+/// A forwarder that translates telemetry into OTLP and sends it to a collector.
 ///
 /// Each method is named after the method of [`Extension`](fg_extension::Extension) or
 /// [`TelemetryHandler`](fg_extension::TelemetryHandler) that should call it.
 ///
-/// ```no_run
-/// use fg_extension::{Error, Invocation, Registration, TelemetryCounters, TelemetryEvent, extension};
-/// use fg_extension_otlp::Forwarder;
-///
-/// struct OtlpForwarder {
-///     forwarder: Forwarder,
-/// }
-///
-/// #[extension(name = "extensionOtlpForwarder.sh", port = 8085)]
-/// impl OtlpForwarder {
-///     #[init]
-///     async fn start(registration: &Registration) -> Result<Self, Error> {
-///         Ok(Self {
-///             forwarder: Forwarder::init(registration)?,
-///         })
-///     }
-///
-///     #[invoke]
-///     async fn on_invoke(&self, invocation: Invocation) {
-///         self.forwarder.invoke(&invocation).await;
-///     }
-///
-///     #[telemetry(port = 8086, types(platform, function, extension))]
-///     async fn on_telemetry(&self, events: Vec<TelemetryEvent>, counters: &TelemetryCounters) {
-///         self.forwarder.telemetry(&events, counters).await;
-///     }
-///
-///     #[shutdown]
-///     async fn flush(&self) -> Result<(), Error> {
-///         self.forwarder.shutdown().await
-///     }
-/// }
-/// ```
+/// The [crate-level documentation](crate) has an example.
 #[derive(Debug)]
 pub struct Forwarder(
-    /// `None` if `OTEL_SDK_DISABLED`.
+    /// `None` if `OTEL_SDK_DISABLED` is `true`.
     Option<Pipeline>,
 );
 
+/// The parts of a forwarder that is not disabled.
 struct Pipeline {
     translator: Arc<Mutex<Translator>>,
-    /// Of the subscription, from the first call of `telemetry` on.
+    /// The counters of the subscription, once `telemetry` has been called.
     counters: Arc<OnceLock<TelemetryCounters>>,
     exporter: Exporter,
 }
 
 impl Forwarder {
-    /// Starts a forwarder with the settings of the environment.
+    /// Creates a forwarder with the settings from the environment.
     ///
-    /// It sends nothing yet, so the collector may be down.
+    /// This does not connect to the collector, which may be down.
     ///
     /// # Errors
     ///
-    /// If a setting whose name begins with `FG_OTLP_` cannot be read, which the error names, or there is no tokio runtime.
-    /// A wrong `OTEL_` setting is a line in the log: it may be meant for an SDK inside the function.
+    /// Returns an error if a setting whose name starts with `FG_OTLP_` is invalid, or if there is no Tokio runtime. An
+    /// invalid `OTEL_` setting is only logged, because it may be meant for an SDK inside the function.
     pub fn init(registration: &Registration) -> Result<Self, Error> {
         let Some(config) = Config::read(|name| std::env::var_os(name))? else {
             return Ok(Self(None));
         };
-        // These are the function's own (D), so one that cannot be read counts as not set.
+        // These variables describe the function (D). They are optional, so an invalid one is ignored.
         let variable = |name| std::env::var(name).ok();
         let function = FunctionInfo {
             name: registration.function_name.clone(),
@@ -100,11 +69,12 @@ impl Forwarder {
         })))
     }
 
-    /// Records an invocation, and sends what is queued, if it is the time for it (`FG_OTLP_FLUSH`).
+    /// Records an invocation and, depending on `FG_OTLP_FLUSH`, waits until queued data has been sent, for at most
+    /// `FG_OTLP_FLUSH_TIMEOUT`.
     ///
     /// # Cancel safety
     ///
-    /// Sending goes on if this is dropped.
+    /// If the future is dropped, data is still sent in the background.
     pub async fn invoke(&self, invocation: &Invocation) {
         if let Some(pipeline) = &self.0 {
             lock(&pipeline.translator).record_invocation(invocation);
@@ -113,15 +83,15 @@ impl Forwarder {
         }
     }
 
-    /// Queues events for export, in the order in which they came; the counters become metrics.
+    /// Queues events for export, in order of arrival, and exports the counters as metrics.
     ///
-    /// While the buffer (`FG_OTLP_BUFFER`) is more than half full it waits for the collector, so that what comes too fast
-    /// is rejected to the platform instead of dropped here. While the collector is down nobody waits: then the oldest are
-    /// dropped, and counted.
+    /// While the buffer (`FG_OTLP_BUFFER`) is more than half full, this waits for the collector. The platform then
+    /// retries batches that do not fit, instead of the forwarder dropping their events. While the collector is down,
+    /// this does not wait: the oldest data is dropped and counted.
     ///
     /// # Cancel safety
     ///
-    /// If it is dropped, some of the events may have been queued.
+    /// If the future is dropped, some of the events may have been queued.
     pub async fn telemetry(&self, events: &[TelemetryEvent], counters: &TelemetryCounters) {
         let Some(pipeline) = &self.0 else {
             return;
@@ -138,26 +108,28 @@ impl Forwarder {
             }
             pipeline.exporter.enqueue(out.spans, out.log_records);
         }
-        // Log lines count towards nothing but our own counters, which wait for other news: a log line of ours about a
-        // request that failed shall not cause the next one.
+        // Logs change only our own counters. They do not cause a request: otherwise our log line about a failed request
+        // would cause the next request.
         let is_platform = |event: &TelemetryEvent| matches!(event, TelemetryEvent::Platform(_));
         if events.iter().any(is_platform) {
             pipeline.exporter.metrics_changed();
         }
-        // Any event may be the last before a freeze: some log lines come after the report.
+        // Any event can be the last one before a freeze, since some log lines arrive after the report.
         pipeline.exporter.request_flush();
     }
 
-    /// Sends what is left, within three times `FG_OTLP_FLUSH_TIMEOUT`, a second at least; spans whose report has not come
-    /// are sent as far as they are known. To be called once.
+    /// Sends all queued data, including spans whose `report` has not arrived. Call this once.
+    ///
+    /// Takes at most three times `FG_OTLP_FLUSH_TIMEOUT`, or one second if that is longer.
     ///
     /// # Errors
     ///
-    /// If not all of it could be sent; the error says how much was not, and why.
+    /// Returns an error if some data could not be sent. The message contains how much, and why.
     ///
     /// # Cancel safety
     ///
-    /// When this is dropped unfinished nothing more is sent; what is left is lost, and logged.
+    /// If the future is dropped before it completes, nothing more is sent. The remaining data is lost, and this is
+    /// logged.
     pub async fn shutdown(&self) -> Result<(), Error> {
         let Some(pipeline) = &self.0 else {
             return Ok(());
@@ -176,7 +148,7 @@ impl std::fmt::Debug for Pipeline {
     }
 }
 
-/// Returns what goes with a request: who sends it, and the metrics as they are now.
+/// Returns the resource, the scope, and the current metrics for a request.
 fn snapshot(
     translator: &Translator,
     telemetry: Option<&TelemetryCounters>,
@@ -216,6 +188,6 @@ fn snapshot(
 }
 
 fn lock(translator: &Mutex<Translator>) -> MutexGuard<'_, Translator> {
-    // No event leaves it half changed.
+    // Ignores poisoning: the translator is consistent after every event.
     translator.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,79 +1,152 @@
-//! FunctionGraph's telemetry as OpenTelemetry's: spans, log records and metrics, by OTLP to any collector.
+//! Exports FunctionGraph telemetry to an OpenTelemetry collector as spans, log records, and metrics, over OTLP/HTTP.
 //!
-//! [`Forwarder`] is all of it; `examples/otlp-forwarder` is the extension around it.
+//! ```no_run
+//! use fg_extension::{Error, Invocation, Registration, TelemetryCounters, TelemetryEvent, extension};
+//! use fg_extension_otlp::Forwarder;
 //!
-//! # What becomes of what
+//! struct OtlpForwarder {
+//!     forwarder: Forwarder,
+//! }
+//!
+//! #[extension(name = "extensionOtlpForwarder.sh", port = 8085)]
+//! impl OtlpForwarder {
+//!     #[init]
+//!     async fn start(registration: &Registration) -> Result<Self, Error> {
+//!         Ok(Self {
+//!             forwarder: Forwarder::init(registration)?,
+//!         })
+//!     }
+//!
+//!     #[invoke]
+//!     async fn on_invoke(&self, invocation: Invocation) {
+//!         self.forwarder.invoke(&invocation).await;
+//!     }
+//!
+//!     #[telemetry(port = 8086, types(platform, function, extension))]
+//!     async fn on_telemetry(&self, events: Vec<TelemetryEvent>, counters: &TelemetryCounters) {
+//!         self.forwarder.telemetry(&events, counters).await;
+//!     }
+//!
+//!     #[shutdown]
+//!     async fn flush(&self) -> Result<(), Error> {
+//!         self.forwarder.shutdown().await
+//!     }
+//! }
+//! ```
+//!
+//! [`Forwarder`] is the whole API. `examples/otlp-forwarder` is the program above, with a test.
+//!
+//! # How telemetry maps to OTLP
 //!
 //! | telemetry (D 2711 to 2713) | OTLP |
 //! | --- | --- |
-//! | `platform.start`, `.runtimeDone`, `.report` | one span for the invocation: named by the function, kind server, its id that of the trace id (the 16 bytes of a UUID, or else a stable hash), `faas.*` and `cloud.*` attributes (`faas.trigger` is `other`: no event says it); the status is unset unless an event has a `status` other than `success` *and* an `errorType` (I), which make it an error: a `status` that no document names is an attribute (`functiongraph.status`), neither success nor failure; sent when the report and `runtimeDone` have come |
-//! | `platform.init…`, `platform.restore…` | a span `init` or `restore`, child of the invocation of its trace id, or else of the next one (?), for which it waits; `faas.coldstart` is true of `init` and of the first invocation after it, and false of all others |
-//! | reports | `faas.invoke_duration`, `faas.init_duration`, `faas.mem_usage`, `faas.invocations` (successful ones), `faas.errors`, `faas.coldstarts`, cumulative |
-//! | logs of the function and of extensions | log records; severity as the line says |
-//! | what is not known | log records, so that nothing vanishes |
-//! | the counters of the subscription | `fg_extension.telemetry.*` |
-//! | those of the exporter | `fg_extension.otlp.exported.spans`, `.dropped.spans` (for want of room), `.rejected.spans` (by the collector, for good), and the same of `log_records`; what waits has no metric |
+//! | `platform.start`, `platform.runtimeDone`, `platform.report` | one span per invocation |
+//! | `platform.init…`, `platform.restore…` | an `init` or `restore` span, child of an invocation's span |
+//! | reports | metrics `faas.invoke_duration`, `faas.init_duration`, `faas.mem_usage`, `faas.invocations` (successful invocations), `faas.errors`, `faas.coldstarts` |
+//! | logs of the function and of extensions | log records |
+//! | unknown events | log records, so that no event is lost |
+//! | counters of the subscription | metrics `fg_extension.telemetry.*` |
+//! | counters of the exporter | metrics `fg_extension.otlp.exported.spans`, `.dropped.spans` (the buffer was full), `.rejected.spans` (the collector rejected them permanently), and the same for `log_records` |
 //!
-//! Metrics are sent after platform events and at the end, with all counters as they are then. Log records alone are no
-//! reason to: a line of our own about a request that failed shall not cause the next one.
+//! ## Spans
 //!
-//! A report waits for a `runtimeDone` that it has overtaken until another invocation starts, or an event comes more than a
-//! second later. An invocation that never ends is sent as far as it is known more than a second after a later one has
-//! ended (unless several are known to run at once), or at the end. It is counted in `faas.invocations` or `faas.errors` only if its
-//! `runtimeDone` or its report came, be it later; a failure that comes after the span was sent is counted, and is a log
-//! record of severity error; a status that no document names is then a log record without severity.
+//! The span of an invocation is named after the function and has the kind `SERVER`. Its trace ID is the platform's
+//! trace ID: the 16 bytes of a UUID, or a stable hash of any other text. It has `faas.*` and `cloud.*` attributes;
+//! `faas.trigger` is always `other`, because no event names the trigger. It is sent when both `runtimeDone` and
+//! `report` have arrived.
 //!
-//! A log record is bound to
+//! The span's status is `Error` if an event has a `status` other than `success` *and* an `errorType` (I). Any other
+//! status is undocumented and leaves the span's status unset: it counts as neither a success nor an error. In both
+//! cases the attribute `functiongraph.status` holds the platform's status.
 //!
-//! 1. the span that its body names by a W3C trace id *and* span id (`trace_id`, `span_id`), which is the function's own;
-//! 2. or the invocation whose id the event, its record or the line has, if that is known;
-//! 3. or the invocation that the event itself names, or a line as the platform writes it;
-//! 4. or the one invocation that runs, or of several the one that had started by the time of the record.
+//! An `init` or `restore` span is a child of the invocation with the same trace ID, or else of the next invocation (?),
+//! and is not sent before that invocation is known. `faas.coldstart` is true for `init` and for the first invocation
+//! after it, and false for all other invocations.
+//!
+//! Events can arrive late or not at all:
+//!
+//! - A `report` that arrives before its `runtimeDone` waits for it until another invocation starts, or until any event
+//!   arrives more than a second later.
+//! - An invocation that never ends is sent without its missing events more than a second after a later invocation has
+//!   ended (unless invocations are known to run concurrently), or at shutdown. It is counted in `faas.invocations` or
+//!   `faas.errors` only once its `runtimeDone` or `report` arrives.
+//! - A failure that arrives after its span was sent is counted, and becomes a log record with the severity `ERROR`. An
+//!   undocumented status that arrives after its span was sent becomes a log record without a severity.
+//!
+//! ## Metrics
+//!
+//! All metrics are cumulative. They are sent after platform events and at shutdown, with the values of all counters at
+//! that time. Log records alone do not cause a request for metrics; otherwise the forwarder's own log line about a
+//! failed request would cause the next request.
+//!
+//! ## Log records
+//!
+//! The severity is the level that the line or its JSON object contains. A log record is correlated with the first of
+//! these that exists:
+//!
+//! 1. the function's own span, if the body contains a W3C trace ID *and* span ID (`trace_id`, `span_id`);
+//! 2. a known invocation whose ID is in the event, its record, or the line;
+//! 3. the invocation ID in a field of the event itself, or in a line that has the platform's format;
+//! 4. the only running invocation or, if several are running, the only one that had started by the time of the record.
 //!
 //! # Settings
 //!
-//! Those of the [OTLP exporter](https://opentelemetry.io/docs/specs/otel/protocol/exporter/), with their standard
-//! effect: `OTEL_EXPORTER_OTLP_ENDPOINT`, `_HEADERS`, `_TIMEOUT` (an hour at most), `_COMPRESSION` (`gzip` unless set),
-//! `_CERTIFICATE`, `_PROTOCOL` (only `http/protobuf`), and those of one signal; `OTEL_TRACES_EXPORTER`,
-//! `OTEL_METRICS_EXPORTER` and `OTEL_LOGS_EXPORTER` (`none` switches the signal off, else it is `otlp`);
-//! `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_SDK_DISABLED`. Not supported, and not read: client certificates
-//! (`_CLIENT_CERTIFICATE`, `_CLIENT_KEY`), and the preferences for temporality and histograms (`_METRICS_TEMPORALITY_…`,
-//! `_METRICS_DEFAULT_HISTOGRAM_…`): all metrics are cumulative.
+//! The standard settings of an [OTLP exporter](https://opentelemetry.io/docs/specs/otel/protocol/exporter/) have their
+//! standard effect: `OTEL_EXPORTER_OTLP_ENDPOINT`, `_HEADERS`, `_TIMEOUT` (at most one hour), `_COMPRESSION` (default:
+//! `gzip`), `_CERTIFICATE`, `_PROTOCOL` (only `http/protobuf`), and their variants for one signal;
+//! `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER`, and `OTEL_LOGS_EXPORTER` (`otlp`, or `none` to disable the signal);
+//! `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, and `OTEL_SDK_DISABLED`. Client certificates
+//! (`_CLIENT_CERTIFICATE`, `_CLIENT_KEY`) and the preferences for temporality and histograms are not supported.
+//! With `OTEL_SDK_DISABLED=true`, the forwarder sends no data, but the extension still subscribes to telemetry.
 //!
-//! One of these that cannot be read is a warning in the log, and counts as not set: it may be meant for an SDK inside the
-//! function. Where it leaves no endpoint, or no certificates to trust, its signals are off, which is an error in the log.
-//! The others go on, and so does the extension. And there are ours, of which a wrong one is an error that ends it:
+//! An invalid standard setting is ignored with a warning in the log, because it may be meant for an SDK inside the
+//! function. If that leaves a signal without an endpoint or without trusted certificates, an error is logged and the
+//! signal is disabled; the other signals and the extension keep working.
 //!
-//! | variable | default | effect |
-//! | --- | --- | --- |
-//! | `FG_OTLP_FLUSH` | `adaptive` | when to send: `end`, `periodic` or `adaptive` |
-//! | `FG_OTLP_FLUSH_INTERVAL` | `5s` | between two periodic flushes |
-//! | `FG_OTLP_FLUSH_TIMEOUT` | `400ms` | the longest that a flush may hold up an invocation; the end, three times that, a second at least |
-//! | `FG_OTLP_BUFFER` | `4MiB` | how many bytes spans and log records may take that wait; then the oldest are dropped, and counted |
+//! These settings are specific to this crate. If one is invalid, [`Forwarder::init`] fails:
 //!
-//! # When it is sent
+//! - `FG_OTLP_FLUSH`: when to send, `end`, `periodic`, or `adaptive` (default: `adaptive`).
+//! - `FG_OTLP_FLUSH_INTERVAL`: the time between two periodic flushes (default: `5s`).
+//! - `FG_OTLP_FLUSH_TIMEOUT`: the longest time that a flush may delay an invocation (default: `400ms`). The flush at
+//!   shutdown may take three times as long, and at least one second.
+//! - `FG_OTLP_BUFFER`: the size of the buffer for spans and log records (default: `4MiB`). When it is full, the oldest
+//!   are dropped and counted.
 //!
-//! A process can be frozen between two invocations (D, best practice 05_1184), and what it has not sent by then may never
-//! be. `end` sends what there is before an invocation is answered, and again, without anybody waiting, whenever telemetry
-//! comes. `periodic` holds up nothing. `adaptive` is `end` while the function is called rarely: until eight pauses between
-//! invocations are known, and while the mean of the last eight is longer than the interval; else it is `periodic`. Then,
-//! what came after the last flush before a freeze waits until the next invocation thaws the process, or its end comes. It
-//! is lost if neither comes, or if the platform ends the process without a word.
+//! # When data is sent
 //!
-//! A flush holds up an invocation by its time-out at most. Nobody waits for a signal that has kept one invocation waiting
-//! that long, until a flush of it has been done within the time-out again; nor for one whose last request failed, until
-//! one in the background has been answered. So a collector that is down or slow all the time holds up one invocation for
-//! each of the three signals, and mostly one for all three; one that is slow now and then, one each time.
+//! The platform can freeze the process between two invocations (D, best practice 05_1184), and data that has not been
+//! sent by then may never be sent.
 //!
-//! What comes faster than a collector accepts it waits in the subscription: once half of the buffer is full, no more telemetry
-//! is accepted, so that the subscription's own buffer fills (`FG_TELEMETRY_BUFFER`), and the platform is asked to try again.
-//! Only for a collector that is down, nobody waits.
+//! - `end` sends all queued data before the response to an invocation, and again, without delaying any invocation,
+//!   whenever telemetry arrives.
+//! - `periodic` sends every `FG_OTLP_FLUSH_INTERVAL` and delays no invocation. Data that arrives between the last flush
+//!   and a freeze waits until the next invocation thaws the process, or until shutdown. It is lost if neither happens,
+//!   or if the platform kills the process without a signal.
+//! - `adaptive` behaves like `end` while invocations are rare: until eight intervals between invocations have been
+//!   measured, and while the mean of the last eight is longer than `FG_OTLP_FLUSH_INTERVAL`. Otherwise it behaves like
+//!   `periodic`.
 //!
-//! What can be sent again is (status 429, 502, 503, 504, no connection, no response), with growing pauses up to 5 s, and not
-//! before `Retry-After`, up to five minutes, is over; a random part is added, so that not all come back together. Anything
-//! else that a collector rejects is dropped and counted. What goes wrong is logged in one line a second at most, with all
-//! counts so far. Once the status of a response is there, it counts: its body may take 2 s, or is as good as empty.
-//! Connections that were idle for three seconds are not trusted, since they may not have survived a freeze.
+//! A flush delays an invocation by at most `FG_OTLP_FLUSH_TIMEOUT`. After a signal has delayed an invocation for that
+//! long, later invocations do not wait for it until one of its flushes completes within the timeout. They also do not
+//! wait for a signal whose last request failed, until a retry in the background succeeds. So a collector that is down
+//! or slow all the time delays at most one invocation for each of the three signals, and usually one for all three. A
+//! collector that is slow from time to time delays one invocation each time.
+//!
+//! # Back pressure and retries
+//!
+//! If telemetry arrives faster than the collector accepts it, it waits in the subscription: when more than half of the
+//! forwarder's buffer is in use, [`Forwarder::telemetry`] waits, so the subscription's buffer (`FG_TELEMETRY_BUFFER`)
+//! fills and the platform is asked to retry. While the collector is down, it does not wait, and the oldest data is
+//! dropped.
+//!
+//! A request is retried after a status of 429, 502, 503, or 504, after a connection failure, and if there is no
+//! response. The pause between retries grows up to 5 s and includes a random part, so that clients do not retry all at
+//! once. A `Retry-After` header is honored up to five minutes. Data that the collector rejects with any other status is
+//! dropped and counted.
+//!
+//! Problems are logged at most once a second, each time with all counters so far. As soon as the status of a response
+//! has arrived, it counts; the body may take another 2 s and is otherwise treated as empty. A connection that was idle
+//! for more than three seconds is not reused, because it may not have survived a freeze.
 
 // Library code never panics, prints or exits (CONTRIBUTING.md).
 #![warn(

@@ -1,8 +1,8 @@
-//! The three signals of OTLP.
+//! The three signals of OTLP: traces, metrics, and logs.
 
 use std::fmt;
 
-/// One of the three kinds of telemetry that OTLP carries, each to its own endpoint.
+/// One of the three kinds of telemetry that OTLP carries. Each has its own endpoint.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Signal {
     Traces,
@@ -13,13 +13,13 @@ pub(crate) enum Signal {
 impl Signal {
     pub(crate) const ALL: [Self; 3] = [Self::Traces, Self::Metrics, Self::Logs];
 
-    /// Returns its place in [`ALL`](Self::ALL).
+    /// Returns the index in [`ALL`](Self::ALL).
     pub(crate) fn index(self) -> usize {
         self as usize
     }
 
-    /// Returns the part of a variable's name that stands for this signal.
-    pub(crate) fn in_variable_name(self) -> &'static str {
+    /// Returns the part of an environment variable's name that names this signal.
+    pub(crate) fn env_name(self) -> &'static str {
         match self {
             Self::Traces => "TRACES",
             Self::Metrics => "METRICS",
@@ -27,7 +27,7 @@ impl Signal {
         }
     }
 
-    /// Returns the path of this signal below a collector's address.
+    /// Returns the path of this signal, relative to a collector's base URL.
     pub(crate) fn path(self) -> &'static str {
         match self {
             Self::Traces => "/v1/traces",
@@ -36,7 +36,7 @@ impl Signal {
         }
     }
 
-    /// Writes a number of this signal's items, for a log line.
+    /// Formats a number of items for a log line, such as `2 spans`.
     pub(crate) fn count(self, count: u64) -> String {
         match (self, count) {
             (Self::Traces, 1) => "1 span".to_owned(),
@@ -49,7 +49,7 @@ impl Signal {
     }
 }
 
-/// What is sent of the signal.
+/// Names the items of the signal.
 impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,10 +1,12 @@
-//! What handlers return, and what the runtime returns.
+//! The error types: [`Error`], returned by handlers, and [`RunError`], returned by the runtime.
 
 use std::fmt;
 
 use fg_util::error::{chain, one_line};
 
-/// What a handler returns when it fails: any error, boxed, so that `?` takes everything and a string will do.
+/// The error type of handlers: any error, boxed.
+///
+/// Every type that implements [`std::error::Error`] converts into it with `?`, and so do strings:
 ///
 /// ```
 /// use fg_extension::{Error, Invocation};
@@ -17,10 +19,11 @@ use fg_util::error::{chain, one_line};
 /// ```
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// The error of an extension that could not start, or did not shut down cleanly: what [`run`](crate::run) returns.
+/// The error that [`run`](fn@crate::run) returns if the extension could not start or did not shut down cleanly.
 ///
-/// `Display` says what failed, why, and what to do, in one line; the cause is its
-/// [`source`](std::error::Error::source).
+/// Its `Display` output is one line that describes what failed and what to do. The underlying cause, if any, is its
+/// [`source`](std::error::Error::source). Its `Debug` output is the message followed by those of all sources, in one
+/// line, so that `main` can return it.
 pub struct RunError(Box<ErrorInner>);
 
 struct ErrorInner {
@@ -43,59 +46,59 @@ enum ErrorKind {
 }
 
 impl RunError {
-    /// Returns whether a setting is missing, or has a value that cannot be read.
+    /// Returns `true` if a setting is missing or has an invalid value.
     #[must_use]
     pub fn is_setting(&self) -> bool {
         self.0.kind == ErrorKind::Setting
     }
 
-    /// Returns whether the operating system failed to provide what the async runtime needs, as signals or threads.
+    /// Returns `true` if the operating system could not provide what the async runtime needs, such as signal handling.
     #[must_use]
     pub fn is_runtime(&self) -> bool {
         self.0.kind == ErrorKind::Runtime
     }
 
-    /// Returns whether the extension's own address could not be bound, as when its port is taken.
+    /// Returns `true` if the extension's port could not be bound, for example because it is in use.
     #[must_use]
     pub fn is_listen(&self) -> bool {
         self.0.kind == ErrorKind::Listen
     }
 
-    /// Returns whether the platform rejected the registration.
+    /// Returns `true` if the platform rejected the registration.
     #[must_use]
     pub fn is_rejected(&self) -> bool {
         self.0.kind == ErrorKind::Rejected
     }
 
-    /// Returns whether no attempt to register succeeded within `FG_REGISTER_TIMEOUT`.
+    /// Returns `true` if no attempt to register succeeded within `FG_REGISTER_TIMEOUT`.
     #[must_use]
     pub fn is_register_timeout(&self) -> bool {
         self.0.kind == ErrorKind::RegisterTimeout
     }
 
-    /// Returns whether [`Extension::init`](crate::Extension::init) failed; its error is the source.
+    /// Returns `true` if [`Extension::init`](crate::Extension::init) failed. Its error is the source.
     #[must_use]
     pub fn is_init(&self) -> bool {
         self.0.kind == ErrorKind::Init
     }
 
-    /// Returns whether [`Extension::shutdown`](crate::Extension::shutdown) failed; its error is the source.
+    /// Returns `true` if [`Extension::shutdown`](crate::Extension::shutdown) failed. Its error is the source.
     #[must_use]
     pub fn is_shutdown(&self) -> bool {
         self.0.kind == ErrorKind::Shutdown
     }
 
-    /// Returns whether [`Extension::shutdown`](crate::Extension::shutdown) did not finish within
+    /// Returns `true` if [`Extension::shutdown`](crate::Extension::shutdown) did not complete within
     /// `FG_SHUTDOWN_TIMEOUT`.
     #[must_use]
     pub fn is_shutdown_timeout(&self) -> bool {
         self.0.kind == ErrorKind::ShutdownTimeout
     }
 
-    /// Returns whether the extension shut down before all acknowledged telemetry could be delivered.
+    /// Returns `true` if the extension shut down before all acknowledged telemetry was delivered.
     ///
-    /// If `init` or `shutdown` failed too, this is `false`: the kind is that of the failure, and its message reports
-    /// both.
+    /// If `init` or `shutdown` failed too, this is `false`: the error is about that failure, and its message also
+    /// reports the undelivered telemetry.
     #[must_use]
     pub fn is_undelivered_telemetry(&self) -> bool {
         self.0.kind == ErrorKind::UndeliveredTelemetry
@@ -124,7 +127,7 @@ impl RunError {
     pub(crate) fn init(source: Error) -> Self {
         Self::new(
             ErrorKind::Init,
-            "the extension failed to initialise".to_owned(),
+            "the extension failed to initialize".to_owned(),
             Some(source),
         )
     }
@@ -145,7 +148,7 @@ impl RunError {
         Self::new(ErrorKind::UndeliveredTelemetry, message, None)
     }
 
-    /// Adds to the message that so many events were not delivered, if any.
+    /// Appends the number of telemetry events that were not delivered to the message, unless it is 0.
     pub(crate) fn and_undelivered(mut self, events: u64) -> Self {
         if events > 0 {
             self.0.message += &format!(", and {}", undelivered(events));
@@ -162,7 +165,8 @@ impl RunError {
     }
 }
 
-/// The message and its sources in one line, since this is what `fn main() -> Result<(), …>` prints.
+/// Formats the message and its sources in one line, since `fn main() -> Result<(), RunError>` prints the `Debug`
+/// output.
 impl fmt::Debug for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&one_line(&chain(self)))
@@ -181,13 +185,12 @@ impl std::error::Error for RunError {
     }
 }
 
-/// Returns what the last line says of acknowledged telemetry that was not delivered.
+/// Returns the part of an error message about acknowledged telemetry that was not delivered.
 pub(crate) fn undelivered(events: u64) -> String {
-    let events = match events {
-        1 => "1 event of telemetry was".to_owned(),
-        events => format!("{events} events of telemetry were"),
-    };
-    format!("{events} not delivered by the end")
+    match events {
+        1 => "1 acknowledged telemetry event was not delivered".to_owned(),
+        events => format!("{events} acknowledged telemetry events were not delivered"),
+    }
 }
 
 #[cfg(test)]
@@ -195,14 +198,14 @@ mod tests {
     use super::RunError;
 
     #[test]
-    fn run_error_is_one_pointer_that_crosses_threads() {
-        fn crosses_threads<T: Send + Sync + std::error::Error + 'static>() {}
-        crosses_threads::<RunError>();
+    fn run_error_is_one_pointer_in_size_and_can_be_sent() {
+        fn assert_error<T: Send + Sync + std::error::Error + 'static>() {}
+        assert_error::<RunError>();
         assert_eq!(size_of::<Result<(), RunError>>(), size_of::<usize>());
     }
 
     #[test]
-    fn each_error_has_one_predicate() {
+    fn exactly_one_predicate_is_true_for_each_error() {
         type Predicate = fn(&RunError) -> bool;
         let io = || std::io::Error::from(std::io::ErrorKind::AddrInUse);
         let message = String::new;
@@ -234,24 +237,24 @@ mod tests {
     }
 
     #[test]
-    fn undelivered_events_are_added_to_the_message() {
+    fn undelivered_events_are_appended_to_the_message() {
         let error = || RunError::shutdown("the disk is full".into());
         let message = "the extension failed to shut down";
         assert_eq!(error().and_undelivered(0).to_string(), message);
         let both = error().and_undelivered(2);
         assert_eq!(
             both.to_string(),
-            format!("{message}, and 2 events of telemetry were not delivered by the end")
+            format!("{message}, and 2 acknowledged telemetry events were not delivered")
         );
         assert!(both.is_shutdown() && !both.is_undelivered_telemetry());
     }
 
     #[test]
-    fn debug_is_readable_when_main_returns_it() {
+    fn debug_output_is_the_chain_of_messages_in_one_line() {
         let error = RunError::init("no secrets\nto be had".into());
         assert_eq!(
             format!("{error:?}"),
-            r"the extension failed to initialise: no secrets\nto be had"
+            r"the extension failed to initialize: no secrets\nto be had"
         );
     }
 }

@@ -8,13 +8,18 @@ use crate::{
     TelemetryEvent,
 };
 
-/// An extension, as [`run`](crate::run) drives it; [`#[extension]`](macro@crate::extension) is sugar for it.
+/// An extension: its name, its port, and the handlers that [`run`](fn@crate::run) calls.
+///
+/// The [`#[extension]`](macro@crate::extension) attribute implements this trait. Implement it yourself to write your
+/// own `main`:
 ///
 /// ```no_run
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
 /// use fg_extension::{Error, Extension, ExtensionName, Invocation, Port, Registration};
 ///
 /// struct Counter {
-///     invocations: std::sync::atomic::AtomicU64,
+///     invocations: AtomicU64,
 /// }
 ///
 /// impl Extension for Counter {
@@ -22,95 +27,109 @@ use crate::{
 ///     const PORT: Port = Port::new(8082);
 ///
 ///     async fn init(_: &Registration) -> Result<Self, Error> {
-///         Ok(Self { invocations: 0.into() })
+///         Ok(Self { invocations: AtomicU64::new(0) })
 ///     }
 ///
 ///     async fn invoke(&self, _: Invocation) -> Result<(), Error> {
-///         self.invocations.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+///         self.invocations.fetch_add(1, Ordering::Relaxed);
 ///         Ok(())
 ///     }
 /// }
 ///
 /// fn main() -> Result<(), Box<dyn std::error::Error>> {
 ///     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-///     let ended = runtime.block_on(fg_extension::run::<Counter>());
+///     let result = runtime.block_on(fg_extension::run::<Counter>());
 ///     runtime.shutdown_background();
-///     Ok(ended?)
+///     Ok(result?)
 /// }
 /// ```
 ///
-/// `examples/own-main` does the same on a runtime of several threads.
+/// `examples/own-main` does the same on a multi-threaded runtime.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no extension",
-    label = "no `Extension`",
+    message = "`{Self}` is not an extension",
+    label = "the trait `Extension` is not implemented for `{Self}`",
     note = "put `#[extension(name = \"extensionHello.sh\", port = 8081)]` on `impl {Self}`, or implement the trait `Extension` for it"
 )]
 pub trait Extension: Sized + Send + Sync + 'static {
-    /// The complete file name of the start script: the extension registers under it.
+    /// The complete file name of the start script, under which the extension registers.
     const NAME: ExtensionName;
 
-    /// The port of the extension's HTTP server, unless `FG_EXTENSION_PORT` gives another.
+    /// The port of the extension's HTTP server. The setting `FG_EXTENSION_PORT` overrides it.
     const PORT: Port;
 
-    /// The longest that one invocation may take, if there is a limit; longer than zero. See [`Self::invoke`].
+    /// The maximum duration of one invocation. The default, `None`, means no limit.
+    ///
+    /// [`run`](fn@crate::run) does not compile for an extension whose timeout is zero. See [`Self::invoke`] for what
+    /// happens to an invocation that exceeds it.
     const TIMEOUT: Option<Duration> = None;
 
-    /// Makes the extension, once it is registered, beside the platform's own initialisation.
+    /// Creates the extension, once it is registered.
     ///
-    /// Invocations that come meanwhile wait, and are then served. There is no limit of time but the platform's own.
+    /// It runs concurrently with the platform's own initialization of the function. Invocations that arrive before it
+    /// completes are queued, and handled afterwards. The runtime sets no time limit; the platform may.
     ///
     /// # Errors
     ///
-    /// An error, and a panic likewise, ends the process: [`RunError::is_init`](crate::RunError::is_init). Invocations
-    /// that waited are then refused, by a connection that breaks.
+    /// An error or a panic ends the process: [`run`](fn@crate::run) returns an error for which
+    /// [`RunError::is_init`](crate::RunError::is_init) is true. The connections of queued invocations are closed
+    /// without a response.
     ///
     /// # Cancel safety
     ///
-    /// If a signal asks for the end meanwhile (`POST /extension/shutdown` waits like an invocation), the future is
-    /// dropped, and [`Self::shutdown`] is not called: there is nothing yet to shut down.
+    /// If SIGTERM or SIGINT arrives before `init` completes, the future is dropped and the process exits without
+    /// calling [`Self::shutdown`]. A `POST /extension/shutdown` is queued like an invocation and does not cancel it.
     fn init(registration: &Registration) -> impl Future<Output = Result<Self, Error>> + Send;
 
-    /// Handles one invocation of the function. Those in flight run side by side.
+    /// Handles one invocation of the function.
     ///
-    /// What blocks the thread belongs into `tokio::task::spawn_blocking`: on the generated `main`'s runtime all
-    /// handlers share one thread, and on a runtime of several a blocked thread may hold up others, and the end.
+    /// Several invocations can be in flight at once, and their handlers run concurrently. Use
+    /// `tokio::task::spawn_blocking` for work that blocks: all handlers share the single thread of the generated
+    /// `main`'s runtime. Even on a multi-threaded runtime, a blocked thread can delay other handlers and the shutdown.
     ///
     /// # Errors
     ///
-    /// An error, and a panic likewise, is logged and answered with status 500; the extension serves on.
+    /// An error or a panic is logged, and the response to the platform has status 500. The extension keeps running.
     ///
     /// # Cancel safety
     ///
-    /// A handler runs to its end, also when the platform has hung up, but for two cases: after
-    /// [`Self::TIMEOUT`], and when it is still not done as the time for the end runs out (`FG_SHUTDOWN_TIMEOUT`).
-    /// Then it is dropped where it waits, at an `.await`, and the answer is status 500. So what must not be left
-    /// half done belongs between two `.await`s, or into a task of its own. One that blocks its thread instead of
-    /// waiting cannot be dropped: on a runtime of several threads it may still run beside [`Self::shutdown`].
+    /// A handler runs to completion even if the platform closes the connection. It is canceled in two cases: when it
+    /// exceeds [`Self::TIMEOUT`], and when it is still in flight shortly before `FG_SHUTDOWN_TIMEOUT` expires. The
+    /// future is then dropped at the `.await` where it is suspended, and the response has status 500. Avoid an `.await`
+    /// in the middle of work that must not be left half done, or move that work to a task of its own with
+    /// `tokio::spawn`.
+    ///
+    /// A handler that blocks its thread cannot be canceled. On a multi-threaded runtime it may still be running when
+    /// [`Self::shutdown`] is called.
     fn invoke(&self, invocation: Invocation) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Ends the extension in order: flushes, says goodbye. Called once, after the last invocation ended and the
-    /// telemetry that was acknowledged is delivered.
+    /// Shuts the extension down, for example by flushing its buffers.
+    ///
+    /// It is called once, after the last invocation has completed and all acknowledged telemetry has been delivered.
+    /// The default implementation does nothing.
+    ///
+    /// A quarter of `FG_SHUTDOWN_TIMEOUT`, but at most half a second, is reserved for this method, even if an
+    /// invocation hangs: invocations that are still in flight when the rest of the time is used up are aborted.
     ///
     /// # Errors
     ///
-    /// An error, and a panic likewise, is [`RunError::is_shutdown`](crate::RunError::is_shutdown), and taking longer
-    /// than what is left of `FG_SHUTDOWN_TIMEOUT` is
-    /// [`RunError::is_shutdown_timeout`](crate::RunError::is_shutdown_timeout). A quarter of it, half a second at most, is kept for
-    /// this: invocations that are still in flight by then are dropped, and within a moment their clients told.
-    /// With `0s` a `shutdown` that waits fails.
+    /// If this method returns an error or panics, [`run`](fn@crate::run) returns an error for which
+    /// [`RunError::is_shutdown`](crate::RunError::is_shutdown) is true. If it does not complete within
+    /// `FG_SHUTDOWN_TIMEOUT`, [`RunError::is_shutdown_timeout`](crate::RunError::is_shutdown_timeout) is true. With a
+    /// timeout of `0s`, this happens as soon as the method has to wait.
     ///
     /// # Cancel safety
     ///
-    /// The future is dropped when the time is up, at an `.await`: what blocks the thread cannot be cut short.
+    /// When the time is up, the future is dropped at the `.await` where it is suspended. A method that blocks its
+    /// thread cannot be canceled.
     fn shutdown(&self) -> impl Future<Output = Result<(), Error>> + Send {
         async { Ok(()) }
     }
 }
 
-/// An extension that subscribes to telemetry, as [`run_with_telemetry`](crate::run_with_telemetry) drives it
-/// (D 2710: one extension of a function may).
+/// An extension that subscribes to telemetry, run by [`run_with_telemetry`](crate::run_with_telemetry).
 ///
-/// `#[telemetry]` in an [`#[extension]`](macro@crate::extension) block is sugar for it.
+/// At most one extension of a function can subscribe (D 2710). A `#[telemetry]` method in an
+/// [`#[extension]`](macro@crate::extension) block implements this trait.
 ///
 /// ```no_run
 /// use fg_extension::{
@@ -144,37 +163,41 @@ pub trait Extension: Sized + Send + Sync + 'static {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not handle telemetry",
-    label = "no `TelemetryHandler`",
+    label = "the trait `TelemetryHandler` is not implemented for `{Self}`",
     note = "mark a method of `{Self}` with `#[telemetry(port = 8082, types(platform, function, extension))]`, or implement the trait `TelemetryHandler` for it",
     note = "`fg_extension::run` runs an extension without telemetry"
 )]
 pub trait TelemetryHandler: Extension {
-    /// What the extension subscribes to.
+    /// The telemetry types to subscribe to, and the port that telemetry is posted to.
     ///
-    /// The port is listened on before the extension registers; then it subscribes, beside [`init`](Extension::init), and
-    /// tries again as it does to register. If that fails, one log line says so, and the extension serves on without
-    /// telemetry.
+    /// The runtime binds the port before it registers the extension. Afterwards it subscribes, concurrently with
+    /// [`init`](Extension::init), or after it if the port is the extension's own. A failed subscription is retried in
+    /// the same way as a failed registration. If it fails permanently, the runtime logs one line, and the extension
+    /// runs without telemetry.
     const SUBSCRIPTION: Subscription;
 
-    /// Handles telemetry, one call after the other: events in order of arrival.
+    /// Handles telemetry events, in order of arrival.
     ///
-    /// A batch is acknowledged to the platform once it is in a queue (`FG_TELEMETRY_BUFFER`). One call has one batch,
-    /// or several that came while the call before it ran, up to 256 KiB of JSON.
+    /// A batch is acknowledged to the platform once it is in the buffer, whose size `FG_TELEMETRY_BUFFER` sets. Calls
+    /// do not overlap: batches that arrive during a call are delivered afterwards, several of them in one call if they
+    /// amount to at most 256 KiB of JSON.
     ///
     /// # Errors
     ///
-    /// After an error, and a panic likewise, it is called again with the same events, after a pause that doubles from
-    /// 50 ms to a second; if they were those of several batches, with one batch after the other. A batch that it has
-    /// not taken in `FG_TELEMETRY_TIMEOUT` is lost, counted
-    /// ([`TelemetryCounters::lost`](crate::TelemetryCounters::lost)), and reported. Lines about telemetry come one a
-    /// second at most, so that an extension that subscribes to what extensions log does not feed itself.
+    /// If this method returns an error or panics, the runtime calls it again with the same events, after a pause that
+    /// doubles from 50 ms to one second. If the events came from several batches, each batch is retried separately. A
+    /// batch that is not delivered within `FG_TELEMETRY_TIMEOUT` is lost: it is logged, and counted by
+    /// [`TelemetryCounters::lost`](crate::TelemetryCounters::lost). The runtime logs at most one line about telemetry
+    /// per second, so that an extension that subscribes to the logs of extensions does not feed itself.
     ///
-    /// Events can come twice: after an error, and when the platform posts a batch again whose answer it did not see.
+    /// Events can be delivered more than once: after an error, and when the platform repeats a batch because it did not
+    /// receive the response.
     ///
     /// # Cancel safety
     ///
-    /// One call may take half of what is left of `FG_TELEMETRY_TIMEOUT`. Then, and when the time for the end runs out,
-    /// it is dropped where it waits, at an `.await`; it is called again with the same events if there is time.
+    /// A call may take half of the time that is left of `FG_TELEMETRY_TIMEOUT`. When that time is up, or when the
+    /// shutdown runs out of time, the future is dropped at the `.await` where it is suspended. If there is time left,
+    /// the method is called again with the same events.
     fn telemetry(
         &self,
         events: Vec<TelemetryEvent>,

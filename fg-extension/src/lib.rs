@@ -1,9 +1,4 @@
-//! Extensions for Huawei Cloud FunctionGraph, by one attribute.
-//!
-//! An extension is a process that lives beside a function in its instance. It registers with the
-//! platform over HTTP, then the platform posts every invocation of the function to the extension's own
-//! HTTP server. [`#[extension]`](macro@extension) on an `async fn`, or on an `impl` block with state, makes the
-//! whole program: `main`, the listener, the registration, the invoke server, the orderly end and the exit code.
+//! A framework for writing extensions of Huawei Cloud FunctionGraph.
 //!
 //! ```no_run
 //! use fg_extension::{Invocation, extension};
@@ -14,46 +9,56 @@
 //! }
 //! ```
 //!
-//! Who wants a `main` of their own implements [`Extension`](trait@Extension) and calls [`run`].
+//! This is a complete program. The [`#[extension]`](macro@extension) attribute generates a `main` that starts an HTTP
+//! server on `127.0.0.1:8081`, registers with the platform, calls `hello` for each invocation, and shuts down cleanly
+//! on SIGTERM.
+//!
+//! # What is an extension?
+//!
+//! An extension is a process that runs next to a function, in the same instance: a telemetry forwarder, a secrets
+//! cache, a security agent. It registers with the platform over HTTP. From then on, the platform posts each invocation
+//! of the function to the extension's own HTTP server.
+//!
+//! # Getting started
+//!
+//! - To handle each invocation, put [`#[extension]`](macro@extension) on an `async fn`, as above.
+//! - To keep state, receive telemetry, or run code at shutdown, put it on an `impl` block. See the
+//!   [attribute's documentation](macro@extension) for an example.
+//! - To write your own `main`, implement [`Extension`](trait@Extension) and call [`run`](fn@run). For an extension that
+//!   receives telemetry, also implement [`TelemetryHandler`] and call [`run_with_telemetry`].
 //!
 //! # Settings
 //!
-//! Everything is read once from the environment, at the start. A value that cannot be read ends the
-//! process with a line that names the setting; an empty one counts as not set.
+//! An extension reads its settings from environment variables, once, at start-up. An empty variable counts as unset. If
+//! a value is invalid, the process exits with status 1 and an error message that names the variable.
 //!
-//! | variable | default | effect |
-//! | --- | --- | --- |
-//! | `EXTENSION_API_ADDR` | set by FunctionGraph | `host:port` of the registration API; `http://` before it and `/` behind it are fine |
-//! | `FG_EXTENSION_PORT` | the compiled port | another port from 8081 to 8090: `8085`, or by script name `extensionHello.sh=8085,extensionOther.sh=8086` |
-//! | `FG_REGISTER_TIMEOUT` | `10s` | how long to try to register |
-//! | `FG_SHUTDOWN_TIMEOUT` | `2s` | how long the end may take: what is in flight finishes, telemetry is delivered, then [`shutdown`](Extension::shutdown) runs; `0s` does not wait |
-//! | `FG_TELEMETRY_PORT` | the compiled port | another port for telemetry, written as for `FG_EXTENSION_PORT` |
-//! | `FG_TELEMETRY_BUFFER` | `4MiB` | how many bytes of telemetry may wait for [`telemetry`](TelemetryHandler::telemetry), from 1 byte to 1 GiB: `512KiB`, `1.5MiB`, `4194304`; a batch that does not fit is rejected with status 503, unless nothing else is in the buffer |
-//! | `FG_TELEMETRY_TIMEOUT` | `30s` | for how long `telemetry` is tried with the same events, until they are lost |
-//! | `FG_LOG` | `warn` | least level of the log lines on stderr: `off`, `error`, `warn`, `info`, `debug`, `trace` (feature `stderr-log`) |
+//! FunctionGraph itself sets `EXTENSION_API_ADDR`, the address of its API. All other settings are optional:
 //!
-//! `RUNTIME_FUNC_NAME` and `RUNTIME_FUNC_VERSION`, which are the function's own (D), name the function where
-//! the platform's answer to the registration does not.
+//! - `FG_EXTENSION_PORT` overrides the port of the extension's server, and `FG_TELEMETRY_PORT` the port that telemetry
+//!   is posted to.
+//! - `FG_REGISTER_TIMEOUT` and `FG_SHUTDOWN_TIMEOUT` limit the duration of the registration and of the shutdown.
+//! - `FG_TELEMETRY_BUFFER` limits how many bytes of telemetry are buffered, and `FG_TELEMETRY_TIMEOUT` how long the
+//!   delivery of a batch is retried.
+//! - `FG_LOG` sets the level of the log lines on stderr.
 //!
-//! Those of telemetry are read by an extension that subscribes. A batch that is larger than the buffer is taken when
-//! nothing else is in it.
+//! The settings reference in the book lists their defaults and the values that they accept.
 //!
-//! Durations are `500ms`, `10s`, `1.5s`, `1m` or `1h`, a number without a unit is seconds; one hour at most.
+//! # Feature flags
 //!
-//! # Features
+//! - `stderr-log` (enabled by default) installs a small [`tracing`](https://docs.rs/tracing) subscriber that writes the
+//!   runtime's log lines to stderr, unless the process already has a global subscriber.
 //!
-//! | feature | default | effect |
-//! | --- | --- | --- |
-//! | `stderr-log` | on | a small `tracing` subscriber, which writes the log lines to stderr, unless the process has a global one by the start |
+//! The runtime logs through `tracing`. Without this feature and without a subscriber of your own, nothing is logged and
+//! `FG_LOG` is not read.
 //!
-//! The runtime logs by `tracing`. Without this feature and without a subscriber of your own, nothing is logged, and `FG_LOG`
-//! is not read.
+//! # What is known about the platform
 //!
-//! # What is known of the platform
+//! Facts about the platform carry a mark in this documentation:
 //!
-//! These docs mark facts about the platform: **D** is documented on the page named (numbers are those of
-//! the pages of Huawei Cloud's *FunctionGraph API reference*, `functiongraph_06_27xx`), **I** is inferred,
-//! **?** is unknown, and the runtime depends on neither answer.
+//! - **D**: documented on the page with that number. Page 2707, for example, is `functiongraph_06_2707` of Huawei
+//!   Cloud's *FunctionGraph API reference*.
+//! - **I**: inferred.
+//! - **?**: unknown. The runtime works either way.
 
 // Library code never panics, prints or exits (CONTRIBUTING.md).
 #![warn(
@@ -92,34 +97,37 @@ pub use types::{
     ExtensionName, FunctionUrn, InvalidExtensionName, InvalidPort, Invocation, Port, Registration,
 };
 
-/// Makes an `async fn`, or an `impl` block, the whole program of an extension.
+/// Turns an `async fn` or an `impl` block into an extension, and generates its `main`.
 ///
-/// It writes an implementation of [`Extension`](trait@Extension), with `#[telemetry]` one of [`TelemetryHandler`] too,
-/// and a `main` that runs it: listen, register, make the extension, serve, end in order. The exit status is 0, or 1 after a line on stderr that says what went wrong.
-/// Since `main` stands beside the item, the item belongs into the crate's root, `main.rs`: in a module it does not
-/// compile, and in a library there is the implementation, and nobody who calls that `main`.
+/// The attribute implements [`Extension`](trait@Extension), and [`TelemetryHandler`] if there is a `#[telemetry]`
+/// method. The generated `main` runs the extension on a single-threaded tokio runtime. Its exit status is 0 after a
+/// clean shutdown; otherwise it prints an error message to stderr and exits with status 1.
 ///
-/// # On a function
+/// The annotated item belongs in the crate root, usually `main.rs`: in a module, it does not compile. In the root of a
+/// library crate it implements the trait, but the generated `main` is never called.
+///
+/// # Functions
 ///
 /// ```no_run
 /// use fg_extension::{Error, Invocation, extension};
 ///
 /// #[extension(name = "extensionHello.sh", port = 8081)]
 /// async fn hello(invocation: Invocation) -> Result<(), Error> {
-///     let name = invocation.invoked_function_urn.name().ok_or("a URN of a new form")?;
+///     let name = invocation.invoked_function_urn.name().ok_or("unknown form of URN")?;
 ///     println!("{name} was invoked");
 ///     Ok(())
 /// }
 /// ```
 ///
-/// The function takes one [`Invocation`] and returns `()` or `Result<(), E>`, where `E` is anything that turns
-/// into [`Error`]. It is called for every invocation, as [`Extension::invoke`] is. It stays what it is, so tests can
-/// call it; only one that is called `main` moves into the `main` that is generated.
+/// The function is called for each invocation, like [`Extension::invoke`]. It takes an [`Invocation`] and returns `()`
+/// or `Result<(), E>`, where `E` is any type that converts into [`Error`]: any standard error, or a string. The
+/// attribute leaves the function in place, so that tests can call it. The exception is a function named `main`, which
+/// moves into the generated one.
 ///
-/// # On an `impl` block
+/// # Impl blocks
 ///
-/// For an extension with state, or with an end. The impl is the type's own, not that of a trait; attributes on
-/// its methods say what they are for. Other methods, and constants, stay as they are.
+/// Use an `impl` block for an extension with state, telemetry, or code that runs at shutdown. Attributes assign roles
+/// to its methods; other methods and associated constants are left unchanged.
 ///
 /// ```no_run
 /// use fg_extension::{Error, Invocation, Registration, TelemetryEvent, extension};
@@ -133,7 +141,7 @@ pub use types::{
 /// impl Forwarder {
 ///     #[init]
 ///     async fn connect(registration: &Registration) -> Result<Self, Error> {
-///         println!("beside {}", registration.function_name.as_deref().unwrap_or("a function"));
+///         println!("function: {:?}", registration.function_name);
 ///         let collector = UdpSocket::bind("127.0.0.1:0").await?;
 ///         collector.connect("127.0.0.1:8125").await?;
 ///         Ok(Self { collector })
@@ -153,8 +161,8 @@ pub use types::{
 ///     }
 ///
 ///     #[shutdown]
-///     async fn say_goodbye(&self) -> Result<(), Error> {
-///         self.send("end").await
+///     async fn close(&self) -> Result<(), Error> {
+///         self.send("shutdown").await
 ///     }
 ///
 ///     async fn send(&self, line: &str) -> Result<(), Error> {
@@ -164,44 +172,50 @@ pub use types::{
 /// }
 /// ```
 ///
-/// | attribute | signature | if it is left out |
-/// | --- | --- | --- |
-/// | `#[init]` | `async fn(&Registration) -> Self` or `-> Result<Self, E>`; the parameter may be left out | `Self::default()` |
-/// | `#[invoke]` | `async fn(&self, Invocation)`, returns `()` or `Result<(), E>` | invocations are answered, and nothing is done |
-/// | `#[telemetry(…)]` | `async fn(&self, Vec<TelemetryEvent>, &TelemetryCounters)`, likewise; the last parameter may be left out | there is no subscription |
-/// | `#[shutdown]` | `async fn(&self)`, likewise | nothing is done at the end |
+/// Each attribute makes its method the implementation of a trait method, where its behavior is documented:
 ///
-/// One of `#[invoke]` and `#[telemetry]` is there. A role is given to one method, or to several of which `#[cfg]`
-/// leaves one. When each is called, and what its error does, is said of the
-/// methods of [`Extension`](trait@Extension) that they become: [`init`](Extension::init),
-/// [`invoke`](Extension::invoke), [`telemetry`](TelemetryHandler::telemetry), [`shutdown`](Extension::shutdown).
+/// - `#[init]`, [`Extension::init`]: `async fn(&Registration) -> Self`, or `-> Result<Self, E>`. The parameter is
+///   optional. Without this method, the extension is created with [`Default::default`].
+/// - `#[invoke]`, [`Extension::invoke`]: `async fn(&self, Invocation)`. Without it, the extension responds to
+///   invocations and does nothing else.
+/// - `#[telemetry(port = …, types(…))]`, [`TelemetryHandler::telemetry`]:
+///   `async fn(&self, Vec<TelemetryEvent>, &TelemetryCounters)`. The last parameter is optional. Without this method,
+///   the extension does not subscribe to telemetry.
+/// - `#[shutdown]`, [`Extension::shutdown`]: `async fn(&self)`. Without it, no code of yours runs at shutdown.
+///
+/// The last three return `()` or `Result<(), E>`. At least one of `#[invoke]` and `#[telemetry]` is required. Each
+/// attribute may appear once; several methods may have it if `#[cfg]` enables only one of them.
 ///
 /// # Arguments
 ///
-/// | of `#[extension]` | value | checked at compile time |
-/// | --- | --- | --- |
-/// | `name` | the complete file name of the start script, a string literal | begins with `extension`, ends in `.sh`, no `/`, printable ASCII, 255 bytes at most |
-/// | `port` | the port of the extension's server: a literal, a constant (`Self::PORT` too) or a constant expression of type `u16` | 8081 to 8090 |
-/// | `timeout`, optional | the longest time for one invocation, as in `"500ms"`, `"2s"` or `"1m"`, to the millisecond | from 1ms to 1h |
-/// | `crate`, optional | the path of this crate where it is not `::fg_extension`, as in `crate = sdk::fg_extension` | that it is there |
+/// Arguments are checked at compile time. The arguments of `#[extension]` are:
 ///
-/// | of `#[telemetry]` | value | checked at compile time |
-/// | --- | --- | --- |
-/// | `port` | the port that telemetry is posted to, which may be the extension's own | 8081 to 8090 |
-/// | `types` | `types(platform, function, extension)`, or some of them ([`TelemetryType`]) | known, each once, one at least |
+/// - `name`: the complete file name of the start script, as a string literal. See [`ExtensionName`] for the rules.
+/// - `port`: the port of the extension's HTTP server, 8081 to 8090. A literal, a constant (including `Self::PORT`), or
+///   a constant expression of type `u16`.
+/// - `timeout` (optional): the maximum duration of an invocation, such as `"500ms"`, `"2s"` or `"1m"`. From 1ms to 1h,
+///   in whole milliseconds.
+/// - `crate` (optional): the path of this crate, if it is not `::fg_extension`.
 ///
-/// A script name is documented on pages 2705 and 2707, the ports on 2707 and 2710, the types on 2710 (D).
+/// The arguments of `#[telemetry]` are:
+///
+/// - `port`: the port that telemetry is posted to, 8081 to 8090. It may be the extension's own port.
+/// - `types`: the [telemetry types](TelemetryType) to subscribe to: `platform`, `function`, `extension`, or several of
+///   them.
+///
+/// Script names are documented on pages 2705 and 2707, ports on 2707 and 2710, and telemetry types on 2710 (D).
 ///
 /// # Cancel safety
 ///
-/// After its `timeout` a handler is dropped at the `.await` where it waits, and the platform is answered with status
-/// 500 and `errorInfo`. What must not be left half done belongs between two `.await`s, or into a task of its own. A
-/// handler that blocks the thread instead of waiting cannot be dropped, nor can its timeout pass meanwhile.
+/// When an invocation exceeds its `timeout`, its handler is dropped at the `.await` where it is suspended, and the
+/// extension responds with status 500 and `errorInfo`. Avoid an `.await` in the middle of work that must not be left
+/// half done, or move that work to a task of its own with `tokio::spawn`. A handler that blocks the thread cannot be
+/// dropped, and its timeout does not fire while it blocks.
 ///
-/// # A crate of another name
+/// # Renamed crates
 ///
-/// Generated code names `::fg_extension`. Where the crate has another name, or is re-exported (itself, or all of it by
-/// `*`), `crate` says so:
+/// Generated code refers to this crate as `::fg_extension`. If you renamed the crate, or re-export it from another one,
+/// pass its path as `crate`:
 ///
 /// ```no_run
 /// mod sdk {
@@ -214,7 +228,9 @@ pub use types::{
 /// ```
 pub use fg_extension_macros::extension;
 
-/// What generated code names. Not part of the public API: it changes without notice.
+/// The items that generated code refers to.
+///
+/// Not part of the public API: they change without notice.
 #[doc(hidden)]
 pub mod __private {
     pub use ::std::module_path;

@@ -1,10 +1,9 @@
-//! The traits by which generated code checks the parameter and return types of the author's functions.
-//!
-//! Their error messages describe what the author wrote instead of what the macro generated.
+//! Traits that generated code uses to check the signatures of the author's functions, so that rustc's errors are about
+//! the author's code.
 
 use crate::Error;
 
-/// The parameter type `T`, which is the only type that implements this trait.
+/// The type of a parameter of an annotated function. `T` itself is the only type that implements `Parameter<T>`.
 #[diagnostic::on_unimplemented(
     message = "this parameter must be of type `{T}`, not `{Self}`",
     label = "write `{T}`"
@@ -25,10 +24,10 @@ impl<T> Parameter<T> for T {
 #[diagnostic::on_unimplemented(
     message = "a handler cannot return `{Self}`",
     label = "write `()` or `Result<(), E>`",
-    note = "`E` can be any type that converts into `fg_extension::Error`: any `std::error::Error + Send + Sync`, or a string"
+    note = "`E` is any type that converts into `fg_extension::Error`: a `std::error::Error + Send + Sync`, or a string"
 )]
 pub trait IntoHandlerResult {
-    /// Converts into the return type of [`Extension::invoke`](crate::Extension::invoke).
+    /// Converts the value into the result of [`Extension::invoke`](crate::Extension::invoke).
     fn into_handler_result(self) -> Result<(), Error>;
 }
 
@@ -46,14 +45,14 @@ impl<E: Into<Error>> IntoHandlerResult for Result<(), E> {
     }
 }
 
-/// A type that an `#[init]` method may return: `T`, or `Result<T, E>` with any `E` that converts into [`Error`].
+/// A type that `#[init]` may return: `T`, or `Result<T, E>` with any `E` that converts into [`Error`].
 #[diagnostic::on_unimplemented(
     message = "the `#[init]` method of `{T}` cannot return `{Self}`",
     label = "write `Self` or `Result<Self, E>`",
-    note = "`E` can be any type that converts into `fg_extension::Error`: any `std::error::Error + Send + Sync`, or a string"
+    note = "`E` is any type that converts into `fg_extension::Error`: a `std::error::Error + Send + Sync`, or a string"
 )]
 pub trait IntoInitResult<T> {
-    /// Converts into the return type of [`Extension::init`](crate::Extension::init).
+    /// Converts the value into the result of [`Extension::init`](crate::Extension::init).
     fn into_init_result(self) -> Result<T, Error>;
 }
 
@@ -71,10 +70,10 @@ impl<T, E: Into<Error>> IntoInitResult<T> for Result<T, E> {
     }
 }
 
-/// An extension that does not need an `#[init]` method, because it implements [`Default`].
+/// A type that can be an extension without `#[init]`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no `#[init]` method and does not implement `Default`",
-    label = "derive `Default` for `{Self}`, or add a method such as `#[init] async fn new() -> Self`"
+    label = "derive `Default` for `{Self}`, or add a method `#[init] async fn init() -> Self`"
 )]
 pub trait DefaultInit {
     /// Returns the default value.

@@ -1,4 +1,4 @@
-//! A handler's panic becomes a value, and one log line instead of the standard hook's several.
+//! Catches panics in handlers, so that the runtime can log each in one line.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -12,21 +12,21 @@ use std::task::Poll;
 thread_local! {
     /// Whether this thread is inside [`catch`].
     static CATCHING: Cell<bool> = const { Cell::new(false) };
-    /// Where the last panic inside [`catch`] was.
+    /// The source location of the last panic inside [`catch`].
     static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// What a panic left behind.
+/// The message and the source location of a panic.
 #[derive(Debug)]
 pub(crate) struct Panic {
     message: String,
     location: Option<String>,
 }
 
-/// Silences the panic hook inside [`catch`], and nowhere else.
+/// Installs a panic hook that prints nothing for panics inside [`catch`], and passes all others to the previous hook.
 pub(crate) fn install_hook() {
     static ONCE: Once = Once::new();
-    // A process that aborts on panic comes to no `catch`: the hook's words are the only ones there will be.
+    // A process that aborts on panic never returns to `catch`, so the previous hook's output is the only report.
     if cfg!(panic = "abort") {
         return;
     }
@@ -42,13 +42,13 @@ pub(crate) fn install_hook() {
     });
 }
 
-/// The future's output, or its panic.
+/// Waits for the future, and returns its output or its panic.
 pub(crate) async fn catch<F: Future>(future: F) -> Result<F::Output, Panic> {
     let mut future = pin!(future);
-    // A future that panicked is not polled again, so nobody sees what state the panic left it in.
+    // `AssertUnwindSafe`: a future that panicked is not polled again, so its inconsistent state is never observed.
     poll_fn(|cx| {
         let outer = CATCHING.replace(true);
-        // One that the author caught may be there.
+        // A panic that the author's code caught itself may have left its location here.
         LOCATION.set(None);
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
         CATCHING.set(outer);

@@ -1,4 +1,4 @@
-//! The order of a start: settings, listeners, registration, `init`, serving.
+//! The order of start-up: settings, listeners, registration, `init`, serving.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,66 +16,76 @@ use crate::platform::register::register;
 use crate::telemetry::{NoTelemetry, Telemetry, TelemetryServer};
 use crate::{Extension, RunError, TelemetryHandler, error, panics, script_name_marker};
 
-/// Runs the extension `T` until the platform asks it to shut down: the engine beneath the generated `main`.
+/// Runs the extension `T` until the platform asks it to shut down.
 ///
-/// In order: listen on 127.0.0.1, register, [`init`](Extension::init), serve. SIGTERM, SIGINT and `POST
-/// /extension/shutdown` begin the shutdown: connections in the listen backlog are served, no more are accepted, what is in
-/// flight finishes, and then [`shutdown`](Extension::shutdown) runs, all within `FG_SHUTDOWN_TIMEOUT`. A `main` that
-/// calls this should then return without waiting for blocking tasks, for example by
+/// The generated `main` of an [`#[extension]`](macro@crate::extension) calls this function. It binds the extension's
+/// port on 127.0.0.1, registers with the platform, calls [`init`](Extension::init), and then serves invocations.
+///
+/// SIGTERM, SIGINT or `POST /extension/shutdown` starts the shutdown, which takes at most `FG_SHUTDOWN_TIMEOUT`:
+///
+/// 1. The connections in the listen backlog are accepted, and no others after them.
+/// 2. Requests in flight finish.
+/// 3. [`shutdown`](Extension::shutdown) is called.
+///
+/// When `run` returns, `main` should return without waiting for blocking tasks, for example with
 /// `tokio::runtime::Runtime::shutdown_background`.
 ///
-/// It installs, once for the process: a panic hook that is silent about a handler's panic, since that becomes one log
-/// line, and leaves every other panic to the hook before it; and with feature `stderr-log` the default subscriber, unless there
-/// is a global one.
+/// `run` installs two things for the whole process:
+///
+/// - A panic hook that suppresses the output of panics in handlers, which are logged in one line instead. All other
+///   panics are passed to the previous hook.
+/// - With the feature `stderr-log`, the default `tracing` subscriber, unless there is a global one already.
 ///
 /// # Errors
 ///
-/// [`RunError`], if a setting cannot be read, the port is taken, the platform rejects the registration or does not
-/// respond, or `init` or `shutdown` fails.
+/// Returns an error if a setting is missing or invalid, the port is in use, the platform rejects the registration or
+/// does not respond to it, or [`init`](Extension::init) or [`shutdown`](Extension::shutdown) fails.
 ///
 /// # Panics
 ///
-/// On a tokio runtime without I/O and time (`enable_all`).
+/// Panics if it is called outside of a tokio runtime, or on one without I/O and time enabled (see
+/// `tokio::runtime::Builder::enable_all`).
 ///
 /// # Cancel safety
 ///
-/// Once the future is dropped, no connection is accepted any more; those that are open, and what is in flight, go on
-/// until the tokio runtime ends. [`shutdown`](Extension::shutdown) is not called.
+/// If the future is dropped, the extension accepts no further connections, but those that are open and the invocations
+/// in flight continue until the tokio runtime shuts down. [`shutdown`](Extension::shutdown) is not called.
 pub async fn run<T: Extension>() -> Result<(), RunError> {
     let startup = Startup::new::<T>()?;
     startup.run::<T, _>(Arc::new(NoTelemetry)).await
 }
 
-/// Runs an extension that subscribes to telemetry: [`run`], and in addition the telemetry server, the subscription and
-/// the delivery to [`TelemetryHandler::telemetry`].
+/// Runs the extension `T`, which subscribes to telemetry, until the platform asks it to shut down.
 ///
-/// The telemetry port is listened on before the extension registers. The subscription is made beside
-/// [`init`](Extension::init), or after it where telemetry comes to the extension's own port. In a shutdown, the telemetry
-/// that was acknowledged is delivered before [`shutdown`](Extension::shutdown) runs.
+/// In addition to what [`run`] does, it accepts telemetry on the port of the
+/// [subscription](TelemetryHandler::SUBSCRIPTION), subscribes, and delivers the events to
+/// [`TelemetryHandler::telemetry`]. During the shutdown, it delivers all acknowledged telemetry before it calls
+/// [`shutdown`](Extension::shutdown).
 ///
 /// # Errors
 ///
-/// As [`run`]; and [`RunError`], if acknowledged telemetry could not be delivered before the process exits.
+/// Returns an error in the same cases as [`run`], and if acknowledged telemetry could not be delivered during the
+/// shutdown.
 ///
 /// # Panics
 ///
-/// As [`run`].
+/// Panics in the same cases as [`run`].
 ///
 /// # Cancel safety
 ///
-/// As [`run`]. Telemetry that was acknowledged and not delivered is lost.
+/// The same as for [`run`]. In addition, acknowledged telemetry that has not been delivered is lost.
 pub async fn run_with_telemetry<T: TelemetryHandler>() -> Result<(), RunError> {
     let startup = Startup::new::<T>()?;
     let telemetry = TelemetryConfig::from_env(T::NAME, T::PORT, T::SUBSCRIPTION, &startup.config)?;
     let server = TelemetryServer::bind(T::NAME, &startup.config, &telemetry, &startup.lifecycle);
     let delivery = server.delivery();
-    // Owned here, so that it is gone when this returns.
+    // Owned by this future, so that the task is aborted when it returns.
     let mut background = JoinSet::new();
     background.spawn(server.run(Arc::clone(&startup.lifecycle)));
     startup.run::<T, _>(delivery).await
 }
 
-/// What an extension has before it registers: settings, signals, a bound port.
+/// The state of an extension before it registers: its settings, signal handlers and bound port.
 struct Startup {
     config: Config,
     signals: Signals,
@@ -84,16 +94,17 @@ struct Startup {
 }
 
 impl Startup {
-    /// Reads the settings, and listens: whoever registers must already be listening, since the platform may post at once
-    /// (D 2707).
+    /// Reads the settings and binds the port.
+    ///
+    /// The port is bound before the registration, since the platform may post events immediately after it (D 2707).
     fn new<T: Extension>() -> Result<Self, RunError> {
         const {
             assert!(
                 !matches!(T::TIMEOUT, Some(Duration::ZERO)),
-                "`TIMEOUT` is zero, so that no invocation could be handled"
+                "`TIMEOUT` must be longer than zero"
             );
         }
-        script_name_marker::keep::<T>();
+        script_name_marker::embed::<T>();
         let config = Config::from_env(T::NAME, T::PORT)?;
         #[cfg(feature = "stderr-log")]
         crate::log::subscriber::install(T::NAME, config.log);
@@ -111,9 +122,9 @@ impl Startup {
         })
     }
 
-    /// Registers, makes the extension, serves it, and shuts it down.
+    /// Registers, calls `init`, serves requests, and shuts down.
     ///
-    /// Invocations that arrive before `init` is done wait in the listen backlog.
+    /// Requests that arrive before `init` has completed are queued in the listen backlog.
     async fn run<T: Extension, D: Telemetry<T>>(
         mut self,
         telemetry: Arc<D>,
@@ -130,7 +141,7 @@ impl Startup {
             let extension = T::init(&registration).await.map_err(RunError::init)?;
             Ok::<_, RunError>((extension, registration))
         };
-        // `init` may panic, and so may what it leaves behind if a signal comes first.
+        // `init` may panic, and so may its destructors if a signal arrives first and the future is dropped.
         let started = panics::catch(select(start, self.signals.recv())).await;
         let stopped = match started
             .unwrap_or_else(|panic| Either::First(Err(RunError::init(panic.into()))))
@@ -142,16 +153,16 @@ impl Startup {
             }
             Either::First(Err(error)) => Err(error),
             Either::Second(signal) => {
-                tracing::info!("{signal} before the extension was ready: shutting down");
+                tracing::info!("received {signal} before `init` completed; shutting down");
                 Ok(())
             }
         };
-        // Telemetry may have been acknowledged already; there is no handler to deliver it to.
+        // Telemetry may have been acknowledged already, but there is no handler to deliver it to.
         let lost = telemetry.abandon();
         match stopped {
             Ok(()) if lost == 0 => Ok(()),
             Ok(()) => Err(RunError::undelivered_telemetry(format!(
-                "the extension ended before it was ready: {}",
+                "the extension shut down before `init` completed: {}",
                 error::undelivered(lost)
             ))),
             Err(error) => Err(error.and_undelivered(lost)),

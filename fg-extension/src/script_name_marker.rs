@@ -1,4 +1,5 @@
-//! The script name in the compiled program, where tools read it without running the program.
+//! The script name marker: embeds the script name in the compiled program, where tools can read it without running the
+//! program.
 
 use fg_util::script_name::{MARKER_END as END, MARKER_PREFIX as PREFIX, MAX_LEN};
 
@@ -6,8 +7,8 @@ use crate::{Extension, ExtensionName};
 
 const LEN: usize = PREFIX.len() + MAX_LEN + 1;
 
-/// Keeps the marker of `T` in the program, in one piece: `\x1ffg-extension:name=<script name>\x1f`.
-pub(crate) fn keep<T: Extension>() {
+/// Embeds the marker of `T`, `\x1ffg-extension:name=<script name>\x1f`, in the program as one contiguous string.
+pub(crate) fn embed<T: Extension>() {
     std::hint::black_box(const { &marker(T::NAME) });
 }
 

@@ -1,12 +1,12 @@
-//! Pauses between attempts: exponential back-off with jitter.
+//! Exponential back-off with jitter.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-/// Pauses that double from a first one up to a longest one, each with jitter.
+/// A sequence of pauses between attempts. Each pause is twice as long as the one before, up to a maximum.
 ///
-/// A pause lasts between half of its full length and all of it, so that clients that failed together do not come back
-/// together.
+/// Jitter shortens each pause by up to half, so that clients that failed at the same time do not retry at the same
+/// time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -24,7 +24,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Returns a back-off that begins with a pause of at most `first`; no pause is longer than `longest`.
+    /// Creates a back-off whose first pause is at most `first`, and whose pauses never exceed `longest`.
     #[must_use]
     pub const fn new(first: Duration, longest: Duration) -> Self {
         Self {
@@ -34,7 +34,7 @@ impl Backoff {
         }
     }
 
-    /// Returns the pause after one more failed attempt.
+    /// Returns the pause to make after another failed attempt.
     #[must_use]
     pub fn next_pause(&mut self) -> Duration {
         let doublings = 2_u32.saturating_pow(self.attempts);
@@ -44,7 +44,7 @@ impl Backoff {
     }
 }
 
-/// From 0 to 1; the standard library's hashers are seeded at random.
+/// Returns a random number from 0 to 1, based on the random seeds of the standard library's hashers.
 fn random() -> f64 {
     RandomState::new().hash_one(()) as f64 / u64::MAX as f64
 }

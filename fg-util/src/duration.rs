@@ -1,16 +1,16 @@
-//! How a duration is written: `500ms`, `10s`, `1.5s`, `1m`, `1h`.
+//! Parsing and formatting of durations such as `500ms`, `10s`, `1.5s`, `1m` and `1h`.
 
 use std::time::Duration;
 
-/// The longest duration that a setting or an argument accepts.
+/// The longest duration that a setting or an argument accepts: one hour.
 pub const MAX: Duration = Duration::from_secs(3600);
 
-/// How to write a duration, for the end of an error message.
+/// The hint at the end of an error message about an invalid duration.
 pub const HINT: &str = "write it as `500ms`, `10s` or `1m`";
 
-/// Parses a duration; a number without a unit is seconds, as in the platform's own `RUNTIME_TIMEOUT`.
+/// Parses a duration. A number without a unit counts seconds, as in the platform's `RUNTIME_TIMEOUT`.
 ///
-/// Returns `None` if the text is not a duration, or longer than [`MAX`].
+/// Returns `None` if the string is not a duration, or if the duration is longer than [`MAX`].
 #[must_use]
 pub fn parse(text: &str) -> Option<Duration> {
     let (number, unit) = crate::size::split_unit(text);
@@ -19,14 +19,14 @@ pub fn parse(text: &str) -> Option<Duration> {
 
 /// Parses a duration that must have a unit.
 ///
-/// Returns `None` if the text is not a duration, has no unit, or is longer than [`MAX`].
+/// Returns `None` if the string is not a duration, if it has no unit, or if the duration is longer than [`MAX`].
 #[must_use]
 pub fn parse_with_unit(text: &str) -> Option<Duration> {
     let (number, unit) = crate::size::split_unit(text);
     read(number, unit)
 }
 
-/// Formats a duration as [`parse`] reads it. Zero is `0s`, not `0ns`.
+/// Formats a duration so that [`parse`] can read it. Zero is formatted as `0s`.
 #[must_use]
 pub fn format(duration: Duration) -> String {
     if duration.is_zero() {
@@ -34,7 +34,7 @@ pub fn format(duration: Duration) -> String {
     } else if duration.subsec_nanos() == 0 && duration.as_secs().is_multiple_of(3600) {
         format!("{}h", duration.as_secs() / 3600)
     } else if duration < Duration::from_millis(1) {
-        // `Debug` would write a unit that `parse` does not know.
+        // `Debug` would use microseconds or nanoseconds, which `parse` does not accept.
         format!("{}ms", f64::from(duration.subsec_nanos()) / 1e6)
     } else {
         format!("{duration:?}")
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn number_and_unit() {
+    fn number_with_unit_is_parsed() {
         for (text, millis) in [
             ("0s", 0),
             ("1ms", 1),
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn number_alone_is_seconds() {
+    fn number_without_unit_counts_seconds() {
         assert_eq!(parse("2"), Some(Duration::from_secs(2)));
         assert_eq!(parse("0.25"), Some(Duration::from_millis(250)));
         assert_eq!(parse_with_unit("2"), None);

@@ -1,10 +1,10 @@
-//! An error in one line: its chain of sources, control characters escaped, a bounded length.
+//! Error messages in one line of bounded length.
 
 use std::error::Error;
 
-/// Returns an error and its sources in one text, joined by `: `.
+/// Returns the message of an error and those of its sources, joined by `: `.
 ///
-/// Some errors print their source themselves; a source that ends the line already is not repeated.
+/// Some errors include their source in their own message. A source with which the message already ends is not repeated.
 #[must_use]
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut line = error.to_string();
@@ -20,8 +20,7 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     line
 }
 
-/// Returns the text trimmed and with its control characters escaped, so that a line break does not break a log line in
-/// two.
+/// Returns the trimmed string with its control characters escaped, so that it fits into one log line.
 #[must_use]
 pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
@@ -35,12 +34,13 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
-/// The most characters of somebody else's text that a message quotes.
+/// The maximum number of characters that [`excerpt`] returns, not counting the `…`.
 pub const EXCERPT_CHARS: usize = 300;
 
-/// Returns the first [`EXCERPT_CHARS`] characters of a text, with `…` where it was cut.
+/// Returns the first [`EXCERPT_CHARS`] characters of a string, followed by `…` if it was truncated.
 ///
-/// A failure that quotes its input in full would grow for ever in the log of an extension that subscribes to that log.
+/// Error messages that quote input have to be bounded: an extension can subscribe to its own log, where a message about
+/// a log line would contain that line, the next message would contain both, and so on.
 #[must_use]
 pub fn excerpt(text: &str) -> String {
     match text.char_indices().nth(EXCERPT_CHARS) {
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn chain_has_each_message_once() {
+    fn chain_contains_each_message_once() {
         assert_eq!(
             chain(&Outer("cannot flush", "disk\nfull".into())),
             "cannot flush: disk\nfull"
@@ -83,12 +83,12 @@ mod tests {
     }
 
     #[test]
-    fn line_breaks_are_escaped() {
+    fn control_characters_are_escaped() {
         assert_eq!(one_line(" a\nb\tc\u{7f} "), r"a\nb\tc\u{7f}");
     }
 
     #[test]
-    fn excerpt_counts_characters() {
+    fn excerpt_is_limited_by_characters() {
         assert_eq!(excerpt("short"), "short");
         assert_eq!(
             excerpt(&"é".repeat(EXCERPT_CHARS)),

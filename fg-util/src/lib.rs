@@ -1,4 +1,5 @@
-//! Small rules that several crates of fg-extension share, so that each exists once.
+//! Utilities shared by the crates of fg-extension: durations, sizes, settings, error messages, back-off and log
+//! throttling.
 //!
 //! ```
 //! use std::time::Duration;
@@ -7,10 +8,12 @@
 //! assert_eq!(fg_util::size::parse("512KiB"), Some(512 * 1024));
 //! ```
 //!
-//! It depends on nothing but the standard library: the macro crate and every extension carry it.
+//! This crate is an implementation detail of [fg-extension](https://docs.rs/fg-extension). It has no dependencies,
+//! since it is part of the macro crate and of every extension.
 //!
-//! [`script_name`] and [`port`] are the platform's rules as the author's side applies them (the runtime and the macro).
-//! The emulator judges that side, so it has its own, written from the platform's documentation.
+//! The modules [`script_name`] and [`port`] contain the platform's rules for the runtime and the macro. The emulator
+//! does not use them: it has its own implementation, written from the platform's documentation, so that a mistake in
+//! one of them is detected by the other.
 
 // Library code never panics, prints or exits (CONTRIBUTING.md).
 #![warn(

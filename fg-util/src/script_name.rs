@@ -1,40 +1,42 @@
-//! What the file name of a start script may look like, as the runtime and the macro apply it (D 2705, 2707).
+//! The rules for the file name of a start script (D 2705, 2707).
 
-/// What precedes the script name in a compiled extension, where tools read it without running the program.
+/// The bytes that precede the script name in a compiled extension.
+///
+/// Tools search for this marker to read the script name without running the program.
 pub const MARKER_PREFIX: &[u8] = b"\x1ffg-extension:name=";
 
-/// What follows it.
+/// The byte that follows the script name in a compiled extension.
 pub const MARKER_END: u8 = b'\x1f';
 
-/// The most bytes that a file name has on Linux.
+/// The maximum length of a file name on Linux, in bytes.
 pub const MAX_LEN: usize = 255;
 
-/// Why a text cannot be the name of a start script.
+/// The reason why a string is not a valid name for a start script.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Problem {
-    /// It has a `/`, so it is a path.
+    /// It contains a `/`, so it is a path.
     Path,
-    /// It has a control character, and is sent in a header.
+    /// It contains a control character, but the name is sent in a header.
     ControlCharacter,
-    /// It is not ASCII, and is sent in a header.
+    /// It is not ASCII, but the name is sent in a header.
     NotAscii,
-    /// It does not begin with `extension`.
+    /// It does not start with `extension`.
     Prefix,
-    /// It does not end in `.sh`.
+    /// It does not end with `.sh`.
     Suffix,
     /// It is longer than [`MAX_LEN`] bytes.
     TooLong,
 }
 
-/// Checks the complete file name of a start script, as in `extensionHello.sh`.
+/// Checks the complete file name of a start script, such as `extensionHello.sh`.
 ///
 /// # Errors
 ///
-/// The first [`Problem`], if it cannot be one.
+/// Returns the most important [`Problem`] if the name is invalid.
 pub const fn check(name: &str) -> Result<(), Problem> {
     let bytes = name.as_bytes();
-    // What holds for each byte of the name comes first, the worst of it before the rest.
+    // Problems with single bytes have priority over problems with the name as a whole.
     let (mut control, mut not_ascii) = (false, false);
     let mut i = 0;
     while i < bytes.len() {
@@ -68,7 +70,7 @@ const fn ends_with(bytes: &[u8], suffix: &[u8]) -> bool {
     bytes.len() >= suffix.len() && equal(bytes.split_at(bytes.len() - suffix.len()).1, suffix)
 }
 
-/// `==` on slices is not `const` yet. Both have the same length here.
+/// Returns `true` if two slices of the same length are equal: `==` on slices is not `const` yet.
 const fn equal(a: &[u8], b: &[u8]) -> bool {
     let mut i = 0;
     while i < a.len() {
@@ -85,7 +87,7 @@ mod tests {
     use super::{Problem, check};
 
     #[test]
-    fn first_problem_is_reported() {
+    fn most_important_problem_is_reported() {
         for (name, problem) in [
             ("", Problem::Prefix),
             ("demo.sh", Problem::Prefix),
@@ -107,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_is_that_of_the_golden_list() {
+    fn names_of_the_golden_list_are_accepted_or_rejected() {
         let (valid, invalid) = include!("../../tests/golden/script_names.rs");
         for name in valid {
             assert_eq!(check(name), Ok(()), "{name:?}");

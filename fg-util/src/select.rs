@@ -1,23 +1,25 @@
-//! Two futures in one task.
+//! Combinators that poll two futures in one task.
 
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-/// The output of the future that finished first.
+/// The output of whichever future completed first in [`select`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Either<A, B> {
-    /// The first future finished.
+    /// The output of the first future.
     First(A),
-    /// The second one finished.
+    /// The output of the second future.
     Second(B),
 }
 
-/// Waits for the future that finishes first, `a` if both have, and drops the other one.
+/// Waits until one of two futures completes, and drops the other one.
+///
+/// If both are ready, `a` wins.
 ///
 /// # Cancel safety
 ///
-/// The future that did not finish is dropped where it waits, so it should be cancel safe.
+/// The other future is dropped before it has completed, so it should be cancel safe.
 pub async fn select<A: Future, B: Future>(a: A, b: B) -> Either<A::Output, B::Output> {
     let (mut a, mut b) = (pin!(a), pin!(b));
     poll_fn(|cx| {
@@ -29,11 +31,11 @@ pub async fn select<A: Future, B: Future>(a: A, b: B) -> Either<A::Output, B::Ou
     .await
 }
 
-/// Waits for `main`, and polls `background` alongside it until `main` finishes.
+/// Waits until `main` completes, and polls `background` alongside it.
 ///
 /// # Cancel safety
 ///
-/// `background` is dropped where it waits once `main` has finished.
+/// If `background` has not completed when `main` does, it is dropped, so it should be cancel safe.
 pub async fn run_alongside<B: Future, M: Future>(background: B, main: M) -> M::Output {
     let (mut background, mut main) = (pin!(background), pin!(main));
     let mut running = true;
@@ -55,12 +57,12 @@ mod tests {
     fn block_on<F: Future>(future: F) -> F::Output {
         match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(output) => output,
-            Poll::Pending => panic!("the future waits"),
+            Poll::Pending => panic!("the future is pending"),
         }
     }
 
     #[test]
-    fn first_one_wins_a_tie() {
+    fn first_future_wins_if_both_are_ready() {
         assert_eq!(block_on(select(ready(1), ready(2))), Either::First(1));
         assert_eq!(
             block_on(select(pending::<i32>(), ready(2))),
@@ -69,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn background_is_polled_until_it_finishes() {
+    fn background_is_not_polled_after_it_completes() {
         let polls = Cell::new(0);
         let background = async { polls.set(polls.get() + 1) };
         assert_eq!(block_on(run_alongside(background, ready(1))), 1);

@@ -1,4 +1,4 @@
-//! Values of settings, and the message about one that cannot be read.
+//! Parsing of settings, and the error message about an invalid value.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -6,24 +6,26 @@ use std::time::Duration;
 use crate::error::one_line;
 use crate::{duration, size};
 
-/// Returns the message about a setting: which value it has, what is wrong with it and what to write, in one line.
+/// Returns the error message about a setting with an invalid value, in one line.
+///
+/// `problem` is a phrase that follows the value, such as "is not a level", and `hint` describes what to write instead.
 ///
 /// ```
 /// assert_eq!(
 ///     fg_util::setting::invalid("FG_LOG", "loud", "is not a level", "write `warn`"),
-///     "FG_LOG is `loud`, which is not a level: write `warn`"
+///     "cannot read FG_LOG: `loud` is not a level; write `warn`"
 /// );
 /// ```
 #[must_use]
 pub fn invalid(name: &str, value: &str, problem: &str, hint: &str) -> String {
-    one_line(&format!("{name} is `{value}`, which {problem}: {hint}"))
+    one_line(&format!("cannot read {name}: `{value}` {problem}; {hint}"))
 }
 
 /// Parses a duration within a range.
 ///
 /// # Errors
 ///
-/// The message, if the value is not a duration, or out of range.
+/// Returns an error message if the value is not a duration, or if it is out of range.
 pub fn parse_duration(
     name: &str,
     value: &str,
@@ -45,7 +47,7 @@ pub fn parse_duration(
 ///
 /// # Errors
 ///
-/// The message, if the value is not a size, or out of range.
+/// Returns an error message if the value is not a size, or if it is out of range.
 pub fn parse_size(name: &str, value: &str, range: SizeRange) -> Result<usize, String> {
     size::parse(value)
         .and_then(|bytes| usize::try_from(bytes).ok())
@@ -56,16 +58,18 @@ pub fn parse_size(name: &str, value: &str, range: SizeRange) -> Result<usize, St
         })
 }
 
-/// The sizes that a setting accepts.
+/// The range of sizes that a setting accepts.
 #[derive(Clone, Debug)]
 pub struct SizeRange {
     /// The number of bytes.
     pub bytes: RangeInclusive<usize>,
-    /// The same for people, as in `1KB to 1GiB`.
+    /// The range as it appears in error messages, such as `1KB to 1GiB`.
     pub text: &'static str,
 }
 
-/// Parses a port number: digits only, since Rust's own parser accepts a `+` too. Returns `None` for any other text.
+/// Parses a port number that consists of digits only.
+///
+/// Unlike [`str::parse`], it does not accept a leading `+`. Returns `None` if the string is not a port number.
 #[must_use]
 pub fn parse_port(text: &str) -> Option<u16> {
     text.bytes()
@@ -78,14 +82,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn range_is_part_of_the_message() {
+    fn error_message_contains_the_range() {
         let range = Duration::from_millis(1)..=duration::MAX;
         let parse = |value| parse_duration("FG_REGISTER_TIMEOUT", value, range.clone());
         assert_eq!(parse("5s"), Ok(Duration::from_secs(5)));
         assert_eq!(
             parse("0"),
             Err(
-                "FG_REGISTER_TIMEOUT is `0`, which is not a duration from 1ms to 1h: \
+                "cannot read FG_REGISTER_TIMEOUT: `0` is not a duration from 1ms to 1h; \
                  write it as `500ms`, `10s` or `1m`"
                     .to_owned()
             )
@@ -100,7 +104,7 @@ mod tests {
         assert_eq!(
             parse("10\nTB"),
             Err(
-                "FG_TELEMETRY_BUFFER is `10\\nTB`, which is not a size from 1KB to 1GiB: \
+                "cannot read FG_TELEMETRY_BUFFER: `10\\nTB` is not a size from 1KB to 1GiB; \
                  write it as `512KiB`, `4MiB` or `4194304`"
                     .to_owned()
             )
@@ -108,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_digits() {
+    fn port_consists_of_digits() {
         assert_eq!(parse_port("8081"), Some(8081));
         for text in ["", "+8081", " 8081", "65536", "80a"] {
             assert_eq!(parse_port(text), None, "{text}");

@@ -1,11 +1,11 @@
-//! How a number of bytes is written: `4194304`, `512KiB`, `1.5MiB`, `4MB`.
+//! Parsing of sizes such as `4194304`, `512KiB`, `1.5MiB` and `4MB`.
 
-/// How to write a number of bytes, for the end of an error message.
+/// The hint at the end of an error message about an invalid size.
 pub const HINT: &str = "write it as `512KiB`, `4MiB` or `4194304`";
 
-/// Parses a number of bytes, or of `KB`, `KiB`, `MB`, `MiB`, `GB`, `GiB`, in upper or lower case. A fraction of a byte is cut off.
+/// Parses a size in bytes, or in `KB`, `KiB`, `MB`, `MiB`, `GB` or `GiB`, in upper or lower case.
 ///
-/// Returns `None` if the text is not a size.
+/// The result is rounded down to whole bytes. Returns `None` if the string is not a size.
 #[must_use]
 pub fn parse(text: &str) -> Option<u64> {
     let (number, unit) = split_unit(text);
@@ -22,13 +22,14 @@ pub fn parse(text: &str) -> Option<u64> {
     if let Ok(number) = number.parse::<u64>() {
         return number.checked_mul(unit);
     }
-    // Digits alone that are too many are not a fraction.
+    // Without a point, it is an integer that is too large, which must not be rounded.
     let bytes = number.contains('.').then(|| number.parse::<f64>().ok())?? * unit as f64;
     (bytes < u64::MAX as f64).then_some(bytes as u64)
 }
 
-/// The number at the beginning of a text, and the unit after it. A number has digits and points only: Rust's own
-/// parsers accept signs, exponents and names too.
+/// Splits a string into the number at its start and the unit after it.
+///
+/// The number contains only digits and points, while [`str::parse`] would also accept signs, exponents and `inf`.
 pub(crate) fn split_unit(text: &str) -> (&str, &str) {
     let text = text.trim();
     let digits = text
@@ -43,7 +44,7 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn number_and_unit() {
+    fn number_with_unit_is_parsed() {
         for (text, bytes) in [
             ("0", 0),
             ("4194304", 4_194_304),

@@ -1,11 +1,13 @@
-//! One log line a second at most.
+//! A throttle for log lines.
 
 use std::time::{Duration, Instant};
 
-/// From one line to the next.
+/// The minimum time between two lines.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Lets one line through a second, without I/O: the caller passes the time.
+/// A throttle that admits at most one log line per second.
+///
+/// It does not read the clock: the caller passes the current time.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -23,14 +25,17 @@ pub struct Throttle {
 }
 
 impl Throttle {
-    /// Returns a throttle that admits its first line at once, and each later one at least a second after the line before:
-    /// an extension that subscribes to its own log must not feed itself.
+    /// Creates a throttle that admits the first line immediately, and each further line at least a second after the
+    /// line before.
+    ///
+    /// An extension that subscribes to its own log receives a telemetry event for each line that it logs. The throttle
+    /// prevents that such events cause more and more log lines.
     #[must_use]
     pub const fn one_per_second() -> Self {
         Self { last: None }
     }
 
-    /// Returns whether a line may be written now; if so, the next one may be written a second later.
+    /// Returns `true` if a line may be written now, and then admits the next one a second later.
     pub fn admit(&mut self, now: Instant) -> bool {
         let due = self.next_due().is_none_or(|due| due <= now);
         if due {
@@ -39,7 +44,7 @@ impl Throttle {
         due
     }
 
-    /// Returns when the next line may be written; `None` if none was written yet.
+    /// Returns the time at which the next line may be written, or `None` if no line was admitted yet.
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
         self.last.map(|last| last + PERIOD)

@@ -1,4 +1,4 @@
-// Ports that an extension can listen on, and ports that it cannot (D 2707).
+// Valid and invalid ports of an extension (D 2707).
 (
     [
         8081_u16, 8082, 8083, 8084, 8085, 8086, 8087, 8088, 8089, 8090,

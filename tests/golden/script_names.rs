@@ -1,10 +1,10 @@
-// Names that a start script can have, and names that none can: the macro and `ExtensionName` are both held to it.
+// Valid and invalid names of start scripts. The macro and `ExtensionName` are both tested against this list.
 (
     [
         "extension.sh",
         "extensionHello.sh",
         "extension-night_watch 2.sh",
-        // 255 bytes, the most that a file name has.
+        // 255 bytes, the limit for file names.
         concat!(
             "extension",
             "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
@@ -25,7 +25,7 @@
         "extensionDemo\n.sh",
         "extensionDemo\u{7f}.sh",
         "extensionD\u{e9}mo.sh",
-        // One more.
+        // 256 bytes.
         concat!(
             "extension",
             "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",

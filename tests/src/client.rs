@@ -1,4 +1,4 @@
-//! The HTTP client that a test calls an extension with.
+//! An HTTP client that sends requests to an extension.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -6,23 +6,23 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Longer than anything that is tested: a test that hangs fails.
+/// The timeout after which a test that hangs fails. Everything that is tested takes less time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// One connection to an extension.
+/// A connection to an extension.
 #[derive(Debug)]
 pub struct Client {
     stream: BufReader<TcpStream>,
 }
 
-/// What it answered.
+/// A response of an extension.
 #[derive(Debug)]
 pub struct Response {
-    /// As in 200.
+    /// The status code.
     pub status: u16,
-    /// Names in lower case.
+    /// The headers, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// As long as `content-length` says.
+    /// The body, of the length in `content-length`.
     pub body: Vec<u8>,
 }
 
@@ -31,25 +31,25 @@ impl Client {
     ///
     /// # Panics
     ///
-    /// If nobody listens there.
+    /// Panics if nothing listens on the port.
     #[must_use]
     pub fn connect(port: u16) -> Self {
         let stream =
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the port is listened on");
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("something listens on the port");
         stream
             .set_read_timeout(Some(PATIENCE))
-            .expect("a time-out can be set");
-        stream.set_nodelay(true).expect("no delay can be set");
+            .expect("the timeout can be set");
+        stream.set_nodelay(true).expect("TCP_NODELAY can be set");
         Self {
             stream: BufReader::new(stream),
         }
     }
 
-    /// Sends bytes as they are.
+    /// Sends the bytes unchanged.
     ///
     /// # Panics
     ///
-    /// If the connection is broken.
+    /// Panics if the connection is broken.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         self.stream
             .get_mut()
@@ -58,16 +58,16 @@ impl Client {
         self
     }
 
-    /// Closes our side; theirs stays open.
+    /// Closes the write half of the connection.
     ///
     /// # Panics
     ///
-    /// If the connection is broken.
+    /// Panics if the connection is broken.
     pub fn close_write(&mut self) -> &mut Self {
         self.stream
             .get_mut()
             .shutdown(std::net::Shutdown::Write)
-            .expect("the connection is up");
+            .expect("the connection is open");
         self
     }
 
@@ -75,13 +75,13 @@ impl Client {
     ///
     /// # Panics
     ///
-    /// If there is none, or it is no HTTP.
+    /// Panics if the connection closes or the response is not valid HTTP.
     pub fn receive(&mut self) -> Response {
         let mut line = || {
             let mut line = String::new();
             self.stream
                 .read_line(&mut line)
-                .expect("the extension answers");
+                .expect("the extension responds");
             line.trim_end().to_owned()
         };
         let status_line = line();
@@ -89,7 +89,7 @@ impl Client {
             .split(' ')
             .nth(1)
             .and_then(|status| status.parse().ok());
-        let status = status.unwrap_or_else(|| panic!("no status line: `{status_line}`"));
+        let status = status.unwrap_or_else(|| panic!("not a status line: `{status_line}`"));
         let mut headers = Vec::new();
         while let Some((name, value)) = line().split_once(':') {
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
@@ -105,18 +105,18 @@ impl Client {
         response.body = vec![0; length];
         self.stream
             .read_exact(&mut response.body)
-            .expect("the whole body comes");
+            .expect("the body is complete");
         response
     }
 
-    /// Whether the other side has closed the connection; waits until it has, or sends.
+    /// Waits until the extension closes the connection or sends data, and returns whether it closed it.
     pub fn is_closed(&mut self) -> bool {
         matches!(self.stream.read(&mut [0]), Ok(0) | Err(_))
     }
 }
 
 impl Response {
-    /// The value of a header.
+    /// Returns the value of a header.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
@@ -125,20 +125,20 @@ impl Response {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The body as JSON.
+    /// Returns the body as JSON.
     ///
     /// # Panics
     ///
-    /// If it is none.
+    /// Panics if the body is not valid JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| {
-            panic!("no JSON: {error}: {}", String::from_utf8_lossy(&self.body))
+            panic!("not JSON: {error}: {}", String::from_utf8_lossy(&self.body))
         })
     }
 }
 
-/// The bytes of a request.
+/// Returns the bytes of a request.
 #[must_use]
 pub fn request(method: &str, path: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
@@ -149,7 +149,7 @@ pub fn request(method: &str, path: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// One POST, over a connection of its own.
+/// Sends a POST request over a new connection and returns the response.
 #[must_use]
 pub fn post(port: u16, path: &str, body: impl AsRef<[u8]>) -> Response {
     Client::connect(port)

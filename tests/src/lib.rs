@@ -1,5 +1,6 @@
-//! What the tests need: extensions as processes, a platform that says what it is told to, and an HTTP
-//! client, all on blocking sockets and independent of the crates under test.
+//! Test support: extensions as child processes, a scripted platform, and an HTTP client.
+//!
+//! They use blocking sockets and are independent of the crates under test.
 
 mod client;
 mod platform;
@@ -11,11 +12,11 @@ pub use client::{Client, Response, post, request};
 pub use platform::{ScriptedPlatform, ScriptedResponse};
 pub use process::{ExitedProcess, Extension, Start};
 
-/// The text of a golden file, compact: the wire has no white space, and the files do.
+/// Returns the contents of a golden file.
 ///
 /// # Panics
 ///
-/// If it is not there, or is no JSON.
+/// Panics if the file does not exist or is not valid JSON.
 #[must_use]
 pub fn golden(name: &str) -> serde_json::Value {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -26,7 +27,7 @@ pub fn golden(name: &str) -> serde_json::Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The documented event with this trace id.
+/// Returns the invoke event of the golden file, with this trace ID.
 #[must_use]
 pub fn event(trace_id: &str) -> String {
     let mut event = golden("invoke-request.json");

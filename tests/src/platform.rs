@@ -1,4 +1,4 @@
-//! A platform that responds to each connection as a test scripts it.
+//! A platform whose responses are scripted by the test.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -8,29 +8,29 @@ use std::thread;
 use crate::client::PATIENCE;
 use crate::golden;
 
-/// What the platform does with one connection.
+/// The reaction of the platform to one connection.
 #[derive(Clone, Debug)]
 pub enum ScriptedResponse {
-    /// Responds with these bytes, and closes.
+    /// Responds with these bytes and closes the connection.
     Raw(Vec<u8>),
-    /// Responds with these bytes, and keeps the connection open.
+    /// Responds with these bytes and keeps the connection open.
     RawOpen(Vec<u8>),
-    /// Closes without a response.
+    /// Closes the connection without a response.
     Close,
-    /// Never responds.
+    /// Keeps the connection open and never responds.
     Silence,
 }
 
-/// A platform that responds to each connection as scripted, repeating the last response.
+/// A platform that reacts to the n-th connection with the n-th response, and then repeats the last one.
 #[derive(Debug)]
 pub struct ScriptedPlatform {
-    /// For `EXTENSION_API_ADDR`.
+    /// The value for `EXTENSION_API_ADDR`.
     pub address: SocketAddr,
     requests: Receiver<String>,
 }
 
 impl ScriptedResponse {
-    /// A response with a status and a body.
+    /// Creates a response with a status and a body.
     #[must_use]
     pub fn status(status: &str, body: impl AsRef<str>) -> Self {
         let body = body.as_ref();
@@ -41,7 +41,7 @@ impl ScriptedResponse {
         Self::Raw((head + body).into_bytes())
     }
 
-    /// The documented answer.
+    /// Creates the documented response to a registration.
     #[must_use]
     pub fn registered() -> Self {
         Self::status("200 OK", golden("register-response.json").to_string())
@@ -49,18 +49,18 @@ impl ScriptedResponse {
 }
 
 impl ScriptedPlatform {
-    /// Listens on a free port.
+    /// Starts the platform on a free port.
     ///
     /// # Panics
     ///
-    /// If there are no answers, or no port.
+    /// Panics if `responses` is empty or no port is free.
     #[must_use]
     pub fn start(responses: impl IntoIterator<Item = ScriptedResponse>) -> Self {
         let responses: Vec<_> = responses.into_iter().collect();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
         let address = listener.local_addr().expect("the listener has an address");
         let (sender, requests) = channel();
-        // It ends with the test's process.
+        // The thread runs until the process of the tests exits.
         thread::spawn(move || {
             let mut open = Vec::new();
             for (i, stream) in listener.incoming().enumerate() {
@@ -68,11 +68,11 @@ impl ScriptedPlatform {
                 let response = responses
                     .get(i)
                     .or(responses.last())
-                    .expect("there are answers");
+                    .expect("there is a response");
                 let Ok(request) = read_request(&mut stream) else {
                     continue;
                 };
-                // A test that has ended no longer listens.
+                // The receiver is gone if the test has finished.
                 let _ = sender.send(request);
                 match response {
                     ScriptedResponse::Raw(bytes) => drop(stream.write_all(bytes)),
@@ -88,24 +88,24 @@ impl ScriptedPlatform {
         Self { address, requests }
     }
 
-    /// The next request, head and body; waits for it.
+    /// Waits for the next request and returns its head and body.
     ///
     /// # Panics
     ///
-    /// If none comes.
+    /// Panics if no request arrives in time.
     #[must_use]
     pub fn request(&self) -> String {
         self.requests
             .recv_timeout(PATIENCE)
-            .expect("a request comes")
+            .expect("a request arrives")
     }
 
-    /// All further requests, as they come.
+    /// Returns an iterator over all further requests, which waits for each.
     pub fn requests(&self) -> impl Iterator<Item = String> {
         self.requests.iter()
     }
 
-    /// How many requests came that [`request`](Self::request) has not returned.
+    /// Returns how many requests have arrived that [`request`](Self::request) has not returned, and discards them.
     #[must_use]
     pub fn count(&self) -> usize {
         self.requests.try_iter().count()

@@ -1,4 +1,4 @@
-//! Extensions as child processes: start, output, exit.
+//! Extensions as child processes: starts them, reads their output, and waits for their exit.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use crate::client::PATIENCE;
 use crate::{ScriptedPlatform, ScriptedResponse};
 
-/// How to start an extension.
+/// A builder that starts an extension.
 #[derive(Debug)]
 pub struct Start {
     command: Command,
@@ -19,7 +19,7 @@ pub struct Start {
     telemetry_lease: Option<PortLease>,
 }
 
-/// An extension that runs. Dropped, it is killed.
+/// A running extension, which is killed when this is dropped.
 #[derive(Debug)]
 pub struct Extension {
     child: Child,
@@ -30,34 +30,36 @@ pub struct Extension {
     stderr: Receiver<String>,
 }
 
-/// What is left of it.
+/// The exit status and the output of an extension that has exited.
 #[derive(Debug)]
 pub struct ExitedProcess {
-    /// The exit status; `None` after a signal.
+    /// The exit status, or `None` if a signal killed the process.
     pub code: Option<i32>,
-    /// What it printed there since it was last looked at.
+    /// The rest of its standard output, which the test has not read yet.
     pub stdout: String,
-    /// Likewise.
+    /// The rest of its standard error, which the test has not read yet.
     pub stderr: String,
 }
 
 impl Start {
-    /// The program, on a leased port, which telemetry is posted to as well, without any other setting of ours.
+    /// Prepares the program to start on a leased port, which is also its port for telemetry.
+    ///
+    /// All other settings are removed from its environment.
     ///
     /// # Panics
     ///
-    /// If there is no port to be had.
+    /// Panics if no port can be leased.
     #[must_use]
     pub fn new(program: &str) -> Self {
         let lease = PortLease::acquire().expect("a port of the platform's range");
         Self::on(program, lease, None)
     }
 
-    /// Likewise, with telemetry posted to a port of its own.
+    /// Prepares the program as [`Self::new`] does, with a separate port for telemetry.
     ///
     /// # Panics
     ///
-    /// If there are no ports to be had.
+    /// Panics if no two ports can be leased.
     #[must_use]
     pub fn with_telemetry_port(program: &str) -> Self {
         let (lease, telemetry) = PortLease::acquire_pair().expect("ports of the platform's range");
@@ -94,37 +96,37 @@ impl Start {
             .env("FG_TELEMETRY_PORT", telemetry_port.to_string())
     }
 
-    /// The port that telemetry will be posted to.
+    /// Returns the port that telemetry will be posted to.
     #[must_use]
     pub fn telemetry_port(&self) -> u16 {
         self.telemetry_lease.as_ref().unwrap_or(&self.lease).port()
     }
 
-    /// The port that it will have.
+    /// Returns the port of the extension.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.lease.port()
     }
 
-    /// Sets a variable.
+    /// Sets an environment variable.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl AsRef<str>) -> Self {
         self.command.env(name, value.as_ref());
         self
     }
 
-    /// Points it at the platform.
+    /// Sets the platform that the extension registers with.
     #[must_use]
     pub fn with(self, platform: &ScriptedPlatform) -> Self {
         let address = platform.address.to_string();
         self.env("EXTENSION_API_ADDR", address)
     }
 
-    /// Starts it.
+    /// Starts the extension.
     ///
     /// # Panics
     ///
-    /// If it cannot be started.
+    /// Panics if the program cannot be started.
     #[must_use]
     pub fn start(mut self) -> Extension {
         let mut child = self.command.spawn().expect("the program starts");
@@ -140,13 +142,13 @@ impl Start {
         }
     }
 
-    /// Starts it, and waits until it ends by itself.
+    /// Starts the extension and waits until it exits by itself.
     #[must_use]
     pub fn run(self) -> ExitedProcess {
         self.start().wait()
     }
 
-    /// Starts it on a platform that registers it, and waits until it has.
+    /// Starts the extension with a platform that accepts its registration, and waits for the registration.
     #[must_use]
     pub fn registered(self) -> Extension {
         let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
@@ -157,55 +159,55 @@ impl Start {
 }
 
 impl Extension {
-    /// Its port.
+    /// Returns the port of the extension.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.lease.port()
     }
 
-    /// Sends it a signal.
+    /// Sends a signal to the extension.
     ///
     /// # Panics
     ///
-    /// If it has ended.
+    /// Panics if the extension has exited.
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id().try_into().expect("a process number"));
+        let pid = Pid::from_raw(self.child.id().try_into().expect("the process ID is valid"));
         kill(pid, signal).expect("the extension runs");
     }
 
-    /// Writes a line to its standard input.
+    /// Writes a line to the extension's standard input.
     ///
     /// # Panics
     ///
-    /// If it has ended.
+    /// Panics if the extension has exited.
     pub fn type_line(&mut self, line: &str) {
         writeln!(self.stdin.as_mut().expect("stdin is piped"), "{line}")
             .expect("the extension runs");
     }
 
-    /// Waits until it prints this line on standard output; what comes before is dropped.
+    /// Waits until the extension prints this line to standard output, and discards the lines before it.
     ///
     /// # Panics
     ///
-    /// If it ends first.
+    /// Panics if the line does not arrive in time.
     pub fn wait_for(&mut self, line: &str) {
         self.wait_until(line, |read| read == line);
     }
 
-    /// Waits until it prints a line that ends like this.
+    /// Waits until the extension prints a line that ends with `end`.
     ///
     /// # Panics
     ///
-    /// If it ends first.
+    /// Panics if the line does not arrive in time.
     pub fn wait_for_end_of_line(&mut self, end: &str) {
         self.wait_until(end, |read| read.ends_with(end));
     }
 
-    /// Waits until it prints a line that begins like this; the line.
+    /// Waits until the extension prints a line that starts with `start`, and returns the line.
     ///
     /// # Panics
     ///
-    /// If it ends first.
+    /// Panics if the line does not arrive in time.
     pub fn wait_for_start_of_line(&mut self, start: &str) -> String {
         self.wait_until(start, |read| read.starts_with(start))
     }
@@ -214,7 +216,7 @@ impl Extension {
         let mut before = Vec::new();
         loop {
             let Ok(line) = self.stdout.recv_timeout(PATIENCE) else {
-                panic!("no line `{description}` came, but {before:#?}");
+                panic!("expected a line `{description}`, found {before:#?}");
             };
             if matches(&line) {
                 return line;
@@ -223,29 +225,28 @@ impl Extension {
         }
     }
 
-    /// The next line that it prints on standard error; waits for it.
+    /// Waits for the next line on standard error, and returns it.
     ///
     /// # Panics
     ///
-    /// If none comes.
+    /// Panics if no line arrives in time.
     #[must_use]
     pub fn error_line(&mut self) -> String {
         self.stderr
             .recv_timeout(PATIENCE)
-            .expect("a line comes on standard error")
+            .expect("a line arrives on standard error")
     }
 
-    /// Waits until it has ended.
+    /// Waits until the extension exits.
     ///
     /// # Panics
     ///
-    /// If the operating system will not tell.
+    /// Panics if the operating system does not return its exit status.
     #[must_use]
     pub fn wait(mut self) -> ExitedProcess {
-        // Both to their end.
         let text = |lines: &Receiver<String>| lines.iter().map(|line| line + "\n").collect();
         let (stdout, stderr) = (text(&self.stdout), text(&self.stderr));
-        let status = self.child.wait().expect("it was started");
+        let status = self.child.wait().expect("the process can be waited for");
         ExitedProcess {
             code: status.code(),
             stdout,
@@ -253,7 +254,7 @@ impl Extension {
         }
     }
 
-    /// SIGTERM, and its end.
+    /// Sends SIGTERM and waits until the extension exits.
     #[must_use]
     pub fn terminate(self) -> ExitedProcess {
         self.signal(Signal::SIGTERM);
@@ -261,13 +262,13 @@ impl Extension {
     }
 }
 
-/// The lines of a stream, as they come.
+/// Returns a channel that receives the lines of a stream.
 fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, lines) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stream).lines() {
-            // A test that has ended no longer listens.
-            let _ = sender.send(line.expect("what it prints is UTF-8"));
+            // The receiver is gone if the test has finished.
+            let _ = sender.send(line.expect("the output is UTF-8"));
         }
     });
     lines

@@ -1,4 +1,4 @@
-//! Tests of the whole, in one binary: links once, and tests of different parts run side by side.
+//! Integration tests, in one binary so that they are linked once and all run in parallel.
 
 mod emulator;
 mod runtime;

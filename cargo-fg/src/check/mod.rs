@@ -1,4 +1,4 @@
-//! `cargo fg check`: conformance checks of an extension, interruptible, and their report.
+//! `cargo fg check`: runs conformance tests against an extension, and prints the report.
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
@@ -9,9 +9,13 @@ use fg_conformance::{Budget, Checks, ExtensionUnderTest, Format, Outcome, Select
 use crate::boot::{BootProgram, ExtensionSource};
 use crate::signals::ShutdownSignals;
 
-/// Runs the selected checks, all of them without a selection, and prints the report.
+/// Runs the selected cases, or all cases if there is no selection, and prints the report. An interrupt cancels the run.
 ///
-/// Returns exit status 0 if no case failed, and 1 if one did; an error means that the cases could not be tried.
+/// Returns exit status 0 if no case failed, and 1 otherwise.
+///
+/// # Errors
+///
+/// Returns an error if the cases could not be run.
 pub(crate) fn run(
     extension: ExtensionUnderTest,
     budget: Budget,
@@ -19,14 +23,14 @@ pub(crate) fn run(
     format: Format,
 ) -> anyhow::Result<ExitCode> {
     let mut checks = Checks::new(extension).budget(budget).on_notice(|notice| {
-        // Without standard error there is nobody to notify.
+        // If standard error is closed, the notice is lost.
         let _ = writeln!(std::io::stderr(), "{notice}");
     });
     if let Some(selection) = selection {
         checks = checks.select(selection);
     }
     let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
-    // Interrupted, it leaves no processes and no folders behind.
+    // Cancellation drops the checks, which kills the processes and removes the temporary folders.
     let report = runtime.block_on(async {
         ShutdownSignals::listen()?
             .run_or_cancel(async { Ok(checks.run().await?) })
@@ -39,7 +43,7 @@ pub(crate) fn run(
     })
 }
 
-/// Builds a package, or splits a command line; a ZIP is checked as it is.
+/// Returns the extension to check. Builds it if the source is a package.
 pub(crate) fn extension_under_test(source: &ExtensionSource) -> anyhow::Result<ExtensionUnderTest> {
     if let ExtensionSource::Zip(zip) = source {
         return Ok(ExtensionUnderTest::zip(zip));
@@ -61,15 +65,15 @@ pub(crate) fn extension_under_test(source: &ExtensionSource) -> anyhow::Result<E
     })
 }
 
-/// Prints a report, without colours where they are not wanted.
+/// Prints a report to standard output, without colors if standard output does not support them.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = anstream::stdout().lock();
     match stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
     {
-        // The reader has read enough, as `head` does.
+        // The reader, for example `head`, has closed the pipe.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("cannot write the report"),
+        written => written.context("cannot write the report to standard output"),
     }
 }

@@ -12,39 +12,39 @@ use crate::check;
 pub(super) struct CheckArgs {
     #[command(flatten)]
     source: SourceArgs,
-    /// Cases to try, as REG-01, or REG for all that begin so (all of them by default)
+    /// Cases to run: an ID such as REG-01, or a prefix such as REG (default: all cases)
     #[arg(value_name = "CASE")]
     cases: Vec<String>,
-    /// How to tell what was found
+    /// Format of the report
     #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
     format: CheckFormat,
-    /// What a start may take, and memory: start=50ms,rss=8MB
+    /// Limits for start-up time and peak memory: start=50ms,rss=8MB
     #[arg(long, value_name = "LIMITS")]
     budget: Option<Budget>,
-    /// Set a variable for the extension (repeatable)
+    /// Set an environment variable of the extension (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
-    /// List the cases, and try none
+    /// List the cases without running them
     #[arg(long)]
     list: bool,
-    /// Tell all about a case, and try none
+    /// Explain a case: its source, how it is tested, and how to fix an extension that fails it
     #[arg(long, value_name = "CASE", conflicts_with = "list")]
     explain: Option<String>,
 }
 
-/// For whom the report is written.
+/// The format of the report.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum CheckFormat {
-    /// Grouped and aligned, with colours on a terminal
+    /// Text, with colors on a terminal
     Human,
-    /// One object: {"cases": [{"id", "outcome", "detail", "source", "mark"}]}
+    /// One JSON object: {"cases": [{"id", "outcome", "detail", "source", "mark"}]}
     Json,
-    /// As test reports are read by CI systems
+    /// JUnit XML for CI systems
     Junit,
 }
 
 impl CheckArgs {
-    /// Returns exit status 0 if no case failed, and 1 if one did; an error means that the cases could not be tried.
+    /// Runs the subcommand. Returns exit status 0 if no case failed, and 1 otherwise; an error if the cases could not be run.
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
         if self.list {
             check::print(&list_cases())?;

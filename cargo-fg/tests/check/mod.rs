@@ -1,4 +1,4 @@
-//! `cargo fg check`, as its users call it. What the checks find is tested in `fg-conformance`.
+//! `cargo fg check` as a command. What the checks find is tested in `fg-conformance`.
 
 mod support;
 
@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use self::support::{SCRIPT, cases, check, ids, night_watch};
 
 #[test]
-fn the_examples_pass() {
+fn examples_pass_all_cases() {
     let examples = [
         ("hello", false),
         ("audit-log", false),
@@ -36,7 +36,7 @@ fn example_passes(package: &str, subscribes: bool) {
     let output = command.output().expect("cargo fg runs");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let cases = cases(&output);
-    // Built for this machine, it may need a newer glibc; `package` links statically.
+    // A debug build is linked dynamically, and may need a newer glibc.
     let warned = ids(&cases, "warn", "");
     assert!(warned.iter().all(|id| id == "PKG-07"), "{cases:?}");
     let passed = ids(&cases, "pass", "");
@@ -48,12 +48,16 @@ fn example_passes(package: &str, subscribes: bool) {
             "{cases:?}"
         );
     }
-    let silent = ids(&cases, "skip", "it does not subscribe to telemetry");
+    let silent = ids(
+        &cases,
+        "skip",
+        "the extension does not subscribe to telemetry",
+    );
     assert_eq!(silent.len(), if subscribes { 0 } else { 3 }, "{cases:?}");
 }
 
 #[test]
-fn a_passing_selection_is_success() {
+fn a_passing_selection_exits_with_status_0() {
     let output = night_watch(
         "",
         &["--format", "json", "reg-03", "BUD", "--budget", "rss=1GB"],
@@ -61,18 +65,21 @@ fn a_passing_selection_is_success() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let cases = cases(&output);
     assert_eq!(ids(&cases, "pass", ""), ["BUD-02", "REG-03"]);
-    assert_eq!(ids(&cases, "skip", "no budget: "), ["BUD-01"]);
+    assert_eq!(ids(&cases, "skip", "no limit set; "), ["BUD-01"]);
 }
 
 #[test]
-fn a_warning_is_success() {
+fn a_warning_exits_with_status_0() {
     let output = night_watch("serial", &["--format", "json", "INV-02"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert_eq!(ids(&cases(&output), "warn", "all in "), ["INV-02"]);
+    assert_eq!(
+        ids(&cases(&output), "warn", "all 64 succeeded in "),
+        ["INV-02"]
+    );
 }
 
 #[test]
-fn a_failure_is_exit_status_1_and_a_report_for_people() {
+fn a_failure_exits_with_status_1_and_prints_a_report() {
     let output = night_watch("handler-fails", &["INV-01", "INV-05"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
@@ -80,9 +87,9 @@ fn a_failure_is_exit_status_1_and_a_report_for_people() {
         text.starts_with("extensionNightWatch.sh  python3 "),
         "{text}"
     );
-    // It goes to a pipe, so there are no colours.
+    // Standard output is a pipe, so there are no colors.
     assert!(
-        text.contains("\n  FAIL  INV-01  answers an invocation with 200\n"),
+        text.contains("\n  FAIL  INV-01  responds to an invocation with status 200\n"),
         "{text}"
     );
     assert!(
@@ -92,7 +99,7 @@ fn a_failure_is_exit_status_1_and_a_report_for_people() {
 }
 
 #[test]
-fn a_report_for_ci_systems() {
+fn junit_report_counts_failures() {
     let output = night_watch("wrong-name", &["--format", "junit", "REG"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let xml = String::from_utf8(output.stdout).unwrap();
@@ -101,12 +108,12 @@ fn a_report_for_ci_systems() {
 }
 
 #[test]
-fn interrupted_check_leaves_no_files_or_processes() {
+fn an_interrupted_check_leaves_no_files_or_processes() {
     let folder = tempfile::tempdir().unwrap();
     let (alive, temporary) = (folder.path().join("alive"), folder.path().join("tmp"));
     nix::unistd::mkfifo(&alive, nix::sys::stat::Mode::S_IRWXU).unwrap();
     std::fs::create_dir(&temporary).unwrap();
-    // For as long as it lives, it holds the pipe open.
+    // The process keeps the pipe open until it exits.
     let sleeper = format!("sh -c 'exec sleep 600 > {}'", alive.display());
     let (mut command, _leases) = check(&["--cmd", &sleeper, "--script", SCRIPT]);
     let command = command.env("TMPDIR", &temporary).stderr(Stdio::piped());
@@ -137,30 +144,30 @@ fn cases_are_listed_and_explained() {
     );
     let text = output(&["--explain", "TEL-02"]);
     assert!(
-        text.starts_with("TEL-02  takes events as the pages show them\n\n"),
+        text.starts_with("TEL-02  accepts telemetry events as the documentation shows them\n\n"),
         "{text}"
     );
     for part in [
-        "\n  mark    D, documented: ",
-        "\n  source  functiongraph_06_2711 to 2713, of the API reference\n",
-        "\n  If it fails: trim names, ",
+        "\n  mark    D: documented by Huawei Cloud\n",
+        "\n  source  functiongraph_06_2711 to 2713 (API reference)\n",
+        "\n  How to fix it:\n  Trim names, ",
     ] {
         assert!(text.contains(part), "{text}");
     }
 }
 
 #[test]
-fn a_check_that_cannot_run_is_exit_status_2() {
+fn a_check_that_cannot_run_exits_with_status_2() {
     let python = "python3 -c 'raise OSError(98, \"in use\")'";
     for (arguments, message) in [
         (
             &["REG-09", "-p", "hello"][..],
-            "error: there is no case `REG-09`; there are PKG-01 to PKG-13, REG-01 to REG-08, INV-01 to INV-05, FRZ-01, \
+            "error: unknown case `REG-09`; the cases are PKG-01 to PKG-13, REG-01 to REG-08, INV-01 to INV-05, FRZ-01, \
              TEL-01 to TEL-03, END-01 to END-02, BUD-01 to BUD-02\n",
         ),
         (
             &["--explain", "x"],
-            "error: there is no case `x`; there are PKG-01",
+            "error: unknown case `x`; the cases are PKG-01",
         ),
         (&["-p", "nonsense", "REG"], "error: the build failed\n"),
         (
@@ -174,17 +181,17 @@ fn a_check_that_cannot_run_is_exit_status_2() {
         (&["--cmd", "python3"], "--script <NAME>"),
         (
             &["--budget", "start=soon"],
-            "`soon` is no duration, as in start=50ms",
+            "`soon` is not a duration; write it as `start=50ms`",
         ),
-        (&["--env", "FAULT"], "it takes the form NAME=VALUE"),
+        (&["--env", "FAULT"], "expected NAME=VALUE"),
         (
             &["--format", "xml"],
             "[possible values: human, json, junit]",
         ),
-        // The port is held by the test, not by the extension.
+        // The test uses the port, not the extension.
         (
             &["--cmd", python, "--script", SCRIPT, "--format", "json"],
-            "error: the extension ended before it registered, and port ",
+            "error: the extension exited before it registered, and port ",
         ),
     ] {
         let (mut command, leases) = check(arguments);

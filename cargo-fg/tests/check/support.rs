@@ -1,4 +1,4 @@
-//! `cargo fg check` as a process, and its JSON.
+//! Runs `cargo fg check` as a process, and parses its JSON.
 
 use std::collections::BTreeMap;
 use std::process::{Command, Output};
@@ -6,12 +6,12 @@ use std::process::{Command, Output};
 use fg_emulator::PortLease;
 use serde_json::Value;
 
-/// Outcome and detail, by ID.
+/// Outcome and detail of each case, by ID.
 pub(crate) type Cases = BTreeMap<String, (String, String)>;
 
 pub(crate) const SCRIPT: &str = "extensionNightWatch.sh";
 
-/// On leased ports: other tests run beside this one.
+/// Returns the command with leased ports, because tests run in parallel.
 pub(crate) fn check(arguments: &[&str]) -> (Command, [PortLease; 2]) {
     let (events, telemetry) = PortLease::acquire_pair().expect("two ports of the platform's range");
     let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
@@ -23,12 +23,12 @@ pub(crate) fn check(arguments: &[&str]) -> (Command, [PortLease; 2]) {
     (command, [events, telemetry])
 }
 
-/// All cases of the report. Standard output has the JSON only.
+/// Parses the cases of a JSON report. Standard output must contain nothing else.
 pub(crate) fn cases(output: &Output) -> Cases {
     let json: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {output:?}"));
     let cases = json["cases"].as_array().expect("an array of cases");
-    let text = |case: &Value, field: &str| case[field].as_str().expect("a text").to_owned();
+    let text = |case: &Value, field: &str| case[field].as_str().expect("a string").to_owned();
     for case in cases {
         assert!(
             ["D", "I", "?"].contains(&text(case, "mark").as_str()),
@@ -45,7 +45,7 @@ pub(crate) fn cases(output: &Output) -> Cases {
     cases.collect()
 }
 
-/// The IDs with this outcome, and with this beginning of the detail.
+/// Returns the IDs of the cases with this outcome, and with a detail that starts with this text.
 pub(crate) fn ids(cases: &Cases, outcome: &str, detail: &str) -> Vec<String> {
     let matching = cases.iter().filter(|(_, (actual_outcome, actual_detail))| {
         actual_outcome == outcome && actual_detail.starts_with(detail)
@@ -53,15 +53,15 @@ pub(crate) fn ids(cases: &Cases, outcome: &str, detail: &str) -> Vec<String> {
     matching.map(|(id, _)| id.clone()).collect()
 }
 
-/// The Python extension, with one thing wrong.
+/// Checks the Python extension with this fault.
 pub(crate) fn night_watch(fault: &str, arguments: &[&str]) -> Output {
     let python = concat!(
         "python3 '",
         env!("CARGO_MANIFEST_DIR"),
         "/../fg-conformance/tests/night_watch.py'"
     );
-    let subject = ["--cmd", python, "--script", SCRIPT];
-    let (mut command, _leases) = check(&subject);
+    let source = ["--cmd", python, "--script", SCRIPT];
+    let (mut command, _leases) = check(&source);
     command
         .args(arguments)
         .args(["--env", &format!("FAULT={fault}")]);

@@ -6,8 +6,7 @@ const SCRIPT: &str = "extensionAuditLog.sh";
 const PROGRAM: &str = env!("CARGO_BIN_EXE_audit-log");
 
 #[tokio::test]
-async fn every_invocation_is_in_the_file_after_shutdown() -> Result<(), Box<dyn std::error::Error>>
-{
+async fn invocations_are_written_at_shutdown() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("audit.log");
     let platform = Platform::start().await?;
@@ -30,7 +29,7 @@ async fn every_invocation_is_in_the_file_after_shutdown() -> Result<(), Box<dyn 
 }
 
 #[tokio::test]
-async fn file_that_cannot_be_opened_is_named() -> Result<(), Error> {
+async fn file_that_cannot_be_opened_is_reported() -> Result<(), Error> {
     let platform = Platform::start().await?;
     let boot = ExtensionCommand::new(SCRIPT, PROGRAM).env("AUDIT_LOG", "/no/such/folder/audit.log");
     platform.boot(boot.lease_port()).await?;
@@ -41,7 +40,7 @@ async fn file_that_cannot_be_opened_is_named() -> Result<(), Error> {
     assert_eq!(audit_log.status.code(), Some(1));
     assert_eq!(
         audit_log.stderr(),
-        "ERROR extensionAuditLog.sh: the extension failed to initialise: cannot open AUDIT_LOG, \
+        "ERROR extensionAuditLog.sh: the extension failed to initialize: cannot open AUDIT_LOG, \
          /no/such/folder/audit.log: No such file or directory (os error 2)\n"
     );
     Ok(())

@@ -1,11 +1,11 @@
-//! Boots the extension in a local FunctionGraph, beside a collector that comes and goes.
+//! Boots the extension in a local FunctionGraph, with a collector that is started, stopped, and slowed down.
 
 mod collector;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use collector::{Collector, silent_address};
+use collector::{Collector, reserve_address};
 use fg_emulator::{Error, ExtensionCommand, Platform};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, metric, number_data_point};
@@ -21,7 +21,7 @@ fn boot(collector: SocketAddr) -> ExtensionCommand {
         .lease_telemetry_port()
 }
 
-/// The trace ids of so many invocations, as OTLP has them.
+/// Invokes the function, and returns the trace IDs in OTLP's format.
 async fn invoke(platform: &Platform, times: usize) -> Result<Vec<String>, Error> {
     let mut trace_ids = Vec::new();
     for _ in 0..times {
@@ -33,18 +33,18 @@ async fn invoke(platform: &Platform, times: usize) -> Result<Vec<String>, Error>
     Ok(trace_ids)
 }
 
-/// A trace id as OTLP has it.
+/// Converts a trace ID to OTLP's format.
 fn trace_id(id: &str) -> String {
     id.replace('-', "")
 }
 
-/// Waits until the spans of these are there, each once, and log records of each.
+/// Waits until the collector has received one span and the log records of each invocation.
 async fn wait_for(collector: &Collector, trace_ids: &[String]) -> collector::Received {
     let received = collector
         .wait_for("all telemetry", |received| {
             trace_ids.iter().all(|id| {
                 received.spans.iter().any(|span| span.name == "helloWorld" && hex(&span.trace_id) == *id)
-                    // The line at its start, and the one at its end.
+                    // One line at the start and one at the end of the invocation.
                     && received.logs.iter().filter(|log| hex(&log.trace_id) == *id).count() >= 2
             })
         })
@@ -92,7 +92,7 @@ async fn everything_arrives_once() -> Result<(), Error> {
 fn sum(metrics: &[Metric], name: &str) -> Option<i64> {
     let metric = metrics.iter().find(|metric| metric.name == name)?;
     let Some(metric::Data::Sum(sum)) = &metric.data else {
-        panic!("{name} is no sum");
+        panic!("{name} is not a sum");
     };
     let [point] = &*sum.data_points else {
         panic!("{name} has {} points", sum.data_points.len());
@@ -116,13 +116,13 @@ async fn data_is_not_dropped_when_the_collector_is_slow() -> Result<(), Error> {
     let batch = serde_json::json!(vec![line; 500]).to_string();
     let mut rejected = 0;
     for _ in 0..30 {
-        // As the platform may: what was rejected is sent again.
+        // Retry rejected batches, as the platform may do.
         while platform.send_telemetry(batch.clone()).await? == 503 {
             rejected += 1;
-            assert!(rejected < 100_000, "nothing gets through");
+            assert!(rejected < 100_000, "every batch is rejected");
         }
     }
-    // The extension's own lines come too.
+    // The collector also receives the extension's own log lines.
     let is_flood = |log: &&LogRecord| format!("{:?}", log.body).contains("xxxxx");
     let all =
         |received: &collector::Received| received.logs.iter().filter(is_flood).count() >= 15_000;
@@ -148,8 +148,8 @@ async fn collector_that_fails_and_recovers_gets_everything() -> Result<(), Error
 }
 
 #[tokio::test]
-async fn collector_that_is_down_at_the_start_and_again_gets_everything() -> Result<(), Error> {
-    let (socket, address) = silent_address();
+async fn collector_that_starts_late_and_restarts_gets_everything() -> Result<(), Error> {
+    let (socket, address) = reserve_address();
     let platform = Platform::start().await?;
     platform
         .boot(boot(address).env("FG_OTLP_FLUSH_INTERVAL", "100ms"))
@@ -166,18 +166,22 @@ async fn collector_that_is_down_at_the_start_and_again_gets_everything() -> Resu
     Ok(())
 }
 
-/// The longest that a flush may hold up an invocation.
+/// The longest time that a flush may delay an invocation.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Each signal may hold up one invocation.
+/// The number of signals. Each may delay one invocation.
 const SIGNALS: usize = 3;
 
-/// How many of twenty invocations were held up for as long as a flush may, and the trace ids of all.
-async fn twenty(platform: &Platform, collector: SocketAddr) -> Result<(usize, Vec<String>), Error> {
+/// Invokes the function twenty times. Returns how many invocations were delayed by the flush timeout, and all trace
+/// IDs.
+async fn invoke_twenty_times(
+    platform: &Platform,
+    collector: SocketAddr,
+) -> Result<(usize, Vec<String>), Error> {
     let boot = boot(collector)
         .env("FG_OTLP_FLUSH", "end")
         .env("FG_OTLP_FLUSH_TIMEOUT", "1s")
-        // The last flush may take three times that.
+        // The flush at shutdown may take three times as long.
         .env("FG_SHUTDOWN_TIMEOUT", "10s");
     platform.boot(boot).await?;
     platform.wait_for_subscription().await?;
@@ -195,11 +199,11 @@ async fn twenty(platform: &Platform, collector: SocketAddr) -> Result<(usize, Ve
 
 #[tokio::test]
 async fn unresponsive_collector_delays_one_invocation_per_signal() -> Result<(), Error> {
-    // It listens, and nobody accepts.
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    let address = silent.local_addr().expect("it has an address");
+    // The listener never accepts a connection.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = silent.local_addr().expect("a local address");
     let platform = Platform::start().await?;
-    let (delayed, _) = twenty(&platform, address).await?;
+    let (delayed, _) = invoke_twenty_times(&platform, address).await?;
     assert!(delayed <= SIGNALS, "{delayed}");
     let shutdown = platform.shutdown().await?;
     let forwarder = &shutdown.extensions[0];
@@ -217,13 +221,13 @@ async fn unresponsive_collector_delays_one_invocation_per_signal() -> Result<(),
 
 #[tokio::test]
 async fn slow_collector_delays_one_invocation_per_signal() -> Result<(), Error> {
-    // Just too slow, so that between any two of its responses there are invocations that could wait for the next.
+    // Slightly slower than the timeout, so that there are invocations between any two responses.
     let collector = Collector::start_slow(FLUSH_TIMEOUT + Duration::from_millis(5)).await;
     let platform = Platform::start().await?;
-    let (delayed, trace_ids) = twenty(&platform, collector.address).await?;
+    let (delayed, trace_ids) = invoke_twenty_times(&platform, collector.address).await?;
     assert!(delayed <= SIGNALS, "{delayed}");
     wait_for(&collector, &trace_ids).await;
-    // What is left for it may be too much for it.
+    // The collector may be too slow for the last flush, so the result of the shutdown is not checked.
     platform.shutdown().await?;
     Ok(())
 }
@@ -239,14 +243,14 @@ async fn log_line_after_the_report_does_not_wait_for_the_next_invocation() -> Re
     let trace_ids = invoke(&platform, 1).await?;
     wait_for(&collector, &trace_ids).await;
     let body =
-        r#"[{"time":"2026-01-01T00:00:00.000Z","type":"function","record":"the last words"}]"#;
+        r#"[{"time":"2026-01-01T00:00:00.000Z","type":"function","record":"the last line"}]"#;
     assert_eq!(platform.send_telemetry(body).await?, 200);
     collector
-        .wait_for("the last words", |received| {
+        .wait_for("the last line", |received| {
             received
                 .logs
                 .iter()
-                .any(|log| format!("{log:?}").contains("the last words"))
+                .any(|log| format!("{log:?}").contains("the last line"))
         })
         .await;
     assert!(platform.shutdown().await?.is_clean());
@@ -265,7 +269,7 @@ async fn invalid_fg_setting_is_reported() -> Result<(), Error> {
     let printed = shutdown.extensions[0].stderr();
     assert!(
         printed.starts_with(
-            "ERROR extensionOtlpForwarder.sh: the extension failed to initialise: FG_OTLP_FLUSH is `never`, which "
+            "ERROR extensionOtlpForwarder.sh: the extension failed to initialize: cannot read FG_OTLP_FLUSH: `never` is "
         ) && printed.lines().count() == 1,
         "{printed}"
     );
@@ -292,8 +296,8 @@ async fn invalid_standard_setting_disables_only_its_signal() -> Result<(), Error
     assert!(shutdown.is_clean(), "{shutdown:?}");
     let printed = shutdown.extensions[0].stderr();
     let starts = [
-        "ERROR extensionOtlpForwarder.sh: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is `collector:4318`, which ",
-        "WARN extensionOtlpForwarder.sh: OTEL_EXPORTER_OTLP_TIMEOUT is `10s`, which ",
+        "ERROR extensionOtlpForwarder.sh: cannot read OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `collector:4318` ",
+        "WARN extensionOtlpForwarder.sh: cannot read OTEL_EXPORTER_OTLP_TIMEOUT: `10s` ",
     ];
     assert_eq!(printed.lines().count(), 2, "{printed}");
     for start in starts {

@@ -1,5 +1,6 @@
-//! Boots the extension in a local FunctionGraph, beside a real collector: rotel, whose program `ROTEL_AGENT` names.
-//! `cargo xtask rotel` installs it, and runs these.
+//! Boots the extension in a local FunctionGraph, with rotel as a real collector.
+//!
+//! `ROTEL_AGENT` is the path of rotel's program. `cargo xtask rotel` installs rotel and runs these tests.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
@@ -14,7 +15,8 @@ use tokio::time::{sleep, timeout};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long to wait before a test fails.
+const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A collector that prints what it receives.
 struct Rotel {
@@ -26,7 +28,7 @@ struct Rotel {
 impl Rotel {
     async fn start(address: SocketAddr) -> Result<Self> {
         let program = std::env::var("ROTEL_AGENT")
-            .map_err(|_| "ROTEL_AGENT is not set: see CONTRIBUTING.md")?;
+            .map_err(|_| "ROTEL_AGENT is not set; see CONTRIBUTING.md")?;
         let grpc = free_address().await?;
         let mut process = Command::new(&program)
             .args([
@@ -49,15 +51,15 @@ impl Rotel {
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| format!("{program}: {error}"))?;
+            .map_err(|error| format!("cannot start {program}: {error}"))?;
         let stdout = process.stdout.take().ok_or("stdout is piped")?;
-        // It does not say when it listens.
+        // rotel does not report when it listens.
         let connects = async {
             while TcpStream::connect(address).await.is_err() {
                 sleep(Duration::from_millis(10)).await;
             }
         };
-        timeout(PATIENCE, connects).await?;
+        timeout(TEST_TIMEOUT, connects).await?;
         Ok(Self {
             process,
             lines: BufReader::new(stdout).lines(),
@@ -65,7 +67,7 @@ impl Rotel {
         })
     }
 
-    /// Waits until it has printed all of them.
+    /// Waits until rotel has printed all texts.
     async fn wait_for(&mut self, texts: &[String]) -> Result<()> {
         for text in texts {
             self.wait_until(text, |printed| printed.contains(text))
@@ -80,10 +82,13 @@ impl Rotel {
         condition: impl Fn(&str) -> bool,
     ) -> Result<()> {
         while !condition(&self.printed) {
-            let Ok(line) = timeout(PATIENCE, self.lines.next_line()).await else {
-                panic!("{description}\ndid not come, but\n{}", self.printed);
+            let Ok(line) = timeout(TEST_TIMEOUT, self.lines.next_line()).await else {
+                panic!(
+                    "timed out waiting for\n{description}\nrotel printed\n{}",
+                    self.printed
+                );
             };
-            self.printed.push_str(&line?.ok_or("it ended")?);
+            self.printed.push_str(&line?.ok_or("rotel exited")?);
             self.printed.push('\n');
         }
         Ok(())
@@ -94,7 +99,7 @@ impl Rotel {
     }
 }
 
-/// An address where nobody listens now.
+/// Returns an address that is currently unused.
 async fn free_address() -> Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     Ok(listener.local_addr()?)
@@ -119,7 +124,7 @@ async fn boot(platform: &Platform, collector: SocketAddr) -> Result<()> {
     Ok(())
 }
 
-/// What the collector prints of the spans of so many invocations.
+/// Invokes the function, and returns what the collector prints about each span.
 async fn invoke(platform: &Platform, times: usize) -> Result<Vec<String>> {
     let mut spans = Vec::new();
     for _ in 0..times {
@@ -178,14 +183,14 @@ async fn collector_receives_the_platform_telemetry() -> Result<()> {
     let span_id = span_id.to_owned();
     assert_eq!(span_id.len(), 16, "{span_id}");
     let texts = [
-        // The span, and how it ended.
+        // The span and its status.
         format!(
             "    ID             : {span_id}\n    Name           : helloWorld\n    Kind           : SPAN_KIND_SERVER\n\
              Start time: 1795514400250000000\nEnd time: 1795514403250000000\n"
         ),
         format!("     -> faas.invocation_id: Str({trace_id})\n"),
         "     -> error.type: Str(OutOfMemory)\n".to_owned(),
-        // The log record, bound to it.
+        // The log record, correlated with the span.
         "Timestamp: 1795514400255000000\nSeverityText: ERROR\nSeverityNumber: SEVERITY_NUMBER_ERROR(17)\n\
          Body: Str(2026-11-24T10:00:00.254Z 3da1f2dc-3222-475e-9205-e2e6c6318895 ERROR no stock left: ü)\n"
             .to_owned(),

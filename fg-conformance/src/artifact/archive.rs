@@ -1,4 +1,4 @@
-//! A ZIP, examined as its list of files has it.
+//! [`Archive`]: examines a ZIP through its list of files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -11,21 +11,21 @@ use zip::ZipArchive;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// More than a script has.
-const SCRIPT_BYTES: u64 = 1024 * 1024;
+/// How much of a start script is read. No reasonable script is larger.
+const MAX_SCRIPT_BYTES: u64 = 1024 * 1024;
 /// The folder of a dependency that holds the start script (D 2705).
 pub(crate) const FOLDER: &str = "extension/";
-/// With which an ELF file begins.
+/// The first bytes of an ELF file.
 const ELF_MAGIC: &[u8] = b"\x7fELF";
 
 /// An open ZIP.
 pub(crate) struct Archive {
     zip: ZipArchive<File>,
-    /// As they are in the ZIP: a name may be there twice, which `zip` does not show.
+    /// The names of all entries. `zip` does not show a name that occurs twice.
     names: Vec<String>,
-    /// Those that come from a system without mode bits, as Windows.
+    /// The entries from a system without mode bits, such as Windows.
     without_mode: BTreeSet<String>,
-    /// In bytes.
+    /// The size of the ZIP in bytes.
     pub(crate) size: u64,
 }
 
@@ -57,7 +57,7 @@ impl Archive {
         })
     }
 
-    /// The names of all files, without folders.
+    /// Iterates over the names of all files, without folders.
     pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
         let names = self.names.iter().map(String::as_str);
         names.filter(|name| !name.ends_with('/'))
@@ -67,13 +67,13 @@ impl Archive {
         self.names.iter().any(|name| name.starts_with(FOLDER))
     }
 
-    /// The files directly in the folder `extension`, without it.
+    /// Iterates over the names of the files directly in the folder `extension`, without the name of the folder.
     pub(crate) fn files_in_folder(&self) -> impl Iterator<Item = &str> {
         let names = self.files().filter_map(|name| name.strip_prefix(FOLDER));
         names.filter(|name| !name.contains('/'))
     }
 
-    /// The start scripts, each once.
+    /// Iterates over the names of the start scripts, without duplicates.
     pub(crate) fn scripts(&self) -> impl Iterator<Item = String> {
         let scripts = self
             .files_in_folder()
@@ -82,7 +82,7 @@ impl Archive {
         scripts.into_iter()
     }
 
-    /// What stands in place of the folder `extension`, if that can be recognized.
+    /// Returns a path that was probably meant to be the folder `extension`.
     pub(crate) fn misplaced_folder(&self) -> Option<String> {
         let path = |name: &str| {
             let (above, _) = name.split_once("/extension/")?;
@@ -99,15 +99,15 @@ impl Archive {
         })
     }
 
-    /// Reads the first MiB of a file, in which a script is whole.
+    /// Reads a start script, up to [`MAX_SCRIPT_BYTES`].
     pub(crate) fn read_script(&mut self, name: &str) -> Result<Vec<u8>, BoxError> {
         let mut bytes = Vec::new();
         let file = self.zip.by_name(name)?;
-        file.take(SCRIPT_BYTES).read_to_end(&mut bytes)?;
+        file.take(MAX_SCRIPT_BYTES).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
-    /// Reads the files that are ELF, and hands over the name and the bytes of each.
+    /// Reads all ELF files, and calls `read` with the name and the contents of each.
     pub(crate) fn read_elf_files(
         &mut self,
         mut read: impl FnMut(&str, &[u8]),
@@ -127,7 +127,7 @@ impl Archive {
         Ok(())
     }
 
-    /// The mode bits of a file; `None` if it comes from a system that has none.
+    /// Returns the mode bits of a file, or `None` if it comes from a system without mode bits.
     pub(crate) fn mode(&mut self, name: &str) -> Option<u32> {
         if self.without_mode.contains(name) {
             return None;
@@ -135,7 +135,7 @@ impl Archive {
         self.zip.by_name(name).ok()?.unix_mode()
     }
 
-    /// Names that lead out of the folder that the ZIP is unpacked into, and links that do.
+    /// Returns the paths that lead outside the folder into which the ZIP is unpacked, and the links that do.
     pub(crate) fn escaping_paths(&mut self) -> Result<Vec<String>, BoxError> {
         let mut escaping: Vec<_> = self
             .names
@@ -158,7 +158,7 @@ impl Archive {
         Ok(escaping)
     }
 
-    /// Names that are there twice, however they are written.
+    /// Returns the names that occur more than once after normalization: `./a//b` is `a/b`.
     pub(crate) fn duplicates(&self) -> Vec<String> {
         let mut counts = BTreeMap::<_, usize>::new();
         for name in self.files() {
@@ -174,7 +174,7 @@ impl Archive {
     }
 }
 
-/// Whether the path is absolute, or climbs above where it starts.
+/// Returns whether the path is absolute, or climbs above its starting point.
 fn escapes(path: &str) -> bool {
     let mut depth = 0_usize;
     for part in path.split(['/', '\\']) {
@@ -195,7 +195,7 @@ mod tests {
     use super::escapes;
 
     #[test]
-    fn paths() {
+    fn paths_that_lead_outside_are_found() {
         for inside in [
             "extension/demo",
             "extension/../demo",

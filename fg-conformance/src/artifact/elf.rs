@@ -1,4 +1,4 @@
-//! What an ELF program needs of the machine that it runs on: its architecture, its loader, and the version of glibc.
+//! [`Elf`]: the architecture, loader and glibc version that an ELF program needs.
 
 use std::fmt;
 
@@ -7,47 +7,49 @@ use object::{Architecture, Endianness, Object, elf};
 
 use crate::Error;
 
-/// glibc's own, for the architectures that may be asked about.
+/// The loaders of glibc for the supported architectures.
 const LOADERS: [&str; 2] = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"];
 
-/// A program or a library, in 64 bit ELF.
+/// A program or library in 64-bit ELF format.
 #[derive(Debug)]
 pub struct Elf {
-    /// What it is compiled for.
+    /// The architecture that it is compiled for.
     pub(crate) architecture: Architecture,
-    /// Whether it is to be executed, as a library is not.
+    /// Whether it is an executable, not a library.
     pub(crate) is_executable: bool,
     loader: Option<String>,
     glibc: Option<GlibcVersion>,
 }
 
-/// What a program needs beside a kernel. Exhaustive: who packages a program has to decide about each of them.
+/// What a program needs besides the kernel.
+///
+/// This enum is exhaustive, because code that packages a program has to handle each variant.
 #[derive(Debug, Eq, PartialEq)]
 pub enum Needs<'a> {
-    /// It is static.
+    /// Only the kernel: the program is static.
     OnlyKernel,
-    /// glibc, of this version or a newer one if the program names one.
+    /// glibc. If the program names a version, this one or a newer one.
     Glibc(Option<GlibcVersion>),
-    /// Another loader than glibc's.
+    /// A loader that does not belong to glibc.
     Loader(&'a str),
 }
 
-/// A version of glibc, as in `2.17`.
+/// A version of glibc, for example 2.17.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct GlibcVersion {
-    /// The 2 of `2.17`.
+    /// The major version, the 2 of 2.17.
     pub major: u32,
-    /// The 17 of `2.17`.
+    /// The minor version, the 17 of 2.17.
     pub minor: u32,
 }
 
 impl Elf {
-    /// Parses the bytes of a file.
+    /// Parses the contents of a file.
     ///
     /// # Errors
     ///
-    /// If it is not 64 bit ELF, or damaged.
+    /// Returns an error if the file is not 64-bit ELF, or is damaged.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         Self::try_parse(bytes).map_err(|error| Error::new(error.to_string()))
     }
@@ -61,7 +63,7 @@ impl Elf {
             if let Some(path) = segment.interpreter(endian, bytes)? {
                 loader = Some(String::from_utf8_lossy(path).into_owned());
             }
-            // A program that may lie anywhere in memory looks like a library, but for this flag.
+            // Only this flag distinguishes a position-independent executable from a library.
             let dynamic = segment.dynamic(endian, bytes)?.unwrap_or_default();
             is_executable |= dynamic.iter().any(|entry| {
                 entry.tag(endian) == elf::DT_FLAGS_1 && entry.d_val(endian) & elf::DF_1_PIE.0 != 0
@@ -85,7 +87,7 @@ impl Elf {
         })
     }
 
-    /// Returns what it needs beside a kernel.
+    /// Returns what the program needs besides the kernel.
     #[must_use]
     pub fn needs(&self) -> Needs<'_> {
         match (&self.loader, self.glibc) {
@@ -102,7 +104,7 @@ impl fmt::Display for GlibcVersion {
     }
 }
 
-/// Of `GLIBC_2.34` or `GLIBC_2.2.5`; other libraries have versions too.
+/// Parses a version such as `GLIBC_2.34` or `GLIBC_2.2.5`. Returns `None` for the versions of other libraries.
 fn parse_version(name: &[u8]) -> Option<GlibcVersion> {
     let version = std::str::from_utf8(name).ok()?.strip_prefix("GLIBC_")?;
     let mut numbers = version.split('.').map(str::parse);
@@ -117,7 +119,7 @@ mod tests {
     use super::{Elf, GlibcVersion, Needs, parse_version};
 
     #[test]
-    fn versions() {
+    fn glibc_versions_are_parsed_and_ordered() {
         let version = |major, minor| GlibcVersion { major, minor };
         assert_eq!(parse_version(b"GLIBC_2.34"), Some(version(2, 34)));
         assert_eq!(parse_version(b"GLIBC_2.2.5"), Some(version(2, 2)));
@@ -128,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn this_very_program() {
+    fn the_test_program_is_executable() {
         let path = std::env::current_exe().unwrap();
         let elf = Elf::parse(&std::fs::read(path).unwrap()).unwrap();
         assert!(elf.is_executable);

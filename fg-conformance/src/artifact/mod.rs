@@ -1,4 +1,4 @@
-//! What an extension is shipped as, examined without running it: ELF programs, ZIPs, and the marker with the script name.
+//! Examines the artifacts of an extension without running them: ELF programs, ZIPs, and the marker with the script name.
 
 mod archive;
 mod elf;

@@ -1,4 +1,4 @@
-//! The marker that `fg-extension` leaves in a compiled extension: its script name, readable without running it.
+//! Reads the script name from a compiled extension. `fg-extension` embeds it with a marker.
 
 use std::collections::BTreeSet;
 use std::io::BufRead;
@@ -9,11 +9,11 @@ use fg_util::script_name::{MARKER_END as END, MARKER_PREFIX as PREFIX};
 
 use crate::Error;
 
-/// Returns the script name that a program of `fg-extension` registers under, as in `extensionHello.sh`.
+/// Returns the script name under which a program compiled with `fg-extension` registers, for example `extensionHello.sh`.
 ///
 /// # Errors
 ///
-/// If the program cannot be read, or does not have exactly one such name in it.
+/// Returns an error if the program cannot be read, or does not contain exactly one script name.
 pub fn read_script_name(program: &Path) -> Result<String, Error> {
     let shown = program.display();
     let bytes = std::fs::read(program).map_err(Error::because(format!("cannot read {shown}")))?;
@@ -21,13 +21,13 @@ pub fn read_script_name(program: &Path) -> Result<String, Error> {
     match (names.pop_first(), names.is_empty()) {
         (Some(name), true) => Ok(name),
         (None, _) => Err(Error::new(format!(
-            "{shown} is no extension: it has no `#[extension]` and does not call `fg_extension::run`"
+            "{shown} is not an extension: it neither uses `#[extension]` nor calls `fg_extension::run`"
         ))),
         (Some(first), false) => {
             let all: Vec<_> = [first].into_iter().chain(names).collect();
             let all = all.join(", ");
             Err(Error::new(format!(
-                "{shown} has several extensions in it: {all}"
+                "{shown} contains several extensions: {all}; expected one"
             )))
         }
     }
@@ -35,7 +35,7 @@ pub fn read_script_name(program: &Path) -> Result<String, Error> {
 
 fn find(mut bytes: &[u8]) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    // Programs have tens of megabytes: std's search for a byte is fast even where this crate is built for debugging.
+    // Programs can have tens of megabytes. The byte search of std is fast even in a debug build of this crate.
     while let Ok(1..) = bytes.skip_until(PREFIX[0]) {
         let Some(rest) = bytes.strip_prefix(&PREFIX[1..]) else {
             continue;
@@ -56,13 +56,13 @@ mod tests {
     use super::find;
 
     #[test]
-    fn finds_whole_names_only() {
+    fn only_complete_names_are_found() {
         let bytes = b"\x7fELF \x1ffg-extension:name= \x1ffg-extension:name=extensionA.sh\x1f\0\
             \x1ffg-extension:name=extensionA.sh\x1f \x1ffg-extension:name=demo\x1f \x1ffg-extension:name=extension";
         assert_eq!(
             find(bytes).into_iter().collect::<Vec<_>>(),
             ["extensionA.sh"]
         );
-        assert!(find(b"nothing here").is_empty());
+        assert!(find(b"no marker").is_empty());
     }
 }

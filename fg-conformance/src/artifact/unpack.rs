@@ -1,4 +1,4 @@
-//! Unpacks a dependency's ZIP as the platform does.
+//! [`UnpackedPackage`]: unpacks the ZIP of a dependency as the platform does.
 
 use std::fs::File;
 use std::path::Path;
@@ -9,7 +9,7 @@ use zip::ZipArchive;
 
 use crate::Error;
 
-/// A dependency's ZIP, unpacked into a temporary folder, which is removed when this is dropped.
+/// The contents of a ZIP in a temporary folder, which is removed when this is dropped.
 #[derive(Debug)]
 pub struct UnpackedPackage {
     script_name: String,
@@ -17,35 +17,34 @@ pub struct UnpackedPackage {
 }
 
 impl UnpackedPackage {
-    /// Unpacks the ZIP into a temporary folder, with its mode bits (? whether the platform honours them).
+    /// Unpacks the ZIP into a temporary folder, with its mode bits (? whether the platform applies them).
     ///
     /// # Errors
     ///
-    /// If it cannot be unpacked, or does not have exactly one start script.
+    /// Returns an error if the ZIP cannot be unpacked, or does not contain exactly one start script.
     pub fn unpack(zip: &Path) -> Result<Self, Error> {
-        let folder = TempDir::with_prefix("cargo-fg-").map_err(Error::because(
-            "cannot make a temporary folder to unpack into",
-        ))?;
+        let folder = TempDir::with_prefix("cargo-fg-")
+            .map_err(Error::because("cannot create a temporary folder"))?;
         Ok(Self {
             script_name: unpack(zip, folder.path())?,
             folder,
         })
     }
 
-    /// Returns the name of its start script.
+    /// Returns the name of the start script.
     #[must_use]
     pub fn script_name(&self) -> &str {
         &self.script_name
     }
 
-    /// Returns the command that boots it as the platform would.
+    /// Returns a command that boots the extension as the platform would.
     #[must_use]
     pub fn command(&self) -> ExtensionCommand {
         ExtensionCommand::package(&self.script_name, self.folder.path())
     }
 }
 
-/// Unpacks the ZIP into a folder, and returns the name of the one start script in it (D 2705: in the folder `extension`).
+/// Unpacks the ZIP into a folder, and returns the name of its only start script (D 2705: in the folder `extension`).
 fn unpack(zip: &Path, into: &Path) -> Result<String, Error> {
     let archive = try_unpack(zip, into)
         .map_err(Error::because(format!("cannot unpack {}", zip.display())))?;
@@ -61,11 +60,11 @@ fn unpack(zip: &Path, into: &Path) -> Result<String, Error> {
     match scripts.len() {
         1 => Ok(scripts.remove(0)),
         0 => Err(Error::new(format!(
-            "{} has no start script: FunctionGraph looks for a file `extension/extension….sh` in it",
+            "{} has no start script; expected a file `extension/extension….sh`",
             zip.display()
         ))),
         _ => Err(Error::new(format!(
-            "{} has several start scripts: {}",
+            "{} has several start scripts: {}; expected one",
             zip.display(),
             scripts.join(", ")
         ))),
@@ -105,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn modes_are_preserved() {
+    fn mode_bits_are_preserved() {
         let (folder, script) = unpacked(&[
             ("extension/extensionA.sh", 0o755),
             ("extension/demo", 0o640),

@@ -1,4 +1,4 @@
-//! BUD: limits of the time and memory that an extension takes, where its author sets them.
+//! BUD: limits for start-up time and memory, set by the user.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -11,10 +11,13 @@ use crate::Error;
 use crate::harness::{Harness, Start, StopMode};
 use crate::report::{Finding, Report};
 
-/// How many boots are timed; the median counts.
+/// How many boots are measured; the median counts.
 const BOOTS: usize = 5;
 
-/// Limits of the time that a start takes, and of memory, as in `start=50ms,rss=8MB`.
+/// Limits for the start-up time and the memory of an extension, parsed from text such as `start=50ms,rss=8MB`.
+///
+/// `start` is a duration with a unit, from the start of the script to the registration. `rss` is the peak resident memory of
+/// all processes of the extension, in bytes or with a unit (`KB`, `KiB`, `MB`, `MiB`, `GB`, `GiB`).
 ///
 /// ```
 /// let budget: fg_conformance::Budget = "start=50ms,rss=8MB".parse()?;
@@ -23,8 +26,14 @@ const BOOTS: usize = 5;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Budget {
     start: Option<Duration>,
-    /// In bytes.
-    rss: Option<u64>,
+    rss: Option<MemoryLimit>,
+}
+
+/// A memory limit, displayed in the units in which it was written: decimal (`MB`) or binary (`MiB`).
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct MemoryLimit {
+    bytes: u64,
+    is_binary: bool,
 }
 
 impl FromStr for Budget {
@@ -35,28 +44,32 @@ impl FromStr for Budget {
         for item in text.split(',') {
             let (name, value) = item.split_once('=').unwrap_or((item, ""));
             let value = value.trim();
-            let is_double = match name.trim() {
+            let is_repeated = match name.trim() {
                 "start" => {
                     let start = fg_util::duration::parse_with_unit(value);
                     let start = start.ok_or_else(|| {
-                        Error::new(format!("`{value}` is no duration, as in start=50ms"))
+                        Error::new(format!(
+                            "`{value}` is not a duration; write it as `start=50ms`"
+                        ))
                     })?;
                     budget.start.replace(start).is_some()
                 }
                 "rss" => {
-                    let rss = fg_util::size::parse(value).ok_or_else(|| {
-                        Error::new(format!("`{value}` is no size, as in rss=8MB"))
+                    let bytes = fg_util::size::parse(value).ok_or_else(|| {
+                        Error::new(format!("`{value}` is not a size; write it as `rss=8MB`"))
                     })?;
-                    budget.rss.replace(rss).is_some()
+                    let is_binary = value.to_ascii_lowercase().ends_with("ib");
+                    let limit = MemoryLimit { bytes, is_binary };
+                    budget.rss.replace(limit).is_some()
                 }
                 _ => {
                     return Err(Error::new(format!(
-                        "`{item}` is no budget: there are start=50ms and rss=8MB"
+                        "`{item}` is not a budget; write `start=50ms` or `rss=8MB`"
                     )));
                 }
             };
-            if is_double {
-                return Err(Error::new(format!("`{}` is there twice", name.trim())));
+            if is_repeated {
+                return Err(Error::new(format!("`{}` is given twice", name.trim())));
             }
         }
         Ok(budget)
@@ -69,35 +82,35 @@ impl Budget {
         *self == Self::default()
     }
 
-    /// Skips what has no limit.
-    pub(crate) fn skip(&self, report: &mut Report) {
+    /// Skips the cases without a limit.
+    pub(crate) fn skip_unlimited(&self, report: &mut Report) {
         if self.start.is_none() {
-            let why = "no budget: use --budget start=50ms";
+            let why = "no limit set; use --budget start=50ms";
             report.record(CaseId::Bud01, Finding::skip(why));
         }
         if self.rss.is_none() {
-            let why = "no budget: use --budget rss=8MB";
+            let why = "no limit set; use --budget rss=8MB";
             report.record(CaseId::Bud02, Finding::skip(why));
         }
     }
 
-    /// BUD-02, of the process group with this number.
+    /// Checks BUD-02 on a process group.
     pub(crate) fn check_memory(&self, group: Option<u32>, report: &mut Report) {
         let Some(limit) = self.rss else { return };
-        let finding = match group.map(resident) {
+        let finding = match group.map(peak_resident_bytes) {
             Some(Ok(memory)) => within(
                 memory,
-                limit,
-                &format!("{} resident at most (VmHWM)", human_size(memory)),
-                &human_size(limit),
+                limit.bytes,
+                &format!("peak resident memory {}", limit.format(memory)),
+                &limit.format(limit.bytes),
             ),
-            Some(Err(error)) => Finding::fail(format!("it cannot be measured: {error}")),
-            None => Finding::fail("it cannot be measured: its process is gone"),
+            Some(Err(error)) => Finding::fail(format!("cannot measure the memory: {error}")),
+            None => Finding::fail("cannot measure the memory: the process ID is unknown"),
         };
         report.record(CaseId::Bud02, finding);
     }
 
-    /// BUD-01, in boots of its own.
+    /// Checks BUD-01, in separate boots.
     pub(crate) async fn check_starts(
         &self,
         harness: &Harness<'_>,
@@ -118,11 +131,11 @@ impl Budget {
         times.sort();
         let finding = match times.get(BOOTS / 2) {
             Some(median) if times.len() == BOOTS => {
-                let detail = format!("{median:.1?}, the median of {BOOTS}");
+                let detail = format!("{median:.1?}, the median of {BOOTS} boots");
                 within(*median, limit, &detail, &format!("{limit:?}"))
             }
             _ => Finding::fail(format!(
-                "{} of {BOOTS} boots ended in a registration",
+                "the extension registered in {} of {BOOTS} boots",
                 times.len()
             )),
         };
@@ -135,15 +148,15 @@ fn within<T: PartialOrd>(value: T, limit: T, detail: &str, limit_text: &str) -> 
     if value <= limit {
         Finding::pass(detail)
     } else {
-        Finding::fail(format!("{detail}, over the budget of {limit_text}"))
+        Finding::fail(format!("{detail}; the budget is {limit_text}"))
     }
 }
 
-/// How many bytes the processes of the group had resident at most, each at its time.
-fn resident(group: u32) -> procfs::ProcResult<u64> {
+/// Returns the sum of the peak resident sizes of the processes in the group, in bytes.
+fn peak_resident_bytes(group: u32) -> procfs::ProcResult<u64> {
     let mut kilobytes = 0;
     for process in all_processes()? {
-        // One that has just ended has nothing resident.
+        // A process that has just exited has no resident memory.
         let Ok(process) = process else { continue };
         let Ok(stat) = process.stat() else { continue };
         if u32::try_from(stat.pgrp) == Ok(group) {
@@ -153,12 +166,16 @@ fn resident(group: u32) -> procfs::ProcResult<u64> {
     Ok(kilobytes * 1024)
 }
 
-/// As in `7.6 MiB`.
-fn human_size(bytes: u64) -> String {
-    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    match UNITS.iter().find(|(unit, _)| bytes >= *unit) {
-        Some((unit, name)) => format!("{:.1} {name}", bytes as f64 / *unit as f64),
-        None => format!("{bytes} B"),
+impl MemoryLimit {
+    /// Formats a number of bytes in the units of the limit, for example `7.6 MiB`.
+    fn format(self, bytes: u64) -> String {
+        const DECIMAL: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "KB")];
+        const BINARY: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+        let units = if self.is_binary { BINARY } else { DECIMAL };
+        match units.iter().find(|(unit, _)| bytes >= *unit) {
+            Some((unit, name)) => format!("{:.1} {name}", bytes as f64 / *unit as f64),
+            None => format!("{bytes} B"),
+        }
     }
 }
 
@@ -166,39 +183,55 @@ fn human_size(bytes: u64) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::{Budget, human_size};
+    use super::{Budget, MemoryLimit};
 
     #[test]
     fn limits_are_parsed() {
         let budget: Budget = "start=50ms, rss=8MB".parse().unwrap();
         assert_eq!(budget.start, Some(Duration::from_millis(50)));
-        assert_eq!(budget.rss, Some(8_000_000));
+        let decimal = MemoryLimit {
+            bytes: 8_000_000,
+            is_binary: false,
+        };
+        assert_eq!(budget.rss, Some(decimal));
         let budget: Budget = "rss=900KiB".parse().unwrap();
-        assert_eq!((budget.start, budget.rss), (None, Some(900 * 1024)));
+        let binary = MemoryLimit {
+            bytes: 900 * 1024,
+            is_binary: true,
+        };
+        assert_eq!((budget.start, budget.rss), (None, Some(binary)));
         for (text, message) in [
-            ("", "`` is no budget: there are start=50ms and rss=8MB"),
+            ("", "`` is not a budget; write `start=50ms` or `rss=8MB`"),
             (
                 "cpu=3",
-                "`cpu=3` is no budget: there are start=50ms and rss=8MB",
+                "`cpu=3` is not a budget; write `start=50ms` or `rss=8MB`",
             ),
-            ("start", "`` is no duration, as in start=50ms"),
-            ("start=50", "`50` is no duration, as in start=50ms"),
-            ("rss=much", "`much` is no size, as in rss=8MB"),
-            ("start=1s,start=2s", "`start` is there twice"),
+            ("start", "`` is not a duration; write it as `start=50ms`"),
+            (
+                "start=50",
+                "`50` is not a duration; write it as `start=50ms`",
+            ),
+            ("rss=much", "`much` is not a size; write it as `rss=8MB`"),
+            ("start=1s,start=2s", "`start` is given twice"),
         ] {
             assert_eq!(text.parse::<Budget>().unwrap_err().to_string(), message);
         }
     }
 
     #[test]
-    fn sizes_are_rounded() {
-        for (bytes, text) in [
-            (1023, "1023 B"),
-            (4000, "3.9 KiB"),
-            (8 * 1024 * 1024, "8.0 MiB"),
-            (3 << 29, "1.5 GiB"),
+    fn sizes_are_formatted_in_the_units_of_the_limit() {
+        for (bytes, binary, decimal) in [
+            (999, "999 B", "999 B"),
+            (4_000, "3.9 KiB", "4.0 KB"),
+            (8 << 20, "8.0 MiB", "8.4 MB"),
+            (3 << 29, "1.5 GiB", "1.6 GB"),
         ] {
-            assert_eq!(human_size(bytes), text);
+            let limit = |is_binary| MemoryLimit {
+                bytes: 1,
+                is_binary,
+            };
+            assert_eq!(limit(true).format(bytes), binary);
+            assert_eq!(limit(false).format(bytes), decimal);
         }
     }
 }

@@ -1,21 +1,21 @@
-//! PKG-06 and 07, of one ELF program.
+//! PKG-06 and PKG-07: the architecture and the glibc version of an ELF program.
 
 use object::Architecture;
 
 use crate::artifact::{Elf, GlibcVersion, Needs};
 use crate::report::{Finding, Outcome};
 
-/// What nearly every Linux of the last ten years has.
-const OLD_GLIBC: GlibcVersion = GlibcVersion {
+/// A version of glibc that nearly every Linux image of the last ten years has.
+const COMMON_GLIBC: GlibcVersion = GlibcVersion {
     major: 2,
     minor: 17,
 };
 
-/// A file that is ELF.
+/// An ELF file of the package.
 #[derive(Debug)]
 pub(super) struct ElfProgram {
     pub(super) name: String,
-    /// Or why it cannot be read.
+    /// The parsed file, or why it cannot be parsed.
     elf: Result<Elf, String>,
 }
 
@@ -27,13 +27,13 @@ impl ElfProgram {
         }
     }
 
-    /// Whether it is to be executed, as a library is not.
+    /// Returns whether the file is an executable, not a library.
     pub(super) fn is_executable(&self) -> bool {
         matches!(&self.elf, Ok(elf) if elf.is_executable)
     }
 
-    /// Whether this machine is of its architecture.
-    pub(super) fn runs_here(&self) -> bool {
+    /// Returns whether the program is built for the architecture of this machine.
+    pub(super) fn matches_this_machine(&self) -> bool {
         let here = match std::env::consts::ARCH {
             "x86_64" => Architecture::X86_64,
             "aarch64" => Architecture::Aarch64,
@@ -42,53 +42,53 @@ impl ElfProgram {
         matches!(&self.elf, Ok(elf) if elf.architecture == here)
     }
 
-    /// PKG-06.
-    pub(super) fn architecture(&self) -> Finding {
+    /// Checks PKG-06.
+    pub(super) fn check_architecture(&self) -> Finding {
         let name = &self.name;
         match &self.elf {
-            Err(error) => Finding::fail(format!("{name} cannot be read as 64 bit ELF: {error}")),
+            Err(error) => Finding::fail(format!("cannot read {name} as 64-bit ELF: {error}")),
             Ok(elf) => match elf.architecture {
-                Architecture::X86_64 => Finding::pass(format!("{name} is for x86-64")),
+                Architecture::X86_64 => Finding::pass(format!("{name} is built for x86-64")),
                 Architecture::Aarch64 => Finding::warn(format!(
-                    "{name} is for aarch64: whether the platform has such machines is unknown"
+                    "{name} is built for aarch64; it is unknown whether the platform has such machines"
                 )),
-                other => Finding::fail(format!("{name} is for {other:?}")),
+                other => Finding::fail(format!("{name} is built for {other:?}")),
             },
         }
     }
 
-    /// PKG-07.
-    pub(super) fn needs(&self) -> Finding {
+    /// Checks PKG-07.
+    pub(super) fn check_glibc(&self) -> Finding {
         let name = &self.name;
         let Ok(elf) = &self.elf else {
-            return Finding::pass(format!("{name} cannot be read"));
+            return Finding::pass(format!("cannot read {name}"));
         };
         match elf.needs() {
             Needs::OnlyKernel => Finding::pass(format!("{name} is static")),
-            Needs::Glibc(None) => Finding::pass(format!("{name} needs glibc, of any version")),
-            Needs::Glibc(Some(version)) if version > OLD_GLIBC => Finding::warn(format!(
-                "{name} needs glibc {version}: whether the image has that is unknown"
+            Needs::Glibc(None) => Finding::pass(format!("{name} needs any version of glibc")),
+            Needs::Glibc(Some(version)) if version > COMMON_GLIBC => Finding::warn(format!(
+                "{name} needs glibc {version}; it is unknown whether the platform has it"
             )),
             Needs::Glibc(Some(version)) => Finding::pass(format!("{name} needs glibc {version}")),
             Needs::Loader(loader) => Finding::fail(format!(
-                "{name} needs the loader {loader}, which is not glibc's"
+                "{name} needs the loader {loader}, which does not belong to glibc"
             )),
         }
     }
 }
 
-/// The worst that is found of any of them.
-pub(super) fn worst(programs: &[ElfProgram], check: fn(&ElfProgram) -> Finding) -> Finding {
+/// Returns the worst finding of a check on several programs; the first of several equally bad ones.
+pub(super) fn worst_finding(programs: &[ElfProgram], check: fn(&ElfProgram) -> Finding) -> Finding {
     let rank = |finding: &Finding| match finding.outcome {
         Outcome::Fail => 2,
         Outcome::Warn => 1,
         Outcome::Pass | Outcome::Skip => 0,
     };
-    // The first of several that are equally bad.
+    // `max_by_key` returns the last maximum, so the order is reversed.
     let findings = programs.iter().map(check).rev();
     findings
         .max_by_key(rank)
-        .unwrap_or_else(|| Finding::pass("none"))
+        .unwrap_or_else(|| Finding::pass("no programs"))
 }
 
 #[cfg(test)]
@@ -97,9 +97,9 @@ mod tests {
     use crate::report::Outcome;
 
     #[test]
-    fn damaged() {
+    fn a_damaged_program_fails() {
         let program = ElfProgram::new("demo", b"\x7fELF and no more");
         assert!(!program.is_executable());
-        assert_eq!(program.architecture().outcome, Outcome::Fail);
+        assert_eq!(program.check_architecture().outcome, Outcome::Fail);
     }
 }

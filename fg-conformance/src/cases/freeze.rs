@@ -1,4 +1,4 @@
-//! FRZ: events around a freeze of the instance.
+//! FRZ: invocations around a freeze of the instance.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -12,10 +12,10 @@ use super::invocation::{INVOKE_PATH, event};
 use crate::harness::client::{HttpResponse, post};
 use crate::report::{Finding, Report};
 
-/// How long the process stays stopped after the event is posted, to see that no response comes.
+/// How long the process stays stopped after the event is posted. No response may arrive in this time.
 const STOPPED_FOR: Duration = Duration::from_millis(50);
 
-/// FRZ-01.
+/// Checks FRZ-01.
 pub(crate) async fn check_freeze(platform: &Platform, address: SocketAddr, report: &mut Report) {
     platform.freeze();
     let mut request = pin!(post(address, INVOKE_PATH, event()));
@@ -23,25 +23,25 @@ pub(crate) async fn check_freeze(platform: &Platform, address: SocketAddr, repor
     platform.thaw();
     let finding = match early {
         Ok(Ok(response)) => Finding::warn(format!(
-            "it answered ({}) although its process group was stopped: it left the group",
+            "the extension responded with status {} while its process group was stopped, so it has left the group",
             response.summary()
         )),
-        Ok(Err(error)) => Finding::fail(format!("while it was stopped: {error}")),
-        Err(_) => thawed(address, request.await).await.into(),
+        Ok(Err(error)) => Finding::fail(format!("while the extension was frozen: {error}")),
+        Err(_) => check_responses(address, request.await).await.into(),
     };
     report.record(CaseId::Frz01, finding);
 }
 
-async fn thawed(
+async fn check_responses(
     address: SocketAddr,
     first: Result<HttpResponse, String>,
 ) -> Result<String, String> {
     first
         .and_then(HttpResponse::expect_200)
-        .map_err(|error| format!("the event that came while it was stopped: {error}"))?;
+        .map_err(|error| format!("the event posted during the freeze: {error}"))?;
     let second = post(address, INVOKE_PATH, event()).await;
     second
         .and_then(HttpResponse::expect_200)
-        .map_err(|error| format!("the event after it: {error}"))?;
-    Ok("answered both".to_owned())
+        .map_err(|error| format!("the event posted after the thaw: {error}"))?;
+    Ok("responded to both events with status 200".to_owned())
 }

@@ -1,17 +1,21 @@
-//! [`CaseId`], an enum so that a misspelt ID does not compile, and [`Group`].
+//! [`CaseId`] and [`Group`].
+//!
+//! The IDs are an enum so that a misspelled ID does not compile.
 
 use std::fmt;
 
 macro_rules! case_ids {
     ($($group:ident $prefix:literal $title:literal { $($id:ident = $text:literal,)+ })+) => {
-        /// The ID of a case. Displayed as in `REG-05`; ordered as in the report.
+        /// The ID of a case.
+        ///
+        /// Displayed as `REG-05`, for example, and ordered as in the report.
         #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
         #[non_exhaustive]
         pub enum CaseId {
             $($(#[doc = concat!("`", $text, "`")] $id,)+)+
         }
 
-        /// A group of cases: what their IDs begin with.
+        /// A group of cases, whose IDs have the same prefix.
         #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
         #[non_exhaustive]
         pub enum Group {
@@ -19,10 +23,10 @@ macro_rules! case_ids {
         }
 
         impl CaseId {
-            /// All of them, in order.
+            /// All IDs, in order.
             pub(crate) const ALL: &[Self] = &[$($(Self::$id,)+)+];
 
-            /// Returns the ID as in `REG-05`.
+            /// Returns the ID as text, for example `REG-05`.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -30,7 +34,7 @@ macro_rules! case_ids {
                 }
             }
 
-            /// Returns the group that the ID begins with.
+            /// Returns the group of the case.
             #[must_use]
             pub const fn group(self) -> Group {
                 match self {
@@ -40,14 +44,14 @@ macro_rules! case_ids {
         }
 
         impl Group {
-            /// Returns what its IDs begin with, as in `REG`.
+            /// Returns the prefix of the IDs, for example `REG`.
             pub(crate) const fn prefix(self) -> &'static str {
                 match self {
                     $(Self::$group => $prefix,)+
                 }
             }
 
-            /// Returns its heading in a report.
+            /// Returns the heading of the group in a report.
             pub(crate) const fn title(self) -> &'static str {
                 match self {
                     $(Self::$group => $title,)+
@@ -98,7 +102,7 @@ case_ids! {
         Tel02 = "TEL-02",
         Tel03 = "TEL-03",
     }
-    Shutdown "END" "End" {
+    Shutdown "END" "Shutdown" {
         End01 = "END-01",
         End02 = "END-02",
     }
@@ -121,7 +125,7 @@ mod tests {
     use super::CaseId;
 
     #[test]
-    fn texts_are_unique_and_begin_with_the_group() {
+    fn ids_are_unique_and_start_with_the_prefix_of_their_group() {
         let texts: BTreeSet<_> = CaseId::ALL.iter().map(|id| id.as_str()).collect();
         assert_eq!(texts.len(), CaseId::ALL.len());
         for id in CaseId::ALL {
@@ -129,7 +133,7 @@ mod tests {
             let number = id.as_str().strip_prefix(prefix).unwrap();
             assert!(number.starts_with('-') && number.len() == 3, "{id}");
         }
-        // The report has one heading for each group.
+        // The IDs of a group are adjacent, so that the report has one heading for each group.
         let mut groups: Vec<_> = CaseId::ALL.iter().map(|id| id.group()).collect();
         groups.dedup();
         assert_eq!(groups.iter().collect::<BTreeSet<_>>().len(), groups.len());

@@ -1,4 +1,4 @@
-//! INV: invocations, in all the ways in which they may arrive.
+//! INV: invocations: concurrent, on shared connections, malformed, and with unknown fields.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,19 +11,19 @@ use super::CaseId;
 use crate::harness::client::{Connection, HttpResponse, post};
 use crate::report::{Finding, Report};
 
-/// Where events are posted to (D 2707).
+/// The path that events are posted to (D 2707).
 pub(super) const INVOKE_PATH: &str = "/extension/invoke";
-/// How many at once.
+/// How many events are posted at once.
 const CONCURRENT: usize = 64;
-/// How long all of them may take: one after another is slow, and a short backlog makes the kernel try again after
-/// 1, 3, 7, 15 and 31 seconds.
+/// How long all of them may take. Handling one after another is slow, and if the backlog is short, the kernel retries the
+/// connection after 1, 3, 7, 15 and 31 seconds.
 const ALL_WITHIN: Duration = Duration::from_secs(60);
 /// How long the first of them may take.
 const FIRST_WITHIN: Duration = Duration::from_secs(10);
-/// How long one may take beside another that is not whole.
+/// How long a response may take while another request is incomplete.
 const RESPONSE_WITHIN: Duration = Duration::from_secs(3);
 
-/// The documented event (D 2707), with a trace id of its own.
+/// Returns the event from the documentation (D 2707), with a new trace ID.
 pub(super) fn event() -> String {
     event_with(&json!({}))
 }
@@ -39,7 +39,7 @@ fn event_with(fields: &serde_json::Value) -> String {
     event.to_string()
 }
 
-/// INV-01.
+/// Checks INV-01.
 pub(crate) async fn check_documented(address: SocketAddr, report: &mut Report) {
     let response = post(address, INVOKE_PATH, event())
         .await
@@ -47,10 +47,10 @@ pub(crate) async fn check_documented(address: SocketAddr, report: &mut Report) {
     report.record(CaseId::Inv01, response.map(|response| response.summary()));
 }
 
-/// INV-02.
+/// Checks INV-02.
 pub(crate) async fn check_concurrent(address: SocketAddr, report: &mut Report) {
-    let finding = match at_once(address).await {
-        // Only where the function's concurrency is above 1 does another come in meanwhile.
+    let finding = match invoke_concurrently(address).await {
+        // Only a warning: another invocation arrives at the same time only if the concurrency of the function is above 1.
         Ok(detail) => match invoke_during_partial_request(address).await {
             Ok(()) => Finding::pass(detail),
             Err(why) => Finding::warn(format!("{detail}, but {why}")),
@@ -60,8 +60,8 @@ pub(crate) async fn check_concurrent(address: SocketAddr, report: &mut Report) {
     report.record(CaseId::Inv02, finding);
 }
 
-/// Whether they are answered beside each other or one after another.
-async fn at_once(address: SocketAddr) -> Result<String, String> {
+/// Posts many events at once. They may be handled in parallel or one after another.
+async fn invoke_concurrently(address: SocketAddr) -> Result<String, String> {
     let start = Instant::now();
     let mut requests = JoinSet::new();
     for _ in 0..CONCURRENT {
@@ -82,81 +82,90 @@ async fn at_once(address: SocketAddr) -> Result<String, String> {
             }
             Ok(Some(Ok(Err(error)))) => {
                 return Err(format!(
-                    "{responses} were answered with 200, then one was not: {error}"
+                    "one invocation failed after {responses} successful ones: {error}"
                 ));
             }
             Ok(Some(Err(error))) => return Err(error.to_string()),
-            Ok(None) => return Ok(format!("all in {:.1?}", start.elapsed())),
+            Ok(None) => {
+                return Ok(format!(
+                    "all {CONCURRENT} succeeded in {:.1?}",
+                    start.elapsed()
+                ));
+            }
             Err(_) if responses == 0 => {
-                return Err(format!("none was answered in {FIRST_WITHIN:?}"));
+                return Err(format!("no response within {FIRST_WITHIN:?}"));
             }
             Err(_) => {
                 return Err(format!(
-                    "{responses} of {CONCURRENT} were answered in {ALL_WITHIN:?}"
+                    "{responses} of {CONCURRENT} responses within {ALL_WITHIN:?}"
                 ));
             }
         }
     }
 }
 
-/// Whether one is answered while another is not whole yet, and then that one.
+/// Posts an event while another request is incomplete, then completes that request.
 async fn invoke_during_partial_request(address: SocketAddr) -> Result<(), String> {
     let mut connection = Connection::open(address).await?;
     let Some(request) = connection.post_half(INVOKE_PATH, event()).await? else {
-        // What does not wait for the other half holds up nobody.
+        // An extension that does not wait for the other half does not block other requests.
         return Ok(());
     };
     let other = timeout(RESPONSE_WITHIN, post(address, INVOKE_PATH, event())).await;
     let last = request.finish().await.and_then(HttpResponse::expect_200);
     match other {
         Ok(response) => response.and_then(HttpResponse::expect_200).map(drop),
-        Err(_) => Err("one stalled connection holds up the others".to_owned()),
+        Err(_) => Err("a stalled connection blocks the others".to_owned()),
     }?;
     last.map(drop)
-        .map_err(|error| format!("one that came in slowly was not served: {error}"))
+        .map_err(|error| format!("a request that arrived slowly failed: {error}"))
 }
 
-/// INV-03.
+/// Checks INV-03.
 pub(crate) async fn check_connections(address: SocketAddr, report: &mut Report) {
-    let finding = try_connections(address).await.unwrap_or_else(Finding::fail);
+    let finding = invoke_on_connections(address)
+        .await
+        .unwrap_or_else(Finding::fail);
     report.record(CaseId::Inv03, finding);
 }
 
-async fn try_connections(address: SocketAddr) -> Result<Finding, String> {
+async fn invoke_on_connections(address: SocketAddr) -> Result<Finding, String> {
     for _ in 0..2 {
         let response = post(address, INVOKE_PATH, event())
             .await
             .and_then(HttpResponse::expect_200);
-        response.map_err(|error| format!("over a connection each: {error}"))?;
+        response.map_err(|error| format!("on separate connections: {error}"))?;
     }
     let mut connection = Connection::open(address).await?;
     let first = connection.post(INVOKE_PATH, event()).await?.expect_200()?;
     if first.closes {
-        return Ok(Finding::pass("closes each connection, and says so"));
+        return Ok(Finding::pass("announces that it closes each connection"));
     }
     Ok(match connection.post(INVOKE_PATH, event()).await {
         Ok(response) => match response.expect_200() {
-            Ok(_) => Finding::pass("keeps the connection"),
-            Err(error) => Finding::fail(format!("the second over one connection: {error}")),
+            Ok(_) => Finding::pass("keeps the connection open"),
+            Err(error) => {
+                Finding::fail(format!("the second invocation on one connection: {error}"))
+            }
         },
         Err(error) => Finding::warn(format!(
-            "it closes the connection without `Connection: close`, and the next event is lost: {error}"
+            "closed the connection without `Connection: close`, so the next invocation failed: {error}"
         )),
     })
 }
 
-/// INV-04.
+/// Checks INV-04.
 pub(crate) async fn check_malformed(address: SocketAddr, report: &mut Report) {
-    report.record(CaseId::Inv04, try_malformed(address).await);
+    report.record(CaseId::Inv04, post_malformed_bodies(address).await);
 }
 
-async fn try_malformed(address: SocketAddr) -> Result<String, String> {
-    let whole = event();
+async fn post_malformed_bodies(address: SocketAddr) -> Result<String, String> {
+    let valid = event();
     let bodies = [
         ("an empty body", ""),
-        ("no JSON", "no JSON at all"),
-        ("an event that is cut off", &whole[..whole.len() / 2]),
-        ("bytes that are no text", "\u{0}\u{1}\u{7f}"),
+        ("a body that is not JSON", "not JSON"),
+        ("a truncated event", &valid[..valid.len() / 2]),
+        ("control characters", "\u{0}\u{1}\u{7f}"),
         ("null", "null"),
         ("an array", "[]"),
         ("an object without fields", "{}"),
@@ -171,21 +180,29 @@ async fn try_malformed(address: SocketAddr) -> Result<String, String> {
             Ok(response) if (400..500).contains(&response.status) => {}
             Ok(response) => {
                 return Err(format!(
-                    "{description} was answered with {}",
+                    "expected a 4xx status for {description}, got {}",
                     response.summary()
                 ));
             }
-            Err(error) => return Err(format!("{description} was not answered: {error}")),
+            Err(error) => return Err(format!("no response to {description}: {error}")),
         }
     }
-    let response = post(address, INVOKE_PATH, whole.clone())
+    let response = post(address, INVOKE_PATH, valid.clone())
         .await
         .and_then(HttpResponse::expect_200);
-    response.map_err(|error| format!("an event after {} bad bodies: {error}", bodies.len()))?;
-    Ok(format!("{} bad bodies, then an event", bodies.len()))
+    response.map_err(|error| {
+        format!(
+            "a valid event after {} malformed bodies: {error}",
+            bodies.len()
+        )
+    })?;
+    Ok(format!(
+        "rejected {} malformed bodies, then accepted a valid event",
+        bodies.len()
+    ))
 }
 
-/// INV-05.
+/// Checks INV-05.
 pub(crate) async fn check_unknown_fields(address: SocketAddr, report: &mut Report) {
     let body = event_with(&json!({
         "eventType": "INVOKE",

@@ -1,4 +1,4 @@
-//! What a case is, and the checks themselves: one file per group.
+//! The conformance cases: their types, the table, and one file of checks per group.
 
 mod budget;
 mod elf_program;
@@ -22,85 +22,83 @@ pub(crate) use self::package::{Bootable, check_without_zip, check_zip};
 pub use self::selection::Selection;
 pub(crate) use self::table::CASES;
 
-/// One thing that an extension must do, or must be.
+/// A conformance case: one requirement for an extension, and how it is tested.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Case {
-    /// Its ID.
+    /// The ID.
     pub id: CaseId,
-    /// How certain it is that the platform requires it.
+    /// How certain the requirement is.
     pub mark: Mark,
-    /// Where it comes from: a page of the documentation, in most cases.
+    /// Where the requirement comes from, in most cases a page of the platform's documentation.
     pub source: &'static str,
-    /// What is required, as in `listens before it registers`.
+    /// The requirement, for example `listens before it registers`.
     pub sentence: &'static str,
-    /// How it is tried.
+    /// How the case is tested, in full sentences.
     pub tried: &'static str,
-    /// What to do if it fails.
+    /// How to fix an extension that fails the case.
     pub remedy: &'static str,
-    /// What it is tried on.
+    /// What the case is tested on.
     pub(crate) fixture: Fixture,
-    /// The cases that prevent it if they fail; so do those that prevent these.
+    /// The cases that block this one if they fail, directly. The cases that block those block this one too.
     pub prevented_by: &'static [CaseId],
 }
 
-/// How certain a fact about the platform is. Displayed as `D`, `I` or `?`.
+/// How certain a fact about the platform is.
+///
+/// Displayed as `D`, `I` or `?`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Mark {
-    /// The platform's documentation states it.
+    /// D: the platform's documentation states it.
     Documented,
-    /// It follows from what is documented, or from how such platforms work.
+    /// I: it is inferred from the documentation, or from how similar platforms work.
     Inferred,
-    /// It cannot be found out from outside the platform.
+    /// ?: it cannot be determined from outside the platform.
     Unknown,
 }
 
-/// What a case is tried on.
+/// What a case is tested on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Fixture {
-    /// The files of the package or the program; no process is started.
+    /// The files of the package, or the program. No process is started.
     Files,
-    /// What was recorded of the first boot.
+    /// The recording of the first boot.
     FirstBoot,
-    /// The process of the first boot. If one case ends that process, it prevents all that are left.
+    /// The process of the first boot. A case that makes this process exit blocks the remaining ones.
     SharedProcess,
-    /// One or several further boots.
+    /// One or more additional boots.
     OwnBoot,
 }
 
 impl Case {
-    /// Returns whether a process has to be started for it.
+    /// Returns whether the case needs a running process.
     pub(crate) fn needs_process(&self) -> bool {
         self.fixture != Fixture::Files
     }
 }
 
 impl CaseId {
-    /// Returns its row of [`CASES`].
+    /// Returns the row of [`CASES`] with this ID.
     pub(crate) fn case(self) -> &'static Case {
-        // `table` asserts at compile time that each case is in its place.
+        // `table` asserts at compile time that the rows are in the order of the IDs.
         &CASES[self as usize]
     }
 
-    /// Returns whether a failure of this case prevents `other`, directly or through cases in between.
-    pub(crate) fn prevents(self, other: Self) -> bool {
+    /// Returns whether a failure of this case blocks `other`, directly or through other cases.
+    pub(crate) fn blocks(self, other: Self) -> bool {
         let direct = other.case().prevented_by;
-        direct.contains(&self) || direct.iter().any(|between| self.prevents(*between))
+        direct.contains(&self) || direct.iter().any(|between| self.blocks(*between))
     }
 }
 
 impl Mark {
-    /// Returns what it means.
+    /// Returns the meaning of the mark, for people.
     pub(crate) fn meaning(self) -> &'static str {
         match self {
-            Self::Documented => "documented: Huawei Cloud's documentation says so",
-            Self::Inferred => {
-                "inferred: it follows from what is documented, or from how such platforms work"
-            }
-            Self::Unknown => {
-                "unknown: nobody outside the platform can tell, so this is the safe side"
-            }
+            Self::Documented => "documented by Huawei Cloud",
+            Self::Inferred => "inferred from the documentation, or from how similar platforms work",
+            Self::Unknown => "unknown outside the platform, so the case tests the safe choice",
         }
     }
 }

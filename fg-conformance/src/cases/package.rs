@@ -1,4 +1,4 @@
-//! PKG: what can be found out about a ZIP or a program without running it.
+//! PKG: checks of a ZIP or a program that do not run it.
 
 use std::path::Path;
 
@@ -12,49 +12,52 @@ use crate::artifact::{
 };
 use crate::report::{Finding, Report};
 
-/// Whether there is any use in booting the extension on this machine.
+/// Whether the extension can be booted on this machine.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Bootable {
     Yes,
-    /// A case prevents it.
+    /// A case blocks it.
     No,
 }
 
-/// Checks all of PKG on a ZIP.
+/// Checks all PKG cases on a ZIP.
 pub(crate) fn check_zip(path: &Path, report: &mut Report) -> Result<Bootable, Error> {
     let cannot = || Error::because(format!("cannot read {} as a ZIP", path.display()));
     let mut archive = Archive::open(path).map_err(cannot())?;
     check_size(archive.size, report);
     check_files(&archive, report);
     let escaping = archive.escaping_paths().map_err(cannot())?;
-    report.record(CaseId::Pkg12, expect_empty(&escaping, "all are inside"));
+    report.record(
+        CaseId::Pkg12,
+        expect_empty(&escaping, "every path stays inside"),
+    );
     report.record(
         CaseId::Pkg13,
-        expect_empty(&archive.duplicates(), "each once"),
+        expect_empty(&archive.duplicates(), "each file is there once"),
     );
     let scripts: Vec<_> = archive.scripts().collect();
     match &scripts[..] {
         _ if !archive.has_folder() => {
-            let mut detail = "there is no folder `extension` at the top".to_owned();
+            let mut detail = "there is no folder `extension` at the top level".to_owned();
             if let Some(instead) = archive.misplaced_folder() {
-                detail += &format!(", but {instead}");
+                detail += &format!("; found {instead}");
             }
             report.record(CaseId::Pkg01, Finding::fail(detail));
         }
         [name] => {
             report.record(CaseId::Pkg01, Finding::pass(FOLDER));
-            report.record(CaseId::Pkg02, start_script::name(name));
+            report.record(CaseId::Pkg02, start_script::check_name(name));
             let text = archive.read_script(&format!("{FOLDER}{name}"));
             let text = text.map_err(cannot())?;
-            report.record(CaseId::Pkg04, start_script::line_feeds(&text));
-            report.record(CaseId::Pkg05, start_script::shebang(&text));
+            report.record(CaseId::Pkg04, start_script::check_line_endings(&text));
+            report.record(CaseId::Pkg05, start_script::check_shebang(&text));
         }
         scripts => {
             report.record(CaseId::Pkg01, Finding::pass(FOLDER));
             let detail = if scripts.is_empty() {
-                format!("there is none, but {}", other_files(&archive))
+                format!("no start script; {}", other_files(&archive))
             } else {
-                format!("there are several: {}", scripts.join(", "))
+                format!("several start scripts: {}", scripts.join(", "))
             };
             report.record(CaseId::Pkg02, Finding::fail(detail));
         }
@@ -62,46 +65,49 @@ pub(crate) fn check_zip(path: &Path, report: &mut Report) -> Result<Bootable, Er
     let mut programs = Vec::new();
     let read = archive.read_elf_files(|name, bytes| programs.push(ElfProgram::new(name, bytes)));
     read.map_err(cannot())?;
-    report.record(CaseId::Pkg03, executable(&mut archive, &scripts, &programs));
+    report.record(
+        CaseId::Pkg03,
+        check_modes(&mut archive, &scripts, &programs),
+    );
     check_elf(&programs, report);
     Ok(bootable(&programs, report))
 }
 
-/// Checks what there is of PKG without a ZIP: the script's name, and a compiled program.
+/// Checks the PKG cases that do not need a ZIP: the name of the start script, and a compiled program if there is one.
 pub(crate) fn check_without_zip(
     script: &str,
     program: Option<&Path>,
     report: &mut Report,
 ) -> Result<Bootable, Error> {
-    report.record(CaseId::Pkg02, start_script::name(script));
+    report.record(CaseId::Pkg02, start_script::check_name(script));
     let mut programs = Vec::new();
-    let mut why = "no ZIP: use --zip";
+    let mut why = "no ZIP given; use --zip";
     if let Some(path) = program {
         let bytes = std::fs::read(path)
             .map_err(Error::because(format!("cannot read {}", path.display())))?;
         let name = path.file_name().unwrap_or(path.as_os_str());
         programs.push(ElfProgram::new(&name.to_string_lossy(), &bytes));
         check_elf(&programs, report);
-        why = "no ZIP: `cargo fg package` makes one for --zip";
+        why = "no ZIP given; build one with `cargo fg package` and use --zip";
     }
-    let is_of_zip = |id| programs.is_empty() || id != CaseId::Pkg07;
+    let needs_zip = |id| programs.is_empty() || id != CaseId::Pkg07;
     report.skip(
-        |case| case.id.group() == Group::Package && is_of_zip(case.id),
+        |case| case.id.group() == Group::Package && needs_zip(case.id),
         why,
     );
     Ok(bootable(&programs, report))
 }
 
-/// Skips what the failures prevent.
+/// Skips the cases that failures block, and returns whether the extension can be booted.
 fn bootable(programs: &[ElfProgram], report: &mut Report) -> Bootable {
-    report.prevent_after(Group::Package);
+    report.block_dependents_of_group(Group::Package);
     let needed = CaseId::Reg01.case().prevented_by;
     if report.first_failed(needed).is_some() {
         Bootable::No
-    } else if programs.iter().all(ElfProgram::runs_here) {
+    } else if programs.iter().all(ElfProgram::matches_this_machine) {
         Bootable::Yes
     } else {
-        report.prevent(CaseId::Pkg06);
+        report.block_dependents(CaseId::Pkg06);
         Bootable::No
     }
 }
@@ -141,8 +147,8 @@ fn check_files(archive: &Archive, report: &mut Report) {
     report.record(CaseId::Pkg11, expect_empty(&backups, "none"));
 }
 
-/// PKG-03, of the scripts and the programs.
-fn executable(archive: &mut Archive, scripts: &[String], programs: &[ElfProgram]) -> Finding {
+/// Checks PKG-03 on the scripts and the programs.
+fn check_modes(archive: &mut Archive, scripts: &[String], programs: &[ElfProgram]) -> Finding {
     let scripts = scripts.iter().map(|name| format!("{FOLDER}{name}"));
     let programs = programs.iter().filter(|program| program.is_executable());
     let all: Vec<_> = scripts
@@ -153,44 +159,44 @@ fn executable(archive: &mut Archive, scripts: &[String], programs: &[ElfProgram]
         match archive.mode(name) {
             Some(mode) if mode & 0o111 != 0 => {}
             Some(mode) => bad.push(format!("{name} has mode {:04o}", mode & 0o7777)),
-            None => bad.push(format!("{name} has no mode")),
+            None => bad.push(format!("{name} has no mode bits")),
         }
     }
     match (all.is_empty(), bad.is_empty()) {
-        (true, _) => Finding::skip("there is no script and no program in it"),
+        (true, _) => Finding::skip("the ZIP contains no start script and no ELF program"),
         (false, true) => Finding::pass(listed(&all)),
         (false, false) => Finding::fail(listed(&bad)),
     }
 }
 
-/// PKG-06 and 07.
+/// Checks PKG-06 and PKG-07.
 fn check_elf(programs: &[ElfProgram], report: &mut Report) {
     if programs.is_empty() {
         report.skip(
             |case| [CaseId::Pkg06, CaseId::Pkg07].contains(&case.id),
-            "there is no ELF program in it",
+            "there is no ELF program",
         );
         return;
     }
     report.record(
         CaseId::Pkg06,
-        elf_program::worst(programs, ElfProgram::architecture),
+        elf_program::worst_finding(programs, ElfProgram::check_architecture),
     );
     if !report.is_failed(CaseId::Pkg06) {
         report.record(
             CaseId::Pkg07,
-            elf_program::worst(programs, ElfProgram::needs),
+            elf_program::worst_finding(programs, ElfProgram::check_glibc),
         );
     }
 }
 
-/// What the folder has in place of a script.
+/// Describes what the folder contains instead of a start script.
 fn other_files(archive: &Archive) -> String {
     let names: Vec<_> = archive.files_in_folder().map(str::to_owned).collect();
     if names.is_empty() {
-        "nothing else either".to_owned()
+        "the folder has no files".to_owned()
     } else {
-        listed(&names)
+        format!("the folder contains {}", listed(&names))
     }
 }
 
@@ -202,7 +208,7 @@ fn expect_empty(found: &[String], pass_detail: &str) -> Result<String, String> {
     }
 }
 
-/// The first few, and how many more there are.
+/// Lists the first few names, and counts the rest.
 fn listed(names: &[String]) -> String {
     const SHOWN: usize = 3;
     let mut text = names[..names.len().min(SHOWN)].join(", ");

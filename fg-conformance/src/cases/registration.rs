@@ -1,4 +1,4 @@
-//! REG: what a registration looks like, and what the extension does if it fails.
+//! REG: the registration request, and how the extension reacts when it fails.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,46 +10,46 @@ use crate::Error;
 use crate::harness::{Booted, Exit, Harness, QUIET_PERIOD, Recorded, Start, StopMode};
 use crate::report::{Finding, Report};
 
-/// REG-01 to 05, from what was recorded of a boot.
-pub(crate) fn check_first(booted: &Booted, script: &str, report: &mut Report) {
+/// Checks REG-01 to REG-05 against the recording of a boot.
+pub(crate) fn check_first_registration(booted: &Booted, script: &str, report: &mut Report) {
     let recorded = booted.recorder.recorded();
     let Some((request, _)) = recorded.registrations().next() else {
-        let detail = unregistered(&booted.start, &recorded);
+        let detail = describe_unregistered(&booted.start, &recorded);
         report.record(CaseId::Reg01, Finding::fail(detail));
-        report.prevent_within(Group::Registration);
+        report.block_within_group(Group::Registration);
         return;
     };
-    report.record(CaseId::Reg02, headers(request));
+    report.record(CaseId::Reg02, check_headers(request));
     if let (Some(name), Some(address)) = (&request.name, &request.address) {
-        report.record(CaseId::Reg03, script_name(name, script));
-        report.record(CaseId::Reg04, in_range(address));
-        // Otherwise its address cannot be connected to, or is not its own.
+        report.record(CaseId::Reg03, check_name(name, script));
+        report.record(CaseId::Reg04, check_address(address));
+        // An address outside the range may not be the extension's own.
         if let Some(listens) = &recorded.listens
             && !report.is_failed(CaseId::Reg04)
         {
-            report.record(CaseId::Reg05, listening(address, listens));
+            report.record(CaseId::Reg05, check_listening(address, listens));
         }
     }
     let others = [CaseId::Reg02, CaseId::Reg03, CaseId::Reg04];
     let first = match &booted.start {
         Start::Registered(registered) => Finding::pass(format!(
-            "registered {:.1?} after its start",
+            "registered {:.1?} after starting",
             registered.startup_duration
         )),
-        // They say why it was rejected.
-        _ if report.first_failed(&others).is_some() => Finding::pass("called in time"),
-        _ => Finding::fail(unregistered(&booted.start, &recorded)),
+        // The other cases report why the registration was rejected.
+        _ if report.first_failed(&others).is_some() => Finding::pass("sent a registration in time"),
+        _ => Finding::fail(describe_unregistered(&booted.start, &recorded)),
     };
     report.record(CaseId::Reg01, first);
-    report.prevent_within(Group::Registration);
+    report.block_within_group(Group::Registration);
 }
 
-fn unregistered(start: &Start, recorded: &Recorded) -> String {
-    let how = match start {
+fn describe_unregistered(start: &Start, recorded: &Recorded) -> String {
+    let reason = match start {
         Start::Exited(Exit { status, .. }) => {
-            format!("it ended with {status} before it registered")
+            format!("exited before it registered ({status})")
         }
-        _ => "it did not register".to_owned(),
+        _ => "did not register".to_owned(),
     };
     let others = recorded
         .requests
@@ -57,15 +57,18 @@ fn unregistered(start: &Start, recorded: &Recorded) -> String {
         .map(|(request, _)| format!("{} {}", request.method, request.path));
     let others: Vec<_> = others.collect();
     match (&others[..], recorded.rejected.last()) {
-        ([], _) => how,
-        (others, None) => format!("{how}; it called {}", others.join(", ")),
-        (others, Some((_, why))) => format!("{how}; it called {}: {why}", others.join(", ")),
+        ([], _) => reason,
+        (others, None) => format!("{reason}; it sent {}", others.join(", ")),
+        (others, Some((_, why))) => format!("{reason}; it sent {}: {why}", others.join(", ")),
     }
 }
 
-fn headers(request: &ApiRequest) -> Result<String, String> {
+fn check_headers(request: &ApiRequest) -> Result<String, String> {
     if request.method != "POST" {
-        return Err(format!("it called by {}", request.method));
+        return Err(format!(
+            "registered with the method {}; expected POST",
+            request.method
+        ));
     }
     let headers = [
         ("FunctionGraph-Extension-Name", &request.name),
@@ -76,63 +79,65 @@ fn headers(request: &ApiRequest) -> Result<String, String> {
         .filter_map(|(name, value)| value.is_none().then_some(*name))
         .collect();
     if missing.is_empty() {
-        Ok("POST with both".to_owned())
+        Ok("POST with both headers".to_owned())
     } else {
-        Err(format!("without {}", missing.join(" and ")))
+        Err(format!("missing header: {}", missing.join(" and ")))
     }
 }
 
-fn script_name(name: &str, script: &str) -> Result<String, String> {
+fn check_name(name: &str, script: &str) -> Result<String, String> {
     if name == script {
         Ok(name.to_owned())
     } else {
         Err(format!(
-            "it registers as `{name}`, and was booted as `{script}`"
+            "registered as `{name}`; expected the name of the start script, `{script}`"
         ))
     }
 }
 
-fn in_range(text: &str) -> Result<String, String> {
+fn check_address(text: &str) -> Result<String, String> {
     let address: SocketAddr = text
         .parse()
-        .map_err(|_| format!("`{text}` is no IP and port"))?;
+        .map_err(|_| format!("`{text}` is not an IP address and port"))?;
     if is_extension_address(address) {
         Ok(text.to_owned())
     } else {
-        Err(format!("it registers {text}"))
+        Err(format!(
+            "registered {text}; expected 127.0.0.1:8081 to 127.0.0.1:8090"
+        ))
     }
 }
 
-fn listening(address: &str, listens: &std::io::Result<()>) -> Result<String, String> {
+fn check_listening(address: &str, listens: &std::io::Result<()>) -> Result<String, String> {
     match listens {
-        Ok(()) => Ok("connected when its call came".to_owned()),
+        Ok(()) => Ok("accepted a connection when the registration arrived".to_owned()),
         Err(error) => Err(format!(
-            "when its call came, nobody listened at {address}: {error}"
+            "could not connect to {address} when the registration arrived: {error}"
         )),
     }
 }
 
-/// REG-06, after everything that could make it register again.
+/// Checks REG-06, after everything that could make the extension register again.
 pub(crate) fn check_count(booted: &Booted, report: &mut Report) {
-    let calls = booted.recorder.recorded().registrations().count();
-    let finding = match calls {
-        1 => Finding::pass("1 call"),
-        calls => Finding::fail(format!(
-            "{calls} calls, of which the first was answered with 200"
+    let count = booted.recorder.recorded().registrations().count();
+    let finding = match count {
+        1 => Finding::pass("registered once"),
+        count => Finding::fail(format!(
+            "registered {count} times, although the first registration was accepted"
         )),
     };
     report.record(CaseId::Reg06, finding);
 }
 
-/// REG-07, in boots of its own.
+/// Checks REG-07, in separate boots.
 pub(crate) async fn check_retry(
     harness: &Harness<'_>,
     stop_mode: StopMode,
     report: &mut Report,
 ) -> Result<(), Error> {
     let faults = [
-        ("a 503", Fault::RegisterUnavailable),
-        ("a reset", Fault::RegisterReset),
+        ("status 503", Fault::RegisterUnavailable),
+        ("a connection reset", Fault::RegisterReset),
     ];
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for (description, fault) in faults {
@@ -141,19 +146,19 @@ pub(crate) async fn check_retry(
         let pause = pause(&booted.recorder.recorded());
         match (&booted.start, pause) {
             (Start::Registered(_), Some(pause)) => {
-                good.push(format!("after {description} again in {pause:.0?}"));
+                good.push(format!("retried {pause:.0?} after {description}"));
             }
             (Start::Registered(_), None) => {
-                bad.push(format!("after {description} it was never accepted"))
+                bad.push(format!("no registration was accepted after {description}"))
             }
             (Start::Exited(Exit { status, .. }), _) => {
-                bad.push(format!("after {description} it ended with {status}"));
+                bad.push(format!("exited after {description} ({status})"));
             }
             (Start::Unregistered, Some(_)) => {
-                bad.push(format!("after {description} it was not registered"));
+                bad.push(format!("retried after {description}, but did not register"));
             }
             (Start::Unregistered, None) => bad.push(format!(
-                "after {description} it did not try again in {QUIET_PERIOD:?}"
+                "no retry within {QUIET_PERIOD:?} after {description}"
             )),
         }
         if !bad.is_empty() {
@@ -170,14 +175,14 @@ pub(crate) async fn check_retry(
     Ok(())
 }
 
-/// The time between the first two registrations.
+/// Returns the time between the first two registrations.
 fn pause(recorded: &Recorded) -> Option<Duration> {
-    let mut calls = recorded.registrations().map(|(_, at)| at);
-    let first = calls.next()?;
-    calls.next().map(|second| second - first)
+    let mut times = recorded.registrations().map(|(_, at)| at);
+    let first = times.next()?;
+    times.next().map(|second| second - first)
 }
 
-/// REG-08, in a boot of its own.
+/// Checks REG-08, in a separate boot.
 pub(crate) async fn check_rejection(
     harness: &Harness<'_>,
     stop_mode: StopMode,
@@ -187,13 +192,13 @@ pub(crate) async fn check_rejection(
     let booted = harness.boot(faults).await?;
     let finding = match &booted.start {
         Start::Exited(Exit { status, .. }) if !status.success() => {
-            Finding::pass(format!("refused with 400, it ended with {status}"))
+            Finding::pass(format!("exited after status 400 ({status})"))
         }
-        Start::Exited(Exit { status, .. }) => {
-            Finding::fail(format!("refused with 400, it ended with {status}"))
-        }
+        Start::Exited(Exit { status, .. }) => Finding::fail(format!(
+            "exited after status 400 ({status}); expected a non-zero exit status"
+        )),
         _ => Finding::fail(format!(
-            "refused with 400, it went on for {QUIET_PERIOD:?} and longer"
+            "still running {QUIET_PERIOD:?} after status 400; expected it to exit with a non-zero status"
         )),
     };
     if finding.is_fail() {
@@ -205,12 +210,12 @@ pub(crate) async fn check_rejection(
 
 #[cfg(test)]
 mod tests {
-    use super::in_range;
+    use super::check_address;
 
     #[test]
-    fn addresses() {
+    fn only_addresses_in_the_range_pass() {
         for good in ["127.0.0.1:8081", "127.0.0.1:8090"] {
-            in_range(good).unwrap();
+            check_address(good).unwrap();
         }
         for bad in [
             "127.0.0.1:8080",
@@ -223,7 +228,7 @@ mod tests {
             "127.0.0.1",
             "",
         ] {
-            in_range(bad).unwrap_err();
+            check_address(bad).unwrap_err();
         }
     }
 }

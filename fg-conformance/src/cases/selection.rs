@@ -1,4 +1,4 @@
-//! Which cases to try.
+//! [`Selection`]: the cases to run.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use super::table::CASES;
 use super::{Case, CaseId, Group};
 use crate::Error;
 
-/// The cases to try.
+/// A set of cases to run.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Selection(BTreeSet<CaseId>);
 
@@ -17,8 +17,7 @@ impl Selection {
         CaseId::ALL.iter().copied().collect()
     }
 
-    /// Selects the cases with these names: an ID as in `REG-05`, or the beginning of several, as in `REG`. Upper and lower
-    /// case are the same.
+    /// Selects cases by name: an ID such as `REG-05`, or a prefix of several IDs, such as `REG`. Names are case-insensitive.
     ///
     /// ```
     /// use fg_conformance::{CaseId, Selection};
@@ -30,7 +29,7 @@ impl Selection {
     ///
     /// # Errors
     ///
-    /// If no case has such a name.
+    /// Returns an error if a name matches no case.
     pub fn parse<I>(names: I) -> Result<Self, Error>
     where
         I: IntoIterator,
@@ -45,7 +44,7 @@ impl Selection {
             if found.peek().is_none() {
                 let overview = overview();
                 return Err(Error::new(format!(
-                    "there is no case `{name}`; there are {overview}"
+                    "unknown case `{name}`; the cases are {overview}"
                 )));
             }
             selected.extend(found);
@@ -53,7 +52,7 @@ impl Selection {
         Ok(Self(selected))
     }
 
-    /// Selects the same without the cases of a group.
+    /// Removes the cases of a group.
     pub(crate) fn without(mut self, group: Group) -> Self {
         self.0.retain(|id| id.group() != group);
         self
@@ -77,7 +76,7 @@ impl FromIterator<CaseId> for Selection {
     }
 }
 
-/// `PKG-01 to PKG-13, REG-01 to REG-08, …`
+/// Returns the range of IDs of each group: `PKG-01 to PKG-13, REG-01 to REG-08, …`.
 fn overview() -> String {
     let groups = CASES.chunk_by(|a, b| a.id.group() == b.id.group());
     let ranges = groups.map(|group| match group {
@@ -95,7 +94,7 @@ mod tests {
     use crate::{CaseId, Group};
 
     #[test]
-    fn names_select() {
+    fn names_and_prefixes_select_cases() {
         let selected = Selection::parse(["tel", "REG-01", "REG-01"]).unwrap();
         let ids: Vec<_> = selected.cases().map(|case| case.id).collect();
         assert_eq!(
@@ -115,7 +114,7 @@ mod tests {
             let error = Selection::parse([name]).unwrap_err().to_string();
             assert!(
                 error.starts_with(&format!(
-                    "there is no case `{name}`; there are PKG-01 to PKG-"
+                    "unknown case `{name}`; the cases are PKG-01 to PKG-"
                 )),
                 "{error}"
             );

@@ -1,4 +1,4 @@
-//! END: what an extension does on SIGTERM.
+//! END: the shutdown on SIGTERM.
 
 use std::time::Duration;
 
@@ -10,47 +10,53 @@ use tokio::time::timeout;
 use super::CaseId;
 use super::invocation::{INVOKE_PATH, event};
 use crate::Error;
-use crate::harness::client::{Connection, listening, post};
+use crate::harness::client::{Connection, post, wait_until_listening};
 use crate::harness::{Harness, Start, StopMode};
 use crate::report::{Finding, Outcome, Report};
 
-/// More is a warning.
-const IN_TIME: Duration = Duration::from_secs(2);
-/// How long an extension may take until it has accepted a connection, and answered the next one.
+/// A shutdown that takes longer is a warning.
+const EXPECTED_WITHIN: Duration = Duration::from_secs(2);
+/// How long the check waits for the response to an event that is posted after half of another one.
 const ACCEPTED_WITHIN: Duration = Duration::from_secs(3);
-/// How long an answer to half a request may take, once a whole request that came later was answered.
-const EARLY_ANSWER_WITHIN: Duration = Duration::from_millis(100);
-/// When the extension has handled the signal cannot be seen, so it gets this long to do so, or to hang up.
+/// How long the check waits for a response to half a request, once a later, complete request has a response.
+const EARLY_RESPONSE_WITHIN: Duration = Duration::from_millis(100);
+/// How long the extension gets to handle the signal or to close the connection, since neither can be observed.
 const SIGNAL_HANDLED_WITHIN: Duration = Duration::from_millis(200);
 
-/// END-01, which shuts the platform down.
+/// Checks END-01. This shuts the platform down.
 pub(crate) async fn check_sigterm(platform: Platform, report: &mut Report) -> Result<(), Error> {
     let shutdown = platform.shutdown().await?;
     if let [exit] = &shutdown.extensions[..] {
-        report.record(CaseId::End01, judge(exit));
+        report.record(CaseId::End01, exit_finding(exit));
     }
     Ok(())
 }
 
-fn judge(exit: &ProcessExit) -> Finding {
+fn exit_finding(exit: &ProcessExit) -> Finding {
     let status = exit.status;
     let Some(duration) = exit.stop_duration else {
-        return Finding::fail(format!("it had ended before SIGTERM came, with {status}"));
+        return Finding::fail(format!("exited before SIGTERM was sent ({status})"));
     };
     if exit.killed {
         Finding::fail(format!(
-            "it did not end in {duration:.1?} and had to be killed"
+            "still running {duration:.1?} after SIGTERM, and killed"
         ))
     } else if !status.success() {
-        Finding::fail(format!("{status}, {duration:.0?} after SIGTERM"))
-    } else if duration > IN_TIME {
-        Finding::warn(format!("status 0, but {duration:.1?} after SIGTERM"))
+        Finding::fail(format!(
+            "expected exit status 0, got {status} ({duration:.0?} after SIGTERM)"
+        ))
+    } else if duration > EXPECTED_WITHIN {
+        Finding::warn(format!(
+            "exited with status 0, but {duration:.1?} after SIGTERM"
+        ))
     } else {
-        Finding::pass(format!("status 0, {duration:.1?} after SIGTERM"))
+        Finding::pass(format!(
+            "exited with status 0, {duration:.1?} after SIGTERM"
+        ))
     }
 }
 
-/// END-02, in a boot of its own. One that registers too early may not listen yet.
+/// Checks END-02, in a separate boot.
 pub(crate) async fn check_in_flight(
     harness: &Harness<'_>,
     report: &mut Report,
@@ -58,28 +64,29 @@ pub(crate) async fn check_in_flight(
     let booted = harness.boot(Faults::default()).await?;
     let finding = match &booted.start {
         Start::Registered(registered) => {
+            // An extension that fails this case may not be listening yet.
             if report.is_failed(CaseId::Reg05) {
-                listening(registered.address).await;
+                wait_until_listening(registered.address).await;
             }
-            let finding = half_then_sigterm(registered).await;
+            let finding = sigterm_during_request(registered).await;
             finding.unwrap_or_else(Finding::fail)
         }
-        _ => Finding::fail("it did not register when it was booted again"),
+        _ => Finding::fail("did not register when it was booted again"),
     };
     if finding.is_fail() {
         report.keep_stderr(&booted.recorder);
     }
-    // If it came so far, SIGTERM was sent already, and must not be sent twice.
+    // These outcomes mean that SIGTERM has been sent already. It must not be sent twice.
     let is_signalled = matches!(finding.outcome, Outcome::Pass | Outcome::Warn);
-    let is_up = finding.outcome == Outcome::Skip;
+    let is_running = finding.outcome == Outcome::Skip;
     report.record(CaseId::End02, finding);
     let patience = if is_signalled {
         Duration::from_secs(5)
     } else {
         SIGNAL_HANDLED_WITHIN
     };
-    let ended = timeout(patience, booted.platform.wait_for_exit()).await;
-    let mode = if ended.is_ok() || is_up {
+    let exited = timeout(patience, booted.platform.wait_for_exit()).await;
+    let mode = if exited.is_ok() || is_running {
         StopMode::Graceful
     } else {
         StopMode::Kill
@@ -87,20 +94,20 @@ pub(crate) async fn check_in_flight(
     booted.stop(mode).await
 }
 
-async fn half_then_sigterm(registered: &RegisteredExtension) -> Result<Finding, String> {
+async fn sigterm_during_request(registered: &RegisteredExtension) -> Result<Finding, String> {
     let address = registered.address;
     let group = registered.pid.and_then(|pid| i32::try_from(pid).ok());
-    let group = group.ok_or("its process is not known")?;
+    let group = group.ok_or("the process ID of the extension is unknown")?;
     let mut connection = Connection::open(address).await?;
     let Some(mut request) = connection.post_half(INVOKE_PATH, event()).await? else {
-        return Ok(answers_early());
+        return Ok(responds_early());
     };
-    // Once one is answered that came later, the first is most likely taken. Who serves one connection at a time
-    // cannot answer it.
+    // Once a later request has a response, the extension has most likely accepted the first one. An extension that serves
+    // one connection at a time cannot respond, so the wait is limited.
     let _ = timeout(ACCEPTED_WITHIN, post(address, INVOKE_PATH, event())).await;
-    // By now a busy machine has come round to the early answer as well.
-    if let Some(Ok(_)) = request.early_response(EARLY_ANSWER_WITHIN).await {
-        return Ok(answers_early());
+    // On a busy machine, a response to the first half may arrive only now.
+    if let Some(Ok(_)) = request.early_response(EARLY_RESPONSE_WITHIN).await {
+        return Ok(responds_early());
     }
     killpg(Pid::from_raw(group), Signal::SIGTERM)
         .map_err(|error| format!("cannot send SIGTERM: {error}"))?;
@@ -109,16 +116,22 @@ async fn half_then_sigterm(registered: &RegisteredExtension) -> Result<Finding, 
         None => request.finish().await,
     };
     Ok(match response {
-        Ok(response) if response.status == 200 => Finding::pass("answered with 200, then it ended"),
-        // The client knows at least.
+        Ok(response) if response.status == 200 => {
+            Finding::pass("responded with status 200, then exited")
+        }
+        // Only a warning, because the client at least learns of the failure.
         Ok(response) => Finding::warn(format!(
-            "after SIGTERM it was answered with {}",
+            "expected status 200 for the invocation in flight at SIGTERM, got {}",
             response.summary()
         )),
-        Err(error) => Finding::fail(format!("after SIGTERM it was not answered: {error}")),
+        Err(error) => Finding::fail(format!(
+            "no response to the invocation in flight at SIGTERM: {error}"
+        )),
     })
 }
 
-fn answers_early() -> Finding {
-    Finding::skip("it answers before a request is whole, so that none stays in flight")
+fn responds_early() -> Finding {
+    Finding::skip(
+        "the extension responds before it has received the complete request, so no invocation stays in flight",
+    )
 }

@@ -1,10 +1,10 @@
-//! What a start script must look like, and be called.
+//! PKG-02, PKG-04 and PKG-05: the name and the text of the start script.
 
 use fg_emulator::ScriptName;
 
 use crate::report::Finding;
 
-/// Interpreters that every Linux image has.
+/// Interpreters that exist in every Linux image.
 const SHELLS: [&str; 5] = [
     "/bin/sh",
     "/bin/bash",
@@ -13,58 +13,62 @@ const SHELLS: [&str; 5] = [
     "/usr/bin/env",
 ];
 
-/// PKG-02, of the name.
-pub(super) fn name(name: &str) -> Result<String, String> {
+/// Checks the name of the script for PKG-02.
+pub(super) fn check_name(name: &str) -> Result<String, String> {
     if ScriptName::is_valid(name) {
         Ok(name.to_owned())
     } else {
-        Err(format!("`{name}` is no script name"))
+        Err(format!(
+            "`{name}` is not a valid script name; expected `extension….sh`"
+        ))
     }
 }
 
-/// PKG-04.
-pub(super) fn line_feeds(script: &[u8]) -> Result<String, String> {
+/// Checks PKG-04.
+pub(super) fn check_line_endings(script: &[u8]) -> Result<String, String> {
     match script
         .split(|byte| *byte == b'\n')
         .position(|line| line.contains(&b'\r'))
     {
-        None => Ok("no carriage return".to_owned()),
+        None => Ok("no carriage returns".to_owned()),
         Some(before) => Err(format!("line {} has a carriage return", before + 1)),
     }
 }
 
-/// PKG-05.
-pub(super) fn shebang(script: &[u8]) -> Finding {
+/// Checks PKG-05.
+pub(super) fn check_shebang(script: &[u8]) -> Finding {
     let line = script
         .split(|byte| *byte == b'\n')
         .next()
         .unwrap_or_default();
     let line = String::from_utf8_lossy(line);
     if line.starts_with('\u{feff}') {
-        return Finding::fail("it begins with a byte order mark");
+        return Finding::fail("the script starts with a byte order mark");
     }
     let Some(rest) = line.strip_prefix("#!") else {
-        return Finding::fail("its first line does not begin with `#!`");
+        return Finding::fail("the first line does not start with `#!`");
     };
     match rest.split_whitespace().next() {
         Some(interpreter) if SHELLS.contains(&interpreter) => {
             Finding::pass(format!("#!{interpreter}"))
         }
-        Some(interpreter) if interpreter.starts_with('/') => {
-            Finding::warn(format!("whether the image has {interpreter} is unknown"))
-        }
-        Some(interpreter) => Finding::fail(format!("`{interpreter}` is no absolute path")),
-        None => Finding::fail("`#!` names no interpreter"),
+        Some(interpreter) if interpreter.starts_with('/') => Finding::warn(format!(
+            "it is unknown whether the platform has {interpreter}"
+        )),
+        Some(interpreter) => Finding::fail(format!(
+            "the interpreter `{interpreter}` is not an absolute path"
+        )),
+        None => Finding::fail("the `#!` line does not name an interpreter"),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::shebang;
+    use super::check_shebang;
     use crate::report::Outcome;
 
     #[test]
-    fn first_lines() {
+    fn first_line_must_name_a_shell() {
         for (script, outcome) in [
             ("#!/bin/sh\n", Outcome::Pass),
             ("#! /bin/bash -e\necho", Outcome::Pass),
@@ -78,7 +82,8 @@ mod tests {
             ("\u{feff}#!/bin/sh\n", Outcome::Fail),
             ("", Outcome::Fail),
         ] {
-            assert_eq!(shebang(script.as_bytes()).outcome, outcome, "{script:?}");
+            let finding = check_shebang(script.as_bytes());
+            assert_eq!(finding.outcome, outcome, "{script:?}");
         }
     }
 }

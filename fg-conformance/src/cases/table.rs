@@ -1,5 +1,6 @@
-//! All cases. The sources are pages of the documentation: a number from 2703 to 2713 is `functiongraph_06_` and the
-//! number, of the API reference.
+//! The table of all cases.
+//!
+//! A source from 2703 to 2713 is a page of the platform's API reference: `functiongraph_06_` followed by that number.
 
 use super::Case;
 use super::CaseId::{self, *};
@@ -7,15 +8,18 @@ use super::Fixture::{Files, FirstBoot, OwnBoot, SharedProcess};
 use super::Mark::{Documented, Inferred, Unknown};
 
 /// All cases, in the order of the report.
+///
+/// Style: `sentence` is a requirement without a full stop; `tried` consists of full sentences; `remedy` is an imperative in
+/// lower case without a full stop.
 pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
     Case {
         id: Pkg01,
         mark: Documented,
         source: "2705",
-        sentence: "the ZIP has a folder `extension`",
-        tried: "The ZIP's list of files is read.",
-        remedy: "put the start script and the program into a folder `extension` at the top of the ZIP, or let \
-                 `cargo fg package` make it",
+        sentence: "the ZIP contains a folder named `extension`",
+        tried: "The check looks for the folder at the top level of the ZIP.",
+        remedy: "put the start script and the program into a folder named `extension` at the top level of the ZIP, \
+                 or build the ZIP with `cargo fg package`",
         fixture: Files,
         prevented_by: &[],
     },
@@ -23,11 +27,11 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Pkg02,
         mark: Documented,
         source: "2705",
-        sentence: "one start script, named `extension….sh`",
-        tried: "The files directly in the folder `extension` are listed; without a ZIP, the name is looked at that \
-                the extension was given.",
-        remedy: "name the start script so that it begins with `extension` and ends in `.sh`, with nothing but printable \
-                 ASCII and no `/` between, and have one of them in a ZIP",
+        sentence: "there is exactly one start script, named `extension….sh`",
+        tried: "The check lists the files directly in the folder `extension`. Without a ZIP, it examines the \
+                script name given for the extension.",
+        remedy: "put one start script into the folder; its name starts with `extension`, ends with `.sh`, and \
+                 consists of printable ASCII characters without `/`",
         fixture: Files,
         prevented_by: &[Pkg01],
     },
@@ -35,10 +39,11 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Pkg03,
         mark: Unknown,
         source: "2705",
-        sentence: "the script and the programs are executable",
-        tried: "The mode bits in the ZIP are read, of the start script and of every ELF program. Whether the platform \
-                honours them is unknown; if it does, what is not executable does not start.",
-        remedy: "set mode 0755 before you zip: `chmod +x`, or a ZIP program that keeps mode bits",
+        sentence: "the start script and the programs are executable",
+        tried: "The check reads the mode bits that the ZIP stores for the start script and for every ELF program. \
+                It is unknown whether the platform applies them; if it does, a file without the executable bit \
+                cannot start.",
+        remedy: "set mode 0755 before you create the ZIP (`chmod +x`), and use a ZIP tool that stores mode bits",
         fixture: Files,
         prevented_by: &[],
     },
@@ -46,10 +51,10 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Pkg04,
         mark: Inferred,
         source: "2705",
-        sentence: "the script has line feeds only",
-        tried: "The start script is searched for carriage returns: with them the interpreter's name ends in one, and there \
-                is no such program.",
-        remedy: "save the script with LF line ends (`dos2unix`; in git, `*.sh eol=lf` in .gitattributes)",
+        sentence: "the start script has LF line endings",
+        tried: "The check searches the start script for carriage returns. With CRLF line endings, the name of the \
+                interpreter ends with a carriage return, and no such program exists.",
+        remedy: "save the script with LF line endings (`dos2unix`; with Git, `*.sh eol=lf` in .gitattributes)",
         fixture: Files,
         prevented_by: &[Pkg02],
     },
@@ -57,10 +62,10 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Pkg05,
         mark: Inferred,
         source: "2705",
-        sentence: "the script begins with `#!` and a shell",
-        tried: "The first line of the start script is read. `/bin/sh`, `/bin/bash` and `/usr/bin/env` are in every image; \
-                about others there is a warning.",
-        remedy: "begin the script with the line `#!/bin/sh`, with nothing before it, no byte order mark either",
+        sentence: "the first line of the start script is `#!` and a shell",
+        tried: "The check reads the first line of the start script. `/bin/sh`, `/bin/bash` and `/usr/bin/env` \
+                exist in every Linux image; any other absolute path is a warning.",
+        remedy: "make `#!/bin/sh` the first line of the script, without a byte order mark before it",
         fixture: Files,
         prevented_by: &[Pkg02],
     },
@@ -68,9 +73,9 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Pkg06,
         mark: Inferred,
         source: "user guide",
-        sentence: "the programs are for x86-64",
-        tried: "The header of every ELF program is read. About aarch64 there is a warning: whether the platform has such \
-                machines is unknown.",
+        sentence: "the programs are built for x86-64",
+        tried: "The check reads the header of every ELF program. A program for aarch64 is a warning, because it is \
+                unknown whether the platform has such machines.",
         remedy: "build for x86_64-unknown-linux-musl, as `cargo fg package` does",
         fixture: Files,
         prevented_by: &[],
@@ -79,9 +84,10 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Pkg07,
         mark: Unknown,
         source: "user guide",
-        sentence: "the programs are static, or need an old glibc",
-        tried: "Every ELF program is asked for its loader and for the newest version of glibc that it needs. Which one the \
-                image has is unknown: up to 2.17 nearly all have it, beyond there is a warning.",
+        sentence: "the programs are static, or need glibc 2.17 or older",
+        tried: "The check reads from every ELF program which loader and which version of glibc it needs. The \
+                version that the platform has is unknown; nearly every Linux image has 2.17, so a program that \
+                needs a newer one is a warning.",
         remedy: "link statically, as `cargo fg package` does, or build on Huawei Cloud EulerOS 2.0",
         fixture: Files,
         prevented_by: &[Pkg06],
@@ -90,9 +96,11 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Pkg08,
         mark: Documented,
         source: "user guide",
-        sentence: "the ZIP is at most 10 MB, for an upload",
-        tried: "The ZIP's size is looked at. A larger one can still come through object storage, so this is a warning.",
-        remedy: "strip the program and leave out what is not needed, or upload it through object storage (OBS)",
+        sentence: "the ZIP is at most 10 MB, the limit of a direct upload",
+        tried: "The check compares the size of the ZIP with the limit. A larger ZIP is a warning, because it can \
+                still be uploaded through object storage.",
+        remedy: "strip the program and leave out files that it does not need, or upload the ZIP through object \
+                 storage (OBS)",
         fixture: Files,
         prevented_by: &[],
     },
@@ -100,9 +108,9 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Pkg09,
         mark: Documented,
         source: "user guide",
-        sentence: "the ZIP is at most 300 MB",
-        tried: "The ZIP's size is looked at: 300 MB is the most through object storage too.",
-        remedy: "leave out what is not needed, or split it into several dependencies",
+        sentence: "the ZIP is at most 300 MB, the limit of object storage",
+        tried: "The check compares the size of the ZIP with the limit.",
+        remedy: "leave out files that the extension does not need, or split the ZIP into several dependencies",
         fixture: Files,
         prevented_by: &[],
     },
@@ -111,8 +119,8 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         mark: Documented,
         source: "user guide",
         sentence: "the ZIP has at most 30,000 files",
-        tried: "The entries of the ZIP's list of files are counted, without folders.",
-        remedy: "leave out what is not needed",
+        tried: "The check counts the files in the ZIP, without folders.",
+        remedy: "leave out files that the extension does not need",
         fixture: Files,
         prevented_by: &[],
     },
@@ -120,9 +128,9 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Pkg11,
         mark: Documented,
         source: "user guide",
-        sentence: "no file name ends in `~`",
-        tried: "The names in the ZIP are looked at.",
-        remedy: "leave out backup files of editors: `zip -x '*~'`",
+        sentence: "no file name in the ZIP ends with `~`",
+        tried: "The check reads the names of all files in the ZIP.",
+        remedy: "leave out the backup files of editors: `zip -x '*~'`",
         fixture: Files,
         prevented_by: &[],
     },
@@ -130,9 +138,10 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Pkg12,
         mark: Inferred,
         source: "user guide",
-        sentence: "no path leads outside",
-        tried: "The names in the ZIP are looked at: none is absolute or climbs above the top with `..`.",
-        remedy: "zip with paths relative to the folder that holds `extension`",
+        sentence: "no path or link in the ZIP leads outside it",
+        tried: "The check searches the ZIP for absolute paths, for paths that climb above the top level with `..`, \
+                and for links with such a target.",
+        remedy: "create the ZIP with paths relative to the folder that contains `extension`",
         fixture: Files,
         prevented_by: &[],
     },
@@ -140,9 +149,10 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Pkg13,
         mark: Inferred,
         source: "user guide",
-        sentence: "no two files have one name",
-        tried: "The whole list of files is read, since most ZIP programs show the last of two only.",
-        remedy: "make the ZIP anew, instead of adding to one",
+        sentence: "each file is in the ZIP only once",
+        tried: "The check reads the complete list of files; most ZIP tools show only the last of two files with \
+                the same name.",
+        remedy: "create a new ZIP instead of adding to an existing one",
         fixture: Files,
         prevented_by: &[],
     },
@@ -150,11 +160,11 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Reg01,
         mark: Inferred,
         source: "2707",
-        sentence: "registers within 15 s of its start",
-        tried: "The extension is started by its script, and the first call of `/extension/register` is waited for. \
-                How long the platform waits is unknown.",
-        remedy: "call http://$EXTENSION_API_ADDR/extension/register before anything slow; what it printed may say why it \
-                 ended first",
+        sentence: "registers within 15 s of starting",
+        tried: "The emulator runs the start script and waits for the first request to `/extension/register`. It is \
+                unknown how long the platform waits.",
+        remedy: "POST to http://$EXTENSION_API_ADDR/extension/register before any slow work; if the extension \
+                 exited first, its output may say why",
         fixture: FirstBoot,
         prevented_by: &[Pkg01, Pkg02, Pkg03, Pkg04, Pkg05, Pkg06, Pkg12],
     },
@@ -162,9 +172,10 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Reg02,
         mark: Documented,
         source: "2707",
-        sentence: "registers by POST, with both headers",
-        tried: "The first registration is looked at.",
-        remedy: "send POST with FunctionGraph-Extension-Name and FunctionGraph-Extension-Address, each once",
+        sentence: "registers with POST and both required headers",
+        tried: "The check examines the method and the headers of the first registration.",
+        remedy: "send a POST request with the headers FunctionGraph-Extension-Name and \
+                 FunctionGraph-Extension-Address, each exactly once",
         fixture: FirstBoot,
         prevented_by: &[Reg01],
     },
@@ -172,9 +183,10 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Reg03,
         mark: Documented,
         source: "2707",
-        sentence: "its name is that of the script",
-        tried: "FunctionGraph-Extension-Name of the first registration is compared with the script that was booted.",
-        remedy: "register with the complete file name of the start script, `extension` and `.sh` included",
+        sentence: "registers under the name of its start script",
+        tried: "The check compares FunctionGraph-Extension-Name in the first registration with the name of the \
+                start script.",
+        remedy: "register with the complete file name of the start script, including `extension` and `.sh`",
         fixture: FirstBoot,
         prevented_by: &[Reg02],
     },
@@ -182,9 +194,10 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Reg04,
         mark: Documented,
         source: "2707",
-        sentence: "its address is 127.0.0.1:8081 to 127.0.0.1:8090",
-        tried: "FunctionGraph-Extension-Address of the first registration is looked at.",
-        remedy: "listen on 127.0.0.1 and a port from 8081 to 8090, and register exactly that, without a scheme",
+        sentence: "registers an address from 127.0.0.1:8081 to 127.0.0.1:8090",
+        tried: "The check examines FunctionGraph-Extension-Address in the first registration.",
+        remedy: "listen on 127.0.0.1 and a port from 8081 to 8090, and register exactly this address, without a \
+                 scheme",
         fixture: FirstBoot,
         prevented_by: &[Reg02],
     },
@@ -193,9 +206,9 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         mark: Inferred,
         source: "2707",
         sentence: "listens before it registers",
-        tried: "When the registration has arrived, and before it is answered, its address is connected to: events can come \
-                as soon as it is registered.",
-        remedy: "bind and listen first, and register then",
+        tried: "When the registration arrives, and before the emulator responds to it, the check connects to the \
+                registered address. Invocations can arrive as soon as the extension is registered.",
+        remedy: "bind and listen first, then register",
         fixture: FirstBoot,
         prevented_by: &[Reg04],
     },
@@ -203,9 +216,10 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Reg06,
         mark: Inferred,
         source: "2707",
-        sentence: "registers once",
-        tried: "The registrations of a whole run are counted, of which the first is accepted.",
-        remedy: "stop calling once the answer is 200",
+        sentence: "registers only once",
+        tried: "The emulator accepts the first registration. The check counts all registrations until the process \
+                exits.",
+        remedy: "stop registering after the first response with status 200",
         fixture: FirstBoot,
         prevented_by: &[Reg03, Reg04],
     },
@@ -213,10 +227,11 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Reg07,
         mark: Inferred,
         source: "2707",
-        sentence: "tries again after a 503 and a broken connection",
-        tried: "In two further boots the first registration is answered with 503, and with a connection reset; \
-                the next one must come within 8 seconds.",
-        remedy: "try again, with a pause that grows, for 10 seconds or so",
+        sentence: "retries the registration after status 503 and after a connection reset",
+        tried: "The check boots the extension twice more. The emulator responds to the first registration with \
+                status 503 in one boot, and resets its connection in the other. The extension must register again \
+                within 8 seconds.",
+        remedy: "retry with a growing pause for about 10 seconds",
         fixture: OwnBoot,
         prevented_by: &[Reg03, Reg04],
     },
@@ -224,10 +239,11 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Reg08,
         mark: Inferred,
         source: "2707",
-        sentence: "ends with a non-zero status when refused",
-        tried: "In a further boot every registration is refused with a 4xx. What is refused gets no events, so it should say so and \
-                end, within 8 seconds of its last call.",
-        remedy: "take a 4xx for final: print what the answer says and exit with a status that is not 0",
+        sentence: "exits with a non-zero status when its registration is rejected",
+        tried: "The check boots the extension once more, and the emulator rejects every registration with status \
+                400. A rejected extension receives no invocations, so it should report the error and exit within 8 \
+                seconds of its last registration.",
+        remedy: "treat a 4xx status as final: log the response, and exit with a non-zero status",
         fixture: OwnBoot,
         prevented_by: &[Reg03, Reg04],
     },
@@ -235,9 +251,10 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Inv01,
         mark: Documented,
         source: "2707",
-        sentence: "answers an invocation with 200",
-        tried: "The documented event is posted to `/extension/invoke`.",
-        remedy: "answer POST /extension/invoke with 200; what the extension printed may say what went wrong",
+        sentence: "responds to an invocation with status 200",
+        tried: "The check posts the event from the documentation to `/extension/invoke`.",
+        remedy: "respond to POST /extension/invoke with status 200; the output of the extension may say what went \
+                 wrong",
         fixture: SharedProcess,
         prevented_by: &[Reg03, Reg04],
     },
@@ -245,11 +262,13 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Inv02,
         mark: Inferred,
         source: "user guide",
-        sentence: "answers 64 at once, while another comes in",
-        tried: "64 events are posted at once, on a connection each, and must be answered with 200 in 60 seconds, one after \
-                another if need be. Then half of an event is sent, a whole one beside it, and the other half: if the one \
-                holds up the other, this is a warning. A function with a concurrency above 1 has several events in flight.",
-        remedy: "serve each connection on a thread or task of its own, and listen with a backlog of 64 or more",
+        sentence: "handles 64 invocations at once, and more while one arrives slowly",
+        tried: "If the concurrency of a function is above 1, several invocations can be in flight. The check posts \
+                64 events at once, each on its own connection. The extension must respond to all of them with \
+                status 200 within 60 seconds, in parallel or one after another. Then the check sends half of an \
+                event, posts another event on a second connection, and sends the rest of the first. If the slow \
+                request blocks the other one, this is a warning.",
+        remedy: "handle each connection in its own thread or task, and listen with a backlog of at least 64",
         fixture: SharedProcess,
         prevented_by: &[Inv01],
     },
@@ -257,10 +276,12 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Inv03,
         mark: Unknown,
         source: "2707",
-        sentence: "takes one connection for all, or one each",
-        tried: "Two events go over one connection, and two over one each. To close is fine, if the answer says so: \
-                `Connection: close`, or HTTP/1.0.",
-        remedy: "speak HTTP/1.1 with Content-Length, and say `Connection: close` before you close",
+        sentence: "accepts invocations on one connection and on separate connections",
+        tried: "The check posts two events on separate connections, then two on one connection. The extension may \
+                close the connection after a response if the response says so, with `Connection: close` or \
+                HTTP/1.0.",
+        remedy: "use HTTP/1.1 with Content-Length, and send `Connection: close` in the last response before you \
+                 close a connection",
         fixture: SharedProcess,
         prevented_by: &[Inv01],
     },
@@ -268,10 +289,11 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Inv04,
         mark: Inferred,
         source: "2707",
-        sentence: "answers what is malformed with 4xx, and lives",
-        tried: "Bodies are posted that are empty, no JSON, cut off, of the wrong types, or without a field; then an event as it \
-                should be.",
-        remedy: "check the body before you use it, answer 400 if it is no event, and go on serving",
+        sentence: "rejects a malformed body with a 4xx status and keeps running",
+        tried: "The check posts bodies that are empty, not JSON, truncated, of the wrong type, or without a \
+                required field. Then it posts a valid event, to which the extension must respond with status 200.",
+        remedy: "validate the body before you use it, respond with status 400 if it is not a valid event, and keep \
+                 serving",
         fixture: SharedProcess,
         prevented_by: &[Inv01],
     },
@@ -279,9 +301,10 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Inv05,
         mark: Inferred,
         source: "2707",
-        sentence: "takes an event with unknown fields",
-        tried: "The documented event is posted with further fields, since a platform may add some.",
-        remedy: "ignore fields that you do not know",
+        sentence: "accepts an event with unknown fields",
+        tried: "The check posts the event from the documentation with additional fields, because the platform may \
+                add some.",
+        remedy: "ignore unknown fields",
         fixture: SharedProcess,
         prevented_by: &[Inv01],
     },
@@ -289,10 +312,11 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Frz01,
         mark: Inferred,
         source: "05_1184",
-        sentence: "serves the first event after a thaw",
-        tried: "The process is stopped (SIGSTOP), an event posted, and the process continued: it must be answered, and so must \
-                another.",
-        remedy: "trust no timer and no idle connection across a freeze; the time that passed is no timeout of yours",
+        sentence: "handles the first invocation after a thaw",
+        tried: "The check stops the process (SIGSTOP), posts an event, and continues the process (SIGCONT). The \
+                extension must respond with status 200 to this event and to the next one.",
+        remedy: "do not rely on timers or idle connections across a freeze, and do not count frozen time toward \
+                 your own timeouts",
         fixture: SharedProcess,
         prevented_by: &[Inv01],
     },
@@ -300,11 +324,13 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Tel01,
         mark: Documented,
         source: "2710",
-        sentence: "subscribes as it should, after it registered",
-        tried: "The call of `/telemetry` is looked at: the body, a URI within http://127.0.0.1:8081 and :8090, known types, and one \
-                subscription; then the function is invoked, and what is told of that must be taken.",
-        remedy: "POST {\"subscriber\": {\"protocol\": \"POST\", \"uri\": \"http://127.0.0.1:8082\"}, \"types\": [\"platform\"]} once the \
-                 registration is answered with 200, while you listen there",
+        sentence: "subscribes to telemetry correctly, after it registers",
+        tried: "The check examines the request to `/telemetry`: it must have a valid body, a URI from \
+                http://127.0.0.1:8081 to http://127.0.0.1:8090, and known types, and there may be only one \
+                subscription. Then the check invokes the function, and the extension must acknowledge the \
+                telemetry of this invocation.",
+        remedy: "listen on 127.0.0.1:8082, for example, and once the registration is accepted, POST {\"subscriber\": \
+                 {\"protocol\": \"POST\", \"uri\": \"http://127.0.0.1:8082\"}, \"types\": [\"platform\"]} to /telemetry",
         fixture: SharedProcess,
         prevented_by: &[Reg03, Reg04],
     },
@@ -312,10 +338,11 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Tel02,
         mark: Documented,
         source: "2711 to 2713",
-        sentence: "takes events as the pages show them",
-        tried: "Batches are posted with what the pages' examples have in them: stray spaces inside strings, trailing commas, \
-                `platform.RuntimeDone` with a capital R.",
-        remedy: "trim names, types and statuses, be liberal about trailing commas, and answer 200",
+        sentence: "accepts telemetry events as the documentation shows them",
+        tried: "The check posts batches with the irregularities of the examples in the documentation: stray spaces \
+                inside strings, trailing commas, and `platform.RuntimeDone` with a capital R. Rejecting trailing \
+                commas, which are not valid JSON, is only a warning.",
+        remedy: "trim names, types and statuses, tolerate trailing commas, and respond with status 200",
         fixture: SharedProcess,
         prevented_by: &[Tel01],
     },
@@ -323,10 +350,11 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Tel03,
         mark: Inferred,
         source: "2711 to 2713",
-        sentence: "takes events that it does not know",
-        tried: "A batch is posted with an unknown subtype, an unknown type, records of other shapes, and elements that are no \
-                objects; then an event as it should be.",
-        remedy: "skip or keep what you do not know, and never refuse a batch for it",
+        sentence: "accepts unknown telemetry events",
+        tried: "The check posts batches with an unknown subtype, an unknown type, records of various shapes, and \
+                elements that are not objects, then a valid event. Rejecting elements that are not objects is only \
+                a warning.",
+        remedy: "skip or store events that you do not know, and do not reject a batch because of them",
         fixture: SharedProcess,
         prevented_by: &[Tel01],
     },
@@ -334,10 +362,11 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: End01,
         mark: Inferred,
         source: "05_1184",
-        sentence: "ends with status 0 within 2 s of SIGTERM",
-        tried: "SIGTERM is sent, and SIGKILL after 5 seconds. The platform's signal is unknown. More than 2 seconds is a warning.",
-        remedy: "handle SIGTERM: finish what is in flight, and exit with status 0; in a start script, `exec` the program so that \
-                 the signal reaches it",
+        sentence: "exits with status 0 within 2 s of SIGTERM",
+        tried: "The emulator sends SIGTERM, and SIGKILL after 5 seconds. An exit after more than 2 seconds is a \
+                warning. It is unknown which signal the platform sends.",
+        remedy: "handle SIGTERM: finish the invocations in flight, then exit with status 0; in a start script, \
+                 `exec` the program so that it receives the signal",
         fixture: SharedProcess,
         prevented_by: &[Reg03, Reg04],
     },
@@ -345,9 +374,10 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: End02,
         mark: Inferred,
         source: "05_1184",
-        sentence: "finishes what is in flight before it ends",
-        tried: "In a further boot half of an event is sent, then SIGTERM, then the other half: it must be answered with 200.",
-        remedy: "on SIGTERM stop accepting, but serve the connections that are open until their requests are answered",
+        sentence: "finishes the invocations in flight before it exits",
+        tried: "The check boots the extension once more, and sends half of an event, then SIGTERM, then the rest \
+                of the event. The extension must respond with status 200.",
+        remedy: "on SIGTERM, stop accepting connections, but serve the open ones until their requests are complete",
         fixture: OwnBoot,
         prevented_by: &[Inv01, End01],
     },
@@ -355,9 +385,10 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Bud01,
         mark: Inferred,
         source: "--budget",
-        sentence: "starts within the budget",
-        tried: "Five further boots are timed, from the start of the script to the registration; the median counts.",
-        remedy: "measure a release build, linked statically; do less before the registration",
+        sentence: "starts within the time budget",
+        tried: "The check boots the extension five more times. Each time is measured from the start of the script \
+                to the registration; the median counts.",
+        remedy: "measure a release build that is linked statically, and do less work before the registration",
         fixture: OwnBoot,
         prevented_by: &[Reg03, Reg04],
     },
@@ -365,29 +396,30 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         id: Bud02,
         mark: Inferred,
         source: "--budget",
-        sentence: "stays within the budget of memory",
-        tried: "After the 64 invocations at once, the most that its processes had resident is read (VmHWM in /proc).",
-        remedy: "measure a release build; buffer less",
+        sentence: "stays within the memory budget",
+        tried: "After the 64 concurrent invocations of INV-02, the check reads the peak resident memory of the \
+                processes of the extension (VmHWM in /proc).",
+        remedy: "measure a release build, and buffer less",
         fixture: SharedProcess,
         prevented_by: &[Inv01],
     },
 ];
 
-/// Each case is in its place, so that [`CaseId::case`] finds it, and is prevented by earlier ones only, so that there are no
-/// cycles.
+/// Asserts that the rows are in the order of [`CaseId`], because [`CaseId::case`] indexes the table, and that each case is
+/// blocked by earlier cases only, which rules out cycles.
 const _: () = {
     let mut i = 0;
     while i < CASES.len() {
         assert!(
             CASES[i].id as usize == i,
-            "the table is in the order of `CaseId`"
+            "the table must be in the order of `CaseId`"
         );
-        let culprits = CASES[i].prevented_by;
+        let blockers = CASES[i].prevented_by;
         let mut j = 0;
-        while j < culprits.len() {
+        while j < blockers.len() {
             assert!(
-                (culprits[j] as usize) < i,
-                "a case is prevented by earlier ones"
+                (blockers[j] as usize) < i,
+                "a case can only be blocked by earlier cases"
             );
             j += 1;
         }
@@ -412,44 +444,44 @@ mod tests {
     }
 
     #[test]
-    fn failures_prevent_through_cases_in_between() {
-        assert!(CaseId::Reg03.prevents(CaseId::Inv05)); // through INV-01
-        assert!(!CaseId::Reg03.prevents(CaseId::Reg04));
+    fn a_failure_blocks_through_cases_in_between() {
+        assert!(CaseId::Reg03.blocks(CaseId::Inv05)); // through INV-01
+        assert!(!CaseId::Reg03.blocks(CaseId::Reg04));
     }
 
     #[test]
-    fn no_case_prevents_itself() {
+    fn no_case_blocks_itself() {
         for id in CaseId::ALL {
-            assert!(!id.prevents(*id), "{id}");
+            assert!(!id.blocks(*id), "{id}");
         }
     }
 
     #[test]
-    fn process_cases_need_a_package_that_starts() {
+    fn cases_with_a_process_need_a_bootable_package() {
         for case in CASES {
-            let needs_script = CaseId::Pkg02.prevents(case.id) && case.fixture != Fixture::Files;
+            let needs_script = CaseId::Pkg02.blocks(case.id) && case.fixture != Fixture::Files;
             assert_eq!(needs_script, case.needs_process(), "{}", case.id);
         }
     }
 
     #[test]
-    fn failures_prevent_what_depends_on_them() {
-        let prevented = |culprit: CaseId| {
-            let ids = CaseId::ALL.iter().filter(|id| culprit.prevents(**id));
+    fn a_failure_blocks_the_cases_that_depend_on_it() {
+        let blocked = |blocker: CaseId| {
+            let ids = CaseId::ALL.iter().filter(|id| blocker.blocks(**id));
             ids.map(|id| id.as_str()).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(
-            prevented(CaseId::Inv01),
+            blocked(CaseId::Inv01),
             "INV-02 INV-03 INV-04 INV-05 FRZ-01 END-02 BUD-02"
         );
-        assert_eq!(prevented(CaseId::Tel01), "TEL-02 TEL-03");
-        assert_eq!(prevented(CaseId::End01), "END-02");
+        assert_eq!(blocked(CaseId::Tel01), "TEL-02 TEL-03");
+        assert_eq!(blocked(CaseId::End01), "END-02");
         assert_eq!(
-            prevented(CaseId::Reg03),
+            blocked(CaseId::Reg03),
             "REG-06 REG-07 REG-08 INV-01 INV-02 INV-03 INV-04 INV-05 FRZ-01 TEL-01 TEL-02 TEL-03 END-01 END-02 BUD-01 BUD-02"
         );
         for harmless in [CaseId::Pkg13, CaseId::Reg05, CaseId::Inv04, CaseId::End02] {
-            assert_eq!(prevented(harmless), "");
+            assert_eq!(blocked(harmless), "");
         }
     }
 }

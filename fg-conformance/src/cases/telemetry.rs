@@ -1,4 +1,4 @@
-//! TEL: the subscription, and telemetry as it may arrive.
+//! TEL: the subscription to telemetry, and batches with irregular and unknown events.
 
 use std::time::Duration;
 
@@ -12,19 +12,20 @@ use crate::harness::{CallRecorder, Recorded};
 use crate::report::{Finding, Report};
 
 const SUBSCRIBE_PATH: &str = "/telemetry";
-/// How long a subscription may take, from the registration; on a busy machine it can be slow.
+/// How long the check waits for a subscription after the registration; it can be slow on a busy machine.
 const SUBSCRIBES_WITHIN: Duration = Duration::from_secs(2);
-/// How long a subscription is waited for in any case, and then its response.
+/// The minimum time to wait for a subscription, and the time to wait for its response.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// A body, what it is, and whether a platform may accept that it is rejected.
+/// A batch of telemetry to post.
 struct Batch {
     description: &'static str,
     body: &'static str,
+    /// Whether a 4xx status is only a warning.
     may_be_rejected: bool,
 }
 
-/// What the examples of pages 2711 to 2713 have in them.
+/// Batches with the irregularities of the examples on pages 2711 to 2713.
 const QUIRKS: [Batch; 4] = [
     Batch {
         description: "`platform.RuntimeDone`, with a capital R",
@@ -51,20 +52,21 @@ const QUIRKS: [Batch; 4] = [
     Batch {
         description: "trailing commas",
         body: r#"[{"name": "platform.start", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check",},]"#,
-        // No JSON: the page's writer has most likely put it there, and not the platform's.
+        // This is not JSON. Most likely the commas are a mistake on the page, and the platform does not send them.
         may_be_rejected: true,
     },
 ];
 
+/// Batches with events that are not documented, then a documented one.
 const UNKNOWN: [Batch; 5] = [
     Batch {
         description: "an unknown subtype",
-        body: r#"[{"name": "platform.daydream", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check", "depth": 3}]"#,
+        body: r#"[{"name": "platform.unknownSubtype", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check", "depth": 3}]"#,
         may_be_rejected: false,
     },
     Batch {
         description: "an unknown type",
-        body: r#"[{"time": "2024-01-01T00:00:00.000Z", "type": "gossip", "record": "psst"}]"#,
+        body: r#"[{"time": "2024-01-01T00:00:00.000Z", "type": "unknown", "record": "text"}]"#,
         may_be_rejected: false,
     },
     Batch {
@@ -76,90 +78,97 @@ const UNKNOWN: [Batch; 5] = [
         may_be_rejected: false,
     },
     Batch {
-        description: "elements that are no objects",
+        description: "elements that are not objects",
         body: r#"["text", 7, null, []]"#,
-        // Nobody can tell that they ever come.
+        // It is unknown whether the platform ever sends such elements.
         may_be_rejected: true,
     },
     Batch {
-        description: "after those, an event that is known",
+        description: "a documented event after the unknown ones",
         body: r#"[{"name": "platform.start", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check"}]"#,
         may_be_rejected: false,
     },
 ];
 
-/// TEL-01 to 03, of an extension that is registered and was invoked.
+/// Checks TEL-01 to TEL-03, on an extension that is registered and has been invoked.
 pub(crate) async fn check_telemetry(
     platform: &Platform,
     recorder: &CallRecorder,
     report: &mut Report,
 ) {
-    let is_requested = |recorded: &Recorded| {
+    let has_request = |recorded: &Recorded| {
         let mut requests = recorded.requests.iter();
         requests.any(|(request, _)| request.path == SUBSCRIBE_PATH)
     };
     let registered = recorder.recorded().registrations().next().map(|(_, at)| at);
     let waited = registered.map_or(Duration::ZERO, |at| at.elapsed());
     let patience = SUBSCRIBES_WITHIN.saturating_sub(waited).max(PATIENCE);
-    if timeout(patience, recorder.until(is_requested))
+    if timeout(patience, recorder.until(has_request))
         .await
         .is_err()
     {
         report.skip(
             |case| case.id.group() == Group::Telemetry,
-            "it does not subscribe to telemetry",
+            "the extension does not subscribe to telemetry",
         );
         return;
     }
-    // The request is recorded before it is answered.
+    // The request is recorded before the platform responds to it.
     let has_response =
         |recorded: &Recorded| recorded.subscription.is_some() || rejected(recorded).is_some();
     let _ = timeout(PATIENCE, recorder.until(has_response)).await;
-    report.record(CaseId::Tel01, try_subscription(platform, recorder).await);
+    report.record(CaseId::Tel01, check_subscription(platform, recorder).await);
     let subscription = recorder.recorded().subscription.clone();
     match subscription {
         Some(subscription) if !report.is_failed(CaseId::Tel01) => {
-            report.record(CaseId::Tel02, batches(&subscription, &QUIRKS).await);
-            report.record(CaseId::Tel03, batches(&subscription, &UNKNOWN).await);
+            report.record(CaseId::Tel02, post_batches(&subscription, &QUIRKS).await);
+            report.record(CaseId::Tel03, post_batches(&subscription, &UNKNOWN).await);
         }
-        _ => report.prevent(CaseId::Tel01),
+        _ => report.block_dependents(CaseId::Tel01),
     }
 }
 
+/// Returns why the subscription was rejected.
 fn rejected(recorded: &Recorded) -> Option<String> {
     let mut rejected = recorded.rejected.iter();
     let (_, why) = rejected.find(|(path, _)| path == SUBSCRIBE_PATH)?;
     Some(why.clone())
 }
 
-async fn try_subscription(platform: &Platform, recorder: &CallRecorder) -> Result<String, String> {
+async fn check_subscription(
+    platform: &Platform,
+    recorder: &CallRecorder,
+) -> Result<String, String> {
     if let Some(why) = rejected(&recorder.recorded()) {
-        return Err(format!("the subscription was refused: {why}"));
+        return Err(format!("the subscription was rejected: {why}"));
     }
-    // An invocation makes telemetry.
+    // An invocation produces telemetry.
     platform.invoke().await.map_err(|error| error.to_string())?;
     platform.wait_for_telemetry().await;
     let recorded = recorder.recorded();
     if let Some(why) = recorded.lost.first() {
         return Err(format!(
-            "what was told of an invocation was not taken: {why}"
+            "the telemetry of an invocation was not delivered: {why}"
         ));
     }
     let Some(subscription) = &recorded.subscription else {
-        return Err("the call of /telemetry was not answered".to_owned());
+        return Err("there was no response to the subscription".to_owned());
     };
     let types: Vec<_> = subscription.types.iter().map(ToString::to_string).collect();
     Ok(format!(
-        "{} for {}, batches taken: {}",
+        "subscribed {} to {}; batches delivered: {}",
         subscription.uri,
         types.join(", "),
         recorded.delivered
     ))
 }
 
-async fn batches(subscription: &Subscription, batches: &[Batch]) -> Finding {
+async fn post_batches(subscription: &Subscription, batches: &[Batch]) -> Finding {
     let Some((address, path)) = target(subscription) else {
-        return Finding::fail(format!("{} is no URI to post to", subscription.uri));
+        return Finding::fail(format!(
+            "cannot post to `{}`: not a URI with an address",
+            subscription.uri
+        ));
     };
     let mut warning = None;
     for Batch {
@@ -168,25 +177,25 @@ async fn batches(subscription: &Subscription, batches: &[Batch]) -> Finding {
         may_be_rejected,
     } in batches
     {
-        // In one line, as a platform has it.
+        // The constants span several lines; a platform sends one line.
         let body: String = body.lines().map(str::trim_start).collect();
         let problem = match post(address, &path, body).await {
             Ok(response) if (200..300).contains(&response.status) => continue,
             Ok(response) if *may_be_rejected && (400..500).contains(&response.status) => {
                 warning = Some(format!(
-                    "{description}: answered with {}",
+                    "{description}: rejected with status {}",
                     response.summary()
                 ));
                 continue;
             }
-            Ok(response) => format!("answered with {}", response.summary()),
+            Ok(response) => format!("expected a 2xx status, got {}", response.summary()),
             Err(error) => error,
         };
         return Finding::fail(format!("{description}: {problem}"));
     }
     match warning {
         Some(warning) => Finding::warn(warning),
-        None => Finding::pass(format!("{} batches", batches.len())),
+        None => Finding::pass(format!("acknowledged {} batches", batches.len())),
     }
 }
 
@@ -201,7 +210,7 @@ mod tests {
     use super::{QUIRKS, UNKNOWN};
 
     #[test]
-    fn all_other_batches_are_json() {
+    fn all_batches_but_one_are_json() {
         for batch in QUIRKS.iter().chain(&UNKNOWN) {
             let json = serde_json::from_str::<serde_json::Value>(batch.body);
             assert_eq!(

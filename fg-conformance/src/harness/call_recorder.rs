@@ -1,4 +1,4 @@
-//! [`CallRecorder`]: records what happens on the platform of one boot.
+//! [`CallRecorder`]: records the events of the platform during one boot.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,56 +8,57 @@ use fg_emulator::{ApiRequest, Event, OutputLine, OutputStream, Subscription};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// How many lines of standard error are kept: the last ones.
+/// How many lines of standard error are kept; older ones are dropped.
 pub(crate) const MAX_STDERR_LINES: usize = 20;
 const REGISTER_PATH: &str = "/extension/register";
 
-/// Records as the observer of a platform, and wakes those who wait for more.
+/// Observes a platform, records its events, and wakes tasks that wait for more.
 #[derive(Default)]
 pub(crate) struct CallRecorder {
     recorded: Mutex<Recorded>,
     changed: watch::Sender<()>,
 }
 
-/// What was recorded so far.
+/// The recorded events.
 #[derive(Debug, Default)]
 pub(crate) struct Recorded {
     pub(crate) requests: Vec<(ApiRequest, Instant)>,
     /// Whether the address of the first registration accepted a connection when the registration arrived.
     pub(crate) listens: Option<std::io::Result<()>>,
-    /// Rejected requests: path, and why.
+    /// The path and the error message of each rejected request.
     pub(crate) rejected: Vec<(String, String)>,
     pub(crate) subscription: Option<Subscription>,
-    /// How many batches of telemetry were accepted, and why others were not.
+    /// How many batches of telemetry were delivered.
     pub(crate) delivered: usize,
+    /// Why batches of telemetry were lost.
     pub(crate) lost: Vec<String>,
     /// The last lines of standard error.
     pub(crate) stderr: Vec<String>,
 }
 
 impl Recorded {
-    /// The registrations, with when each arrived.
+    /// Iterates over the registrations and their times of arrival.
     pub(crate) fn registrations(&self) -> impl Iterator<Item = (&ApiRequest, Instant)> {
         let requests = self.requests.iter();
         let registrations = requests.filter(|(request, _)| request.path == REGISTER_PATH);
         registrations.map(|(request, at)| (request, *at))
     }
 
-    /// The address in the first registration.
+    /// Returns the address in the first registration.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         let (request, _) = self.registrations().next()?;
         address(request)
     }
 }
 
-/// The address in a registration, if it can only mean the extension.
+/// Returns the address in a registration if it is a loopback address, so that it can only be the extension.
 fn address(request: &ApiRequest) -> Option<SocketAddr> {
     let address: SocketAddr = request.address.as_ref()?.parse().ok()?;
     address.ip().is_loopback().then_some(address)
 }
 
 impl CallRecorder {
-    /// The platform's observer.
+    /// Records an event. This is the observer of the platform.
     pub(crate) fn observe(&self, event: &Event) {
         match event {
             Event::ApiRequest(request) => self.record_request(request),
@@ -94,7 +95,7 @@ impl CallRecorder {
     fn record_request(&self, request: &ApiRequest) {
         let is_first =
             request.path == REGISTER_PATH && self.recorded().registrations().next().is_none();
-        // The request is not answered yet: an extension that registers must be listening by now.
+        // The platform has not responded yet, so this tests whether the extension listens before it registers.
         let listens = address(request)
             .filter(|_| is_first)
             .map(|address| TcpStream::connect_timeout(&address, Duration::from_secs(1)).map(drop));
@@ -115,25 +116,29 @@ impl CallRecorder {
         self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until this holds.
+    /// Waits until the condition holds.
     pub(crate) async fn until(&self, mut condition: impl FnMut(&Recorded) -> bool) {
         let mut changed = self.changed.subscribe();
         while !condition(&self.recorded()) {
-            // It cannot fail: the sender is ours.
+            // This cannot fail, because `self` owns the sender.
             let _ = changed.changed().await;
         }
     }
 
-    /// Waits until there was a registration, and no other for this long.
-    pub(crate) async fn quiet(&self, pause: Duration) {
+    /// Waits until there has been a registration, and then no other one for this long.
+    pub(crate) async fn until_quiet(&self, pause: Duration) {
         let mut known = 0;
-        while known == 0 || timeout(pause, self.registered_again(known)).await.is_ok() {
-            self.registered_again(known).await;
+        while known == 0
+            || timeout(pause, self.until_registered_again(known))
+                .await
+                .is_ok()
+        {
+            self.until_registered_again(known).await;
             known = self.recorded().registrations().count();
         }
     }
 
-    async fn registered_again(&self, known: usize) {
+    async fn until_registered_again(&self, known: usize) {
         self.until(|recorded| recorded.registrations().count() > known)
             .await;
     }

@@ -1,4 +1,4 @@
-//! An HTTP client that can send half of a request, over connections that it does not share.
+//! An HTTP client that can send a request in two halves, on connections that are not shared.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -14,9 +14,9 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-/// How long a connection, or a response, may take.
+/// How long connecting or a response may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The most that is read of a response's body.
+/// The maximum size of a response body.
 const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
 
 /// One connection to the extension.
@@ -24,7 +24,7 @@ pub(crate) struct Connection {
     address: SocketAddr,
     timeout: Duration,
     sender: SendRequest<Channel<Bytes>>,
-    /// A set, because its task ends with it.
+    /// The task that drives the connection; dropping the set aborts it.
     _task: JoinSet<hyper::Result<()>>,
 }
 
@@ -33,11 +33,11 @@ pub(crate) struct Connection {
 pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     body: String,
-    /// Whether it says that the connection is closed.
+    /// Whether the response announces that the connection will be closed.
     pub(crate) closes: bool,
 }
 
-/// A request of which the head and half of the body are sent.
+/// A request whose head and first part of the body have been sent.
 pub(crate) struct PartialRequest {
     response: Pin<Box<dyn Future<Output = hyper::Result<Response<Incoming>>> + Send>>,
     sender: Sender<Bytes>,
@@ -45,7 +45,7 @@ pub(crate) struct PartialRequest {
     timeout: Duration,
 }
 
-/// Posts one request over a connection of its own.
+/// Posts one request on a new connection.
 pub(crate) async fn post(
     address: SocketAddr,
     path: &str,
@@ -54,8 +54,8 @@ pub(crate) async fn post(
     Connection::open(address).await?.post(path, body).await
 }
 
-/// Waits until the address accepts connections, for a while.
-pub(crate) async fn listening(address: SocketAddr) {
+/// Waits until the address accepts connections, for 5 seconds at most.
+pub(crate) async fn wait_until_listening(address: SocketAddr) {
     let deadline = Instant::now() + TIMEOUT / 2;
     while TcpStream::connect(address).await.is_err() && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -67,7 +67,7 @@ impl Connection {
         Self::open_within(address, TIMEOUT).await
     }
 
-    /// The time-out is for the connection, and for each response.
+    /// Opens a connection with a timeout for connecting and for each response.
     pub(crate) async fn open_within(
         address: SocketAddr,
         time_limit: Duration,
@@ -76,9 +76,13 @@ impl Connection {
         let stream = match connect.await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Err(format!("cannot connect to {address}: {error}")),
-            Err(_) => return Err(format!("{address} takes no connection")),
+            Err(_) => {
+                return Err(format!(
+                    "cannot connect to {address}: no response in {time_limit:?}"
+                ));
+            }
         };
-        // Otherwise a second half would wait for the acknowledgement of the first.
+        // Without this, the second half would wait for the acknowledgment of the first.
         let _ = stream.set_nodelay(true);
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(chain)?;
         let mut task = JoinSet::new();
@@ -99,8 +103,8 @@ impl Connection {
         self.begin(path, body.into(), 0).await?.finish().await
     }
 
-    /// Sends the head and the first half of the body. `None` if that is answered with 200 already, by an extension that
-    /// does not look at the body.
+    /// Sends the head and the first half of the body. Returns `None` if the extension already responds with status 200,
+    /// because it does not read the body.
     pub(crate) async fn post_half(
         &mut self,
         path: &str,
@@ -109,11 +113,11 @@ impl Connection {
         let body = body.into();
         let middle = body.len() / 2;
         let mut request = self.begin(path, body, middle).await?;
-        // The connection's task sends it; this one asks for the response, which does not come yet.
+        // The task of the connection sends the data. A response is not expected yet.
         match request.early_response(Duration::from_millis(20)).await {
             Some(Ok(response)) if response.status == 200 => Ok(None),
             Some(Ok(response)) => Err(format!(
-                "{} came before the request was whole",
+                "early response to an incomplete request: {}",
                 response.summary()
             )),
             Some(Err(error)) => Err(error),
@@ -148,7 +152,7 @@ impl Connection {
 }
 
 impl PartialRequest {
-    /// Returns a response that comes within this time, although the request is not whole.
+    /// Returns a response that arrives within this time although the request is incomplete.
     pub(crate) async fn early_response(
         &mut self,
         within: Duration,
@@ -159,7 +163,7 @@ impl PartialRequest {
         }
     }
 
-    /// Sends the rest, and waits for the response.
+    /// Sends the rest of the body, and waits for the response.
     pub(crate) async fn finish(self) -> Result<HttpResponse, String> {
         let Self {
             response,
@@ -167,20 +171,20 @@ impl PartialRequest {
             rest,
             timeout: time_limit,
         } = self;
-        // If it cannot be sent, the response says why.
+        // If sending fails, the error of the response says why.
         if !rest.is_empty() {
             let _ = sender.send_data(rest).await;
         }
         drop(sender);
         match timeout(time_limit, response).await {
             Ok(response) => read(response).await,
-            Err(_) => Err(format!("no answer in {time_limit:?}")),
+            Err(_) => Err(format!("no response within {time_limit:?}")),
         }
     }
 }
 
 impl HttpResponse {
-    /// `500: what it says`, shortened.
+    /// Returns the status and the start of the body: `500: internal error`.
     pub(crate) fn summary(&self) -> String {
         let body: String = self.body.chars().take(200).collect();
         match body.trim() {
@@ -189,12 +193,12 @@ impl HttpResponse {
         }
     }
 
-    /// An error if the status is not 200.
+    /// Returns an error if the status is not 200.
     pub(crate) fn expect_200(self) -> Result<Self, String> {
         if self.status == 200 {
             Ok(self)
         } else {
-            Err(format!("answered with {}", self.summary()))
+            Err(format!("expected status 200, got {}", self.summary()))
         }
     }
 }
@@ -202,8 +206,8 @@ impl HttpResponse {
 async fn read(response: hyper::Result<Response<Incoming>>) -> Result<HttpResponse, String> {
     let response = response.map_err(chain)?;
     let connection = response.headers().get(header::CONNECTION);
-    let has_connection_option = |word: &str| {
-        connection.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(word.as_bytes()))
+    let has_connection_option = |option: &str| {
+        connection.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(option.as_bytes()))
     };
     let closes = has_connection_option("close")
         || (response.version() == Version::HTTP_10 && !has_connection_option("keep-alive"));
@@ -211,8 +215,12 @@ async fn read(response: hyper::Result<Response<Incoming>>) -> Result<HttpRespons
     let body = Limited::new(response.into_body(), MAX_BODY_BYTES).collect();
     let body = match timeout(TIMEOUT, body).await {
         Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) => return Err(format!("the answer {status} broke off: {error}")),
-        Err(_) => return Err(format!("the answer {status} did not end in {TIMEOUT:?}")),
+        Ok(Err(error)) => return Err(format!("incomplete response with status {status}: {error}")),
+        Err(_) => {
+            return Err(format!(
+                "incomplete response with status {status} after {TIMEOUT:?}"
+            ));
+        }
     };
     Ok(HttpResponse {
         status,

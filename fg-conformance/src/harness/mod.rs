@@ -1,4 +1,4 @@
-//! [`Harness`]: boots the extension, each time on a platform of its own.
+//! [`Harness`]: boots the extension repeatedly, each time on a new platform.
 
 mod call_recorder;
 pub(crate) mod client;
@@ -17,49 +17,49 @@ use crate::Error;
 use crate::extension_under_test::PreparedExtension;
 use crate::port_owner::{is_in_time_wait, mentions_port, ports_in_use};
 
-/// How long an extension may run on after its last registration was rejected, or not answered at all. Some pause for
-/// 5 seconds.
+/// How long to wait for another registration or for the exit of an extension that is not registered. Some extensions pause
+/// for 5 seconds between retries.
 pub(crate) const QUIET_PERIOD: Duration = Duration::from_secs(8);
 
-/// Boots one extension again and again.
+/// Boots one extension repeatedly.
 pub(crate) struct Harness<'a> {
     pub(crate) extension: &'a PreparedExtension,
     on_notice: &'a (dyn Fn(&str) + Send + Sync),
-    /// Where it listens, once it was registered.
+    /// The address of the extension, known after its first registration.
     address: OnceLock<SocketAddr>,
 }
 
-/// One boot, and what came of it.
+/// A boot and its result.
 pub(crate) struct Booted {
     pub(crate) platform: Platform,
     pub(crate) recorder: Arc<CallRecorder>,
     pub(crate) start: Start,
 }
 
-/// How a start went.
+/// The result of a start.
 #[derive(Debug)]
 pub(crate) enum Start {
     Registered(RegisteredExtension),
-    /// It exited by itself before it was registered.
+    /// The extension exited before it was registered.
     Exited(Exit),
-    /// It was not registered, and did not exit.
+    /// The extension is running, but not registered.
     Unregistered,
 }
 
-/// How a process ended.
+/// How a process exited.
 #[derive(Debug)]
 pub(crate) struct Exit {
     pub(crate) status: ExitStatus,
-    /// What it printed, on both streams.
+    /// What it printed to both streams.
     output: String,
 }
 
 /// How a boot is stopped.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum StopMode {
-    /// SIGTERM, and SIGKILL after the grace.
+    /// SIGTERM, then SIGKILL after the grace period.
     Graceful,
-    /// SIGKILL, where SIGTERM is known to take long.
+    /// SIGKILL, for an extension that is known to handle SIGTERM slowly.
     Kill,
 }
 
@@ -75,7 +75,7 @@ impl<'a> Harness<'a> {
         }
     }
 
-    /// Boots the extension, and waits until it is registered, has exited, or has stopped trying.
+    /// Boots the extension, and waits until it is registered, has exited, or no longer retries.
     pub(crate) async fn boot(&self, faults: Faults) -> Result<Booted, Error> {
         let booted = self.boot_once(faults.clone()).await?;
         let exit = match &booted.start {
@@ -87,19 +87,20 @@ impl<'a> Harness<'a> {
             _ => return Ok(booted),
         };
         let message = match self.address.get() {
-            // What it printed may be less than we know.
+            // The output may not name the port, but it is known from an earlier boot.
             Some(address) if mentions_port(&exit.output) => address.to_string(),
             _ => exit.output.clone(),
         };
         expect_free_port(&message)?;
-        // The platform boots it once, and we again and again.
+        // Connections of the previous boot can block the port. The real platform boots an extension only once.
         if !is_in_time_wait(&message) {
             return Ok(booted);
         }
         (self.on_notice)(
-            "it does not set SO_REUSEADDR: waiting until the connections of the last boot are forgotten",
+            "waiting up to 90 s for connections of the previous boot to leave TIME_WAIT; set SO_REUSEADDR on the \
+             listener of the extension to avoid this",
         );
-        time_wait_is_over(&message).await;
+        wait_until_time_wait_is_over(&message).await;
         self.boot_once(faults).await
     }
 
@@ -114,7 +115,7 @@ impl<'a> Harness<'a> {
         let booted = tokio::select! {
             biased;
             booted = platform.boot(self.extension.command()) => Some(booted),
-            () = recorder.quiet(QUIET_PERIOD) => None,
+            () = recorder.until_quiet(QUIET_PERIOD) => None,
         };
         let start = match booted {
             None => Start::Unregistered,
@@ -122,7 +123,7 @@ impl<'a> Harness<'a> {
             Some(Err(error)) => match error.process_exit() {
                 Some(exit) if exit.stop_duration.is_none() => Start::Exited(Exit::from(exit)),
                 Some(_) => Start::Unregistered,
-                // It could not even be started.
+                // The process could not be started.
                 None => return Err(error.into()),
             },
         };
@@ -135,9 +136,9 @@ impl<'a> Harness<'a> {
 }
 
 impl Booted {
-    /// Stops it, and waits until its port is free.
+    /// Stops the extension, and waits until its port is free.
     pub(crate) async fn stop(self, mode: StopMode) -> Result<(), Error> {
-        // The platform does not stop what is not registered.
+        // The platform does not shut down an extension that is not registered.
         if mode == StopMode::Graceful && matches!(self.start, Start::Registered(_)) {
             self.platform.shutdown().await?;
             return Ok(());
@@ -145,13 +146,13 @@ impl Booted {
         let address = self.recorder.recorded().address();
         drop(self.platform);
         if let Some(address) = address {
-            port_is_free(address).await?;
+            wait_until_port_is_free(address).await?;
         }
         Ok(())
     }
 }
 
-/// Another process on its port is not the extension's fault.
+/// Returns an error if another process uses the port, because that is not a fault of the extension.
 fn expect_free_port(message: &str) -> Result<(), Error> {
     let in_use = ports_in_use(message);
     if in_use.is_empty() {
@@ -159,26 +160,27 @@ fn expect_free_port(message: &str) -> Result<(), Error> {
     }
     let in_use = in_use.join(", ");
     Err(Error::new(format!(
-        "the extension ended before it registered, and {in_use}: end that process, or give the extension another port"
+        "the extension exited before it registered, and {in_use}; stop that process, or use another port"
     )))
 }
 
-/// Waits until the connections of earlier boots are forgotten, which takes a minute. The kernel does not report that.
-async fn time_wait_is_over(message: &str) {
+/// Polls until connections of earlier boots have left TIME_WAIT, which takes a minute. The kernel sends no notification.
+async fn wait_until_time_wait_is_over(message: &str) {
     let deadline = Instant::now() + Duration::from_secs(90);
     while is_in_time_wait(message) && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 
-/// Waits until no process listens there. One that was killed is not gone at once, and the kernel does not report when.
-async fn port_is_free(address: SocketAddr) -> Result<(), Error> {
+/// Polls until no process listens on the address. A killed process takes a moment to exit, and the kernel sends no
+/// notification.
+async fn wait_until_port_is_free(address: SocketAddr) -> Result<(), Error> {
     let deadline = Instant::now() + Duration::from_secs(5);
     let second = Duration::from_secs(1);
     while let Ok(Ok(_)) = timeout(second, TcpStream::connect(address)).await {
         if Instant::now() > deadline {
             return Err(Error::new(format!(
-                "what was killed still listens at {address}: it left its process group"
+                "a process of the extension still listens on {address} after SIGKILL: it has left its process group"
             )));
         }
         tokio::time::sleep(Duration::from_millis(5)).await;

@@ -1,4 +1,4 @@
-//! The cases themselves, as text: the list, and one at length.
+//! Texts about the cases: the list of all cases, and the explanation of one.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use crate::cases::{CASES, Case};
 
 const TITLE: Style = Style::new().bold();
 
-/// Returns a list of all cases, a line each.
+/// Returns a list of all cases, one per line: ID, mark, source and requirement.
 #[must_use]
 pub fn list_cases() -> String {
     let width = CASES.iter().map(|case| case.source.len()).max();
@@ -29,35 +29,41 @@ pub fn list_cases() -> String {
 }
 
 impl Case {
-    /// Returns all about the case, with ANSI styles: its mark, its page, how it is tried, and what to do if it fails.
+    /// Explains the case, with ANSI styles: its mark, its source, how it is tested, and how to fix an extension that fails it.
     #[must_use]
     pub fn explain(&self) -> String {
         let page = if self.source.starts_with("27") {
-            format!("functiongraph_06_{}, of the API reference", self.source)
+            format!("functiongraph_06_{} (API reference)", self.source)
         } else if self.source.starts_with("05_") {
-            format!("functiongraph_{}, of the best practices", self.source)
+            format!("functiongraph_{} (best practices)", self.source)
         } else {
             self.source.to_owned()
         };
         format!(
-            "{TITLE}{}{TITLE:#}  {}\n\n  mark    {}, {}\n  source  {page}\n\n  {}\n\n  If it fails: {}.\n",
+            "{TITLE}{}{TITLE:#}  {}\n\n  mark    {}: {}\n  source  {page}\n\n  How it is tested:\n  {}\n\n  How to fix it:\n  {}.\n",
             self.id,
             self.sentence,
             self.mark,
             self.mark.meaning(),
             self.tried,
-            self.remedy,
+            capitalize(self.remedy),
         )
     }
 }
 
+fn capitalize(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    let first = chars.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(chars).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::list_cases;
+    use super::{capitalize, list_cases};
     use crate::cases::CASES;
 
     #[test]
-    fn the_list_follows_the_table() {
+    fn the_list_has_a_line_for_each_case() {
         let list = list_cases();
         assert_eq!(list.lines().count(), CASES.len());
         for (line, case) in list.lines().zip(CASES) {
@@ -70,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn explanations_follow_the_table() {
+    fn explanations_contain_every_column_of_the_table() {
         for case in CASES {
             let text = case.explain();
             for part in [
@@ -78,7 +84,7 @@ mod tests {
                 case.source,
                 case.sentence,
                 case.tried,
-                case.remedy,
+                &capitalize(case.remedy),
             ] {
                 assert!(text.contains(part), "{text}");
             }

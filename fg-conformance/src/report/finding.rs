@@ -2,28 +2,28 @@
 
 use serde::Serialize;
 
-/// How a case went.
+/// The result of a case.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The extension does what is required.
+    /// The extension meets the requirement.
     Pass,
-    /// It does not.
+    /// The extension violates the requirement.
     Fail,
-    /// It does something else, which the platform may accept.
+    /// The extension deviates from the requirement in a way that the platform may accept.
     Warn,
-    /// The case was not tried.
+    /// The case was not tested.
     Skip,
 }
 
-/// How a case went, and what was seen.
+/// The outcome of a case, and what was observed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Finding {
-    /// How it went.
+    /// The outcome.
     pub outcome: Outcome,
-    /// What was seen, or why it was not tried, in one line.
+    /// What was observed, or why the case was skipped, in one line.
     pub detail: String,
 }
 
@@ -49,7 +49,7 @@ impl Finding {
     }
 
     fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
-        // What others wrote may have several lines, and characters that command a terminal.
+        // The detail may quote the extension, with line breaks and terminal control characters.
         let detail: String = detail.into();
         let detail = detail.replace(|c: char| c.is_control(), " ");
         let words: Vec<_> = detail.split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! The report for people: a line per case, details beneath, counts at the end.
+//! The report for people: one line per case, with details below it, and totals.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use super::{Finding, Outcome, Report};
 use crate::cases::{Case, Group};
 
-/// How each part looks.
+/// The styles of the parts of a report.
 pub(super) struct Styles {
     pass: Style,
     fail: Style,
@@ -88,26 +88,28 @@ impl Writer {
     fn push_case(&mut self, case: &Case, finding: &Finding, next: Option<&Finding>) {
         let style = self.styles.of(finding.outcome);
         let dim = self.styles.dim;
-        let word = match finding.outcome {
+        let label = match finding.outcome {
             Outcome::Pass => "pass",
             Outcome::Fail => "FAIL",
             Outcome::Warn => "warn",
             Outcome::Skip => "skip",
         };
         let Case { id, sentence, .. } = case;
-        self.push(format_args!("  {style}{word}{style:#}  {id}  {sentence}\n"));
+        self.push(format_args!(
+            "  {style}{label}{style:#}  {id}  {sentence}\n"
+        ));
         let detail = &finding.detail;
         match finding.outcome {
-            // What a measurement gave is of interest in any case.
+            // Of the passed cases, only a measurement has an interesting detail.
             Outcome::Pass if id.group() != Group::Budget => {}
-            // One reason for several stands beneath the last.
+            // A reason that several adjacent cases share is printed once, below the last of them.
             Outcome::Skip if next.is_some_and(|next| next.detail == *detail) => {}
             Outcome::Pass | Outcome::Skip => {
                 self.push(format_args!("                {dim}{detail}{dim:#}\n"));
             }
             Outcome::Fail | Outcome::Warn => {
                 self.push(format_args!("                {style}{detail}{style:#}\n"));
-                self.push(format_args!("                {}\n", case.remedy));
+                self.push(format_args!("                help: {}\n", case.remedy));
             }
         }
     }
@@ -118,7 +120,7 @@ impl Writer {
         }
         let (title, dim) = (self.styles.title, self.styles.dim);
         self.push(format_args!(
-            "\n{title}Its standard error, the last lines{title:#}\n"
+            "\n{title}Standard error of the extension (last lines){title:#}\n"
         ));
         for line in lines {
             let line: String = line.chars().take(300).collect();
@@ -134,19 +136,19 @@ impl Writer {
             (Outcome::Warn, "warnings"),
             (Outcome::Skip, "skipped"),
         ];
-        let counts = counts.map(|(outcome, word)| {
+        let counts = counts.map(|(outcome, noun)| {
             let count = report.count(outcome);
-            let word = if (outcome, count) == (Outcome::Warn, 1) {
+            let noun = if (outcome, count) == (Outcome::Warn, 1) {
                 "warning"
             } else {
-                word
+                noun
             };
             let style = if count > 0 {
                 self.styles.of(outcome)
             } else {
                 self.styles.dim
             };
-            format!("{style}{count} {word}{style:#}")
+            format!("{style}{count} {noun}{style:#}")
         });
         let seconds = report.duration.as_secs_f64();
         self.push(format_args!("\n{}, in {seconds:.1} s\n", counts.join(", ")));

@@ -31,6 +31,6 @@ pub(super) fn render(report: &Report) -> Result<String, Error> {
         cases: cases.collect(),
     };
     let json = serde_json::to_string_pretty(&report)
-        .map_err(Error::because("cannot write the report as JSON"))?;
+        .map_err(Error::because("cannot serialize the report as JSON"))?;
     Ok(json + "\n")
 }

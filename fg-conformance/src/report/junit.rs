@@ -1,11 +1,11 @@
-//! The report as JUnit's XML.
+//! The report as JUnit XML.
 
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use super::{Outcome, Report};
 use crate::Error;
 
-/// A suite per group. A warning is a success with the detail as its output.
+/// Renders one test suite per group. A warning is a success whose output contains the detail.
 pub(super) fn render(report: &Report) -> Result<String, Error> {
     let mut junit = quick_junit::Report::new("cargo fg check");
     junit.set_time(report.duration);
@@ -32,6 +32,6 @@ pub(super) fn render(report: &Report) -> Result<String, Error> {
     }
     let xml = junit
         .to_string()
-        .map_err(Error::because("cannot write the report as XML"))?;
+        .map_err(Error::because("cannot serialize the report as XML"))?;
     Ok(xml.trim_end().to_owned() + "\n")
 }

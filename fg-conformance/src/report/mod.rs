@@ -1,4 +1,4 @@
-//! [`Report`]: the outcome of each case.
+//! [`Report`]: the findings of a run, and how they are rendered.
 
 mod catalog;
 mod finding;
@@ -16,34 +16,36 @@ use crate::Error;
 use crate::cases::{CASES, Case, CaseId, Fixture, Group, Selection};
 use crate::harness::{CallRecorder, MAX_STDERR_LINES};
 
-/// The outcome of each selected case, and of each one that prevented a selected case: a selection must not be clean by
-/// accident.
+/// The findings of a run: one for each selected case.
 ///
-/// Displayed for people, without colours.
+/// If a selected case is blocked by a case that was not selected, the report contains the blocking case too. Otherwise a
+/// selection could look clean although its cases were never tested.
+///
+/// `Display` renders the report for people, without colors.
 #[derive(Debug)]
 pub struct Report {
-    /// The script's name, or the ZIP's if its script could not be found.
+    /// The name of the start script, or the path of a ZIP that cannot be booted.
     extension: String,
     description: Option<String>,
     duration: Duration,
     selection: Selection,
     findings: BTreeMap<CaseId, Finding>,
-    /// Those that prevented a selected case.
-    culprits: BTreeSet<CaseId>,
-    /// The last lines of the extension's standard error, of the boots in which something went wrong.
+    /// The cases that blocked a selected case.
+    blockers: BTreeSet<CaseId>,
+    /// The last lines that the extension printed to standard error in boots with a failure.
     stderr: Vec<String>,
 }
 
-/// How a report is rendered.
+/// The format of a report.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Format {
-    /// Grouped and aligned, with ANSI colours; print it through `anstream` or its like, which strips them where they are
-    /// not wanted.
+    /// Text for people, grouped and aligned, with ANSI colors. Print it through a crate such as `anstream`, which removes the
+    /// colors where they are not supported.
     Human,
-    /// One object: `{"cases": [{"id", "outcome", "detail", "source", "mark"}]}`.
+    /// One JSON object: `{"cases": [{"id", "outcome", "detail", "source", "mark"}]}`.
     Json,
-    /// XML, as CI systems read it.
+    /// JUnit XML, which CI systems read.
     Junit,
 }
 
@@ -55,7 +57,7 @@ impl Report {
             duration: Duration::ZERO,
             selection,
             findings: BTreeMap::new(),
-            culprits: BTreeSet::new(),
+            blockers: BTreeSet::new(),
             stderr: Vec::new(),
         }
     }
@@ -63,13 +65,13 @@ impl Report {
     /// Iterates over the cases and their findings, in the order of the IDs.
     pub fn findings(&self) -> impl Iterator<Item = (&'static Case, &Finding)> {
         CASES.iter().filter_map(|case| {
-            let is_shown = self.selection.contains(case.id) || self.culprits.contains(&case.id);
+            let is_shown = self.selection.contains(case.id) || self.blockers.contains(&case.id);
             let finding = self.findings.get(&case.id).filter(|_| is_shown)?;
             Some((case, finding))
         })
     }
 
-    /// Returns how many cases have this outcome.
+    /// Returns the number of cases with this outcome.
     #[must_use]
     pub fn count(&self, outcome: Outcome) -> usize {
         let findings = self.findings();
@@ -78,17 +80,17 @@ impl Report {
             .count()
     }
 
-    /// Returns the last lines that the extension printed to its standard error, of the boots in which something went wrong.
+    /// Returns the last lines that the extension printed to standard error in boots with a failure.
     #[must_use]
     pub fn stderr(&self) -> &[String] {
         &self.stderr
     }
 
-    /// Returns the report as text.
+    /// Renders the report as text.
     ///
     /// # Errors
     ///
-    /// If it cannot be written in this format.
+    /// Returns an error if the report cannot be serialized in this format.
     pub fn render(&self, format: Format) -> Result<String, Error> {
         match format {
             Format::Human => Ok(human::render(self, human::Styles::ansi())),
@@ -98,7 +100,7 @@ impl Report {
     }
 }
 
-/// For the checks, which fill it.
+/// The interface for the checks, which record the findings.
 impl Report {
     pub(crate) fn set_extension(&mut self, extension: String, description: Option<String>) {
         self.extension = extension;
@@ -109,19 +111,19 @@ impl Report {
         self.duration = duration;
     }
 
-    /// Whether the case is selected and has no finding yet.
-    pub(crate) fn wants(&self, id: CaseId) -> bool {
+    /// Returns whether the case is selected and has no finding yet.
+    pub(crate) fn is_pending(&self, id: CaseId) -> bool {
         self.selection.contains(id) && !self.findings.contains_key(&id)
     }
 
-    /// Whether the report wants one of these.
-    pub(crate) fn wants_any(&self, mut is_meant: impl FnMut(&Case) -> bool) -> bool {
+    /// Returns whether one of the matching cases is [pending](Self::is_pending).
+    pub(crate) fn any_pending(&self, mut matches: impl FnMut(&Case) -> bool) -> bool {
         CASES
             .iter()
-            .any(|case| is_meant(case) && self.wants(case.id))
+            .any(|case| matches(case) && self.is_pending(case.id))
     }
 
-    /// Records a finding. The first finding of a case counts.
+    /// Records a finding. Only the first finding of a case counts.
     pub(crate) fn record(&mut self, id: CaseId, finding: impl Into<Finding>) {
         self.findings.entry(id).or_insert_with(|| finding.into());
     }
@@ -130,56 +132,56 @@ impl Report {
         self.findings.get(&id).is_some_and(Finding::is_fail)
     }
 
-    /// Returns the first of these that failed.
+    /// Returns the first of these cases that failed.
     pub(crate) fn first_failed(&self, ids: &[CaseId]) -> Option<CaseId> {
         ids.iter().copied().find(|id| self.is_failed(*id))
     }
 
-    /// Skips these, if they have no finding yet.
-    pub(crate) fn skip(&mut self, mut is_meant: impl FnMut(&Case) -> bool, why: &str) {
-        for case in CASES.iter().filter(|case| is_meant(case)) {
+    /// Skips the matching cases that have no finding yet.
+    pub(crate) fn skip(&mut self, mut matches: impl FnMut(&Case) -> bool, why: &str) {
+        for case in CASES.iter().filter(|case| matches(case)) {
             self.record(case.id, Finding::skip(why));
         }
     }
 
-    /// Skips what the case prevents.
-    pub(crate) fn prevent(&mut self, culprit: CaseId) {
-        self.prevent_these(culprit, |case| culprit.prevents(case.id));
+    /// Skips the cases that this case blocks.
+    pub(crate) fn block_dependents(&mut self, blocker: CaseId) {
+        self.block_matching(blocker, |case| blocker.blocks(case.id));
     }
 
-    /// For each failed case of the group: skips what it prevents within the group.
-    pub(crate) fn prevent_within(&mut self, group: Group) {
-        for culprit in CaseId::ALL.iter().copied() {
-            if culprit.group() == group && self.is_failed(culprit) {
-                self.prevent_these(culprit, |case| {
-                    case.id.group() == group && culprit.prevents(case.id)
+    /// For each failed case of the group, skips the cases of the group that it blocks.
+    pub(crate) fn block_within_group(&mut self, group: Group) {
+        for blocker in CaseId::ALL.iter().copied() {
+            if blocker.group() == group && self.is_failed(blocker) {
+                self.block_matching(blocker, |case| {
+                    case.id.group() == group && blocker.blocks(case.id)
                 });
             }
         }
     }
 
-    /// For each failed case of the group: skips what it prevents.
-    pub(crate) fn prevent_after(&mut self, group: Group) {
-        for culprit in CaseId::ALL.iter().copied() {
-            if culprit.group() == group && self.is_failed(culprit) {
-                self.prevent(culprit);
+    /// For each failed case of the group, skips all cases that it blocks.
+    pub(crate) fn block_dependents_of_group(&mut self, group: Group) {
+        for blocker in CaseId::ALL.iter().copied() {
+            if blocker.group() == group && self.is_failed(blocker) {
+                self.block_dependents(blocker);
             }
         }
     }
 
-    /// Skips all that needs the shared process: the case has ended it.
-    pub(crate) fn prevent_shared_process(&mut self, culprit: CaseId) {
-        self.prevent_these(culprit, |case| case.fixture == Fixture::SharedProcess);
+    /// Skips the remaining cases of the shared process, because this case made it exit.
+    pub(crate) fn block_shared_process(&mut self, blocker: CaseId) {
+        self.block_matching(blocker, |case| case.fixture == Fixture::SharedProcess);
     }
 
-    fn prevent_these(&mut self, culprit: CaseId, is_meant: impl Fn(&Case) -> bool) {
-        if self.wants_any(&is_meant) {
-            self.culprits.insert(culprit);
+    fn block_matching(&mut self, blocker: CaseId, matches: impl Fn(&Case) -> bool) {
+        if self.any_pending(&matches) {
+            self.blockers.insert(blocker);
         }
-        self.skip(is_meant, &format!("prevented by {culprit}"));
+        self.skip(matches, &format!("blocked by {blocker}"));
     }
 
-    /// Keeps what the extension printed in a boot in which something went wrong.
+    /// Keeps what the extension printed to standard error in a boot with a failure.
     pub(crate) fn keep_stderr(&mut self, recorder: &CallRecorder) {
         self.stderr.extend_from_slice(&recorder.recorded().stderr);
         let surplus = self.stderr.len().saturating_sub(MAX_STDERR_LINES);

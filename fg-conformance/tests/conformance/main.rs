@@ -1,6 +1,7 @@
-//! The checks, on an extension in Python that can do one thing wrong, and on ZIPs.
+//! Runs the checks against an extension in Python, with and without a fault, and against ZIPs.
 
 mod packages;
+mod readme;
 mod reports;
 mod selections;
 mod support;

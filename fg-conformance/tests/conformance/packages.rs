@@ -1,4 +1,4 @@
-//! PKG: a package that is as it should be, and what can be wrong with one.
+//! PKG: a valid package, and packages with one fault.
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
@@ -15,7 +15,7 @@ use crate::support::{check, detail, ids};
 const SCRIPT: &str = "#!/bin/sh\nexec python3 \"${0%/*}/night_watch.py\"\n";
 const PYTHON: &str = include_str!("../night_watch.py");
 
-/// A ZIP that is made file by file.
+/// A ZIP under construction.
 struct Zip {
     path: PathBuf,
     writer: ZipWriter<File>,
@@ -23,7 +23,7 @@ struct Zip {
 }
 
 impl Zip {
-    /// With so many bytes before it, which need no room on a disk.
+    /// Creates a ZIP with this many bytes before it, as a sparse file.
     fn after(bytes: u64) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("night-watch.zip");
@@ -52,19 +52,19 @@ impl Zip {
         self
     }
 
-    /// What every package has that works.
+    /// Adds the files of a valid package.
     fn good(self) -> Self {
         self.add("extension/extensionNightWatch.sh", 0o755, SCRIPT)
             .add("extension/night_watch.py", 0o644, PYTHON)
     }
 
-    /// Checks it, in all cases without any names.
+    /// Checks the ZIP in these cases, or in all cases if there are no names.
     async fn check(self, names: &[&str]) -> Report {
         self.writer.finish().expect("a list of files");
         check(ExtensionUnderTest::zip(&self.path), names).await
     }
 
-    /// Checks the package only.
+    /// Checks the PKG cases only.
     async fn check_package(self) -> Report {
         self.writer.finish().expect("a list of files");
         let report = check_package(&self.path).await;
@@ -72,13 +72,13 @@ impl Zip {
     }
 }
 
-/// Checks what needs no process, and so no port.
+/// Checks the PKG cases, which need neither a process nor a port.
 async fn check_package(path: &Path) -> Result<Report, Error> {
     let checks = Checks::new(ExtensionUnderTest::zip(path));
     checks.select(Selection::parse(["PKG"])?).run().await
 }
 
-/// The head of a program for this machine, with this loader.
+/// Returns the header of an ELF program for this machine, with this loader.
 fn elf(machine: u16, loader: Option<&str>) -> Vec<u8> {
     let loader = loader.map(|path| format!("{path}\0")).unwrap_or_default();
     let headers = u16::from(!loader.is_empty());
@@ -135,9 +135,9 @@ async fn an_invalid_package_is_not_booted() {
     let report = zip.check(&[]).await;
     let mode = "extension/extensionNightWatch.sh has mode 0644";
     assert_only(&report, Fail, "PKG-03", mode);
-    // 19 of a process, of which none is taken on trust.
+    // All cases with a process are skipped.
     assert_eq!(
-        ids(&report, Skip, "prevented by PKG-03").len(),
+        ids(&report, Skip, "blocked by PKG-03").len(),
         19,
         "{report}"
     );
@@ -150,32 +150,31 @@ async fn programs_for_other_machines_are_not_booted() {
         .add("extension/watch", 0o755, elf(AARCH64, None));
     let report = zip.check(&["PKG", "REG-01"]).await;
     assert_eq!(report.count(Fail), 0, "{report}");
-    let unknown =
-        "extension/watch is for aarch64: whether the platform has such machines is unknown";
+    let unknown = "extension/watch is built for aarch64; it is unknown whether the platform has such machines";
     assert_only(&report, Warn, "PKG-06", unknown);
-    assert_eq!(detail(&report, "REG-01"), "prevented by PKG-06");
+    assert_eq!(detail(&report, "REG-01"), "blocked by PKG-06");
 }
 
 #[tokio::test]
-async fn each_fault_fails_one_case() {
+async fn each_fault_fails_exactly_one_case() {
     let script = "extension/extensionNightWatch.sh";
     for (id, zip, detail) in [
         (
             "PKG-01",
             Zip::new().add("extensionNightWatch.sh", 0o755, SCRIPT),
-            "there is no folder `extension` at the top",
+            "there is no folder `extension` at the top level",
         ),
         (
             "PKG-02",
             Zip::new().add("extension/start.sh", 0o755, SCRIPT),
-            "there is none, but start.sh",
+            "no start script; the folder contains start.sh",
         ),
         (
             "PKG-02",
             Zip::new()
                 .good()
                 .add("extension/extensionOther.sh", 0o755, SCRIPT),
-            "there are several: extensionNightWatch.sh, extensionOther.sh",
+            "several start scripts: extensionNightWatch.sh, extensionOther.sh",
         ),
         (
             "PKG-03",
@@ -192,14 +191,14 @@ async fn each_fault_fails_one_case() {
         (
             "PKG-05",
             Zip::new().add(script, 0o755, "exec python3 night_watch.py\n"),
-            "its first line does not begin with `#!`",
+            "the first line does not start with `#!`",
         ),
         (
             "PKG-06",
             Zip::new()
                 .good()
                 .add("extension/watch", 0o755, elf(RISCV, None)),
-            "extension/watch is for Riscv64",
+            "extension/watch is built for Riscv64",
         ),
         (
             "PKG-07",
@@ -208,7 +207,7 @@ async fn each_fault_fails_one_case() {
                 0o755,
                 elf(X86_64, Some("/lib/ld-musl-x86_64.so.1")),
             ),
-            "extension/watch needs the loader /lib/ld-musl-x86_64.so.1, which is not glibc's",
+            "extension/watch needs the loader /lib/ld-musl-x86_64.so.1, which does not belong to glibc",
         ),
         (
             "PKG-11",
@@ -226,9 +225,9 @@ async fn each_fault_fails_one_case() {
 }
 
 #[tokio::test]
-async fn sizes() {
+async fn packages_over_the_limits_fail() {
     let report = Zip::after(10_000_000).good().check_package().await;
-    let detail = "10.00 MB, more than the 10 MB of a direct upload";
+    let detail = "10.00 MB, over the limit of a direct upload: 10 MB";
     assert_only(&report, Warn, "PKG-08", detail);
 
     let report = Zip::after(300_000_000).good().check_package().await;
@@ -261,7 +260,7 @@ async fn links_may_not_lead_outside() {
 }
 
 #[tokio::test]
-async fn two_files_of_one_name() {
+async fn two_files_with_the_same_name_fail() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("twice.zip");
     let zip = Zip::new()
@@ -269,15 +268,15 @@ async fn two_files_of_one_name() {
         .add("extension/notes.one", 0o644, "1")
         .add("extension/notes.two", 0o644, "2");
     zip.writer.finish().unwrap();
-    // `zip` does not write such a thing, so the name is changed where it stands.
+    // The `zip` crate rejects duplicate names, so a name is changed in the finished file.
     let mut bytes = std::fs::read(&zip.path).unwrap();
-    let (from, to) = (b"extension/notes.two", b"extension/notes.one");
-    let places: Vec<_> = (0..bytes.len() - from.len())
-        .filter(|at| bytes[*at..].starts_with(from))
+    let (old, new) = (b"extension/notes.two", b"extension/notes.one");
+    let places: Vec<_> = (0..bytes.len() - old.len())
+        .filter(|at| bytes[*at..].starts_with(old))
         .collect();
     assert_eq!(places.len(), 2);
     for at in places {
-        bytes[at..at + to.len()].copy_from_slice(to);
+        bytes[at..at + new.len()].copy_from_slice(new);
     }
     std::fs::write(&path, bytes).unwrap();
     let report = check_package(&path).await.unwrap();
@@ -287,11 +286,11 @@ async fn two_files_of_one_name() {
 #[tokio::test]
 async fn an_invalid_zip_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("no.zip");
-    std::fs::write(&path, "no ZIP at all").unwrap();
+    let path = folder.path().join("invalid.zip");
+    std::fs::write(&path, "not a ZIP").unwrap();
     let error = check_package(&path).await.unwrap_err();
     let message = format!("cannot read {} as a ZIP", path.display());
     assert_eq!(error.to_string(), message);
-    // A test that returns the error shows why.
+    // `Debug` adds the cause, because a test that returns the error prints it that way.
     assert!(format!("{error:?}").starts_with(&format!("{message}: ")));
 }

@@ -1,4 +1,4 @@
-//! How a report is written.
+//! The formats of a report.
 
 use fg_conformance::Format;
 use quick_junit::TestCaseStatus;
@@ -6,7 +6,7 @@ use quick_junit::TestCaseStatus;
 use crate::support::check_night_watch;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn for_people() {
+async fn report_for_people() {
     let report = check_night_watch("handler-fails", &["INV", "REG-08", "TEL-03"]).await;
     let text = report.to_string();
     let mut lines = text.lines();
@@ -18,20 +18,20 @@ async fn for_people() {
     );
     let expected = "
 Registration
-  pass  REG-08  ends with a non-zero status when refused
+  pass  REG-08  exits with a non-zero status when its registration is rejected
 
 Invocation
-  FAIL  INV-01  answers an invocation with 200
-                answered with 500: {\"error\": \"the vault\\nis sealed\"}
-                answer POST /extension/invoke with 200; what the extension printed may say what went wrong
-  skip  INV-02  answers 64 at once, while another comes in
-  skip  INV-03  takes one connection for all, or one each
-  skip  INV-04  answers what is malformed with 4xx, and lives
-  skip  INV-05  takes an event with unknown fields
-                prevented by INV-01
+  FAIL  INV-01  responds to an invocation with status 200
+                expected status 200, got 500: {\"error\": \"the vault\\nis sealed\"}
+                help: respond to POST /extension/invoke with status 200; the output of the extension may say what went wrong
+  skip  INV-02  handles 64 invocations at once, and more while one arrives slowly
+  skip  INV-03  accepts invocations on one connection and on separate connections
+  skip  INV-04  rejects a malformed body with a 4xx status and keeps running
+  skip  INV-05  accepts an event with unknown fields
+                blocked by INV-01
 
 Telemetry
-  pass  TEL-03  takes events that it does not know
+  pass  TEL-03  accepts unknown telemetry events
 ";
     assert_eq!(lines.collect::<Vec<_>>().join("\n"), expected);
 
@@ -47,7 +47,7 @@ async fn a_warning_is_counted_in_the_singular() {
     let report = check_night_watch("serial", &["INV-02"]).await;
     let text = report.to_string();
     assert!(
-        text.contains(", but one stalled connection holds up the others\n"),
+        text.contains(", but a stalled connection blocks the others\n"),
         "{text}"
     );
     assert!(
@@ -58,14 +58,14 @@ async fn a_warning_is_counted_in_the_singular() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failure_shows_what_the_extension_printed() {
-    let report = check_night_watch("no-registration", &["REG-01"]).await;
-    assert_eq!(report.stderr(), ["there is no one to call"]);
-    let shown = "\nIts standard error, the last lines\n  there is no one to call\n";
+    let report = check_night_watch("exits-early", &["REG-01"]).await;
+    assert_eq!(report.stderr(), ["cannot find the vault"]);
+    let shown = "\nStandard error of the extension (last lines)\n  cannot find the vault\n";
     assert!(report.to_string().contains(shown), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn for_ci_systems() {
+async fn junit_report_has_a_suite_per_group() {
     let report = check_night_watch("strict-json", &["TEL", "PKG-01", "END-01"]).await;
     let xml = report.render(Format::Junit).unwrap();
     let junit = quick_junit::Report::deserialize_from_str(&xml).unwrap();
@@ -78,7 +78,7 @@ async fn for_ci_systems() {
     let quirks = &junit.test_suites[1].test_cases[1];
     assert_eq!(
         quirks.name.as_str(),
-        "TEL-02 takes events as the pages show them"
+        "TEL-02 accepts telemetry events as the documentation shows them"
     );
     let warning = quirks.system_out.as_ref().unwrap().as_str();
     assert!(
@@ -88,7 +88,7 @@ async fn for_ci_systems() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_failure_is_a_failure_for_ci_systems() {
+async fn a_failure_is_a_failure_in_a_junit_report() {
     let report = check_night_watch("exits-3", &["END"]).await;
     let xml = report.render(Format::Junit).unwrap();
     let junit = quick_junit::Report::deserialize_from_str(&xml).unwrap();

@@ -1,4 +1,4 @@
-//! The Python extension, checked on leased ports, and what a report says.
+//! Runs checks of the Python extension on leased ports, and queries reports.
 
 use fg_conformance::{Checks, ExtensionUnderTest, Outcome, Report, Selection};
 use fg_emulator::PortLease;
@@ -7,15 +7,18 @@ use tokio::sync::Semaphore;
 pub(crate) const SCRIPT: &str = "extensionNightWatch.sh";
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/night_watch.py");
 
-/// How many checks run at a time: each takes two of the ten ports.
+/// Limits how many checks run at a time, because each needs two of the ten ports.
 static CHECKS: Semaphore = Semaphore::const_new(4);
 
-/// Runs checks on an extension that takes its ports from its environment: other tests run beside this one.
+/// Runs checks against an extension that reads its ports from the environment, because tests run in parallel.
 pub(crate) async fn run(
     extension: ExtensionUnderTest,
     configure: impl FnOnce(Checks) -> Checks,
 ) -> Report {
-    let _permit = CHECKS.acquire().await.expect("it is never closed");
+    let _permit = CHECKS
+        .acquire()
+        .await
+        .expect("the semaphore is never closed");
     let leases = tokio::task::spawn_blocking(PortLease::acquire_pair).await;
     let (events, telemetry) = leases
         .expect("a task that does not panic")
@@ -29,17 +32,17 @@ pub(crate) async fn run(
         .expect("an extension that can be checked")
 }
 
-/// The Python extension, with one thing wrong.
+/// Returns the Python extension with this fault.
 pub(crate) fn night_watch(fault: &str) -> ExtensionUnderTest {
     ExtensionUnderTest::command(SCRIPT, "python3", [PYTHON]).env("FAULT", fault)
 }
 
-/// Checks the Python extension, with one thing wrong.
+/// Checks the Python extension with this fault.
 pub(crate) async fn check_night_watch(fault: &str, names: &[&str]) -> Report {
     check(night_watch(fault), names).await
 }
 
-/// Checks an extension, in all cases if there are no names.
+/// Checks an extension in these cases, or in all cases if there are no names.
 pub(crate) async fn check(extension: ExtensionUnderTest, names: &[&str]) -> Report {
     let select = |checks: Checks| match names {
         [] => checks,
@@ -48,7 +51,7 @@ pub(crate) async fn check(extension: ExtensionUnderTest, names: &[&str]) -> Repo
     run(extension, select).await
 }
 
-/// The IDs with this outcome, and with this beginning of the detail.
+/// Returns the IDs of the cases with this outcome, and with a detail that starts with this text.
 pub(crate) fn ids(report: &Report, outcome: Outcome, detail: &str) -> Vec<&'static str> {
     let findings = report.findings();
     let matching = findings
@@ -56,7 +59,7 @@ pub(crate) fn ids(report: &Report, outcome: Outcome, detail: &str) -> Vec<&'stat
     matching.map(|(case, _)| case.id.as_str()).collect()
 }
 
-/// The detail of a case that is in the report.
+/// Returns the detail of a case in the report.
 #[track_caller]
 pub(crate) fn detail<'a>(report: &'a Report, id: &str) -> &'a str {
     let mut findings = report.findings();

@@ -1,21 +1,20 @@
-//! An extension that is not ours, and everything that can be wrong with one: for each fault one case, and no other,
-//! fails.
+//! The Python extension with each of its faults. For each fault, exactly one case fails or warns.
 
 use fg_conformance::Outcome::{self, Fail, Pass, Skip, Warn};
 use tokio::task::JoinSet;
 
 use crate::support::{check_night_watch, ids};
 
-/// A fault, the one case that finds it and with which detail, and the cases that it prevents.
+/// A fault, the case that finds it, the start of the detail, and the cases that this blocks.
 struct Variant {
     fault: &'static str,
     outcome: Outcome,
     id: &'static str,
     detail: &'static str,
-    prevented: String,
+    blocked: String,
 }
 
-/// What comes after a registration.
+/// The cases after the registration, without telemetry.
 const ALL_AFTER: &str = "INV-01 INV-02 INV-03 INV-04 INV-05 FRZ-01 END-01 END-02";
 
 impl Variant {
@@ -25,20 +24,20 @@ impl Variant {
             outcome,
             id,
             detail,
-            prevented,
+            blocked,
         } = self;
         let report = check_night_watch(fault, &[]).await;
         assert_eq!(ids(&report, outcome, ""), [id], "{fault}: {report}");
         assert_eq!(ids(&report, outcome, detail), [id], "{fault}: {report}");
         let failed = usize::from(outcome == Fail);
         assert_eq!(report.count(Fail), failed, "{fault}: {report}");
-        let mut skipped = ids(&report, Skip, &format!("prevented by {id}"));
+        let mut skipped = ids(&report, Skip, &format!("blocked by {id}"));
         skipped.sort_unstable();
-        let mut expected: Vec<_> = prevented.split_whitespace().collect();
+        let mut expected: Vec<_> = blocked.split_whitespace().collect();
         expected.sort_unstable();
         assert_eq!(skipped, expected, "{fault}: {report}");
-        // All others pass, but for those of a ZIP.
-        let without_zip = ids(&report, Skip, "no ZIP: use --zip").len();
+        // All other cases pass, except those that need a ZIP.
+        let without_zip = ids(&report, Skip, "no ZIP given; use --zip").len();
         assert_eq!(
             report.count(Pass) + without_zip + skipped.len() + 1,
             report.findings().count(),
@@ -47,78 +46,84 @@ impl Variant {
     }
 }
 
-/// Checks them side by side.
+/// Checks the variants in parallel.
 async fn check_all<const N: usize>(
     variants: [(&'static str, Outcome, &'static str, &'static str, &str); N],
 ) {
     let mut checks = JoinSet::new();
-    for (fault, outcome, id, detail, prevented) in variants {
+    for (fault, outcome, id, detail, blocked) in variants {
         let variant = Variant {
             fault,
             outcome,
             id,
             detail,
-            prevented: prevented.replace("ALL_AFTER", ALL_AFTER),
+            blocked: blocked.replace("ALL_AFTER", ALL_AFTER),
         };
         checks.spawn(variant.check());
     }
     while let Some(checked) = checks.join_next().await {
-        checked.expect("a variant that is judged rightly");
+        checked.expect("the expected findings");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_a_fault_it_passes() {
+async fn an_extension_without_a_fault_passes() {
     let report = check_night_watch("", &[]).await;
     assert_eq!(report.count(Fail) + report.count(Warn), 0, "{report}");
     let skipped = ids(&report, Skip, "");
     assert!(skipped.iter().all(|id| id.starts_with("PKG-")), "{report}");
-    // The script's name is known without a ZIP.
+    // PKG-02 passes, because the name of the script is known without a ZIP.
     let all = report.findings().count();
     assert_eq!((skipped.len(), all), (12, 32), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn faults_of_the_registration() {
+async fn faults_of_the_registration_are_found() {
     let rest = "REG-06 REG-07 REG-08 TEL-01 TEL-02 TEL-03 ALL_AFTER";
     let from_3 = "REG-03 REG-04 REG-05 REG-06 REG-07 REG-08 TEL-01 TEL-02 TEL-03 ALL_AFTER";
     let from_2 = "REG-02 REG-03 REG-04 REG-05 REG-06 REG-07 REG-08 TEL-01 TEL-02 TEL-03 ALL_AFTER";
     let from_5 = "REG-05 REG-06 REG-07 REG-08 TEL-01 TEL-02 TEL-03 ALL_AFTER";
     check_all([
         (
-            "no-registration",
+            "exits-early",
             Fail,
             "REG-01",
-            "it ended with exit status: 1 before it registered",
+            "exited before it registered (exit status: 1)",
             from_2,
         ),
-        ("get", Fail, "REG-02", "it called by GET", rest),
+        (
+            "registers-with-get",
+            Fail,
+            "REG-02",
+            "registered with the method GET; expected POST",
+            rest,
+        ),
         (
             "no-address",
             Fail,
             "REG-02",
-            "without FunctionGraph-Extension-Address",
+            "missing header: FunctionGraph-Extension-Address",
             from_3,
         ),
         (
             "wrong-name",
             Fail,
             "REG-03",
-            "it registers as `night_watch.py`, and was booted as `extensionNightWatch.sh`",
+            "registered as `night_watch.py`; expected the name of the start script, `extensionNightWatch.sh`",
             rest,
         ),
         (
             "wrong-port",
             Fail,
             "REG-04",
-            "it registers 127.0.0.1:8091",
+            "registered 127.0.0.1:8091; expected 127.0.0.1:8081 to 127.0.0.1:8090",
             from_5,
         ),
         (
             "registers-first",
             Fail,
             "REG-05",
-            "when its call came, nobody listened at 127.0.0.1:",
+            "could not connect to 127.0.0.1:",
             "",
         ),
     ])
@@ -126,34 +131,34 @@ async fn faults_of_the_registration() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn faults_after_the_registration() {
+async fn faults_after_the_registration_are_found() {
     check_all([
         (
             "registers-twice",
             Fail,
             "REG-06",
-            "2 calls, of which the first was answered with 200",
+            "registered 2 times, although the first registration was accepted",
             "",
         ),
         (
             "no-retry",
             Fail,
             "REG-07",
-            "after a 503 it ended with exit status: 1; after a reset it ended with exit status: 1",
+            "exited after status 503 (exit status: 1); exited after a connection reset (exit status: 1)",
             "",
         ),
         (
             "exits-0",
             Fail,
             "REG-08",
-            "refused with 400, it ended with exit status: 0",
+            "exited after status 400 (exit status: 0); expected a non-zero exit status",
             "",
         ),
         (
-            "goes-on",
+            "keeps-running",
             Fail,
             "REG-08",
-            "refused with 400, it went on for 8s and longer",
+            "still running 8s after status 400; expected it to exit with a non-zero status",
             "",
         ),
     ])
@@ -161,43 +166,49 @@ async fn faults_after_the_registration() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn faults_of_invocations() {
+async fn faults_of_invocations_are_found() {
     check_all([
         (
             "handler-fails",
             Fail,
             "INV-01",
-            r#"answered with 500: {"error": "the vault\nis sealed"}"#,
+            r#"expected status 200, got 500: {"error": "the vault\nis sealed"}"#,
             "INV-02 INV-03 INV-04 INV-05 FRZ-01 END-02",
         ),
-        ("serial", Warn, "INV-02", "all in ", ""),
+        ("serial", Warn, "INV-02", "all 64 succeeded in ", ""),
         (
             "silent-close",
             Warn,
             "INV-03",
-            "it closes the connection without `Connection: close`",
+            "closed the connection without `Connection: close`",
             "",
         ),
         (
-            "lenient",
+            "accepts-malformed",
             Fail,
             "INV-04",
-            "an empty body was answered with 200",
+            "expected a 4xx status for an empty body, got 200",
             "",
         ),
         (
-            "crash",
+            "crashes-on-malformed",
             Fail,
             "INV-04",
-            "an empty body was not answered",
+            "no response to an empty body: ",
             "END-01",
         ),
-        ("closed-world", Fail, "INV-05", "answered with 400", ""),
         (
-            "stale",
+            "rejects-unknown-fields",
+            Fail,
+            "INV-05",
+            "expected status 200, got 400",
+            "",
+        ),
+        (
+            "fails-after-thaw",
             Fail,
             "FRZ-01",
-            "the event that came while it was stopped: answered with 500",
+            "the event posted during the freeze: expected status 200, got 500",
             "",
         ),
     ])
@@ -205,34 +216,34 @@ async fn faults_of_invocations() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn faults_of_telemetry() {
+async fn faults_of_telemetry_are_found() {
     check_all([
         (
             "subscribes-first",
             Fail,
             "TEL-01",
-            "the subscription was refused: no extension is registered",
+            "the subscription was rejected: ",
             "TEL-02 TEL-03",
         ),
         (
             "strict-json",
             Warn,
             "TEL-02",
-            "trailing commas: answered with 400",
+            "trailing commas: rejected with status 400",
             "",
         ),
         (
-            "untrimmed",
+            "rejects-spaces",
             Fail,
             "TEL-02",
-            "stray spaces inside strings: answered with 400",
+            "stray spaces inside strings: expected a 2xx status, got 400",
             "",
         ),
         (
-            "known-only",
+            "rejects-unknown-events",
             Fail,
             "TEL-03",
-            "an unknown subtype: answered with 400",
+            "an unknown subtype: expected a 2xx status, got 400",
             "",
         ),
     ])
@@ -240,16 +251,28 @@ async fn faults_of_telemetry() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn faults_of_the_shutdown() {
+async fn faults_of_the_shutdown_are_found() {
     check_all([
-        // The platform kills it after five seconds, and a little more on a machine that is busy.
-        ("deaf", Fail, "END-01", "it did not end in 5.", "END-02"),
-        ("exits-3", Fail, "END-01", "exit status: 3, ", "END-02"),
+        // The platform kills it after five seconds, or slightly later on a busy machine.
         (
-            "hangs-up",
+            "ignores-sigterm",
+            Fail,
+            "END-01",
+            "still running 5.",
+            "END-02",
+        ),
+        (
+            "exits-3",
+            Fail,
+            "END-01",
+            "expected exit status 0, got exit status: 3 (",
+            "END-02",
+        ),
+        (
+            "exits-on-sigterm",
             Fail,
             "END-02",
-            "after SIGTERM it was not answered: ",
+            "no response to the invocation in flight at SIGTERM: ",
             "",
         ),
     ])
@@ -258,8 +281,12 @@ async fn faults_of_the_shutdown() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_ignores_the_body_blocks_no_other_request() {
-    let report = check_night_watch("blind", &["INV-02", "END-02"]).await;
-    assert_eq!(ids(&report, Pass, "all in "), ["INV-02"], "{report}");
-    let why = "it answers before a request is whole";
+    let report = check_night_watch("ignores-body", &["INV-02", "END-02"]).await;
+    assert_eq!(
+        ids(&report, Pass, "all 64 succeeded in "),
+        ["INV-02"],
+        "{report}"
+    );
+    let why = "the extension responds before it has received the complete request";
     assert_eq!(ids(&report, Skip, why), ["END-02"], "{report}");
 }

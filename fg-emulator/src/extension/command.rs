@@ -1,4 +1,4 @@
-//! Commands that boot extensions.
+//! [`ExtensionCommand`]: the program, arguments, environment and ports of an extension to boot.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,7 +11,17 @@ use super::start_script;
 use crate::Error;
 use crate::port::ExtensionPorts;
 
-/// A command that boots an extension: a program under a script name, or an unpacked package.
+/// Describes how to boot an extension: a program under a script name, or an unpacked package.
+///
+/// ```
+/// use fg_emulator::ExtensionCommand;
+///
+/// let command = ExtensionCommand::new("extensionNightWatch.sh", "python3")
+///     .arg("night_watch.py")
+///     .env("NIGHT_WATCH_LEVEL", "debug")
+///     .lease_port();
+/// // then: platform.boot(command).await?
+/// ```
 #[derive(Debug)]
 pub struct ExtensionCommand {
     pub(crate) script: String,
@@ -23,28 +33,31 @@ pub struct ExtensionCommand {
 
 #[derive(Debug)]
 enum Executable {
-    /// An executable, for which a script is written.
+    /// An executable and its arguments. A start script is generated for it.
     Program(PathBuf, Vec<OsString>),
-    /// The folder that holds `extension/<script>`.
+    /// The folder that contains `extension/<script>`.
     Package(PathBuf),
 }
 
 impl ExtensionCommand {
-    /// Returns a command that runs the executable `program` under the script name `script`, as in `extensionHello.sh`.
+    /// Returns a command that runs the executable `program` under the script name `script`, such as `extensionHello.sh`.
     ///
-    /// It inherits the environment, with the platform's variables added, and the working directory. A program
-    /// without a slash is looked for in `PATH`, and then where we are.
+    /// The process inherits the working directory and the environment of the current process; the variables of
+    /// [`Platform::environment`](crate::Platform::environment) are added. A program name without a slash is searched for
+    /// in `PATH`, then in the working directory.
     pub fn new(script: impl Into<String>, program: impl Into<PathBuf>) -> Self {
-        Self::of(script, Executable::Program(program.into(), Vec::new()))
+        Self::from_executable(script, Executable::Program(program.into(), Vec::new()))
     }
 
-    /// Returns a command that boots an unpacked dependency: `folder/extension/<script>` is executed as it is, in the working directory `/`
-    /// (?: the platform's is unknown, so a package must not rely on it).
+    /// Returns a command that boots an unpacked package. It executes the start script `folder/extension/<script>`, which
+    /// must be executable.
+    ///
+    /// The working directory is `/`. The platform's is unknown (?), so a package must not rely on it.
     pub fn package(script: impl Into<String>, folder: impl Into<PathBuf>) -> Self {
-        Self::of(script, Executable::Package(folder.into()))
+        Self::from_executable(script, Executable::Package(folder.into()))
     }
 
-    fn of(script: impl Into<String>, executable: Executable) -> Self {
+    fn from_executable(script: impl Into<String>, executable: Executable) -> Self {
         Self {
             script: script.into(),
             executable,
@@ -54,7 +67,7 @@ impl ExtensionCommand {
         }
     }
 
-    /// Adds an argument for the program; a package's script has none.
+    /// Adds an argument for the program. Ignored for a package, whose start script runs without arguments.
     #[must_use]
     pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
         if let Executable::Program(_, arguments) = &mut self.executable {
@@ -63,25 +76,28 @@ impl ExtensionCommand {
         self
     }
 
-    /// Sets a variable of its environment.
+    /// Sets an environment variable of the process. Overrides a variable of the platform with the same name.
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.environment.insert(name.into(), value.into());
         self
     }
 
-    /// Gives it a free port, so that tests can run side by side. Its variable `FG_EXTENSION_PORT` says for whom it
-    /// is, as in `extensionHello.sh=8085`; `fg-extension` reads that, and other programs take what is behind the `=`.
+    /// Leases a free port for the extension, so that tests can run in parallel.
+    ///
+    /// The extension reads the port from the environment variable `FG_EXTENSION_PORT`. The value names the extension for
+    /// which it is meant, as in `extensionHello.sh=8085`. `fg-extension` reads this variable itself; other programs must
+    /// listen on the port after the `=`.
     #[must_use]
     pub fn lease_port(mut self) -> Self {
         self.lease_port = true;
         self
     }
 
-    /// Gives it a free port for telemetry, in the same way through `FG_TELEMETRY_PORT`.
+    /// Leases a free port for telemetry, which the extension reads from `FG_TELEMETRY_PORT`. The format is that of
+    /// [`lease_port`](Self::lease_port).
     ///
-    /// Together with [`lease_port`](Self::lease_port) it gets both ports at once, so that tests that need
-    /// two do not wait for each other.
+    /// If both ports are requested, they are leased together, so that two tests that each need two ports cannot deadlock.
     #[must_use]
     pub fn lease_telemetry_port(mut self) -> Self {
         self.lease_telemetry_port = true;
@@ -90,7 +106,7 @@ impl ExtensionCommand {
 }
 
 impl ExtensionCommand {
-    /// Leases the ports that it asks for, all at once.
+    /// Leases all requested ports at once.
     pub(crate) async fn lease_ports(&self) -> Result<ExtensionPorts, Error> {
         let variables = [
             ("FG_EXTENSION_PORT", self.lease_port),
@@ -102,20 +118,20 @@ impl ExtensionCommand {
         ExtensionPorts::lease(leased.collect()).await
     }
 
-    /// Returns the command that runs its start script, which is written to the folder if there is none yet.
+    /// Returns the command that runs the start script. For a program, first writes the start script to the folder.
     pub(crate) fn executable(&self, folder: &Path) -> Result<Command, Error> {
         match &self.executable {
             Executable::Program(program, arguments) => {
                 let script = start_script::write(&self.script, program, arguments, folder)?;
-                // By way of the shell: to execute a file that was just written fails (ETXTBSY) for as long as a
-                // process that another thread is about to start still holds it open.
+                // The shell only reads the script. Executing a newly written file can fail with ETXTBSY, while a process
+                // that another thread has forked still has the file open for writing.
                 let mut command = Command::new("/bin/sh");
                 command.arg(script);
                 Ok(command)
             }
             Executable::Package(package) => {
                 let package = fs::canonicalize(package)
-                    .map_err(Error::because(format!("cannot find {}", package.display())))?;
+                    .map_err(Error::context(format!("cannot find {}", package.display())))?;
                 let mut command = Command::new(package.join("extension").join(&self.script));
                 command.current_dir("/");
                 Ok(command)

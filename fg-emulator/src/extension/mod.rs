@@ -1,4 +1,4 @@
-//! What an extension is booted from.
+//! How to boot an extension: its command and its start script.
 
 mod command;
 mod start_script;

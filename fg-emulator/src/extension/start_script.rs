@@ -1,4 +1,4 @@
-//! Start scripts for programs that have none.
+//! Generates start scripts for programs.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -8,8 +8,8 @@ use std::{env, fs};
 
 use crate::Error;
 
-/// Writes a start script that executes the program, to `extension/<script>` as in a package that the platform has unpacked
-/// (D 2705). Returns its path.
+/// Writes a start script that executes the program, and returns the script's path: `extension/<script>` in the folder, as in
+/// an unpacked package (D 2705).
 pub(super) fn write(
     script: &str,
     program: &Path,
@@ -17,7 +17,7 @@ pub(super) fn write(
     folder: &Path,
 ) -> Result<PathBuf, Error> {
     let program =
-        find(program).map_err(Error::because(format!("cannot find {}", program.display())))?;
+        find(program).map_err(Error::context(format!("cannot find {}", program.display())))?;
     let mut text = b"#!/bin/sh\nexec".to_vec();
     for word in [program.as_os_str()]
         .into_iter()
@@ -30,14 +30,15 @@ pub(super) fn write(
     text.push(b'\n');
     let folder = folder.join("extension");
     let path = folder.join(script);
-    let cannot = || Error::because::<std::io::Error>(format!("cannot write {}", path.display()));
-    fs::create_dir_all(&folder).map_err(cannot())?;
-    fs::write(&path, text).map_err(cannot())?;
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(cannot())?;
+    let context = || Error::context::<std::io::Error>(format!("cannot write {}", path.display()));
+    fs::create_dir_all(&folder).map_err(context())?;
+    fs::write(&path, text).map_err(context())?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(context())?;
     Ok(path)
 }
 
-/// Finds a bare name in `PATH`, as a shell does, and anything else from the working directory.
+/// Resolves a program. Like a shell, searches `PATH` for a name without a slash; otherwise, and if `PATH` does not contain
+/// it, uses the path relative to the working directory.
 fn find(program: &Path) -> std::io::Result<PathBuf> {
     let is_bare = !program.as_os_str().as_bytes().contains(&b'/');
     let path = env::var_os("PATH").filter(|_| is_bare);
@@ -52,7 +53,7 @@ fn is_executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
 
-/// Escapes a word for the single quotes of a shell.
+/// Escapes a word for use between single quotes in a shell script.
 fn escaped(word: &OsStr) -> Vec<u8> {
     let mut escaped = Vec::new();
     for byte in word.as_bytes() {

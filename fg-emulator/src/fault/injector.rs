@@ -1,15 +1,15 @@
-//! Decides when to inject which fault, repeatably.
+//! The fault injector: decides from the seed when to inject which fault.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::{Fault, FaultRate, Faults};
 
-/// Decides, by the seed, when to inject a fault.
+/// Decides at each opportunity whether to inject a fault. The decisions depend only on the seed.
 #[derive(Debug, Default)]
 pub(crate) struct FaultInjector {
     faults: Faults,
-    /// How often each fault could have been injected.
+    /// How many opportunities each fault has had.
     opportunities: Mutex<BTreeMap<Fault, u32>>,
 }
 
@@ -21,12 +21,12 @@ impl FaultInjector {
         }
     }
 
-    /// Returns the seed, if there are faults.
+    /// Returns the seed, or `None` if no faults are configured.
     pub(crate) fn seed(&self) -> Option<u64> {
         (!self.faults.is_empty()).then_some(self.faults.seed)
     }
 
-    /// Returns whether to inject the fault, at this opportunity.
+    /// Counts an opportunity for the fault, and returns whether to inject the fault.
     pub(crate) fn should_inject(&self, fault: Fault) -> bool {
         let Some(rate) = self.faults.rates.get(&fault) else {
             return false;
@@ -40,7 +40,8 @@ impl FaultInjector {
         *count += 1;
         match *rate {
             FaultRate::First(count) => number < count,
-            // A function of seed, fault and number alone: no fault changes what another one does.
+            // This depends only on the seed, the fault, and the number, so that adding a fault does not change the
+            // decisions about the others.
             FaultRate::Probability(probability) => {
                 fraction(self.faults.seed, fault as u64, number.into()) < probability
             }
@@ -48,13 +49,13 @@ impl FaultInjector {
     }
 }
 
-/// From 0 to 1, without 1. The mixing is that of splitmix64.
+/// Returns a pseudorandom number in `[0, 1)`, mixed as in splitmix64.
 fn fraction(seed: u64, fault: u64, number: u64) -> f64 {
     let mut mixed = 0;
     for part in [seed, fault, number] {
         mixed = mix(mixed ^ part);
     }
-    // As many bits as a float has room for.
+    // The 53 bits that an `f64` represents exactly.
     (mixed >> 11) as f64 / (1_u64 << 53) as f64
 }
 
@@ -76,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn rates() {
+    fn faults_are_injected_at_their_rates() {
         let first = injected("register-503*2", 0, Fault::RegisterUnavailable);
         assert_eq!(first[..4], [true, true, false, false]);
         let once = injected(" register-reset ", 0, Fault::RegisterReset);
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn seed_decides() {
+    fn decisions_depend_on_the_seed_and_the_fault() {
         let spec = "freeze=0.5,event-late=0.5";
         let freezes = injected(spec, 1, Fault::Freeze);
         assert_eq!(injected(spec, 1, Fault::Freeze), freezes);

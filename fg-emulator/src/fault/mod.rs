@@ -1,4 +1,4 @@
-//! Faults: what a platform may do on a bad day, repeatable by a seed.
+//! Faults that the platform injects: their names, rates, and the parser of a fault list.
 
 mod injector;
 
@@ -10,49 +10,61 @@ use crate::Error;
 
 pub(crate) use self::injector::FaultInjector;
 
-/// What can go wrong. Its text is what [`Faults::parse`] reads.
+/// A fault that the platform can inject.
 ///
-/// A new fault goes last: a seed decides by a fault's place in this list, so that old seeds keep their meaning.
+/// Each fault has a name, which [`Faults::parse`] reads and `Display` writes.
+// Append new faults at the end: the position in this list goes into the pseudorandom decisions, so that inserting a fault
+// would change what existing seeds do.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Fault {
-    /// `register-slow`: a registration is answered after a second.
+    /// `register-slow`: the response to a registration is delayed by one second.
     RegisterSlow,
-    /// `register-rejected`: a registration is rejected with 400.
+    /// `register-rejected`: a registration is rejected with status 400.
     RegisterRejected,
-    /// `register-reset`: the connection of a registration is reset.
+    /// `register-reset`: the connection of a registration is reset without a response.
     RegisterReset,
-    /// `register-503`: a registration is answered with 503.
+    /// `register-503`: a registration gets a response with status 503.
     RegisterUnavailable,
-    /// `event-duplicate`: an invocation is posted twice, with one trace id.
+    /// `event-duplicate`: the invoke event is posted twice, with the same trace ID.
     EventDuplicate,
-    /// `event-late`: an invocation is posted when the function is done.
+    /// `event-late`: the invoke event is posted after the function has finished.
     EventLate,
-    /// `event-malformed`: a body that is cut off is posted before the invocation.
+    /// `event-malformed`: a truncated body is posted before the invoke event. The response to it does not count as a
+    /// response of the extension.
     EventMalformed,
-    /// `event-huge`: the invocation has an unknown field of 5 MiB.
+    /// `event-huge`: the invoke event has an additional, unknown field of 5 MiB.
     EventHuge,
-    /// `telemetry-before`: the telemetry of an invocation's start is delivered before it is posted.
+    /// `telemetry-before`: the telemetry of the start of an invocation is delivered before the invoke event is posted.
     TelemetryBefore,
-    /// `telemetry-after`: no telemetry is delivered until the invocation was answered.
+    /// `telemetry-after`: telemetry is not delivered until the extensions have responded to the invoke event.
     TelemetryAfter,
-    /// `freeze`: the instance is frozen for 200 milliseconds, before the invocation or after it.
+    /// `freeze`: the instance is frozen for 200 milliseconds, before an invocation, after it, or both.
     Freeze,
 }
 
 /// How often a fault is injected.
+///
+/// Each registration is an opportunity for the faults of registrations, and each invocation for those of events and
+/// telemetry. [`Fault::Freeze`] has two opportunities per invocation: before and after it.
+///
+/// A registration gets at most one fault, tried in the order `register-reset`, `register-503`, `register-rejected`,
+/// `register-slow`; those after the injected one keep their opportunity for the next registration. In the same way,
+/// `telemetry-after` excludes `telemetry-before`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum FaultRate {
-    /// The first so many times that it can be injected.
+    /// At this many opportunities, starting with the first.
     First(u32),
-    /// With this probability, from 0 to 1, as the seed decides.
+    /// At each opportunity with this probability, from 0 to 1. The seed determines the decisions.
     Probability(f64),
 }
 
-/// Which faults a platform injects, and how often.
+/// The faults that a platform injects, with their rates and a seed.
 ///
-/// The same seed gives the same faults, as long as what happens happens in the same order.
+/// The same seed makes the same decisions for the same sequence of opportunities: a test whose registrations and
+/// invocations happen in the same order gets the same faults in every run. Each fault is decided independently of the
+/// others.
 ///
 /// ```
 /// # fn test() -> Result<(), fg_emulator::Error> {
@@ -75,7 +87,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Returns an empty set of faults with this seed.
+    /// Returns an empty set of faults with the given seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
@@ -84,19 +96,25 @@ impl Faults {
         }
     }
 
-    /// Adds a fault; a probability below 0 counts as 0, above 1 as 1.
+    /// Adds a fault, or replaces its rate. A probability below 0 counts as 0, and one above 1 as 1.
     #[must_use]
     pub fn with(mut self, fault: Fault, rate: FaultRate) -> Self {
         self.rates.insert(fault, rate);
         self
     }
 
-    /// Parses a list as `register-503*2,event-duplicate=0.3,freeze`: the first two times, three times in ten,
-    /// always. A fault of the registration without a rate is injected once.
+    /// Parses a comma-separated list of faults, such as `register-503*2,event-duplicate=0.3,freeze`.
+    ///
+    /// Each item is the name of a [`Fault`], optionally followed by a rate:
+    ///
+    /// - `*2`: the first two times ([`FaultRate::First`])
+    /// - `=0.3`: with a probability of 0.3 ([`FaultRate::Probability`])
+    ///
+    /// Without a rate, a fault whose name starts with `register-` is injected once, and any other fault always.
     ///
     /// # Errors
     ///
-    /// If a fault is unknown, is listed twice, or has an invalid rate.
+    /// Returns an error if a fault is unknown, is listed twice, or has an invalid rate.
     pub fn parse(spec: &str, seed: u64) -> Result<Self, Error> {
         let mut faults = Self::new(seed);
         for item in spec.split(',').map(str::trim) {
@@ -108,7 +126,7 @@ impl Faults {
         Ok(faults)
     }
 
-    /// Returns the seed, which makes the faults repeatable.
+    /// Returns the seed.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed
@@ -125,7 +143,7 @@ fn parse_item(item: &str) -> Result<(Fault, FaultRate), Error> {
     if let Some((name, count)) = item.split_once('*') {
         let rate = count.trim().parse().map(FaultRate::First).map_err(|_| {
             Error::new(format!(
-                "`{count}` in `{item}` is not a number of times, as in `{name}*2`"
+                "`{count}` in `{item}` is not a count; write for example `{name}*2`"
             ))
         })?;
         return Ok((name.trim().parse()?, rate));
@@ -136,7 +154,7 @@ fn parse_item(item: &str) -> Result<(Fault, FaultRate), Error> {
             .filter(|number| (0.0..=1.0).contains(number))
             .ok_or_else(|| {
                 Error::new(format!(
-                    "`{text}` in `{item}` is not a probability from 0 to 1, as in `{name}=0.3`"
+                    "`{text}` in `{item}` is not a probability from 0 to 1; write for example `{name}=0.3`"
                 ))
             })?;
         return Ok((name.trim().parse()?, FaultRate::Probability(probability)));
@@ -174,7 +192,7 @@ impl FromStr for Fault {
         known.map(|(fault, _)| *fault).ok_or_else(|| {
             let names: Vec<_> = NAMES.iter().map(|(_, name)| *name).collect();
             Error::new(format!(
-                "fault `{text}` is unknown; there are {}",
+                "unknown fault `{text}`; expected one of {}",
                 names.join(", ")
             ))
         })
@@ -193,7 +211,7 @@ mod tests {
     use super::{Fault, FaultRate, Faults, NAMES};
 
     #[test]
-    fn parse_and_display() {
+    fn names_and_rates_are_parsed() {
         for (fault, name) in NAMES {
             assert_eq!(fault.to_string(), name);
             assert_eq!(name.parse::<Fault>().unwrap(), fault);
@@ -206,22 +224,22 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_reported() {
+    fn invalid_lists_are_rejected() {
         for (spec, message) in [
-            ("", "fault `` is unknown; there are register-slow, "),
+            ("", "unknown fault ``; expected one of register-slow, "),
             (
                 "frieze",
-                "fault `frieze` is unknown; there are register-slow, ",
+                "unknown fault `frieze`; expected one of register-slow, ",
             ),
             ("freeze,freeze=1", "fault `freeze` is listed twice"),
             (
                 "freeze=2",
-                "`2` in `freeze=2` is not a probability from 0 to 1, as in `freeze=0.3`",
+                "`2` in `freeze=2` is not a probability from 0 to 1; write for example `freeze=0.3`",
             ),
             ("freeze=nan", "`nan` in `freeze=nan` is not a probability"),
             (
                 "freeze*x",
-                "`x` in `freeze*x` is not a number of times, as in `freeze*2`",
+                "`x` in `freeze*x` is not a count; write for example `freeze*2`",
             ),
         ] {
             let error = Faults::parse(spec, 0).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! A custom runtime's `bootstrap`, as a process.
+//! The process of a custom runtime's `bootstrap`, and the API that it uses.
 
 use std::future::poll_fn;
 use std::net::Ipv4Addr;
@@ -20,27 +20,27 @@ use crate::port::ExtensionPorts;
 use crate::process::{Process, ProcessExit};
 use crate::{Error, TelemetryType};
 
-/// How long an invocation may take (D: `RUNTIME_TIMEOUT` has it).
+/// How long an invocation may take (D: the function reads it from `RUNTIME_TIMEOUT`).
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// The name of its process.
+/// The name of the process in reports.
 const NAME: &str = "bootstrap";
 
-/// The process, and the API that it asks.
+/// A running `bootstrap`, and the server of its API.
 pub(crate) struct Bootstrap {
     process: Mutex<Process>,
-    /// A set, because it aborts its task when it is dropped.
+    /// A `JoinSet`, because it aborts its tasks on drop.
     _api: JoinSet<()>,
 }
 
 impl Bootstrap {
-    /// Starts it, in its own folder.
+    /// Starts the executable, in the folder that contains it.
     pub(crate) async fn start(path: &Path, inner: &Arc<Inner>) -> Result<Self, Error> {
-        let cannot = || format!("cannot start the function ({})", path.display());
-        let path = std::fs::canonicalize(path).map_err(Error::because(cannot()))?;
+        let context = || format!("cannot start the function ({})", path.display());
+        let path = std::fs::canonicalize(path).map_err(Error::context(context()))?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
-            .map_err(Error::because(cannot()))?;
-        let address = listener.local_addr().map_err(Error::because(cannot()))?;
+            .map_err(Error::context(context()))?;
+        let address = listener.local_addr().map_err(Error::context(context()))?;
         let folder = path.parent().unwrap_or(Path::new("/"));
         let mut command = Command::new(&path);
         command
@@ -59,7 +59,7 @@ impl Bootstrap {
         })
     }
 
-    /// Gives it the event, and waits for its response.
+    /// Queues an event for the function, and waits for its response.
     pub(crate) async fn run(
         &self,
         id: &str,
@@ -108,6 +108,7 @@ impl Bootstrap {
     }
 }
 
-/// As a function reports an error itself (D, user guide).
+/// The response of a function whose process has exited, in the format in which a function reports an error (D, user
+/// guide).
 const EXITED: &[u8] =
-    br#"{"errorType":"FunctionEnded","errorMessage":"the function's process has ended"}"#;
+    br#"{"errorType":"FunctionEnded","errorMessage":"the process of the function exited"}"#;

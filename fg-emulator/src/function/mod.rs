@@ -1,4 +1,4 @@
-//! The function beside the extensions: a synthetic one, or a custom runtime's `bootstrap`.
+//! The function of the instance: synthetic, or a custom runtime's `bootstrap`.
 
 mod bootstrap;
 mod runtime_state;
@@ -14,32 +14,33 @@ use crate::Error;
 pub(crate) use self::bootstrap::Bootstrap;
 pub(crate) use self::runtime_state::RuntimeState;
 
-/// One run of the function.
+/// The function's part of one invocation.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FunctionRun {
-    /// How it ended.
+    /// How the function completed the invocation.
     pub outcome: FunctionOutcome,
-    /// From the invocation's start.
+    /// The time from the start of the invocation until the function completed it.
     pub duration: Duration,
-    /// What a `bootstrap` responded, or the error that it reported; empty for a synthetic function.
+    /// The body of the response or error that the `bootstrap` posted; empty after a timeout, and for a synthetic
+    /// function.
     pub response: Bytes,
 }
 
-/// What became of the function. Its text is `ok`, `error` or `timeout`.
+/// How the function completed an invocation. Parsed from and displayed as `ok`, `error` or `timeout`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum FunctionOutcome {
-    /// It responded.
+    /// The function responded.
     Ok,
-    /// It failed.
+    /// The function reported an error, or its process exited.
     Error,
-    /// It was not done in time.
+    /// The function did not respond in time.
     Timeout,
 }
 
 impl FunctionOutcome {
-    /// As telemetry has it: `success` is documented (D 2711), the others are not (I).
+    /// Returns the status for telemetry events. `success` is documented (D 2711), the others are inferred (I).
     pub(crate) fn status(self) -> &'static str {
         match self {
             Self::Ok => "success",
@@ -58,7 +59,7 @@ impl FromStr for FunctionOutcome {
             "error" => Ok(Self::Error),
             "timeout" => Ok(Self::Timeout),
             _ => Err(Error::new(format!(
-                "outcome `{text}` is unknown; there are ok, error, timeout"
+                "unknown outcome `{text}`; expected ok, error or timeout"
             ))),
         }
     }

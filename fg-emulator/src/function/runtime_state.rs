@@ -1,4 +1,4 @@
-//! The invocations of a custom runtime, without I/O.
+//! The state of a custom runtime's invocations, without I/O.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,31 +6,31 @@ use hyper::body::Bytes;
 
 use crate::state::Rejection;
 
-/// The function's response, or the error that it reported.
+/// The response of the function, or the error that it reported.
 pub(crate) type RuntimeResponse = Result<Bytes, Bytes>;
 
-/// The invocations of the function, from the platform's request to the function's response.
+/// The queued and running invocations of the function.
 #[derive(Debug, Default)]
 pub(crate) struct RuntimeState {
     claimed: bool,
     ready: bool,
     queued: VecDeque<(String, Bytes)>,
-    /// Those that the function has; with its response, once it has responded.
+    /// The invocations that the function has received, each with its response once the function has responded.
     running: BTreeMap<String, Option<RuntimeResponse>>,
 }
 
 impl RuntimeState {
-    /// Claims the place of the function, of which an instance has one; returns whether it was free.
+    /// Claims the instance's only function slot. Returns whether it was free.
     pub(crate) fn claim(&mut self) -> bool {
         !std::mem::replace(&mut self.claimed, true)
     }
 
-    /// Marks the function as initialised: it has asked for an event.
+    /// Marks the function as initialized: it has requested an event.
     pub(crate) fn mark_ready(&mut self) {
         self.ready = true;
     }
 
-    /// Returns whether it ever asked for an event.
+    /// Returns whether the function has ever requested an event.
     pub(crate) fn is_ready(&self) -> bool {
         self.ready
     }
@@ -40,14 +40,14 @@ impl RuntimeState {
         self.queued.push_back((id.to_owned(), payload));
     }
 
-    /// Returns the next event for the function, which has it from then on.
+    /// Returns the next event, and marks its invocation as running.
     pub(crate) fn dequeue(&mut self) -> Option<(String, Bytes)> {
         let (id, payload) = self.queued.pop_front()?;
         self.running.insert(id.clone(), None);
         Some((id, payload))
     }
 
-    /// Accepts the function's response, once.
+    /// Stores the response of the function. Rejects a second response, and one to an unknown invocation.
     pub(crate) fn respond(&mut self, id: &str, response: RuntimeResponse) -> Result<(), Rejection> {
         match self.running.get_mut(id) {
             Some(open @ None) => {
@@ -55,23 +55,23 @@ impl RuntimeState {
                 Ok(())
             }
             Some(Some(_)) => {
-                let message = format!("invocation {id} was answered already");
+                let message = format!("invocation {id} already has a response");
                 Err(Rejection::new("InvocationAnswered", message))
             }
             None => {
-                let message = format!("there is no invocation {id}, or no longer");
+                let message = format!("invocation {id} is unknown or no longer in flight");
                 Err(Rejection::new("InvocationNotFound", message))
             }
         }
     }
 
-    /// Takes the function's response, once it has responded.
+    /// Removes the invocation and returns its response, once the function has responded.
     pub(crate) fn take_response(&mut self, id: &str) -> Option<RuntimeResponse> {
         self.running.get(id)?.as_ref()?;
         self.running.remove(id)?
     }
 
-    /// Cancels an invocation: nobody waits for its response any more.
+    /// Cancels an invocation. The function does not receive it if it is still queued; a later response is rejected.
     pub(crate) fn cancel(&mut self, id: &str) {
         self.queued.retain(|(queued, _)| queued != id);
         self.running.remove(id);
@@ -83,7 +83,7 @@ mod tests {
     use super::RuntimeState;
 
     #[test]
-    fn invocations_are_in_order_and_completed_once() {
+    fn invocations_are_dequeued_in_order_and_completed_once() {
         let mut runtime = RuntimeState::default();
         assert!(!runtime.is_ready());
         runtime.mark_ready();
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(runtime.dequeue(), Some(("a".to_owned(), "a".into())));
         assert_eq!(runtime.dequeue(), Some(("b".to_owned(), "b".into())));
         let rejected = |result: Result<(), crate::state::Rejection>| result.unwrap_err().error_type;
-        // It has not been given `c` yet.
+        // The function has not received `c` yet.
         assert_eq!(
             rejected(runtime.respond("c", Ok("".into()))),
             "InvocationNotFound"

@@ -1,4 +1,4 @@
-//! The client: one POST, over a connection of its own: a pooled one would not outlive a freeze.
+//! The HTTP client. It opens a new connection for each POST, because a pooled one would not survive a freeze.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::MAX_BODY;
 use crate::Error;
 
-/// Posts JSON and returns the response. `description` is for the errors: `an invocation`.
+/// Posts a JSON body, and returns the response. Errors call the body `description`, such as `an invoke event`.
 pub(crate) async fn post(
     description: &str,
     address: SocketAddr,
@@ -22,11 +22,11 @@ pub(crate) async fn post(
     response_timeout: Duration,
 ) -> Result<Response<Bytes>, Error> {
     match tokio::time::timeout(response_timeout, exchange(address, path, body)).await {
-        Ok(result) => result.map_err(Error::because(format!(
+        Ok(result) => result.map_err(Error::context(format!(
             "cannot post {description} to {address}"
         ))),
         Err(_) => Err(Error::new(format!(
-            "{address} did not respond to {description} in {response_timeout:?}"
+            "{address} did not respond to {description} within {response_timeout:?}"
         ))),
     }
 }
@@ -39,20 +39,20 @@ async fn exchange(
     let request = Request::post(path)
         .header(header::HOST, address.to_string())
         .header(header::CONTENT_TYPE, "application/json")
-        // hyper leaves out the length of a body that is empty, and not every server takes that for 0.
+        // hyper omits the length of an empty body, which not every server treats as 0.
         .header(header::CONTENT_LENGTH, body.len())
         .body(Full::new(body))?;
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    // A set, because it aborts its task when this is dropped unfinished.
+    // A `JoinSet`, because it aborts its tasks when this future is dropped.
     let mut task = JoinSet::new();
     task.spawn(connection);
     let response = sender.send_request(request).await?;
     let (head, body) = response.into_parts();
     let body = Limited::new(body, MAX_BODY).collect().await?.to_bytes();
     drop(sender);
-    // It ends with the sender; how does not matter once the response is here.
+    // The connection closes after the sender is dropped. Its error does not matter once the response is complete.
     let _ = task.join_next().await;
     Ok(Response::from_parts(head, body))
 }

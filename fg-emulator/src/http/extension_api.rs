@@ -1,4 +1,4 @@
-//! The API for extensions: registration (D 2707) and telemetry (D 2710).
+//! The extension API: registration (D 2707) and subscription to telemetry (D 2710).
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(super) async fn handle(request: &ReceivedRequest, inner: &Inner) -> Reply {
             return request.method_not_allowed(&Method::POST);
         }
         "/extension/register" => {
-            // What it says is ignored (D 2707), but not that half of the request is missing.
+            // The contents of the body are ignored (D 2707), but the request must be complete.
             if let Err(message) = &request.body {
                 let rejection = Rejection::new("InvalidBody", message.clone());
                 return Reply::Reject(StatusCode::BAD_REQUEST, rejection);
@@ -47,11 +47,11 @@ pub(super) async fn handle(request: &ReceivedRequest, inner: &Inner) -> Reply {
     }
 }
 
-/// Injects the faults of a registration; returns the reply, if they prevent the registration.
+/// Injects the faults of a registration. Returns the reply if a fault prevents the registration.
 async fn registration_fault(inner: &Inner) -> Option<Reply> {
     if inner.inject(
         Fault::RegisterReset,
-        "a registration's connection was reset",
+        "the connection of a registration was reset",
     ) {
         return Some(Reply::Reset);
     }
@@ -59,7 +59,7 @@ async fn registration_fault(inner: &Inner) -> Option<Reply> {
         (Fault::RegisterUnavailable, StatusCode::SERVICE_UNAVAILABLE),
         (Fault::RegisterRejected, StatusCode::BAD_REQUEST),
     ] {
-        let description = format!("a registration was answered with {}", status.as_u16());
+        let description = format!("a registration got status {}", status.as_u16());
         if inner.inject(fault, &description) {
             let rejection = Rejection::new("InjectedFault", format!("fault `{fault}`"));
             return Some(Reply::Reject(status, rejection));
@@ -67,7 +67,7 @@ async fn registration_fault(inner: &Inner) -> Option<Reply> {
     }
     if inner.inject(
         Fault::RegisterSlow,
-        "a registration is answered after a second",
+        "the response to a registration is delayed by 1s",
     ) {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }

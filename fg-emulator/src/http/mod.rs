@@ -1,4 +1,4 @@
-//! HTTP: the platform's APIs, one listener for the extensions and one for the function, and the client.
+//! HTTP: the servers of the extension API and the runtime API, and the client that posts to extensions.
 
 pub(crate) mod client;
 mod extension_api;
@@ -9,5 +9,5 @@ mod server;
 
 pub(crate) use self::server::{Api, serve};
 
-/// A body is 6 MB at most (D, user guide).
+/// The maximum size of a body (D, user guide: 6 MB).
 const MAX_BODY: usize = 6 * 1024 * 1024;

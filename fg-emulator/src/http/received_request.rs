@@ -1,4 +1,4 @@
-//! A request that was received, and what to reply.
+//! A received request, and the reply to it.
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -7,7 +7,7 @@ use hyper::{Method, Response, StatusCode};
 
 use crate::state::Rejection;
 
-/// A request, read to its end. If the body broke off or is too large, it is an error message.
+/// A request that has been read completely. The body is an error message if it was incomplete or too large.
 pub(super) struct ReceivedRequest {
     pub(super) method: Method,
     pub(super) path: String,
@@ -15,10 +15,10 @@ pub(super) struct ReceivedRequest {
     pub(super) body: Result<Bytes, String>,
 }
 
-/// What an API replies to a request.
+/// The reply of an API to a request.
 pub(super) enum Reply {
     Respond(Response<Full<Bytes>>),
-    /// With the status that says what kind of mistake it is.
+    /// Responds with an error status and `errorInfo`, and reports the rejection.
     Reject(StatusCode, Rejection),
     /// Resets the connection without a response.
     Reset,
@@ -30,10 +30,10 @@ impl ReceivedRequest {
         Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
     }
 
-    /// Rejects a method that the path does not have.
+    /// Rejects a method that is not allowed for the path.
     pub(super) fn method_not_allowed(&self, allowed: &Method) -> Reply {
         let Self { method, path, .. } = self;
-        let message = format!("{path} takes {allowed}, not {method}");
+        let message = format!("method {method} is not allowed for {path}; use {allowed}");
         Reply::Reject(
             StatusCode::METHOD_NOT_ALLOWED,
             Rejection::new("MethodNotAllowed", message),
@@ -43,7 +43,7 @@ impl ReceivedRequest {
     /// Rejects a path that is not part of the API.
     pub(super) fn not_found(&self) -> Reply {
         let Self { method, path, .. } = self;
-        let message = format!("this emulator has no {method} {path}");
+        let message = format!("{method} {path} is not part of the API");
         Reply::Reject(
             StatusCode::NOT_FOUND,
             Rejection::new("UnknownRequest", message),

@@ -1,4 +1,4 @@
-//! The response bodies of the extension API.
+//! The responses of the extension API.
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::inner::Inner;
 use crate::state::Rejection;
 
-/// The response to a registration (D 2707), and to any other request (?). The page's prose promises a handler that
-/// its example lacks.
+/// The body of the response to a registration (D 2707), and to any other request (?). The text of the page mentions a
+/// handler, but its example does not contain one.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ResponseBody<'a> {
@@ -47,7 +47,7 @@ fn json(status: StatusCode, inner: &Inner, error_info: ErrorInfo<'_>) -> Respons
         function_version: inner.function_version,
         error_info,
     };
-    // Strings only: it cannot fail.
+    // Serializing strings cannot fail.
     let mut response = Response::new(Full::from(serde_json::to_vec(&body).unwrap_or_default()));
     *response.status_mut() = status;
     response.headers_mut().insert(

@@ -1,4 +1,4 @@
-//! The API for a function with a custom runtime (D, user guide).
+//! The runtime API, which a custom-runtime function uses (D, user guide).
 
 use std::time::SystemTime;
 
@@ -10,7 +10,7 @@ use super::received_request::{ReceivedRequest, Reply};
 use crate::inner::Inner;
 use crate::state::Rejection;
 
-/// Where a function asks for its next event.
+/// The path on which a function requests its next event.
 const REQUEST_PATH: &str = "/v1/runtime/invocation/request";
 
 pub(super) async fn handle(request: &ReceivedRequest, inner: &Inner) -> Reply {

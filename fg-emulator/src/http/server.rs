@@ -1,4 +1,4 @@
-//! The listener of an API: reads requests, hands them to the API, writes responses.
+//! The HTTP server of an API: accepts connections, dispatches requests, and reports rejections.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -17,16 +17,16 @@ use super::{MAX_BODY, extension_api, response, runtime_api};
 use crate::Event;
 use crate::inner::Inner;
 
-/// Which API a listener is for.
+/// The API that a listener serves.
 #[derive(Clone, Copy)]
 pub(crate) enum Api {
-    /// `EXTENSION_API_ADDR`.
+    /// The API at `EXTENSION_API_ADDR`.
     Extension,
-    /// `RUNTIME_API_ADDR`.
+    /// The API at `RUNTIME_API_ADDR`.
     Runtime,
 }
 
-/// Accepts connections and serves them until it is dropped.
+/// Accepts and serves connections until the future is dropped.
 pub(crate) async fn serve(listener: TcpListener, api: Api, inner: Arc<Inner>) {
     let mut connections = JoinSet::new();
     loop {
@@ -34,7 +34,7 @@ pub(crate) async fn serve(listener: TcpListener, api: Api, inner: Arc<Inner>) {
             Ok((stream, _)) => {
                 connections.spawn(serve_connection(stream, api, Arc::clone(&inner)));
             }
-            // Its client has gone, or there is no descriptor left, which may pass.
+            // The client has disconnected, or the process has no file descriptor left, which may be temporary.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
         while connections.try_join_next().is_some() {}
@@ -42,8 +42,8 @@ pub(crate) async fn serve(listener: TcpListener, api: Api, inner: Arc<Inner>) {
 }
 
 async fn serve_connection(stream: TcpStream, api: Api, inner: Arc<Inner>) {
-    // The extension API is open to clients that close their half once they have asked. A function that hangs up
-    // while it waits for an event must not get one.
+    // A client of the extension API may close its sending half after the request. A function that disconnects while it
+    // waits for an event must not receive one.
     let half_close = matches!(api, Api::Extension);
     let service = service_fn(|request| {
         let inner = Arc::clone(&inner);
@@ -52,8 +52,8 @@ async fn serve_connection(stream: TcpStream, api: Api, inner: Arc<Inner>) {
     let mut connection = hyper::server::conn::http1::Builder::new()
         .half_close(half_close)
         .serve_connection(TokioIo::new(stream), service);
-    let end = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
-    match end {
+    let result = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
+    match result {
         Err(error) if error.is_user() => {
             let stream = connection.into_parts().io.into_inner();
             let _ = stream.set_zero_linger();
@@ -62,14 +62,14 @@ async fn serve_connection(stream: TcpStream, api: Api, inner: Arc<Inner>) {
             method: "?".to_owned(),
             path: "?".to_owned(),
             status: if error.is_parse_too_large() { 431 } else { 400 },
-            error_message: format!("the request cannot be read: {error}"),
+            error_message: format!("cannot read the request: {error}"),
         }),
-        // A connection that breaks off is its client's business, and the client sees it too.
+        // Other connection errors are not reported: the client sees them too.
         Ok(()) | Err(_) => {}
     }
 }
 
-/// Why the service fails: the connection is to be reset.
+/// The error of the service that makes the server reset the connection.
 #[derive(Debug)]
 struct Reset;
 
@@ -92,7 +92,7 @@ async fn handle(
         method: head.method,
         path: head.uri.path().to_owned(),
         headers: head.headers,
-        // Read also where it is ignored, so that the connection can go on.
+        // The body is read even if it is ignored, so that the connection can be reused.
         body: body
             .map(|body| body.to_bytes())
             .map_err(|error| format!("cannot read the body: {error}")),

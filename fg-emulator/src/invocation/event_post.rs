@@ -1,4 +1,4 @@
-//! The event of an invocation, as it is posted to the extensions (D 2707).
+//! Posts the invoke event to the extensions (D 2707).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use crate::http::client;
 use crate::inner::Inner;
 use crate::{Error, Event, Fault};
 
-/// How long an extension may take to respond (?: what the platform grants is unknown).
+/// How long an extension may take to respond (?: the platform's limit is unknown).
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
-/// The length of the field that the fault `event-huge` adds.
+/// The length of the field that [`Fault::EventHuge`] adds.
 const PADDING_BYTES: usize = 5 * 1024 * 1024;
 
-/// Posts the event of one invocation to an extension.
+/// The invoke event of one invocation, ready to be posted to each extension.
 #[derive(Clone)]
 pub(crate) struct EventPost {
     inner: Arc<Inner>,
@@ -28,18 +28,21 @@ pub(crate) struct EventPost {
 
 impl EventPost {
     pub(crate) fn new(inner: &Arc<Inner>, trace_id: &str) -> Result<Self, Error> {
-        let huge = inner.inject(Fault::EventHuge, "the event has a field of 5 MiB");
+        let huge = inner.inject(
+            Fault::EventHuge,
+            "the event has an additional field of 5 MiB",
+        );
         let body = serde_json::to_vec(&EventBody {
             trace_id,
             invoked_function_urn: inner.function_urn,
             padding: huge.then(|| "x".repeat(PADDING_BYTES)),
         })
-        .map_err(Error::because("cannot write an invocation"))?;
+        .map_err(Error::context("cannot serialize the invoke event"))?;
         let duplicate = inner.inject(Fault::EventDuplicate, "the event is posted twice");
         Ok(Self {
             inner: Arc::clone(inner),
             body: body.into(),
-            // Reported with the response to it.
+            // Reported to the observer in `post`, together with the response.
             malformed: inner.faults.should_inject(Fault::EventMalformed),
             times: if duplicate { 2 } else { 1 },
         })
@@ -54,12 +57,12 @@ impl EventPost {
         if self.malformed {
             let half = self.body.slice(..self.body.len() / 2);
             let result = match post_body(address, half).await {
-                Ok(response) => format!("answered {}", response.status),
+                Ok(response) => format!("responded with status {}", response.status),
                 Err(error) => format!("did not respond: {error:?}"),
             };
             self.inner.report(&Event::FaultInjected {
                 fault: Fault::EventMalformed,
-                description: format!("{script} {result} to an event that is cut off"),
+                description: format!("a truncated event was posted; {script} {result}"),
             });
         }
         let mut responses = Vec::new();
@@ -77,7 +80,7 @@ impl EventPost {
     }
 }
 
-/// The body (D 2707).
+/// The body of the event (D 2707).
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct EventBody<'a> {
@@ -88,7 +91,7 @@ struct EventBody<'a> {
 }
 
 async fn post_body(address: SocketAddr, body: Bytes) -> Result<HttpResponse, Error> {
-    let (description, path) = ("an invocation", "/extension/invoke");
+    let (description, path) = ("an invoke event", "/extension/invoke");
     let response = client::post(description, address, path, body, RESPONSE_TIMEOUT).await?;
     Ok(HttpResponse {
         status: response.status().as_u16(),

@@ -1,4 +1,4 @@
-//! One invocation of the function: what a test asks for, the event for the extensions, and the result.
+//! One invocation of the function: the request, the invoke event for the extensions, and the result.
 
 mod event_post;
 mod invoke_request;

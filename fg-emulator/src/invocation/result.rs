@@ -1,4 +1,4 @@
-//! The result of an invocation.
+//! [`InvokeResult`]: the result of an invocation, with the responses of the extensions.
 
 use std::time::{Duration, Instant};
 
@@ -11,17 +11,18 @@ use crate::function::FunctionRun;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct InvokeResult {
-    /// The invocation's request ID, a fresh UUID unless it was given.
+    /// The trace ID of the invocation, which is also the request ID of a `bootstrap`.
     pub trace_id: String,
-    /// One response from each extension that is registered; two, if a fault has doubled the event.
+    /// One response from each registered extension, ordered by script name; two from each if
+    /// [`Fault::EventDuplicate`](crate::Fault::EventDuplicate) was injected.
     pub responses: Vec<ExtensionResponse>,
-    /// What the function did.
+    /// How the function ran.
     pub function: FunctionRun,
-    /// When the invocation began.
+    /// When the invocation started.
     pub started_at: Instant,
-    /// Until function and extensions were done.
+    /// The time until the function and all extensions had finished.
     pub duration: Duration,
-    /// The seed of the platform's faults, if it has any.
+    /// The seed of the platform's faults; `None` if it injects none.
     pub(crate) seed: Option<u64>,
 }
 
@@ -29,53 +30,58 @@ pub struct InvokeResult {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ExtensionResponse {
-    /// The extension's script name.
+    /// The script name of the extension.
     pub script: String,
-    /// From the invocation's start to the POST.
+    /// The time from the start of the invocation to the POST of the event.
     pub posted_after: Duration,
-    /// From connecting to the response's last byte.
+    /// The time from connecting to the last byte of the response.
     pub round_trip: Duration,
-    /// The response, or why there is none.
+    /// The response, or the reason why the extension did not respond.
     pub result: Result<HttpResponse, Error>,
 }
 
-/// Status and body of an extension's response.
+/// The status and body of an extension's HTTP response.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct HttpResponse {
-    /// As in 200.
+    /// The status code.
     pub status: u16,
-    /// At most 6 MiB.
+    /// The body, at most 6 MiB.
     pub body: Bytes,
 }
 
 impl InvokeResult {
-    /// Returns whether every extension answered with 200 (D 2707: any other status is an error). What became of the
-    /// function is in [`function`](Self::function).
+    /// Returns whether every extension responded with status 200 (D 2707: any other status is an error).
+    ///
+    /// The outcome of the function does not count; see [`function`](Self::function).
     #[must_use]
     pub fn is_ok(&self) -> bool {
         self.responses.iter().all(ExtensionResponse::is_ok)
     }
 
-    /// Asserts that every extension answered with 200, for tests.
+    /// Asserts that every extension responded with status 200.
     ///
     /// # Panics
     ///
-    /// If an extension did not answer with 200. With faults, the message has their seed.
+    /// Panics if an extension did not. The message contains its response or error, and the seed if the platform injects
+    /// faults.
     #[track_caller]
     pub fn assert_ok(&self) {
         let failed = |response: &&ExtensionResponse| !response.is_ok();
         let failed: Vec<_> = self.responses.iter().filter(failed).collect();
         let seed = match self.seed {
-            Some(seed) => format!(" (faults by seed {seed})"),
+            Some(seed) => format!(" (fault seed {seed})"),
             None => String::new(),
         };
-        assert!(failed.is_empty(), "not answered with 200{seed}: {failed:?}");
+        assert!(
+            failed.is_empty(),
+            "not every extension responded with status 200{seed}: {failed:?}"
+        );
     }
 }
 
 impl ExtensionResponse {
-    /// Returns whether it is a 200.
+    /// Returns whether the extension responded with status 200.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         matches!(self.result, Ok(HttpResponse { status: 200, .. }))

@@ -1,4 +1,4 @@
-//! Boots extensions and the function. A boot that is dropped unfinished leaves no process behind.
+//! Boots extensions and the function. A boot whose future is dropped leaves no process behind.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,36 +14,38 @@ use crate::port::ExtensionPorts;
 use crate::process::Process;
 use crate::{Error, ExtensionCommand, ProcessExit, TelemetryType};
 
-/// How long an extension has to register (?); our own runtime times out after 10 seconds.
+/// How long an extension may take to register, and a function to request its first event (?). It is longer than the
+/// 10 seconds after which our own runtime stops retrying.
 pub(crate) const BOOT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// An extension that has registered.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct RegisteredExtension {
-    /// Its script name.
+    /// The script name.
     pub script: String,
-    /// Where it takes events.
+    /// The address that the extension registered, to which the platform posts invoke events.
     pub address: SocketAddr,
-    /// From its start to its registration.
+    /// The time from the start of the process to its registration.
     pub startup_duration: Duration,
-    /// The number of its process, and of its group; of one that was attached it is not known.
+    /// The ID of the process, and of its process group. `None` for an [attached](Platform::attach) extension.
     pub pid: Option<u32>,
 }
 
 impl Platform {
-    /// Boots an executable on a free port of the platform's range, and waits for its registration.
+    /// Boots an executable under a script name, and waits until it registers.
     ///
-    /// The port goes to it through `FG_EXTENSION_PORT`, so that tests can run side by side: see
-    /// [`ExtensionCommand::lease_port`]. For more, see [`boot`](Self::boot).
+    /// The executable gets a free port through the environment variable `FG_EXTENSION_PORT`, so that tests can run in
+    /// parallel; see [`ExtensionCommand::lease_port`]. Use [`boot`](Self::boot) to pass arguments or environment
+    /// variables.
     ///
     /// # Errors
     ///
-    /// As [`boot`](Self::boot).
+    /// See [`boot`](Self::boot).
     ///
     /// # Cancel safety
     ///
-    /// As [`boot`](Self::boot).
+    /// See [`boot`](Self::boot).
     pub async fn boot_bin(
         &self,
         script: impl Into<String>,
@@ -53,17 +55,25 @@ impl Platform {
             .await
     }
 
-    /// Boots an extension, and waits for its registration.
+    /// Boots an extension, and waits until it registers.
     ///
     /// # Errors
     ///
-    /// If the name is not a [script name](crate::ScriptName) or is booted already, the program does not start, exits before
-    /// it registers (the error's source is what it printed), or does not register in 15 seconds.
-    /// [`Error::process_exit`] has how its process exited.
+    /// Returns an error if
+    ///
+    /// - the name is not a valid [`ScriptName`](crate::ScriptName), or an extension with this name is already booted,
+    /// - ten extensions are already booted,
+    /// - the extension needs a port, and none becomes free within two minutes,
+    /// - the program cannot be started,
+    /// - the program exits before it registers, or
+    /// - the program does not register within 15 seconds.
+    ///
+    /// In the last two cases the source of the error is what the program printed, and [`Error::process_exit`] returns
+    /// how it exited.
     ///
     /// # Cancel safety
     ///
-    /// When this is dropped unfinished the process is killed, and the name is free again.
+    /// If the future is dropped before it completes, the process is killed, and the script name can be used again.
     pub async fn boot(&self, command: ExtensionCommand) -> Result<RegisteredExtension, Error> {
         self.inner
             .or_observer_panic(self.boot_extension(&command))
@@ -85,17 +95,20 @@ impl Platform {
         Ok(registered)
     }
 
-    /// Waits, without end, until a process registers under this name that somebody else starts, as a debugger
-    /// does. It needs the variables of [`environment`](Self::environment); its output is not seen, and it is
-    /// neither frozen nor stopped.
+    /// Waits until a process that you start yourself, for example in a debugger, registers under this script name. There
+    /// is no timeout.
+    ///
+    /// Start the process with the variables of [`environment`](Self::environment). The platform posts invoke events and
+    /// telemetry to it, but does not capture its output, freeze it, or stop it.
     ///
     /// # Errors
     ///
-    /// If the name is not a script name, or is booted already.
+    /// Returns an error if the name is not a valid [`ScriptName`](crate::ScriptName), if an extension with this name is
+    /// already booted, or if ten extensions are.
     ///
     /// # Cancel safety
     ///
-    /// When this is dropped unfinished nobody is waited for any more, and the name is free again.
+    /// If the future is dropped before it completes, the script name can be used again.
     pub async fn attach(&self, script: impl Into<String>) -> Result<RegisteredExtension, Error> {
         let (script, start) = (script.into(), Instant::now());
         self.add_extension(&script)?;
@@ -115,19 +128,28 @@ impl Platform {
         })
     }
 
-    /// Boots the function: a custom runtime's `bootstrap`, which is executed in its own folder, and waits until it
-    /// asks for an event. Without one the function is synthetic.
+    /// Boots a custom-runtime function, and waits until it requests its first event. Without this call, the function is
+    /// synthetic.
     ///
-    /// It has 30 seconds for an invocation. What it does not answer by then it may still answer, but to nobody.
+    /// `bootstrap` is the path of the executable. It runs in the folder that contains it, and uses the API at
+    /// `$RUNTIME_API_ADDR` (D, user guide):
+    ///
+    /// 1. `GET /v1/runtime/invocation/request` waits for an event, and returns the payload. The response's header
+    ///    `X-Cff-Request-Id` contains the ID of the invocation.
+    /// 2. `POST /v1/runtime/invocation/response/{id}` or `/v1/runtime/invocation/error/{id}` completes the invocation.
+    ///
+    /// [`InvokeResult::function`](crate::InvokeResult::function) contains the outcome. An invocation times out after 30
+    /// seconds; a response that arrives later is rejected. If the process exits, the invocation and all later ones fail.
     ///
     /// # Errors
     ///
-    /// If there is a function already, it cannot be executed, or it exits (the error's source is what it printed)
-    /// or has not asked for an event in 15 seconds.
+    /// Returns an error if a function is already booted, if the file cannot be executed, or if the process exits or does
+    /// not request an event within 15 seconds. In the last two cases the source of the error is what the process printed,
+    /// and [`Error::process_exit`] returns how it exited.
     ///
     /// # Cancel safety
     ///
-    /// When this is dropped unfinished the process is killed, and there is no function.
+    /// If the future is dropped before it completes, the process is killed, and the function is synthetic again.
     pub async fn boot_function(&self, bootstrap: impl Into<PathBuf>) -> Result<(), Error> {
         let path = bootstrap.into();
         self.inner
@@ -138,7 +160,7 @@ impl Platform {
     async fn boot_bootstrap(&self, path: &Path) -> Result<(), Error> {
         if !self.inner.update(|state| state.runtime.claim()) {
             return Err(Error::new(
-                "there is a function already, and an instance has one",
+                "cannot boot a second function: an instance runs one function",
             ));
         }
         let release = self
@@ -157,12 +179,12 @@ impl Platform {
         let exit = bootstrap.stop(GRACE_PERIOD).await?;
         let message = match outcome {
             Ok(_) => format!(
-                "the function ({}) ended with {} before it asked for an event",
+                "the function ({}) exited with {} before it requested an event",
                 path.display(),
                 exit.status
             ),
             Err(_) => format!(
-                "the function ({}) asked for no event in {BOOT_TIMEOUT:?}: a bootstrap calls GET \
+                "the function ({}) did not request an event within {BOOT_TIMEOUT:?}; a bootstrap must send GET \
                  http://$RUNTIME_API_ADDR/v1/runtime/invocation/request",
                 path.display()
             ),
@@ -207,19 +229,19 @@ impl Platform {
                 pid: process.id(),
             };
             self.processes().insert(script.clone(), process);
-            // Whoever waits for an exit has to look at this process, too.
+            // `wait_for_exit` must poll this process, too.
             self.inner.notify_waiters();
             return Ok(registered);
         }
         let exit = process.stop(GRACE_PERIOD).await?;
         let message = match outcome {
-            Ok(_) => format!("{script} ended with {} before it registered", exit.status),
+            Ok(_) => format!("{script} exited with {} before it registered", exit.status),
             Err(_) => match self.inner.state().last_rejection.take() {
-                // Whose it was is unknown, least of all if the name was wrong.
+                // It may be another extension's: a registration with a wrong name does not show who sent it.
                 Some(rejection) => format!(
-                    "{script} did not register in {BOOT_TIMEOUT:?}, and a registration was rejected: {rejection}"
+                    "{script} did not register within {BOOT_TIMEOUT:?}; a registration was rejected: {rejection}"
                 ),
-                None => format!("{script} did not register in {BOOT_TIMEOUT:?}"),
+                None => format!("{script} did not register within {BOOT_TIMEOUT:?}"),
             },
         };
         Err(self.boot_error(message, exit))
@@ -227,14 +249,14 @@ impl Platform {
 
     fn boot_error(&self, message: String, exit: ProcessExit) -> Error {
         let message = match self.inner.faults.seed() {
-            Some(seed) => format!("{message} (faults by seed {seed})"),
+            Some(seed) => format!("{message} (fault seed {seed})"),
             None => message,
         };
-        // Some programs print their errors on standard output.
+        // Some programs print errors on standard output.
         let output = [exit.stderr(), exit.stdout()];
         let output = output.iter().map(|text| text.trim_end());
         let error = match output.into_iter().find(|text| !text.is_empty()) {
-            Some(output) => Error::because(message)(output),
+            Some(output) => Error::context(message)(output),
             None => Error::new(message),
         };
         error.with_process_exit(exit)
@@ -250,7 +272,7 @@ mod tests {
         let platform = Platform::start().await.unwrap();
         let boot = || ExtensionCommand::new("extensionNightWatch.sh", "sleep").arg("1000");
         let error = platform.boot(boot()).await.unwrap_err();
-        let silent = "extensionNightWatch.sh did not register in 15s";
+        let silent = "extensionNightWatch.sh did not register within 15s";
         assert_eq!(error.to_string(), silent);
 
         let address = Some("127.0.0.1:8081");
@@ -260,7 +282,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             format!(
-                "{silent}, and a registration was rejected: no script `extensionWatch.sh` was booted"
+                "{silent}; a registration was rejected: no script `extensionWatch.sh` was booted"
             )
         );
     }
@@ -274,7 +296,7 @@ mod tests {
         let source = std::error::Error::source(&error).unwrap();
         assert_eq!(
             format!("{error}: {source}"),
-            "extensionNightWatch.sh ended with exit status: 3 before it registered: no stars"
+            "extensionNightWatch.sh exited with exit status: 3 before it registered: no stars"
         );
     }
 }

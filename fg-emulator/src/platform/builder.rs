@@ -1,4 +1,4 @@
-//! What a platform starts with.
+//! [`PlatformBuilder`]: starts a platform with an observer and faults.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -13,7 +13,7 @@ use crate::inner::Inner;
 use crate::observer::Callback;
 use crate::{Error, Event, Faults, telemetry};
 
-/// Starts a [`Platform`] with an observer, or with faults.
+/// A builder for a [`Platform`] with an observer or with faults.
 #[derive(Default)]
 pub struct PlatformBuilder {
     observer: Option<Callback>,
@@ -21,11 +21,11 @@ pub struct PlatformBuilder {
 }
 
 impl PlatformBuilder {
-    /// Reports what happens to an observer. It is called from the platform's tasks, and should return soon.
+    /// Sets a closure that is called for every [`Event`]. The platform's tasks call it, so it must not block.
     ///
-    /// An observer may assert. If it panics, the method of the platform that the test waits for panics with the same
-    /// message, or the next one does; [`shutdown`](Platform::shutdown) panics once it has stopped the processes. If the
-    /// test calls no method any more, dropping the platform panics.
+    /// The observer may contain assertions. If it panics, the platform method that the test is awaiting panics with the
+    /// same message, or else the next method that the test calls. [`shutdown`](Platform::shutdown) first stops the
+    /// processes, then panics. If the test does not call another method, dropping the platform panics.
     ///
     /// ```should_panic
     /// # #[tokio::main(flavor = "current_thread")]
@@ -51,33 +51,33 @@ impl PlatformBuilder {
         self
     }
 
-    /// Injects these faults; none by default.
+    /// Sets the faults that the platform injects. By default it injects none.
     #[must_use]
     pub fn faults(mut self, faults: Faults) -> Self {
         self.faults = faults;
         self
     }
 
-    /// Starts the platform, on a free port.
+    /// Starts the platform. Its API listens on a free port of 127.0.0.1.
     ///
     /// # Errors
     ///
-    /// As [`Platform::start`].
+    /// See [`Platform::start`].
     ///
     /// # Panics
     ///
-    /// As [`Platform::start`].
+    /// See [`Platform::start`].
     ///
     /// # Cancel safety
     ///
-    /// As [`Platform::start`].
+    /// See [`Platform::start`].
     pub async fn start(self) -> Result<Platform, Error> {
-        let cannot = || Error::because::<std::io::Error>("cannot start the platform");
-        let folder = TempDir::with_prefix("fg-emulator-").map_err(cannot())?;
+        let context = || Error::context::<std::io::Error>("cannot start the platform");
+        let folder = TempDir::with_prefix("fg-emulator-").map_err(context())?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
-            .map_err(cannot())?;
-        let address = listener.local_addr().map_err(cannot())?;
+            .map_err(context())?;
+        let address = listener.local_addr().map_err(context())?;
         let observer = self.observer.unwrap_or_else(|| Box::new(|_| {}));
         let inner = Arc::new(Inner::new(address, folder.path(), self.faults, observer)?);
         let server = tokio::spawn(http::serve(listener, Api::Extension, Arc::clone(&inner)));

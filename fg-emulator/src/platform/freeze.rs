@@ -1,4 +1,4 @@
-//! An instance that gets no CPU for a while.
+//! Freezes, thaws and restores the instance.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -6,12 +6,33 @@ use super::Platform;
 use crate::Fault;
 use crate::process::Process;
 
-/// How long the fault of a freeze lasts, and a snapshot.
+/// How long the fault `freeze`, and a restoration, freeze the instance.
 const FREEZE_DURATION: Duration = Duration::from_millis(200);
 
 impl Platform {
-    /// Freezes the instance, by SIGSTOP to the groups of its processes, as a platform does that gives it no CPU
-    /// between two invocations (D). What there is of telemetry waits. The next invocation thaws it when it begins.
+    /// Freezes the instance, as the platform may do between two invocations (D: idle instances use no CPU).
+    ///
+    /// All processes of the instance are stopped with SIGSTOP, and telemetry is buffered. The next
+    /// [invocation](Self::invoke), [`thaw`](Self::thaw), or [`shutdown`](Self::shutdown) thaws the instance. The platform's
+    /// own timeouts keep running, so an invocation that is in flight during a long freeze can time out.
+    ///
+    /// The call returns when the processes have stopped. It blocks the thread for about a millisecond, and for 100
+    /// milliseconds per process at most.
+    ///
+    /// ```no_run
+    /// # async fn test() -> Result<(), fg_emulator::Error> {
+    /// use std::time::Duration;
+    /// use fg_emulator::Platform;
+    ///
+    /// let platform = Platform::start().await?;
+    /// platform.boot_bin("extensionHello.sh", "target/debug/hello").await?;
+    /// platform.freeze();
+    /// tokio::time::sleep(Duration::from_secs(3)).await;
+    /// platform.invoke().await?.assert_ok(); // thaws the instance first
+    /// assert!(platform.shutdown().await?.is_clean());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn freeze(&self) {
         self.inner.update(|state| state.telemetry.freeze(true));
         self.processes().values().for_each(Process::freeze);
@@ -20,7 +41,8 @@ impl Platform {
         }
     }
 
-    /// Thaws it, by SIGCONT.
+    /// Thaws the instance: resumes its processes with SIGCONT, and delivers the buffered telemetry. Does nothing if the
+    /// instance is not frozen.
     pub fn thaw(&self) {
         self.processes().values().for_each(Process::thaw);
         if let Some(function) = self.bootstrap() {
@@ -29,12 +51,14 @@ impl Platform {
         self.inner.update(|state| state.telemetry.freeze(false));
     }
 
-    /// Takes a snapshot and restores the instance from it (D: for Java on x86 only): it is frozen, thawed, and the
-    /// telemetry of the next invocation has the events of the restoration.
+    /// Emulates a restoration from a snapshot (D: the platform does this for Java on x86 only).
+    ///
+    /// The instance is frozen for 200 milliseconds and thawed. The telemetry of the next invocation contains the events
+    /// `platform.restoreStart`, `platform.restoreRuntimeDone` and `platform.restoreReport`.
     ///
     /// # Cancel safety
     ///
-    /// When this is dropped unfinished the instance is thawed, and telemetry has no such events.
+    /// If the future is dropped before it completes, the instance is thawed, and no such events are emitted.
     pub async fn restore(&self) {
         let (started, start) = (SystemTime::now(), Instant::now());
         self.inner.or_observer_panic(self.freeze_briefly()).await;
@@ -65,7 +89,7 @@ impl Platform {
     }
 }
 
-/// Thaws when it is dropped, thus also when the future that has it is dropped unfinished.
+/// Thaws the instance on drop, so that a future that is dropped early thaws it too.
 struct ThawOnDrop<'a>(&'a Platform);
 
 impl Drop for ThawOnDrop<'_> {

@@ -1,4 +1,4 @@
-//! Invokes the function: its run, and beside it the event for the extensions.
+//! Invokes the function: runs it, and posts the invoke event to the extensions at the same time.
 
 use std::time::{Instant, SystemTime};
 
@@ -11,31 +11,40 @@ use crate::invocation::EventPost;
 use crate::{Error, Fault, InvokeRequest, InvokeResult};
 
 impl Platform {
-    /// Invokes the function once: posts the event, with a fresh trace id, to every extension at the same
-    /// time, and waits for their responses, 30 seconds at most.
+    /// Invokes the function once, with default settings: a new trace ID, the payload `{}`, and a synthetic function that
+    /// succeeds at once.
+    ///
+    /// See [`invoke_with`](Self::invoke_with) for what an invocation does.
     ///
     /// # Errors
     ///
-    /// If no extension is registered. What goes wrong with one of them is in its [`ExtensionResponse`](crate::ExtensionResponse).
+    /// See [`invoke_with`](Self::invoke_with).
     ///
     /// # Cancel safety
     ///
-    /// As [`invoke_with`](Self::invoke_with).
+    /// See [`invoke_with`](Self::invoke_with).
     pub async fn invoke(&self) -> Result<InvokeResult, Error> {
         self.invoke_with(InvokeRequest::new()).await
     }
 
-    /// Invokes the function in a certain way. The extensions get their events when the function starts (?), over a
-    /// connection each; an instance that is frozen is thawed.
+    /// Invokes the function once, as the request specifies. Completes when the function has finished and every extension
+    /// has responded.
+    ///
+    /// If the instance is frozen, it is thawed first. When the function starts, the invoke event is posted to all
+    /// registered extensions at the same time (?), over a new connection each. An extension may take 30 seconds to
+    /// respond.
     ///
     /// # Errors
     ///
-    /// As [`invoke`](Self::invoke).
+    /// Returns an error if no extension is registered. An extension that does not respond, or responds with another
+    /// status than 200, is not an error: see [`InvokeResult::assert_ok`] and
+    /// [`ExtensionResponse`](crate::ExtensionResponse).
     ///
     /// # Cancel safety
     ///
-    /// When this is dropped unfinished nobody waits for the responses any more, and telemetry has no events of the end. A
-    /// `bootstrap` that has the event goes on, and its response is rejected; one that has not does not get it.
+    /// If the future is dropped before it completes, the connections to the extensions are closed, and the remaining
+    /// telemetry events of the invocation are not emitted. A `bootstrap` that has not yet received the event does not
+    /// receive it; if it has, its response is rejected.
     pub async fn invoke_with(&self, request: InvokeRequest) -> Result<InvokeResult, Error> {
         self.inner.or_observer_panic(self.run(&request)).await
     }
@@ -44,27 +53,38 @@ impl Platform {
         let registered = self.inner.state().registered_extensions();
         if registered.is_empty() {
             return Err(Error::new(
-                "no extension is registered, so there is none to invoke",
+                "cannot invoke the function: no extension is registered; boot one first",
             ));
         }
         self.inject_freeze("before").await;
         self.thaw_if_frozen();
         let inner = &self.inner;
-        let fresh = || uuid::Uuid::new_v4().to_string();
-        let trace_id = request.trace_id.clone().unwrap_or_else(fresh);
-        let after = inner.inject(Fault::TelemetryAfter, "telemetry waits for the answers");
+        let new_id = || uuid::Uuid::new_v4().to_string();
+        let trace_id = request.trace_id.clone().unwrap_or_else(new_id);
+        let after = inner.inject(
+            Fault::TelemetryAfter,
+            "telemetry is delayed until the extensions have responded",
+        );
         let paused = after.then(|| {
             inner.update(|state| state.telemetry.paused += 1);
             inner.update_on_drop(|state| state.telemetry.paused -= 1)
         });
         let (started_at, start) = (SystemTime::now(), Instant::now());
         inner.update(|state| state.telemetry.invocation_started(&trace_id, started_at));
-        if !after && inner.inject(Fault::TelemetryBefore, "telemetry comes before the event") {
+        if !after
+            && inner.inject(
+                Fault::TelemetryBefore,
+                "telemetry is delivered before the event is posted",
+            )
+        {
             self.wait_for_telemetry().await;
         }
-        let late = inner.inject(Fault::EventLate, "the event comes after the function's end");
+        let late = inner.inject(
+            Fault::EventLate,
+            "the event is posted after the function has finished",
+        );
         let event = EventPost::new(inner, &trace_id)?;
-        // A set, because it aborts its tasks when this is dropped unfinished.
+        // A `JoinSet`, because it aborts its tasks when this future is dropped.
         let mut posts = JoinSet::new();
         let mut post_to_all = || {
             for (script, address) in &registered {

@@ -1,4 +1,4 @@
-//! The platform, as a test has it: the methods by what they are about.
+//! [`Platform`], the entry point of the crate. Its methods are in submodules, grouped by topic.
 
 mod boot_sequence;
 mod builder;
@@ -24,16 +24,18 @@ pub use self::boot_sequence::RegisteredExtension;
 pub use self::builder::PlatformBuilder;
 pub use self::shutdown::ShutdownReport;
 
-/// A FunctionGraph with one instance of one function, and its extensions.
+/// An emulated FunctionGraph with one instance: one function, and its extensions.
 ///
-/// The function is the page's example: its name, version and URN are what the documentation shows.
-/// Dropping the platform kills what it booted; [`shutdown`](Self::shutdown) stops it in order. When the program
-/// is killed that has it, nothing of the instance stays either.
+/// The function has the name, version and URN of the example in the platform's documentation: `helloWorld`, `$LATEST`,
+/// and `sn:cn:yrk:1111:function:0@test@hello:latest`.
+///
+/// [`shutdown`](Self::shutdown) shuts the processes of the instance down and reports how they exited. Dropping the
+/// platform kills them. They are killed as well if the program that owns the platform is killed.
 ///
 /// # Panics
 ///
-/// The methods that wait panic if the [observer](PlatformBuilder::observer) has panicked, and so does dropping the
-/// platform. A test whose observer has a failed assertion fails in this way, whatever it does next.
+/// If the [observer](PlatformBuilder::observer) has panicked, the async methods panic with the same message, and so does
+/// dropping the platform. Therefore an assertion that fails in an observer always fails the test.
 pub struct Platform {
     pub(crate) inner: Arc<Inner>,
     folder: TempDir,
@@ -44,24 +46,25 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Starts a platform, on a free port.
+    /// Starts a platform without an observer and without faults. Its API listens on a free port of 127.0.0.1.
     ///
     /// # Errors
     ///
-    /// If there is no free port, no temporary folder, or no `/bin/sh`.
+    /// Returns an error if there is no free port, if no temporary folder can be created, or if `/bin/sh` cannot be
+    /// started.
     ///
     /// # Panics
     ///
-    /// On a tokio runtime without I/O and time (`enable_all`).
+    /// Panics if the tokio runtime does not have I/O and time enabled (`enable_all`).
     ///
     /// # Cancel safety
     ///
-    /// When this is dropped unfinished there is no platform, and its port is free again.
+    /// If the future is dropped before it completes, no platform is started, and the port is released.
     pub async fn start() -> Result<Self, Error> {
         Self::builder().start().await
     }
 
-    /// Returns a builder, for a platform with an observer or with faults.
+    /// Returns a builder for a platform with an observer or with faults.
     ///
     /// ```no_run
     /// # async fn test() -> Result<(), fg_emulator::Error> {
@@ -81,13 +84,14 @@ impl Platform {
         PlatformBuilder::default()
     }
 
-    /// Returns the registration API's address, as `EXTENSION_API_ADDR` has it.
+    /// Returns the address of the extension API, which extensions read from `EXTENSION_API_ADDR`.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.inner.address
     }
 
-    /// Returns the variables that every process of the instance gets.
+    /// Returns the environment variables that the platform sets for every process of the instance:
+    /// `EXTENSION_API_ADDR`, `RUNTIME_FUNC_NAME` and `RUNTIME_FUNC_VERSION`.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
         self.inner.environment()

@@ -1,4 +1,4 @@
-//! The end of an instance: in order, by itself, or when the platform is dropped.
+//! Shuts the instance down, waits for an extension that exits by itself, and cleans up when the platform is dropped.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -15,18 +15,19 @@ use crate::{Error, ProcessExit};
 /// How long a process has between SIGTERM and SIGKILL (I).
 pub(super) const GRACE_PERIOD: Duration = Duration::from_secs(5);
 
-/// How the processes of the instance exited.
+/// Describes how the processes of the instance exited.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// One for each extension that was up.
+    /// The extensions that the platform booted, ordered by script name. [Attached](Platform::attach) extensions are not
+    /// included.
     pub extensions: Vec<ProcessExit>,
-    /// The function's, if it was a real one. With which status it exits is its own affair.
+    /// The custom-runtime function; `None` if the function was synthetic.
     pub function: Option<ProcessExit>,
 }
 
 impl ShutdownReport {
-    /// Returns whether all extensions shut down cleanly.
+    /// Returns whether all extensions [shut down cleanly](ProcessExit::is_clean). Ignores how the function exited.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.extensions.iter().all(ProcessExit::is_clean)
@@ -34,12 +35,14 @@ impl ShutdownReport {
 }
 
 impl Platform {
-    /// Waits until one of the extensions exits by itself; returns its script name. If one has exited already, it
-    /// returns that at once, each time.
+    /// Waits until one of the booted extensions exits by itself, and returns its script name.
+    ///
+    /// If one has already exited, returns at once, on every call. [`shutdown`](Self::shutdown) then reports its exit
+    /// status and output.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost when this is dropped unfinished.
+    /// This method is cancel safe.
     pub async fn wait_for_exit(&self) -> String {
         self.inner.or_observer_panic(self.any_exit()).await
     }
@@ -55,43 +58,45 @@ impl Platform {
                 }
                 Poll::Pending
             });
-            // What is booted meanwhile has to be looked at, too.
+            // A change of the state may be a newly booted extension, which must be polled too.
             if let Either::First(script) = select(exit, changed.changed()).await {
-                // A process wakes only the last who has asked for it.
+                // A process wakes only the task that polled it last, so wake the other waiters.
                 self.inner.notify_waiters();
                 return script;
             }
         }
     }
 
-    /// Shuts the instance down: the function first (D 05_1184), then SIGTERM to every extension, five seconds of grace,
-    /// SIGKILL (I).
+    /// Shuts the instance down, and reports how its processes exited.
     ///
-    /// Before that, telemetry that still waits is delivered, for two seconds at most. What the extensions
-    /// print from then on has no subscriber any more.
+    /// 1. A frozen instance is thawed.
+    /// 2. The function is stopped (D 05_1184: it closes before the extensions).
+    /// 3. Buffered telemetry is delivered, for two seconds at most. The output of the extensions after this step is not
+    ///    delivered as telemetry.
+    /// 4. Every extension gets SIGTERM, and after a grace period of five seconds SIGKILL (I).
     ///
     /// # Errors
     ///
-    /// If the operating system does not report how a process exited.
+    /// Returns an error if the operating system does not report how a process exited.
     ///
     /// # Panics
     ///
-    /// If the [observer](crate::PlatformBuilder::observer) has panicked; the processes are stopped by then.
+    /// Panics if the [observer](crate::PlatformBuilder::observer) has panicked. The processes are stopped first.
     ///
     /// # Cancel safety
     ///
-    /// When this is dropped unfinished, what still runs is killed.
+    /// If the future is dropped before it completes, the remaining processes are killed.
     pub async fn shutdown(mut self) -> Result<ShutdownReport, Error> {
         self.thaw();
         let function = self.lock_function().take();
-        // Nobody else has it: an invocation borrows the platform.
+        // This is the only reference: an invocation borrows the platform, so none is in flight.
         let function = match function.and_then(Arc::into_inner) {
             Some(function) => Some(function.stop(GRACE_PERIOD).await?),
             None => None,
         };
         self.inner.drain_telemetry().await;
         self.delivery.abort();
-        // Cancelled, or done with the batch that it had: either way it reports no more.
+        // After the task has finished, it reports no more events.
         let _ = (&mut self.delivery).await;
         self.inner.close_telemetry();
         let processes = std::mem::take(&mut *self.processes());
@@ -105,15 +110,15 @@ impl Platform {
             .into_iter()
             .collect::<Result<Vec<_>, _>>()?;
         extensions.sort_by(|a, b| a.script.cmp(&b.script));
-        self.end_reports();
+        self.close_observer();
         Ok(ShutdownReport {
             extensions,
             function,
         })
     }
 
-    /// Ends the reports to the observer, and resumes its panic.
-    fn end_reports(&self) {
+    /// Stops the tasks that report to the observer, closes it, and resumes its panic.
+    fn close_observer(&self) {
         self.server.abort();
         self.delivery.abort();
         self.inner.observer.close();
@@ -125,6 +130,6 @@ impl Platform {
 
 impl Drop for Platform {
     fn drop(&mut self) {
-        self.end_reports();
+        self.close_observer();
     }
 }

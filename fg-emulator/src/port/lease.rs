@@ -1,4 +1,4 @@
-//! Leases of the platform's ports, by file locks, so that the tests of a machine do not conflict.
+//! [`PortLease`]: reserves ports with file locks, so that tests on the same machine do not conflict.
 
 use std::fs::File;
 use std::net::Ipv4Addr;
@@ -9,37 +9,40 @@ use tokio::net::TcpSocket;
 use super::{FIRST_PORT, LAST_PORT, PORT_RANGE};
 use crate::Error;
 
-/// How long to wait for a port: longer than the tests of a suite, since they take turns.
+/// How long to wait for a port. The tests of a suite take turns, so this is longer than they take together.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(120);
 /// The pause between two attempts.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// A port from 8081 to 8090 that no other lease of any process has, until it is dropped.
+/// A lease of a port from 8081 to 8090. Until it is dropped, no other lease in any process on the machine has this port.
 ///
-/// [`Platform::boot_bin`](crate::Platform::boot_bin) takes one by itself; it is public for tests that start
-/// an extension without a [`Platform`](crate::Platform), and must not get into the way of those that do.
+/// [`Platform::boot_bin`](crate::Platform::boot_bin) and
+/// [`ExtensionCommand::lease_port`](crate::ExtensionCommand::lease_port) lease a port themselves. Use this type in a test
+/// that starts an extension without a [`Platform`](crate::Platform), so that it does not take the port of another test.
 #[derive(Debug)]
 pub struct PortLease {
     port: u16,
-    /// Locked; the lock ends with the file, also when the process is killed.
+    /// Holds the lock. The operating system releases it when the file is closed, even if the process is killed.
     _lock: File,
 }
 
 impl PortLease {
-    /// Leases the first port that is free. Blocks the thread while others hold leases on all of them, two minutes at most.
+    /// Leases the first free port. If all ports are leased, blocks the thread until one is released, for at most two
+    /// minutes.
     ///
-    /// For a telemetry extension, which has two ports, see [`acquire_pair`](Self::acquire_pair).
+    /// A telemetry extension with two ports must use [`acquire_pair`](Self::acquire_pair) instead.
     ///
     /// # Errors
     ///
-    /// If there is none by then, other programs have all the ports, or there is no temporary folder to be had.
+    /// Returns an error if no port becomes free within two minutes, if programs without a lease use all ports, or if the
+    /// lock files cannot be created in the temporary folder.
     pub fn acquire() -> Result<Self, Error> {
         let [lease] = acquire_array()?;
         Ok(lease)
     }
 
-    /// Leases two ports, both at once: whoever holds one while waiting for another can wait for somebody who does
-    /// the same.
+    /// Leases two ports at once. Two separate calls of [`acquire`](Self::acquire) could deadlock with another test that
+    /// also holds one port and waits for a second one.
     ///
     /// ```
     /// # fn test() -> Result<(), fg_emulator::Error> {
@@ -51,19 +54,19 @@ impl PortLease {
     ///
     /// # Errors
     ///
-    /// As [`acquire`](Self::acquire).
+    /// See [`acquire`](Self::acquire).
     pub fn acquire_pair() -> Result<(Self, Self), Error> {
         let [first, second] = acquire_array()?;
         Ok((first, second))
     }
 
-    /// Returns the number of the port, 8081 to 8090.
+    /// Returns the port number, from 8081 to 8090.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Acquires so many ports at once, without blocking.
+    /// Acquires `count` ports at once, without blocking the thread.
     pub(crate) async fn acquire_async(count: usize) -> Result<Vec<Self>, Error> {
         if count == 0 {
             return Ok(Vec::new());
@@ -79,11 +82,11 @@ impl PortLease {
 }
 
 fn acquire_array<const N: usize>() -> Result<[PortLease; N], Error> {
-    // It cannot fail: as many come as are asked for.
+    // The conversion cannot fail: `acquire` returns exactly `N` leases.
     <[PortLease; N]>::try_from(acquire(N)?).map_err(|_| Error::new("cannot lease a port"))
 }
 
-/// Acquires so many ports at once; blocks until they are free.
+/// Acquires `count` ports at once. Blocks the thread until they are free.
 fn acquire(count: usize) -> Result<Vec<PortLease>, Error> {
     let mut attempt = Attempt::new(count)?;
     loop {
@@ -94,9 +97,11 @@ fn acquire(count: usize) -> Result<Vec<PortLease>, Error> {
     }
 }
 
-/// An attempt to acquire leases. One attempt of the machine at a time, the one that holds the lock `turn`, looks for free
-/// ports: otherwise those that need one port would starve those that need two. A file lock cannot be awaited with a
-/// deadline, nor can whichever of ten locks comes free first, so the attempt polls.
+/// An attempt to acquire leases.
+///
+/// Only one attempt on the machine searches for free ports at a time: the one that holds the lock `turn`. Otherwise,
+/// attempts for one port would starve attempts for two. The attempt polls, because waiting for a file lock has no timeout,
+/// and there is no way to wait for the first of ten locks.
 struct Attempt {
     count: usize,
     deadline: Instant,
@@ -114,7 +119,7 @@ impl Attempt {
         })
     }
 
-    /// Returns all the leases that it needs, or `None` as long as there are too few.
+    /// Returns the leases, or `None` while too few ports are free.
     fn poll(&mut self) -> Result<Option<Vec<PortLease>>, Error> {
         self.has_turn = self.has_turn || self.turn.try_lock().is_ok();
         if self.has_turn
@@ -124,7 +129,7 @@ impl Attempt {
         }
         if Instant::now() > self.deadline {
             return Err(Error::new(format!(
-                "ports {FIRST_PORT} to {LAST_PORT} were leased or taken for {ACQUIRE_TIMEOUT:?}"
+                "cannot lease a port: ports {FIRST_PORT} to {LAST_PORT} were leased or in use for {ACQUIRE_TIMEOUT:?}"
             )));
         }
         Ok(None)
@@ -133,11 +138,11 @@ impl Attempt {
 
 fn free_ports(count: usize) -> Result<Option<Vec<PortLease>>, Error> {
     let mut leases = Vec::new();
-    let mut others = 0;
+    let mut leased = 0;
     for port in PORT_RANGE {
         let lock = lock_file(&port.to_string())?;
         if lock.try_lock().is_err() {
-            others += 1;
+            leased += 1;
         } else if is_free(port) {
             leases.push(PortLease { port, _lock: lock });
             if leases.len() == count {
@@ -145,9 +150,9 @@ fn free_ports(count: usize) -> Result<Option<Vec<PortLease>>, Error> {
             }
         }
     }
-    if leases.len() + others < count {
+    if leases.len() + leased < count {
         return Err(Error::new(format!(
-            "ports {FIRST_PORT} to {LAST_PORT} are all taken by other programs"
+            "cannot lease a port: ports {FIRST_PORT} to {LAST_PORT} are in use by other programs"
         )));
     }
     Ok(None)
@@ -155,17 +160,19 @@ fn free_ports(count: usize) -> Result<Option<Vec<PortLease>>, Error> {
 
 fn lock_file(name: &str) -> Result<File, Error> {
     let path = std::env::temp_dir().join(format!("fg-emulator-port-{name}.lock"));
-    // To read is enough to lock: the file may be another user's.
+    // Another user may own the file. It can be locked even if it is only open for reading.
     File::create(&path)
         .or_else(|_| File::open(&path))
-        .map_err(Error::because(format!(
+        .map_err(Error::context(format!(
             "cannot lease a port ({})",
             path.display()
         )))
 }
 
-/// Without listening on it: a process that another thread starts at this moment has our descriptors until it
-/// executes its program, and who listens is in the way of whoever gets the lease.
+/// Returns whether the port is free, by binding a socket to it.
+///
+/// The socket does not listen: a process that another thread forks at this moment inherits it until it executes its
+/// program, and a listening socket would keep the port in use for whoever gets the lease.
 fn is_free(port: u16) -> bool {
     let bind = || {
         let socket = TcpSocket::new_v4()?;

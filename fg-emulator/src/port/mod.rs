@@ -1,4 +1,4 @@
-//! The ports that extensions listen on: which the platform posts to, and leases of them for tests.
+//! The ports that extensions listen on: their range, and leases that share them among tests.
 
 mod extension_ports;
 mod lease;

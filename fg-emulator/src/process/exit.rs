@@ -1,42 +1,42 @@
-//! How a process exited.
+//! [`ProcessExit`]: how a process exited, and what it printed.
 
 use std::process::ExitStatus;
 use std::time::Duration;
 
 use super::{OutputLine, OutputStream};
 
-/// How the process of an extension, or of the function, exited.
+/// Describes how the process of an extension or the function exited.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ProcessExit {
-    /// Its script name; `bootstrap` for a function.
+    /// The script name of the extension, or `bootstrap` for a function.
     pub script: String,
-    /// Its exit status.
+    /// The exit status.
     pub status: ExitStatus,
-    /// From SIGTERM to the exit; `None` if it exited by itself.
+    /// The time from SIGTERM to the exit. `None` if the process exited by itself.
     pub stop_duration: Option<Duration>,
-    /// Whether it outlasted the grace period and was killed.
+    /// Whether the process was killed because it did not exit within the grace period of five seconds.
     pub killed: bool,
-    /// What it printed, the first MiB of each stream.
+    /// The lines that the process printed: the first MiB of each stream.
     pub output: Vec<OutputLine>,
-    /// How many bytes of output were not kept.
+    /// The number of bytes that exceeded this limit.
     pub dropped_output_bytes: usize,
 }
 
 impl ProcessExit {
-    /// Returns whether it shut down cleanly: with exit status 0, without being killed.
+    /// Returns whether the process shut down cleanly: with exit status 0, and without being killed.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.status.success() && !self.killed
     }
 
-    /// Returns what it printed on standard output, each line with its line break.
+    /// Returns the standard output of the process. Every line ends with a line break.
     #[must_use]
     pub fn stdout(&self) -> String {
         self.lines_of(OutputStream::Stdout)
     }
 
-    /// Returns what it printed on standard error, each line with its line break.
+    /// Returns the standard error of the process. Every line ends with a line break.
     #[must_use]
     pub fn stderr(&self) -> String {
         self.lines_of(OutputStream::Stderr)

@@ -1,4 +1,4 @@
-//! Freezing a process and its group, and thawing it.
+//! Freezes and thaws a process group.
 
 use std::time::Duration;
 
@@ -8,24 +8,24 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use super::Process;
 
 impl Process {
-    /// Stops the whole group, as a platform that gives it no CPU.
+    /// Stops the whole group, and waits until the process has stopped.
     pub(crate) fn freeze(&self) {
         if self.id().is_some() {
             self.signal(Signal::SIGSTOP);
-            // It takes effect in a moment. Not if it was just about to start a child, by vfork, which is stopped before
-            // it lets go of its parent: then neither runs, and nobody reports.
+            // A stop is reported within a moment, with one exception: the process is in `vfork`, and its child is stopped
+            // before it resumes its parent. Then neither runs, but no stop is reported. So the wait has a limit.
             let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
             for _ in 0..100 {
                 match waitid(Id::Pid(self.group), flags) {
                     Ok(WaitStatus::StillAlive) => std::thread::sleep(Duration::from_millis(1)),
-                    // Also if it has ended.
+                    // Stopped, or exited.
                     _ => break,
                 }
             }
         }
     }
 
-    /// Lets a frozen group run again.
+    /// Resumes a frozen group.
     pub(crate) fn thaw(&self) {
         self.signal(Signal::SIGCONT);
     }

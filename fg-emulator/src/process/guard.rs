@@ -1,4 +1,4 @@
-//! No process outlives the platform: not one that left its group, and not if we are killed.
+//! The guard: kills the processes of an instance that left their group, or that remain after this program was killed.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -12,13 +12,17 @@ use tokio::process::Command;
 
 use crate::Error;
 
-/// A variable of every process that a platform starts, by which it is found again.
+/// The environment variable by which the processes of a platform are found.
 const VARIABLE: &str = "FG_EMULATOR_PROCESS";
 
-/// What the guard runs. It reads which groups begin and end; its standard input ends when we do, however that
-/// comes about. Then the folder is removed, and the groups are killed, and whoever has the mark, in whichever group it is. A
-/// process that has just been killed is seen for a moment longer; one that starts others is outrun.
-/// One that is executing another program at this moment shows no environment, so the guard looks several times.
+/// The shell script of the guard.
+///
+/// It reads from standard input which groups are added (`+`) and removed (`-`). The input ends when this program exits,
+/// even if it is killed. Then the guard removes the temporary folder, kills the remaining groups, and kills all processes
+/// with the marker in their environment, in any group.
+///
+/// It repeats the search, because a killed process remains visible for a moment, a process may start others during the
+/// search, and the environment of a process that is just executing another program appears empty.
 const SCRIPT: &str = r#"
 groups=
 while read -r change group; do
@@ -53,10 +57,10 @@ while [ $i -lt 100 ] && [ $clear -lt 5 ]; do
 done
 "#;
 
-/// A process that kills what is left when we are gone.
+/// The guard process, which kills the remaining processes of an instance when this program exits.
 ///
-/// A parent-death signal would need code that runs between fork and exec, which is unsafe, and it would come
-/// with the end of a thread and reach no grandchildren.
+/// A parent-death signal is not an alternative: it needs unsafe code between fork and exec, it is sent when the spawning
+/// thread exits, and it does not reach grandchildren.
 pub(crate) struct Guard {
     id: String,
     stdin: Mutex<File>,
@@ -65,45 +69,46 @@ pub(crate) struct Guard {
 impl Guard {
     pub(crate) fn start(folder: &Path) -> Result<Self, Error> {
         let id = uuid::Uuid::new_v4().to_string();
-        let cannot = || Error::because::<std::io::Error>("cannot start the guard of the processes");
+        let context = || Error::context::<std::io::Error>("cannot start the process guard");
         let mut guard = Command::new("/bin/sh")
             .args(["-c", SCRIPT, "fg-emulator-guard"])
             .arg(format!("{VARIABLE}={id}"))
             .arg(folder)
-            // We may be the process of a platform ourselves: its guard must not kill ours before ours has done its work.
+            // This program may itself run in an instance of another platform. The guard of that platform must not kill this
+            // guard before it has cleaned up.
             .env_remove(VARIABLE)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // What is sent to our own group, as by Ctrl-C, is not for it.
+            // In its own group it does not receive signals that are sent to the group of this program, such as Ctrl-C.
             .process_group(0)
             .spawn()
-            .map_err(cannot())?;
+            .map_err(context())?;
         let stdin = guard.stdin.take().ok_or(ErrorKind::BrokenPipe);
-        let stdin = stdin.map_err(|kind| cannot()(kind.into()))?;
+        let stdin = stdin.map_err(|kind| context()(kind.into()))?;
         Ok(Self {
             id,
-            stdin: Mutex::new(stdin.into_owned_fd().map_err(cannot())?.into()),
+            stdin: Mutex::new(stdin.into_owned_fd().map_err(context())?.into()),
         })
     }
 
-    /// Adds a group that has begun.
+    /// Adds a process group.
     pub(crate) fn add_group(&self, group: Pid) {
         self.send(format!("+ {group}\n"));
     }
 
-    /// Removes a group that has ended: its number may become another's.
+    /// Removes a process group that has exited, because the system may reuse its ID.
     pub(crate) fn remove_group(&self, group: Pid) {
         self.send(format!("- {group}\n"));
     }
 
     fn send(&self, line: String) {
         let mut stdin = self.stdin.lock().unwrap_or_else(PoisonError::into_inner);
-        // Somebody may have killed the guard: then nobody guards.
+        // Ignore the error: if the guard was killed, there is nothing to update.
         let _ = stdin.write_all(line.as_bytes());
     }
 
-    /// Returns the marker for the process of this name.
+    /// Returns the marker for the process with this name.
     pub(crate) fn marker(&self, name: &str) -> Marker {
         Marker {
             variable: VARIABLE,
@@ -112,18 +117,18 @@ impl Guard {
     }
 }
 
-/// A variable in the environment of a process and of its children, by which they are found in whichever group they are.
+/// An environment variable that identifies a process and its descendants, in any process group.
 pub(crate) struct Marker {
     pub(super) variable: &'static str,
     pub(super) value: String,
 }
 
 impl Marker {
-    /// Kills every process that has the marker. One that is executing another program at this moment shows no environment,
-    /// and is left to the guard.
+    /// Kills every process with the marker. Misses a process that is just executing another program, because its environment
+    /// appears empty; the guard kills it later.
     pub(super) fn kill_all(&self) {
         let marker = format!("{}={}", self.variable, self.value);
-        // A process that is about to start another one is outrun, too.
+        // Repeat the search, because a process may start another one during it.
         for _ in 0..100 {
             let marked = processes_with(marker.as_bytes());
             if marked.is_empty() {
@@ -144,7 +149,8 @@ fn processes_with(marker: &[u8]) -> Vec<Pid> {
         .filter_map(|process| {
             let process = process.ok()?;
             let id = process.file_name().to_str()?.parse().ok()?;
-            // Another user's cannot be read, and is not ours; a dead one has none.
+            // The environment of another user's process cannot be read, and that of an exited process is empty. Neither
+            // belongs to this platform.
             let environment = fs::read(process.path().join("environ")).ok()?;
             let mut variables = environment.split(|byte| *byte == 0);
             variables

@@ -1,4 +1,4 @@
-//! The processes of an instance: each is started in a group of its own, frozen, thawed and stopped with the instance.
+//! The processes of an instance. Each runs in its own process group, and is frozen, thawed and stopped with the instance.
 
 mod exit;
 mod group_freeze;
@@ -23,7 +23,7 @@ use crate::{Error, TelemetryType};
 pub use self::exit::ProcessExit;
 pub use self::output::{OutputLine, OutputStream};
 
-/// A process, and its group. Dropped, it is killed.
+/// A process and its group, which are killed on drop.
 pub(crate) struct Process {
     name: String,
     child: Child,
@@ -31,13 +31,13 @@ pub(crate) struct Process {
     output: Output,
     marker: Marker,
     inner: Arc<Inner>,
-    /// Whether what was left of the group is killed.
+    /// Whether the remaining processes of the group have been killed.
     cleaned_up: bool,
     _ports: ExtensionPorts,
 }
 
 impl Process {
-    /// Starts the command; each line that it prints is telemetry of that kind.
+    /// Starts the command. Each line that it prints becomes telemetry of the given type.
     pub(crate) async fn spawn(
         name: &str,
         mut command: Command,
@@ -51,7 +51,8 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // A group of its own: Ctrl-C in a terminal is for us, who then end it in order.
+            // In its own group it does not receive a Ctrl-C from the terminal. The owner of the platform receives it, and
+            // can shut the instance down cleanly.
             .process_group(0)
             .kill_on_drop(true);
         for (variable, port) in ports.variables() {
@@ -59,7 +60,7 @@ impl Process {
         }
         let mut child = spawn_child(&mut command)
             .await
-            .map_err(Error::because(format!(
+            .map_err(Error::context(format!(
                 "cannot start {name} ({})",
                 command.as_std().get_program().display()
             )))?;
@@ -82,28 +83,28 @@ impl Process {
         })
     }
 
-    /// Its number, while it runs.
+    /// Returns the process ID while the process runs.
     pub(crate) fn id(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// Waits until it ends by itself; whatever it has started ends with it.
+    /// Waits until the process exits by itself, then kills all processes that it has started.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost when this is dropped unfinished.
+    /// This method is cancel safe.
     pub(crate) async fn wait(&mut self) -> Result<ExitStatus, Error> {
         let status = self
             .child
             .wait()
             .await
-            .map_err(Error::because(format!("cannot wait for {}", self.name)))?;
+            .map_err(Error::context(format!("cannot wait for {}", self.name)))?;
         self.clean_up();
         Ok(status)
     }
 
-    /// Kills what is left of the group, or has left it. At once, since a number may become another's when its
-    /// process was waited for.
+    /// Kills the remaining processes of the group, and those that left it. Must run immediately after the process was waited
+    /// for, because the system may then reuse its ID.
     fn clean_up(&mut self) {
         if !self.cleaned_up {
             self.cleaned_up = true;
@@ -113,19 +114,19 @@ impl Process {
         }
     }
 
-    /// SIGTERM, and after the grace period SIGKILL; to the whole group, and to what left it, so that nothing stays.
+    /// Sends SIGTERM to the group, waits for the grace period, sends SIGKILL, and kills the processes that left the group.
     pub(crate) async fn stop(mut self, grace_period: Duration) -> Result<ProcessExit, Error> {
         let start = Instant::now();
         let exited = self.id().is_none()
             || self
                 .child
                 .try_wait()
-                .map_err(Error::because(format!("cannot wait for {}", self.name)))?
+                .map_err(Error::context(format!("cannot wait for {}", self.name)))?
                 .is_some();
         let mut killed = false;
         if !exited {
             self.signal(Signal::SIGTERM);
-            // What is frozen does not see the signal.
+            // A frozen process does not handle signals.
             self.signal(Signal::SIGCONT);
             killed = tokio::time::timeout(grace_period, self.wait())
                 .await
@@ -148,21 +149,23 @@ impl Process {
     }
 
     fn signal(&self, signal: Signal) {
-        // An empty group is as good as a signalled one.
+        // An error means that the group has no processes left.
         if self.group.as_raw() > 0 {
             let _ = killpg(self.group, signal);
         }
     }
 }
 
-/// A file that was just written cannot be executed (ETXTBSY) for as long as a process that another thread is about
-/// to start still holds it open, which is no longer than a moment.
+/// Spawns the command, and retries while the executable is busy.
+///
+/// Executing a newly written file fails with ETXTBSY while a process that another thread has forked still has the file open
+/// for writing. That process closes it when it executes its own program, a moment later.
 async fn spawn_child(command: &mut Command) -> std::io::Result<Child> {
-    let mut tries = 0;
+    let mut retries = 0;
     loop {
         match command.spawn() {
-            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && tries < 100 => {
-                tries += 1;
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && retries < 100 => {
+                retries += 1;
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             spawned => return spawned,

@@ -1,4 +1,4 @@
-//! Captures what processes print, line by line.
+//! Captures the output of processes, line by line.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,20 +10,20 @@ use tokio::task::JoinSet;
 use crate::TelemetryType;
 use crate::inner::Inner;
 
-/// The most output that is kept of each stream; the rest is reported to the observer only, and counted.
+/// The maximum output that is stored per stream. The rest is reported to the observer and counted.
 const MAX_CAPTURED_BYTES: usize = 1024 * 1024;
-/// A longer line is reported in pieces.
+/// The maximum length of a line. A longer line is split.
 const MAX_LINE_BYTES: u64 = 256 * 1024;
 
-/// One line that an extension, or the function, printed.
+/// A line that an extension or the function printed.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct OutputLine {
-    /// The extension's script name; `bootstrap` for a function.
+    /// The script name of the extension, or `bootstrap` for a function.
     pub script: String,
-    /// The stream that it was printed on.
+    /// The stream that the line was printed to.
     pub stream: OutputStream,
-    /// Without the line break; what is not UTF-8 is replaced.
+    /// The text without the line break. Invalid UTF-8 is replaced with U+FFFD. A line longer than 256 KiB is split.
     pub text: String,
 }
 
@@ -36,11 +36,11 @@ pub enum OutputStream {
     Stderr,
 }
 
-/// What one process printed so far.
+/// The output of one process.
 #[derive(Default)]
 pub(crate) struct Output {
     captured: Arc<Mutex<Captured>>,
-    /// A set, because it aborts its tasks when it is dropped.
+    /// A `JoinSet`, because it aborts its tasks on drop.
     readers: JoinSet<()>,
 }
 
@@ -48,12 +48,12 @@ pub(crate) struct Output {
 pub(crate) struct Captured {
     pub(crate) lines: Vec<OutputLine>,
     bytes: [usize; 2],
-    /// How many bytes were not kept.
+    /// How many bytes were not stored.
     pub(crate) dropped: usize,
 }
 
 impl Output {
-    /// Captures both streams of the process; each line becomes telemetry of that kind.
+    /// Captures both streams of the process. Each line becomes telemetry of the given type.
     pub(crate) fn capture(
         child: &mut Child,
         script: &str,
@@ -84,7 +84,8 @@ impl Output {
         Self { captured, readers }
     }
 
-    /// Returns all of it. The streams end with the last process that has them; one that got away is not waited for.
+    /// Waits until both streams end, for at most a second, and returns the captured output. A stream ends when the last
+    /// process that has it open exits, which may be a process that was not killed.
     pub(crate) async fn finish(&mut self) -> Captured {
         let all = async { while self.readers.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(Duration::from_secs(1), all).await;
@@ -95,7 +96,7 @@ impl Output {
 async fn read(stream: impl AsyncRead + Unpin, emit: impl Fn(String)) {
     let mut reader = BufReader::new(stream);
     let mut bytes = Vec::new();
-    // A line that does not end is cut: it would take all memory.
+    // The length of a line is limited, so that a line without an end does not exhaust the memory.
     while let Ok(1..) = (&mut reader)
         .take(MAX_LINE_BYTES)
         .read_until(b'\n', &mut bytes)

@@ -1,4 +1,4 @@
-//! The platform's rules, without I/O.
+//! The state of the platform and the rules for changing it, without I/O.
 
 mod rejection;
 
@@ -13,21 +13,22 @@ use crate::{ScriptName, is_extension_address};
 
 pub(crate) use self::rejection::Rejection;
 
-/// At most so many extensions (D 2707).
+/// The maximum number of extensions of a function (D 2707).
 const MAX_EXTENSIONS: usize = 10;
 
-/// Which scripts were booted, what they registered, and the telemetry for them.
+/// The booted extensions, the telemetry, and the invocations of a custom runtime.
 #[derive(Debug, Default)]
 pub(crate) struct State {
+    /// The booted scripts, each with its address once it is registered.
     extensions: BTreeMap<String, Option<SocketAddr>>,
-    /// Why a registration was rejected, the last time that one was.
+    /// Why the last rejected registration was rejected.
     pub(crate) last_rejection: Option<String>,
     pub(crate) telemetry: TelemetryState,
     pub(crate) runtime: RuntimeState,
 }
 
 impl State {
-    /// Of an instance that starts at this time.
+    /// Returns the state of an instance that starts at `started_at`.
     pub(crate) fn new(started_at: SystemTime) -> Self {
         Self {
             telemetry: TelemetryState::new(started_at),
@@ -35,7 +36,7 @@ impl State {
         }
     }
 
-    /// Adds the script of this name, which is booted.
+    /// Adds a script that is being booted.
     pub(crate) fn add_extension(&mut self, script: &str) -> Result<(), Rejection> {
         if let Err(error) = ScriptName::new(script) {
             return Err(Rejection::new("InvalidExtensionName", error.to_string()));
@@ -43,13 +44,13 @@ impl State {
         if self.extensions.contains_key(script) {
             return Err(Rejection::new(
                 "ExtensionBooted",
-                format!("{script} is booted already"),
+                "an extension with this name is already booted",
             ));
         }
         if self.extensions.len() == MAX_EXTENSIONS {
             return Err(Rejection::new(
                 "TooManyExtensions",
-                format!("a function has {MAX_EXTENSIONS} extensions at most"),
+                format!("a function has at most {MAX_EXTENSIONS} extensions"),
             ));
         }
         self.extensions.insert(script.to_owned(), None);
@@ -59,13 +60,13 @@ impl State {
     /// Removes a script whose process has exited.
     pub(crate) fn remove_extension(&mut self, script: &str) {
         self.extensions.remove(script);
-        // A subscription does not say whose it is; without any extension it is nobody's.
+        // A subscription does not identify its extension. If no extension is left, the subscriber has exited.
         if self.registered_extensions().is_empty() {
             self.telemetry.unsubscribe();
         }
     }
 
-    /// Applies a registration, with the two headers as they were received.
+    /// Applies a registration, given the values of its two headers.
     pub(crate) fn register(
         &mut self,
         name: Option<&str>,
@@ -83,7 +84,7 @@ impl State {
             return Err(Rejection::new(
                 "InvalidExtensionAddress",
                 format!(
-                    "address `{text}` is not within 127.0.0.1:{FIRST_PORT} and 127.0.0.1:{LAST_PORT}"
+                    "address `{text}` is outside the range 127.0.0.1:{FIRST_PORT} to 127.0.0.1:{LAST_PORT}"
                 ),
             ));
         };
@@ -95,7 +96,7 @@ impl State {
             Some(Some(_)) => {
                 return Err(Rejection::new(
                     "ExtensionRegistered",
-                    format!("{name} is registered already"),
+                    format!("{name} is already registered"),
                 ));
             }
             Some(None) => {}
@@ -107,30 +108,30 @@ impl State {
         {
             return Err(Rejection::new(
                 "AddressInUse",
-                format!("{other} has registered {address}"),
+                format!("{address} is already registered by {other}"),
             ));
         }
         self.extensions.insert(name.to_owned(), Some(address));
         Ok((name.to_owned(), address))
     }
 
-    /// Returns where this extension listens, once it is registered.
+    /// Returns the address of the extension, or `None` until it is registered.
     pub(crate) fn registered_address(&self, script: &str) -> Option<SocketAddr> {
         *self.extensions.get(script)?
     }
 
-    /// Applies a subscription to telemetry, with the body as it was received. It comes after a registration (D 2710).
+    /// Applies a subscription to telemetry, given the body of the request. A registration must precede it (D 2710).
     pub(crate) fn subscribe(&mut self, body: &[u8]) -> Result<Subscription, Rejection> {
         let subscription = Subscription::parse(body)?;
         if self.registered_extensions().is_empty() {
-            let message = "no extension is registered: the registration comes first";
+            let message = "no extension is registered; register before subscribing";
             return Err(Rejection::new("NotRegistered", message));
         }
         self.telemetry.subscribe(&subscription)?;
         Ok(subscription)
     }
 
-    /// Returns the extensions that get the invocations.
+    /// Returns the registered extensions, ordered by script name. They receive the invoke events.
     pub(crate) fn registered_extensions(&self) -> Vec<(String, SocketAddr)> {
         let registered =
             |(script, address): (&String, &Option<SocketAddr>)| Some((script.clone(), (*address)?));
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn registration_rules() {
+    fn registrations_that_break_a_rule_are_rejected() {
         let mut state = State::default();
         state.add_extension("extensionA.sh").unwrap();
         state.add_extension("extensionB.sh").unwrap();
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn subscription_rules() {
+    fn subscription_lasts_until_the_last_extension_is_removed() {
         let mut state = State::default();
         let body = include_bytes!("../../../tests/golden/telemetry-subscription.json");
         state.add_extension("extensionA.sh").unwrap();
@@ -206,7 +207,7 @@ mod tests {
         assert_eq!(state.subscribe(body).unwrap().uri, "http://127.0.0.1:8082");
         assert_eq!(rejected(state.subscribe(body)), "AlreadySubscribed");
 
-        // Whose it is is not known, so it stays while there is somebody.
+        // The platform does not know which extension subscribed, so the subscription stays while one is registered.
         let other = Some("127.0.0.1:8083");
         state.add_extension("extensionB.sh").unwrap();
         state.register(Some("extensionB.sh"), other).unwrap();
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn boot_rules() {
+    fn invalid_duplicate_and_surplus_extensions_are_rejected() {
         let mut state = State::default();
         for name in ["hello.sh", "extensionHello", "extension/a.sh", ""] {
             assert_eq!(

@@ -1,6 +1,7 @@
-//! Why a request is rejected.
+//! [`Rejection`]: the reason why a request is rejected.
 
-/// A rejection, as `errorInfo` has it. The names of the types are ours (?).
+/// The contents of `errorInfo` in a response that rejects a request. The platform's error types are unknown (?); these are
+/// our own.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Rejection {
     pub(crate) error_type: &'static str,

@@ -1,31 +1,32 @@
-//! The events that wait to be posted to the subscriber, in order and bounded.
+//! The bounded buffer of events to deliver to the subscriber.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::TelemetryType;
 
-/// The most bytes that wait; events beyond that are dropped, counted, and reported.
+/// The capacity in bytes. Events that do not fit are dropped, counted, and reported.
 const MAX_BYTES: usize = 1024 * 1024;
-/// The most bytes of a batch, unless it has a single event that is larger.
+/// The maximum size of a batch in bytes. A batch with a single event may be larger.
 const MAX_BATCH_BYTES: usize = 256 * 1024;
 
+/// A queue of serialized events.
 #[derive(Debug, Default)]
 pub(super) struct TelemetryBuffer {
     queued: VecDeque<(TelemetryType, String)>,
     bytes: usize,
     dropped: BTreeMap<TelemetryType, usize>,
     in_flight: usize,
-    /// How many were delivered or lost, since the start.
+    /// How many events have been delivered or lost since the start.
     settled: usize,
     closed: bool,
 }
 
-/// A JSON array of events, with their count.
+/// A JSON array of events.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Batch {
     pub(crate) body: String,
     pub(crate) events: usize,
-    /// How many were dropped since the last batch, because the buffer was full.
+    /// How many events were dropped since the last batch because the buffer was full.
     pub(crate) dropped: usize,
 }
 
@@ -49,7 +50,8 @@ impl TelemetryBuffer {
         self.dropped.retain(|kind, _| types.contains(kind));
     }
 
-    /// Returns the next batch, which is in flight until [`batch_settled`](Self::batch_settled).
+    /// Returns the next batch, or `None` if the buffer is empty. The batch is in flight until
+    /// [`batch_settled`](Self::batch_settled) is called.
     pub(super) fn next_batch(&mut self) -> Option<Batch> {
         let mut body = String::from("[");
         while let Some((_, event)) = self.queued.front()
@@ -71,7 +73,7 @@ impl TelemetryBuffer {
         })
     }
 
-    /// The batch was delivered or lost.
+    /// Marks the batch in flight as delivered or lost.
     pub(super) fn batch_settled(&mut self) {
         self.settled += self.in_flight;
         self.in_flight = 0;
@@ -81,12 +83,12 @@ impl TelemetryBuffer {
         self.settled
     }
 
-    /// Returns how many are not settled.
+    /// Returns how many events are neither delivered nor lost.
     pub(super) fn pending(&self) -> usize {
         self.queued.len() + self.in_flight
     }
 
-    /// Accepts no events from now on; returns how many are lost.
+    /// Drops all events, and ignores further ones. Returns how many events are lost.
     pub(super) fn close(&mut self) -> usize {
         let dropped: usize = std::mem::take(&mut self.dropped).into_values().sum();
         let lost = self.pending() + dropped;
@@ -114,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn one_batch_in_order() {
+    fn batch_contains_the_events_in_order() {
         let mut buffer = TelemetryBuffer::default();
         assert_eq!(buffer.next_batch(), None);
         for event in ["1", "2", "3"] {
@@ -129,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds() {
+    fn buffer_and_batch_sizes_are_bounded() {
         let mut buffer = TelemetryBuffer::default();
         let text = |length: usize| format!("\"{}\"", "x".repeat(length - 2));
         buffer.push(Extension, text(MAX_BYTES + 1));
@@ -147,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn other_types_are_removed() {
+    fn events_of_other_types_are_removed() {
         let mut buffer = TelemetryBuffer::default();
         buffer.push(Platform, text());
         buffer.push(Extension, text());
@@ -161,12 +163,12 @@ mod tests {
     }
 
     #[test]
-    fn closed() {
+    fn closed_buffer_reports_lost_events_and_ignores_new_ones() {
         let mut buffer = TelemetryBuffer::default();
         buffer.push(Platform, "1".to_owned());
         assert!(buffer.next_batch().is_some());
         buffer.push(Platform, "2".to_owned());
-        assert_eq!(buffer.close(), 2, "one in flight, one waiting");
+        assert_eq!(buffer.close(), 2, "one in flight, one queued");
         buffer.push(Platform, "3".to_owned());
         buffer.batch_settled();
         assert_eq!(buffer.pending(), 0);

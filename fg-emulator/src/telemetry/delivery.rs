@@ -1,4 +1,4 @@
-//! The task that posts the batches, one after the other.
+//! The task that delivers telemetry to the subscriber, one batch at a time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,12 +15,12 @@ use crate::{Error, Event};
 
 /// How long a subscriber may take to respond (?).
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often a batch is posted before it is dropped (?).
+/// How many times a batch is posted before it is dropped (?).
 const ATTEMPTS: u32 = 5;
-/// The first pause between two attempts (?); it doubles with each attempt, unless the response has a `Retry-After`.
+/// The first pause between two attempts (?). It doubles with each attempt; a `Retry-After` header overrides it.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// Delivers telemetry until it is dropped.
+/// Delivers telemetry until the future is dropped.
 pub(crate) async fn deliver(inner: Arc<Inner>) {
     loop {
         let (subscription, batch) = inner.wait_until(|state| state.telemetry.next_batch()).await;
@@ -45,7 +45,7 @@ pub(crate) async fn deliver(inner: Arc<Inner>) {
     }
 }
 
-/// Posts once; returns the response.
+/// Posts a body once, and returns the response.
 pub(super) async fn post(
     subscription: &Subscription,
     body: Bytes,
@@ -54,8 +54,8 @@ pub(super) async fn post(
     client::post("telemetry", *address, path, body, RESPONSE_TIMEOUT).await
 }
 
-/// Posts the batch until it is accepted or lost. Returns the status, which is a success, when the POST began that got it, and
-/// its round trip; or why the batch is lost.
+/// Posts the batch until it is accepted or lost. Returns the status of the successful response, the start of its POST, and
+/// the round trip; or the reason why the batch is lost.
 async fn post_batch(
     subscription: &Subscription,
     batch: Batch,
@@ -72,12 +72,15 @@ async fn post_batch(
         let reason = match response.map(|response| response.status().as_u16()) {
             Ok(status @ 200..300) => return Ok((status, start, start.elapsed())),
             Ok(status @ ..500) if status != 408 && status != 429 => {
-                return Err(format!("{} answered {status}", subscription.uri));
+                return Err(format!(
+                    "{} responded with status {status}",
+                    subscription.uri
+                ));
             }
-            Ok(status) => format!("{} answered {status}", subscription.uri),
+            Ok(status) => format!("{} responded with status {status}", subscription.uri),
             Err(error) => format!("{error:?}"),
         };
-        // A frozen subscriber could not answer.
+        // An attempt that failed because the subscriber was frozen does not count.
         inner
             .wait_until(|state| (!state.telemetry.frozen).then_some(()))
             .await;
@@ -85,7 +88,7 @@ async fn post_batch(
             continue;
         }
         if attempt == ATTEMPTS {
-            return Err(format!("{reason}, at the last of {ATTEMPTS} attempts"));
+            return Err(format!("{reason} (attempt {ATTEMPTS} of {ATTEMPTS})"));
         }
         let pause = backoff.next_pause();
         attempt += 1;
@@ -93,7 +96,7 @@ async fn post_batch(
     }
 }
 
-/// Returns the pause that the subscriber asks for, five seconds at most. A date is not supported.
+/// Returns the pause that the `Retry-After` header requests, at most five seconds. A header with a date is ignored.
 fn retry_after(response: &Response<Bytes>) -> Option<Duration> {
     let text = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
     Some(Duration::from_secs(text.trim().parse().ok()?).min(RESPONSE_TIMEOUT))

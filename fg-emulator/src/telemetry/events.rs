@@ -1,4 +1,4 @@
-//! The events as the platform writes them: D 2711 for the platform's own, I for log lines.
+//! Serializes telemetry events: platform events as documented (D 2711), log lines as inferred (I).
 
 use std::fmt::Display;
 use std::time::{Duration, SystemTime};
@@ -8,10 +8,10 @@ use serde::Serialize;
 
 use super::TelemetryType;
 
-/// The least that a function can have (D, user guide).
+/// The minimum memory of a function (D, user guide).
 const MEMORY_MB: u32 = 128;
 
-/// A phase of the instance's lifecycle, which has three events.
+/// A phase of the instance's lifecycle, for which the platform emits three events.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Phase {
     subtypes: [&'static str; 3],
@@ -30,7 +30,7 @@ impl Phase {
         }
     }
 
-    pub(super) fn restoration(start: SystemTime) -> Self {
+    pub(super) fn restore(start: SystemTime) -> Self {
         Self {
             subtypes: [
                 "platform.restoreStart",
@@ -43,7 +43,7 @@ impl Phase {
 
     pub(super) fn invocation(start: SystemTime) -> Self {
         Self {
-            // The capital R is the page's.
+            // The documentation spells `RuntimeDone` with a capital R here.
             subtypes: ["platform.start", "platform.RuntimeDone", "platform.report"],
             start,
         }
@@ -87,13 +87,13 @@ impl Phase {
     }
 }
 
-/// The log line with which an invocation begins.
+/// Returns the log line at the start of an invocation.
 pub(super) fn start_line(trace_id: &str, at: SystemTime) -> String {
     let text = format!("Start invoke request '{trace_id}', version: latest");
     function_line(at, text)
 }
 
-/// The log line with which an invocation ends. What the function uses of memory is not measured.
+/// Returns the log line at the end of an invocation. The used memory is always 0, because it is not measured.
 pub(super) fn finish_line(trace_id: &str, start: SystemTime, duration: Duration) -> String {
     let billed = duration.as_micros().div_ceil(1000);
     let text = format!(
@@ -104,12 +104,12 @@ pub(super) fn finish_line(trace_id: &str, start: SystemTime, duration: Duration)
     function_line(start + duration, text)
 }
 
-/// A line that an extension, or the function, printed.
+/// Returns the event for a line that an extension or the function printed.
 pub(super) fn printed_line(kind: TelemetryType, text: &str, at: SystemTime) -> String {
     log_event(kind, at, text)
 }
 
-/// A line of the function's log, as they were observed.
+/// Returns the event for a line of the function's log, in the format that was observed.
 pub(super) fn function_line(at: SystemTime, text: impl Display) -> String {
     log_event(TelemetryType::Function, at, &format!("{} {text}", time(at)))
 }
@@ -136,7 +136,7 @@ struct PlatformEvent<'a> {
     metrics: Option<Metrics>,
 }
 
-/// All but the duration are as AWS has them (I); the page has no more than that.
+/// The metrics of a report. Only `durationMs` is documented; the others are those of AWS (I).
 #[derive(Serialize)]
 pub(super) struct Metrics {
     #[serde(rename = "durationMs")]
@@ -150,7 +150,7 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn of(duration: Duration) -> Self {
+    pub(super) fn new(duration: Duration) -> Self {
         Self {
             duration: millis(duration),
             billed: None,
@@ -159,7 +159,7 @@ impl Metrics {
         }
     }
 
-    /// Of an invocation, the first one of which has the initialisation's duration.
+    /// Adds the metrics of an invocation. The first invocation reports the duration of the initialization too.
     pub(super) fn billed(self, init: Option<Duration>) -> Self {
         Self {
             billed: Some((self.duration).ceil() as u128),
@@ -182,12 +182,12 @@ struct LogEvent<'a> {
     record: &'a str,
 }
 
-/// UTC, with milliseconds; a clock before 1970 counts as 1970.
+/// Formats a time in UTC with milliseconds. A time before 1970 counts as 1970.
 fn time(time: SystemTime) -> String {
     format_rfc3339_millis(time.max(SystemTime::UNIX_EPOCH)).to_string()
 }
 
 fn json(event: &impl Serialize) -> String {
-    // Strings and a number only: it cannot fail.
+    // Serializing strings and numbers cannot fail.
     serde_json::to_string(event).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
-//! Telemetry: who subscribed (D 2710), the events (D 2711 to 2713), and their delivery.
+//! Telemetry: the subscription (D 2710), the events (D 2711 to 2713), and their delivery.
 //!
-//! What happens before the subscription is kept for it: the initialisation comes before any request of an
-//! extension, and the page has events of it.
+//! Events from before the subscription are buffered. The initialization of the instance starts before any request of an
+//! extension, and the documentation has events for it, so the platform must keep them.
 
 mod buffer;
 mod delivery;

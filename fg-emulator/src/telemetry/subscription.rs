@@ -1,4 +1,4 @@
-//! The subscription, as its request has it (D 2710).
+//! The telemetry subscription, parsed from its request (D 2710).
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -10,53 +10,53 @@ use crate::is_extension_address;
 use crate::port::{FIRST_PORT, LAST_PORT};
 use crate::state::Rejection;
 
-/// Where an extension wants telemetry posted to, and which.
+/// A subscription to telemetry: the types that an extension receives, and the URI that they are posted to.
 ///
-/// The request does not say which extension it comes from (?).
+/// The request does not identify the extension that sent it (?).
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Subscription {
-    /// As in `http://127.0.0.1:8082`.
+    /// The URI of the subscriber, such as `http://127.0.0.1:8082`.
     pub uri: String,
-    /// Not empty, and each type once; in the order of the request.
+    /// The subscribed types in the order of the request, at least one and without duplicates.
     pub types: Vec<TelemetryType>,
     pub(super) address: SocketAddr,
     pub(super) path: String,
 }
 
-/// A stream of telemetry (D 2710); displayed as the platform writes it: `platform`.
+/// A type of telemetry (D 2710). Displayed in lower case, as in the request: `platform`, `function` or `extension`.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum TelemetryType {
-    /// What the platform reports about the instance's lifecycle and each invocation.
+    /// Events about the lifecycle of the instance and each invocation.
     Platform,
-    /// What the function logs.
+    /// Log lines of the function.
     Function,
-    /// What the extensions print.
+    /// Lines that the extensions print.
     Extension,
 }
 
 impl Subscription {
-    /// From the body of the request.
+    /// Parses the body of the request.
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Rejection> {
         let body: SubscriptionBody = serde_json::from_slice(body).map_err(|error| {
-            let message = format!("the body is not a subscription: {error}");
+            let message = format!("invalid subscription: {error}");
             Rejection::new("InvalidSubscription", message)
         })?;
         let Subscriber { protocol, uri } = body.subscriber;
         if protocol != "POST" {
-            let message = format!("protocol `{protocol}` is not POST");
+            let message = format!("unsupported protocol `{protocol}`; use POST");
             return Err(Rejection::new("InvalidProtocol", message));
         }
         let Some((address, path)) = target(&uri) else {
             let message = format!(
-                "uri `{uri}` is not within http://127.0.0.1:{FIRST_PORT} and http://127.0.0.1:{LAST_PORT}"
+                "uri `{uri}` is outside the range http://127.0.0.1:{FIRST_PORT} to http://127.0.0.1:{LAST_PORT}"
             );
             return Err(Rejection::new("InvalidUri", message));
         };
         if body.types.is_empty() {
-            let message = "types is empty".to_owned();
+            let message = "`types` is empty".to_owned();
             return Err(Rejection::new("InvalidTypes", message));
         }
         for (i, kind) in body.types.iter().enumerate() {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn golden() {
+    fn golden_subscription_is_parsed() {
         let body = include_bytes!("../../../tests/golden/telemetry-subscription.json");
         let subscription = Subscription::parse(body).unwrap();
         assert_eq!(subscription.uri, "http://127.0.0.1:8082");
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn uri_rules() {
+    fn uri_must_be_in_the_range() {
         for (uri, path) in [
             ("http://127.0.0.1:8081", "/"),
             ("http://127.0.0.1:8090/", "/"),
@@ -153,18 +153,22 @@ mod tests {
             assert_eq!(
                 parse("POST", uri, r#"["platform"]"#),
                 Err(format!(
-                    "uri `{uri}` is not within http://127.0.0.1:8081 and http://127.0.0.1:8090"
+                    "uri `{uri}` is outside the range http://127.0.0.1:8081 to http://127.0.0.1:8090"
                 ))
             );
         }
     }
 
     #[test]
-    fn other_rules() {
+    fn invalid_subscriptions_are_rejected() {
         let uri = "http://127.0.0.1:8082";
         for (protocol, types, message) in [
-            ("HTTP", r#"["platform"]"#, "protocol `HTTP` is not POST"),
-            ("POST", "[]", "types is empty"),
+            (
+                "HTTP",
+                r#"["platform"]"#,
+                "unsupported protocol `HTTP`; use POST",
+            ),
+            ("POST", "[]", "`types` is empty"),
             (
                 "POST",
                 r#"["platform", "function", "platform"]"#,
@@ -173,7 +177,7 @@ mod tests {
             (
                 "POST",
                 r#"["logs"]"#,
-                "the body is not a subscription: unknown variant `logs`, expected one of `platform`, \
+                "invalid subscription: unknown variant `logs`, expected one of `platform`, \
                  `function`, `extension` at line 1 column 85",
             ),
         ] {
@@ -190,7 +194,7 @@ mod tests {
             let rejection = Subscription::parse(body.as_bytes()).unwrap_err();
             assert_eq!(
                 rejection.error_message,
-                format!("the body is not a subscription: {message}")
+                format!("invalid subscription: {message}")
             );
         }
     }

@@ -1,4 +1,4 @@
-//! The rules of telemetry, without I/O: what is emitted, and to whom.
+//! The state of telemetry, without I/O: which events are emitted, and when they may be delivered.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,25 +9,26 @@ use super::events::{self, Metrics, Phase};
 use crate::function::{FunctionOutcome, FunctionRun};
 use crate::state::Rejection;
 
-/// What there is to deliver, and where to.
+/// The subscription and the buffered events.
 #[derive(Debug, Default)]
 pub(crate) struct TelemetryState {
     pub(super) subscription: Option<Subscription>,
     pub(super) buffer: TelemetryBuffer,
-    /// Until the next invocation emits its events.
+    /// The initialization, until the first invocation emits its events.
     init: Option<PhaseTiming>,
-    restoration: Option<PhaseTiming>,
-    /// What the initialisation took, until the first invocation's report has it.
+    /// A restoration from a snapshot, until the next invocation emits its events.
+    restore: Option<PhaseTiming>,
+    /// The duration of the initialization, until the report of the first invocation contains it.
     init_duration: Option<Duration>,
-    /// A frozen instance is sent nothing.
+    /// Whether the instance is frozen. While it is, nothing is delivered.
     pub(crate) frozen: bool,
-    /// How often it was frozen so far.
+    /// How many times the instance has been frozen.
     pub(crate) freezes: u64,
-    /// How many invocations ask for telemetry to wait.
+    /// How many invocations in flight delay the delivery of telemetry.
     pub(crate) paused: usize,
 }
 
-/// A phase of the instance's lifecycle that is over.
+/// When a phase of the instance's lifecycle started, and how long it took.
 #[derive(Debug)]
 struct PhaseTiming {
     start: SystemTime,
@@ -35,8 +36,10 @@ struct PhaseTiming {
 }
 
 impl TelemetryState {
-    /// Of an instance that starts now. Its initialisation lasts until the last registration, or first request of the function,
-    /// before the first invocation.
+    /// Returns the state of an instance that starts at `start`.
+    ///
+    /// The initialization lasts until the last registration, or the first request of the function, before the first
+    /// invocation.
     pub(crate) fn new(start: SystemTime) -> Self {
         let duration = Duration::ZERO;
         Self {
@@ -45,17 +48,18 @@ impl TelemetryState {
         }
     }
 
-    /// An extension has registered, or the function is ready.
+    /// Records that an extension has registered, or that the function is ready.
     pub(crate) fn init_done(&mut self, at: SystemTime) {
         if let Some(init) = &mut self.init {
             init.duration = at.duration_since(init.start).unwrap_or_default();
         }
     }
 
-    /// At most one extension of a function has telemetry (D 2710).
+    /// Stores the subscription. Rejects a second one: at most one extension of a function receives telemetry (D 2710).
     pub(crate) fn subscribe(&mut self, subscription: &Subscription) -> Result<(), Rejection> {
         if let Some(Subscription { uri, .. }) = &self.subscription {
-            let message = format!("there is a subscription already, to {uri}, and one at most");
+            let message =
+                format!("{uri} is already subscribed; a function has at most one subscription");
             return Err(Rejection::new("AlreadySubscribed", message));
         }
         self.buffer.retain_types(&subscription.types);
@@ -63,7 +67,7 @@ impl TelemetryState {
         Ok(())
     }
 
-    /// The subscriber is gone.
+    /// Removes the subscription, because the subscriber has exited.
     pub(crate) fn unsubscribe(&mut self) {
         self.subscription = None;
     }
@@ -72,25 +76,26 @@ impl TelemetryState {
         self.subscription.as_ref()
     }
 
-    /// The instance was frozen, or thawed.
+    /// Records that the instance was frozen or thawed.
     pub(crate) fn freeze(&mut self, frozen: bool) {
         self.freezes += u64::from(frozen && !self.frozen);
         self.frozen = frozen;
     }
 
-    /// The instance was restored from a snapshot.
+    /// Records that the instance was restored from a snapshot.
     pub(crate) fn restored(&mut self, start: SystemTime, duration: Duration) {
-        self.restoration = Some(PhaseTiming { start, duration });
+        self.restore = Some(PhaseTiming { start, duration });
     }
 
-    /// An invocation has begun; the events of the initialisation, or of a restoration, have its trace id.
+    /// Emits the events of the start of an invocation, after those of an initialization or restoration before it. They all
+    /// have the trace ID of the invocation.
     pub(crate) fn invocation_started(&mut self, trace_id: &str, start: SystemTime) {
         if let Some(PhaseTiming { start, duration }) = self.init.take() {
             self.init_duration = Some(duration);
             self.emit_phase(Phase::init(start), trace_id, duration);
         }
-        if let Some(PhaseTiming { start, duration }) = self.restoration.take() {
-            self.emit_phase(Phase::restoration(start), trace_id, duration);
+        if let Some(PhaseTiming { start, duration }) = self.restore.take() {
+            self.emit_phase(Phase::restore(start), trace_id, duration);
         }
         let invocation = Phase::invocation(start);
         self.emit(TelemetryType::Platform, || invocation.start(trace_id));
@@ -101,7 +106,7 @@ impl TelemetryState {
 
     fn emit_phase(&mut self, phase: Phase, trace_id: &str, duration: Duration) {
         let status = FunctionOutcome::Ok.status();
-        let metrics = Metrics::of(duration);
+        let metrics = Metrics::new(duration);
         self.emit(TelemetryType::Platform, || phase.start(trace_id));
         self.emit(TelemetryType::Platform, || {
             phase.runtime_done(trace_id, status)
@@ -111,14 +116,14 @@ impl TelemetryState {
         });
     }
 
-    /// A synthetic function has logged a line.
+    /// Emits a line that a synthetic function logs.
     pub(crate) fn function_logged(&mut self, trace_id: &str, text: &str, at: SystemTime) {
         self.emit(TelemetryType::Function, || {
             events::function_line(at, format_args!("{trace_id} INFO {text}"))
         });
     }
 
-    /// The function is done with an invocation.
+    /// Emits the events of a function that has finished an invocation.
     pub(crate) fn function_done(&mut self, trace_id: &str, start: SystemTime, run: &FunctionRun) {
         let invocation = Phase::invocation(start);
         self.emit(TelemetryType::Function, || {
@@ -129,22 +134,23 @@ impl TelemetryState {
         });
     }
 
-    /// Function and extensions are done with it.
+    /// Emits the report of an invocation that the function and all extensions have finished.
     pub(crate) fn invocation_done(&mut self, trace_id: &str, start: SystemTime, run: &FunctionRun) {
         let (invocation, status) = (Phase::invocation(start), run.outcome.status());
         let init = self.init_duration.take();
-        let metrics = Metrics::of(run.duration).billed(init);
+        let metrics = Metrics::new(run.duration).billed(init);
         self.emit(TelemetryType::Platform, || {
             invocation.report(trace_id, status, run.duration, metrics)
         });
     }
 
-    /// An extension, or the function, has printed a line.
+    /// Emits a line that an extension or the function printed.
     pub(crate) fn process_printed(&mut self, kind: TelemetryType, text: &str, at: SystemTime) {
         self.emit(kind, || events::printed_line(kind, text, at));
     }
 
-    /// Returns what to post next, and where to; it is in flight until [`batch_settled`](Self::batch_settled).
+    /// Returns the subscription and the next batch, or `None` if nothing can be delivered now. The batch is in flight until
+    /// [`batch_settled`](Self::batch_settled) is called.
     pub(super) fn next_batch(&mut self) -> Option<(Subscription, Batch)> {
         let subscription = self.subscription.clone()?;
         if self.frozen || self.paused > 0 {
@@ -153,7 +159,7 @@ impl TelemetryState {
         Some((subscription, self.buffer.next_batch()?))
     }
 
-    /// The batch was delivered or lost.
+    /// Marks the batch in flight as delivered or lost.
     pub(super) fn batch_settled(&mut self) {
         self.buffer.batch_settled();
     }
@@ -240,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn log_lines() {
+    fn log_events_have_the_observed_format() {
         let mut telemetry = TelemetryState::new(at(0));
         let types = r#"["extension", "function"]"#;
         telemetry.subscribe(&subscription(types)).unwrap();
@@ -264,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn outcome_and_restoration() {
+    fn outcome_and_restoration_are_reported() {
         let mut telemetry = TelemetryState::default();
         telemetry
             .subscribe(&subscription(r#"["platform"]"#))

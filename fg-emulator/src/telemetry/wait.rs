@@ -1,4 +1,4 @@
-//! What tests wait for.
+//! The telemetry methods of [`Platform`]: waiting for the subscription and for delivery, and posting custom bodies.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::inner::Inner;
 use crate::platform::BOOT_TIMEOUT;
 use crate::{Error, Event, Platform};
 
-/// How long a shutdown waits for the subscriber.
+/// How long a shutdown waits until the buffered telemetry is delivered.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Platform {
@@ -20,23 +20,23 @@ impl Platform {
     /// use fg_emulator::{ExtensionCommand, Platform};
     ///
     /// let platform = Platform::start().await?;
-    /// let boot = ExtensionCommand::new("extensionForwarder.sh", "target/debug/forwarder");
-    /// platform.boot(boot.lease_port().lease_telemetry_port()).await?;
+    /// let forwarder = ExtensionCommand::new("extensionForwarder.sh", "target/debug/forwarder");
+    /// platform.boot(forwarder.lease_port().lease_telemetry_port()).await?;
     /// platform.wait_for_subscription().await?;
     /// platform.invoke().await?.assert_ok();
     /// platform.wait_for_telemetry().await;
-    /// // Now the forwarder has accepted all events of the invocation.
+    /// // The forwarder has now acknowledged every event of the invocation.
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     ///
-    /// If none has in 15 seconds.
+    /// Returns an error if no extension subscribes within 15 seconds.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost when this is dropped unfinished.
+    /// This method is cancel safe.
     pub async fn wait_for_subscription(&self) -> Result<Subscription, Error> {
         let subscription = self
             .inner
@@ -50,25 +50,26 @@ impl Platform {
                 let scripts: Vec<_> = registered.into_iter().map(|(script, _)| script).collect();
                 Error::new(match &scripts[..] {
                     [] => format!(
-                        "no extension registered, so none subscribed to telemetry in {BOOT_TIMEOUT:?}"
+                        "no extension subscribed to telemetry within {BOOT_TIMEOUT:?}: none is registered"
                     ),
                     scripts => format!(
-                        "no POST /telemetry came in {BOOT_TIMEOUT:?} (registered: {})",
+                        "no extension subscribed to telemetry within {BOOT_TIMEOUT:?} (registered: {})",
                         scripts.join(", ")
                     ),
                 })
             })
     }
 
-    /// Waits until all telemetry of what has happened so far is delivered or lost. Returns at once if nobody has
+    /// Waits until every telemetry event emitted so far is delivered or lost. Returns at once if no extension has
     /// subscribed.
     ///
-    /// What is lost, after five attempts of five seconds at most, is reported to the observer
-    /// ([`Event::TelemetryLost`]). A frozen instance is sent nothing, so this waits until it is thawed.
+    /// A batch is lost after five attempts of at most five seconds each. Lost events are reported to the observer as
+    /// [`Event::TelemetryLost`]. While the instance is frozen, nothing is delivered, so this method waits until it is
+    /// thawed.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost when this is dropped unfinished.
+    /// This method is cancel safe.
     pub async fn wait_for_telemetry(&self) {
         let mut goal = None;
         let settled = self.inner.wait_until(|state| {
@@ -80,22 +81,30 @@ impl Platform {
         self.inner.or_observer_panic(settled).await;
     }
 
-    /// Posts a body of any kind, once and at once, to the subscriber; returns the response's status.
+    /// Posts an arbitrary body to the subscriber, and returns the status of the response. The body is posted at once, even
+    /// if the instance is frozen, and without retries.
     ///
-    /// For tests of events that this emulator does not send, and of bodies that are not JSON.
+    /// Use it to test events that the emulator does not emit, and bodies that are not valid telemetry:
+    ///
+    /// ```no_run
+    /// # async fn test(platform: fg_emulator::Platform) -> Result<(), fg_emulator::Error> {
+    /// let status = platform.send_telemetry(r#"[{"name": "platform.unknown"}]"#).await?;
+    /// assert_eq!(status, 200);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// If nobody has subscribed, or there is no response in five seconds.
+    /// Returns an error if no extension has subscribed, or if the subscriber does not respond within five seconds.
     ///
     /// # Cancel safety
     ///
-    /// When this is dropped unfinished the connection breaks off; the subscriber may have the body.
+    /// If the future is dropped before it completes, the connection is closed. The subscriber may have received the body.
     pub async fn send_telemetry(&self, body: impl Into<Bytes>) -> Result<u16, Error> {
         let subscription = self.inner.state().telemetry.subscription().cloned();
-        let subscription = subscription.ok_or_else(|| {
-            Error::new("no extension has subscribed to telemetry, so there is none to send it to")
-        })?;
+        let subscription = subscription
+            .ok_or_else(|| Error::new("cannot send telemetry: no extension has subscribed"))?;
         let response = delivery::post(&subscription, body.into());
         let response = self.inner.or_observer_panic(response).await?;
         Ok(response.status().as_u16())
@@ -103,7 +112,7 @@ impl Platform {
 }
 
 impl Inner {
-    /// Waits until all telemetry is delivered or lost, two seconds at most.
+    /// Waits until all telemetry is delivered or lost, for two seconds at most.
     pub(crate) async fn drain_telemetry(&self) {
         let all = self.wait_until(|state| {
             let telemetry = &state.telemetry;
@@ -112,7 +121,7 @@ impl Inner {
         let _ = tokio::time::timeout(DRAIN_TIMEOUT, all).await;
     }
 
-    /// Accepts no more telemetry, and reports what was not delivered.
+    /// Closes the buffer, and reports the events that were not delivered.
     pub(crate) fn close_telemetry(&self) {
         let mut state = self.state();
         let events = state.telemetry.buffer.close();
@@ -121,7 +130,7 @@ impl Inner {
         if events > 0 && subscribed {
             self.report(&Event::TelemetryLost {
                 events,
-                reason: "the instance was shut down first".to_owned(),
+                reason: "the instance was shut down before delivery".to_owned(),
             });
         }
     }
@@ -132,19 +141,19 @@ mod tests {
     use crate::Platform;
 
     #[tokio::test(start_paused = true)]
-    async fn timeouts_are_reported() {
+    async fn missing_subscription_is_reported() {
         let platform = Platform::start().await.unwrap();
         let error = platform.wait_for_subscription().await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "no extension registered, so none subscribed to telemetry in 15s"
+            "no extension subscribed to telemetry within 15s: none is registered"
         );
         let error = platform.send_telemetry("[]").await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "no extension has subscribed to telemetry, so there is none to send it to"
+            "cannot send telemetry: no extension has subscribed"
         );
-        // Nothing is owed to nobody.
+        // Returns at once without a subscriber.
         platform.wait_for_telemetry().await;
         assert!(platform.shutdown().await.unwrap().is_clean());
     }

@@ -16,10 +16,9 @@ use crate::parse::function::Function;
 use crate::parse::impl_block::{ImplBlock, ImplItemKind};
 use crate::parse::role::{Role, RoleAttribute};
 
-/// Returns the methods that generated code can call.
+/// Returns the methods that generated code can call, or `None` if no program can be generated.
 ///
-/// Invalid methods are left out. If the `#[init]` method is invalid, the result is `None`, because no extension could be
-/// created.
+/// Invalid methods are left out, except that no program can be generated if the `#[init]` method is invalid.
 pub(super) fn lower(block: &ImplBlock, diagnostics: &mut Diagnostics) -> Option<Handlers> {
     let header = impl_header::lower(block, diagnostics)?;
     let [init, invoke, telemetry, shutdown] = assign_roles(block, diagnostics);

@@ -78,7 +78,7 @@ fn lower_function(function: &Function, diagnostics: &mut Diagnostics) -> Option<
                 attribute,
                 with_help(
                     format!("`#[{role}]` cannot be used on a function"),
-                    "remove it; it is for methods of an `impl` block that has `#[extension]`",
+                    "use it on a method of an `impl` block that has `#[extension]`",
                 ),
             );
         }

@@ -6,7 +6,7 @@ use quote::{ToTokens, quote_spanned};
 use syn::Expr;
 
 use super::literal::{Literal, literal, ungrouped};
-use crate::diagnostics::{Diagnostics, with_help, with_note};
+use crate::diagnostics::{Diagnostics, with_help};
 use crate::parse::arguments::{PORT_EXAMPLE, TELEMETRY_PORT_EXAMPLE};
 
 /// What the platform posts to the port.
@@ -39,7 +39,7 @@ pub(super) fn lower(
                 format!("port {digits} is not a `u16`"),
                 format!("write `{port}`"),
             ),
-            Ok(DOCUMENTED_TYPO) => with_note(
+            Ok(DOCUMENTED_TYPO) => with_help(
                 format!("port {digits} is out of range: {range}"),
                 format!("the {DOCUMENTED_TYPO} in FunctionGraph's documentation is a typo"),
             ),

@@ -189,7 +189,7 @@ fn lower_inputs<'a>(
         };
         let message = with_help(
             format!("`{name}` has too many parameters"),
-            format!("remove this; `{name}` takes only {parameters}"),
+            format!("remove this: it takes only {parameters}"),
         );
         diagnostics.error(surplus, message);
         return None;
@@ -272,7 +272,7 @@ fn check_receiver(
             receiver,
             with_help(
                 format!("`{name}` must take `&self`"),
-                "write `&self`; handlers share the extension, so keep state that changes in a `Mutex` or an atomic",
+                "handlers share the extension, so keep state that changes in a `Mutex` or an atomic",
             ),
         ),
         Some(receiver) => {

@@ -1,4 +1,4 @@
-//! The environment's variables, and what is wrong with them.
+//! Access to the environment variables, with a list of the problems found in them.
 
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -9,10 +9,10 @@ use super::parse;
 use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;
 
-/// The variables, read the way that the specification wants: an empty one counts as not set.
+/// The environment variables. As the specification requires, an empty variable counts as unset.
 pub(super) struct Environment<'a> {
     variable: &'a dyn Fn(&str) -> Option<OsString>,
-    /// What is wrong with the standard ones.
+    /// Problems with standard settings.
     diagnostics: RefCell<Vec<Diagnostic>>,
 }
 
@@ -24,6 +24,11 @@ impl<'a> Environment<'a> {
         }
     }
 
+    /// Returns the trimmed value of a variable, or `None` if it is unset or empty.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the value is not UTF-8.
     pub(super) fn get(&self, name: &str) -> Result<Option<String>, Error> {
         match (self.variable)(name).map(OsString::into_string) {
             None => Ok(None),
@@ -37,8 +42,12 @@ impl<'a> Environment<'a> {
         }
     }
 
-    /// Reads a setting of ours: one that cannot be read is an error.
-    pub(super) fn own<T>(
+    /// Parses a setting, or returns `None` if it is unset.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the value is invalid.
+    pub(super) fn parse<T>(
         &self,
         name: &str,
         parse: impl FnOnce(&str, &str) -> Result<T, Error>,
@@ -46,30 +55,30 @@ impl<'a> Environment<'a> {
         self.get(name)?.map(|value| parse(name, &value)).transpose()
     }
 
-    /// Reads a standard setting: one that cannot be read counts as not set.
-    pub(super) fn standard<T>(
+    /// Parses a setting like [`parse`](Self::parse), but reports an invalid value as a warning and returns `None`.
+    pub(super) fn parse_or_warn<T>(
         &self,
         name: &str,
         parse: impl FnOnce(&str, &str) -> Result<T, Error>,
     ) -> Option<T> {
-        self.own(name, parse).unwrap_or_else(|error| {
+        self.parse(name, parse).unwrap_or_else(|error| {
             self.report(Diagnostic::Warning(format!(
-                "{error}; it counts as not set"
+                "{error}; the setting is ignored"
             )));
             None
         })
     }
 
-    /// Reads the setting `suffix` of the signal or else the one of all signals.
+    /// Parses a setting of the signal, or else the setting with the same suffix for all signals.
     pub(super) fn for_signal<T>(
         &self,
         signal: Signal,
         suffix: &str,
         parse: impl Fn(&str, &str) -> Result<T, Error>,
     ) -> Option<T> {
-        let own = format!("OTEL_EXPORTER_OTLP_{}_{suffix}", signal.in_variable_name());
-        self.standard(&own, &parse)
-            .or_else(|| self.standard(&format!("OTEL_EXPORTER_OTLP_{suffix}"), &parse))
+        let own = format!("OTEL_EXPORTER_OTLP_{}_{suffix}", signal.env_name());
+        self.parse_or_warn(&own, &parse)
+            .or_else(|| self.parse_or_warn(&format!("OTEL_EXPORTER_OTLP_{suffix}"), &parse))
     }
 
     pub(super) fn report(&self, diagnostic: Diagnostic) {

@@ -1,9 +1,10 @@
-//! The configuration, read from the environment: the standard settings of OTLP exporters, and our own about flushes.
+//! The configuration, read from the environment: the standard settings of OTLP exporters, and our own `FG_OTLP_`
+//! settings.
 //!
-//! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/> and
-//! <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/> say what the standard ones mean.
-//! A wrong one of those may be meant for an SDK inside the function, and telemetry must never break the function: it is
-//! a line in the log, as the specification wants. Ours are nobody else's, so a wrong one is an error.
+//! The standard settings are specified in <https://opentelemetry.io/docs/specs/otel/protocol/exporter/> and
+//! <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>. An invalid standard setting may
+//! be meant for an SDK inside the function, and telemetry must never break the function, so it is only logged, as the
+//! specification asks. An invalid `FG_OTLP_` setting is an error, because only this crate reads those.
 
 mod environment;
 mod parse;
@@ -22,40 +23,41 @@ use self::environment::Environment;
 use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;
 
+/// The configuration of a forwarder.
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) resource: ResourceConfig,
-    /// By [`Signal`]; `None` for one that is off.
+    /// Indexed by [`Signal::index`]; `None` if the signal is disabled.
     signals: [Option<SignalConfig>; Signal::ALL.len()],
     /// `FG_OTLP_FLUSH`
     pub(crate) flush_mode: FlushMode,
-    /// `FG_OTLP_FLUSH_INTERVAL`: between two periodic flushes.
+    /// `FG_OTLP_FLUSH_INTERVAL`: the time between two periodic flushes.
     pub(crate) flush_interval: Duration,
-    /// `FG_OTLP_FLUSH_TIMEOUT`: the longest that a flush may hold up an invocation, or the shutdown.
+    /// `FG_OTLP_FLUSH_TIMEOUT`: the longest time that a flush may delay an invocation.
     pub(crate) flush_timeout: Duration,
-    /// `FG_OTLP_BUFFER`: how many bytes spans and log records may take that wait to be sent.
+    /// `FG_OTLP_BUFFER`: the size, in bytes, of the buffer for spans and log records that wait to be sent.
     pub(crate) buffer: usize,
-    /// What is wrong with standard settings.
+    /// Problems with standard settings, to be logged.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
-/// What the user says about the resource.
+/// The user's settings for the resource.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ResourceConfig {
-    /// `OTEL_SERVICE_NAME`; it wins over a `service.name` among the resource attributes.
+    /// `OTEL_SERVICE_NAME`; takes precedence over `service.name` in the resource attributes.
     pub(crate) service_name: Option<String>,
-    /// `OTEL_RESOURCE_ATTRIBUTES`, in the order in which they were written.
+    /// `OTEL_RESOURCE_ATTRIBUTES`, in the order of the setting.
     pub(crate) attributes: Vec<(String, String)>,
 }
 
-/// Where one signal goes, and how.
+/// Where and how one signal is sent.
 #[derive(Clone, Debug)]
 pub(crate) struct SignalConfig {
-    /// `http` or `https`, with a host and the whole path.
+    /// An `http` or `https` URL with a host and the complete path.
     pub(crate) endpoint: Uri,
-    /// Their values are marked as sensitive, since most are keys.
+    /// The values are marked as sensitive, because most are credentials.
     pub(crate) headers: HeaderMap,
-    /// For one request and its response.
+    /// The time limit for one request and its response.
     pub(crate) timeout: Duration,
     pub(crate) compression: Compression,
     pub(crate) certificate: Option<CertificateFile>,
@@ -68,10 +70,10 @@ pub(crate) enum Compression {
     None,
 }
 
-/// A PEM file with the roots to trust in place of the bundled ones.
+/// A PEM file with the root certificates to trust instead of the bundled ones.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct CertificateFile {
-    /// The setting that names it, for the error about a file that cannot be used.
+    /// The name of the setting, for the error if the file cannot be used.
     pub(crate) setting: String,
     pub(crate) path: PathBuf,
 }
@@ -79,15 +81,15 @@ pub(crate) struct CertificateFile {
 /// When to flush.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum FlushMode {
-    /// As `End` while the function is invoked rarely, as `Periodic` while it is invoked often.
+    /// Like `End` while invocations are rare, and like `Periodic` while they are frequent.
     Adaptive,
-    /// At the end of each invocation: nothing waits in a process that may be frozen.
+    /// At the end of each invocation, so that no data waits in a frozen process.
     End,
-    /// Each interval: no invocation is held up.
+    /// Once per interval, so that no invocation is delayed.
     Periodic,
 }
 
-/// What `OTEL_<signal>_EXPORTER` can ask for.
+/// A value of `OTEL_<signal>_EXPORTER`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum ExporterSelection {
     Otlp,
@@ -95,42 +97,44 @@ enum ExporterSelection {
 }
 
 impl Config {
-    /// Reads the settings that `variable` returns, which is the environment; `None` if `OTEL_SDK_DISABLED` is `true`, and then
-    /// nothing else is read: whoever switches everything off shall not be held up by the rest.
+    /// Reads the settings from the environment, which `variable` looks up.
+    ///
+    /// Returns `None` if `OTEL_SDK_DISABLED` is `true`. The other settings are not read in that case, so that an
+    /// invalid one does not stop a disabled forwarder.
     ///
     /// # Errors
     ///
-    /// The first setting of ours that cannot be read.
+    /// Returns an error for the first `FG_OTLP_` setting that is invalid.
     pub(crate) fn read(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<Self>, Error> {
         let environment = Environment::new(&variable);
         let text = |_: &str, value: &str| Ok(value.to_owned());
-        let disabled = environment.standard("OTEL_SDK_DISABLED", text);
+        let disabled = environment.parse_or_warn("OTEL_SDK_DISABLED", text);
         if disabled.is_some_and(|disabled| disabled.eq_ignore_ascii_case("true")) {
             return Ok(None);
         }
         Ok(Some(Self {
             resource: ResourceConfig {
-                service_name: environment.standard("OTEL_SERVICE_NAME", text),
+                service_name: environment.parse_or_warn("OTEL_SERVICE_NAME", text),
                 attributes: environment
-                    .standard("OTEL_RESOURCE_ATTRIBUTES", parse::attributes)
+                    .parse_or_warn("OTEL_RESOURCE_ATTRIBUTES", parse::attributes)
                     .unwrap_or_default(),
             },
             signals: Signal::ALL.map(|signal| SignalConfig::read(&environment, signal)),
             flush_mode: environment
-                .own("FG_OTLP_FLUSH", parse::flush_mode)?
+                .parse("FG_OTLP_FLUSH", parse::flush_mode)?
                 .unwrap_or(FlushMode::Adaptive),
             flush_interval: environment
-                .own("FG_OTLP_FLUSH_INTERVAL", |name, value| {
+                .parse("FG_OTLP_FLUSH_INTERVAL", |name, value| {
                     parse::duration(name, value, Duration::from_millis(1))
                 })?
                 .unwrap_or(Duration::from_secs(5)),
             flush_timeout: environment
-                .own("FG_OTLP_FLUSH_TIMEOUT", |name, value| {
+                .parse("FG_OTLP_FLUSH_TIMEOUT", |name, value| {
                     parse::duration(name, value, Duration::ZERO)
                 })?
                 .unwrap_or(Duration::from_millis(400)),
             buffer: environment
-                .own("FG_OTLP_BUFFER", parse::buffer_size)?
+                .parse("FG_OTLP_BUFFER", parse::buffer_size)?
                 .unwrap_or(4 << 20),
             diagnostics: environment.into_diagnostics(),
         }))
@@ -141,20 +145,20 @@ impl Config {
     }
 }
 
-/// Reports what keeps signals from being exported at all.
-pub(crate) fn signals_are_off(error: &Error) -> Diagnostic {
-    Diagnostic::Error(format!("{error}; the signals that it is for are off"))
+/// Returns the diagnostic for an error that disables one or more signals.
+pub(crate) fn signals_disabled(error: &Error) -> Diagnostic {
+    Diagnostic::Error(format!("{error}; the signals that use it are disabled"))
 }
 
 impl SignalConfig {
-    /// Reads the settings of the signal; `None` if it is off, or its endpoint cannot be read.
+    /// Reads the settings of the signal. Returns `None` if the signal is disabled or its endpoint is invalid.
     fn read(environment: &Environment<'_>, signal: Signal) -> Option<Self> {
-        let exporter = format!("OTEL_{}_EXPORTER", signal.in_variable_name());
-        if environment.standard(&exporter, parse::exporter) == Some(ExporterSelection::None) {
+        let exporter = format!("OTEL_{}_EXPORTER", signal.env_name());
+        if environment.parse_or_warn(&exporter, parse::exporter) == Some(ExporterSelection::None) {
             return None;
         }
         let endpoint = endpoint(environment, signal)
-            .map_err(|error| environment.report(signals_are_off(&error)))
+            .map_err(|error| environment.report(signals_disabled(&error)))
             .ok()?;
         environment.for_signal(signal, "PROTOCOL", parse::protocol);
         Some(Self {
@@ -178,11 +182,11 @@ impl SignalConfig {
     }
 }
 
-/// An endpoint for one signal is used as it is; the common one is where all three live.
+/// Returns the endpoint of a signal: its own setting unchanged, or else the common endpoint with the signal's path.
 fn endpoint(environment: &Environment<'_>, signal: Signal) -> Result<Uri, Error> {
-    let own = format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.in_variable_name());
+    let own = format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.env_name());
     let common = "OTEL_EXPORTER_OTLP_ENDPOINT";
-    if let Some(endpoint) = environment.own(&own, parse::endpoint)? {
+    if let Some(endpoint) = environment.parse(&own, parse::endpoint)? {
         return Ok(endpoint);
     }
     let base = environment.get(common)?;

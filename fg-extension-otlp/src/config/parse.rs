@@ -1,4 +1,4 @@
-//! How each kind of value is read, and what is said about one that cannot be.
+//! Parsers for the values of settings, with the error message for each kind of invalid value.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use hyper::{HeaderMap, Uri};
 
 use super::{Compression, ExporterSelection, FlushMode};
 
-/// Reports a value that cannot be read.
+/// Returns the error for an invalid value.
 pub(super) fn invalid(name: &str, value: &str, problem: &str, hint: &str) -> Error {
     setting::invalid(name, value, problem, hint).into()
 }
 
-/// A URL, used as it is.
+/// Parses a URL, which is used unchanged.
 pub(super) fn endpoint(name: &str, value: &str) -> Result<Uri, Error> {
-    // A password shall not get into the logs by way of the error about it.
+    // The error message is logged, so it must not contain a password.
     let shown = match (value.find("://"), value.rfind('@')) {
         (Some(scheme), Some(at)) if scheme < at => {
             format!("{}://***{}", &value[..scheme], &value[at..])
@@ -26,32 +26,32 @@ pub(super) fn endpoint(name: &str, value: &str) -> Result<Uri, Error> {
         _ => value.to_owned(),
     };
     let invalid = |problem: &str, hint: &str| Err(invalid(name, &shown, problem, hint));
-    let example = "write it as in `https://collector.example:4318`";
+    let example = "write a URL such as `https://collector.example:4318`";
 
     let Ok(uri) = value.parse::<Uri>() else {
         return invalid("is not a URL", example);
     };
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-        return invalid("does not begin with `http://` or `https://`", example);
+        return invalid("does not start with `http://` or `https://`", example);
     };
     if scheme != "http" && scheme != "https" {
-        return invalid("is neither `http://` nor `https://`", example);
+        return invalid("does not start with `http://` or `https://`", example);
     }
     if authority.as_str().contains('@') {
         return invalid(
-            "has a user name in it",
-            "put the credentials into OTEL_EXPORTER_OTLP_HEADERS, as in `authorization=Basic%20…`",
+            "contains a user name",
+            "put the credentials in OTEL_EXPORTER_OTLP_HEADERS, for example `authorization=Basic%20…`",
         );
     }
     let port = authority.as_str().strip_prefix(authority.host());
     let has_port = port.is_some_and(|port| !port.is_empty());
     if authority.host().is_empty() || has_port && uri.port_u16().is_none_or(|port| port == 0) {
-        return invalid("has no host, or no port from 1 to 65535 after it", example);
+        return invalid("has no host, or a port outside 1 to 65535", example);
     }
     Ok(uri)
 }
 
-/// The URL of one signal below the one of all.
+/// Parses the common URL and appends the path of a signal.
 pub(super) fn endpoint_below(name: &str, value: &str, path: &str) -> Result<Uri, Error> {
     let base = endpoint(name, value)?;
     let mut joined = base.path().trim_end_matches('/').to_owned();
@@ -65,6 +65,7 @@ pub(super) fn endpoint_below(name: &str, value: &str, path: &str) -> Result<Uri,
     Ok(Uri::from_parts(parts)?)
 }
 
+/// Parses the name of an exporter.
 pub(super) fn exporter(name: &str, value: &str) -> Result<ExporterSelection, Error> {
     match value.to_ascii_lowercase().as_str() {
         "otlp" => Ok(ExporterSelection::Otlp),
@@ -72,27 +73,28 @@ pub(super) fn exporter(name: &str, value: &str) -> Result<ExporterSelection, Err
         _ => Err(invalid(
             name,
             value,
-            "is not an exporter of this extension",
+            "is not a supported exporter",
             "write `otlp` or `none`",
         )),
     }
 }
 
-/// The only protocol that is spoken here.
+/// Checks the protocol; `http/protobuf` is the only supported one.
 pub(super) fn protocol(name: &str, value: &str) -> Result<(), Error> {
     if value.eq_ignore_ascii_case("http/protobuf") {
         return Ok(());
     }
-    let problem = "is not a protocol of this exporter";
-    let grpc = "write `http/protobuf` and give the endpoint the collector's HTTP port, as a rule 4318 and not 4317";
+    let problem = "is not a supported protocol";
+    let grpc = "write `http/protobuf` and use the collector's HTTP port in the endpoint, usually 4318 instead of 4317";
     let hint = if value.eq_ignore_ascii_case("grpc") {
         grpc
     } else {
-        "write `http/protobuf`, which every collector takes at the same endpoint"
+        "write `http/protobuf`, which collectors accept at the same endpoint"
     };
     Err(invalid(name, value, problem, hint))
 }
 
+/// Parses the name of a compression.
 pub(super) fn compression(name: &str, value: &str) -> Result<Compression, Error> {
     match value.to_ascii_lowercase().as_str() {
         "gzip" => Ok(Compression::Gzip),
@@ -100,20 +102,27 @@ pub(super) fn compression(name: &str, value: &str) -> Result<Compression, Error>
         _ => Err(invalid(
             name,
             value,
-            "is not a compression",
+            "is not a supported compression",
             "write `gzip` or `none`",
         )),
     }
 }
 
-/// Milliseconds; 0 is the specification's way to say "no limit", which here is the longest duration that there is: an
-/// unlimited wait would never end for a connection that died in a freeze.
+/// Parses a number of milliseconds.
+///
+/// The specification defines 0 as "no limit". Here it means the longest supported duration, because an unlimited wait
+/// would never end for a connection that died in a freeze.
 pub(super) fn timeout(name: &str, value: &str) -> Result<Duration, Error> {
     if !is_number(value) {
         let problem = "is not a number of milliseconds";
-        return Err(invalid(name, value, problem, "write it as in `10000`"));
+        return Err(invalid(
+            name,
+            value,
+            problem,
+            "write a number such as `10000`",
+        ));
     }
-    // What digits cannot be parsed are too many.
+    // Parsing digits only fails on overflow.
     let timeout = value.parse().map_or(duration::MAX, Duration::from_millis);
     Ok(match timeout {
         Duration::ZERO => duration::MAX,
@@ -121,6 +130,7 @@ pub(super) fn timeout(name: &str, value: &str) -> Result<Duration, Error> {
     })
 }
 
+/// Parses the name of a flush mode.
 pub(super) fn flush_mode(name: &str, value: &str) -> Result<FlushMode, Error> {
     match value.to_ascii_lowercase().as_str() {
         "adaptive" => Ok(FlushMode::Adaptive),
@@ -129,18 +139,18 @@ pub(super) fn flush_mode(name: &str, value: &str) -> Result<FlushMode, Error> {
         _ => Err(invalid(
             name,
             value,
-            "is not a way to flush",
+            "is not a flush mode",
             "write `adaptive`, `end` or `periodic`",
         )),
     }
 }
 
-/// A duration of at least `min`, and at most an hour.
+/// Parses a duration of at least `min` and at most one hour.
 pub(super) fn duration(name: &str, value: &str, min: Duration) -> Result<Duration, Error> {
     Ok(setting::parse_duration(name, value, min..=duration::MAX)?)
 }
 
-/// From a kilobyte to a gigabyte.
+/// Parses a size from 1 KB to 1 GiB.
 pub(super) fn buffer_size(name: &str, value: &str) -> Result<usize, Error> {
     let range = SizeRange {
         bytes: 1000..=1 << 30,
@@ -149,7 +159,7 @@ pub(super) fn buffer_size(name: &str, value: &str) -> Result<usize, Error> {
     Ok(setting::parse_size(name, value, range)?)
 }
 
-/// `key=value,key2=value2`, keys and values percent-encoded.
+/// Parses `key=value,key2=value2`; keys and values are percent-encoded.
 pub(super) fn attributes(name: &str, value: &str) -> Result<Vec<(String, String)>, Error> {
     list(value)
         .map(|entry| {
@@ -162,47 +172,40 @@ pub(super) fn attributes(name: &str, value: &str) -> Result<Vec<(String, String)
             invalid(
                 name,
                 value,
-                "is not a list of `key=value`",
-                "write it as in `deployment.environment.name=test,team=a%20b`, percent-encoded where needed",
+                "is not a list of `key=value` pairs",
+                "write pairs such as `deployment.environment.name=test,team=a%20b`, percent-encoded where needed",
             )
         })
 }
 
-/// `key=value,key2=value2`, values percent-encoded.
+/// Parses `key=value,key2=value2` into headers; the values are percent-encoded.
 ///
-/// The values are keys and tokens as a rule, so an error about one names its header only.
+/// The values are usually credentials, so an error message contains at most the name of a header.
 pub(super) fn headers(name: &str, value: &str) -> Result<HeaderMap, Error> {
-    let invalid = |what: &str, problem: &str| -> Error {
+    let invalid = |problem: &str| -> Error {
         one_line(&format!(
-            "{name} has {what}, {problem}: write it as in `api-key=secret,x-tenant=a%20b`, percent-encoded where needed"
+            "cannot read {name}: {problem}; write pairs such as `api-key=secret,x-tenant=a%20b`, \
+             percent-encoded where needed"
         ))
         .into()
     };
     let mut headers = HeaderMap::new();
     for (index, entry) in list(value).enumerate() {
         let Some((key, value)) = entry.split_once('=') else {
-            let which = format!("an entry without `=`, the {}", ordinal(index));
-            return Err(invalid(&which, "which gives no header a value"));
+            return Err(invalid(&format!("entry {} has no `=`", index + 1)));
         };
         let key = key.trim();
         let Ok(header) = HeaderName::from_bytes(key.as_bytes()) else {
-            return Err(invalid(
-                &format!("an entry for `{key}`"),
-                "which is not a header name",
-            ));
+            return Err(invalid(&format!("`{key}` is not a header name")));
         };
         if RESERVED_HEADERS.contains(&header) {
-            return Err(invalid(
-                &format!("an entry for `{key}`"),
-                "which the exporter itself must set",
-            ));
+            return Err(invalid(&format!("the exporter itself sets `{key}`")));
         }
         let decoded = percent_decoded(value.trim());
         let Some(mut value) = decoded.and_then(|value| HeaderValue::try_from(value).ok()) else {
-            return Err(invalid(
-                &format!("a value for `{key}`"),
-                "which is not a header value",
-            ));
+            return Err(invalid(&format!(
+                "the value of `{key}` is not a header value"
+            )));
         };
         value.set_sensitive(true);
         headers.append(header, value);
@@ -210,7 +213,7 @@ pub(super) fn headers(name: &str, value: &str) -> Result<HeaderMap, Error> {
     Ok(headers)
 }
 
-/// Headers that follow from the body, the protocol and the connection.
+/// Headers that the body, the protocol, and the connection determine.
 const RESERVED_HEADERS: [HeaderName; 5] = [
     header::CONTENT_TYPE,
     header::CONTENT_ENCODING,
@@ -219,6 +222,7 @@ const RESERVED_HEADERS: [HeaderName; 5] = [
     header::CONNECTION,
 ];
 
+/// Splits a comma-separated list and skips empty entries.
 fn list(value: &str) -> impl Iterator<Item = &str> {
     value
         .split(',')
@@ -226,20 +230,12 @@ fn list(value: &str) -> impl Iterator<Item = &str> {
         .filter(|entry| !entry.is_empty())
 }
 
-fn ordinal(index: usize) -> String {
-    match index {
-        0 => "first".to_owned(),
-        1 => "second".to_owned(),
-        2 => "third".to_owned(),
-        _ => format!("{}th", index + 1),
-    }
-}
-
-/// Digits only: Rust's own parser takes a `+` too.
+/// Returns whether the value consists of digits. Rust's own parser also accepts a leading `+`.
 fn is_number(value: &str) -> bool {
     value.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Decodes percent-encoded text, or returns `None` if it is malformed or not UTF-8.
 fn percent_decoded(text: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,4 +1,4 @@
-//! What is read from which variable, and what is said about one that cannot be read.
+//! Tests of the settings: their defaults, their values, and the messages about invalid ones.
 
 use super::*;
 
@@ -20,7 +20,7 @@ fn endpoints(config: &Config) -> [String; 3] {
     signals(config).map(|signal| signal.endpoint.to_string())
 }
 
-/// The config, and the one warning about them.
+/// Reads a configuration that causes exactly one warning, and returns both.
 fn read_with_warning(variables: &[(&str, &str)]) -> (Config, String) {
     let config = read(variables).unwrap();
     let [Diagnostic::Warning(warning)] = &*config.diagnostics else {
@@ -31,7 +31,7 @@ fn read_with_warning(variables: &[(&str, &str)]) -> (Config, String) {
 }
 
 #[test]
-fn defaults_are_those_of_the_specification_but_for_gzip() {
+fn defaults_follow_the_specification_except_for_gzip() {
     for variables in [
         &[][..],
         &[
@@ -97,7 +97,7 @@ fn common_endpoint_is_the_prefix_of_all_three() {
 }
 
 #[test]
-fn endpoint_of_one_signal_is_used_as_it_is() {
+fn signal_endpoint_is_used_unchanged() {
     for (value, used) in [
         ("http://traces:4318", "http://traces:4318/"),
         ("http://traces:4318/", "http://traces:4318/"),
@@ -119,22 +119,26 @@ fn endpoint_of_one_signal_is_used_as_it_is() {
 #[test]
 fn signal_with_an_invalid_endpoint_is_disabled() {
     for (value, shown, why) in [
-        ("collector:4318", "", "does not begin with"),
-        ("collector", "", "does not begin with"),
-        ("/v1/traces", "", "does not begin with"),
-        ("ftp://collector", "", "is neither `http://` nor"),
-        ("grpc://collector:4317", "", "is neither `http://` nor"),
+        ("collector:4318", "", "does not start with"),
+        ("collector", "", "does not start with"),
+        ("/v1/traces", "", "does not start with"),
+        ("ftp://collector", "", "does not start with"),
+        ("grpc://collector:4317", "", "does not start with"),
         ("unix:///var/run/otlp", "", "is not a URL"),
         ("http://", "", "is not a URL"),
         ("http://a b", "", "is not a URL"),
         ("http://:4318", "", "has no host"),
-        ("http://collector:99999", "", "has no host, or no port"),
-        ("http://collector:0", "", "has no host, or no port"),
+        (
+            "http://collector:99999",
+            "",
+            "has no host, or a port outside",
+        ),
+        ("http://collector:0", "", "has no host, or a port outside"),
         ("http://::1:4318", "", ""),
         (
             "https://me:secret@host/x",
             "https://***@host/x",
-            "has a user name",
+            "contains a user name",
         ),
     ] {
         let shown = if shown.is_empty() { value } else { shown };
@@ -149,8 +153,8 @@ fn signal_with_an_invalid_endpoint_is_disabled() {
                 panic!("{:?}", config.diagnostics);
             };
             assert!(
-                error.starts_with(&format!("{name} is `{shown}`, which {why}"))
-                    && error.ends_with("; the signals that it is for are off"),
+                error.starts_with(&format!("cannot read {name}: `{shown}` {why}"))
+                    && error.ends_with("; the signals that use it are disabled"),
                 "{error}"
             );
             assert!(!error.contains("secret"), "{error}");
@@ -181,23 +185,27 @@ fn headers_are_decoded_and_hidden() {
 }
 
 #[test]
-fn header_that_cannot_be_read_is_named_without_its_value() {
-    for (value, what) in [
-        ("a=b,secret", "an entry without `=`, the second"),
-        ("=secret", "an entry for ``"),
-        ("a b=secret", "an entry for `a b`"),
-        ("content-type=secret", "an entry for `content-type`"),
-        ("a=secret%", "a value for `a`"),
-        ("a=secret%zz", "a value for `a`"),
-        ("a=secret%+1", "a value for `a`"),
-        ("a=secret%ff", "a value for `a`"),
-        ("a=secret%0a", "a value for `a`"),
+fn invalid_header_is_reported_without_its_value() {
+    for (value, problem) in [
+        ("a=b,secret", "entry 2 has no `=`"),
+        ("=secret", "`` is not a header name"),
+        ("a b=secret", "`a b` is not a header name"),
+        (
+            "content-type=secret",
+            "the exporter itself sets `content-type`",
+        ),
+        ("a=secret%", "the value of `a` is not a header value"),
+        ("a=secret%zz", "the value of `a` is not a header value"),
+        ("a=secret%+1", "the value of `a` is not a header value"),
+        ("a=secret%ff", "the value of `a` is not a header value"),
+        ("a=secret%0a", "the value of `a` is not a header value"),
     ] {
         let (config, error) = read_with_warning(&[("OTEL_EXPORTER_OTLP_HEADERS", value)]);
         assert!(signals(&config).iter().all(|it| it.headers.is_empty()));
         assert!(
-            error.starts_with(&format!("OTEL_EXPORTER_OTLP_HEADERS has {what}"))
-                && error.contains("write it as in `api-key=secret"),
+            error.starts_with(&format!(
+                "cannot read OTEL_EXPORTER_OTLP_HEADERS: {problem}; "
+            )) && error.contains("write pairs such as `api-key=secret"),
             "{error}"
         );
         assert_eq!(error.matches("secret").count(), 1, "{error}");
@@ -231,8 +239,8 @@ fn timeout_is_in_milliseconds_up_to_an_hour() {
         assert_eq!(
             warning,
             format!(
-                "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT is `{value}`, which is not a number of milliseconds: \
-                 write it as in `10000`; it counts as not set"
+                "cannot read OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: `{value}` is not a number of milliseconds; \
+                 write a number such as `10000`; the setting is ignored"
             )
         );
     }
@@ -257,14 +265,14 @@ fn compression_is_gzip_or_none() {
     );
     assert_eq!(
         warning,
-        "OTEL_EXPORTER_OTLP_COMPRESSION is `zstd`, which is not a compression: write `gzip` or `none`; \
-         it counts as not set"
+        "cannot read OTEL_EXPORTER_OTLP_COMPRESSION: `zstd` is not a supported compression; write `gzip` or `none`; \
+         the setting is ignored"
     );
 }
 
 #[test]
 fn unsupported_protocol_is_a_warning() {
-    // The common one is not ours, but each signal has its own.
+    // The common protocol is not supported, but each signal overrides it.
     let own =
         ["TRACES", "METRICS", "LOGS"].map(|signal| format!("OTEL_EXPORTER_OTLP_{signal}_PROTOCOL"));
     let mut variables = vec![("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")];
@@ -272,18 +280,19 @@ fn unsupported_protocol_is_a_warning() {
     assert_eq!(read(&variables).unwrap().diagnostics, []);
 
     for (name, value, what) in [
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "as a rule 4318"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "usually 4318"),
         (
             "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL",
             "http/json",
-            "takes at the same endpoint",
+            "accept at the same endpoint",
         ),
     ] {
         let (config, warning) = read_with_warning(&[(name, value)]);
         signals(&config);
         assert!(
-            warning.starts_with(&format!("{name} is `{value}`, which is not a protocol"))
-                && warning.contains("write `http/protobuf`")
+            warning.starts_with(&format!(
+                "cannot read {name}: `{value}` is not a supported protocol"
+            )) && warning.contains("write `http/protobuf`")
                 && warning.contains(what),
             "{warning}"
         );
@@ -305,8 +314,8 @@ fn signal_without_an_exporter_is_disabled() {
     signals(&config);
     assert_eq!(
         warning,
-        "OTEL_METRICS_EXPORTER is `prometheus`, which is not an exporter of this extension: \
-         write `otlp` or `none`; it counts as not set"
+        "cannot read OTEL_METRICS_EXPORTER: `prometheus` is not a supported exporter; \
+         write `otlp` or `none`; the setting is ignored"
     );
 }
 
@@ -355,7 +364,7 @@ fn resource_has_the_configured_attributes() {
         assert_eq!(config.resource.attributes, []);
         assert!(
             error.starts_with(&format!(
-                "OTEL_RESOURCE_ATTRIBUTES is `{value}`, which is not a list of `key=value`: write it"
+                "cannot read OTEL_RESOURCE_ATTRIBUTES: `{value}` is not a list of `key=value` pairs; write"
             )),
             "{error}"
         );
@@ -376,12 +385,12 @@ fn sdk_disabled_overrides_other_settings() {
         });
         assert_eq!(config.unwrap().is_none(), disabled, "{value}");
     }
-    let all_wrong = Config::read(|_| Some("true".into()));
-    assert!(all_wrong.unwrap().is_none());
+    let all_invalid = Config::read(|_| Some("true".into()));
+    assert!(all_invalid.unwrap().is_none());
 }
 
 #[test]
-fn flush_is_one_of_three() {
+fn flush_mode_is_one_of_three() {
     for (value, flush) in [
         ("adaptive", FlushMode::Adaptive),
         ("End", FlushMode::End),
@@ -391,7 +400,7 @@ fn flush_is_one_of_three() {
     }
     assert_eq!(
         read(&[("FG_OTLP_FLUSH", "never")]).unwrap_err(),
-        "FG_OTLP_FLUSH is `never`, which is not a way to flush: write `adaptive`, `end` or `periodic`"
+        "cannot read FG_OTLP_FLUSH: `never` is not a flush mode; write `adaptive`, `end` or `periodic`"
     );
 }
 
@@ -416,7 +425,7 @@ fn flush_durations_have_units() {
     assert_eq!(zero.flush_timeout, Duration::ZERO);
     assert_eq!(
         read(&[("FG_OTLP_FLUSH_INTERVAL", "0s")]).unwrap_err(),
-        "FG_OTLP_FLUSH_INTERVAL is `0s`, which is not a duration from 1ms to 1h: write it as `500ms`, `10s` or `1m`"
+        "cannot read FG_OTLP_FLUSH_INTERVAL: `0s` is not a duration from 1ms to 1h; write it as `500ms`, `10s` or `1m`"
     );
     for value in ["soon", "-1s", "2h", "1e3s", "s", "."] {
         assert!(
@@ -427,7 +436,7 @@ fn flush_durations_have_units() {
 }
 
 #[test]
-fn buffer_has_a_size() {
+fn buffer_size_is_parsed_within_its_range() {
     for (value, bytes) in [
         ("512KiB", 512 * 1024),
         ("4MiB", 4 << 20),
@@ -444,7 +453,7 @@ fn buffer_has_a_size() {
         assert_eq!(
             error,
             format!(
-                "FG_OTLP_BUFFER is `{value}`, which is not a size from 1KB to 1GiB: \
+                "cannot read FG_OTLP_BUFFER: `{value}` is not a size from 1KB to 1GiB; \
                  write it as `512KiB`, `4MiB` or `4194304`"
             )
         );
@@ -453,7 +462,7 @@ fn buffer_has_a_size() {
 
 #[cfg(unix)]
 #[test]
-fn value_that_is_not_utf8_is_named() {
+fn value_that_is_not_utf8_is_reported() {
     use std::os::unix::ffi::OsStringExt;
     let read = |bad: &str| {
         Config::read(|name| (name == bad).then(|| OsString::from_vec(vec![b'a', 0xff])))
@@ -463,12 +472,12 @@ fn value_that_is_not_utf8_is_named() {
     assert_eq!(
         config.diagnostics,
         [Diagnostic::Warning(
-            "OTEL_SERVICE_NAME is `a\u{fffd}`, which is not UTF-8: write it in UTF-8; it counts as not set"
+            "cannot read OTEL_SERVICE_NAME: `a\u{fffd}` is not UTF-8; write it in UTF-8; the setting is ignored"
                 .to_owned()
         )]
     );
     assert_eq!(
         read("FG_OTLP_FLUSH").unwrap_err().to_string(),
-        "FG_OTLP_FLUSH is `a\u{fffd}`, which is not UTF-8: write it in UTF-8"
+        "cannot read FG_OTLP_FLUSH: `a\u{fffd}` is not UTF-8; write it in UTF-8"
     );
 }

@@ -1,4 +1,4 @@
-//! The HTTP client of one signal: one request, and what became of it.
+//! The HTTP client of one signal.
 
 use std::time::Duration;
 
@@ -18,42 +18,44 @@ use super::response::ExportResult;
 use crate::config::{Compression, SignalConfig};
 use crate::signal::Signal;
 
-/// In the form of the specification: the exporter, its language, its version.
+/// The form that the specification recommends: exporter, language, and version.
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!(
     "FG-Extension-OTLP-Exporter-Rust/",
     env!("CARGO_PKG_VERSION")
 ));
 
-/// A connection that has been idle for longer is not used again: the collector, or something on the way to it, may
-/// have given it up while the process was frozen.
-const LONGEST_IDLE: Duration = Duration::from_secs(3);
+/// A connection that has been idle for longer is not reused: the collector, or a device on the way to it, may have
+/// dropped the connection while the process was frozen.
+const MAX_IDLE: Duration = Duration::from_secs(3);
 
-/// How much of a response is read; it has a count and a message in it, or an error page.
-const LONGEST_BODY: usize = 64 << 10;
-/// How long the body of a response may take once its status is known, if so much time is left.
+/// The maximum size of a response body, which contains a count and a message, or an error page.
+const MAX_BODY_BYTES: usize = 64 << 10;
+/// How long the body of a response may take after the status has arrived, within the timeout of the request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Sends requests of one signal, one after the other.
+/// Sends the requests of one signal, one at a time.
 pub(super) struct OtlpClient {
     signal: Signal,
     config: SignalConfig,
     connector: Connector,
-    /// Kept from the request before.
+    /// The pool of the previous request.
     pool: Option<TrustedPool>,
 }
 
-/// A pool whose connections were used so recently that they can be trusted.
+/// A pool whose connections were used recently enough to be reused.
 struct TrustedPool {
     connections: ConnectionPool,
     last_used: FreezeAwareInstant,
-    /// Whether there may be a connection that has served a request.
+    /// Whether the pool may contain a connection that has served a request.
     has_served: bool,
 }
 
 impl OtlpClient {
+    /// Creates a client.
+    ///
     /// # Errors
     ///
-    /// The certificates to trust cannot be read.
+    /// Returns an error if the trusted certificates cannot be read.
     pub(super) fn new(signal: Signal, config: SignalConfig) -> Result<Self, Error> {
         Ok(Self {
             connector: Connector::new(&config)?,
@@ -63,7 +65,7 @@ impl OtlpClient {
         })
     }
 
-    /// Returns where requests go, without the part of the address that may hold a key.
+    /// Returns the URL of the endpoint without the query, which may contain a key.
     pub(super) fn endpoint(&self) -> String {
         let uri = self.config.endpoint.to_string();
         uri.split('?').next().unwrap_or_default().to_owned()
@@ -74,7 +76,7 @@ impl OtlpClient {
         let body = match compress(self.config.compression, request) {
             Ok(body) => body,
             Err(error) => {
-                let reason = format!("the request could not be compressed: {error}");
+                let reason = format!("cannot compress the request: {error}");
                 return ExportResult::Rejected { reason };
             }
         };
@@ -89,7 +91,7 @@ impl OtlpClient {
                 }
                 return result;
             }
-            // The prefix is the client's own, and says nothing more.
+            // The prefix of hyper's client adds no information.
             Some(Err(error)) => {
                 one_line(chain(&error).trim_start_matches("client error (Connect): "))
             }
@@ -102,10 +104,11 @@ impl OtlpClient {
         }
     }
 
+    /// Sends a request, and repeats it if the reused connection turns out to be closed.
     async fn send(&mut self, body: Bytes) -> Result<Response<Incoming>, legacy::Error> {
         let has_served = self.pool(FreezeAwareInstant::now()).has_served;
         match self.post(body.clone()).await {
-            // The connection was closed while nobody looked; that says nothing about the collector.
+            // The connection was closed while it was idle, so this does not mean that the collector is down.
             Err(error) if has_served && !error.is_connect() => {
                 self.pool = None;
                 self.post(body).await
@@ -130,11 +133,11 @@ impl OtlpClient {
             .request(request)
     }
 
-    /// Returns the connections of before, if they can be trusted, or else new ones.
+    /// Returns the pool of the previous request if it is recent enough, or else a new one.
     fn pool(&mut self, now: FreezeAwareInstant) -> &mut TrustedPool {
-        // By both clocks, unlike the limit that the pool itself could have.
+        // Considers both clocks, unlike the idle timeout of hyper's own pool.
         self.pool
-            .take_if(|pool| pool.last_used.elapsed(now) > LONGEST_IDLE);
+            .take_if(|pool| pool.last_used.elapsed(now) > MAX_IDLE);
         self.pool.get_or_insert_with(|| TrustedPool {
             connections: self.connector.pool(),
             last_used: now,
@@ -142,11 +145,11 @@ impl OtlpClient {
         })
     }
 
-    /// Reads the response, of which the body may take so long.
+    /// Reads the response, and waits for its body for at most `limit`.
     async fn read(&self, response: Response<Incoming>, limit: Duration) -> ExportResult {
         let (head, body) = response.into_parts();
-        // What was answered is known by now: a body that breaks off, or stalls, is as good as an empty one.
-        let body = match timeout(limit, Limited::new(body, LONGEST_BODY).collect()).await {
+        // The status is known by now, so a body that is cut off or stalls is treated as empty.
+        let body = match timeout(limit, Limited::new(body, MAX_BODY_BYTES).collect()).await {
             Some(Ok(body)) => body.to_bytes(),
             Some(Err(_)) | None => Bytes::new(),
         };
@@ -160,14 +163,14 @@ mod tests {
     use crate::config::Config;
 
     #[tokio::test]
-    async fn connections_are_not_trusted_after_a_freeze() {
+    async fn connections_are_not_reused_after_a_freeze() {
         let config = Config::read(|_| None).unwrap().unwrap();
         let config = config.signal(Signal::Traces).cloned().unwrap();
         let mut client = OtlpClient::new(Signal::Traces, config).unwrap();
         let now = FreezeAwareInstant::now();
         client.pool(now).has_served = true;
-        assert!(client.pool(now.after_freeze(LONGEST_IDLE)).has_served);
-        let thawed = now.after_freeze(LONGEST_IDLE + Duration::from_millis(1));
+        assert!(client.pool(now.after_freeze(MAX_IDLE)).has_served);
+        let thawed = now.after_freeze(MAX_IDLE + Duration::from_millis(1));
         assert!(!client.pool(thawed).has_served);
     }
 }

@@ -1,10 +1,10 @@
-//! Time in a process that may be frozen.
+//! Time measurement in a process that may be frozen.
 
 use std::ops::Add;
 use std::time::{Duration, Instant, SystemTime};
 
-/// A moment by two clocks: the monotonic one may stand still while the process is frozen, and the wall clock may be
-/// set.
+/// A point in time on two clocks: the monotonic clock may stand still while the process is frozen, and the wall clock
+/// may be set.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FreezeAwareInstant {
     monotonic: Instant,
@@ -22,27 +22,27 @@ impl FreezeAwareInstant {
         }
     }
 
-    /// Returns the monotonic clock's part.
+    /// Returns the time on the monotonic clock.
     pub(super) fn monotonic(self) -> Instant {
         self.monotonic
     }
 
-    /// How long it is from `now` to this moment: zero as soon as either clock says that it has passed.
+    /// Returns the time from `now` until this instant, or zero if it has passed on either clock.
     pub(super) fn remaining(self, now: Self) -> Duration {
         let wall = self.wall.duration_since(now.wall).unwrap_or_default();
         wall.min(self.monotonic.saturating_duration_since(now.monotonic))
     }
 
-    /// How long it has been from this moment to `now`: what the clock says that went further.
+    /// Returns the time from this instant until `now`, on the clock that advanced further.
     pub(super) fn elapsed(self, now: Self) -> Duration {
         let wall = now.wall.duration_since(self.wall).unwrap_or_default();
         wall.max(now.monotonic.saturating_duration_since(self.monotonic))
     }
 }
 
-/// Waits no longer than `limit` for `future`, even if the process is frozen in between; `None` if that was too short.
+/// Waits for `future` for at most `limit`, including the time that the process is frozen. Returns `None` on timeout.
 pub(super) async fn timeout<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
-    // How soon after a thaw the wall clock is read: the timer may have stood still.
+    // The timer may stand still in a freeze, so the wall clock is checked this often.
     const POLL_INTERVAL: Duration = Duration::from_millis(100);
     let start = FreezeAwareInstant::now();
     let mut future = std::pin::pin!(future);
@@ -59,7 +59,7 @@ pub(super) async fn timeout<F: Future>(limit: Duration, future: F) -> Option<F::
 impl Add<Duration> for FreezeAwareInstant {
     type Output = Self;
 
-    /// No further than the clocks go.
+    /// Adds a duration, or leaves a clock unchanged if the result cannot be represented.
     fn add(self, duration: Duration) -> Self {
         Self {
             monotonic: self
@@ -73,11 +73,11 @@ impl Add<Duration> for FreezeAwareInstant {
 
 #[cfg(test)]
 thread_local! {
-    /// How long this thread, and with it the runtime of its test, was frozen so far.
+    /// How long this thread, and thereby the runtime of its test, has been frozen so far.
     static FROZEN: std::cell::Cell<Duration> = const { std::cell::Cell::new(Duration::ZERO) };
 }
 
-/// Freezes this thread for the duration, its monotonic clock and its timers with it.
+/// Simulates a freeze of this thread: the wall clock advances, while the monotonic clock and the timers stand still.
 #[cfg(test)]
 pub(super) fn freeze(duration: Duration) {
     FROZEN.set(FROZEN.get() + duration);
@@ -85,7 +85,7 @@ pub(super) fn freeze(duration: Duration) {
 
 #[cfg(test)]
 impl FreezeAwareInstant {
-    /// This moment in a process that was frozen for the duration, its monotonic clock with it.
+    /// Returns this instant after a freeze, in which the monotonic clock stood still.
     pub(super) fn after_freeze(self, duration: Duration) -> Self {
         Self {
             wall: self.wall + duration,
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moment_passes_in_a_freeze() {
+    fn remaining_time_includes_a_freeze() {
         let now = FreezeAwareInstant::now();
         let later = now + Duration::from_secs(5);
         assert_eq!(later.remaining(now), Duration::from_secs(5));
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn wait_ends_in_a_freeze() {
+    async fn timeout_includes_a_freeze() {
         const HOUR: Duration = Duration::from_secs(3600);
         let waited = async {
             tokio::join!(timeout(HOUR, std::future::pending::<()>()), async {

@@ -1,4 +1,4 @@
-//! The compression of a request's body.
+//! Compression of request bodies.
 
 use std::io::{self, Write};
 
@@ -7,11 +7,11 @@ use hyper::body::Bytes;
 
 use crate::config::Compression;
 
-/// Compresses a body as its signal's configuration wants.
+/// Compresses a body as configured for its signal.
 ///
 /// # Errors
 ///
-/// The compressor fails.
+/// Returns an error if the compressor fails.
 pub(super) fn compress(compression: Compression, body: Vec<u8>) -> io::Result<Bytes> {
     match compression {
         Compression::Gzip => gzip(&body).map(Bytes::from),
@@ -20,7 +20,7 @@ pub(super) fn compress(compression: Compression, body: Vec<u8>) -> io::Result<By
 }
 
 fn gzip(body: &[u8]) -> io::Result<Vec<u8>> {
-    // The function pays for the time, and the faster level does nearly all of the work.
+    // The time is billed to the function, and the fast level compresses nearly as well as the others.
     let level = flate2::Compression::fast();
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), level);
     encoder.write_all(body)?;

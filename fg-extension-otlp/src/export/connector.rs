@@ -1,4 +1,4 @@
-//! Connections to a collector, with TLS where its endpoint says so.
+//! Connections to a collector, with TLS if the scheme of its endpoint is `https`.
 
 use std::sync::Arc;
 
@@ -18,24 +18,25 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::config::{CertificateFile, SignalConfig};
 
+/// Opens connections to the endpoint of a signal.
 #[derive(Clone)]
 pub(super) enum Connector {
     Plain(HttpConnector),
     Tls(HttpsConnector<HttpConnector>),
 }
 
-/// Connections of one connector, kept for the next request; whoever has it knows how long they can be trusted.
+/// Keeps connections for the next request. The owner decides how long they can be reused.
 pub(super) enum ConnectionPool {
     Plain(Client<HttpConnector, Full<Bytes>>),
     Tls(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
 }
 
 impl Connector {
-    /// Makes a connector for the endpoint of a signal; what TLS needs is only made if its scheme is `https`.
+    /// Creates a connector for the endpoint of a signal. Sets up TLS only if the scheme is `https`.
     ///
     /// # Errors
     ///
-    /// The certificates to trust cannot be read.
+    /// Returns an error if the trusted certificates cannot be read.
     pub(super) fn new(config: &SignalConfig) -> Result<Self, Error> {
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
@@ -59,6 +60,7 @@ impl Connector {
         Ok(Self::Tls(connector))
     }
 
+    /// Creates an empty pool.
     pub(super) fn pool(&self) -> ConnectionPool {
         let builder = Builder::new(TokioExecutor::new());
         match self {
@@ -77,25 +79,26 @@ impl ConnectionPool {
     }
 }
 
+/// Reads the root certificates to trust from a PEM file.
 fn read_roots(certificate: &CertificateFile) -> Result<RootCertStore, Error> {
     let invalid = |problem: &str| -> Error {
         one_line(&format!(
-            "{} is `{}`, {problem}: write the path of a PEM file with the certificates to trust",
+            "cannot read {}: `{}` {problem}; write the path of a PEM file with the root certificates to trust",
             certificate.setting,
             certificate.path.display()
         ))
         .into()
     };
     let pem = std::fs::read(&certificate.path)
-        .map_err(|error| invalid(&format!("which cannot be read, {error}")))?;
+        .map_err(|error| invalid(&format!("cannot be opened ({error})")))?;
     let mut roots = RootCertStore::empty();
     for root in CertificateDer::pem_slice_iter(&pem) {
         root.map_err(|error| chain(&error))
             .and_then(|root| roots.add(root).map_err(|error| chain(&error)))
-            .map_err(|why| invalid(&format!("which has a bad certificate in it, {why}")))?;
+            .map_err(|why| invalid(&format!("contains an invalid certificate ({why})")))?;
     }
     if roots.is_empty() {
-        return Err(invalid("which has no certificate in it"));
+        return Err(invalid("contains no certificate"));
     }
     Ok(roots)
 }

@@ -1,22 +1,22 @@
-//! What became of spans and log records, in numbers.
+//! Counters of exported, dropped, and rejected items.
 
 use std::fmt;
 
 use crate::signal::Signal;
 
-/// What became of the spans and log records so far.
+/// How many spans and log records were exported, dropped, and rejected so far.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct ExportCounters {
     pub(crate) exported: ItemCounts,
-    /// Because the queue was full.
+    /// Dropped because the queue was full.
     pub(crate) dropped: ItemCounts,
-    /// By the collector, for good.
+    /// Rejected permanently by the collector.
     pub(crate) rejected: ItemCounts,
-    /// Encoded, and waiting to be sent or to be confirmed.
+    /// The size of the encoded items that wait to be sent or are in flight.
     pub(crate) queued_bytes: usize,
 }
 
-/// A number of spans and one of log records.
+/// A number of spans and a number of log records.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct ItemCounts {
     pub(crate) spans: u64,
@@ -39,9 +39,9 @@ impl ItemCounts {
 
 impl fmt::Display for ExportCounters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "so far exported: {}", self.exported)?;
+        write!(f, "exported so far: {}", self.exported)?;
         for (label, counts) in [
-            ("dropped for want of room", self.dropped),
+            ("dropped because the buffer was full", self.dropped),
             ("rejected", self.rejected),
         ] {
             if !counts.is_zero() {
@@ -50,7 +50,7 @@ impl fmt::Display for ExportCounters {
         }
         match self.queued_bytes {
             0 => Ok(()),
-            bytes => write!(f, "; waiting: {bytes} bytes"),
+            bytes => write!(f, "; queued: {bytes} bytes"),
         }
     }
 }

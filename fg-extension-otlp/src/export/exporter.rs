@@ -1,4 +1,4 @@
-//! The exporter: what the rest of the crate sees of all this.
+//! [`Exporter`], the interface of this module: queues data, flushes, and shuts down.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -15,16 +15,16 @@ use super::counters::ExportCounters;
 use super::request::{Snapshot, encode_log_record, encode_span};
 use super::scheduler::Scheduler;
 use super::worker::{ExporterInner, run};
-use crate::config::{Config, signals_are_off};
+use crate::config::{Config, signals_disabled};
 use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;
 
-/// Also for whoever lets no invocation wait.
+/// Applies even if `FG_OTLP_FLUSH_TIMEOUT` is shorter or zero.
 const MIN_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Sends spans, log records and metrics to collectors, each signal on its own.
+/// Sends spans, log records, and metrics to collectors, with an independent task for each signal.
 ///
-/// Its tasks end with it.
+/// Dropping the exporter aborts its tasks.
 pub(crate) struct Exporter {
     inner: Arc<ExporterInner>,
     workers: Mutex<JoinSet<()>>,
@@ -32,12 +32,12 @@ pub(crate) struct Exporter {
 }
 
 impl Exporter {
-    /// Starts to export; `snapshot` is called for each request, with the counters so far. What is wrong with the
-    /// settings gets into the log.
+    /// Starts the tasks and logs the problems with the settings. `snapshot` is called for each request, with the
+    /// current counters.
     ///
     /// # Errors
     ///
-    /// There is no Tokio runtime.
+    /// Returns an error if there is no Tokio runtime.
     pub(crate) fn start(
         config: &Config,
         snapshot: impl Fn(ExportCounters) -> Snapshot + Send + Sync + 'static,
@@ -47,7 +47,7 @@ impl Exporter {
         let clients = Signal::ALL.map(|signal| {
             let config = config.signal(signal)?.clone();
             OtlpClient::new(signal, config)
-                .map_err(|error| signals_are_off(&error).add_to(&mut diagnostics))
+                .map_err(|error| signals_disabled(&error).add_to(&mut diagnostics))
                 .ok()
         });
         diagnostics.into_iter().for_each(Diagnostic::log);
@@ -69,22 +69,25 @@ impl Exporter {
         })
     }
 
-    /// Waits until half of the queue is free: what comes faster than a collector accepts it is better rejected by the
-    /// telemetry server than dropped here. Nobody waits for a collector that is known to be down.
+    /// Waits until half of the queue is free.
+    ///
+    /// If telemetry arrives faster than the collector accepts it, it is better if the telemetry server rejects it,
+    /// because the platform can retry, than if it is dropped here. Returns at once while the collector is known to be
+    /// down.
     pub(crate) async fn wait_for_capacity(&self) {
         let mut progress = self.inner.progress();
         while !self.inner.lock().has_capacity() {
             self.inner.wake_workers();
-            // The other end is ours, so it does not go away.
+            // Never fails, because `inner` owns the sender.
             if progress.changed().await.is_err() {
                 return;
             }
         }
     }
 
-    /// Queues what is new.
+    /// Queues spans and log records.
     ///
-    /// Never waits: the oldest items make room if there is none.
+    /// This never waits: if the queue is full, the oldest items are dropped.
     pub(crate) fn enqueue(&self, spans: Vec<Span>, log_records: Vec<LogRecord>) {
         let spans: Vec<_> = spans.into_iter().map(encode_span).collect();
         let log_records: Vec<_> = log_records.into_iter().map(encode_log_record).collect();
@@ -105,23 +108,23 @@ impl Exporter {
         self.inner.wake_workers();
     }
 
-    /// There are metrics that are worth a request.
+    /// Records that the metrics have changed, so that they are sent with the next flush.
     pub(crate) fn metrics_changed(&self) {
         self.inner.lock().metrics_changed();
         self.inner.wake_workers();
     }
 
-    /// Records an invocation; how often they come decides when to flush.
+    /// Records an invocation for the flush policy.
     pub(crate) fn record_invocation(&self, now: SystemTime) {
         self.inner.lock().flush_policy.record_invocation(now);
-        // If this is a thaw, something may be due for which no timer has fired.
+        // If the process was just thawed, something may be due although its timer has not fired.
         self.inner.wake_workers();
     }
 
-    /// Flushes before an invocation is answered, if that is the time for it.
+    /// Flushes before the response to an invocation, if the flush policy says so.
     ///
-    /// Returns after `FG_OTLP_FLUSH_TIMEOUT` at the latest, while sending goes on; at once while the collectors are
-    /// known to be down or slow.
+    /// Returns after at most `FG_OTLP_FLUSH_TIMEOUT`, and at once while the collectors are known to be down or slow. In
+    /// both cases, sending continues in the background.
     pub(crate) async fn flush_for_invocation(&self) {
         let Some(flush) = self.inner.lock().request_flush() else {
             return;
@@ -134,19 +137,21 @@ impl Exporter {
         }
     }
 
-    /// Requests a flush for which nobody waits, unless there is one each interval. What is requested while a request is
-    /// under way is one flush after it.
+    /// Requests a flush in the background, if the flush policy says so. All flushes that are requested while a request
+    /// is in flight are combined into one after it.
     pub(crate) fn request_flush(&self) {
         self.inner.lock().request_flush();
         self.inner.wake_workers();
     }
 
-    /// The last flush, with as many tries as three times `FG_OTLP_FLUSH_TIMEOUT`, or a second, has room for: no
-    /// invocation waits any more. What was lost so far is reported here too, where lines were left out.
+    /// Flushes for the last time, and retries for three times `FG_OTLP_FLUSH_TIMEOUT` or one second, whichever is
+    /// longer.
+    ///
+    /// Also logs how much was dropped or rejected so far, because the throttle may have suppressed earlier lines.
     ///
     /// # Errors
     ///
-    /// Not everything was exported; the error says what was not, and why.
+    /// Returns an error if some data was not exported. The message contains how much, and why.
     pub(crate) async fn shutdown(&self) -> Result<(), Error> {
         let timeout = (self.flush_timeout * 3).max(MIN_SHUTDOWN_TIMEOUT);
         self.inner
@@ -174,7 +179,8 @@ impl Exporter {
         match outstanding {
             None => Ok(()),
             Some(outstanding) => Err(format!(
-                "not exported within {timeout:?}: {outstanding}; FG_OTLP_FLUSH_TIMEOUT gives the last flush more time"
+                "not exported within {timeout:?}: {outstanding}; \
+                 increase FG_OTLP_FLUSH_TIMEOUT if the collector needs more time"
             )
             .into()),
         }
@@ -186,7 +192,7 @@ impl Exporter {
     }
 }
 
-/// Reports what is lost if the shutdown is dropped before it has finished.
+/// A guard that logs what is lost if the future of the shutdown is dropped before it completes.
 struct UnfinishedShutdown<'a>(&'a ExporterInner);
 
 impl Drop for UnfinishedShutdown<'_> {
@@ -196,7 +202,8 @@ impl Drop for UnfinishedShutdown<'_> {
             (state.describe_outstanding(), state.report_lost())
         };
         if let Some(outstanding) = outstanding {
-            let message = format!("the shutdown ended before all was exported: {outstanding}");
+            let message =
+                format!("the shutdown was cancelled before all data was exported: {outstanding}");
             Diagnostic::Error(message).log();
         }
         if let Some(lost) = lost {

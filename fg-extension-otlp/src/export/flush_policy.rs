@@ -1,25 +1,25 @@
-//! Whether data are flushed at the end of each invocation, or periodically.
+//! The flush policy: flush at the end of each invocation, or periodically.
 
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
 use crate::config::FlushMode;
 
-/// How many intervals between invocations count; older ones say nothing about now.
+/// How many of the latest intervals between invocations are taken into account.
 const INTERVALS: usize = 8;
 
-/// Decides whether an invocation flushes at its end, by `FG_OTLP_FLUSH` and, if that is `adaptive`, by how often the function is invoked.
+/// Decides whether an invocation flushes at its end, according to `FG_OTLP_FLUSH`.
 ///
-/// `adaptive`: a function is invoked *rarely* until eight intervals between its invocations are known, and while the mean
-/// of the last eight is longer than `FG_OTLP_FLUSH_INTERVAL`. Invoked rarely, its process is frozen before a periodic flush
-/// is due, so each invocation flushes at its end. Invoked often, the next invocation thaws the process in time, and no
-/// invocation has to wait for the collector.
+/// In the mode `adaptive`, this depends on how often the function is invoked. Invocations are *rare* until eight
+/// intervals between them are known, and while the mean of the last eight is longer than `FG_OTLP_FLUSH_INTERVAL`. If
+/// they are rare, the process is frozen before a periodic flush is due, so each invocation flushes at its end. If they
+/// are frequent, the next invocation thaws the process in time, so no invocation has to wait for the collector.
 #[derive(Debug)]
 pub(super) struct FlushPolicy {
     mode: FlushMode,
     interval: Duration,
-    /// By the wall clock: a monotonic one may stand still in a freeze, and the length of the freeze is the very thing to
-    /// know.
+    /// Wall-clock time, because a monotonic clock may stand still in a freeze, and the interval must include the
+    /// freeze.
     last_invocation: Option<SystemTime>,
     intervals: VecDeque<Duration>,
 }
@@ -34,12 +34,13 @@ impl FlushPolicy {
         }
     }
 
+    /// Records when an invocation arrived.
     pub(super) fn record_invocation(&mut self, now: SystemTime) {
         if let Some(last) = self.last_invocation.replace(now) {
             if self.intervals.len() == INTERVALS {
                 self.intervals.pop_front();
             }
-            // If the clock was set back, zero is the nearest guess.
+            // If the clock was set back, zero is the closest estimate.
             self.intervals
                 .push_back(now.duration_since(last).unwrap_or_default());
         }
@@ -50,16 +51,16 @@ impl FlushPolicy {
         self.interval
     }
 
-    /// Returns whether data are flushed at the end of invocations; else it is each interval.
+    /// Returns whether to flush at the end of each invocation instead of once per interval.
     pub(super) fn flushes_at_end(&self) -> bool {
         match self.mode {
             FlushMode::End => true,
             FlushMode::Periodic => false,
-            FlushMode::Adaptive => self.is_invoked_rarely(),
+            FlushMode::Adaptive => self.is_rarely_invoked(),
         }
     }
 
-    fn is_invoked_rarely(&self) -> bool {
+    fn is_rarely_invoked(&self) -> bool {
         let sum = self
             .intervals
             .iter()
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn function_is_invoked_rarely_until_it_is_known_to_be_invoked_often() {
+    fn invocations_are_rare_until_eight_intervals_are_known() {
         let every = |seconds: u64, invocations: u64| {
             let invocations: Vec<_> = (0..invocations)
                 .map(|number| 100 + number * seconds)
@@ -99,8 +100,8 @@ mod tests {
     }
 
     #[test]
-    fn last_eight_intervals_count() {
-        // An hour's pause, then once a second: rare for as long as the pause is among the eight.
+    fn only_the_last_eight_intervals_count() {
+        // A pause of an hour, then one invocation per second: rare while the pause is among the last eight intervals.
         let mut invocations: Vec<u64> = vec![0];
         invocations.extend(3600..3608);
         assert!(after(&invocations).flushes_at_end());
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn clock_that_is_set_back_counts_as_no_pause() {
+    fn clock_set_back_counts_as_a_zero_interval() {
         assert!(!after(&[100, 50, 51, 52, 53, 54, 55, 56, 57]).flushes_at_end());
     }
 }

@@ -1,4 +1,4 @@
-//! Sends what was translated to a collector: OTLP over HTTP.
+//! Sends translated telemetry to a collector, over OTLP/HTTP.
 
 mod client;
 mod clock;

@@ -1,23 +1,24 @@
-//! The queue of what waits to be sent.
+//! The queue of encoded spans and log records that wait to be sent.
 
 use std::collections::VecDeque;
 
 use super::counters::ItemCounts;
 use crate::signal::Signal;
 
-/// How many bytes of items one request carries at most, unless a single item is larger.
+/// The maximum size, in bytes, of the items in one request, unless a single item is larger.
 pub(super) const BATCH_BYTES: usize = 1 << 20;
 
-/// Spans and log records, encoded, first in first out, in one capacity for both; and whether the metrics have changed.
+/// First-in, first-out queues of encoded spans and log records with a shared capacity, and whether the metrics have
+/// changed.
 ///
-/// What is in flight is still counted, so that it has its place when it comes back. Metrics are cumulative, so the
-/// newest snapshot says all that an older one did, and none is kept.
+/// Items in flight still count towards the capacity, so that there is room for them if they are requeued. Metrics are
+/// cumulative, so the latest snapshot includes all earlier ones, and no snapshot is queued.
 #[derive(Debug)]
 pub(super) struct ExportQueue {
     capacity: usize,
-    /// Of all items, in flight or not, as [`EncodedItem::size`] counts them.
+    /// The size of all items, including those in flight, as counted by [`EncodedItem::size`].
     bytes: usize,
-    /// The place in the order of arrival that the next item gets, across both queues.
+    /// The sequence number of the next item, across both queues.
     next: u64,
     spans: SignalQueue,
     logs: SignalQueue,
@@ -34,21 +35,22 @@ struct SignalQueue {
 
 #[derive(Debug, Default)]
 struct MetricsChange {
-    /// The place in the order of arrival of the oldest change that has not been sent.
+    /// The sequence number of the oldest change that has not been sent.
     changed: Option<u64>,
     in_flight: bool,
 }
 
-/// One span or log record.
+/// One encoded span or log record.
 #[derive(Debug)]
 struct EncodedItem {
     sequence: u64,
     encoded: Vec<u8>,
 }
 
-/// What one request carries: items of one signal, or for metrics none, since they are asked for when it is sent.
+/// The items of one request. A batch of metrics has no items, because the snapshot is taken when the request is
+/// encoded.
 #[derive(Debug)]
-#[must_use = "what is in flight comes back by `complete` or `requeue`"]
+#[must_use = "a batch in flight must be passed to `complete` or `requeue`"]
 pub(super) struct Batch {
     signal: Signal,
     items: Vec<EncodedItem>,
@@ -67,8 +69,10 @@ impl ExportQueue {
         }
     }
 
-    /// Queues an encoded span or log record, and drops the oldest ones if there is no room for it; the item itself
-    /// if what is in flight leaves it none.
+    /// Queues an encoded span or log record.
+    ///
+    /// If there is no room for it, drops the oldest items. If the items in flight leave no room for it, drops the item
+    /// itself.
     pub(super) fn push(&mut self, signal: Signal, encoded: Vec<u8>) {
         let sequence = self.next_sequence();
         let item = EncodedItem { sequence, encoded };
@@ -87,17 +91,18 @@ impl ExportQueue {
         }
     }
 
+    /// Records that the metrics have changed.
     pub(super) fn metrics_changed(&mut self) {
         let sequence = self.next_sequence();
         self.metrics.changed.get_or_insert(sequence);
     }
 
-    /// What marks the end of all that has arrived so far, for [`take_batch`](Self::take_batch).
+    /// Returns the position after the last item so far, for [`take_batch`](Self::take_batch).
     pub(super) fn end(&self) -> u64 {
         self.next
     }
 
-    /// The oldest items of the signal that arrived before `end`, as many as one request carries.
+    /// Takes the oldest items of the signal that arrived before `end`, up to the maximum size of a request.
     pub(super) fn take_batch(&mut self, signal: Signal, end: u64) -> Option<Batch> {
         let mut batch = Batch {
             signal,
@@ -122,7 +127,7 @@ impl ExportQueue {
         (!batch.items.is_empty()).then_some(batch)
     }
 
-    /// Forgets what was in flight.
+    /// Removes a batch that was in flight.
     pub(super) fn complete(&mut self, batch: Batch) {
         self.bytes -= batch.bytes;
         match self.queue(batch.signal) {
@@ -131,10 +136,10 @@ impl ExportQueue {
         }
     }
 
-    /// Puts what was in flight back to the front.
+    /// Puts a batch that was in flight back at the front.
     pub(super) fn requeue(&mut self, batch: Batch) {
         let Some(queue) = self.queue(batch.signal) else {
-            // Older than any change since, which the next snapshot has too.
+            // Zero, because this change is older than any later one. The next snapshot includes both.
             self.metrics.changed = Some(0);
             self.metrics.in_flight = false;
             return;
@@ -146,7 +151,7 @@ impl ExportQueue {
         }
     }
 
-    /// Whether something of the signal waits, not counting what is in flight.
+    /// Returns whether the signal has data that waits to be sent, without data in flight.
     pub(super) fn has_waiting(&mut self, signal: Signal) -> bool {
         match self.queue(signal) {
             Some(queue) => !queue.items.is_empty(),
@@ -154,13 +159,14 @@ impl ExportQueue {
         }
     }
 
-    /// Whether so much of the signal waits that it is better sent before its time than dropped.
+    /// Returns whether enough items of the signal wait to send them early, before they have to be dropped.
     pub(super) fn has_full_batch(&mut self, signal: Signal) -> bool {
-        let much = BATCH_BYTES.min(self.capacity / 2);
-        self.queue(signal).is_some_and(|queue| queue.bytes >= much)
+        let threshold = BATCH_BYTES.min(self.capacity / 2);
+        self.queue(signal)
+            .is_some_and(|queue| queue.bytes >= threshold)
     }
 
-    /// The items that wait or are in flight.
+    /// Returns how many items wait or are in flight.
     pub(super) fn outstanding(&self) -> ItemCounts {
         let outstanding = |queue: &SignalQueue| queue.items.len() as u64 + queue.in_flight;
         ItemCounts {
@@ -169,12 +175,12 @@ impl ExportQueue {
         }
     }
 
-    /// Whether a change of the metrics waits or is in flight.
+    /// Returns whether a change of the metrics waits or is in flight.
     pub(super) fn has_outstanding_metrics(&self) -> bool {
         self.metrics.changed.is_some() || self.metrics.in_flight
     }
 
-    /// The items that had to make room for newer ones.
+    /// Returns how many items were dropped because the queue was full.
     pub(super) fn dropped(&self) -> ItemCounts {
         ItemCounts {
             spans: self.spans.dropped,
@@ -203,7 +209,7 @@ impl ExportQueue {
         }
     }
 
-    /// Drops the oldest item of both queues; `false` if nothing waits.
+    /// Drops the oldest item of both queues. Returns `false` if no item waits.
     fn drop_oldest(&mut self) -> bool {
         let oldest =
             |queue: &SignalQueue| queue.items.front().map_or(u64::MAX, |item| item.sequence);
@@ -223,7 +229,7 @@ impl ExportQueue {
 }
 
 impl EncodedItem {
-    /// What it takes in memory: many small ones cost more than what is in them.
+    /// Returns the size in memory, including the overhead, which matters for many small items.
     fn size(&self) -> usize {
         size_of::<Self>() + self.encoded.len()
     }
@@ -249,7 +255,7 @@ mod tests {
 
     const ALL: u64 = u64::MAX;
 
-    /// One that takes so many bytes in memory.
+    /// Creates an item that takes `bytes` in memory.
     fn item(name: u8, bytes: usize) -> Vec<u8> {
         vec![name; bytes - size_of::<EncodedItem>()]
     }
@@ -264,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn oldest_of_both_queues_make_room() {
+    fn oldest_items_of_both_queues_are_dropped_first() {
         let mut queue = ExportQueue::new(400);
         queue.push(Signal::Traces, item(1, 100));
         queue.push(Signal::Logs, item(2, 100));
@@ -288,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn batch_in_flight_keeps_its_place() {
+    fn batch_in_flight_keeps_its_room_and_position() {
         let mut queue = ExportQueue::new(300);
         queue.push(Signal::Traces, item(1, 100));
         queue.push(Signal::Traces, item(2, 100));
@@ -299,7 +305,7 @@ mod tests {
         queue.push(Signal::Traces, item(4, 100));
         assert_eq!((queue.bytes(), queue.dropped()), (300, counts(1, 0)));
         assert_eq!(queue.outstanding(), counts(3, 0));
-        // Nothing but what is in flight could make room.
+        // Only the items in flight could make room.
         queue.push(Signal::Traces, item(5, 210));
         assert_eq!((queue.bytes(), queue.dropped()), (300, counts(2, 0)));
 

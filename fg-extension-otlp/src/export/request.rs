@@ -1,4 +1,4 @@
-//! A request, put together from items that are encoded already.
+//! Assembles the body of a request from items that are already encoded.
 
 use hyper::header::HeaderValue;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -14,19 +14,20 @@ use crate::signal::Signal;
 /// The media type of a request, and of a response to it.
 pub(super) const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
 
-/// What every request says besides its items, and the metrics as they are now.
+/// The resource and the scope of a request, and the current metrics.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Snapshot {
     pub(crate) resource: Resource,
     pub(crate) scope: InstrumentationScope,
-    /// Cumulative.
+    /// Cumulative metrics.
     pub(crate) metrics: Vec<Metric>,
 }
 
-/// Encodes a span as an item of the queue, which is a `ScopeSpans` with nothing else in it.
+/// Encodes a span as an item of the queue: a `ScopeSpans` that contains only this span.
 ///
-/// Two encodings of a protobuf message, one after the other, are an encoding of the two merged. So items in a row
-/// behind a `ScopeSpans` that has only the scope are one `ScopeSpans`, and nothing is encoded or held twice.
+/// Two concatenated encodings of a protobuf message decode as the two messages merged. So a `ScopeSpans` that contains
+/// only the scope, followed by any number of items, decodes as one `ScopeSpans`, and no span is encoded or stored
+/// twice.
 pub(super) fn encode_span(span: Span) -> Vec<u8> {
     let scope_spans = ScopeSpans {
         spans: vec![span],
@@ -44,7 +45,7 @@ pub(super) fn encode_log_record(log_record: LogRecord) -> Vec<u8> {
     scope_logs.encode_to_vec()
 }
 
-/// Encodes an `Export…ServiceRequest` with the items, or with the metrics; `None` if it would be empty.
+/// Encodes an `Export…ServiceRequest` with the items or the metrics. Returns `None` if it would be empty.
 pub(super) fn encode_request<'a>(
     signal: Signal,
     snapshot: Snapshot,
@@ -94,11 +95,12 @@ pub(super) fn encode_request<'a>(
     }
 }
 
-/// The field of `Export…ServiceRequest` that holds `Resource…`.
+/// The number of the field of `Export…ServiceRequest` that contains `Resource…`.
 const RESOURCE_FIELD: u8 = 1;
-/// The field of `Resource…` that holds `Scope…`.
+/// The number of the field of `Resource…` that contains `Scope…`.
 const SCOPE_FIELD: u8 = 2;
 
+/// Concatenates the encoded resource, scope, and items into one request.
 fn concatenate<'a>(
     resource: &impl Message,
     scope: &impl Message,
@@ -119,12 +121,12 @@ fn concatenate<'a>(
     (!items.is_empty()).then_some(body)
 }
 
-/// What a field takes that holds a message of this length.
+/// Returns the encoded length of a field that contains a message of this length.
 fn field_len(len: usize) -> usize {
     1 + prost::length_delimiter_len(len) + len
 }
 
-/// The tag and the length before a message.
+/// Writes the tag and the length that precede a message.
 fn begin_field(body: &mut Vec<u8>, field: u8, mut len: usize) {
     const LENGTH_DELIMITED: u8 = 2;
     body.push(field << 3 | LENGTH_DELIMITED);
@@ -167,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_in_a_row_are_one_request() {
+    fn concatenated_spans_are_one_request() {
         let spans: Vec<Span> = (0..300)
             .map(|number| Span {
                 name: format!("span {number}"),
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn log_records_in_a_row_are_one_request() {
+    fn concatenated_log_records_are_one_request() {
         let records = ["INFO", "WARN"].map(|severity| LogRecord {
             severity_text: severity.to_owned(),
             ..LogRecord::default()

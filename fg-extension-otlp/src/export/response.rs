@@ -1,4 +1,4 @@
-//! What a collector's response says.
+//! The result of a request, read from the collector's response.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,24 +14,24 @@ use super::request::PROTOBUF;
 use super::retry::{is_retryable, retry_after};
 use crate::signal::Signal;
 
-/// What became of a request.
+/// The result of a request.
 #[derive(Debug, PartialEq)]
 pub(super) enum ExportResult {
-    /// The collector accepted it, but for so many items, for the reason in the message.
+    /// The collector accepted the request, except for `rejected` items, for the reason in `message`.
     ///
-    /// A message without rejected items is a warning.
+    /// If no items were rejected, a non-empty message is a warning.
     Accepted { rejected: u64, message: String },
-    /// It may be accepted if it is sent again.
+    /// The request failed, but may be accepted if it is sent again.
     Retryable {
         retry_after: Option<Duration>,
         reason: String,
     },
-    /// It will never be accepted.
+    /// The request was rejected permanently.
     Rejected { reason: String },
 }
 
 impl ExportResult {
-    /// Reads the response to a request of the signal.
+    /// Interprets the response to a request of the signal.
     pub(super) fn from_response(signal: Signal, head: &Parts, body: &[u8]) -> Self {
         let is_protobuf = head
             .headers
@@ -62,7 +62,7 @@ impl ExportResult {
     }
 }
 
-/// Returns how many items the collector rejected, and why.
+/// Returns how many items the collector rejected, and the reason.
 fn partial_success(signal: Signal, body: &[u8]) -> Option<(i64, String)> {
     match signal {
         Signal::Traces => {
@@ -86,9 +86,9 @@ fn partial_success(signal: Signal, body: &[u8]) -> Option<(i64, String)> {
     }
 }
 
-/// Returns what the collector said, or something before it that has never heard of OTLP.
+/// Returns the error message of the collector, or of a proxy in front of it that does not know OTLP.
 fn error_message(body: &[u8], is_protobuf: bool) -> String {
-    /// `google.rpc.Status`, as far as it is of use here.
+    /// The field of `google.rpc.Status` that is needed here.
     #[derive(Message)]
     struct RpcStatus {
         #[prost(string, tag = "2")]
@@ -102,7 +102,7 @@ fn error_message(body: &[u8], is_protobuf: bool) -> String {
     }
 }
 
-/// The beginning of what somebody else wrote, in one line.
+/// Returns the start of a message from the other side, on one line.
 fn quote(text: &str) -> String {
     one_line(&excerpt(text.trim()))
 }
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn error_message_is_the_status_or_the_beginning_of_the_body() {
+    fn error_message_comes_from_the_status_or_the_body() {
         let status = [0x08, 3, 0x12, 7, b'n', b'o', b' ', b'r', b'o', b'o', b'm'];
         assert_eq!(error_message(&status, true), "no room");
         assert_eq!(

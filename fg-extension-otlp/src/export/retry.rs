@@ -1,4 +1,4 @@
-//! When a request is sent again, and after what pause.
+//! The retry rules: which requests are retried, and after which pause.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,24 +6,25 @@ use fg_util::backoff::Backoff;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap};
 
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// A collector may ask for more, but not for more than the data are likely to live.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
+const MIN_PAUSE: Duration = Duration::from_millis(100);
+const MAX_PAUSE: Duration = Duration::from_secs(5);
+/// A collector may ask for a longer pause, but not for longer than the data is likely to survive.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
-/// Returns the pauses between the attempts of one signal.
+/// Returns the back-off between the attempts of one signal.
 pub(super) fn backoff() -> Backoff {
-    Backoff::new(FIRST_PAUSE, LONGEST_PAUSE)
+    Backoff::new(MIN_PAUSE, MAX_PAUSE)
 }
 
-/// Returns the pause before the next attempt; it begins when the one is over that the collector asked for.
+/// Returns the pause before the next attempt: the pause that the collector asked for, followed by the back-off.
 ///
-/// All clients that failed together were asked for the same, so that without it they would come back together.
+/// All clients that failed at the same time are asked for the same pause. The back-off, which has a random part, keeps
+/// them from retrying at the same time.
 pub(super) fn next_pause(backoff: &mut Backoff, retry_after: Option<Duration>) -> Duration {
-    retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER) + backoff.next_pause()
+    retry_after.unwrap_or_default().min(MAX_RETRY_AFTER) + backoff.next_pause()
 }
 
-/// Returns whether a request that was answered with this status may succeed later, by the specification of OTLP.
+/// Returns whether a request that failed with this status is to be retried, according to the OTLP specification.
 pub(super) fn is_retryable(status: StatusCode) -> bool {
     matches!(
         status,
@@ -34,7 +35,7 @@ pub(super) fn is_retryable(status: StatusCode) -> bool {
     )
 }
 
-/// Reads `Retry-After`: seconds, or a date.
+/// Parses the header `Retry-After`: a number of seconds or a date.
 pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     match value.parse() {
@@ -71,7 +72,7 @@ mod tests {
             for pause in pauses {
                 let jitter = pause.checked_sub(granted).unwrap();
                 assert!(
-                    jitter >= FIRST_PAUSE / 2 && jitter <= FIRST_PAUSE,
+                    jitter >= MIN_PAUSE / 2 && jitter <= MIN_PAUSE,
                     "{requested}: {pause:?}"
                 );
             }

@@ -1,4 +1,4 @@
-//! Decides what the exporter does next: send, flush, retry, wait. Without I/O.
+//! The scheduler: decides, without I/O, when to send, flush, retry, and wait, and what to log.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;
 
+/// The state of the export, and the decisions that follow from it.
 pub(super) struct Scheduler {
     pub(super) queue: ExportQueue,
     pub(super) flush_policy: FlushPolicy,
@@ -23,10 +24,10 @@ pub(super) struct Scheduler {
     signals: [SignalState; Signal::ALL.len()],
     /// How many flushes have been requested.
     requested_flush: u64,
-    /// Set by the shutdown: when it stops trying.
+    /// When the shutdown stops retrying; `None` before the shutdown.
     shutdown_deadline: Option<FreezeAwareInstant>,
-    /// An extension that subscribes to its own log exports that too, and must not feed itself: each line is one more log
-    /// record to send, with which the same may be wrong.
+    /// Limits the lines in the log. An extension that subscribes to its own log also exports these lines, so without a
+    /// limit each line about a failure could cause the next failure and the next line.
     log_throttle: Throttle,
 }
 
@@ -40,19 +41,19 @@ pub(super) struct PendingFlush {
 /// What a worker does next.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Action {
-    /// Sends all that arrived before `end`, and has completed the flush then.
+    /// Send everything that arrived before `end`, which completes `flush`.
     Send { end: u64, flush: u64 },
-    /// Waits for something to happen, or for so long.
+    /// Wait for a wake-up, or until the duration has elapsed.
     Wait(Option<Duration>),
-    /// Has nothing to do any more.
+    /// Exit: the shutdown is complete.
     Finish,
 }
 
-/// How a worker goes on after a request.
+/// What a worker does after a request.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum AfterRequest {
     SendMore,
-    /// The rest is to be tried later.
+    /// Stop sending until the retry is due.
     BackOff,
 }
 
@@ -75,10 +76,10 @@ impl Scheduler {
         }
     }
 
-    /// Requests a flush at the end of an invocation, if that is the time for one.
+    /// Requests a flush at the end of an invocation, or returns `None` if flushes are periodic.
     ///
-    /// Nobody waits for a collector that is known to be down or slow: not from a failure until an attempt in the
-    /// background has succeeded, and not after it was too late for somebody until a flush has been done in time again.
+    /// The invocation does not wait for signals whose collector is known to be down or slow: after a failure, until a
+    /// retry in the background has succeeded, and after a timeout, until a flush has completed in time.
     pub(super) fn request_flush(&mut self) -> Option<PendingFlush> {
         if !self.flush_policy.flushes_at_end() {
             return None;
@@ -91,19 +92,20 @@ impl Scheduler {
         })
     }
 
+    /// Returns whether all signals that the flush waits for have completed it.
     pub(super) fn is_completed(&self, flush: &PendingFlush) -> bool {
         let mut wait_for = flush.wait_for.iter();
         wait_for.all(|signal| self.signals[signal.index()].has_completed(flush.number))
     }
 
-    /// Somebody has waited in vain; the next one shall not.
+    /// Records that an invocation timed out, so that the next one does not wait for the same signals.
     pub(super) fn record_timeout(&mut self, flush: &PendingFlush) {
         for signal in &flush.wait_for {
             self.signals[signal.index()].record_timeout(flush.number);
         }
     }
 
-    /// Begins the last flush: everything is tried at once, and again until the deadline.
+    /// Starts the last flush: everything is sent at once, and retried until the deadline.
     pub(super) fn begin_shutdown(&mut self, deadline: FreezeAwareInstant) {
         self.shutdown_deadline = Some(deadline);
         for signal in &mut self.signals {
@@ -111,6 +113,7 @@ impl Scheduler {
         }
     }
 
+    /// Returns what the worker of the signal does next.
     pub(super) fn next_action(&mut self, signal: Signal, now: FreezeAwareInstant) -> Action {
         let has_waiting = self.queue.has_waiting(signal);
         let state = &mut self.signals[signal.index()];
@@ -139,26 +142,28 @@ impl Scheduler {
         }
     }
 
-    /// All that arrived before the flush has been tried.
+    /// Records that there was an attempt to send everything that arrived before the flush.
     pub(super) fn complete_flush(&mut self, signal: Signal, flush: u64, now: FreezeAwareInstant) {
         self.signals[signal.index()].complete_flush(flush, self.flush_timeout, now);
     }
 
+    /// Queues an encoded item, unless the signal is disabled.
     pub(super) fn enqueue(&mut self, signal: Signal, encoded: Vec<u8>) {
         if self.signals[signal.index()].is_on() {
             self.queue.push(signal, encoded);
         }
     }
 
+    /// Records that the metrics have changed, unless they are disabled.
     pub(super) fn metrics_changed(&mut self) {
         if self.signals[Signal::Metrics.index()].is_on() {
             self.queue.metrics_changed();
         }
     }
 
-    /// Counts what became of a batch, and returns a line for the log if there is something to report.
+    /// Records the result for a batch, and returns a line for the log if there is something to report.
     ///
-    /// The caller writes the line when the lock is free again: it may come back as a log record to export.
+    /// The caller must release the lock before it writes the line, which may come back as a log record to export.
     pub(super) fn record_result(
         &mut self,
         batch: Batch,
@@ -185,7 +190,7 @@ impl Scheduler {
                 } else {
                     None
                 };
-                // Of metrics, data points are rejected, and not items that were counted.
+                // For metrics, this is the number of rejected data points, while `count` is zero.
                 let rejected = rejected.min(count);
                 self.rejected.add(signal, rejected);
                 self.exported.add(signal, count - rejected);
@@ -194,7 +199,7 @@ impl Scheduler {
             }
             ExportResult::Rejected { reason } => {
                 let (endpoint, all) = (state.endpoint(), signal.count(count));
-                let issue = format!("{endpoint} rejected {all} for good: {reason}");
+                let issue = format!("{endpoint} permanently rejected {all}: {reason}");
                 state.record_rejected(reason);
                 self.rejected.add(signal, count);
                 self.queue.complete(batch);
@@ -210,14 +215,14 @@ impl Scheduler {
                 self.queue.requeue(batch);
                 let (endpoint, pause) = (state.endpoint(), pause.as_millis());
                 Some(format!(
-                    "cannot send {signal} to {endpoint}, next try in {pause} ms: {reason}"
+                    "cannot send {signal} to {endpoint}: {reason}; retrying in {pause} ms"
                 ))
             }
         };
         let recovered = || {
             state
                 .is_outage_logged
-                .then(|| Diagnostic::Info(format!("{signal} reach {} again", state.endpoint())))
+                .then(|| Diagnostic::Info(format!("{} accepts {signal} again", state.endpoint())))
         };
         let is_issue = issue.is_some();
         let line = issue.map(Diagnostic::Warning).or_else(recovered);
@@ -238,14 +243,15 @@ impl Scheduler {
         let is_full = self.queue.dropped() != before;
         let line = is_full.then(|| {
             Diagnostic::Warning(format!(
-                "the buffer of {} bytes is full, so the oldest items are dropped; FG_OTLP_BUFFER makes it larger",
+                "the export buffer of {} bytes is full, so the oldest items are dropped; increase FG_OTLP_BUFFER",
                 self.queue.capacity()
             ))
         });
         self.admit(line, now)
     }
 
-    /// Whether half of the queue is free, or will not be soon: a collector that is down takes nothing.
+    /// Returns whether half of the queue is free, or whether waiting for that is pointless: during the shutdown, and
+    /// while a collector is down.
     pub(super) fn has_capacity(&self) -> bool {
         let is_down = |signal: Signal| self.signals[signal.index()].is_down();
         self.shutdown_deadline.is_some()
@@ -254,15 +260,15 @@ impl Scheduler {
             || is_down(Signal::Logs)
     }
 
-    /// Returns a line about what was dropped or rejected so far, if anything was.
+    /// Returns a line about the items that were dropped or rejected so far, if there are any.
     pub(super) fn report_lost(&self) -> Option<Diagnostic> {
         let counters = self.counters();
         let is_complete = counters.dropped.is_zero() && counters.rejected.is_zero();
         (!is_complete)
-            .then(|| Diagnostic::Error(format!("not everything was exported: {counters}")))
+            .then(|| Diagnostic::Error(format!("some spans or log records were lost: {counters}")))
     }
 
-    /// Returns what has not been exported, and why, if there is something.
+    /// Describes the data that has not been exported, and why. Returns `None` if all data has been exported.
     pub(super) fn describe_outstanding(&self) -> Option<String> {
         let outstanding = self.queue.outstanding();
         let items = |signal: Signal, count| (count > 0).then(|| (signal, signal.count(count)));
@@ -271,7 +277,7 @@ impl Scheduler {
             items(Signal::Logs, outstanding.log_records),
             self.queue
                 .has_outstanding_metrics()
-                .then(|| (Signal::Metrics, "the newest metrics".to_owned())),
+                .then(|| (Signal::Metrics, "the latest metrics".to_owned())),
         ];
         let parts: Vec<String> = parts
             .into_iter()
@@ -285,6 +291,7 @@ impl Scheduler {
         (!parts.is_empty()).then(|| parts.join(", "))
     }
 
+    /// Returns the current counters.
     pub(super) fn counters(&self) -> ExportCounters {
         ExportCounters {
             exported: self.exported,
@@ -294,8 +301,8 @@ impl Scheduler {
         }
     }
 
-    /// Returns the line with the counters, if a line may be written now. They are cumulative, so they cover what was not
-    /// written.
+    /// Returns the line with the counters appended, unless the throttle suppresses it. The counters are cumulative, so
+    /// they include what suppressed lines would have reported.
     fn admit(&mut self, line: Option<Diagnostic>, now: FreezeAwareInstant) -> Option<Diagnostic> {
         let line = line.filter(|_| self.log_throttle.admit(now.monotonic()))?;
         Some(line.with(&self.counters()))

@@ -1,4 +1,4 @@
-//! What is known about the export of one signal.
+//! The export state of one signal: completed flushes, back-off, and latency.
 
 use std::time::Duration;
 
@@ -7,24 +7,25 @@ use fg_util::backoff::Backoff;
 use super::clock::FreezeAwareInstant;
 use super::retry;
 
+/// The export state of one signal.
 pub(super) struct SignalState {
-    /// `None` if the signal is off: then nothing is queued for it, and no invocation waits for it.
+    /// `None` if the signal is disabled. No data is queued for it then, and no invocation waits for it.
     endpoint: Option<String>,
-    /// The last flush for which everything was tried that had arrived before it.
+    /// The latest completed flush: there was an attempt to send everything that had arrived before it.
     completed_flush: u64,
-    /// When sending began last.
+    /// When sending last started.
     pub(super) sending_since: FreezeAwareInstant,
-    /// Whether something was sent since then.
+    /// Whether a request has been completed since then.
     has_sent: bool,
-    /// `Some` while attempts fail after which the same data are sent again.
+    /// `Some` while requests fail and are retried.
     backoff: Option<Backoff>,
-    /// When to try again; `None` while trying.
+    /// When to retry, if a retry is pending.
     pub(super) retry_at: Option<FreezeAwareInstant>,
-    /// Whether it has kept an invocation waiting in vain, and has not been in time since.
+    /// Whether an invocation timed out waiting for this signal, and no flush has completed in time since.
     is_slow: bool,
-    /// Why the last request failed, if it did.
+    /// Why the last request failed, if it failed.
     last_error: Option<String>,
-    /// Whether the log says that nothing gets through, and not yet that it does again.
+    /// Whether the log contains a line about an outage, and none about the recovery since then.
     pub(super) is_outage_logged: bool,
 }
 
@@ -51,12 +52,12 @@ impl SignalState {
         self.endpoint.as_deref().unwrap_or_default()
     }
 
-    /// Whether the collector is known to be down.
+    /// Returns whether the collector is known to be down.
     pub(super) fn is_down(&self) -> bool {
         self.backoff.is_some()
     }
 
-    /// Whether an invocation may wait for this signal's flush.
+    /// Returns whether an invocation may wait for a flush of this signal.
     pub(super) fn may_be_awaited(&self) -> bool {
         self.is_on() && !self.is_down() && !self.is_slow
     }
@@ -69,44 +70,47 @@ impl SignalState {
         self.last_error.as_deref()
     }
 
+    /// Records that sending starts.
     pub(super) fn start_sending(&mut self, now: FreezeAwareInstant) {
         self.sending_since = now;
         self.has_sent = false;
         self.retry_at = None;
     }
 
-    /// An invocation has waited for the flush in vain.
+    /// Records that an invocation timed out waiting for the flush.
     pub(super) fn record_timeout(&mut self, flush: u64) {
         self.is_slow |= !self.has_completed(flush);
     }
 
-    /// Everything that arrived before the flush has been tried.
+    /// Records that there was an attempt to send everything that arrived before the flush.
     pub(super) fn complete_flush(
         &mut self,
         flush: u64,
         timeout: Duration,
         now: FreezeAwareInstant,
     ) {
-        // A failure may have completed later ones.
+        // A failure may have completed later flushes already.
         self.completed_flush = self.completed_flush.max(flush);
         if self.has_sent && self.sending_since.elapsed(now) <= timeout {
             self.is_slow = false;
         }
     }
 
+    /// Records that the collector accepted a request.
     pub(super) fn record_accepted(&mut self) {
         self.has_sent = true;
         self.backoff = None;
         self.last_error = None;
     }
 
+    /// Records that the collector rejected a request permanently.
     pub(super) fn record_rejected(&mut self, reason: String) {
         self.has_sent = true;
         self.backoff = None;
         self.last_error = Some(reason);
     }
 
-    /// Records a failure after which the same data are sent again, and returns the pause before that.
+    /// Records a failure that is to be retried, and returns the pause before the retry.
     pub(super) fn record_failure(
         &mut self,
         retry_after: Option<Duration>,
@@ -118,7 +122,7 @@ impl SignalState {
         let pause = retry::next_pause(backoff, retry_after);
         self.retry_at = Some(now + pause);
         self.last_error = Some(reason);
-        // Whoever asked meanwhile shall not wait for the next attempt.
+        // An invocation that requested a flush since then must not wait for the retry.
         self.completed_flush = requested_flush;
         self.has_sent = false;
         pause

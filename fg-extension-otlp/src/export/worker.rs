@@ -1,4 +1,4 @@
-//! The task that sends one signal.
+//! The worker task that sends one signal.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,12 +11,12 @@ use super::request::{Snapshot, encode_request};
 use super::scheduler::{Action, AfterRequest, PendingFlush, Scheduler};
 use crate::signal::Signal;
 
-/// What the exporter and its workers share.
+/// The state that the exporter and its workers share.
 pub(super) struct ExporterInner {
     state: Mutex<Scheduler>,
     snapshot: Box<dyn Fn(ExportCounters) -> Snapshot + Send + Sync>,
     wake: [Notify; Signal::ALL.len()],
-    /// Wakes whoever waits for a flush whenever a worker has got on.
+    /// Notifies the tasks that wait for a flush whenever a worker has made progress.
     progress: watch::Sender<()>,
 }
 
@@ -33,28 +33,28 @@ impl ExporterInner {
         }
     }
 
-    /// Locks the state, which is never left half changed, so that a panic elsewhere does not matter.
+    /// Locks the state. Ignores poisoning, because the state is always consistent.
     pub(super) fn lock(&self) -> MutexGuard<'_, Scheduler> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets the workers look at the state again.
+    /// Wakes the workers, so that they check the state again.
     pub(super) fn wake_workers(&self) {
         for wake in &self.wake {
             wake.notify_one();
         }
     }
 
-    /// Returns what changes whenever a worker has got on, from now on.
+    /// Returns a receiver that is notified of all progress of the workers from now on.
     pub(super) fn progress(&self) -> watch::Receiver<()> {
         self.progress.subscribe()
     }
 
-    /// Waits until the workers have tried everything that arrived before the flush was requested.
+    /// Waits until the workers have tried to send everything that arrived before the flush was requested.
     pub(super) async fn completed(&self, flush: &PendingFlush) {
         let mut progress = self.progress.subscribe();
         while !self.lock().is_completed(flush) {
-            // The other end is ours, so it does not go away.
+            // Never fails, because `self` owns the sender.
             if progress.changed().await.is_err() {
                 return;
             }
@@ -62,7 +62,7 @@ impl ExporterInner {
     }
 }
 
-/// Sends one signal whenever it is time, until the shutdown has nothing more for it to do.
+/// Sends one signal whenever the scheduler says so, until the shutdown is complete.
 pub(super) async fn run(inner: Arc<ExporterInner>, signal: Signal, mut client: OtlpClient) {
     let wake = &inner.wake[signal.index()];
     loop {
@@ -76,14 +76,14 @@ pub(super) async fn run(inner: Arc<ExporterInner>, signal: Signal, mut client: O
                 inner.progress.send_replace(());
             }
             Action::Wait(None) => wake.notified().await,
-            // Woken or not, the next action is found out anew.
+            // On a wake-up and on a timeout, ask the scheduler again.
             Action::Wait(Some(wait)) => drop(tokio::time::timeout(wait, wake.notified()).await),
             Action::Finish => return,
         }
     }
 }
 
-/// Sends what arrived before `end`, unless something keeps it from being sent.
+/// Sends everything that arrived before `end`, or stops at the first failure that is to be retried.
 async fn send(inner: &ExporterInner, signal: Signal, client: &mut OtlpClient, end: u64) {
     loop {
         let Some(batch) = inner.lock().queue.take_batch(signal, end) else {

@@ -1,9 +1,10 @@
-//! Attributes and values of OTLP, made of JSON.
+//! Converts JSON to OTLP attributes and values.
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList};
 use serde_json::{Map, Value};
 
+/// Creates an attribute from a key and a JSON value.
 pub(super) fn attribute(key: impl Into<String>, value: impl Into<Value>) -> KeyValue {
     KeyValue {
         key: key.into(),
@@ -12,17 +13,21 @@ pub(super) fn attribute(key: impl Into<String>, value: impl Into<Value>) -> KeyV
     }
 }
 
+/// Creates an attribute for each field of a JSON object.
 pub(super) fn attributes(fields: &Map<String, Value>) -> impl Iterator<Item = KeyValue> {
     fields
         .iter()
         .map(|(key, value)| attribute(key, value.clone()))
 }
 
-/// How deep arrays and objects are kept. Collectors reject a whole request for a message that is 100 deep, and an object
-/// is three messages.
+/// The maximum nesting depth of arrays and objects.
+///
+/// Collectors reject the whole request if a protobuf message in it is nested 100 levels deep, and each JSON object
+/// takes three levels.
 const MAX_DEPTH: usize = 16;
 
-/// Converts a JSON value; `null` becomes an empty one, and what lies too deep its text.
+/// Converts a JSON value. `null` becomes an empty value, and an array or object that is nested too deeply becomes its
+/// JSON text.
 pub(super) fn any_value(json: Value) -> AnyValue {
     nested(MAX_DEPTH, json)
 }
@@ -80,18 +85,18 @@ mod tests {
             Some(Any::DoubleValue(u64::MAX as f64))
         );
         let Some(Any::KvlistValue(list)) = any_value(json!({"a": ["b", {}]})).value else {
-            panic!("no list");
+            panic!("expected a list");
         };
         assert_eq!(list.values[0].key, "a");
         let Some(Any::ArrayValue(array)) = list.values[0].value.clone().unwrap().value else {
-            panic!("no array");
+            panic!("expected an array");
         };
         assert_eq!(array.values[0].value, Some(Any::StringValue("b".into())));
         assert_eq!(array.values[1], any_value(json!({})));
     }
 
     #[test]
-    fn a_request_with_deep_json_can_be_decoded() {
+    fn request_with_deeply_nested_json_can_be_decoded() {
         type Nest = fn(Value) -> Value;
         let nests: [Nest; 2] = [|inner| json!({"a": inner}), |inner| json!([inner])];
         for nest in nests {
@@ -114,7 +119,7 @@ mod tests {
                 ExportLogsServiceRequest::decode(&bytes[..]).unwrap(),
                 request
             );
-            // Nothing of it is missing.
+            // The innermost value is still there.
             assert!(bytes.windows(6).any(|window| window == b"bottom"));
         }
     }

@@ -1,19 +1,20 @@
-//! Trace and span IDs, made of the platform's `traceId`.
+//! Trace and span IDs, derived from the platform's `traceId`.
 
 use uuid::Uuid;
 
-/// The trace of an invocation, made of the platform's `traceId`, so that whoever has its text knows the span as well.
+/// The trace ID of an invocation, derived from the platform's `traceId`, so that the ID alone identifies the span.
 ///
-/// A UUID (the page's example, D 2707) is the trace ID itself, whatever its case and its dashes. Any other text (?) is
-/// hashed, always to the same ID.
+/// A UUID (the example on the page, D 2707), in upper or lower case and with or without dashes, is used as the trace
+/// ID. Any other text (?) is hashed, and the hash is stable.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct TraceId([u8; 16]);
 
 impl TraceId {
+    /// Derives the trace ID from the platform's `traceId`.
     pub(super) fn of(text: &str) -> Self {
         let text = text.trim();
         match Uuid::try_parse(text) {
-            // A trace ID is never all zero.
+            // A trace ID of zero is invalid.
             Ok(uuid) if !uuid.is_nil() => Self(uuid.into_bytes()),
             _ => Self(mix(fnv_1a_128(text.as_bytes())).max(1).to_be_bytes()),
         }
@@ -28,7 +29,7 @@ impl TraceId {
         self.child_span_id("")
     }
 
-    /// Returns the ID of the span of that name within the invocation.
+    /// Returns the ID of the span with this name within the invocation.
     pub(super) fn child_span_id(self, name: &str) -> Vec<u8> {
         let bytes = self.0.iter().chain(name.as_bytes());
         fnv_1a_64(bytes).max(1).to_be_bytes().to_vec()
@@ -43,7 +44,8 @@ fn fnv_1a_128(bytes: &[u8]) -> u128 {
         })
 }
 
-/// Every bit depends on every other, since samplers look at some of them only, and FNV changes little for the last byte.
+/// Makes every bit depend on every other bit. Samplers use only some of the bits, and in FNV the last byte changes few
+/// bits.
 fn mix(mut hash: u128) -> u128 {
     for _ in 0..2 {
         hash ^= hash >> 67;
@@ -63,7 +65,7 @@ mod tests {
     use super::{TraceId, fnv_1a_64, fnv_1a_128};
 
     #[test]
-    fn a_uuid_in_any_form_is_the_trace_id() {
+    fn uuid_in_any_form_is_the_trace_id() {
         let trace = TraceId::of("3da1f2dc-3222-475e-9205-e2e6c6318895");
         assert_eq!(
             trace.bytes(),
@@ -87,7 +89,7 @@ mod tests {
 
         assert_eq!(TraceId::of("request 1"), TraceId::of("request 1"));
         assert_ne!(TraceId::of("request 1"), TraceId::of("request 2"));
-        // Stable: what was sent before this version goes on in the same trace.
+        // The hash is stable across versions, so that a trace can continue.
         assert_eq!(
             TraceId::of("a").bytes(),
             0x2dd8_6738_4609_b719_7e5c_9ec1_ab19_13f9_u128.to_be_bytes()
@@ -95,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn no_id_is_all_zero() {
+    fn ids_are_never_zero() {
         for text in ["", "00000000-0000-0000-0000-000000000000"] {
             let trace = TraceId::of(text);
             assert_ne!(trace.bytes(), [0; 16]);
@@ -104,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_of_a_trace_differ() {
+    fn span_ids_of_a_trace_differ() {
         let trace = TraceId::of("1");
         assert_eq!(trace.root_span_id(), TraceId::of("1").root_span_id());
         assert_eq!(trace.root_span_id().len(), 8);

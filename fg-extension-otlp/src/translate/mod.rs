@@ -1,4 +1,4 @@
-//! Makes spans, log records and metrics of telemetry events, without I/O.
+//! Translates telemetry events into spans, log records, and metrics, without I/O.
 
 mod any_value;
 mod ids;
@@ -23,21 +23,21 @@ use self::metrics::FaasMetrics;
 use self::spans::{Outcome, Phase, SpanBuilder, SpanTracker};
 use crate::config::ResourceConfig;
 
-/// Turns events, as they come, into OTLP.
+/// Translates events into OTLP.
 ///
-/// Events may come in any order, twice, late or not at all. A span is emitted once, when it is complete: what comes
-/// after that is not in it, and makes a log record if it has a status other than success.
+/// Events may arrive in any order, twice, late, or not at all. A span is emitted once, when it is complete. An event
+/// that arrives after that is not part of the span; if its status is not `success`, it becomes a log record.
 pub(crate) struct Translator {
     function: FunctionInfo,
     resource: ResourceConfig,
     instance_id: String,
-    /// That of the latest invocation.
+    /// The URN of the latest invocation.
     urn: Option<FunctionUrn>,
     spans: SpanTracker,
     metrics: FaasMetrics,
 }
 
-/// What is known of the function before it is invoked.
+/// The properties of the function that are known before its first invocation.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FunctionInfo {
     pub(crate) name: Option<String>,
@@ -48,7 +48,7 @@ pub(crate) struct FunctionInfo {
     pub(crate) memory_mb: Option<u64>,
 }
 
-/// What events were turned into.
+/// The result of translating events.
 #[derive(Debug, Default)]
 pub(crate) struct Translated {
     pub(crate) spans: Vec<Span>,
@@ -68,7 +68,7 @@ impl Translator {
             &mut function.project_id,
             &mut resource.service_name,
         ] {
-            // An empty text is as good as none.
+            // An empty text counts as missing.
             text.take_if(|text| text.is_empty());
         }
         Self {
@@ -81,13 +81,13 @@ impl Translator {
         }
     }
 
-    /// Records an invocation, and its URN: region, project and name of the function.
+    /// Records an invocation and its URN, which contains the region, the project, and the name of the function.
     pub(crate) fn record_invocation(&mut self, invocation: &Invocation) {
         self.urn = Some(invocation.invoked_function_urn.clone());
         self.spans.record_invocation(invocation);
     }
 
-    /// Translates an event, with all spans that it completes.
+    /// Translates an event, and emits all spans that it completes.
     pub(crate) fn translate(
         &mut self,
         event: &TelemetryEvent,
@@ -103,13 +103,14 @@ impl Translator {
         }
     }
 
-    /// Emits, at the end, the spans that still waited for something, with what is known.
+    /// Emits all incomplete spans, at shutdown.
     pub(crate) fn finish(&mut self, now: SystemTime, out: &mut Translated) {
         for span in self.spans.close_all() {
             self.emit(span, now, out);
         }
     }
 
+    /// Returns the resource that the telemetry belongs to.
     pub(crate) fn resource(&self) -> Resource {
         resource::resource(
             &self.function,
@@ -119,7 +120,9 @@ impl Translator {
         )
     }
 
-    /// All metrics as they are now, cumulative, with further counters of `(name, unit, value)`.
+    /// Returns the current values of all metrics, and of additional counters with a name, a unit, and a value.
+    ///
+    /// All of them are cumulative.
     pub(crate) fn metrics(
         &self,
         telemetry: Option<&TelemetryCounters>,
@@ -129,6 +132,7 @@ impl Translator {
         self.metrics.snapshot(telemetry, own, now)
     }
 
+    /// Returns the instrumentation scope: this crate.
     pub(crate) fn scope() -> InstrumentationScope {
         InstrumentationScope {
             name: env!("CARGO_PKG_NAME").to_owned(),
@@ -180,7 +184,7 @@ impl Translator {
                 logs::from_log_event("extension", log, &self.spans, now)
             }
             TelemetryEvent::Unknown(event) => logs::from_unknown(event, &self.spans, now),
-            // A kind that the framework learned after this was written.
+            // A variant that was added to `TelemetryEvent` later.
             event => {
                 let event = serde_json::to_value(event).unwrap_or_default();
                 logs::from_unknown(&event, &self.spans, now)

@@ -1,4 +1,4 @@
-//! The resource: which instance of which function the telemetry is of.
+//! The resource: the function and the instance that the telemetry belongs to.
 
 use fg_extension::FunctionUrn;
 use opentelemetry_proto::tonic::resource::v1::Resource;
@@ -8,9 +8,10 @@ use super::FunctionInfo;
 use super::any_value::attribute;
 use crate::config::ResourceConfig;
 
-/// The function's instance, by the [semantic conventions for resources][1], overridden by the user's own words.
+/// Returns the resource for the function's instance, according to the [semantic conventions][1]. The user's attributes
+/// take precedence.
 ///
-/// The registered values of `cloud.provider` have none for Huawei Cloud, so those here are made like the others'.
+/// The conventions define no values for Huawei Cloud, so the values here follow the pattern of the other providers.
 ///
 /// [1]: https://opentelemetry.io/docs/specs/semconv/resource/faas/
 pub(super) fn resource(
@@ -21,7 +22,7 @@ pub(super) fn resource(
 ) -> Resource {
     let name = function.name.as_deref().or_else(|| urn?.name());
     let version = function.version.as_deref().or_else(|| urn?.version());
-    // The public form of a URN has the project, the internal one the tenant (D 2707).
+    // The public form of a URN contains the project, the internal form the tenant (D 2707).
     let owner = urn.and_then(FunctionUrn::project);
     let is_public = urn.is_some_and(|urn| urn.as_str().starts_with("urn:fss:"));
     let (project, tenant) = match is_public {
@@ -32,7 +33,7 @@ pub(super) fn resource(
     let memory = function.memory_mb.map(|mb| mb.saturating_mul(1024 * 1024));
 
     let found: [(&str, Option<Value>); 15] = [
-        // The specification's own word for a service without a name.
+        // The specification defines `unknown_service` for a service without a name.
         (
             "service.name",
             Some(name.unwrap_or("unknown_service").into()),

@@ -1,16 +1,16 @@
-//! Times in what functions log, and in OTLP.
+//! Times in logs and in OTLP.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fg_extension::Timestamp;
 use serde_json::{Number, Value};
 
-/// Reads a time with a zone, as in RFC 3339; `None` without one, as it could be that of any.
+/// Parses a time with a zone, as in RFC 3339. Returns `None` if there is no zone, because the time would be ambiguous.
 pub(super) fn zoned_time(text: &str) -> Option<SystemTime> {
     time(text.into())
 }
 
-/// Reads a number that counts from 1970; `None` before 1973, since small numbers are not times.
+/// Parses a number as a time since 1970. Returns `None` for times before 1973, because small numbers are not times.
 pub(super) fn epoch_time(number: &Number) -> Option<SystemTime> {
     let min = UNIX_EPOCH + Duration::from_secs(100_000_000);
     time(number.clone().into()).filter(|time| *time >= min)
@@ -20,7 +20,7 @@ fn time(json: Value) -> Option<SystemTime> {
     serde_json::from_value::<Timestamp>(json).ok()?.time()
 }
 
-/// Converts a time to OTLP's, which counts from 1970 to 2554; what is outside is at that end.
+/// Converts a time to the nanoseconds since 1970 that OTLP uses. Times outside the range, 1970 to 2554, are clamped.
 pub(super) fn unix_nanos(time: SystemTime) -> u64 {
     let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX)
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_that_are_certain() {
+    fn only_unambiguous_times_are_parsed() {
         let time = Some(UNIX_EPOCH + Duration::from_millis(1_687_651_200_250));
         for text in [
             "2023-06-25T00:00:00.250Z",
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn no_time_overflows() {
+    fn times_out_of_range_are_clamped() {
         assert_eq!(unix_nanos(UNIX_EPOCH + Duration::from_nanos(7)), 7);
         assert_eq!(unix_nanos(UNIX_EPOCH - Duration::from_secs(1)), 0);
         assert_eq!(

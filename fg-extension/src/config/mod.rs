@@ -1,4 +1,4 @@
-//! The settings, read once from the environment.
+//! The settings of an extension, read once from environment variables.
 
 mod platform_address;
 mod port_setting;
@@ -19,7 +19,7 @@ use crate::{ExtensionName, Port, RunError, Subscription, TelemetryType};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// What `FG_TELEMETRY_BUFFER` accepts.
+/// The sizes that `FG_TELEMETRY_BUFFER` accepts.
 const BUFFER_RANGE: SizeRange = SizeRange {
     bytes: 1..=1 << 30,
     text: "1B to 1GiB",
@@ -31,8 +31,9 @@ pub(crate) struct Config {
     pub(crate) port: Port,
     pub(crate) register_timeout: Duration,
     pub(crate) shutdown_timeout: Duration,
-    /// What the platform may leave out of its response to the registration.
+    /// The fallback if the platform's response to the registration lacks the function's name.
     pub(crate) function_name: Option<String>,
+    /// The same for its version.
     pub(crate) function_version: Option<String>,
     #[cfg(feature = "stderr-log")]
     pub(crate) log: tracing::level_filters::LevelFilter,
@@ -43,19 +44,19 @@ pub(crate) struct Config {
 pub(crate) struct TelemetryConfig {
     pub(crate) port: Port,
     pub(crate) types: &'static [TelemetryType],
-    /// In bytes.
+    /// The size of the buffer in bytes.
     pub(crate) buffer: usize,
     pub(crate) timeout: Duration,
 }
 
 impl Config {
-    /// Reads the settings of the extension with this name and compiled port.
+    /// Reads the settings of the extension with this name and compiled-in port.
     pub(crate) fn from_env(name: ExtensionName, port: Port) -> Result<Self, RunError> {
         let environment = Environment(std::env::var_os);
         environment.read(name, port).map_err(RunError::setting)
     }
 
-    /// Logs what should be changed about the settings, once there is a subscriber for log lines.
+    /// Logs the warnings about the settings. Call it once the `tracing` subscriber is installed.
     pub(crate) fn log_warnings(&self) {
         for warning in &self.warnings {
             tracing::warn!("{warning}");
@@ -64,7 +65,7 @@ impl Config {
 }
 
 impl TelemetryConfig {
-    /// Reads the settings of the subscription of the extension with this name, compiled port and settings.
+    /// Reads the telemetry settings of the extension with this name, compiled-in port and other settings.
     pub(crate) fn from_env(
         name: ExtensionName,
         compiled_port: Port,
@@ -78,14 +79,14 @@ impl TelemetryConfig {
     }
 }
 
-/// The process's environment variables, by name.
+/// A function that returns the value of an environment variable.
 struct Environment<F>(F);
 
 impl<F: Fn(&'static str) -> Option<OsString>> Environment<F> {
     fn read(&self, name: ExtensionName, compiled_port: Port) -> Result<Config, String> {
         let platform = match self.get("EXTENSION_API_ADDR")? {
             Some(value) => PlatformAddress::parse(&value)?,
-            None => return Err(no_platform()),
+            None => return Err(missing_platform_address()),
         };
         let port = self
             .port("FG_EXTENSION_PORT", name)?
@@ -103,7 +104,8 @@ impl<F: Fn(&'static str) -> Option<OsString>> Environment<F> {
                 Duration::from_secs(2),
                 Duration::ZERO,
             )?,
-            // These are the function's own variables, so one that cannot be read counts as not set.
+            // These variables are set for the function, so an unreadable value counts as unset instead of being an
+            // error.
             function_name: self.get("RUNTIME_FUNC_NAME").unwrap_or(None),
             function_version: self.get("RUNTIME_FUNC_VERSION").unwrap_or(None),
             #[cfg(feature = "stderr-log")]
@@ -129,7 +131,7 @@ impl<F: Fn(&'static str) -> Option<OsString>> Environment<F> {
         subscription: Subscription,
         config: &Config,
     ) -> Result<TelemetryConfig, String> {
-        // A subscription that shares the extension's port moves with it.
+        // If telemetry shares the extension's port, FG_EXTENSION_PORT moves both.
         let default_port = if subscription.port() == compiled_port {
             config.port
         } else {
@@ -148,7 +150,7 @@ impl<F: Fn(&'static str) -> Option<OsString>> Environment<F> {
         })
     }
 
-    /// Returns a variable's value, trimmed; `None` if it is not set, or empty.
+    /// Returns the trimmed value of a variable, or `None` if it is unset or empty.
     fn get(&self, name: &'static str) -> Result<Option<String>, String> {
         match (self.0)(name).map(OsString::into_string) {
             None => Ok(None),
@@ -182,8 +184,7 @@ impl<F: Fn(&'static str) -> Option<OsString>> Environment<F> {
     }
 }
 
-fn no_platform() -> String {
-    "EXTENSION_API_ADDR is not set, so there is no platform to register with: \
-     FunctionGraph sets it, and on your machine `cargo fg dev` does"
+fn missing_platform_address() -> String {
+    "EXTENSION_API_ADDR is not set; FunctionGraph sets it, and on your machine `cargo fg dev` does"
         .to_owned()
 }

@@ -1,11 +1,11 @@
-//! Where the platform's API is.
+//! The address of the platform's API.
 
 use std::fmt;
 use std::net::Ipv6Addr;
 
 use fg_util::setting::{invalid, parse_port};
 
-/// The value of `EXTENSION_API_ADDR`: `host:port`, with `http://` before it and `/` after it if need be (I).
+/// The value of `EXTENSION_API_ADDR`: `host:port`, optionally with a leading `http://` and a trailing `/` (I).
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PlatformAddress {
     pub(crate) host: String,
@@ -30,13 +30,14 @@ impl PlatformAddress {
                     "EXTENSION_API_ADDR",
                     value,
                     "is not `host:port`",
-                    "write it as in `127.0.0.1:9001`",
+                    "write an address such as `127.0.0.1:9001`",
                 )
             })
     }
 
-    /// Returns whether the host is a name, an IPv4 address or an IPv6 address in brackets; a second `:` elsewhere
-    /// means something is missing.
+    /// Returns `true` if the host is a name, an IPv4 address, or an IPv6 address in brackets, and the port is not 0.
+    ///
+    /// A `:` in the host is only valid inside brackets.
     fn is_plausible(&self) -> bool {
         let host = match self
             .host
@@ -50,7 +51,7 @@ impl PlatformAddress {
         self.port != 0 && !host.is_empty() && host.iter().all(is_host_byte)
     }
 
-    /// Returns the host as the resolver accepts it, without brackets.
+    /// Returns the host without brackets, as the resolver expects it.
     pub(crate) fn host(&self) -> &str {
         self.host.trim_start_matches('[').trim_end_matches(']')
     }

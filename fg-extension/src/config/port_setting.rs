@@ -1,13 +1,13 @@
-//! The value of a port setting: one port, or a list by script name.
+//! The value of a port setting: a port, or a list of ports by script name.
 
 use fg_util::setting::{invalid, parse_port};
 use fg_util::{port, script_name};
 
 use crate::{ExtensionName, Port};
 
-/// Returns the port that the setting gives to the extension `name`; `None` if its list does not have that name.
+/// Returns the port that a setting assigns to the extension `name`, or `None` if its list does not contain that name.
 ///
-/// A function's environment is shared by all its extensions, so the value may be a list by script name.
+/// All extensions of a function share its environment variables, so the value may list the ports by script name.
 pub(super) fn choose_port(
     setting: &'static str,
     value: &str,
@@ -15,8 +15,9 @@ pub(super) fn choose_port(
 ) -> Result<Option<Port>, String> {
     let range = format!("from {} to {}", port::FIRST, port::LAST);
     let fail = |problem: &str| {
-        let hint =
-            format!("write a port {range}, as in `8085` or `{name}=8085,extensionOther.sh=8086`");
+        let hint = format!(
+            "write a port {range}, such as `8085`, or a list such as `{name}=8085,extensionOther.sh=8086`"
+        );
         Err(invalid(setting, value, problem, &hint))
     };
     let port = |text: &str| parse_port(text).and_then(|port| Port::try_from(port).ok());
@@ -27,7 +28,7 @@ pub(super) fn choose_port(
             None => fail(&format!("is not a port {range}")),
         };
     }
-    // A list is judged as a whole: half of one may be what somebody meant for us.
+    // One invalid entry makes the whole list invalid: it may be a misspelled entry for this extension.
     let mut chosen = None;
     for entry in value
         .split(',')
@@ -35,7 +36,7 @@ pub(super) fn choose_port(
         .filter(|entry| !entry.is_empty())
     {
         let Some((script, text)) = entry.split_once('=') else {
-            return fail(&format!("has an entry without `=`, `{entry}`"));
+            return fail(&format!("has the entry `{entry}` without `=`"));
         };
         let script = script.trim();
         if script_name::check(script).is_err() {
@@ -44,10 +45,12 @@ pub(super) fn choose_port(
             ));
         }
         let Some(port) = port(text.trim()) else {
-            return fail(&format!("gives {script} no port {range}"));
+            return fail(&format!(
+                "has the entry `{entry}`, whose port is not {range}"
+            ));
         };
         if script == name.as_str() && chosen.replace(port).is_some_and(|other| other != port) {
-            return fail(&format!("gives {name} two ports"));
+            return fail(&format!("assigns two ports to {name}"));
         }
     }
     Ok(chosen)

@@ -1,4 +1,4 @@
-//! Settings, read from an environment of the test's own.
+//! Tests of the settings, with a fake environment.
 
 use super::*;
 
@@ -60,14 +60,14 @@ fn platform_address_is_host_and_port() {
         assert_eq!(
             error,
             format!(
-                "EXTENSION_API_ADDR is `{value}`, which is not `host:port`: write it as in `127.0.0.1:9001`"
+                "cannot read EXTENSION_API_ADDR: `{value}` is not `host:port`; write an address such as `127.0.0.1:9001`"
             )
         );
     }
 }
 
 #[test]
-fn platform_address_is_needed() {
+fn missing_platform_address_is_an_error() {
     for unset in ["", "  "] {
         let error = read(&[("EXTENSION_API_ADDR", unset)]).err().unwrap();
         assert!(
@@ -78,7 +78,7 @@ fn platform_address_is_needed() {
 }
 
 #[test]
-fn port_is_overridden_by_number_or_by_script_name() {
+fn port_is_overridden_by_a_number_or_a_list_of_script_names() {
     for (value, port) in [
         ("", 8081),
         ("8085", 8085),
@@ -101,15 +101,15 @@ fn port_is_overridden_by_number_or_by_script_name() {
         ("8085,8086", "is not a port from 8081 to 8090"),
         (
             "extensionHello.sh=80",
-            "gives extensionHello.sh no port from 8081 to 8090",
+            "has the entry `extensionHello.sh=80`, whose port is not from 8081 to 8090",
         ),
         (
             "extensionHello.sh=8081,extensionHello.sh=8082",
-            "gives extensionHello.sh two ports",
+            "assigns two ports to extensionHello.sh",
         ),
         (
             "8085,extensionOther.sh=8086",
-            "has an entry without `=`, `8085`",
+            "has the entry `8085` without `=`",
         ),
         (
             "extensionHello=8085",
@@ -129,13 +129,13 @@ fn port_is_overridden_by_number_or_by_script_name() {
         ),
         (
             "extensionOther.sh=8086;extensionHello.sh=8085",
-            "gives extensionOther.sh no port from 8081 to 8090",
+            "has the entry `extensionOther.sh=8086;extensionHello.sh=8085`, whose port is not from 8081 to 8090",
         ),
     ] {
         let error = read(&[("FG_EXTENSION_PORT", value)]).err().unwrap();
         assert!(
             error.starts_with(&format!(
-                "FG_EXTENSION_PORT is `{value}`, which {why}: write a port"
+                "cannot read FG_EXTENSION_PORT: `{value}` {why}; write a port"
             )),
             "{error}"
         );
@@ -143,7 +143,7 @@ fn port_is_overridden_by_number_or_by_script_name() {
 }
 
 #[test]
-fn durations_have_units() {
+fn duration_is_a_number_with_an_optional_unit() {
     let read =
         |value| read(&[("FG_SHUTDOWN_TIMEOUT", value)]).map(|config| config.shutdown_timeout);
     for (value, millis) in [
@@ -176,9 +176,9 @@ fn durations_have_units() {
         "999999999999999999999s",
     ] {
         assert!(
-            read(value)
-                .unwrap_err()
-                .starts_with(&format!("FG_SHUTDOWN_TIMEOUT is `{value}`")),
+            read(value).unwrap_err().starts_with(&format!(
+                "cannot read FG_SHUTDOWN_TIMEOUT: `{value}` is not"
+            )),
             "{value}"
         );
     }
@@ -186,7 +186,7 @@ fn durations_have_units() {
 
 #[cfg(feature = "stderr-log")]
 #[test]
-fn log_level_is_a_name() {
+fn log_level_is_read_from_its_name() {
     assert_eq!(
         read(&[("FG_LOG", "Debug")]).unwrap().log,
         tracing::level_filters::LevelFilter::DEBUG
@@ -201,18 +201,18 @@ fn log_level_is_a_name() {
 
 #[cfg(unix)]
 #[test]
-fn value_that_is_not_utf8_is_named() {
+fn value_that_is_not_utf8_is_an_error() {
     use std::os::unix::ffi::OsStringExt;
     let environment = Environment(|_| Some(OsString::from_vec(vec![b'a', 0xff])));
     let error = environment.read(NAME, Port::new(8081)).err().unwrap();
     assert_eq!(
         error,
-        "EXTENSION_API_ADDR is `a\u{fffd}`, which is not UTF-8: write it in UTF-8"
+        "cannot read EXTENSION_API_ADDR: `a\u{fffd}` is not UTF-8; write it in UTF-8"
     );
 }
 
 #[test]
-fn telemetry_has_a_port_of_its_own_or_shares_the_extensions() {
+fn telemetry_has_its_own_port_or_shares_that_of_the_extension() {
     let ports = |subscribed: u16, variables: &[(&str, &str)]| {
         let types = &[TelemetryType::Platform];
         let subscription = Subscription::new(Port::new(subscribed), types);
@@ -238,8 +238,8 @@ fn telemetry_has_a_port_of_its_own_or_shares_the_extensions() {
         read_telemetry(&[("FG_TELEMETRY_PORT", "80")])
             .err()
             .unwrap(),
-        "FG_TELEMETRY_PORT is `80`, which is not a port from 8081 to 8090: write a port from 8081 to 8090, as in \
-         `8085` or `extensionHello.sh=8085,extensionOther.sh=8086`"
+        "cannot read FG_TELEMETRY_PORT: `80` is not a port from 8081 to 8090; write a port from 8081 to 8090, such as \
+         `8085`, or a list such as `extensionHello.sh=8085,extensionOther.sh=8086`"
     );
 }
 
@@ -272,7 +272,7 @@ fn buffer_is_a_number_of_bytes() {
         assert_eq!(
             buffer(value),
             Err(format!(
-                "FG_TELEMETRY_BUFFER is `{value}`, which is not a size from 1B to 1GiB: \
+                "cannot read FG_TELEMETRY_BUFFER: `{value}` is not a size from 1B to 1GiB; \
                  write it as `512KiB`, `4MiB` or `4194304`"
             ))
         );
@@ -280,7 +280,7 @@ fn buffer_is_a_number_of_bytes() {
 }
 
 #[test]
-fn removed_setting_is_a_warning_if_it_is_set() {
+fn removed_setting_causes_a_warning_if_it_is_set() {
     let warnings = |value| {
         read(&[("FG_TELEMETRY_OVERFLOW", value)])
             .map(|config| config.warnings)
@@ -291,7 +291,7 @@ fn removed_setting_is_a_warning_if_it_is_set() {
         assert_eq!(
             warnings(value),
             [
-                "FG_TELEMETRY_OVERFLOW no longer exists: a batch that does not fit is rejected with status 503; \
+                "FG_TELEMETRY_OVERFLOW was removed: a batch that does not fit into the buffer is rejected with status 503; \
                  unset it"
             ]
         );
@@ -299,7 +299,7 @@ fn removed_setting_is_a_warning_if_it_is_set() {
 }
 
 #[test]
-fn settings_of_telemetry_are_read_only_with_a_subscription() {
+fn telemetry_settings_are_read_only_with_a_subscription() {
     let variables = [("FG_TELEMETRY_BUFFER", "much")];
     assert!(read(&variables).is_ok());
     assert!(read_telemetry(&variables).is_err());

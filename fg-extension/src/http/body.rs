@@ -1,4 +1,4 @@
-//! Request bodies, read within bounds.
+//! Request bodies, read with size limits.
 
 use std::time::Duration;
 
@@ -7,22 +7,26 @@ use hyper::body::{Body, Bytes, Incoming};
 use hyper::{Request, header};
 use tokio::time::timeout;
 
-/// The most a request's body may have: 6 MB (D, instance limits).
+/// The maximum size of a request body: 6 MB (D, instance limits).
 pub(crate) const LIMIT: usize = 6 * 1024 * 1024;
 
-/// How much of a body that nobody wants is read before the connection is given up.
+/// The maximum number of bytes to read from the body of a rejected request before closing the connection.
 const DISCARD_LIMIT: usize = 64 * 1024 * 1024;
 
-/// How long such a body may pause before that.
+/// The maximum time to wait for the next part of such a body.
 const DISCARD_PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) enum BodyError {
     TooLarge,
-    /// The client broke off.
+    /// The connection broke before the body was complete.
     Broken(hyper::Error),
 }
 
-/// The whole body, if it is not too large.
+/// Reads the whole body of a request.
+///
+/// # Errors
+///
+/// Returns an error if the body exceeds [`LIMIT`], or if the connection breaks.
 pub(crate) async fn read(request: Request<Incoming>) -> Result<Bytes, BodyError> {
     if request.body().size_hint().lower() > LIMIT as u64 {
         discard(request).await;
@@ -39,7 +43,7 @@ pub(crate) async fn read(request: Request<Incoming>) -> Result<Bytes, BodyError>
             discard_rest(body).await;
             return Err(BodyError::TooLarge);
         }
-        // Nearly every body comes in one piece, and is then not copied.
+        // Nearly every body arrives in a single frame, which does not have to be copied.
         if single.is_empty() && parts.is_empty() {
             single = data;
         } else {
@@ -56,9 +60,11 @@ pub(crate) async fn read(request: Request<Incoming>) -> Result<Bytes, BodyError>
     })
 }
 
-/// Reads a body away, so that a client that writes all of it before it reads comes to see the answer.
+/// Reads and discards the body of a request.
+///
+/// Otherwise a client that sends the whole body before it reads would fail to send it, and never see the response.
 pub(crate) async fn discard(request: Request<Incoming>) {
-    // This client asks first; it is not told to go on, and sends nothing.
+    // This client waits for `100 Continue` before it sends the body, and will not receive it.
     if request.headers().contains_key(header::EXPECT) {
         return;
     }

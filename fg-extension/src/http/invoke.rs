@@ -1,4 +1,4 @@
-//! An invocation: from the body of its request to the handler, and to the response.
+//! Invocations: parses the request body, calls the handler, and creates the response.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -19,7 +19,7 @@ use crate::panics::catch;
 use crate::telemetry::Telemetry;
 use crate::{Extension, Invocation};
 
-/// The response to an invocation: the prose of page 2707 and its example, in one (D).
+/// The body of the response to an invocation. It contains the fields of both the text and the example of page 2707 (D).
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Invoked<'a> {
@@ -34,7 +34,7 @@ struct Invoked<'a> {
 }
 
 impl<T: Extension, D: Telemetry<T>> Router<T, D> {
-    /// Calls the author's handler with the invocation in the body.
+    /// Calls the author's handler with the invocation in the request body.
     pub(super) async fn invoke(self: Arc<Self>, body: Result<Bytes, BodyError>) -> HttpResponse {
         let body = match body {
             Ok(body) => body,
@@ -47,8 +47,8 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
             Ok(invocation) => invocation,
             Err(error) => {
                 let message = match body.trim_ascii() {
-                    b"" => "the body is empty, where an invocation should be".to_owned(),
-                    _ => format!("the body is no invocation: {error}"),
+                    b"" => "the body is empty; expected an invocation".to_owned(),
+                    _ => format!("invalid invocation: {error}"),
                 };
                 return self.reject(StatusCode::BAD_REQUEST, "InvalidInvocation", &message);
             }
@@ -68,15 +68,17 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
         }
     }
 
-    /// Runs the handler to its end, even if the platform hangs up: a handler that has to wait goes on in a task of its
-    /// own. Most do not wait, and cost no task.
+    /// Runs the handler to completion, even if the platform closes the connection.
+    ///
+    /// A handler that is pending after its first poll is moved to a task of its own. Most handlers complete in the
+    /// first poll and need no task.
     async fn run_handler(self: Arc<Self>, invocation: Invocation) -> Result<(), HandlerFailure> {
         let mut handler = Box::pin(handle(Arc::clone(&self), invocation));
         match poll_fn(|cx| Poll::Ready(handler.as_mut().poll(cx))).await {
             Poll::Ready(outcome) => outcome,
             Poll::Pending => tokio::spawn(unless_aborted(self, handler))
                 .await
-                // Only when the runtime ends beneath us.
+                // The task is only canceled when the tokio runtime shuts down.
                 .unwrap_or_else(|error| {
                     Err(HandlerFailure {
                         kind: "HandlerPanic",
@@ -92,25 +94,26 @@ struct HandlerFailure {
     message: String,
 }
 
-/// Calls the handler; a failure has been logged when this returns.
+/// Calls the handler, and logs its failure.
 async fn handle<T: Extension, D: Telemetry<T>>(
     router: Arc<Router<T, D>>,
     invocation: Invocation,
 ) -> Result<(), HandlerFailure> {
     let _tracked = router.lifecycle.track(Activity::Invocation);
-    // This one comes too late to begin.
+    // It is too late to start a handler.
     if router.lifecycle.has_reached(Phase::Aborting) {
         return Err(aborted());
     }
     let trace_id = invocation.trace_id.clone();
-    // All that is the author's may panic: the handler, the destructor of one that is dropped, the message of an error.
+    // All of the author's code may panic: the handler, its destructors if it is dropped, and the `Display` of its
+    // error.
     let handled = catch(async {
         let handler = router.extension.invoke(invocation);
         let outcome = match T::TIMEOUT {
             Some(timeout) => match tokio::time::timeout(timeout, handler).await {
                 Ok(outcome) => outcome,
                 Err(_elapsed) => {
-                    let message = format!("it took longer than its timeout, {timeout:?}");
+                    let message = format!("the handler exceeded its timeout of {timeout:?}");
                     return Err(("HandlerTimeout", message));
                 }
             },
@@ -131,8 +134,9 @@ async fn handle<T: Extension, D: Telemetry<T>>(
     Err(HandlerFailure { kind, message })
 }
 
-/// Waits for a handler, unless the lifecycle aborts. Then it is dropped without a log line of its own: one line stands
-/// for all of them.
+/// Waits for a handler, but drops it if the lifecycle reaches [`Phase::Aborting`].
+///
+/// Aborted handlers are not logged one by one: the shutdown logs one line for all of them.
 async fn unless_aborted<T: Extension, D: Telemetry<T>>(
     router: Arc<Router<T, D>>,
     mut handler: Pin<Box<impl Future<Output = Result<(), HandlerFailure>>>>,
@@ -144,10 +148,7 @@ async fn unless_aborted<T: Extension, D: Telemetry<T>>(
             Ok(()) => Err(aborted()),
             Err(panic) => {
                 let message = panic.to_string();
-                tracing::error!(
-                    "an invocation that was aborted failed: {}",
-                    one_line(&message)
-                );
+                tracing::error!("an aborted invocation failed: {}", one_line(&message));
                 Err(HandlerFailure {
                     kind: "HandlerPanic",
                     message,
@@ -160,6 +161,6 @@ async fn unless_aborted<T: Extension, D: Telemetry<T>>(
 fn aborted() -> HandlerFailure {
     HandlerFailure {
         kind: "ShuttingDown",
-        message: "the extension ended before its handler did".to_owned(),
+        message: "the extension shut down before the handler completed".to_owned(),
     }
 }

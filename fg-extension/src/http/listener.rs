@@ -1,4 +1,4 @@
-//! HTTP servers on the platform's ports: binding, accepting, one connection.
+//! The HTTP listener: binds a port, accepts connections, and serves them.
 
 use std::future::poll_fn;
 use std::io;
@@ -20,16 +20,18 @@ use super::response::HttpResponse;
 use crate::lifecycle::{Activity, Lifecycle, Phase, Tracked};
 use crate::{ExtensionName, Port, RunError};
 
-/// How many connections may wait to be accepted, as those that arrive before `init` is done.
+/// The maximum number of connections in the listen backlog, such as those that arrive before `init` has completed.
 const BACKLOG: u32 = 1024;
 
-/// A bound port. It counts as in flight from the start, so that a shutdown does not overlook what its backlog holds.
+/// A bound port.
+///
+/// It counts as in flight from the start, so that a shutdown waits for the connections in its backlog.
 pub(crate) struct Listener {
     socket: TcpListener,
     tracked: Tracked,
 }
 
-/// Listens on 127.0.0.1 at the port, which the setting can change.
+/// Binds the port on 127.0.0.1. `setting` is the name of the setting that overrides the port, for the error message.
 pub(crate) fn bind(
     name: ExtensionName,
     port: Port,
@@ -37,10 +39,10 @@ pub(crate) fn bind(
     lifecycle: &Arc<Lifecycle>,
 ) -> Result<Listener, RunError> {
     let address = port.address();
-    // There is no name to look up, so nothing blocks here.
+    // This does not block, since there is no host name to resolve.
     let listen = || {
         let socket = TcpSocket::new_v4()?;
-        // A port is free again as soon as its last owner has exited.
+        // Allows binding the port as soon as the process that used it before has exited.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)
@@ -48,7 +50,7 @@ pub(crate) fn bind(
     let socket = listen().map_err(|error| {
         let hint = if error.kind() == io::ErrorKind::AddrInUse {
             format!(
-                ", which another process holds; set {setting}=`{name}=<port>` to a free port from 8081 to 8090"
+                ", which is in use by another process; set {setting}=`{name}=<port>` to a free port from 8081 to 8090"
             )
         } else {
             String::new()
@@ -59,8 +61,8 @@ pub(crate) fn bind(
     Ok(Listener { socket, tracked })
 }
 
-/// Serves connections until the lifecycle drains, and then those that wait in the backlog; `respond` answers each
-/// request.
+/// Accepts connections and serves them with `respond`, until the lifecycle reaches [`Phase::Draining`]. Then it accepts
+/// the connections that are still in the backlog, and returns.
 pub(crate) async fn serve<F, R>(listener: Listener, respond: R)
 where
     R: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
@@ -82,41 +84,41 @@ where
             serve(stream);
         }
     }
-    // What the platform delivered into the backlog before that is served too: all of it, so without tokio's budget,
-    // which would have the socket seem idle after so many. A client that goes on connecting does not hold up the
-    // shutdown: no more than a full backlog is accepted.
-    let waiting = || {
+    // Connections that are already in the backlog are served too. The poll is unconstrained, since tokio's coop budget
+    // would make the socket appear idle before the backlog is empty. At most a full backlog is accepted, so that a
+    // client that keeps connecting cannot delay the shutdown.
+    let accept_queued = || {
         unconstrained(poll_fn(|cx| match socket.poll_accept(cx) {
             Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
             Poll::Pending => Poll::Ready(None),
         }))
     };
     for _ in 0..BACKLOG {
-        let Some(accepted) = waiting().await else {
+        let Some(accepted) = accept_queued().await else {
             break;
         };
         match accepted {
             Ok((stream, _)) => serve(stream),
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                tracing::warn!("cannot accept what still waits: {error}");
+                tracing::warn!("cannot accept queued connections: {error}");
                 break;
             }
         }
     }
 }
 
-/// Serves one connection, until the client closes it or the lifecycle drains.
+/// Serves one connection until the client closes it, or until the lifecycle drains and the current request is finished.
 async fn serve_connection<F: Future<Output = HttpResponse>>(
     stream: TcpStream,
     lifecycle: &Lifecycle,
     respond: impl Fn(Request<Incoming>) -> F + Send,
 ) {
-    // A small response must not wait for the acknowledgement of the one before it.
+    // Without this, Nagle's algorithm would delay a small response until the previous one is acknowledged.
     let _ = stream.set_nodelay(true);
     let mut connection = pin!(
         hyper::server::conn::http1::Builder::new()
-            // A client may close its side once it has sent its request.
+            // A client may shut down its sending side once it has sent its request.
             .half_close(true)
             .serve_connection(
                 TokioIo::new(stream),
@@ -126,7 +128,7 @@ async fn serve_connection<F: Future<Output = HttpResponse>>(
                 }),
             )
     );
-    // The connection comes first: a request that has arrived when the shutdown begins is read, not cut off.
+    // The connection is polled first, so that a request that has already arrived when the shutdown starts is served.
     let served = match select(connection.as_mut(), lifecycle.reached(Phase::Draining)).await {
         Either::First(served) => served,
         Either::Second(()) => {
@@ -135,21 +137,23 @@ async fn serve_connection<F: Future<Output = HttpResponse>>(
         }
     };
     if let Err(error) = served {
-        tracing::debug!("connection broke off: {}", chain(&error));
+        tracing::debug!("connection failed: {}", chain(&error));
     }
 }
 
-/// Waits for the next connection. A lack of file descriptors passes, so it is waited out, with one warning.
+/// Accepts the next connection.
+///
+/// Errors such as a lack of file descriptors are temporary, so it logs one warning and retries.
 async fn accept(listener: &TcpListener) -> TcpStream {
     let mut warned = false;
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
-            // The client was gone before we accepted its connection.
+            // The client closed the connection before it was accepted.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 if !std::mem::replace(&mut warned, true) {
-                    tracing::warn!("cannot accept connections for now: {error}");
+                    tracing::warn!("cannot accept connections: {error}; retrying");
                 }
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }

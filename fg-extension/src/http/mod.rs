@@ -1,4 +1,4 @@
-//! The extension's own HTTP server: the listener, the routes, request bodies and responses.
+//! The extension's HTTP server: the listener, the router, request bodies and responses.
 
 pub(crate) mod body;
 mod invoke;

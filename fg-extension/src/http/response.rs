@@ -1,4 +1,4 @@
-//! Answers to requests.
+//! HTTP responses.
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -8,7 +8,8 @@ use serde::Serialize;
 use crate::http::body::{self, BodyError};
 use fg_util::error::chain;
 
-/// Any other answer: `{"errorInfo": {"errorType", "errorMessage"}}`, as the platform itself writes it (D).
+/// The body of an error response: `{"errorInfo": {"errorType", "errorMessage"}}`, the same format as the platform's
+/// (D).
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Failure<'a> {
@@ -24,7 +25,7 @@ struct ErrorInfo<'a> {
 
 pub(crate) type HttpResponse = Response<Full<Bytes>>;
 
-/// The answer to a body that could not be read.
+/// Returns the status, error type and message for a request body that could not be read.
 pub(crate) fn unreadable(
     error: &BodyError,
     invalid: &'static str,
@@ -52,7 +53,7 @@ pub(crate) fn failure(status: StatusCode, kind: &str, message: &str) -> HttpResp
 }
 
 pub(crate) fn serialize(value: &impl Serialize) -> Bytes {
-    // Strings only, into memory: it cannot fail.
+    // Serializing strings into memory cannot fail.
     serde_json::to_vec(value).unwrap_or_default().into()
 }
 
@@ -66,7 +67,7 @@ pub(crate) fn json(status: StatusCode, body: Bytes) -> HttpResponse {
     response
 }
 
-/// The response to a method that the path does not take.
+/// Adds the header `Allow: POST` to the response to a request with another method.
 pub(crate) fn only_post(mut response: HttpResponse) -> HttpResponse {
     response
         .headers_mut()

@@ -1,4 +1,4 @@
-//! Which path is answered how.
+//! The router: dispatches requests by path and method.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::panics::catch;
 use crate::telemetry::Telemetry;
 use crate::{Extension, Registration};
 
-/// The extension, as its HTTP server reaches it.
+/// The extension and everything else that its HTTP server needs to respond to requests.
 pub(crate) struct Router<T, D> {
     pub(super) extension: T,
     pub(super) registration: Registration,
@@ -49,40 +49,41 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
     pub(crate) async fn respond(self: Arc<Self>, request: Request<Incoming>) -> HttpResponse {
         let is_post = request.method() == Method::POST;
         match request.uri().path() {
-            // Telemetry comes to the path of the URI that was subscribed with (D 2710).
+            // Telemetry is posted to the path of the URI in the subscription (D 2710).
             "/" if D::SUBSCRIBED && is_post => {
                 let body = body::read(request).await;
                 self.telemetry.respond(body)
             }
-            // The page's *Path* line for the invocation says `/extension/register`, its URL says `/extension/invoke` (D
-            // 2707, both): invocations are accepted on either.
+            // Invocations are accepted on both paths: the page has `/extension/invoke` in the URL, but
+            // `/extension/register` in the *Path* line (D 2707).
             "/extension/invoke" | "/extension/register" if is_post => {
                 let body = body::read(request).await;
                 self.invoke(body).await
             }
-            // Path and body of the platform's shutdown event are unknown (?); this one is ours.
+            // The path and body of the platform's shutdown event are unknown (?). This path is our own choice.
             "/extension/shutdown" if is_post => {
                 body::discard(request).await;
                 self.lifecycle.begin_shutdown("POST /extension/shutdown");
                 json(StatusCode::OK, b"{}".as_slice().into())
             }
             path @ ("/extension/invoke" | "/extension/register" | "/extension/shutdown") => {
-                let message = format!("{path} takes POST, not {}", request.method());
+                let message = format!("{path} accepts only POST, not {}", request.method());
                 body::discard(request).await;
                 only_post(self.reject(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", &message))
             }
             path => {
-                let message =
-                    format!("no such path: {path}; invocations go to POST /extension/invoke");
+                let message = format!(
+                    "unknown path {path}; invocations are accepted at POST /extension/invoke"
+                );
                 body::discard(request).await;
                 self.reject(StatusCode::NOT_FOUND, "NotFound", &message)
             }
         }
     }
 
-    /// Delivers telemetry to the author's handler, until no more can arrive or the lifecycle aborts.
+    /// Delivers telemetry to the author's handler until the queue is closed and empty, or the lifecycle aborts.
     pub(crate) async fn deliver_telemetry(&self) {
-        // A handler that is aborted is dropped in here, and may panic.
+        // An aborted handler is dropped inside `catch`, since its destructors may panic.
         let delivered = catch(async {
             let deliver = self.telemetry.deliver(&self.extension, &self.lifecycle);
             select(deliver, self.lifecycle.reached(Phase::Aborting)).await;
@@ -92,8 +93,7 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
         }
     }
 
-    /// The response to a request that no handler sees, and a log line about it: what the platform sends and we do not
-    /// accept is worth knowing.
+    /// Logs a rejected request, and returns the response to it.
     pub(super) fn reject(&self, status: StatusCode, kind: &str, message: &str) -> HttpResponse {
         self.telemetry.report_rejected_request(status, message);
         failure(status, kind, message)

@@ -1,4 +1,4 @@
-//! The generated `main`: beside the default subscriber this is the only code here that prints.
+//! The implementation of the generated `main`. Apart from the default subscriber, it is the only code that prints.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -7,13 +7,14 @@ use fg_util::error::{chain, one_line};
 
 use crate::{Extension, ExtensionName, RunError, TelemetryHandler, run, run_with_telemetry};
 
-/// Runs the extension [`run`] on a runtime of one thread; a failure is one line on stderr and exit status 1.
+/// Calls [`run`](fn@run) on a single-threaded runtime. After an error, prints one line to stderr and returns exit
+/// status 1.
 #[must_use]
 pub fn main<T: Extension>() -> ExitCode {
     exit_code(T::NAME, block_on(run::<T>()))
 }
 
-/// Does the same with [`run_with_telemetry`].
+/// Does the same as [`main`], with [`run_with_telemetry`].
 #[must_use]
 pub fn main_with_telemetry<T: TelemetryHandler>() -> ExitCode {
     exit_code(T::NAME, block_on(run_with_telemetry::<T>()))
@@ -25,7 +26,7 @@ fn block_on(extension: impl Future<Output = Result<(), RunError>>) -> Result<(),
         .build()
         .map_err(|error| RunError::runtime("cannot start the tokio runtime", error))?;
     let result = runtime.block_on(extension);
-    // A blocking task of the author's must not hold up the exit.
+    // The process must exit even if the author's code still runs blocking tasks.
     runtime.shutdown_background();
     result
 }
@@ -34,7 +35,7 @@ fn exit_code(name: ExtensionName, result: Result<(), RunError>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // There is nowhere to report that stderr is closed.
+            // If stderr is closed, there is nowhere to report the error.
             let _ = writeln!(
                 std::io::stderr(),
                 "ERROR {name}: {}",
@@ -45,11 +46,11 @@ fn exit_code(name: ExtensionName, result: Result<(), RunError>) -> ExitCode {
     }
 }
 
-/// Asserts that the item with the attribute is in the root of the crate: in a module its `main` would never be called.
+/// Asserts that the annotated item is in the crate root. In a module, its `main` would never be called.
 ///
 /// # Panics
 ///
-/// If this is the path of another module; in a `const`, that is an error at compile time.
+/// Panics if `module_path` is not the path of a crate root. In a constant, this is a compile error.
 #[track_caller]
 pub const fn assert_root(module_path: &str) {
     let bytes = module_path.as_bytes();
@@ -57,7 +58,7 @@ pub const fn assert_root(module_path: &str) {
     while i < bytes.len() {
         assert!(
             bytes[i] != b':',
-            "`#[extension]` generates `main`, so it goes into the root of the crate, `main.rs`, and not into a module"
+            "`#[extension]` generates `main`, so it must be in the crate root, `main.rs`, and not in a module"
         );
         i += 1;
     }

@@ -1,5 +1,5 @@
-//! The lifecycle of an extension: its phases and what is in flight, the signals that end it, the shutdown, and the
-//! generated `main`.
+//! The lifecycle of an extension: its phases and the activities in flight, signals, the shutdown, and the generated
+//! `main`.
 
 pub(crate) mod entry;
 pub(crate) mod shutdown;
@@ -10,28 +10,28 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-/// Which phase the extension is in, and what is in flight.
+/// The current phase of the extension, and the number of activities in flight.
 ///
-/// Everything that has to finish before the extension may shut down holds a guard from [`track`](Self::track).
+/// Every activity that a shutdown waits for holds a guard from [`track`](Self::track).
 pub(crate) struct Lifecycle(watch::Sender<LifecycleState>);
 
-/// The phases, in order; there is no way back.
+/// The phases of the lifecycle, in order. A lifecycle never returns to an earlier phase.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, PartialOrd)]
 pub(crate) enum Phase {
-    /// Not registered yet.
+    /// The extension is not registered yet.
     #[default]
     Starting,
-    /// Registered; `init` runs.
+    /// The extension is registered, and `init` is running.
     Registered,
-    /// Serving invocations.
+    /// The extension serves invocations.
     Running,
-    /// A shutdown was requested; what is in flight may finish.
+    /// A shutdown was requested. Activities in flight may finish.
     Draining,
-    /// The time for that is up: handlers that still run are dropped.
+    /// The time for draining is up. Handlers in flight are dropped.
     Aborting,
 }
 
-/// What a guard stands for.
+/// The kind of activity that a guard tracks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Activity {
     Listener,
@@ -39,7 +39,7 @@ pub(crate) enum Activity {
     Invocation,
 }
 
-/// Keeps its activity in flight until it is dropped.
+/// A guard that counts as an activity in flight until it is dropped.
 #[must_use]
 pub(crate) struct Tracked {
     lifecycle: Arc<Lifecycle>,
@@ -61,7 +61,7 @@ impl Lifecycle {
     }
 
     pub(crate) fn track(self: &Arc<Self>, activity: Activity) -> Tracked {
-        // Only a count changes, which concerns nobody who waits.
+        // Nobody waits for a count to increase, so there is no need to notify.
         self.0.send_if_modified(|state| {
             *state.count(activity) += 1;
             false
@@ -72,7 +72,7 @@ impl Lifecycle {
         }
     }
 
-    /// Enters `phase`, and returns whether that is news: this or a later one may have been reached already.
+    /// Enters `phase`. Returns `false` if this phase, or a later one, was already reached.
     pub(crate) fn advance(&self, phase: Phase) -> bool {
         self.0.send_if_modified(|state| {
             let advances = state.phase < phase;
@@ -86,29 +86,30 @@ impl Lifecycle {
         })
     }
 
-    /// Enters the phase [`Phase::Draining`]; the first reason is logged.
-    pub(crate) fn begin_shutdown(&self, reason: &str) {
+    /// Enters [`Phase::Draining`] and logs the request, unless a shutdown was requested before.
+    pub(crate) fn begin_shutdown(&self, request: &str) {
         if self.advance(Phase::Draining) {
-            tracing::info!("{reason}: shutting down");
+            tracing::info!("received {request}; shutting down");
         }
     }
 
-    /// Returns when the shutdown began, from which its time counts; now, if it has not begun.
+    /// Returns the time at which the shutdown started, or the current time if it has not started.
     pub(crate) fn shutdown_start(&self) -> Instant {
         let start = self.0.borrow().shutdown_start;
         start.unwrap_or_else(Instant::now)
     }
 
-    /// Waits until nothing is in flight, and returns whether that was before `deadline`.
+    /// Waits until nothing is in flight. Returns `false` if `deadline` passes first.
     ///
-    /// For a lifecycle that drains: before that, nobody is notified of what finishes.
+    /// Call it in [`Phase::Draining`] or later: in earlier phases, there are no notifications about finished
+    /// activities.
     pub(crate) async fn drain(&self, deadline: Instant) -> bool {
         timeout_at(deadline, self.wait_for(LifecycleState::is_idle))
             .await
             .is_ok()
     }
 
-    /// Drops the handlers that still run, as soon as their tasks are polled.
+    /// Enters [`Phase::Aborting`], and yields so that the tasks of handlers in flight can drop them.
     pub(crate) async fn abort(&self) {
         self.advance(Phase::Aborting);
         tokio::task::yield_now().await;
@@ -118,11 +119,11 @@ impl Lifecycle {
         self.0.borrow().phase >= phase
     }
 
-    /// Waits until `phase`, or a later one, is reached.
+    /// Waits until `phase` or a later one is reached.
     ///
     /// # Cancel safety
     ///
-    /// It may be dropped and called again.
+    /// This method is cancel safe.
     pub(crate) async fn reached(&self, phase: Phase) {
         self.wait_for(|state| state.phase >= phase).await;
     }
@@ -132,7 +133,7 @@ impl Lifecycle {
     }
 
     async fn wait_for(&self, condition: impl FnMut(&LifecycleState) -> bool) {
-        // It cannot fail: the sender is `self`'s.
+        // It cannot fail, since `self` owns the sender.
         let _ = self.0.subscribe().wait_for(condition).await;
     }
 }
@@ -161,7 +162,7 @@ impl Drop for Tracked {
     fn drop(&mut self) {
         self.lifecycle.0.send_if_modified(|state| {
             *state.count(self.activity) -= 1;
-            // Whoever drains waits for this; nobody else is woken by a count.
+            // Only `drain` waits for counts, so there is no need to notify before that.
             state.phase >= Phase::Draining && state.is_idle()
         });
     }
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn phases_never_go_back() {
+    fn phase_never_goes_back() {
         let lifecycle = Lifecycle::new();
         let mut draining = pin!(lifecycle.reached(Phase::Draining));
         assert!(poll(draining.as_mut()).is_pending());
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn drain_has_a_deadline() {
+    async fn drain_stops_waiting_at_the_deadline() {
         let lifecycle = Lifecycle::new();
         let guard = lifecycle.track(Activity::Invocation);
         lifecycle.begin_shutdown("test");

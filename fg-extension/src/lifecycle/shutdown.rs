@@ -1,4 +1,4 @@
-//! The order of a shutdown, and how its time is shared out.
+//! The steps of a shutdown, and how they share its timeout.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use crate::panics::catch;
 use crate::telemetry::Telemetry;
 use crate::{Error, Extension, RunError, error};
 
-/// How long those whose invocation is aborted may take to be answered.
+/// The time to send the responses to aborted invocations.
 const RESPONSE_TIME: Duration = Duration::from_millis(50);
 
-/// Shuts the extension down within `timeout`: waits for what is in flight, then for the acknowledged telemetry, then for
-/// the author's `shutdown`.
+/// Shuts the extension down within `timeout`: waits for the activities in flight, delivers the acknowledged telemetry,
+/// and calls the author's `shutdown`.
 ///
-/// The lifecycle is draining already. `delivery` has the task that delivers telemetry. Part of the time is reserved for
-/// `shutdown`, even if a handler hangs: it may be all that keeps the author's data from being lost.
+/// The lifecycle must be draining already. `delivery` contains the task that delivers telemetry. Part of the timeout is
+/// reserved for `shutdown`, even if a handler hangs, since it may save data that would be lost otherwise.
 pub(crate) async fn shut_down<T: Extension, D: Telemetry<T>>(
     lifecycle: &Lifecycle,
     extension: &T,
@@ -29,16 +29,20 @@ pub(crate) async fn shut_down<T: Extension, D: Telemetry<T>>(
     let deadlines = Deadlines::new(lifecycle.shutdown_start(), timeout);
     let lost_before = telemetry.lost();
     if !lifecycle.drain(deadlines.abort).await {
+        let aborted = match lifecycle.invocations_in_flight() {
+            0 => "stopped waiting for open connections".to_owned(),
+            1 => "aborted 1 invocation still in flight".to_owned(),
+            invocations => format!("aborted {invocations} invocations still in flight"),
+        };
         tracing::warn!(
-            "aborted what was still in flight {} after the shutdown began, invocations: {}; {}",
-            duration::format(deadlines.patience),
-            lifecycle.invocations_in_flight(),
-            setting(timeout),
+            "{aborted} {} after the shutdown started; FG_SHUTDOWN_TIMEOUT is {}",
+            duration::format(deadlines.drain_timeout),
+            duration::format(timeout),
         );
-        // Nobody would deliver what is acknowledged from now on.
+        // Telemetry that arrives from now on would not be delivered, so it must not be acknowledged.
         telemetry.close();
         lifecycle.abort().await;
-        // A client that does not read its response is not waited for.
+        // Does not wait longer for clients that do not read their responses.
         lifecycle.drain(deadlines.respond).await;
     }
 
@@ -47,7 +51,7 @@ pub(crate) async fn shut_down<T: Extension, D: Telemetry<T>>(
         .await
         .is_err()
     {
-        // The handler must not run beside `shutdown`: it is dropped as soon as its task runs. A handler that blocks its
+        // The telemetry handler must not run concurrently with `shutdown`, so it is dropped. A handler that blocks its
         // thread cannot be stopped.
         lifecycle.abort().await;
         let _ = timeout_at(deadlines.respond, delivery.join_next()).await;
@@ -59,61 +63,55 @@ pub(crate) async fn shut_down<T: Extension, D: Telemetry<T>>(
         Some(Ok(())) if undelivered == 0 => return Ok(()),
         Some(Ok(())) => {
             return Err(RunError::undelivered_telemetry(format!(
-                "{}; {}",
+                "{} within FG_SHUTDOWN_TIMEOUT ({})",
                 error::undelivered(undelivered),
-                setting(timeout)
+                duration::format(timeout)
             )));
         }
         Some(Err(error)) => RunError::shutdown(error),
         None => RunError::shutdown_timeout(format!(
-            "the extension did not shut down in time; {}",
-            setting(timeout)
+            "the extension did not shut down within FG_SHUTDOWN_TIMEOUT ({})",
+            duration::format(timeout)
         )),
     };
     Err(error.and_undelivered(undelivered))
 }
 
-/// When each step of a shutdown has to be over.
+/// The deadlines of the steps of a shutdown.
 struct Deadlines {
-    /// How long what is in flight may take.
-    patience: Duration,
-    /// What is in flight, telemetry included, is aborted.
+    /// How long activities in flight may take, from the start of the shutdown.
+    drain_timeout: Duration,
+    /// When invocations and the delivery of telemetry are aborted.
     abort: Instant,
-    /// Those that were aborted are answered.
+    /// When the responses to aborted invocations must have been sent.
     respond: Instant,
-    /// The author's `shutdown` is dropped.
+    /// When the author's `shutdown` is dropped.
     end: Instant,
 }
 
 impl Deadlines {
     fn new(start: Instant, timeout: Duration) -> Self {
         let reserve = (timeout / 4).min(Duration::from_millis(500));
-        let patience = timeout - reserve;
+        let drain_timeout = timeout - reserve;
         Self {
-            patience,
-            abort: start + patience,
-            respond: start + patience + RESPONSE_TIME.min(reserve / 4),
+            drain_timeout,
+            abort: start + drain_timeout,
+            respond: start + drain_timeout + RESPONSE_TIME.min(reserve / 4),
             end: start + timeout,
         }
     }
 }
 
-/// Calls the author's `shutdown`; `None` if it did not finish in time. A panic is an error.
+/// Calls the author's `shutdown`. Returns `None` if it does not complete before `deadline`; a panic is returned as an
+/// error.
 async fn call_shutdown<T: Extension>(
     extension: &T,
     deadline: Instant,
 ) -> Option<Result<(), Error>> {
-    // What it leaves behind is dropped in here too, and may panic.
+    // If it times out, the future is dropped inside `catch`, since its destructors may panic.
     catch(async { timeout_at(deadline, extension.shutdown()).await.ok() })
         .await
         .unwrap_or_else(|panic| Some(Err(panic.into())))
-}
-
-fn setting(timeout: Duration) -> String {
-    format!(
-        "FG_SHUTDOWN_TIMEOUT, {}, sets how long the shutdown may take",
-        duration::format(timeout)
-    )
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The signals that end an extension.
+//! Shutdown signals.
 
 use std::future::poll_fn;
 use std::io;
@@ -6,14 +6,14 @@ use std::task::Poll;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that ask an extension to shut down: SIGTERM and SIGINT (I; the shutdown event itself is `?`).
+/// The signals that ask an extension to shut down: SIGTERM and SIGINT (I; the platform's shutdown event is `?`).
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    /// Receives the signals from now on; they no longer kill the process.
+    /// Installs the signal handlers. From then on, the signals do not kill the process.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -25,7 +25,7 @@ impl Signals {
     ///
     /// # Cancel safety
     ///
-    /// No signal is lost when this is dropped unfinished.
+    /// This method is cancel safe: no signal is lost.
     pub(crate) async fn recv(&mut self) -> &'static str {
         poll_fn(|cx| {
             if self.terminate.poll_recv(cx).is_ready() {

@@ -1,4 +1,4 @@
-//! Log lines: the default subscriber, and the throttle of lines about requests and telemetry.
+//! Logging: the default `tracing` subscriber, and the throttle for log lines about telemetry.
 
 #[cfg(feature = "stderr-log")]
 pub(crate) mod subscriber;

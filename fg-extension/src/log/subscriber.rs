@@ -1,4 +1,4 @@
-//! The default subscriber: one line on stderr for an event, without spans.
+//! The default `tracing` subscriber, which writes each event as one line to stderr and ignores spans.
 
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
@@ -11,13 +11,14 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use crate::ExtensionName;
 use fg_util::error::one_line;
 
-/// Makes it the process's subscriber, unless the author has brought another.
+/// Installs the subscriber globally, unless the process already has a global one.
 pub(crate) fn install(name: ExtensionName, level: LevelFilter) {
     let _ = tracing::subscriber::set_global_default(Stderr { name, level });
 }
 
-/// Lines like `WARN extensionHello.sh: cannot accept a connection: …`. They have no time of their own: the
-/// platform stamps what it collects.
+/// Writes lines such as `WARN extensionHello.sh: cannot accept connections: …`.
+///
+/// They contain no time, since the platform adds one to the output that it collects.
 struct Stderr {
     name: ExtensionName,
     level: LevelFilter,
@@ -34,11 +35,12 @@ impl Subscriber for Stderr {
 
     fn event(&self, event: &Event<'_>) {
         let line = line(self.name, event.metadata(), |visit| event.record(visit));
-        // One write, so that the lines of two processes do not mix; a closed stderr is nowhere to report.
+        // A single write, so that lines of several processes do not mix. If stderr is closed, there is nowhere to
+        // report the error.
         let _ = std::io::stderr().write_all(line.as_bytes());
     }
 
-    // Spans are off: `enabled` says so, and these are not called.
+    // `enabled` disables spans, so the following methods are not called.
     fn new_span(&self, _: &Attributes<'_>) -> Id {
         Id::from_u64(1)
     }
@@ -56,7 +58,7 @@ fn line(
     let mut fields = RecordedFields::default();
     record(&mut fields);
     let mut line = format!("{} {name}: ", Level::as_str(metadata.level()));
-    // Our own lines need no address; an author's say which module they come from.
+    // The runtime's own lines do not need a target. Lines of the author's code start with their module path.
     if !metadata.target().starts_with("fg_extension") {
         line.push_str(metadata.target());
         line.push_str(": ");
@@ -74,7 +76,7 @@ struct RecordedFields {
 
 impl Visit for RecordedFields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // Writing to a string does not fail; a `Debug` that fails has written what it could.
+        // Writing to a string cannot fail. If the value's `Debug` implementation fails, its partial output is kept.
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),
             name => write!(self.others, " {name}={value:?}"),

@@ -1,6 +1,7 @@
-//! What goes wrong with telemetry, in one log line a second at most.
+//! The log throttle: reports problems with telemetry in at most one line per second.
 //!
-//! An extension that subscribes to what extensions log receives its own lines: it must not feed itself.
+//! An extension that subscribes to the logs of extensions receives its own log lines as telemetry. Without the
+//! throttle, a problem with that telemetry would cause more and more log lines.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,10 +10,10 @@ use fg_util::throttle::Throttle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// Collects notices, and writes them together when a line is due.
+/// Collects notices, and writes them in one line when the next line is due.
 pub(crate) struct LogThrottle {
     state: Mutex<ThrottleState>,
-    /// Notified when a notice has to wait for its line.
+    /// Notified when a notice could not be written immediately.
     changed: Notify,
 }
 
@@ -21,20 +22,20 @@ struct ThrottleState {
     throttle: Throttle,
 }
 
-/// What happened since the last line; numbers of events, unless something else is named.
+/// The notices since the last line.
 #[derive(Default)]
 pub(crate) struct PendingNotices {
-    /// Rejected, since there was no room.
+    /// The number of events rejected because the buffer was full.
     pub(crate) rejected: u64,
-    /// Lost, since the handler failed for too long.
+    /// The number of events lost because the handler failed for too long.
     pub(crate) lost: u64,
-    /// Failures of the handler.
+    /// The number of failed calls of the handler.
     pub(crate) failures: u64,
-    /// The last failure.
+    /// The message of the last failure.
     pub(crate) failure: Option<String>,
-    /// Requests that were rejected for another reason than a full buffer.
+    /// The number of requests rejected for another reason than a full buffer.
     pub(crate) requests: u64,
-    /// The last such reason.
+    /// The reason of the last such rejection.
     pub(crate) rejection: Option<String>,
 }
 
@@ -49,7 +50,7 @@ impl LogThrottle {
         }
     }
 
-    /// Records a notice, which is written at once or, together with those that follow, when the next line is due.
+    /// Records a notice. It is written immediately if a line is due, or else together with later notices.
     pub(crate) fn record(&self, notice: impl FnOnce(&mut PendingNotices)) {
         let mut state = self.state();
         notice(&mut state.pending);
@@ -58,7 +59,7 @@ impl LogThrottle {
         }
     }
 
-    /// Writes the lines that are due; never returns.
+    /// Writes each line when it is due. Never returns.
     pub(crate) async fn run(&self) {
         loop {
             let next = {
@@ -76,7 +77,7 @@ impl LogThrottle {
         }
     }
 
-    /// Writes what is pending now: the process is about to exit.
+    /// Writes all pending notices immediately. Call it before the process exits.
     pub(crate) fn flush(&self) {
         self.state().write();
     }
@@ -101,8 +102,8 @@ impl ThrottleState {
         }
         let pending = std::mem::take(&mut self.pending);
         match pending.lost {
-            0 => tracing::warn!("telemetry: {}", pending.text()),
-            _ => tracing::error!("telemetry: {}", pending.text()),
+            0 => tracing::warn!("telemetry: {}", pending.message()),
+            _ => tracing::error!("telemetry: {}", pending.message()),
         }
     }
 }
@@ -112,7 +113,7 @@ impl PendingNotices {
         self.rejected + self.lost + self.failures + self.requests == 0
     }
 
-    fn text(&self) -> String {
+    fn message(&self) -> String {
         let mut parts = Vec::new();
         if self.failures > 0 {
             let failure = one_line(self.failure.as_deref().unwrap_or_default());
@@ -128,18 +129,15 @@ impl PendingNotices {
                 parts.push(format!("{count} event{s} {outcome}"));
             }
         };
-        events(
-            self.lost,
-            "lost, since FG_TELEMETRY_TIMEOUT was over; it sets for how long a batch is tried",
-        );
+        events(self.lost, "lost: not delivered within FG_TELEMETRY_TIMEOUT");
         events(
             self.rejected,
-            "rejected with status 503; FG_TELEMETRY_BUFFER sets how many bytes may wait",
+            "rejected with status 503: the buffer is full; increase FG_TELEMETRY_BUFFER",
         );
         if self.requests > 0 {
             let rejection = one_line(self.rejection.as_deref().unwrap_or_default());
             parts.push(format!(
-                "requests that were rejected: {}, last: {rejection}",
+                "rejected requests: {}, last: {rejection}",
                 self.requests
             ));
         }

@@ -1,4 +1,4 @@
-//! Requests to the platform's API, each over a connection of its own.
+//! The client of the platform's API. Each request uses a new connection.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,20 +17,20 @@ use tokio::time::{Instant, timeout_at};
 use crate::Error;
 use crate::config::PlatformAddress;
 
-/// How long the rest of a response may take, once its status is there.
+/// The time limit for the body of a response, once its status has arrived.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A POST to the platform.
+/// A POST request to the platform's API.
 pub(crate) struct ApiRequest<'a> {
     pub(crate) platform: &'a PlatformAddress,
     pub(crate) path: &'static str,
     pub(crate) headers: &'a [(&'static str, &'a str)],
     pub(crate) body: Bytes,
-    /// What it is for, in a log line.
+    /// The purpose of the request, for log lines.
     pub(crate) purpose: &'static str,
 }
 
-/// A final response that is not a success: its status, and what the platform said in one line.
+/// A response that is not a success: its status, and the platform's message in one line.
 #[derive(Debug)]
 pub(crate) struct Rejection {
     pub(crate) status: StatusCode,
@@ -38,7 +38,7 @@ pub(crate) struct Rejection {
 }
 
 impl ApiRequest<'_> {
-    /// Posts it once, over a connection of its own; the status must come before `deadline`.
+    /// Sends the request once, over a new connection. The status of the response must arrive before `deadline`.
     pub(super) async fn attempt(&self, deadline: Instant) -> Result<ApiResponse, Error> {
         let in_time = |_| "no response in time";
         let connect = TcpStream::connect((self.platform.host(), self.platform.port));
@@ -51,7 +51,8 @@ impl ApiRequest<'_> {
                 .await
                 .map_err(in_time)??;
             let status = response.status();
-            // A 200 counts (D), which a body that stalls does not undo, nor the end of the attempt.
+            // Status 200 is a success (D), even if the body stalls: the body gets its full time limit, not only the
+            // rest of the attempt.
             let body_deadline = Instant::now() + BODY_TIMEOUT;
             let body_deadline = if status == StatusCode::OK {
                 body_deadline
@@ -77,17 +78,18 @@ impl ApiRequest<'_> {
     }
 }
 
-/// What a response means for the request.
+/// The outcome of a request that received a response.
 #[derive(Debug)]
 pub(super) enum ApiResponse {
     Ok(Value),
     Rejected(Rejection),
-    /// Worth another attempt.
+    /// The failure may be temporary, so the request should be retried.
     Retry(Rejection),
 }
 
-/// Reads a response: to its end, to where it breaks off, to the end of its JSON, since not every server says
-/// where a body ends, or to a size that no response has.
+/// Reads the body of a response until it ends, the connection breaks, or the size limit is reached.
+///
+/// It also stops after a complete JSON object, since not every server indicates where the body ends.
 async fn read(mut body: Incoming, bytes: &mut Vec<u8>) {
     const LIMIT: usize = 1024 * 1024;
     while let Some(Ok(frame)) = body.frame().await {
@@ -112,16 +114,16 @@ fn classify(status: StatusCode, body: &[u8]) -> ApiResponse {
         status,
         message: one_line(&excerpt(message.trim())),
     };
-    let passes = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
-    if status.is_server_error() || passes.contains(&status) {
+    let temporary = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+    if status.is_server_error() || temporary.contains(&status) {
         ApiResponse::Retry(rejection)
     } else {
         ApiResponse::Rejected(rejection)
     }
 }
 
-/// Returns the error that a response reports, as `errorType: errorMessage`; `None` if both are empty, as in the page's
-/// example of a success (D 2707).
+/// Returns the error that a response reports, as `errorType: errorMessage`, or `None` if both fields are missing or
+/// empty, as in the page's example of a successful registration (D 2707).
 fn error_info(json: &Value) -> Option<String> {
     let field = |name| {
         json["errorInfo"][name]
@@ -135,7 +137,7 @@ fn error_info(json: &Value) -> Option<String> {
     }
 }
 
-/// Displays as `status 403: ExtensionNotFound: …`.
+/// Formats the rejection as `status 403: ExtensionNotFound: …`.
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "status {}", self.status.as_u16())?;
@@ -162,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn error_info_with_text_is_a_rejection() {
+    fn status_200_with_error_info_is_a_rejection() {
         for (error_info, expected) in [
             (json!({"errorType": "", "errorMessage": " "}), "ok"),
             (json!({"errorType": null, "errorMessage": 5}), "ok"),
@@ -189,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_body_is_quoted() {
+    fn rejection_without_error_info_quotes_the_body() {
         let body = r#"{"message":"no"}"#;
         assert_eq!(
             display(StatusCode::FORBIDDEN, body),

@@ -1,4 +1,4 @@
-//! Requests to the platform's API: the client with its retries, the registration and the telemetry subscription.
+//! The platform's API: an HTTP client with retries, the registration, and the telemetry subscription.
 
 pub(crate) mod client;
 pub(crate) mod register;

@@ -1,4 +1,4 @@
-//! The registration.
+//! The registration with the platform.
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
@@ -9,7 +9,7 @@ use crate::platform::client::{ApiRequest, Rejection};
 use crate::platform::retry::ApiError;
 use crate::{Error, ExtensionName, Registration, RunError};
 
-/// Registers with the platform (D 2707), within `FG_REGISTER_TIMEOUT`.
+/// Registers with the platform (D 2707), retrying for up to `FG_REGISTER_TIMEOUT`.
 pub(crate) async fn register(
     name: ExtensionName,
     config: &Config,
@@ -32,8 +32,10 @@ pub(crate) async fn register(
     }
 }
 
-/// Reads the response. Nobody outside the platform knows what a 200 may look like (?), so every one is a
-/// registration, with one warning if it does not name the function as the page says.
+/// Reads the platform's response to a successful registration.
+///
+/// The exact form of the response is unknown (?), so everything with status 200 is accepted. If it does not name the
+/// function, as the page documents, the runtime logs a warning.
 fn registration(response: &Value, config: &Config) -> Registration {
     let text = |field: &str| {
         response[field]
@@ -44,15 +46,15 @@ fn registration(response: &Value, config: &Config) -> Registration {
     let (function_name, function_version) = (text("functionName"), text("functionVersion"));
     if function_name.is_none() || function_version.is_none() {
         tracing::warn!(
-            "the platform at {} registered the extension without naming the function; \
-             its name and version are those of RUNTIME_FUNC_NAME and RUNTIME_FUNC_VERSION, if set",
+            "the platform at {} did not name the function in its response to the registration; \
+             using RUNTIME_FUNC_NAME and RUNTIME_FUNC_VERSION, if set",
             config.platform,
         );
     }
     Registration {
         function_name: function_name.or_else(|| config.function_name.clone()),
         function_version: function_version.or_else(|| config.function_version.clone()),
-        // The page's prose promises the handler's name, its example has none (?).
+        // The text of the page mentions the handler's name, but its example does not contain it (?).
         handler: text("handler").or_else(|| text("handlerName")),
     }
 }
@@ -60,10 +62,10 @@ fn registration(response: &Value, config: &Config) -> Registration {
 fn rejected(name: ExtensionName, config: &Config, rejection: &Rejection) -> RunError {
     let hint = if rejection.status == StatusCode::OK || rejection.status.is_client_error() {
         format!(
-            "its start script must be `extension/{name}` and no other extension may have its port"
+            "its start script must be `extension/{name}`, and its port must differ from those of other extensions"
         )
     } else {
-        "a registration succeeds with status 200, so check EXTENSION_API_ADDR".to_owned()
+        "expected status 200; check EXTENSION_API_ADDR".to_owned()
     };
     RunError::rejected(format!(
         "the platform at {} rejected the registration of {name} at {} with {rejection}; {hint}",
@@ -74,8 +76,8 @@ fn rejected(name: ExtensionName, config: &Config, rejection: &Rejection) -> RunE
 
 fn unreachable(config: &Config, attempts: u32, last: Error) -> RunError {
     let message = format!(
-        "no registration with the platform at {} in {:?} ({attempts} attempts); \
-         check EXTENSION_API_ADDR, or set FG_REGISTER_TIMEOUT to wait longer",
+        "cannot register with the platform at {} within {:?} ({attempts} attempts); \
+         check EXTENSION_API_ADDR, or increase FG_REGISTER_TIMEOUT",
         config.platform, config.register_timeout,
     );
     RunError::register_timeout(message, last)

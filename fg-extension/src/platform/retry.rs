@@ -1,4 +1,4 @@
-//! When a request to the platform is tried again, and for how long.
+//! Retries of API requests.
 
 use std::time::Duration;
 
@@ -10,33 +10,34 @@ use tokio::time::Instant;
 use super::client::{ApiRequest, ApiResponse, Rejection};
 use crate::Error;
 
-/// The platform is on the same host, so that an early retry costs little.
+/// The platform runs on the same host, so an early retry is cheap.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// With less time left than this there is no further attempt.
+/// No further attempt is made if less time than this is left.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(10);
 
 pub(crate) enum ApiError {
     /// The platform rejected the request.
     Rejected(Rejection),
-    /// No response came in time: how often it was tried, and what went wrong last.
+    /// No attempt succeeded in time: the number of attempts, and the last error.
     NoResponse(u32, Error),
 }
 
 impl ApiRequest<'_> {
-    /// Posts it, and returns the JSON of a response with status 200, or null if its body is not JSON.
+    /// Sends the request, with retries, and returns the JSON body of the response with status 200, or `null` if the
+    /// body is not JSON.
     ///
-    /// Failures that may pass (I: 5xx, 408, 429, a connection refused or broken, no response) are tried again until
-    /// the time is over; any other response than 200 is final (D 2707, 2710).
+    /// Failures that may be temporary are retried until `timeout` has elapsed: status 5xx, 408 or 429, a refused or
+    /// broken connection, and a missing response (I). Any other response than status 200 is final (D 2707, 2710).
     pub(crate) async fn post(&self, timeout: Duration) -> Result<Value, ApiError> {
         let deadline = Instant::now() + timeout;
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         let mut attempts = 0_u32;
         loop {
             attempts += 1;
-            // An attempt has half of what is left: time enough for a platform that is slow to respond, and
-            // another attempt if it never does.
+            // An attempt may take half of the time that is left. This allows for a slow response, and leaves time for
+            // another attempt if there is none.
             let now = Instant::now();
             let error = match self.attempt(now + (deadline - now) / 2).await {
                 Ok(ApiResponse::Ok(json)) => return Ok(json),
@@ -50,10 +51,10 @@ impl ApiRequest<'_> {
             if left < SHORTEST_ATTEMPT {
                 return Err(ApiError::NoResponse(attempts, error));
             }
-            // The pause is cut short where it would use up the time of another attempt.
+            // The pause must not use up the time for another attempt.
             let pause = backoff.next_pause().min(left / 2);
             tracing::info!(
-                "{} attempt {attempts} failed, next in {pause:.0?}: {}",
+                "{} attempt {attempts} failed, retrying in {pause:.0?}: {}",
                 self.purpose,
                 chain(error.as_ref())
             );

@@ -1,4 +1,4 @@
-//! The subscription to telemetry.
+//! The telemetry subscription.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::platform::client::ApiRequest;
 use crate::platform::retry::ApiError;
 use crate::{Port, TelemetryType};
 
-/// The body of the request (D 2710).
+/// The body of the subscription request (D 2710).
 #[derive(Serialize)]
 struct Subscribe {
     subscriber: Subscriber,
@@ -24,8 +24,9 @@ struct Subscriber {
     uri: String,
 }
 
-/// Subscribes, within `FG_REGISTER_TIMEOUT`. A failure is logged in one line, since telemetry must not break the
-/// function.
+/// Subscribes to telemetry, retrying for up to `timeout`.
+///
+/// A failure is only logged: problems with telemetry must not break the function.
 pub(crate) async fn subscribe(
     platform: PlatformAddress,
     port: Port,
@@ -43,7 +44,7 @@ pub(crate) async fn subscribe(
         platform: &platform,
         path: "/telemetry",
         headers: &[],
-        // Strings only, into memory: it cannot fail.
+        // Serializing strings into memory cannot fail.
         body: serde_json::to_vec(&subscribe).unwrap_or_default().into(),
         purpose: "subscription",
     };
@@ -51,18 +52,18 @@ pub(crate) async fn subscribe(
         Ok(_) => tracing::info!("subscribed to telemetry, listening on {}", port.address()),
         Err(ApiError::Rejected(rejection)) => {
             let hint = match rejection.status {
-                StatusCode::BAD_REQUEST => "; a function has one subscriber at most",
+                StatusCode::BAD_REQUEST => "; a function can have only one subscriber",
                 _ => "",
             };
             tracing::error!(
-                "there will be no telemetry: the platform at {platform} \
+                "continuing without telemetry: the platform at {platform} \
                  rejected the subscription of {} with {rejection}{hint}",
                 port.address(),
             );
         }
         Err(ApiError::NoResponse(attempts, last)) => tracing::error!(
-            "there will be no telemetry: no subscription with the platform at {platform} in {timeout:?} \
-             ({attempts} attempts); set FG_REGISTER_TIMEOUT to wait longer: {}",
+            "continuing without telemetry: cannot subscribe with the platform at {platform} within {timeout:?} \
+             ({attempts} attempts); increase FG_REGISTER_TIMEOUT to wait longer: {}",
             one_line(&chain(last.as_ref()))
         ),
     }

@@ -1,4 +1,4 @@
-//! A batch as it came: JSON text, decoded when it is its turn.
+//! A batch of telemetry, kept as JSON until it is delivered.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,35 +9,38 @@ use serde_json::value::RawValue;
 
 use super::TelemetryEvent;
 
-/// A batch, in the memory that its text takes.
+/// A batch of telemetry events, kept as JSON since decoded events take several times the memory.
 pub(super) struct Batch {
     /// A JSON array.
     text: Box<str>,
     events: u64,
 }
 
-/// The most events, and bytes, that one call of the handler gets: decoded they take several times the memory, and
-/// invocations wait meanwhile.
+/// The maximum number of events that one call of the handler receives.
+///
+/// Decoding takes memory, and blocks the thread that invocations are handled on.
 pub(super) const MAX_BATCH_EVENTS: u64 = 4096;
+/// The maximum size of the JSON that one call of the handler receives. A single larger event is delivered alone.
 pub(super) const MAX_BATCH_BYTES: usize = 256 * 1024;
 
 impl Batch {
-    /// Reads a body, an array of events (D 2710); a large one becomes several batches.
+    /// Reads a request body, which is an array of events (D 2710). A large array is split into several batches.
     ///
-    /// It does not look at the events, so that a strange one cannot have the batch rejected. Bytes that are not UTF-8
-    /// are replaced, and trailing commas, which the pages' examples have (D 2711), are ignored.
+    /// The events themselves are not checked, so that an unexpected event does not make the whole batch invalid. Bytes
+    /// that are not UTF-8 are replaced. Trailing commas are ignored, since the examples of the documentation contain
+    /// them (D 2711).
     ///
     /// # Errors
     ///
-    /// What is wrong with the body, if it is not a JSON array.
+    /// Returns an error message if the body is not a JSON array.
     pub(super) fn read(body: &[u8]) -> Result<Vec<Self>, String> {
         let text = String::from_utf8_lossy(body.trim_ascii());
         if text.is_empty() {
-            return Err("the body is empty, where telemetry should be".to_owned());
+            return Err("the body is empty; expected a JSON array of telemetry events".to_owned());
         }
         let (text, EventCount(events)) = parse(text)
-            // The message may quote all of the text.
-            .map_err(|error| excerpt(&format!("the body is not telemetry: {error}")))?;
+            // The error message may quote the whole body.
+            .map_err(|error| excerpt(&format!("invalid telemetry: {error}")))?;
         if events > MAX_BATCH_EVENTS || events > 1 && text.len() > MAX_BATCH_BYTES {
             return Ok(parts(&text));
         }
@@ -47,20 +50,20 @@ impl Batch {
         }])
     }
 
-    /// Returns how many events there are.
+    /// Returns the number of events.
     pub(super) fn events(&self) -> u64 {
         self.events
     }
 
-    /// Returns the memory that it takes, in bytes.
+    /// Returns the memory that the batch takes, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.text.len() + size_of::<Self>()
     }
 
-    /// Decodes the events; one that no JSON value can hold is kept as text.
+    /// Decodes the events. An event that cannot be represented as a JSON value becomes a string that contains its JSON.
     pub(super) fn decode(&self) -> Vec<TelemetryEvent> {
         serde_json::from_str(&self.text).unwrap_or_else(|_| {
-            // One of them does not decode, so each is looked at on its own.
+            // At least one event cannot be decoded, so each is decoded separately.
             let elements: Vec<&RawValue> = serde_json::from_str(&self.text).unwrap_or_default();
             let texts = elements.into_iter().map(RawValue::get);
             texts.map(decode).collect()
@@ -72,7 +75,8 @@ fn decode(event: &str) -> TelemetryEvent {
     serde_json::from_str(event).unwrap_or_else(|_| TelemetryEvent::Unknown(event.into()))
 }
 
-/// Counts the events of a text; its trailing commas are blanked if it cannot be read with them.
+/// Counts the events in a JSON array. If the array is only valid without trailing commas, it also replaces these by
+/// spaces.
 fn parse(text: Cow<'_, str>) -> serde_json::Result<(Cow<'_, str>, EventCount)> {
     match serde_json::from_str(&text) {
         Ok(events) => Ok((text, events)),
@@ -84,13 +88,13 @@ fn parse(text: Cow<'_, str>) -> serde_json::Result<(Cow<'_, str>, EventCount)> {
     }
 }
 
-/// Replaces each comma between a value and a closing bracket by a space, so that positions in an error message stay
-/// right. `None` if there is none.
+/// Replaces each trailing comma by a space, so that positions in error messages stay correct. Returns `None` if there
+/// is no trailing comma.
 fn blank_trailing_commas(text: &str) -> Option<String> {
     let mut blanked = text.as_bytes().to_vec();
     let mut scan = Scan::default();
     let mut any = false;
-    // The last two bytes outside of strings that are not white space, and where the last one is.
+    // The last two bytes outside of strings that are not white space, and the position of the last one.
     let (mut before, mut last, mut last_position) = (b'[', b'[', 0);
     for (position, byte) in text.bytes().enumerate() {
         if !scan.is_outside_strings(byte) || byte.is_ascii_whitespace() {
@@ -102,11 +106,11 @@ fn blank_trailing_commas(text: &str) -> Option<String> {
         }
         (before, last, last_position) = (last, byte, position);
     }
-    // ASCII for ASCII: it is still UTF-8.
+    // One ASCII character replaces another, so the text is still UTF-8.
     any.then(|| String::from_utf8(blanked).ok())?
 }
 
-/// Splits an array into parts of which each is within the bounds, or has one element.
+/// Splits an array into batches that are within the limits or have a single event.
 fn parts(array: &str) -> Vec<Batch> {
     let elements = &array[1..array.len() - 1];
     let mut batches = Vec::new();
@@ -134,16 +138,16 @@ fn parts(array: &str) -> Vec<Batch> {
     batches
 }
 
-/// Splits what stands between an array's brackets into its elements.
+/// Splits the text between the brackets of an array into its elements.
 fn split(elements: &str) -> impl Iterator<Item = &str> {
     let mut scan = Scan::default();
     elements.split(move |c: char| {
-        // What is not ASCII cannot end a string, nor an element.
+        // A character that is not ASCII ends neither a string nor an element.
         scan.is_outside_strings(u8::try_from(c).unwrap_or_default()) && c == ',' && scan.depth == 0
     })
 }
 
-/// Where in a JSON text the next byte is.
+/// A minimal JSON scanner, which tracks whether the next byte is in a string and how deeply it is nested.
 #[derive(Default)]
 struct Scan {
     in_string: bool,
@@ -152,7 +156,7 @@ struct Scan {
 }
 
 impl Scan {
-    /// Moves past a byte, and returns whether it stands outside of strings; the quote that ends one does.
+    /// Moves past a byte. Returns `true` if the byte is outside of strings, or if it is the quote that ends one.
     fn is_outside_strings(&mut self, byte: u8) -> bool {
         if self.in_string {
             self.in_string = self.escaped || byte != b'"';
@@ -169,7 +173,7 @@ impl Scan {
     }
 }
 
-/// The number of an array's elements, read without keeping them.
+/// The number of elements of an array, deserialized without storing them.
 struct EventCount(u64);
 
 impl<'de> Deserialize<'de> for EventCount {
@@ -218,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn quirks_of_the_page_are_read() {
+    fn malformed_example_of_the_documentation_is_accepted() {
         let body = r#"
             [{
                 "name": "platform.initStart ",
@@ -243,7 +247,7 @@ mod tests {
             values(&decode(body.as_bytes())),
             json!([{"a": [1, [2], ","], "b,": "\\"}, {}, [], "é,}"])
         );
-        // Beside an element that no value can hold, and in a batch that is read in parts.
+        // Next to an element that cannot be represented, and in a batch that is split.
         assert_eq!(
             values(&decode(br#"[{"a": 1e999,}, 1,]"#)),
             json!([r#"{"a": 1e999 }"#, 1])
@@ -261,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn large_batch_is_read_in_parts() {
+    fn large_batch_is_split() {
         let element = |i: usize| json!({"record": format!("], {i} {}", "x".repeat(i % 100)), "type": "function"});
         let large: Vec<_> = (0..10_000).map(element).collect();
         let small: Vec<_> = (0..10_000).map(Value::from).collect();
@@ -333,7 +337,7 @@ mod tests {
                 "invalid type: map, expected an array of events at line 1 column 0",
             ),
             ("\u{feff}[]", "expected value at line 1 column 1"),
-            // Nearly JSON: an element that is not, an escape and a line break in a string, commas without values.
+            // Nearly valid: an invalid element, an invalid escape, a line break in a string, commas without values.
             ("[1, oops]", "expected value at line 1 column 5"),
             (r#"[{"a": "\x"}]"#, "invalid escape at line 1 column 10"),
             (
@@ -342,19 +346,19 @@ mod tests {
             ),
             ("[,]", "expected value at line 1 column 2"),
             ("[1,,]", "expected value at line 1 column 4"),
-            // Positions are those of the body, whatever is blanked before them.
+            // The position is that in the original body, even after a trailing comma.
             ("[[1,], oops]", "expected value at line 1 column 8"),
         ] {
             assert_eq!(
                 Batch::read(body.as_bytes()).err(),
-                Some(format!("the body is not telemetry: {problem}")),
+                Some(format!("invalid telemetry: {problem}")),
                 "{body}"
             );
         }
         for empty in ["", " \r\n"] {
             assert_eq!(
                 Batch::read(empty.as_bytes()).err().as_deref(),
-                Some("the body is empty, where telemetry should be")
+                Some("the body is empty; expected a JSON array of telemetry events")
             );
         }
         let quoted = Batch::read(format!("\"{}\"", "x".repeat(5000)).as_bytes());

@@ -1,15 +1,17 @@
-//! What becomes of the telemetry, in numbers.
+//! Counters of received, delivered, rejected and lost telemetry.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts what became of the telemetry that was posted, in events: a handle, whose clones count the same.
+/// Counters of the telemetry that the platform has posted to the extension.
 ///
-/// Those of the extension's own subscription are passed to
-/// [`TelemetryHandler::telemetry`](crate::TelemetryHandler::telemetry).
-/// Whatever was received was delivered, is lost, or waits. Each count is read on its own, so that on several threads
-/// they may be of different moments.
+/// The runtime passes the counters to each call of
+/// [`TelemetryHandler::telemetry`](crate::TelemetryHandler::telemetry). They are a cheap handle: clones share the same
+/// counters, so you can keep a clone and read it at any time.
+///
+/// Each received event is eventually either delivered or lost. The counters are read independently of each other, so on
+/// a multi-threaded runtime they may not be consistent.
 #[derive(Clone, Default)]
 pub struct TelemetryCounters(Arc<Counts>);
 
@@ -23,33 +25,35 @@ pub(super) struct Counts {
 }
 
 impl TelemetryCounters {
-    /// Returns how many events were acknowledged, with status 200.
+    /// Returns the number of events that were acknowledged with status 200.
     #[must_use]
     pub fn received(&self) -> u64 {
         self.0.received.load(Ordering::Relaxed)
     }
 
-    /// Returns how many events the handler accepted.
+    /// Returns the number of events for which the handler returned `Ok`.
     #[must_use]
     pub fn delivered(&self) -> u64 {
         self.0.delivered.load(Ordering::Relaxed)
     }
 
-    /// Returns how many events were rejected with status 503, since there was no room for their batch
-    /// (`FG_TELEMETRY_BUFFER`) or the extension was shutting down: the sender still has them.
+    /// Returns the number of events that were rejected with status 503, because the buffer was full
+    /// (`FG_TELEMETRY_BUFFER`) or the extension was shutting down.
+    ///
+    /// The sender can post them again.
     #[must_use]
     pub fn rejected(&self) -> u64 {
         self.0.rejected.load(Ordering::Relaxed)
     }
 
-    /// Returns how many events were acknowledged and not delivered: the handler failed for `FG_TELEMETRY_TIMEOUT`, or
-    /// the extension shut down first.
+    /// Returns the number of events that were acknowledged but will not be delivered, because the handler failed for
+    /// `FG_TELEMETRY_TIMEOUT` or the extension shut down first.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.0.lost.load(Ordering::Relaxed)
     }
 
-    /// Returns how many bytes of JSON wait for the handler, those that it is called with included.
+    /// Returns the number of bytes in the buffer, including the events that the handler is currently called with.
     #[must_use]
     pub fn bytes_queued(&self) -> u64 {
         self.0.bytes_queued.load(Ordering::Relaxed)

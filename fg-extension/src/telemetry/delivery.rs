@@ -1,4 +1,4 @@
-//! Telemetry on its way: acknowledged once it is in the queue, handled in order of arrival.
+//! The delivery of acknowledged telemetry to the author's handler, with retries, in order of arrival.
 
 use std::slice;
 use std::time::Duration;
@@ -22,23 +22,24 @@ use crate::lifecycle::{Lifecycle, Phase};
 use crate::log::throttle::LogThrottle;
 use crate::panics::catch;
 
-/// The pauses between two attempts with the same events.
+/// The first pause between two attempts to deliver the same events.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause between two attempts during a shutdown.
 const SHORT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Telemetry that was acknowledged, on its way to the author's handler.
+/// Accepts telemetry into a queue, and delivers it to the author's handler.
 pub(crate) struct Delivery {
     queue: Queue,
     counters: TelemetryCounters,
     log: LogThrottle,
-    /// For how long the handler is tried with a batch.
+    /// How long the delivery of a batch is retried.
     timeout: Duration,
 }
 
-/// Why a request's batch is not acknowledged.
+/// The reason why a batch was not acknowledged.
 #[derive(Debug, PartialEq)]
 pub(super) enum Unacknowledged {
     Invalid(String),
@@ -57,7 +58,7 @@ impl Delivery {
         }
     }
 
-    /// Puts a request's batch into the queue.
+    /// Adds the batch in a request body to the queue.
     pub(super) fn receive(&self, body: &[u8]) -> Result<(), Unacknowledged> {
         let parts = Batch::read(body).map_err(|why| {
             self.record_rejected_request(&why);
@@ -77,7 +78,7 @@ impl Delivery {
         }
     }
 
-    /// Records that a request was rejected, for the next log line.
+    /// Records a rejected request for the next log line.
     pub(super) fn record_rejected_request(&self, why: &str) {
         self.log.record(|pending| {
             pending.requests += 1;
@@ -85,8 +86,8 @@ impl Delivery {
         });
     }
 
-    /// Gives the batches to the handler, all in one call, and if that fails one by one: what one of them does to the
-    /// handler is not to be the others' loss.
+    /// Delivers several batches in one call. If that fails, delivers each batch separately, so that a batch that the
+    /// handler cannot process does not affect the others.
     async fn deliver_batches<T: TelemetryHandler>(
         &self,
         batches: Vec<Batch>,
@@ -109,7 +110,7 @@ impl Delivery {
         }
     }
 
-    /// Calls the handler until it succeeds or the time is over; whether it did.
+    /// Delivers a batch, with retries. Returns `false` if no attempt succeeded in time.
     async fn deliver_one<T: TelemetryHandler>(
         &self,
         batch: &Batch,
@@ -119,8 +120,8 @@ impl Delivery {
         let mut left = self.timeout;
         let mut backoff = backoff();
         loop {
-            // One that hangs has half of what is left, and is called again. If the process is frozen meanwhile, it
-            // costs no more than that either.
+            // An attempt may take half of the time that is left, so that a hanging call leaves time for a retry. If the
+            // process is frozen during an attempt, the batch does not lose more time than that either.
             let time_limit = left / 2;
             let start = Instant::now();
             let Err(failure) = self
@@ -141,16 +142,17 @@ impl Delivery {
         }
     }
 
-    /// One call of the handler; why it failed.
+    /// Calls the handler once. Returns the error message if it fails.
     async fn attempt<T: TelemetryHandler>(
         &self,
         batches: &[Batch],
         time_limit: Duration,
         extension: &T,
     ) -> Result<(), String> {
-        // All that is the author's may panic: the handler, its end, the words of its error.
+        // All of the author's code may panic: the handler, its destructors if it is dropped, and the `Display` of its
+        // error.
         let handled = catch(async {
-            // Decoded for each call: most batches need but one.
+            // The events are decoded again for each attempt. Most batches need only one.
             let mut events = Vec::new();
             for batch in batches {
                 match events.is_empty() {
@@ -162,13 +164,13 @@ impl Delivery {
             match timeout(time_limit, handler).await {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(error)) => Err(chain(error.as_ref())),
-                Err(_elapsed) => Err(format!("it took longer than {time_limit:.0?}")),
+                Err(_elapsed) => Err(format!("timed out after {time_limit:.0?}")),
             }
         });
         handled.await.unwrap_or_else(|panic| Err(panic.to_string()))
     }
 
-    /// Waits; not for long if the end has come, where all that counts is to be done with it.
+    /// Waits between two attempts. During a shutdown, the pause is short, since the remaining time is limited.
     async fn pause(&self, pause: Duration, lifecycle: &Lifecycle) {
         if lifecycle.has_reached(Phase::Draining) {
             sleep(pause.min(SHORT_PAUSE)).await;
@@ -194,20 +196,21 @@ impl<T: TelemetryHandler> Telemetry<T> for Delivery {
     }
 
     fn report_rejected_request(&self, _: StatusCode, message: &str) {
-        // It may be its own lines that the extension receives, so they are throttled.
+        // The extension may receive its own log lines as telemetry, so they are throttled.
         self.record_rejected_request(message);
     }
 
-    /// Calls the handler with what arrives.
+    /// Delivers batches as they arrive.
     ///
     /// # Cancel safety
     ///
-    /// What the handler had when this is dropped stays counted as queued, for [`abandon`](Telemetry::abandon).
+    /// If the future is dropped, the batches in flight still count as queued, until [`abandon`](Telemetry::abandon)
+    /// counts them as lost.
     async fn deliver(&self, extension: &T, lifecycle: &Lifecycle) {
         let deliver = async {
             while let Some(batches) = self.queue.next().await {
                 self.deliver_batches(batches, lifecycle, extension).await;
-                // Nothing in here may have waited, and others want to run: a queue can be long.
+                // If the handler never waits, a long queue would keep other tasks from running.
                 yield_now().await;
             }
         };

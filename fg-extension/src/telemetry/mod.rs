@@ -1,7 +1,5 @@
-//! Telemetry of the function, once an extension has subscribed to it (D 2710 to 2713).
-//!
-//! `server` accepts batches, `queue` holds what was acknowledged, `delivery` calls the author's handler, `events` has what
-//! the handler receives.
+//! Telemetry: the server that batches are posted to, the queue of acknowledged batches, their delivery to the author's
+//! handler, and the events (D 2710 to 2713).
 
 mod batch;
 mod counters;
@@ -24,46 +22,47 @@ use crate::http::body::BodyError;
 use crate::http::response::{HttpResponse, failure};
 use crate::lifecycle::Lifecycle;
 
-/// What becomes of telemetry in an extension `T`.
+/// The handling of telemetry in an extension `T`: [`Delivery`](delivery::Delivery) if it subscribes, and
+/// [`NoTelemetry`] otherwise.
 ///
-/// The type decides, so that an extension without a subscription ([`NoTelemetry`]) carries no code for it.
+/// It is a type parameter, so that an extension without a subscription contains no code for telemetry.
 pub(crate) trait Telemetry<T>: Send + Sync + 'static {
     /// Whether the extension subscribes.
     const SUBSCRIBED: bool;
 
-    /// Accepts or rejects the batch in a request's body.
+    /// Accepts or rejects the batch in a request body.
     fn respond(&self, body: Result<Bytes, BodyError>) -> HttpResponse;
 
-    /// Logs that a request was rejected.
+    /// Logs a rejected request.
     fn report_rejected_request(&self, status: StatusCode, message: &str);
 
-    /// Delivers what was accepted, until the queue is closed and empty.
+    /// Delivers acknowledged telemetry until the queue is closed and empty.
     fn deliver(&self, extension: &T, lifecycle: &Lifecycle) -> impl Future<Output = ()> + Send;
 
-    /// Accepts no more batches.
+    /// Closes the queue, so that further batches are rejected.
     fn close(&self);
 
-    /// Counts what is still there as lost, and returns how many events that were.
+    /// Closes the queue, counts the remaining events as lost, and returns their number.
     fn abandon(&self) -> u64;
 
-    /// Returns how many events were acknowledged and will not be delivered, so far.
+    /// Returns the number of events that were lost so far.
     fn lost(&self) -> u64;
 }
 
-/// The extension does not subscribe.
+/// The implementation for an extension that does not subscribe.
 pub(crate) struct NoTelemetry;
 
 impl<T: Sync> Telemetry<T> for NoTelemetry {
     const SUBSCRIBED: bool = false;
 
     fn respond(&self, _: Result<Bytes, BodyError>) -> HttpResponse {
-        // Not called, since `SUBSCRIBED` is false; if it were, nothing must be acknowledged.
-        failure(StatusCode::NOT_FOUND, "NotFound", "no such path: /")
+        // Not called, since `SUBSCRIBED` is false. It rejects the batch, since nobody would deliver it.
+        failure(StatusCode::NOT_FOUND, "NotFound", "unknown path /")
     }
 
     fn report_rejected_request(&self, status: StatusCode, message: &str) {
         tracing::warn!(
-            "a request was answered with status {}: {message}",
+            "rejected a request with status {}: {message}",
             status.as_u16()
         );
     }

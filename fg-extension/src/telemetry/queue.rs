@@ -1,4 +1,4 @@
-//! What was acknowledged and is not yet delivered, within a bound of bytes.
+//! The queue of acknowledged batches that are not delivered yet, limited in bytes.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -10,10 +10,10 @@ use tokio::sync::Notify;
 use super::TelemetryCounters;
 use super::batch::{Batch, MAX_BATCH_BYTES, MAX_BATCH_EVENTS};
 
-/// The batches in order of arrival; one task takes from it.
+/// A bounded queue of batches in order of arrival, with a single consumer.
 pub(super) struct Queue {
     state: Mutex<QueueState>,
-    /// Notified when there is something to take, or the queue is closed.
+    /// Notified when a batch is added or the queue is closed.
     changed: Notify,
     limit: usize,
     counters: TelemetryCounters,
@@ -22,18 +22,18 @@ pub(super) struct Queue {
 #[derive(Default)]
 struct QueueState {
     waiting: VecDeque<Batch>,
-    /// Of those that wait.
+    /// The bytes of the batches in `waiting`.
     waiting_bytes: usize,
-    /// Of those that the handler has.
+    /// The bytes of the batches that the handler is called with.
     in_flight_bytes: usize,
     closed: bool,
 }
 
-/// Why a batch was not accepted.
+/// The reason why a batch was not added to the queue.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum PushError {
     Full,
-    /// The extension shuts down.
+    /// The queue is closed, since the extension is shutting down.
     Closed,
 }
 
@@ -47,9 +47,9 @@ impl Queue {
         }
     }
 
-    /// Accepts a batch, all parts of it, if there is room.
+    /// Adds all parts of a batch, if they fit.
     ///
-    /// One that is larger than the bound is accepted into an empty queue: it would never fit.
+    /// A batch that is larger than the limit is accepted if the queue is empty, since it would never fit otherwise.
     pub(super) fn push(&self, parts: Vec<Batch>) -> Result<(), PushError> {
         let counts = self.counters.counts();
         let mut state = self.state();
@@ -76,16 +76,18 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for what comes next: as many batches as are there, within the bounds of one call; `None` once the
-    /// queue is closed and empty. Their bytes count until they are [settled](Self::settle).
+    /// Waits for batches, and takes as many as one call of the handler may receive. Returns `None` once the queue is
+    /// closed and empty.
+    ///
+    /// The bytes of the batches count towards the limit until the batches are [settled](Self::settle).
     ///
     /// # Cancel safety
     ///
-    /// No batch is taken if this is dropped unfinished.
+    /// This method is cancel safe: if it is dropped before it completes, no batch has been taken.
     pub(super) async fn next(&self) -> Option<Vec<Batch>> {
         loop {
             let mut changed = pin!(self.changed.notified());
-            // What changes from here on is noticed.
+            // Changes are noticed from here on.
             changed.as_mut().enable();
             {
                 let mut state = self.state();
@@ -100,10 +102,10 @@ impl Queue {
         }
     }
 
-    /// Frees the room of a batch that the handler had, and counts it.
+    /// Frees the space of a batch after its delivery, and counts it as delivered or lost.
     pub(super) fn settle(&self, batch: &Batch, delivered: bool) {
         let mut state = self.state();
-        // It may have been abandoned meanwhile, and is counted then.
+        // If the queue was abandoned in the meantime, the batch is already counted as lost.
         let Some(bytes) = state.in_flight_bytes.checked_sub(batch.bytes()) else {
             return;
         };
@@ -117,13 +119,14 @@ impl Queue {
         self.count_bytes(&state);
     }
 
-    /// Accepts no more batches.
+    /// Closes the queue, so that further batches are rejected.
     pub(super) fn close(&self) {
         self.state().closed = true;
         self.changed.notify_one();
     }
 
-    /// Closes the queue and drops all that is there, as lost; returns how many events that were.
+    /// Closes the queue, drops all batches, and counts their events as lost, including those in flight. Returns the
+    /// number of events.
     pub(super) fn abandon(&self) -> u64 {
         let mut state = self.state();
         *state = QueueState {
@@ -162,7 +165,7 @@ impl QueueState {
     fn take(&mut self, limit: usize) -> Option<Vec<Batch>> {
         let mut batches = vec![self.waiting.pop_front()?];
         let (mut bytes, mut events) = (batches[0].bytes(), batches[0].events());
-        // Half of the buffer at most, so that some of it has room again before all of it is delivered.
+        // At most half of the buffer, so that there is space for new batches before the whole buffer is delivered.
         let max_bytes = MAX_BATCH_BYTES.min(limit / 2);
         while let Some(next) = self.waiting.front()
             && bytes + next.bytes() <= max_bytes
@@ -188,7 +191,7 @@ mod tests {
     use crate::TelemetryCounters;
     use crate::telemetry::batch::Batch;
 
-    /// A batch of so many bytes.
+    /// Returns a batch of the given size.
     fn batch(bytes: usize) -> Vec<Batch> {
         let text = format!("[{}1]", " ".repeat(bytes - size_of::<Batch>() - 3));
         let batches = Batch::read(text.as_bytes()).unwrap();
@@ -221,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn full_until_the_handler_is_done() {
+    fn queue_is_full_until_its_batches_are_settled() {
         let (queue, counters) = queue(1000);
         assert_eq!(queue.push(batch(600)), Ok(()));
         assert_eq!(queue.push(batch(400)), Ok(()));
@@ -238,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn batch_larger_than_the_bound_is_accepted_alone() {
+    fn batch_larger_than_the_limit_is_accepted_into_an_empty_queue() {
         let (queue, counters) = queue(100);
         assert_eq!(queue.push(batch(5000)), Ok(()));
         let batches = take(&queue).unwrap();
@@ -249,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_are_joined_within_a_bound() {
+    fn several_batches_are_taken_at_once_up_to_the_limit() {
         let (queue, _) = queue(10 * MAX_BATCH_BYTES);
         for bytes in [
             MAX_BATCH_BYTES / 2,
@@ -266,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn closed_queue_is_emptied_or_abandoned() {
+    fn closed_queue_can_be_emptied_or_abandoned() {
         let (queue, counters) = queue(2000);
         for _ in 0..2 {
             queue.push(batch(400)).unwrap();
@@ -276,7 +279,7 @@ mod tests {
         let batches = take(&queue).unwrap();
         assert!(take(&queue).is_none());
         assert_eq!(queue.abandon(), 2);
-        // A handler that could not be stopped is done after all.
+        // A handler that could not be stopped completes later.
         queue.settle(&batches[0], true);
         assert_eq!(counts(&counters), [2, 0, 1, 2, 0]);
         assert_eq!(queue.abandon(), 0);

@@ -1,4 +1,4 @@
-//! The server that telemetry is posted to, and the responses to batches.
+//! The telemetry server: accepts batches, and subscribes to telemetry.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::lifecycle::{Lifecycle, Phase};
 use crate::platform::subscribe::subscribe;
 use crate::{ExtensionName, Port};
 
-/// Where telemetry is posted to, and the subscription that asks for it.
+/// The server that telemetry is posted to, and the details of the subscription.
 pub(crate) struct TelemetryServer {
     delivery: Arc<Delivery>,
     ingest: Ingest,
@@ -26,18 +26,21 @@ pub(crate) struct TelemetryServer {
     subscribe_timeout: std::time::Duration,
 }
 
+/// How telemetry reaches the extension.
 enum Ingest {
-    /// A port for telemetry alone.
+    /// On a separate port.
     OwnPort(Listener),
-    /// The extension's own port, where the router passes batches on.
+    /// On the extension's own port, where the router passes batches on.
     ExtensionPort,
-    /// The port could not be bound.
+    /// Not at all, since the port could not be bound.
     Unavailable,
 }
 
 impl TelemetryServer {
-    /// Listens on the port that telemetry is posted to. If that fails, the extension serves on without telemetry, which
-    /// must not break the function.
+    /// Binds the port that telemetry is posted to.
+    ///
+    /// If that fails, it logs the error and the extension runs without telemetry: problems with telemetry must not
+    /// break the function.
     pub(crate) fn bind(
         name: ExtensionName,
         config: &Config,
@@ -50,7 +53,7 @@ impl TelemetryServer {
             match bind(name, telemetry.port, "FG_TELEMETRY_PORT", lifecycle) {
                 Ok(listener) => Ingest::OwnPort(listener),
                 Err(error) => {
-                    tracing::error!("there will be no telemetry: {error:?}");
+                    tracing::error!("continuing without telemetry: {error:?}");
                     Ingest::Unavailable
                 }
             }
@@ -69,11 +72,11 @@ impl TelemetryServer {
         Arc::clone(&self.delivery)
     }
 
-    /// Accepts telemetry and subscribes to it once the extension is registered, beside `init`: neither `init` nor
-    /// invocations wait for the subscription.
+    /// Accepts telemetry, and subscribes to it once the extension is registered.
     ///
-    /// The extension's own port accepts nothing before `init` is done, so there the subscription waits for that: a sender
-    /// that has to wait for long would send again.
+    /// This runs concurrently with `init`, so that neither `init` nor invocations are delayed by the subscription. The
+    /// extension's own port, however, accepts no connections before `init` has completed. If telemetry uses that port,
+    /// the subscription waits for `init`: otherwise the platform might time out and post the same batches again.
     pub(crate) async fn run(self, lifecycle: Arc<Lifecycle>) {
         let subscription = subscribe(self.platform, self.port, self.types, self.subscribe_timeout);
         match self.ingest {
@@ -84,7 +87,7 @@ impl TelemetryServer {
             }
             Ingest::ExtensionPort => {
                 lifecycle.reached(Phase::Running).await;
-                // An extension that shuts down has no use for a subscription any more.
+                // An extension that is shutting down does not need the subscription anymore.
                 select(subscription, lifecycle.reached(Phase::Draining)).await;
             }
             Ingest::Unavailable => {}
@@ -93,7 +96,7 @@ impl TelemetryServer {
 }
 
 impl Delivery {
-    /// Responds to a request with a batch: 200 once it is in the buffer.
+    /// Responds to a request that contains a batch, with status 200 if the batch is in the buffer.
     pub(super) fn accept(&self, body: Result<Bytes, BodyError>) -> HttpResponse {
         let body = match body {
             Ok(body) => body,
@@ -111,12 +114,12 @@ impl Delivery {
             Err(Unacknowledged::Full) => failure(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "TelemetryBufferFull",
-                "the buffer for telemetry is full: try again",
+                "the telemetry buffer is full; retry later",
             ),
             Err(Unacknowledged::ShuttingDown) => failure(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "ShuttingDown",
-                "the extension ends",
+                "the extension is shutting down",
             ),
         };
         response
@@ -126,13 +129,18 @@ impl Delivery {
     }
 }
 
-/// Responds to a request at the port for telemetry alone. Its path should be that of the URI (D 2710), but nothing else
-/// can be meant.
+/// Responds to a request on the separate telemetry port.
+///
+/// The path should be that of the URI in the subscription (D 2710). Since there is only one service on this port, every
+/// path is accepted.
 async fn respond(delivery: Arc<Delivery>, request: Request<Incoming>) -> HttpResponse {
     if request.method() == Method::POST {
         return delivery.accept(body::read(request).await);
     }
-    let message = format!("telemetry comes by POST, not {}", request.method());
+    let message = format!(
+        "telemetry is accepted only by POST, not {}",
+        request.method()
+    );
     body::discard(request).await;
     delivery.record_rejected_request(&message);
     only_post(failure(

@@ -1,11 +1,12 @@
-//! What an extension subscribes to.
+//! The definition of a telemetry subscription.
 
 use serde::Serialize;
 
 use crate::Port;
 
-/// The telemetry that an extension subscribes to, and the port it is posted to
-/// ([`TelemetryHandler::SUBSCRIPTION`](crate::TelemetryHandler::SUBSCRIPTION)).
+/// A telemetry subscription: the types to subscribe to, and the port that telemetry is posted to.
+///
+/// It is the type of [`TelemetryHandler::SUBSCRIPTION`](crate::TelemetryHandler::SUBSCRIPTION).
 ///
 /// ```
 /// use fg_extension::{Port, Subscription, TelemetryType};
@@ -20,22 +21,22 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Returns a subscription to these types, posted to this port; for constants.
+    /// Creates a subscription to the given types, posted to `port`.
     ///
     /// # Panics
     ///
-    /// If there are no types, or one is there twice; in a `const`, that is an error at compile time.
+    /// Panics if `types` is empty or contains a type twice. In a constant, this is a compile error.
     #[track_caller]
     #[must_use]
     pub const fn new(port: Port, types: &'static [TelemetryType]) -> Self {
-        assert!(!types.is_empty(), "a subscription has one type at least");
+        assert!(!types.is_empty(), "a subscription needs at least one type");
         let mut i = 0;
         while i < types.len() {
             let mut j = 0;
             while j < i {
                 assert!(
                     types[i] as u8 != types[j] as u8,
-                    "a subscription has each type once"
+                    "a subscription must not contain a type twice"
                 );
                 j += 1;
             }
@@ -50,22 +51,22 @@ impl Subscription {
         self.port
     }
 
-    /// Returns the types; one at least, each once.
+    /// Returns the telemetry types. There is at least one, and each occurs once.
     #[must_use]
     pub const fn types(self) -> &'static [TelemetryType] {
         self.types
     }
 }
 
-/// A stream of telemetry (D 2710).
+/// A type of telemetry that an extension can subscribe to (D 2710).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum TelemetryType {
-    /// What the platform reports of an instance's lifecycle and of each invocation.
+    /// Events of the platform about the lifecycle of the instance and about each invocation.
     Platform,
-    /// What the function logs.
+    /// Log lines of the function.
     Function,
-    /// What the extensions log.
+    /// Log lines of the extensions.
     Extension,
 }

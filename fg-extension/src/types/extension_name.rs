@@ -1,15 +1,15 @@
-//! The file name of the start script, which is the extension's name.
+//! The name of an extension, which is the file name of its start script.
 
 use std::error::Error;
 use std::fmt;
 
 use fg_util::script_name::{self, Problem};
 
-/// The complete file name of the extension's start script, as in `extensionHello.sh` (D 2705, 2707).
+/// The name of an extension: the complete file name of its start script, such as `extensionHello.sh` (D 2705, 2707).
 ///
-/// The platform checks it against the scripts it booted, so it begins with `extension` and ends in `.sh`.
-/// It has no `/`, and only printable ASCII, since it is sent in a header; 255 bytes at most, as any file
-/// name. A name that cannot be registered does not compile:
+/// The platform compares the name with the scripts that it booted. A valid name starts with `extension`, ends with
+/// `.sh`, contains no `/`, consists of printable ASCII characters, since it is sent in a header, and is at most 255
+/// bytes long. In a constant, an invalid name is a compile error:
 ///
 /// ```
 /// use fg_extension::ExtensionName;
@@ -25,11 +25,11 @@ use fg_util::script_name::{self, Problem};
 pub struct ExtensionName(&'static str);
 
 impl ExtensionName {
-    /// Returns a name, for constants. [`TryFrom`] does the same without a panic.
+    /// Creates a name. Use it for constants; elsewhere, use [`TryFrom`], which does not panic.
     ///
     /// # Panics
     ///
-    /// If it cannot be the name of a start script; in a `const`, that is an error at compile time.
+    /// Panics if `name` is not a valid name for a start script. In a constant, this is a compile error.
     #[track_caller]
     #[must_use]
     #[expect(
@@ -43,19 +43,19 @@ impl ExtensionName {
         }
     }
 
-    /// Returns the file name, as in `extensionHello.sh`.
+    /// Returns the file name, such as `extensionHello.sh`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.0
     }
 }
 
-/// Returns what is wrong with a name, and what to write.
+/// Returns the error message for a problem with a name.
 const fn message(problem: Problem) -> &'static str {
     match problem {
-        Problem::Prefix => "extension name must begin with `extension`, as in `extensionHello.sh`",
-        Problem::Suffix => "extension name must end in `.sh`, as in `extensionHello.sh`",
-        Problem::TooLong => "extension name must have 255 bytes at most",
+        Problem::Prefix => "extension name must start with `extension`, as in `extensionHello.sh`",
+        Problem::Suffix => "extension name must end with `.sh`, as in `extensionHello.sh`",
+        Problem::TooLong => "extension name must be at most 255 bytes long",
         Problem::Path => "extension name must be a file name, without `/`",
         Problem::ControlCharacter | Problem::NotAscii => {
             "extension name must be printable ASCII: it is sent in a header"
@@ -79,7 +79,7 @@ impl fmt::Display for ExtensionName {
     }
 }
 
-/// The error of a text that cannot be an [`ExtensionName`]; its message says what to write.
+/// The error of converting an invalid string to an [`ExtensionName`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct InvalidExtensionName(Problem);
 
@@ -96,7 +96,7 @@ mod tests {
     use super::ExtensionName;
 
     #[test]
-    fn rules_are_those_of_the_macro() {
+    fn names_of_the_golden_list_are_accepted_or_rejected() {
         let (valid, invalid) = include!("../../../tests/golden/script_names.rs");
         for name in valid {
             assert_eq!(ExtensionName::new(name).as_str(), name);
@@ -110,15 +110,15 @@ mod tests {
     }
 
     #[test]
-    fn error_has_a_remedy() {
+    fn error_message_describes_a_valid_name() {
         for (name, message) in [
             (
                 "hello.sh",
-                "extension name must begin with `extension`, as in `extensionHello.sh`",
+                "extension name must start with `extension`, as in `extensionHello.sh`",
             ),
             (
                 "extensionHello",
-                "extension name must end in `.sh`, as in `extensionHello.sh`",
+                "extension name must end with `.sh`, as in `extensionHello.sh`",
             ),
             (
                 "extension/extensionHello.sh",

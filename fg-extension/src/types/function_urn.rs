@@ -1,4 +1,4 @@
-//! How the platform names a function.
+//! The URN of a function.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -6,12 +6,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The function that an invocation is for, as the platform names it.
+/// The URN that identifies a function.
 ///
-/// Two forms are known, and the parts of both have accessors:
+/// Two forms are known, and there are accessors for the parts of both:
 ///
 /// - public (D): `urn:fss:<region>:<project>:function:<package>:<name>[:<version> | :!<alias>]`
-/// - internal (D 2707, the page's example): `<product>:<region>:<business>:<tenant>:function:0@<package>@<name>[:<version>]`
+/// - internal (D 2707, the page's example):
+///   `<product>:<region>:<business>:<tenant>:function:0@<package>@<name>[:<version>]`
 ///
 /// ```
 /// use fg_extension::FunctionUrn;
@@ -27,32 +28,32 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(urn.alias(), Some("prod"));
 /// ```
 ///
-/// A text of any other form (?) is kept as it is, and its parts are `None`: an invocation is never rejected
-/// for its URN.
+/// Every string is accepted, so that an invocation is never rejected because of its URN. If it has another form (?),
+/// all accessors of parts return `None`.
 #[derive(Clone, Eq, Hash, PartialEq, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct FunctionUrn(String);
 
 impl FunctionUrn {
-    /// Returns the text, as the platform sent it.
+    /// Returns the URN as a string, unchanged.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns the region, as in `cn-north-4`.
+    /// Returns the region, such as `cn-north-4`.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
         Some(self.parts()?.region)
     }
 
-    /// Returns the project (in the internal form: the tenant) that owns the function.
+    /// Returns the project that owns the function, or the tenant in the internal form.
     #[must_use]
     pub fn project(&self) -> Option<&str> {
         Some(self.parts()?.project)
     }
 
-    /// Returns the function's package, also called app or service; `default` unless chosen.
+    /// Returns the function's package, also called its app or service. The platform's default is `default`.
     #[must_use]
     pub fn package(&self) -> Option<&str> {
         Some(self.parts()?.package)
@@ -64,7 +65,7 @@ impl FunctionUrn {
         Some(self.parts()?.name)
     }
 
-    /// Returns the version, as in `latest`; `None` if the URN has an alias, or neither.
+    /// Returns the version, such as `latest`, or `None` if the URN has no version.
     #[must_use]
     pub fn version(&self) -> Option<&str> {
         self.parts()?
@@ -72,7 +73,7 @@ impl FunctionUrn {
             .filter(|qualifier| !qualifier.starts_with('!'))
     }
 
-    /// Returns the alias, without its `!`.
+    /// Returns the alias without its `!`, or `None` if the URN has no alias.
     #[must_use]
     pub fn alias(&self) -> Option<&str> {
         self.parts()?.qualifier?.strip_prefix('!')
@@ -147,7 +148,7 @@ impl AsRef<str> for FunctionUrn {
 impl FromStr for FunctionUrn {
     type Err = Infallible;
 
-    /// Keeps a text of any form, as [`From`] does.
+    /// Accepts every string, like [`From`].
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(text.into())
     }
@@ -169,7 +170,7 @@ impl From<&str> for FunctionUrn {
 mod tests {
     use super::FunctionUrn;
 
-    /// region, project, package, name, version, alias
+    /// Region, project, package, name, version, alias.
     type ExpectedParts = [Option<&'static str>; 6];
 
     #[track_caller]
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn public_form() {
+    fn parts_of_the_public_form() {
         let parts = |version, alias| {
             [
                 Some("cn-north-4"),
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn internal_form() {
+    fn parts_of_the_internal_form() {
         let parts = |version, alias| {
             [
                 Some("cn"),
@@ -249,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn other_text_is_preserved_without_parts() {
+    fn string_of_another_form_is_preserved_and_has_no_parts() {
         for text in [
             "",
             ":",

@@ -1,4 +1,4 @@
-//! One invocation of the function.
+//! The invoke event that the platform posts.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::FunctionUrn;
 
-/// One invocation of the function, as the platform posts it (D 2707).
+/// An invocation of the function, deserialized from the invoke event that the platform posts (D 2707).
 ///
 /// ```
 /// use fg_extension::Invocation;
@@ -27,17 +27,17 @@ use crate::FunctionUrn;
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Invocation {
-    /// The request ID, `traceId`; a UUID in the page's example (D).
+    /// The field `traceId`: the ID of the request, a UUID in the page's example (D).
     pub trace_id: String,
-    /// The function that was invoked, `invokedFunctionUrn` (D).
+    /// The field `invokedFunctionUrn`: the function that was invoked (D).
     pub invoked_function_urn: FunctionUrn,
-    /// Any further fields (?: the page names none).
+    /// All other fields. The page does not document any (?).
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
 impl Invocation {
-    /// Returns an invocation without further fields, for a unit test of a handler.
+    /// Creates an invocation without other fields, for unit tests of a handler.
     ///
     /// ```
     /// use fg_extension::Invocation;
@@ -55,7 +55,7 @@ impl Invocation {
     }
 }
 
-/// By hand, since a derived `flatten` buffers every field twice.
+/// Implemented by hand, since a derived implementation with `flatten` would buffer every field twice.
 impl<'de> Deserialize<'de> for Invocation {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(InvocationVisitor)
@@ -68,7 +68,7 @@ impl<'de> Visitor<'de> for InvocationVisitor {
     type Value = Invocation;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an invocation, a JSON object with `traceId` and `invokedFunctionUrn`")
+        f.write_str("a JSON object with `traceId` and `invokedFunctionUrn`")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Invocation, A::Error> {

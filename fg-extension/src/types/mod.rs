@@ -1,4 +1,4 @@
-//! The platform's nouns: an invocation, the function it is for, the extension's name and port, the registration.
+//! The types of the platform's API: invocations, function URNs, registrations, and the extension's name and port.
 
 mod extension_name;
 mod function_urn;

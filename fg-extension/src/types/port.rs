@@ -1,4 +1,4 @@
-//! The port of an extension's server.
+//! The port of an extension's HTTP server.
 
 use std::error::Error;
 use std::fmt;
@@ -7,9 +7,9 @@ use std::ops::RangeInclusive;
 
 use fg_util::port::{DOCUMENTED_TYPO, FIRST, LAST, is_in_range};
 
-/// The port of an extension's own HTTP server, 8081 to 8090 (D 2707).
+/// The port of an extension's HTTP server, from 8081 to 8090 (D 2707).
 ///
-/// In a `const` a port out of range does not compile:
+/// In a constant, a port out of range is a compile error:
 ///
 /// ```
 /// use fg_extension::Port;
@@ -25,14 +25,14 @@ use fg_util::port::{DOCUMENTED_TYPO, FIRST, LAST, is_in_range};
 pub struct Port(u16);
 
 impl Port {
-    /// The ports that the platform posts events to.
+    /// The range of ports that the platform posts events to.
     pub const RANGE: RangeInclusive<u16> = FIRST..=LAST;
 
-    /// Returns a port, for constants. [`TryFrom`] does the same without a panic.
+    /// Creates a port. Use it for constants; elsewhere, use [`TryFrom`], which does not panic.
     ///
     /// # Panics
     ///
-    /// If it is not 8081 to 8090; in a `const`, that is an error at compile time.
+    /// Panics if `port` is not within [`Self::RANGE`]. In a constant, this is a compile error.
     #[track_caller]
     #[must_use]
     #[expect(
@@ -46,24 +46,24 @@ impl Port {
         }
     }
 
-    /// Returns the number, 8081 to 8090.
+    /// Returns the port number.
     #[must_use]
     pub const fn get(self) -> u16 {
         self.0
     }
 
-    /// Returns the address the server listens on: the platform posts events to 127.0.0.1 only.
+    /// Returns the address to listen on. The platform posts events to 127.0.0.1 only.
     pub(crate) fn address(self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.0).into()
     }
 }
 
-/// Returns what is wrong with a port that is out of range.
+/// Returns the error message for a port that is out of range.
 const fn message(port: u16) -> &'static str {
     match port {
         DOCUMENTED_TYPO => {
-            "port out of range: FunctionGraph posts to ports 8081 to 8090 only, \
-             and the 8011 in the example of its documentation is a slip"
+            "port out of range: FunctionGraph posts to ports 8081 to 8090 only; \
+             the 8011 in the example of its documentation is a typo"
         }
         _ => "port out of range: FunctionGraph posts to ports 8081 to 8090 only",
     }
@@ -85,7 +85,7 @@ impl fmt::Display for Port {
     }
 }
 
-/// The error of a number that cannot be a [`Port`]; its message says which ports can.
+/// The error of converting a number that is out of range to a [`Port`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct InvalidPort(u16);
 
@@ -102,7 +102,7 @@ mod tests {
     use super::Port;
 
     #[test]
-    fn ports_of_the_range() {
+    fn only_ports_within_the_range_are_accepted() {
         for port in 8081..=8090 {
             assert_eq!(Port::try_from(port), Ok(Port::new(port)));
         }

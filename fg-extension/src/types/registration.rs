@@ -1,12 +1,12 @@
-//! What the platform says when the extension registers.
+//! The platform's response to the registration.
 
-/// The platform's response to the registration: the function that the extension runs beside.
+/// The platform's response to the registration, which describes the function.
 ///
-/// D 2707: the response has the function's name, its version and, by the page's prose but not its example,
-/// the handler's name. What the platform did not say is `None`; name and version then come from
-/// `RUNTIME_FUNC_NAME` and `RUNTIME_FUNC_VERSION`, if these are set.
+/// The response contains the function's name and version, and, according to the text of the page but not its example,
+/// the handler's name (D 2707). If the response lacks the name or the version, it is read from `RUNTIME_FUNC_NAME` or
+/// `RUNTIME_FUNC_VERSION`. A value that is in neither place is `None`.
 ///
-/// For a unit test of an `init`, change a default one:
+/// In a unit test of `init`, start from the default value:
 ///
 /// ```
 /// use fg_extension::Registration;
@@ -17,10 +17,10 @@
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Registration {
-    /// The function's name, `functionName`, as in `helloWorld`.
+    /// The field `functionName`: the function's name, such as `helloWorld`.
     pub function_name: Option<String>,
-    /// The function's version, `functionVersion`, as in `$LATEST`.
+    /// The field `functionVersion`: the function's version, such as `$LATEST`.
     pub function_version: Option<String>,
-    /// The function's handler, `handler`, as in `index.handler`.
+    /// The field `handler`: the function's handler, such as `index.handler`.
     pub handler: Option<String>,
 }

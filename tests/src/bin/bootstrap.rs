@@ -1,23 +1,23 @@
-//! A custom runtime on plain sockets. It does what the payload says, and says `done` otherwise.
+//! A custom runtime on plain sockets. The payload of an invocation selects its behavior: `fail`, `exit`, or success.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
 fn main() -> std::io::Result<()> {
     loop {
-        let (id, payload) = call("GET /v1/runtime/invocation/request", "")?;
+        let (id, payload) = send("GET /v1/runtime/invocation/request", "")?;
         println!("{id} got {payload}");
         let (kind, body) = match payload.as_str() {
             "fail" => ("error", r#"{"errorType":"Oh","errorMessage":"no"}"#),
             "exit" => std::process::exit(7),
             _ => ("response", "done"),
         };
-        call(&format!("POST /v1/runtime/invocation/{kind}/{id}"), body)?;
+        send(&format!("POST /v1/runtime/invocation/{kind}/{id}"), body)?;
     }
 }
 
-/// The request's id, and the body.
-fn call(line: &str, body: &str) -> std::io::Result<(String, String)> {
+/// Sends a request and returns the request ID and the body of the response.
+fn send(line: &str, body: &str) -> std::io::Result<(String, String)> {
     let mut stream = TcpStream::connect(std::env::var("RUNTIME_API_ADDR").unwrap_or_default())?;
     let length = body.len();
     write!(

@@ -1,4 +1,4 @@
-//! An extension without the macro, with state, and with a `main` of its own on a runtime of several threads.
+//! An extension without the macro: it implements the trait and has a custom `main` on a multi-threaded runtime.
 
 use std::io::{BufRead, stdin};
 use std::process::ExitCode;
@@ -15,12 +15,12 @@ impl Extension for ByHand {
 
     async fn init(registration: &Registration) -> Result<Self, Error> {
         println!("init");
-        // Until a line comes on standard input: it says how `init` ends.
+        // Wait for a line on standard input, which selects the result of `init`.
         let mut line = String::new();
         stdin().lock().read_line(&mut line)?;
         match line.trim() {
-            "fail" => Err("no secrets to be had".into()),
-            "panic" => panic!("no secrets\nto be had"),
+            "fail" => Err("cannot load the secrets".into()),
+            "panic" => panic!("cannot load\nthe secrets"),
             _ => Ok(Self {
                 function: registration.function_name.clone().unwrap_or_default(),
             }),

@@ -1,4 +1,4 @@
-//! An extension that does what the trace id says.
+//! An extension whose behavior is selected by the trace ID of each invocation.
 
 use std::io::{BufRead, stdin};
 use std::panic::{catch_unwind, resume_unwind};
@@ -7,25 +7,25 @@ use std::sync::LazyLock;
 use fg_extension::{Error, Invocation, extension};
 use tokio::sync::Barrier;
 
-/// How many `together` invocations must be in flight at once, for any of them to end.
+/// The number of `together` invocations that must be in flight before any of them finishes.
 const TOGETHER: usize = 64;
 static BARRIER: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(TOGETHER));
 
 const FIRST_PORT: u16 = 8080;
 
-/// An error that panics when it is printed.
+/// An error that panics when it is formatted.
 #[derive(Debug)]
-struct Unspeakable;
+struct PanicInDisplay;
 
-impl std::fmt::Display for Unspeakable {
+impl std::fmt::Display for PanicInDisplay {
     fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        panic!("there are no words")
+        panic!("panicked while formatting an error")
     }
 }
 
-impl std::error::Error for Unspeakable {}
+impl std::error::Error for PanicInDisplay {}
 
-/// The port is an expression, and the function is called `main`: both are fine.
+/// Also covers a port that is an expression and a function named `main`.
 #[extension(name = "extensionFixture.sh", port = FIRST_PORT + 1)]
 async fn main(invocation: Invocation) -> Result<(), Error> {
     println!("invoked {}", invocation.trace_id);
@@ -33,14 +33,14 @@ async fn main(invocation: Invocation) -> Result<(), Error> {
         "error" => Err("this one went wrong")?,
         "lines" => Err("two\nlines")?,
         "panic" => panic!("this one panicked"),
-        "panic in words" => Err(Unspeakable)?,
-        "caught" => drop(catch_unwind(|| panic!("nobody hears this one"))),
-        "resumed" => resume_unwind(Box::new("this one was panicked before")),
+        "panic in display" => Err(PanicInDisplay)?,
+        "caught" => drop(catch_unwind(|| panic!("this panic is caught"))),
+        "resumed" => resume_unwind(Box::new("this panic is resumed")),
         "log" => tracing::warn!(answer = 42, "a line\nof the author's"),
         "together" => {
             BARRIER.wait().await;
         }
-        // Until a line comes on standard input.
+        // Wait for a line on standard input.
         "hold" => {
             tokio::task::spawn_blocking(|| stdin().lock().read_line(&mut String::new())).await??;
         }

@@ -1,11 +1,12 @@
-//! An extension that is not ours: plain sockets, and no idea of signals. It prints what the platform says.
-//! With `FG_TELEMETRY_PORT` it takes telemetry too, and prints it to standard error.
+//! An extension that does not use the framework: plain sockets and no signal handling. It prints what it receives.
+//!
+//! With `FG_TELEMETRY_PORT` it also subscribes to telemetry, which it prints to standard error.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 fn main() -> std::io::Result<()> {
-    // For `cargo fg dev`, which reads it in the program.
+    // The marker from which `cargo fg dev` reads the script name.
     std::hint::black_box("\x1ffg-extension:name=extensionForeign.sh\x1f");
     let listen = |port| TcpListener::bind(format!("127.0.0.1:{port}"));
     let port = port("FG_EXTENSION_PORT").unwrap_or_default();
@@ -23,7 +24,7 @@ fn main() -> std::io::Result<()> {
     if let Some(port) = crate::port("FG_TELEMETRY_PORT") {
         let listener = listen(port)?;
         subscribe(port)?;
-        std::thread::spawn(move || take_telemetry(&listener));
+        std::thread::spawn(move || serve_telemetry(&listener));
     }
 
     for stream in listener.incoming() {
@@ -49,7 +50,7 @@ fn subscribe(port: u16) -> std::io::Result<()> {
     Ok(())
 }
 
-fn take_telemetry(listener: &TcpListener) -> std::io::Result<()> {
+fn serve_telemetry(listener: &TcpListener) -> std::io::Result<()> {
     for stream in listener.incoming() {
         let stream = stream?;
         let (line, body) = read(stream.try_clone()?)?;
@@ -63,13 +64,13 @@ fn connect() -> std::io::Result<TcpStream> {
     TcpStream::connect(std::env::var("EXTENSION_API_ADDR").unwrap_or_default())
 }
 
-/// From `8081` or `<script>=8081`.
+/// Returns the port in a variable, in the form `8081` or `<script>=8081`.
 fn port(variable: &str) -> Option<u16> {
     let port = std::env::var(variable).ok()?;
     port.rsplit('=').next()?.parse().ok()
 }
 
-/// The first line of a message, and its body.
+/// Returns the first line of an HTTP message and its body.
 fn read(stream: TcpStream) -> std::io::Result<(String, String)> {
     let mut reader = BufReader::new(stream);
     let (mut first, mut length) = (String::new(), 0);

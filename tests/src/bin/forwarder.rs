@@ -1,4 +1,4 @@
-//! An extension with state and an end: the attribute on an impl. Its variables say how it goes wrong.
+//! An extension on an `impl` block, with state and a shutdown. The variables `INIT` and `SHUTDOWN` select failures.
 
 use std::io::{BufRead, stdin};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ struct Forwarder {
     invocations: AtomicUsize,
 }
 
-/// Prints when it is dropped.
+/// Prints a line when it is dropped.
 struct Guard;
 
 /// Panics when it is dropped.
@@ -34,8 +34,8 @@ impl Forwarder {
     async fn connect(registration: &Registration) -> Result<Self, Error> {
         println!("init");
         match variable("INIT").as_str() {
-            "fail" => Err("no secrets\nto be had")?,
-            "panic" => panic!("no secrets"),
+            "fail" => Err("cannot load\nthe secrets")?,
+            "panic" => panic!("cannot load the secrets"),
             "hang" => std::future::pending().await,
             _ => {}
         }
@@ -50,13 +50,13 @@ impl Forwarder {
         let guard = Guard;
         println!("invoked {}", invocation.trace_id);
         match invocation.trace_id.as_str() {
-            // Longer than its timeout, and than the time for the end.
+            // Takes longer than its timeout and the shutdown timeout.
             "hang" => std::future::pending().await,
             "bomb" => {
                 let _bomb = Bomb;
                 std::future::pending().await
             }
-            // Until a line comes on standard input.
+            // Wait for a line on standard input.
             "hold" => {
                 tokio::task::spawn_blocking(|| stdin().lock().read_line(&mut String::new()))
                     .await??;
@@ -81,7 +81,7 @@ impl Forwarder {
         println!("shutdown of {} after {invocations}", self.function);
         match variable("SHUTDOWN").as_str() {
             "fail" => Err(std::io::Error::other("the disk is full")),
-            "panic" => panic!("no disk"),
+            "panic" => panic!("the disk is full"),
             "hang" => std::future::pending().await,
             "bomb" => {
                 let _bomb = Bomb;

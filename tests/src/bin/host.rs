@@ -1,4 +1,4 @@
-//! A program that has a platform, boots the command of its arguments there, and goes on until it is killed.
+//! Starts an emulator, boots the extension in its arguments, and runs until it is killed.
 
 use fg_emulator::{ExtensionCommand, Platform};
 

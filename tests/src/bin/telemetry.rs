@@ -1,5 +1,7 @@
-//! An extension that subscribes to all telemetry, and prints it. `HANDLER` says how a call goes; with
-//! `HANDLER=ask` a line on standard input does, for each call.
+//! An extension that subscribes to all telemetry and prints it.
+//!
+//! The variable `HANDLER` selects the behavior of the telemetry handler. With `HANDLER=ask`, each call of the handler
+//! reads it from a line on standard input.
 
 use std::io::{BufRead, stdin};
 use std::sync::OnceLock;
@@ -9,7 +11,7 @@ use fg_extension::{Error, Invocation, TelemetryCounters, TelemetryEvent, extensi
 
 struct Telemetry {
     calls: AtomicUsize,
-    /// From the first call of `on_telemetry` on.
+    /// Set by the first call of `on_telemetry`.
     counters: OnceLock<TelemetryCounters>,
 }
 
@@ -26,8 +28,8 @@ fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_default()
 }
 
-/// The next line on standard input.
-fn read_behaviour() -> std::io::Result<String> {
+/// Reads the next line on standard input.
+fn read_line() -> std::io::Result<String> {
     let mut line = String::new();
     stdin().lock().read_line(&mut line)?;
     Ok(line.trim().to_owned())
@@ -39,10 +41,10 @@ impl Telemetry {
     async fn new() -> Self {
         if variable("INIT") == "ask" {
             println!("init");
-            let read_behaviour = tokio::task::spawn_blocking(read_behaviour).await;
+            let behavior = tokio::task::spawn_blocking(read_line).await;
             assert!(
-                matches!(read_behaviour, Ok(Ok(line)) if line != "panic"),
-                "no init"
+                matches!(behavior, Ok(Ok(line)) if line != "panic"),
+                "panicked in init"
             );
         }
         Self {
@@ -66,25 +68,23 @@ impl Telemetry {
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         println!("call {call}: {}", serde_json::to_value(&events)?);
         let handler = variable("HANDLER");
-        let read_behaviour = match handler.as_str() {
-            "ask" => tokio::task::spawn_blocking(read_behaviour).await??,
-            "ask, then fail on 2" if call == 1 => {
-                tokio::task::spawn_blocking(read_behaviour).await??
-            }
+        let behavior = match handler.as_str() {
+            "ask" => tokio::task::spawn_blocking(read_line).await??,
+            "ask, then fail on 2" if call == 1 => tokio::task::spawn_blocking(read_line).await??,
             _ => handler,
         };
-        match read_behaviour.as_str() {
+        match behavior.as_str() {
             "fail" => Err("the backend\nis down")?,
-            // As an error does that quotes what it could not send.
+            // Like an error that contains the data that could not be sent.
             "quote" => Err(format!("cannot send {events:?}"))?,
             "ask, then fail on 2"
                 if events
                     .iter()
                     .any(|it| *it == TelemetryEvent::Unknown(2.into())) =>
             {
-                Err("2 is no good")?;
+                Err("cannot handle 2")?;
             }
-            "panic" => panic!("no backend"),
+            "panic" => panic!("the backend is down"),
             "hang" => std::future::pending().await,
             "hang in drop" => {
                 let _bomb = Bomb;
@@ -98,7 +98,7 @@ impl Telemetry {
     }
 
     #[shutdown]
-    async fn end(&self) -> Result<(), Error> {
+    async fn close(&self) -> Result<(), Error> {
         println!("shutdown, {:?}", self.counters());
         if variable("SHUTDOWN") == "fail" {
             Err("the disk is full")?;

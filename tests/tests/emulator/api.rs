@@ -1,4 +1,4 @@
-//! The emulator, against the goldens and against clients that are not ours.
+//! Tests of the extension API with plain clients and the golden files.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,9 +13,9 @@ fn register(port: u16, headers: &str) -> fg_extension_tests::Response {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_and_wrong_requests_are_rejected_and_reported() {
-    let shown = Arc::new(Mutex::new(Vec::new()));
-    let log = Arc::clone(&shown);
+async fn unknown_and_invalid_requests_are_rejected_and_reported() {
+    let reported = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&reported);
     let platform = Platform::builder().observer(move |event| {
         if let Event::Rejected {
             method,
@@ -55,7 +55,7 @@ async fn unknown_and_wrong_requests_are_rejected_and_reported() {
         );
     }
     assert_eq!(
-        *shown.lock().unwrap(),
+        *reported.lock().unwrap(),
         [
             "POST /extension/register 400",
             "POST /extension/register 400",
@@ -64,23 +64,23 @@ async fn unknown_and_wrong_requests_are_rejected_and_reported() {
             "GET /telemetry 405",
         ]
     );
-    // Half a request is none.
+    // An incomplete request is rejected.
     let half = "POST /extension/register HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{";
     let response = Client::connect(port).send(half).close_write().receive();
     assert_eq!(response.json()["errorInfo"]["errorType"], "InvalidBody");
     let mut client = Client::connect(port);
     assert_eq!(client.send("HELLO\r\n\r\n").receive().status, 400);
     assert!(client.is_closed());
-    assert_eq!(shown.lock().unwrap().last().unwrap(), "? ? 400");
+    assert_eq!(reported.lock().unwrap().last().unwrap(), "? ? 400");
     let error = platform.invoke().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "no extension is registered, so there is none to invoke"
+        "cannot invoke the function: no extension is registered; boot one first"
     );
 }
 
 #[tokio::test]
-async fn foreign_extension_gets_the_golden_responses() {
+async fn foreign_extension_receives_the_golden_responses() {
     let platform = Platform::start().await.unwrap();
     let program = env!("CARGO_BIN_EXE_foreign");
     let booted = platform
@@ -95,7 +95,7 @@ async fn foreign_extension_gets_the_golden_responses() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot boot extensionForeign.sh: extensionForeign.sh is booted already"
+        "cannot boot extensionForeign.sh: an extension with this name is already booted"
     );
 
     let invoked = platform.invoke().await.unwrap();
@@ -131,8 +131,8 @@ async fn foreign_extension_gets_the_golden_responses() {
 #[tokio::test]
 async fn program_that_never_registers_is_reported() {
     let platform = Platform::start().await.unwrap();
-    // It registers under another name than it was booted under, is refused, and prints why. A port leased
-    // by the emulator would be for the name that it was booted under.
+    // The fixture registers under another name than the one it was booted with. It is rejected, and prints the reason. The
+    // port is not leased by the emulator, because that lease would be for the name it was booted with.
     let lease = tokio::task::spawn_blocking(PortLease::acquire)
         .await
         .unwrap()
@@ -142,14 +142,14 @@ async fn program_that_never_registers_is_reported() {
     let error = platform.boot(boot).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "extensionOther.sh ended with exit status: 1 before it registered"
+        "extensionOther.sh exited with exit status: 1 before it registered"
     );
     let printed = std::error::Error::source(&error).unwrap().to_string();
     assert!(
         printed.contains("ExtensionNotFound: no script `extensionFixture.sh` was booted"),
         "{printed}"
     );
-    // The name is free again.
+    // The name can be used again.
     let boot = ExtensionCommand::new("extensionOther.sh", "no/such/program");
     let error = platform.boot(boot).await.unwrap_err();
     assert_eq!(error.to_string(), "cannot find no/such/program");
@@ -157,9 +157,9 @@ async fn program_that_never_registers_is_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_platforms_boot_side_by_side() {
+async fn many_platforms_boot_in_parallel() {
     let mut platforms = tokio::task::JoinSet::new();
-    // More than there are ports: the last ones wait for a lease.
+    // There are more platforms than ports, so some wait for a lease.
     for _ in 0..24 {
         platforms.spawn(async {
             let platform = Platform::start().await?;
@@ -170,8 +170,8 @@ async fn many_platforms_boot_side_by_side() {
             platform.shutdown().await
         });
     }
-    while let Some(ended) = platforms.join_next().await {
-        let shutdown = ended.unwrap().unwrap();
+    while let Some(result) = platforms.join_next().await {
+        let shutdown = result.unwrap().unwrap();
         assert!(shutdown.is_clean(), "{shutdown:?}");
     }
 }

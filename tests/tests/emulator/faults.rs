@@ -1,4 +1,4 @@
-//! Faults by a seed, against extensions of ours: none of them loses anything.
+//! Tests of injected faults with extensions built on `fg-extension`, which tolerate all of them.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use fg_emulator::{Event, ExtensionCommand, Faults, FunctionOutcome, Platform};
 
 const FIXTURE: &str = env!("CARGO_BIN_EXE_fixture");
 
-/// A platform with these faults, and what it tells of them.
+/// Starts a platform with these faults. Returns it with the log of the injected faults.
 async fn platform(spec: &str, seed: u64) -> (Platform, Arc<Mutex<Vec<String>>>) {
     let injected = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&injected);
@@ -39,16 +39,16 @@ async fn registration_is_retried() {
     assert_eq!(
         *injected.lock().unwrap(),
         [
-            "register-reset: a registration's connection was reset",
-            "register-503: a registration was answered with 503",
-            "register-503: a registration was answered with 503",
-            "register-slow: a registration is answered after a second",
+            "register-reset: the connection of a registration was reset",
+            "register-503: a registration got status 503",
+            "register-503: a registration got status 503",
+            "register-slow: the response to a registration is delayed by 1s",
         ]
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn error_of_a_rejected_registration_has_the_seed_and_the_exit() {
+async fn error_of_a_rejected_registration_contains_the_seed_and_the_exit() {
     let (platform, _) = platform("register-rejected", 77).await;
     let error = platform
         .boot_bin("extensionFixture.sh", FIXTURE)
@@ -56,7 +56,7 @@ async fn error_of_a_rejected_registration_has_the_seed_and_the_exit() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "extensionFixture.sh ended with exit status: 1 before it registered (faults by seed 77)"
+        "extensionFixture.sh exited with exit status: 1 before it registered (fault seed 77)"
     );
     let stopped = error.process_exit().unwrap();
     assert_eq!(
@@ -68,7 +68,7 @@ async fn error_of_a_rejected_registration_has_the_seed_and_the_exit() {
             .stderr()
             .contains("InjectedFault: fault `register-rejected`")
     );
-    // The next one is not struck.
+    // The fault is injected once, so the next registration succeeds.
     platform
         .boot_bin("extensionFixture.sh", FIXTURE)
         .await
@@ -77,7 +77,7 @@ async fn error_of_a_rejected_registration_has_the_seed_and_the_exit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn event_faults() {
+async fn extension_tolerates_event_faults() {
     let (platform, injected) = platform(
         "event-duplicate,event-late,event-malformed,event-huge,freeze",
         0,
@@ -108,17 +108,17 @@ async fn event_faults() {
         *injected.lock().unwrap(),
         [
             "freeze: the instance was frozen before an invocation",
-            "event-late: the event comes after the function's end",
-            "event-huge: the event has a field of 5 MiB",
+            "event-late: the event is posted after the function has finished",
+            "event-huge: the event has an additional field of 5 MiB",
             "event-duplicate: the event is posted twice",
-            "event-malformed: extensionFixture.sh answered 400 to an event that is cut off",
+            "event-malformed: a truncated event was posted; extensionFixture.sh responded with status 400",
             "freeze: the instance was frozen after an invocation",
         ]
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn telemetry_arrives_before_and_after_responses() {
+async fn telemetry_is_delivered_before_the_event_or_after_the_response() {
     for spec in ["telemetry-before", "telemetry-after"] {
         let delivered = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&delivered);
@@ -146,20 +146,20 @@ async fn telemetry_arrives_before_and_after_responses() {
         platform.wait_for_telemetry().await;
         platform.shutdown().await.unwrap();
         let (delivery_start, delivery_end) = delivered.lock().unwrap()[0];
-        let call = invoked.started_at + invoked.responses[0].posted_after;
-        let response_time = call + invoked.responses[0].round_trip;
+        let posted_at = invoked.started_at + invoked.responses[0].posted_after;
+        let response_time = posted_at + invoked.responses[0].round_trip;
         match spec {
-            "telemetry-before" => assert!(delivery_end <= call),
+            "telemetry-before" => assert!(delivery_end <= posted_at),
             _ => assert!(delivery_start >= response_time),
         }
     }
 }
 
 #[tokio::test]
-#[should_panic(expected = "not answered with 200 (faults by seed 5)")]
-async fn failing_assertion_has_the_seed() {
+#[should_panic(expected = "not every extension responded with status 200 (fault seed 5)")]
+async fn message_of_a_failed_assertion_contains_the_seed() {
     let (platform, _) = platform("event-duplicate", 5).await;
-    // It answers with 418.
+    // It responds with status 418.
     let boot = ExtensionCommand::new("extensionForeign.sh", env!("CARGO_BIN_EXE_foreign"));
     platform.boot(boot.lease_port()).await.unwrap();
     platform.invoke().await.unwrap().assert_ok();

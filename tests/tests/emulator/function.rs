@@ -1,4 +1,4 @@
-//! A function beside the extensions: synthetic, or a custom runtime that is not ours.
+//! Tests of the function: synthetic, or a custom runtime.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 const BOOTSTRAP: &str = env!("CARGO_BIN_EXE_bootstrap");
 
-/// With an extension that takes every invocation, and with the telemetry that another would get.
+/// Starts a platform with an extension that accepts every invoke event.
 async fn platform() -> Platform {
     let platform = Platform::start().await.unwrap();
     let fixture = env!("CARGO_BIN_EXE_fixture");
@@ -27,7 +27,7 @@ async fn bootstrap_responds() {
     let error = platform.boot_function(BOOTSTRAP).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "there is a function already, and an instance has one"
+        "cannot boot a second function: an instance runs one function"
     );
 
     for (payload, outcome, response) in [
@@ -47,7 +47,7 @@ async fn bootstrap_responds() {
             (outcome, response.as_bytes())
         );
     }
-    // Several wait for their turn.
+    // Concurrent invocations are queued.
     let (first, second) = tokio::join!(platform.invoke(), platform.invoke());
     for invoked in [first, second] {
         assert_eq!(invoked.unwrap().function.outcome, FunctionOutcome::Ok);
@@ -74,12 +74,12 @@ async fn bootstrap_responds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn error_of_a_bootstrap_that_does_not_come_up() {
+async fn bootstrap_that_does_not_start_is_reported() {
     let platform = platform().await;
     for (path, message) in [
         (
             "/bin/false",
-            "the function (/bin/false) ended with exit status: 1 before it asked for an event",
+            "the function (/bin/false) exited with exit status: 1 before it requested an event",
         ),
         (
             "/no/such/bootstrap",
@@ -89,7 +89,7 @@ async fn error_of_a_bootstrap_that_does_not_come_up() {
         let error = platform.boot_function(path).await.unwrap_err();
         assert_eq!(error.to_string(), message);
     }
-    // It can be mended.
+    // After a failure another function can be booted.
     platform.boot_function(BOOTSTRAP).await.unwrap();
     platform.invoke().await.unwrap().assert_ok();
     assert!(platform.shutdown().await.unwrap().is_clean());
@@ -97,8 +97,8 @@ async fn error_of_a_bootstrap_that_does_not_come_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_requests_of_the_runtime_api_are_rejected_and_reported() {
-    let shown = Arc::new(Mutex::new(Vec::new()));
-    let log = Arc::clone(&shown);
+    let reported = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&reported);
     let platform = Platform::builder().observer(move |event| {
         if let Event::Rejected {
             method,
@@ -117,7 +117,7 @@ async fn unknown_requests_of_the_runtime_api_are_rejected_and_reported() {
         .boot_bin("extensionFixture.sh", fixture)
         .await
         .unwrap();
-    // It writes where its API is to its own folder, before it asks for an event.
+    // The bootstrap writes the address of its API to its own folder, then requests an event.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bootstrap");
     let text = format!("#!/bin/sh\necho \"$RUNTIME_API_ADDR\" >address\nexec '{BOOTSTRAP}'\n");
@@ -141,13 +141,13 @@ async fn unknown_requests_of_the_runtime_api_are_rejected_and_reported() {
             .receive();
         assert_eq!(response.status, status, "{method} {path}");
         assert!(
-            shown
+            reported
                 .lock()
                 .unwrap()
                 .contains(&format!("{method} {path} {status}"))
         );
     }
-    // It was answered already.
+    // The invocation already has a response.
     let path = format!("/v1/runtime/invocation/response/{}", invoked.trace_id);
     assert_eq!(post(port, &path, "again").status, 404);
     platform.shutdown().await.unwrap();

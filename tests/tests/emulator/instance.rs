@@ -1,4 +1,4 @@
-//! An extension whose telemetry goes to the test: a subscriber on plain sockets.
+//! [`Instance`]: a platform with one extension, where the test itself receives the telemetry on plain sockets.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -11,13 +11,14 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::processes::PATIENCE;
+use super::processes::TIMEOUT;
 
-/// A platform with the extension `foreign`, which registers, and a port beside it that may be subscribed.
+/// A platform with the registered extension `foreign`, and a port on which the test can subscribe to telemetry.
 pub(crate) struct Instance {
     pub(crate) platform: Platform,
     pub(crate) listener: Option<TcpListener>,
     pub(crate) port: u16,
+    /// The events that the observer was called with, as text.
     pub(crate) reports: watch::Receiver<Vec<String>>,
     pub(crate) _leases: (PortLease, PortLease),
 }
@@ -27,7 +28,7 @@ impl Instance {
         Self::asserting(|_| {}).await
     }
 
-    /// With an assertion about each event that the observer sees.
+    /// Starts an instance whose observer checks an assertion on each event.
     pub(crate) async fn asserting(assertion: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         let mut instance = Self::without_listener(assertion).await;
         let address = (Ipv4Addr::LOCALHOST, instance.port);
@@ -35,7 +36,7 @@ impl Instance {
         instance
     }
 
-    /// With a port that nobody listens on.
+    /// Starts an instance on whose telemetry port nobody listens.
     pub(crate) async fn without_listener(
         assertion: impl Fn(&Event) + Send + Sync + 'static,
     ) -> Self {
@@ -86,7 +87,7 @@ impl Instance {
         )
     }
 
-    /// Takes one POST, and answers it; its body.
+    /// Receives one POST, responds with the status, and returns the body.
     pub(crate) async fn take(&self, status: &str) -> String {
         let (mut stream, body) = self.accept().await;
         let head = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
@@ -94,7 +95,7 @@ impl Instance {
         body
     }
 
-    /// Takes so many events, in however many batches.
+    /// Receives `count` events, in any number of batches.
     pub(crate) async fn events(&self, count: usize) -> Vec<Value> {
         let mut events = Vec::new();
         while events.len() < count {
@@ -106,7 +107,7 @@ impl Instance {
     }
 
     pub(crate) async fn accept(&self) -> (TcpStream, String) {
-        let (stream, _) = timeout(PATIENCE, self.listener.as_ref().unwrap().accept())
+        let (stream, _) = timeout(TIMEOUT, self.listener.as_ref().unwrap().accept())
             .await
             .unwrap()
             .unwrap();
@@ -114,15 +115,19 @@ impl Instance {
         tokio::task::spawn_blocking(|| read(stream)).await.unwrap()
     }
 
-    /// Waits until the observer has seen this.
+    /// Waits until this line was reported.
     pub(crate) async fn wait_for_report(&self, text: &str) {
         let mut reports = self.reports.clone();
         let reported = reports.wait_for(|reports| reports.iter().any(|line| line == text));
-        let reported = timeout(PATIENCE, reported).await.is_ok();
-        assert!(reported, "`{text}` is not in {:?}", self.reports.borrow());
+        let reported = timeout(TIMEOUT, reported).await.is_ok();
+        assert!(
+            reported,
+            "`{text}` was not reported: {:?}",
+            self.reports.borrow()
+        );
     }
 
-    /// What the observer has seen of telemetry.
+    /// Returns the reported lines except for the output of processes.
     pub(crate) fn outcomes(&self) -> Vec<String> {
         let reports = self.reports.borrow();
         reports
@@ -133,10 +138,10 @@ impl Instance {
     }
 }
 
-/// The body of a POST to `/`.
+/// Reads a POST to `/`, and returns the body.
 fn read(stream: TcpStream) -> (TcpStream, String) {
     stream.set_nonblocking(false).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     let mut reader = BufReader::new(stream);
     let mut line = || {
         let mut line = String::new();
@@ -154,6 +159,7 @@ fn read(stream: TcpStream) -> (TcpStream, String) {
     (reader.into_inner(), String::from_utf8(body).unwrap())
 }
 
+/// Returns the error message in `errorInfo`.
 pub(crate) fn error_of(response: &Response) -> String {
     let error = &response.json()["errorInfo"]["errorMessage"];
     error.as_str().unwrap().to_owned()

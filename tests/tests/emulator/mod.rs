@@ -1,5 +1,6 @@
-//! The emulator, against clients and extensions that are not ours.
-#![allow(clippy::unwrap_used, reason = "what helps a test may panic as it does")]
+//! Tests of the emulator. Most use clients and extensions that are not built on `fg-extension`, so that a mistake that both
+//! sides share does not go unnoticed.
+#![allow(clippy::unwrap_used, reason = "test helpers may panic like tests")]
 
 mod api;
 mod dropped;

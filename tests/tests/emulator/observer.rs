@@ -1,4 +1,4 @@
-//! A failed assertion in an observer fails the test, whenever it happens and whatever the test does next.
+//! An assertion that fails in an observer fails the test, regardless of what the test is doing.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,24 +8,24 @@ use fg_extension_tests::post;
 use tokio::time::timeout;
 
 use super::instance::Instance;
-use super::processes::{FAMILY, FIXTURE, FOREIGN, PATIENCE, when_closed};
+use super::processes::{FIXTURE, FOREIGN, PROCESS_TREE, TIMEOUT, when_closed};
 
 const SCRIPT: &str = "extensionForeign.sh";
 
-/// A platform whose observer has an assertion that this event fails.
-async fn asserting(fails: impl Fn(&Event) -> bool + Send + Sync + 'static) -> Platform {
+/// Starts a platform whose observer panics on the matching events.
+async fn panics_on(matches: impl Fn(&Event) -> bool + Send + Sync + 'static) -> Platform {
     let platform = Platform::builder()
         .faults(Faults::parse("event-huge", 0).unwrap())
-        .observer(move |event| assert!(!fails(event), "not {event:?}"))
+        .observer(move |event| assert!(!matches(event), "unexpected {event:?}"))
         .start();
     platform.await.unwrap()
 }
 
-/// Awaits the future in a task of its own; the message with which it panics.
+/// Awaits the future in its own task, and returns the message of its panic.
 async fn panic_of<T: std::fmt::Debug + Send + 'static>(
     future: impl Future<Output = T> + Send + 'static,
 ) -> String {
-    let outcome = timeout(PATIENCE, tokio::spawn(future)).await.unwrap();
+    let outcome = timeout(TIMEOUT, tokio::spawn(future)).await.unwrap();
     message(outcome.unwrap_err().into_panic())
 }
 
@@ -34,56 +34,56 @@ fn message(panic: Box<dyn Any + Send>) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn panic_during_a_boot() {
+async fn panic_during_a_boot_is_resumed() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
     let closed = when_closed(&fifo);
-    let platform = asserting(|event| matches!(event, Event::ApiRequest(_))).await;
-    let family = ExtensionCommand::new(SCRIPT, "sh")
+    let platform = panics_on(|event| matches!(event, Event::ApiRequest(_))).await;
+    let command = ExtensionCommand::new(SCRIPT, "sh")
         .arg("-c")
-        .arg(FAMILY)
+        .arg(PROCESS_TREE)
         .arg(&fifo)
         .arg(FOREIGN);
-    let panic = panic_of(async move { platform.boot(family.lease_port()).await }).await;
-    assert!(panic.starts_with("not ApiRequest("), "{panic}");
-    closed.recv_timeout(PATIENCE).unwrap();
+    let panic = panic_of(async move { platform.boot(command.lease_port()).await }).await;
+    assert!(panic.starts_with("unexpected ApiRequest("), "{panic}");
+    closed.recv_timeout(TIMEOUT).unwrap();
 }
 
 #[tokio::test]
-async fn panic_of_a_boot_that_fails() {
-    let platform = asserting(|event| matches!(event, Event::Output(_))).await;
+async fn panic_takes_precedence_over_a_failed_boot() {
+    let platform = panics_on(|event| matches!(event, Event::Output(_))).await;
     let command = ExtensionCommand::new(SCRIPT, "echo").arg("no stars");
     let panic = panic_of(async move { platform.boot(command).await }).await;
     assert!(panic.contains("no stars"), "{panic}");
 }
 
 #[tokio::test]
-async fn panic_during_an_invocation() {
-    let platform = asserting(|event| matches!(event, Event::FaultInjected { .. })).await;
+async fn panic_during_an_invocation_is_resumed() {
+    let platform = panics_on(|event| matches!(event, Event::FaultInjected { .. })).await;
     platform.boot_bin(SCRIPT, FOREIGN).await.unwrap();
     let panic = panic_of(async move { platform.invoke().await }).await;
-    assert!(panic.starts_with("not FaultInjected"), "{panic}");
+    assert!(panic.starts_with("unexpected FaultInjected"), "{panic}");
 }
 
 #[tokio::test]
-async fn panic_while_the_test_waits_for_something_else() {
-    let platform = asserting(|event| matches!(event, Event::Rejected { .. })).await;
+async fn panic_is_resumed_while_the_test_waits_for_an_exit() {
+    let platform = panics_on(|event| matches!(event, Event::Rejected { .. })).await;
     platform.boot_bin(SCRIPT, FOREIGN).await.unwrap();
     let port = platform.address().port();
     let waits = panic_of(async move { platform.wait_for_exit().await });
     let rejected = tokio::task::spawn_blocking(move || post(port, "/logs", "{}").status);
     let (panic, status) = tokio::join!(waits, rejected);
-    assert!(panic.starts_with("not Rejected"), "{panic}");
-    // The platform's own task went on.
+    assert!(panic.starts_with("unexpected Rejected"), "{panic}");
+    // The platform's own task is not affected.
     assert_eq!(status.unwrap(), 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn panic_during_the_delivery_of_telemetry() {
+async fn panic_during_the_delivery_of_telemetry_is_resumed() {
     let instance = Instance::asserting(|event| {
         assert!(
             !matches!(event, Event::TelemetryDelivered { .. }),
-            "not {event:?}"
+            "unexpected {event:?}"
         );
     })
     .await;
@@ -95,14 +95,17 @@ async fn panic_during_the_delivery_of_telemetry() {
         platform, _leases, ..
     } = instance;
     let panic = panic_of(async move { platform.wait_for_telemetry().await }).await;
-    assert!(panic.starts_with("not TelemetryDelivered"), "{panic}");
+    assert!(
+        panic.starts_with("unexpected TelemetryDelivered"),
+        "{panic}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn panic_during_a_shutdown() {
+async fn panic_during_a_shutdown_is_resumed_after_it() {
     let platform =
-        asserting(|event| matches!(event, Event::Output(line) if line.text == "bye")).await;
-    // The trap comes first: the signal may arrive as soon as the extension has registered.
+        panics_on(|event| matches!(event, Event::Output(line) if line.text == "bye")).await;
+    // The trap is set first, because the signal may arrive as soon as the extension has registered.
     let prints_bye =
         r#"trap 'wait $child; echo bye' TERM; "$0" & child=$!; wait $child; wait $child"#;
     let command = ExtensionCommand::new("extensionFixture.sh", "sh")
@@ -112,41 +115,41 @@ async fn panic_during_a_shutdown() {
     let registered = platform.boot(command.lease_port()).await.unwrap();
     let panic = panic_of(platform.shutdown()).await;
     assert!(panic.contains("bye"), "{panic}");
-    // It was shut down nevertheless.
+    // The process was stopped nevertheless.
     let process = format!("/proc/{}", registered.pid.unwrap());
     assert!(!std::fs::exists(process).unwrap());
 }
 
 #[tokio::test]
-async fn panic_is_raised_when_the_platform_is_dropped() {
+async fn panic_is_resumed_when_the_platform_is_dropped() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
     let closed = when_closed(&fifo);
-    let platform = asserting(|event| matches!(event, Event::Rejected { .. })).await;
-    let family = ExtensionCommand::new(SCRIPT, "sh")
+    let platform = panics_on(|event| matches!(event, Event::Rejected { .. })).await;
+    let command = ExtensionCommand::new(SCRIPT, "sh")
         .arg("-c")
-        .arg(FAMILY)
+        .arg(PROCESS_TREE)
         .arg(&fifo)
         .arg(FOREIGN);
-    platform.boot(family.lease_port()).await.unwrap();
+    platform.boot(command.lease_port()).await.unwrap();
     let port = platform.address().port();
     let status = tokio::task::spawn_blocking(move || post(port, "/logs", "{}").status);
     assert_eq!(status.await.unwrap(), 404);
 
     let panic = catch_unwind(AssertUnwindSafe(|| drop(platform))).unwrap_err();
-    assert!(message(panic).starts_with("not Rejected"));
-    // All that it booted is killed nevertheless.
-    closed.recv_timeout(PATIENCE).unwrap();
+    assert!(message(panic).starts_with("unexpected Rejected"));
+    // All processes were killed nevertheless.
+    closed.recv_timeout(TIMEOUT).unwrap();
 }
 
 #[tokio::test]
-async fn panic_of_the_test_itself_comes_first() {
-    let platform = asserting(|event| matches!(event, Event::Rejected { .. })).await;
+async fn panic_of_the_test_itself_takes_precedence() {
+    let platform = panics_on(|event| matches!(event, Event::Rejected { .. })).await;
     let port = platform.address().port();
     let status = tokio::task::spawn_blocking(move || post(port, "/logs", "{}").status);
     assert_eq!(status.await.unwrap(), 404);
     let panic = panic_of(async move {
-        // A second panic, of the drop, would abort the process.
+        // A second panic during the drop would abort the process.
         let _platform = platform;
         panic!("{}", "of the test")
     });
@@ -155,9 +158,9 @@ async fn panic_of_the_test_itself_comes_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn panic_is_raised_once() {
+async fn panic_is_resumed_once() {
     let platform =
-        std::sync::Arc::new(asserting(|event| matches!(event, Event::FaultInjected { .. })).await);
+        std::sync::Arc::new(panics_on(|event| matches!(event, Event::FaultInjected { .. })).await);
     platform.boot_bin(SCRIPT, FOREIGN).await.unwrap();
     let invoking = std::sync::Arc::clone(&platform);
     panic_of(async move { invoking.invoke().await }).await;

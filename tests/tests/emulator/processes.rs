@@ -1,4 +1,4 @@
-//! Packages, commands, debuggers; a freeze; and no process that is left over.
+//! Tests of processes: packages, attached processes, freezing, and cleanup.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -13,14 +13,14 @@ use nix::sys::stat::Mode;
 
 pub(crate) const FOREIGN: &str = env!("CARGO_BIN_EXE_foreign");
 pub(crate) const FIXTURE: &str = env!("CARGO_BIN_EXE_fixture");
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Starts a process in the group, one outside of it, one that forgets its environment, and becomes the foreign
-/// extension; each of them holds the FIFO open.
-pub(crate) const FAMILY: &str =
+/// A script that starts one process in its group, one in another group, and one with an empty environment, then executes
+/// the foreign extension. All of them keep the FIFO open.
+pub(crate) const PROCESS_TREE: &str =
     "exec 9>\"$0\"; sleep 1000 & setsid sleep 1000 & env -i sleep 1000 & exec \"$1\"";
 
-/// Told when nobody holds the FIFO open any more.
+/// Creates a FIFO. The receiver gets a message when no process has it open any more.
 pub(crate) fn when_closed(fifo: &Path) -> mpsc::Receiver<()> {
     nix::unistd::mkfifo(fifo, Mode::S_IRWXU).unwrap();
     let (sender, receiver) = mpsc::channel();
@@ -39,7 +39,7 @@ pub(crate) fn is_stopped(pid: u32) -> bool {
 }
 
 #[test]
-fn processes_are_killed_with_the_test() {
+fn processes_are_killed_with_the_program_that_owns_the_platform() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
     let closed = when_closed(&fifo);
@@ -47,7 +47,7 @@ fn processes_are_killed_with_the_test() {
     let temporary = folder.path().join("tmp");
     fs::create_dir(&temporary).unwrap();
     let mut host = Command::new(env!("CARGO_BIN_EXE_host"))
-        .args(["extensionForeign.sh", "sh", "-c", FAMILY])
+        .args(["extensionForeign.sh", "sh", "-c", PROCESS_TREE])
         .args([fifo.as_os_str(), FOREIGN.as_ref()])
         .env("FG_EXTENSION_PORT", lease.port().to_string())
         .env("TMPDIR", &temporary)
@@ -64,31 +64,31 @@ fn processes_are_killed_with_the_test() {
     assert!(closed.try_recv().is_err());
     host.kill().unwrap();
     host.wait().unwrap();
-    closed.recv_timeout(PATIENCE).unwrap();
-    // Before the processes.
+    closed.recv_timeout(TIMEOUT).unwrap();
+    // The guard removes the folder before it kills the processes.
     assert!(is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn processes_are_killed_on_drop() {
+async fn shutdown_kills_all_descendants() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
     let closed = when_closed(&fifo);
     let platform = Platform::start().await.unwrap();
     let boot = ExtensionCommand::new("extensionForeign.sh", "sh")
         .arg("-c")
-        .arg(FAMILY)
+        .arg(PROCESS_TREE)
         .arg(&fifo)
         .arg(FOREIGN);
     let registered = platform.boot(boot.lease_port()).await.unwrap();
     let stat = fs::read_to_string(format!("/proc/{}/comm", registered.pid.unwrap())).unwrap();
     assert_eq!(stat, "foreign\n");
     platform.shutdown().await.unwrap();
-    closed.recv_timeout(PATIENCE).unwrap();
+    closed.recv_timeout(TIMEOUT).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn package_is_executed_as_it_is() {
+async fn start_script_of_a_package_is_executed_directly() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("extension/extensionForeign.sh");
     fs::create_dir(folder.path().join("extension")).unwrap();
@@ -112,7 +112,7 @@ async fn package_is_executed_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn debuggers_process_is_waited_for() {
+async fn attached_process_registers_and_is_not_stopped() {
     let lease = tokio::task::spawn_blocking(PortLease::acquire)
         .await
         .unwrap()
@@ -140,7 +140,7 @@ async fn debuggers_process_is_waited_for() {
     assert!(platform.shutdown().await.unwrap().extensions.is_empty());
     assert!(
         child.try_wait().unwrap().is_none(),
-        "it is not ours to stop"
+        "the attached process was stopped"
     );
 }
 

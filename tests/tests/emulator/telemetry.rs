@@ -1,4 +1,4 @@
-//! The emulator's telemetry API, against a subscriber on plain sockets.
+//! Tests of telemetry with a subscriber on plain sockets.
 
 use fg_emulator::{ExtensionCommand, Platform, TelemetryType};
 use fg_extension_tests::{golden, post};
@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::instance::{Instance, error_of};
-use super::processes::PATIENCE;
+use super::processes::TIMEOUT;
 
-/// Takes a field that is a time out of the event.
+/// Removes a field with a time from the event, checks its format, and returns it.
 fn time(event: &mut Value, field: &str) -> String {
     let time = event.as_object_mut().unwrap().remove(field);
     let time = time.unwrap().as_str().unwrap().to_owned();
@@ -20,7 +20,7 @@ fn time(event: &mut Value, field: &str) -> String {
     time
 }
 
-/// Takes the times and measures out, and compares what is left: `name`, `traceId`, `status`.
+/// Asserts that these are the three events of a phase. Checks the times and metrics, and compares the other fields.
 fn assert_phase(events: &mut [Value], names: [&str; 3], trace_id: &str) {
     let [start, done, report] = events else {
         panic!("{events:?}")
@@ -40,7 +40,7 @@ fn assert_phase(events: &mut [Value], names: [&str; 3], trace_id: &str) {
     let others: Vec<_> = others.filter(|name| *name != "durationMs").collect();
     let expected: &[&str] = match names {
         INIT => &[],
-        // The first invocation's report has the initialisation's duration.
+        // The report of the first invocation contains the duration of the initialization.
         _ if metrics.get("initDurationMs").is_some() => {
             &["billedDurationMs", "initDurationMs", "memorySizeMB"]
         }
@@ -61,7 +61,7 @@ const INIT: [&str; 3] = [
 const INVOCATION: [&str; 3] = ["platform.start", "platform.RuntimeDone", "platform.report"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_of_the_platform() {
+async fn each_invocation_emits_platform_events() {
     let instance = Instance::subscribed(&["platform"]).await;
     let subscription = instance.platform.wait_for_subscription().await.unwrap();
     assert_eq!(subscription.types, [TelemetryType::Platform]);
@@ -139,11 +139,11 @@ async fn extension_lines_before_the_subscription_are_delivered() {
         assert_eq!(events, [json!({"type": "extension", "record": record})]);
         record
     };
-    // It prints the answer to its registration.
+    // It prints the response to its registration.
     let mut reports = instance.reports.clone();
     let printed =
         reports.wait_for(|reports| reports.iter().any(|line| line.starts_with("printed")));
-    drop(timeout(PATIENCE, printed).await.unwrap().unwrap());
+    drop(timeout(TIMEOUT, printed).await.unwrap().unwrap());
     assert_eq!(instance.subscribe(&["extension"]).status, 200);
     let line = record(instance.events(1).await);
     assert_eq!(
@@ -151,7 +151,7 @@ async fn extension_lines_before_the_subscription_are_delivered() {
         golden("register-response.json")
     );
 
-    // And every invocation.
+    // It also prints each invoke event.
     let invoked = instance.platform.invoke().await.unwrap();
     let line = record(instance.events(1).await);
     assert!(
@@ -161,7 +161,7 @@ async fn extension_lines_before_the_subscription_are_delivered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rejections() {
+async fn invalid_subscriptions_are_rejected_and_reported() {
     let platform = Platform::start().await.unwrap();
     let body = golden("telemetry-subscription.json").to_string();
     let response = post(platform.address().port(), "/telemetry", &body);
@@ -169,7 +169,7 @@ async fn rejections() {
         (response.status, error_of(&response).as_str()),
         (
             400,
-            "no extension is registered: the registration comes first"
+            "no extension is registered; register before subscribing"
         )
     );
     assert_eq!(response.json()["errorInfo"]["errorType"], "NotRegistered");
@@ -187,14 +187,14 @@ async fn rejections() {
         (
             "/subscriber/protocol",
             json!("HTTP"),
-            "protocol `HTTP` is not POST",
+            "unsupported protocol `HTTP`; use POST",
         ),
         (
             "/subscriber/uri",
             json!("http://127.0.0.1:9000"),
-            "uri `http://127.0.0.1:9000` is not within http://127.0.0.1:8081 and http://127.0.0.1:8090",
+            "uri `http://127.0.0.1:9000` is outside the range http://127.0.0.1:8081 to http://127.0.0.1:8090",
         ),
-        ("/types", json!([]), "types is empty"),
+        ("/types", json!([]), "`types` is empty"),
         (
             "/types",
             json!(["platform", "platform"]),
@@ -207,16 +207,16 @@ async fn rejections() {
             .await;
     }
     assert!(rejected("/types", json!(["logs"])).contains("unknown variant `logs`"));
-    assert!(rejected("", json!([])).starts_with("the body is not a subscription: "));
+    assert!(rejected("", json!([])).starts_with("invalid subscription: "));
 
-    // None of them was a subscription.
+    // The rejected requests did not subscribe.
     assert_eq!(instance.subscribe(&["platform"]).status, 200);
     let response = instance.subscribe(&["function"]);
     assert_eq!(response.status, 400);
     assert_eq!(
         error_of(&response),
         format!(
-            "there is a subscription already, to http://127.0.0.1:{}, and one at most",
+            "http://127.0.0.1:{} is already subscribed; a function has at most one subscription",
             instance.port
         )
     );
@@ -231,7 +231,7 @@ async fn delivery_to_a_busy_subscriber_is_retried() {
     assert_eq!(instance.take("202 Accepted").await, first);
     let start = "Start invoke request";
     assert_eq!(first.matches(start).count(), 1, "{first}");
-    // What happened meanwhile is behind it.
+    // Events emitted during the retries are in the next batch.
     if !first.contains("Finish") {
         let second = instance.take("200 OK").await;
         assert!(!second.contains(start), "{second}");
@@ -246,37 +246,37 @@ async fn delivery_to_a_busy_subscriber_is_retried() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn batch_that_is_not_accepted_is_lost() {
+async fn batch_is_lost_after_five_attempts_or_a_client_error() {
     let instance = Instance::subscribed(&["extension"]).await;
     let uri = format!("http://127.0.0.1:{}", instance.port);
-    // The line that it has printed after its registration.
+    // The batch contains the line that the extension printed after its registration.
     for _ in 0..5 {
         instance.take("500 Internal Server Error").await;
     }
     instance
         .wait_for_report(&format!(
-            "1 lost: {uri} answered 500, at the last of 5 attempts"
+            "1 lost: {uri} responded with status 500 (attempt 5 of 5)"
         ))
         .await;
-    // It is not asked twice for what it does not accept.
+    // A client error is not retried.
     instance.platform.invoke().await.unwrap();
     instance.take("413 Content Too Large").await;
     instance
-        .wait_for_report(&format!("1 lost: {uri} answered 413"))
+        .wait_for_report(&format!("1 lost: {uri} responded with status 413"))
         .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn batch_is_lost_without_a_listener() {
-    // Nobody has ever listened there. To listen, and to close the listener, would not do: until it executes its program, a
-    // process that another test is starting has the listener too, and the kernel goes on to accept connections.
+    // Nobody has ever listened on the port. Closing a listener is not enough: a process that another test is starting
+    // inherits it until it executes its program, and the kernel keeps accepting connections.
     let instance = Instance::without_listener(|_| {}).await;
     let (platform, port) = (&instance.platform, instance.port);
     assert_eq!(instance.subscribe(&["extension"]).status, 200);
-    // The line that it has printed after its registration.
+    // The batch contains the line that the extension printed after its registration.
     let lost = format!(
-        "1 lost: cannot post telemetry to 127.0.0.1:{port}: Connection refused (os error 111), \
-         at the last of 5 attempts"
+        "1 lost: cannot post telemetry to 127.0.0.1:{port}: Connection refused (os error 111) \
+         (attempt 5 of 5)"
     );
     instance.wait_for_report(&lost).await;
     platform.wait_for_telemetry().await;
@@ -288,23 +288,23 @@ async fn batch_is_lost_without_a_listener() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_of_any_kind() {
+async fn arbitrary_bodies_are_posted_to_the_subscriber() {
     let instance = Instance::subscribed(&["function"]).await;
-    for (body, behaviour, status) in [
+    for (body, status_line, status) in [
         ("[{", "400 Bad Request", 400),
         (r#"[{"name": " platform.novelty "}]"#, "200 OK", 200),
         ("", "500 Internal Server Error", 500),
     ] {
         let (sent, received) = tokio::join!(
             instance.platform.send_telemetry(body),
-            instance.take(behaviour)
+            instance.take(status_line)
         );
         assert_eq!((sent.unwrap(), received.as_str()), (status, body));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pending_events_are_delivered_before_shutdown() {
+async fn buffered_events_are_delivered_before_shutdown() {
     let mut instance = Instance::subscribed(&["function"]).await;
     instance.platform.invoke().await.unwrap();
     let platform = std::mem::replace(&mut instance.platform, Platform::start().await.unwrap());
@@ -325,19 +325,19 @@ async fn hanging_subscriber_does_not_delay_shutdown() {
     instance.platform.invoke().await.unwrap();
     let platform = std::mem::replace(&mut instance.platform, Platform::start().await.unwrap());
     let (_stream, _) = instance.accept().await;
-    timeout(PATIENCE, platform.shutdown())
+    timeout(TIMEOUT, platform.shutdown())
         .await
         .unwrap()
         .unwrap();
     instance
-        .wait_for_report("2 lost: the instance was shut down first")
+        .wait_for_report("2 lost: the instance was shut down before delivery")
         .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_telemetry_extensions_boot_side_by_side() {
+async fn many_telemetry_extensions_boot_in_parallel() {
     let mut platforms = tokio::task::JoinSet::new();
-    // Twelve pairs, and singles among them; there are ten ports.
+    // Twelve platforms lease two ports and six lease one, but there are only ten ports.
     for i in 0..18 {
         platforms.spawn(async move {
             let platform = Platform::start().await?;
@@ -362,7 +362,7 @@ async fn many_telemetry_extensions_boot_side_by_side() {
             Ok::<_, fg_emulator::Error>(shutdown)
         });
     }
-    while let Some(ended) = platforms.join_next().await {
-        ended.unwrap().unwrap();
+    while let Some(result) = platforms.join_next().await {
+        result.unwrap().unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! What crosses threads, and stays in one piece: part of the API, though nobody writes it down.
+//! Tests of auto traits, sizes and defaults, which are part of the API although no code declares them.
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
@@ -11,7 +11,7 @@ use fg_extension::{
 struct Minimal;
 
 impl Extension for Minimal {
-    const NAME: ExtensionName = ExtensionName::new("extensionNothing.sh");
+    const NAME: ExtensionName = ExtensionName::new("extensionMinimal.sh");
     const PORT: Port = Port::new(8081);
 
     async fn init(_: &Registration) -> Result<Self, Error> {
@@ -32,41 +32,41 @@ impl TelemetryHandler for Minimal {
     }
 }
 
-fn is_plain<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + 'static>() {}
-fn crosses_threads<T: Send + Sync + Unpin + 'static>() {}
+fn has_all_auto_traits<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + 'static>() {}
+fn can_cross_threads<T: Send + Sync + Unpin + 'static>() {}
 fn is_send<T: Send>(_: &T) {}
 
 #[test]
-fn values_cross_threads() {
-    is_plain::<ExtensionName>();
-    is_plain::<FunctionUrn>();
-    is_plain::<InvalidExtensionName>();
-    is_plain::<InvalidPort>();
-    is_plain::<Invocation>();
-    is_plain::<LogEvent>();
-    is_plain::<Metrics>();
-    is_plain::<PlatformEvent>();
-    is_plain::<PlatformRecord>();
-    is_plain::<Port>();
-    is_plain::<Registration>();
-    is_plain::<Subscription>();
-    is_plain::<TelemetryCounters>();
-    is_plain::<TelemetryEvent>();
-    is_plain::<TelemetryType>();
-    is_plain::<Timestamp>();
-    // An author's error is in there.
-    crosses_threads::<RunError>();
+fn types_of_the_runtime_have_the_auto_traits() {
+    has_all_auto_traits::<ExtensionName>();
+    has_all_auto_traits::<FunctionUrn>();
+    has_all_auto_traits::<InvalidExtensionName>();
+    has_all_auto_traits::<InvalidPort>();
+    has_all_auto_traits::<Invocation>();
+    has_all_auto_traits::<LogEvent>();
+    has_all_auto_traits::<Metrics>();
+    has_all_auto_traits::<PlatformEvent>();
+    has_all_auto_traits::<PlatformRecord>();
+    has_all_auto_traits::<Port>();
+    has_all_auto_traits::<Registration>();
+    has_all_auto_traits::<Subscription>();
+    has_all_auto_traits::<TelemetryCounters>();
+    has_all_auto_traits::<TelemetryEvent>();
+    has_all_auto_traits::<TelemetryType>();
+    has_all_auto_traits::<Timestamp>();
+    // It contains an author's error, which need not be `UnwindSafe`.
+    can_cross_threads::<RunError>();
 }
 
 #[test]
-fn emulator_crosses_threads() {
-    crosses_threads::<fg_emulator::Error>();
-    crosses_threads::<fg_emulator::Event>();
-    crosses_threads::<fg_emulator::InvokeResult>();
-    crosses_threads::<fg_emulator::Platform>();
-    crosses_threads::<fg_emulator::PlatformBuilder>();
-    crosses_threads::<fg_emulator::PortLease>();
-    crosses_threads::<fg_emulator::ShutdownReport>();
+fn types_of_the_emulator_can_cross_threads() {
+    can_cross_threads::<fg_emulator::Error>();
+    can_cross_threads::<fg_emulator::Event>();
+    can_cross_threads::<fg_emulator::InvokeResult>();
+    can_cross_threads::<fg_emulator::Platform>();
+    can_cross_threads::<fg_emulator::PlatformBuilder>();
+    can_cross_threads::<fg_emulator::PortLease>();
+    can_cross_threads::<fg_emulator::ShutdownReport>();
 }
 
 #[test]
@@ -79,13 +79,13 @@ fn errors_are_one_pointer() {
 }
 
 #[test]
-fn runtime_can_be_spawned() {
+fn futures_of_the_runtime_are_send() {
     is_send(&fg_extension::run::<Minimal>());
     is_send(&fg_extension::run_with_telemetry::<Minimal>());
 }
 
 #[tokio::test]
-async fn defaults_of_the_trait() {
+async fn extension_has_no_timeout_and_no_shutdown_by_default() {
     assert_eq!(Minimal::TIMEOUT, None);
     assert!(Minimal.shutdown().await.is_ok());
 }

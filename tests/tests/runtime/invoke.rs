@@ -1,4 +1,4 @@
-//! The extension's own server.
+//! Tests of the extension's HTTP server: invocations, invalid requests, and handlers that fail.
 
 use fg_extension_tests::{Client, Extension, Response, Start, event, golden, post, request};
 use serde_json::{Value, json};
@@ -78,29 +78,26 @@ fn invalid_bodies_are_rejected_and_the_extension_keeps_running() {
     let extension = registered();
     let brackets = "[".repeat(200_000);
     let nested = format!(r#"{{"traceId":"1","invokedFunctionUrn":"x","a":{brackets}"#);
-    let invalid = "the body is no invocation: ";
+    let invalid = "invalid invocation: ";
     for (body, message) in [
-        (
-            b"".as_slice(),
-            "the body is empty, where an invocation should be",
-        ),
-        (b" \n", "the body is empty, where an invocation should be"),
+        (b"".as_slice(), "the body is empty; expected an invocation"),
+        (b" \n", "the body is empty; expected an invocation"),
         (b"{", invalid),
         (b"traceId=1", invalid),
         (
             b"[]",
-            "the body is no invocation: invalid type: sequence, expected an invocation, a JSON object",
+            "invalid invocation: invalid type: sequence, expected a JSON object",
         ),
         (b"null", invalid),
         (b"\"text\"", invalid),
-        (b"{}", "the body is no invocation: missing field `traceId`"),
+        (b"{}", "invalid invocation: missing field `traceId`"),
         (
             br#"{"traceId":"1"}"#,
-            "the body is no invocation: missing field `invokedFunctionUrn`",
+            "invalid invocation: missing field `invokedFunctionUrn`",
         ),
         (
             br#"{"traceId":1,"invokedFunctionUrn":"x"}"#,
-            "the body is no invocation: invalid type: integer `1`",
+            "invalid invocation: invalid type: integer `1`",
         ),
         (br#"{"traceId":null,"invokedFunctionUrn":"x"}"#, invalid),
         (
@@ -118,7 +115,7 @@ fn invalid_bodies_are_rejected_and_the_extension_keeps_running() {
         (brackets.as_bytes(), invalid),
         (
             nested.as_bytes(),
-            "the body is no invocation: recursion limit exceeded",
+            "invalid invocation: recursion limit exceeded",
         ),
     ] {
         assert_error(
@@ -156,7 +153,7 @@ fn other_paths_and_methods_are_rejected() {
             &post(extension.port(), path, event("1")),
             404,
             "NotFound",
-            &format!("no such path: {path};"),
+            &format!("unknown path {path};"),
         );
     }
     for path in [INVOKE, "/extension/register", "/extension/shutdown"] {
@@ -164,22 +161,22 @@ fn other_paths_and_methods_are_rejected() {
             let response = Client::connect(extension.port())
                 .send(request(method, path, ""))
                 .receive();
-            let message = format!("{path} takes POST, not {method}");
+            let message = format!("{path} accepts only POST, not {method}");
             assert_error(&response, 405, "MethodNotAllowed", &message);
             assert_eq!(response.header("allow"), Some("POST"));
         }
     }
     let exited = extension.terminate();
     assert_eq!(exited.stdout, "");
-    // Where the platform sends its shutdown event is unknown: a call that we do not know must leave a trace.
+    // It is unknown (?) where the platform sends its shutdown event, so every unknown request must be logged.
     assert_eq!(
         exited.stderr.lines().count(),
         5 + 3 * 5,
         "one line each: {}",
         exited.stderr
     );
-    let line = "WARN extensionFixture.sh: a request was answered with status 404: no such path: /telemetry; \
-                invocations go to POST /extension/invoke";
+    let line = "WARN extensionFixture.sh: rejected a request with status 404: unknown path /telemetry; \
+                invocations are accepted at POST /extension/invoke";
     assert!(
         exited.stderr.lines().any(|logged| logged == line),
         "{}",
@@ -205,7 +202,7 @@ fn bodies_over_6_mb_are_rejected() {
             "the body is larger than 6 MB",
         );
     };
-    // This client writes all of it before it reads, and then uses the connection again.
+    // This client writes the whole body before it reads the response, and then reuses the connection.
     let mut client = Client::connect(extension.port());
     too_large(
         &client
@@ -217,7 +214,7 @@ fn bodies_over_6_mb_are_rejected() {
             .send(request("POST", INVOKE, event(3 * limit)))
             .receive(),
     );
-    // This one does not say how long the body is.
+    // This request does not declare the length of its body.
     let head = format!("POST {INVOKE} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
     client.send(head);
     for _ in 0..8 {
@@ -227,10 +224,10 @@ fn bodies_over_6_mb_are_rejected() {
             .send("\r\n");
     }
     too_large(&client.send("0\r\n\r\n").receive());
-    // This one stops in the middle.
+    // This client does not send the whole body.
     let head = format!("POST {INVOKE} HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\nx");
     too_large(&Client::connect(extension.port()).send(head).receive());
-    // And this one asks first, and never sends it.
+    // This client waits for `100 Continue` and never sends the body.
     let head = format!(
         "POST {INVOKE} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: {}\r\n\r\n",
         limit + 1
@@ -280,9 +277,9 @@ fn handler_failure_is_reported_and_the_extension_keeps_running() {
 }
 
 #[test]
-fn panics_in_unusual_places_are_reported() {
+fn panic_in_display_and_resumed_panic_are_reported() {
     let extension = registered();
-    let response = post(extension.port(), INVOKE, event("panic in words"));
+    let response = post(extension.port(), INVOKE, event("panic in display"));
     assert_error(
         &response,
         500,
@@ -290,20 +287,20 @@ fn panics_in_unusual_places_are_reported() {
         "panicked at tests/src/bin/fixture.rs:",
     );
     assert_eq!(post(extension.port(), INVOKE, event("caught")).status, 200);
-    // Its place is not that of the one that was caught.
+    // The report does not contain the location of the panic that was caught before.
     let response = post(extension.port(), INVOKE, event("resumed"));
     assert_error(
         &response,
         500,
         "HandlerPanic",
-        "panicked: this one was panicked before",
+        "panicked: this panic is resumed",
     );
     let exited = extension.terminate();
     assert_eq!(exited.stderr.lines().count(), 2, "{}", exited.stderr);
 }
 
 #[test]
-fn log_events_of_handlers_are_one_line_each() {
+fn log_events_of_a_handler_are_one_line_each() {
     let extension = registered();
     assert_eq!(post(extension.port(), INVOKE, event("log")).status, 200);
     assert_eq!(
@@ -313,9 +310,9 @@ fn log_events_of_handlers_are_one_line_each() {
 }
 
 #[test]
-fn events_in_flight_run_side_by_side() {
+fn invocations_run_concurrently() {
     let extension = registered();
-    // None of them ends before all 64 have begun.
+    // None of the handlers finishes before all 64 have started.
     let mut clients: Vec<_> = (0..64).map(|_| Client::connect(extension.port())).collect();
     for client in &mut clients {
         client.send(request("POST", INVOKE, event("together")));
@@ -326,7 +323,7 @@ fn events_in_flight_run_side_by_side() {
 }
 
 #[test]
-fn one_connection_carries_many_events() {
+fn one_connection_carries_many_invocations() {
     let extension = registered();
     let mut client = Client::connect(extension.port());
     for i in 0..100 {
@@ -338,7 +335,7 @@ fn one_connection_carries_many_events() {
             (200, &Value::from(i.to_string()))
         );
     }
-    // Two at once: the answers come in order.
+    // The responses to pipelined requests arrive in order.
     client.send(
         [
             request("POST", INVOKE, event("a")),
@@ -370,7 +367,7 @@ fn handler_finishes_after_the_platform_disconnects() {
     let mut extension = registered();
     Client::connect(extension.port()).send(request("POST", INVOKE, event("hold")));
     extension.wait_for("invoked hold");
-    // The client is gone.
+    // The client has disconnected.
     extension.type_line("go on");
     extension.wait_for("handled hold");
     assert_eq!(extension.terminate().code, Some(0));

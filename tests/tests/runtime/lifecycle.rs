@@ -1,4 +1,4 @@
-//! The life of an extension with state: `init`, invocations with a timeout, `shutdown`.
+//! Tests of the lifecycle of an extension with state: `init`, invocations with a timeout, `shutdown`.
 
 use fg_extension_tests::{Client, ScriptedPlatform, ScriptedResponse, Start, event, post, request};
 use nix::sys::signal::Signal;
@@ -40,18 +40,18 @@ fn shutdown_runs_once_after_the_last_invocation() {
 }
 
 #[test]
-fn failing_init_exits_the_process() {
-    for (behaviour, message) in [
-        ("fail", r"no secrets\nto be had"),
+fn failing_init_exits_with_status_1() {
+    for (behavior, message) in [
+        ("fail", r"cannot load\nthe secrets"),
         ("panic", "panicked at tests/src/bin/forwarder.rs:"),
     ] {
         let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
-        let exited = forwarder().env("INIT", behaviour).with(&platform).run();
+        let exited = forwarder().env("INIT", behavior).with(&platform).run();
         assert_eq!((exited.code, exited.stdout.as_str()), (Some(1), "init\n"));
         let line = exited.stderr.as_str();
         assert!(
             line.starts_with(&format!(
-                "ERROR extensionForwarder.sh: the extension failed to initialise: {message}"
+                "ERROR extensionForwarder.sh: the extension failed to initialize: {message}"
             )),
             "{line}"
         );
@@ -68,8 +68,8 @@ fn sigterm_during_init_exits_without_shutdown() {
 }
 
 #[test]
-fn failing_shutdown_is_reported() {
-    for (behaviour, message) in [
+fn failing_shutdown_is_reported_and_exits_with_status_1() {
+    for (behavior, message) in [
         (
             "fail",
             "the extension failed to shut down: the disk is full\n",
@@ -84,11 +84,11 @@ fn failing_shutdown_is_reported() {
         ),
         (
             "hang",
-            "the extension did not shut down in time; FG_SHUTDOWN_TIMEOUT, 200ms, sets how long the shutdown may take\n",
+            "the extension did not shut down within FG_SHUTDOWN_TIMEOUT (200ms)\n",
         ),
     ] {
         let mut extension = forwarder()
-            .env("SHUTDOWN", behaviour)
+            .env("SHUTDOWN", behavior)
             .env("FG_SHUTDOWN_TIMEOUT", "200ms")
             .registered();
         extension.wait_for("init");
@@ -108,7 +108,7 @@ fn failing_shutdown_is_reported() {
 }
 
 #[test]
-fn handler_that_hangs_leaves_time_for_shutdown() {
+fn hanging_handler_leaves_time_for_shutdown() {
     let mut extension = forwarder().env("FG_SHUTDOWN_TIMEOUT", "100ms").registered();
     let mut client = Client::connect(extension.port());
     client.send(request("POST", INVOKE, event("hang")));
@@ -120,7 +120,7 @@ fn handler_that_hangs_leaves_time_for_shutdown() {
         response.json(),
         serde_json::json!({"errorInfo": {
             "errorType": "ShuttingDown",
-            "errorMessage": "the extension ended before its handler did",
+            "errorMessage": "the extension shut down before the handler completed",
         }})
     );
     let exited = extension.wait();
@@ -131,7 +131,7 @@ fn handler_that_hangs_leaves_time_for_shutdown() {
     let line = exited.stderr.as_str();
     assert!(
         line.starts_with(
-            "WARN extensionForwarder.sh: aborted what was still in flight 75ms after the shutdown began, invocations: 1; "
+            "WARN extensionForwarder.sh: aborted 1 invocation still in flight 75ms after the shutdown started; FG_SHUTDOWN_TIMEOUT is 100ms"
         ),
         "{line}"
     );
@@ -157,7 +157,7 @@ fn panic_of_an_aborted_handler_is_reported() {
     assert_eq!(lines.len(), 2, "{}", exited.stderr);
     assert!(
         lines[1].starts_with(
-            "ERROR extensionForwarder.sh: an invocation that was aborted failed: panicked at tests/src/bin/forwarder.rs:"
+            "ERROR extensionForwarder.sh: an aborted invocation failed: panicked at tests/src/bin/forwarder.rs:"
         ) && lines[1].ends_with(": dropped a bomb"),
         "{}",
         lines[1]
@@ -178,7 +178,7 @@ fn handlers_are_dropped_before_shutdown_runs() {
 }
 
 #[test]
-fn event_that_arrives_during_shutdown_is_not_handled() {
+fn invocation_that_arrives_during_shutdown_is_not_handled() {
     let mut extension = forwarder()
         .env("FG_SHUTDOWN_TIMEOUT", "3s")
         .env("SHUTDOWN", "hang")
@@ -205,7 +205,7 @@ fn handler_is_dropped_at_its_timeout() {
         response.json(),
         serde_json::json!({"errorInfo": {
             "errorType": "HandlerTimeout",
-            "errorMessage": "it took longer than its timeout, 2s",
+            "errorMessage": "the handler exceeded its timeout of 2s",
         }})
     );
     extension.wait_for("dropped");
@@ -215,7 +215,7 @@ fn handler_is_dropped_at_its_timeout() {
         (exited.code, exited.stderr.as_str()),
         (
             Some(0),
-            "ERROR extensionForwarder.sh: invocation hang failed: it took longer than its timeout, 2s\n"
+            "ERROR extensionForwarder.sh: invocation hang failed: the handler exceeded its timeout of 2s\n"
         )
     );
 }

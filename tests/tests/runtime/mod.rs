@@ -1,4 +1,4 @@
-//! The runtime: extensions as processes, on a platform that answers as a test scripts it.
+//! Tests of the runtime: extensions as processes, with a platform whose responses are scripted.
 
 mod auto_traits;
 mod invoke;

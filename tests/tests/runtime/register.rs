@@ -1,4 +1,4 @@
-//! The registration call, and what the platform may answer.
+//! Tests of the registration: the request, the possible responses, and retries.
 
 use fg_extension_tests::{ScriptedPlatform, ScriptedResponse, Start, event, golden, post};
 
@@ -40,7 +40,7 @@ fn listens_before_it_registers() {
     let platform = ScriptedPlatform::start([ScriptedResponse::Silence]);
     let extension = Start::new(FIXTURE).with(&platform).start();
     let _ = platform.request();
-    // The platform has not answered yet, and the connection is taken all the same.
+    // The platform has not responded yet, but the extension already accepts connections.
     let _client = fg_extension_tests::Client::connect(extension.port());
     assert_eq!(extension.terminate().code, Some(0));
 }
@@ -72,7 +72,7 @@ fn transient_failures_are_retried() {
 }
 
 #[test]
-fn attempt_without_response_times_out() {
+fn attempt_without_a_response_is_retried() {
     let platform =
         ScriptedPlatform::start([ScriptedResponse::Silence, ScriptedResponse::registered()]);
     let extension = Start::new(FIXTURE)
@@ -86,9 +86,9 @@ fn attempt_without_response_times_out() {
     );
 }
 
-/// Nobody outside the platform can tell what a 200 may look like.
+/// It is unknown (?) what else the platform may send with status 200, so the extension accepts any body.
 #[test]
-fn any_200_is_a_registration() {
+fn any_response_with_status_200_is_a_registration() {
     let fields = |names: &[&str], response: &fg_extension_tests::Response| -> Vec<Option<String>> {
         let json = response.json();
         names
@@ -115,13 +115,13 @@ fn any_200_is_a_registration() {
             false,
             [Some("f"), Some("1"), Some("index.handler")],
         ),
-        // It never closes the connection, and does not say how long the body is.
+        // The connection stays open, and the length of the body is not declared.
         (
             open(page),
             false,
             [Some("f"), Some("1"), Some("index.handler")],
         ),
-        // It breaks off.
+        // The body is shorter than declared.
         (
             short(page),
             false,
@@ -152,7 +152,7 @@ fn any_200_is_a_registration() {
             true,
             [Some("env"), Some("7"), None],
         ),
-        // Only an `errorInfo` with text, as the page has it, is a rejection.
+        // Only a documented `errorInfo` that is not empty is a rejection (I).
         (
             ScriptedResponse::status("200 OK", r#"{"errorInfo":"quota","error":"quota"}"#),
             true,
@@ -198,7 +198,7 @@ fn any_200_is_a_registration() {
 }
 
 #[test]
-fn missing_function_name_is_omitted() {
+fn unknown_function_name_is_omitted_from_responses() {
     let platform = ScriptedPlatform::start([ScriptedResponse::status("200 OK", "")]);
     let extension = Start::new(FIXTURE).with(&platform).start();
     let _ = platform.request();
@@ -213,7 +213,7 @@ fn missing_function_name_is_omitted() {
 }
 
 #[test]
-fn log_level_is_a_setting() {
+fn fg_log_sets_the_log_level() {
     for (level, lines) in [("info", 2), ("off", 0), ("", 0)] {
         let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
         let mut extension = Start::new(FIXTURE)
@@ -231,9 +231,9 @@ fn log_level_is_a_setting() {
     }
 }
 
-/// The answer is there with its status: that its body stalls does not undo it.
+/// A response counts once its status has arrived, even if its body stalls.
 #[test]
-fn stalled_body_times_out() {
+fn response_with_a_stalled_body_is_a_registration() {
     let stalled = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"functionName\":".to_vec();
     let platform = ScriptedPlatform::start([ScriptedResponse::RawOpen(stalled)]);
     let extension = Start::new(FIXTURE)
@@ -248,9 +248,9 @@ fn stalled_body_times_out() {
     assert_eq!(platform.count(), 0, "it registered twice");
 }
 
-/// However large the answer is, what the platform says counts.
+/// `errorInfo` is read from a response of any size.
 #[test]
-fn rejection_in_a_large_response_counts() {
+fn rejection_in_a_large_response_is_recognized() {
     let body = format!(
         r#"{{"padding":"{}","errorInfo":{{"errorType":"Late","errorMessage":"no"}}}}"#,
         "x".repeat(200_000)

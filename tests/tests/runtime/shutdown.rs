@@ -1,4 +1,4 @@
-//! The end of an extension.
+//! Tests of the shutdown: invocations in flight, signals, and the shutdown request.
 
 use fg_extension_tests::{Client, Extension, Start, event, post, request};
 use nix::sys::signal::Signal;
@@ -7,8 +7,8 @@ const FIXTURE: &str = env!("CARGO_BIN_EXE_fixture");
 const BY_HAND: &str = env!("CARGO_BIN_EXE_by_hand");
 const INVOKE: &str = "/extension/invoke";
 
-/// An extension with one invocation in flight.
-fn start_with_pending_request(start: Start) -> (Extension, Client) {
+/// Starts an extension with one invocation in flight.
+fn start_with_invocation_in_flight(start: Start) -> (Extension, Client) {
     let mut extension = start.registered();
     let mut client = Client::connect(extension.port());
     client.send(request("POST", INVOKE, event("hold")));
@@ -16,7 +16,7 @@ fn start_with_pending_request(start: Start) -> (Extension, Client) {
     (extension, client)
 }
 
-/// A connection that has been used.
+/// Opens a connection and sends one invocation over it.
 fn idle(extension: &Extension) -> Client {
     let mut client = Client::connect(extension.port());
     assert_eq!(
@@ -30,11 +30,11 @@ fn idle(extension: &Extension) -> Client {
 }
 
 #[test]
-fn requests_in_flight_are_finished() {
+fn invocations_in_flight_finish_before_the_exit() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let (mut extension, mut client) =
-            start_with_pending_request(Start::new(FIXTURE).env("FG_SHUTDOWN_TIMEOUT", "20s"));
-        // A connection that idles is closed at the end, and so is one that never said anything.
+            start_with_invocation_in_flight(Start::new(FIXTURE).env("FG_SHUTDOWN_TIMEOUT", "20s"));
+        // The shutdown closes idle connections, including one that never sent a request.
         let mut idle = idle(&extension);
         let mut silent = Client::connect(extension.port());
         extension.signal(signal);
@@ -52,9 +52,9 @@ fn requests_in_flight_are_finished() {
 }
 
 #[test]
-fn platform_requests_shutdown_over_http() {
+fn shutdown_request_over_http_shuts_down() {
     let (mut extension, mut client) =
-        start_with_pending_request(Start::new(FIXTURE).env("FG_SHUTDOWN_TIMEOUT", "20s"));
+        start_with_invocation_in_flight(Start::new(FIXTURE).env("FG_SHUTDOWN_TIMEOUT", "20s"));
     assert_eq!(
         post(
             extension.port(),
@@ -70,8 +70,8 @@ fn platform_requests_shutdown_over_http() {
 }
 
 #[test]
-fn event_that_arrives_with_sigterm_is_handled() {
-    // The process is stopped while both arrive, so it finds them together.
+fn invocation_that_arrives_with_sigterm_is_handled() {
+    // The process is stopped while both arrive, so it receives them at the same time.
     let mut extension = Start::new(FIXTURE).registered();
     let mut idle = idle(&extension);
     extension.wait_for("handled 1");
@@ -86,10 +86,11 @@ fn event_that_arrives_with_sigterm_is_handled() {
 }
 
 #[test]
-fn unfinished_requests_are_aborted_and_reported() {
+fn invocations_that_take_too_long_are_aborted_and_reported() {
     for (timeout, text) in [("160ms", "120ms"), ("0s", "0s")] {
-        let (extension, mut client) =
-            start_with_pending_request(Start::new(FIXTURE).env("FG_SHUTDOWN_TIMEOUT", timeout));
+        let (extension, mut client) = start_with_invocation_in_flight(
+            Start::new(FIXTURE).env("FG_SHUTDOWN_TIMEOUT", timeout),
+        );
         extension.signal(Signal::SIGTERM);
         assert_eq!(client.receive().status, 500);
         let exited = extension.wait();
@@ -98,7 +99,7 @@ fn unfinished_requests_are_aborted_and_reported() {
             exited
                 .stderr
                 .starts_with(&format!(
-                "WARN extensionFixture.sh: aborted what was still in flight {text} after the shutdown began, invocations: 1;"
+                "WARN extensionFixture.sh: aborted 1 invocation still in flight {text} after the shutdown started;"
             )),
             "{exited:?}"
         );
@@ -107,7 +108,7 @@ fn unfinished_requests_are_aborted_and_reported() {
 }
 
 #[test]
-fn events_are_queued_during_init() {
+fn invocations_are_queued_during_init() {
     let mut extension = Start::new(BY_HAND).registered();
     extension.wait_for("init");
     let mut client = Client::connect(extension.port());
@@ -123,9 +124,9 @@ fn failing_init_is_returned_from_run() {
     for (line, message) in [
         (
             "fail",
-            "the extension failed to initialise: no secrets to be had\n",
+            "the extension failed to initialize: cannot load the secrets\n",
         ),
-        ("panic", r"no secrets\nto be had"),
+        ("panic", r"cannot load\nthe secrets"),
     ] {
         let mut extension = Start::new(BY_HAND).registered();
         extension.wait_for("init");

@@ -1,4 +1,4 @@
-//! What can go wrong at the start: one line on stderr, exit status 1.
+//! Failures at start-up: each prints one line to stderr and exits with status 1.
 
 use std::net::TcpListener;
 
@@ -6,7 +6,7 @@ use fg_extension_tests::{ExitedProcess, ScriptedPlatform, ScriptedResponse, Star
 
 const FIXTURE: &str = env!("CARGO_BIN_EXE_fixture");
 
-/// The one line, without the part that is the same in all.
+/// Asserts that the extension failed with a single line on stderr, and returns the line without its prefix.
 #[track_caller]
 fn failure(exited: &ExitedProcess) -> &str {
     assert_eq!(exited.code, Some(1), "{exited:?}");
@@ -22,47 +22,46 @@ fn failure(exited: &ExitedProcess) -> &str {
 }
 
 #[test]
-fn no_platform() {
+fn missing_platform_address_is_reported() {
     for start in [
         Start::new(FIXTURE),
         Start::new(FIXTURE).env("EXTENSION_API_ADDR", ""),
     ] {
         assert_eq!(
             failure(&start.run()),
-            "EXTENSION_API_ADDR is not set, so there is no platform to register with: \
-             FunctionGraph sets it, and on your machine `cargo fg dev` does"
+            "EXTENSION_API_ADDR is not set; FunctionGraph sets it, and on your machine `cargo fg dev` does"
         );
     }
 }
 
 #[test]
-fn bad_settings() {
+fn invalid_settings_are_reported() {
     for (setting, value, line) in [
         (
             "EXTENSION_API_ADDR",
             "nowhere",
-            "EXTENSION_API_ADDR is `nowhere`, which is not `host:port`: write it as in `127.0.0.1:9001`",
+            "cannot read EXTENSION_API_ADDR: `nowhere` is not `host:port`; write an address such as `127.0.0.1:9001`",
         ),
         (
             "FG_EXTENSION_PORT",
             "8091",
-            "FG_EXTENSION_PORT is `8091`, which is not a port from 8081 to 8090: write a port from 8081 to \
-             8090, as in `8085` or `extensionFixture.sh=8085,extensionOther.sh=8086`",
+            "cannot read FG_EXTENSION_PORT: `8091` is not a port from 8081 to 8090; write a port from 8081 to \
+             8090, such as `8085`, or a list such as `extensionFixture.sh=8085,extensionOther.sh=8086`",
         ),
         (
             "FG_REGISTER_TIMEOUT",
             "soon",
-            "FG_REGISTER_TIMEOUT is `soon`, which is not a duration from 1ms to 1h: write it as `500ms`, `10s` or `1m`",
+            "cannot read FG_REGISTER_TIMEOUT: `soon` is not a duration from 1ms to 1h; write it as `500ms`, `10s` or `1m`",
         ),
         (
             "FG_SHUTDOWN_TIMEOUT",
             "2h",
-            "FG_SHUTDOWN_TIMEOUT is `2h`, which is not a duration from 0s to 1h: write it as `500ms`, `10s` or `1m`",
+            "cannot read FG_SHUTDOWN_TIMEOUT: `2h` is not a duration from 0s to 1h; write it as `500ms`, `10s` or `1m`",
         ),
         (
             "FG_LOG",
             "loud",
-            "FG_LOG is `loud`, which is not a level: write `off`, `error`, `warn`, `info`, `debug` or `trace`",
+            "cannot read FG_LOG: `loud` is not a level; write `off`, `error`, `warn`, `info`, `debug` or `trace`",
         ),
     ] {
         let start = Start::new(FIXTURE)
@@ -73,7 +72,7 @@ fn bad_settings() {
 }
 
 #[test]
-fn port_in_use() {
+fn port_in_use_is_reported_before_the_registration() {
     let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
     let start = Start::new(FIXTURE).with(&platform);
     let port = start.port();
@@ -81,7 +80,7 @@ fn port_in_use() {
     assert_eq!(
         failure(&start.run()),
         format!(
-            "cannot listen on 127.0.0.1:{port}, which another process holds; \
+            "cannot listen on 127.0.0.1:{port}, which is in use by another process; \
              set FG_EXTENSION_PORT=`extensionFixture.sh=<port>` to a free port from 8081 to 8090: \
              Address already in use (os error 98)"
         )
@@ -90,7 +89,7 @@ fn port_in_use() {
 }
 
 #[test]
-fn rejected() {
+fn rejected_registration_is_reported_and_not_retried() {
     let rejection = golden("register-rejection.json").to_string();
     for (response, expected) in [
         (
@@ -119,9 +118,10 @@ fn rejected() {
         let platform = ScriptedPlatform::start([response]);
         let start = Start::new(FIXTURE).with(&platform);
         let remedy = if expected.starts_with("status 302") || expected.starts_with("status 204") {
-            "a registration succeeds with status 200, so check EXTENSION_API_ADDR"
+            "expected status 200; check EXTENSION_API_ADDR"
         } else {
-            "its start script must be `extension/extensionFixture.sh` and no other extension may have its port"
+            "its start script must be `extension/extensionFixture.sh`, and its port must differ from those of other \
+             extensions"
         };
         let expected = format!(
             "the platform at {} rejected the registration of extensionFixture.sh at 127.0.0.1:{} with {expected}; {remedy}",
@@ -134,8 +134,8 @@ fn rejected() {
 }
 
 #[test]
-fn unreachable() {
-    // A port that was free a moment ago, and that nobody listens on.
+fn unreachable_platform_is_reported_after_several_attempts() {
+    // A port that was just free and that nothing listens on.
     let address = TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())
         .expect("a port");
@@ -144,8 +144,8 @@ fn unreachable() {
         .env("FG_REGISTER_TIMEOUT", "2s");
     let exited = start.run();
     let line = failure(&exited);
-    let beginning = format!("no registration with the platform at {address} in 2s (");
-    let end = " attempts); check EXTENSION_API_ADDR, or set FG_REGISTER_TIMEOUT to wait longer: \
+    let beginning = format!("cannot register with the platform at {address} within 2s (");
+    let end = " attempts); check EXTENSION_API_ADDR, or increase FG_REGISTER_TIMEOUT: \
                Connection refused (os error 111)";
     let attempts = line
         .strip_prefix(&beginning)
@@ -155,7 +155,7 @@ fn unreachable() {
         .unwrap_or_else(|| panic!("{line}"));
     assert!(
         (3..=40).contains(&attempts),
-        "{attempts} attempts in 2 s, with pauses of 50 ms and more"
+        "{attempts} attempts in 2 s, with pauses of at least 50 ms"
     );
 }
 
@@ -163,7 +163,7 @@ fn unreachable() {
 fn registration_times_out() {
     for (response, cause) in [
         (ScriptedResponse::Silence, "no response in time"),
-        // Its body never ends, and is not worth the time of another attempt.
+        // The body never ends. The extension does not wait for it, so that time remains for another attempt.
         (
             ScriptedResponse::RawOpen(
                 b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 99\r\n\r\nlater".to_vec(),
@@ -182,6 +182,6 @@ fn registration_times_out() {
             .run();
         let line = failure(&exited);
         assert!(line.ends_with(cause), "{line}");
-        assert!(platform.count() > 1, "it tried once only");
+        assert!(platform.count() > 1, "it did not retry");
     }
 }

@@ -1,4 +1,4 @@
-//! A collector that answers as it is told, and keeps what it acknowledged.
+//! A collector that can fail or be slow, and stores what it accepted.
 
 use std::convert::Infallible;
 use std::io::Read;
@@ -24,12 +24,13 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long to wait before a test fails.
+const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(crate) struct Collector {
     pub(crate) address: SocketAddr,
     shared: Arc<Shared>,
-    // Ends it when it is dropped.
+    // Stops the server when dropped.
     _server: JoinSet<()>,
 }
 
@@ -37,13 +38,13 @@ pub(crate) struct Collector {
 pub(crate) struct Received {
     pub(crate) spans: Vec<Span>,
     pub(crate) logs: Vec<LogRecord>,
-    /// Of the last request.
+    /// The metrics of the latest request.
     pub(crate) metrics: Vec<Metric>,
 }
 
 struct Shared {
     received: watch::Sender<Received>,
-    /// So many requests more are answered with 503.
+    /// How many more requests get a response with status 503.
     failing: AtomicUsize,
     rejected: AtomicUsize,
     /// How long each response takes.
@@ -55,29 +56,29 @@ impl Collector {
         Self::start_failing(0).await
     }
 
-    /// Starts one whose first requests are answered with 503.
+    /// Starts a collector that responds with status 503 to the first `failing` requests.
     pub(crate) async fn start_failing(failing: usize) -> Self {
         Self::serve(bind(any_port()).await, failing, Duration::ZERO)
     }
 
-    /// Starts one that takes its time for each response.
+    /// Starts a collector that delays each response.
     pub(crate) async fn start_slow(delay: Duration) -> Self {
         Self::serve(bind(any_port()).await, 0, delay)
     }
 
-    /// Starts one at an address where nobody has listened so far.
+    /// Starts a collector at a reserved address.
     pub(crate) fn start_late(socket: TcpSocket) -> Self {
-        let listener = socket.listen(16).expect("the port is ours");
+        let listener = socket.listen(16).expect("the port is reserved");
         Self::serve(listener, 0, Duration::ZERO)
     }
 
-    /// Starts one at the address of one that was dropped.
+    /// Starts a collector at the address of one that was dropped.
     pub(crate) async fn start_again(address: SocketAddr) -> Self {
         Self::serve(bind(address).await, 0, Duration::ZERO)
     }
 
     fn serve(listener: TcpListener, failing: usize, delay: Duration) -> Self {
-        let address = listener.local_addr().expect("it has an address");
+        let address = listener.local_addr().expect("a local address");
         let shared = Arc::new(Shared {
             received: watch::Sender::default(),
             failing: failing.into(),
@@ -93,35 +94,33 @@ impl Collector {
         }
     }
 
-    /// Waits until it has received what is asked for.
+    /// Waits until the received data satisfies the condition.
     pub(crate) async fn wait_for(
         &self,
         description: &str,
-        is_there: impl Fn(&Received) -> bool,
+        condition: impl Fn(&Received) -> bool,
     ) -> Received {
         let mut received = self.shared.received.subscribe();
-        let waited = tokio::time::timeout(PATIENCE, received.wait_for(is_there)).await;
+        let waited = tokio::time::timeout(TEST_TIMEOUT, received.wait_for(condition)).await;
         match waited {
-            Ok(received) => received.expect("the sender is ours").clone(),
-            Err(_) => panic!("{description} did not come"),
+            Ok(received) => received.expect("`self` owns the sender").clone(),
+            Err(_) => panic!("timed out waiting for {description}"),
         }
     }
 
-    /// How many requests were answered with 503.
+    /// Returns how many requests got a response with status 503.
     pub(crate) fn rejected(&self) -> usize {
         self.shared.rejected.load(Ordering::Relaxed)
     }
 }
 
-/// An address where connections are refused until the test listens; nobody else gets it meanwhile.
-pub(crate) fn silent_address() -> (TcpSocket, SocketAddr) {
+/// Reserves an address that refuses connections until the test listens on it.
+pub(crate) fn reserve_address() -> (TcpSocket, SocketAddr) {
     let socket = TcpSocket::new_v4().expect("a socket");
-    // So that one can be started again there.
-    socket
-        .set_reuseaddr(true)
-        .expect("an option of all sockets");
-    socket.bind(any_port()).expect("there is a free port");
-    let address = socket.local_addr().expect("it has an address");
+    // Allows another collector to be started there later.
+    socket.set_reuseaddr(true).expect("SO_REUSEADDR");
+    socket.bind(any_port()).expect("a free port");
+    let address = socket.local_addr().expect("a local address");
     (socket, address)
 }
 
@@ -158,7 +157,7 @@ async fn respond(request: Request<Incoming>, shared: &Shared) -> Response<Full<B
         .into_body()
         .collect()
         .await
-        .expect("a whole body")
+        .expect("a complete body")
         .to_bytes();
     tokio::time::sleep(shared.delay).await;
     let fails = |failing: usize| failing.checked_sub(1);
@@ -202,7 +201,7 @@ async fn respond(request: Request<Incoming>, shared: &Shared) -> Response<Full<B
             let scopes = resources.flat_map(|it| it.scope_metrics);
             received.metrics = scopes.flat_map(|it| it.metrics).collect();
         }
-        other => panic!("{other} is not a path of OTLP"),
+        other => panic!("{other} is not an OTLP path"),
     });
     Response::new(Full::default())
 }

@@ -1,4 +1,4 @@
-//! A collector that responds by script and hands each request to the test.
+//! A scripted collector that passes each request to the test.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -25,7 +25,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-/// Ends with all its connections when it is dropped.
+/// A collector. Dropping it closes its listener and all connections.
 pub(super) struct Collector {
     pub(super) address: SocketAddr,
     script: Arc<Mutex<VecDeque<ScriptedResponse>>>,
@@ -34,15 +34,16 @@ pub(super) struct Collector {
     tasks: JoinSet<()>,
 }
 
-/// What the collector does about a request; an empty 200 if the script has ended.
+/// What the collector does with a request. After the end of the script, it responds with an empty 200.
 pub(super) enum ScriptedResponse {
     Respond(Response<Full<Bytes>>),
-    /// Once the test sends the signal.
+    /// Responds once the test sends the signal.
     RespondWhen(oneshot::Receiver<()>, Response<Full<Bytes>>),
-    /// A 200 whose body does not come.
+    /// Responds with a 200 whose body never arrives.
     StallBody,
     /// Closes the connection when the request has been read.
     Disconnect,
+    /// Never responds.
     Never,
 }
 
@@ -58,12 +59,12 @@ impl Collector {
         Self::serve(bind().await, None)
     }
 
-    /// At the address of one that was killed.
+    /// Starts a collector at the address of one that was killed.
     pub(super) async fn start_again(address: SocketAddr) -> Self {
         Self::serve(TcpListener::bind(address).await.unwrap(), None)
     }
 
-    /// At an address where nobody has listened so far.
+    /// Starts a collector at a reserved address.
     pub(super) fn start_late(socket: TcpSocket) -> Self {
         Self::serve(socket.listen(16).unwrap(), None)
     }
@@ -112,30 +113,30 @@ impl Collector {
         }
     }
 
-    /// Adds to the responses to the next requests, whichever they are.
+    /// Appends a response to the script. The script does not distinguish between paths.
     pub(super) fn will_respond(&self, response: ScriptedResponse) {
         self.script.lock().unwrap().push_back(response);
     }
 
-    /// Closes all connections, without a word to their clients.
+    /// Closes all connections abruptly.
     pub(super) async fn close_connections(&self) {
         self.close.send_replace(());
-        // They are closed when nobody waits for this any more.
+        // Each session drops its receiver when its connection is closed.
         self.close.closed().await;
     }
 
-    /// Ends, and gives its address free.
+    /// Closes everything and releases the address.
     pub(super) async fn kill(mut self) {
         self.tasks.shutdown().await;
         self.close.closed().await;
     }
 
-    /// The next request.
+    /// Waits for the next request.
     pub(super) async fn received(&mut self) -> Received {
         self.received.recv().await.unwrap()
     }
 
-    /// Whether there was another request so far.
+    /// Returns whether another request has arrived.
     pub(super) fn has_received(&mut self) -> bool {
         self.received.try_recv().is_ok()
     }
@@ -158,10 +159,10 @@ impl ScriptedResponse {
         )
     }
 
-    /// This response, once the test sends the signal.
+    /// Delays this response until the test sends the signal.
     pub(super) fn gated(self) -> (oneshot::Sender<()>, Self) {
         let Self::Respond(response) = self else {
-            panic!("there is nothing to wait with");
+            panic!("only a response can be delayed");
         };
         let (open, gate) = oneshot::channel();
         (open, Self::RespondWhen(gate, response))
@@ -174,7 +175,7 @@ impl ScriptedResponse {
 }
 
 impl Received {
-    /// The names of all spans, or the severities of all log records, or the names of all metrics.
+    /// Returns the names of all spans, the severities of all log records, or the names of all metrics.
     pub(super) fn names(&self) -> Vec<String> {
         let body = self.body.as_slice();
         match self.path.rsplit('/').next().unwrap() {
@@ -218,7 +219,7 @@ impl Session {
         let service = service_fn(|request| self.respond(request, &close));
         let serve = hyper::server::conn::http1::Builder::new()
             .serve_connection(TokioIo::new(stream), service);
-        // An error is a client that went away, or `Disconnect`.
+        // An error means that the client closed the connection.
         tokio::select! {
             _ = serve => {}
             () = close.notified() => {}
@@ -248,7 +249,7 @@ impl Session {
             body = plain;
         }
         let response = self.script.lock().unwrap().pop_front();
-        // The test may have seen enough.
+        // The test may have finished already.
         let _ = self.received.send(Received {
             path: head.uri.path().to_owned(),
             headers: head.headers,
@@ -287,7 +288,7 @@ impl Body for Stalled {
     }
 }
 
-/// TCP, with TLS or without.
+/// A TCP connection, with or without TLS.
 pub(super) trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin {}
 impl Stream for TcpStream {}
 impl Stream for tokio_rustls::server::TlsStream<TcpStream> {}

@@ -1,4 +1,4 @@
-//! What is sent, and what becomes of it.
+//! Tests of requests and responses: what is sent, retried, and dropped.
 
 use std::pin::pin;
 
@@ -13,7 +13,7 @@ use super::clock::freeze;
 use super::collector::{Collector, Received, ScriptedResponse};
 use super::*;
 
-/// The next so many requests, by path.
+/// Waits for the next `N` requests, and sorts them by path.
 async fn requests<const N: usize>(collector: &mut Collector) -> [Received; N] {
     let mut requests = Vec::new();
     for _ in 0..N {
@@ -80,7 +80,7 @@ async fn metrics_are_sent_when_something_has_changed() {
     exporter.metrics_changed();
     exporter.flush_for_invocation().await;
     assert_eq!(collector.received().await.names(), ["calls"]);
-    // Our own counters have changed by now, and again with this log record, which is no reason to tell them.
+    // The export counters have changed again, but changed counters alone do not cause a request.
     exporter.enqueue(Vec::new(), log_records(&["INFO"]));
     exporter.flush_for_invocation().await;
     assert_eq!(collector.received().await.names(), ["INFO"]);
@@ -91,14 +91,14 @@ async fn metrics_are_sent_when_something_has_changed() {
 
 #[tokio::test]
 async fn data_is_delivered_when_the_collector_starts_late() {
-    let (socket, address) = silent_address();
+    let (socket, address) = reserve_address();
     let exporter = exporter(address, &[]);
     exporter.enqueue(spans(&["a"]), log_records(&["INFO"]));
     exporter.flush_for_invocation().await;
     exporter.enqueue(spans(&["b"]), Vec::new());
     assert_eq!(exporter.counters().exported, counts(0, 0));
 
-    // The workers try again of their own accord.
+    // The workers retry without another flush.
     let mut collector = Collector::start_late(socket);
     let [logs, traces] = requests(&mut collector).await;
     assert_eq!(logs.names(), ["INFO"]);
@@ -120,7 +120,7 @@ async fn data_is_delivered_when_the_collector_restarts() {
 
     exporter.enqueue(spans(&["b"]), Vec::new());
     let mut collector = Collector::start_again(address).await;
-    // `b` came after the flush that `a` belongs to, but before the one that the try again is.
+    // `b` arrived after the flush that sent `a`, but before the retry.
     assert_eq!(collector.received().await.names(), ["a", "b"]);
     exporter.shutdown().await.unwrap();
     assert_eq!(exporter.counters().exported, counts(2, 0));
@@ -214,7 +214,7 @@ async fn rejected_request_is_dropped_and_counted() {
         ScriptedResponse::status(401),
         ScriptedResponse::status(413),
         ScriptedResponse::status(500),
-        // A redirect is not followed: it would take the credentials with it.
+        // A redirect is not followed, because that would send the credentials elsewhere.
         ScriptedResponse::with(307, &[("location", &elsewhere)], b""),
     ];
     let mut count = 0;
@@ -240,7 +240,7 @@ async fn rejected_request_is_dropped_and_counted() {
 async fn long_response_is_truncated() {
     let collector = Collector::start().await;
     let exporter = exporter(collector.address, &[]);
-    // What is after so long a message is not known any more.
+    // A message that is too long makes the whole body unreadable.
     for (message, rejected) in [(1 << 10, 1), (1 << 20, 0)] {
         collector.will_respond(ScriptedResponse::protobuf(
             200,
@@ -274,7 +274,7 @@ async fn response_with_a_stalled_body_is_accepted() {
         collector.will_respond(ScriptedResponse::StallBody);
         exporter.enqueue(spans(&[name]), Vec::new());
         let mut flush = pin!(exporter.flush_for_invocation());
-        // Whenever the head arrives, the time for the body passes in a freeze after that.
+        // It is not known when the head arrives, so freezes are simulated until the time for the body has elapsed.
         let poll = Duration::from_millis(100);
         while tokio::time::timeout(poll, &mut flush).await.is_err() {
             freeze(Duration::from_secs(3));
@@ -306,12 +306,12 @@ async fn disabled_signal_is_not_sent() {
 }
 
 #[tokio::test]
-async fn oldest_items_make_room_while_the_collector_is_down() {
-    let (socket, address) = silent_address();
+async fn oldest_items_are_dropped_while_the_collector_is_down() {
+    let (socket, address) = reserve_address();
     let exporter = exporter(address, &[("FG_OTLP_BUFFER", "1000")]);
     let name = |number| format!("{number:050}");
     exporter.enqueue(spans(&[&name(0)]), Vec::new());
-    // It costs something to keep one.
+    // Queueing an item has an overhead.
     let bytes = exporter.counters().queued_bytes;
     assert!(bytes > request::encode_span(spans(&[&name(0)]).remove(0)).len());
     let remaining = 1000 / bytes;
@@ -333,7 +333,7 @@ async fn oldest_items_make_room_while_the_collector_is_down() {
 async fn closed_idle_connection_is_replaced() {
     let mut collector = Collector::start().await;
     let exporter = exporter(collector.address, &[]);
-    // A retry would be for the next flush, so each of these is delivered at the first try.
+    // A flush completes at the first failure, so each of these is delivered at the first attempt.
     let flush = async |collector: &mut Collector, name: &str| {
         exporter.enqueue(spans(&[name]), Vec::new());
         exporter.flush_for_invocation().await;
@@ -345,7 +345,7 @@ async fn closed_idle_connection_is_replaced() {
     assert_eq!(flush(&mut collector, "c").await, 1);
     assert_eq!(exporter.counters().exported, counts(3, 0));
 
-    // Here it breaks when the request is on its way already.
+    // Here the connection is closed after the request has been sent.
     collector.will_respond(ScriptedResponse::Disconnect);
     assert_eq!(flush(&mut collector, "d").await, 1);
     assert_eq!(exporter.counters().exported, counts(4, 0));
@@ -376,7 +376,7 @@ async fn failing_signal_does_not_delay_the_others() {
         error,
         format!(
             "not exported within 1.5s: 2 spans to {traces}/ (no response in time); \
-             FG_OTLP_FLUSH_TIMEOUT gives the last flush more time"
+             increase FG_OTLP_FLUSH_TIMEOUT if the collector needs more time"
         )
     );
 }

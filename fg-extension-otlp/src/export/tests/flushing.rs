@@ -1,4 +1,4 @@
-//! When it is sent, and who waits for it.
+//! Tests of flushing: when data is sent, and which invocations wait for it.
 
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ async fn flush_times_out_without_a_response() {
     let exporter = exporter(collector.address, &[("FG_OTLP_FLUSH_TIMEOUT", "20ms")]);
     collector.will_respond(ScriptedResponse::Never);
     exporter.enqueue(spans(&["a"]), Vec::new());
-    let flushed = tokio::time::timeout(PATIENCE, exporter.flush_for_invocation());
+    let flushed = tokio::time::timeout(TEST_TIMEOUT, exporter.flush_for_invocation());
     flushed.await.unwrap();
     assert_eq!(collector.received().await.names(), ["a"]);
 
@@ -35,7 +35,7 @@ async fn request_continues_after_its_flush_is_cancelled() {
 #[tokio::test]
 async fn flush_returns_immediately_while_the_collector_is_down() {
     let mut collector = Collector::start().await;
-    // Whoever waits here, waits for an hour.
+    // A flush that waits here would wait for an hour.
     let exporter = exporter(collector.address, &[]);
     collector.will_respond(ScriptedResponse::with(503, &[("retry-after", "30")], b""));
     exporter.enqueue(spans(&["a"]), Vec::new());
@@ -46,7 +46,7 @@ async fn flush_returns_immediately_while_the_collector_is_down() {
     exporter.flush_for_invocation().await;
     assert!(!collector.has_received());
 
-    // The last flush is the last chance.
+    // The last flush ignores the pause.
     exporter.shutdown().await.unwrap();
     assert_eq!(collector.received().await.names(), ["a", "b"]);
 }
@@ -70,7 +70,7 @@ async fn only_one_invocation_waits_for_an_unresponsive_collector() {
         tokio::select! {
             biased;
             () = exporter.flush_for_invocation() => {}
-            () = std::future::ready(()) => panic!("another one waits"),
+            () = std::future::ready(()) => panic!("another invocation waits"),
         }
     }
 }
@@ -89,7 +89,7 @@ async fn failure_completes_every_pending_flush() {
             open.send(()).unwrap();
         })
     };
-    tokio::time::timeout(PATIENCE, waited).await.unwrap();
+    tokio::time::timeout(TEST_TIMEOUT, waited).await.unwrap();
     assert!(!collector.has_received());
 }
 
@@ -114,7 +114,7 @@ async fn thaw_sends_what_became_due_in_the_freeze() {
     }
     assert!(!collector.has_received());
     exporter.record_invocation(SystemTime::now());
-    let received = tokio::time::timeout(PATIENCE, collector.received()).await;
+    let received = tokio::time::timeout(TEST_TIMEOUT, collector.received()).await;
     assert_eq!(received.unwrap().names(), ["a"]);
 }
 
@@ -148,7 +148,7 @@ async fn periodic_mode_does_not_flush_after_invocations() {
 }
 
 #[tokio::test]
-async fn adaptive_flush_is_for_functions_that_are_called_rarely() {
+async fn adaptive_mode_flushes_at_end_while_invocations_are_rare() {
     let mut collector = Collector::start().await;
     let endpoint = format!("http://{}", collector.address);
     let config = config(&[
@@ -189,7 +189,7 @@ async fn last_flush_retries() {
 
 #[tokio::test]
 async fn last_flush_reports_lost_items() {
-    let (_socket, address) = silent_address();
+    let (_socket, address) = reserve_address();
     let endpoint = format!("http://{address}");
     let config = config(&[
         ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
@@ -204,12 +204,12 @@ async fn last_flush_reports_lost_items() {
         "/v1/traces (tcp connect error: ",
         "Connection refused",
         ", 1 log record to http://127.0.0.1:",
-        ", the newest metrics to http://127.0.0.1:",
+        ", the latest metrics to http://127.0.0.1:",
         "FG_OTLP_FLUSH_TIMEOUT",
     ] {
         assert!(error.contains(part), "{part} is not in {error}");
     }
-    // There is nothing left that could flush again, and nothing that hangs.
+    // A second shutdown fails at once instead of hanging.
     exporter.shutdown().await.unwrap_err();
 }
 
@@ -220,14 +220,14 @@ fn exporter_needs_a_runtime() {
 }
 
 #[tokio::test]
-async fn exporter_crosses_threads_and_drops_its_tasks() {
-    fn crosses_threads(_: &(impl Send + Sync)) {}
-    fn is_sent(_: &impl Send) {}
-    let (_socket, address) = silent_address();
+async fn exporter_is_send_and_aborts_its_tasks_on_drop() {
+    fn assert_send_sync(_: &(impl Send + Sync)) {}
+    fn assert_send(_: &impl Send) {}
+    let (_socket, address) = reserve_address();
     let exporter = exporter(address, &[]);
-    crosses_threads(&exporter);
-    is_sent(&exporter.flush_for_invocation());
-    is_sent(&exporter.shutdown());
+    assert_send_sync(&exporter);
+    assert_send(&exporter.flush_for_invocation());
+    assert_send(&exporter.shutdown());
 
     let tasks = tokio::runtime::Handle::current().metrics();
     assert_eq!(tasks.num_alive_tasks(), 3);

@@ -1,4 +1,4 @@
-//! The exporter against a collector that does what the test says.
+//! Tests of the exporter with a scripted collector.
 
 mod collector;
 mod delivery;
@@ -18,10 +18,10 @@ use super::counters::ItemCounts;
 use super::*;
 use crate::config::Config;
 
-/// Longer than anything that is awaited, shorter than what must not be waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longer than any expected wait, and shorter than any wait that would be a bug.
+const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The configuration of these variables; a flush waits for as long as it takes, unless they say otherwise.
+/// Reads a configuration from these variables. Unless they set it, the flush timeout is one hour.
 fn config(variables: &[(&str, &str)]) -> Config {
     let mut all = variables.to_vec();
     all.push(("FG_OTLP_FLUSH_TIMEOUT", "1h"));
@@ -33,7 +33,7 @@ fn config(variables: &[(&str, &str)]) -> Config {
     config.unwrap().unwrap()
 }
 
-/// An exporter to this address that flushes at the end of invocations, and has no metrics.
+/// Starts an exporter to this address that flushes at the end of invocations and has no metrics.
 fn exporter(address: SocketAddr, variables: &[(&str, &str)]) -> Exporter {
     let endpoint = format!("http://{address}");
     let mut all = variables.to_vec();
@@ -75,8 +75,8 @@ fn counts(spans: u64, log_records: u64) -> ItemCounts {
     ItemCounts { spans, log_records }
 }
 
-/// An address where connections are refused until the test listens; nobody else gets it meanwhile.
-fn silent_address() -> (TcpSocket, SocketAddr) {
+/// Reserves an address that refuses connections until the test listens on it.
+fn reserve_address() -> (TcpSocket, SocketAddr) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let address = socket.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! What is sent when, what is awaited, and what is logged about it, without I/O.
+//! Tests of the scheduler: what is sent when, what invocations wait for, and what is logged.
 
 use super::clock::FreezeAwareInstant;
 use super::response::ExportResult;
@@ -30,14 +30,14 @@ fn push(state: &mut Scheduler) {
     state.queue.push(Signal::Traces, vec![0; 10]);
 }
 
-/// Lets one batch of spans come to this end.
+/// Sends one batch of spans with this result.
 fn send(
     state: &mut Scheduler,
     result: ExportResult,
     now: FreezeAwareInstant,
 ) -> (AfterRequest, Option<String>) {
     let Action::Send { end, flush } = state.next_action(Signal::Traces, now) else {
-        panic!("nothing is sent");
+        panic!("expected to send");
     };
     let batch = state.queue.take_batch(Signal::Traces, end).unwrap();
     let (after, line) = state.record_result(batch, result, now);
@@ -73,7 +73,7 @@ fn is_send(action: Action) -> bool {
 }
 
 #[test]
-fn data_are_sent_at_the_end_of_an_invocation() {
+fn data_is_sent_at_the_end_of_an_invocation() {
     let (mut state, now) = (state_flushing_at_end(), FreezeAwareInstant::now());
     push(&mut state);
     assert_eq!(
@@ -85,7 +85,7 @@ fn data_are_sent_at_the_end_of_an_invocation() {
     assert!(!state.is_completed(&flush));
     for signal in ALL {
         let Action::Send { flush, .. } = state.next_action(signal, now) else {
-            panic!("{signal} are not flushed");
+            panic!("expected to send {signal}");
         };
         state.complete_flush(signal, flush, now);
         assert_eq!(state.next_action(signal, now), Action::Wait(None));
@@ -94,7 +94,7 @@ fn data_are_sent_at_the_end_of_an_invocation() {
 }
 
 #[test]
-fn data_are_sent_at_the_interval() {
+fn data_is_sent_once_per_interval() {
     let start = FreezeAwareInstant::now();
     let mut state = state_since(
         start,
@@ -119,15 +119,17 @@ fn data_are_sent_at_the_interval() {
 }
 
 #[test]
-fn adaptive_is_end_or_periodic() {
+fn adaptive_mode_is_end_or_periodic() {
     let mut state = state(&[]);
     assert!(state.request_flush().is_some());
-    let call = std::time::SystemTime::now();
+    let start = std::time::SystemTime::now();
     for second in 0..9 {
-        state.flush_policy.record_invocation(call + seconds(second));
+        state
+            .flush_policy
+            .record_invocation(start + seconds(second));
     }
     assert!(state.request_flush().is_none());
-    state.flush_policy.record_invocation(call + seconds(60));
+    state.flush_policy.record_invocation(start + seconds(60));
     assert!(state.request_flush().is_some());
 }
 
@@ -154,12 +156,13 @@ fn failure_is_retried_without_blocking_flushes() {
     assert_eq!(after, AfterRequest::BackOff);
     let line = line.unwrap();
     assert!(
-        line.starts_with("warning: cannot send spans to http://t, next try in ")
-            && line.contains(" ms: connection refused (so far exported: 0 spans, 0 log records"),
+        line.starts_with(
+            "warning: cannot send spans to http://t: connection refused; retrying in "
+        ) && line.contains(" ms (exported so far: 0 spans, 0 log records"),
         "{line}"
     );
 
-    // The signal waits for the time, and nobody for the signal, be it that it is due, or under way, or fails again.
+    // No invocation waits for the signal while its retry is pending, while the retry is in flight, or after it fails.
     const OTHERS: [Signal; 2] = [Signal::Metrics, Signal::Logs];
     assert_eq!(wait_for(&mut state), OTHERS);
     assert!(matches!(
@@ -169,10 +172,10 @@ fn failure_is_retried_without_blocking_flushes() {
     let later = now + Duration::from_millis(100);
     send(&mut state, down(), later);
     assert_eq!(wait_for(&mut state), OTHERS);
-    // In a thaw it is due by the wall clock.
+    // After a thaw, the retry is due according to the wall clock.
     let thawed = later.after_freeze(seconds(60));
     let Action::Send { end, flush } = state.next_action(Signal::Traces, thawed) else {
-        panic!("no other try");
+        panic!("expected a retry");
     };
     assert_eq!(wait_for(&mut state), OTHERS);
     let batch = state.queue.take_batch(Signal::Traces, end).unwrap();
@@ -187,7 +190,7 @@ fn failure_completes_every_waiting_flush() {
     push(&mut state);
     state.request_flush().unwrap();
     let Action::Send { end, .. } = state.next_action(Signal::Traces, now) else {
-        panic!("nothing is sent");
+        panic!("expected to send");
     };
     let batch = state.queue.take_batch(Signal::Traces, end).unwrap();
     let flush = PendingFlush {
@@ -202,7 +205,7 @@ fn failure_completes_every_waiting_flush() {
 }
 
 #[test]
-fn late_signal_is_not_awaited_until_it_recovers() {
+fn slow_signal_is_not_awaited_until_it_recovers() {
     const OTHERS: [Signal; 2] = [Signal::Metrics, Signal::Logs];
     let millis = Duration::from_millis;
     let mut now = FreezeAwareInstant::now();
@@ -213,11 +216,11 @@ fn late_signal_is_not_awaited_until_it_recovers() {
         state.complete_flush(signal, flush.number, now);
     }
     state.record_timeout(&flush);
-    // So many milliseconds for each of two requests of a flush, whose time-out is 400 ms.
+    // The latency, in milliseconds, of the two requests of a flush. The timeout is 400 ms.
     for (first, second, is_in_time) in [(401, 1, false), (200, 201, false), (200, 200, true)] {
         assert_eq!(wait_for(&mut state), OTHERS);
         let Action::Send { end, flush } = state.next_action(Signal::Traces, now) else {
-            panic!("nothing is sent");
+            panic!("expected to send");
         };
         for latency in [first, second] {
             now = now + millis(latency);
@@ -227,7 +230,7 @@ fn late_signal_is_not_awaited_until_it_recovers() {
         }
         assert!(end < state.queue.end());
         state.complete_flush(Signal::Traces, flush, now);
-        // Nothing is sent here, which says nothing.
+        // A flush that sends no request does not change whether the signal is slow.
         let flush = state.request_flush().unwrap();
         state.next_action(Signal::Traces, now);
         state.complete_flush(Signal::Traces, flush.number, now);
@@ -277,7 +280,7 @@ fn warning_in_a_success_is_not_an_outage() {
 fn issues_are_logged_once_a_second_with_all_counts() {
     let (mut state, start) = (state_flushing_at_end(), FreezeAwareInstant::now());
     let mut logged = Vec::new();
-    // Each line comes back as one more log record, and with it the next rejection.
+    // Each line comes back as another log record, which causes the next rejection.
     for number in 0..100 {
         push(&mut state);
         state.request_flush().unwrap();
@@ -309,7 +312,7 @@ fn item_outcomes_are_counted_and_logged() {
     assert_eq!(after, AfterRequest::SendMore);
     assert_eq!(
         line.unwrap(),
-        "warning: http://t rejected 2 spans of 5 spans: too old (so far exported: 3 spans, 0 log records; \
+        "warning: http://t rejected 2 spans of 5 spans: too old (exported so far: 3 spans, 0 log records; \
          rejected: 2 spans, 0 log records)"
     );
 
@@ -327,18 +330,18 @@ fn item_outcomes_are_counted_and_logged() {
     let (_, line) = send(&mut state, rejected(), now + seconds(1));
     let line = line.unwrap();
     assert!(
-        line.starts_with("warning: http://t rejected 1 span for good: status 400 Bad Request (")
+        line.starts_with("warning: http://t permanently rejected 1 span: status 400 Bad Request (")
             && line.contains("rejected: 4 spans"),
         "{line}"
     );
     assert_eq!(state.describe_outstanding(), None);
 
-    // The recovery is logged once, and not sooner than a line may be written.
+    // The recovery is logged once, as soon as the throttle permits it.
     for (after, expected) in [(1, false), (3, true), (5, false)] {
         push(&mut state);
         state.request_flush().unwrap();
         let (_, line) = send(&mut state, accepted(), now + seconds(after));
-        let is_recovery = |line: &String| line.starts_with("info: spans reach http://t again (");
+        let is_recovery = |line: &String| line.starts_with("info: http://t accepts spans again (");
         assert_eq!(line.as_ref().is_some_and(is_recovery), expected, "{line:?}");
     }
     assert_eq!(state.counters().exported.spans, 6);
@@ -354,12 +357,12 @@ fn dropped_items_are_logged() {
         push(&mut state);
     }
     let Some(Diagnostic::Warning(line)) = state.report_dropped(before, now) else {
-        panic!("nothing is logged");
+        panic!("expected a warning");
     };
     assert!(
-        line.starts_with("the buffer of 1000 bytes is full")
+        line.starts_with("the export buffer of 1000 bytes is full")
             && line.contains("FG_OTLP_BUFFER")
-            && line.contains("dropped for want of room: 1 spans"),
+            && line.contains("dropped because the buffer was full: 1 spans"),
         "{line}"
     );
 }
@@ -372,18 +375,18 @@ fn last_flush_retries_immediately_until_the_deadline() {
     send(&mut state, down(), now);
     let deadline = now + Duration::from_millis(400);
     state.begin_shutdown(deadline);
-    // A signal with nothing to do is done, one in a back-off tries at once.
+    // A signal without data is finished. A signal in back-off retries at once.
     assert_eq!(state.next_action(Signal::Logs, now), Action::Finish);
     send(&mut state, down(), now);
-    // There is room for another try, but not for one that the collector wants later.
+    // There is time for another retry, but not for one after the pause that the collector asks for.
     let Action::Wait(Some(wait)) = state.next_action(Signal::Traces, now) else {
-        panic!("no other try");
+        panic!("expected a retry");
     };
-    let wait_long = ExportResult::Retryable {
+    let retry_after_deadline = ExportResult::Retryable {
         retry_after: Some(seconds(7)),
         reason: "status 503 Service Unavailable".to_owned(),
     };
-    send(&mut state, wait_long, now + wait);
+    send(&mut state, retry_after_deadline, now + wait);
     assert_eq!(
         state.next_action(Signal::Traces, now + wait),
         Action::Finish

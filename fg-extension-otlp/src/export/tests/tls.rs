@@ -1,4 +1,4 @@
-//! TLS, with roots from a file.
+//! Tests of TLS with root certificates from a file.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::collector::Collector;
 use super::*;
 use crate::signal::Signal;
 
-/// A certificate authority of our own, in a file, and a server that it vouches for.
+/// Creates a certificate authority, in a file, and a TLS server with a certificate from it.
 fn authority() -> (NamedTempFile, TlsAcceptor) {
     let mut params = CertificateParams::new([]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -35,7 +35,7 @@ fn authority() -> (NamedTempFile, TlsAcceptor) {
 }
 
 #[tokio::test]
-async fn collector_is_trusted_by_a_root_from_a_file() {
+async fn collector_with_a_root_from_the_file_is_trusted() {
     let (root, acceptor) = authority();
     let mut collector = Collector::start_tls(acceptor).await;
     for host in ["localhost", "127.0.0.1"] {
@@ -114,18 +114,19 @@ async fn unusable_certificate_disables_its_signal() {
     let missing = error("/nonexistent.pem");
     assert!(
         missing.starts_with(&format!(
-            "{name} is `/nonexistent.pem`, which cannot be read, No such file"
-        )) && missing.ends_with(": write the path of a PEM file with the certificates to trust"),
+            "cannot read {name}: `/nonexistent.pem` cannot be opened (No such file"
+        )) && missing
+            .ends_with("; write the path of a PEM file with the root certificates to trust"),
         "{missing}"
     );
     let empty = error(&path);
-    assert!(empty.contains("which has no certificate in it"), "{empty}");
+    assert!(empty.contains("` contains no certificate"), "{empty}");
     let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     garbage.write_all(pem.as_bytes()).unwrap();
     let bad = error(&path);
-    assert!(bad.contains("which has a bad certificate in it"), "{bad}");
+    assert!(bad.contains("` contains an invalid certificate"), "{bad}");
 
-    // It has nothing to do with the other signals, nor with a connection without TLS.
+    // The invalid file affects neither the other signals nor connections without TLS.
     let traces = format!("{plain}/v1/traces");
     for (traces, expected) in [(&https, vec!["INFO"]), (&traces, vec!["INFO", "a"])] {
         let config = variables(&path, traces);

@@ -1,4 +1,4 @@
-//! Which span a log record belongs to, and what else its body says.
+//! Finds the span, the time, and the severity in the body of a log record.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -12,15 +12,15 @@ use crate::translate::ids::TraceId;
 use crate::translate::spans::{Phase, SpanTracker};
 use crate::translate::timestamps::{epoch_time, unix_nanos, zoned_time};
 
-/// What there is to read in the body of a log record.
+/// The parsed body of a log record.
 pub(super) struct LogContent<'a> {
     text: Option<&'a str>,
     line: Option<ParsedLine<'a>>,
-    /// Of an object, or of a line that is one.
+    /// The fields, if the body is an object or a line that contains one.
     fields: Option<Cow<'a, Map<String, Value>>>,
 }
 
-/// The span that something belongs to, and the ID of the invocation.
+/// The span that a log record belongs to, and the ID of the invocation.
 pub(super) struct Correlation<'a> {
     pub(super) trace_id: Vec<u8>,
     pub(super) span_id: Vec<u8>,
@@ -28,10 +28,12 @@ pub(super) struct Correlation<'a> {
 }
 
 impl<'a> Correlation<'a> {
+    /// Refers to the invocation with this ID.
     pub(super) fn new(id: &'a str) -> Self {
         Self::with_trace(TraceId::of(id), Some(id))
     }
 
+    /// Refers to the invocation with this trace.
     pub(super) fn with_trace(trace: TraceId, id: Option<&'a str>) -> Self {
         Self {
             trace_id: trace.bytes(),
@@ -42,6 +44,7 @@ impl<'a> Correlation<'a> {
 }
 
 impl<'a> LogContent<'a> {
+    /// Parses a body.
     pub(super) fn read(body: Option<&'a Value>) -> Self {
         let text = body.and_then(Value::as_str);
         let fields = match body {
@@ -58,7 +61,7 @@ impl<'a> LogContent<'a> {
         }
     }
 
-    /// The span that the function itself says the record is of, in a trace of its own (W3C).
+    /// Returns the span that the function itself names, in its own W3C trace.
     pub(super) fn own_span(&self, spans: &SpanTracker) -> Option<Correlation<'static>> {
         let fields = self.fields.as_deref()?;
         let trace = texts(fields, &["trace_id"]).find(|id| is_hex(id, 32))?;
@@ -75,7 +78,7 @@ impl<'a> LogContent<'a> {
         })
     }
 
-    /// The first invocation that is named, and known: what else a body has may be the ID of anything.
+    /// Returns the first invocation that is named and known. Other IDs in a body can be the IDs of anything.
     pub(super) fn known_invocation<'b>(
         &'b self,
         envelope: Option<&'b Map<String, Value>>,
@@ -86,7 +89,8 @@ impl<'a> LogContent<'a> {
         let in_line = self.line.as_ref().and_then(|line| match line.id.as_ref()? {
             RequestId::Certain(id) | RequestId::Possible(id) => Some(*id),
         });
-        // Elsewhere in a text, the ID of an invocation that is over may be there for any reason.
+        // Anywhere else in a text, only the ID of an open invocation counts, since an old ID may be there for any
+        // reason.
         let mut in_text = uuids(self.text.unwrap_or_default());
         named
             .chain(in_line)
@@ -95,7 +99,7 @@ impl<'a> LogContent<'a> {
             .map(Correlation::new)
     }
 
-    /// The invocation that the platform names, in the envelope of an event or in a line of its own.
+    /// Returns the invocation that the platform names, in the envelope of an event or in one of its own lines.
     pub(super) fn named_invocation<'b>(
         &'b self,
         envelope: Option<&'b Map<String, Value>>,
@@ -109,7 +113,7 @@ impl<'a> LogContent<'a> {
         in_envelope.or_else(in_line).map(Correlation::new)
     }
 
-    /// Returns when it was logged, as the body says.
+    /// Returns the time in the body.
     pub(super) fn time(&self) -> Option<SystemTime> {
         let field = |name: &&str| read_time(self.fields.as_ref()?.get(*name)?);
         ["time", "timestamp", "@timestamp", "ts"]
@@ -118,7 +122,7 @@ impl<'a> LogContent<'a> {
             .or_else(|| self.line.as_ref()?.time)
     }
 
-    /// Sets severity and time, as far as the body says them.
+    /// Sets the severity and the time of a log record, as far as they are known.
     pub(super) fn describe(
         &self,
         log: &mut LogRecord,
@@ -141,7 +145,7 @@ impl<'a> LogContent<'a> {
     }
 }
 
-/// The texts of those fields that have one.
+/// Returns the values of these fields that are non-empty strings.
 fn texts<'a>(
     fields: &'a Map<String, Value>,
     names: &'static [&'static str],

@@ -1,4 +1,4 @@
-//! Lines as functions write them.
+//! Parses the log lines of functions.
 
 use std::time::SystemTime;
 
@@ -6,25 +6,26 @@ use uuid::Uuid;
 
 use crate::translate::timestamps::zoned_time;
 
-/// A line as functions write it, in the shapes that were observed (D):
+/// A log line of a function, in one of the formats that were observed (D):
 ///
 /// - `<time>Z Start invoke request '<id>', version: latest`
 /// - `<time>Z Finish invoke request '<id>', duration: 2.049ms, …`
 /// - `<time>Z <id> INFO <text>`
 ///
-/// Any other text is a line too, without time and ID.
+/// Any other text is a line without a time and without a certain ID.
 #[derive(Debug, PartialEq)]
 pub(super) struct ParsedLine<'a> {
     pub(super) time: Option<SystemTime>,
-    /// The ID of an invocation, or what stands where it would.
+    /// The ID of an invocation, or the token in its place.
     pub(super) id: Option<RequestId<'a>>,
 }
 
+/// What stands in the place of an invocation's ID.
 #[derive(Debug, PartialEq)]
 pub(super) enum RequestId<'a> {
-    /// One by its shape, whether or not such an invocation is known.
+    /// An ID, judging by the format of the line, even if the invocation is unknown.
     Certain(&'a str),
-    /// One only if such an invocation is known.
+    /// An ID only if the invocation is known.
     Possible(&'a str),
 }
 
@@ -41,13 +42,13 @@ impl<'a> ParsedLine<'a> {
     }
 }
 
-/// All UUIDs in a text, as they are written.
+/// Returns all UUIDs in a text, unchanged.
 pub(super) fn uuids(text: &str) -> impl Iterator<Item = &str> {
     text.split(|char: char| !char.is_ascii_alphanumeric() && char != '-')
         .filter(|token| is_uuid(token))
 }
 
-/// With dashes or without, and nothing around it.
+/// Returns whether the token is a UUID, with or without dashes.
 pub(super) fn is_uuid(token: &str) -> bool {
     matches!(token.len(), 32 | 36) && Uuid::try_parse(token).is_ok()
 }
@@ -72,7 +73,7 @@ fn leading_id(text: &str, is_after_time: bool) -> Option<RequestId<'_>> {
     })
 }
 
-/// The text until the first white space, and what comes behind that.
+/// Splits off the text before the first white space.
 fn split_token(text: &str) -> (&str, &str) {
     match text.split_once(char::is_whitespace) {
         Some((token, rest)) => (token, rest.trim_start()),
@@ -89,7 +90,7 @@ mod tests {
     const ID: &str = "3da1f2dc-3222-475e-9205-e2e6c6318895";
 
     #[test]
-    fn shapes_that_were_observed() {
+    fn observed_formats_are_parsed() {
         let time = Some(UNIX_EPOCH + Duration::from_millis(1_687_651_200_250));
         for (text, id) in [
             (format!("2023-06-25T00:00:00.250Z Start invoke request '{ID}', version: latest"), RequestId::Certain(ID)),
@@ -102,12 +103,12 @@ mod tests {
     }
 
     #[test]
-    fn any_other_text_has_no_certain_id() {
+    fn other_text_has_no_certain_id() {
         for (text, id) in [
             ("", None),
             ("2023-06-25T00:00:00.250Z", None),
             ("hello", Some(RequestId::Possible("hello"))),
-            // Without a time before it, it may be any UUID.
+            // Without a time before it, this can be any UUID.
             (ID, Some(RequestId::Possible(ID))),
             ("Start invoke request '", Some(RequestId::Possible("Start"))),
             (
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn uuids_within_a_text() {
+    fn uuids_are_found_within_a_text() {
         let text = format!("a='{ID}', b={},{ID}0 é", ID.to_uppercase().replace('-', ""));
         assert_eq!(
             uuids(&text).collect::<Vec<_>>(),

@@ -1,4 +1,4 @@
-//! Log records, made of what functions and extensions log, and of events that make no span.
+//! Builds log records from the logs of functions and extensions, and from events that do not become spans.
 
 mod correlation;
 mod line;
@@ -16,7 +16,7 @@ use super::ids::TraceId;
 use super::spans::{Outcome, SpanTracker};
 use super::timestamps::unix_nanos;
 
-/// Makes a log record of what the function or an extension logged, bound to the span of its invocation.
+/// Creates a log record for a log event, correlated with the span of its invocation.
 pub(crate) fn from_log_event(
     kind: &'static str,
     event: &LogEvent,
@@ -38,7 +38,7 @@ pub(crate) fn from_log_event(
     correlate(&mut log, correlation);
     let mut fields = event.other.clone();
     if let (None, Some(text)) = (time, event.time.as_ref().and_then(Timestamp::as_str)) {
-        // A time that cannot be read is for the reader.
+        // Keep a time that cannot be parsed, for people to read.
         fields.insert("time".to_owned(), text.into());
     }
     for (name, value) in fields.into_iter().filter(|(name, _)| !name.is_empty()) {
@@ -50,7 +50,7 @@ pub(crate) fn from_log_event(
     log
 }
 
-/// Makes a log record of a platform event that makes no span.
+/// Creates a log record for a platform event that does not become a span.
 pub(crate) fn from_platform_event(event: &PlatformEvent, now: SystemTime) -> LogRecord {
     let details = event.record();
     let mut log = record("platform", serde_json::to_value(event).ok(), now);
@@ -64,7 +64,7 @@ pub(crate) fn from_platform_event(event: &PlatformEvent, now: SystemTime) -> Log
     log
 }
 
-/// Makes a log record of a platform event that came after its span was emitted.
+/// Creates a log record for a platform event that arrived after its span was emitted.
 pub(crate) fn from_late_event(
     event: &PlatformEvent,
     trace: TraceId,
@@ -81,11 +81,11 @@ pub(crate) fn from_late_event(
     log
 }
 
-/// Makes a log record of an event of an unknown kind.
+/// Creates a log record for an unknown event.
 pub(crate) fn from_unknown(event: &Value, spans: &SpanTracker, now: SystemTime) -> LogRecord {
     let content = LogContent::read(Some(event));
     let mut log = record("unknown", Some(event.clone()), now);
-    // The event is its own envelope; nobody says that it is of the invocation that runs.
+    // The event is its own envelope. It need not belong to the running invocation.
     let correlation = content
         .own_span(spans)
         .or_else(|| content.known_invocation(None, spans))
@@ -95,6 +95,7 @@ pub(crate) fn from_unknown(event: &Value, spans: &SpanTracker, now: SystemTime) 
     log
 }
 
+/// Creates a log record without a time, a severity, and a span.
 fn record(kind: &'static str, body: Option<Value>, now: SystemTime) -> LogRecord {
     LogRecord {
         observed_time_unix_nano: unix_nanos(now),
@@ -104,6 +105,7 @@ fn record(kind: &'static str, body: Option<Value>, now: SystemTime) -> LogRecord
     }
 }
 
+/// Sets the span of a log record.
 fn correlate(log: &mut LogRecord, correlation: Option<Correlation<'_>>) {
     let Some(correlation) = correlation else {
         return;

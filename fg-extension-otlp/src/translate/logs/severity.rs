@@ -1,11 +1,11 @@
-//! The severity of a log record, as the record itself says it.
+//! Finds the severity of a log record in its body.
 
 use opentelemetry_proto::tonic::logs::v1::SeverityNumber;
 use serde_json::{Map, Value};
 
 use super::line::is_uuid;
 
-/// How severe a log record is, and how it says so.
+/// The severity of a log record, and its original text.
 #[derive(Debug, PartialEq)]
 pub(super) struct Severity {
     pub(super) number: SeverityNumber,
@@ -13,22 +13,22 @@ pub(super) struct Severity {
 }
 
 impl Severity {
-    /// Reads the level word near the beginning of a line, or that of `level=`; `id` is that of the line's invocation.
+    /// Finds the level near the start of a line, or after `level=`. `id` is the ID of the line's invocation.
     ///
-    /// A word that may be part of a sentence does not count: before a level come only times, IDs and names, and a level in
-    /// lower case has a mark, as in `warning:` or `[warning]`.
+    /// A word that may be part of a sentence does not count: only times, IDs, and names may precede a level, and a
+    /// level in lower case must be marked, as in `warning:` or `[warning]`.
     pub(super) fn of_line(line: &str, id: Option<&str>) -> Option<Self> {
         let line = line.trim_start().lines().next()?;
-        let mut tokens = line.split_whitespace().take(TOKENS).peekable();
+        let mut tokens = line.split_whitespace().take(MAX_TOKENS).peekable();
         while let Some(token) = tokens.next() {
             let is_before_separator = tokens.peek().is_some_and(|next| is_separator(next));
             if let Some(severity) = of_token(token, is_before_separator) {
                 return Some(severity);
             }
-            if is_stamp(token) || Some(token) == id {
+            if is_prefix(token) || Some(token) == id {
                 continue;
             }
-            // `main.go:12 ERROR text` and `root - ERROR - text`, but `3 error codes`.
+            // Accepts `main.go:12 ERROR text` and `root - ERROR - text`, but not `an ERROR occurred`.
             if !is_name(token) && !is_before_separator {
                 return None;
             }
@@ -36,7 +36,7 @@ impl Severity {
         None
     }
 
-    /// Reads the level of a structured record: a word, or a number as pino and bunyan have it.
+    /// Finds the level of a structured record: a word, or a number as in pino and bunyan.
     pub(super) fn of_object(fields: &Map<String, Value>) -> Option<Self> {
         KEYS.iter().find_map(|key| {
             let (_, value) = fields
@@ -51,10 +51,10 @@ impl Severity {
     }
 }
 
-/// The tokens of a line that are looked at.
-const TOKENS: usize = 8;
+/// How many tokens of a line are examined.
+const MAX_TOKENS: usize = 8;
 
-/// Of most libraries, of OpenTelemetry, of Python's `logging`, of the Elastic Common Schema.
+/// The names of the field in most libraries, OpenTelemetry, Python's `logging`, and the Elastic Common Schema.
 const KEYS: [&str; 6] = [
     "level",
     "severity",
@@ -64,7 +64,7 @@ const KEYS: [&str; 6] = [
     "log.level",
 ];
 
-/// The words of syslog lie between those of the conventions: `critical` is more than an error and less than `alert`.
+/// Maps a word to a severity. As in syslog, `critical` is more severe than `error` and less severe than `alert`.
 fn of_word(word: &str) -> Option<SeverityNumber> {
     const LEVELS: [(&str, SeverityNumber); 19] = [
         ("trace", SeverityNumber::Trace),
@@ -93,7 +93,7 @@ fn of_word(word: &str) -> Option<SeverityNumber> {
         .map(|(_, number)| *number)
 }
 
-/// A word that is not known is kept.
+/// Maps a word to a severity. An unknown word is kept as the text.
 fn of_text(text: &str) -> Severity {
     Severity {
         number: of_word(text).unwrap_or(SeverityNumber::Unspecified),
@@ -101,7 +101,7 @@ fn of_text(text: &str) -> Severity {
     }
 }
 
-/// 10 is `trace`, 60 `fatal`, and levels of one's own lie between.
+/// Maps a number to a severity, from 10 (`trace`) to 60 (`fatal`). Custom levels lie between those numbers.
 fn of_number(level: i64) -> Option<Severity> {
     let (number, text) = match level {
         10..20 => (SeverityNumber::Trace, "trace"),
@@ -118,6 +118,7 @@ fn of_number(level: i64) -> Option<Severity> {
     })
 }
 
+/// Returns the severity that a token of a line stands for.
 fn of_token(token: &str, is_before_separator: bool) -> Option<Severity> {
     // `level=info`
     if let Some((key, value)) = token.split_once('=') {
@@ -144,8 +145,8 @@ fn of_token(token: &str, is_before_separator: bool) -> Option<Severity> {
     })
 }
 
-/// A time, a UUID, `[main]` or mere punctuation.
-fn is_stamp(token: &str) -> bool {
+/// Returns whether a token is a time, a UUID, enclosed as in `[main]`, or only punctuation.
+fn is_prefix(token: &str) -> bool {
     let inner = token.trim_matches(|char: char| char.is_ascii_punctuation());
     let is_enclosed = token.starts_with(['[', '(', '<']) && token.ends_with([']', ')', '>']);
     let is_time = inner.starts_with(|char: char| char.is_ascii_digit())
@@ -156,7 +157,8 @@ fn is_stamp(token: &str) -> bool {
     is_enclosed || inner.is_empty() || is_uuid(inner) || is_time
 }
 
-/// Of a logger, a file, a thread or a request: what no word looks like.
+/// Returns whether a token is the name of a logger, a file, a thread, or a request, because it does not look like a
+/// word.
 fn is_name(token: &str) -> bool {
     let inner = token.trim_matches(|char: char| char.is_ascii_punctuation());
     inner.contains(|char: char| char.is_ascii_digit() || "./:_=#$".contains(char))
@@ -178,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn level_words_near_the_beginning() {
+    fn level_near_the_start_is_found() {
         for (line, number, text) in [
             (
                 "2023-06-25T00:00:00.250Z 3da1f2dc-3222-475e-9205-e2e6c6318895 INFO hello",
@@ -267,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_level_of_an_object() {
+    fn level_of_an_object_is_found() {
         for (object, number, text) in [
             (json!({"level": "warn"}), SeverityNumber::Warn, "warn"),
             (

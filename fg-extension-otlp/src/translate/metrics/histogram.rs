@@ -1,4 +1,4 @@
-//! A histogram with explicit bounds.
+//! A histogram with explicit bucket bounds.
 
 use std::time::SystemTime;
 
@@ -6,10 +6,10 @@ use opentelemetry_proto::tonic::metrics::v1::HistogramDataPoint;
 
 use crate::translate::timestamps::unix_nanos;
 
-/// A histogram with explicit buckets.
+/// A histogram with explicit bucket bounds.
 pub(super) struct BucketHistogram {
     bounds: &'static [f64],
-    /// One more than bounds.
+    /// The count of each bucket. There is one bucket more than there are bounds.
     counts: Vec<u64>,
     sum: f64,
     min: f64,
@@ -27,12 +27,12 @@ impl BucketHistogram {
         }
     }
 
-    /// Records a value, unless it is negative or not a number: then nothing was measured.
+    /// Records a value. Ignores a value that is missing, negative, infinite, or not a number.
     pub(super) fn record(&mut self, value: Option<f64>) {
         let Some(value) = value.filter(|value| value.is_finite() && *value >= 0.0) else {
             return;
         };
-        // A bound belongs to the bucket below it.
+        // Bounds are inclusive: a value equal to a bound belongs to the bucket below it.
         let bucket = self.bounds.partition_point(|bound| *bound < value);
         if let Some(count) = self.counts.get_mut(bucket) {
             *count += 1;
@@ -42,6 +42,7 @@ impl BucketHistogram {
         self.max = self.max.max(value);
     }
 
+    /// Returns a data point, or `None` if no value was recorded.
     pub(super) fn point(&self, start: SystemTime, now: SystemTime) -> Option<HistogramDataPoint> {
         let count = self.counts.iter().sum();
         (count > 0).then(|| HistogramDataPoint {

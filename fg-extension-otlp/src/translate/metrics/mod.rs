@@ -1,4 +1,4 @@
-//! Metrics, made of the emitted spans and of our own counters.
+//! Metrics about the emitted spans, and our own counters.
 
 mod histogram;
 
@@ -17,7 +17,7 @@ use super::any_value::attribute;
 use super::spans::{Outcome, Phase, SpanBuilder};
 use super::timestamps::unix_nanos;
 
-/// What the emitted spans say since the start, under the names of the [semantic conventions for FaaS metrics][1].
+/// Metrics about the spans emitted since start-up, named according to the [semantic conventions for FaaS metrics][1].
 ///
 /// [1]: https://opentelemetry.io/docs/specs/semconv/faas/faas-metrics/
 pub(crate) struct FaasMetrics {
@@ -32,12 +32,13 @@ pub(crate) struct FaasMetrics {
 
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// In seconds, as the conventions advise.
+/// The bounds, in seconds, that the conventions recommend.
 const DURATION_BOUNDS: &[f64] = &[
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 ];
 
-/// In bytes; the conventions advise none. They double, from well below the least memory of a function (D: 128 MB).
+/// The bounds, in bytes. The conventions recommend none. These double, starting well below the minimum memory of a
+/// function (D: 128 MB).
 const MEMORY_BOUNDS: &[f64] = &[
     32.0 * MIB,
     64.0 * MIB,
@@ -64,11 +65,13 @@ impl FaasMetrics {
         }
     }
 
+    /// Records a cold start.
     pub(crate) fn record_cold_start(&mut self) {
         self.cold_starts += 1;
     }
 
-    /// Counts a span. An invocation of whose end no event came is neither a success nor an error.
+    /// Records a span. If no event about the end of an invocation has arrived, it counts as neither a success nor an
+    /// error.
     pub(crate) fn record_span(&mut self, span: &SpanBuilder) {
         let duration = span.duration().map(|duration| duration.as_secs_f64());
         match span.phase {
@@ -85,7 +88,7 @@ impl FaasMetrics {
         }
     }
 
-    /// Counts the end of an invocation; one without a status is a success.
+    /// Records the end of an invocation. An end without a status counts as a success.
     pub(crate) fn record_end(&mut self, outcome: Option<Outcome>) {
         match outcome {
             None | Some(Outcome::Success) => self.invocations += 1,
@@ -94,6 +97,7 @@ impl FaasMetrics {
         }
     }
 
+    /// Returns the current values of all metrics and counters.
     pub(crate) fn snapshot(
         &self,
         telemetry: Option<&TelemetryCounters>,
@@ -125,7 +129,7 @@ impl FaasMetrics {
             });
             metric(name, unit, description, data)
         };
-        // What never happened has no point.
+        // A counter that is zero is omitted.
         let counter = |name, unit, description, value| {
             (value > 0).then(|| sum(name, unit, description, trigger(), value, true))
         };
@@ -171,29 +175,29 @@ impl FaasMetrics {
             let events = [
                 (
                     "fg_extension.telemetry.received",
-                    "Events of telemetry that were acknowledged.",
+                    "Telemetry events that were acknowledged to the platform.",
                     telemetry.received(),
                 ),
                 (
                     "fg_extension.telemetry.delivered",
-                    "Events of telemetry that the extension accepted.",
+                    "Telemetry events that were delivered to the extension.",
                     telemetry.delivered(),
                 ),
                 (
                     "fg_extension.telemetry.rejected",
-                    "Events of telemetry for which there was no room.",
+                    "Telemetry events that were rejected because the buffer was full.",
                     telemetry.rejected(),
                 ),
                 (
                     "fg_extension.telemetry.lost",
-                    "Events of telemetry that were acknowledged and not delivered.",
+                    "Telemetry events that were acknowledged but not delivered.",
                     telemetry.lost(),
                 ),
             ];
             let queued = sum(
                 "fg_extension.telemetry.queued",
                 "By",
-                "Telemetry that waits for the extension.",
+                "Telemetry that is buffered for the extension.",
                 Vec::new(),
                 telemetry.bytes_queued(),
                 false,
@@ -214,7 +218,7 @@ impl FaasMetrics {
     }
 }
 
-/// No event says what triggers a function.
+/// Returns the attribute for the trigger, which no event names.
 fn trigger() -> Vec<KeyValue> {
     vec![attribute("faas.trigger", "other")]
 }

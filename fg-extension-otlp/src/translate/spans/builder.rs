@@ -1,4 +1,4 @@
-//! A span while its events come in.
+//! A span that is being built while its events arrive.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +15,7 @@ use crate::translate::any_value::{attribute, attributes};
 use crate::translate::ids::TraceId;
 use crate::translate::timestamps::unix_nanos;
 
-/// What is known of a phase so far.
+/// The data about a phase that has arrived so far.
 pub(crate) struct SpanBuilder {
     pub(crate) trace: TraceId,
     pub(crate) phase: Phase,
@@ -26,11 +26,11 @@ pub(crate) struct SpanBuilder {
     pub(crate) is_cold: bool,
     /// The invocation that an init or a restore is a child of.
     pub(crate) parent: Option<TraceId>,
-    /// Which of the invocations that started this one is.
+    /// The number of this invocation, in the order in which invocations started.
     pub(crate) number: Option<u64>,
     /// Whether another invocation started after the report.
     pub(crate) has_successor: bool,
-    /// When a later invocation had ended, while this one still ran.
+    /// When a later invocation ended while this one was still running.
     pub(crate) outlived_at: Option<SystemTime>,
     pub(crate) stages: Vec<Stage>,
     reported_at: Option<SystemTime>,
@@ -45,11 +45,11 @@ pub(crate) struct SpanBuilder {
     status: Option<String>,
     /// The `errorType` of the first failure.
     error_type: Option<String>,
-    /// Whatever else the events have.
+    /// All other fields of the events.
     other: Map<String, Value>,
 }
 
-/// How long an invocation waits for its events that others have overtaken.
+/// How long an invocation waits for events that may have been overtaken by others.
 const REORDER_WINDOW: Duration = Duration::from_secs(1);
 
 impl SpanBuilder {
@@ -79,6 +79,7 @@ impl SpanBuilder {
         }
     }
 
+    /// Adds an event, unless an event of the same stage was added before.
     pub(crate) fn add_event(&mut self, stage: Stage, record: &PlatformRecord, now: SystemTime) {
         if self.has(stage) {
             return;
@@ -132,7 +133,7 @@ impl SpanBuilder {
         self.max_memory_mb
     }
 
-    /// As it was measured; else between the times in the events.
+    /// Returns the duration that the platform measured, or else the time from start to end.
     pub(crate) fn duration(&self) -> Option<Duration> {
         let between_times = || {
             let start = self.start.or(self.report_start)?;
@@ -141,7 +142,7 @@ impl SpanBuilder {
         self.duration.or_else(between_times)
     }
 
-    /// Builds the span, of what is known until now; `urn` is that of the latest invocation.
+    /// Builds the span from the data so far. `urn` is the URN of the latest invocation, used if this one has none.
     pub(crate) fn build(
         self,
         function: &FunctionInfo,
@@ -162,7 +163,7 @@ impl SpanBuilder {
         attributes.extend(cold_start.map(|cold| attribute("faas.coldstart", cold)));
         let is_invocation = self.phase == Phase::Invocation;
         let texts = [
-            // No event says what triggers a function.
+            // No event names the trigger.
             ("faas.trigger", is_invocation.then_some("other")),
             ("faas.invocation_id", self.id.as_deref()),
             ("faas.name", name),
@@ -182,7 +183,7 @@ impl SpanBuilder {
             }
         });
 
-        // Without an invocation, it is in a trace of its own.
+        // An init or a restore without an invocation is the root of its own trace.
         let parent = self.parent.map(TraceId::root_span_id).unwrap_or_default();
         let trace = self.parent.unwrap_or(self.trace);
         let (name, kind, span_id, parent_span_id) = match self.phase {
@@ -219,35 +220,37 @@ impl SpanBuilder {
         }
     }
 
+    /// Returns whether an event of the stage has arrived.
     pub(crate) fn has(&self, stage: Stage) -> bool {
         self.stages.contains(&stage)
     }
 
-    /// An invocation without events has no times: it makes no span.
+    /// Returns whether any event has arrived. A phase without events does not become a span.
     pub(crate) fn has_events(&self) -> bool {
         !self.stages.is_empty()
     }
 
-    /// Whether it is an invocation that has started and not ended, as far as is known.
+    /// Returns whether this is an invocation that has started and not ended, as far as known.
     pub(crate) fn is_running(&self) -> bool {
-        self.is_awaited() && self.has(Stage::Start) && !self.has_ended()
+        self.expects_events() && self.has(Stage::Start) && !self.has_ended()
     }
 
-    /// Whether it is an invocation whose events may still come.
-    pub(crate) fn is_awaited(&self) -> bool {
+    /// Returns whether this is an invocation whose events may still arrive.
+    pub(crate) fn expects_events(&self) -> bool {
         self.phase == Phase::Invocation && self.outlived_at.is_none()
     }
 
-    /// Whether an event of its end has come.
+    /// Returns whether an event about the end has arrived.
     pub(crate) fn has_ended(&self) -> bool {
         self.has(Stage::RuntimeDone) || self.has(Stage::Report)
     }
 
+    /// Returns whether the invocation had started by `time`.
     pub(crate) fn started_by(&self, time: SystemTime) -> bool {
         self.start.is_some_and(|start| start <= time)
     }
 
-    /// Whether there is nothing left that is worth waiting for.
+    /// Returns whether the span can be emitted, because it is complete or has waited long enough.
     pub(crate) fn is_complete(&self, now: SystemTime) -> bool {
         let has_waited = |since: SystemTime| {
             let waited = now.duration_since(since).unwrap_or_default();
@@ -257,16 +260,16 @@ impl SpanBuilder {
             return self.outlived_at.is_some_and(has_waited);
         };
         match self.phase {
-            // Its invocation is yet to come.
+            // Wait until the invocation is known.
             Phase::Init | Phase::Restore => self.parent.is_some(),
-            // Only `runtimeDone` is sure to have a status.
+            // Only `runtimeDone` always has a status.
             Phase::Invocation => {
                 self.has(Stage::RuntimeDone) || self.has_successor || has_waited(reported_at)
             }
         }
     }
 
-    /// The end is never before the start, whatever the clocks say.
+    /// Returns the start and the end. The end is never before the start, even if the events say so.
     fn times(&self, now: SystemTime) -> (SystemTime, SystemTime) {
         let measured = self.duration.unwrap_or_default();
         let start = self
@@ -286,12 +289,12 @@ impl SpanBuilder {
     }
 }
 
-/// Returns the trace ID that an event has.
+/// Returns the trace ID of an event, unless it is empty.
 pub(crate) fn trace_id(record: &PlatformRecord) -> Option<&str> {
     record.trace_id.as_deref().filter(|id| !id.is_empty())
 }
 
-/// `None` if it is negative, not a number or beyond all durations.
+/// Converts milliseconds. Returns `None` if the value is negative, too large, or not a number.
 fn from_millis(millis: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(millis / 1e3).ok()
 }

@@ -1,4 +1,4 @@
-//! Spans, made of platform events.
+//! Builds spans from platform events.
 
 mod builder;
 mod outcome;

@@ -1,21 +1,21 @@
-//! How a phase ended, as far as the platform's documentation allows to say.
+//! The outcome of a phase, as far as the platform documents it.
 
 use fg_extension::PlatformRecord;
 use serde_json::Value;
 
-/// What the `status` of an event says; of several, the greatest counts.
+/// The meaning of the `status` of an event. If the events of a phase differ, the greatest one counts.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Outcome {
     /// `success`, the only status that is documented (D 2711).
     Success,
-    /// A status that no document names, which is neither success nor failure.
+    /// An undocumented status, which counts as neither a success nor a failure.
     Undocumented,
-    /// Such a status together with an `errorType` (I).
+    /// An undocumented status together with an `errorType` (I).
     Failure,
 }
 
 impl Outcome {
-    /// Returns what the event says; `None` if it has no status, or an empty one.
+    /// Returns the outcome in an event, or `None` if its status is missing or empty.
     pub(crate) fn of(record: &PlatformRecord) -> Option<Self> {
         record
             .status
@@ -31,7 +31,7 @@ impl Outcome {
     }
 }
 
-/// Returns the `errorType` of an event, if it is a text.
+/// Returns the `errorType` of an event, if it is a non-empty string.
 pub(crate) fn error_type(record: &PlatformRecord) -> Option<&str> {
     let error_type = record.other.get("errorType").and_then(Value::as_str)?;
     Some(error_type.trim()).filter(|text| !text.is_empty())

@@ -1,8 +1,8 @@
-//! Which phase of an instance's lifecycle a platform event is about.
+//! The phases of an instance's lifecycle that platform events are about.
 
 use fg_extension::PlatformEvent;
 
-/// What becomes a span.
+/// A phase that becomes a span.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Phase {
     Init,
@@ -19,7 +19,7 @@ pub(crate) enum Stage {
 }
 
 impl Phase {
-    /// Returns what a platform event is about; `None` if its subtype is not known.
+    /// Returns the phase and the stage of a platform event, or `None` if its subtype is unknown.
     pub(crate) fn of(event: &PlatformEvent) -> Option<(Self, Stage)> {
         Some(match event {
             PlatformEvent::InitStart(_) => (Self::Init, Stage::Start),

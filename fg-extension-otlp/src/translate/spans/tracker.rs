@@ -1,4 +1,4 @@
-//! Which spans are open, and which were emitted.
+//! Tracks which spans are open and which have been emitted.
 
 use std::collections::VecDeque;
 use std::time::SystemTime;
@@ -11,24 +11,24 @@ use super::phase::{Phase, Stage};
 use crate::translate::ids::TraceId;
 use crate::translate::timestamps::unix_nanos;
 
-/// How many spans are remembered before they are emitted, and how many afterwards.
+/// The maximum number of open spans, and the maximum number of emitted spans that are remembered.
 pub(crate) const MAX_SPANS: usize = 1024;
 
-/// The spans that are not complete yet, and which ones were, so that events may come in any order, and twice.
+/// The open spans, and the spans that were emitted lately, so that events may arrive in any order, and twice.
 #[derive(Default)]
 pub(crate) struct SpanTracker {
-    /// The oldest is first.
+    /// Oldest first.
     open: VecDeque<SpanBuilder>,
     emitted: VecDeque<EmittedSpan>,
     /// How many invocations have started.
     started: u64,
-    /// Whether an init waits for the invocation that it was made for.
+    /// Whether there was an init, and the invocation that follows it has not started.
     is_cold: bool,
-    /// Whether an invocation was seen to end while a later one ran.
+    /// Whether an invocation has ended after a later one, so invocations run concurrently.
     is_concurrent: bool,
 }
 
-/// What is remembered of a span.
+/// What is remembered of an emitted span.
 struct EmittedSpan {
     trace: TraceId,
     phase: Phase,
@@ -36,15 +36,16 @@ struct EmittedSpan {
     outcome: Option<Outcome>,
 }
 
-/// What an event adds to a span that is emitted already.
+/// What an event adds to a span that was emitted before the event arrived.
 pub(crate) struct LateEvent {
-    /// An outcome that was not known, other than success.
+    /// The outcome, if it is worse than what was known when the span was emitted.
     pub(crate) outcome: Option<Outcome>,
-    /// Whether it is the first event of the span's end.
+    /// Whether this is the first event about the end of the span.
     pub(crate) is_end: bool,
 }
 
 impl SpanTracker {
+    /// Records an invocation, whose events may have arrived already or may never arrive.
     pub(crate) fn record_invocation(&mut self, invocation: &Invocation) {
         let id = invocation.trace_id.trim();
         let (trace, phase) = (TraceId::of(id), Phase::Invocation);
@@ -52,20 +53,21 @@ impl SpanTracker {
             return;
         }
         if self.open.len() >= MAX_SPANS && self.position(trace, phase).is_none() {
-            // There may be no telemetry at all: an invocation without events can be forgotten.
-            let Some(silent) = self.open.iter().position(|span| !span.has_events()) else {
+            // Make room: an invocation without events can be forgotten, since there may be no telemetry at all.
+            let Some(without_events) = self.open.iter().position(|span| !span.has_events()) else {
                 return;
             };
-            self.open.remove(silent);
+            self.open.remove(without_events);
         }
         let span = self.get_or_insert(trace, phase);
         span.id = Some(id.to_owned());
         span.urn = Some(invocation.invoked_function_urn.clone());
     }
 
-    /// Returns the trace that an event belongs to; `None` if it has neither ID nor time.
+    /// Returns the trace that an event belongs to, or `None` if the event has neither an ID nor a time.
     ///
-    /// An event without ID belongs to the one span that waits for it, else to one that its time identifies.
+    /// An event without an ID belongs to a known trace that its time identifies, or else to the only span that lacks
+    /// such an event, or else to a new trace that its time identifies.
     pub(crate) fn resolve_trace(
         &self,
         (phase, stage): (Phase, Stage),
@@ -89,16 +91,18 @@ impl SpanTracker {
         exactly_one(waiting).map(|span| span.trace).or(by_time)
     }
 
+    /// Returns whether the span is open or was emitted.
     pub(crate) fn knows(&self, trace: TraceId, phase: Phase) -> bool {
         self.is_emitted(trace, phase) || self.position(trace, phase).is_some()
     }
 
+    /// Returns whether the span was emitted.
     pub(crate) fn is_emitted(&self, trace: TraceId, phase: Phase) -> bool {
         let mut emitted = self.emitted.iter();
         emitted.any(|span| span.trace == trace && span.phase == phase)
     }
 
-    /// Records an event for a span that is emitted; `None` if it was recorded before.
+    /// Records an event for a span that was emitted. Returns `None` if the event was recorded before.
     pub(crate) fn record_late_event(
         &mut self,
         trace: TraceId,
@@ -120,7 +124,7 @@ impl SpanTracker {
         })
     }
 
-    /// Adds an event to its span. What there is no room for any more comes back.
+    /// Adds an event to its span. Returns the oldest span if it had to be closed to make room.
     pub(crate) fn record_event(
         &mut self,
         trace: TraceId,
@@ -145,40 +149,40 @@ impl SpanTracker {
         oldest.filter(SpanBuilder::has_events)
     }
 
-    /// The spans that have become complete, which are not remembered as open from now on.
+    /// Closes and returns the spans that are complete.
     pub(crate) fn close_complete(&mut self, now: SystemTime) -> Vec<SpanBuilder> {
         self.close(|span| span.is_complete(now))
     }
 
-    /// Closes all that are open, and returns those with events.
+    /// Closes all spans, and returns those with events.
     pub(crate) fn close_all(&mut self) -> Vec<SpanBuilder> {
         let mut closed = self.close(|_| true);
         closed.retain(SpanBuilder::has_events);
         closed
     }
 
-    /// Whether the invocation of that trace is not emitted yet.
+    /// Returns whether the invocation with this trace is open.
     pub(crate) fn is_open(&self, trace: TraceId) -> bool {
         self.position(trace, Phase::Invocation).is_some()
     }
 
-    /// The one invocation that runs: that has started and not ended. If several do, it is the one that had started by
-    /// that time.
+    /// Returns the running invocation, if there is exactly one. If several are running, returns the only one that had
+    /// started by `time`.
     ///
-    /// If none does, then it is the one that is about to run, or that is not reported yet: streams of telemetry may
-    /// overtake each other (?).
+    /// If none is running, returns the only open invocation, which is about to start or lacks its report, because
+    /// streams of telemetry may overtake each other (?).
     pub(crate) fn running(&self, time: Option<SystemTime>) -> Option<&SpanBuilder> {
         let running = || self.open.iter().filter(|span| span.is_running());
         let all = self.open.iter();
         match (running().count(), time) {
-            (0, _) => exactly_one(all.filter(|span| span.is_awaited())),
+            (0, _) => exactly_one(all.filter(|span| span.expects_events())),
             (1, _) => running().next(),
             (_, Some(time)) => exactly_one(running().filter(|span| span.started_by(time))),
             (_, None) => None,
         }
     }
 
-    /// Brings inits and restores together with the invocation that follows them, whatever their trace IDs (?).
+    /// Assigns each init and restore to the invocation that follows it, even if their trace IDs differ (?).
     fn assign_parents(&mut self, trace: TraceId, phase: Phase) {
         if phase == Phase::Invocation {
             let is_cold = std::mem::take(&mut self.is_cold);
@@ -193,7 +197,7 @@ impl SpanTracker {
             }
             return;
         }
-        // Its events may come late.
+        // The events of an init or a restore may arrive after those of its invocation.
         let is_invocation = |span: &&mut SpanBuilder| {
             span.trace == trace && span.phase == Phase::Invocation && span.has_events()
         };
@@ -210,7 +214,7 @@ impl SpanTracker {
         }
     }
 
-    /// Another invocation starts: those that were reported need not wait any longer.
+    /// Records that an invocation starts. Earlier invocations with a report need not wait any longer.
     fn record_start(&mut self, trace: TraceId) {
         self.started += 1;
         for span in &mut self.open {
@@ -225,8 +229,8 @@ impl SpanTracker {
         }
     }
 
-    /// An invocation ends: one that started before it and still runs never ends, it seems, unless invocations are
-    /// concurrent.
+    /// Records that an invocation ends. Earlier invocations that are still running are assumed to never end, unless
+    /// invocations run concurrently.
     fn record_end(&mut self, trace: TraceId, stage: Stage, now: SystemTime) {
         let position = self.position(trace, Phase::Invocation);
         let Some(span) = position.and_then(|position| self.open.get_mut(position)) else {
@@ -239,7 +243,7 @@ impl SpanTracker {
         let is_running = |span: &&mut SpanBuilder| span.is_running();
         for other in self.open.iter_mut().filter(is_running) {
             if other.number > Some(number) {
-                // A report may well come after the next start.
+                // A report, unlike `runtimeDone`, may arrive after the next start.
                 self.is_concurrent |= stage == Stage::RuntimeDone;
             } else if !self.is_concurrent {
                 other.outlived_at = Some(now);
@@ -278,6 +282,7 @@ impl SpanTracker {
         &mut self.open[position]
     }
 
+    /// Removes a span from the open ones, and remembers it as emitted if it has events.
     fn take(&mut self, position: usize) -> Option<SpanBuilder> {
         let span = self.open.remove(position)?;
         if span.has_events() {
@@ -295,6 +300,7 @@ impl SpanTracker {
     }
 }
 
+/// Returns the only item, or `None` if there are none or several.
 fn exactly_one<T>(mut all: impl Iterator<Item = T>) -> Option<T> {
     all.next().filter(|_| all.next().is_none())
 }

@@ -1,4 +1,4 @@
-//! Spans of events that come in another order, twice, or not at all.
+//! Tests of events that arrive in another order, twice, or not at all.
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::logs::v1::SeverityNumber;
@@ -34,7 +34,7 @@ fn order_and_repetition_do_not_matter() {
 }
 
 #[test]
-fn events_without_trace_id_find_each_other() {
+fn events_without_trace_id_are_matched() {
     let mut harness = Harness::new();
     for _ in 0..2 {
         harness.event(json!({"name": "platform.start", "startTime": time(0)}));
@@ -54,7 +54,7 @@ fn events_without_trace_id_find_each_other() {
     );
     assert!(init.parent_span_id.is_empty());
 
-    // Neither ID nor time: no span, but not lost.
+    // An event with neither an ID nor a time becomes a log record instead of a span.
     let mut harness = Harness::new();
     harness.event(json!({"name": "platform.report ", "metrics": {"durationMs": 1}}));
     assert_eq!(harness.out.spans, []);
@@ -62,16 +62,16 @@ fn events_without_trace_id_find_each_other() {
 }
 
 #[test]
-fn a_bounded_number_is_remembered() {
+fn number_of_tracked_spans_is_bounded() {
     let mut harness = Harness::new();
-    // No telemetry for any of them.
+    // No telemetry arrives for these.
     for i in 0..3 * MAX_SPANS {
-        harness.invoked(&format!("silent {i}"), URN);
+        harness.invoked(&format!("without events {i}"), URN);
     }
     for i in 0..3 * MAX_SPANS {
         harness.start(&format!("{i}"));
     }
-    // There is no room for those, all others being told of.
+    // There is no room for these, because all open spans have events.
     for i in 0..MAX_SPANS {
         harness.invoked(&format!("late {i}"), URN);
     }
@@ -81,7 +81,7 @@ fn a_bounded_number_is_remembered() {
         attribute(&harness.out.spans[0].attributes, "faas.invocation_id"),
         Some(&text("0"))
     );
-    // It was emitted recently: no second span.
+    // This span was emitted recently, so there is no second one.
     harness.report(&format!("{}", 2 * MAX_SPANS - 1));
     assert_eq!(harness.out.spans.len(), emitted);
     harness.report(&format!("{}", 2 * MAX_SPANS));
@@ -91,7 +91,7 @@ fn a_bounded_number_is_remembered() {
 }
 
 #[test]
-fn a_report_waits_for_its_runtime_done() {
+fn report_waits_for_its_runtime_done() {
     let waiting = || {
         let mut harness = Harness::new();
         harness.start("1");
@@ -123,7 +123,7 @@ fn a_report_waits_for_its_runtime_done() {
         assert_eq!(harness.out.spans.len(), 1);
         assert_eq!(harness.out.spans[0].status, None);
         assert_eq!(harness.counts(), (1, 0));
-        // Too late for the span.
+        // A failure that arrives too late for the span becomes one log record.
         for _ in 0..2 {
             harness.fail("1");
         }
@@ -139,7 +139,7 @@ fn a_report_waits_for_its_runtime_done() {
 }
 
 #[test]
-fn late_status_that_is_not_documented_is_a_log_record() {
+fn late_undocumented_status_becomes_a_log_record() {
     let mut harness = Harness::new();
     harness.start("1");
     harness.report_alone("1");
@@ -166,7 +166,7 @@ fn unfinished_span_is_emitted_after_a_later_one_finishes() {
     harness.start("3");
     assert_eq!(harness.out.spans.len(), 1);
     assert_eq!(harness.out.spans[0].trace_id, TraceId::of("1").bytes());
-    // How it ended is not known until it is told.
+    // It is not counted until an event about its end arrives.
     assert_eq!(harness.counts(), (0, 0));
     harness.done("1", "success");
     assert_eq!(harness.counts(), (1, 0));
@@ -191,7 +191,7 @@ fn concurrent_invocations_stay_open() {
     assert_eq!(traces.collect::<Vec<_>>(), expected);
     assert_eq!(harness.counts(), (3, 0));
 
-    // The first one was only overtaken.
+    // The first invocation was only overtaken by the second.
     let mut harness = Harness::new();
     harness.start("1");
     harness.start("2");

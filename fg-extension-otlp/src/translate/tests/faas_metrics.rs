@@ -1,4 +1,4 @@
-//! Metrics, made of spans and counters.
+//! Tests of the metrics.
 
 use fg_extension::TelemetryCounters;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
@@ -62,7 +62,7 @@ fn report(id: &str, status: &str, metrics: Value) -> Value {
 }
 
 impl Harness {
-    /// Of successful invocations, and of errors.
+    /// Returns the number of successful invocations and the number of errors.
     pub(super) fn counts(&self) -> (i64, i64) {
         let metrics = self.metrics();
         let value = |name, unit| find(&metrics, name).map_or(0, |_| count(&metrics, name, unit));
@@ -103,7 +103,7 @@ fn reports_are_counted_once() {
             0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0
         ]
     );
-    // 5 ms lie in the first bucket, 40 ms (between the times) in the fourth, 20 s in the last.
+    // 5 ms are in the first bucket, 40 ms (from the start time to the end time) in the fourth, and 20 s in the last.
     assert_eq!(
         durations.bucket_counts,
         [1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
@@ -137,12 +137,12 @@ fn reports_are_counted_once() {
     assert_eq!(point.start_time_unix_nano, nanos(0));
     assert_eq!(point.time_unix_nano, nanos(1_000));
 
-    // Cumulative: a second look sees the same.
+    // Metrics are cumulative, so a second snapshot is the same.
     assert_eq!(harness.metrics(), metrics);
 }
 
 #[test]
-fn a_failure_of_the_runtime_is_an_error() {
+fn failed_invocation_counts_as_an_error() {
     let mut harness = Harness::new();
     harness.fail(ID);
     assert!(find(&harness.metrics(), "faas.errors").is_none());
@@ -153,7 +153,7 @@ fn a_failure_of_the_runtime_is_an_error() {
 }
 
 #[test]
-fn status_that_is_not_documented_is_neither_success_nor_error() {
+fn undocumented_status_is_neither_success_nor_error() {
     let mut harness = Harness::new();
     for status in ["timeout", "failure", "ok", "200"] {
         harness.done(status, status);
@@ -179,7 +179,7 @@ fn missing_measurements_are_omitted() {
 }
 
 #[test]
-fn counters_of_our_own() {
+fn own_counters_are_included() {
     let harness = Harness::new();
     let own = [
         ("fg_extension.otlp.exported", "{item}", 7),

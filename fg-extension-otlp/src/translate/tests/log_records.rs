@@ -1,4 +1,4 @@
-//! Log records, and the spans that they are bound to.
+//! Tests of log records and their correlation with spans.
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, SeverityNumber};
@@ -19,7 +19,7 @@ impl Harness {
 }
 
 #[track_caller]
-fn assert_bound(log: &LogRecord, id: &str) {
+fn assert_correlated(log: &LogRecord, id: &str) {
     let trace = TraceId::of(id);
     assert_eq!(log.trace_id, trace.bytes());
     assert_eq!(log.span_id, trace.root_span_id());
@@ -30,13 +30,13 @@ fn assert_bound(log: &LogRecord, id: &str) {
 }
 
 #[track_caller]
-fn assert_unbound(log: &LogRecord) {
+fn assert_uncorrelated(log: &LogRecord) {
     assert_eq!((&log.trace_id[..], &log.span_id[..]), (&[][..], &[][..]));
     assert_eq!(attribute(&log.attributes, "faas.invocation_id"), None);
 }
 
 #[test]
-fn a_line_as_it_is() {
+fn line_becomes_the_body() {
     let mut harness = Harness::new();
     harness.now = at(99);
     harness.invoked(ID, URN);
@@ -53,7 +53,7 @@ fn a_line_as_it_is() {
         (SeverityNumber::Warn, "WARN")
     );
     assert_eq!(log.event_name, "");
-    assert_bound(&log, ID);
+    assert_correlated(&log, ID);
     for (key, value) in [
         ("functiongraph.log.type", text("function")),
         ("functiongraph.shard", Any::IntValue(3)),
@@ -92,11 +92,11 @@ fn object_fields_are_preserved() {
     );
     assert_eq!(log.severity_number(), SeverityNumber::Error);
     assert_eq!(log.time_unix_nano, nanos(8));
-    assert_bound(&log, ID);
+    assert_correlated(&log, ID);
 }
 
 #[test]
-fn a_line_that_is_an_object() {
+fn line_with_a_json_object_is_parsed() {
     let mut harness = Harness::new();
     harness.invoked(ID, URN);
     let line = format!(
@@ -110,7 +110,7 @@ fn a_line_that_is_an_object() {
         (SeverityNumber::Error, "error")
     );
     assert_eq!(log.time_unix_nano, nanos(3));
-    assert_bound(&log, ID);
+    assert_correlated(&log, ID);
 
     for broken in ["{\"level\": \"error\"", "{}", "{INFO} x"] {
         let log = harness.line(broken);
@@ -120,7 +120,7 @@ fn a_line_that_is_an_object() {
 }
 
 #[test]
-fn the_time_is_that_of_the_event_or_the_line() {
+fn time_comes_from_the_event_or_the_line() {
     let mut harness = Harness::new();
     let line = "2023-06-25T00:00:00.007Z hello";
     let log = harness.line(line);
@@ -131,7 +131,7 @@ fn the_time_is_that_of_the_event_or_the_line() {
         attribute(&log.attributes, "functiongraph.time"),
         Some(&text("soon"))
     );
-    // Whose time this is, is not known.
+    // A time without a zone is ambiguous.
     for line in ["2023-06-25 00:00:00.007 hello", "hello"] {
         let log = harness.line(line);
         assert_eq!(log.time_unix_nano, 0);
@@ -141,26 +141,26 @@ fn the_time_is_that_of_the_event_or_the_line() {
 }
 
 #[test]
-fn bound_by_the_id_that_the_event_has() {
+fn event_id_correlates() {
     let mut harness = Harness::new();
     let event = json!({"type": "function", "record": "hello", "requestId": " r 1 "});
-    assert_bound(&harness.log(event.clone()), "r 1");
-    // Of a body, only one that is known: it may be anybody's.
+    assert_correlated(&harness.log(event.clone()), "r 1");
+    // An ID in a body counts only if the invocation is known, because it can be the ID of anything.
     let record = json!({"type": "function", "record": {"traceId": ID, "requestId": "r 1"}});
-    assert_unbound(&harness.log(record.clone()));
+    assert_uncorrelated(&harness.log(record.clone()));
     harness.start(OTHER_ID);
-    assert_bound(&harness.log(record.clone()), OTHER_ID);
-    // The event itself tells more than that another one runs.
-    assert_bound(&harness.log(event.clone()), "r 1");
+    assert_correlated(&harness.log(record.clone()), OTHER_ID);
+    // The ID in the event takes precedence over the running invocation.
+    assert_correlated(&harness.log(event.clone()), "r 1");
     harness.start("r 1");
-    assert_bound(&harness.log(record.clone()), "r 1");
-    assert_bound(&harness.log(event), "r 1");
+    assert_correlated(&harness.log(record.clone()), "r 1");
+    assert_correlated(&harness.log(event), "r 1");
     harness.start(ID);
-    assert_bound(&harness.log(record), ID);
+    assert_correlated(&harness.log(record), ID);
 }
 
 #[test]
-fn bound_to_the_functions_own_span() {
+fn own_span_of_the_function_correlates() {
     let (trace, span) = ("4BF92F3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
     let mut harness = Harness::new();
     harness.start("1");
@@ -183,38 +183,38 @@ fn bound_to_the_functions_own_span() {
         json!({"trace_id": "0".repeat(32), "span_id": span}),
         json!({"trace_id": format!("+{}", &trace[1..]), "span_id": span}),
     ] {
-        assert_bound(
+        assert_correlated(
             &harness.log(json!({"type": "function", "record": record})),
             "1",
         );
     }
-    // The platform's own trace has no other spans.
+    // The trace of an invocation has no spans of the function.
     harness.start(trace);
     let record = json!({"trace_id": trace, "span_id": span});
-    assert_bound(
+    assert_correlated(
         &harness.log(json!({"type": "function", "record": record})),
         trace,
     );
 }
 
 #[test]
-fn bound_by_the_time_if_several_run() {
+fn time_correlates_if_several_invocations_run() {
     let mut harness = Harness::new();
     harness.start("1");
     harness.event(json!({"name": "platform.start", "startTime": time(50), "traceId": "2"}));
     let log = |millis| json!({"type": "function", "time": time(millis), "record": "hello"});
-    assert_bound(&harness.log(log(49)), "1");
-    assert_unbound(&harness.log(log(50)));
-    assert_bound(&harness.line("2023-06-25T08:00:00.020+08:00 hello"), "1");
+    assert_correlated(&harness.log(log(49)), "1");
+    assert_uncorrelated(&harness.log(log(50)));
+    assert_correlated(&harness.line("2023-06-25T08:00:00.020+08:00 hello"), "1");
     harness.done("2", "success");
-    // What never ends is in nobody's way any more.
-    assert_bound(&harness.log(log(60)), "2");
+    // An earlier invocation that never ends is ignored from now on.
+    assert_correlated(&harness.log(log(60)), "2");
     harness.start("3");
-    assert_bound(&harness.log(log(70)), "3");
+    assert_correlated(&harness.log(log(70)), "3");
 }
 
 #[test]
-fn bound_by_the_id_in_the_line() {
+fn id_in_the_line_correlates() {
     let mut harness = Harness::new();
     for line in [
         format!("2023-06-25T00:00:00.250Z Start invoke request '{ID}', version: latest"),
@@ -222,57 +222,57 @@ fn bound_by_the_id_in_the_line() {
         format!("Start invoke request '{ID}', version: latest"),
         format!("2023-06-25T00:00:00.250Z {ID} INFO hello"),
     ] {
-        assert_bound(&harness.line(&line), ID);
+        assert_correlated(&harness.line(&line), ID);
     }
-    // Not in a place that is known, nor a known ID.
+    // An unknown ID in an arbitrary place does not correlate.
     for line in [
         format!("order {ID} shipped"),
         "2023-06-25T00:00:00.250Z r-1 INFO hello".to_owned(),
     ] {
-        assert_unbound(&harness.line(&line));
+        assert_uncorrelated(&harness.line(&line));
     }
     harness.start("r-1");
     harness.start(ID);
-    assert_bound(
+    assert_correlated(
         &harness.line(&format!("request={ID}, order={OTHER_ID}")),
         ID,
     );
     let line = "2023-06-25T00:00:00.250Z r-1 INFO hello";
-    assert_bound(&harness.line(line), "r-1");
+    assert_correlated(&harness.line(line), "r-1");
     harness.start("request");
     let log = harness.line("2023-06-25T00:00:00.250Z request WARN hello");
-    assert_bound(&log, "request");
+    assert_correlated(&log, "request");
     assert_eq!(log.severity_text, "WARN");
     harness.report("request");
     harness.report("r-1");
-    assert_bound(&harness.line(line), "r-1");
+    assert_correlated(&harness.line(line), "r-1");
     harness.report(ID);
-    assert_unbound(&harness.line(&format!("after {ID}")));
+    assert_uncorrelated(&harness.line(&format!("after {ID}")));
 }
 
 #[test]
-fn bound_to_the_one_that_runs() {
+fn running_invocation_correlates() {
     let mut harness = Harness::new();
-    assert_unbound(&harness.line("hello"));
+    assert_uncorrelated(&harness.line("hello"));
     harness.start("1");
-    assert_bound(&harness.line("hello"), "1");
-    assert_bound(&harness.line(&format!("order {ID} shipped")), "1");
+    assert_correlated(&harness.line("hello"), "1");
+    assert_correlated(&harness.line(&format!("order {ID} shipped")), "1");
     harness.start("2");
-    assert_unbound(&harness.line("hello"));
+    assert_uncorrelated(&harness.line("hello"));
     harness.report("1");
-    assert_bound(&harness.line("hello"), "2");
-    // The next one runs while the report of this one is due.
+    assert_correlated(&harness.line("hello"), "2");
+    // The next invocation starts before the report of this one.
     harness.event(json!({"name": "platform.runtimeDone", "traceId": "2", "status": "success"}));
-    assert_bound(&harness.line("hello"), "2");
+    assert_correlated(&harness.line("hello"), "2");
     harness.start("3");
-    assert_bound(&harness.line("hello"), "3");
+    assert_correlated(&harness.line("hello"), "3");
     harness.report("2");
     harness.report("3");
-    assert_unbound(&harness.line("hello"));
-    // Its telemetry is yet to come.
+    assert_uncorrelated(&harness.line("hello"));
+    // The invocation is known although its telemetry has not arrived.
     harness.invoked("4", URN);
-    assert_bound(&harness.line("hello"), "4");
-    // Without an ID, the span is found all the same.
+    assert_correlated(&harness.line("hello"), "4");
+    // The span is found even if the invocation has no ID.
     let mut harness = Harness::new();
     harness.event(json!({"name": "platform.start", "startTime": time(0)}));
     let log = harness.line("hello");
@@ -282,7 +282,7 @@ fn bound_to_the_one_that_runs() {
 }
 
 #[test]
-fn a_log_and_its_span_have_the_same_ids() {
+fn log_record_and_its_span_have_the_same_ids() {
     let mut harness = Harness::new();
     let log = harness.line(&format!("2023-06-25T00:00:00.250Z {ID} INFO hello"));
     harness.report(ID);
@@ -291,7 +291,7 @@ fn a_log_and_its_span_have_the_same_ids() {
 }
 
 #[test]
-fn an_unknown_event_is_a_log_record() {
+fn unknown_event_becomes_a_log_record() {
     let mut harness = Harness::new();
     harness.start("1");
     let log =
@@ -306,17 +306,17 @@ fn an_unknown_event_is_a_log_record() {
     );
     assert_eq!(log.time_unix_nano, nanos(3));
     assert_eq!(log.severity_number(), SeverityNumber::Info);
-    assert_bound(&log, ID);
+    assert_correlated(&log, ID);
 
-    // Nobody says that it is of the invocation that runs.
+    // An unknown event need not belong to the running invocation.
     let log = harness.log(json!("hello"));
     assert_eq!(log.body, Some(any(text("hello"))));
-    assert_unbound(&log);
+    assert_uncorrelated(&log);
     assert_eq!(harness.log(json!([1])).observed_time_unix_nano, nanos(0));
 }
 
 #[test]
-fn an_unknown_platform_subtype_is_a_log_record() {
+fn unknown_platform_subtype_becomes_a_log_record() {
     let mut harness = Harness::new();
     let log = harness.log(json!({
         "name": "platform.freeze ", "startTime": time(4), "traceId": ID, "reason": "idle",
@@ -331,6 +331,6 @@ fn an_unknown_platform_subtype_is_a_log_record() {
         panic!("{log:?}");
     };
     assert_eq!(attribute(&fields.values, "reason"), Some(&text("idle")));
-    assert_bound(&log, ID);
+    assert_correlated(&log, ID);
     assert_eq!(harness.out.spans, []);
 }

@@ -1,4 +1,4 @@
-//! The translator, event by event.
+//! Tests of the translator.
 
 mod event_order;
 mod faas_metrics;
@@ -21,10 +21,10 @@ const ID: &str = "3da1f2dc-3222-475e-9205-e2e6c6318895";
 const OTHER_ID: &str = "00000000-0000-4000-8000-000000000002";
 const URN: &str = "urn:fss:cn-north-4:0a1b:function:default:hello:latest";
 
-/// The second at which everything happens, 2023-06-25T00:00:00Z.
+/// The start of every test, in seconds: 2023-06-25T00:00:00Z.
 const T0: u64 = 1_687_651_200;
 
-/// A translator and what it made, at a time that passes on demand.
+/// A translator, its output, and a clock that the test sets.
 struct Harness {
     translator: Translator,
     out: Translated,
@@ -68,14 +68,14 @@ impl Harness {
         self.event(json!({"name": "platform.runtimeDone", "traceId": id, "status": status}));
     }
 
-    /// The end of an invocation that failed.
+    /// Ends an invocation with a failure.
     fn fail(&mut self, id: &str) {
         self.event(json!({
             "name": "platform.runtimeDone", "traceId": id, "status": "error", "errorType": "OutOfMemory",
         }));
     }
 
-    /// The end of an invocation, as it comes.
+    /// Ends an invocation successfully: `runtimeDone`, then `report`.
     fn report(&mut self, id: &str) {
         self.done(id, "success");
         self.report_alone(id);
@@ -101,17 +101,17 @@ impl Harness {
     }
 }
 
-/// Milliseconds after the beginning.
+/// Returns the time `millis` after the start.
 fn at(millis: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(T0) + Duration::from_millis(millis)
 }
 
-/// The same, as OTLP has it.
+/// Returns the same time in OTLP's format.
 fn nanos(millis: u64) -> u64 {
     T0 * 1_000_000_000 + millis * 1_000_000
 }
 
-/// The same, as the platform writes it.
+/// Returns the same time in the platform's format.
 fn time(millis: u64) -> String {
     let (seconds, millis) = (millis / 1000, millis % 1000);
     format!(
@@ -125,7 +125,7 @@ fn time(millis: u64) -> String {
 fn attribute<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a Any> {
     let mut values = attributes.iter().filter(|attribute| attribute.key == key);
     let value = values.next()?.value.as_ref()?.value.as_ref();
-    assert!(values.next().is_none(), "two of {key}");
+    assert!(values.next().is_none(), "{key} occurs twice");
     value
 }
 

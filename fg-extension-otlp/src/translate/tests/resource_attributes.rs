@@ -1,4 +1,4 @@
-//! The attributes of the resource.
+//! Tests of the attributes of the resource.
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 
@@ -22,7 +22,7 @@ fn check(harness: &Harness, expected: &[(&str, &str)]) {
 }
 
 #[test]
-fn function_attributes() {
+fn resource_describes_the_function() {
     let mut harness = Harness::with(function(), ResourceConfig::default());
     check(&harness, &[("huawei_cloud.project.id", "0a1b")]);
     let attributes = harness.translator.resource().attributes;
@@ -51,7 +51,7 @@ fn function_attributes() {
             ("telemetry.sdk.version", env!("CARGO_PKG_VERSION")),
         ],
     );
-    // A project is no account.
+    // The project must not be reported as an account.
     let attributes = harness.translator.resource().attributes;
     assert_eq!(attribute(&attributes, "cloud.account.id"), None);
 }
@@ -119,7 +119,7 @@ fn user_attributes_take_precedence() {
 }
 
 #[test]
-fn the_scope_is_this_crate() {
+fn scope_is_this_crate() {
     let scope = Translator::scope();
     assert_eq!(scope.name, "fg-extension-otlp");
     assert_eq!(scope.version, env!("CARGO_PKG_VERSION"));

@@ -1,4 +1,4 @@
-//! The fields of spans.
+//! Tests of the fields of spans.
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
@@ -23,10 +23,10 @@ pub(super) fn error(message: &str) -> Option<Status> {
 }
 
 #[test]
-fn an_invocation_is_a_span() {
+fn invocation_becomes_a_span() {
     let mut harness = Harness::new();
     harness.invoked(ID, URN);
-    // As on the page, with its stray spaces and its capital.
+    // As on the page of the documentation, with its stray spaces and its capital R.
     harness.json(&format!(
         r#"{{"name": "platform.start ", "startTime": "2023-06-25T00:00:00.000Z ", "traceId": " {ID} "}}"#
     ));
@@ -67,7 +67,7 @@ fn an_invocation_is_a_span() {
 }
 
 #[test]
-fn the_name_is_the_registered_one_or_that_of_the_urn() {
+fn span_name_comes_from_the_registration_or_the_urn() {
     let name = |function: Option<&str>, urn: Option<&str>| {
         let function = FunctionInfo {
             name: function.map(str::to_owned),
@@ -107,7 +107,7 @@ fn each_invocation_has_its_own_urn_or_the_latest() {
 }
 
 #[test]
-fn init_and_restore_are_children() {
+fn init_and_restore_are_children_of_the_invocation() {
     let mut harness = Harness::new();
     for (phase, from) in [("init", 0), ("restore", 100)] {
         harness.event(json!({"name": format!("platform.{phase}Start"), "startTime": time(from), "traceId": ID}));
@@ -142,20 +142,20 @@ fn init_and_restore_are_children() {
 }
 
 #[test]
-fn an_init_that_failed() {
+fn failed_init_has_an_error_status() {
     let mut harness = Harness::new();
     harness.event(json!({"name": "platform.initRuntimeDone", "traceId": ID, "status": "failure", "errorType": "Oh"}));
     harness.event(json!({"name": "platform.initReport", "endTime": time(9), "traceId": ID, "metrics": {"durationMs": 9}}));
     harness.finish();
     let span = &harness.out.spans[0];
     assert_eq!(span.status, error("failure"));
-    // There is no invocation whose child it could be.
+    // There is no invocation, so the span has no parent.
     assert!(span.parent_span_id.is_empty());
     assert_eq!(times(span), (nanos(0), nanos(9)));
 }
 
 #[test]
-fn status_is_the_reported_one() {
+fn span_status_follows_status_and_error_type() {
     let spans_of = |done: &str, report: &str| {
         let mut harness = Harness::new();
         harness.json(&format!(
@@ -189,7 +189,7 @@ fn status_is_the_reported_one() {
             );
         }
     }
-    // A status that no document names is neither success nor failure.
+    // An undocumented status is neither a success nor a failure.
     for (done, report, status) in [
         (timeout, "", "timeout"),
         ("", timeout, "timeout"),
@@ -209,7 +209,7 @@ fn status_is_the_reported_one() {
             "{done} {report}"
         );
     }
-    // An empty one says nothing.
+    // An empty status is ignored.
     let span = spans_of(r#", "status": """#, success);
     assert_eq!(span.status, None);
     assert_eq!(attribute(&span.attributes, "functiongraph.status"), None);
@@ -223,7 +223,7 @@ fn status_is_the_reported_one() {
 }
 
 #[test]
-fn times_are_those_of_the_events() {
+fn span_times_come_from_the_events() {
     let report = |fields: serde_json::Value| {
         let mut event = json!({"name": "platform.report", "traceId": "1"});
         let all = event.as_object_mut().unwrap();

@@ -1,4 +1,4 @@
-//! Shutdowns on paused time, without processes or sockets.
+//! Tests of the shutdown with paused time, without processes or sockets.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,28 +16,28 @@ use crate::{
 };
 
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// What is left for what is in flight, once the reserve for `shutdown` is taken off.
-const PATIENCE: Duration = Duration::from_millis(1500);
+/// How long activities in flight may take: the timeout without the time reserved for `shutdown`.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// What an extension's methods do.
+/// The behavior of an extension's method.
 #[derive(Clone, Copy)]
-enum Behaviour {
+enum Behavior {
     SucceedsAfter(Duration),
     Fails,
     Panics,
     Hangs,
 }
 
-use Behaviour::{Fails, Hangs, Panics, SucceedsAfter};
+use Behavior::{Fails, Hangs, Panics, SucceedsAfter};
 
 struct Recorder {
-    on_telemetry: Behaviour,
-    on_shutdown: Behaviour,
+    on_telemetry: Behavior,
+    on_shutdown: Behavior,
     steps: Mutex<Vec<String>>,
 }
 
 impl Recorder {
-    fn new(on_telemetry: Behaviour, on_shutdown: Behaviour) -> Arc<Self> {
+    fn new(on_telemetry: Behavior, on_shutdown: Behavior) -> Arc<Self> {
         Arc::new(Self {
             on_telemetry,
             on_shutdown,
@@ -54,8 +54,8 @@ impl Recorder {
     }
 }
 
-async fn behave(behaviour: Behaviour) -> Result<(), Error> {
-    match behaviour {
+async fn behave(behavior: Behavior) -> Result<(), Error> {
+    match behavior {
         SucceedsAfter(duration) => sleep(duration).await,
         Fails => return Err("disk full".into()),
         Panics => panic!("disk gone"),
@@ -69,7 +69,7 @@ impl Extension for Recorder {
     const PORT: Port = Port::new(8081);
 
     async fn init(_: &Registration) -> Result<Self, Error> {
-        Err("it is made by the test".into())
+        Err("the test creates the extension".into())
     }
 
     async fn invoke(&self, _: Invocation) -> Result<(), Error> {
@@ -77,7 +77,7 @@ impl Extension for Recorder {
     }
 
     async fn shutdown(&self) -> Result<(), Error> {
-        self.record("shutdown begins");
+        self.record("shutdown starts");
         behave(self.on_shutdown).await?;
         self.record("shutdown ends");
         Ok(())
@@ -99,7 +99,7 @@ impl TelemetryHandler for Recorder {
     }
 }
 
-/// A telemetry queue that has acknowledged a batch of two events.
+/// Returns a delivery that has acknowledged a batch of two events.
 fn acknowledged() -> Arc<Delivery> {
     let delivery = Delivery::new(&TelemetryConfig {
         port: Port::new(8082),
@@ -116,7 +116,7 @@ fn post(delivery: &Delivery) -> StatusCode {
     Telemetry::<Recorder>::respond(delivery, Ok(body)).status()
 }
 
-/// Shuts an extension down that delivers telemetry, and returns the result and how long it took.
+/// Shuts down an extension that delivers telemetry. Returns the result and the duration.
 async fn shut_down_with(
     lifecycle: &Arc<Lifecycle>,
     extension: &Arc<Recorder>,
@@ -144,7 +144,7 @@ async fn shut_down_with(
     (result, start.elapsed())
 }
 
-/// Shuts an extension without telemetry down.
+/// Shuts down an extension without telemetry. Returns the result and the duration.
 async fn shut_down_without(
     lifecycle: &Lifecycle,
     extension: &Recorder,
@@ -156,7 +156,7 @@ async fn shut_down_without(
     (result, start.elapsed())
 }
 
-/// Something in flight that finishes after `duration`, unless the lifecycle aborts.
+/// Spawns an activity that finishes after `duration`, unless the lifecycle aborts.
 fn spawn_activity(
     lifecycle: &Arc<Lifecycle>,
     extension: &Arc<Recorder>,
@@ -196,16 +196,16 @@ async fn steps_run_in_order() {
             "2 events",
             "Invocation ends",
             "Connection ends",
-            "shutdown begins",
+            "shutdown starts",
             "shutdown ends"
         ]
     );
-    // What arrives now would be lost, so it is not acknowledged.
+    // A batch that arrives now would be lost, so it must not be acknowledged.
     assert_eq!(post(&delivery), StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test(start_paused = true)]
-async fn invocation_that_hangs_is_aborted_and_shutdown_has_its_time() {
+async fn hanging_invocation_is_aborted_and_leaves_time_for_shutdown() {
     let lifecycle = Lifecycle::new();
     let extension = Recorder::new(Fails, SucceedsAfter(Duration::from_millis(400)));
     let long = Duration::from_secs(60);
@@ -213,26 +213,26 @@ async fn invocation_that_hangs_is_aborted_and_shutdown_has_its_time() {
 
     let (result, elapsed) = shut_down_without(&lifecycle, &extension, TIMEOUT).await;
     assert!(result.is_ok(), "{result:?}");
-    assert_eq!(elapsed, PATIENCE + Duration::from_millis(400));
+    assert_eq!(elapsed, DRAIN_TIMEOUT + Duration::from_millis(400));
     assert_eq!(
         extension.steps(),
-        ["Invocation aborted", "shutdown begins", "shutdown ends"]
+        ["Invocation aborted", "shutdown starts", "shutdown ends"]
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn client_that_does_not_read_its_response_is_not_waited_for() {
+async fn shutdown_does_not_wait_for_a_client_that_does_not_read_its_response() {
     let lifecycle = Lifecycle::new();
     let extension = Recorder::new(Fails, SucceedsAfter(Duration::ZERO));
     let _connection = lifecycle.track(Activity::Connection);
 
     let (result, elapsed) = shut_down_without(&lifecycle, &extension, TIMEOUT).await;
     assert!(result.is_ok(), "{result:?}");
-    assert_eq!(elapsed, PATIENCE + RESPONSE_TIME);
+    assert_eq!(elapsed, DRAIN_TIMEOUT + RESPONSE_TIME);
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutdown_that_hangs_is_dropped_at_the_deadline() {
+async fn hanging_shutdown_is_dropped_at_the_deadline() {
     for (timeout, in_flight) in [(TIMEOUT, true), (TIMEOUT, false), (Duration::ZERO, false)] {
         let lifecycle = Lifecycle::new();
         let extension = Recorder::new(Fails, Hangs);
@@ -244,7 +244,7 @@ async fn shutdown_that_hangs_is_dropped_at_the_deadline() {
         assert!(
             error
                 .to_string()
-                .starts_with("the extension did not shut down in time; FG_SHUTDOWN_TIMEOUT, "),
+                .starts_with("the extension did not shut down within FG_SHUTDOWN_TIMEOUT ("),
             "{error}"
         );
         assert_eq!(elapsed, timeout);
@@ -252,7 +252,7 @@ async fn shutdown_that_hangs_is_dropped_at_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failure_of_shutdown_is_the_error() {
+async fn failed_shutdown_is_an_error_that_also_reports_undelivered_telemetry() {
     for (on_shutdown, message) in [(Fails, "disk full"), (Panics, "disk gone")] {
         let (lifecycle, delivery) = (Lifecycle::new(), acknowledged());
         let extension = Recorder::new(Hangs, on_shutdown);
@@ -262,16 +262,16 @@ async fn failure_of_shutdown_is_the_error() {
         assert!(error.is_shutdown(), "{error}");
         assert_eq!(
             error.to_string(),
-            "the extension failed to shut down, and 2 events of telemetry were not delivered by the end"
+            "the extension failed to shut down, and 2 acknowledged telemetry events were not delivered"
         );
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert!(source.ends_with(message), "{source}");
-        assert_eq!(elapsed, PATIENCE);
+        assert_eq!(elapsed, DRAIN_TIMEOUT);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn acknowledged_telemetry_that_is_not_delivered_is_an_error() {
+async fn undelivered_telemetry_is_an_error() {
     for on_telemetry in [Hangs, Fails, Panics] {
         let (lifecycle, delivery) = (Lifecycle::new(), acknowledged());
         let extension = Recorder::new(on_telemetry, SucceedsAfter(Duration::ZERO));
@@ -281,16 +281,15 @@ async fn acknowledged_telemetry_that_is_not_delivered_is_an_error() {
         assert!(error.is_undelivered_telemetry(), "{error}");
         assert_eq!(
             error.to_string(),
-            "2 events of telemetry were not delivered by the end; \
-             FG_SHUTDOWN_TIMEOUT, 2s, sets how long the shutdown may take"
+            "2 acknowledged telemetry events were not delivered within FG_SHUTDOWN_TIMEOUT (2s)"
         );
-        assert_eq!(elapsed, PATIENCE);
-        assert_eq!(extension.steps(), ["shutdown begins", "shutdown ends"]);
+        assert_eq!(elapsed, DRAIN_TIMEOUT);
+        assert_eq!(extension.steps(), ["shutdown starts", "shutdown ends"]);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn telemetry_that_was_lost_before_the_shutdown_is_not_its_error() {
+async fn telemetry_lost_before_the_shutdown_is_not_an_error() {
     let (lifecycle, delivery) = (Lifecycle::new(), acknowledged());
     assert_eq!(Telemetry::<Recorder>::abandon(delivery.as_ref()), 2);
     let extension = Recorder::new(Fails, SucceedsAfter(Duration::ZERO));
@@ -301,10 +300,10 @@ async fn telemetry_that_was_lost_before_the_shutdown_is_not_its_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_acknowledged_once_its_delivery_was_aborted() {
+async fn telemetry_is_not_acknowledged_after_its_delivery_was_aborted() {
     let (lifecycle, delivery) = (Lifecycle::new(), acknowledged());
     let extension = Recorder::new(SucceedsAfter(Duration::ZERO), SucceedsAfter(Duration::ZERO));
-    // A connection that posts a batch after the abort, while clients may still read their responses.
+    // A client that posts a batch after the abort, while clients may still read their responses.
     let connection = lifecycle.track(Activity::Connection);
     let late = tokio::spawn({
         let (lifecycle, delivery) = (Arc::clone(&lifecycle), Arc::clone(&delivery));
@@ -320,19 +319,19 @@ async fn nothing_is_acknowledged_once_its_delivery_was_aborted() {
     let (result, elapsed) = shut_down_with(&lifecycle, &extension, &delivery).await;
     assert_eq!(late.await.unwrap(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(result.is_ok(), "{result:?}");
-    assert_eq!(elapsed, PATIENCE + RESPONSE_TIME / 2);
+    assert_eq!(elapsed, DRAIN_TIMEOUT + RESPONSE_TIME / 2);
     assert_eq!(
         extension.steps(),
-        ["2 events", "shutdown begins", "shutdown ends"]
+        ["2 events", "shutdown starts", "shutdown ends"]
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_counts_from_the_signal() {
+async fn timeout_starts_with_the_signal() {
     let lifecycle = Lifecycle::new();
     let extension = Recorder::new(Fails, Hangs);
     lifecycle.begin_shutdown("test");
-    // The backlog is accepted.
+    // The time that the listener takes to accept its backlog.
     sleep(Duration::from_millis(300)).await;
 
     let (result, elapsed) = shut_down_without(&lifecycle, &extension, TIMEOUT).await;

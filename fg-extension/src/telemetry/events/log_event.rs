@@ -1,4 +1,4 @@
-//! What the function or an extension logged.
+//! Log events of the function and of extensions.
 
 use std::borrow::Cow;
 
@@ -10,21 +10,24 @@ use super::Tag;
 use super::Timestamp;
 use super::platform_event::entry;
 
-/// A log line of the function or of an extension (its shape is `?`; `type`, `time` and `record` are inferred).
+/// A log line of the function or of an extension.
+///
+/// The format is not documented (?). The fields `type`, `time` and `record` are inferred (I).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct LogEvent {
     pub(super) tag: Tag,
-    /// `time`: when it was logged.
+    /// The field `time`: when the line was logged.
     pub time: Option<Timestamp>,
-    /// `record`: a line of text, or any other JSON.
+    /// The field `record`: the text of the line, or any other JSON value.
     pub record: Option<Value>,
-    /// Any further fields.
+    /// All other fields.
     pub other: Map<String, Value>,
 }
 
 impl LogEvent {
-    /// Returns the record as text: a line as it is, anything else as JSON; empty if there is no record.
+    /// Returns the record as text: a string unchanged, any other value as JSON. If there is no record, the text is
+    /// empty.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         match &self.record {
@@ -34,8 +37,9 @@ impl LogEvent {
         }
     }
 
-    /// Returns the request ID of the invocation that it belongs to, if the event or its record has a `traceId` or
-    /// `requestId` (I).
+    /// Returns the request ID of the invocation that logged the line (I).
+    ///
+    /// It is the `traceId` or `requestId` of the event or of its record, or `None` if there is neither.
     #[must_use]
     pub fn trace_id(&self) -> Option<&str> {
         let record = self.record.as_ref().and_then(Value::as_object);

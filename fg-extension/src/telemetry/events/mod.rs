@@ -1,4 +1,4 @@
-//! Telemetry events as the platform posts them: its own, and log lines of the function and of extensions.
+//! Telemetry events: platform events, and log lines of the function and of extensions.
 
 mod log_event;
 mod platform_event;
@@ -16,11 +16,12 @@ pub use log_event::LogEvent;
 pub use platform_event::{Metrics, PlatformEvent, PlatformRecord};
 pub use timestamp::Timestamp;
 
-/// One element of a batch of telemetry (D 2711 to 2713).
+/// A telemetry event, which is one element of a batch (D 2711 to 2713).
 ///
-/// Every JSON value is one: what is not known, or not as the pages have it, is kept. Serialised it has every field that
-/// came, with the text of known ones trimmed, since the pages' examples have stray spaces. Values are those of
-/// [`serde_json::Value`]: of a field that came twice the last, and an integer of more than 64 bits as the nearest float.
+/// Every JSON value can be deserialized: unknown events and fields are preserved, and so are known fields with
+/// unexpected values. Serializing an event writes all fields that were received. The strings of known fields are
+/// trimmed, since the examples of the documentation contain stray spaces. As with [`serde_json::Value`], the last of
+/// several fields with the same name wins, and an integer of more than 64 bits becomes a float.
 ///
 /// ```
 /// use fg_extension::{PlatformEvent, TelemetryEvent};
@@ -56,18 +57,20 @@ pub use timestamp::Timestamp;
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum TelemetryEvent {
-    /// What the platform reports of an instance's lifecycle, and of each invocation.
+    /// An event of the platform about the lifecycle of the instance or about an invocation.
     Platform(PlatformEvent),
-    /// What the function logged.
+    /// A log line of the function.
     Function(LogEvent),
-    /// What an extension logged.
+    /// A log line of an extension.
     Extension(LogEvent),
-    /// Anything else, as it came; an element that no JSON value can hold (a number beyond all floats, half of a
-    /// surrogate pair) as its text.
+    /// Any other value, unchanged.
+    ///
+    /// An element that cannot be represented as a [`Value`], such as a number that exceeds the range of floats or an
+    /// unpaired surrogate, is a string that contains the JSON of that element.
     Unknown(Value),
 }
 
-/// The field that says what an event is, and its text.
+/// The field that determines the kind of an event, and its value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Tag {
     key: KindKey,
@@ -105,7 +108,7 @@ impl<'de> Visitor<'de> for EventVisitor {
     type Value = TelemetryEvent;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an event of telemetry")
+        f.write_str("a telemetry event")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TelemetryEvent, A::Error> {
@@ -179,7 +182,7 @@ enum Field {
     Other(String),
 }
 
-/// An object, before it is known what it is: the field that says so may come last.
+/// The fields of an object whose kind is not known yet, since the field that determines it may come last.
 #[derive(Default)]
 struct EventFields {
     name: Option<Value>,
@@ -235,9 +238,10 @@ impl EventFields {
         }
     }
 
-    /// Returns what it is, and which field says so.
+    /// Returns the kind of the event, and the field that determines it.
     ///
-    /// Platform events have a `name` (D 2711); logs have a `type` (I). Either is taken for the other.
+    /// Platform events have a `name` (D 2711), and log events have a `type` (I). Both fields are accepted for both
+    /// kinds.
     fn kind(&self) -> Option<(EventKind, KindKey)> {
         let of = |value: &Option<Value>| {
             let text = value.as_ref()?.as_str()?.trim();
@@ -254,7 +258,7 @@ impl EventFields {
         };
         match (of(&self.name), of(&self.kind)) {
             (Some(EventKind::Platform), _) => Some((EventKind::Platform, KindKey::Name)),
-            // `"type": "platform", "name": "start"`.
+            // For example `{"type": "platform", "name": "start"}`.
             (None, Some(EventKind::Platform))
                 if self.name.as_ref().is_some_and(Value::is_string) =>
             {
@@ -276,7 +280,7 @@ impl EventFields {
         }
         let text = match tag.map(trimmed) {
             Some(Value::String(text)) => text,
-            // Only a text says what an event is.
+            // Unreachable, since only a string determines the kind.
             _ => String::new(),
         };
         Tag { key, text }
@@ -315,7 +319,7 @@ impl EventFields {
         }
     }
 
-    /// Takes a field, if it is of the type that it should be.
+    /// Takes a field if it has the expected type. Otherwise, moves it to `other`.
     fn known<T>(
         &mut self,
         name: &'static str,
@@ -330,6 +334,7 @@ impl EventFields {
         }
     }
 
+    /// Moves fields that do not belong to this kind of event to `other`.
     fn preserve_as_other<const N: usize>(&mut self, names: [&'static str; N]) {
         for name in names {
             if let Some(value) = self.slot(name).take() {
@@ -353,7 +358,7 @@ impl EventFields {
     }
 }
 
-/// Returns what comes after `platform.`.
+/// Returns the part of a name after `platform.`.
 fn subtype(name: &str) -> Option<&str> {
     let (prefix, subtype) = name.split_at_checked("platform.".len())?;
     prefix
@@ -368,7 +373,7 @@ fn text(value: Value) -> Result<String, Value> {
     }
 }
 
-/// Removes the spaces around a text; without any it is not copied.
+/// Trims a string. Does not copy it if there is no surrounding white space.
 fn trimmed(value: Value) -> Value {
     match value {
         Value::String(text) if text.trim().len() < text.len() => text.trim().into(),

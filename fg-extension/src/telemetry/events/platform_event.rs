@@ -1,4 +1,4 @@
-//! What the platform reports of itself.
+//! Platform events.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -7,68 +7,72 @@ use serde_json::{Map, Value};
 use super::Tag;
 use super::Timestamp;
 
-/// An event about an instance's lifecycle, or an invocation (D 2711).
+/// An event of the platform about the lifecycle of the instance or about an invocation (D 2711).
 ///
-/// Case is forgiven: the page itself writes `platform.RuntimeDone` beside `platform.initRuntimeDone`.
+/// Names are matched case-insensitively, since the page contains both `platform.RuntimeDone` and
+/// `platform.initRuntimeDone`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum PlatformEvent {
-    /// `platform.initStart`: the function's initialisation begins.
+    /// `platform.initStart`: the initialization of the function starts.
     InitStart(PlatformRecord),
-    /// `platform.initRuntimeDone`: the runtime has initialised the function.
+    /// `platform.initRuntimeDone`: the runtime has initialized the function.
     InitRuntimeDone(PlatformRecord),
-    /// `platform.initReport`: what the initialisation took.
+    /// `platform.initReport`: the duration and other metrics of the initialization.
     InitReport(PlatformRecord),
-    /// `platform.start`: an invocation begins.
+    /// `platform.start`: an invocation starts.
     Start(PlatformRecord),
     /// `platform.runtimeDone`: the runtime has handled the invocation.
     RuntimeDone(PlatformRecord),
-    /// `platform.report`: what the invocation took.
+    /// `platform.report`: the duration and other metrics of the invocation.
     Report(PlatformRecord),
-    /// `platform.restoreStart`: an instance is being restored from a snapshot (I: of Java functions on x86 only).
+    /// `platform.restoreStart`: the restoration of the instance from a snapshot starts (I: only for Java functions on
+    /// x86).
     RestoreStart(PlatformRecord),
-    /// `platform.restoreRuntimeDone`: the runtime is restored.
+    /// `platform.restoreRuntimeDone`: the runtime has been restored.
     RestoreRuntimeDone(PlatformRecord),
-    /// `platform.restoreReport`: what the restoring took.
+    /// `platform.restoreReport`: the duration and other metrics of the restoration.
     RestoreReport(PlatformRecord),
-    /// An event of a subtype that this version of the crate does not know.
+    /// An event with a name that is not known to this version of the crate.
     Unknown(PlatformRecord),
 }
 
-/// The fields of a [`PlatformEvent`]: those that came.
+/// The fields of a [`PlatformEvent`].
 ///
-/// A field that came with a value of a strange type is in [`other`](Self::other), as it came.
+/// A field whose value has an unexpected type is in [`other`](Self::other), unchanged.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct PlatformRecord {
     pub(super) tag: Tag,
-    /// `startTime`: when it began.
+    /// The field `startTime`: when the initialization, invocation or restoration started.
     pub start_time: Option<Timestamp>,
-    /// `endTime`: when it ended; of reports.
+    /// The field `endTime` of reports: when it ended.
     pub end_time: Option<Timestamp>,
-    /// `traceId` (D): the request ID of the invocation (I).
+    /// The field `traceId` (D): the request ID of the invocation (I).
     pub trace_id: Option<String>,
-    /// `status`, trimmed: `success` (D), or any other word (?: the page has no list); from `…RuntimeDone` on.
+    /// The field `status`, trimmed. `…RuntimeDone` events and reports have one.
+    ///
+    /// The page documents `success` (D). Other values are unknown (?).
     pub status: Option<String>,
-    /// `metrics`, of reports.
+    /// The field `metrics` of reports.
     pub metrics: Option<Metrics>,
-    /// Any further fields.
+    /// All other fields.
     pub other: Map<String, Value>,
 }
 
-/// The measurements of a report, each as the platform wrote it.
+/// The metrics of a report.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Metrics(pub(super) Map<String, Value>);
 
 impl PlatformEvent {
-    /// Returns the subtype as the platform wrote it, trimmed: `platform.start`.
+    /// Returns the trimmed name of the event, such as `platform.start`.
     #[must_use]
     pub fn name(&self) -> &str {
         self.record().tag.text()
     }
 
-    /// Returns the event's fields.
+    /// Returns the fields of the event.
     #[must_use]
     pub fn record(&self) -> &PlatformRecord {
         match self {
@@ -85,7 +89,7 @@ impl PlatformEvent {
         }
     }
 
-    /// Makes an event by its subtype, without the `platform.` before it.
+    /// Creates an event from its subtype, which is the part of the name after `platform.`.
     pub(super) fn new(subtype: &str, record: PlatformRecord) -> Self {
         type Make = fn(PlatformRecord) -> PlatformEvent;
         const SUBTYPES: [(&str, Make); 9] = [
@@ -108,10 +112,9 @@ impl PlatformEvent {
 }
 
 impl PlatformRecord {
-    /// Returns whether `status` is `success` (D 2711), in upper or lower case.
+    /// Returns `true` if [`status`](Self::status) is `success` (D 2711), in upper or lower case.
     ///
-    /// `false` is not a failure: there may be no status, and the page names no other than `success` (?). What the
-    /// platform wrote is in [`status`](Self::status).
+    /// `false` does not imply a failure: the event may have no status, or one that is not documented (?).
     #[must_use]
     pub fn is_success(&self) -> bool {
         let status = self.status.as_deref();
@@ -120,48 +123,48 @@ impl PlatformRecord {
 }
 
 impl Metrics {
-    /// Returns `durationMs`: how long it took, in milliseconds (D 2711).
+    /// Returns `durationMs`: the duration in milliseconds (D 2711).
     #[must_use]
     pub fn duration_ms(&self) -> Option<f64> {
         self.number("durationMs")
     }
 
-    /// Returns `billedDurationMs`: the time that is billed, in milliseconds (I).
+    /// Returns `billedDurationMs`: the billed duration in milliseconds (I).
     #[must_use]
     pub fn billed_duration_ms(&self) -> Option<f64> {
         self.number("billedDurationMs")
     }
 
-    /// Returns `memorySizeMB`: the memory that the function may have, in MB (I).
+    /// Returns `memorySizeMB`: the memory limit of the function in MB (I).
     #[must_use]
     pub fn memory_size_mb(&self) -> Option<f64> {
         self.number("memorySizeMB")
     }
 
-    /// Returns `maxMemoryUsedMB`: the most memory that was used, in MB (I).
+    /// Returns `maxMemoryUsedMB`: the maximum memory used, in MB (I).
     #[must_use]
     pub fn max_memory_used_mb(&self) -> Option<f64> {
         self.number("maxMemoryUsedMB")
     }
 
-    /// Returns `initDurationMs`: how long the initialisation took, in milliseconds (I).
+    /// Returns `initDurationMs`: the duration of the initialization in milliseconds (I).
     #[must_use]
     pub fn init_duration_ms(&self) -> Option<f64> {
         self.number("initDurationMs")
     }
 
-    /// Returns any metric by its name, as the platform wrote it.
+    /// Returns the metric with the given name, unchanged.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
-    /// Iterates over all metrics, by name.
+    /// Returns an iterator over the names and values of all metrics.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// Returns a metric as a number; a text may hold one too.
+    /// Returns a metric as a number. It may also be a string that contains a number.
     fn number(&self, name: &str) -> Option<f64> {
         match self.0.get(name)? {
             Value::Number(number) => number.as_f64(),

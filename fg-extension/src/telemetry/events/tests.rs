@@ -1,4 +1,4 @@
-//! Events as they are read and written.
+//! Tests of deserializing and serializing events.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ fn platform(value: &Value) -> PlatformEvent {
 }
 
 #[test]
-fn subtypes_are_known_in_any_case() {
+fn names_are_matched_case_insensitively() {
     type SubtypePredicate = fn(&PlatformEvent) -> bool;
     let subtypes: [(&str, SubtypePredicate); 11] = [
         ("platform.initStart", |it| {
@@ -65,7 +65,7 @@ fn subtypes_are_known_in_any_case() {
 }
 
 #[test]
-fn fields_of_a_report() {
+fn fields_of_a_report_are_read() {
     let report = json!({
         "name": "platform.report",
         "startTime": "2023-06-25T00:00:00.250Z",
@@ -114,7 +114,7 @@ fn fields_of_a_report() {
 }
 
 #[test]
-fn success_is_the_one_documented_status() {
+fn only_success_is_a_success() {
     let is_success = |status: Value| {
         let event = platform(&json!({"name": "platform.RuntimeDone", "status": status}));
         event.record().is_success()
@@ -158,7 +158,7 @@ fn fields_of_unexpected_types_are_preserved() {
 }
 
 #[test]
-fn logs_have_a_record_of_any_kind() {
+fn record_of_a_log_event_can_be_any_json_value() {
     for (kind, record) in [
         ("function", json!("a line\n")),
         (" Function", json!({"requestId": " 1 ", "stage": "invoke"})),
@@ -184,7 +184,7 @@ fn logs_have_a_record_of_any_kind() {
         assert_eq!(serde_json::to_value(&event).unwrap(), expected);
     }
     let TelemetryEvent::Function(log) = read(&json!({"type": "function", "traceId": "2"})) else {
-        panic!("no log");
+        panic!("not a log event");
     };
     assert_eq!(
         (log.record.as_ref(), &*log.text(), log.trace_id()),
@@ -193,7 +193,7 @@ fn logs_have_a_record_of_any_kind() {
 }
 
 #[test]
-fn event_kind_is_from_name_or_type() {
+fn kind_is_determined_by_name_or_type() {
     assert!(matches!(
         read(&json!({"type": "platform", "name": "start"})),
         TelemetryEvent::Platform(PlatformEvent::Start(_))

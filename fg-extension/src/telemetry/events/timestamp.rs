@@ -1,4 +1,4 @@
-//! The time of an event.
+//! Timestamps of telemetry events.
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
@@ -7,31 +7,32 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-/// A time as the platform wrote it, and the [`SystemTime`] that it stands for.
+/// A timestamp, both in its original form and as a [`SystemTime`].
 ///
-/// The pages show text as in RFC 3339 (D 2711 to 2713), which may have any offset from UTC. A number counts from
-/// 1970: seconds, milliseconds, microseconds or nanoseconds, by its size (?).
+/// The pages show RFC 3339 strings (D 2711 to 2713), which may have any offset from UTC. A number is also accepted (?):
+/// it is the time since the Unix epoch in seconds, milliseconds, microseconds or nanoseconds, depending on its
+/// magnitude.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Timestamp {
     time: Option<SystemTime>,
-    /// A string, trimmed, or a number.
+    /// A trimmed string or a number.
     raw: Value,
 }
 
 impl Timestamp {
-    /// Returns the time; `None` if what the platform wrote is of another form, or before 1970.
+    /// Returns the time, or `None` if the timestamp has an unknown format or is before 1970.
     #[must_use]
     pub fn time(&self) -> Option<SystemTime> {
         self.time
     }
 
-    /// Returns what the platform wrote, trimmed; `None` if it is a number.
+    /// Returns the original string, trimmed, or `None` if the timestamp is a number.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         self.raw.as_str()
     }
 
-    /// Reads a text or a number; returns any other value as it is.
+    /// Reads a string or a number. Returns any other value unchanged, as an error.
     pub(crate) fn read(raw: Value) -> Result<Self, Value> {
         let time = match &raw {
             Value::String(text) => parse_rfc3339(text.trim()),
@@ -54,11 +55,11 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::read(Value::deserialize(deserializer)?)
-            .map_err(|_| D::Error::custom("a time is a text or a number"))
+            .map_err(|_| D::Error::custom("expected a time, as a string or a number"))
     }
 }
 
-/// Reads a time with `Z` or an offset, in upper or lower case, as RFC 3339 has it.
+/// Parses an RFC 3339 time with `Z` or an offset, in upper or lower case.
 fn parse_rfc3339(text: &str) -> Option<SystemTime> {
     let text = match text.bytes().any(|byte| byte.is_ascii_lowercase()) {
         true => Cow::Owned(text.to_ascii_uppercase()),
@@ -85,7 +86,7 @@ fn two_digits(text: &str, max: u64) -> Option<u64> {
     (number <= max).then_some(number)
 }
 
-/// Reads a number: as seconds it is before the year 5138, so a larger one counts a smaller unit.
+/// Converts a number to a time. Seconds are assumed up to the year 5138, and smaller units for larger numbers.
 fn since_1970(number: f64) -> Option<SystemTime> {
     let per_second = match number {
         ..1e11 => 1.0,
@@ -93,7 +94,7 @@ fn since_1970(number: f64) -> Option<SystemTime> {
         ..1e17 => 1e6,
         _ => 1e9,
     };
-    // A float counts a quarter of a microsecond at its finest: the rest of it is noise.
+    // A float has a resolution of about a quarter of a microsecond here, so it is rounded to microseconds.
     let micros = (number / per_second * 1e6).round();
     let duration = Duration::try_from_secs_f64(micros / 1e6).ok()?;
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_micros(
@@ -110,7 +111,7 @@ mod tests {
     use super::Timestamp;
 
     #[test]
-    fn forms_of_a_time() {
+    fn strings_and_numbers_are_parsed() {
         let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_687_651_200_250);
         for raw in [
             json!("2023-06-25T00:00:00.25Z"),
@@ -133,12 +134,12 @@ mod tests {
     }
 
     #[test]
-    fn unparsable_text_is_preserved() {
+    fn string_that_is_not_a_time_is_preserved() {
         for text in [
             "",
             "soon",
             "2023-06-25",
-            // Other forms of ISO 8601: a blank for the `T`, no zone, a comma, a short offset.
+            // Other forms of ISO 8601: a space instead of the `T`, no offset, a comma, a short offset.
             "2023-06-25 00:00:00.250Z",
             "2023-06-25T00:00:00.250",
             "2023-06-25T00:00:00,250Z",

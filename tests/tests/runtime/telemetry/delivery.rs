@@ -1,19 +1,19 @@
-//! What becomes of the batches.
+//! Tests of the delivery of telemetry events to the handler.
 
 use fg_extension_tests::{Client, post, request};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use super::{asking, counters, sum, telemetry, wait_for_counters};
+use super::{counters, start_interactive, sum, telemetry, wait_for_counters};
 
 #[test]
 fn events_are_delivered_complete_and_in_order() {
-    let mut extension = asking();
+    let mut extension = start_interactive();
     let port = extension.port();
     let strange = r#"[null, 1, {}, {"name": "platform.start ", "traceId": "1", "x": [true]},]"#;
     assert_eq!(post(port, "/", strange).status, 200);
     extension.wait_for(r#"call 1: [null,1,{},{"name":"platform.start","traceId":"1","x":[true]}]"#);
-    // What comes while the handler runs is joined into one call.
+    // Batches that arrive while the handler runs are delivered together.
     let mut client = Client::connect(port);
     for i in 0..50 {
         let batch = json!([{"type": "function", "record": i}]).to_string();
@@ -44,10 +44,10 @@ fn body_that_is_not_a_batch_is_rejected() {
         rejected.json(),
         json!({"errorInfo": {
             "errorType": "InvalidTelemetry",
-            "errorMessage": "the body is not telemetry: EOF while parsing a list at line 1 column 5",
+            "errorMessage": "invalid telemetry: EOF while parsing a list at line 1 column 5",
         }})
     );
-    // Nearly JSON is not repaired, but for trailing commas.
+    // Apart from trailing commas, invalid JSON is not repaired.
     for body in [
         "null",
         r#"{"name": "platform.start"}"#,
@@ -65,11 +65,11 @@ fn body_that_is_not_a_batch_is_rejected() {
     let lines: Vec<_> = exited.stderr.lines().collect();
     assert_eq!(
         lines[0],
-        "WARN extensionTelemetry.sh: telemetry: requests that were rejected: 1, last: the body is not telemetry: \
+        "WARN extensionTelemetry.sh: telemetry: rejected requests: 1, last: invalid telemetry: \
          EOF while parsing a list at line 1 column 5"
     );
-    // One line a second: the others share a line, unless the machine is slow.
-    let rejected = "telemetry: requests that were rejected: ";
+    // At most one line is logged per second. Unless the machine is slow, the other reports share one.
+    let rejected = "telemetry: rejected requests: ";
     assert_eq!(sum(&lines, rejected), 8, "{lines:?}");
     let last = lines[lines.len() - 1];
     assert!(
@@ -110,13 +110,13 @@ fn full_buffer_responds_with_503() {
     assert_eq!(exited.code, Some(0));
     assert_eq!(
         exited.stderr,
-        "WARN extensionTelemetry.sh: telemetry: 1 event rejected with status 503; FG_TELEMETRY_BUFFER sets how many \
-         bytes may wait\n"
+        "WARN extensionTelemetry.sh: telemetry: 1 event rejected with status 503: the buffer is full; increase \
+         FG_TELEMETRY_BUFFER\n"
     );
 }
 
 #[test]
-fn removed_setting_is_one_line_at_startup() {
+fn removed_setting_is_reported_at_start_up() {
     let extension = telemetry()
         .env("FG_TELEMETRY_OVERFLOW", "drop-oldest")
         .registered();
@@ -125,15 +125,15 @@ fn removed_setting_is_one_line_at_startup() {
         (exited.code, exited.stderr.as_str()),
         (
             Some(0),
-            "WARN extensionTelemetry.sh: FG_TELEMETRY_OVERFLOW no longer exists: a batch that does not fit is rejected \
-             with status 503; unset it\n"
+            "WARN extensionTelemetry.sh: FG_TELEMETRY_OVERFLOW was removed: a batch that does not fit into the buffer is \
+             rejected with status 503; unset it\n"
         )
     );
 }
 
 #[test]
 fn failing_handler_is_called_again_with_the_same_events() {
-    let mut extension = asking();
+    let mut extension = start_interactive();
     let port = extension.port();
     for i in 1..=2 {
         assert_eq!(post(port, "/", json!([i]).to_string()).status, 200);
@@ -141,8 +141,8 @@ fn failing_handler_is_called_again_with_the_same_events() {
             extension.wait_for("call 1: [1]");
         }
     }
-    for (call, behaviour) in [(2, "fail"), (3, "panic"), (4, "fail")] {
-        extension.type_line(behaviour);
+    for (call, behavior) in [(2, "fail"), (3, "panic"), (4, "fail")] {
+        extension.type_line(behavior);
         extension.wait_for(&format!("call {call}: [1]"));
     }
     extension.type_line("go on");
@@ -157,7 +157,7 @@ fn failing_handler_is_called_again_with_the_same_events() {
         lines[0],
         r"WARN extensionTelemetry.sh: telemetry: the handler failed: the backend\nis down"
     );
-    // One line a second: the others share a line, unless the machine is slow.
+    // At most one line is logged per second. Unless the machine is slow, the other reports share one.
     let failed = "telemetry: the handler failed";
     assert_eq!(sum(&lines, failed), 3, "{lines:?}");
     let last = lines[lines.len() - 1];
@@ -175,18 +175,18 @@ fn undelivered_events_are_reported() {
         assert_eq!(post(port, "/", "[1, 2]").status, 200);
         extension.wait_for("call 1: [1,2]");
         assert_eq!(post(port, "/", "[3]").status, 200);
-        // The next call with other events says that these are given up.
+        // Once the handler is called with other events, the first ones are lost.
         extension.wait_for_end_of_line(": [3]");
         let mut line = extension.error_line();
         assert!(
             line.starts_with("WARN extensionTelemetry.sh: telemetry: the handler failed: ")
                 || handler == "hang"
                     && line
-                        == "ERROR extensionTelemetry.sh: telemetry: the handler failed: it took longer than 150ms; 2 events lost, since FG_TELEMETRY_TIMEOUT was over; it sets for how long a batch is tried",
+                        == "ERROR extensionTelemetry.sh: telemetry: the handler failed: timed out after 150ms; 2 events lost: not delivered within FG_TELEMETRY_TIMEOUT",
             "{line}"
         );
-        // The second one, unless the machine is slow.
-        while !line.contains(" lost, since FG_TELEMETRY_TIMEOUT was over; ") {
+        // On a slow machine, other lines may come first.
+        while !line.contains(" lost: not delivered within FG_TELEMETRY_TIMEOUT") {
             line = extension.error_line();
         }
         assert!(
@@ -200,7 +200,7 @@ fn undelivered_events_are_reported() {
 }
 
 #[test]
-fn bad_event_does_not_lose_others() {
+fn event_that_always_fails_does_not_affect_other_events() {
     let mut extension = telemetry()
         .env("HANDLER", "ask, then fail on 2")
         .env("FG_TELEMETRY_TIMEOUT", "2s")
@@ -215,7 +215,7 @@ fn bad_event_does_not_lose_others() {
     extension.wait_for("call 2: [1,2,3]");
     extension.wait_for("call 3: [1]");
     extension.wait_for("done 3");
-    // Until its time is over.
+    // The event that fails is retried until its timeout.
     extension.wait_for("call 4: [2]");
     extension.wait_for_end_of_line(": [3]");
     wait_for_counters(&mut extension, &counters(4, 3, 0, 1, 0));
@@ -231,7 +231,7 @@ fn freeze_does_not_count_towards_the_timeout() {
     assert_eq!(post(port, "/", "[1]").status, 200);
     extension.wait_for("call 1: [1]");
     extension.signal(Signal::SIGSTOP);
-    // Longer than the handler has in all: this is about nothing but time.
+    // The freeze must be longer than FG_TELEMETRY_TIMEOUT, so this test has to sleep.
     std::thread::sleep(std::time::Duration::from_millis(2500));
     extension.signal(Signal::SIGCONT);
     extension.type_line("fail");
@@ -241,7 +241,7 @@ fn freeze_does_not_count_towards_the_timeout() {
     wait_for_counters(&mut extension, &counters(1, 1, 0, 0, 0));
 }
 
-/// Whoever subscribes to what extensions log is told its own lines.
+/// An extension that subscribes to the logs of extensions receives its own log lines as telemetry.
 #[test]
 fn log_lines_about_own_log_lines_do_not_multiply() {
     let mut extension = telemetry()
@@ -264,7 +264,7 @@ fn log_lines_about_own_log_lines_do_not_multiply() {
         }
     }
     let _ = extension.error_line();
-    // Three lines came, of which the first was free.
+    // Three lines were logged, of which only the first is not throttled.
     assert!(
         start.elapsed() > std::time::Duration::from_millis(1900),
         "{:?}",

@@ -1,4 +1,4 @@
-//! Telemetry: subscription, delivery, and its end.
+//! Tests of telemetry: subscription, delivery, and shutdown.
 
 mod delivery;
 mod shutdown;
@@ -14,12 +14,12 @@ fn telemetry() -> Start {
     Start::new(TELEMETRY)
 }
 
-/// One that prints the events of a call, and then does what a line says.
-fn asking() -> Extension {
+/// Starts an extension whose telemetry handler waits for a line that selects its behavior.
+fn start_interactive() -> Extension {
     telemetry().env("HANDLER", "ask").registered()
 }
 
-/// What the fixture prints of its counters.
+/// Returns the line that the extension prints for these counters.
 fn counters(received: u64, delivered: u64, rejected: u64, lost: u64, queued: u64) -> String {
     format!(
         "TelemetryCounters {{ received: {received}, delivered: {delivered}, rejected: {rejected}, lost: {lost}, \
@@ -27,7 +27,7 @@ fn counters(received: u64, delivered: u64, rejected: u64, lost: u64, queued: u64
     )
 }
 
-/// Invokes it until these are its counters.
+/// Invokes the extension until it prints these counters.
 fn wait_for_counters(extension: &mut Extension, expected: &str) {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
@@ -36,11 +36,14 @@ fn wait_for_counters(extension: &mut Extension, expected: &str) {
         if line == expected {
             return;
         }
-        assert!(Instant::now() < deadline, "{line}, not {expected}");
+        assert!(
+            Instant::now() < deadline,
+            "expected {expected}, found {line}"
+        );
     }
 }
 
-/// The sum of the numbers that stand behind a text in some of the lines; one if there is the text only.
+/// Returns the sum of the numbers that follow `text` in the lines. A line with `text` but no number counts as 1.
 fn sum(lines: &[&str], text: &str) -> u64 {
     let rests = lines.iter().filter_map(|line| line.split_once(text));
     rests

@@ -1,14 +1,14 @@
-//! The end of an extension that has telemetry.
+//! Tests of the shutdown of an extension that receives telemetry.
 
 use fg_extension_tests::post;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use super::{asking, counters, invoke, telemetry};
+use super::{counters, invoke, start_interactive, telemetry};
 
 #[test]
 fn everything_acknowledged_is_delivered_before_shutdown() {
-    let mut extension = asking();
+    let mut extension = start_interactive();
     let port = extension.port();
     assert_eq!(post(port, "/", "[1]").status, 200);
     extension.wait_for("call 1: [1]");
@@ -36,7 +36,7 @@ fn long_queue_delays_neither_shutdown_nor_invocations() {
         .env("FG_SHUTDOWN_TIMEOUT", "400ms")
         .registered();
     let port = extension.port();
-    // So large that they are not joined, and in one piece, so that they are there at once.
+    // The events are too large to be delivered together. They are sent in one batch so that they arrive at once.
     let batch = json!(vec!["x".repeat(200 * 1024); 25]).to_string();
     assert_eq!(post(port, "/", &batch).status, 200);
     assert_eq!(invoke(&extension), 200);
@@ -45,8 +45,7 @@ fn long_queue_delays_neither_shutdown_nor_invocations() {
     assert_eq!(exited.code, Some(1));
     assert!(
         exited.stderr.ends_with(
-            " events of telemetry were not delivered by the end; \
-             FG_SHUTDOWN_TIMEOUT, 400ms, sets how long the shutdown may take\n"
+            " acknowledged telemetry events were not delivered within FG_SHUTDOWN_TIMEOUT (400ms)\n"
         ),
         "{}",
         exited.stderr
@@ -65,7 +64,7 @@ fn shutdown_retries_the_handler_immediately() {
         extension.wait_for(&format!("call {call}: [1]"));
         extension.type_line("fail");
     }
-    // Now the pause is longer than the time for the end.
+    // The pause before the next retry is now longer than the shutdown timeout.
     extension.signal(Signal::SIGTERM);
     extension.wait_for("call 7: [1]");
     extension.type_line("go on");
@@ -85,8 +84,8 @@ fn events_lost_before_the_shutdown_timeout_are_counted() {
     assert_eq!(exited.code, Some(1));
     assert!(
         exited.stderr.ends_with(
-            "ERROR extensionTelemetry.sh: 1 event of telemetry was not delivered by the end; \
-             FG_SHUTDOWN_TIMEOUT, 2s, sets how long the shutdown may take\n"
+            "ERROR extensionTelemetry.sh: 1 acknowledged telemetry event was not delivered within \
+             FG_SHUTDOWN_TIMEOUT (2s)\n"
         ),
         "{}",
         exited.stderr
@@ -112,7 +111,7 @@ fn panic_of_an_aborted_handler_is_one_line() {
         "{lines:?}"
     );
     assert!(
-        lines[1].contains(" 1 event of telemetry was not delivered by the end; "),
+        lines[1].contains(" 1 acknowledged telemetry event was not delivered within "),
         "{lines:?}"
     );
 }
@@ -122,13 +121,13 @@ fn undelivered_events_are_counted_at_shutdown() {
     for (shutdown, message) in [
         (
             false,
-            "ERROR extensionTelemetry.sh: 3 events of telemetry were not delivered by the end; \
-             FG_SHUTDOWN_TIMEOUT, 200ms, sets how long the shutdown may take",
+            "ERROR extensionTelemetry.sh: 3 acknowledged telemetry events were not delivered within \
+             FG_SHUTDOWN_TIMEOUT (200ms)",
         ),
         (
             true,
-            "ERROR extensionTelemetry.sh: the extension failed to shut down, and 3 events of telemetry were not \
-             delivered by the end: the disk is full",
+            "ERROR extensionTelemetry.sh: the extension failed to shut down, and 3 acknowledged telemetry events \
+             were not delivered: the disk is full",
         ),
     ] {
         let mut start = telemetry()

@@ -1,4 +1,4 @@
-//! The subscription, and where telemetry comes in.
+//! Tests of the telemetry subscription and of the port that receives telemetry.
 
 use fg_extension_tests::{
     Client, ScriptedPlatform, ScriptedResponse, Start, golden, post, request,
@@ -34,7 +34,7 @@ fn subscribes_after_registration() {
     expected["subscriber"]["uri"] = format!("http://127.0.0.1:{telemetry_port}").into();
     assert_eq!(serde_json::from_str::<Value>(body).unwrap(), expected);
 
-    // Telemetry has a listener of its own; invocations go on.
+    // Telemetry has its own listener, and invocations are still handled.
     assert_eq!(post(telemetry_port, "/", "[1]").status, 200);
     extension.wait_for("call 1: [1]");
     assert_eq!(post(telemetry_port, "/extension/invoke", "[2]").status, 200);
@@ -49,7 +49,7 @@ fn subscribes_after_registration() {
         (exited.code, exited.stderr.as_str()),
         (
             Some(0),
-            "WARN extensionTelemetry.sh: telemetry: requests that were rejected: 1, last: telemetry comes by POST, not \
+            "WARN extensionTelemetry.sh: telemetry: rejected requests: 1, last: telemetry is accepted only by POST, not \
              GET\n"
         )
     );
@@ -97,18 +97,18 @@ fn rejected_subscription_is_logged_and_the_extension_keeps_running() {
             ScriptedResponse::status("200 OK", body),
             r"rejected the subscription of 127.0.0.1:PORT with status 200: Subscribed: there is\na subscriber",
         ),
-        (ScriptedResponse::Close, "in 1s ("),
+        (ScriptedResponse::Close, "within 1s ("),
         (ScriptedResponse::Silence, "no response in time"),
     ] {
         let platform = ScriptedPlatform::start([ScriptedResponse::registered(), response]);
         let start = telemetry().env("FG_REGISTER_TIMEOUT", "1s").with(&platform);
         let message = message.replace("PORT", &start.telemetry_port().to_string());
         let mut extension = start.start();
-        // Invocations are served while the subscription is tried.
+        // Invocations are handled while the subscription is in progress.
         let _ = (platform.request(), platform.request());
         assert_eq!(invoke(&extension), 200);
         let line = extension.error_line();
-        let prefix = "ERROR extensionTelemetry.sh: there will be no telemetry: ";
+        let prefix = "ERROR extensionTelemetry.sh: continuing without telemetry: ";
         assert!(
             line.starts_with(prefix) && line.contains(&message),
             "{line}"
@@ -132,8 +132,8 @@ fn port_in_use_is_reported_and_the_extension_keeps_running() {
     assert_eq!(exited.code, Some(0));
     assert!(
         exited.stderr.starts_with(&format!(
-            "ERROR extensionTelemetry.sh: there will be no telemetry: cannot listen on 127.0.0.1:{telemetry_port}, \
-             which another process holds; set FG_TELEMETRY_PORT="
+            "ERROR extensionTelemetry.sh: continuing without telemetry: cannot listen on 127.0.0.1:{telemetry_port}, \
+             which is in use by another process; set FG_TELEMETRY_PORT="
         )) && exited.stderr.lines().count() == 1,
         "{}",
         exited.stderr
@@ -159,13 +159,13 @@ fn telemetry_accepted_before_init_failed_is_counted() {
     for (response, message) in [
         (
             "panic",
-            "ERROR extensionTelemetry.sh: the extension failed to initialise, and 2 events of telemetry were not \
-             delivered by the end: panicked at ",
+            "ERROR extensionTelemetry.sh: the extension failed to initialize, and 2 acknowledged telemetry events \
+             were not delivered: panicked at ",
         ),
         (
             "",
-            "ERROR extensionTelemetry.sh: the extension ended before it was ready: 2 events of telemetry were not \
-             delivered by the end\n",
+            "ERROR extensionTelemetry.sh: the extension shut down before `init` completed: 2 acknowledged telemetry \
+             events were not delivered\n",
         ),
     ] {
         let start = Start::with_telemetry_port(TELEMETRY).env("INIT", "ask");
@@ -185,7 +185,7 @@ fn telemetry_accepted_before_init_failed_is_counted() {
 }
 
 #[test]
-fn on_a_separate_port_subscription_waits_for_init() {
+fn subscription_on_a_shared_port_waits_for_init() {
     let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
     let mut extension = telemetry().env("INIT", "ask").with(&platform).start();
     let _registration = platform.request();

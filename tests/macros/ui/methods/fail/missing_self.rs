@@ -9,5 +9,5 @@ impl Hello {
     async fn on_invoke(_: Invocation) {}
 
     #[shutdown]
-    async fn end() {}
+    async fn close() {}
 }

@@ -9,5 +9,5 @@ impl Hello {
     async fn on_invoke(&self, _: Invocation) {}
 
     #[shutdwon]
-    async fn end(&self) {}
+    async fn close(&self) {}
 }

@@ -9,5 +9,5 @@ impl Hello {
     fn on_invoke(&self, _: Invocation) {}
 
     #[shutdown]
-    fn end(&self) {}
+    fn close(&self) {}
 }

@@ -9,5 +9,5 @@ impl Hello {
     async fn on_invoke(&self, _: Invocation, _: u8) {}
 
     #[shutdown]
-    async fn end(&self, _: u8, _: u8) {}
+    async fn close(&self, _: u8, _: u8) {}
 }

@@ -11,7 +11,7 @@ impl Hello {
     }
 
     #[shutdown]
-    async fn end(&self) -> bool {
+    async fn close(&self) -> bool {
         true
     }
 }
