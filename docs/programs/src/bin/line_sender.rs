@@ -1,4 +1,4 @@
-//! Sends a line for each invocation to the collector at `COLLECTOR`, before the invocation is answered.
+//! Sends a line for each invocation to the collector at `COLLECTOR`, before it responds to the invocation.
 
 use std::time::Duration;
 
