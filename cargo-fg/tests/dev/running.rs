@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 /// No wait is longer; a build may have to wait for another one.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A place of one's own for sockets, and a port.
 pub(crate) struct Place {

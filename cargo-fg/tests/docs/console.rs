@@ -24,7 +24,7 @@ use super::{assert_none, pages, root};
 use crate::dev::running::Running;
 
 /// No command runs longer; a build may have to wait for another one.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Set for the commands, so that a page with `cargo test` does not run all pages again.
 const NESTED: &str = "FG_DOCS_NESTED";
