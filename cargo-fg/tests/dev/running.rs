@@ -131,7 +131,7 @@ impl Running {
         panic!("there is no line that {description}: {:#?}", self.seen);
     }
 
-    /// Waits for one line per prefix, in any order. What an extension prints comes through a pipe, what it requests
+    /// Waits for one line per prefix, in any order. The output of an extension arrives through a pipe and its requests
     /// through a socket, so `dev` may see either first.
     pub(crate) fn lines_in_any_order<const N: usize>(
         &mut self,
