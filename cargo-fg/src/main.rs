@@ -1,4 +1,15 @@
-//! `cargo fg`: a FunctionGraph on your desk, for extensions written with `fg-extension`.
+//! `cargo fg`: creates, runs, checks and packages extensions of Huawei Cloud FunctionGraph.
+//!
+//! ```console
+//! $ cargo fg new night-watch
+//! $ cd night-watch
+//! $ cargo fg dev
+//! $ cargo fg check
+//! $ cargo fg package
+//! ```
+//!
+//! Each subcommand has a module, and its arguments are in [`cli`]. Only [`main`] prints the error of a failed command
+//! and chooses its exit status.
 
 mod boot;
 mod cargo;
@@ -23,7 +34,7 @@ fn main() -> ExitCode {
     let command_line = CommandLine::from_env();
     let failure = command_line.failure();
     command_line.run().unwrap_or_else(|error| {
-        // If stderr is closed, nobody can read the error.
+        // If stderr is closed, the exit status is all that is left to report the failure.
         let _ = writeln!(std::io::stderr(), "error: {}", chain(error.as_ref()));
         failure
     })

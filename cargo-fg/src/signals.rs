@@ -1,13 +1,13 @@
-//! The signals that end a command which has processes and temporary folders to clean up.
+//! The shutdown signals of commands that have child processes and temporary directories to clean up.
 
 use anyhow::{Context, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Ctrl-C, Ctrl-\, SIGTERM, and a closed terminal.
+/// A listener for Ctrl-C, Ctrl-\, SIGTERM, and SIGHUP (a closed terminal).
 pub(crate) struct ShutdownSignals(Vec<Signal>);
 
 impl ShutdownSignals {
-    /// Starts to listen for them: from then on they do not end the process.
+    /// Starts to listen for the signals; from then on they no longer terminate the process.
     pub(crate) fn listen() -> anyhow::Result<Self> {
         let kinds = [
             SignalKind::interrupt(),
@@ -19,7 +19,11 @@ impl ShutdownSignals {
         Ok(Self(signals.context("cannot listen for signals")?))
     }
 
-    /// Runs the task, and cancels it with an error when a signal arrives.
+    /// Runs the task, and cancels it when a signal arrives.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the task, or `interrupted` if a signal cancelled it.
     pub(crate) async fn run_or_cancel<T>(
         mut self,
         task: impl Future<Output = anyhow::Result<T>>,
@@ -30,7 +34,7 @@ impl ShutdownSignals {
         }
     }
 
-    /// Waits until one of them arrives.
+    /// Waits until a signal arrives.
     ///
     /// # Cancel safety
     ///

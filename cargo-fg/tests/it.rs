@@ -1,4 +1,4 @@
-//! The command, as its users call it: one module a subcommand, in one binary that links once.
+//! Integration tests of `cargo fg`: one module for each subcommand, in one binary to link only once.
 
 mod check;
 mod dev;

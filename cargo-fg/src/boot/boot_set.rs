@@ -1,4 +1,4 @@
-//! The extensions that are booted on one platform, in order.
+//! The extensions of one instance, in the order in which they boot.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -7,11 +7,11 @@ use fg_emulator::ExtensionCommand;
 use super::boot_spec::{BootProgram, BootSpec};
 use super::extension_source::ExtensionSource;
 
-/// Extensions that are ready to boot on one platform, each with its fingerprint if it has one.
+/// Extensions that are ready to boot on one instance, each with the fingerprint of its program if it was built.
 pub(crate) struct BootSet(Vec<(BootSpec, Option<u64>)>);
 
 impl BootSet {
-    /// Builds or unpacks all of them.
+    /// Prepares the extensions: builds the packages, splits the commands, and unpacks the ZIPs.
     pub(crate) fn prepare(sources: &[ExtensionSource]) -> anyhow::Result<Self> {
         let specs = sources.iter().map(|source| {
             let spec = source.prepare()?;
@@ -33,8 +33,8 @@ impl BootSet {
         self.0.iter().map(|(spec, _)| spec)
     }
 
-    /// Returns whether a build has made the same programs again. Commands and ZIPs have no fingerprint: they always
-    /// count as changed.
+    /// Returns whether both sets have the same programs. Commands and ZIPs have no fingerprint, so they always count as
+    /// changed.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         let fingerprints = |set: &Self| set.0.iter().map(|(_, fingerprint)| *fingerprint).collect();
         let (own, others): (Vec<_>, Vec<_>) = (fingerprints(self), fingerprints(other));
@@ -42,7 +42,7 @@ impl BootSet {
     }
 }
 
-/// The hash of a program that cargo built.
+/// Returns the hash of a program that cargo built, and `None` for commands and ZIPs.
 fn fingerprint(spec: &BootSpec) -> Option<u64> {
     let BootProgram::Built(built) = &spec.program else {
         return None;

@@ -1,4 +1,4 @@
-//! An extension that is ready to boot.
+//! An extension that is ready to boot, and the command that boots it.
 
 use std::path::PathBuf;
 
@@ -8,15 +8,15 @@ use fg_emulator::ExtensionCommand;
 
 use crate::cargo::BuiltProgram;
 
-/// An extension that is ready to boot, any number of times.
+/// An extension that is ready to boot. It can be booted any number of times.
 #[derive(Debug)]
 pub(crate) struct BootSpec {
-    /// The name of its start script, which it registers under.
+    /// The script name that the extension registers under.
     pub(crate) script_name: String,
     pub(crate) program: BootProgram,
 }
 
-/// What the emulator runs.
+/// The program that the emulator runs.
 #[derive(Debug)]
 pub(crate) enum BootProgram {
     /// A program that cargo built.
@@ -25,15 +25,14 @@ pub(crate) enum BootProgram {
     Command(Vec<String>),
     /// An unpacked ZIP.
     Unpacked {
-        /// The file.
         zip: PathBuf,
-        /// Its contents, in a temporary folder.
+        /// The contents of the ZIP, in a temporary directory.
         package: UnpackedPackage,
     },
 }
 
 impl BootSpec {
-    /// Splits a command line as a shell would.
+    /// Creates a spec from a command line, which is split into arguments as by a shell.
     pub(super) fn from_command_line(script_name: &str, command: &str) -> anyhow::Result<Self> {
         let arguments = shell_words::split(command)
             .with_context(|| format!("cannot split the command `{command}`"))?;
@@ -46,7 +45,7 @@ impl BootSpec {
         })
     }
 
-    /// Returns the command that the emulator runs.
+    /// Returns the command for the emulator.
     pub(crate) fn command(&self) -> ExtensionCommand {
         match &self.program {
             BootProgram::Built(built) => ExtensionCommand::new(&self.script_name, &built.path),

@@ -1,4 +1,4 @@
-//! Where an extension comes from: a package of Rust, any command, or a ZIP.
+//! The source of an extension: a Rust package, a command in any language, or a ZIP.
 
 use std::path::PathBuf;
 
@@ -7,22 +7,22 @@ use fg_conformance::artifact::{UnpackedPackage, read_script_name};
 use super::boot_spec::{BootProgram, BootSpec};
 use crate::cargo::{BuildTarget, build};
 
-/// Where an extension comes from.
+/// The source of an extension.
 #[derive(Clone, Debug)]
 pub(crate) enum ExtensionSource {
     /// A package that uses `fg-extension`.
     Package(BuildTarget),
-    /// A command line, in any language, and the script name that it registers under.
+    /// A command line that runs an extension in any language, and the script name that it registers under.
     Command {
         script_name: String,
         command: String,
     },
-    /// A ZIP, as it is uploaded.
+    /// A ZIP that can be uploaded.
     Zip(PathBuf),
 }
 
 impl ExtensionSource {
-    /// Builds the package, splits the command line, or unpacks the ZIP.
+    /// Builds the package, splits the command line, or unpacks the ZIP, so that the extension can be booted.
     pub(crate) fn prepare(&self) -> anyhow::Result<BootSpec> {
         match self {
             Self::Package(target) => {

@@ -1,4 +1,4 @@
-//! What is booted: where an extension comes from, and how the emulator starts it.
+//! Prepares extensions for booting, from a package, a command, or a ZIP.
 
 mod boot_set;
 mod boot_spec;

@@ -1,4 +1,4 @@
-//! Builds a package with cargo, and finds the program that it made.
+//! Builds a package with cargo, and finds the program that was built.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -8,18 +8,18 @@ use serde_json::Value;
 
 use super::cargo;
 
-/// What to build.
+/// The program that cargo builds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BuildTarget {
-    /// The package; the one in the current folder by default.
+    /// The package; by default, the one in the current directory.
     pub(crate) package: Option<String>,
     pub(crate) program: ProgramChoice,
 }
 
-/// Which program of a package to build.
+/// A choice of one program of a package.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum ProgramChoice {
-    /// Its binary, if it has exactly one.
+    /// The binary, if the package has exactly one.
     #[default]
     OnlyBinary,
     Binary(String),
@@ -27,7 +27,7 @@ pub(crate) enum ProgramChoice {
 }
 
 impl BuildTarget {
-    /// The only binary of a package.
+    /// Returns the target for a package that has exactly one binary.
     pub(crate) fn of_package(name: &str) -> Self {
         Self {
             package: Some(name.to_owned()),
@@ -43,7 +43,7 @@ pub(crate) struct BuiltProgram {
     pub(crate) name: String,
     /// The name of its package.
     pub(crate) package: String,
-    /// Where the executable is.
+    /// The path of the executable.
     pub(crate) path: PathBuf,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct BuiltProgram {
 ///
 /// # Errors
 ///
-/// If the build fails, or yields no program or more than one.
+/// Returns an error if the build fails, or yields no program or more than one.
 pub(crate) fn build(
     target: &BuildTarget,
     options: &[&str],
@@ -75,17 +75,19 @@ pub(crate) fn build(
         .output()
         .context("cannot run cargo")?;
     if !output.status.success() {
-        // cargo has said why.
+        // cargo has printed the reason.
         bail!("the build failed");
     }
     let mut programs: Vec<_> = String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|message| built_program(message, target))
         .collect();
-    // cargo reports them in the order in which they were built.
+    // cargo reports programs in the order in which they were built, which varies.
     programs.sort_by(|a, b| a.name.cmp(&b.name));
     match programs.len() {
-        0 => bail!("the package has no binary: an extension is a program"),
+        0 => bail!(
+            "the package has no binary, so it is not an extension; add a src/main.rs, or choose a package with -p"
+        ),
         1 => Ok(programs.remove(0)),
         _ => {
             let names: Vec<_> = programs.iter().map(|built| built.name.as_str()).collect();
@@ -95,14 +97,14 @@ pub(crate) fn build(
                 "--bin"
             };
             bail!(
-                "there are several binaries ({}): choose one with {option}",
+                "the build has several binaries: {}; choose one with {option}",
                 names.join(", ")
             )
         }
     }
 }
 
-/// The program that a line of cargo's messages reports, if it reports one of the target.
+/// Returns the program that a line of cargo's JSON messages reports, or `None` if it is not a program of the target.
 fn built_program(message: &str, wanted: &BuildTarget) -> Option<BuiltProgram> {
     let message: Value = serde_json::from_str(message).ok()?;
     let target = &message["target"];
@@ -114,7 +116,7 @@ fn built_program(message: &str, wanted: &BuildTarget) -> Option<BuiltProgram> {
         .as_array()
         .is_some_and(|kinds| kinds.iter().any(|of| of == kind));
     (is_wanted && message["reason"] == "compiler-artifact").then_some(())?;
-    // `path+file:///some/where/night-watch#0.1.0`, or `…/folder#night-watch@0.1.0`.
+    // `path+file:///some/where/night-watch#0.1.0`, or `…/directory#night-watch@0.1.0`.
     let (url, fragment) = message["package_id"].as_str()?.rsplit_once('#')?;
     let package = match fragment.split_once('@') {
         Some((name, _)) => name,

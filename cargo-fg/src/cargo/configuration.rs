@@ -1,10 +1,11 @@
-//! What the user has configured for cargo, which `cargo fg package` does not override.
+//! Looks up cargo's configuration, since `cargo fg package` does not override what the user has configured.
 
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-/// Returns whether a variable or one of cargo's configuration files sets this key: `["profile", "release", "strip"]`.
+/// Returns whether an environment variable or one of cargo's configuration files sets this key, such as
+/// `["profile", "release", "strip"]`.
 pub(crate) fn is_configured(key: &[&str]) -> bool {
     let variable = format!("CARGO_{}", key.join("_"));
     let variable = variable.to_uppercase().replace(['-', '.'], "_");
@@ -23,13 +24,13 @@ pub(crate) fn has_key(file: &Path, key: &[&str]) -> bool {
         .is_some()
 }
 
-/// The configuration files that cargo reads in the current folder.
+/// Returns the configuration files that cargo reads in the current directory, whether or not they exist.
 fn files() -> Vec<PathBuf> {
     let current = std::env::current_dir().unwrap_or_default();
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-    let folders = current.ancestors().map(|it| it.join(".cargo")).chain(home);
-    folders
-        .flat_map(|folder| [folder.join("config.toml"), folder.join("config")])
+    let directories = current.ancestors().map(|it| it.join(".cargo")).chain(home);
+    directories
+        .flat_map(|directory| [directory.join("config.toml"), directory.join("config")])
         .collect()
 }

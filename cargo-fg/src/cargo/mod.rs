@@ -1,4 +1,4 @@
-//! Running cargo: builds, metadata, and what its configuration says.
+//! Runs cargo: builds, metadata, and configuration.
 
 mod build;
 mod configuration;
@@ -12,16 +12,16 @@ pub(crate) use self::build::{BuildTarget, BuiltProgram, ProgramChoice, build};
 pub(crate) use self::configuration::{has_key, is_configured};
 pub(crate) use self::workspace::workspace;
 
-/// Returns a command for the cargo that called us, or the one in `PATH`.
+/// Returns a command that runs the cargo that started this process, or else the one in `PATH`.
 pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// Runs a command and returns what it prints to stdout.
+/// Runs a command and returns its stdout.
 ///
 /// # Errors
 ///
-/// With what it printed to stderr, in one line, if it fails.
+/// Returns an error if the command cannot be run or fails; the message is the command's stderr, in one line.
 pub(crate) fn stdout_of(command: &mut Command) -> anyhow::Result<String> {
     let output = command
         .env("CARGO_TERM_COLOR", "never")
@@ -34,7 +34,7 @@ pub(crate) fn stdout_of(command: &mut Command) -> anyhow::Result<String> {
             .to_owned());
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
-    // Without the advice, which is about options of its own.
+    // Leave out the command's advice, which is about its own options.
     let message: Vec<_> = stderr
         .lines()
         .map(|line| line.trim().trim_start_matches("error: "))

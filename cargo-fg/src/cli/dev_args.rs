@@ -19,47 +19,64 @@ use crate::dev::{
     Recording, RecordingHeader, Schedule,
 };
 
-/// The time between two invocations, where there are no keys.
+/// The time between two invocations if no keys can be pressed.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
 
+const AFTER_HELP: &str = "\
+On a terminal, `dev` invokes the function once, and then waits for keys (? lists
+them) and for `cargo fg invoke`. It draws a timeline of each invocation, with a
+bar for the function, each extension, and each telemetry delivery. Without a
+terminal, `dev` invokes the function once a second; there are no keys and no
+timelines.
+
+When a source file is saved, `dev` builds and boots the extension again, unless
+--invocations, --replay or --attach is given.
+
+With --attach, the script name is that of --script, of the package, or of --zip.
+
+The exit status is 1 if an invocation of --invocations or --replay fails, if an
+extension does not shut down cleanly, or if one exits unexpectedly while `dev`
+neither watches files nor reads keys.";
+
 #[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct DevArgs {
     #[command(flatten)]
     source: SourceArgs,
-    /// Boot this beside it, a package or extensionOther.sh=COMMAND (repeatable)
-    #[arg(long, value_name = "WHAT")]
+    /// Boot another extension on the same instance: a package, or extensionOther.sh=COMMAND (repeatable)
+    #[arg(long, value_name = "EXTENSION")]
     also: Vec<String>,
-    /// Stop after so many invocations, sent one after the other
+    /// Stop after N invocations, sent one after the other
     #[arg(long, value_name = "N")]
     invocations: Option<u64>,
-    /// Invoke so often until Ctrl-C, as in 200ms; where there are no keys to press, 1s by default
+    /// Time between invocations, such as 200ms (default without a terminal: 1s; with --invocations: 0s)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     interval: Option<Duration>,
-    /// Invoke a real function: the bootstrap of a custom runtime
+    /// Run a real function, the bootstrap of a custom runtime (default: a synthetic function)
     #[arg(long, value_name = "FILE")]
     function: Option<PathBuf>,
-    /// Freeze the instance after each invocation; the next one thaws it
+    /// Freeze the instance after each invocation; the next invocation thaws it
     #[arg(long)]
     freeze: bool,
-    /// Inject faults, as in register-503*2,event-duplicate,freeze=0.3
+    /// Inject faults, such as register-503*2,event-duplicate,freeze=0.3 (an invalid name prints the list)
     #[arg(long, value_name = "FAULTS")]
     fault: Option<String>,
-    /// Seed of the faults, to have the same again
+    /// Seed of the faults: the same seed injects the same faults (default: random)
     #[arg(long, value_name = "N", requires = "fault")]
     seed: Option<u64>,
-    /// Write the invocations to a file
+    /// Record the invocations to a file, for --replay
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// Send the invocations of such a file again, then stop
+    /// Send the invocations of a recording at the same times and with the same faults, then stop
     #[arg(long, value_name = "FILE", conflicts_with_all = ["invocations", "interval", "freeze", "fault"])]
     replay: Option<PathBuf>,
-    /// Set a variable for the extensions (repeatable)
+    /// Set an environment variable for the extensions (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
-    /// Do not start the extension: print its environment, and wait for your debugger to start it
+    /// Do not start the extension: print its environment, and wait for you or your debugger to start it
     #[arg(long, conflicts_with = "cmd")]
     attach: bool,
-    /// Format of the output
+    /// Lines for humans (with timelines on a terminal only), or one JSON object per line
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     output: OutputFormat,
 }
@@ -69,7 +86,7 @@ impl DevArgs {
         let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
         let plan = self.plan()?;
         let outcome = runtime.block_on(dev::run(plan));
-        // Does not wait for a build that is still running.
+        // Do not wait for a build that is still running.
         runtime.shutdown_background();
         outcome.map(|()| ExitCode::SUCCESS)
     }
@@ -80,10 +97,10 @@ impl DevArgs {
             OutputFormat::Human if std::io::stdout().is_terminal() => OutputStyle::Terminal,
             OutputFormat::Human => OutputStyle::Plain,
         };
-        // A terminal that is not ours has keys for somebody else.
-        let is_ours = || File::open("/dev/tty").is_ok();
+        // Keys are read from the controlling terminal, which stdin need not be.
+        let can_open_tty = || File::open("/dev/tty").is_ok();
         let has_keys =
-            style == OutputStyle::Terminal && std::io::stdin().is_terminal() && is_ours();
+            style == OutputStyle::Terminal && std::io::stdin().is_terminal() && can_open_tty();
         let recording = self.replay.as_deref().map(Recording::read).transpose()?;
         let header = recording.as_ref().map(|recording| recording.header.clone());
         let faults = match &header {
@@ -91,7 +108,7 @@ impl DevArgs {
             None => self.faults(),
         };
         if let Some(faults) = &faults {
-            // Reports mistakes in them before anything is built.
+            // Report an invalid fault before anything is built.
             faults.parse()?;
         }
         if let Some(function) = &self.function {
@@ -116,7 +133,7 @@ impl DevArgs {
         let boot_set = rebuild()?;
         let mut scripts = boot_set.script_names();
         scripts.extend(attach.clone());
-        // Before anything boots, and before an environment is printed that would be of no use.
+        // Report an invalid name before anything boots, and before the environment for --attach is printed.
         for name in &scripts {
             ScriptName::new(name)?;
         }
@@ -136,8 +153,8 @@ impl DevArgs {
             None => None,
         };
         Ok(DevPlan {
-            watches_files: !schedule.ends() && attach.is_none(),
-            reads_keys: has_keys && !schedule.ends(),
+            watches_files: !schedule.is_finite() && attach.is_none(),
+            reads_keys: has_keys && !schedule.is_finite(),
             config: InstanceConfig {
                 faults,
                 freeze,
@@ -172,7 +189,7 @@ impl DevArgs {
     }
 }
 
-/// Reads a value of `--also`: a package, or `extensionOther.sh=COMMAND`.
+/// Parses a value of `--also`: a package, or `extensionOther.sh=COMMAND`.
 fn also_source(also: &str) -> ExtensionSource {
     match also.split_once('=') {
         Some((script_name, command)) => ExtensionSource::Command {

@@ -11,27 +11,32 @@ use crate::dev::{Output, OutputStyle};
 use crate::invocation::InvocationSpec;
 use crate::invoke::{InvokePlan, invoke, read_payload};
 
+const AFTER_HELP: &str = "\
+The exit status is 1 if an invocation fails. `invoke` draws no timelines; they
+appear in the terminal of `cargo fg dev`.";
+
 #[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct InvokeArgs {
-    /// Event for the function: text, @FILE, or - for standard input
+    /// Event for the function: text, @FILE to read a file, or - to read standard input
     #[arg(default_value = "{}")]
     payload: String,
-    /// How many invocations
+    /// Number of invocations
     #[arg(short = 'n', long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     count: u64,
-    /// How many of them at the same time
+    /// Number of invocations in flight at the same time, at most 1000
     #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     concurrency: u16,
-    /// How the synthetic function ends: ok, error or timeout
+    /// Outcome of the synthetic function: ok, error or timeout (default: ok)
     #[arg(long, value_name = "OUTCOME")]
     outcome: Option<FunctionOutcome>,
-    /// How long it runs, as in 200ms
+    /// Time that the synthetic function runs, such as 200ms (default: 0s)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     duration: Option<Duration>,
-    /// Which cargo fg dev, if there are several
+    /// Process ID of the `cargo fg dev` to use, if several are running
     #[arg(long, value_name = "PID")]
     dev: Option<u32>,
-    /// Format of the output
+    /// Lines for humans, or one JSON object per line
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     output: OutputFormat,
 }

@@ -1,4 +1,4 @@
-//! The command line: one file of arguments for each subcommand.
+//! The command line: one file for the arguments of each subcommand.
 
 mod check_args;
 mod dev_args;
@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// `cargo fg`.
+/// The parsed command line of `cargo fg`.
 #[derive(Parser)]
 #[command(name = "cargo fg", bin_name = "cargo fg", about, version)]
 pub(crate) struct CommandLine {
@@ -22,22 +22,22 @@ pub(crate) struct CommandLine {
 
 #[derive(Subcommand)]
 enum FgCommand {
-    /// Build an extension, boot it in a local FunctionGraph, and invoke it
+    /// Build an extension, boot it in a local FunctionGraph, and invoke the function
     Dev(Box<dev_args::DevArgs>),
-    /// Have the function of a running `cargo fg dev` invoked
+    /// Invoke the function of a running `cargo fg dev`
     Invoke(invoke_args::InvokeArgs),
-    /// Begin an extension of your own, from an example
+    /// Create a package for a new extension, from an example
     New(new_args::NewArgs),
-    /// Build an extension for FunctionGraph, as a ZIP to upload, and boot it from there
+    /// Build an extension, write the ZIP to upload to FunctionGraph, and boot the extension from it
     Package(package_args::PackageArgs),
-    /// Check that an extension does what the platform asks of it
+    /// Run conformance tests against an extension
     Check(check_args::CheckArgs),
 }
 
 impl CommandLine {
-    /// Reads the arguments of this process. Prints help and exits if they are wrong or ask for it, as clap does.
+    /// Parses the arguments of this process. Prints the help or an error and exits where clap does.
     pub(crate) fn from_env() -> Self {
-        // Installed, cargo runs `cargo-fg fg …`; by the alias of a checkout, `cargo-fg …`.
+        // cargo runs an installed subcommand as `cargo-fg fg …`; the alias in a clone runs `cargo-fg …`.
         let mut arguments: Vec<_> = std::env::args_os().collect();
         if arguments.get(1).is_some_and(|argument| argument == "fg") {
             arguments.remove(1);
@@ -45,7 +45,8 @@ impl CommandLine {
         Self::parse_from(arguments)
     }
 
-    /// Returns the exit status of a command that fails: 1, and 2 for a check, which uses 1 for findings.
+    /// Returns the exit status for a command that fails with an error: 1, or 2 for `check`, whose status 1 means that a
+    /// case failed.
     pub(crate) fn failure(&self) -> ExitCode {
         match self.command {
             FgCommand::Check(_) => ExitCode::from(2),
@@ -53,7 +54,7 @@ impl CommandLine {
         }
     }
 
-    /// Runs the subcommand.
+    /// Runs the subcommand, and returns its exit status.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             FgCommand::Dev(arguments) => arguments.run(),

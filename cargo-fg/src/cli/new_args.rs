@@ -13,24 +13,24 @@ use crate::new::{NewOptions, TEMPLATES, Template, list_templates, new};
 
 #[derive(clap::Args)]
 pub(super) struct NewArgs {
-    /// Name of the package, or the path of its folder: night-watch
+    /// Name of the package, or path of the directory to create, such as night-watch
     #[arg(value_name = "NAME", required_unless_present = "list")]
-    folder: Option<PathBuf>,
-    /// Example that it begins as
+    directory: Option<PathBuf>,
+    /// Example to copy
     #[arg(long, value_name = "NAME", default_value = TEMPLATES[0].name, value_parser = template_names())]
     example: String,
-    /// Port of the extension, from 8081 to 8090 (the example's by default)
+    /// Port of the extension, from 8081 to 8090 (default: the example's)
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(ports()))]
     port: Option<u16>,
-    /// Clone of the fg-extension repository to depend on (where cargo-fg comes from by default)
+    /// Clone of the fg-extension repository to depend on (default: the one that cargo-fg comes from)
     #[arg(long, value_name = "DIR")]
     path: Option<PathBuf>,
-    /// List the examples instead
-    #[arg(long, conflicts_with_all = ["folder", "example", "port", "path"])]
+    /// List the examples instead of creating a package
+    #[arg(long, conflicts_with_all = ["directory", "example", "port", "path"])]
     list: bool,
 }
 
-/// D 2707.
+/// The ports that an extension may have (D 2707).
 fn ports() -> RangeInclusive<i64> {
     i64::from(*PORT_RANGE.start())..=i64::from(*PORT_RANGE.end())
 }
@@ -41,10 +41,10 @@ fn template_names() -> PossibleValuesParser {
 
 impl NewArgs {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
-        let text = match &self.folder {
+        let text = match &self.directory {
             None => list_templates()?,
-            Some(folder) => new(&NewOptions {
-                folder,
+            Some(directory) => new(&NewOptions {
+                directory,
                 template: self.template(),
                 port: self.port,
                 checkout: self.path.as_deref(),

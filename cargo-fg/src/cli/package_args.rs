@@ -11,16 +11,16 @@ use crate::package::{PackageOptions, package};
 pub(super) struct PackageArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// ZIP to write (target/fg/NAME.zip by default)
+    /// ZIP to write, or existing directory to write it to (default: target/fg/NAME.zip)
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// File or folder to put beside the program, as often as wanted
+    /// File or directory to put next to the program (repeatable)
     #[arg(long, value_name = "PATH")]
     include: Vec<PathBuf>,
-    /// Target to build for: aarch64-unknown-linux-musl (musl on this machine's processor by default)
+    /// Target to build for, such as aarch64-unknown-linux-musl (default: musl for this machine's processor)
     #[arg(long = "target", value_name = "TARGET")]
     triple: Option<String>,
-    /// Variable for the boot that verifies the package, as often as wanted
+    /// Set an environment variable for the boot that verifies the ZIP (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
 }

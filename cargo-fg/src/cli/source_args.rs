@@ -1,4 +1,4 @@
-//! Arguments that name an extension: a package, a command, or a ZIP.
+//! The arguments that select an extension: a package, a command, or a ZIP.
 
 use std::path::PathBuf;
 
@@ -7,32 +7,32 @@ use anyhow::bail;
 use crate::boot::ExtensionSource;
 use crate::cargo::{BuildTarget, ProgramChoice};
 
-/// Which program cargo builds.
+/// The arguments that select the program that cargo builds.
 #[derive(clap::Args)]
 pub(super) struct TargetArgs {
-    /// Package to build (the one in this folder by default)
+    /// Package to build (default: the one in the current directory)
     #[arg(short, long, value_name = "NAME")]
     package: Option<String>,
-    /// Binary of the package, if it has several
+    /// Binary to build (default: the only one of the package)
     #[arg(long, value_name = "NAME")]
     bin: Option<String>,
-    /// Example of the package, instead of a binary
+    /// Example target of the package to build, instead of a binary
     #[arg(long, value_name = "NAME", conflicts_with = "bin")]
     example: Option<String>,
 }
 
-/// Which extension is booted.
+/// The arguments that select the extension to boot.
 #[derive(clap::Args)]
 pub(super) struct SourceArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// Command that runs the extension, in any language, instead of a package: "python3 night_watch.py"
+    /// Command that runs an extension in any language, instead of a package, such as "python3 night_watch.py"
     #[arg(long, value_name = "COMMAND", requires = "script", conflicts_with_all = ["package", "bin", "example"])]
     cmd: Option<String>,
-    /// Script name that the command registers under: extensionNightWatch.sh
+    /// Script name that the extension of --cmd registers under, such as extensionNightWatch.sh
     #[arg(long, value_name = "NAME")]
     script: Option<String>,
-    /// ZIP to unpack and boot from, instead of a package
+    /// ZIP to unpack and boot the extension from, instead of a package
     #[arg(long, value_name = "FILE", conflicts_with_all = ["package", "bin", "example", "cmd", "script"])]
     zip: Option<PathBuf>,
 }
@@ -58,12 +58,12 @@ impl SourceArgs {
                 script_name: script.clone(),
                 command: command.clone(),
             }),
-            (None, None, Some(_)) => bail!("--script names what --cmd runs: there is no --cmd"),
+            (None, None, Some(_)) => bail!("--script requires --cmd, the command to run"),
             (None, _, None) => Ok(ExtensionSource::Package(self.target.build_target())),
         }
     }
 
-    /// Returns the script name of an extension that somebody else starts: `--script`, or that of the package or ZIP.
+    /// Returns the script name of an extension that the user starts: `--script`, or that of the package or ZIP.
     pub(super) fn script_to_attach(&self) -> anyhow::Result<String> {
         match &self.script {
             Some(script) => Ok(script.clone()),

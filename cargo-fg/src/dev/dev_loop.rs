@@ -1,4 +1,4 @@
-//! The loop of `cargo fg dev`: it owns all state, and handles one event after the other.
+//! The event loop of `cargo fg dev`: owns all state, and handles one event at a time.
 
 use std::collections::BTreeSet;
 use std::future::pending;
@@ -25,7 +25,7 @@ use crate::ipc::{ControlServer, InvocationReply, InvocationRequest};
 use crate::signals::ShutdownSignals;
 
 const NO_INSTANCE: &str =
-    "cargo fg dev has no instance at the moment: save a file, or press r in its terminal";
+    "cannot invoke: cargo fg dev has no running instance; save a file, or press r in its terminal";
 
 pub(super) struct DevLoop {
     config: Arc<InstanceConfig>,
@@ -38,7 +38,7 @@ pub(super) struct DevLoop {
     file_watcher: Option<FileWatcher>,
     keyboard: Option<Keyboard>,
     control_server: Option<ControlServer>,
-    /// Invocations of clients that are queued until the instance has booted.
+    /// Invocations that `cargo fg invoke` has requested, queued until the instance has booted.
     requests: Vec<InvocationRequest>,
     pending_build: Option<PendingBuild>,
     sent: u64,
@@ -51,7 +51,7 @@ struct PendingBuild {
     cause: BuildCause,
 }
 
-/// A build that has ended.
+/// A build that has finished.
 struct FinishedBuild {
     outcome: anyhow::Result<BootSet>,
     cause: BuildCause,
@@ -59,9 +59,9 @@ struct FinishedBuild {
 
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum BuildCause {
-    /// A file was saved: boot the program if it has changed.
+    /// A file was saved; the extensions are booted again if a program has changed.
     Save,
-    /// A key was pressed: boot the program even if it is the same.
+    /// A key was pressed; the extensions are booted again even if no program has changed.
     Key,
 }
 
@@ -73,7 +73,9 @@ impl DevLoop {
         let control_server = match ControlServer::listen(scripts, plan.config.function_kind()) {
             Ok(server) => Some(server),
             Err(error) => {
-                output.warn(&format!("cargo fg invoke will not find this: {error:#}"));
+                output.warn(&format!(
+                    "cargo fg invoke cannot connect to this cargo fg dev: {error:#}"
+                ));
                 None
             }
         };
@@ -108,15 +110,15 @@ impl DevLoop {
         let outcome = self.handle_events(&mut signals).await;
         let exits = self.shut_down_instance().await?;
         if let Err(error) = outcome {
-            // If an extension ended by itself, the error is only a consequence of that.
-            let by_itself = exits.iter().find(|exit| exit.stop_duration.is_none());
-            return Err(match by_itself {
+            // If an extension exited unexpectedly, that is the cause of the other error.
+            let unexpected = exits.iter().find(|exit| exit.stop_duration.is_none());
+            return Err(match unexpected {
                 Some(ProcessExit { script, .. }) => unexpected_exit(script),
                 None => error,
             });
         }
-        if !exits.iter().all(ProcessExit::is_clean) {
-            bail!("the extension did not end in order");
+        if let Some(exit) = exits.iter().find(|exit| !exit.is_clean()) {
+            bail!("{} did not shut down cleanly: {}", exit.script, exit.status);
         }
         Ok(())
     }
@@ -165,7 +167,7 @@ impl DevLoop {
         Ok(())
     }
 
-    /// Shuts the instance down, if there is one.
+    /// Shuts the instance down, if there is one, and returns how its extensions exited.
     async fn shut_down_instance(&mut self) -> anyhow::Result<Vec<ProcessExit>> {
         match self.instance.take() {
             Some(instance) => instance.shut_down().await,
@@ -200,9 +202,9 @@ impl DevLoop {
 
     fn note_waiting(&self) {
         let message = match (&self.file_watcher, &self.keyboard) {
-            (Some(_), Some(_)) => "for a file to be saved; r boots it again",
+            (Some(_), Some(_)) => "for a file to be saved; press r to rebuild and boot now",
             (Some(_), None) => "for a file to be saved",
-            (None, _) => "for r, which boots it again",
+            (None, _) => "for a key; press r to rebuild and boot",
         };
         self.output.note("waiting", message);
     }
@@ -225,7 +227,7 @@ impl DevLoop {
         Ok(())
     }
 
-    /// Sends the invocations of clients as soon as there is an instance.
+    /// Sends the requested invocations if the instance has booted, and rejects them if no instance will boot.
     fn serve_requests(&mut self) -> anyhow::Result<()> {
         match &self.instance {
             Some(instance) if instance.is_up() => {
@@ -246,7 +248,8 @@ impl DevLoop {
     async fn handle_key(&mut self, key: &Key) -> anyhow::Result<()> {
         match (key, &mut self.instance) {
             (Key::Invoke | Key::Freeze, Some(instance)) if !instance.is_up() => {
-                self.output.note("waiting", "for it to register");
+                self.output
+                    .note("waiting", "for the extensions to register");
             }
             (Key::Invoke, Some(_)) => self.send(InvocationSpec::default(), None)?,
             (Key::Freeze, Some(instance)) => instance.toggle_freeze(),
@@ -258,11 +261,11 @@ impl DevLoop {
             (Key::Rebuild, _) => self.start_build(BuildCause::Key),
             (Key::Telemetry, _) => {
                 let shown = self.output.toggle_telemetry();
-                let message = if shown { "is shown" } else { "is not shown" };
+                let message = if shown { "is shown" } else { "is hidden" };
                 self.output.note("telemetry", message);
             }
             (Key::Help, _) => self.output.note("keys", keyboard::HELP),
-            // The loop handles it.
+            // `handle_events` has handled it.
             (Key::Quit, _) => {}
         }
         Ok(())
@@ -276,7 +279,7 @@ impl DevLoop {
         };
         let paths = paths.iter().map(relative).collect();
         self.output.emit(DevEvent::Changed { paths });
-        // A file whose absence fails the build may be created again, also in a folder that is missing now.
+        // Watch for deleted files too: if their absence fails the build, restoring them must cause another build.
         self.watch_files();
         self.start_build(BuildCause::Save);
     }
@@ -293,11 +296,11 @@ impl DevLoop {
         let boot_set = match build.outcome {
             Ok(boot_set) => boot_set,
             Err(error) => {
-                let rest = match self.instance {
+                let consequence = match self.instance {
                     None => "",
-                    Some(_) => "; the instance goes on as it is",
+                    Some(_) => "; the current instance keeps running",
                 };
-                let message = format!("{error:#}{rest}");
+                let message = format!("{error:#}{consequence}");
                 self.output.emit(DevEvent::Failed { message });
                 return Ok(());
             }
@@ -307,7 +310,8 @@ impl DevLoop {
             self.output.emit(DevEvent::Unchanged);
             return Ok(());
         }
-        // The old instance ends first: the new one needs its ports and the files that it was unpacked into.
+        // Shut the old instance down first: the new one needs its ports, and replacing the boot set deletes the files
+        // that the old one was unpacked into.
         self.shut_down_instance().await?;
         self.boot_set = boot_set;
         self.watch_files();
@@ -320,8 +324,8 @@ impl DevLoop {
         };
         let watch_set = WatchSet::new(&self.boot_set, self.config.function.as_deref());
         if let Err(error) = file_watcher.watch(watch_set) {
-            // For instance if other processes use up the limit of watches; everything else works.
-            let warning = format!("what is saved is not noticed: {error:#}");
+            // For instance if other processes use up the limit of watches. Everything else works without watching.
+            let warning = format!("saving a file does not cause a rebuild: {error:#}");
             self.output.warn(&warning);
             self.file_watcher = None;
         }
@@ -329,14 +333,14 @@ impl DevLoop {
 }
 
 fn unexpected_exit(script: &str) -> anyhow::Error {
-    anyhow!("{script} ended before it was asked to")
+    anyhow!("{script} exited unexpectedly")
 }
 
 async fn finished(pending_build: &mut Option<PendingBuild>) -> FinishedBuild {
     let Some(PendingBuild { task, cause }) = pending_build else {
         return pending().await;
     };
-    let outcome = task.await.context("the build was cut short");
+    let outcome = task.await.context("the build was aborted");
     let build = FinishedBuild {
         outcome: outcome.flatten(),
         cause: *cause,

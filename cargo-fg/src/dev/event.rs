@@ -1,4 +1,4 @@
-//! The events of `cargo fg dev` and `cargo fg invoke`, as JSON and as lines for people.
+//! The events of `cargo fg dev` and `cargo fg invoke`, as JSON and as lines for humans.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -7,17 +7,17 @@ use serde::Serialize;
 
 use crate::invocation::InvocationReport;
 
-/// Something that happened. As JSON, it is an object with the name of the variant as `event`.
+/// An event that `dev` or `invoke` prints. As JSON, it is an object whose `event` is the name of the variant.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub(crate) enum DevEvent<'a> {
-    /// The platform is up.
+    /// The platform has started.
     Platform { address: SocketAddr },
     /// Faults will be injected.
     Faults { spec: &'a str, seed: u64 },
-    /// A recording is replayed.
+    /// A recording will be replayed.
     Replay { file: String, scripts: &'a [String] },
-    /// `dev` waits until a process that is started with this environment registers.
+    /// `dev` waits for a process that the user starts with this environment to register.
     Attach {
         script: &'a str,
         environment: BTreeMap<&'a str, &'a str>,
@@ -49,11 +49,11 @@ pub(crate) enum DevEvent<'a> {
         status: u16,
         duration_ms: f64,
     },
-    /// Telemetry was not delivered.
+    /// Telemetry was lost.
     Lost { events: usize, reason: &'a str },
     /// A fault was injected.
     Fault { fault: String, what: &'a str },
-    /// An invocation has ended.
+    /// An invocation has finished.
     Invoked(&'a InvocationReport),
     /// The last event of `invoke`, if it sent several invocations.
     Summary {
@@ -69,13 +69,13 @@ pub(crate) enum DevEvent<'a> {
     Thawed,
     /// Files were saved.
     Changed { paths: Vec<String> },
-    /// A build made the same program again.
+    /// A build produced the same program again.
     Unchanged,
     /// A build or a boot failed.
     Failed { message: String },
-    /// An extension ended by itself.
+    /// An extension exited before it was stopped.
     Exited { script: &'a str, status: String },
-    /// An extension ended because it was asked to.
+    /// An extension was stopped.
     Stopped {
         script: &'a str,
         duration_ms: f64,
@@ -85,7 +85,7 @@ pub(crate) enum DevEvent<'a> {
 }
 
 impl DevEvent<'_> {
-    /// Returns lines for people, each with its label; `several` says whether there is more than one script.
+    /// Returns lines for humans, each with its label; `several` is whether more than one extension runs.
     pub(crate) fn lines(&self, several: bool) -> Vec<(&'static str, String)> {
         let (label, text) = match self {
             Self::Platform { address } => ("platform", format!("EXTENSION_API_ADDR={address}")),
@@ -162,9 +162,14 @@ impl DevEvent<'_> {
             Self::Frozen => ("frozen", "until the next invocation".to_owned()),
             Self::Thawed => ("thawed", "the instance".to_owned()),
             Self::Changed { paths } => ("changed", paths.join(", ")),
-            Self::Unchanged => ("unchanged", "the program is the same".to_owned()),
+            Self::Unchanged => (
+                "unchanged",
+                "the program is the same; the current instance keeps running".to_owned(),
+            ),
             Self::Failed { message } => ("failed", message.clone()),
-            Self::Exited { script, status } => ("ended", format!("{script} by itself, {status}")),
+            Self::Exited { script, status } => {
+                ("ended", format!("{script} unexpectedly, {status}"))
+            }
             Self::Stopped {
                 script,
                 duration_ms,
@@ -172,7 +177,7 @@ impl DevEvent<'_> {
                 killed,
             } => {
                 let killed = if *killed {
-                    ", killed: it did not heed SIGTERM"
+                    ", killed: it did not exit after SIGTERM"
                 } else {
                     ""
                 };
@@ -186,7 +191,7 @@ impl DevEvent<'_> {
     }
 }
 
-/// Lines that can be pasted into a shell.
+/// Returns the lines for [`DevEvent::Attach`]; those without a label can be pasted into a shell.
 fn attach(script: &str, environment: &BTreeMap<&str, &str>) -> Vec<(&'static str, String)> {
     let mut lines = vec![("attach", format!("start {script} with this environment:"))];
     lines.extend(environment.iter().map(|(name, value)| {
@@ -196,6 +201,7 @@ fn attach(script: &str, environment: &BTreeMap<&str, &str>) -> Vec<(&'static str
     lines
 }
 
+/// Returns the number with its noun, such as `1 event` or `2 events`.
 pub(crate) fn count(number: usize, what: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
     format!("{number} {what}{s}")

@@ -1,4 +1,4 @@
-//! Turns the events of one platform into events of `dev`, and holds back the telemetry deliveries that become bars.
+//! Converts the events of one platform to events of `dev`, and defers telemetry deliveries that become bars.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,8 +10,8 @@ use super::output::{Output, OutputStyle};
 use super::timeline::Row;
 use crate::invocation::{InvocationReport, millis};
 
-/// The observer of a platform. It holds telemetry deliveries back while an invocation is in flight whose bars they
-/// belong to.
+/// The observer of a platform. On a terminal, it defers telemetry deliveries while an invocation is in flight, since
+/// the timeline of that invocation shows them.
 pub(crate) struct EventBridge {
     output: Arc<Output>,
     pending: Mutex<PendingDeliveries>,
@@ -38,12 +38,13 @@ impl EventBridge {
         }
     }
 
-    /// Must be called before an invocation is sent; a call of [`invocation_finished`](Self::invocation_finished) must follow.
+    /// Must be called before an invocation is sent, and be followed by a call of
+    /// [`invocation_finished`](Self::invocation_finished).
     pub(crate) fn invocation_starts(&self) {
         self.pending().invocations += 1;
     }
 
-    /// Emits an invocation that has ended; `start` is when it began.
+    /// Emits an invocation that has finished; `start` is the time at which it was sent.
     pub(crate) fn invocation_finished(&self, report: &InvocationReport, start: Instant) {
         let deliveries = {
             let mut pending = self.pending();
@@ -117,7 +118,8 @@ impl EventBridge {
         self.output.emit(dev_event);
     }
 
-    /// Defers a delivery if it becomes a bar, and returns whether it did.
+    /// Defers a delivery if a timeline will show it. Returns whether the delivery needs no line of its own: it was
+    /// deferred, or telemetry is hidden.
     fn defer(&self, start: Instant, duration: Duration, events: usize, status: u16) -> bool {
         let mut pending = self.pending();
         if self.output.style != OutputStyle::Terminal || pending.invocations == 0 {
@@ -139,6 +141,7 @@ impl EventBridge {
     }
 }
 
+/// Returns the bars of an invocation: the function, the extensions, and the telemetry deliveries.
 fn rows(report: &InvocationReport, start: Instant, deliveries: &[DeferredDelivery]) -> Vec<Row> {
     let duration = |ms: f64| Duration::try_from_secs_f64(ms / 1000.0).unwrap_or_default();
     let function = Row {
@@ -155,7 +158,7 @@ fn rows(report: &InvocationReport, start: Instant, deliveries: &[DeferredDeliver
     });
     let deliveries = deliveries.iter().map(|delivery| Row {
         label: "telemetry".to_owned(),
-        // A delivery that was in flight when the invocation began is drawn from there.
+        // A delivery that was already in flight when the invocation was sent starts at 0.
         start: delivery.start.saturating_duration_since(start),
         duration: delivery.duration,
         status: format!("{}, {}", delivery.status, count(delivery.events, "event")),

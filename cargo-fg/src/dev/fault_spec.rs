@@ -1,10 +1,10 @@
-//! The faults of a run, as the command line has them.
+//! The faults of a run, in the form of the command line.
 
 use std::fmt;
 
 use fg_emulator::{Error, Faults};
 
-/// The value of `--fault`, and the seed, which together give the same faults again.
+/// The value of `--fault` and the seed. Together they reproduce the same faults.
 #[derive(Clone, Debug)]
 pub(crate) struct FaultSpec {
     pub(crate) spec: String,
@@ -17,7 +17,7 @@ impl FaultSpec {
     }
 }
 
-/// Writes the options that give the same faults again.
+/// Writes the options that inject the same faults again.
 impl fmt::Display for FaultSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { spec, seed } = self;

@@ -1,4 +1,4 @@
-//! Reports which files of a [`WatchSet`] were saved.
+//! Watches the files of a [`WatchSet`], and reports which of them were saved.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -12,11 +12,11 @@ use tokio::time::Instant;
 
 use super::watch_set::{WatchDepth, WatchSet};
 
-/// How long no file may change before a change is reported: an editor writes a file in several steps, and several
-/// files at once.
+/// The quiet time after the last change before changes are reported: an editor writes a file in several steps, and may
+/// save several files at once.
 const DEBOUNCE: Duration = Duration::from_millis(100);
 
-/// Watches files until it is dropped.
+/// A watcher that runs until it is dropped.
 #[derive(Default)]
 pub(crate) struct FileWatcher {
     watcher: Option<RecommendedWatcher>,
@@ -26,13 +26,17 @@ pub(crate) struct FileWatcher {
 
 #[derive(Default)]
 struct Changes {
-    /// The changed files, and when the last change was noticed.
+    /// The changed files, and the time at which the last change was noticed.
     paths: Mutex<Option<(BTreeSet<PathBuf>, Instant)>>,
     added: Notify,
 }
 
 impl FileWatcher {
-    /// Watches these files from now on.
+    /// Replaces the watched files.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the operating system rejects a watch, for instance because its limit is reached.
     pub(crate) fn watch(&mut self, mut watch_set: WatchSet) -> anyhow::Result<()> {
         watch_set.keep_missing(&self.watch_set);
         let watch_set = Arc::new(watch_set);
@@ -51,22 +55,22 @@ impl FileWatcher {
                 }
             })
             .context("cannot watch files")?;
-        for (folder, depth) in &watch_set.folders {
+        for (directory, depth) in &watch_set.directories {
             let mode = match depth {
-                WatchDepth::Folder => RecursiveMode::NonRecursive,
+                WatchDepth::Directory => RecursiveMode::NonRecursive,
                 WatchDepth::Tree => RecursiveMode::Recursive,
             };
             watcher
-                .watch(folder, mode)
-                .with_context(|| format!("cannot watch {}", folder.display()))?;
+                .watch(directory, mode)
+                .with_context(|| format!("cannot watch {}", directory.display()))?;
         }
-        // Only now: the previous watcher has noticed what was saved in the meantime.
+        // Replace the previous watcher only now, so that it notices files that are saved while the new one starts.
         self.watcher = Some(watcher);
         self.watch_set = watch_set;
         Ok(())
     }
 
-    /// Waits until files were changed and no further change follows, and returns their paths.
+    /// Waits until files have changed and no further change follows, and returns their paths.
     ///
     /// # Cancel safety
     ///

@@ -1,4 +1,4 @@
-//! One instance of the function: a platform, the extensions on it, and the invocations that are in flight.
+//! One instance of the function: a platform, its extensions, and the invocations in flight.
 
 use std::future::pending;
 use std::path::PathBuf;
@@ -18,21 +18,22 @@ use super::output::{Output, OutputStyle};
 use crate::invocation::{FunctionKind, InvocationReport, InvocationSpec, millis};
 use crate::ipc::InvocationReply;
 
-/// How long the bars of an invocation, or the freeze after it, wait for its telemetry.
+/// How long the timeline of an invocation, or the freeze after it, waits for the telemetry of the invocation.
 const TELEMETRY_WAIT: Duration = Duration::from_millis(300);
-/// How long a shutdown waits for invocations in flight, so that the invocation that broke an extension is reported too.
+/// How long a shutdown waits for invocations in flight, so that an invocation that crashed an extension is reported
+/// too.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The configuration of every instance of a `dev`.
+/// The configuration that all instances of a `dev` share.
 pub(crate) struct InstanceConfig {
     pub(crate) faults: Option<FaultSpec>,
     /// Freeze the instance after each invocation.
     pub(crate) freeze: bool,
-    /// Variables for the extensions.
+    /// Environment variables for the extensions.
     pub(crate) environment: Vec<(String, String)>,
-    /// The bootstrap of a custom runtime; without one, the function is synthetic.
+    /// The bootstrap of a custom runtime; if `None`, the function is synthetic.
     pub(crate) function: Option<PathBuf>,
-    /// The script name of an extension that somebody else starts, as a debugger.
+    /// The script name of an extension that the user starts, for instance in a debugger.
     pub(crate) attach: Option<String>,
 }
 
@@ -45,11 +46,11 @@ impl InstanceConfig {
     }
 }
 
-/// An instance that boots or has booted.
+/// An instance that is booting or has booted.
 pub(crate) struct Instance {
     platform: Arc<Platform>,
     event_bridge: Arc<EventBridge>,
-    /// `None` once everything on it has booted.
+    /// `None` once the extensions and the function have booted.
     booting: Option<BootFuture>,
     in_flight: JoinSet<anyhow::Result<CompletedInvocation>>,
     output: Arc<Output>,
@@ -58,7 +59,7 @@ pub(crate) struct Instance {
     frozen: bool,
 }
 
-/// An invocation that has ended.
+/// An invocation that has finished.
 struct CompletedInvocation {
     report: InvocationReport,
     start: Instant,
@@ -66,18 +67,18 @@ struct CompletedInvocation {
 
 type BootFuture = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 
-/// What happened on an instance.
+/// An event that the loop of `dev` reacts to.
 pub(crate) enum InstanceEvent {
-    /// Everything on it has booted, or why it has not.
+    /// The extensions and the function have booted, or one of them failed to.
     Booted(anyhow::Result<()>),
-    /// An invocation has ended; whether it succeeded.
+    /// An invocation has finished; the value is whether it succeeded.
     Invoked(bool),
-    /// The extension with this script name ended by itself.
+    /// The extension with this script name exited unexpectedly.
     Exited(String),
 }
 
 impl Instance {
-    /// Starts the platform; [`next_event`](Self::next_event) boots the extensions and the function.
+    /// Starts the platform. The extensions and the function boot while [`next_event`](Self::next_event) is polled.
     pub(crate) async fn start(
         config: Arc<InstanceConfig>,
         commands: Vec<ExtensionCommand>,
@@ -112,7 +113,7 @@ impl Instance {
         })
     }
 
-    /// Returns whether the instance can be invoked.
+    /// Returns whether the instance has booted, so that the function can be invoked.
     pub(crate) fn is_up(&self) -> bool {
         self.booting.is_none()
     }
@@ -122,7 +123,7 @@ impl Instance {
         self.in_flight.is_empty()
     }
 
-    /// Sends an invocation; [`next_event`](Self::next_event) reports its end, and so does `reply`.
+    /// Sends an invocation. [`next_event`](Self::next_event) and `reply` report when it has finished.
     pub(crate) fn invoke(
         &mut self,
         number: u64,
@@ -142,7 +143,7 @@ impl Instance {
             let start = invoked.started_at;
             let report = InvocationReport::new(number, &spec, function_kind, invoked);
             if let Some(reply) = reply {
-                // A client that has hung up does not need the report.
+                // This fails if the client has disconnected; then nobody needs the report.
                 let _ = reply.send(Ok(report.clone()));
             }
             if waits_for_telemetry {
@@ -152,14 +153,14 @@ impl Instance {
         });
     }
 
-    /// Waits until something happens, and returns it after it was emitted.
+    /// Waits for the next event. Prints an invocation that has finished before returning its event.
     ///
     /// # Cancel safety
     ///
     /// This method is cancel safe: no event is lost.
     pub(crate) async fn next_event(&mut self) -> anyhow::Result<InstanceEvent> {
         tokio::select! {
-            // A response that an extension still sent before it ended comes first.
+            // If an extension responds and then exits, report the response first.
             biased;
             booted = booted(&mut self.booting) => Ok(InstanceEvent::Booted(booted)),
             Some(done) = self.in_flight.join_next() => {
@@ -190,9 +191,10 @@ impl Instance {
         self.output.emit(DevEvent::Frozen);
     }
 
-    /// Shuts the instance down, and aborts what is in flight for too long. Returns how its extensions ended.
+    /// Shuts the instance down: waits a short time for the invocations in flight, then aborts them. Returns how its
+    /// extensions exited.
     pub(crate) async fn shut_down(mut self) -> anyhow::Result<Vec<ProcessExit>> {
-        // Extensions that have not registered yet are killed.
+        // Cancelling the boot kills an extension that has not registered yet.
         self.booting = None;
         let drained = async {
             while let Some(done) = self.in_flight.join_next().await {
@@ -204,7 +206,7 @@ impl Instance {
         let _ = tokio::time::timeout(DRAIN_TIMEOUT, drained).await;
         self.in_flight.shutdown().await;
         let Some(platform) = Arc::into_inner(self.platform) else {
-            // Unreachable: only the boot and the invocations shared it, and both are gone.
+            // Unreachable: only the boot and the invocations share the platform, and both have been dropped.
             return Ok(Vec::new());
         };
         let shutdown = platform.shutdown().await?;
@@ -224,7 +226,7 @@ impl Instance {
     }
 }
 
-/// Boots the extensions and the function of an instance, one after the other.
+/// Boots the extensions of an instance one after the other, then the function.
 async fn boot_all(
     platform: Arc<Platform>,
     config: Arc<InstanceConfig>,
@@ -275,7 +277,8 @@ fn emit_registered(output: &Output, registered: &RegisteredExtension) {
     });
 }
 
-/// The reason why a boot failed. What the program printed was shown already, and is not repeated.
+/// Returns the reason why a boot failed, including which ports are in use. It leaves out the output of the program,
+/// which has already been printed.
 fn boot_error(error: &Error) -> anyhow::Error {
     let Some(exit) = error.process_exit() else {
         return anyhow!("{}", fg_util::error::chain(error));

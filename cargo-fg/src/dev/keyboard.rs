@@ -14,9 +14,10 @@ use nix::unistd::{getpgrp, tcgetpgrp};
 use tokio::net::unix::pipe::Receiver;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The line that lists the keys, in 80 columns.
+/// The line that lists the keys; with its label, it fits into 80 columns.
 pub(crate) const HELP: &str = "i invoke, t telemetry on/off, f freeze, r rebuild, s stop, q quit";
 
+/// A key that has a meaning.
 pub(crate) enum Key {
     Invoke,
     Telemetry,
@@ -27,10 +28,10 @@ pub(crate) enum Key {
     Help,
 }
 
-/// The terminal, in a mode in which keys arrive as they are pressed. Restores the mode when it is dropped.
+/// The controlling terminal, in a mode in which keys arrive when they are pressed. Dropping it restores the mode.
 pub(crate) struct Keyboard {
-    /// Opened again, so that `O_NONBLOCK` does not affect other processes that have the terminal open.
-    /// A terminal is not a pipe, but of tokio's safe types this is the one that reads whatever can be polled.
+    /// A separate open file, so that `O_NONBLOCK` does not affect other processes that use the terminal. A terminal is
+    /// not a pipe, but this is the type of tokio that reads any file that can be polled, without `unsafe`.
     tty: Receiver,
     original_mode: Termios,
     suspend: Signal,
@@ -38,6 +39,7 @@ pub(crate) struct Keyboard {
 }
 
 impl Keyboard {
+    /// Opens the controlling terminal, and starts to read single keys.
     pub(crate) fn open() -> anyhow::Result<Self> {
         let cannot = "cannot read keys from the terminal";
         let tty = File::options()
@@ -55,7 +57,7 @@ impl Keyboard {
         Ok(keyboard)
     }
 
-    /// Waits until a key is pressed that has a meaning.
+    /// Waits until a key that has a meaning is pressed. Also handles Ctrl-Z, which suspends this process.
     ///
     /// # Cancel safety
     ///
@@ -63,7 +65,7 @@ impl Keyboard {
     pub(crate) async fn next_key(&mut self) -> Key {
         loop {
             tokio::select! {
-                // Ctrl-Z: restore the mode for the shell.
+                // Ctrl-Z: restore the mode for the shell before this process stops.
                 _ = self.suspend.recv() => {
                     self.restore_mode();
                     let _ = raise(Number::SIGSTOP);
@@ -76,7 +78,7 @@ impl Keyboard {
                     Some(b'f') => return Key::Freeze,
                     Some(b'r' | b'b') => return Key::Rebuild,
                     Some(b's') => return Key::Shutdown,
-                    // The terminal is gone, or Ctrl-D.
+                    // The terminal has hung up, or Ctrl-D (4) was pressed.
                     None | Some(b'q' | 4) => return Key::Quit,
                     Some(b'?' | b'h') => return Key::Help,
                     Some(_) => {}
@@ -85,7 +87,7 @@ impl Keyboard {
         }
     }
 
-    /// Turns off line mode and echo; Ctrl-C still is a signal.
+    /// Turns off line mode and echo; Ctrl-C still sends a signal.
     fn enable_key_mode(&self) {
         let mut mode = self.original_mode.clone();
         mode.local_flags
@@ -98,9 +100,9 @@ impl Keyboard {
     }
 
     fn set_mode(&self, mode: &Termios) {
-        // In the background this would stop the process.
+        // Changing the mode stops a process that is in the background.
         if is_foreground(&self.tty) {
-            // If it fails, the terminal is gone.
+            // This fails only if the terminal has hung up.
             let _ = tcsetattr(&self.tty, SetArg::TCSADRAIN, mode);
         }
     }
@@ -112,12 +114,12 @@ impl Drop for Keyboard {
     }
 }
 
-/// Reads one byte; `None` if the terminal is gone.
+/// Reads one byte. Returns `None` if the terminal has hung up.
 async fn read_byte(tty: &Receiver) -> Option<u8> {
     loop {
         tty.readable().await.ok()?;
         let mut byte = [0];
-        // What is typed while this process is in the background belongs to the shell, and reading it would stop the process.
+        // While this process is in the background, input belongs to the shell, and reading it stops this process.
         if !is_foreground(tty) {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;

@@ -1,4 +1,4 @@
-//! `cargo fg dev`: an instance that is booted, invoked, and booted again when its extensions were rebuilt.
+//! `cargo fg dev`: boots an instance, invokes the function, and rebuilds and boots again when a file is saved.
 
 mod dev_loop;
 mod event;
@@ -28,33 +28,37 @@ pub(crate) use self::output::{Output, OutputStyle};
 pub(crate) use self::recording::{Recorder, Recording, RecordingHeader};
 pub(crate) use self::schedule::Schedule;
 
-/// What `dev` was asked to do.
+/// The parsed arguments of `cargo fg dev`, with the extensions built.
 pub(crate) struct DevPlan {
     pub(crate) config: InstanceConfig,
     pub(crate) schedule: Schedule,
-    /// What was built.
+    /// The extensions of the first instance.
     pub(crate) boot_set: BootSet,
-    /// Builds it again.
     pub(crate) rebuild: Rebuild,
     pub(crate) recorder: Option<Recorder>,
-    /// Whether files that are saved cause a build and a boot.
+    /// Whether a saved file causes a build and a boot.
     pub(crate) watches_files: bool,
-    /// Whether the terminal's keys control it.
+    /// Whether `dev` reads keys from the terminal.
     pub(crate) reads_keys: bool,
     pub(crate) output: Output,
 }
 
-/// Builds the extensions again.
+/// A function that builds the extensions again. It blocks.
 pub(crate) type Rebuild = Arc<dyn Fn() -> anyhow::Result<BootSet> + Send + Sync>;
 
-/// Runs until a signal or a key ends it, or all invocations were sent.
+/// Runs until a signal arrives, `q` is pressed, stdout is closed, or the last scheduled invocation has finished.
+///
+/// # Errors
+///
+/// Returns an error if an invocation or a boot fails, or if an extension exits unexpectedly or does not shut down
+/// cleanly. If faults were injected, the message ends with the options that inject them again.
 pub(crate) async fn run(plan: DevPlan) -> anyhow::Result<()> {
     let faults = plan.config.faults.clone();
-    // Before the mode of the terminal is changed, so that it is restored however this ends.
+    // Listen before the keyboard changes the mode of the terminal: a signal must not prevent that it is restored.
     let signals = ShutdownSignals::listen()?;
     let outcome = DevLoop::new(plan)?.run(signals).await;
     outcome.map_err(|error| match faults {
-        Some(faults) => anyhow!("{error:#}; the same faults again: {faults}"),
+        Some(faults) => anyhow!("{error:#}; to inject the same faults again, use {faults}"),
         None => error,
     })
 }

@@ -1,4 +1,4 @@
-//! What is printed to stdout: lines for people, bars on a terminal, or JSON.
+//! The output on stdout: lines for humans, timelines on a terminal, or JSON.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,18 +10,21 @@ use tokio::sync::Notify;
 use super::event::DevEvent;
 use super::timeline::{self, Row};
 
+/// The form in which events are printed.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(crate) enum OutputStyle {
-    /// Lines for people.
+    /// Lines for humans.
     Plain,
-    /// Lines for people, and bars.
+    /// Lines for humans, and a timeline of each invocation.
     Terminal,
+    /// One JSON object per line.
     Json,
 }
 
+/// A printer of events, shared by all tasks of a command.
 pub(crate) struct Output {
     pub(crate) style: OutputStyle,
-    /// Whether a line that is printed needs the name of its script.
+    /// Whether several extensions run, so that their output lines need the script name.
     pub(crate) several: bool,
     quiet_telemetry: AtomicBool,
     closed: Notify,
@@ -44,6 +47,7 @@ impl Output {
         }
     }
 
+    /// Prints an event, unless it is a telemetry delivery and telemetry is hidden.
     pub(crate) fn emit(&self, event: DevEvent<'_>) {
         let is_delivery = matches!(event, DevEvent::Telemetry { .. });
         if is_delivery && !self.shows_telemetry() {
@@ -51,7 +55,7 @@ impl Output {
         }
         if self.style == OutputStyle::Json {
             let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
-            // It has strings and numbers only, so this cannot fail.
+            // Strings and numbers can always be serialized.
             let line = serde_json::to_string(&JsonLine { time, event }).unwrap_or_default();
             return self.write(&format!("{line}\n"));
         }
@@ -59,19 +63,19 @@ impl Output {
         self.write(&lines.iter().map(line).collect::<String>());
     }
 
-    /// Prints a line for people only: it is not an event, and JSON output does not have it.
+    /// Prints a line for humans that is not an event; JSON output leaves it out.
     pub(crate) fn note(&self, label: &'static str, text: &str) {
         if self.style != OutputStyle::Json {
             self.write(&line(&(label, text.to_owned())));
         }
     }
 
-    /// Prints a warning to stderr, whether or not anybody reads that.
+    /// Prints a warning to stderr, in any style. A closed stderr is ignored.
     pub(crate) fn warn(&self, text: &str) {
         let _ = writeln!(io::stderr(), "warning: {text}");
     }
 
-    /// Prints the bars of an invocation below its heading.
+    /// Prints the timeline of an invocation below its heading.
     pub(crate) fn bars(&self, heading: &str, rows: &[Row]) {
         let columns = terminal_size::terminal_size().map_or(80, |(width, _)| width.0);
         let mut text = line(&("invoked", heading.to_owned()));
@@ -82,7 +86,7 @@ impl Output {
         self.write(&text);
     }
 
-    /// Shows telemetry, or stops showing it. Returns whether it is shown from now on.
+    /// Shows or hides telemetry. Returns whether it is shown from now on.
     pub(crate) fn toggle_telemetry(&self) -> bool {
         self.quiet_telemetry.fetch_xor(true, Ordering::Relaxed)
     }
@@ -91,7 +95,7 @@ impl Output {
         !self.quiet_telemetry.load(Ordering::Relaxed)
     }
 
-    /// Waits until nobody reads stdout any more, as behind `| head`.
+    /// Waits until stdout is closed, for instance by `| head`.
     ///
     /// # Cancel safety
     ///
@@ -100,7 +104,7 @@ impl Output {
         self.closed.notified().await;
     }
 
-    /// Writes a text in one piece, even if other threads write too.
+    /// Writes the text without interleaving the output of other threads.
     fn write(&self, text: &str) {
         let mut stdout = io::stdout().lock();
         let written = stdout.write_all(text.as_bytes());

@@ -1,4 +1,4 @@
-//! Recordings: the invocations that a `dev` sent, which `--replay` sends again.
+//! Recordings of the invocations that a `dev` has sent, for `--replay`.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -13,10 +13,10 @@ use tokio::time::Instant;
 use super::fault_spec::FaultSpec;
 use crate::invocation::{InvocationSpec, millis};
 
-/// The version of the format; recordings of another version are rejected.
+/// The version of the format. Recordings of other versions are rejected.
 const VERSION: u32 = 1;
 
-/// The first line: under which conditions the invocations were sent.
+/// The first line of a recording: the conditions under which the invocations were sent.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct RecordingHeader {
     recording: u32,
@@ -30,24 +30,24 @@ pub(crate) struct RecordingHeader {
     pub(crate) freeze: bool,
 }
 
-/// Every further line.
+/// Each other line of a recording: one invocation.
 #[derive(Debug, Deserialize, Serialize)]
 struct RecordedInvocation {
-    /// The time after the first invocation, which is at 0.
+    /// The time since the first invocation, in milliseconds.
     at_ms: f64,
     #[serde(flatten)]
     spec: InvocationSpec,
 }
 
-/// Writes a recording.
+/// A writer of a recording.
 pub(crate) struct Recorder {
     path: PathBuf,
     file: File,
-    /// When the first invocation was sent.
+    /// The time of the first invocation.
     start: Option<Instant>,
 }
 
-/// A recording that was read.
+/// A recording that has been read from a file.
 pub(crate) struct Recording {
     pub(crate) header: RecordingHeader,
     pub(crate) entries: VecDeque<(Duration, InvocationSpec)>,
@@ -65,6 +65,7 @@ impl RecordingHeader {
         }
     }
 
+    /// Returns the faults of the recorded run, if it had any.
     pub(crate) fn faults(&self) -> Option<FaultSpec> {
         let (spec, seed) = self.fault.clone().zip(self.seed)?;
         Some(FaultSpec { spec, seed })
@@ -72,9 +73,10 @@ impl RecordingHeader {
 }
 
 impl Recorder {
+    /// Creates the file, or truncates it, and writes the header.
     pub(crate) fn create(path: &Path, header: &RecordingHeader) -> anyhow::Result<Self> {
-        let file =
-            File::create(path).with_context(|| format!("cannot record to {}", path.display()))?;
+        let file = File::create(path)
+            .with_context(|| format!("cannot write the recording {}", path.display()))?;
         let mut recorder = Self {
             path: path.to_owned(),
             file,
@@ -84,7 +86,8 @@ impl Recorder {
         Ok(recorder)
     }
 
-    /// Writes an invocation that is about to be sent, so that the recording has it even if it crashes the extension.
+    /// Writes an invocation. Must be called before the invocation is sent, so that the recording contains it even if it
+    /// crashes the extension.
     pub(crate) fn record(&mut self, spec: InvocationSpec) -> anyhow::Result<()> {
         let now = Instant::now();
         let start = *self.start.get_or_insert(now);
@@ -100,34 +103,43 @@ impl Recorder {
             text.push(b'\n');
             self.file.write_all(&text)
         };
-        write().with_context(|| format!("cannot record to {}", self.path.display()))
+        write().with_context(|| format!("cannot write the recording {}", self.path.display()))
     }
 }
 
 impl Recording {
+    /// Reads a recording.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file cannot be read, has another version, or has an invalid line or no invocation.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let path_shown = path.display();
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the recording {path_shown}"))?;
         let mut lines = text.lines();
         let header = lines.next().unwrap_or_default();
-        let header: RecordingHeader = serde_json::from_str(header)
-            .with_context(|| format!("{path_shown} is no recording of cargo fg dev (line 1)"))?;
+        let header: RecordingHeader = serde_json::from_str(header).with_context(|| {
+            format!("cannot replay {path_shown}: line 1 is not the header of a recording")
+        })?;
         if header.recording != VERSION {
             bail!(
-                "{path_shown} is a recording of version {}: this cargo fg reads version {VERSION}",
+                "cannot replay {path_shown}: it has version {}, and this cargo fg reads version {VERSION}",
                 header.recording
             );
         }
         let entries = lines.enumerate().map(|(i, line)| {
-            let wrong = || format!("line {} of {path_shown} is no invocation", i + 2);
-            let entry: RecordedInvocation = serde_json::from_str(line).with_context(wrong)?;
-            let at = Duration::try_from_secs_f64(entry.at_ms / 1000.0).with_context(wrong)?;
+            let line_number = i + 2;
+            let invalid = || {
+                format!("cannot replay {path_shown}: line {line_number} is not a valid invocation")
+            };
+            let entry: RecordedInvocation = serde_json::from_str(line).with_context(invalid)?;
+            let at = Duration::try_from_secs_f64(entry.at_ms / 1000.0).with_context(invalid)?;
             Ok((at, entry.spec))
         });
         let entries: VecDeque<_> = entries.collect::<anyhow::Result<_>>()?;
         if entries.is_empty() {
-            bail!("{path_shown} has no invocations in it");
+            bail!("cannot replay {path_shown}: it has no invocations");
         }
         Ok(Self { header, entries })
     }
@@ -144,8 +156,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn recordings_round_trip() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("recording");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("recording");
         let scripts = vec!["extensionA.sh".to_owned()];
         let faults = FaultSpec {
             spec: "freeze=0.5".to_owned(),
@@ -153,7 +165,7 @@ mod tests {
         };
         let header = RecordingHeader::new(scripts, Some(faults), true);
         let mut recorder = Recorder::create(&path, &header).unwrap();
-        // The first invocation is at 0, however late it is.
+        // The first invocation is at 0 even if it is sent late.
         for (trace_id, pause) in [("a", 1_000), ("b", 1_500)] {
             advance(Duration::from_millis(pause)).await;
             let trace_id = Some(trace_id.to_owned());
@@ -177,25 +189,31 @@ mod tests {
 
     #[test]
     fn invalid_recordings_are_rejected() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("recording");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("recording");
         let header = r#"{"recording":1,"scripts":[]}"#;
         let entry = r#"{"at_ms":0,"payload":"{}"}"#;
         for (text, message) in [
-            (String::new(), "is no recording of cargo fg dev (line 1)"),
-            ("[package]\n".to_owned(), "(line 1)"),
+            (String::new(), "line 1 is not the header of a recording"),
+            ("[package]\n".to_owned(), "line 1 is not the header"),
             (
                 r#"{"recording":2,"scripts":[]}"#.to_owned(),
-                "a recording of version 2",
+                "it has version 2, and this cargo fg reads version 1",
             ),
-            (format!("{header}\n"), "has no invocations in it"),
-            (format!("{header}\n{entry}\nnonsense\n"), "line 3 of "),
-            (format!("{header}\n{{\"at_ms\":-1}}\n"), "line 2 of "),
+            (format!("{header}\n"), "it has no invocations"),
+            (
+                format!("{header}\n{entry}\nnonsense\n"),
+                "line 3 is not a valid invocation",
+            ),
+            (
+                format!("{header}\n{{\"at_ms\":-1}}\n"),
+                "line 2 is not a valid invocation",
+            ),
         ] {
             std::fs::write(&path, &text).unwrap();
             let error = Recording::read(&path).err().unwrap();
             assert!(format!("{error:#}").contains(message), "{text}: {error:#}");
         }
-        assert!(Recording::read(folder.path()).is_err());
+        assert!(Recording::read(directory.path()).is_err());
     }
 }

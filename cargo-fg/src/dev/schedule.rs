@@ -1,4 +1,4 @@
-//! Which invocations `dev` sends by itself, and when.
+//! The schedule of `dev`: which invocations it sends on its own, and when.
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -8,21 +8,22 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::invocation::InvocationSpec;
 
+/// The invocations that `dev` sends on its own.
 pub(crate) enum Schedule {
-    /// One invocation when the instance has booted; keys send the rest.
+    /// One invocation after each boot; the user sends all others.
     Once {
         /// Whether the invocation has not been sent yet.
         due: bool,
     },
     /// One invocation after the other.
     Steady {
-        /// How many are left; `None` for no limit.
+        /// The number of invocations left; `None` means no limit.
         left: Option<u64>,
-        /// The shortest time from the start of one to the start of the next.
+        /// The shortest time from the start of one invocation to the start of the next.
         interval: Duration,
         next: Option<Instant>,
     },
-    /// The invocations of a recording, each at its time after the first one.
+    /// The invocations of a recording, each at its recorded time since the first one.
     Replay {
         entries: VecDeque<(Duration, InvocationSpec)>,
         start: Option<Instant>,
@@ -45,17 +46,17 @@ impl Schedule {
         }
     }
 
-    /// Must be called when an instance has booted.
+    /// Makes an invocation due at once, except in a replay. Must be called whenever an instance has booted.
     pub(crate) fn booted(&mut self) {
         match self {
             Self::Once { due } => *due = true,
-            // After a rebuild, the user wants to see the new program at work at once.
+            // After a rebuild, invoke at once instead of waiting for the rest of the interval.
             Self::Steady { next, .. } => *next = None,
             Self::Replay { .. } => {}
         }
     }
 
-    /// Waits until the next invocation is due; `idle` says whether no invocation is in flight.
+    /// Waits until the next invocation is due, and returns it; `idle` is whether no invocation is in flight.
     ///
     /// # Cancel safety
     ///
@@ -92,7 +93,7 @@ impl Schedule {
         }
     }
 
-    /// Returns whether the last invocation was sent.
+    /// Returns whether the last invocation has been sent.
     pub(crate) fn is_over(&self) -> bool {
         match self {
             Self::Once { .. } => false,
@@ -101,8 +102,8 @@ impl Schedule {
         }
     }
 
-    /// Returns whether it ends by itself.
-    pub(crate) fn ends(&self) -> bool {
+    /// Returns whether the number of invocations is limited, so that `dev` stops after the last one.
+    pub(crate) fn is_finite(&self) -> bool {
         !matches!(self, Self::Once { .. } | Self::Steady { left: None, .. })
     }
 }
@@ -132,7 +133,7 @@ mod tests {
         advance(Duration::from_millis(30)).await;
         schedule.next(true).await;
         assert_eq!(start.elapsed(), Duration::from_millis(50));
-        // The invocation took longer than the interval.
+        // If an invocation takes longer than the interval, the next one is due at once.
         advance(Duration::from_millis(70)).await;
         schedule.next(true).await;
         assert_eq!(start.elapsed(), Duration::from_millis(120));

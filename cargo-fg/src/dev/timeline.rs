@@ -1,26 +1,26 @@
-//! An invocation as bars: what ran when, all on one scale.
+//! The timeline of an invocation: one bar for each row, all on one time scale.
 
 use std::time::Duration;
 
-/// The label's column, as wide as that of all other lines.
+/// The least width of the labels: that of the labels of all other lines.
 const LABEL: usize = 12;
-/// `12345.67 ms`.
+/// The width of `12345.67 ms`.
 const TIME: usize = 11;
-/// With less than this, bars say nothing.
+/// The least width of the bars.
 const MIN_BAR_CELLS: usize = 10;
-/// Most of the statuses need no more.
+/// The width that is reserved for the status. A longer one is cut at the edge of the terminal.
 const STATUS: usize = 16;
 
-/// Something that took its time.
+/// A row of the timeline: the function, an extension, or a telemetry delivery.
 pub(crate) struct Row {
     pub(crate) label: String,
-    /// From the start of the invocation.
+    /// The time since the start of the invocation.
     pub(crate) start: Duration,
     pub(crate) duration: Duration,
     pub(crate) status: String,
 }
 
-/// One line a row, none of them wider than that.
+/// Returns one line for each row, at most `columns` characters wide.
 pub(crate) fn lines(rows: &[Row], columns: usize) -> Vec<String> {
     let longest = rows.iter().map(|row| row.label.chars().count()).max();
     let label = longest
@@ -48,7 +48,8 @@ pub(crate) fn lines(rows: &[Row], columns: usize) -> Vec<String> {
         .collect()
 }
 
-/// The bar of a row: it begins at a cell, and its length is in eighths of one, so that the short ones differ, too.
+/// Returns the bar of a row. It starts at a cell boundary, and its length is in eighths of a cell, so that short bars
+/// differ too.
 fn drawn(row: &Row, end: Duration, cells: usize) -> String {
     let end = end.as_secs_f64().max(f64::MIN_POSITIVE);
     let share = |time: Duration| time.as_secs_f64() / end;
@@ -62,6 +63,7 @@ fn drawn(row: &Row, end: Duration, cells: usize) -> String {
     format!("{bar:cells$}")
 }
 
+/// Returns the text without trailing spaces, cut to the width.
 fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.trim_end().to_owned();

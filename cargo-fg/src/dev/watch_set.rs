@@ -1,4 +1,4 @@
-//! Which files and folders matter to the extensions that are booted.
+//! The files and directories that `dev` watches, so that saving one of them causes a rebuild.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -7,34 +7,34 @@ use std::path::{Path, PathBuf};
 
 use crate::boot::{BootProgram, BootSet};
 
-/// The files that an extension is made of, and the folders to watch for them.
+/// The files that the extensions are built from, and the directories to watch for them.
 #[derive(Debug, Default)]
 pub(crate) struct WatchSet {
-    /// The folders of the files.
-    pub(crate) folders: BTreeSet<(PathBuf, WatchDepth)>,
+    /// The directories of the files.
+    pub(crate) directories: BTreeSet<(PathBuf, WatchDepth)>,
     files: BTreeSet<PathBuf>,
-    /// File extensions that matter in those folders, since new files may be added.
+    /// The file name extensions for which any file in those directories counts, since files may be added.
     extensions: BTreeSet<OsString>,
 }
 
-/// How much of a folder is watched.
+/// How much of a directory is watched.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum WatchDepth {
-    /// The files in it.
-    Folder,
-    /// The files in it and in its subfolders.
+    /// The files in the directory itself.
+    Directory,
+    /// The files in the directory and in its subdirectories.
     Tree,
 }
 
 impl WatchSet {
-    /// Returns the files that the extensions, and the function, are made of.
+    /// Returns the files that the extensions and the function are built from.
     pub(crate) fn new(boot_set: &BootSet, function: Option<&Path>) -> Self {
         let mut watch_set = Self::default();
         for spec in boot_set.iter() {
             match &spec.program {
                 BootProgram::Built(built) => watch_set.add_program(&built.path),
                 BootProgram::Command(arguments) => {
-                    arguments.iter().for_each(|word| watch_set.add_word(word));
+                    arguments.iter().for_each(|it| watch_set.add_argument(it));
                 }
                 BootProgram::Unpacked { zip, .. } => watch_set.add_file(zip),
             }
@@ -45,22 +45,24 @@ impl WatchSet {
         watch_set
     }
 
-    /// Keeps what was watched before and is missing now: it may come back, as after a switch of branches.
+    /// Adds the files and directories of the previous set that are missing now, since they may come back, for instance
+    /// when the user switches between branches.
     pub(crate) fn keep_missing(&mut self, previous: &Self) {
-        let folders = previous.folders.iter().map(|(folder, _)| folder);
-        for path in previous.files.iter().chain(folders) {
+        let directories = previous.directories.iter().map(|(directory, _)| directory);
+        for path in previous.files.iter().chain(directories) {
             let missing = path.ancestors().take_while(|path| !path.exists());
-            // The first event is the creation of the outermost missing folder.
+            // If it comes back, the first event is the creation of the outermost missing directory.
             if let Some(outermost) = missing.last()
                 && let Some(parent) = outermost.parent()
             {
-                self.folders.insert((parent.to_owned(), WatchDepth::Folder));
+                self.directories
+                    .insert((parent.to_owned(), WatchDepth::Directory));
                 self.files.extend([path.clone(), outermost.to_owned()]);
             }
         }
     }
 
-    /// Returns whether a change of this file matters.
+    /// Returns whether a change of this file causes a rebuild.
     pub(crate) fn contains(&self, path: &Path) -> bool {
         let is_hidden = path
             .file_name()
@@ -71,19 +73,19 @@ impl WatchSet {
         self.files.contains(path) || (has_extension && !is_hidden)
     }
 
-    /// Adds what a program was made of. cargo writes that beside the program (dep-info): its own sources, those of its path
-    /// dependencies, what they include, and what their build scripts read.
+    /// Adds the files that a program was built from. cargo lists them in a dep-info file next to the program: its own
+    /// sources, those of its path dependencies, the files that they include, and the files that build scripts read.
     fn add_program(&mut self, program: &Path) {
         let dep_info = fs::read_to_string(program.with_extension("d")).unwrap_or_default();
         let target = program
             .ancestors()
-            .find(|folder| folder.join("CACHEDIR.TAG").exists());
+            .find(|directory| directory.join("CACHEDIR.TAG").exists());
         let is_source = |file: &PathBuf| target.is_none_or(|target| !file.starts_with(target));
         for file in dependencies(&dep_info).into_iter().filter(is_source) {
             self.add_file(&file);
             let root = file
                 .ancestors()
-                .find(|folder| folder.join("Cargo.toml").exists());
+                .find(|directory| directory.join("Cargo.toml").exists());
             if let Some(root) = root {
                 self.add_package(root);
             }
@@ -95,12 +97,12 @@ impl WatchSet {
         self.add_file(&root.join("Cargo.toml"));
         let src = root.join("src");
         if let Ok(src) = src.canonicalize() {
-            self.folders.insert((src, WatchDepth::Tree));
+            self.directories.insert((src, WatchDepth::Tree));
         }
-        // The lockfile and the manifest of the workspace.
+        // The lockfile and, next to it, the manifest of the workspace.
         if let Some(lock) = root
             .ancestors()
-            .map(|folder| folder.join("Cargo.lock"))
+            .map(|directory| directory.join("Cargo.lock"))
             .find(|lock| lock.exists())
         {
             self.add_file(&lock);
@@ -108,9 +110,10 @@ impl WatchSet {
         }
     }
 
-    /// Adds a word of a command if it names a file, and the files beside it with the same extension.
-    fn add_word(&mut self, word: &str) {
-        let path = Path::new(word);
+    /// Adds an argument of a command if it is the path of a file, and all files next to it with the same file name
+    /// extension.
+    fn add_argument(&mut self, argument: &str) {
+        let path = Path::new(argument);
         if path.is_file() {
             self.add_file(path);
             let extension = path.extension().map(OsStr::to_owned);
@@ -120,15 +123,16 @@ impl WatchSet {
 
     fn add_file(&mut self, file: &Path) {
         if let Ok(file) = file.canonicalize()
-            && let Some(folder) = file.parent()
+            && let Some(directory) = file.parent()
         {
-            self.folders.insert((folder.to_owned(), WatchDepth::Folder));
+            self.directories
+                .insert((directory.to_owned(), WatchDepth::Directory));
             self.files.insert(file);
         }
     }
 }
 
-/// The dependencies in a rule for make: `program: one two`, in which a space within a name is escaped by a backslash.
+/// Returns the dependencies in a make rule, such as `program: one two`. A space in a name is escaped with a backslash.
 fn dependencies(rule: &str) -> Vec<PathBuf> {
     let Some((_, names)) = rule.lines().next().and_then(|line| line.split_once(": ")) else {
         return Vec::new();
@@ -158,7 +162,7 @@ mod tests {
     use super::{WatchDepth, WatchSet, dependencies};
 
     #[test]
-    fn rule_is_split_at_spaces() {
+    fn make_rule_is_split_at_unescaped_spaces() {
         let files = dependencies("/t/debug/a: /b/src/main.rs /c\\ d/e.txt\n\n/f:\n");
         assert_eq!(files, ["/b/src/main.rs", "/c d/e.txt"].map(PathBuf::from));
         assert!(dependencies("").is_empty());
@@ -166,8 +170,8 @@ mod tests {
 
     #[test]
     fn sources_of_a_program_are_watched() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().canonicalize().unwrap();
         for file in [
             "Cargo.toml",
             "Cargo.lock",
@@ -209,44 +213,44 @@ mod tests {
         ] {
             assert_eq!(watch_set.contains(&root.join(file)), expected, "{file}");
         }
-        let folders: Vec<_> = watch_set.folders.iter().cloned().collect();
+        let directories: Vec<_> = watch_set.directories.iter().cloned().collect();
         let expected = [
-            ("", WatchDepth::Folder),
-            ("a", WatchDepth::Folder),
-            ("a/assets", WatchDepth::Folder),
-            ("a/src", WatchDepth::Folder),
+            ("", WatchDepth::Directory),
+            ("a", WatchDepth::Directory),
+            ("a/assets", WatchDepth::Directory),
+            ("a/src", WatchDepth::Directory),
             ("a/src", WatchDepth::Tree),
         ];
-        // A trailing slash makes no difference to a path.
+        // The empty name stands for the root itself: a trailing slash does not change a path.
         assert_eq!(
-            folders,
+            directories,
             expected.map(|(name, depth)| (root.join(name), depth))
         );
     }
 
     #[test]
-    fn missing_files_are_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
+    fn missing_files_are_still_watched() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().canonicalize().unwrap();
         let file = root.join("a/b/watch.py");
         fs::create_dir_all(root.join("a/b")).unwrap();
         fs::write(&file, "").unwrap();
         let mut previous = WatchSet::default();
-        previous.add_word(file.to_str().unwrap());
+        previous.add_argument(file.to_str().unwrap());
 
         fs::remove_dir_all(root.join("a")).unwrap();
-        // As often as something else is saved meanwhile.
+        // Still after another file has been saved.
         for _ in 0..2 {
             let mut watch_set = WatchSet::default();
-            watch_set.add_word(file.to_str().unwrap());
+            watch_set.add_argument(file.to_str().unwrap());
             watch_set.keep_missing(&previous);
             previous = watch_set;
         }
         assert!(previous.contains(&root.join("a")) && previous.contains(&file));
         assert!(
             previous
-                .folders
-                .contains(&(root.clone(), WatchDepth::Folder))
+                .directories
+                .contains(&(root.clone(), WatchDepth::Directory))
         );
 
         fs::create_dir_all(root.join("a/b")).unwrap();
@@ -255,20 +259,20 @@ mod tests {
         assert!(watch_set.contains(&file) && !watch_set.contains(&root.join("a")));
         assert!(
             watch_set
-                .folders
-                .contains(&(root.join("a/b"), WatchDepth::Folder))
+                .directories
+                .contains(&(root.join("a/b"), WatchDepth::Directory))
         );
     }
 
     #[test]
     fn files_of_a_command_are_watched() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().canonicalize().unwrap();
         let script = root.join("watch.py");
         fs::write(&script, "").unwrap();
         let mut watch_set = WatchSet::default();
-        for word in ["python3", "-u", script.to_str().unwrap(), "nonsense.sh"] {
-            watch_set.add_word(word);
+        for argument in ["python3", "-u", script.to_str().unwrap(), "nonsense.sh"] {
+            watch_set.add_argument(argument);
         }
         for (file, expected) in [
             ("watch.py", true),

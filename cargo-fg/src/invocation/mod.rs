@@ -1,5 +1,5 @@
-//! An invocation of the function: what is asked for, and what came of it. Recordings, JSON output and the control socket
-//! have these forms.
+//! An invocation of the function: its parameters and its report, in the JSON form that recordings, JSON output and the
+//! control socket share.
 
 mod report;
 mod spec;
@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::report::{InvocationReport, millis};
 pub(crate) use self::spec::{InvocationSpec, Payload};
 
-/// Which kind of function is invoked.
+/// The kind of function that is invoked.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum FunctionKind {
-    /// The emulator's own, whose outcome and duration each invocation chooses.
+    /// The emulator's built-in function, whose outcome and duration each invocation chooses.
     Synthetic,
-    /// A custom runtime.
+    /// The bootstrap of a custom runtime.
     Real,
 }

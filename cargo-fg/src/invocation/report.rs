@@ -1,4 +1,4 @@
-//! How an invocation went: for people, as JSON, and from `dev` to `invoke`.
+//! The report of an invocation, as JSON and as lines for humans.
 
 use std::time::Duration;
 
@@ -7,26 +7,26 @@ use serde::{Deserialize, Serialize};
 
 use super::{FunctionKind, InvocationSpec};
 
-/// How one invocation went.
+/// The report of one invocation.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct InvocationReport {
     pub(crate) number: u64,
     pub(crate) trace_id: String,
-    /// Whether every extension responded with 200, and the function had the outcome that was asked for.
+    /// Whether every extension responded with status 200, and the function had the requested outcome.
     pub(crate) ok: bool,
     pub(crate) duration_ms: f64,
     pub(crate) function: FunctionReport,
     pub(crate) extensions: Vec<ExtensionReport>,
 }
 
-/// How the function's own run went.
+/// The report of the function's own run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct FunctionReport {
     pub(crate) outcome: String,
     pub(crate) duration_ms: f64,
-    /// Whether it is the synthetic one, which had nothing to do.
+    /// Whether the synthetic function ran with the default outcome and duration, so that lines for humans leave it out.
     pub(crate) trivial: bool,
-    /// Its response; empty if it is the synthetic one.
+    /// The start of the response in one line; empty for the synthetic function.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) response: String,
 }
@@ -35,18 +35,18 @@ pub(crate) struct FunctionReport {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct ExtensionReport {
     pub(crate) script: String,
-    /// From the start of the invocation to the request to this extension.
+    /// The time from the start of the invocation to the request to this extension.
     pub(crate) after_ms: f64,
     pub(crate) duration_ms: f64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<u16>,
-    /// The body of a response whose status is not 200, or why no response came.
+    /// The body of a response whose status is not 200, or the reason why there is no response.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) detail: String,
 }
 
 impl InvocationReport {
-    /// The report of the invocation with this number.
+    /// Creates the report of an invocation from the emulator's result.
     pub(crate) fn new(
         number: u64,
         spec: &InvocationSpec,
@@ -74,7 +74,7 @@ impl InvocationReport {
         }
     }
 
-    /// Returns one line for each extension, and one for a function that had something to do, each with its label.
+    /// Returns one line for each extension, and one for the function unless its run was trivial, each with its label.
     pub(crate) fn lines(&self) -> Vec<(&'static str, String)> {
         let Self {
             number, trace_id, ..
@@ -104,7 +104,7 @@ impl FunctionReport {
         )
     }
 
-    /// The outcome without the time.
+    /// Returns the outcome without the time.
     pub(crate) fn status(&self) -> String {
         with_detail(self.outcome.clone(), &self.response)
     }
@@ -140,7 +140,7 @@ impl ExtensionReport {
         )
     }
 
-    /// The outcome without the time.
+    /// Returns the outcome without the time.
     pub(crate) fn status(&self) -> String {
         let outcome = self
             .status
@@ -149,7 +149,7 @@ impl ExtensionReport {
     }
 }
 
-/// Returns a duration in milliseconds, to the microsecond: more digits are noise.
+/// Returns a duration in milliseconds, rounded to microseconds.
 pub(crate) fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
@@ -162,7 +162,7 @@ fn with_detail(text: String, detail: &str) -> String {
     }
 }
 
-/// The start of a body, in one line.
+/// Returns the start of a body, in one line.
 fn excerpt(body: &[u8]) -> String {
     fg_util::error::excerpt(&fg_util::error::one_line(&String::from_utf8_lossy(body)))
 }

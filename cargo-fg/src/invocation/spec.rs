@@ -1,4 +1,4 @@
-//! The parameters of one invocation: as `dev` sends it, as `invoke` asks for it, and as a recording holds it.
+//! The parameters of an invocation, as `dev` sends it, `invoke` requests it, and a recording stores it.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -8,10 +8,11 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use fg_emulator::{FunctionOutcome, InvokeRequest};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// The parameters of one invocation. A real function ignores those of the synthetic function, and the other way round.
+/// The parameters of an invocation. A real function ignores the outcome, the duration and the logs; the synthetic
+/// function ignores the payload.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct InvocationSpec {
-    /// `None` for a new one.
+    /// The trace id; if `None`, `dev` generates one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) trace_id: Option<String>,
     #[serde(default)]
@@ -19,7 +20,7 @@ pub(crate) struct InvocationSpec {
     /// The outcome of the synthetic function.
     #[serde(default = "ok", with = "text")]
     pub(crate) outcome: FunctionOutcome,
-    /// How long the synthetic function runs.
+    /// The time that the synthetic function runs.
     #[serde(default, with = "duration")]
     pub(crate) duration: Duration,
     /// The lines that the synthetic function logs.
@@ -27,7 +28,7 @@ pub(crate) struct InvocationSpec {
     pub(crate) logs: Vec<String>,
 }
 
-/// A body of any bytes. In JSON it is a string, or, if it is not UTF-8, `{"base64": "…"}`.
+/// A request body of any bytes. In JSON it is a string, or `{"base64": "…"}` if it is not UTF-8.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(try_from = "PayloadJson", into = "PayloadJson")]
 pub(crate) struct Payload(pub(crate) Vec<u8>);
@@ -40,7 +41,7 @@ enum PayloadJson {
 }
 
 impl InvocationSpec {
-    /// Returns the invocation for the emulator.
+    /// Returns the invocation in the form that the emulator takes.
     pub(crate) fn invocation(&self, trace_id: &str) -> InvokeRequest {
         let invocation = InvokeRequest::new()
             .trace_id(trace_id)
@@ -50,7 +51,7 @@ impl InvocationSpec {
         self.logs.iter().fold(invocation, InvokeRequest::log)
     }
 
-    /// Returns whether the synthetic function has nothing to do.
+    /// Returns whether the synthetic function succeeds at once.
     pub(crate) fn is_trivial(&self) -> bool {
         self.outcome == FunctionOutcome::Ok && self.duration.is_zero()
     }
@@ -100,7 +101,7 @@ impl TryFrom<PayloadJson> for Payload {
     }
 }
 
-/// Serializes a duration as the command line reads it.
+/// Serializes a duration in the form of the command line, such as `1.5s`.
 mod duration {
     use fg_util::duration::{HINT, format, parse_with_unit};
 
@@ -119,11 +120,11 @@ mod duration {
         let text = String::deserialize(deserializer)?;
         let duration = parse_with_unit(&text);
         duration
-            .ok_or_else(|| de::Error::custom(format_args!("`{text}` is not a duration: {HINT}")))
+            .ok_or_else(|| de::Error::custom(format_args!("`{text}` is not a duration; {HINT}")))
     }
 }
 
-/// Serializes a value in its text form.
+/// Serializes a value as text, with `Display` and `FromStr`.
 mod text {
     use super::{Deserialize, Deserializer, Display, FromStr, Serializer, de};
 
@@ -149,7 +150,7 @@ mod tests {
     use super::{InvocationSpec, Payload};
 
     #[test]
-    fn specifications_round_trip() {
+    fn specs_round_trip() {
         for payload in [&b"{\"a\": 1}"[..], b"", b"\xff\x00"] {
             let spec = InvocationSpec {
                 trace_id: Some("a".to_owned()),
@@ -171,12 +172,12 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_reported() {
+    fn invalid_fields_are_rejected() {
         for (text, message) in [
             (r#"{"outcome": "maybe"}"#, "maybe"),
             (
                 r#"{"duration": "long"}"#,
-                "`long` is not a duration: write it as `500ms`",
+                "`long` is not a duration; write it as `500ms`",
             ),
             (r#"{"payload": {"base64": "?"}}"#, "Invalid"),
         ] {

@@ -1,4 +1,4 @@
-//! `cargo fg invoke`: has the function of a running `dev` invoked.
+//! `cargo fg invoke`: invokes the function of a running `cargo fg dev`.
 
 mod payload;
 
@@ -15,27 +15,32 @@ use crate::ipc::ControlClient;
 
 pub(crate) use self::payload::read_payload;
 
-/// What `invoke` was asked to do.
+/// The parsed arguments of `cargo fg invoke`.
 pub(crate) struct InvokePlan {
     pub(crate) spec: InvocationSpec,
-    /// Whether the spec has parameters that only the synthetic function has.
+    /// Whether the spec has parameters that apply to the synthetic function only.
     pub(crate) needs_synthetic: bool,
-    /// How many invocations.
+    /// The number of invocations.
     pub(crate) count: u64,
-    /// How many of them at the same time.
+    /// The number of invocations in flight at the same time.
     pub(crate) concurrency: u16,
-    /// The pid of the `dev`, if there are several.
+    /// The process ID of the `dev`; if `None`, there must be exactly one `dev`.
     pub(crate) dev: Option<u32>,
     pub(crate) output: Output,
 }
 
-/// Sends the invocations and emits their reports. Returns how many failed.
+/// Sends the invocations, and prints the report of each. Returns how many of them failed.
+///
+/// # Errors
+///
+/// Returns an error if the `dev` cannot be reached, or exits before all invocations have finished.
 pub(crate) async fn invoke(plan: InvokePlan) -> anyhow::Result<u64> {
     let output = plan.output;
     let client = ControlClient::find(plan.dev).await?;
     if plan.needs_synthetic && client.greeting.function != FunctionKind::Synthetic {
         bail!(
-            "this cargo fg dev has a real function: --outcome and --duration are for the synthetic one"
+            "cannot set --outcome or --duration: they apply to the synthetic function, and this cargo fg dev runs a \
+             real one"
         );
     }
     let mut clients = Vec::new();
@@ -78,7 +83,7 @@ pub(crate) async fn invoke(plan: InvokePlan) -> anyhow::Result<u64> {
     Ok(failed)
 }
 
-/// Sends one invocation after the other on a connection, until none are left.
+/// Sends one invocation after the other over a connection, until none are left or one gets no report.
 async fn send_invocations(
     mut client: ControlClient,
     spec: Arc<InvocationSpec>,

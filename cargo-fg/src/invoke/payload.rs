@@ -1,4 +1,4 @@
-//! The payload of an invocation, as it is given on the command line.
+//! Reads the payload of an invocation: text, a file, or standard input.
 
 use std::io::Read;
 
@@ -6,16 +6,20 @@ use anyhow::{Context, bail};
 
 use crate::invocation::Payload;
 
-/// D (user guide): the body of a request.
+/// The largest body of a request (D user guide).
 const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
 
 /// Returns the payload for an argument: text, `@FILE`, or `-` for standard input.
+///
+/// # Errors
+///
+/// Returns an error if the file or standard input cannot be read, or if the payload is larger than 6 MB.
 pub(crate) fn read_payload(argument: &str) -> anyhow::Result<Payload> {
     let payload = match argument {
         "-" => {
             let mut payload = Vec::new();
             let stdin = std::io::stdin().lock();
-            // One byte more shows that it is too large.
+            // One more byte is enough to notice that the payload is too large.
             stdin
                 .take(MAX_PAYLOAD_BYTES as u64 + 1)
                 .read_to_end(&mut payload)
@@ -29,7 +33,7 @@ pub(crate) fn read_payload(argument: &str) -> anyhow::Result<Payload> {
         },
     };
     if payload.len() > MAX_PAYLOAD_BYTES {
-        bail!("the payload is too large: FunctionGraph takes 6 MB");
+        bail!("the payload is too large: FunctionGraph accepts at most 6 MB");
     }
     Ok(Payload(payload))
 }

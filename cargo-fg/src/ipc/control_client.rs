@@ -1,4 +1,4 @@
-//! The side of `cargo fg invoke`.
+//! The client of the control socket, in `cargo fg invoke`.
 
 use std::fs;
 use std::io;
@@ -9,11 +9,11 @@ use anyhow::{Context, anyhow, bail};
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
 
-use super::discovery::{folder, socket};
+use super::discovery::{socket_directory, socket_path};
 use super::wire::{Greeting, read, write};
 use crate::invocation::{InvocationReport, InvocationSpec};
 
-/// How long a `dev` may take to send its greeting; it is slow while it stops an instance.
+/// How long a `dev` may take to send its greeting. It sends none while it shuts down an instance.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection to a running `dev`.
@@ -28,13 +28,13 @@ impl ControlClient {
         Self::connect_to(self.greeting.pid).await
     }
 
-    /// Has the function invoked, and waits until the invocation has ended.
+    /// Invokes the function, and waits until the invocation has finished.
     pub(crate) async fn invoke(
         &mut self,
         spec: &InvocationSpec,
     ) -> anyhow::Result<InvocationReport> {
         let pid = self.greeting.pid;
-        let dev_has_exited = || format!("cargo fg dev (pid {pid}) has ended");
+        let dev_has_exited = || format!("cargo fg dev (pid {pid}) has exited");
         write(&mut self.stream, spec)
             .await
             .with_context(dev_has_exited)?;
@@ -45,13 +45,18 @@ impl ControlClient {
             .map_err(|message| anyhow!("{message}"))
     }
 
-    /// Connects to the `dev` with this pid, whatever state the others are in.
+    /// Connects to the `dev` with this process ID.
     pub(super) async fn connect_to(pid: u32) -> anyhow::Result<Self> {
-        let client = Self::connect(&socket(&folder()?, pid)).await?;
-        client.with_context(|| format!("no cargo fg dev has pid {pid}"))
+        let client = Self::connect(&socket_path(&socket_directory()?, pid)).await?;
+        client.with_context(|| format!("no cargo fg dev is running with pid {pid}"))
     }
 
-    /// `None` if no `dev` listens on the socket.
+    /// Connects to a `dev`. Returns `None` if no `dev` listens on the socket, and removes the socket of one that was
+    /// killed.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the `dev` does not send its greeting in time.
     pub(super) async fn connect(path: &Path) -> anyhow::Result<Option<Self>> {
         let stem = path.file_stem().and_then(|stem| stem.to_str());
         let Some(pid) = stem.and_then(|stem| stem.parse::<u32>().ok()) else {
@@ -60,20 +65,20 @@ impl ControlClient {
         let stream = match UnixStream::connect(path).await {
             Ok(stream) => stream,
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                // A process that is alive is about to listen.
+                // If the process is alive, it has created the socket and is about to listen.
                 if !Path::new("/proc").join(pid.to_string()).exists() {
                     let _ = fs::remove_file(path);
                 }
                 return Ok(None);
             }
-            // It has ended in the meantime.
+            // The `dev` has just exited.
             Err(_) => return Ok(None),
         };
         let mut stream = BufReader::new(stream);
         let greeting = tokio::time::timeout(GREETING_TIMEOUT, read(&mut stream)).await;
         let Ok(greeting) = greeting else {
             bail!(
-                "cargo fg dev (pid {pid}) does not answer: is it suspended? --dev PID chooses another"
+                "cargo fg dev (pid {pid}) does not respond; is it suspended? choose another one with --dev PID"
             );
         };
         Ok(greeting

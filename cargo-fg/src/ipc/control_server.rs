@@ -1,4 +1,4 @@
-//! The side of `cargo fg dev`.
+//! The server of the control socket, in `cargo fg dev`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,20 +10,20 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::discovery::{folder, socket};
+use super::discovery::{socket_directory, socket_path};
 use super::wire::{Greeting, read, write};
 use crate::invocation::{FunctionKind, InvocationReport, InvocationSpec};
 
-/// An invocation that a client has asked for.
+/// An invocation that a client has requested.
 pub(crate) struct InvocationRequest {
     pub(crate) spec: InvocationSpec,
     pub(crate) reply: InvocationReply,
 }
 
-/// Where the report of an invocation goes, or why there is none.
+/// The sender for the report of an invocation, or for the reason why there is no report.
 pub(crate) type InvocationReply = oneshot::Sender<Result<InvocationReport, String>>;
 
-/// The control socket of a `dev`. Removes the socket when it is dropped.
+/// The control socket of a `dev`. Dropping it removes the socket.
 pub(crate) struct ControlServer {
     path: PathBuf,
     listener: UnixListener,
@@ -34,11 +34,11 @@ pub(crate) struct ControlServer {
 }
 
 impl ControlServer {
-    /// Starts to listen. `scripts` and `function` are for the greeting.
+    /// Starts to listen. The greeting contains `scripts` and `function`.
     pub(crate) fn listen(scripts: Vec<String>, function: FunctionKind) -> anyhow::Result<Self> {
         let pid = std::process::id();
-        let path = socket(&folder()?, pid);
-        // The socket of a killed process that had the same pid.
+        let path = socket_path(&socket_directory()?, pid);
+        // Remove the socket of a killed `dev` that had the same process ID.
         let _ = fs::remove_file(&path);
         let listener = UnixListener::bind(&path)
             .with_context(|| format!("cannot listen on {}", path.display()))?;
@@ -58,7 +58,8 @@ impl ControlServer {
         })
     }
 
-    /// Serves the connections, and returns the next invocation that a client asks for.
+    /// Waits for the next invocation that a client requests, and returns it. Connections are accepted only while this
+    /// method is polled.
     ///
     /// # Cancel safety
     ///
@@ -71,11 +72,11 @@ impl ControlServer {
                     Ok((stream, _)) => {
                         let (greeting, sender) = (self.greeting.clone(), self.sender.clone());
                         self.connections.spawn(async move {
-                            // A client that has hung up cannot receive an error either.
+                            // Ignore errors: a client that has disconnected cannot receive them.
                             let _ = serve(stream, &greeting, &sender).await;
                         });
                     }
-                    // Too many open files: that may pass.
+                    // There may be too many open files; retry later.
                     Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
                 },
                 Some(_) = self.connections.join_next() => {}
@@ -90,6 +91,7 @@ impl Drop for ControlServer {
     }
 }
 
+/// Serves one connection until the client closes it.
 async fn serve(
     stream: UnixStream,
     greeting: &Greeting,
@@ -100,9 +102,9 @@ async fn serve(
     while let Some(spec) = read(&mut stream).await? {
         let (reply, response) = oneshot::channel();
         sender.send(InvocationRequest { spec, reply }).await?;
-        let response = response
-            .await
-            .unwrap_or_else(|_| Err("the instance ended before the invocation did".to_owned()));
+        let response = response.await.unwrap_or_else(|_| {
+            Err("the instance was shut down before the invocation finished".to_owned())
+        });
         write(&mut stream, &response).await?;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Where the sockets of running `cargo fg dev` are, and how `cargo fg invoke` finds the one it wants.
+//! Finds the control sockets of running `cargo fg dev` processes.
 
 use std::fs;
 use std::io;
@@ -11,7 +11,11 @@ use nix::unistd::Uid;
 use super::control_client::ControlClient;
 
 impl ControlClient {
-    /// Connects to the `dev` with this pid; without one, to the only `dev` of this user.
+    /// Connects to the `dev` with this process ID, or to the only `dev` of this user if `pid` is `None`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no such `dev`, or if `pid` is `None` and several are running.
     pub(crate) async fn find(pid: Option<u32>) -> anyhow::Result<Self> {
         if let Some(pid) = pid {
             return Self::connect_to(pid).await;
@@ -19,19 +23,19 @@ impl ControlClient {
         let mut clients = Self::connect_to_all().await?;
         match clients.len() {
             0 => bail!(
-                "no cargo fg dev is running: start one in another terminal, as with `cargo fg dev -p NAME`"
+                "no cargo fg dev is running; start one in another terminal, for example with `cargo fg dev -p NAME`"
             ),
             1 => Ok(clients.remove(0)),
             _ => {
                 let all = clients.iter().map(|client| {
                     let greeting = &client.greeting;
-                    let (scripts, folder) =
+                    let (scripts, directory) =
                         (greeting.scripts.join(", "), greeting.folder.display());
-                    format!("{} ({scripts} in {folder})", greeting.pid)
+                    format!("{} ({scripts} in {directory})", greeting.pid)
                 });
                 let all: Vec<_> = all.collect();
                 bail!(
-                    "several cargo fg dev are running, choose one with --dev PID: {}",
+                    "several cargo fg dev are running; choose one of these with --dev PID: {}",
                     all.join("; ")
                 )
             }
@@ -40,9 +44,9 @@ impl ControlClient {
 
     /// Connects to every running `dev` of this user, and removes the sockets of those that were killed.
     async fn connect_to_all() -> anyhow::Result<Vec<Self>> {
-        let folder = folder()?;
-        let entries =
-            fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+        let directory = socket_directory()?;
+        let entries = fs::read_dir(&directory)
+            .with_context(|| format!("cannot read {}", directory.display()))?;
         let mut clients = Vec::new();
         for entry in entries.filter_map(Result::ok) {
             let path = entry.path();
@@ -55,28 +59,37 @@ impl ControlClient {
     }
 }
 
-/// Returns the path of the socket of the `dev` with this pid.
-pub(super) fn socket(folder: &Path, pid: u32) -> PathBuf {
-    folder.join(format!("{pid}.sock"))
+/// Returns the path of the socket of the `dev` with this process ID.
+pub(super) fn socket_path(directory: &Path, pid: u32) -> PathBuf {
+    directory.join(format!("{pid}.sock"))
 }
 
-/// Returns the folder of the sockets, where nobody but the user can put or open one.
-pub(super) fn folder() -> anyhow::Result<PathBuf> {
+/// Returns the directory of the sockets, and creates it if it is missing. Only the user can access it.
+///
+/// # Errors
+///
+/// Returns an error if the directory cannot be created, belongs to another user, or is accessible to other users.
+pub(super) fn socket_directory() -> anyhow::Result<PathBuf> {
     let user = Uid::effective();
-    let folder = match std::env::var_os("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty()) {
-        Some(folder) => Path::new(&folder).join("cargo-fg"),
-        None => std::env::temp_dir().join(format!("cargo-fg-{user}")),
-    };
-    let shown = folder.display();
-    let created = fs::DirBuilder::new().mode(0o700).create(&folder);
+    let directory =
+        match std::env::var_os("XDG_RUNTIME_DIR").filter(|directory| !directory.is_empty()) {
+            Some(directory) => Path::new(&directory).join("cargo-fg"),
+            None => std::env::temp_dir().join(format!("cargo-fg-{user}")),
+        };
+    let shown = directory.display();
+    let created = fs::DirBuilder::new().mode(0o700).create(&directory);
     if let Err(error) = created
         && error.kind() != io::ErrorKind::AlreadyExists
     {
-        return Err(error).with_context(|| format!("cannot make the folder {shown}"));
+        return Err(error).with_context(|| format!("cannot create the directory {shown}"));
     }
-    let metadata = fs::symlink_metadata(&folder).with_context(|| format!("cannot read {shown}"))?;
+    let metadata =
+        fs::symlink_metadata(&directory).with_context(|| format!("cannot read {shown}"))?;
     if !metadata.is_dir() || metadata.uid() != user.as_raw() || metadata.mode() & 0o077 != 0 {
-        bail!("{shown} is not a folder that only you can use: remove it, or set XDG_RUNTIME_DIR");
+        bail!(
+            "cannot use {shown} for sockets: it must be a directory that only you can access; remove it, or set \
+             XDG_RUNTIME_DIR"
+        );
     }
-    Ok(folder)
+    Ok(directory)
 }

@@ -1,8 +1,8 @@
-//! How `cargo fg invoke` finds a running `cargo fg dev` and talks to it.
+//! The control socket, over which `cargo fg invoke` reaches a running `cargo fg dev`.
 //!
-//! Each `dev` listens on a Unix socket in a folder that only its user can access. It sends a greeting, reads an
-//! [`InvocationSpec`](crate::invocation::InvocationSpec) a line, and answers each with an
-//! [`InvocationReport`](crate::invocation::InvocationReport).
+//! Each `dev` listens on a Unix socket in a directory that only its user can access. On each connection it sends a
+//! greeting. Then it reads one [`InvocationSpec`](crate::invocation::InvocationSpec) per line, and responds to each
+//! with an [`InvocationReport`](crate::invocation::InvocationReport) or an error message.
 
 mod control_client;
 mod control_server;

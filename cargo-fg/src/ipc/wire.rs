@@ -1,4 +1,4 @@
-//! What goes over the control socket: a greeting, and JSON in lines.
+//! The wire format of the control socket: lines of JSON, the first of which is a greeting.
 
 use std::path::PathBuf;
 
@@ -9,10 +9,10 @@ use tokio::net::UnixStream;
 
 use crate::invocation::FunctionKind;
 
-/// A payload of 6 MB each byte of which is escaped, and the rest of the message.
+/// The longest line: a payload of 6 MB in which every byte is escaped, and the other fields.
 const MAX_LINE_BYTES: u64 = 40 * 1024 * 1024;
 
-/// The first line on a connection: which `dev` this is.
+/// The first line that a `dev` sends on a connection; it identifies the `dev`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Greeting {
     pub(crate) pid: u32,
@@ -32,7 +32,7 @@ pub(super) async fn write(
     Ok(())
 }
 
-/// Reads a value from a line of JSON. `None` if the other side has closed the connection.
+/// Reads a value from a line of JSON. Returns `None` if the other side has closed the connection.
 pub(super) async fn read<T: DeserializeOwned>(
     stream: &mut BufReader<UnixStream>,
 ) -> anyhow::Result<Option<T>> {

@@ -7,32 +7,37 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde_json::Value;
 
-/// cargo sets this for what `cargo run` runs, and so for the alias `cargo fg` of a clone.
+/// A variable that `cargo run` sets, and so the alias `cargo fg` in a clone.
 const CARGO_RUN: &str = "CARGO_MANIFEST_DIR";
 
-/// Returns the clone to depend on: the wanted one, the one that runs this program by `cargo run`, the one that
-/// `folder` is in, or the one that this program was installed from.
-pub(super) fn find_checkout(wanted: Option<&Path>, folder: &Path) -> anyhow::Result<PathBuf> {
+/// Returns the clone to depend on. If `wanted` is `None`, it is the first of these that exists: the clone that runs this
+/// program with `cargo run`, the clone that contains `directory`, and the clone that this program was installed from.
+///
+/// # Errors
+///
+/// Returns an error if `wanted` is not a clone, or if no clone is found.
+pub(super) fn find_checkout(wanted: Option<&Path>, directory: &Path) -> anyhow::Result<PathBuf> {
     if let Some(wanted) = wanted {
         let checkout = canonical_checkout(wanted);
         return checkout.with_context(|| {
             let shown = wanted.display();
-            format!("{shown} is not a clone of the fg-extension repository: it has no folder fg-extension with a package")
+            format!("{shown} is not a clone of the fg-extension repository: it has no fg-extension/Cargo.toml")
         });
     }
     let run_by_cargo = std::env::var_os(CARGO_RUN).map(PathBuf::from);
     let run_by_cargo = run_by_cargo.as_deref().and_then(Path::parent);
     let found = run_by_cargo
         .into_iter()
-        .chain(folder.ancestors())
+        .chain(directory.ancestors())
         .find_map(canonical_checkout);
     if let Some(checkout) = found {
         return Ok(checkout);
     }
-    let program = std::env::current_exe().context("cannot find the path of this program")?;
+    let program = std::env::current_exe().context("cannot determine the path of this program")?;
     let Some(package) = installed_from(&program) else {
         bail!(
-            "cannot find a clone of the fg-extension repository, which is not published yet: name its folder with --path"
+            "cannot find a clone of the fg-extension repository, which new packages depend on until fg-extension is \
+             published; choose one with --path DIR"
         );
     };
     package
@@ -40,8 +45,8 @@ pub(super) fn find_checkout(wanted: Option<&Path>, folder: &Path) -> anyhow::Res
         .and_then(canonical_checkout)
         .with_context(|| {
             format!(
-                "cargo-fg was installed from {}, where fg-extension is not any more: install cargo-fg again, or name \
-                 the folder of its repository with --path",
+                "cannot find the clone that cargo-fg was installed from: {} is not in a clone of the fg-extension \
+                 repository any more; install cargo-fg again, or choose a clone with --path DIR",
                 package.display()
             )
         })
@@ -52,17 +57,17 @@ pub(super) fn is_cargo_run() -> bool {
     std::env::var_os(CARGO_RUN).is_some()
 }
 
-/// The folder without symbolic links, if fg-extension is in it.
-fn canonical_checkout(folder: &Path) -> Option<PathBuf> {
-    let folder = folder.canonicalize().ok()?;
-    folder
+/// Returns the path without symbolic links if it is a clone, and `None` otherwise.
+fn canonical_checkout(directory: &Path) -> Option<PathBuf> {
+    let directory = directory.canonicalize().ok()?;
+    directory
         .join("fg-extension/Cargo.toml")
         .is_file()
-        .then_some(folder)
+        .then_some(directory)
 }
 
-/// The folder of the package that the program was installed from by path. `cargo install` writes that into
-/// `.crates2.json`, beside the folder `bin` of the program.
+/// Returns the package directory that the program was installed from with `cargo install --path`. cargo records it in
+/// `.crates2.json`, next to the `bin` directory of the program.
 fn installed_from(program: &Path) -> Option<PathBuf> {
     let record = program.parent()?.parent()?.join(".crates2.json");
     let record: Value = serde_json::from_slice(&std::fs::read(record).ok()?).ok()?;
@@ -70,14 +75,14 @@ fn installed_from(program: &Path) -> Option<PathBuf> {
     packages.find_map(|package| path_of_package(package))
 }
 
-/// The path in `cargo-fg 0.1.0 (path+file:///some/where/cargo-fg)`.
+/// Returns the path in a record such as `cargo-fg 0.1.0 (path+file:///some/where/cargo-fg)`.
 fn path_of_package(package: &str) -> Option<PathBuf> {
     let (_, source) = package.strip_prefix("cargo-fg ")?.split_once(" (")?;
     let url = source.strip_prefix("path+file://")?.strip_suffix(')')?;
     Some(PathBuf::from(OsString::from_vec(percent_decoded(url)?)))
 }
 
-/// The bytes of a URL in which special characters are escaped: a space is `%20`.
+/// Decodes the percent escapes of a URL, such as `%20` for a space. Returns `None` if an escape is invalid.
 fn percent_decoded(url: &str) -> Option<Vec<u8>> {
     let mut parts = url.split('%');
     let mut bytes = parts.next()?.as_bytes().to_vec();
@@ -97,7 +102,7 @@ mod tests {
     use super::{find_checkout, installed_from};
 
     #[test]
-    fn record_of_an_installation() {
+    fn source_of_an_installation_is_found() {
         let root = tempfile::tempdir().unwrap();
         let program = root.path().join("bin/cargo-fg");
         for (record, expected) in [
@@ -131,9 +136,9 @@ mod tests {
     }
 
     #[test]
-    fn wanted_folder_must_be_a_checkout() {
-        let folder = tempfile::tempdir().unwrap();
-        let wanted = folder.path();
+    fn wanted_directory_must_be_a_clone() {
+        let directory = tempfile::tempdir().unwrap();
+        let wanted = directory.path();
         let error = find_checkout(Some(wanted), Path::new("/")).unwrap_err();
         let message = format!(
             "{} is not a clone of the fg-extension repository: ",

@@ -1,4 +1,4 @@
-//! `cargo fg new`: a new package, made of a template.
+//! `cargo fg new`: creates a package for an extension from a template.
 
 mod checkout;
 mod create;
@@ -14,25 +14,27 @@ use self::create::{CreatedPackage, NewPackage, create};
 
 pub(crate) use self::templates::{TEMPLATES, Template};
 
-/// What `new` was asked to do.
+/// The parsed arguments of `cargo fg new`.
 pub(crate) struct NewOptions<'a> {
-    /// The folder to create, whose name becomes the name of the package.
-    pub(crate) folder: &'a Path,
+    /// The directory to create. Its name becomes the name of the package.
+    pub(crate) directory: &'a Path,
     pub(crate) template: &'static Template,
-    /// The port of the extension; the template's by default.
+    /// The port of the extension; by default, that of the template.
     pub(crate) port: Option<u16>,
-    /// The clone of this repository to depend on; found by default.
+    /// The clone of this repository to depend on; by default, one is found.
     pub(crate) checkout: Option<&'a Path>,
 }
 
-/// Creates a package, and returns what to print.
+/// Creates a package, and returns the text to print.
 pub(crate) fn new(options: &NewOptions<'_>) -> anyhow::Result<String> {
     let NewOptions {
-        folder, template, ..
+        directory,
+        template,
+        ..
     } = options;
     let port = options.port.unwrap_or(template.port);
     let created = create(&NewPackage {
-        folder,
+        directory,
         template,
         port,
         checkout: options.checkout,
@@ -46,7 +48,7 @@ pub(crate) fn new(options: &NewOptions<'_>) -> anyhow::Result<String> {
 
     let mut text = String::new();
     let ports = match template.telemetry_port(port) {
-        Some(telemetry) => format!("ports {port} and, for telemetry, {telemetry}"),
+        Some(telemetry) => format!("port {port}, telemetry port {telemetry}"),
         None => format!("port {port}"),
     };
     let template = template.name;
@@ -64,11 +66,11 @@ pub(crate) fn new(options: &NewOptions<'_>) -> anyhow::Result<String> {
     let checkout = checkout.display();
     writeln!(
         text,
-        "     Depends by path on {checkout}, until fg-extension is published"
+        "     Depends on the clone {checkout}, until fg-extension is published"
     )?;
-    let next = folder.to_string_lossy();
+    let next = directory.to_string_lossy();
     writeln!(text, "        Next cd {}", shell_words::quote(&next))?;
-    // `cargo fg` may be the alias of the checkout, which does not exist elsewhere.
+    // `cargo fg` may be the alias in the clone, which does not exist elsewhere.
     if !created.is_in_checkout && checkout::is_cargo_run() {
         let path = format!("{checkout}/cargo-fg");
         let path = shell_words::quote(&path);
@@ -78,7 +80,7 @@ pub(crate) fn new(options: &NewOptions<'_>) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// Returns the list of the templates to print.
+/// Returns the list of templates to print.
 pub(crate) fn list_templates() -> anyhow::Result<String> {
     let mut text = String::new();
     for template in TEMPLATES {

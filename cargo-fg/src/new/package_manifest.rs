@@ -1,4 +1,4 @@
-//! The Cargo.toml of a new package. It inherits nothing, so that it fits into any workspace.
+//! The Cargo.toml of a new package. It inherits no values from a workspace, so that it works in any workspace.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -9,12 +9,16 @@ use toml::{Table, Value};
 use super::package_name::is_same_crate;
 use super::templates::Template;
 
-/// The dependencies of the test.
+/// The dependencies of the package's test.
 const TEST_DEPENDENCIES: &str = "fg-emulator = {}
 tokio = { features = ['macros', 'rt'] }";
 
-/// Returns the Cargo.toml of a package with this name and the dependencies of the template, in the versions that the
-/// workspace of the checkout has. `dependency_base` is the path of the checkout for dependencies by path.
+/// Returns the Cargo.toml of a package with this name and the dependencies of the template, in the versions of the
+/// clone's workspace. `dependency_base` is the path of the clone for path dependencies.
+///
+/// # Errors
+///
+/// Returns an error if the clone's manifest cannot be read, or if a dependency has the same name as the package.
 pub(crate) fn package_manifest(
     template: &Template,
     name: &str,
@@ -29,17 +33,17 @@ pub(crate) fn package_manifest(
         .with_context(cannot)?;
     let edition = Some(&workspace)
         .and_then(|it| it.get("workspace")?.get("package")?.get("edition"))
-        .context("the workspace has no edition")?;
+        .context("the workspace of the clone has no edition")?;
     let versions = workspace
         .get("workspace")
         .and_then(|it| it.get("dependencies")?.as_table())
-        .context("the workspace has no dependencies")?;
-    // cargo could not tell the two apart in a lockfile, or with `-p`.
+        .context("the workspace of the clone has no dependencies")?;
+    // Two packages with the same name are ambiguous in `cargo -p`.
     if versions
         .keys()
         .any(|dependency| is_same_crate(name, dependency))
     {
-        bail!("`{name}` is what a crate beneath it is called: choose another name");
+        bail!("cannot create `{name}`: a dependency has the same name; choose another name");
     }
     let template: Table = template.manifest.parse()?;
     let normal = template.get("dependencies").and_then(Value::as_table);
@@ -53,9 +57,11 @@ pub(crate) fn package_manifest(
         writeln!(text, "\n[{section}]")?;
         for (dependency, wanted) in dependencies.into_iter().flatten() {
             let version = versions.get(dependency);
-            let version = version.with_context(|| format!("{dependency} has no version"))?;
+            let version = version.with_context(|| {
+                format!("the workspace of the clone has no version of {dependency}")
+            })?;
             let source = source(version, dependency_base)?;
-            // The features that the package itself needs; fg-extension asks for those that it needs.
+            // Only the features that the package itself needs; fg-extension enables those that it needs.
             match wanted.get("features") {
                 Some(features) => {
                     writeln!(text, "{dependency} = {{ {source}, features = {features} }}")?;
@@ -67,7 +73,7 @@ pub(crate) fn package_manifest(
     Ok(text)
 }
 
-/// Where a dependency comes from, by its entry in the workspace.
+/// Returns the `path` or `version` of a dependency, taken from its entry in the clone's workspace.
 fn source(version: &Value, dependency_base: &Path) -> anyhow::Result<String> {
     let Some(path) = version.get("path").and_then(Value::as_str) else {
         let version = version.get("version").unwrap_or(version);

@@ -1,22 +1,27 @@
-//! Which names a new package may have, beyond the rules of cargo.
+//! Validates the name of a new package beyond cargo's rules, and derives the script name from it.
 
 use anyhow::bail;
 
-/// The limit of crates.io. It also keeps the script name within the 255 bytes of a file name.
+/// The length limit of crates.io. It also keeps the script name within the 255 bytes of a file name.
 const MAX_LEN: usize = 64;
 
-/// Returns the script name for a package: `extensionNightWatch.sh` for `night-watch` (D 2705, 2707: it begins with
-/// `extension` and ends in `.sh`).
+/// Returns the script name for a package, such as `extensionNightWatch.sh` for `night-watch` (D 2705, 2707: it starts
+/// with `extension` and ends with `.sh`).
+///
+/// # Errors
+///
+/// Returns an error if the name is too long, or has a character that a script name should not have.
 pub(crate) fn script_name_of(package: &str) -> anyhow::Result<String> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if !package.starts_with(|c: char| c.is_ascii_alphabetic()) || !package.chars().all(is_name) {
         bail!(
-            "`{}` is no name for an extension: use letters of ASCII, then also digits, `-` and `_`, as in `night-watch`",
+            "`{}` is not a valid name for an extension: it must start with an ASCII letter, and contain only ASCII \
+             letters, digits, `-` and `_`, such as night-watch",
             package.escape_debug()
         );
     }
     if package.len() > MAX_LEN {
-        bail!("`{package}` is too long a name: {MAX_LEN} characters at most");
+        bail!("the name `{package}` is too long; use at most {MAX_LEN} characters");
     }
     let words = package.split(['-', '_']).map(|word| {
         let (first, rest) = word.split_at(word.len().min(1));
@@ -61,7 +66,10 @@ mod tests {
             "-x",
         ] {
             let error = script_name_of(package).unwrap_err().to_string();
-            assert!(error.contains("is no name for an extension"), "{error}");
+            assert!(
+                error.contains("is not a valid name for an extension"),
+                "{error}"
+            );
             assert!(!error.contains('\n'), "{error}");
         }
         let long = "x".repeat(MAX_LEN);

@@ -1,34 +1,34 @@
-//! Removes what a command that failed midway has created.
+//! Undoes the changes of a `cargo fg new` that fails midway.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Restores the previous state when it is dropped, unless it was [disarmed](Self::disarm).
+/// A guard that restores the previous state when it is dropped, unless it was [disarmed](Self::disarm).
 pub(crate) struct Rollback {
-    /// The outermost folder that is created.
-    folder: PathBuf,
-    /// cargo adds a new member to the workspace's manifest.
+    /// The outermost directory that will be created.
+    directory: PathBuf,
+    /// The manifests above it and their contents, since `cargo new` adds a member to the manifest of a workspace.
     manifests: Vec<(PathBuf, Vec<u8>)>,
     armed: bool,
 }
 
 impl Rollback {
-    /// Prepares for the creation of the folder, whose path is absolute.
-    pub(crate) fn new(folder: &Path) -> Self {
-        let missing = folder.ancestors().take_while(|it| !it.exists());
-        let manifests = folder.ancestors().filter_map(|it| {
+    /// Records the state before the directory is created. The path must be absolute.
+    pub(crate) fn new(directory: &Path) -> Self {
+        let missing = directory.ancestors().take_while(|it| !it.exists());
+        let manifests = directory.ancestors().filter_map(|it| {
             let manifest = it.join("Cargo.toml");
             let text = fs::read(&manifest).ok()?;
             Some((manifest, text))
         });
         Self {
-            folder: missing.last().unwrap_or(folder).to_owned(),
+            directory: missing.last().unwrap_or(directory).to_owned(),
             manifests: manifests.collect(),
             armed: true,
         }
     }
 
-    /// Keeps what was created.
+    /// Keeps the changes.
     pub(crate) fn disarm(mut self) {
         self.armed = false;
     }
@@ -39,8 +39,8 @@ impl Drop for Rollback {
         if !self.armed {
             return;
         }
-        // The command reports its own failure; one of the rollback would only hide it.
-        let _ = fs::remove_dir_all(&self.folder);
+        // Ignore errors: they would hide the error that caused the rollback.
+        let _ = fs::remove_dir_all(&self.directory);
         for (manifest, text) in &self.manifests {
             if fs::read(manifest).is_ok_and(|now| now != *text) {
                 let _ = fs::write(manifest, text);

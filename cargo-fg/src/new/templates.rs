@@ -1,4 +1,4 @@
-//! The templates of `cargo fg new`: copies of the examples, which are embedded so that `new` needs no network.
+//! The templates of `cargo fg new`: copies of the examples, embedded so that `new` does not need the network.
 
 use fg_emulator::PORT_RANGE;
 use toml::Table;
@@ -50,31 +50,32 @@ pub(crate) const TEMPLATES: &[Template] = &[
         script_name: "extensionOtlpForwarder.sh",
         port: 8085,
         telemetry_port: Some(8086),
-        command: r#"// No collector runs here.
+        command: r#"// There is no collector to export to.
     let command = ExtensionCommand::new(SCRIPT, PROGRAM).env("OTEL_SDK_DISABLED", "true");"#,
     },
 ];
 
-/// The test of a new package, with placeholders for what differs.
+/// The test of a new package, with placeholders for the names, the command, and the steps to wait for.
 const TEST: &str = include_str!("../../templates/boots.rs.template");
 
-/// What a new package is made of.
+/// A template for a new package.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Template {
     pub(crate) name: &'static str,
-    /// Its Cargo.toml.
+    /// The Cargo.toml of the example.
     pub(crate) manifest: &'static str,
-    /// Its src/main.rs, which contains each of the next three exactly once.
+    /// The src/main.rs of the example. It contains `script_name`, `port` and `telemetry_port` exactly once each.
     main: &'static str,
     script_name: &'static str,
     pub(crate) port: u16,
     telemetry_port: Option<u16>,
-    /// The command that the test boots, with the variables that keep it from affecting the rest of the machine.
+    /// The statement in the test that creates the command to boot. It sets variables that keep the extension from
+    /// touching files or services outside of the test.
     command: &'static str,
 }
 
 impl Template {
-    /// Returns the description in its Cargo.toml.
+    /// Returns the description in the Cargo.toml.
     pub(crate) fn description(&self) -> anyhow::Result<String> {
         let manifest: Table = self.manifest.parse()?;
         let description = manifest
@@ -84,7 +85,8 @@ impl Template {
         Ok(description.unwrap_or_default().to_owned())
     }
 
-    /// Returns the port for telemetry, if it has one: next to its own port, as in the template.
+    /// Returns the port for telemetry, which is next to the extension's own port; `None` if the template does not
+    /// subscribe to telemetry.
     pub(crate) fn telemetry_port(&self, port: u16) -> Option<u16> {
         let next = if port < *PORT_RANGE.end() {
             port + 1
@@ -94,9 +96,9 @@ impl Template {
         self.telemetry_port.map(|_| next)
     }
 
-    /// Returns the src/main.rs for another script name and another port.
+    /// Returns the src/main.rs with another script name and another port.
     pub(crate) fn main(&self, script_name: &str, port: u16) -> String {
-        // The own port is replaced through a marker, since it may become what the telemetry port was.
+        // Replace the port by a marker first: the new port may be equal to the old telemetry port.
         let main = self.main.replace(self.script_name, script_name);
         let mut main = main.replace(&self.port.to_string(), "\u{1f}");
         if let (Some(from), Some(to)) = (self.telemetry_port, self.telemetry_port(port)) {
@@ -105,7 +107,7 @@ impl Template {
         main.replace('\u{1f}', &port.to_string())
     }
 
-    /// Returns the tests/boots.rs.
+    /// Returns the tests/boots.rs for a package with this name and script name.
     pub(crate) fn test(&self, name: &str, script_name: &str) -> String {
         let wait = if self.telemetry_port.is_none() {
             "platform.boot(command.lease_port()).await?;"
@@ -129,7 +131,7 @@ mod tests {
     use super::TEMPLATES;
 
     #[test]
-    fn script_and_ports_are_renamed_where_they_are() {
+    fn script_name_and_ports_are_replaced() {
         for template in TEMPLATES {
             let count = |text: &str| template.main.matches(text).count();
             assert_eq!(count(template.script_name), 1, "{}", template.name);
@@ -147,7 +149,7 @@ mod tests {
             );
             assert_eq!(count("80"), ports.len(), "{}", template.name);
 
-            // Its own port may become what telemetry's was.
+            // The new port may be equal to the old telemetry port.
             for port in PORT_RANGE {
                 let main = template.main("extensionX.sh", port);
                 let telemetry_port = template.telemetry_port(port);

@@ -1,4 +1,5 @@
-//! How to build for FunctionGraph: statically linked, since nobody can tell the glibc of its image (?).
+//! The options of a build for FunctionGraph. It links statically, since the glibc version of the platform's image is
+//! unknown (?).
 
 use std::path::Path;
 use std::process::Command;
@@ -7,40 +8,48 @@ use anyhow::{Context, bail};
 
 use crate::cargo::{has_key, is_configured, stdout_of};
 
-/// The target, and what cargo is given to build for it.
+/// The target of a build, and the options and variables for cargo.
 pub(crate) struct BuildPlan {
     /// The target triple.
     pub(crate) target: String,
-    /// A note for the user.
+    /// A note to print for the user.
     pub(crate) note: Option<String>,
-    /// Whether this machine cannot run the program.
+    /// Whether the target has another processor than this machine, so that the program cannot be booted here.
     pub(crate) is_cross: bool,
     /// Options for cargo.
     pub(crate) options: Vec<String>,
-    /// Variables for cargo.
+    /// Environment variables for cargo.
     pub(crate) environment: Vec<(String, String)>,
 }
 
 impl BuildPlan {
-    /// Plans a build for the target, or for one that this machine's processor runs. The manifest of the workspace may
-    /// have a profile, which is not overridden.
+    /// Plans a build for the target; by default, for musl on this machine's processor, or for glibc if musl is not
+    /// installed. Installs the target with rustup if it is missing. Does not override the release profile in the
+    /// manifest of the workspace.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the target is not a Linux target, or is not installed and cannot be installed.
     pub(crate) fn new(wanted: Option<&str>, workspace: &Path) -> anyhow::Result<Self> {
         let host =
-            rustc(&["--print", "host-tuple"]).context("cannot tell this machine's target")?;
+            rustc(&["--print", "host-tuple"]).context("cannot determine this machine's target")?;
         let here = architecture(&host);
         let musl = format!("{here}-unknown-linux-musl");
         let (target, note) = match wanted {
             Some(target) if !target.contains("-linux-") => {
-                bail!("FunctionGraph runs Linux, and {target} is none: try {musl}")
+                bail!("cannot package for {target}: FunctionGraph runs Linux; use --target {musl}")
             }
             Some(target) if !install(target)? => {
-                bail!("{target} is not installed, and `rustup target add {target}` does not get it")
+                bail!(
+                    "the target {target} is not installed, and `rustup target add {target}` failed"
+                )
             }
             Some(target) => (target.to_owned(), None),
             None if install(&musl)? => (musl, None),
             None => {
                 let note = format!(
-                    "{musl} is not installed, and rustup does not get it: glibc is linked in instead"
+                    "the target {musl} is not installed, and `rustup target add {musl}` failed; linking glibc \
+                     statically instead"
                 );
                 (host.clone(), Some(note))
             }
@@ -56,12 +65,12 @@ impl BuildPlan {
         if plan.target.contains("-musl") {
             plan.select_linker();
         } else {
-            plan.link_glibc_in();
+            plan.link_glibc_statically();
         }
         Ok(plan)
     }
 
-    /// Turns on what makes a release build smaller, since every byte is loaded at a cold start.
+    /// Enables profile settings that make the program smaller, since all of it is loaded at a cold start.
     fn make_small(&mut self, workspace: &Path) {
         let settings = [("strip", "symbols"), ("lto", "fat"), ("codegen-units", "1")];
         for (setting, value) in settings {
@@ -73,7 +82,7 @@ impl BuildPlan {
         }
     }
 
-    /// Finds a linker, and a compiler for C, if none is configured. Rust includes musl itself.
+    /// Selects a linker and a C compiler for musl, if none is configured. Rust ships musl itself.
     fn select_linker(&mut self) {
         let target = self.target.clone();
         let variable = target.replace('-', "_");
@@ -90,7 +99,7 @@ impl BuildPlan {
             .any(|variable| std::env::var_os(variable).is_some());
         let musl = format!("{}-linux-musl-gcc", architecture(&target));
         if !is_chosen && !is_in_path(&musl) && !is_in_path("musl-gcc") {
-            // For the same processor, glibc's compiler does, as long as it takes no short cuts into glibc.
+            // For the same processor, the compiler for glibc works too, without the checks that call into glibc.
             self.set(&compiler, "cc");
             if std::env::var_os(format!("CFLAGS_{variable}")).is_none() {
                 self.set(&format!("CFLAGS_{variable}"), "-U_FORTIFY_SOURCE");
@@ -98,9 +107,10 @@ impl BuildPlan {
         }
     }
 
-    fn link_glibc_in(&mut self) {
+    /// Links glibc statically.
+    fn link_glibc_statically(&mut self) {
         let flag = "-Ctarget-feature=+crt-static";
-        // The variable, where it is there, hides what is configured.
+        // If `RUSTFLAGS` is set, cargo ignores the configured flags.
         match std::env::var("RUSTFLAGS") {
             Ok(flags) => self.set("RUSTFLAGS", &format!("{flags} {flag}")),
             Err(_) => {
@@ -116,14 +126,18 @@ impl BuildPlan {
     }
 }
 
-/// Returns whether the target's standard library is installed, after an attempt to install it.
+/// Installs the target's standard library with rustup if it is missing. Returns whether it is installed now.
+///
+/// # Errors
+///
+/// Returns an error if rustc does not know the target.
 fn install(target: &str) -> anyhow::Result<bool> {
-    let folder = rustc(&["--print", "target-libdir", "--target", target])
-        .with_context(|| format!("there is no target {target}"))?;
-    if Path::new(&folder).is_dir() {
+    let directory = rustc(&["--print", "target-libdir", "--target", target])
+        .with_context(|| format!("cannot build for {target}"))?;
+    if Path::new(&directory).is_dir() {
         return Ok(true);
     }
-    // Without rustup, the distribution's package has to be installed.
+    // Without rustup, this fails; then the user has to install the distribution's package.
     let added = Command::new("rustup")
         .args(["target", "add", target])
         .status();
@@ -135,7 +149,7 @@ fn rustc(arguments: &[&str]) -> anyhow::Result<String> {
     stdout_of(Command::new(rustc).args(arguments))
 }
 
-/// The architecture of a target triple: `x86_64`.
+/// Returns the architecture of a target triple, such as `x86_64`.
 fn architecture(target: &str) -> &str {
     target.split('-').next().unwrap_or(target)
 }

@@ -1,4 +1,4 @@
-//! What goes into the ZIP.
+//! The contents of the ZIP: the start script, the program, and included files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,18 +11,19 @@ use fg_emulator::ScriptName;
 
 use super::start_script::start_script;
 
-/// The contents of the ZIP's folder `extension`.
+/// The contents of the directory `extension` in the ZIP.
 #[derive(Default)]
 pub(crate) struct PackageContents {
-    /// The entries by their paths in that folder, in order.
+    /// The entries by their paths in that directory, in order.
     pub(crate) entries: BTreeMap<String, PackageEntry>,
 }
 
-/// A file or folder in the ZIP.
+/// A file or directory in the ZIP.
 pub(crate) enum PackageEntry {
-    Folder,
+    Directory,
     /// An executable file with this text.
     Script(String),
+    /// A copy of the file at `path`.
     File {
         path: PathBuf,
         is_executable: bool,
@@ -30,7 +31,11 @@ pub(crate) enum PackageEntry {
 }
 
 impl PackageContents {
-    /// Adds the start script, and the program that it starts.
+    /// Adds the start script and the program.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if an included file has the same name as the program.
     pub(crate) fn add_program(
         &mut self,
         script: &str,
@@ -38,7 +43,7 @@ impl PackageContents {
         path: PathBuf,
     ) -> anyhow::Result<()> {
         if self.entries.contains_key(program) {
-            bail!("cannot include {program}: that is what the extension's program is called");
+            bail!("cannot include {program}: the extension's program has the same name");
         }
         let text = PackageEntry::Script(start_script(program));
         self.entries.insert(script.to_owned(), text);
@@ -53,10 +58,15 @@ impl PackageContents {
         Ok(())
     }
 
-    /// Adds a file, or a folder with everything in it, beside them.
+    /// Adds a file, or a directory with everything in it, next to the program.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the path cannot be read, is added twice, or breaks a rule of the platform: about file names
+    /// (D user guide), start scripts, or the number of files.
     pub(crate) fn include(&mut self, path: &Path) -> anyhow::Result<()> {
         let cannot = || format!("cannot include {}", path.display());
-        // `.` and `..` have no name but this.
+        // `.` and `..` have a name only in their canonical form.
         let canonical = path.canonicalize().with_context(cannot)?;
         let name = path.file_name().or(canonical.file_name());
         let name = name.context("it has no name").with_context(cannot)?;
@@ -66,13 +76,15 @@ impl PackageContents {
             .with_context(cannot)?;
         if ScriptName::is_valid(name) {
             bail!(
-                "cannot include {}: it would be a second start script",
+                "cannot include {}: the platform would run it as a second start script",
                 path.display()
             );
         }
         self.add(name.to_owned(), path).with_context(cannot)?;
         if self.entries.len() > MAX_FILES {
-            bail!("a package has {MAX_FILES} files at most, and these are more");
+            bail!(
+                "too many files: FunctionGraph accepts at most {MAX_FILES} in a ZIP; include fewer"
+            );
         }
         Ok(())
     }
@@ -82,16 +94,16 @@ impl PackageContents {
         let files = self
             .entries
             .iter()
-            .filter(|(_, entry)| !matches!(entry, PackageEntry::Folder));
+            .filter(|(_, entry)| !matches!(entry, PackageEntry::Directory));
         files.map(|(name, _)| name.as_str())
     }
 
     fn add(&mut self, name: String, path: &Path) -> anyhow::Result<()> {
         if name.ends_with('~') {
-            bail!("FunctionGraph takes no name that ends in `~`: {name}");
+            bail!("FunctionGraph rejects file names that end with `~`: {name}");
         }
         if self.entries.contains_key(&name) {
-            bail!("{name} is in the package already");
+            bail!("{name} is already in the ZIP");
         }
         let metadata = fs::metadata(path).with_context(|| path.display().to_string())?;
         if metadata.is_file() {
@@ -106,9 +118,9 @@ impl PackageContents {
             );
             return Ok(());
         }
-        // A link to a folder may lead back to where it is.
+        // Do not follow links to directories within a directory: they may form a cycle.
         if !metadata.is_dir() || (name.contains('/') && path.is_symlink()) {
-            bail!("{} is neither a file nor a folder", path.display());
+            bail!("{} is neither a file nor a directory", path.display());
         }
         for entry in fs::read_dir(path)? {
             let entry = entry?;
@@ -118,7 +130,7 @@ impl PackageContents {
                 file_name.with_context(|| format!("{} is not UTF-8", entry.path().display()))?;
             self.add(format!("{name}/{file_name}"), &entry.path())?;
         }
-        self.entries.insert(name, PackageEntry::Folder);
+        self.entries.insert(name, PackageEntry::Directory);
         Ok(())
     }
 }

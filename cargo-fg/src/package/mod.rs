@@ -1,5 +1,5 @@
-//! `cargo fg package`: build for FunctionGraph, write the ZIP that is uploaded as a dependency (D 2705, 2708), boot
-//! from it.
+//! `cargo fg package`: builds an extension for FunctionGraph, writes the ZIP that is uploaded as a dependency (D 2705,
+//! 2708), and boots the extension from the ZIP.
 
 mod build_plan;
 mod contents;
@@ -26,26 +26,26 @@ use self::zip_writer::write_zip;
 use crate::cargo::{BuildTarget, BuiltProgram, build, workspace};
 use crate::signals::ShutdownSignals;
 
-/// What to package, and how.
+/// The parsed arguments of `cargo fg package`.
 pub(crate) struct PackageOptions {
     pub(crate) target: BuildTarget,
-    /// The target triple; musl on this machine's processor by default.
+    /// The target triple; by default, musl for this machine's processor.
     pub(crate) triple: Option<String>,
-    /// Files and folders to put beside the program.
+    /// Files and directories to put next to the program.
     pub(crate) include: Vec<PathBuf>,
-    /// The ZIP to write, or the folder to write it into.
+    /// The ZIP to write, or the directory to write it to.
     pub(crate) out: Option<PathBuf>,
-    /// Variables for the boot that verifies the package.
+    /// Environment variables for the boot that verifies the ZIP.
     pub(crate) environment: Vec<(String, String)>,
 }
 
-/// Builds the package, writes the ZIP, boots from it, and prints what it does.
+/// Builds the package, writes the ZIP, boots the extension from it, and prints each step.
 pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
     let mut contents = PackageContents::default();
     for path in &options.include {
         contents.include(path)?;
     }
-    let current = std::env::current_dir().context("cannot tell the current folder")?;
+    let current = std::env::current_dir().context("cannot determine the current directory")?;
     let workspace = workspace(&current)?;
     let plan = BuildPlan::new(options.triple.as_deref(), &workspace.root)?;
     if let Some(note) = &plan.note {
@@ -56,7 +56,8 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
     if let Some(note) = linkage_note(&built.path)? {
         print_line("Note", note)?;
     }
-    // No two extensions of a function may share a file name: one may overwrite the other (D user guide 01_2119).
+    // The programs of two extensions must not have the same file name, or one may overwrite the other (D user guide
+    // 01_2119).
     let name = if built.name == built.package {
         built.name
     } else {
@@ -65,7 +66,7 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
     contents.add_program(&script, &name, built.path)?;
     let file = format!("{name}.zip");
     let zip = match &options.out {
-        Some(folder) if folder.is_dir() => folder.join(file),
+        Some(directory) if directory.is_dir() => directory.join(file),
         Some(zip) => zip.clone(),
         None => workspace.target.join("fg").join(file),
     };
@@ -83,16 +84,17 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
     if plan.is_cross {
         print_line(
             "Not booted",
-            "it is for another processor than this machine's",
+            "because this machine has a different processor",
         )?;
     } else {
         boot_from(&zip, &script, &options.environment).with_context(|| {
-            format!("{shown} is written, but failed here (a setting that it needs goes into --env)")
+            format!("wrote {shown}, but cannot run the extension from it (set variables that it needs with --env)")
         })?;
     }
-    let how = how_to_upload(size).with_context(|| format!("{shown} is written"))?;
+    let how =
+        how_to_upload(size).with_context(|| format!("wrote {shown}, but it cannot be uploaded"))?;
     print_line("Upload", how)?;
-    print_line("", "then at the function: Code > Dependencies > Add")
+    print_line("", "then add it to the function: Code > Dependencies > Add")
 }
 
 fn build_by(plan: &BuildPlan, target: &BuildTarget) -> anyhow::Result<BuiltProgram> {
@@ -107,7 +109,7 @@ fn build_by(plan: &BuildPlan, target: &BuildTarget) -> anyhow::Result<BuiltProgr
         }
         let compiler = format!("CC_{}", plan.target.replace('-', "_"));
         error.context(format!(
-            "cannot build for {} (if there is C in it: {compiler} names the compiler)",
+            "cannot build for {} (if a dependency compiles C code, set {compiler} to a cross compiler)",
             plan.target
         ))
     })
@@ -122,12 +124,12 @@ fn boot_from(zip: &Path, script: &str, environment: &[(String, String)]) -> anyh
             .await
     })?;
     let times = [verified.registered, verified.invoked, verified.shut_down];
-    let [registered, invoked, ended] =
+    let [registered, invoked, shut_down] =
         times.map(|time| format!("{:.2} ms", time.as_secs_f64() * 1000.0));
     print_line(
         "Booted",
         format_args!(
-            "{script} from it: registered in {registered}, invoked in {invoked}, ended in {ended}"
+            "{script} from the ZIP: registered in {registered}, invoked in {invoked}, shut down in {shut_down}"
         ),
     )
 }
@@ -137,7 +139,7 @@ fn print_output(line: &OutputLine) {
         OutputStream::Stdout => "stdout",
         OutputStream::Stderr => "stderr",
     };
-    // If this fails, the next line of our own fails too.
+    // Ignore an error here: the next line that `package` prints fails too.
     let _ = print_line(stream, &line.text);
 }
 

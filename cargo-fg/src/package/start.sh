@@ -1,11 +1,12 @@
 #!/bin/sh
-# Starts the program that lies beside this script, wherever they were unpacked to (?), from whatever folder (?).
+# Starts the program next to this script. The directory that the ZIP is unpacked to and the working directory are
+# unknown (?).
 program=<program>
 case $0 in
     /*) self=$0 ;;
     *) self=./$0 ;;
 esac
-# This may be called by a symbolic link, which leads to other links.
+# Follow symbolic links to this script.
 while [ -h "$self" ]; do
     link=$(readlink "$self")
     case $link in
@@ -14,7 +15,7 @@ while [ -h "$self" ]; do
     esac
 done
 program=${self%/*}/$program
-# Whether the ZIP's mode bits were kept, nobody can tell (?).
+# The platform may not have kept the mode bits of the ZIP (?).
 [ -x "$program" ] || chmod u+x "$program"
-# In the place of this shell, so that signals arrive.
+# Replace this shell, so that the program receives the signals.
 exec "$program" "$@"

@@ -1,6 +1,6 @@
-//! The start script, in plain POSIX shell: it is not documented which shell the platform has (?).
+//! The start script of the ZIP. It is plain POSIX shell, since it is unknown which shell the platform has (?).
 
-/// Returns the script that starts the program with this file name in the same folder.
+/// Returns the script that starts the program with this file name in the same directory.
 pub(crate) fn start_script(program: &str) -> String {
     let quoted = format!("'{}'", program.replace('\'', r"'\''"));
     include_str!("start.sh").replace("<program>", &quoted)
@@ -16,11 +16,11 @@ mod tests {
 
     use super::start_script;
 
-    /// Prints how it was called, and its number, which is that of whoever was started.
+    /// A program that prints its process ID and its arguments.
     const PROGRAM: &str = "#!/bin/sh\nprintf '%s.' \"$$\" \"$@\"\n";
 
-    /// By another process: a file that this one writes cannot be executed (ETXTBSY) for as long as a process
-    /// that another test is about to start still holds it open.
+    /// Writes an executable file in a child process. If this process wrote it, executing it could fail (ETXTBSY), since
+    /// a process that another test is starting may still have the file open.
     fn write(path: &Path, text: &str, mode: &str) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let mut command = Command::new("/bin/sh");
@@ -35,27 +35,27 @@ mod tests {
 
     #[test]
     fn program_is_found_however_the_script_is_called() {
-        let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path();
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
         let program = "it's $(a) \"pro gram\"";
-        let unpacked = folder.join("-un packed'/extension");
+        let unpacked = directory.join("-un packed'/extension");
         let script = unpacked.join("extensionX.sh");
         write(&script, &start_script(program), "755");
-        // The mode bits may have been lost.
+        // The platform may lose the mode bits (?).
         write(&unpacked.join(program), PROGRAM, "644");
-        write(&folder.join("elsewhere/decoy"), PROGRAM, "755");
-        let link = folder.join("link.sh");
+        write(&directory.join("elsewhere/decoy"), PROGRAM, "755");
+        let link = directory.join("link.sh");
         symlink("elsewhere/next.sh", &link).unwrap();
         symlink(
             "../-un packed'/extension/extensionX.sh",
-            folder.join("elsewhere/next.sh"),
+            directory.join("elsewhere/next.sh"),
         )
         .unwrap();
-        symlink(&link, folder.join("elsewhere/absolute.sh")).unwrap();
-        symlink(&unpacked, folder.join("elsewhere/folder")).unwrap();
+        symlink(&link, directory.join("elsewhere/absolute.sh")).unwrap();
+        symlink(&unpacked, directory.join("elsewhere/directory")).unwrap();
 
         let script = script.to_str().unwrap();
-        for (directory, called) in [
+        for (working_directory, called) in [
             ("/", script),
             (".", "-un packed'/extension/extensionX.sh"),
             (".", "./-un packed'/extension/extensionX.sh"),
@@ -65,7 +65,7 @@ mod tests {
             (".", "link.sh"),
             ("elsewhere", "../link.sh"),
             ("elsewhere", "absolute.sh"),
-            ("elsewhere", "folder/extensionX.sh"),
+            ("elsewhere", "directory/extensionX.sh"),
             ("/", link.to_str().unwrap()),
         ] {
             for shell in ["sh", "dash", "bash --posix", "busybox sh", ""] {
@@ -73,7 +73,7 @@ mod tests {
                 let mut command = match words.next() {
                     Some(shell) if !is_in_path(shell) => continue,
                     Some(shell) => Command::new(shell),
-                    // By the script's first line: a name without `/` is looked up in `PATH`, and `-` begins options.
+                    // Run it by its first line. A name without `/` is looked up in `PATH`, and `-` starts an option.
                     None if !called.contains('/') || called.starts_with('-') => continue,
                     None => Command::new(called),
                 };
@@ -82,17 +82,17 @@ mod tests {
                 }
                 let child = command
                     .args(["one two", ""])
-                    .current_dir(folder.join(directory))
-                    .env("CDPATH", folder)
+                    .current_dir(directory.join(working_directory))
+                    .env("CDPATH", directory)
                     .stdout(std::process::Stdio::piped())
                     .spawn()
                     .unwrap();
-                let number = child.id();
+                let pid = child.id();
                 let output = child.wait_with_output().unwrap();
                 assert_eq!(
                     String::from_utf8(output.stdout).unwrap(),
-                    format!("{number}.one two.."),
-                    "`{shell}` `{called}` in {directory}"
+                    format!("{pid}.one two.."),
+                    "`{shell}` `{called}` in {working_directory}"
                 );
             }
         }

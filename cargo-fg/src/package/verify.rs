@@ -1,4 +1,4 @@
-//! Boots the extension from the ZIP, as the platform would.
+//! Verifies a ZIP: boots the extension from it, as the platform would, and invokes it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,15 +7,20 @@ use anyhow::{Context, anyhow, bail};
 use fg_conformance::artifact::UnpackedPackage;
 use fg_emulator::{Event, HttpResponse, OutputLine, Platform};
 
-/// How long the extension took to register, to respond, and to shut down.
+/// The time that the extension took to register, to respond, and to shut down.
 pub(crate) struct Verified {
     pub(crate) registered: Duration,
     pub(crate) invoked: Duration,
     pub(crate) shut_down: Duration,
 }
 
-/// Unpacks the ZIP as the platform would, boots the extension from there, invokes it once, and shuts it down. `print`
-/// gets what it prints.
+/// Unpacks the ZIP as the platform would, boots the extension, invokes it once, and shuts it down. Passes each line
+/// that the extension prints to `print`.
+///
+/// # Errors
+///
+/// Returns an error if the extension does not register, does not respond with status 200, or does not shut down
+/// cleanly.
 pub(crate) async fn verify(
     zip: &Path,
     environment: &[(String, String)],
@@ -23,7 +28,7 @@ pub(crate) async fn verify(
 ) -> anyhow::Result<Verified> {
     let package = UnpackedPackage::unpack(zip)?;
     let script = package.script_name().to_owned();
-    // Other extensions may be running on this machine.
+    // Lease ports, since other extensions may be running on this machine.
     let command = package.command().lease_port().lease_telemetry_port();
     let command = environment
         .iter()
@@ -36,7 +41,7 @@ pub(crate) async fn verify(
     };
     let platform = Platform::builder().observer(observer).start().await?;
     let booted = platform.boot(command).await;
-    // Without the source of this error: what the program printed, which was shown already.
+    // Leave out the source of this error: the output of the program, which has already been printed.
     let registered = booted.map_err(|error| anyhow!("{error}"))?.startup_duration;
     let invoked = platform.invoke().await?;
     let shutdown = platform.shutdown().await?;
@@ -48,19 +53,19 @@ pub(crate) async fn verify(
             Ok(HttpResponse { status, body, .. }) => {
                 let body = String::from_utf8_lossy(&body);
                 bail!(
-                    "{script} answered the invocation with {status}: {}",
+                    "{script} responded to the invocation with status {status}: {}",
                     body.trim_end()
                 )
             }
             Err(error) => {
-                return Err(error).context(format!("{script} did not answer the invocation"));
+                return Err(error).context(format!("{script} did not respond to the invocation"));
             }
         }
     }
     let exit = shutdown.extensions.first();
-    let exit = exit.ok_or_else(|| anyhow!("{script} left no trace"))?;
+    let exit = exit.ok_or_else(|| anyhow!("the emulator did not report the exit of {script}"))?;
     if !exit.is_clean() {
-        bail!("{script} did not end in order: {}", exit.status);
+        bail!("{script} did not shut down cleanly: {}", exit.status);
     }
     Ok(Verified {
         registered,

@@ -1,4 +1,4 @@
-//! Writes the ZIP.
+//! Writes the ZIP, reproducibly and atomically.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
@@ -12,18 +12,21 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::contents::{PackageContents, PackageEntry};
 
-/// Writes the ZIP, and returns its size. The same contents become the same bytes, whenever and wherever. After an error,
-/// the file is what it was before.
+/// Writes the ZIP, and returns its size in bytes. The same contents always result in the same bytes.
+///
+/// # Errors
+///
+/// Returns an error if a file cannot be read, or the ZIP cannot be written. Then an existing ZIP is unchanged.
 pub(crate) fn write_zip(contents: &PackageContents, zip: &Path) -> anyhow::Result<u64> {
     let cannot = || format!("cannot write {}", zip.display());
-    let folder = zip.parent().filter(|it| !it.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).with_context(cannot)?;
+    let directory = zip.parent().filter(|it| !it.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
+    fs::create_dir_all(directory).with_context(cannot)?;
     let mut file = tempfile::Builder::new()
         .prefix(".cargo-fg-")
-        // As for any file; the user's umask applies.
+        // Like any new file: the umask applies.
         .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)
+        .tempfile_in(directory)
         .with_context(cannot)?;
     fill(contents, &mut file).with_context(cannot)?;
     let file = file.persist(zip).with_context(cannot)?;
@@ -40,7 +43,7 @@ fn fill(contents: &PackageContents, file: &mut NamedTempFile) -> anyhow::Result<
     for (name, entry) in &contents.entries {
         let name = format!("extension/{name}");
         match entry {
-            PackageEntry::Folder => zip.add_directory(name, mode(true))?,
+            PackageEntry::Directory => zip.add_directory(name, mode(true))?,
             PackageEntry::Script(text) => {
                 zip.start_file(name, mode(true))?;
                 zip.write_all(text.as_bytes())?;

@@ -183,7 +183,7 @@ fn a_check_that_cannot_run_exits_with_status_2() {
             &["--budget", "start=soon"],
             "`soon` is not a duration; write it as `start=50ms`",
         ),
-        (&["--env", "FAULT"], "it takes the form NAME=VALUE"),
+        (&["--env", "FAULT"], "expected NAME=VALUE"),
         (
             &["--format", "xml"],
             "[possible values: human, json, junit]",

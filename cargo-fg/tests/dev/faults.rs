@@ -1,4 +1,4 @@
-//! Faults by a seed, freezes, and recordings that are sent again.
+//! Tests of faults and seeds, freezes, recordings, and replays.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::json::events;
 use super::running::{Place, lines, night_watch, rests, stderr};
 
-/// How many answers each invocation had, which is two where the event was doubled.
+/// Returns the number of responses to each invocation. It is two if the invoke event was duplicated.
 fn response_counts(place: &Place, arguments: &[&str]) -> Vec<usize> {
     let defaults = ["--output", "json"];
     let output = place
@@ -17,7 +17,7 @@ fn response_counts(place: &Place, arguments: &[&str]) -> Vec<usize> {
     assert!(output.status.success(), "{}", stderr(&output));
     let mut invoked = events(&output);
     invoked.retain(|event| event["event"] == "invoked");
-    // Those of a recording may overlap.
+    // The invocations of a recording may overlap.
     invoked.sort_by_key(|event| event["number"].as_u64());
     let response_counts = invoked
         .iter()
@@ -26,7 +26,7 @@ fn response_counts(place: &Place, arguments: &[&str]) -> Vec<usize> {
 }
 
 #[test]
-fn a_seed_gives_the_same_faults() {
+fn same_seed_injects_the_same_faults() {
     let place = Place::new();
     let with = |seed| {
         let faults = [
@@ -46,7 +46,7 @@ fn a_seed_gives_the_same_faults() {
 }
 
 #[test]
-fn a_failed_run_prints_how_to_repeat_it() {
+fn failed_run_prints_how_to_inject_the_same_faults() {
     let place = Place::new();
     let output = place
         .python(&["--fault", "register-rejected*1", "--invocations", "1"])
@@ -57,7 +57,9 @@ fn a_failed_run_prints_how_to_repeat_it() {
     let seed = lines[0].strip_prefix("faults --fault register-rejected*1 --seed ");
     let seed = seed.unwrap_or_else(|| panic!("{lines:#?}"));
     let stderr_text = stderr(&output);
-    let repeat = format!("; the same faults again: --fault 'register-rejected*1' --seed {seed}\n");
+    let repeat = format!(
+        "; to inject the same faults again, use --fault 'register-rejected*1' --seed {seed}\n"
+    );
     assert!(stderr_text.ends_with(&repeat), "{stderr_text}");
     let fault = rests(&lines, "fault register-rejected: ");
     assert_eq!(fault.len(), 1, "{lines:#?}");
@@ -83,6 +85,7 @@ fn freezes_after_each_invocation() {
     assert_eq!(order, expected, "{lines:#?}");
 }
 
+/// Returns the parsed lines of a recording.
 fn recorded(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap();
     text.lines()
@@ -91,7 +94,7 @@ fn recorded(path: &Path) -> Vec<Value> {
 }
 
 #[test]
-fn a_recording_is_replayed() {
+fn recording_is_replayed() {
     let place = Place::new();
     let (first, second) = (
         place.folder.path().join("first"),
@@ -143,7 +146,7 @@ fn invalid_recording_is_reported() {
     assert_eq!(output.status.code(), Some(1));
     let stderr_text = stderr(&output);
     assert!(
-        stderr_text.contains("night_watch.py is no recording of cargo fg dev (line 1)"),
+        stderr_text.contains("night_watch.py: line 1 is not the header of a recording"),
         "{stderr_text}"
     );
     assert!(output.stdout.is_empty());

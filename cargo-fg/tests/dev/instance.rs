@@ -1,11 +1,11 @@
-//! What is on the instance: several extensions, a function, an environment, a debugger's process.
+//! The contents of an instance: several extensions, a real function, an environment, and an attached process.
 
 use std::process::{Command, Stdio};
 
 use super::running::{Place, Running, fixture, lines, night_watch, rests, stderr};
 
 #[test]
-fn several_extensions() {
+fn several_extensions_share_an_instance() {
     let (place, python) = Place::pair();
     let also = format!(
         "extensionNightWatch.sh=env FG_EXTENSION_PORT={} FG_TELEMETRY_PORT= python3 '{}'",
@@ -39,14 +39,15 @@ fn several_extensions() {
 }
 
 #[test]
-fn function() {
+fn real_function_is_invoked() {
     let place = Place::new();
     let bootstrap = fixture("bootstrap");
     let mut command = place.python(&["--invocations", "2", "--function"]);
     let output = command.arg(&bootstrap).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     let lines = lines(&output);
-    assert_eq!(rests(&lines, "function asked").len(), 2, "{lines:#?}");
+    let received = rests(&lines, "function received an event");
+    assert_eq!(received.len(), 2, "{lines:#?}");
     let results = rests(&lines, "result #");
     assert_eq!(results.len(), 2, "{lines:#?}");
     for result in results {
@@ -58,7 +59,7 @@ fn function() {
 }
 
 #[test]
-fn missing_function() {
+fn missing_function_is_an_error() {
     let place = Place::new();
     let output = place
         .python(&["--invocations", "1", "--function", "/no/such"])
@@ -69,7 +70,7 @@ fn missing_function() {
 }
 
 #[test]
-fn debugger() {
+fn process_started_by_the_user_is_attached() {
     let place = Place::new();
     let mut dev = Running::start(place.fg(&[
         "dev",
@@ -93,7 +94,7 @@ fn debugger() {
         exports.contains(&"export GREETING='good night'".to_owned()),
         "{exports:?}"
     );
-    // As somebody does who pastes them.
+    // Paste the lines into a shell.
     let script = format!(
         "{}\nexec python3 '{}'",
         exports.join("\n"),
@@ -110,18 +111,18 @@ fn debugger() {
     dev.line("invoked #2 ");
     let (_, status) = dev.end();
     assert!(status.success());
-    // It is not ours to stop.
+    // `dev` does not stop a process that it has not started.
     assert!(debugged.try_wait().unwrap().is_none());
     debugged.kill().unwrap();
     debugged.wait().unwrap();
 }
 
 #[test]
-fn conflicting_options_are_rejected() {
+fn invalid_options_are_rejected() {
     let place = Place::new();
     for (arguments, expected) in [
-        (&["--env", "GREETING"][..], "it takes the form NAME=VALUE"),
-        (&["--env", "=x"], "it takes the form NAME=VALUE"),
+        (&["--env", "GREETING"][..], "expected NAME=VALUE"),
+        (&["--env", "=x"], "expected NAME=VALUE"),
         (&["--interval", "often"], "often"),
         (&["--seed", "1"], "--fault"),
         (
@@ -130,7 +131,7 @@ fn conflicting_options_are_rejected() {
         ),
         (
             &["--script", "extensionA.sh"],
-            "--script names what --cmd runs",
+            "--script requires --cmd, the command to run",
         ),
         (
             &["--attach", "--script", "nonsense"],

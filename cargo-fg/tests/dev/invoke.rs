@@ -1,4 +1,4 @@
-//! `cargo fg invoke`.
+//! Tests of `cargo fg invoke`.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -8,11 +8,11 @@ use nix::sys::signal::Signal;
 use super::json::events;
 use super::running::{Place, Running, fixture, lines, rests, stderr};
 
-/// On demand alone: nothing comes in between.
+/// An interval so long that `dev` sends no second invocation on its own.
 const RARELY: [&str; 2] = ["--interval", "1h"];
 
 #[test]
-fn one_and_many() {
+fn invocations_are_sent_and_summarized() {
     let place = Place::new();
     let mut dev = Running::start(place.python(&RARELY));
     dev.line("invoked #1 ");
@@ -26,7 +26,7 @@ fn one_and_many() {
         line.starts_with("invoked #2 ") && line.contains(" 200 in "),
         "{line}"
     );
-    // `dev` tells the same.
+    // `dev` prints the same line.
     assert_eq!(&dev.line("invoked #2 "), line);
 
     let output = place
@@ -49,7 +49,7 @@ fn one_and_many() {
 }
 
 #[test]
-fn the_synthetic_function_behaves_as_requested() {
+fn synthetic_function_has_the_requested_outcome_and_duration() {
     let place = Place::new();
     let mut dev = Running::start(place.python(&RARELY));
     dev.line("invoked #1 ");
@@ -65,7 +65,7 @@ fn the_synthetic_function_behaves_as_requested() {
         .fg(&[&["invoke"], &arguments[..]].concat())
         .output()
         .unwrap();
-    // It has failed as it should.
+    // The requested outcome is a success, even if it is `error`.
     assert!(output.status.success(), "{}", stderr(&output));
     let [event] = &events(&output)[..] else {
         panic!("{output:?}")
@@ -79,7 +79,7 @@ fn the_synthetic_function_behaves_as_requested() {
 }
 
 #[test]
-fn failures_are_an_exit_status() {
+fn failed_invocations_exit_with_status_1() {
     let place = Place::new();
     let mut command = place.python(&RARELY);
     command.env("FAULT", "handler-fails");
@@ -91,7 +91,7 @@ fn failures_are_an_exit_status() {
 }
 
 #[test]
-fn payloads() {
+fn payload_is_text_or_a_file_or_stdin() {
     let place = Place::new();
     let mut command = place.python(&RARELY);
     command.arg("--function").arg(fixture("bootstrap"));
@@ -118,11 +118,11 @@ fn payloads() {
         ),
         (
             &[&at_file],
-            "error: the payload is too large: FunctionGraph takes 6 MB\n",
+            "error: the payload is too large: FunctionGraph accepts at most 6 MB\n",
         ),
         (
             &["--outcome", "error"],
-            "error: this cargo fg dev has a real function",
+            "error: cannot set --outcome or --duration: they apply to the synthetic function, ",
         ),
         (
             &["--outcome", "maybe"],
@@ -140,12 +140,12 @@ fn payloads() {
 }
 
 #[test]
-fn dev_is_selected() {
+fn dev_is_selected_by_its_pid() {
     let (place, other) = Place::pair();
     let without_dev = place.fg(&["invoke"]).output().unwrap();
     assert_eq!(without_dev.status.code(), Some(1));
     assert!(
-        stderr(&without_dev).starts_with("error: no cargo fg dev is running: start one"),
+        stderr(&without_dev).starts_with("error: no cargo fg dev is running; start one"),
         "{}",
         stderr(&without_dev)
     );
@@ -172,37 +172,41 @@ fn dev_is_selected() {
     assert!(output.status.success(), "{}", stderr(&output));
     second.line("invoked #2 ");
 
-    // One that does not answer is in nobody's way.
+    // A `dev` that does not respond has no effect on another.
     first.signal(Signal::SIGSTOP);
     let output = place.fg(&["invoke", "--dev", &pid]).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     second.line("invoked #3 ");
     first.signal(Signal::SIGCONT);
 
-    // What a killed one leaves behind is no dev.
+    // The socket of a killed `dev` is ignored.
     second.signal(Signal::SIGKILL);
     second.end();
     let output = place.fg(&["invoke"]).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     first.line("invoked #2 ");
     let unknown = place.fg(&["invoke", "--dev", "1"]).output().unwrap();
-    assert_eq!(stderr(&unknown), "error: no cargo fg dev has pid 1\n");
+    assert_eq!(
+        stderr(&unknown),
+        "error: no cargo fg dev is running with pid 1\n"
+    );
 }
 
 #[test]
-fn sockets_belong_to_the_user() {
+fn socket_directory_accessible_to_others_is_rejected() {
     let place = Place::new();
     let folder = place.folder.path().join("cargo-fg");
     std::fs::create_dir(&folder).unwrap();
     std::fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
-    let expected =
-        "cargo-fg is not a folder that only you can use: remove it, or set XDG_RUNTIME_DIR\n";
+    let expected = "cargo-fg for sockets: it must be a directory that only you can access; remove it, or set \
+                    XDG_RUNTIME_DIR\n";
     let output = place.fg(&["invoke"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).ends_with(expected), "{}", stderr(&output));
-    // `dev` has other things to do.
+    // `dev` works without the socket.
     let output = place.python(&["--invocations", "1"]).output().unwrap();
     assert!(output.status.success());
-    assert!(stderr(&output).starts_with("warning: cargo fg invoke will not find this: "));
+    let warning = "warning: cargo fg invoke cannot connect to this cargo fg dev: ";
+    assert!(stderr(&output).starts_with(warning), "{}", stderr(&output));
     assert!(stderr(&output).ends_with(expected), "{}", stderr(&output));
 }

@@ -1,4 +1,4 @@
-//! `--output json`: events, and nothing else.
+//! Tests of `--output json`: stdout contains events only.
 
 use std::process::Output;
 
@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use super::running::{Place, stderr};
 
-/// Every line of the output, all of which are events.
+/// Parses every line of the output as an event.
 pub(crate) fn events(output: &Output) -> Vec<Value> {
     let text = std::str::from_utf8(&output.stdout).unwrap();
     let events = text.lines().map(|line| {
         let event: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
         let time = event["time"].as_str().unwrap();
-        // As in 2026-11-24T19:05:52.300Z.
+        // For example 2026-11-24T19:05:52.300Z.
         assert!(time.len() == 24 && time.ends_with('Z'), "{line}");
         humantime::parse_rfc3339(time).unwrap();
         assert!(event["event"].is_string(), "{line}");
@@ -70,7 +70,7 @@ fn every_line_is_an_event() {
 }
 
 #[test]
-fn cargo_output_is_not_mixed_in() {
+fn output_of_cargo_goes_to_stderr() {
     let place = Place::new();
     let output = place
         .fg(&[

@@ -1,4 +1,4 @@
-//! Keys, on a terminal.
+//! Tests of the keys, on a terminal.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -6,12 +6,12 @@ use std::process::{Command, Stdio};
 use super::running::{Place, Running};
 
 #[test]
-fn keys() {
+fn keys_control_the_instance() {
     let place = Place::new();
     let dev = place.python(&[]);
-    let words = [dev.get_program()].into_iter().chain(dev.get_args());
-    let line = shell_words::join(words.map(|word| word.to_str().unwrap()));
-    // It has a terminal for the command, and passes on what it is given.
+    let arguments = [dev.get_program()].into_iter().chain(dev.get_args());
+    let line = shell_words::join(arguments.map(|argument| argument.to_str().unwrap()));
+    // `script` runs the command on a terminal, and forwards its own stdin to it.
     let mut command = Command::new("script");
     command
         .args([
@@ -32,7 +32,7 @@ fn keys() {
     let mut press = |key: &str| keyboard.write_all(key.as_bytes()).unwrap();
 
     dev.line("keys i invoke");
-    // One by itself; then it is for the keys to say.
+    // `dev` sends one invocation on its own; keys cause the others.
     dev.line("invoked #1 ");
     let bar = dev.line("extensionNightWatch.sh ");
     assert!(bar.contains('█') && bar.ends_with(" 200"), "{bar}");
@@ -46,7 +46,7 @@ fn keys() {
     dev.line("invoked #3 ");
     press("s");
     dev.line("stopped extensionNightWatch.sh in ");
-    dev.line("waiting for a file to be saved; r boots it again");
+    dev.line("waiting for a file to be saved; press r to rebuild and boot now");
     press("r");
     dev.line("registered ");
     dev.line("invoked #4 ");

@@ -1,5 +1,5 @@
-//! `cargo fg dev` and `cargo fg invoke`, as their users call them.
-#![allow(clippy::unwrap_used, reason = "what helps a test may panic as it does")]
+//! Tests of `cargo fg dev` and `cargo fg invoke`.
+#![allow(clippy::unwrap_used, reason = "test helpers may panic like tests")]
 
 mod faults;
 mod instance;

@@ -1,4 +1,4 @@
-//! Lines for people, off a terminal.
+//! Lines for humans, without a terminal.
 
 use std::process::Stdio;
 
@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use super::running::{Place, Running, lines, stderr};
 
 #[test]
-fn three_invocations() {
+fn stops_after_the_given_number_of_invocations() {
     let place = Place::new();
     let output = place
         .fg(&["dev", "-p", "hello", "--invocations", "3"])
@@ -77,7 +77,7 @@ fn telemetry_is_shown() {
         );
         Some(events.parse::<usize>().unwrap())
     });
-    // Three of the initialisation, three and two log lines of the invocation.
+    // Three events of the initialization, three of the invocation, and two log lines.
     assert_eq!(delivered.sum::<usize>(), 8, "{lines:?}");
     assert!(
         !lines.iter().any(|line| line.starts_with("lost")),
@@ -119,11 +119,11 @@ fn package_without_an_extension_is_reported() {
         ),
         (
             "fg-emulator",
-            "error: the package has no binary: an extension is a program\n",
+            "error: the package has no binary, so it is not an extension; add a src/main.rs, or choose a package with -p\n",
         ),
         (
             "fg-extension-tests",
-            "error: there are several binaries (bootstrap, by_hand, fixture, foreign, forwarder, host, telemetry): choose one with --bin\n",
+            "error: the build has several binaries: bootstrap, by_hand, fixture, foreign, forwarder, host, telemetry; choose one with --bin\n",
         ),
         ("nonsense", "error: the build failed\n"),
     ] {

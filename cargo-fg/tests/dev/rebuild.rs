@@ -1,4 +1,4 @@
-//! What is saved is built and booted.
+//! Tests of files that are saved while `dev` runs: they are built and booted.
 
 use std::fs;
 use std::io::{Cursor, Write};
@@ -23,13 +23,13 @@ fn saved_script_is_rebooted() {
 
     save(&script, text.replace("\"pid\"", "\"number\""));
     assert_eq!(dev.line("changed "), "changed night_watch.py");
-    // The old one has ended before the new one boots, on the same port.
+    // The old process exits before the new one boots on the same port.
     dev.line("stopped extensionNightWatch.sh in ");
     let [number, _] = dev.lines_in_any_order(["stdout number ", "registered "]);
     assert_ne!(number.rsplit(' ').next(), pid.rsplit(' ').next());
     dev.line("invoked #");
 
-    // One that does not boot, and what is saved after that.
+    // After a script that does not boot, `dev` waits for the next save.
     save(&script, "nonsense");
     dev.line("stopped ");
     dev.line("failed extensionNightWatch.sh exited with exit status: 1 before it registered");
@@ -43,7 +43,7 @@ fn saved_script_is_rebooted() {
 }
 
 #[test]
-fn script_that_was_deleted_and_restored() {
+fn script_is_rebooted_after_being_deleted_and_restored() {
     let place = Place::new();
     let folder = place.folder.path().join("scripts");
     fs::create_dir(&folder).unwrap();
@@ -57,10 +57,10 @@ fn script_that_was_deleted_and_restored() {
     dev.line("failed extensionNightWatch.sh exited with exit status: 2 before it registered");
     save(&script, &text);
     dev.line("registered ");
-    // What was saved is seen at work, however long it is to the next one.
+    // A save causes an invocation at once, even with a long interval.
     dev.line("invoked #2 ");
 
-    // With its folder, as between two branches.
+    // Delete and restore the directory too, as a switch between branches does.
     fs::remove_dir_all(&folder).unwrap();
     dev.line("failed ");
     fs::create_dir(&folder).unwrap();
@@ -83,7 +83,7 @@ fn script_saved_during_boot_is_rebooted() {
     dev.line("stdout hangs");
     save(&script, text);
     dev.line("changed ");
-    // The port is free again.
+    // The port of the killed process is free again.
     dev.lines_in_any_order(["stdout pid ", "registered "]);
     dev.line("invoked #");
 }
@@ -98,18 +98,19 @@ fn crashed_extension_is_booted_after_a_save() {
         text.replace("os.environ.get(\"FAULT\", \"\")", "\"dies\""),
     );
     let mut dev = Running::start(place.python_at(&script, &[]));
-    dev.line("ended extensionNightWatch.sh by itself, exit status: 3");
+    dev.line("ended extensionNightWatch.sh unexpectedly, exit status: 3");
     dev.line("waiting for a file to be saved");
     let without_instance = place.fg(&["invoke"]).output().unwrap();
     assert!(
-        stderr(&without_instance).starts_with("error: cargo fg dev has no instance at the moment")
+        stderr(&without_instance)
+            .starts_with("error: cannot invoke: cargo fg dev has no running instance; save a file")
     );
     save(&script, text);
     dev.line("registered ");
     dev.line_that("is a 200", |line| line.contains(" 200 in "));
 }
 
-/// An extension without dependencies, so that its build is short.
+/// Returns the source of an extension without dependencies, which builds quickly.
 fn foreign() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/src/bin/foreign.rs");
     fs::read_to_string(path).unwrap()
@@ -130,14 +131,14 @@ fn saved_package_is_rebuilt() {
     command
         .current_dir(folder)
         .env("CARGO_TARGET_DIR", folder.join("target"))
-        // rustc's words are of no interest.
+        // Hide the messages of rustc.
         .stderr(Stdio::null());
     let mut dev = Running::start(command);
     dev.line("registered extensionForeign.sh at ");
 
     save(&main, "fn main() {");
     assert_eq!(dev.line("changed "), "changed src/main.rs");
-    dev.line("failed the build failed; the instance goes on as it is");
+    dev.line("failed the build failed; the current instance keeps running");
     dev.line("invoked #");
 
     save(&main, &foreign);
@@ -145,7 +146,7 @@ fn saved_package_is_rebuilt() {
     dev.line("invoked #");
 
     save(&main, foreign.replace("418 I'm a teapot", "200 OK"));
-    // It has no idea of signals.
+    // This extension does not handle signals.
     dev.line("stopped extensionForeign.sh in ");
     dev.line("registered ");
     dev.line_that("is a 200", |line| line.contains(" 200 in "));
@@ -170,11 +171,11 @@ fn saved_zip_is_rebooted() {
     dev.lines_in_any_order(["stdout number ", "invoked #"]);
 }
 
-/// A dependency that holds the extension in Python, which prints its pid after that word.
-fn pack(zip: &Path, word: &str) {
+/// Writes a ZIP with the Python extension, which prints its process ID after the label.
+fn pack(zip: &Path, label: &str) {
     let start = "#!/bin/sh\nexec python3 \"${0%/*}/night_watch.py\"\n";
     let text = fs::read_to_string(night_watch()).unwrap();
-    let text = text.replace("\"pid\"", &format!("\"{word}\""));
+    let text = text.replace("\"pid\"", &format!("\"{label}\""));
     let mut bytes = Cursor::new(Vec::new());
     let mut writer = ZipWriter::new(&mut bytes);
     for (name, text) in [
@@ -191,7 +192,7 @@ fn pack(zip: &Path, word: &str) {
     save(zip, bytes.into_inner());
 }
 
-/// As editors do: all at once.
+/// Saves a file like an editor: writes a new file, and renames it.
 fn save(path: &Path, text: impl AsRef<[u8]>) {
     let replacement = path.with_extension("new");
     fs::write(&replacement, text).unwrap();

@@ -1,4 +1,4 @@
-//! How the tests start `cargo fg`.
+//! Test helpers that start `cargo fg` and read its output.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-/// No wait is longer; a build may have to wait for another one.
+/// The longest time to wait for a line. It is long because a build may have to wait for another build.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// A place of one's own for sockets, and a port.
+/// The private resources of a test: a directory, which also has the control sockets, and a port.
 pub(crate) struct Place {
     pub(crate) folder: TempDir,
     pub(crate) lease: PortLease,
@@ -28,14 +28,15 @@ impl Place {
         }
     }
 
-    /// With a further port, both at once: who waits for one while holding another may wait for ever.
+    /// Creates a place and leases a second port. Both ports are leased together, since two tests that wait for a port
+    /// while they hold another one may deadlock.
     pub(crate) fn pair() -> (Self, PortLease) {
         let (lease, other) = PortLease::acquire_pair().unwrap();
         let folder = tempfile::tempdir().unwrap();
         (Self { folder, lease }, other)
     }
 
-    /// `cargo fg` with these arguments, on that port.
+    /// Returns the command `cargo fg` with these arguments; extensions use the port of this place.
     pub(crate) fn fg(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
         let port = self.lease.port().to_string();
@@ -47,11 +48,12 @@ impl Place {
         command
     }
 
-    /// `cargo fg dev` of the extension in Python, which does not subscribe to telemetry.
+    /// Returns the command `cargo fg dev` for the Python extension, which does not subscribe to telemetry.
     pub(crate) fn python(&self, arguments: &[&str]) -> Command {
         self.python_at(&night_watch(), arguments)
     }
 
+    /// Returns the same command for another file.
     pub(crate) fn python_at(&self, script: &Path, arguments: &[&str]) -> Command {
         let command = format!("python3 {}", script.display());
         let defaults = [
@@ -67,7 +69,7 @@ impl Place {
     }
 }
 
-/// The extension in Python.
+/// Returns the path of the Python extension.
 pub(crate) fn night_watch() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fg-conformance/tests/night_watch.py")
 }
@@ -78,7 +80,7 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// A command whose output is read as it comes. Dropped, it is killed.
+/// A running command whose output is read line by line. Dropping it kills the command.
 pub(crate) struct Running {
     pub(crate) child: Child,
     lines: Receiver<String>,
@@ -90,7 +92,7 @@ impl Running {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
         let (sender, lines) = channel();
-        // A pipe cannot be read for a limited time, a channel can. It ends with the pipe.
+        // Reading from a channel can time out, reading from a pipe cannot. The channel is closed when the pipe is.
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines() {
                 if sender.send(line.unwrap().trim().to_owned()).is_err() {
@@ -105,20 +107,21 @@ impl Running {
         }
     }
 
-    /// The next line that begins like this, without its indentation.
-    pub(crate) fn line(&mut self, begins: &str) -> String {
-        self.line_that(&format!("begins with `{begins}`"), |line| {
-            line.starts_with(begins)
+    /// Waits for the next line that starts with the prefix. Returns it without its indentation.
+    pub(crate) fn line(&mut self, prefix: &str) -> String {
+        self.line_that(&format!("starts with `{prefix}`"), |line| {
+            line.starts_with(prefix)
         })
     }
 
+    /// Waits for the next line that matches; `description` completes "no line that" in the message of a failure.
     pub(crate) fn line_that(
         &mut self,
         description: &str,
         matches: impl Fn(&str) -> bool,
     ) -> String {
         let until = Instant::now() + PATIENCE;
-        // One that invokes on and on is not quiet while it lacks that line.
+        // The deadline is for the whole wait, since a `dev` may print other lines all the time.
         while let Some(line) = self.next_line(until) {
             self.seen.push(line.clone());
             if matches(&line) {
@@ -128,7 +131,7 @@ impl Running {
         panic!("there is no line that {description}: {:#?}", self.seen);
     }
 
-    /// Waits for one line per prefix, in any order. What an extension prints comes through a pipe, what it requests
+    /// Waits for one line per prefix, in any order. The output of an extension arrives through a pipe and its requests
     /// through a socket, so `dev` may see either first.
     pub(crate) fn lines_in_any_order<const N: usize>(
         &mut self,
@@ -137,7 +140,7 @@ impl Running {
         let mut found = prefixes.map(|_| None);
         while found.iter().any(Option::is_none) {
             let index = |line: &str| prefixes.iter().position(|prefix| line.starts_with(prefix));
-            let line = self.line_that(&format!("begins with one of {prefixes:?}"), |line| {
+            let line = self.line_that(&format!("starts with one of {prefixes:?}"), |line| {
                 index(line).is_some()
             });
             if let Some(index) = index(&line) {
@@ -156,33 +159,37 @@ impl Running {
         kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
     }
 
-    /// What is left of the output, and how it ended.
+    /// Waits until the command exits. Returns the rest of its output, and its exit status.
     pub(crate) fn end(mut self) -> (Vec<String>, ExitStatus) {
         let until = Instant::now() + PATIENCE;
         let rest = std::iter::from_fn(|| self.next_line(until)).collect();
-        assert!(Instant::now() < until, "it does not end: {rest:#?}");
+        assert!(
+            Instant::now() < until,
+            "the command does not exit: {rest:#?}"
+        );
         (rest, self.child.wait().unwrap())
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It has ended already, unless a test has failed.
+        // The command is still running only if the test has failed or does not wait for it.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
+/// Returns the lines of stdout without their indentation.
 pub(crate) fn lines(output: &Output) -> Vec<String> {
     let text = String::from_utf8_lossy(&output.stdout);
     text.lines().map(|line| line.trim().to_owned()).collect()
 }
 
-/// The rest of those that begin like this.
-pub(crate) fn rests<'a>(lines: &'a [String], begins: &str) -> Vec<&'a str> {
+/// Returns the lines that start with the prefix, without it.
+pub(crate) fn rests<'a>(lines: &'a [String], prefix: &str) -> Vec<&'a str> {
     lines
         .iter()
-        .filter_map(|line| line.strip_prefix(begins))
+        .filter_map(|line| line.strip_prefix(prefix))
         .collect()
 }
 

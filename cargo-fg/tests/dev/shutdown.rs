@@ -1,4 +1,4 @@
-//! How it ends when something is wrong.
+//! Tests of how `dev` stops after failures: ports in use, crashes, and failed invocations.
 
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
@@ -18,7 +18,7 @@ fn port_in_use_names_its_owner() {
         std::process::id()
     );
     let hello = place.fg(&["dev", "-p", "hello", "--invocations", "1"]);
-    // Which says that an address is in use, and not which one.
+    // The message of Python does not contain the port.
     let python = place.python(&["--invocations", "1"]);
     for (mut command, script) in [
         (hello, "extensionHello.sh"),
@@ -27,10 +27,10 @@ fn port_in_use_names_its_owner() {
         let output = command.output().unwrap();
         assert_eq!(output.status.code(), Some(1));
         let stderr_text = stderr(&output);
-        let begins = format!("error: {script} exited with exit status: 1 before it registered; ");
+        let prefix = format!("error: {script} exited with exit status: 1 before it registered; ");
         let last = stderr_text.lines().last().unwrap().to_owned() + "\n";
         assert!(
-            last.starts_with(&begins) && last.contains(port_owner.trim()),
+            last.starts_with(&prefix) && last.contains(port_owner.trim()),
             "{stderr_text}"
         );
         assert_eq!(
@@ -42,7 +42,7 @@ fn port_in_use_names_its_owner() {
 }
 
 #[test]
-fn extension_exit_is_reported_once() {
+fn unexpected_exit_is_reported_once() {
     let place = Place::new();
     let output = place
         .python(&["--invocations", "2", "--interval", "1h"])
@@ -53,12 +53,12 @@ fn extension_exit_is_reported_once() {
     let lines = lines(&output);
     assert_eq!(
         rests(&lines, "ended "),
-        ["extensionNightWatch.sh by itself, exit status: 3"],
+        ["extensionNightWatch.sh unexpectedly, exit status: 3"],
         "{lines:#?}"
     );
     assert_eq!(
         stderr(&output),
-        "error: extensionNightWatch.sh ended before it was asked to\n"
+        "error: extensionNightWatch.sh exited unexpectedly\n"
     );
 }
 
@@ -120,7 +120,7 @@ fn killed_dev_leaves_no_extension() {
     let place = Place::new();
     let mut dev = Running::start(place.python(&[]));
     dev.line("registered ");
-    // It ends with the process at its other end.
+    // The connection is closed when the extension exits.
     let mut connection = TcpStream::connect(("127.0.0.1", place.lease.port())).unwrap();
     dev.signal(Signal::SIGKILL);
     assert!(matches!(connection.read(&mut [0]), Ok(0) | Err(_)));

@@ -1,5 +1,5 @@
-//! `cargo fg new`, as its users call it.
-#![allow(clippy::unwrap_used, reason = "what helps a test may panic as it does")]
+//! Tests of `cargo fg new`.
+#![allow(clippy::unwrap_used, reason = "test helpers may panic like tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ fn new_by(program: &Path, folder: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// The program as `cargo install --path` leaves it.
+/// The program as installed by `cargo install --path`.
 static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
 
 fn install(root: &str, checkout: &Path) -> PathBuf {
@@ -57,7 +57,7 @@ fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// All files beneath the folder.
+/// Returns all files in the directory and its subdirectories.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -96,7 +96,7 @@ fn templates_are_copies_of_the_examples() {
     );
 
     for name in names {
-        // A folder with a Cargo.toml would be another package, which `cargo publish` leaves out.
+        // The templates have no Cargo.toml, since `cargo publish` leaves out directories that have one.
         for (from, to) in [
             ("Cargo.toml", "Cargo.toml.template"),
             ("src/main.rs", "src/main.rs"),
@@ -120,8 +120,8 @@ fn templates_are_copies_of_the_examples() {
 }
 
 #[test]
-fn each_example_passes_its_test() {
-    // Always at the same place, and built where the workspace is, so that little of it is built anew.
+fn package_from_each_example_passes_its_test() {
+    // Use the same path in every run and the workspace's target directory, so that little has to be rebuilt.
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new");
     if folder.exists() {
         fs::remove_dir_all(&folder).unwrap();
@@ -157,7 +157,7 @@ fn each_example_passes_its_test() {
         .args(["test", "--workspace", "--offline", "--test", "boots"])
         .current_dir(&folder)
         .env("CARGO_TARGET_DIR", target)
-        // The workspace's, or all dependencies would be built once more.
+        // The same profile as in the workspace, or all dependencies would be rebuilt.
         .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
         .output()
         .unwrap();
@@ -184,14 +184,14 @@ fn package_outside_a_workspace_is_self_contained() {
         printed,
         format!(
             "     Created `night_watch` from the example `hello`: extensionNightWatch.sh, port 8090
-     Depends by path on {checkout}, until fg-extension is published
+     Depends on the clone {checkout}, until fg-extension is published
         Next cd 'a sub/night_watch'
              cargo fg dev
              cargo test
 "
         )
     );
-    // By the alias of the checkout, `fg` is known there only.
+    // The alias `cargo fg` exists in the clone only, so the command for the next steps includes an installation.
     let mut by_alias = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
     by_alias.args(["new", "other"]).current_dir(&folder);
     let printed = stdout(
@@ -234,7 +234,7 @@ tokio = {{ version = "1.54", features = ["macros", "rt"] }}
 }
 
 #[test]
-fn depends_on_the_given_checkout() {
+fn package_depends_on_the_given_clone() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let moved = install("moved", Path::new("/no/such"));
@@ -242,19 +242,19 @@ fn depends_on_the_given_checkout() {
         (
             moved.as_path(),
             &["a"][..],
-            "error: cargo-fg was installed from /no/such/cargo-fg, where fg-extension is not any more: install cargo-fg \
-             again, or name the folder of its repository with --path\n",
+            "error: cannot find the clone that cargo-fg was installed from: /no/such/cargo-fg is not in a clone of the \
+             fg-extension repository any more; install cargo-fg again, or choose a clone with --path DIR\n",
         ),
         (
             Path::new(env!("CARGO_BIN_EXE_cargo-fg")),
             &["a"],
-            "error: cannot find a clone of the fg-extension repository, which is not published yet: name its folder with \
-             --path\n",
+            "error: cannot find a clone of the fg-extension repository, which new packages depend on until fg-extension \
+             is published; choose one with --path DIR\n",
         ),
         (
             &moved,
             &["a", "--path", "."],
-            "error: . is not a clone of the fg-extension repository: ",
+            "error: . is not a clone of the fg-extension repository: it has no fg-extension/Cargo.toml\n",
         ),
     ] {
         let output = new_by(program, folder, arguments);
@@ -267,7 +267,7 @@ fn depends_on_the_given_checkout() {
     let checkout = checkout.to_str().unwrap();
     let printed = stdout(&new_by(&moved, folder, &["a", "--path", checkout]));
     assert!(
-        printed.contains(&format!("Depends by path on {checkout}, ")),
+        printed.contains(&format!("Depends on the clone {checkout}, ")),
         "{printed}"
     );
 }
@@ -280,7 +280,7 @@ fn telemetry_gets_a_separate_port() {
             folder.path(),
             &[name, "--example", "telemetry-archive", "--port", port],
         ));
-        let ports = format!(", ports {port} and, for telemetry, {telemetry_port}\n");
+        let ports = format!(", port {port}, telemetry port {telemetry_port}\n");
         assert!(printed.contains(&ports), "{printed}");
         let main = read(folder.path().join(name).join("src/main.rs"));
         assert!(main.contains(&format!(".sh\", port = {port})]")), "{main}");
@@ -292,7 +292,7 @@ fn telemetry_gets_a_separate_port() {
 }
 
 #[test]
-fn rejected_requests_create_no_files() {
+fn rejected_packages_leave_no_files() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let manifest = "[workspace]\nresolver = \"3\"\nmembers = [\"here\"]\n";
@@ -306,12 +306,12 @@ fn rejected_requests_create_no_files() {
         (
             &["here"][..],
             1,
-            "error: here is there already: choose another name, or remove it\n",
+            "error: cannot create here: it already exists; choose another name, or remove it\n",
         ),
         (
             &["sub/here"],
             1,
-            "error: cannot create sub/here: it does not fit into its workspace: two packages named `here` in this workspace: ",
+            "error: cannot create sub/here: cargo rejects it in its workspace: two packages named `here` in this workspace: ",
         ),
         (
             &["fn"],
@@ -326,25 +326,30 @@ fn rejected_requests_create_no_files() {
         (
             &["fg_extension"],
             1,
-            "error: `fg_extension` is what a crate beneath it is called: choose another name\n",
+            "error: cannot create `fg_extension`: a dependency has the same name; choose another name\n",
         ),
         (
             &["night watch"],
             1,
-            "error: `night watch` is no name for an extension: use letters of ASCII, then also digits, ",
+            "error: `night watch` is not a valid name for an extension: it must start with an ASCII letter, and contain \
+             only ASCII letters, digits, `-` and `_`, such as night-watch\n",
         ),
         (
             &["9lives"],
             1,
-            "error: `9lives` is no name for an extension: ",
+            "error: `9lives` is not a valid name for an extension: ",
         ),
         (
             &["n\u{e4}ht"],
             1,
-            "error: `n\u{e4}ht` is no name for an extension: ",
+            "error: `n\u{e4}ht` is not a valid name for an extension: ",
         ),
-        (&[&long], 1, "is too long a name: 64 characters at most\n"),
-        (&[".."], 1, "error: `..` is no name for a package\n"),
+        (&[&long], 1, "` is too long; use at most 64 characters\n"),
+        (
+            &[".."],
+            1,
+            "error: cannot create ..: the path does not end in a name; write one such as night-watch\n",
+        ),
         (
             &["a", "--port", "8080"],
             2,

@@ -1,5 +1,5 @@
-//! `cargo fg package`, as its users call it.
-#![allow(clippy::unwrap_used, reason = "what helps a test may panic as it does")]
+//! Tests of `cargo fg package`.
+#![allow(clippy::unwrap_used, reason = "test helpers may panic like tests")]
 
 use std::fs::{self, File, Permissions};
 use std::io::Read;
@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use zip::ZipArchive;
 
-/// A build for release, but sooner done.
+/// The variables for a release build that takes less time.
 const QUICK: [(&str, &str); 3] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
@@ -33,7 +33,7 @@ fn write(path: &Path, text: &str, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// Name, mode and contents of all that is in the ZIP, in order.
+/// Returns the name, mode and contents of each entry of the ZIP, in order.
 fn unzip(zip: &Path) -> Vec<(String, u32, Vec<u8>)> {
     let mut archive = ZipArchive::new(File::open(zip).unwrap()).unwrap();
     let mut entries = Vec::new();
@@ -50,7 +50,7 @@ fn unzip(zip: &Path) -> Vec<(String, u32, Vec<u8>)> {
     entries
 }
 
-/// Whether the program needs a loader, and so a libc of the machine.
+/// Returns whether the program needs a loader, and so is not statically linked.
 fn is_dynamic(program: &[u8]) -> bool {
     let number = |at: usize, len: usize| {
         let bytes = program[at..at + len].iter().rev();
@@ -96,7 +96,7 @@ fn hello_is_packaged_and_booted() {
         "{stdout}"
     );
     assert!(
-        stdout.contains("\n      Booted extensionHello.sh from it: registered in "),
+        stdout.contains("\n      Booted extensionHello.sh from the ZIP: registered in "),
         "{stdout}"
     );
     assert!(
@@ -148,7 +148,7 @@ fn hello_is_packaged_and_booted() {
         "{stdout}"
     );
 
-    // Another time, and other times of the files.
+    // The ZIP does not depend on the time of the build or of the files.
     let included = File::options()
         .write(true)
         .open(folder.join("settings.toml"))
@@ -170,7 +170,7 @@ fn hello_is_packaged_and_booted() {
         "{stderr}"
     );
     assert!(fs::read(&zip).unwrap() == fs::read(folder.join("hello.zip")).unwrap());
-    // Nothing half-written is left.
+    // No temporary file is left.
     assert_eq!(fs::read_dir(folder).unwrap().count(), 5);
 }
 
@@ -185,18 +185,18 @@ fn invalid_includes_are_rejected() {
     for (included, expected) in [
         (
             &["extensionX.sh"][..],
-            "extensionX.sh: it would be a second start script\n",
+            "extensionX.sh: the platform would run it as a second start script\n",
         ),
         (
             &["a~"],
-            "a~: FunctionGraph takes no name that ends in `~`: a~\n",
+            "a~: FunctionGraph rejects file names that end with `~`: a~\n",
         ),
         (
             &["b"],
-            "b: FunctionGraph takes no name that ends in `~`: b/c/d~\n",
+            "b: FunctionGraph rejects file names that end with `~`: b/c/d~\n",
         ),
-        (&["e/f", "f"], "f: f is in the package already\n"),
-        (&["loop"], "loop/loop is neither a file nor a folder\n"),
+        (&["e/f", "f"], "f: f is already in the ZIP\n"),
+        (&["loop"], "loop/loop is neither a file nor a directory\n"),
         (
             &["missing"],
             "missing: No such file or directory (os error 2)\n",
@@ -217,7 +217,8 @@ fn invalid_includes_are_rejected() {
     }
 }
 
-/// A package, and in `bin` a cargo that shows how it would build, and a rustc and a rustup of this machine and its targets.
+/// A directory with a package, and in `bin` fake tools: a cargo that prints its options and variables instead of
+/// building, and a rustc and a rustup that determine the installed targets.
 struct Machine(tempfile::TempDir);
 
 impl Machine {
@@ -237,8 +238,8 @@ impl Machine {
         machine
     }
 
-    /// By another process: a file that this one writes cannot be executed (ETXTBSY) for as long as a process
-    /// that another test is about to start still holds it open.
+    /// Writes an executable file in a child process. If this process wrote it, executing it could fail (ETXTBSY), since
+    /// a process that another test is starting may still have the file open.
     fn write(&self, path: &str, text: &str) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -256,7 +257,7 @@ impl Machine {
         self.0.path().join(path)
     }
 
-    /// Those that are installed, beside its own.
+    /// Sets the targets that are installed, in addition to that of the machine.
     fn targets(&self, targets: &str) {
         let rustc = format!(
             "#!/bin/sh\ncase $2 in host-tuple) echo x86_64-unknown-linux-gnu; exit;; esac\n\
@@ -281,7 +282,7 @@ impl Machine {
         command.output().unwrap()
     }
 
-    /// The options and variables that cargo gets, one line each.
+    /// Returns the options and variables that cargo gets, one per line.
     fn build_lines(&self, arguments: &[&str], environment: &[(&str, &str)]) -> String {
         let output = self.package(arguments, environment);
         let stderr = text(&output.stderr);
@@ -296,10 +297,10 @@ fn assert_lines(lines: &str, expected: &[&str], unexpected: &[&str]) {
     for line in expected {
         assert!(lines.lines().any(|it| it == *line), "{line} in\n{lines}");
     }
-    for beginning in unexpected {
+    for prefix in unexpected {
         assert!(
-            !lines.lines().any(|it| it.starts_with(beginning)),
-            "{beginning} in\n{lines}"
+            !lines.lines().any(|it| it.starts_with(prefix)),
+            "{prefix} in\n{lines}"
         );
     }
 }
@@ -324,7 +325,7 @@ fn musl_is_linked_with_the_available_linker() {
         &glibc,
     );
 
-    // What the user has chosen stays.
+    // The user's choices are not overridden.
     let lines = machine.build_lines(&[], &[("CC", "clang")]);
     assert_lines(&lines, &[target, strip], &["CC_", "CFLAGS_"]);
     let lines = machine.build_lines(&[], &[("CARGO_PROFILE_RELEASE_STRIP", "none")]);
@@ -350,7 +351,8 @@ fn musl_is_linked_with_the_available_linker() {
 fn glibc_is_linked_statically_without_musl() {
     let machine = Machine::new("");
     let lines = machine.build_lines(&[], &[]);
-    let note = "        Note x86_64-unknown-linux-musl is not installed, and rustup does not get it: glibc is linked in instead";
+    let note = "        Note the target x86_64-unknown-linux-musl is not installed, and `rustup target add x86_64-unknown-linux-musl` \
+                failed; linking glibc statically instead";
     let target = "--target=x86_64-unknown-linux-gnu";
     let flags = r#"target.x86_64-unknown-linux-gnu.rustflags=["-Ctarget-feature=+crt-static"]"#;
     assert_lines(
@@ -365,14 +367,14 @@ fn glibc_is_linked_statically_without_musl() {
 }
 
 #[test]
-fn other_processors_are_linked_for_by_lld() {
+fn programs_for_other_processors_are_linked_with_lld() {
     let arm = "aarch64-unknown-linux-musl";
     let machine = Machine::new("");
     machine.targets(arm);
     let lines = machine.build_lines(&["--target", arm], &[]);
     let lld = "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld";
-    let failed = "error: cannot build for aarch64-unknown-linux-musl (if there is C in it: \
-                  CC_aarch64_unknown_linux_musl names the compiler): the build failed";
+    let failed = "error: cannot build for aarch64-unknown-linux-musl (if a dependency compiles C code, set \
+                  CC_aarch64_unknown_linux_musl to a cross compiler): the build failed";
     assert_lines(
         &lines,
         &["--target=aarch64-unknown-linux-musl", lld, failed],
@@ -395,16 +397,16 @@ fn other_processors_are_linked_for_by_lld() {
 }
 
 #[test]
-fn missing_targets_are_reported() {
+fn unavailable_targets_are_rejected() {
     let machine = Machine::new("");
     for (target, expected) in [
         (
             "aarch64-unknown-linux-musl",
-            "error: aarch64-unknown-linux-musl is not installed, and `rustup target add aarch64-unknown-linux-musl` does not get it\n",
+            "error: the target aarch64-unknown-linux-musl is not installed, and `rustup target add aarch64-unknown-linux-musl` failed\n",
         ),
         (
             "x86_64-pc-windows-gnu",
-            "error: FunctionGraph runs Linux, and x86_64-pc-windows-gnu is none: try x86_64-unknown-linux-musl\n",
+            "error: cannot package for x86_64-pc-windows-gnu: FunctionGraph runs Linux; use --target x86_64-unknown-linux-musl\n",
         ),
     ] {
         let output = machine.package(&["--target", target], &[]);
