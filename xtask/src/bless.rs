@@ -3,8 +3,8 @@
 use crate::public_api;
 use crate::run::{cargo, run};
 
-/// Updates the expected compile errors, the expansions of the attribute, the templates of `cargo fg new`, and the public
-/// APIs.
+/// Updates the expected compile errors, the expansions of the attribute, the templates of `cargo fg new`, the page of
+/// conformance cases, and the public APIs.
 pub(crate) fn bless() -> anyhow::Result<()> {
     run(cargo()?
         .args(["test", "-p", "fg-extension-macros-tests", "--", "fail::"])
@@ -13,7 +13,8 @@ pub(crate) fn bless() -> anyhow::Result<()> {
         .args(["test", "-p", "fg-extension-macros"])
         .env("UPDATE_EXPECT", "1"))?;
     run(cargo()?
-        .args(["test", "-p", "cargo-fg", "--test", "it", "templates_are"])
+        .args(["test", "-p", "cargo-fg", "--test", "it", "--"])
+        .args(["templates_are", "conformance_cases_page"])
         .env("UPDATE_EXPECT", "1"))?;
     public_api::update()
 }

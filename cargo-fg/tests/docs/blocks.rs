@@ -53,7 +53,7 @@ fn check(block: &Block) -> Result<(), String> {
         "json" => json(&block.text),
         "sh" => parse_by(&["sh", "-n"], &block.text),
         "python" => parse_by(&["python3", "-c", "import ast, sys; ast.parse(sys.stdin.read())"], &block.text),
-        "" => Err("the block has no language; write ```text if it is none of those tested".to_owned()),
+        "" => Err("the block has no language; write ```text for other text".to_owned()),
         other => Err(format!(
             "`{other}` is not tested; use rust, console, toml, json, sh, python or text, or `<!-- from PATH -->`"
         )),

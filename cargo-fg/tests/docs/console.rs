@@ -5,12 +5,13 @@
 //! root of the repository `/home/you/fg-extension`.
 
 use std::fs::{self, File};
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Mutex;
 use std::sync::mpsc::channel;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use fg_emulator::{PORT_RANGE, PortLease};
@@ -22,6 +23,7 @@ use super::output;
 use super::page::{Block, Page};
 use super::{assert_none, pages, root};
 use crate::dev::running::Running;
+use crate::new::install;
 
 /// No command runs longer; a build may have to wait for another one.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -30,9 +32,12 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const NESTED: &str = "FG_DOCS_NESTED";
 
 /// How many pages are tested at once.
-const WORKERS: usize = 4;
+const WORKERS: usize = 3;
 
-/// Answers `cargo fg` with the program under test, and everything else with cargo.
+/// The program as `cargo install --path` leaves it.
+static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
+
+/// The program `cargo` of the sandbox: `cargo fg` is the program under test, and everything else is cargo.
 const CARGO: &str = "#!/bin/sh\nif [ \"$1\" = fg ]; then exec \"$CARGO_FG\" \"$@\"; fi\nexec \"$REAL_CARGO\" \"$@\"\n";
 
 #[test]
@@ -57,7 +62,7 @@ fn commands_print_what_the_pages_show() {
     assert_none(&problems.into_inner().unwrap());
 }
 
-/// Runs the commands of the page up to the first one that fails, on which later ones may depend.
+/// Runs the commands of the page, and stops at the first one that fails: later ones may depend on it.
 fn run_page(page: &Page) -> Option<String> {
     let is_run = |block: &&Block| block.language == "console" && block.marker("not run").is_none();
     let mut sandbox = None;
@@ -125,26 +130,35 @@ impl Sandbox {
 
     /// Runs the commands of a block, beside the command of `<!-- with: COMMAND -->`. An error has the line in the block.
     fn run_block(&mut self, block: &Block) -> Result<(), (usize, String)> {
-        let background = block.marker("with").map(|command| {
-            let leases = Some(PortLease::acquire_pair().unwrap());
-            let mut command = self.command(&format!("exec {command}"), leases.as_ref());
-            command.stdin(Stdio::null());
-            let mut running = Running::start(command);
-            // It can be found by `cargo fg invoke` then.
-            running.line("invoked #1 ");
-            (running, leases)
-        });
-        let mut steps = steps(&block.text);
-        let last = steps.len();
-        for (i, step) in steps.iter_mut().enumerate() {
+        let background = match block.marker("with") {
+            Some(command) => Some(self.start(command).map_err(|message| (0, message))?),
+            None => None,
+        };
+        let steps = steps(&block.text);
+        for (i, step) in steps.iter().enumerate() {
             let expected = match block.marker("exit status") {
-                Some(status) if i + 1 == last => status.parse().unwrap_or(0),
+                Some(status) if i + 1 == steps.len() => status.parse().unwrap_or(0),
                 _ => 0,
             };
             let outcome = self.run(step, expected, background.is_some());
             outcome.map_err(|message| (step.line, message))?;
         }
         Ok(())
+    }
+
+    /// Starts `cargo fg dev` in the background, and waits until `cargo fg invoke` can find it.
+    fn start(&self, command: &str) -> Result<(Running, (PortLease, PortLease)), String> {
+        let leases = PortLease::acquire_pair().unwrap();
+        let mut background = self.command(&format!("exec {command}"), Some(&leases));
+        background.stdin(Stdio::null());
+        let mut running = Running::start(background);
+        let line = running.line_that("starts with `invoked` or `failed`", |line| {
+            line.starts_with("invoked #1 ") || line.starts_with("failed ")
+        });
+        match line.strip_prefix("failed ") {
+            None => Ok((running, leases)),
+            Some(why) => Err(format!("`{command}` does not start: {why}")),
+        }
     }
 
     fn run(&mut self, step: &Step, expected: i32, has_background: bool) -> Result<(), String> {
@@ -207,9 +221,9 @@ impl Sandbox {
         };
         let mut command = self.command(&line, leases);
         let child = command
-            // Not at its end: on a terminal that would be Ctrl-D.
+            // It stays open: on a terminal, its end would be Ctrl-D.
             .stdin(Stdio::piped())
-            // A file, since what outlives the command would keep a pipe open.
+            // A file, because a process that outlives the command would keep a pipe open.
             .stdout(file.try_clone().unwrap())
             .stderr(file)
             .process_group(0)
@@ -229,8 +243,7 @@ impl Sandbox {
 
     fn command(&self, line: &str, leases: Option<&(PortLease, PortLease)>) -> Command {
         let folder = self.folder.path();
-        let program = Path::new(env!("CARGO_BIN_EXE_cargo-fg"));
-        let target = program.ancestors().nth(2).unwrap();
+        let target = target_folder();
         let path = std::env::var("PATH").unwrap_or_default();
         let mut command = Command::new("sh");
         match leases {
@@ -249,14 +262,18 @@ impl Sandbox {
             .current_dir(&self.current)
             .env("PATH", format!("{}:{path}", folder.join("bin").display()))
             .env(NESTED, "1")
-            .env("CARGO_FG", program)
+            .env(
+                "CARGO_FG",
+                INSTALLED.get_or_init(|| install("docs", &root())),
+            )
             .env("REAL_CARGO", env!("CARGO"))
-            // As the alias of a clone does.
-            .env("CARGO_MANIFEST_DIR", root().join("cargo-fg"))
+            // The alias of a clone sets it, an installed program does not have it.
+            .env_remove("CARGO_MANIFEST_DIR")
             .env("XDG_RUNTIME_DIR", folder.join("run"))
-            // New packages are built where the workspace is, with its profile, so that little is built again.
+            // New packages share the target folder and the profile of the workspace, so that little is built again.
             .env("CARGO_TARGET_DIR", target)
             .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
+            .env("CARGO_NET_OFFLINE", "true")
             .env("CARGO_TERM_PROGRESS_WHEN", "never")
             .env("CARGO_TERM_COLOR", "never")
             .env("NO_COLOR", "1")
@@ -266,8 +283,7 @@ impl Sandbox {
 
     /// Returns the output with the names that pages have for the folders.
     fn renamed(&self, output: &str) -> String {
-        let program = Path::new(env!("CARGO_BIN_EXE_cargo-fg"));
-        let target = program.ancestors().nth(2).unwrap();
+        let target = target_folder();
         output
             .replace(&format!("{}/", target.display()), "target/")
             .replace(&root().display().to_string(), "/home/you/fg-extension")
@@ -278,10 +294,15 @@ impl Sandbox {
     }
 }
 
-/// Waits for a process. Kills its group if it takes too long, and what is left of the group otherwise.
+fn target_folder() -> &'static Path {
+    let program = Path::new(env!("CARGO_BIN_EXE_cargo-fg"));
+    program.ancestors().nth(2).unwrap()
+}
+
+/// Waits for a process, and then kills its group: the process itself if it takes too long, and its children in any case.
 fn wait(mut child: Child, patience: Duration) -> Option<ExitStatus> {
     let group = Pid::from_raw(child.id().try_into().unwrap());
-    // It is closed with the child.
+    // `Child::wait` would close it.
     let stdin = child.stdin.take();
     let (sender, exited) = channel();
     std::thread::spawn(move || sender.send(child.wait()));
@@ -344,6 +365,14 @@ fn commands_get_leased_ports() {
 fn pages_that_are_right_are_accepted() {
     let text = "\
 ```console
+$ cargo fg dev -p hello --invocations 1
+…
+     invoked #1 65a82107-071f-40cb-bf7c-10908e8a6259
+         function █████████▉                                                  0.20 ms ok
+extensionHello.sh      █████████████████████████████████████████████████▋     1.18 ms 200
+…
+```
+```console
 $ cargo fg new night-watch
      Created `night-watch` from the example `hello`: extensionNightWatch.sh, port 8081
 …
@@ -398,21 +427,18 @@ fn wrong_pages_are_reported() {
 
 #[test]
 fn commands_that_do_not_exit_are_killed_as_a_group() {
-    let folder = tempfile::tempdir().unwrap();
-    let marker = folder.path().join("pid");
     let mut command = Command::new("sh");
     command
-        .args(["-c", "sleep 1000 & echo $! > \"$0\"; wait"])
-        .arg(&marker)
+        .args(["-c", "sleep 1000 & wait"])
+        .stdout(Stdio::piped())
         .process_group(0);
-    let child = command.spawn().unwrap();
-    assert_eq!(wait(child, Duration::from_secs(1)), None);
-    let pid = fs::read_to_string(&marker).unwrap();
-    let state = fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
-    assert!(
-        state.is_err() || state.unwrap().contains(") Z "),
-        "the child of the shell runs on"
-    );
+    let mut child = command.spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    assert_eq!(wait(child, Duration::from_millis(100)), None);
+    // The pipe is open as long as one of the two processes runs.
+    let (sender, closed) = channel();
+    std::thread::spawn(move || sender.send(stdout.read_to_end(&mut Vec::new()).is_ok()));
+    assert_eq!(closed.recv_timeout(PATIENCE), Ok(true));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Links lead to files and headings that exist, and nothing is left out of the lists.
+//! Links lead to files and headings that exist, and the lists of pages and examples are complete.
 
 use std::collections::BTreeSet;
 use std::fs;

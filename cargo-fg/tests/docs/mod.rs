@@ -1,6 +1,12 @@
 //! The documentation: every program compiles, every command runs, every link leads somewhere, and every table is complete.
 //!
-//! CONTRIBUTING.md says how to write a page that these tests accept.
+//! An HTML comment in the line before a code block says how the block is tested:
+//!
+//! - `<!-- from PATH -->`: the block is an excerpt of that file. A line `…`, `// …` or `# …` stands for omitted lines.
+//! - `<!-- not run: REASON -->`: the commands of a console block are not run.
+//! - `<!-- exit status: 1 -->`: the last command of a console block has this exit status, and not 0.
+//! - `<!-- with: cargo fg dev … -->`: this command runs in the background while the commands of a console block run. It must
+//!   invoke the function once by itself.
 #![allow(
     clippy::unwrap_used,
     reason = "in a test, a panic is the way to report an error"

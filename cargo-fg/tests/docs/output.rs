@@ -1,4 +1,4 @@
-//! Compares the output that a page shows with the real one, without what differs from run to run.
+//! Compares the output that a page shows with the real output. Times, ids and ports are masked.
 
 /// A line that stands for any number of lines, and the part of a line that stands for any text.
 const ANYTHING: &str = "…";
@@ -21,11 +21,11 @@ const CARGO_LABELS: [&str; 14] = [
     "Updating",
 ];
 
-/// Units of a number that differs from run to run.
+/// Units of measured numbers.
 const UNITS: [&str; 9] = ["ms", "µs", "s", "KB", "KiB", "MB", "MiB", "GB", "GiB"];
 
-/// Lines that may come at another place: what a process prints comes through a pipe, and telemetry over a connection of
-/// its own, so either may be seen before or after the events of `cargo fg`.
+/// The lines that keep their order. Lines of different streams may be mixed in any order: a process prints to a pipe, and
+/// telemetry has its own connections, so `cargo fg` may see either before or after its other events.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Stream {
     Events,
@@ -81,7 +81,7 @@ fn stream_of(line: &str) -> Stream {
     }
 }
 
-/// Returns the line with one space between words, without bars, and with what differs from run to run masked.
+/// Returns the line with one space between words, without bars, and with times, ids and ports masked.
 fn normalized(line: &str) -> String {
     let line = masked(line);
     let is_bar = |c: char| ('\u{2580}'..='\u{259f}').contains(&c);
@@ -90,17 +90,7 @@ fn normalized(line: &str) -> String {
         .map(|c| if is_bar(c) { ' ' } else { c })
         .collect();
     let words: Vec<_> = line.split_whitespace().collect();
-    let line = words.join(" ");
-    match stream_of(&line) {
-        // How many events there are in a batch differs.
-        Stream::Telemetry => without_digits(&line).replace("events", "event"),
-        _ => line,
-    }
-}
-
-fn without_digits(line: &str) -> String {
-    let digits = |c: char| c.is_ascii_digit();
-    line.split(digits).collect::<Vec<_>>().join("")
+    words.join(" ").replace("<number> events", "<number> event")
 }
 
 fn masked(line: &str) -> String {
@@ -124,7 +114,7 @@ fn masked(line: &str) -> String {
     masked
 }
 
-/// If the text starts with something that differs from run to run: its length, and what to write instead.
+/// Returns the length of a time, id or port at the start of the text, and its mask.
 fn variable_part(before: &str, text: &str) -> Option<(usize, &'static str)> {
     let run = |accepts: fn(char) -> bool| text.find(|c| !accepts(c)).unwrap_or(text.len());
     let hex = run(|c| c.is_ascii_hexdigit() || c == '-');
@@ -154,14 +144,20 @@ fn variable_part(before: &str, text: &str) -> Option<(usize, &'static str)> {
         .find(|c: char| !c.is_alphabetic())
         .unwrap_or(after.len())];
     let is_measured = UNITS.contains(&unit) || number.contains('.');
+    // Of a batch of telemetry.
+    let is_batch_size = unit.starts_with("event") || before.ends_with("\"events\":");
     let is_port = number
         .parse()
         .is_ok_and(|port: u16| (8081..=8090).contains(&port));
-    if is_measured {
+    if is_measured || is_batch_size {
         Some((number.len(), "<number>"))
     } else if is_port {
         Some((number.len(), "<port>"))
-    } else if before.to_ascii_lowercase().trim_end().ends_with("pid") {
+    } else if before
+        .to_ascii_lowercase()
+        .trim_end_matches([' ', ':'])
+        .ends_with("pid")
+    {
         Some((number.len(), "<pid>"))
     } else {
         None
@@ -194,7 +190,7 @@ fn line_matches(shown: &str, real: &str) -> bool {
 }
 
 #[test]
-fn what_differs_from_run_to_run_is_masked() {
+fn times_ids_and_ports_are_masked() {
     for (text, expected) in [
         (
             "  registered extensionHello.sh at 127.0.0.1:8081, 3.48 ms after its start",
@@ -224,7 +220,7 @@ fn what_differs_from_run_to_run_is_masked() {
         ),
         (
             "telemetry 3 events, 200 in 1.20 ms",
-            "telemetry  event,  in <number> ms",
+            "telemetry <number> event, 200 in <number> ms",
         ),
         ("exit status: 1", "exit status: 1"),
         ("--dev PID: 4711", "--dev PID: <pid>"),
@@ -234,7 +230,7 @@ fn what_differs_from_run_to_run_is_masked() {
 }
 
 #[test]
-fn shown_output_may_leave_lines_out_where_it_says_so() {
+fn ellipsis_stands_for_lines_and_text() {
     let real =
         "   Compiling hello v0.1.0\nstdout a\nregistered x, 3.48 ms\ninvoked #1 200\nstopped x\n";
     for shown in [
@@ -261,4 +257,12 @@ fn wrong_output_is_noticed() {
     ] {
         assert!(!matches(shown, real), "{shown}");
     }
+    assert!(matches(
+        "telemetry 2 events, 200 in 1.20 ms",
+        "telemetry 1 event, 200 in 3.45 ms"
+    ));
+    assert!(!matches(
+        "telemetry 2 events, 503 in 1.20 ms",
+        "telemetry 2 events, 200 in 1.20 ms"
+    ));
 }

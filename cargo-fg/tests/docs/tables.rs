@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use fg_emulator::Fault;
+
 use super::page::{Page, Row, Table};
 use super::{assert_none, files, pages, root};
 
 const SETTINGS: &str = "docs/reference/settings.md";
 const ATTRIBUTE: &str = "docs/reference/attribute.md";
+const COMMAND: &str = "docs/reference/cargo-fg.md";
 
-/// The first words of the tables that other tables may repeat.
+/// The first column of the tables whose rows may be repeated elsewhere.
 const KEYS: [&str; 3] = ["setting", "argument", "method attribute"];
 
 /// The signals, as they are in the names of settings.
@@ -58,6 +61,85 @@ fn every_argument_is_in_the_table() {
         .collect();
     let documented = keys(&page, "method attribute").collect();
     compare(ATTRIBUTE, "the macro reads", &roles, &documented);
+}
+
+#[test]
+fn every_fault_is_in_the_table() {
+    let page = Page::read(Path::new(COMMAND));
+    // The error about an unknown fault lists the others.
+    let error = "no-such".parse::<Fault>().unwrap_err().to_string();
+    let words = error.split([' ', ',']);
+    let faults: BTreeSet<_> = words
+        .filter(|word| word.parse::<Fault>().is_ok())
+        .map(str::to_owned)
+        .collect();
+    let documented = keys(&page, "fault").collect();
+    compare(COMMAND, "`--fault` accepts", &faults, &documented);
+}
+
+#[test]
+fn every_event_and_its_fields_are_in_the_table() {
+    let page = Page::read(Path::new(COMMAND));
+    let source = std::fs::read_to_string(root().join("cargo-fg/src/dev/event.rs")).unwrap();
+    let events = variants(&source, "enum DevEvent");
+    let names = events.keys().cloned().collect();
+    let documented = keys(&page, "event").collect();
+    compare(COMMAND, "`dev` emits", &names, &documented);
+    for row in page
+        .tables
+        .iter()
+        .filter(|table| table.header[0] == "event")
+        .flat_map(|table| &table.rows)
+    {
+        let fields: BTreeSet<_> = code(&row.cells[0])
+            .iter()
+            .flat_map(|name| events[name].clone())
+            .collect();
+        let documented: BTreeSet<_> = code(&row.cells[1]).into_iter().collect();
+        let missing: Vec<_> = fields.difference(&documented).collect();
+        assert!(
+            missing.is_empty(),
+            "{COMMAND}:{}: {} has the fields {missing:?} too",
+            row.line,
+            row.cells[0]
+        );
+    }
+}
+
+/// Returns the variants of an enum in lower case, each with its fields, from formatted source code.
+fn variants(source: &str, name: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let body = source
+        .split(name)
+        .nth(1)
+        .and_then(|after| after.split("\n}\n").next());
+    let mut variants: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut current = String::new();
+    for line in body.expect("there is such an enum").lines() {
+        let mut fields = line.trim();
+        if line.starts_with("    ")
+            && line
+                .trim_start()
+                .starts_with(|c: char| c.is_ascii_uppercase())
+        {
+            let end = fields
+                .find(|c: char| !c.is_alphanumeric())
+                .unwrap_or(fields.len());
+            current = fields[..end].to_lowercase();
+            variants.entry(current.clone()).or_default();
+            fields = fields[end..].trim_start_matches([' ', '{']);
+        }
+        // In a line with several fields, `, ` separates them.
+        for field in fields.split(", ") {
+            let field = field.trim().split_once(": ").map(|(field, _)| field);
+            let is_name = |field: &&str| field.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            if let Some(field) = field.filter(is_name)
+                && let Some(variant) = variants.get_mut(&current)
+            {
+                variant.insert(field.to_owned());
+            }
+        }
+    }
+    variants
 }
 
 #[test]
@@ -143,7 +225,7 @@ fn settings(source: &str) -> BTreeSet<String> {
 fn each_signal(name: &str) -> BTreeSet<String> {
     SIGNALS
         .iter()
-        .map(|signal| name.replace("SIGNAL", signal))
+        .map(|signal| name.replace("<SIGNAL>", "SIGNAL").replace("SIGNAL", signal))
         .collect()
 }
 
@@ -186,13 +268,13 @@ fn copy_problems(page: &Page, sources: &[Page]) -> Vec<String> {
 fn row_problems(page: &Page, copy: (&Table, &Row), original: (&Table, &Row)) -> Vec<String> {
     let key = &copy.1.cells[0];
     let mut problems = Vec::new();
-    for (column, cell) in copy.0.header.iter().zip(&copy.1.cells) {
+    for (column, cell) in copy.0.header.iter().zip(&copy.1.cells).skip(1) {
         let position = original.0.header.iter().position(|name| name == column);
         let message = match position.map(|position| &original.1.cells[position]) {
             Some(wanted) if wanted == cell => continue,
-            Some(wanted) => format!(
-                "the {column} of {key} is not the one of its reference page; write `{wanted}`"
-            ),
+            Some(wanted) => {
+                format!("the {column} of {key} differs from the reference page; write: {wanted}")
+            }
             None => format!(
                 "the table of {key} in the reference has no column `{column}`; it has {:?}",
                 original.0.header
@@ -245,6 +327,45 @@ mod tests {
 }
 
 #[test]
+fn variants_of_an_enum_are_found() {
+    let source = "\
+enum Event<'a> {
+    /// Nothing more: no fields.
+    Frozen,
+    Failed { message: String },
+    Fault { fault: &'a str, what: u8 },
+    Invoked(Report),
+    Lost {
+        events: usize,
+    },
+}
+struct Other {
+    field: u8,
+}
+";
+    let variants = variants(source, "enum Event");
+    let variants: Vec<_> = variants
+        .iter()
+        .map(|(name, fields)| {
+            format!(
+                "{name} {}",
+                fields.iter().cloned().collect::<Vec<_>>().join(" ")
+            )
+        })
+        .collect();
+    assert_eq!(
+        variants,
+        [
+            "failed message",
+            "fault fault what",
+            "frozen ",
+            "invoked ",
+            "lost events"
+        ]
+    );
+}
+
+#[test]
 #[should_panic(
     expected = "the sources read [\"A\"], which have no row; there are rows for [\"C\"]"
 )]
@@ -279,7 +400,7 @@ fn rows_that_differ_are_reported() {
         (
             "| setting | effect |",
             "| `FG_LOG` | c |",
-            "lib.rs:3: the effect of `FG_LOG` is not",
+            "lib.rs:3: the effect of `FG_LOG` differs",
         ),
         (
             "| setting | use |",
@@ -288,8 +409,8 @@ fn rows_that_differ_are_reported() {
         ),
         (
             "| variable | default |",
-            "| `FG_LOG` | `warn` |",
-            "has no column `variable`",
+            "| `FG_LOG` | `info` |",
+            "write: `warn`",
         ),
     ] {
         let problems = copy(header, row);

@@ -32,7 +32,8 @@ fn new_by(program: &Path, folder: &Path, arguments: &[&str]) -> Output {
 /// The program as installed by `cargo install --path`.
 static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
 
-fn install(root: &str, checkout: &Path) -> PathBuf {
+/// Puts the program where `cargo install --path --root` would.
+pub(crate) fn install(root: &str, checkout: &Path) -> PathBuf {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(root);
     let program = root.join("bin/cargo-fg");
     fs::create_dir_all(program.parent().unwrap()).unwrap();
