@@ -1,0 +1,81 @@
+//! Reads a token again once it is a minute old, by the wall clock: a timer may stand still while the instance is frozen.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use fg_extension::{Error, Invocation, extension};
+use tokio::sync::Mutex;
+
+const MAX_AGE: Duration = Duration::from_secs(60);
+
+struct TokenCache {
+    file: PathBuf,
+    token: Mutex<Option<Token>>,
+}
+
+struct Token {
+    text: String,
+    read_at: SystemTime,
+}
+
+#[extension(name = "extensionTokenCache.sh", port = 8086)]
+impl TokenCache {
+    #[init]
+    async fn new() -> Result<Self, Error> {
+        let file = std::env::var_os("TOKEN_FILE").ok_or("TOKEN_FILE is not set")?;
+        Ok(Self {
+            file: file.into(),
+            token: Mutex::default(),
+        })
+    }
+
+    #[invoke]
+    async fn on_invoke(&self, invocation: Invocation) -> Result<(), Error> {
+        let token = self.token(SystemTime::now()).await?;
+        println!("{} uses {token}", invocation.trace_id);
+        Ok(())
+    }
+
+    /// Returns the token, which is at most a minute old.
+    async fn token(&self, now: SystemTime) -> Result<String, Error> {
+        let mut token = self.token.lock().await;
+        match &*token {
+            Some(token) if token.is_fresh(now) => Ok(token.text.clone()),
+            _ => {
+                // A small local file: reading it does not block the thread for long.
+                let text = std::fs::read_to_string(&self.file)?;
+                *token = Some(Token {
+                    text: text.clone(),
+                    read_at: now,
+                });
+                Ok(text)
+            }
+        }
+    }
+}
+
+impl Token {
+    /// The wall clock may also be set back. Then the age is unknown, and the token is not fresh.
+    fn is_fresh(&self, now: SystemTime) -> bool {
+        now.duration_since(self.read_at)
+            .is_ok_and(|age| age < MAX_AGE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn token_is_fresh_for_a_minute() {
+        let read_at = SystemTime::now();
+        let token = Token {
+            text: "secret".to_owned(),
+            read_at,
+        };
+        assert!(token.is_fresh(read_at + MAX_AGE / 2));
+        // As after a freeze of an hour.
+        assert!(!token.is_fresh(read_at + Duration::from_secs(3600)));
+        assert!(!token.is_fresh(read_at - Duration::from_secs(1)));
+    }
+}
