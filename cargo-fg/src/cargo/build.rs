@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::cargo;
 
-/// What to build.
+/// The program that cargo builds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BuildTarget {
     /// The package; by default, the one in the current directory.
@@ -16,10 +16,10 @@ pub(crate) struct BuildTarget {
     pub(crate) program: ProgramChoice,
 }
 
-/// Which program of a package to build.
+/// A choice of one program of a package.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum ProgramChoice {
-    /// Its binary, if it has exactly one.
+    /// The binary, if the package has exactly one.
     #[default]
     OnlyBinary,
     Binary(String),

@@ -86,7 +86,7 @@ impl DevArgs {
         let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
         let plan = self.plan()?;
         let outcome = runtime.block_on(dev::run(plan));
-        // Does not wait for a build that is still running.
+        // Do not wait for a build that is still running.
         runtime.shutdown_background();
         outcome.map(|()| ExitCode::SUCCESS)
     }

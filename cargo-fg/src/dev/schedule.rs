@@ -46,7 +46,7 @@ impl Schedule {
         }
     }
 
-    /// Must be called when an instance has booted.
+    /// Makes an invocation due at once, except in a replay. Must be called whenever an instance has booted.
     pub(crate) fn booted(&mut self) {
         match self {
             Self::Once { due } => *due = true,

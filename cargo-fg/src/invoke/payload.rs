@@ -10,6 +10,10 @@ use crate::invocation::Payload;
 const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
 
 /// Returns the payload for an argument: text, `@FILE`, or `-` for standard input.
+///
+/// # Errors
+///
+/// Returns an error if the file or standard input cannot be read, or if the payload is larger than 6 MB.
 pub(crate) fn read_payload(argument: &str) -> anyhow::Result<Payload> {
     let payload = match argument {
         "-" => {

@@ -36,7 +36,7 @@ mod tests {
     use super::linkage_note;
 
     #[test]
-    fn dynamic_programs_are_noted() {
+    fn dynamically_linked_program_causes_a_note() {
         let note = linkage_note(&std::env::current_exe().unwrap()).unwrap();
         let is_noted = note.is_some_and(|note| note.contains(": it needs glibc 2."));
         assert_eq!(is_noted, cfg!(not(target_feature = "crt-static")));

@@ -140,7 +140,7 @@ fn payload_is_text_or_a_file_or_stdin() {
 }
 
 #[test]
-fn dev_is_selected() {
+fn dev_is_selected_by_its_pid() {
     let (place, other) = Place::pair();
     let without_dev = place.fg(&["invoke"]).output().unwrap();
     assert_eq!(without_dev.status.code(), Some(1));

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 /// The longest time to wait for a line. It is long because a build may have to wait for another build.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The private resources of a test: a directory, which also has the control sockets, and a port.
 pub(crate) struct Place {
@@ -131,7 +131,7 @@ impl Running {
         panic!("there is no line that {description}: {:#?}", self.seen);
     }
 
-    /// Waits for one line per prefix, in any order. What an extension prints comes through a pipe, what it requests
+    /// Waits for one line per prefix, in any order. The output of an extension arrives through a pipe and its requests
     /// through a socket, so `dev` may see either first.
     pub(crate) fn lines_in_any_order<const N: usize>(
         &mut self,

@@ -293,7 +293,7 @@ fn telemetry_gets_a_separate_port() {
 }
 
 #[test]
-fn rejected_requests_create_no_files() {
+fn rejected_packages_leave_no_files() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let manifest = "[workspace]\nresolver = \"3\"\nmembers = [\"here\"]\n";

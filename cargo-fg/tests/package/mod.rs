@@ -162,7 +162,9 @@ fn hello_is_packaged_and_booted() {
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(
-        stdout.contains("      stderr ERROR extensionHello.sh: FG_SHUTDOWN_TIMEOUT is `soon`"),
+        stdout.contains(
+            "      stderr ERROR extensionHello.sh: cannot read FG_SHUTDOWN_TIMEOUT: `soon`"
+        ),
         "{stdout}"
     );
     assert!(
