@@ -31,7 +31,7 @@ pub(crate) struct Inner {
 impl Inner {
     pub(crate) fn new(
         address: SocketAddr,
-        folder: &Path,
+        directory: &Path,
         faults: Faults,
         observer: Callback,
     ) -> Result<Self, Error> {
@@ -41,7 +41,7 @@ impl Inner {
             function_version: "$LATEST",
             function_urn: "sn:cn:yrk:1111:function:0@test@hello:latest",
             faults: FaultInjector::new(faults),
-            guard: Guard::start(folder)?,
+            guard: Guard::start(directory)?,
             observer: Observer::new(observer),
             state: Mutex::new(State::new(SystemTime::now())),
             changed: watch::Sender::new(()),

@@ -54,7 +54,7 @@ impl Observer {
         let mut calls = self.calls();
         calls.running -= 1;
         if let Err(panic) = result {
-            // Keep the first panic: concurrent ones may be consequences of it.
+            // Keep the first panic: later ones may be consequences of it.
             calls.panic.get_or_insert(panic);
         }
         drop(calls);

@@ -35,7 +35,7 @@ pub struct ExtensionCommand {
 enum Executable {
     /// An executable and its arguments. A start script is generated for it.
     Program(PathBuf, Vec<OsString>),
-    /// The folder that contains `extension/<script>`.
+    /// The directory that contains `extension/<script>`.
     Package(PathBuf),
 }
 
@@ -49,12 +49,12 @@ impl ExtensionCommand {
         Self::from_executable(script, Executable::Program(program.into(), Vec::new()))
     }
 
-    /// Returns a command that boots an unpacked package. It executes the start script `folder/extension/<script>`, which
+    /// Returns a command that boots an unpacked package. It executes the start script `directory/extension/<script>`, which
     /// must be executable.
     ///
     /// The working directory is `/`. The platform's is unknown (?), so a package must not rely on it.
-    pub fn package(script: impl Into<String>, folder: impl Into<PathBuf>) -> Self {
-        Self::from_executable(script, Executable::Package(folder.into()))
+    pub fn package(script: impl Into<String>, directory: impl Into<PathBuf>) -> Self {
+        Self::from_executable(script, Executable::Package(directory.into()))
     }
 
     fn from_executable(script: impl Into<String>, executable: Executable) -> Self {
@@ -118,11 +118,11 @@ impl ExtensionCommand {
         ExtensionPorts::lease(leased.collect()).await
     }
 
-    /// Returns the command that runs the start script. For a program, first writes the start script to the folder.
-    pub(crate) fn executable(&self, folder: &Path) -> Result<Command, Error> {
+    /// Returns the command that runs the start script. For a program, first writes the start script to the directory.
+    pub(crate) fn executable(&self, directory: &Path) -> Result<Command, Error> {
         match &self.executable {
             Executable::Program(program, arguments) => {
-                let script = start_script::write(&self.script, program, arguments, folder)?;
+                let script = start_script::write(&self.script, program, arguments, directory)?;
                 // The shell only reads the script. Executing a newly written file can fail with ETXTBSY, while a process
                 // that another thread has forked still has the file open for writing.
                 let mut command = Command::new("/bin/sh");

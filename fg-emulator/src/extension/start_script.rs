@@ -8,13 +8,13 @@ use std::{env, fs};
 
 use crate::Error;
 
-/// Writes a start script that executes the program, and returns the script's path: `extension/<script>` in the folder, as in
+/// Writes a start script that executes the program, and returns the script's path: `extension/<script>` in the directory, as in
 /// an unpacked package (D 2705).
 pub(super) fn write(
     script: &str,
     program: &Path,
     arguments: &[OsString],
-    folder: &Path,
+    directory: &Path,
 ) -> Result<PathBuf, Error> {
     let program =
         find(program).map_err(Error::context(format!("cannot find {}", program.display())))?;
@@ -28,10 +28,10 @@ pub(super) fn write(
         text.push(b'\'');
     }
     text.push(b'\n');
-    let folder = folder.join("extension");
-    let path = folder.join(script);
+    let directory = directory.join("extension");
+    let path = directory.join(script);
     let context = || Error::context::<std::io::Error>(format!("cannot write {}", path.display()));
-    fs::create_dir_all(&folder).map_err(context())?;
+    fs::create_dir_all(&directory).map_err(context())?;
     fs::write(&path, text).map_err(context())?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(context())?;
     Ok(path)
@@ -44,7 +44,7 @@ fn find(program: &Path) -> std::io::Result<PathBuf> {
     let path = env::var_os("PATH").filter(|_| is_bare);
     let in_path = path.iter().flat_map(env::split_paths);
     in_path
-        .map(|folder| folder.join(program))
+        .map(|directory| directory.join(program))
         .find(|candidate| is_executable(candidate))
         .map_or_else(|| fs::canonicalize(program), Ok)
 }

@@ -33,7 +33,7 @@ pub(crate) struct Bootstrap {
 }
 
 impl Bootstrap {
-    /// Starts the executable, in the folder that contains it.
+    /// Starts the executable, in the directory that contains it.
     pub(crate) async fn start(path: &Path, inner: &Arc<Inner>) -> Result<Self, Error> {
         let context = || format!("cannot start the function ({})", path.display());
         let path = std::fs::canonicalize(path).map_err(Error::context(context()))?;
@@ -41,14 +41,14 @@ impl Bootstrap {
             .await
             .map_err(Error::context(context()))?;
         let address = listener.local_addr().map_err(Error::context(context()))?;
-        let folder = path.parent().unwrap_or(Path::new("/"));
+        let directory = path.parent().unwrap_or(Path::new("/"));
         let mut command = Command::new(&path);
         command
             .envs(inner.environment())
             .env("RUNTIME_API_ADDR", address.to_string())
-            .env("RUNTIME_CODE_ROOT", folder)
+            .env("RUNTIME_CODE_ROOT", directory)
             .env("RUNTIME_TIMEOUT", TIMEOUT.as_secs().to_string())
-            .current_dir(folder);
+            .current_dir(directory);
         let kind = TelemetryType::Function;
         let process = Process::spawn(NAME, command, kind, ExtensionPorts::default(), inner).await?;
         let mut api = JoinSet::new();

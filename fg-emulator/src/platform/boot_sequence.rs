@@ -131,7 +131,7 @@ impl Platform {
     /// Boots a custom-runtime function, and waits until it requests its first event. Without this call, the function is
     /// synthetic.
     ///
-    /// `bootstrap` is the path of the executable. It runs in the folder that contains it, and uses the API at
+    /// `bootstrap` is the path of the executable. It runs in the directory that contains it, and uses the API at
     /// `$RUNTIME_API_ADDR` (D, user guide):
     ///
     /// 1. `GET /v1/runtime/invocation/request` waits for an event, and returns the payload. The response's header
@@ -205,7 +205,7 @@ impl Platform {
         ports: ExtensionPorts,
     ) -> Result<RegisteredExtension, Error> {
         let script = &command.script;
-        let mut executable = command.executable(self.folder.path())?;
+        let mut executable = command.executable(self.directory.path())?;
         executable
             .envs(self.inner.environment())
             .envs(&command.environment);
@@ -237,7 +237,7 @@ impl Platform {
         let message = match outcome {
             Ok(_) => format!("{script} exited with {} before it registered", exit.status),
             Err(_) => match self.inner.state().last_rejection.take() {
-                // It may be another extension's: a registration with a wrong name does not show who sent it.
+                // The registration may be another extension's: one with a wrong name does not show who sent it.
                 Some(rejection) => format!(
                     "{script} did not register within {BOOT_TIMEOUT:?}; a registration was rejected: {rejection}"
                 ),

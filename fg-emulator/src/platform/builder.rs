@@ -73,18 +73,23 @@ impl PlatformBuilder {
     /// See [`Platform::start`].
     pub async fn start(self) -> Result<Platform, Error> {
         let context = || Error::context::<std::io::Error>("cannot start the platform");
-        let folder = TempDir::with_prefix("fg-emulator-").map_err(context())?;
+        let directory = TempDir::with_prefix("fg-emulator-").map_err(context())?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
             .map_err(context())?;
         let address = listener.local_addr().map_err(context())?;
         let observer = self.observer.unwrap_or_else(|| Box::new(|_| {}));
-        let inner = Arc::new(Inner::new(address, folder.path(), self.faults, observer)?);
+        let inner = Arc::new(Inner::new(
+            address,
+            directory.path(),
+            self.faults,
+            observer,
+        )?);
         let server = tokio::spawn(http::serve(listener, Api::Extension, Arc::clone(&inner)));
         let delivery = tokio::spawn(telemetry::deliver(Arc::clone(&inner)));
         Ok(Platform {
             inner,
-            folder,
+            directory,
             processes: Mutex::default(),
             function: Mutex::default(),
             server,

@@ -6,7 +6,7 @@ use super::Platform;
 use crate::Fault;
 use crate::process::Process;
 
-/// How long the fault `freeze`, and a restoration, freeze the instance.
+/// How long the fault `freeze` and a restoration freeze the instance.
 const FREEZE_DURATION: Duration = Duration::from_millis(200);
 
 impl Platform {
@@ -34,7 +34,7 @@ impl Platform {
     /// # }
     /// ```
     pub fn freeze(&self) {
-        self.inner.update(|state| state.telemetry.freeze(true));
+        self.inner.update(|state| state.telemetry.set_frozen(true));
         self.processes().values().for_each(Process::freeze);
         if let Some(function) = self.bootstrap() {
             function.freeze();
@@ -48,7 +48,7 @@ impl Platform {
         if let Some(function) = self.bootstrap() {
             function.thaw();
         }
-        self.inner.update(|state| state.telemetry.freeze(false));
+        self.inner.update(|state| state.telemetry.set_frozen(false));
     }
 
     /// Emulates a restoration from a snapshot (D: the platform does this for Java on x86 only).
@@ -58,7 +58,7 @@ impl Platform {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before it completes, the instance is thawed, and no such events are emitted.
+    /// If the future is dropped before it completes, the instance is thawed, and these events are not emitted.
     pub async fn restore(&self) {
         let (started, start) = (SystemTime::now(), Instant::now());
         self.inner.or_observer_panic(self.freeze_briefly()).await;

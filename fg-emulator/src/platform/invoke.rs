@@ -36,8 +36,8 @@ impl Platform {
     ///
     /// # Errors
     ///
-    /// Returns an error if no extension is registered. An extension that does not respond, or responds with another
-    /// status than 200, is not an error: see [`InvokeResult::assert_ok`] and
+    /// Returns an error if no extension is registered. An extension that does not respond, or responds with a
+    /// status other than 200, is not an error: see [`InvokeResult::assert_ok`] and
     /// [`ExtensionResponse`](crate::ExtensionResponse).
     ///
     /// # Cancel safety

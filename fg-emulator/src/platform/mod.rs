@@ -38,7 +38,7 @@ pub use self::shutdown::ShutdownReport;
 /// dropping the platform. Therefore an assertion that fails in an observer always fails the test.
 pub struct Platform {
     pub(crate) inner: Arc<Inner>,
-    folder: TempDir,
+    directory: TempDir,
     processes: Mutex<BTreeMap<String, Process>>,
     function: Mutex<Option<Arc<Bootstrap>>>,
     server: JoinHandle<()>,
@@ -50,7 +50,7 @@ impl Platform {
     ///
     /// # Errors
     ///
-    /// Returns an error if there is no free port, if no temporary folder can be created, or if `/bin/sh` cannot be
+    /// Returns an error if there is no free port, if no temporary directory can be created, or if `/bin/sh` cannot be
     /// started.
     ///
     /// # Panics

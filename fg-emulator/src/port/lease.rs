@@ -9,7 +9,7 @@ use tokio::net::TcpSocket;
 use super::{FIRST_PORT, LAST_PORT, PORT_RANGE};
 use crate::Error;
 
-/// How long to wait for a port. The tests of a suite take turns, so this is longer than they take together.
+/// How long to wait for a port. The tests of a suite wait for each other, so this is longer than a whole suite takes.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(120);
 /// The pause between two attempts.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
@@ -35,7 +35,7 @@ impl PortLease {
     /// # Errors
     ///
     /// Returns an error if no port becomes free within two minutes, if programs without a lease use all ports, or if the
-    /// lock files cannot be created in the temporary folder.
+    /// lock files cannot be created in the temporary directory.
     pub fn acquire() -> Result<Self, Error> {
         let [lease] = acquire_array()?;
         Ok(lease)
@@ -172,7 +172,7 @@ fn lock_file(name: &str) -> Result<File, Error> {
 /// Returns whether the port is free, by binding a socket to it.
 ///
 /// The socket does not listen: a process that another thread forks at this moment inherits it until it executes its
-/// program, and a listening socket would keep the port in use for whoever gets the lease.
+/// program, and a listening socket would keep the port in use after this function returns.
 fn is_free(port: u16) -> bool {
     let bind = || {
         let socket = TcpSocket::new_v4()?;

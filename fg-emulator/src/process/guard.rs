@@ -12,13 +12,13 @@ use tokio::process::Command;
 
 use crate::Error;
 
-/// The environment variable by which the processes of a platform are found.
+/// The environment variable that marks the processes of a platform.
 const VARIABLE: &str = "FG_EMULATOR_PROCESS";
 
 /// The shell script of the guard.
 ///
 /// It reads from standard input which groups are added (`+`) and removed (`-`). The input ends when this program exits,
-/// even if it is killed. Then the guard removes the temporary folder, kills the remaining groups, and kills all processes
+/// even if it is killed. Then the guard removes the temporary directory, kills the remaining groups, and kills all processes
 /// with the marker in their environment, in any group.
 ///
 /// It repeats the search, because a killed process remains visible for a moment, a process may start others during the
@@ -67,13 +67,13 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    pub(crate) fn start(folder: &Path) -> Result<Self, Error> {
+    pub(crate) fn start(directory: &Path) -> Result<Self, Error> {
         let id = uuid::Uuid::new_v4().to_string();
         let context = || Error::context::<std::io::Error>("cannot start the process guard");
         let mut guard = Command::new("/bin/sh")
             .args(["-c", SCRIPT, "fg-emulator-guard"])
             .arg(format!("{VARIABLE}={id}"))
-            .arg(folder)
+            .arg(directory)
             // This program may itself run in an instance of another platform. The guard of that platform must not kill this
             // guard before it has cleaned up.
             .env_remove(VARIABLE)

@@ -1,4 +1,4 @@
-//! Serializes telemetry events: platform events as documented (D 2711), log lines as inferred (I).
+//! Serializes telemetry events: platform events as documented (D 2711), log events as inferred (I).
 
 use std::fmt::Display;
 use std::time::{Duration, SystemTime};
@@ -109,7 +109,7 @@ pub(super) fn printed_line(kind: TelemetryType, text: &str, at: SystemTime) -> S
     log_event(kind, at, text)
 }
 
-/// Returns the event for a line of the function's log, in the format that was observed.
+/// Returns the event for a line of the function's log, in the format of the platform's logs (D).
 pub(super) fn function_line(at: SystemTime, text: impl Display) -> String {
     log_event(TelemetryType::Function, at, &format!("{} {text}", time(at)))
 }

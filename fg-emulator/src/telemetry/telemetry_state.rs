@@ -20,7 +20,7 @@ pub(crate) struct TelemetryState {
     restore: Option<PhaseTiming>,
     /// The duration of the initialization, until the report of the first invocation contains it.
     init_duration: Option<Duration>,
-    /// Whether the instance is frozen. While it is, nothing is delivered.
+    /// Whether the instance is frozen. A frozen instance receives no telemetry.
     pub(crate) frozen: bool,
     /// How many times the instance has been frozen.
     pub(crate) freezes: u64,
@@ -38,8 +38,7 @@ struct PhaseTiming {
 impl TelemetryState {
     /// Returns the state of an instance that starts at `start`.
     ///
-    /// The initialization lasts until the last registration, or the first request of the function, before the first
-    /// invocation.
+    /// The initialization ends with the last call of [`init_done`](Self::init_done) before the first invocation.
     pub(crate) fn new(start: SystemTime) -> Self {
         let duration = Duration::ZERO;
         Self {
@@ -77,7 +76,7 @@ impl TelemetryState {
     }
 
     /// Records that the instance was frozen or thawed.
-    pub(crate) fn freeze(&mut self, frozen: bool) {
+    pub(crate) fn set_frozen(&mut self, frozen: bool) {
         self.freezes += u64::from(frozen && !self.frozen);
         self.frozen = frozen;
     }
@@ -246,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn log_events_have_the_observed_format() {
+    fn log_events_contain_lines_in_the_format_of_the_platform() {
         let mut telemetry = TelemetryState::new(at(0));
         let types = r#"["extension", "function"]"#;
         telemetry.subscribe(&subscription(types)).unwrap();
@@ -317,9 +316,9 @@ mod tests {
             .subscribe(&subscription(r#"["platform"]"#))
             .unwrap();
         telemetry.invocation_started("t1", at(0));
-        telemetry.freeze(true);
+        telemetry.set_frozen(true);
         assert!(telemetry.next_batch().is_none());
-        telemetry.freeze(false);
+        telemetry.set_frozen(false);
         telemetry.paused += 1;
         assert!(telemetry.next_batch().is_none());
         telemetry.paused -= 1;

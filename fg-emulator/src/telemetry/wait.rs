@@ -96,7 +96,8 @@ impl Platform {
     ///
     /// # Errors
     ///
-    /// Returns an error if no extension has subscribed, or if the subscriber does not respond within five seconds.
+    /// Returns an error if no extension has subscribed, if the connection fails, or if the subscriber
+    /// does not respond within five seconds.
     ///
     /// # Cancel safety
     ///
