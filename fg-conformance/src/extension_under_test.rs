@@ -59,7 +59,7 @@ impl ExtensionUnderTest {
         })
     }
 
-    /// Creates an extension from a ZIP that is ready for upload. The checks unpack it into a temporary folder, and boot the
+    /// Creates an extension from a ZIP that is ready for upload. The checks unpack it into a temporary directory, and boot the
     /// extension from there.
     pub fn zip(path: impl Into<PathBuf>) -> Self {
         Self::of(Origin::Zip(path.into()))
@@ -73,7 +73,7 @@ impl ExtensionUnderTest {
         }
     }
 
-    /// Sets the description in the heading of a report for people. The default is the path.
+    /// Sets the description in the heading of a human-readable report. The default is the path.
     #[must_use]
     pub fn description(mut self, description: impl Into<String>) -> Self {
         self.description = Some(description.into());

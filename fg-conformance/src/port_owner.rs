@@ -24,7 +24,7 @@ pub fn ports_in_use(message: &str) -> Vec<String> {
 }
 
 /// Returns whether an error message says that a port of the range is in use.
-pub(crate) fn mentions_port(message: &str) -> bool {
+pub(crate) fn reports_port_in_use(message: &str) -> bool {
     !ports(message).is_empty()
 }
 

@@ -13,7 +13,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How much of a start script is read. No reasonable script is larger.
 const MAX_SCRIPT_BYTES: u64 = 1024 * 1024;
-/// The folder of a dependency that holds the start script (D 2705).
+/// The folder of a dependency that contains the start script (D 2705).
 pub(crate) const FOLDER: &str = "extension/";
 /// The first bytes of an ELF file.
 const ELF_MAGIC: &[u8] = b"\x7fELF";
@@ -21,7 +21,7 @@ const ELF_MAGIC: &[u8] = b"\x7fELF";
 /// An open ZIP.
 pub(crate) struct Archive {
     zip: ZipArchive<File>,
-    /// The names of all entries. `zip` does not show a name that occurs twice.
+    /// The names of all entries. `zip` lists a name that occurs twice only once.
     names: Vec<String>,
     /// The entries from a system without mode bits, such as Windows.
     without_mode: BTreeSet<String>,
@@ -34,7 +34,7 @@ impl Archive {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         if metadata.is_dir() {
-            return Err("it is a folder".into());
+            return Err("it is a directory".into());
         }
         let mut buffer = vec![0; rawzip::RECOMMENDED_BUFFER_SIZE];
         let raw = rawzip::ZipArchive::from_file(file.try_clone()?, &mut buffer)?;
@@ -135,7 +135,7 @@ impl Archive {
         self.zip.by_name(name).ok()?.unix_mode()
     }
 
-    /// Returns the paths that lead outside the folder into which the ZIP is unpacked, and the links that do.
+    /// Returns the paths and links that lead outside the directory into which the ZIP is unpacked.
     pub(crate) fn escaping_paths(&mut self) -> Result<Vec<String>, BoxError> {
         let mut escaping: Vec<_> = self
             .names

@@ -1,14 +1,14 @@
 //! The size limits of a dependency.
 
-/// The maximum size of a direct upload in the console, in bytes (D user guide 03_0847: 10 MB; ? whether an MB is 10^6 or
-/// 2^20 bytes, so the smaller one).
+/// The maximum size of a direct upload in the console, in bytes (D user guide 03_0847: 10 MB. It is unknown (?)
+/// whether an MB is 10^6 or 2^20 bytes; this is the smaller one).
 pub const MAX_DIRECT_UPLOAD: u64 = 10_000_000;
 /// The maximum size of an upload through object storage, in bytes (D user guide 03_0847).
 pub const MAX_OBJECT_STORAGE_UPLOAD: u64 = 300_000_000;
 /// The maximum number of files in a dependency (D user guide 03_0847).
 pub const MAX_FILES: usize = 30_000;
 
-/// Formats the size of a ZIP together with the limit of a direct upload, for people.
+/// Formats the size of a ZIP together with the limit of a direct upload, for messages.
 ///
 /// ```
 /// use fg_conformance::artifact::against_direct_upload_limit;
@@ -30,7 +30,7 @@ mod tests {
     use super::against_direct_upload_limit;
 
     #[test]
-    fn sizes_around_the_limit() {
+    fn size_over_the_limit_is_marked() {
         for (size, text) in [
             (10_000_000, "10.00 MB (limit of a direct upload: 10 MB)"),
             (

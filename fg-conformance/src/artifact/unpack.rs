@@ -9,25 +9,25 @@ use zip::ZipArchive;
 
 use crate::Error;
 
-/// The contents of a ZIP in a temporary folder, which is removed when this is dropped.
+/// The contents of a ZIP in a temporary directory, which is removed when this is dropped.
 #[derive(Debug)]
 pub struct UnpackedPackage {
     script_name: String,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl UnpackedPackage {
-    /// Unpacks the ZIP into a temporary folder, with its mode bits (? whether the platform applies them).
+    /// Unpacks the ZIP into a temporary directory, with its mode bits (? whether the platform applies them).
     ///
     /// # Errors
     ///
     /// Returns an error if the ZIP cannot be unpacked, or does not contain exactly one start script.
     pub fn unpack(zip: &Path) -> Result<Self, Error> {
-        let folder = TempDir::with_prefix("cargo-fg-")
-            .map_err(Error::because("cannot create a temporary folder"))?;
+        let directory = TempDir::with_prefix("cargo-fg-")
+            .map_err(Error::because("cannot create a temporary directory"))?;
         Ok(Self {
-            script_name: unpack(zip, folder.path())?,
-            folder,
+            script_name: unpack(zip, directory.path())?,
+            directory,
         })
     }
 
@@ -40,11 +40,11 @@ impl UnpackedPackage {
     /// Returns a command that boots the extension as the platform would.
     #[must_use]
     pub fn command(&self) -> ExtensionCommand {
-        ExtensionCommand::package(&self.script_name, self.folder.path())
+        ExtensionCommand::package(&self.script_name, self.directory.path())
     }
 }
 
-/// Unpacks the ZIP into a folder, and returns the name of its only start script (D 2705: in the folder `extension`).
+/// Unpacks the ZIP into a directory, and returns the name of its only start script (D 2705: in the folder `extension`).
 fn unpack(zip: &Path, into: &Path) -> Result<String, Error> {
     let archive = try_unpack(zip, into)
         .map_err(Error::because(format!("cannot unpack {}", zip.display())))?;
@@ -90,8 +90,8 @@ mod tests {
     use crate::Error;
 
     fn unpacked(files: &[(&str, u32)]) -> (tempfile::TempDir, Result<String, Error>) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("demo.zip");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("demo.zip");
         let mut zip = ZipWriter::new(File::create(&path).unwrap());
         for (name, mode) in files {
             let options = SimpleFileOptions::default().unix_permissions(*mode);
@@ -99,13 +99,13 @@ mod tests {
             zip.write_all(b"text").unwrap();
         }
         zip.finish().unwrap();
-        let script = unpack(&path, &folder.path().join("into"));
-        (folder, script)
+        let script = unpack(&path, &directory.path().join("into"));
+        (directory, script)
     }
 
     #[test]
     fn mode_bits_are_preserved() {
-        let (folder, script) = unpacked(&[
+        let (directory, script) = unpacked(&[
             ("extension/extensionA.sh", 0o755),
             ("extension/demo", 0o640),
             ("extension/more/extensionB.sh", 0o644),
@@ -113,7 +113,7 @@ mod tests {
         ]);
         assert_eq!(script.unwrap(), "extensionA.sh");
         for (name, mode) in [("extensionA.sh", 0o755), ("demo", 0o640)] {
-            let path = folder.path().join("into/extension").join(name);
+            let path = directory.path().join("into/extension").join(name);
             assert_eq!(
                 fs::metadata(path).unwrap().permissions().mode() & 0o777,
                 mode
@@ -134,10 +134,10 @@ mod tests {
             ),
             (&[("../outside", 0o755)], "cannot unpack"),
         ] {
-            let (folder, script) = unpacked(files);
+            let (directory, script) = unpacked(files);
             let error = script.unwrap_err().to_string();
             assert!(error.contains(message), "{error}");
-            assert!(!folder.path().join("outside").exists());
+            assert!(!directory.path().join("outside").exists());
         }
         assert!(unpack("/no/such.zip".as_ref(), "/no/such".as_ref()).is_err());
     }

@@ -93,7 +93,7 @@ impl CaseId {
 }
 
 impl Mark {
-    /// Returns the meaning of the mark, for people.
+    /// Returns the meaning of the mark, for explanations.
     pub(crate) fn meaning(self) -> &'static str {
         match self {
             Self::Documented => "documented by Huawei Cloud",

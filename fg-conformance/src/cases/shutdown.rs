@@ -20,7 +20,7 @@ const EXPECTED_WITHIN: Duration = Duration::from_secs(2);
 const ACCEPTED_WITHIN: Duration = Duration::from_secs(3);
 /// How long the check waits for a response to half a request, once a later, complete request has a response.
 const EARLY_RESPONSE_WITHIN: Duration = Duration::from_millis(100);
-/// How long the extension gets to handle the signal or to close the connection, since neither can be observed.
+/// How long the check waits after SIGTERM for an early response, and after a failure for the process to exit.
 const SIGNAL_HANDLED_WITHIN: Duration = Duration::from_millis(200);
 
 /// Checks END-01. This shuts the platform down.
@@ -77,15 +77,15 @@ pub(crate) async fn check_in_flight(
         report.keep_stderr(&booted.recorder);
     }
     // These outcomes mean that SIGTERM has been sent already. It must not be sent twice.
-    let is_signalled = matches!(finding.outcome, Outcome::Pass | Outcome::Warn);
+    let signal_was_sent = matches!(finding.outcome, Outcome::Pass | Outcome::Warn);
     let is_running = finding.outcome == Outcome::Skip;
     report.record(CaseId::End02, finding);
-    let patience = if is_signalled {
+    let time_limit = if signal_was_sent {
         Duration::from_secs(5)
     } else {
         SIGNAL_HANDLED_WITHIN
     };
-    let exited = timeout(patience, booted.platform.wait_for_exit()).await;
+    let exited = timeout(time_limit, booted.platform.wait_for_exit()).await;
     let mode = if exited.is_ok() || is_running {
         StopMode::Graceful
     } else {

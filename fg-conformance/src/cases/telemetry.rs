@@ -14,8 +14,8 @@ use crate::report::{Finding, Report};
 const SUBSCRIBE_PATH: &str = "/telemetry";
 /// How long the check waits for a subscription after the registration; it can be slow on a busy machine.
 const SUBSCRIBES_WITHIN: Duration = Duration::from_secs(2);
-/// The minimum time to wait for a subscription, and the time to wait for its response.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// The minimum time to wait for a subscription, and the time to wait for the response to it.
+const MIN_WAIT: Duration = Duration::from_millis(500);
 
 /// A batch of telemetry to post.
 struct Batch {
@@ -42,7 +42,7 @@ const QUIRKS: [Batch; 4] = [
         may_be_rejected: false,
     },
     Batch {
-        description: "the subtypes of a restore",
+        description: "the subtypes of a restoration",
         body: r#"[{"name": "platform.restoreStart", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check"},
             {"name": "platform.restoreRuntimeDone", "startTime": "2024-01-01T00:00:00.000Z", "traceId": "check", "status": "success"},
             {"name": "platform.restoreReport", "startTime": "2024-01-01T00:00:00.000Z", "endTime": "2024-01-01T00:00:01.000Z",
@@ -102,8 +102,8 @@ pub(crate) async fn check_telemetry(
     };
     let registered = recorder.recorded().registrations().next().map(|(_, at)| at);
     let waited = registered.map_or(Duration::ZERO, |at| at.elapsed());
-    let patience = SUBSCRIBES_WITHIN.saturating_sub(waited).max(PATIENCE);
-    if timeout(patience, recorder.until(has_request))
+    let time_limit = SUBSCRIBES_WITHIN.saturating_sub(waited).max(MIN_WAIT);
+    if timeout(time_limit, recorder.until(has_request))
         .await
         .is_err()
     {
@@ -116,7 +116,7 @@ pub(crate) async fn check_telemetry(
     // The request is recorded before the platform responds to it.
     let has_response =
         |recorded: &Recorded| recorded.subscription.is_some() || rejected(recorded).is_some();
-    let _ = timeout(PATIENCE, recorder.until(has_response)).await;
+    let _ = timeout(MIN_WAIT, recorder.until(has_response)).await;
     report.record(CaseId::Tel01, check_subscription(platform, recorder).await);
     let subscription = recorder.recorded().subscription.clone();
     match subscription {

@@ -78,7 +78,7 @@ impl Connection {
             Ok(Err(error)) => return Err(format!("cannot connect to {address}: {error}")),
             Err(_) => {
                 return Err(format!(
-                    "cannot connect to {address}: no response in {time_limit:?}"
+                    "cannot connect to {address}: no response within {time_limit:?}"
                 ));
             }
         };

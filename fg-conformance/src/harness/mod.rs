@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 pub(crate) use self::call_recorder::{CallRecorder, MAX_STDERR_LINES, Recorded};
 use crate::Error;
 use crate::extension_under_test::PreparedExtension;
-use crate::port_owner::{is_in_time_wait, mentions_port, ports_in_use};
+use crate::port_owner::{is_in_time_wait, ports_in_use, reports_port_in_use};
 
 /// How long to wait for another registration or for the exit of an extension that is not registered. Some extensions pause
 /// for 5 seconds between retries.
@@ -54,7 +54,7 @@ pub(crate) struct Exit {
     output: String,
 }
 
-/// How a boot is stopped.
+/// How a booted extension is stopped.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum StopMode {
     /// SIGTERM, then SIGKILL after the grace period.
@@ -88,7 +88,7 @@ impl<'a> Harness<'a> {
         };
         let message = match self.address.get() {
             // The output may not name the port, but it is known from an earlier boot.
-            Some(address) if mentions_port(&exit.output) => address.to_string(),
+            Some(address) if reports_port_in_use(&exit.output) => address.to_string(),
             _ => exit.output.clone(),
         };
         expect_free_port(&message)?;

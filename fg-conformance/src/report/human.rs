@@ -1,4 +1,4 @@
-//! The report for people: one line per case, with details below it, and totals.
+//! The human-readable report: one line per case, with details below it, and totals.
 
 use std::fmt::Write;
 

@@ -21,7 +21,7 @@ use crate::harness::{CallRecorder, MAX_STDERR_LINES};
 /// If a selected case is blocked by a case that was not selected, the report contains the blocking case too. Otherwise a
 /// selection could look clean although its cases were never tested.
 ///
-/// `Display` renders the report for people, without colors.
+/// `Display` renders the human-readable report, without colors.
 #[derive(Debug)]
 pub struct Report {
     /// The name of the start script, or the path of a ZIP that cannot be booted.
@@ -40,7 +40,7 @@ pub struct Report {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Format {
-    /// Text for people, grouped and aligned, with ANSI colors. Print it through a crate such as `anstream`, which removes the
+    /// Human-readable text, grouped and aligned, with ANSI colors. Print it through a crate such as `anstream`, which removes the
     /// colors where they are not supported.
     Human,
     /// One JSON object: `{"cases": [{"id", "outcome", "detail", "source", "mark"}]}`.

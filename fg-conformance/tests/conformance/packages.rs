@@ -19,21 +19,21 @@ const PYTHON: &str = include_str!("../night_watch.py");
 struct Zip {
     path: PathBuf,
     writer: ZipWriter<File>,
-    _folder: TempDir,
+    _directory: TempDir,
 }
 
 impl Zip {
     /// Creates a ZIP with this many bytes before it, as a sparse file.
     fn after(bytes: u64) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("night-watch.zip");
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("night-watch.zip");
         let mut file = File::create(&path).expect("a file");
         file.seek(SeekFrom::Start(bytes))
             .expect("a file has positions");
         Self {
             path,
             writer: ZipWriter::new(file),
-            _folder: folder,
+            _directory: directory,
         }
     }
 
@@ -261,8 +261,8 @@ async fn links_may_not_lead_outside() {
 
 #[tokio::test]
 async fn two_files_with_the_same_name_fail() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("twice.zip");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("twice.zip");
     let zip = Zip::new()
         .good()
         .add("extension/notes.one", 0o644, "1")
@@ -285,8 +285,8 @@ async fn two_files_with_the_same_name_fail() {
 
 #[tokio::test]
 async fn an_invalid_zip_is_an_error() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("invalid.zip");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("invalid.zip");
     std::fs::write(&path, "not a ZIP").unwrap();
     let error = check_package(&path).await.unwrap_err();
     let message = format!("cannot read {} as a ZIP", path.display());

@@ -6,7 +6,7 @@ use quick_junit::TestCaseStatus;
 use crate::support::check_night_watch;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn report_for_people() {
+async fn human_readable_report_has_a_line_per_case() {
     let report = check_night_watch("handler-fails", &["INV", "REG-08", "TEL-03"]).await;
     let text = report.to_string();
     let mut lines = text.lines();
