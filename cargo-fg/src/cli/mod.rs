@@ -35,7 +35,7 @@ enum FgCommand {
 }
 
 impl CommandLine {
-    /// Parses the arguments of this process. Prints the help or an error and exits where clap does.
+    /// Parses the arguments of this process. If they are invalid or ask for help, clap prints a message and exits.
     pub(crate) fn from_env() -> Self {
         // cargo runs an installed subcommand as `cargo-fg fg …`; the alias in a clone runs `cargo-fg …`.
         let mut arguments: Vec<_> = std::env::args_os().collect();

@@ -324,7 +324,7 @@ impl DevLoop {
         };
         let watch_set = WatchSet::new(&self.boot_set, self.config.function.as_deref());
         if let Err(error) = file_watcher.watch(watch_set) {
-            // For instance if other processes use up the limit of watches. Everything else works without watching.
+            // For instance, other processes may use up the limit of watches. Everything else works without watching.
             let warning = format!("saving a file does not cause a rebuild: {error:#}");
             self.output.warn(&warning);
             self.file_watcher = None;

@@ -1,4 +1,4 @@
-//! The events of `cargo fg dev` and `cargo fg invoke`, as JSON and as lines for humans.
+//! The events of `cargo fg dev` and `cargo fg invoke`, as JSON and as human-readable lines.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -43,7 +43,7 @@ pub(crate) enum DevEvent<'a> {
     },
     /// An extension subscribed to telemetry.
     Subscribed { uri: &'a str, types: Vec<String> },
-    /// The subscriber accepted a batch.
+    /// The subscriber acknowledged a batch of telemetry.
     Telemetry {
         events: usize,
         status: u16,
@@ -85,7 +85,7 @@ pub(crate) enum DevEvent<'a> {
 }
 
 impl DevEvent<'_> {
-    /// Returns lines for humans, each with its label; `several` is whether more than one extension runs.
+    /// Returns human-readable lines, each with its label. `several` is whether more than one extension runs.
     pub(crate) fn lines(&self, several: bool) -> Vec<(&'static str, String)> {
         let (label, text) = match self {
             Self::Platform { address } => ("platform", format!("EXTENSION_API_ADDR={address}")),
@@ -168,7 +168,7 @@ impl DevEvent<'_> {
             ),
             Self::Failed { message } => ("failed", message.clone()),
             Self::Exited { script, status } => {
-                ("ended", format!("{script} unexpectedly, {status}"))
+                ("exited", format!("{script} unexpectedly, {status}"))
             }
             Self::Stopped {
                 script,

@@ -38,7 +38,7 @@ impl EventBridge {
         }
     }
 
-    /// Must be called before an invocation is sent, and be followed by a call of
+    /// Must be called before an invocation is sent, and followed by a call of
     /// [`invocation_finished`](Self::invocation_finished).
     pub(crate) fn invocation_starts(&self) {
         self.pending().invocations += 1;
@@ -54,7 +54,7 @@ impl EventBridge {
         if self.output.style == OutputStyle::Terminal {
             let rows = rows(report, start, &deliveries);
             let heading = format!("#{} {}", report.number, report.trace_id);
-            self.output.bars(&heading, &rows);
+            self.output.print_timeline(&heading, &rows);
         } else {
             self.output.emit(DevEvent::Invoked(report));
         }

@@ -194,7 +194,7 @@ impl Instance {
     /// Shuts the instance down: waits a short time for the invocations in flight, then aborts them. Returns how its
     /// extensions exited.
     pub(crate) async fn shut_down(mut self) -> anyhow::Result<Vec<ProcessExit>> {
-        // Cancelling the boot kills an extension that has not registered yet.
+        // Canceling the boot kills an extension that has not registered yet.
         self.booting = None;
         let drained = async {
             while let Some(done) = self.in_flight.join_next().await {

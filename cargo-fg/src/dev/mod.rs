@@ -54,7 +54,8 @@ pub(crate) type Rebuild = Arc<dyn Fn() -> anyhow::Result<BootSet> + Send + Sync>
 /// cleanly. If faults were injected, the message ends with the options that inject them again.
 pub(crate) async fn run(plan: DevPlan) -> anyhow::Result<()> {
     let faults = plan.config.faults.clone();
-    // Listen before the keyboard changes the mode of the terminal: a signal must not prevent that it is restored.
+    // Listen before the keyboard changes the mode of the terminal, so that a signal cannot end the process before the mode
+    // is restored.
     let signals = ShutdownSignals::listen()?;
     let outcome = DevLoop::new(plan)?.run(signals).await;
     outcome.map_err(|error| match faults {

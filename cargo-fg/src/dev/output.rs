@@ -1,4 +1,4 @@
-//! The output on stdout: lines for humans, timelines on a terminal, or JSON.
+//! The output on stdout: human-readable lines, timelines on a terminal, or JSON.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,9 +13,9 @@ use super::timeline::{self, Row};
 /// The form in which events are printed.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(crate) enum OutputStyle {
-    /// Lines for humans.
+    /// Human-readable lines.
     Plain,
-    /// Lines for humans, and a timeline of each invocation.
+    /// Human-readable lines, and a timeline of each invocation.
     Terminal,
     /// One JSON object per line.
     Json,
@@ -63,7 +63,7 @@ impl Output {
         self.write(&lines.iter().map(line).collect::<String>());
     }
 
-    /// Prints a line for humans that is not an event; JSON output leaves it out.
+    /// Prints a human-readable line that is not an event; JSON output leaves it out.
     pub(crate) fn note(&self, label: &'static str, text: &str) {
         if self.style != OutputStyle::Json {
             self.write(&line(&(label, text.to_owned())));
@@ -76,7 +76,7 @@ impl Output {
     }
 
     /// Prints the timeline of an invocation below its heading.
-    pub(crate) fn bars(&self, heading: &str, rows: &[Row]) {
+    pub(crate) fn print_timeline(&self, heading: &str, rows: &[Row]) {
         let columns = terminal_size::terminal_size().map_or(80, |(width, _)| width.0);
         let mut text = line(&("invoked", heading.to_owned()));
         for line in timeline::lines(rows, columns.into()) {

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-/// The least width of the labels: that of the labels of all other lines.
-const LABEL: usize = 12;
+/// The minimum width of the labels, which is the width of the labels of all other lines.
+const MIN_LABEL_WIDTH: usize = 12;
 /// The width of `12345.67 ms`.
-const TIME: usize = 11;
-/// The least width of the bars.
+const TIME_WIDTH: usize = 11;
+/// The minimum width of the bars.
 const MIN_BAR_CELLS: usize = 10;
 /// The width that is reserved for the status. A longer one is cut at the edge of the terminal.
-const STATUS: usize = 16;
+const STATUS_WIDTH: usize = 16;
 
 /// A row of the timeline: the function, an extension, or a telemetry delivery.
 pub(crate) struct Row {
@@ -25,9 +25,9 @@ pub(crate) fn lines(rows: &[Row], columns: usize) -> Vec<String> {
     let longest = rows.iter().map(|row| row.label.chars().count()).max();
     let label = longest
         .unwrap_or_default()
-        .clamp(LABEL, (columns / 3).max(LABEL));
+        .clamp(MIN_LABEL_WIDTH, (columns / 3).max(MIN_LABEL_WIDTH));
     let bar = columns
-        .saturating_sub(label + TIME + STATUS + 3)
+        .saturating_sub(label + TIME_WIDTH + STATUS_WIDTH + 3)
         .max(MIN_BAR_CELLS);
     let end = rows
         .iter()
@@ -37,9 +37,9 @@ pub(crate) fn lines(rows: &[Row], columns: usize) -> Vec<String> {
     rows.iter()
         .map(|row| {
             let line = format!(
-                "{:>label$} {} {:>TIME$} {}",
+                "{:>label$} {} {:>TIME_WIDTH$} {}",
                 cut(&row.label, label),
-                drawn(row, end, bar),
+                draw_bar(row, end, bar),
                 format!("{:.2} ms", row.duration.as_secs_f64() * 1000.0),
                 row.status
             );
@@ -50,7 +50,7 @@ pub(crate) fn lines(rows: &[Row], columns: usize) -> Vec<String> {
 
 /// Returns the bar of a row. It starts at a cell boundary, and its length is in eighths of a cell, so that short bars
 /// differ too.
-fn drawn(row: &Row, end: Duration, cells: usize) -> String {
+fn draw_bar(row: &Row, end: Duration, cells: usize) -> String {
     let end = end.as_secs_f64().max(f64::MIN_POSITIVE);
     let share = |time: Duration| time.as_secs_f64() / end;
     let from = ((share(row.start) * cells as f64) as usize).min(cells - 1);

@@ -1,4 +1,4 @@
-//! The report of an invocation, as JSON and as lines for humans.
+//! The report of an invocation, as JSON and as human-readable lines.
 
 use std::time::Duration;
 
@@ -24,7 +24,8 @@ pub(crate) struct InvocationReport {
 pub(crate) struct FunctionReport {
     pub(crate) outcome: String,
     pub(crate) duration_ms: f64,
-    /// Whether the synthetic function ran with the default outcome and duration, so that lines for humans leave it out.
+    /// Whether the synthetic function ran with the default outcome and duration, so that
+    /// human-readable lines leave it out.
     pub(crate) trivial: bool,
     /// The start of the response in one line; empty for the synthetic function.
     #[serde(default, skip_serializing_if = "String::is_empty")]

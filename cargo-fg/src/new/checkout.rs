@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde_json::Value;
 
-/// A variable that `cargo run` sets, and so the alias `cargo fg` in a clone.
+/// A variable that `cargo run` sets, and therefore also the alias `cargo fg` in a clone.
 const CARGO_RUN: &str = "CARGO_MANIFEST_DIR";
 
 /// Returns the clone to depend on. If `wanted` is `None`, it is the first of these that exists: the clone that runs this
@@ -45,8 +45,8 @@ pub(super) fn find_checkout(wanted: Option<&Path>, directory: &Path) -> anyhow::
         .and_then(canonical_checkout)
         .with_context(|| {
             format!(
-                "cannot find the clone that cargo-fg was installed from: {} is not in a clone of the fg-extension \
-                 repository any more; install cargo-fg again, or choose a clone with --path DIR",
+                "cannot find the clone that cargo-fg was installed from: {} is no longer in a clone of the \
+                 fg-extension repository; install cargo-fg again, or choose a clone with --path DIR",
                 package.display()
             )
         })

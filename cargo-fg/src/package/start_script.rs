@@ -7,7 +7,7 @@ pub(crate) fn start_script(program: &str) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "what helps a test may panic as it does")]
+#[allow(clippy::unwrap_used, reason = "test helpers may panic like tests")]
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;

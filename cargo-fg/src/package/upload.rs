@@ -3,7 +3,7 @@
 use anyhow::bail;
 use fg_conformance::artifact::{MAX_DIRECT_UPLOAD, MAX_OBJECT_STORAGE_UPLOAD};
 
-/// Returns how to upload a ZIP of this size (D user guide 01_2119).
+/// Returns how to upload a ZIP of this size (D user guide 01_2119). The text continues the label `Upload`.
 ///
 /// # Errors
 ///

@@ -28,11 +28,11 @@ fn examples_pass_all_cases() {
 }
 
 fn example_passes(package: &str, subscribes: bool) {
-    let folder = tempfile::tempdir().expect("a folder");
+    let directory = tempfile::tempdir().expect("a temporary directory");
     let (mut command, _leases) = check(&["-p", package, "--format", "json"]);
     command
-        .env("AUDIT_LOG", folder.path().join("audit.log"))
-        .env("ARCHIVE_FILE", folder.path().join("telemetry.jsonl"));
+        .env("AUDIT_LOG", directory.path().join("audit.log"))
+        .env("ARCHIVE_FILE", directory.path().join("telemetry.jsonl"));
     let output = command.output().expect("cargo fg runs");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let cases = cases(&output);
@@ -109,8 +109,8 @@ fn junit_report_counts_failures() {
 
 #[test]
 fn an_interrupted_check_leaves_no_files_or_processes() {
-    let folder = tempfile::tempdir().unwrap();
-    let (alive, temporary) = (folder.path().join("alive"), folder.path().join("tmp"));
+    let directory = tempfile::tempdir().unwrap();
+    let (alive, temporary) = (directory.path().join("alive"), directory.path().join("tmp"));
     nix::unistd::mkfifo(&alive, nix::sys::stat::Mode::S_IRWXU).unwrap();
     std::fs::create_dir(&temporary).unwrap();
     // The process keeps the pipe open until it exits.

@@ -5,12 +5,12 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::json::events;
-use super::running::{Place, lines, night_watch, rests, stderr};
+use super::running::{TestContext, after_prefix, lines, night_watch, stderr};
 
 /// Returns the number of responses to each invocation. It is two if the invoke event was duplicated.
-fn response_counts(place: &Place, arguments: &[&str]) -> Vec<usize> {
+fn response_counts(context: &TestContext, arguments: &[&str]) -> Vec<usize> {
     let defaults = ["--output", "json"];
-    let output = place
+    let output = context
         .python(&[&defaults, arguments].concat())
         .output()
         .unwrap();
@@ -27,7 +27,7 @@ fn response_counts(place: &Place, arguments: &[&str]) -> Vec<usize> {
 
 #[test]
 fn same_seed_injects_the_same_faults() {
-    let place = Place::new();
+    let context = TestContext::new();
     let with = |seed| {
         let faults = [
             "--fault",
@@ -37,7 +37,7 @@ fn same_seed_injects_the_same_faults() {
             "--seed",
             seed,
         ];
-        response_counts(&place, &faults)
+        response_counts(&context, &faults)
     };
     let first = with("7");
     assert!(first.contains(&1) && first.contains(&2), "{first:?}");
@@ -47,8 +47,8 @@ fn same_seed_injects_the_same_faults() {
 
 #[test]
 fn failed_run_prints_how_to_inject_the_same_faults() {
-    let place = Place::new();
-    let output = place
+    let context = TestContext::new();
+    let output = context
         .python(&["--fault", "register-rejected*1", "--invocations", "1"])
         .output()
         .unwrap();
@@ -61,14 +61,14 @@ fn failed_run_prints_how_to_inject_the_same_faults() {
         "; to inject the same faults again, use --fault 'register-rejected*1' --seed {seed}\n"
     );
     assert!(stderr_text.ends_with(&repeat), "{stderr_text}");
-    let fault = rests(&lines, "fault register-rejected: ");
+    let fault = after_prefix(&lines, "fault register-rejected: ");
     assert_eq!(fault.len(), 1, "{lines:#?}");
 }
 
 #[test]
 fn freezes_after_each_invocation() {
-    let place = Place::new();
-    let output = place
+    let context = TestContext::new();
+    let output = context
         .python(&["--freeze", "--invocations", "3"])
         .output()
         .unwrap();
@@ -95,14 +95,14 @@ fn recorded(path: &Path) -> Vec<Value> {
 
 #[test]
 fn recording_is_replayed() {
-    let place = Place::new();
+    let context = TestContext::new();
     let (first, second) = (
-        place.folder.path().join("first"),
-        place.folder.path().join("second"),
+        context.directory.path().join("first"),
+        context.directory.path().join("second"),
     );
     let record = |arguments: &[&str], to: &Path| {
         let to = to.display().to_string();
-        response_counts(&place, &[arguments, &["--record", &to]].concat())
+        response_counts(&context, &[arguments, &["--record", &to]].concat())
     };
     let faults = [
         "--fault",
@@ -137,9 +137,9 @@ fn recording_is_replayed() {
 
 #[test]
 fn invalid_recording_is_reported() {
-    let place = Place::new();
+    let context = TestContext::new();
     let script = night_watch();
-    let output = place
+    let output = context
         .python(&["--replay", script.to_str().unwrap()])
         .output()
         .unwrap();

@@ -2,26 +2,26 @@
 
 use std::process::{Command, Stdio};
 
-use super::running::{Place, Running, fixture, lines, night_watch, rests, stderr};
+use super::running::{Running, TestContext, after_prefix, fixture, lines, night_watch, stderr};
 
 #[test]
 fn several_extensions_share_an_instance() {
-    let (place, python) = Place::pair();
+    let (context, python) = TestContext::with_second_port();
     let also = format!(
         "extensionNightWatch.sh=env FG_EXTENSION_PORT={} FG_TELEMETRY_PORT= python3 '{}'",
         python.port(),
         night_watch().display()
     );
-    let output = place
+    let output = context
         .fg(&["dev", "-p", "hello", "--also", &also])
         .args(["--invocations", "2"])
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     let lines = lines(&output);
-    let registered = rests(&lines, "registered ");
+    let registered = after_prefix(&lines, "registered ");
     for (i, (script, port)) in [
-        ("extensionHello.sh", place.lease.port()),
+        ("extensionHello.sh", context.lease.port()),
         ("extensionNightWatch.sh", python.port()),
     ]
     .into_iter()
@@ -34,21 +34,21 @@ fn several_extensions_share_an_instance() {
         });
         assert_eq!(responses.count(), 2, "{lines:#?}");
         let printed = format!("stdout {script}: ");
-        assert!(!rests(&lines, &printed).is_empty(), "{lines:#?}");
+        assert!(!after_prefix(&lines, &printed).is_empty(), "{lines:#?}");
     }
 }
 
 #[test]
 fn real_function_is_invoked() {
-    let place = Place::new();
+    let context = TestContext::new();
     let bootstrap = fixture("bootstrap");
-    let mut command = place.python(&["--invocations", "2", "--function"]);
+    let mut command = context.python(&["--invocations", "2", "--function"]);
     let output = command.arg(&bootstrap).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     let lines = lines(&output);
-    let received = rests(&lines, "function received an event");
+    let received = after_prefix(&lines, "function received an event");
     assert_eq!(received.len(), 2, "{lines:#?}");
-    let results = rests(&lines, "result #");
+    let results = after_prefix(&lines, "result #");
     assert_eq!(results.len(), 2, "{lines:#?}");
     for result in results {
         assert!(
@@ -60,8 +60,8 @@ fn real_function_is_invoked() {
 
 #[test]
 fn missing_function_is_an_error() {
-    let place = Place::new();
-    let output = place
+    let context = TestContext::new();
+    let output = context
         .python(&["--invocations", "1", "--function", "/no/such"])
         .output()
         .unwrap();
@@ -71,8 +71,8 @@ fn missing_function_is_an_error() {
 
 #[test]
 fn process_started_by_the_user_is_attached() {
-    let place = Place::new();
-    let mut dev = Running::start(place.fg(&[
+    let context = TestContext::new();
+    let mut dev = Running::start(context.fg(&[
         "dev",
         "--attach",
         "--script",
@@ -102,14 +102,14 @@ fn process_started_by_the_user_is_attached() {
     );
     let mut debugged = Command::new("sh")
         .args(["-c", &script])
-        .env("FG_EXTENSION_PORT", place.lease.port().to_string())
+        .env("FG_EXTENSION_PORT", context.lease.port().to_string())
         .env("FG_TELEMETRY_PORT", "")
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
     dev.line("registered extensionNightWatch.sh at ");
     dev.line("invoked #2 ");
-    let (_, status) = dev.end();
+    let (_, status) = dev.wait_for_exit();
     assert!(status.success());
     // `dev` does not stop a process that it has not started.
     assert!(debugged.try_wait().unwrap().is_none());
@@ -119,7 +119,7 @@ fn process_started_by_the_user_is_attached() {
 
 #[test]
 fn invalid_options_are_rejected() {
-    let place = Place::new();
+    let context = TestContext::new();
     for (arguments, expected) in [
         (&["--env", "GREETING"][..], "expected NAME=VALUE"),
         (&["--env", "=x"], "expected NAME=VALUE"),
@@ -153,7 +153,7 @@ fn invalid_options_are_rejected() {
         ),
     ] {
         let arguments = [&["dev", "-p", "hello"], arguments].concat();
-        let output = place.fg(&arguments).output().unwrap();
+        let output = context.fg(&arguments).output().unwrap();
         assert!(!output.status.success(), "{arguments:?}");
         assert!(stderr(&output).contains(expected), "{}", stderr(&output));
         assert!(output.stdout.is_empty(), "{arguments:?}");

@@ -6,18 +6,18 @@ use std::os::unix::fs::PermissionsExt;
 use nix::sys::signal::Signal;
 
 use super::json::events;
-use super::running::{Place, Running, fixture, lines, rests, stderr};
+use super::running::{Running, TestContext, after_prefix, fixture, lines, stderr};
 
 /// An interval so long that `dev` sends no second invocation on its own.
 const RARELY: [&str; 2] = ["--interval", "1h"];
 
 #[test]
 fn invocations_are_sent_and_summarized() {
-    let place = Place::new();
-    let mut dev = Running::start(place.python(&RARELY));
+    let context = TestContext::new();
+    let mut dev = Running::start(context.python(&RARELY));
     dev.line("invoked #1 ");
 
-    let output = place.fg(&["invoke"]).output().unwrap();
+    let output = context.fg(&["invoke"]).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     let [line] = &lines(&output)[..] else {
         panic!("{output:?}")
@@ -29,13 +29,13 @@ fn invocations_are_sent_and_summarized() {
     // `dev` prints the same line.
     assert_eq!(&dev.line("invoked #2 "), line);
 
-    let output = place
+    let output = context
         .fg(&["invoke", "-n", "20", "-c", "4"])
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     let lines = lines(&output);
-    assert_eq!(rests(&lines, "invoked #").len(), 20, "{lines:#?}");
+    assert_eq!(after_prefix(&lines, "invoked #").len(), 20, "{lines:#?}");
     let summary = lines.last().unwrap();
     assert!(
         summary.starts_with("summary 20 invocations, 0 failed, "),
@@ -43,15 +43,15 @@ fn invocations_are_sent_and_summarized() {
     );
 
     dev.signal(Signal::SIGTERM);
-    let (rest, status) = dev.end();
-    assert_eq!(rests(&rest, "invoked #").len(), 20, "{rest:#?}");
+    let (rest, status) = dev.wait_for_exit();
+    assert_eq!(after_prefix(&rest, "invoked #").len(), 20, "{rest:#?}");
     assert!(status.success());
 }
 
 #[test]
 fn synthetic_function_has_the_requested_outcome_and_duration() {
-    let place = Place::new();
-    let mut dev = Running::start(place.python(&RARELY));
+    let context = TestContext::new();
+    let mut dev = Running::start(context.python(&RARELY));
     dev.line("invoked #1 ");
     let arguments = [
         "--outcome",
@@ -61,7 +61,7 @@ fn synthetic_function_has_the_requested_outcome_and_duration() {
         "--output",
         "json",
     ];
-    let output = place
+    let output = context
         .fg(&[&["invoke"], &arguments[..]].concat())
         .output()
         .unwrap();
@@ -80,34 +80,34 @@ fn synthetic_function_has_the_requested_outcome_and_duration() {
 
 #[test]
 fn failed_invocations_exit_with_status_1() {
-    let place = Place::new();
-    let mut command = place.python(&RARELY);
+    let context = TestContext::new();
+    let mut command = context.python(&RARELY);
     command.env("FAULT", "handler-fails");
     let mut dev = Running::start(command);
     dev.line("invoked #1 ");
-    let output = place.fg(&["invoke", "-n", "2"]).output().unwrap();
+    let output = context.fg(&["invoke", "-n", "2"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(lines(&output)[2].starts_with("summary 2 invocations, 2 failed, "));
 }
 
 #[test]
 fn payload_is_text_or_a_file_or_stdin() {
-    let place = Place::new();
-    let mut command = place.python(&RARELY);
+    let context = TestContext::new();
+    let mut command = context.python(&RARELY);
     command.arg("--function").arg(fixture("bootstrap"));
     let mut dev = Running::start(command);
     dev.line("invoked #1 ");
-    let file = place.folder.path().join("event");
+    let file = context.directory.path().join("event");
     std::fs::write(&file, "from a file").unwrap();
     let at_file = format!("@{}", file.display());
     for (payload, expected) in [("text", ": text"), (&at_file, ": from a file"), ("-", "ms")] {
-        let output = place.fg(&["invoke", payload]).output().unwrap();
+        let output = context.fg(&["invoke", payload]).output().unwrap();
         assert!(output.status.success(), "{}", stderr(&output));
         let lines = lines(&output);
-        let result = rests(&lines, "result ")[0];
+        let result = after_prefix(&lines, "result ")[0];
         assert!(result.ends_with(expected), "{result}");
     }
-    let output = place.fg(&["invoke", "do fail"]).output().unwrap();
+    let output = context.fg(&["invoke", "do fail"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
 
     std::fs::write(&file, vec![b'x'; 6 * 1024 * 1024 + 1]).unwrap();
@@ -130,7 +130,7 @@ fn payload_is_text_or_a_file_or_stdin() {
         ),
         (&["-n", "0"], "error: invalid value '0' for '--count"),
     ] {
-        let output = place
+        let output = context
             .fg(&[&["invoke"], arguments].concat())
             .output()
             .unwrap();
@@ -141,8 +141,8 @@ fn payload_is_text_or_a_file_or_stdin() {
 
 #[test]
 fn dev_is_selected_by_its_pid() {
-    let (place, other) = Place::pair();
-    let without_dev = place.fg(&["invoke"]).output().unwrap();
+    let (context, other) = TestContext::with_second_port();
+    let without_dev = context.fg(&["invoke"]).output().unwrap();
     assert_eq!(without_dev.status.code(), Some(1));
     assert!(
         stderr(&without_dev).starts_with("error: no cargo fg dev is running; start one"),
@@ -150,13 +150,13 @@ fn dev_is_selected_by_its_pid() {
         stderr(&without_dev)
     );
 
-    let mut first = Running::start(place.python(&RARELY));
-    let mut command = place.python(&RARELY);
+    let mut first = Running::start(context.python(&RARELY));
+    let mut command = context.python(&RARELY);
     command.env("FG_EXTENSION_PORT", other.port().to_string());
     let mut second = Running::start(command);
     first.line("invoked #1 ");
     second.line("invoked #1 ");
-    let several = place.fg(&["invoke"]).output().unwrap();
+    let several = context.fg(&["invoke"]).output().unwrap();
     assert_eq!(several.status.code(), Some(1));
     let expected = stderr(&several);
     assert!(
@@ -168,24 +168,24 @@ fn dev_is_selected_by_its_pid() {
         assert!(expected.contains(&named), "{expected}");
     }
     let pid = second.child.id().to_string();
-    let output = place.fg(&["invoke", "--dev", &pid]).output().unwrap();
+    let output = context.fg(&["invoke", "--dev", &pid]).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     second.line("invoked #2 ");
 
     // A `dev` that does not respond has no effect on another.
     first.signal(Signal::SIGSTOP);
-    let output = place.fg(&["invoke", "--dev", &pid]).output().unwrap();
+    let output = context.fg(&["invoke", "--dev", &pid]).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     second.line("invoked #3 ");
     first.signal(Signal::SIGCONT);
 
     // The socket of a killed `dev` is ignored.
     second.signal(Signal::SIGKILL);
-    second.end();
-    let output = place.fg(&["invoke"]).output().unwrap();
+    second.wait_for_exit();
+    let output = context.fg(&["invoke"]).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     first.line("invoked #2 ");
-    let unknown = place.fg(&["invoke", "--dev", "1"]).output().unwrap();
+    let unknown = context.fg(&["invoke", "--dev", "1"]).output().unwrap();
     assert_eq!(
         stderr(&unknown),
         "error: no cargo fg dev is running with pid 1\n"
@@ -194,17 +194,17 @@ fn dev_is_selected_by_its_pid() {
 
 #[test]
 fn socket_directory_accessible_to_others_is_rejected() {
-    let place = Place::new();
-    let folder = place.folder.path().join("cargo-fg");
-    std::fs::create_dir(&folder).unwrap();
-    std::fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
+    let context = TestContext::new();
+    let directory = context.directory.path().join("cargo-fg");
+    std::fs::create_dir(&directory).unwrap();
+    std::fs::set_permissions(&directory, Permissions::from_mode(0o755)).unwrap();
     let expected = "cargo-fg for sockets: it must be a directory that only you can access; remove it, or set \
                     XDG_RUNTIME_DIR\n";
-    let output = place.fg(&["invoke"]).output().unwrap();
+    let output = context.fg(&["invoke"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).ends_with(expected), "{}", stderr(&output));
     // `dev` works without the socket.
-    let output = place.python(&["--invocations", "1"]).output().unwrap();
+    let output = context.python(&["--invocations", "1"]).output().unwrap();
     assert!(output.status.success());
     let warning = "warning: cargo fg invoke cannot connect to this cargo fg dev: ";
     assert!(stderr(&output).starts_with(warning), "{}", stderr(&output));

@@ -4,7 +4,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use super::running::{Place, stderr};
+use super::running::{TestContext, stderr};
 
 /// Parses every line of the output as an event.
 pub(crate) fn events(output: &Output) -> Vec<Value> {
@@ -23,8 +23,8 @@ pub(crate) fn events(output: &Output) -> Vec<Value> {
 
 #[test]
 fn every_line_is_an_event() {
-    let place = Place::new();
-    let output = place
+    let context = TestContext::new();
+    let output = context
         .python(&["--invocations", "2", "--output", "json"])
         .output()
         .unwrap();
@@ -34,7 +34,7 @@ fn every_line_is_an_event() {
         let of = events.iter().filter(|event| event["event"] == kind);
         of.cloned().collect::<Vec<_>>()
     };
-    let address = format!("127.0.0.1:{}", place.lease.port());
+    let address = format!("127.0.0.1:{}", context.lease.port());
     assert!(
         events[0]["address"]
             .as_str()
@@ -71,8 +71,8 @@ fn every_line_is_an_event() {
 
 #[test]
 fn output_of_cargo_goes_to_stderr() {
-    let place = Place::new();
-    let output = place
+    let context = TestContext::new();
+    let output = context
         .fg(&[
             "dev",
             "-p",

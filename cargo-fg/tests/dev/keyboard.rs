@@ -3,12 +3,12 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use super::running::{Place, Running};
+use super::running::{Running, TestContext};
 
 #[test]
 fn keys_control_the_instance() {
-    let place = Place::new();
-    let dev = place.python(&[]);
+    let context = TestContext::new();
+    let dev = context.python(&[]);
     let arguments = [dev.get_program()].into_iter().chain(dev.get_args());
     let line = shell_words::join(arguments.map(|argument| argument.to_str().unwrap()));
     // `script` runs the command on a terminal, and forwards its own stdin to it.
@@ -54,5 +54,5 @@ fn keys_control_the_instance() {
     dev.line("keys i invoke");
     press("q");
     dev.line("stopped ");
-    assert!(dev.end().1.success());
+    assert!(dev.wait_for_exit().1.success());
 }

@@ -4,12 +4,12 @@ use std::process::Stdio;
 
 use nix::sys::signal::Signal;
 
-use super::running::{Place, Running, lines, stderr};
+use super::running::{Running, TestContext, lines, stderr};
 
 #[test]
 fn stops_after_the_given_number_of_invocations() {
-    let place = Place::new();
-    let output = place
+    let context = TestContext::new();
+    let output = context
         .fg(&["dev", "-p", "hello", "--invocations", "3"])
         .output()
         .unwrap();
@@ -21,7 +21,7 @@ fn stops_after_the_given_number_of_invocations() {
     );
     let registered = format!(
         "registered extensionHello.sh at 127.0.0.1:{}, ",
-        place.lease.port()
+        context.lease.port()
     );
     assert!(lines[1].starts_with(&registered), "{lines:?}");
     let mut trace_ids = Vec::new();
@@ -56,8 +56,8 @@ fn stops_after_the_given_number_of_invocations() {
 
 #[test]
 fn telemetry_is_shown() {
-    let (place, telemetry) = Place::pair();
-    let output = place
+    let (context, telemetry) = TestContext::with_second_port();
+    let output = context
         .fg(&["dev", "-p", "fg-extension-tests", "--bin", "foreign"])
         .args(["--invocations", "1"])
         .env("FG_TELEMETRY_PORT", telemetry.port().to_string())
@@ -89,11 +89,11 @@ fn telemetry_is_shown() {
 fn runs_until_it_is_interrupted() {
     // Ctrl-C; a service manager; a closed terminal.
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        let place = Place::new();
-        let mut dev = Running::start(place.fg(&["dev", "-p", "hello"]));
+        let context = TestContext::new();
+        let mut dev = Running::start(context.fg(&["dev", "-p", "hello"]));
         dev.line("invoked #2 ");
         dev.signal(signal);
-        let (lines, status) = dev.end();
+        let (lines, status) = dev.wait_for_exit();
         let last = lines.last().unwrap();
         assert!(last.starts_with("stopped extensionHello.sh"), "{last}");
         assert!(last.ends_with("exit status: 0"), "{last}");
@@ -103,8 +103,8 @@ fn runs_until_it_is_interrupted() {
 
 #[test]
 fn exits_when_its_output_is_closed() {
-    let place = Place::new();
-    let mut command = place.fg(&["dev", "-p", "hello"]);
+    let context = TestContext::new();
+    let mut command = context.fg(&["dev", "-p", "hello"]);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     assert!(child.wait().unwrap().success());
@@ -127,8 +127,8 @@ fn package_without_an_extension_is_reported() {
         ),
         ("nonsense", "error: the build failed\n"),
     ] {
-        let place = Place::new();
-        let output = place.fg(&["dev", "--package", package]).output().unwrap();
+        let context = TestContext::new();
+        let output = context.fg(&["dev", "--package", package]).output().unwrap();
         let stderr = stderr(&output);
         assert!(
             output.status.code() == Some(1) && stderr.ends_with(expected),

@@ -8,16 +8,16 @@ use std::process::Stdio;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::running::{Place, Running, night_watch, stderr};
+use super::running::{Running, TestContext, night_watch, stderr};
 
 #[test]
 fn saved_script_is_rebooted() {
-    let place = Place::new();
-    let script = place.folder.path().join("night_watch.py");
+    let context = TestContext::new();
+    let script = context.directory.path().join("night_watch.py");
     let text = fs::read_to_string(night_watch()).unwrap();
     save(&script, &text);
-    let mut command = place.python_at(&script, &["--interval", "10ms"]);
-    command.current_dir(place.folder.path());
+    let mut command = context.python_at(&script, &["--interval", "10ms"]);
+    command.current_dir(context.directory.path());
     let mut dev = Running::start(command);
     let [pid, _] = dev.lines_in_any_order(["stdout pid ", "invoked #1 "]);
 
@@ -34,7 +34,7 @@ fn saved_script_is_rebooted() {
     dev.line("stopped ");
     dev.line("failed extensionNightWatch.sh exited with exit status: 1 before it registered");
     dev.line("waiting for a file to be saved");
-    save(&place.folder.path().join("beside.py"), "");
+    save(&context.directory.path().join("beside.py"), "");
     assert_eq!(dev.line("changed "), "changed beside.py");
     dev.line("failed ");
     save(&script, &text);
@@ -44,13 +44,13 @@ fn saved_script_is_rebooted() {
 
 #[test]
 fn script_is_rebooted_after_being_deleted_and_restored() {
-    let place = Place::new();
-    let folder = place.folder.path().join("scripts");
-    fs::create_dir(&folder).unwrap();
-    let script = folder.join("night_watch.py");
+    let context = TestContext::new();
+    let directory = context.directory.path().join("scripts");
+    fs::create_dir(&directory).unwrap();
+    let script = directory.join("night_watch.py");
     let text = fs::read_to_string(night_watch()).unwrap();
     save(&script, &text);
-    let mut dev = Running::start(place.python_at(&script, &["--interval", "1h"]));
+    let mut dev = Running::start(context.python_at(&script, &["--interval", "1h"]));
     dev.line("invoked #1 ");
 
     fs::remove_file(&script).unwrap();
@@ -61,9 +61,9 @@ fn script_is_rebooted_after_being_deleted_and_restored() {
     dev.line("invoked #2 ");
 
     // Delete and restore the directory too, as a switch between branches does.
-    fs::remove_dir_all(&folder).unwrap();
+    fs::remove_dir_all(&directory).unwrap();
     dev.line("failed ");
-    fs::create_dir(&folder).unwrap();
+    fs::create_dir(&directory).unwrap();
     save(&script, &text);
     dev.line("registered ");
     dev.line("invoked #3 ");
@@ -71,15 +71,15 @@ fn script_is_rebooted_after_being_deleted_and_restored() {
 
 #[test]
 fn script_saved_during_boot_is_rebooted() {
-    let place = Place::new();
-    let script = place.folder.path().join("night_watch.py");
+    let context = TestContext::new();
+    let script = context.directory.path().join("night_watch.py");
     let text = fs::read_to_string(night_watch()).unwrap();
     let hangs = "print('hangs', flush=True)\n    threading.Event().wait()\n    ";
     save(
         &script,
         text.replace("print(\"pid\"", &format!("{hangs}print(\"pid\"")),
     );
-    let mut dev = Running::start(place.python_at(&script, &[]));
+    let mut dev = Running::start(context.python_at(&script, &[]));
     dev.line("stdout hangs");
     save(&script, text);
     dev.line("changed ");
@@ -90,24 +90,24 @@ fn script_saved_during_boot_is_rebooted() {
 
 #[test]
 fn crashed_extension_is_booted_after_a_save() {
-    let place = Place::new();
-    let script = place.folder.path().join("night_watch.py");
+    let context = TestContext::new();
+    let script = context.directory.path().join("night_watch.py");
     let text = fs::read_to_string(night_watch()).unwrap();
     save(
         &script,
         text.replace("os.environ.get(\"FAULT\", \"\")", "\"dies\""),
     );
-    let mut dev = Running::start(place.python_at(&script, &[]));
-    dev.line("ended extensionNightWatch.sh unexpectedly, exit status: 3");
+    let mut dev = Running::start(context.python_at(&script, &[]));
+    dev.line("exited extensionNightWatch.sh unexpectedly, exit status: 3");
     dev.line("waiting for a file to be saved");
-    let without_instance = place.fg(&["invoke"]).output().unwrap();
+    let without_instance = context.fg(&["invoke"]).output().unwrap();
     assert!(
         stderr(&without_instance)
             .starts_with("error: cannot invoke: cargo fg dev has no running instance; save a file")
     );
     save(&script, text);
     dev.line("registered ");
-    dev.line_that("is a 200", |line| line.contains(" 200 in "));
+    dev.line_that("contains status 200", |line| line.contains(" 200 in "));
 }
 
 /// Returns the source of an extension without dependencies, which builds quickly.
@@ -120,17 +120,17 @@ const MANIFEST: &str = "[package]\nname = \"foreign\"\nedition = \"2024\"\n[work
 
 #[test]
 fn saved_package_is_rebuilt() {
-    let place = Place::new();
-    let folder = place.folder.path();
-    let main = folder.join("src/main.rs");
+    let context = TestContext::new();
+    let directory = context.directory.path();
+    let main = directory.join("src/main.rs");
     let foreign = foreign();
-    fs::create_dir(folder.join("src")).unwrap();
-    fs::write(folder.join("Cargo.toml"), MANIFEST).unwrap();
+    fs::create_dir(directory.join("src")).unwrap();
+    fs::write(directory.join("Cargo.toml"), MANIFEST).unwrap();
     save(&main, &foreign);
-    let mut command = place.fg(&["dev", "--interval", "10ms"]);
+    let mut command = context.fg(&["dev", "--interval", "10ms"]);
     command
-        .current_dir(folder)
-        .env("CARGO_TARGET_DIR", folder.join("target"))
+        .current_dir(directory)
+        .env("CARGO_TARGET_DIR", directory.join("target"))
         // Hide the messages of rustc.
         .stderr(Stdio::null());
     let mut dev = Running::start(command);
@@ -149,15 +149,15 @@ fn saved_package_is_rebuilt() {
     // This extension does not handle signals.
     dev.line("stopped extensionForeign.sh in ");
     dev.line("registered ");
-    dev.line_that("is a 200", |line| line.contains(" 200 in "));
+    dev.line_that("contains status 200", |line| line.contains(" 200 in "));
 }
 
 #[test]
 fn saved_zip_is_rebooted() {
-    let place = Place::new();
-    let zip = place.folder.path().join("night-watch.zip");
+    let context = TestContext::new();
+    let zip = context.directory.path().join("night-watch.zip");
     pack(&zip, "pid");
-    let mut command = place.fg(&["dev", "--interval", "10ms", "--zip"]);
+    let mut command = context.fg(&["dev", "--interval", "10ms", "--zip"]);
     command.arg(&zip).env("FG_TELEMETRY_PORT", "");
     let mut dev = Running::start(command);
     dev.lines_in_any_order(["stdout pid ", "invoked #1 "]);

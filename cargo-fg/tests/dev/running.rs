@@ -12,38 +12,38 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 /// The longest time to wait for a line. It is long because a build may have to wait for another build.
-const PATIENCE: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
-/// The private resources of a test: a directory, which also has the control sockets, and a port.
-pub(crate) struct Place {
-    pub(crate) folder: TempDir,
+/// The resources that a test does not share with others: a directory, which also contains the control sockets, and a port.
+pub(crate) struct TestContext {
+    pub(crate) directory: TempDir,
     pub(crate) lease: PortLease,
 }
 
-impl Place {
+impl TestContext {
     pub(crate) fn new() -> Self {
         Self {
-            folder: tempfile::tempdir().unwrap(),
+            directory: tempfile::tempdir().unwrap(),
             lease: PortLease::acquire().expect("a port of the platform's range"),
         }
     }
 
-    /// Creates a place and leases a second port. Both ports are leased together, since two tests that wait for a port
+    /// Creates a context and leases a second port. Both ports are leased together, since two tests that wait for a port
     /// while they hold another one may deadlock.
-    pub(crate) fn pair() -> (Self, PortLease) {
+    pub(crate) fn with_second_port() -> (Self, PortLease) {
         let (lease, other) = PortLease::acquire_pair().unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        (Self { folder, lease }, other)
+        let directory = tempfile::tempdir().unwrap();
+        (Self { directory, lease }, other)
     }
 
-    /// Returns the command `cargo fg` with these arguments; extensions use the port of this place.
+    /// Returns the command `cargo fg` with these arguments; extensions use the port of this context.
     pub(crate) fn fg(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
         let port = self.lease.port().to_string();
         command
             .arg("fg")
             .args(arguments)
-            .env("XDG_RUNTIME_DIR", self.folder.path())
+            .env("XDG_RUNTIME_DIR", self.directory.path())
             .env("FG_EXTENSION_PORT", &port);
         command
     }
@@ -120,7 +120,7 @@ impl Running {
         description: &str,
         matches: impl Fn(&str) -> bool,
     ) -> String {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         // The deadline is for the whole wait, since a `dev` may print other lines all the time.
         while let Some(line) = self.next_line(until) {
             self.seen.push(line.clone());
@@ -160,8 +160,8 @@ impl Running {
     }
 
     /// Waits until the command exits. Returns the rest of its output, and its exit status.
-    pub(crate) fn end(mut self) -> (Vec<String>, ExitStatus) {
-        let until = Instant::now() + PATIENCE;
+    pub(crate) fn wait_for_exit(mut self) -> (Vec<String>, ExitStatus) {
+        let until = Instant::now() + TIMEOUT;
         let rest = std::iter::from_fn(|| self.next_line(until)).collect();
         assert!(
             Instant::now() < until,
@@ -186,7 +186,7 @@ pub(crate) fn lines(output: &Output) -> Vec<String> {
 }
 
 /// Returns the lines that start with the prefix, without it.
-pub(crate) fn rests<'a>(lines: &'a [String], prefix: &str) -> Vec<&'a str> {
+pub(crate) fn after_prefix<'a>(lines: &'a [String], prefix: &str) -> Vec<&'a str> {
     lines
         .iter()
         .filter_map(|line| line.strip_prefix(prefix))

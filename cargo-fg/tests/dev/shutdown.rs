@@ -5,21 +5,21 @@ use std::net::{TcpListener, TcpStream};
 
 use nix::sys::signal::Signal;
 
-use super::running::{Place, Running, lines, rests, stderr};
+use super::running::{Running, TestContext, after_prefix, lines, stderr};
 
 #[test]
 fn port_in_use_names_its_owner() {
-    let place = Place::new();
-    let _other_listener = TcpListener::bind(("127.0.0.1", place.lease.port())).unwrap();
+    let context = TestContext::new();
+    let _other_listener = TcpListener::bind(("127.0.0.1", context.lease.port())).unwrap();
     let port_owner = format!(
         "port {} is in use by {} (pid {})\n",
-        place.lease.port(),
+        context.lease.port(),
         std::fs::read_to_string("/proc/self/comm").unwrap().trim(),
         std::process::id()
     );
-    let hello = place.fg(&["dev", "-p", "hello", "--invocations", "1"]);
+    let hello = context.fg(&["dev", "-p", "hello", "--invocations", "1"]);
     // The message of Python does not contain the port.
-    let python = place.python(&["--invocations", "1"]);
+    let python = context.python(&["--invocations", "1"]);
     for (mut command, script) in [
         (hello, "extensionHello.sh"),
         (python, "extensionNightWatch.sh"),
@@ -43,8 +43,8 @@ fn port_in_use_names_its_owner() {
 
 #[test]
 fn unexpected_exit_is_reported_once() {
-    let place = Place::new();
-    let output = place
+    let context = TestContext::new();
+    let output = context
         .python(&["--invocations", "2", "--interval", "1h"])
         .env("FAULT", "dies")
         .output()
@@ -52,7 +52,7 @@ fn unexpected_exit_is_reported_once() {
     assert_eq!(output.status.code(), Some(1));
     let lines = lines(&output);
     assert_eq!(
-        rests(&lines, "ended "),
+        after_prefix(&lines, "exited "),
         ["extensionNightWatch.sh unexpectedly, exit status: 3"],
         "{lines:#?}"
     );
@@ -64,14 +64,14 @@ fn unexpected_exit_is_reported_once() {
 
 #[test]
 fn booted_extensions_shut_down_when_another_fails_to_boot() {
-    let place = Place::new();
-    let output = place
+    let context = TestContext::new();
+    let output = context
         .python(&["--invocations", "1", "--also", "extensionOther.sh=false"])
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let lines = lines(&output);
-    let stopped = rests(&lines, "stopped extensionNightWatch.sh in ");
+    let stopped = after_prefix(&lines, "stopped extensionNightWatch.sh in ");
     assert!(stopped[0].ends_with(", exit status: 0"), "{lines:#?}");
     assert_eq!(
         stderr(&output),
@@ -81,14 +81,14 @@ fn booted_extensions_shut_down_when_another_fails_to_boot() {
 
 #[test]
 fn invocation_that_crashed_the_extension_is_reported() {
-    let place = Place::new();
-    let output = place
+    let context = TestContext::new();
+    let output = context
         .python(&["--invocations", "1"])
         .env("FAULT", "dies")
         .output()
         .unwrap();
     let lines = lines(&output);
-    let invoked = rests(&lines, "invoked #1 ");
+    let invoked = after_prefix(&lines, "invoked #1 ");
     assert!(
         invoked.len() == 1 && invoked[0].contains(" failed in "),
         "{lines:#?}"
@@ -97,15 +97,15 @@ fn invocation_that_crashed_the_extension_is_reported() {
 
 #[test]
 fn invocation_without_status_200_is_a_failure() {
-    let place = Place::new();
-    let output = place
+    let context = TestContext::new();
+    let output = context
         .python(&["--invocations", "2"])
         .env("FAULT", "handler-fails")
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let lines = lines(&output);
-    for line in rests(&lines, "invoked #") {
+    for line in after_prefix(&lines, "invoked #") {
         assert!(
             line.contains(" 500 in ")
                 && line.ends_with(r#" ms: {"error": "the vault\nis sealed"}"#),
@@ -117,12 +117,12 @@ fn invocation_without_status_200_is_a_failure() {
 
 #[test]
 fn killed_dev_leaves_no_extension() {
-    let place = Place::new();
-    let mut dev = Running::start(place.python(&[]));
+    let context = TestContext::new();
+    let mut dev = Running::start(context.python(&[]));
     dev.line("registered ");
     // The connection is closed when the extension exits.
-    let mut connection = TcpStream::connect(("127.0.0.1", place.lease.port())).unwrap();
+    let mut connection = TcpStream::connect(("127.0.0.1", context.lease.port())).unwrap();
     dev.signal(Signal::SIGKILL);
     assert!(matches!(connection.read(&mut [0]), Ok(0) | Err(_)));
-    assert!(!dev.end().1.success());
+    assert!(!dev.wait_for_exit().1.success());
 }

@@ -75,8 +75,8 @@ fn json(text: &str) -> Result<(), String> {
 
 /// Passes the text to a parser on standard input.
 fn parse_by(command: &[&str], text: &str) -> Result<(), String> {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("block");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("block");
     std::fs::write(&file, text).unwrap();
     let output = Command::new(command[0])
         .args(&command[1..])

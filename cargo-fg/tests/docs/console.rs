@@ -1,7 +1,7 @@
 //! Each command of a console block runs, and prints what the page shows.
 //!
 //! The commands of a page run one after the other, at first in the root of the repository; `cd` is remembered. `cargo fg`
-//! is the program under test, and `cargo fg new` writes to a temporary folder. A page names that folder `/home/you`, and the
+//! is the program under test, and `cargo fg new` writes to a temporary directory. A page names that directory `/home/you`, and the
 //! root of the repository `/home/you/fg-extension`.
 
 use std::fs::{self, File};
@@ -109,21 +109,21 @@ fn steps(text: &str) -> Vec<Step> {
 /// Where the commands of one page run.
 struct Sandbox {
     /// Has `bin`, which is first in `PATH`; `run`, for sockets; `you`, for new packages.
-    folder: TempDir,
+    directory: TempDir,
     current: PathBuf,
 }
 
 impl Sandbox {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         for name in ["bin", "run", "you"] {
-            fs::create_dir(folder.path().join(name)).unwrap();
+            fs::create_dir(directory.path().join(name)).unwrap();
         }
-        let cargo = folder.path().join("bin/cargo");
+        let cargo = directory.path().join("bin/cargo");
         fs::write(&cargo, CARGO).unwrap();
         fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
         Self {
-            folder,
+            directory,
             current: root(),
         }
     }
@@ -163,11 +163,11 @@ impl Sandbox {
 
     fn run(&mut self, step: &Step, expected: i32, has_background: bool) -> Result<(), String> {
         let command = &step.command;
-        if let Some(folder) = command.strip_prefix("cd ") {
-            return self.change_folder(folder.trim());
+        if let Some(directory) = command.strip_prefix("cd ") {
+            return self.change_directory(directory.trim());
         }
         if command.starts_with("cargo fg new ") && self.current == root() {
-            self.current = self.folder.path().join("you");
+            self.current = self.directory.path().join("you");
             let outcome = self.run(step, expected, has_background);
             self.current = root();
             return outcome;
@@ -191,15 +191,15 @@ impl Sandbox {
         ))
     }
 
-    fn change_folder(&mut self, folder: &str) -> Result<(), String> {
-        let you = self.folder.path().join("you");
-        let places = [self.current.join(folder), you.join(folder)];
+    fn change_directory(&mut self, directory: &str) -> Result<(), String> {
+        let you = self.directory.path().join("you");
+        let places = [self.current.join(directory), you.join(directory)];
         match places.iter().find(|place| place.is_dir()) {
             Some(place) => {
                 self.current = place.canonicalize().unwrap();
                 Ok(())
             }
-            None => Err(format!("`cd {folder}`: there is no such folder")),
+            None => Err(format!("`cd {directory}`: there is no such directory")),
         }
     }
 
@@ -210,7 +210,7 @@ impl Sandbox {
         leases: Option<&(PortLease, PortLease)>,
         on_terminal: bool,
     ) -> Result<(ExitStatus, String), String> {
-        let path = self.folder.path().join("output");
+        let path = self.directory.path().join("output");
         let file = File::create(&path).unwrap();
         let line = match on_terminal {
             true => format!(
@@ -242,8 +242,8 @@ impl Sandbox {
     }
 
     fn command(&self, line: &str, leases: Option<&(PortLease, PortLease)>) -> Command {
-        let folder = self.folder.path();
-        let target = target_folder();
+        let directory = self.directory.path();
+        let target = target_directory();
         let path = std::env::var("PATH").unwrap_or_default();
         let mut command = Command::new("sh");
         match leases {
@@ -260,7 +260,10 @@ impl Sandbox {
         }
         command
             .current_dir(&self.current)
-            .env("PATH", format!("{}:{path}", folder.join("bin").display()))
+            .env(
+                "PATH",
+                format!("{}:{path}", directory.join("bin").display()),
+            )
             .env(NESTED, "1")
             .env(
                 "CARGO_FG",
@@ -269,8 +272,8 @@ impl Sandbox {
             .env("REAL_CARGO", env!("CARGO"))
             // The alias of a clone sets it, an installed program does not have it.
             .env_remove("CARGO_MANIFEST_DIR")
-            .env("XDG_RUNTIME_DIR", folder.join("run"))
-            // New packages share the target folder and the profile of the workspace, so that little is built again.
+            .env("XDG_RUNTIME_DIR", directory.join("run"))
+            // New packages share the target directory and the profile of the workspace, so that little is built again.
             .env("CARGO_TARGET_DIR", target)
             .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
             .env("CARGO_NET_OFFLINE", "true")
@@ -281,20 +284,20 @@ impl Sandbox {
         command
     }
 
-    /// Returns the output with the names that pages have for the folders.
+    /// Returns the output with the names that pages have for the directories.
     fn renamed(&self, output: &str) -> String {
-        let target = target_folder();
+        let target = target_directory();
         output
             .replace(&format!("{}/", target.display()), "target/")
             .replace(&root().display().to_string(), "/home/you/fg-extension")
             .replace(
-                &self.folder.path().join("you").display().to_string(),
+                &self.directory.path().join("you").display().to_string(),
                 "/home/you",
             )
     }
 }
 
-fn target_folder() -> &'static Path {
+fn target_directory() -> &'static Path {
     let program = Path::new(env!("CARGO_BIN_EXE_cargo-fg"));
     program.ancestors().nth(2).unwrap()
 }
@@ -413,7 +416,7 @@ fn wrong_pages_are_reported() {
         ),
         (
             "```console\n$ cd no-such\n```\n",
-            "page.md:2: `cd no-such`: there is no such folder",
+            "page.md:2: `cd no-such`: there is no such directory",
         ),
         (
             "```console\n$ cargo fg dev --no-such\n```\n",

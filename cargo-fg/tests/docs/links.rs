@@ -32,13 +32,13 @@ fn every_example_is_in_the_readme() {
     let readme = Page::read(Path::new("README.md"));
     for example in fs::read_dir(root().join("examples")).unwrap() {
         let name = example.unwrap().file_name().into_string().unwrap();
-        let folder = format!("examples/{name}");
+        let directory = format!("examples/{name}");
         assert!(
             readme
                 .links
                 .iter()
-                .any(|link| link.target.starts_with(&folder)),
-            "README.md has no link to {folder}"
+                .any(|link| link.target.starts_with(&directory)),
+            "README.md has no link to {directory}"
         );
     }
 }

@@ -53,11 +53,11 @@ fn other_pages() -> Vec<Page> {
     names.map(|name| Page::read(Path::new(name))).into()
 }
 
-/// Returns the paths, relative to the root, of all files in a folder and in the folders inside it.
-fn files(folder: impl AsRef<Path>, extension: &str) -> Vec<PathBuf> {
+/// Returns the paths, relative to the root, of all files in a directory and in the directories inside it.
+fn files(directory: impl AsRef<Path>, extension: &str) -> Vec<PathBuf> {
     let mut paths = Vec::new();
-    for entry in fs::read_dir(root().join(&folder)).unwrap() {
-        let path = folder.as_ref().join(entry.unwrap().file_name());
+    for entry in fs::read_dir(root().join(&directory)).unwrap() {
+        let path = directory.as_ref().join(entry.unwrap().file_name());
         if root().join(&path).is_dir() {
             paths.extend(files(&path, extension));
         } else if path.extension().is_some_and(|actual| actual == extension) {

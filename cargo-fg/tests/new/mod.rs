@@ -14,16 +14,16 @@ const EXAMPLES: [&str; 5] = [
     "otlp-forwarder",
 ];
 
-fn new(folder: &Path, arguments: &[&str]) -> Output {
+fn new(directory: &Path, arguments: &[&str]) -> Output {
     let program = INSTALLED.get_or_init(|| install("installed", &checkout()));
-    new_by(program, folder, arguments)
+    new_by(program, directory, arguments)
 }
 
-fn new_by(program: &Path, folder: &Path, arguments: &[&str]) -> Output {
+fn new_by(program: &Path, directory: &Path, arguments: &[&str]) -> Output {
     Command::new(program)
         .args(["fg", "new"])
         .args(arguments)
-        .current_dir(folder)
+        .current_dir(directory)
         .env_remove("CARGO_MANIFEST_DIR")
         .output()
         .unwrap()
@@ -59,9 +59,9 @@ fn read(path: impl AsRef<Path>) -> String {
 }
 
 /// Returns all files in the directory and its subdirectories.
-fn files(folder: &Path) -> Vec<PathBuf> {
+fn files(directory: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
+    for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             files.extend(self::files(&path));
@@ -74,8 +74,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn checkout() -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    folder.canonicalize().unwrap()
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    directory.canonicalize().unwrap()
 }
 
 #[test]
@@ -123,28 +123,31 @@ fn templates_are_copies_of_the_examples() {
 #[test]
 fn package_from_each_example_passes_its_test() {
     // Use the same path in every run and the workspace's target directory, so that little has to be rebuilt.
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new");
-    if folder.exists() {
-        fs::remove_dir_all(&folder).unwrap();
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new");
+    if directory.exists() {
+        fs::remove_dir_all(&directory).unwrap();
     }
-    fs::create_dir_all(&folder).unwrap();
+    fs::create_dir_all(&directory).unwrap();
     fs::write(
-        folder.join("Cargo.toml"),
+        directory.join("Cargo.toml"),
         "[workspace]\nresolver = \"3\"\nmembers = []\n",
     )
     .unwrap();
-    fs::copy(checkout().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+    fs::copy(checkout().join("Cargo.lock"), directory.join("Cargo.lock")).unwrap();
     for example in EXAMPLES {
         let name = format!("my-{example}");
-        let printed = stdout(&new(&folder, &[&name, "--example", example]));
-        let added = format!("\n       Added it to the workspace {}\n", folder.display());
+        let printed = stdout(&new(&directory, &[&name, "--example", example]));
+        let added = format!(
+            "\n       Added it to the workspace {}\n",
+            directory.display()
+        );
         assert!(printed.contains(&added), "{printed}");
 
         let formatted = Command::new("rustfmt")
             .args(["--edition", "2024", "--check"])
             .args([
-                folder.join(&name).join("src/main.rs"),
-                folder.join(&name).join("tests/boots.rs"),
+                directory.join(&name).join("src/main.rs"),
+                directory.join(&name).join("tests/boots.rs"),
             ])
             .status();
         assert!(formatted.unwrap().success(), "{name}");
@@ -156,7 +159,7 @@ fn package_from_each_example_passes_its_test() {
         .unwrap();
     let output = Command::new(env!("CARGO"))
         .args(["test", "--workspace", "--offline", "--test", "boots"])
-        .current_dir(&folder)
+        .current_dir(&directory)
         .env("CARGO_TARGET_DIR", target)
         // The same profile as in the workspace, or all dependencies would be rebuilt.
         .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
@@ -174,9 +177,9 @@ fn package_from_each_example_passes_its_test() {
 
 #[test]
 fn package_outside_a_workspace_is_self_contained() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let printed = stdout(&new(
-        folder.path(),
+        directory.path(),
         &["a sub/night_watch", "--port", "8090"],
     ));
     let checkout = checkout();
@@ -194,7 +197,7 @@ fn package_outside_a_workspace_is_self_contained() {
     );
     // The alias `cargo fg` exists in the clone only, so the command for the next steps includes an installation.
     let mut by_alias = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
-    by_alias.args(["new", "other"]).current_dir(&folder);
+    by_alias.args(["new", "other"]).current_dir(&directory);
     let printed = stdout(
         &by_alias
             .env("CARGO_MANIFEST_DIR", format!("{checkout}/cargo-fg"))
@@ -204,7 +207,7 @@ fn package_outside_a_workspace_is_self_contained() {
     let next = format!("Next cd other\n             cargo install --path {checkout}/cargo-fg\n");
     assert!(printed.contains(&next), "{printed}");
 
-    let created = folder.path().join("a sub/night_watch");
+    let created = directory.path().join("a sub/night_watch");
     assert_eq!(
         files(&created),
         ["Cargo.toml", "src/main.rs", "tests/boots.rs"].map(|file| created.join(file))
@@ -236,15 +239,15 @@ tokio = {{ version = "1.54", features = ["macros", "rt"] }}
 
 #[test]
 fn package_depends_on_the_given_clone() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
     let moved = install("moved", Path::new("/no/such"));
     for (program, arguments, message) in [
         (
             moved.as_path(),
             &["a"][..],
-            "error: cannot find the clone that cargo-fg was installed from: /no/such/cargo-fg is not in a clone of the \
-             fg-extension repository any more; install cargo-fg again, or choose a clone with --path DIR\n",
+            "error: cannot find the clone that cargo-fg was installed from: /no/such/cargo-fg is no longer in a clone of \
+             the fg-extension repository; install cargo-fg again, or choose a clone with --path DIR\n",
         ),
         (
             Path::new(env!("CARGO_BIN_EXE_cargo-fg")),
@@ -258,15 +261,15 @@ fn package_depends_on_the_given_clone() {
             "error: . is not a clone of the fg-extension repository: it has no fg-extension/Cargo.toml\n",
         ),
     ] {
-        let output = new_by(program, folder, arguments);
+        let output = new_by(program, directory, arguments);
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{stderr}");
         assert!(stderr.starts_with(message), "{stderr}");
-        assert!(!folder.join("a").exists());
+        assert!(!directory.join("a").exists());
     }
     let checkout = checkout();
     let checkout = checkout.to_str().unwrap();
-    let printed = stdout(&new_by(&moved, folder, &["a", "--path", checkout]));
+    let printed = stdout(&new_by(&moved, directory, &["a", "--path", checkout]));
     assert!(
         printed.contains(&format!("Depends on the clone {checkout}, ")),
         "{printed}"
@@ -275,15 +278,15 @@ fn package_depends_on_the_given_clone() {
 
 #[test]
 fn telemetry_gets_a_separate_port() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     for (name, port, telemetry_port) in [("a", "8084", "8085"), ("b", "8090", "8089")] {
         let printed = stdout(&new(
-            folder.path(),
+            directory.path(),
             &[name, "--example", "telemetry-archive", "--port", port],
         ));
         let ports = format!(", port {port}, telemetry port {telemetry_port}\n");
         assert!(printed.contains(&ports), "{printed}");
-        let main = read(folder.path().join(name).join("src/main.rs"));
+        let main = read(directory.path().join(name).join("src/main.rs"));
         assert!(main.contains(&format!(".sh\", port = {port})]")), "{main}");
         assert!(
             main.contains(&format!("#[telemetry(port = {telemetry_port}, ")),
@@ -294,13 +297,13 @@ fn telemetry_gets_a_separate_port() {
 
 #[test]
 fn rejected_packages_leave_no_files() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
     let manifest = "[workspace]\nresolver = \"3\"\nmembers = [\"here\"]\n";
-    fs::write(folder.join("Cargo.toml"), manifest).unwrap();
-    let created = stdout(&new(folder, &["here"]));
+    fs::write(directory.join("Cargo.toml"), manifest).unwrap();
+    let created = stdout(&new(directory, &["here"]));
     assert!(created.contains("Added it"), "{created}");
-    let before = files(folder);
+    let before = files(directory);
 
     let long = "x".repeat(65);
     for (arguments, status, expected) in [
@@ -365,14 +368,14 @@ fn rejected_packages_leave_no_files() {
         (&["a", "--list"], 2, "cannot be used with"),
         (&[], 2, "required arguments were not provided:\n  <NAME>\n"),
     ] {
-        let output = new(folder, arguments);
+        let output = new(directory, arguments);
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(status), "{stderr}");
         assert!(stderr.contains(expected), "{stderr}");
         assert!(status == 2 || stderr.lines().count() == 1, "{stderr}");
-        assert_eq!(files(folder), before, "{arguments:?}");
-        assert!(!folder.join("sub").exists(), "{arguments:?}");
-        assert_eq!(read(folder.join("Cargo.toml")), manifest);
+        assert_eq!(files(directory), before, "{arguments:?}");
+        assert!(!directory.join("sub").exists(), "{arguments:?}");
+        assert_eq!(read(directory.join("Cargo.toml")), manifest);
     }
 }
 

@@ -63,14 +63,14 @@ fn is_dynamic(program: &[u8]) -> bool {
 
 #[test]
 fn hello_is_packaged_and_booted() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    write(&folder.join("data/tool"), "#!/bin/sh\n", 0o700);
-    write(&folder.join("data/more/a.txt"), "a", 0o600);
-    write(&folder.join("settings.toml"), "", 0o664);
-    let (zip, again) = (folder.join("out/hello.zip"), folder.join("again.zip"));
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    write(&directory.join("data/tool"), "#!/bin/sh\n", 0o700);
+    write(&directory.join("data/more/a.txt"), "a", 0o600);
+    write(&directory.join("settings.toml"), "", 0o664);
+    let (zip, again) = (directory.join("out/hello.zip"), directory.join("again.zip"));
     let run = |zip: &Path, more: &[&str]| {
-        let path = |path: &str| folder.join(path).to_str().unwrap().to_owned();
+        let path = |path: &str| directory.join(path).to_str().unwrap().to_owned();
         package(&[
             "-p",
             "hello",
@@ -151,14 +151,14 @@ fn hello_is_packaged_and_booted() {
     // The ZIP does not depend on the time of the build or of the files.
     let included = File::options()
         .write(true)
-        .open(folder.join("settings.toml"))
+        .open(directory.join("settings.toml"))
         .unwrap();
     included.set_modified(SystemTime::UNIX_EPOCH).unwrap();
     let output = run(&again, &[]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(fs::read(&zip).unwrap() == fs::read(&again).unwrap());
 
-    let output = run(folder, &["--env", "FG_SHUTDOWN_TIMEOUT=soon"]);
+    let output = run(directory, &["--env", "FG_SHUTDOWN_TIMEOUT=soon"]);
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(
@@ -171,19 +171,19 @@ fn hello_is_packaged_and_booted() {
         stderr.ends_with("extensionHello.sh exited with exit status: 1 before it registered\n"),
         "{stderr}"
     );
-    assert!(fs::read(&zip).unwrap() == fs::read(folder.join("hello.zip")).unwrap());
+    assert!(fs::read(&zip).unwrap() == fs::read(directory.join("hello.zip")).unwrap());
     // No temporary file is left.
-    assert_eq!(fs::read_dir(folder).unwrap().count(), 5);
+    assert_eq!(fs::read_dir(directory).unwrap().count(), 5);
 }
 
 #[test]
 fn invalid_includes_are_rejected() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
     for file in ["extensionX.sh", "a~", "b/c/d~", "e/f", "f/e", "loop/f"] {
-        write(&folder.join(file), "", 0o644);
+        write(&directory.join(file), "", 0o644);
     }
-    std::os::unix::fs::symlink(".", folder.join("loop/loop")).unwrap();
+    std::os::unix::fs::symlink(".", directory.join("loop/loop")).unwrap();
     for (included, expected) in [
         (
             &["extensionX.sh"][..],
@@ -206,7 +206,7 @@ fn invalid_includes_are_rejected() {
     ] {
         let mut command = package(&["-p", "hello"]);
         for file in included {
-            command.arg("--include").arg(folder.join(file));
+            command.arg("--include").arg(directory.join(file));
         }
         let output = command.output().unwrap();
         let stderr = text(&output.stderr);
@@ -263,7 +263,7 @@ impl Machine {
     fn targets(&self, targets: &str) {
         let rustc = format!(
             "#!/bin/sh\ncase $2 in host-tuple) echo x86_64-unknown-linux-gnu; exit;; esac\n\
-             for target in {targets}; do [ $target != $4 ] || {{ echo /; exit; }}; done\necho /no/such/folder\n"
+             for target in {targets}; do [ $target != $4 ] || {{ echo /; exit; }}; done\necho /no/such/directory\n"
         );
         self.write("bin/rustc", &rustc);
     }
