@@ -1,15 +1,13 @@
-//! Each block has a language that is tested, and what the test of that language needs.
+//! Each block has a language that is tested, and is valid in that language.
 
 use std::process::{Command, Stdio};
 
 use super::page::{Block, Page};
-use super::{assert_none, pages};
+use super::{assert_none, assert_one, pages};
 
 #[test]
 fn blocks_are_tested_by_their_language() {
-    let pages = pages();
-    let problems: Vec<_> = pages.iter().flat_map(problems).collect();
-    assert_none(&problems);
+    assert_none(pages().iter().flat_map(problems));
 }
 
 fn problems(page: &Page) -> Vec<String> {
@@ -19,14 +17,12 @@ fn problems(page: &Page) -> Vec<String> {
             problems.push(page.problem(block.line, message));
         }
     }
-    // mdBook would insert a file, a code host would not.
-    for (i, _) in page
-        .text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| line.contains("{{#"))
-    {
-        problems.push(page.problem(i + 1, "`{{#…}}` is for mdBook only; copy the lines instead"));
+    // mdBook inserts the file, but a code host does not.
+    for (i, line) in page.text.lines().enumerate() {
+        if line.contains("{{#") {
+            let message = "`{{#…}}` is for mdBook only; copy the lines instead";
+            problems.push(page.problem(i + 1, message));
+        }
     }
     problems
 }
@@ -34,13 +30,13 @@ fn problems(page: &Page) -> Vec<String> {
 fn check(block: &Block) -> Result<(), String> {
     let is_excerpt = block.marker("from").is_some();
     match block.language.as_str() {
-        // `excerpts` compares it.
+        // `excerpts` compares the block with the file.
         _ if is_excerpt => Ok(()),
         "rust" => Err(
             "a program is an excerpt of a file that is compiled; write `<!-- from PATH -->` before it"
                 .to_owned(),
         ),
-        // `console` runs it.
+        // `console` runs the commands.
         "console" => match block.marker("not run") {
             Some("") => Err("say why it is not run: `<!-- not run: REASON -->`".to_owned()),
             None if !block.text.starts_with("$ ") => Err(
@@ -111,13 +107,13 @@ print(1)
 $ ls
 ```
 ";
-    let page = Page::parse("page.md", text.to_owned());
+    let page = Page::parse("page.md", text);
     assert_eq!(page.blocks.len(), 5);
     assert_eq!(problems(&page), [""; 0]);
 }
 
 #[test]
-fn wrong_blocks_are_reported() {
+fn invalid_blocks_are_reported() {
     for (text, message) in [
         ("```rust\nfn f() {}\n```\n", "a program is an excerpt"),
         ("```\nx\n```\n", "the block has no language"),
@@ -133,13 +129,7 @@ fn wrong_blocks_are_reported() {
         ),
         ("{{#include a.md}}\n", "is for mdBook only"),
     ] {
-        let page = Page::parse("page.md", text.to_owned());
-        let problems = problems(&page);
-        assert!(
-            problems.len() == 1
-                && problems[0].contains(message)
-                && problems[0].starts_with("page.md:"),
-            "{text}: {problems:?}"
-        );
+        let page = Page::parse("page.md", text);
+        assert_one(&problems(&page), "page.md:", message);
     }
 }

@@ -1,4 +1,4 @@
-//! `docs/reference/conformance-cases.md` is written from the table of `fg-conformance`.
+//! Generates `docs/reference/conformance-cases.md` from the table of `fg-conformance`.
 
 use std::fmt::Write;
 use std::fs;
@@ -23,7 +23,7 @@ that number in Huawei Cloud's API reference, and `05_1184` is `functiongraph_05_
 ";
 
 #[test]
-fn conformance_cases_page_is_written_from_the_table() {
+fn conformance_cases_page_matches_the_table() {
     let path = root().join(PAGE);
     let page = page();
     if std::env::var_os("UPDATE_EXPECT").is_some() {
@@ -31,7 +31,7 @@ fn conformance_cases_page_is_written_from_the_table() {
     }
     assert!(
         fs::read_to_string(&path).ok().as_ref() == Some(&page),
-        "{PAGE} is not what the table of the cases says; run `cargo xtask bless`, or \
+        "{PAGE} differs from the table of the cases; run `cargo xtask bless`, or \
          `UPDATE_EXPECT=1 cargo test -p cargo-fg conformance_cases_page`"
     );
 }

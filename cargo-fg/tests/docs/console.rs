@@ -1,14 +1,14 @@
-//! Each command of a console block runs, and prints what the page shows.
+//! Runs each command of a console block, and compares its output with the output that the page shows.
 //!
-//! The commands of a page run one after the other, at first in the root of the repository; `cd` is remembered. `cargo fg`
-//! is the program under test, and `cargo fg new` writes to a temporary directory. A page names that directory `/home/you`, and the
-//! root of the repository `/home/you/fg-extension`.
+//! The commands of a page run one after the other. They start in the root of the repository, and `cd` affects the commands
+//! after it. `cargo fg` is the program under test, and `cargo fg new` writes to a temporary directory. Pages show that
+//! directory as `/home/you`, and the root of the repository as `/home/you/fg-extension`.
 
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::channel;
 use std::sync::{Mutex, OnceLock};
@@ -24,20 +24,21 @@ use super::page::{Block, Page};
 use super::{assert_none, pages, root};
 use crate::dev::running::Running;
 use crate::new::install;
+use crate::target_directory;
 
-/// No command runs longer; a build may have to wait for another one.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// How long a command may take. It is long because a build may have to wait for another build.
+const TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Set for the commands, so that a page with `cargo test` does not run all pages again.
+/// The variable that is set for the commands, so that `cargo test` on a page does not run all pages again.
 const NESTED: &str = "FG_DOCS_NESTED";
 
 /// How many pages are tested at once.
 const WORKERS: usize = 3;
 
-/// The program as `cargo install --path` leaves it.
+/// The program under test, installed as by `cargo install --path`.
 static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
 
-/// The program `cargo` of the sandbox: `cargo fg` is the program under test, and everything else is cargo.
+/// The `cargo` in the sandbox: runs the program under test for `cargo fg`, and the real cargo otherwise.
 const CARGO: &str = "#!/bin/sh\nif [ \"$1\" = fg ]; then exec \"$CARGO_FG\" \"$@\"; fi\nexec \"$REAL_CARGO\" \"$@\"\n";
 
 #[test]
@@ -59,7 +60,7 @@ fn commands_print_what_the_pages_show() {
             });
         }
     });
-    assert_none(&problems.into_inner().unwrap());
+    assert_none(problems.into_inner().unwrap());
 }
 
 /// Runs the commands of the page, and stops at the first one that fails: later ones may depend on it.
@@ -84,7 +85,7 @@ struct Step {
     shown: String,
 }
 
-/// Splits a block at its lines `$ COMMAND`, which a `\` at the end continues.
+/// Splits a block into its commands, which start with `$ ` and continue on the next line after a `\`, and their output.
 fn steps(text: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     for (i, line) in text.lines().enumerate() {
@@ -99,7 +100,7 @@ fn steps(text: &str) -> Vec<Step> {
                 step.command = format!("{}{}", step.command.trim_end_matches('\\'), line.trim());
             }
             (None, Some(step)) => step.shown += &format!("{line}\n"),
-            // `blocks` reports it.
+            // `blocks` reports this line.
             (None, None) => {}
         }
     }
@@ -108,7 +109,7 @@ fn steps(text: &str) -> Vec<Step> {
 
 /// Where the commands of one page run.
 struct Sandbox {
-    /// Has `bin`, which is first in `PATH`; `run`, for sockets; `you`, for new packages.
+    /// Contains `bin`, which is first in `PATH`; `run`, for sockets; and `you`, for new packages.
     directory: TempDir,
     current: PathBuf,
 }
@@ -128,7 +129,8 @@ impl Sandbox {
         }
     }
 
-    /// Runs the commands of a block, beside the command of `<!-- with: COMMAND -->`. An error has the line in the block.
+    /// Runs the commands of a block, alongside the command of `<!-- with: COMMAND -->`. An error contains the line in the
+    /// block.
     fn run_block(&mut self, block: &Block) -> Result<(), (usize, String)> {
         let background = match block.marker("with") {
             Some(command) => Some(self.start(command).map_err(|message| (0, message))?),
@@ -176,10 +178,10 @@ impl Sandbox {
         let needs_ports = !has_background && boots.iter().any(|name| command.contains(name));
         let leases = needs_ports.then(|| PortLease::acquire_pair().unwrap());
         let (status, real) = self.execute(command, leases.as_ref(), step.shown.contains('█'))?;
-        let real = self.renamed(&real);
+        let real = self.with_page_names(&real);
         if status.code() != Some(expected) {
             return Err(format!(
-                "`{command}`: {status} and not {expected}; correct the command, or write `<!-- exit status: N -->` \
+                "`{command}`: {status}, expected {expected}; correct the command, or write `<!-- exit status: N -->` \
                  before the block. Its output:\n{real}"
             ));
         }
@@ -187,7 +189,7 @@ impl Sandbox {
             return Ok(());
         }
         Err(format!(
-            "`{command}` prints something else; copy its output, and write `…` for what may differ. Its output:\n{real}"
+            "`{command}` prints something else; copy its output, and write `…` for the parts that may differ. Its output:\n{real}"
         ))
     }
 
@@ -203,7 +205,7 @@ impl Sandbox {
         }
     }
 
-    /// Runs a command, on a terminal if its bars are shown. Returns what it printed to stdout and stderr.
+    /// Runs a command, on a terminal if the page shows the bars of a timeline. Returns its exit status and its output.
     fn execute(
         &self,
         command: &str,
@@ -221,21 +223,21 @@ impl Sandbox {
         };
         let mut command = self.command(&line, leases);
         let child = command
-            // It stays open: on a terminal, its end would be Ctrl-D.
+            // Keep stdin open: on a terminal, closing it would be Ctrl-D.
             .stdin(Stdio::piped())
-            // A file, because a process that outlives the command would keep a pipe open.
+            // Write to a file, because a process that outlives the command would keep a pipe open.
             .stdout(file.try_clone().unwrap())
             .stderr(file)
             .process_group(0)
             .spawn()
             .map_err(|error| format!("cannot run `{line}`: {error}"))?;
-        let status = wait(child, PATIENCE);
+        let status = wait(child, TIMEOUT);
         let output = fs::read(&path).unwrap();
         let output = String::from_utf8_lossy(&output).replace('\r', "");
         match status {
             Some(status) => Ok((status, output)),
             None => Err(format!(
-                "`{line}` did not exit within {PATIENCE:?}; if it is not meant to, write `<!-- not run: REASON -->` \
+                "`{line}` did not exit within {TIMEOUT:?}; if it is not meant to, write `<!-- not run: REASON -->` \
                  before the block. Its output:\n{output}"
             )),
         }
@@ -243,22 +245,18 @@ impl Sandbox {
 
     fn command(&self, line: &str, leases: Option<&(PortLease, PortLease)>) -> Command {
         let directory = self.directory.path();
-        let target = target_directory();
         let path = std::env::var("PATH").unwrap_or_default();
         let mut command = Command::new("sh");
-        match leases {
-            Some((first, second)) => {
-                let [first, second] = [first, second].map(PortLease::port);
-                command
-                    .args(["-c", &with_leased_ports(line, [first, second])])
-                    .env("FG_EXTENSION_PORT", first.to_string())
-                    .env("FG_TELEMETRY_PORT", second.to_string());
-            }
-            None => {
-                command.args(["-c", line]);
-            }
+        let mut line = line.to_owned();
+        if let Some((first, second)) = leases {
+            let ports = [first, second].map(PortLease::port);
+            line = with_leased_ports(&line, ports);
+            command
+                .env("FG_EXTENSION_PORT", ports[0].to_string())
+                .env("FG_TELEMETRY_PORT", ports[1].to_string());
         }
         command
+            .args(["-c", &line])
             .current_dir(&self.current)
             .env(
                 "PATH",
@@ -270,11 +268,11 @@ impl Sandbox {
                 INSTALLED.get_or_init(|| install("docs", &root())),
             )
             .env("REAL_CARGO", env!("CARGO"))
-            // The alias of a clone sets it, an installed program does not have it.
+            // The alias in a clone sets this variable, but an installed program runs without it.
             .env_remove("CARGO_MANIFEST_DIR")
             .env("XDG_RUNTIME_DIR", directory.join("run"))
-            // New packages share the target directory and the profile of the workspace, so that little is built again.
-            .env("CARGO_TARGET_DIR", target)
+            // New packages share the target directory and the profile of the workspace, so that little has to be rebuilt.
+            .env("CARGO_TARGET_DIR", target_directory())
             .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
             .env("CARGO_NET_OFFLINE", "true")
             .env("CARGO_TERM_PROGRESS_WHEN", "never")
@@ -284,8 +282,8 @@ impl Sandbox {
         command
     }
 
-    /// Returns the output with the names that pages have for the directories.
-    fn renamed(&self, output: &str) -> String {
+    /// Returns the output with the directory names that pages show.
+    fn with_page_names(&self, output: &str) -> String {
         let target = target_directory();
         output
             .replace(&format!("{}/", target.display()), "target/")
@@ -297,19 +295,14 @@ impl Sandbox {
     }
 }
 
-fn target_directory() -> &'static Path {
-    let program = Path::new(env!("CARGO_BIN_EXE_cargo-fg"));
-    program.ancestors().nth(2).unwrap()
-}
-
 /// Waits for a process, and then kills its group: the process itself if it takes too long, and its children in any case.
-fn wait(mut child: Child, patience: Duration) -> Option<ExitStatus> {
+fn wait(mut child: Child, timeout: Duration) -> Option<ExitStatus> {
     let group = Pid::from_raw(child.id().try_into().unwrap());
-    // `Child::wait` would close it.
+    // `Child::wait` would close stdin.
     let stdin = child.stdin.take();
     let (sender, exited) = channel();
     std::thread::spawn(move || sender.send(child.wait()));
-    let status = exited.recv_timeout(patience);
+    let status = exited.recv_timeout(timeout);
     let _ = killpg(group, Signal::SIGKILL);
     drop(stdin);
     match status {
@@ -321,7 +314,8 @@ fn wait(mut child: Child, patience: Duration) -> Option<ExitStatus> {
     }
 }
 
-/// Replaces the first ports that a command names: others of this machine may use them at this moment.
+/// Replaces the first two distinct ports in a command with the leased ones, because another process may use the original
+/// ports at the same time.
 fn with_leased_ports(command: &str, leased: [u16; 2]) -> String {
     let mut named = Vec::new();
     let words = command.split_inclusive(|c: char| !c.is_ascii_digit());
@@ -342,7 +336,7 @@ fn with_leased_ports(command: &str, leased: [u16; 2]) -> String {
 }
 
 fn page(text: &str) -> Page {
-    Page::parse("page.md", text.to_owned())
+    Page::parse("page.md", text)
 }
 
 #[test]
@@ -365,7 +359,7 @@ fn commands_get_leased_ports() {
 }
 
 #[test]
-fn pages_that_are_right_are_accepted() {
+fn valid_pages_are_accepted() {
     let text = "\
 ```console
 $ cargo fg dev -p hello --invocations 1
@@ -400,7 +394,7 @@ $ sleep 1000
 }
 
 #[test]
-fn wrong_pages_are_reported() {
+fn invalid_pages_are_reported() {
     for (text, message) in [
         (
             "```console\n$ true\n$ echo a\nb\n```\n",
@@ -408,11 +402,11 @@ fn wrong_pages_are_reported() {
         ),
         (
             "```console\n$ false\n```\n",
-            "page.md:2: `false`: exit status: 1 and not 0",
+            "page.md:2: `false`: exit status: 1, expected 0",
         ),
         (
             "<!-- exit status: 1 -->\n```console\n$ true\n```\n",
-            "page.md:3: `true`: exit status: 0 and not 1",
+            "page.md:3: `true`: exit status: 0, expected 1",
         ),
         (
             "```console\n$ cd no-such\n```\n",
@@ -441,11 +435,11 @@ fn commands_that_do_not_exit_are_killed_as_a_group() {
     // The pipe is open as long as one of the two processes runs.
     let (sender, closed) = channel();
     std::thread::spawn(move || sender.send(stdout.read_to_end(&mut Vec::new()).is_ok()));
-    assert_eq!(closed.recv_timeout(PATIENCE), Ok(true));
+    assert_eq!(closed.recv_timeout(TIMEOUT), Ok(true));
 }
 
 #[test]
-fn another_command_runs_beside_those_of_a_block() {
+fn background_command_runs_alongside_a_block() {
     let text = "\
 <!-- with: cargo fg dev -p hello --interval 1h -->
 ```console

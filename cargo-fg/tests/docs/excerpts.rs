@@ -1,19 +1,16 @@
 //! A block with `<!-- from PATH -->` shows lines of that file.
 
 use std::fs;
-use std::path::Path;
 
 use super::page::{Block, Page};
 use super::{assert_none, pages, root};
 
-/// A line of an excerpt that stands for omitted lines, as a comment where the language has comments.
+/// The lines of an excerpt that stand for omitted lines. In a language with comments, the line is a comment.
 const OMITTED: [&str; 3] = ["…", "// …", "# …"];
 
 #[test]
 fn excerpts_are_lines_of_their_files() {
-    let pages = pages();
-    let problems: Vec<_> = pages.iter().flat_map(problems).collect();
-    assert_none(&problems);
+    assert_none(pages().iter().flat_map(problems));
 }
 
 fn problems(page: &Page) -> Vec<String> {
@@ -25,7 +22,7 @@ fn problems(page: &Page) -> Vec<String> {
         };
         let (line, text) = first_missing(&block.text, &file)?;
         let message =
-            format!("{path} does not have these lines at this place, so copy them anew:\n{text}");
+            format!("{path} does not have these lines at this place; copy them again:\n{text}");
         Some(page.problem(block.line + 1 + line, message))
     };
     page.blocks.iter().filter_map(check).collect()
@@ -100,7 +97,7 @@ fn wrong_excerpts_are_reported() {
 #[test]
 fn missing_file_is_reported() {
     let text = "<!-- from no/such.rs -->\n```rust\n```\n";
-    let page = Page::parse(Path::new("page.md"), text.to_owned());
+    let page = Page::parse("page.md", text);
     assert_eq!(
         problems(&page),
         ["page.md:2: there is no file no/such.rs; write a path from the root"]

@@ -4,7 +4,7 @@
 //!
 //! - `<!-- from PATH -->`: the block is an excerpt of that file. A line `…`, `// …` or `# …` stands for omitted lines.
 //! - `<!-- not run: REASON -->`: the commands of a console block are not run.
-//! - `<!-- exit status: 1 -->`: the last command of a console block has this exit status, and not 0.
+//! - `<!-- exit status: 1 -->`: the last command of a console block has this exit status instead of 0.
 //! - `<!-- with: cargo fg dev … -->`: this command runs in the background while the commands of a console block run. It must
 //!   invoke the function once by itself.
 #![allow(
@@ -26,11 +26,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use self::page::Page;
+use crate::repository_root as root;
 
-/// Returns the root of the repository.
-fn root() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    root.canonicalize().unwrap()
+/// Reads a file, given its path relative to the root of the repository.
+fn read(path: impl AsRef<Path>) -> String {
+    let path = path.as_ref();
+    fs::read_to_string(root().join(path))
+        .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
 }
 
 /// Returns all pages whose blocks are tested: the README files and the book.
@@ -44,16 +46,16 @@ fn pages() -> Vec<Page> {
     }
     paths.extend(files("docs", "md"));
     paths.sort();
-    paths.iter().map(|path| Page::read(path)).collect()
+    paths.into_iter().map(Page::read).collect()
 }
 
-/// Returns the pages of which only the links are tested.
+/// Returns the pages whose links are tested, but not their blocks.
 fn other_pages() -> Vec<Page> {
     let names = ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md"];
-    names.map(|name| Page::read(Path::new(name))).into()
+    names.map(Page::read).into()
 }
 
-/// Returns the paths, relative to the root, of all files in a directory and in the directories inside it.
+/// Returns the paths, relative to the root, of all files with this extension in a directory and its subdirectories.
 fn files(directory: impl AsRef<Path>, extension: &str) -> Vec<PathBuf> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(root().join(&directory)).unwrap() {
@@ -68,11 +70,23 @@ fn files(directory: impl AsRef<Path>, extension: &str) -> Vec<PathBuf> {
     paths
 }
 
-/// Fails with one line per problem, `FILE:LINE: what is wrong; what to do`.
-fn assert_none(problems: &[String]) {
+/// Fails with one line per problem, such as `FILE:LINE: cause; what to do`.
+#[track_caller]
+fn assert_none(problems: impl IntoIterator<Item = String>) {
+    let problems: Vec<_> = problems.into_iter().collect();
     assert!(
         problems.is_empty(),
         "problems in the documentation:\n{}",
         problems.join("\n")
+    );
+}
+
+/// Asserts that there is one problem, at this place and with a message that contains the given text.
+#[track_caller]
+fn assert_one(problems: &[String], place: &str, message: &str) {
+    let is_expected = |problem: &String| problem.starts_with(place) && problem.contains(message);
+    assert!(
+        problems.len() == 1 && problems.iter().all(is_expected),
+        "expected one problem, {place} {message}: {problems:?}"
     );
 }

@@ -1,4 +1,6 @@
-//! Compares the output that a page shows with the real output. Times, ids and ports are masked.
+//! Compares the output that a page shows with the real output. Times, IDs and ports are masked.
+
+use fg_emulator::PORT_RANGE;
 
 /// A line that stands for any number of lines, and the part of a line that stands for any text.
 const ANYTHING: &str = "…";
@@ -46,7 +48,7 @@ pub(super) fn matches(shown: &str, real: &str) -> bool {
                     .filter(|line| *line == ANYTHING || stream_of(line) == stream);
                 let mut lines: Vec<_> = lines.cloned().collect();
                 if stream == Stream::Telemetry {
-                    // How many batches there are, and of how many events each, differs.
+                    // The number of batches, and of events in each, varies.
                     lines.dedup();
                 }
                 lines
@@ -81,7 +83,7 @@ fn stream_of(line: &str) -> Stream {
     }
 }
 
-/// Returns the line with one space between words, without bars, and with times, ids and ports masked.
+/// Returns the line with one space between words, without bars, and with times, IDs and ports masked.
 fn normalized(line: &str) -> String {
     let line = masked(line);
     let is_bar = |c: char| ('\u{2580}'..='\u{259f}').contains(&c);
@@ -114,41 +116,37 @@ fn masked(line: &str) -> String {
     masked
 }
 
-/// Returns the length of a time, id or port at the start of the text, and its mask.
+/// Returns the length of a variable part, such as a time, an ID or a port, at the start of the text, and its mask.
 fn variable_part(before: &str, text: &str) -> Option<(usize, &'static str)> {
-    let run = |accepts: fn(char) -> bool| text.find(|c| !accepts(c)).unwrap_or(text.len());
-    let hex = run(|c| c.is_ascii_hexdigit() || c == '-');
-    if hex == 36 && text[..36].matches('-').count() == 4 {
+    let is_hex = |c: char| c.is_ascii_hexdigit();
+    let is_digit = |c: char| c.is_ascii_digit();
+    let uuid = leading(text, |c| is_hex(c) || c == '-');
+    if uuid.len() == 36 && uuid.matches('-').count() == 4 {
         return Some((36, "<uuid>"));
     }
-    if run(|c| c.is_ascii_hexdigit()) == 16 {
+    if leading(text, is_hex).len() == 16 {
         return Some((16, "<hash>"));
     }
-    let time = run(|c| c.is_ascii_digit() || "-T:.Z".contains(c));
-    if time >= 20 && text[..time].ends_with('Z') {
-        return Some((time, "<time>"));
+    let time = leading(text, |c| is_digit(c) || "-T:.Z".contains(c));
+    if time.len() >= 20 && time.ends_with('Z') {
+        return Some((time.len(), "<time>"));
     }
     if let Some(port) = text.strip_prefix("127.0.0.1:") {
-        let digits = port
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(port.len());
-        return Some((text.len() - port.len() + digits, "127.0.0.1:<port>"));
+        let length = text.len() - port.len() + leading(port, is_digit).len();
+        return Some((length, "127.0.0.1:<port>"));
     }
-    let number = text[..run(|c| c.is_ascii_digit() || c == '.')].trim_end_matches('.');
-    if !number.starts_with(|c: char| c.is_ascii_digit()) {
+    let number = leading(text, |c| is_digit(c) || c == '.').trim_end_matches('.');
+    if !number.starts_with(is_digit) {
         return None;
     }
     let after = &text[number.len()..];
-    let after = after.strip_prefix(' ').unwrap_or(after);
-    let unit = &after[..after
-        .find(|c: char| !c.is_alphabetic())
-        .unwrap_or(after.len())];
+    let unit = leading(
+        after.strip_prefix(' ').unwrap_or(after),
+        char::is_alphabetic,
+    );
     let is_measured = UNITS.contains(&unit) || number.contains('.');
-    // Of a batch of telemetry.
     let is_batch_size = unit.starts_with("event") || before.ends_with("\"events\":");
-    let is_port = number
-        .parse()
-        .is_ok_and(|port: u16| (8081..=8090).contains(&port));
+    let is_port = number.parse().is_ok_and(|port| PORT_RANGE.contains(&port));
     if is_measured || is_batch_size {
         Some((number.len(), "<number>"))
     } else if is_port {
@@ -162,6 +160,12 @@ fn variable_part(before: &str, text: &str) -> Option<(usize, &'static str)> {
     } else {
         None
     }
+}
+
+/// Returns the longest start of the text in which every character is accepted.
+fn leading(text: &str, accepts: impl Fn(char) -> bool) -> &str {
+    let end = text.find(|c| !accepts(c)).unwrap_or(text.len());
+    &text[..end]
 }
 
 /// Matches lines in order; a line `…` matches any number of lines.
@@ -243,7 +247,7 @@ fn ellipsis_stands_for_lines_and_text() {
 }
 
 #[test]
-fn wrong_output_is_noticed() {
+fn different_output_does_not_match() {
     let real =
         "registered x, 3.48 ms\nstdout a\nstdout b\ninvoked #1 200\nstopped x, exit status: 0\n";
     for shown in [

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
-use super::root;
+use super::read;
 
 pub(super) struct Page {
     /// Relative to the root of the repository.
@@ -21,7 +21,7 @@ pub(super) struct Block {
     pub(super) line: usize,
     pub(super) language: String,
     pub(super) text: String,
-    /// The HTML comments directly before the block, as in `from examples/hello/src/main.rs`.
+    /// The HTML comments directly before the block, such as `from examples/hello/src/main.rs`.
     markers: Vec<String>,
 }
 
@@ -43,20 +43,20 @@ pub(super) struct Table {
     pub(super) rows: Vec<Row>,
 }
 
-/// Cells are plain text, with code in backticks and without links.
+/// A row of a table. Its cells are plain text, with code in backticks and without links.
 pub(super) struct Row {
     pub(super) line: usize,
     pub(super) cells: Vec<String>,
 }
 
 impl Page {
-    pub(super) fn read(path: &Path) -> Self {
-        let text = std::fs::read_to_string(root().join(path))
-            .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
-        Self::parse(path, text)
+    pub(super) fn read(path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref();
+        Self::parse(path, read(path))
     }
 
-    pub(super) fn parse(path: impl Into<PathBuf>, text: String) -> Self {
+    pub(super) fn parse(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
+        let text = text.into();
         let mut page = Self {
             path: path.into(),
             text: String::new(),
@@ -70,8 +70,8 @@ impl Page {
         let mut in_block = false;
         // The text of the heading or the cell that is being read.
         let mut inline = String::new();
-        let options = Options::ENABLE_TABLES;
-        for (event, range) in Parser::new_ext(&text, options).into_offset_iter() {
+        let parser = Parser::new_ext(&text, Options::ENABLE_TABLES);
+        for (event, range) in parser.into_offset_iter() {
             let line = line_at(range.start);
             let is_comment = matches!(
                 event,
@@ -198,7 +198,7 @@ text with [a link](b.md#c)
 | --- | --- |
 | `x` [y](z.md) | 1 |
 ";
-    let page = Page::parse("page.md", text.to_owned());
+    let page = Page::parse("page.md", text);
     let [rust, console] = &page.blocks[..] else {
         panic!("two blocks")
     };

@@ -1,48 +1,44 @@
-//! The tables of settings and of the attribute's arguments match the sources, and copies of their rows match them.
+//! The reference tables match the source code, and rows that are repeated elsewhere are equal to those of the tables.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use fg_emulator::Fault;
 
 use super::page::{Page, Row, Table};
-use super::{assert_none, files, pages, root};
+use super::{assert_none, assert_one, files, pages, read};
 
 const SETTINGS: &str = "docs/reference/settings.md";
 const ATTRIBUTE: &str = "docs/reference/attribute.md";
 const COMMAND: &str = "docs/reference/cargo-fg.md";
 
-/// The first column of the tables whose rows may be repeated elsewhere.
+/// The headings of the first column in tables whose rows may be repeated elsewhere.
 const KEYS: [&str; 3] = ["setting", "argument", "method attribute"];
 
-/// The signals, as they are in the names of settings.
+/// The OpenTelemetry signals, as written in the names of settings.
 const SIGNALS: [&str; 3] = ["LOGS", "METRICS", "TRACES"];
 
 #[test]
 fn every_setting_that_is_read_is_in_the_table() {
-    let page = Page::read(Path::new(SETTINGS));
-    let mut read = BTreeSet::new();
+    let page = Page::read(SETTINGS);
+    let mut actual = BTreeSet::new();
     for package in ["fg-extension/src", "fg-extension-otlp/src"] {
         for path in files(package, "rs") {
-            // Former settings are read to warn about them.
+            // `removed.rs` reads removed settings to warn about them.
             let is_left_out =
                 path.ends_with("removed.rs") || path.to_string_lossy().contains("tests");
             if !is_left_out {
-                read.extend(settings(
-                    &std::fs::read_to_string(root().join(path)).unwrap(),
-                ));
+                actual.extend(settings(&read(path)));
             }
         }
     }
     let documented = keys(&page, "setting").flat_map(|key| each_signal(&key));
-    compare(SETTINGS, "the sources read", &read, &documented.collect());
+    compare(SETTINGS, "the sources read", &actual, &documented.collect());
 }
 
 #[test]
 fn every_argument_is_in_the_table() {
-    let page = Page::read(Path::new(ATTRIBUTE));
-    let source = "fg-extension-macros/src/parse/arguments.rs";
-    let source = std::fs::read_to_string(root().join(source)).unwrap();
+    let page = Page::read(ATTRIBUTE);
+    let source = read("fg-extension-macros/src/parse/arguments.rs");
     let accepted: BTreeSet<_> = ["Key::named(", "Key::list("]
         .into_iter()
         .flat_map(|call| source.split(call).skip(1))
@@ -52,8 +48,7 @@ fn every_argument_is_in_the_table() {
     let documented = keys(&page, "argument").collect();
     compare(ATTRIBUTE, "the attribute accepts", &accepted, &documented);
 
-    let source = "fg-extension-macros/src/parse/role.rs";
-    let source = std::fs::read_to_string(root().join(source)).unwrap();
+    let source = read("fg-extension-macros/src/parse/role.rs");
     let roles: BTreeSet<_> = source
         .lines()
         .filter_map(|line| line.trim().strip_prefix("Self::")?.split_once(" => \""))
@@ -65,7 +60,7 @@ fn every_argument_is_in_the_table() {
 
 #[test]
 fn every_fault_is_in_the_table() {
-    let page = Page::read(Path::new(COMMAND));
+    let page = Page::read(COMMAND);
     // The error about an unknown fault lists the others.
     let error = "no-such".parse::<Fault>().unwrap_err().to_string();
     let words = error.split([' ', ',']);
@@ -79,18 +74,12 @@ fn every_fault_is_in_the_table() {
 
 #[test]
 fn every_event_and_its_fields_are_in_the_table() {
-    let page = Page::read(Path::new(COMMAND));
-    let source = std::fs::read_to_string(root().join("cargo-fg/src/dev/event.rs")).unwrap();
-    let events = variants(&source, "enum DevEvent");
+    let page = Page::read(COMMAND);
+    let events = variants(&read("cargo-fg/src/dev/event.rs"), "enum DevEvent");
     let names = events.keys().cloned().collect();
     let documented = keys(&page, "event").collect();
     compare(COMMAND, "`dev` emits", &names, &documented);
-    for row in page
-        .tables
-        .iter()
-        .filter(|table| table.header[0] == "event")
-        .flat_map(|table| &table.rows)
-    {
+    for row in rows(&page, "event") {
         let fields: BTreeSet<_> = code(&row.cells[0])
             .iter()
             .flat_map(|name| events[name].clone())
@@ -99,7 +88,7 @@ fn every_event_and_its_fields_are_in_the_table() {
         let missing: Vec<_> = fields.difference(&documented).collect();
         assert!(
             missing.is_empty(),
-            "{COMMAND}:{}: {} has the fields {missing:?} too",
+            "{COMMAND}:{}: {} also has the fields {missing:?}",
             row.line,
             row.cells[0]
         );
@@ -114,7 +103,7 @@ fn variants(source: &str, name: &str) -> BTreeMap<String, BTreeSet<String>> {
         .and_then(|after| after.split("\n}\n").next());
     let mut variants: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut current = String::new();
-    for line in body.expect("there is such an enum").lines() {
+    for line in body.expect("the source contains the enum").lines() {
         let mut fields = line.trim();
         if line.starts_with("    ")
             && line
@@ -144,7 +133,7 @@ fn variants(source: &str, name: &str) -> BTreeMap<String, BTreeSet<String>> {
 
 #[test]
 fn copies_of_rows_are_equal() {
-    let sources = [SETTINGS, ATTRIBUTE].map(|path| Page::read(Path::new(path)));
+    let sources = [SETTINGS, ATTRIBUTE].map(Page::read);
     let packages = [
         "fg-extension/src",
         "fg-extension-macros/src",
@@ -152,30 +141,29 @@ fn copies_of_rows_are_equal() {
     ];
     let docs = packages.iter().flat_map(|package| files(package, "rs"));
     let docs = docs.map(|path| {
-        let text = std::fs::read_to_string(root().join(&path)).unwrap();
-        Page::parse(path, doc_comments(&text))
+        let text = doc_comments(&read(&path));
+        Page::parse(path, text)
     });
     let is_source = |page: &Page| sources.iter().any(|source| source.path == page.path);
     let pages = pages()
         .into_iter()
         .filter(|page| !is_source(page))
         .chain(docs);
-    let problems: Vec<_> = pages
-        .flat_map(|page| copy_problems(&page, &sources))
-        .collect();
-    assert_none(&problems);
+    assert_none(pages.flat_map(|page| copy_problems(&page, &sources)));
 }
 
-/// Returns the names in the first cells of the tables whose first column is this one.
+/// Returns the names in the first cells of the rows of [`rows`].
 fn keys(page: &Page, column: &'static str) -> impl Iterator<Item = String> {
+    rows(page, column).flat_map(|row| code(&row.cells[0]))
+}
+
+fn rows<'a>(page: &'a Page, column: &'static str) -> impl Iterator<Item = &'a Row> {
     let tables = page.tables.iter();
     let tables = tables.filter(move |table| table.header[0] == column);
-    tables
-        .flat_map(|table| &table.rows)
-        .flat_map(|row| code(&row.cells[0]))
+    tables.flat_map(|table| &table.rows)
 }
 
-/// Returns the code in a cell, without what stands in parentheses: `#[telemetry(…)]` is `#[telemetry]`.
+/// Returns each piece of code in a cell, without text in parentheses: `#[telemetry(…)]` becomes `#[telemetry]`.
 fn code(cell: &str) -> Vec<String> {
     let code = cell.split('`').skip(1).step_by(2);
     code.map(|code| match (code.find('('), code.rfind(')')) {
@@ -185,11 +173,10 @@ fn code(cell: &str) -> Vec<String> {
     .collect()
 }
 
-/// Returns the names of settings that are string literals in a file, one for each signal where a literal has a place for it.
+/// Returns the names of settings that are string literals in a file. A literal with a placeholder for the signal results in
+/// one name per signal.
 fn settings(source: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    let mut suffixes = BTreeSet::new();
-    let mut patterns = Vec::new();
     let source = source
         .split("#[cfg(test)]\nmod tests {")
         .next()
@@ -199,7 +186,9 @@ fn settings(source: &str) -> BTreeSet<String> {
         .filter(|line| !line.trim_start().starts_with("//"));
     for line in code {
         if let Some((_, after)) = line.split_once("for_signal(signal, \"") {
-            suffixes.extend(after.split('"').next());
+            let suffix = after.split('"').next().unwrap_or_default();
+            names.extend(each_signal(&format!("OTEL_EXPORTER_OTLP_SIGNAL_{suffix}")));
+            names.insert(format!("OTEL_EXPORTER_OTLP_{suffix}"));
         }
         for literal in line.split('"').skip(1).step_by(2) {
             let is_setting = ["FG_", "OTEL_", "RUNTIME_", "EXTENSION_API_"]
@@ -207,21 +196,14 @@ fn settings(source: &str) -> BTreeSet<String> {
                 .any(|prefix| literal.starts_with(prefix));
             let is_name = |c: char| c.is_ascii_uppercase() || c == '_' || c == '{' || c == '}';
             if is_setting && literal.chars().all(is_name) {
-                patterns.push(literal);
+                names.extend(each_signal(&literal.replace("{}", "SIGNAL")));
             }
         }
-    }
-    for pattern in patterns {
-        names.extend(each_signal(&pattern.replace("{}", "SIGNAL")));
-    }
-    for suffix in suffixes {
-        names.extend(each_signal(&format!("OTEL_EXPORTER_OTLP_SIGNAL_{suffix}")));
-        names.insert(format!("OTEL_EXPORTER_OTLP_{suffix}"));
     }
     names
 }
 
-/// Replaces `SIGNAL` by each signal.
+/// Returns the name with each signal in place of `SIGNAL`.
 fn each_signal(name: &str) -> BTreeSet<String> {
     SIGNALS
         .iter()
@@ -229,24 +211,29 @@ fn each_signal(name: &str) -> BTreeSet<String> {
         .collect()
 }
 
-fn compare(path: &str, who: &str, actual: &BTreeSet<String>, documented: &BTreeSet<String>) {
+/// Fails if names are not documented on the page, or documented names do not exist. `who` is the start of a sentence about
+/// the former, such as "the sources read".
+#[track_caller]
+pub(super) fn compare(
+    path: &str,
+    who: &str,
+    actual: &BTreeSet<String>,
+    documented: &BTreeSet<String>,
+) {
     let missing: Vec<_> = actual.difference(documented).collect();
     let unknown: Vec<_> = documented.difference(actual).collect();
     assert!(
         missing.is_empty() && unknown.is_empty(),
-        "{path}: {who} {missing:?}, which have no row; there are rows for {unknown:?}, which do not exist"
+        "{path}: {who} {missing:?}, which are not documented; {unknown:?} are documented, but do not exist"
     );
 }
 
-/// Compares the rows of a page that have a row in the sources too, with these.
+/// Compares each row of a page with the row of the sources that has the same first cell.
 fn copy_problems(page: &Page, sources: &[Page]) -> Vec<String> {
     let mut originals: BTreeMap<String, (&Table, &Row)> = BTreeMap::new();
-    for table in sources.iter().flat_map(|source| &source.tables) {
-        for row in table
-            .rows
-            .iter()
-            .filter(|_| KEYS.contains(&table.header[0].as_str()))
-        {
+    let tables = sources.iter().flat_map(|source| &source.tables);
+    for table in tables.filter(|table| KEYS.contains(&table.header[0].as_str())) {
+        for row in &table.rows {
             originals.insert(row.cells[0].clone(), (table, row));
         }
     }
@@ -256,7 +243,7 @@ fn copy_problems(page: &Page, sources: &[Page]) -> Vec<String> {
             let Some((source, original)) = originals.get(&row.cells[0]) else {
                 continue;
             };
-            // In a table of something else, `name` is another name.
+            // In a table about another subject, a name such as `name` has another meaning.
             if row.cells[0].starts_with("`FG_") || table.header[0] == source.header[0] {
                 problems.extend(row_problems(page, (table, row), (source, original)));
             }
@@ -285,7 +272,7 @@ fn row_problems(page: &Page, copy: (&Table, &Row), original: (&Table, &Row)) -> 
     problems
 }
 
-/// Returns the documentation comments of a Rust file, each at its line.
+/// Returns the documentation comments of a Rust file, each on its original line.
 fn doc_comments(source: &str) -> String {
     let lines = source.lines().map(|line| {
         let line = line.trim_start();
@@ -367,9 +354,9 @@ struct Other {
 
 #[test]
 #[should_panic(
-    expected = "the sources read [\"A\"], which have no row; there are rows for [\"C\"]"
+    expected = "the sources read [\"A\"], which are not documented; [\"C\"] are documented"
 )]
-fn missing_and_unknown_rows_are_reported() {
+fn missing_and_unknown_names_are_reported() {
     let names = |names: [&str; 2]| names.map(str::to_owned).into();
     compare(
         "page.md",
@@ -386,7 +373,7 @@ fn rows_that_differ_are_reported() {
 | --- | --- | --- | --- |
 | `FG_LOG` | `warn` | a | b, see [x](y.md) |
 ";
-    let sources = [Page::parse("source.md", source.to_owned())];
+    let sources = [Page::parse("source.md", source)];
     let copy = |header: &str, row: &str| {
         let text = doc_comments(&format!("//! {header}\n//! | --- | --- |\n//! {row}\n"));
         copy_problems(&Page::parse("lib.rs", text), &sources)
@@ -400,7 +387,7 @@ fn rows_that_differ_are_reported() {
         (
             "| setting | effect |",
             "| `FG_LOG` | c |",
-            "lib.rs:3: the effect of `FG_LOG` differs",
+            "the effect of `FG_LOG` differs",
         ),
         (
             "| setting | use |",
@@ -413,10 +400,6 @@ fn rows_that_differ_are_reported() {
             "write: `warn`",
         ),
     ] {
-        let problems = copy(header, row);
-        assert!(
-            problems.len() == 1 && problems[0].contains(message),
-            "{problems:?}"
-        );
+        assert_one(&copy(header, row), "lib.rs:3: ", message);
     }
 }

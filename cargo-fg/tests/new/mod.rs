@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+use crate::{repository_root, target_directory};
+
 const EXAMPLES: [&str; 5] = [
     "hello",
     "audit-log",
@@ -15,7 +17,7 @@ const EXAMPLES: [&str; 5] = [
 ];
 
 fn new(directory: &Path, arguments: &[&str]) -> Output {
-    let program = INSTALLED.get_or_init(|| install("installed", &checkout()));
+    let program = INSTALLED.get_or_init(|| install("installed", &repository_root()));
     new_by(program, directory, arguments)
 }
 
@@ -73,16 +75,11 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn checkout() -> PathBuf {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    directory.canonicalize().unwrap()
-}
-
 #[test]
 fn templates_are_copies_of_the_examples() {
     let (examples, templates) = (
-        checkout().join("examples"),
-        checkout().join("cargo-fg/templates"),
+        repository_root().join("examples"),
+        repository_root().join("cargo-fg/templates"),
     );
     let mut names: Vec<_> = fs::read_dir(&examples)
         .unwrap()
@@ -133,7 +130,11 @@ fn package_from_each_example_passes_its_test() {
         "[workspace]\nresolver = \"3\"\nmembers = []\n",
     )
     .unwrap();
-    fs::copy(checkout().join("Cargo.lock"), directory.join("Cargo.lock")).unwrap();
+    fs::copy(
+        repository_root().join("Cargo.lock"),
+        directory.join("Cargo.lock"),
+    )
+    .unwrap();
     for example in EXAMPLES {
         let name = format!("my-{example}");
         let printed = stdout(&new(&directory, &[&name, "--example", example]));
@@ -153,14 +154,10 @@ fn package_from_each_example_passes_its_test() {
         assert!(formatted.unwrap().success(), "{name}");
     }
 
-    let target = Path::new(env!("CARGO_BIN_EXE_cargo-fg"))
-        .ancestors()
-        .nth(2)
-        .unwrap();
     let output = Command::new(env!("CARGO"))
         .args(["test", "--workspace", "--offline", "--test", "boots"])
         .current_dir(&directory)
-        .env("CARGO_TARGET_DIR", target)
+        .env("CARGO_TARGET_DIR", target_directory())
         // The same profile as in the workspace, or all dependencies would be rebuilt.
         .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
         .output()
@@ -182,7 +179,7 @@ fn package_outside_a_workspace_is_self_contained() {
         directory.path(),
         &["a sub/night_watch", "--port", "8090"],
     ));
-    let checkout = checkout();
+    let checkout = repository_root();
     let checkout = checkout.display();
     assert_eq!(
         printed,
@@ -267,7 +264,7 @@ fn package_depends_on_the_given_clone() {
         assert!(stderr.starts_with(message), "{stderr}");
         assert!(!directory.join("a").exists());
     }
-    let checkout = checkout();
+    let checkout = repository_root();
     let checkout = checkout.to_str().unwrap();
     let printed = stdout(&new_by(&moved, directory, &["a", "--path", checkout]));
     assert!(
