@@ -21,7 +21,7 @@
 //! ```
 //!
 //! An extension can be any executable, written in any language. [`ExtensionCommand`] adds arguments, environment
-//! variables, and a second port, or boots an unpacked package. If an extension does not register, the [`Error`] contains
+//! variables, and a second port, or boots an unpacked ZIP. If an extension does not register, the [`Error`] contains
 //! what it printed.
 //!
 //! # Test a freeze
@@ -80,7 +80,7 @@
 //! # }
 //! ```
 //!
-//! [`Platform::send_telemetry`] posts a body of your own, for example an event of an unknown type or invalid JSON.
+//! [`Platform::send_telemetry`] posts a custom body, for example an event of an unknown type or invalid JSON.
 //!
 //! # Inject faults
 //!

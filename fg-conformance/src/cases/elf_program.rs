@@ -11,7 +11,7 @@ const COMMON_GLIBC: GlibcVersion = GlibcVersion {
     minor: 17,
 };
 
-/// An ELF file of the package.
+/// An ELF file in the ZIP, or the program.
 #[derive(Debug)]
 pub(super) struct ElfProgram {
     pub(super) name: String,

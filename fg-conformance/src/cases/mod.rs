@@ -61,7 +61,7 @@ pub enum Mark {
 /// What a case is tested on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Fixture {
-    /// The files of the package, or the program. No process is started.
+    /// The files of the ZIP, or the program. No process is started.
     Files,
     /// The recording of the first boot.
     FirstBoot,

@@ -1,4 +1,4 @@
-//! PKG: a valid package, and packages with one fault.
+//! PKG: a valid ZIP, and ZIPs with one fault.
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
@@ -52,7 +52,7 @@ impl Zip {
         self
     }
 
-    /// Adds the files of a valid package.
+    /// Adds the files of a valid ZIP.
     fn good(self) -> Self {
         self.add("extension/extensionNightWatch.sh", 0o755, SCRIPT)
             .add("extension/night_watch.py", 0o644, PYTHON)

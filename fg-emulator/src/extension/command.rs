@@ -11,7 +11,7 @@ use super::start_script;
 use crate::Error;
 use crate::port::ExtensionPorts;
 
-/// Describes how to boot an extension: a program under a script name, or an unpacked package.
+/// Describes how to boot an extension: a program under a script name, or an unpacked ZIP.
 ///
 /// ```
 /// use fg_emulator::ExtensionCommand;
@@ -49,10 +49,10 @@ impl ExtensionCommand {
         Self::from_executable(script, Executable::Program(program.into(), Vec::new()))
     }
 
-    /// Returns a command that boots an unpacked package. It executes the start script `directory/extension/<script>`, which
+    /// Returns a command that boots an unpacked ZIP. It executes the start script `directory/extension/<script>`, which
     /// must be executable.
     ///
-    /// The working directory is `/`. The platform's is unknown (?), so a package must not rely on it.
+    /// The working directory is `/`. The platform's is unknown (?), so an extension must not rely on it.
     pub fn package(script: impl Into<String>, directory: impl Into<PathBuf>) -> Self {
         Self::from_executable(script, Executable::Package(directory.into()))
     }
@@ -67,7 +67,7 @@ impl ExtensionCommand {
         }
     }
 
-    /// Adds an argument for the program. Ignored for a package, whose start script runs without arguments.
+    /// Adds an argument for the program. Ignored for an unpacked ZIP, whose start script runs without arguments.
     #[must_use]
     pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
         if let Executable::Program(_, arguments) = &mut self.executable {

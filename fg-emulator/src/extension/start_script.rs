@@ -9,7 +9,7 @@ use std::{env, fs};
 use crate::Error;
 
 /// Writes a start script that executes the program, and returns the script's path: `extension/<script>` in the directory, as in
-/// an unpacked package (D 2705).
+/// an unpacked ZIP (D 2705).
 pub(super) fn write(
     script: &str,
     program: &Path,

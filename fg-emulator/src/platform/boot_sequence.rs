@@ -15,7 +15,7 @@ use crate::process::Process;
 use crate::{Error, ExtensionCommand, ProcessExit, TelemetryType};
 
 /// How long an extension may take to register, and a function to request its first event (?). It is longer than the
-/// 10 seconds after which our own runtime stops retrying.
+/// 10 seconds after which `fg-extension` stops retrying.
 pub(crate) const BOOT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// An extension that has registered.

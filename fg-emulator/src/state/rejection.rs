@@ -1,7 +1,7 @@
 //! [`Rejection`]: the reason why a request is rejected.
 
 /// The contents of `errorInfo` in a response that rejects a request. The platform's error types are unknown (?); these are
-/// our own.
+/// the emulator's.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Rejection {
     pub(crate) error_type: &'static str,
