@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// function ignores the payload.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct InvocationSpec {
-    /// The trace id; if `None`, `dev` generates one.
+    /// The trace ID; if `None`, `dev` generates one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) trace_id: Option<String>,
     #[serde(default)]
