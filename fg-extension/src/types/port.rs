@@ -85,7 +85,7 @@ impl fmt::Display for Port {
     }
 }
 
-/// The error of converting a number that is out of range to a [`Port`].
+/// The error returned when a number is out of range for a [`Port`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct InvalidPort(u16);
 
