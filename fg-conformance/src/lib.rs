@@ -15,7 +15,7 @@
 //! ```
 //!
 //! [`Checks`] boots the extension as a real process in [`fg_emulator`], several times if the selected cases require it, and
-//! returns a [`Report`] with one [`Finding`] for each [`Case`]. A package (a ZIP) is also examined without running it.
+//! returns a [`Report`] with one [`Finding`] for each [`Case`]. A ZIP is also examined without running it.
 //!
 //! A [`Case`] is one requirement, with the page of the platform's documentation that it comes from, a [`Mark`] that says how
 //! certain it is, how it is tested, and how to fix an extension that fails it. [`Selection::all`] contains all cases.
