@@ -67,9 +67,9 @@
 //!
 //! - A `report` that arrives before its `runtimeDone` waits for it until another invocation starts, or until any event
 //!   arrives more than a second later.
-//! - An invocation that never ends is sent without its missing events more than a second after a later invocation has
-//!   ended (unless invocations are known to run concurrently), or at shutdown. It is counted in `faas.invocations` or
-//!   `faas.errors` only once its `runtimeDone` or `report` arrives.
+//! - If the events about the end of an invocation are missing, its span is sent without them: more than a second after
+//!   a later invocation has ended (unless invocations are known to run concurrently), or at shutdown. The invocation is
+//!   counted in `faas.invocations` or `faas.errors` only once its `runtimeDone` or `report` arrives.
 //! - A failure that arrives after its span was sent is counted, and becomes a log record with the severity `ERROR`. An
 //!   undocumented status that arrives after its span was sent becomes a log record without a severity.
 //!
@@ -105,10 +105,10 @@
 //!
 //! These settings are specific to this crate. If one is invalid, [`Forwarder::init`] fails:
 //!
-//! - `FG_OTLP_FLUSH`: when to send, `end`, `periodic`, or `adaptive` (default: `adaptive`).
+//! - `FG_OTLP_FLUSH`: when to send data: `end`, `periodic`, or `adaptive` (default: `adaptive`).
 //! - `FG_OTLP_FLUSH_INTERVAL`: the time between two periodic flushes (default: `5s`).
 //! - `FG_OTLP_FLUSH_TIMEOUT`: the longest time that a flush may delay an invocation (default: `400ms`). The flush at
-//!   shutdown may take three times as long, and at least one second.
+//!   shutdown may take three times as long, or one second if that is longer.
 //! - `FG_OTLP_BUFFER`: the size of the buffer for spans and log records (default: `4MiB`). When it is full, the oldest
 //!   are dropped and counted.
 //!
@@ -142,11 +142,11 @@
 //! A request is retried after a status of 429, 502, 503, or 504, after a connection failure, and if there is no
 //! response. The pause between retries grows up to 5 s and includes a random part, so that clients do not retry all at
 //! once. A `Retry-After` header is honored up to five minutes. Data that the collector rejects with any other status is
-//! dropped and counted.
+//! not sent again, and is counted as rejected.
 //!
-//! Problems are logged at most once a second, each time with all counters so far. As soon as the status of a response
-//! has arrived, it counts; the body may take another 2 s and is otherwise treated as empty. A connection that was idle
-//! for more than three seconds is not reused, because it may not have survived a freeze.
+//! The result of a request is known as soon as the status of the response has arrived. Its body may take another 2 s;
+//! after that, it is treated as empty. A connection that was idle for more than three seconds is not reused, because it
+//! may not have survived a freeze. Problems are logged at most once a second, each time with all counters so far.
 
 // Library code never panics, prints or exits (CONTRIBUTING.md).
 #![warn(

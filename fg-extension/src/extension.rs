@@ -70,14 +70,15 @@ pub trait Extension: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// An error or a panic ends the process: [`run`](fn@crate::run) returns an error for which
+    /// If this method returns an error or panics, [`run`](fn@crate::run) returns an error for which
     /// [`RunError::is_init`](crate::RunError::is_init) is true. The connections of queued invocations are closed
     /// without a response.
     ///
     /// # Cancel safety
     ///
-    /// If SIGTERM or SIGINT arrives before `init` completes, the future is dropped and the process exits without
-    /// calling [`Self::shutdown`]. A `POST /extension/shutdown` is queued like an invocation and does not cancel it.
+    /// If SIGTERM or SIGINT arrives before `init` completes, the future is dropped and [`run`](fn@crate::run) returns
+    /// without calling [`Self::shutdown`]. A `POST /extension/shutdown` is queued like an invocation and does not
+    /// cancel it.
     fn init(registration: &Registration) -> impl Future<Output = Result<Self, Error>> + Send;
 
     /// Handles one invocation of the function.
@@ -93,10 +94,10 @@ pub trait Extension: Sized + Send + Sync + 'static {
     /// # Cancel safety
     ///
     /// A handler runs to completion even if the platform closes the connection. It is canceled in two cases: when it
-    /// exceeds [`Self::TIMEOUT`], and when it is still in flight shortly before `FG_SHUTDOWN_TIMEOUT` expires. The
-    /// future is then dropped at the `.await` where it is suspended, and the response has status 500. Avoid an `.await`
-    /// in the middle of work that must not be left half done, or move that work to a task of its own with
-    /// `tokio::spawn`.
+    /// exceeds [`Self::TIMEOUT`], and when only the part of `FG_SHUTDOWN_TIMEOUT` that is reserved for
+    /// [`Self::shutdown`] is left. The future is then dropped at the `.await` where it is suspended, and the response
+    /// has status 500. Avoid an `.await` in the middle of work that must not be left half done, or move that work to a
+    /// task of its own with `tokio::spawn`.
     ///
     /// A handler that blocks its thread cannot be canceled. On a multi-threaded runtime it may still be running when
     /// [`Self::shutdown`] is called.
@@ -107,8 +108,8 @@ pub trait Extension: Sized + Send + Sync + 'static {
     /// It is called once, after the last invocation has completed and all acknowledged telemetry has been delivered.
     /// The default implementation does nothing.
     ///
-    /// A quarter of `FG_SHUTDOWN_TIMEOUT`, but at most half a second, is reserved for this method, even if an
-    /// invocation hangs: invocations that are still in flight when the rest of the time is used up are aborted.
+    /// A quarter of `FG_SHUTDOWN_TIMEOUT`, but at most half a second, is reserved for this method: when the rest of the
+    /// time is used up, invocations that are still in flight and the delivery of telemetry are aborted.
     ///
     /// # Errors
     ///
@@ -172,15 +173,15 @@ pub trait TelemetryHandler: Extension {
     ///
     /// The runtime binds the port before it registers the extension. Afterwards it subscribes, concurrently with
     /// [`init`](Extension::init), or after it if the port is the extension's own. A failed subscription is retried in
-    /// the same way as a failed registration. If it fails permanently, the runtime logs one line, and the extension
-    /// runs without telemetry.
+    /// the same way as a failed registration. If it fails permanently, or if the port is in use, the runtime logs one
+    /// line, and the extension runs without telemetry.
     const SUBSCRIPTION: Subscription;
 
     /// Handles telemetry events, in order of arrival.
     ///
     /// A batch is acknowledged to the platform once it is in the buffer, whose size `FG_TELEMETRY_BUFFER` sets. Calls
     /// do not overlap: batches that arrive during a call are delivered afterwards, several of them in one call if they
-    /// amount to at most 256 KiB of JSON.
+    /// contain at most 4096 events and 256 KiB of JSON.
     ///
     /// # Errors
     ///
@@ -188,15 +189,16 @@ pub trait TelemetryHandler: Extension {
     /// doubles from 50 ms to one second. If the events came from several batches, each batch is retried separately. A
     /// batch that is not delivered within `FG_TELEMETRY_TIMEOUT` is lost: it is logged, and counted by
     /// [`TelemetryCounters::lost`](crate::TelemetryCounters::lost). The runtime logs at most one line about telemetry
-    /// per second, so that an extension that subscribes to the logs of extensions does not feed itself.
+    /// per second, so that an extension that subscribes to the logs of extensions does not cause an endless loop with
+    /// its own log lines.
     ///
     /// Events can be delivered more than once: after an error, and when the platform repeats a batch because it did not
     /// receive the response.
     ///
     /// # Cancel safety
     ///
-    /// A call may take half of the time that is left of `FG_TELEMETRY_TIMEOUT`. When that time is up, or when the
-    /// shutdown runs out of time, the future is dropped at the `.await` where it is suspended. If there is time left,
+    /// A call may take half of the time that is left of `FG_TELEMETRY_TIMEOUT`. When that time is up, or when only the
+    /// time that is reserved for [`Extension::shutdown`] is left, the future is dropped at the `.await` where it is suspended. If there is time left,
     /// the method is called again with the same events.
     fn telemetry(
         &self,

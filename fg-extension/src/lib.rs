@@ -30,7 +30,8 @@
 //! # Settings
 //!
 //! An extension reads its settings from environment variables, once, at start-up. An empty variable counts as unset. If
-//! a value is invalid, the process exits with status 1 and an error message that names the variable.
+//! a value is invalid, [`run`](fn@run) returns an error that names the variable, and the generated `main` exits with
+//! status 1.
 //!
 //! FunctionGraph itself sets `EXTENSION_API_ADDR`, the address of its API. All other settings are optional:
 //!
@@ -177,14 +178,14 @@ pub use types::{
 /// - `#[init]`, [`Extension::init`]: `async fn(&Registration) -> Self`, or `-> Result<Self, E>`. The parameter is
 ///   optional. Without this method, the extension is created with [`Default::default`].
 /// - `#[invoke]`, [`Extension::invoke`]: `async fn(&self, Invocation)`. Without it, the extension responds to
-///   invocations and does nothing else.
+///   invocations with status 200.
 /// - `#[telemetry(port = …, types(…))]`, [`TelemetryHandler::telemetry`]:
 ///   `async fn(&self, Vec<TelemetryEvent>, &TelemetryCounters)`. The last parameter is optional. Without this method,
 ///   the extension does not subscribe to telemetry.
 /// - `#[shutdown]`, [`Extension::shutdown`]: `async fn(&self)`. Without it, no code of yours runs at shutdown.
 ///
 /// The last three return `()` or `Result<(), E>`. At least one of `#[invoke]` and `#[telemetry]` is required. Each
-/// attribute may appear once; several methods may have it if `#[cfg]` enables only one of them.
+/// attribute may appear once; several methods may have it if `#[cfg]` enables at most one of them.
 ///
 /// # Arguments
 ///
@@ -208,9 +209,10 @@ pub use types::{
 /// # Cancel safety
 ///
 /// When an invocation exceeds its `timeout`, its handler is dropped at the `.await` where it is suspended, and the
-/// extension responds with status 500 and `errorInfo`. Avoid an `.await` in the middle of work that must not be left
-/// half done, or move that work to a task of its own with `tokio::spawn`. A handler that blocks the thread cannot be
-/// dropped, and its timeout does not fire while it blocks.
+/// extension responds with status 500 and `errorInfo`. The same happens during a shutdown to an invocation that does not
+/// finish in time. Avoid an `.await` in the middle of work that must not be left half done, or move that work to a task
+/// of its own with `tokio::spawn`. A handler that blocks the thread cannot be dropped, and its timeout does not fire
+/// while it blocks.
 ///
 /// # Renamed crates
 ///

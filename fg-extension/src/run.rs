@@ -1,4 +1,4 @@
-//! The order of start-up: settings, listeners, registration, `init`, serving.
+//! The start-up sequence: settings, listeners, registration, `init`, serving.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,8 @@ use crate::{Extension, RunError, TelemetryHandler, error, panics, script_name_ma
 /// SIGTERM, SIGINT or `POST /extension/shutdown` starts the shutdown, which takes at most `FG_SHUTDOWN_TIMEOUT`:
 ///
 /// 1. The connections in the listen backlog are accepted, and no others after them.
-/// 2. Requests in flight finish.
+/// 2. Requests in flight finish. They are aborted when only the time that is reserved for
+///    [`shutdown`](Extension::shutdown) is left.
 /// 3. [`shutdown`](Extension::shutdown) is called.
 ///
 /// When `run` returns, `main` should return without waiting for blocking tasks, for example with
@@ -38,8 +39,9 @@ use crate::{Extension, RunError, TelemetryHandler, error, panics, script_name_ma
 ///
 /// # Errors
 ///
-/// Returns an error if a setting is missing or invalid, the port is in use, the platform rejects the registration or
-/// does not respond to it, or [`init`](Extension::init) or [`shutdown`](Extension::shutdown) fails.
+/// Returns an error if a setting is missing or invalid, if the port cannot be bound, if the platform rejects the
+/// registration or does not accept it within `FG_REGISTER_TIMEOUT`, or if [`init`](Extension::init) or
+/// [`shutdown`](Extension::shutdown) fails. [`RunError`] has a method to test for each case.
 ///
 /// # Panics
 ///
@@ -59,7 +61,7 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
 ///
 /// In addition to what [`run`] does, it accepts telemetry on the port of the
 /// [subscription](TelemetryHandler::SUBSCRIPTION), subscribes, and delivers the events to
-/// [`TelemetryHandler::telemetry`]. During the shutdown, it delivers all acknowledged telemetry before it calls
+/// [`TelemetryHandler::telemetry`]. During the shutdown, it delivers the acknowledged telemetry before it calls
 /// [`shutdown`](Extension::shutdown).
 ///
 /// # Errors

@@ -79,7 +79,7 @@ impl fmt::Display for ExtensionName {
     }
 }
 
-/// The error of converting an invalid string to an [`ExtensionName`].
+/// The error returned when a string is not a valid [`ExtensionName`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct InvalidExtensionName(Problem);
 

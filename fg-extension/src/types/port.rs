@@ -1,4 +1,4 @@
-//! The port of an extension's HTTP server.
+//! The ports on which an extension receives invocations and telemetry.
 
 use std::error::Error;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use fg_util::port::{DOCUMENTED_TYPO, FIRST, LAST, is_in_range};
 
-/// The port of an extension's HTTP server, from 8081 to 8090 (D 2707).
+/// A port on which an extension receives invocations or telemetry, from 8081 to 8090 (D 2707, 2710).
 ///
 /// In a constant, a port out of range is a compile error:
 ///
@@ -85,7 +85,7 @@ impl fmt::Display for Port {
     }
 }
 
-/// The error of converting a number that is out of range to a [`Port`].
+/// The error returned when a number is out of range for a [`Port`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct InvalidPort(u16);
 
