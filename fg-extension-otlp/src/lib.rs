@@ -134,9 +134,9 @@
 //!
 //! # Back pressure and retries
 //!
-//! If telemetry arrives faster than the collector accepts it, it waits in the subscription: when more than half of the
-//! forwarder's buffer is in use, [`Forwarder::telemetry`] waits, so the subscription's buffer (`FG_TELEMETRY_BUFFER`)
-//! fills and the platform is asked to retry. While the collector is down, it does not wait, and the oldest data is
+//! If telemetry arrives faster than the collector accepts it, the forwarder applies back pressure: when more than half
+//! of its buffer is in use, [`Forwarder::telemetry`] waits, so the subscription's buffer (`FG_TELEMETRY_BUFFER`) fills
+//! and the platform is asked to retry. While the collector is down, `telemetry` does not wait, and the oldest data is
 //! dropped.
 //!
 //! A request is retried after a status of 429, 502, 503, or 504, after a connection failure, and if there is no
@@ -144,9 +144,9 @@
 //! once. A `Retry-After` header is honored up to five minutes. Data that the collector rejects with any other status is
 //! dropped and counted.
 //!
-//! Problems are logged at most once a second, each time with all counters so far. As soon as the status of a response
-//! has arrived, it counts; the body may take another 2 s and is otherwise treated as empty. A connection that was idle
-//! for more than three seconds is not reused, because it may not have survived a freeze.
+//! Problems are logged at most once a second, each time with all counters so far. The status of a response decides
+//! about the request as soon as it arrives; a body that takes more than another 2 s is treated as empty. A connection
+//! that was idle for more than three seconds is not reused, because it may not have survived a freeze.
 
 // Library code never panics, prints or exits (CONTRIBUTING.md).
 #![warn(

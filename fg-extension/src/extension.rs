@@ -70,8 +70,8 @@ pub trait Extension: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// An error or a panic ends the process: [`run`](fn@crate::run) returns an error for which
-    /// [`RunError::is_init`](crate::RunError::is_init) is true. The connections of queued invocations are closed
+    /// If this method returns an error or panics, the extension exits: [`run`](fn@crate::run) returns an error for
+    /// which [`RunError::is_init`](crate::RunError::is_init) is true. The connections of queued invocations are closed
     /// without a response.
     ///
     /// # Cancel safety

@@ -19,7 +19,7 @@ use crate::config::{Config, signals_disabled};
 use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;
 
-/// Applies even if `FG_OTLP_FLUSH_TIMEOUT` is shorter or zero.
+/// The minimum timeout of the shutdown, even if `FG_OTLP_FLUSH_TIMEOUT` is zero.
 const MIN_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Sends spans, log records, and metrics to collectors, with an independent task for each signal.
@@ -71,9 +71,9 @@ impl Exporter {
 
     /// Waits until half of the queue is free.
     ///
-    /// If telemetry arrives faster than the collector accepts it, it is better if the telemetry server rejects it,
-    /// because the platform can retry, than if it is dropped here. Returns at once while the collector is known to be
-    /// down.
+    /// If telemetry arrives faster than the collector accepts it, this wait makes the telemetry server reject batches,
+    /// which the platform can retry. Without it, items would be dropped here. Returns at once while the collector is
+    /// known to be down.
     pub(crate) async fn wait_for_capacity(&self) {
         let mut progress = self.inner.progress();
         while !self.inner.lock().has_capacity() {
@@ -203,7 +203,7 @@ impl Drop for UnfinishedShutdown<'_> {
         };
         if let Some(outstanding) = outstanding {
             let message =
-                format!("the shutdown was cancelled before all data was exported: {outstanding}");
+                format!("the shutdown was canceled before all data was exported: {outstanding}");
             Diagnostic::Error(message).log();
         }
         if let Some(lost) = lost {

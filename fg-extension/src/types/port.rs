@@ -1,4 +1,4 @@
-//! The port of an extension's HTTP server.
+//! The ports that an extension listens on.
 
 use std::error::Error;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use fg_util::port::{DOCUMENTED_TYPO, FIRST, LAST, is_in_range};
 
-/// The port of an extension's HTTP server, from 8081 to 8090 (D 2707).
+/// A port that the extension listens on, for invocations or for telemetry, from 8081 to 8090 (D 2707, 2710).
 ///
 /// In a constant, a port out of range is a compile error:
 ///
