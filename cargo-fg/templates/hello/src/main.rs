@@ -1,4 +1,4 @@
-//! Prints the trace id and the function URN of each invocation.
+//! Prints the trace ID and the function URN of each invocation.
 
 use fg_extension::{Invocation, extension};
 
