@@ -1,7 +1,7 @@
 impl Archive {
     #[allow(clippy::unused_async, clippy::unused_self)]
     #[cfg(feature = "telemetry")]
-    async fn keep(&self, events: Vec<TelemetryEvent>) {}
+    async fn append(&self, events: Vec<TelemetryEvent>) {}
 }
 #[cfg(not(any(all(feature = "telemetry"))))]
 ::core::compile_error! {
@@ -43,7 +43,7 @@ const _: () = {
         ) -> __private::Result<(), __private::Error> {
             let __events = (events,);
             let __output = (
-                Self::keep(self, __private::Parameter::receive(__events.0)).await,
+                Self::append(self, __private::Parameter::receive(__events.0)).await,
             );
             __private::IntoHandlerResult::into_handler_result(__output.0)
         }

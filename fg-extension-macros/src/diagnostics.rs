@@ -55,7 +55,8 @@ impl Drop for Diagnostics {
     }
 }
 
-/// Appends what to write instead, on the same line: a procedural macro can only emit error messages on stable Rust.
+/// Appends what to write instead. It is part of the error message, because on stable Rust a procedural macro cannot emit
+/// separate help messages.
 pub(crate) fn with_help(message: impl Display, help: impl Display) -> String {
     format!("{message}; {help}")
 }

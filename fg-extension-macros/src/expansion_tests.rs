@@ -113,7 +113,7 @@ fn omitted_methods_get_defaults() {
             impl Archive {
                 #[cfg(feature = "telemetry")]
                 #[telemetry(port = 8082, types(extension))]
-                async fn keep(&self, events: Vec<TelemetryEvent>) {}
+                async fn append(&self, events: Vec<TelemetryEvent>) {}
             }
         },
         expect_file!["../expansions/omitted_methods.rs"],

@@ -134,9 +134,9 @@
 //!
 //! # Back pressure and retries
 //!
-//! If telemetry arrives faster than the collector accepts it, it waits in the subscription: when more than half of the
-//! forwarder's buffer is in use, [`Forwarder::telemetry`] waits, so the subscription's buffer (`FG_TELEMETRY_BUFFER`)
-//! fills and the platform is asked to retry. While the collector is down, it does not wait, and the oldest data is
+//! If telemetry arrives faster than the collector accepts it, the forwarder applies back pressure: when more than half
+//! of its buffer is in use, [`Forwarder::telemetry`] waits, so the subscription's buffer (`FG_TELEMETRY_BUFFER`) fills
+//! and the platform is asked to retry. While the collector is down, `telemetry` does not wait, and the oldest data is
 //! dropped.
 //!
 //! A request is retried after a status of 429, 502, 503, or 504, after a connection failure, and if there is no

@@ -251,10 +251,10 @@ mod tests {
 
     #[test]
     fn debug_output_is_the_chain_of_messages_in_one_line() {
-        let error = RunError::init("no secrets\nto be had".into());
+        let error = RunError::init("the secret\nis missing".into());
         assert_eq!(
             format!("{error:?}"),
-            r"the extension failed to initialize: no secrets\nto be had"
+            r"the extension failed to initialize: the secret\nis missing"
         );
     }
 }

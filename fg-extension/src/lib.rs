@@ -195,7 +195,7 @@ pub use types::{
 /// - `port`: the port of the extension's HTTP server, 8081 to 8090. A literal, a constant (including `Self::PORT`), or
 ///   a constant expression of type `u16`.
 /// - `timeout` (optional): the maximum duration of an invocation, such as `"500ms"`, `"2s"` or `"1m"`. From 1ms to 1h,
-///   in whole milliseconds.
+///   rounded down to whole milliseconds.
 /// - `crate` (optional): the path of this crate, if it is not `::fg_extension`.
 ///
 /// The arguments of `#[telemetry]` are:

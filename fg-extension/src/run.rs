@@ -98,7 +98,8 @@ struct Startup {
 impl Startup {
     /// Reads the settings and binds the port.
     ///
-    /// The port is bound before the registration, since the platform may post events immediately after it (D 2707).
+    /// The port is bound before the extension registers, since the platform may post events as soon as it is registered
+    /// (D 2707).
     fn new<T: Extension>() -> Result<Self, RunError> {
         const {
             assert!(

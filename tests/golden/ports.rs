@@ -1,4 +1,4 @@
-// Valid and invalid ports of an extension (D 2707).
+// Valid and invalid ports of an extension (D 2707). The runtime and the emulator are tested against this list.
 (
     [
         8081_u16, 8082, 8083, 8084, 8085, 8086, 8087, 8088, 8089, 8090,

@@ -1,4 +1,4 @@
-// Valid and invalid names of start scripts. The macro and `ExtensionName` are both tested against this list.
+// Valid and invalid names of start scripts. The runtime, the macro and the emulator are tested against this list.
 (
     [
         "extension.sh",

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 /// The timeout after which a test that hangs fails. Everything that is tested takes less time.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A connection to an extension.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Client {
         let stream =
             TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("something listens on the port");
         stream
-            .set_read_timeout(Some(PATIENCE))
+            .set_read_timeout(Some(TEST_TIMEOUT))
             .expect("the timeout can be set");
         stream.set_nodelay(true).expect("TCP_NODELAY can be set");
         Self {

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-use crate::client::PATIENCE;
+use crate::client::TEST_TIMEOUT;
 use crate::golden;
 
 /// The reaction of the platform to one connection.
@@ -96,7 +96,7 @@ impl ScriptedPlatform {
     #[must_use]
     pub fn request(&self) -> String {
         self.requests
-            .recv_timeout(PATIENCE)
+            .recv_timeout(TEST_TIMEOUT)
             .expect("a request arrives")
     }
 
@@ -113,7 +113,7 @@ impl ScriptedPlatform {
 }
 
 fn read_request(stream: &mut TcpStream) -> std::io::Result<String> {
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TEST_TIMEOUT))?;
     let mut reader = BufReader::new(stream);
     let mut text = String::new();
     let mut length = 0;

@@ -8,7 +8,7 @@ use fg_emulator::PortLease;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::client::PATIENCE;
+use crate::client::TEST_TIMEOUT;
 use crate::{ScriptedPlatform, ScriptedResponse};
 
 /// A builder that starts an extension.
@@ -59,7 +59,7 @@ impl Start {
     ///
     /// # Panics
     ///
-    /// Panics if no two ports can be leased.
+    /// Panics if two ports cannot be leased.
     #[must_use]
     pub fn with_telemetry_port(program: &str) -> Self {
         let (lease, telemetry) = PortLease::acquire_pair().expect("ports of the platform's range");
@@ -215,7 +215,7 @@ impl Extension {
     fn wait_until(&mut self, description: &str, matches: impl Fn(&str) -> bool) -> String {
         let mut before = Vec::new();
         loop {
-            let Ok(line) = self.stdout.recv_timeout(PATIENCE) else {
+            let Ok(line) = self.stdout.recv_timeout(TEST_TIMEOUT) else {
                 panic!("expected a line `{description}`, found {before:#?}");
             };
             if matches(&line) {
@@ -233,7 +233,7 @@ impl Extension {
     #[must_use]
     pub fn error_line(&mut self) -> String {
         self.stderr
-            .recv_timeout(PATIENCE)
+            .recv_timeout(TEST_TIMEOUT)
             .expect("a line arrives on standard error")
     }
 

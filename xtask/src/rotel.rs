@@ -5,9 +5,9 @@ use crate::run::{cargo, command, root, run};
 /// The Python package that contains the rotel program.
 const PACKAGE: &str = "rotel==0.0.1a15";
 
-/// Installs rotel into the target folder and runs the tests of `otlp-forwarder` that need it.
+/// Installs rotel into the target directory and runs the tests of `otlp-forwarder` that need it.
 pub(crate) fn test() -> anyhow::Result<()> {
-    let folder = root()?.join("target/rotel");
+    let directory = root()?.join("target/rotel");
     run(command("python3")?
         .args(["-m", "pip", "install", "--quiet"])
         .args([
@@ -16,10 +16,10 @@ pub(crate) fn test() -> anyhow::Result<()> {
             "ignore",
         ])
         .args(["--upgrade", "--target"])
-        .arg(&folder)
+        .arg(&directory)
         .arg(PACKAGE))?;
     run(cargo()?
         .args(["test", "-p", "otlp-forwarder", "--test", "rotel"])
         .args(["--", "--ignored"])
-        .env("ROTEL_AGENT", folder.join("rotel/rotel-agent")))
+        .env("ROTEL_AGENT", directory.join("rotel/rotel-agent")))
 }

@@ -43,7 +43,7 @@ async fn line_that_could_not_be_sent_survives_the_freeze() -> TestResult {
 }
 
 #[tokio::test]
-async fn faults_of_the_platform_are_survived() -> TestResult {
+async fn extension_tolerates_platform_faults() -> TestResult {
     let (address, _received) = collector(0).await?;
     let faults = Faults::parse("register-503*2,event-duplicate=0.5,freeze=0.3", 7)?;
     let platform = Platform::builder().faults(faults).start().await?;
@@ -82,7 +82,7 @@ async fn serve(
         let (mut stream, _) = listener.accept().await?;
         let mut text = String::new();
         stream.read_to_string(&mut text).await?;
-        // Fails only if the test is over.
+        // The receiver is gone if the test has finished.
         let _ = sender.send(text);
         stream.write_all(b"ok").await?;
     }

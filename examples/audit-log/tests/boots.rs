@@ -7,8 +7,8 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_audit-log");
 
 #[tokio::test]
 async fn invocations_are_written_at_shutdown() -> Result<(), Box<dyn std::error::Error>> {
-    let folder = tempfile::tempdir()?;
-    let file = folder.path().join("audit.log");
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("audit.log");
     let platform = Platform::start().await?;
     let boot = ExtensionCommand::new(SCRIPT, PROGRAM).env("AUDIT_LOG", &file);
     platform.boot(boot.lease_port()).await?;

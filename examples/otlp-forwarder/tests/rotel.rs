@@ -52,7 +52,7 @@ impl Rotel {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| format!("cannot start {program}: {error}"))?;
-        let stdout = process.stdout.take().ok_or("stdout is piped")?;
+        let stdout = process.stdout.take().ok_or("stdout is not piped")?;
         // rotel does not report when it listens.
         let connects = async {
             while TcpStream::connect(address).await.is_err() {
@@ -175,11 +175,11 @@ async fn collector_receives_the_platform_telemetry() -> Result<()> {
     let span = &rotel.printed[rotel
         .printed
         .find(&format!(": {id}\n    Parent ID"))
-        .ok_or("a span")?..];
+        .ok_or("rotel printed no span")?..];
     let (_, span_id) = span
         .split_once("    ID             : ")
-        .ok_or("a span id")?;
-    let (span_id, _) = span_id.split_once('\n').ok_or("a span id")?;
+        .ok_or("rotel printed no span ID")?;
+    let (span_id, _) = span_id.split_once('\n').ok_or("rotel printed no span ID")?;
     let span_id = span_id.to_owned();
     assert_eq!(span_id.len(), 16, "{span_id}");
     let texts = [

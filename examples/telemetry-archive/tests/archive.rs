@@ -8,8 +8,8 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_telemetry-archive");
 
 #[tokio::test]
 async fn every_event_is_archived() -> Result<(), Box<dyn std::error::Error>> {
-    let folder = tempfile::tempdir()?;
-    let file = folder.path().join("telemetry.jsonl");
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("telemetry.jsonl");
     let platform = Platform::start().await?;
     let boot = ExtensionCommand::new(SCRIPT, PROGRAM).env("ARCHIVE_FILE", &file);
     platform

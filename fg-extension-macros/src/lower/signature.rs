@@ -225,7 +225,8 @@ fn lower_inputs<'a>(
 
 /// Returns the inputs to remove if there are more than expected.
 ///
-/// Inputs that have the type of an expected parameter stay, in any position; then the first ones do.
+/// Keeps the inputs whose type is that of an expected parameter, wherever they are. If these are too few, also keeps the
+/// first of the others.
 fn surplus_inputs<'a>(
     inputs: &[&'a FnArg],
     expected: Expected,
@@ -252,7 +253,7 @@ fn surplus_inputs<'a>(
         .collect()
 }
 
-/// Reports a receiver that is not as expected, and returns whether it is: `&self`, or none.
+/// Returns whether the receiver is as expected, which is `&self` or no receiver. Otherwise, reports it.
 fn check_receiver(
     signature: &Signature,
     receiver: Option<&Receiver>,
@@ -309,7 +310,7 @@ fn check_receiver(
     false
 }
 
-/// Returns whether the input has the type of `parameter`, compared by name, by value or by reference.
+/// Returns whether the input has the type of `parameter`. Compares the names of the types, and ignores `&` and the path.
 fn has_type_of(input: &FnArg, parameter: &str) -> bool {
     let FnArg::Typed(typed) = input else {
         return false;

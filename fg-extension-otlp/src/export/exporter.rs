@@ -19,7 +19,7 @@ use crate::config::{Config, signals_disabled};
 use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;
 
-/// Applies even if `FG_OTLP_FLUSH_TIMEOUT` is shorter or zero.
+/// The minimum timeout of the shutdown, even if `FG_OTLP_FLUSH_TIMEOUT` is zero.
 const MIN_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Sends spans, log records, and metrics to collectors, with an independent task for each signal.
@@ -54,8 +54,8 @@ impl Exporter {
         let endpoints = clients
             .each_ref()
             .map(|client| client.as_ref().map(OtlpClient::endpoint));
-        let state = Scheduler::new(config, endpoints, FreezeAwareInstant::now());
-        let inner = Arc::new(ExporterInner::new(state, snapshot));
+        let scheduler = Scheduler::new(config, endpoints, FreezeAwareInstant::now());
+        let inner = Arc::new(ExporterInner::new(scheduler, snapshot));
         let mut workers = JoinSet::new();
         for (signal, client) in Signal::ALL.into_iter().zip(clients) {
             if let Some(client) = client {
@@ -71,9 +71,9 @@ impl Exporter {
 
     /// Waits until half of the queue is free.
     ///
-    /// If telemetry arrives faster than the collector accepts it, it is better if the telemetry server rejects it,
-    /// because the platform can retry, than if it is dropped here. Returns at once while the collector is known to be
-    /// down.
+    /// If telemetry arrives faster than the collector accepts it, this wait makes the telemetry server reject batches,
+    /// which the platform can retry. Without it, items would be dropped here. Returns at once while the collector is
+    /// known to be down.
     pub(crate) async fn wait_for_capacity(&self) {
         let mut progress = self.inner.progress();
         while !self.inner.lock().has_capacity() {
@@ -92,15 +92,15 @@ impl Exporter {
         let spans: Vec<_> = spans.into_iter().map(encode_span).collect();
         let log_records: Vec<_> = log_records.into_iter().map(encode_log_record).collect();
         let line = {
-            let mut state = self.inner.lock();
-            let dropped = state.queue.dropped();
+            let mut scheduler = self.inner.lock();
+            let dropped = scheduler.queue.dropped();
             for item in spans {
-                state.enqueue(Signal::Traces, item);
+                scheduler.enqueue(Signal::Traces, item);
             }
             for item in log_records {
-                state.enqueue(Signal::Logs, item);
+                scheduler.enqueue(Signal::Logs, item);
             }
-            state.report_dropped(dropped, FreezeAwareInstant::now())
+            scheduler.report_dropped(dropped, FreezeAwareInstant::now())
         };
         if let Some(line) = line {
             line.log();
@@ -170,8 +170,8 @@ impl Exporter {
         }
         std::mem::forget(unfinished);
         let (outstanding, lost) = {
-            let state = self.inner.lock();
-            (state.describe_outstanding(), state.report_lost())
+            let scheduler = self.inner.lock();
+            (scheduler.describe_outstanding(), scheduler.report_lost())
         };
         if let Some(lost) = lost {
             lost.log();
@@ -198,8 +198,8 @@ struct UnfinishedShutdown<'a>(&'a ExporterInner);
 impl Drop for UnfinishedShutdown<'_> {
     fn drop(&mut self) {
         let (outstanding, lost) = {
-            let state = self.0.lock();
-            (state.describe_outstanding(), state.report_lost())
+            let scheduler = self.0.lock();
+            (scheduler.describe_outstanding(), scheduler.report_lost())
         };
         if let Some(outstanding) = outstanding {
             let message =

@@ -151,7 +151,7 @@ impl ExportQueue {
         }
     }
 
-    /// Returns whether the signal has data that waits to be sent, without data in flight.
+    /// Returns whether the signal has data that waits to be sent, not counting data in flight.
     pub(super) fn has_waiting(&mut self, signal: Signal) -> bool {
         match self.queue(signal) {
             Some(queue) => !queue.items.is_empty(),
@@ -159,7 +159,7 @@ impl ExportQueue {
         }
     }
 
-    /// Returns whether enough items of the signal wait to send them early, before they have to be dropped.
+    /// Returns whether so many items of the signal wait that they should be sent early, before the queue is full.
     pub(super) fn has_full_batch(&mut self, signal: Signal) -> bool {
         let threshold = BATCH_BYTES.min(self.capacity / 2);
         self.queue(signal)

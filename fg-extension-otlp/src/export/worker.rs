@@ -13,7 +13,7 @@ use crate::signal::Signal;
 
 /// The state that the exporter and its workers share.
 pub(super) struct ExporterInner {
-    state: Mutex<Scheduler>,
+    scheduler: Mutex<Scheduler>,
     snapshot: Box<dyn Fn(ExportCounters) -> Snapshot + Send + Sync>,
     wake: [Notify; Signal::ALL.len()],
     /// Notifies the tasks that wait for a flush whenever a worker has made progress.
@@ -22,23 +22,25 @@ pub(super) struct ExporterInner {
 
 impl ExporterInner {
     pub(super) fn new(
-        state: Scheduler,
+        scheduler: Scheduler,
         snapshot: impl Fn(ExportCounters) -> Snapshot + Send + Sync + 'static,
     ) -> Self {
         Self {
-            state: Mutex::new(state),
+            scheduler: Mutex::new(scheduler),
             snapshot: Box::new(snapshot),
             wake: Default::default(),
             progress: watch::Sender::new(()),
         }
     }
 
-    /// Locks the state. Ignores poisoning, because the state is always consistent.
+    /// Locks the scheduler. Ignores poisoning, because its state is always consistent.
     pub(super) fn lock(&self) -> MutexGuard<'_, Scheduler> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.scheduler
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes the workers, so that they check the state again.
+    /// Wakes the workers, so that they ask the scheduler again.
     pub(super) fn wake_workers(&self) {
         for wake in &self.wake {
             wake.notify_one();

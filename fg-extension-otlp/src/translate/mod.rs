@@ -26,7 +26,8 @@ use crate::config::ResourceConfig;
 /// Translates events into OTLP.
 ///
 /// Events may arrive in any order, twice, late, or not at all. A span is emitted once, when it is complete. An event
-/// that arrives after that is not part of the span; if its status is not `success`, it becomes a log record.
+/// that arrives after that is not part of the span. It becomes a log record if its outcome is worse than that of the
+/// span.
 pub(crate) struct Translator {
     function: FunctionInfo,
     resource: ResourceConfig,

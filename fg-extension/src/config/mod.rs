@@ -33,7 +33,7 @@ pub(crate) struct Config {
     pub(crate) shutdown_timeout: Duration,
     /// The fallback if the platform's response to the registration lacks the function's name.
     pub(crate) function_name: Option<String>,
-    /// The same for its version.
+    /// The fallback if the response lacks the function's version.
     pub(crate) function_version: Option<String>,
     #[cfg(feature = "stderr-log")]
     pub(crate) log: tracing::level_filters::LevelFilter,

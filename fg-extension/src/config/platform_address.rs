@@ -8,7 +8,8 @@ use fg_util::setting::{invalid, parse_port};
 /// The value of `EXTENSION_API_ADDR`: `host:port`, optionally with a leading `http://` and a trailing `/` (I).
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PlatformAddress {
-    pub(crate) host: String,
+    /// The host, with brackets if it is an IPv6 address.
+    host: String,
     pub(crate) port: u16,
 }
 

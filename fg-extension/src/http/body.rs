@@ -64,7 +64,7 @@ pub(crate) async fn read(request: Request<Incoming>) -> Result<Bytes, BodyError>
 ///
 /// Otherwise a client that sends the whole body before it reads would fail to send it, and never see the response.
 pub(crate) async fn discard(request: Request<Incoming>) {
-    // This client waits for `100 Continue` before it sends the body, and will not receive it.
+    // Such a client sends the body only after `100 Continue`, which it does not receive, so there is nothing to discard.
     if request.headers().contains_key(header::EXPECT) {
         return;
     }

@@ -19,7 +19,8 @@ use crate::panics::catch;
 use crate::telemetry::Telemetry;
 use crate::{Extension, Invocation};
 
-/// The body of the response to an invocation. It contains the fields of both the text and the example of page 2707 (D).
+/// The body of the response to an invocation. It contains the fields that the text of page 2707 names and those in its
+/// example (D).
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Invoked<'a> {

@@ -25,7 +25,8 @@ const BACKLOG: u32 = 1024;
 
 /// A bound port.
 ///
-/// It counts as in flight from the start, so that a shutdown waits for the connections in its backlog.
+/// It counts as an activity in flight as soon as it is bound, so that a shutdown waits for the connections in its
+/// backlog.
 pub(crate) struct Listener {
     socket: TcpListener,
     tracked: Tracked,

@@ -61,7 +61,7 @@ impl Lifecycle {
     }
 
     pub(crate) fn track(self: &Arc<Self>, activity: Activity) -> Tracked {
-        // Nobody waits for a count to increase, so there is no need to notify.
+        // No task waits for a count to increase, so there is no need to notify.
         self.0.send_if_modified(|state| {
             *state.count(activity) += 1;
             false

@@ -59,7 +59,7 @@ pub(crate) async fn shut_down<T: Extension, D: Telemetry<T>>(
     telemetry.abandon();
     let undelivered = telemetry.lost() - lost_before;
 
-    let error = match call_shutdown(extension, deadlines.end).await {
+    let error = match call_shutdown(extension, deadlines.shutdown).await {
         Some(Ok(())) if undelivered == 0 => return Ok(()),
         Some(Ok(())) => {
             return Err(RunError::undelivered_telemetry(format!(
@@ -86,7 +86,7 @@ struct Deadlines {
     /// When the responses to aborted invocations must have been sent.
     respond: Instant,
     /// When the author's `shutdown` is dropped.
-    end: Instant,
+    shutdown: Instant,
 }
 
 impl Deadlines {
@@ -97,7 +97,7 @@ impl Deadlines {
             drain_timeout,
             abort: start + drain_timeout,
             respond: start + drain_timeout + RESPONSE_TIME.min(reserve / 4),
-            end: start + timeout,
+            shutdown: start + timeout,
         }
     }
 }

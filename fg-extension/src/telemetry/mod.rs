@@ -56,7 +56,8 @@ impl<T: Sync> Telemetry<T> for NoTelemetry {
     const SUBSCRIBED: bool = false;
 
     fn respond(&self, _: Result<Bytes, BodyError>) -> HttpResponse {
-        // Not called, since `SUBSCRIBED` is false. It rejects the batch, since nobody would deliver it.
+        // Not called, since `SUBSCRIBED` is false. If it were, the batch must not be acknowledged, since it would not be
+        // delivered.
         failure(StatusCode::NOT_FOUND, "NotFound", "unknown path /")
     }
 

@@ -29,7 +29,7 @@ pub(crate) struct TelemetryServer {
 /// How telemetry reaches the extension.
 enum Ingest {
     /// On a separate port.
-    OwnPort(Listener),
+    SeparatePort(Listener),
     /// On the extension's own port, where the router passes batches on.
     ExtensionPort,
     /// Not at all, since the port could not be bound.
@@ -51,7 +51,7 @@ impl TelemetryServer {
             Ingest::ExtensionPort
         } else {
             match bind(name, telemetry.port, "FG_TELEMETRY_PORT", lifecycle) {
-                Ok(listener) => Ingest::OwnPort(listener),
+                Ok(listener) => Ingest::SeparatePort(listener),
                 Err(error) => {
                     tracing::error!("continuing without telemetry: {error:?}");
                     Ingest::Unavailable
@@ -80,7 +80,7 @@ impl TelemetryServer {
     pub(crate) async fn run(self, lifecycle: Arc<Lifecycle>) {
         let subscription = subscribe(self.platform, self.port, self.types, self.subscribe_timeout);
         match self.ingest {
-            Ingest::OwnPort(listener) => {
+            Ingest::SeparatePort(listener) => {
                 lifecycle.reached(Phase::Registered).await;
                 let respond = move |request| respond(Arc::clone(&self.delivery), request);
                 run_alongside(subscription, serve(listener, respond)).await;

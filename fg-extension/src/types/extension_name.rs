@@ -8,8 +8,8 @@ use fg_util::script_name::{self, Problem};
 /// The name of an extension: the complete file name of its start script, such as `extensionHello.sh` (D 2705, 2707).
 ///
 /// The platform compares the name with the scripts that it booted. A valid name starts with `extension`, ends with
-/// `.sh`, contains no `/`, consists of printable ASCII characters, since it is sent in a header, and is at most 255
-/// bytes long. In a constant, an invalid name is a compile error:
+/// `.sh`, contains no `/`, and is at most 255 bytes long. It consists of printable ASCII characters, since it is sent in
+/// a header. In a constant, an invalid name is a compile error:
 ///
 /// ```
 /// use fg_extension::ExtensionName;

@@ -28,7 +28,7 @@ impl Extension for ByHand {
     }
 
     async fn invoke(&self, _: Invocation) -> Result<(), Error> {
-        println!("invoked beside {}", self.function);
+        println!("invoked with {}", self.function);
         Ok(())
     }
 }

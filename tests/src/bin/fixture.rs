@@ -36,7 +36,7 @@ async fn main(invocation: Invocation) -> Result<(), Error> {
         "panic in display" => Err(PanicInDisplay)?,
         "caught" => drop(catch_unwind(|| panic!("this panic is caught"))),
         "resumed" => resume_unwind(Box::new("this panic is resumed")),
-        "log" => tracing::warn!(answer = 42, "a line\nof the author's"),
+        "log" => tracing::warn!(attempt = 3, "two\nlines"),
         "together" => {
             BARRIER.wait().await;
         }

@@ -1,4 +1,4 @@
-//! Starts an emulator, boots the extension in its arguments, and runs until it is killed.
+//! Starts an emulator, boots the extension that its arguments specify, and runs until it is killed.
 
 use fg_emulator::{ExtensionCommand, Platform};
 

@@ -1,7 +1,7 @@
 //! An extension that subscribes to all telemetry and prints it.
 //!
-//! The variable `HANDLER` selects the behavior of the telemetry handler. With `HANDLER=ask`, each call of the handler
-//! reads it from a line on standard input.
+//! The variables `INIT`, `HANDLER` and `SHUTDOWN` select the behavior of `#[init]`, the telemetry handler and
+//! `#[shutdown]`. With the value `ask`, each call reads its behavior from a line on standard input.
 
 use std::io::{BufRead, stdin};
 use std::sync::OnceLock;

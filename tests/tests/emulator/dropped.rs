@@ -39,13 +39,13 @@ async fn wait_for_line(lines: &mut watch::Receiver<Vec<String>>, prefix: &str) {
 async fn cancel_after<T: std::fmt::Debug>(future: impl Future<Output = T>, trigger: impl Future) {
     tokio::select! {
         biased;
-        output = future => panic!("completed before it was cancelled: {output:?}"),
+        output = future => panic!("completed before it was canceled: {output:?}"),
         _ = trigger => {}
     }
 }
 
 #[tokio::test]
-async fn script_name_is_released_by_a_cancelled_boot() {
+async fn script_name_is_released_by_a_canceled_boot() {
     let (platform, mut lines) = start_platform("").await;
     let script = "extensionFixture.sh";
     cancel_after(platform.attach(script), ready(())).await;
@@ -60,8 +60,8 @@ async fn script_name_is_released_by_a_cancelled_boot() {
 
 #[tokio::test]
 async fn processes_of_a_nested_platform_are_killed_with_its_parent() {
-    let folder = tempfile::tempdir().unwrap();
-    let fifo = folder.path().join("fifo");
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("fifo");
     let closed = when_closed(&fifo);
     let (platform, mut lines) = start_platform("").await;
     let lease = tokio::task::spawn_blocking(fg_emulator::PortLease::acquire);
@@ -79,7 +79,7 @@ async fn processes_of_a_nested_platform_are_killed_with_its_parent() {
 }
 
 #[tokio::test]
-async fn telemetry_does_not_wait_for_a_cancelled_invocation() {
+async fn telemetry_does_not_wait_for_a_canceled_invocation() {
     let (platform, mut lines) = start_platform("telemetry-after").await;
     let boot = ExtensionCommand::new("extensionForeign.sh", FOREIGN);
     let boot = boot.lease_port().lease_telemetry_port();
@@ -95,9 +95,9 @@ async fn telemetry_does_not_wait_for_a_cancelled_invocation() {
     assert!(telemetry.contains("platform.start"), "{telemetry}");
 }
 
-// On a single thread, so that the function cannot request the event before it is cancelled.
+// On a single thread, so that the function cannot request the event before it is canceled.
 #[tokio::test]
-async fn function_does_not_receive_a_cancelled_event() {
+async fn function_does_not_receive_a_canceled_event() {
     let (platform, _) = start_platform("").await;
     platform
         .boot_bin("extensionFixture.sh", FIXTURE)
@@ -119,8 +119,8 @@ async fn function_does_not_receive_a_cancelled_event() {
 #[tokio::test]
 async fn instance_runs_one_function() {
     let (platform, mut lines) = start_platform("").await;
-    let folder = tempfile::tempdir().unwrap();
-    let silent = folder.path().join("bootstrap");
+    let directory = tempfile::tempdir().unwrap();
+    let silent = directory.path().join("bootstrap");
     std::fs::write(&silent, format!("#!/bin/sh\n{SLEEPS}\n")).unwrap();
     std::fs::set_permissions(&silent, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     cancel_after(
@@ -159,7 +159,7 @@ async fn every_waiter_sees_exits_of_extensions_booted_later() {
 }
 
 #[tokio::test]
-async fn cancelled_restoration_thaws_the_instance() {
+async fn canceled_restoration_thaws_the_instance() {
     let (platform, _) = start_platform("").await;
     let registered = platform.boot_bin("extensionFixture.sh", FIXTURE).await;
     let pid = registered.unwrap().pid.unwrap();

@@ -117,15 +117,15 @@ async fn unknown_requests_of_the_runtime_api_are_rejected_and_reported() {
         .boot_bin("extensionFixture.sh", fixture)
         .await
         .unwrap();
-    // The bootstrap writes the address of its API to its own folder, then requests an event.
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("bootstrap");
+    // The bootstrap writes the address of its API to its own directory, then requests an event.
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("bootstrap");
     let text = format!("#!/bin/sh\necho \"$RUNTIME_API_ADDR\" >address\nexec '{BOOTSTRAP}'\n");
     std::fs::write(&path, text).unwrap();
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     platform.boot_function(&path).await.unwrap();
     let invoked = platform.invoke().await.unwrap();
-    let address = std::fs::read_to_string(folder.path().join("address")).unwrap();
+    let address = std::fs::read_to_string(directory.path().join("address")).unwrap();
     let port = address.trim().rsplit(':').next().unwrap();
     let port = port.parse().unwrap();
 

@@ -36,7 +36,7 @@ impl Instance {
         instance
     }
 
-    /// Starts an instance on whose telemetry port nobody listens.
+    /// Starts an instance without a listener on its telemetry port.
     pub(crate) async fn without_listener(
         assertion: impl Fn(&Event) + Send + Sync + 'static,
     ) -> Self {
@@ -88,7 +88,7 @@ impl Instance {
     }
 
     /// Receives one POST, responds with the status, and returns the body.
-    pub(crate) async fn take(&self, status: &str) -> String {
+    pub(crate) async fn receive(&self, status: &str) -> String {
         let (mut stream, body) = self.accept().await;
         let head = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
         stream.write_all(head.as_bytes()).unwrap();
@@ -99,7 +99,7 @@ impl Instance {
     pub(crate) async fn events(&self, count: usize) -> Vec<Value> {
         let mut events = Vec::new();
         while events.len() < count {
-            let batch = self.take("200 OK").await;
+            let batch = self.receive("200 OK").await;
             events.extend(serde_json::from_str::<Vec<_>>(&batch).unwrap());
         }
         assert_eq!(events.len(), count, "{events:?}");

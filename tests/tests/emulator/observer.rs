@@ -1,4 +1,4 @@
-//! An assertion that fails in an observer fails the test, regardless of what the test is doing.
+//! Tests of panics in an observer: a failed assertion in an observer fails the test, whatever the test is doing.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,8 +35,8 @@ fn message(panic: Box<dyn Any + Send>) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn panic_during_a_boot_is_resumed() {
-    let folder = tempfile::tempdir().unwrap();
-    let fifo = folder.path().join("fifo");
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("fifo");
     let closed = when_closed(&fifo);
     let platform = panics_on(|event| matches!(event, Event::ApiRequest(_))).await;
     let command = ExtensionCommand::new(SCRIPT, "sh")
@@ -90,7 +90,7 @@ async fn panic_during_the_delivery_of_telemetry_is_resumed() {
     assert_eq!(instance.subscribe(&["function"]).status, 200);
     let Instance { platform, .. } = &instance;
     platform.invoke().await.unwrap();
-    instance.take("200 OK").await;
+    instance.receive("200 OK").await;
     let Instance {
         platform, _leases, ..
     } = instance;
@@ -122,8 +122,8 @@ async fn panic_during_a_shutdown_is_resumed_after_it() {
 
 #[tokio::test]
 async fn panic_is_resumed_when_the_platform_is_dropped() {
-    let folder = tempfile::tempdir().unwrap();
-    let fifo = folder.path().join("fifo");
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("fifo");
     let closed = when_closed(&fifo);
     let platform = panics_on(|event| matches!(event, Event::Rejected { .. })).await;
     let command = ExtensionCommand::new(SCRIPT, "sh")

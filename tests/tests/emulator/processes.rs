@@ -20,7 +20,7 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) const PROCESS_TREE: &str =
     "exec 9>\"$0\"; sleep 1000 & setsid sleep 1000 & env -i sleep 1000 & exec \"$1\"";
 
-/// Creates a FIFO. The receiver gets a message when no process has it open any more.
+/// Creates a FIFO. The receiver gets a message when no process has it open anymore.
 pub(crate) fn when_closed(fifo: &Path) -> mpsc::Receiver<()> {
     nix::unistd::mkfifo(fifo, Mode::S_IRWXU).unwrap();
     let (sender, receiver) = mpsc::channel();
@@ -40,11 +40,11 @@ pub(crate) fn is_stopped(pid: u32) -> bool {
 
 #[test]
 fn processes_are_killed_with_the_program_that_owns_the_platform() {
-    let folder = tempfile::tempdir().unwrap();
-    let fifo = folder.path().join("fifo");
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("fifo");
     let closed = when_closed(&fifo);
     let lease = PortLease::acquire().unwrap();
-    let temporary = folder.path().join("tmp");
+    let temporary = directory.path().join("tmp");
     fs::create_dir(&temporary).unwrap();
     let mut host = Command::new(env!("CARGO_BIN_EXE_host"))
         .args(["extensionForeign.sh", "sh", "-c", PROCESS_TREE])
@@ -65,14 +65,14 @@ fn processes_are_killed_with_the_program_that_owns_the_platform() {
     host.kill().unwrap();
     host.wait().unwrap();
     closed.recv_timeout(TIMEOUT).unwrap();
-    // The guard removes the folder before it kills the processes.
+    // The guard removes the directory before it kills the processes.
     assert!(is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn shutdown_kills_all_descendants() {
-    let folder = tempfile::tempdir().unwrap();
-    let fifo = folder.path().join("fifo");
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("fifo");
     let closed = when_closed(&fifo);
     let platform = Platform::start().await.unwrap();
     let boot = ExtensionCommand::new("extensionForeign.sh", "sh")
@@ -89,12 +89,12 @@ async fn shutdown_kills_all_descendants() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn start_script_of_a_package_is_executed_directly() {
-    let folder = tempfile::tempdir().unwrap();
-    let script = folder.path().join("extension/extensionForeign.sh");
-    fs::create_dir(folder.path().join("extension")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let script = directory.path().join("extension/extensionForeign.sh");
+    fs::create_dir(directory.path().join("extension")).unwrap();
     fs::write(&script, format!("#!/bin/sh\npwd\nexec '{FOREIGN}'\n")).unwrap();
     let platform = Platform::start().await.unwrap();
-    let boot = || ExtensionCommand::package("extensionForeign.sh", folder.path()).lease_port();
+    let boot = || ExtensionCommand::package("extensionForeign.sh", directory.path()).lease_port();
     let error = platform.boot(boot()).await.unwrap_err();
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert!(

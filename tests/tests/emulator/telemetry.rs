@@ -226,14 +226,14 @@ async fn invalid_subscriptions_are_rejected_and_reported() {
 async fn delivery_to_a_busy_subscriber_is_retried() {
     let instance = Instance::subscribed(&["function"]).await;
     instance.platform.invoke().await.unwrap();
-    let first = instance.take("503 Service Unavailable").await;
+    let first = instance.receive("503 Service Unavailable").await;
     drop(instance.accept().await);
-    assert_eq!(instance.take("202 Accepted").await, first);
+    assert_eq!(instance.receive("202 Accepted").await, first);
     let start = "Start invoke request";
     assert_eq!(first.matches(start).count(), 1, "{first}");
     // Events emitted during the retries are in the next batch.
     if !first.contains("Finish") {
-        let second = instance.take("200 OK").await;
+        let second = instance.receive("200 OK").await;
         assert!(!second.contains(start), "{second}");
     }
     instance.platform.wait_for_telemetry().await;
@@ -251,7 +251,7 @@ async fn batch_is_lost_after_five_attempts_or_a_client_error() {
     let uri = format!("http://127.0.0.1:{}", instance.port);
     // The batch contains the line that the extension printed after its registration.
     for _ in 0..5 {
-        instance.take("500 Internal Server Error").await;
+        instance.receive("500 Internal Server Error").await;
     }
     instance
         .wait_for_report(&format!(
@@ -260,7 +260,7 @@ async fn batch_is_lost_after_five_attempts_or_a_client_error() {
         .await;
     // A client error is not retried.
     instance.platform.invoke().await.unwrap();
-    instance.take("413 Content Too Large").await;
+    instance.receive("413 Content Too Large").await;
     instance
         .wait_for_report(&format!("1 lost: {uri} responded with status 413"))
         .await;
@@ -268,7 +268,7 @@ async fn batch_is_lost_after_five_attempts_or_a_client_error() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn batch_is_lost_without_a_listener() {
-    // Nobody has ever listened on the port. Closing a listener is not enough: a process that another test is starting
+    // No process has ever listened on the port. Closing a listener is not enough: a process that another test is starting
     // inherits it until it executes its program, and the kernel keeps accepting connections.
     let instance = Instance::without_listener(|_| {}).await;
     let (platform, port) = (&instance.platform, instance.port);
@@ -297,7 +297,7 @@ async fn arbitrary_bodies_are_posted_to_the_subscriber() {
     ] {
         let (sent, received) = tokio::join!(
             instance.platform.send_telemetry(body),
-            instance.take(status_line)
+            instance.receive(status_line)
         );
         assert_eq!((sent.unwrap(), received.as_str()), (status, body));
     }

@@ -305,7 +305,7 @@ fn log_events_of_a_handler_are_one_line_each() {
     assert_eq!(post(extension.port(), INVOKE, event("log")).status, 200);
     assert_eq!(
         extension.terminate().stderr,
-        "WARN extensionFixture.sh: fixture: a line\\nof the author's answer=42\n"
+        "WARN extensionFixture.sh: fixture: two\\nlines attempt=3\n"
     );
 }
 

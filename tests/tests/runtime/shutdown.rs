@@ -115,7 +115,7 @@ fn invocations_are_queued_during_init() {
     client.send(request("POST", INVOKE, event("1")));
     extension.type_line("go on");
     assert_eq!(client.receive().status, 200);
-    extension.wait_for("invoked beside helloWorld");
+    extension.wait_for("invoked with helloWorld");
     assert_eq!(extension.terminate().code, Some(0));
 }
 

@@ -18,7 +18,7 @@ fn failure(exited: &ExitedProcess) -> &str {
         exited.stderr
     );
     line.strip_prefix("ERROR extensionFixture.sh: ")
-        .unwrap_or_else(|| panic!("no such line: {line}"))
+        .unwrap_or_else(|| panic!("unexpected line: {line}"))
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn port_in_use_is_reported_before_the_registration() {
     let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
     let start = Start::new(FIXTURE).with(&platform);
     let port = start.port();
-    let _other_listener = TcpListener::bind(("127.0.0.1", port)).expect("the lease is ours");
+    let _other_listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is leased");
     assert_eq!(
         failure(&start.run()),
         format!(

@@ -8,10 +8,10 @@ use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-/// The longest that sending may delay an invocation.
+/// The longest time that sending may delay an invocation.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(400);
 
-/// How many lines wait for a collector that is down. Then the oldest are dropped.
+/// The maximum number of lines that wait while the collector is down. If there are more, the oldest are dropped.
 const MAX_LINES: usize = 1000;
 
 struct LineSender {
@@ -53,7 +53,7 @@ impl LineSender {
         unsent.push(line);
     }
 
-    /// Sends all lines. If this fails or is cancelled, they are sent again later.
+    /// Sends all lines. If this fails or is canceled, they are sent again later.
     async fn flush(&self) -> Result<(), Error> {
         let mut unsent = self.unsent.lock().await;
         if unsent.is_empty() {
@@ -63,7 +63,7 @@ impl LineSender {
         let mut stream = TcpStream::connect(&self.collector).await?;
         stream.write_all(unsent.concat().as_bytes()).await?;
         stream.shutdown().await?;
-        // Written is not received: wait for the acknowledgement.
+        // A successful write does not mean that the collector has received the lines, so wait for its response.
         let mut response = String::new();
         stream.read_to_string(&mut response).await?;
         if response != "ok" {
@@ -81,7 +81,7 @@ mod tests {
     #[tokio::test]
     async fn lines_wait_for_a_collector_that_is_down() {
         let sender = LineSender {
-            // Nobody listens there.
+            // Nothing listens on this port.
             collector: "127.0.0.1:1".to_owned(),
             unsent: Mutex::default(),
         };

@@ -1,4 +1,5 @@
-//! Reads a token again once it is a minute old, by the wall clock: a timer may stand still while the instance is frozen.
+//! Caches a token from a file for a minute. The age is measured by the wall clock, because a timer may stand still while
+//! the instance is frozen.
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -55,7 +56,8 @@ impl TokenCache {
 }
 
 impl Token {
-    /// The wall clock may also be set back. Then the age is unknown, and the token is not fresh.
+    /// Returns whether the token is less than a minute old. It is not fresh if the wall clock was set back, because then
+    /// its age is unknown.
     fn is_fresh(&self, now: SystemTime) -> bool {
         now.duration_since(self.read_at)
             .is_ok_and(|age| age < MAX_AGE)
@@ -74,7 +76,7 @@ mod tests {
             read_at,
         };
         assert!(token.is_fresh(read_at + MAX_AGE / 2));
-        // As after a freeze of an hour.
+        // For example, after the instance was frozen for an hour.
         assert!(!token.is_fresh(read_at + Duration::from_secs(3600)));
         assert!(!token.is_fresh(read_at - Duration::from_secs(1)));
     }

@@ -24,7 +24,7 @@ async fn flush_times_out_without_a_response() {
 }
 
 #[tokio::test]
-async fn request_continues_after_its_flush_is_cancelled() {
+async fn request_continues_after_its_flush_is_canceled() {
     let mut collector = Collector::start().await;
     let exporter = exporter(collector.address, &[("FG_OTLP_FLUSH_TIMEOUT", "0")]);
     exporter.enqueue(spans(&["a"]), Vec::new());

@@ -141,7 +141,7 @@ fn time_comes_from_the_event_or_the_line() {
 }
 
 #[test]
-fn event_id_correlates() {
+fn log_record_is_correlated_by_the_id_in_the_event() {
     let mut harness = Harness::new();
     let event = json!({"type": "function", "record": "hello", "requestId": " r 1 "});
     assert_correlated(&harness.log(event.clone()), "r 1");
@@ -160,7 +160,7 @@ fn event_id_correlates() {
 }
 
 #[test]
-fn own_span_of_the_function_correlates() {
+fn log_record_is_correlated_with_the_functions_own_span() {
     let (trace, span) = ("4BF92F3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
     let mut harness = Harness::new();
     harness.start("1");
@@ -198,7 +198,7 @@ fn own_span_of_the_function_correlates() {
 }
 
 #[test]
-fn time_correlates_if_several_invocations_run() {
+fn log_record_is_correlated_by_time_if_several_invocations_run() {
     let mut harness = Harness::new();
     harness.start("1");
     harness.event(json!({"name": "platform.start", "startTime": time(50), "traceId": "2"}));
@@ -214,7 +214,7 @@ fn time_correlates_if_several_invocations_run() {
 }
 
 #[test]
-fn id_in_the_line_correlates() {
+fn log_record_is_correlated_by_the_id_in_the_line() {
     let mut harness = Harness::new();
     for line in [
         format!("2023-06-25T00:00:00.250Z Start invoke request '{ID}', version: latest"),
@@ -251,7 +251,7 @@ fn id_in_the_line_correlates() {
 }
 
 #[test]
-fn running_invocation_correlates() {
+fn log_record_is_correlated_with_the_running_invocation() {
     let mut harness = Harness::new();
     assert_uncorrelated(&harness.line("hello"));
     harness.start("1");

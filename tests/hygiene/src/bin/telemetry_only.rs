@@ -16,7 +16,7 @@ impl Archive {
     #[cfg(windows)]
     #[init]
     async fn open(_: &Registration) -> Result<Self, Error> {
-        Err("not here".into())
+        Err("unsupported platform".into())
     }
 
     #[cfg(windows)]
@@ -24,7 +24,7 @@ impl Archive {
     async fn on_invoke(&self, _: renamed::Invocation) {}
 
     #[telemetry(port = 8081, types(extension))]
-    async fn keep(&self, events: Vec<TelemetryEvent>) -> Result<(), Error> {
+    async fn append(&self, events: Vec<TelemetryEvent>) -> Result<(), Error> {
         Self::count(&events)
     }
 

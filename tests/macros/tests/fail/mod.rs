@@ -35,9 +35,9 @@ fn programs() -> Vec<PathBuf> {
         .stdout;
     let is_pinned_rustc = version.starts_with(b"rustc 1.95.");
     let mut programs = Vec::new();
-    for topic in std::fs::read_dir("ui").expect("the tests run in their package's folder") {
-        let folder = topic.expect("a topic").path().join("fail");
-        for program in std::fs::read_dir(folder).expect("a folder of the topic") {
+    for topic in std::fs::read_dir("ui").expect("the tests run in their package's directory") {
+        let directory = topic.expect("a topic").path().join("fail");
+        for program in std::fs::read_dir(directory).expect("a directory of the topic") {
             let program = program.expect("a file").path();
             let stderr = std::fs::read_to_string(program.with_extension("stderr"));
             let is_from_macro = !stderr.is_ok_and(|stderr| stderr.contains("error[E"))

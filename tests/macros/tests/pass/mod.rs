@@ -21,13 +21,13 @@ async fn valid_programs_register_handle_an_invocation_and_shut_down() -> Result<
 
 /// Returns the path of each program that Cargo built, with its source.
 fn programs() -> Vec<(PathBuf, String)> {
-    let folder = Path::new(env!("CARGO_BIN_EXE_function-returns_unit"))
+    let directory = Path::new(env!("CARGO_BIN_EXE_function-returns_unit"))
         .parent()
-        .expect("a program is in a folder");
+        .expect("a program is in a directory");
     let mut programs = Vec::new();
-    for topic in std::fs::read_dir("ui").expect("the tests run in their package's folder") {
+    for topic in std::fs::read_dir("ui").expect("the tests run in their package's directory") {
         let topic = topic.expect("a topic").path();
-        for source in std::fs::read_dir(topic.join("pass")).expect("a folder of the topic") {
+        for source in std::fs::read_dir(topic.join("pass")).expect("a directory of the topic") {
             let source = source.expect("a file").path();
             let name = format!(
                 "{}-{}",
@@ -43,7 +43,7 @@ fn programs() -> Vec<(PathBuf, String)> {
                 "Cargo.toml must contain this line:\n{line}"
             );
             let text = std::fs::read_to_string(&source).expect("the source is text");
-            programs.push((folder.join(name), text));
+            programs.push((directory.join(name), text));
         }
     }
     // Cargo itself reports a line whose program does not exist.

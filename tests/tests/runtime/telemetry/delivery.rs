@@ -68,7 +68,7 @@ fn body_that_is_not_a_batch_is_rejected() {
         "WARN extensionTelemetry.sh: telemetry: rejected requests: 1, last: invalid telemetry: \
          EOF while parsing a list at line 1 column 5"
     );
-    // At most one line is logged per second. Unless the machine is slow, the other reports share one.
+    // At most one line is logged per second. Unless the machine is slow, all other rejections share one line.
     let rejected = "telemetry: rejected requests: ";
     assert_eq!(sum(&lines, rejected), 8, "{lines:?}");
     let last = lines[lines.len() - 1];
@@ -157,7 +157,7 @@ fn failing_handler_is_called_again_with_the_same_events() {
         lines[0],
         r"WARN extensionTelemetry.sh: telemetry: the handler failed: the backend\nis down"
     );
-    // At most one line is logged per second. Unless the machine is slow, the other reports share one.
+    // At most one line is logged per second. Unless the machine is slow, all other failures share one line.
     let failed = "telemetry: the handler failed";
     assert_eq!(sum(&lines, failed), 3, "{lines:?}");
     let last = lines[lines.len() - 1];

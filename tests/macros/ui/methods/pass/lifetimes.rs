@@ -1,6 +1,6 @@
 #![allow(
     clippy::needless_lifetimes,
-    reason = "an explicit lifetime is the case"
+    reason = "the program tests an explicit lifetime"
 )]
 
 use fg_extension::{Invocation, extension};
