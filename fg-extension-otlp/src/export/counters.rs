@@ -57,6 +57,9 @@ impl fmt::Display for ExportCounters {
 
 impl fmt::Display for ItemCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} spans, {} log records", self.spans, self.log_records)
+        let plural = |count| if count == 1 { "" } else { "s" };
+        let Self { spans, log_records } = *self;
+        write!(f, "{spans} span{}, ", plural(spans))?;
+        write!(f, "{log_records} log record{}", plural(log_records))
     }
 }

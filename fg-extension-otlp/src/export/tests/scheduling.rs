@@ -376,7 +376,7 @@ fn dropped_items_are_logged() {
     assert!(
         line.starts_with("the export buffer of 1000 bytes is full")
             && line.contains("FG_OTLP_BUFFER")
-            && line.contains("dropped because the buffer was full: 1 spans"),
+            && line.contains("dropped because the buffer was full: 1 span,"),
         "{line}"
     );
 }
