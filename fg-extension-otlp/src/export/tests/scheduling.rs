@@ -303,7 +303,7 @@ fn issues_are_logged_once_a_second_with_all_counts() {
         };
         let now = start + Duration::from_millis(100) * number;
         if let (_, Some(line)) = send(&mut scheduler, rejected, now) {
-            let count = format!("rejected: {} spans", number + 1);
+            let count = format!("rejected: {} span", number + 1);
             assert!(line.contains(&count), "{line}");
             logged.push(number);
         }
