@@ -50,7 +50,7 @@ impl Platform {
     ///
     /// # Errors
     ///
-    /// Returns an error if there is no free port, if no temporary folder can be created, or if `/bin/sh` cannot be
+    /// Returns an error if there is no free port, if no temporary directory can be created, or if `/bin/sh` cannot be
     /// started.
     ///
     /// # Panics

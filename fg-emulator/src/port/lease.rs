@@ -35,7 +35,7 @@ impl PortLease {
     /// # Errors
     ///
     /// Returns an error if no port becomes free within two minutes, if programs without a lease use all ports, or if the
-    /// lock files cannot be created in the temporary folder.
+    /// lock files cannot be created in the temporary directory.
     pub fn acquire() -> Result<Self, Error> {
         let [lease] = acquire_array()?;
         Ok(lease)

@@ -18,7 +18,7 @@ const VARIABLE: &str = "FG_EMULATOR_PROCESS";
 /// The shell script of the guard.
 ///
 /// It reads from standard input which groups are added (`+`) and removed (`-`). The input ends when this program exits,
-/// even if it is killed. Then the guard removes the temporary folder, kills the remaining groups, and kills all processes
+/// even if it is killed. Then the guard removes the temporary directory, kills the remaining groups, and kills all processes
 /// with the marker in their environment, in any group.
 ///
 /// It repeats the search, because a killed process remains visible for a moment, a process may start others during the
