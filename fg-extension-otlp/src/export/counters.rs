@@ -57,6 +57,10 @@ impl fmt::Display for ExportCounters {
 
 impl fmt::Display for ItemCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} spans, {} log records", self.spans, self.log_records)
+        let (spans, logs) = (
+            Signal::Traces.count(self.spans),
+            Signal::Logs.count(self.log_records),
+        );
+        write!(f, "{spans}, {logs}")
     }
 }

@@ -203,7 +203,7 @@ impl Drop for UnfinishedShutdown<'_> {
         };
         if let Some(outstanding) = outstanding {
             let message =
-                format!("the shutdown was cancelled before all data was exported: {outstanding}");
+                format!("the shutdown was canceled before all data was exported: {outstanding}");
             Diagnostic::Error(message).log();
         }
         if let Some(lost) = lost {
