@@ -88,7 +88,7 @@ impl Checks {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the processes that it started are killed, and its temporary folders are removed.
+    /// If the future is dropped, the processes that it started are killed, and its temporary directories are removed.
     pub async fn run(&self) -> Result<Report, Error> {
         let start = Instant::now();
         let mut report = Report::new(self.selection());

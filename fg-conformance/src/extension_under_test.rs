@@ -59,7 +59,7 @@ impl ExtensionUnderTest {
         })
     }
 
-    /// Creates an extension from a ZIP that is ready for upload. The checks unpack it into a temporary folder, and boot the
+    /// Creates an extension from a ZIP that is ready for upload. The checks unpack it into a temporary directory, and boot the
     /// extension from there.
     pub fn zip(path: impl Into<PathBuf>) -> Self {
         Self::of(Origin::Zip(path.into()))

@@ -34,7 +34,7 @@ impl Archive {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         if metadata.is_dir() {
-            return Err("it is a folder".into());
+            return Err("it is a directory".into());
         }
         let mut buffer = vec![0; rawzip::RECOMMENDED_BUFFER_SIZE];
         let raw = rawzip::ZipArchive::from_file(file.try_clone()?, &mut buffer)?;

@@ -6,10 +6,11 @@ use std::path::Path;
 use fg_emulator::{ExtensionCommand, ScriptName};
 use tempfile::TempDir;
 use zip::ZipArchive;
+use zip::result::{ZipError, ZipResult};
 
 use crate::Error;
 
-/// The contents of a ZIP in a temporary folder, which is removed when this is dropped.
+/// The contents of a ZIP in a temporary directory, which is removed when this is dropped.
 #[derive(Debug)]
 pub struct UnpackedPackage {
     script_name: String,
@@ -17,14 +18,14 @@ pub struct UnpackedPackage {
 }
 
 impl UnpackedPackage {
-    /// Unpacks the ZIP into a temporary folder, with its mode bits (? whether the platform applies them).
+    /// Unpacks the ZIP into a temporary directory, with its mode bits (? whether the platform applies them).
     ///
     /// # Errors
     ///
     /// Returns an error if the ZIP cannot be unpacked, or does not contain exactly one start script.
     pub fn unpack(zip: &Path) -> Result<Self, Error> {
         let folder = TempDir::with_prefix("cargo-fg-")
-            .map_err(Error::because("cannot create a temporary folder"))?;
+            .map_err(Error::because("cannot create a temporary directory"))?;
         Ok(Self {
             script_name: unpack(zip, folder.path())?,
             folder,
@@ -46,8 +47,14 @@ impl UnpackedPackage {
 
 /// Unpacks the ZIP into a folder, and returns the name of its only start script (D 2705: in the folder `extension`).
 fn unpack(zip: &Path, into: &Path) -> Result<String, Error> {
-    let archive = try_unpack(zip, into)
-        .map_err(Error::because(format!("cannot unpack {}", zip.display())))?;
+    let archive = try_unpack(zip, into).map_err(|error| {
+        let cannot = format!("cannot unpack {}", zip.display());
+        match error {
+            // The message of the `zip` crate would only add the words "i/o error".
+            ZipError::Io(error) => Error::because(cannot)(error),
+            error => Error::because(cannot)(error),
+        }
+    })?;
     let mut scripts: Vec<_> = archive
         .file_names()
         .filter_map(|name| {
@@ -71,7 +78,7 @@ fn unpack(zip: &Path, into: &Path) -> Result<String, Error> {
     }
 }
 
-fn try_unpack(zip: &Path, into: &Path) -> zip::result::ZipResult<ZipArchive<File>> {
+fn try_unpack(zip: &Path, into: &Path) -> ZipResult<ZipArchive<File>> {
     let mut archive = ZipArchive::new(File::open(zip)?)?;
     archive.extract(into)?;
     Ok(archive)
