@@ -23,7 +23,7 @@ impl ShutdownSignals {
     ///
     /// # Errors
     ///
-    /// Returns the error of the task, or `interrupted` if a signal cancelled it.
+    /// Returns the error of the task, or `interrupted` if a signal canceled it.
     pub(crate) async fn run_or_cancel<T>(
         mut self,
         task: impl Future<Output = anyhow::Result<T>>,

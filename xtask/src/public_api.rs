@@ -140,7 +140,7 @@ pub(crate) fn rustdoc() -> Option<ExitCode> {
 /// Returns the public API, with one line for each item.
 fn exported(library: &Library, metadata: &Value) -> anyhow::Result<String> {
     let target = metadata["target_directory"].as_str();
-    let json = Path::new(target.context("cargo names its target folder")?)
+    let json = Path::new(target.context("the output of `cargo metadata` has no target_directory")?)
         .join("doc")
         .join(library.name.replace('-', "_"))
         .with_extension("json");

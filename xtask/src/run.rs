@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 pub(crate) fn root() -> anyhow::Result<&'static Path> {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
-        .context("xtask is in a workspace")
+        .context("cannot determine the root of the workspace")
 }
 
 /// Creates a command that runs in the root of the workspace.

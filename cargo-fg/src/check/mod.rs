@@ -30,7 +30,7 @@ pub(crate) fn run(
         checks = checks.select(selection);
     }
     let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
-    // Cancellation drops the checks, which kills the processes and removes the temporary folders.
+    // Cancellation drops the checks, which kills the processes and removes the temporary directories.
     let report = runtime.block_on(async {
         ShutdownSignals::listen()?
             .run_or_cancel(async { Ok(checks.run().await?) })
