@@ -16,7 +16,10 @@ use crate::Error;
 /// let name: ScriptName = "extensionHello.sh".parse()?;
 /// assert_eq!(name.as_str(), "extensionHello.sh");
 /// let error = "hello.sh".parse::<ScriptName>().unwrap_err();
-/// assert_eq!(error.to_string(), "script name `hello.sh` does not start with `extension`");
+/// assert_eq!(
+///     error.to_string(),
+///     "script name `hello.sh` does not start with `extension`; write a name such as `extensionHello.sh`"
+/// );
 /// # Ok::<(), fg_emulator::Error>(())
 /// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -35,7 +38,9 @@ impl ScriptName {
         let name = name.into();
         match broken_rule(&name) {
             None => Ok(Self(name)),
-            Some(rule) => Err(Error::new(format!("script name `{name}` {rule}"))),
+            Some(rule) => Err(Error::new(format!(
+                "script name `{name}` {rule}; write a name such as `extensionHello.sh`"
+            ))),
         }
     }
 
@@ -58,7 +63,7 @@ fn broken_rule(name: &str) -> Option<&'static str> {
     } else if !name.ends_with(".sh") {
         Some("does not end with `.sh`")
     } else if name.contains('/') {
-        Some("is not a file name: it contains `/`")
+        Some("is a path, not a file name")
     } else if !name.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         Some("contains characters other than printable ASCII")
     } else if name.len() > ScriptName::MAX_LEN {

@@ -1,5 +1,6 @@
 //! The error types: [`Error`], returned by handlers, and [`RunError`], returned by the runtime.
 
+use std::error::Error as _;
 use std::fmt;
 
 use fg_util::error::{chain, one_line};
@@ -23,13 +24,15 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// Its `Display` output is one line that describes what failed and what to do. The underlying cause, if any, is its
 /// [`source`](std::error::Error::source). Its `Debug` output is the message followed by those of all sources, in one
-/// line, so that `main` can return it.
+/// line, so that `main` can return it. What to do comes last.
 pub struct RunError(Box<ErrorInner>);
 
 struct ErrorInner {
     kind: ErrorKind,
     message: String,
     source: Option<Error>,
+    /// What to do.
+    hint: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -112,16 +115,20 @@ impl RunError {
         Self::new(ErrorKind::Runtime, message.to_owned(), Some(source.into()))
     }
 
-    pub(crate) fn listen(message: String, source: std::io::Error) -> Self {
-        Self::new(ErrorKind::Listen, message, Some(source.into()))
+    pub(crate) fn listen(message: String, source: std::io::Error, hint: Option<String>) -> Self {
+        let mut error = Self::new(ErrorKind::Listen, message, Some(source.into()));
+        error.0.hint = hint;
+        error
     }
 
     pub(crate) fn rejected(message: String) -> Self {
         Self::new(ErrorKind::Rejected, message, None)
     }
 
-    pub(crate) fn register_timeout(message: String, source: Error) -> Self {
-        Self::new(ErrorKind::RegisterTimeout, message, Some(source))
+    pub(crate) fn register_timeout(message: String, source: Error, hint: String) -> Self {
+        let mut error = Self::new(ErrorKind::RegisterTimeout, message, Some(source));
+        error.0.hint = Some(hint);
+        error
     }
 
     pub(crate) fn init(source: Error) -> Self {
@@ -161,21 +168,33 @@ impl RunError {
             kind,
             message,
             source,
+            hint: None,
         }))
     }
 }
 
-/// Formats the message and its sources in one line, since `fn main() -> Result<(), RunError>` prints the `Debug`
-/// output.
+/// Formats the message, its sources and the hint in one line, since `fn main() -> Result<(), RunError>` prints the
+/// `Debug` output.
 impl fmt::Debug for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&one_line(&chain(self)))
+        let mut line = self.0.message.clone();
+        if let Some(source) = self.source() {
+            line += &format!(": {}", chain(source));
+        }
+        if let Some(hint) = &self.0.hint {
+            line += &format!("; {hint}");
+        }
+        f.write_str(&one_line(&line))
     }
 }
 
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
+        f.write_str(&self.0.message)?;
+        match &self.0.hint {
+            Some(hint) => write!(f, "; {hint}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -212,10 +231,10 @@ mod tests {
         let errors: [(RunError, Predicate); 9] = [
             (RunError::setting(message()), RunError::is_setting),
             (RunError::runtime("", io()), RunError::is_runtime),
-            (RunError::listen(message(), io()), RunError::is_listen),
+            (RunError::listen(message(), io(), None), RunError::is_listen),
             (RunError::rejected(message()), RunError::is_rejected),
             (
-                RunError::register_timeout(message(), io().into()),
+                RunError::register_timeout(message(), io().into(), message()),
                 RunError::is_register_timeout,
             ),
             (RunError::init(io().into()), RunError::is_init),
@@ -256,5 +275,12 @@ mod tests {
             format!("{error:?}"),
             r"the extension failed to initialize: the secret\nis missing"
         );
+        let (message, hint) = ("cannot register".to_owned(), "try later".to_owned());
+        let error = RunError::register_timeout(message, "no response".into(), hint);
+        assert_eq!(
+            format!("{error:?}"),
+            "cannot register: no response; try later"
+        );
+        assert_eq!(error.to_string(), "cannot register; try later");
     }
 }

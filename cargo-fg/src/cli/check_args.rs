@@ -18,10 +18,10 @@ pub(super) struct CheckArgs {
     /// Format of the report
     #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
     format: CheckFormat,
-    /// Limits for start-up time and peak memory: start=50ms,rss=8MB
+    /// Limits for start-up time and peak memory, such as start=50ms,rss=8MB
     #[arg(long, value_name = "LIMITS")]
     budget: Option<Budget>,
-    /// Set an environment variable of the extension (repeatable)
+    /// Set an environment variable for the extension (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
     /// List the cases without running them

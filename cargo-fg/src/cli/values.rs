@@ -18,6 +18,7 @@ pub(super) fn variable(text: &str) -> Result<(String, String), String> {
 }
 
 /// Parses a duration such as `200ms`; the unit is required.
-pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
-    fg_util::duration::parse_with_unit(text).ok_or(fg_util::duration::HINT)
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    fg_util::duration::parse_with_unit(text)
+        .ok_or_else(|| format!("not a duration; {}", fg_util::duration::HINT))
 }

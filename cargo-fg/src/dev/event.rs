@@ -124,7 +124,7 @@ impl DevEvent<'_> {
                 message,
             } => (
                 "rejected",
-                format!("{method} {path} with {status}: {message}"),
+                format!("{method} {path} with status {status}: {message}"),
             ),
             Self::Subscribed { uri, types } => {
                 ("subscribed", format!("{uri} {}", types.join(", ")))

@@ -59,7 +59,12 @@ pub(crate) async fn run(plan: DevPlan) -> anyhow::Result<()> {
     let signals = ShutdownSignals::listen()?;
     let outcome = DevLoop::new(plan)?.run(signals).await;
     outcome.map_err(|error| match faults {
-        Some(faults) => anyhow!("{error:#}; to inject the same faults again, use {faults}"),
+        Some(faults) => {
+            // The error of a boot contains the seed, which is also one of the options.
+            let seed = format!(" (fault seed {})", faults.seed);
+            let message = format!("{error:#}").replace(&seed, "");
+            anyhow!("{message}; to inject the same faults again, use {faults}")
+        }
         None => error,
     })
 }

@@ -61,6 +61,7 @@ fn failed_run_prints_how_to_inject_the_same_faults() {
         "; to inject the same faults again, use --fault 'register-rejected*1' --seed {seed}\n"
     );
     assert!(stderr_text.ends_with(&repeat), "{stderr_text}");
+    assert_eq!(stderr_text.matches(seed).count(), 1, "{stderr_text}");
     let fault = after_prefix(&lines, "fault register-rejected: ");
     assert_eq!(fault.len(), 1, "{lines:#?}");
 }

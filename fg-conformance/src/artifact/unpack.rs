@@ -6,6 +6,7 @@ use std::path::Path;
 use fg_emulator::{ExtensionCommand, ScriptName};
 use tempfile::TempDir;
 use zip::ZipArchive;
+use zip::result::{ZipError, ZipResult};
 
 use crate::Error;
 
@@ -46,8 +47,14 @@ impl UnpackedPackage {
 
 /// Unpacks the ZIP into a directory, and returns the name of its only start script (D 2705: in the folder `extension`).
 fn unpack(zip: &Path, into: &Path) -> Result<String, Error> {
-    let archive = try_unpack(zip, into)
-        .map_err(Error::because(format!("cannot unpack {}", zip.display())))?;
+    let archive = try_unpack(zip, into).map_err(|error| {
+        let cannot = format!("cannot unpack {}", zip.display());
+        match error {
+            // The message of the `zip` crate would only add the words "i/o error".
+            ZipError::Io(error) => Error::because(cannot)(error),
+            error => Error::because(cannot)(error),
+        }
+    })?;
     let mut scripts: Vec<_> = archive
         .file_names()
         .filter_map(|name| {
@@ -71,7 +78,7 @@ fn unpack(zip: &Path, into: &Path) -> Result<String, Error> {
     }
 }
 
-fn try_unpack(zip: &Path, into: &Path) -> zip::result::ZipResult<ZipArchive<File>> {
+fn try_unpack(zip: &Path, into: &Path) -> ZipResult<ZipArchive<File>> {
     let mut archive = ZipArchive::new(File::open(zip)?)?;
     archive.extract(into)?;
     Ok(archive)

@@ -69,7 +69,7 @@ impl FromStr for Budget {
                 }
             };
             if is_repeated {
-                return Err(Error::new(format!("`{}` is given twice", name.trim())));
+                return Err(Error::new(format!("`{}` is listed twice", name.trim())));
             }
         }
         Ok(budget)
@@ -212,7 +212,7 @@ mod tests {
                 "`50` is not a duration; write it as `start=50ms`",
             ),
             ("rss=much", "`much` is not a size; write it as `rss=8MB`"),
-            ("start=1s,start=2s", "`start` is given twice"),
+            ("start=1s,start=2s", "`start` is listed twice"),
         ] {
             assert_eq!(text.parse::<Budget>().unwrap_err().to_string(), message);
         }

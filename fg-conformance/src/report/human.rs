@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
+use fg_util::error::excerpt;
 
 use super::{Finding, Outcome, Report};
 use crate::cases::{Case, Group};
@@ -123,8 +124,7 @@ impl Writer {
             "\n{title}Standard error of the extension (last lines){title:#}\n"
         ));
         for line in lines {
-            let line: String = line.chars().take(300).collect();
-            let line = line.replace(char::is_control, " ");
+            let line = excerpt(line).replace(char::is_control, " ");
             self.push(format_args!("  {dim}{line}{dim:#}\n"));
         }
     }

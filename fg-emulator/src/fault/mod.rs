@@ -143,7 +143,7 @@ fn parse_item(item: &str) -> Result<(Fault, FaultRate), Error> {
     if let Some((name, count)) = item.split_once('*') {
         let rate = count.trim().parse().map(FaultRate::First).map_err(|_| {
             Error::new(format!(
-                "`{count}` in `{item}` is not a count; write for example `{name}*2`"
+                "`{count}` in `{item}` is not a count; write it as `{name}*2`"
             ))
         })?;
         return Ok((name.trim().parse()?, rate));
@@ -154,7 +154,7 @@ fn parse_item(item: &str) -> Result<(Fault, FaultRate), Error> {
             .filter(|number| (0.0..=1.0).contains(number))
             .ok_or_else(|| {
                 Error::new(format!(
-                    "`{text}` in `{item}` is not a probability from 0 to 1; write for example `{name}=0.3`"
+                    "`{text}` in `{item}` is not a probability from 0 to 1; write it as `{name}=0.3`"
                 ))
             })?;
         return Ok((name.trim().parse()?, FaultRate::Probability(probability)));
@@ -234,12 +234,12 @@ mod tests {
             ("freeze,freeze=1", "fault `freeze` is listed twice"),
             (
                 "freeze=2",
-                "`2` in `freeze=2` is not a probability from 0 to 1; write for example `freeze=0.3`",
+                "`2` in `freeze=2` is not a probability from 0 to 1; write it as `freeze=0.3`",
             ),
             ("freeze=nan", "`nan` in `freeze=nan` is not a probability"),
             (
                 "freeze*x",
-                "`x` in `freeze*x` is not a count; write for example `freeze*2`",
+                "`x` in `freeze*x` is not a count; write it as `freeze*2`",
             ),
         ] {
             let error = Faults::parse(spec, 0).unwrap_err().to_string();

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use fg_util::error::{excerpt, one_line};
 use hyper::body::Bytes;
 
 use crate::Error;
@@ -67,15 +68,16 @@ impl InvokeResult {
     /// faults.
     #[track_caller]
     pub fn assert_ok(&self) {
-        let failed = |response: &&ExtensionResponse| !response.is_ok();
-        let failed: Vec<_> = self.responses.iter().filter(failed).collect();
+        let failed = self.responses.iter().filter(|response| !response.is_ok());
+        let failed: Vec<_> = failed.map(ExtensionResponse::describe).collect();
         let seed = match self.seed {
             Some(seed) => format!(" (fault seed {seed})"),
             None => String::new(),
         };
         assert!(
             failed.is_empty(),
-            "not every extension responded with status 200{seed}: {failed:?}"
+            "not every extension responded with status 200{seed}: {}",
+            failed.join("; ")
         );
     }
 }
@@ -85,5 +87,17 @@ impl ExtensionResponse {
     #[must_use]
     pub fn is_ok(&self) -> bool {
         matches!(self.result, Ok(HttpResponse { status: 200, .. }))
+    }
+
+    /// Describes the response in one line, such as `extensionHello.sh: status 503: busy`.
+    fn describe(&self) -> String {
+        match &self.result {
+            Ok(HttpResponse { status, body }) => {
+                let body = one_line(&excerpt(&String::from_utf8_lossy(body)));
+                let separator = if body.is_empty() { "" } else { ": " };
+                format!("{}: status {status}{separator}{body}", self.script)
+            }
+            Err(error) => format!("{}: {error:?}", self.script),
+        }
     }
 }

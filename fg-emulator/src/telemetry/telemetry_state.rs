@@ -57,8 +57,7 @@ impl TelemetryState {
     /// Stores the subscription. Rejects a second one: at most one extension of a function receives telemetry (D 2710).
     pub(crate) fn subscribe(&mut self, subscription: &Subscription) -> Result<(), Rejection> {
         if let Some(Subscription { uri, .. }) = &self.subscription {
-            let message =
-                format!("{uri} is already subscribed; a function has at most one subscription");
+            let message = format!("{uri} is already subscribed to telemetry");
             return Err(Rejection::new("AlreadySubscribed", message));
         }
         self.buffer.retain_types(&subscription.types);

@@ -204,7 +204,7 @@ pub(super) fn headers(name: &str, value: &str) -> Result<HeaderMap, Error> {
         let decoded = percent_decoded(value.trim());
         let Some(mut value) = decoded.and_then(|value| HeaderValue::try_from(value).ok()) else {
             return Err(invalid(&format!(
-                "the value of `{key}` is not a header value"
+                "the value of `{key}` is not a valid header value"
             )));
         };
         value.set_sensitive(true);

@@ -194,11 +194,23 @@ fn invalid_header_is_reported_without_its_value() {
             "content-type=secret",
             "the exporter itself sets `content-type`",
         ),
-        ("a=secret%", "the value of `a` is not a header value"),
-        ("a=secret%zz", "the value of `a` is not a header value"),
-        ("a=secret%+1", "the value of `a` is not a header value"),
-        ("a=secret%ff", "the value of `a` is not a header value"),
-        ("a=secret%0a", "the value of `a` is not a header value"),
+        ("a=secret%", "the value of `a` is not a valid header value"),
+        (
+            "a=secret%zz",
+            "the value of `a` is not a valid header value",
+        ),
+        (
+            "a=secret%+1",
+            "the value of `a` is not a valid header value",
+        ),
+        (
+            "a=secret%ff",
+            "the value of `a` is not a valid header value",
+        ),
+        (
+            "a=secret%0a",
+            "the value of `a` is not a valid header value",
+        ),
     ] {
         let (config, error) = read_with_warning(&[("OTEL_EXPORTER_OTLP_HEADERS", value)]);
         assert!(signals(&config).iter().all(|it| it.headers.is_empty()));

@@ -57,9 +57,10 @@ impl fmt::Display for ExportCounters {
 
 impl fmt::Display for ItemCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = |count| if count == 1 { "" } else { "s" };
-        let Self { spans, log_records } = *self;
-        write!(f, "{spans} span{}, ", plural(spans))?;
-        write!(f, "{log_records} log record{}", plural(log_records))
+        let (spans, logs) = (
+            Signal::Traces.count(self.spans),
+            Signal::Logs.count(self.log_records),
+        );
+        write!(f, "{spans}, {logs}")
     }
 }

@@ -179,10 +179,11 @@ impl Scheduler {
                 state.record_accepted();
                 let (endpoint, all) = (state.endpoint(), signal.count(count));
                 let issue = if rejected > 0 {
-                    let rejected = signal.count(rejected);
-                    Some(format!(
-                        "{endpoint} rejected {rejected} of {all}: {message}"
-                    ))
+                    let rejected = match count {
+                        0 => signal.count(rejected),
+                        _ => format!("{rejected} of {all}"),
+                    };
+                    Some(format!("{endpoint} rejected {rejected}: {message}"))
                 } else if !message.is_empty() {
                     Some(format!(
                         "{endpoint} accepted {all} with a warning: {message}"

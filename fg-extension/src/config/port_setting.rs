@@ -16,7 +16,7 @@ pub(super) fn choose_port(
     let range = format!("from {} to {}", port::FIRST, port::LAST);
     let fail = |problem: &str| {
         let hint = format!(
-            "write a port {range}, such as `8085`, or a list such as `{name}=8085,extensionOther.sh=8086`"
+            "write a port such as `8085`, or a list such as `{name}=8085,extensionOther.sh=8086`"
         );
         Err(invalid(setting, value, problem, &hint))
     };

@@ -238,8 +238,8 @@ fn telemetry_has_its_own_port_or_shares_that_of_the_extension() {
         read_telemetry(&[("FG_TELEMETRY_PORT", "80")])
             .err()
             .unwrap(),
-        "cannot read FG_TELEMETRY_PORT: `80` is not a port from 8081 to 8090; write a port from 8081 to 8090, such as \
-         `8085`, or a list such as `extensionHello.sh=8085,extensionOther.sh=8086`"
+        "cannot read FG_TELEMETRY_PORT: `80` is not a port from 8081 to 8090; write a port such as `8085`, or a list such \
+         as `extensionHello.sh=8085,extensionOther.sh=8086`"
     );
 }
 

@@ -49,14 +49,10 @@ pub(crate) fn bind(
         socket.listen(BACKLOG)
     };
     let socket = listen().map_err(|error| {
-        let hint = if error.kind() == io::ErrorKind::AddrInUse {
-            format!(
-                ", which is in use by another process; set {setting}=`{name}=<port>` to a free port from 8081 to 8090"
-            )
-        } else {
-            String::new()
-        };
-        RunError::listen(format!("cannot listen on {address}{hint}"), error)
+        let hint = (error.kind() == io::ErrorKind::AddrInUse).then(|| {
+            format!("set {setting} to a free port from 8081 to 8090, as in `{name}=<port>`")
+        });
+        RunError::listen(format!("cannot listen on {address}"), error, hint)
     })?;
     let tracked = lifecycle.track(Activity::Listener);
     Ok(Listener { socket, tracked })

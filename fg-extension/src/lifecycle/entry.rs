@@ -3,8 +3,6 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use fg_util::error::{chain, one_line};
-
 use crate::{Extension, ExtensionName, RunError, TelemetryHandler, run, run_with_telemetry};
 
 /// Calls [`run`](fn@run) on a single-threaded runtime. After an error, prints one line to stderr and returns exit
@@ -36,11 +34,7 @@ fn exit_code(name: ExtensionName, result: Result<(), RunError>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // If stderr is closed, there is nowhere to report the error.
-            let _ = writeln!(
-                std::io::stderr(),
-                "ERROR {name}: {}",
-                one_line(&chain(&error))
-            );
+            let _ = writeln!(std::io::stderr(), "ERROR {name}: {error:?}");
             ExitCode::FAILURE
         }
     }

@@ -136,10 +136,10 @@ impl PendingNotices {
         );
         if self.requests > 0 {
             let rejection = one_line(self.rejection.as_deref().unwrap_or_default());
-            parts.push(format!(
-                "rejected requests: {}, last: {rejection}",
-                self.requests
-            ));
+            parts.push(match self.requests {
+                1 => format!("rejected 1 request: {rejection}"),
+                requests => format!("rejected {requests} requests, last: {rejection}"),
+            });
         }
         parts.join("; ")
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::config::Config;
 use crate::platform::client::{ApiRequest, Rejection};
-use crate::platform::retry::ApiError;
+use crate::platform::retry::{ApiError, count_attempts};
 use crate::{Error, ExtensionName, Registration, RunError};
 
 /// Registers with the platform (D 2707), retrying for up to `FG_REGISTER_TIMEOUT`.
@@ -76,9 +76,11 @@ fn rejected(name: ExtensionName, config: &Config, rejection: &Rejection) -> RunE
 
 fn unreachable(config: &Config, attempts: u32, last: Error) -> RunError {
     let message = format!(
-        "cannot register with the platform at {} within {:?} ({attempts} attempts); \
-         check EXTENSION_API_ADDR, or increase FG_REGISTER_TIMEOUT",
-        config.platform, config.register_timeout,
+        "cannot register with the platform at {} within {:?} ({})",
+        config.platform,
+        config.register_timeout,
+        count_attempts(attempts),
     );
-    RunError::register_timeout(message, last)
+    let hint = "check EXTENSION_API_ADDR, or increase FG_REGISTER_TIMEOUT".to_owned();
+    RunError::register_timeout(message, last, hint)
 }

@@ -62,3 +62,11 @@ impl ApiRequest<'_> {
         }
     }
 }
+
+/// Formats a number of attempts for a message, such as `2 attempts`.
+pub(super) fn count_attempts(attempts: u32) -> String {
+    match attempts {
+        1 => "1 attempt".to_owned(),
+        attempts => format!("{attempts} attempts"),
+    }
+}

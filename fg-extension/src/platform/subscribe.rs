@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::config::PlatformAddress;
 use crate::platform::client::ApiRequest;
-use crate::platform::retry::ApiError;
+use crate::platform::retry::{ApiError, count_attempts};
 use crate::{Port, TelemetryType};
 
 /// The body of the subscription request (D 2710).
@@ -63,7 +63,8 @@ pub(crate) async fn subscribe(
         }
         Err(ApiError::NoResponse(attempts, last)) => tracing::error!(
             "continuing without telemetry: cannot subscribe with the platform at {platform} within {timeout:?} \
-             ({attempts} attempts); increase FG_REGISTER_TIMEOUT to wait longer: {}",
+             ({}): {}; increase FG_REGISTER_TIMEOUT to wait longer",
+            count_attempts(attempts),
             one_line(&chain(last.as_ref()))
         ),
     }

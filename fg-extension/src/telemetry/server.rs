@@ -138,7 +138,7 @@ async fn respond(delivery: Arc<Delivery>, request: Request<Incoming>) -> HttpRes
         return delivery.accept(body::read(request).await);
     }
     let message = format!(
-        "telemetry is accepted only by POST, not {}",
+        "the telemetry port accepts only POST, not {}",
         request.method()
     );
     body::discard(request).await;

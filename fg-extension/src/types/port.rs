@@ -63,7 +63,7 @@ const fn message(port: u16) -> &'static str {
     match port {
         DOCUMENTED_TYPO => {
             "port out of range: FunctionGraph posts to ports 8081 to 8090 only; \
-             the 8011 in the example of its documentation is a typo"
+             the 8011 in FunctionGraph's documentation is a typo"
         }
         _ => "port out of range: FunctionGraph posts to ports 8081 to 8090 only",
     }

@@ -216,7 +216,7 @@ async fn invalid_subscriptions_are_rejected_and_reported() {
     assert_eq!(
         error_of(&response),
         format!(
-            "http://127.0.0.1:{} is already subscribed; a function has at most one subscription",
+            "http://127.0.0.1:{} is already subscribed to telemetry",
             instance.port
         )
     );

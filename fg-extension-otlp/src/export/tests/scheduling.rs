@@ -303,7 +303,7 @@ fn issues_are_logged_once_a_second_with_all_counts() {
         };
         let now = start + Duration::from_millis(100) * number;
         if let (_, Some(line)) = send(&mut scheduler, rejected, now) {
-            let count = format!("rejected: {} span", number + 1);
+            let count = format!("rejected: {}", Signal::Traces.count(u64::from(number) + 1));
             assert!(line.contains(&count), "{line}");
             logged.push(number);
         }
@@ -326,7 +326,7 @@ fn item_outcomes_are_counted_and_logged() {
     assert_eq!(after, AfterRequest::SendMore);
     assert_eq!(
         line.unwrap(),
-        "warning: http://t rejected 2 spans of 5 spans: too old (exported so far: 3 spans, 0 log records; \
+        "warning: http://t rejected 2 of 5 spans: too old (exported so far: 3 spans, 0 log records; \
          rejected: 2 spans, 0 log records)"
     );
 
@@ -376,7 +376,7 @@ fn dropped_items_are_logged() {
     assert!(
         line.starts_with("the export buffer of 1000 bytes is full")
             && line.contains("FG_OTLP_BUFFER")
-            && line.contains("dropped because the buffer was full: 1 span,"),
+            && line.contains("dropped because the buffer was full: 1 span, "),
         "{line}"
     );
 }

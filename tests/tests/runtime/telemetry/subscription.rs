@@ -49,7 +49,7 @@ fn subscribes_after_registration() {
         (exited.code, exited.stderr.as_str()),
         (
             Some(0),
-            "WARN extensionTelemetry.sh: telemetry: rejected requests: 1, last: telemetry is accepted only by POST, not \
+            "WARN extensionTelemetry.sh: telemetry: rejected 1 request: the telemetry port accepts only POST, not \
              GET\n"
         )
     );
@@ -132,8 +132,8 @@ fn port_in_use_is_reported_and_the_extension_keeps_running() {
     assert_eq!(exited.code, Some(0));
     assert!(
         exited.stderr.starts_with(&format!(
-            "ERROR extensionTelemetry.sh: continuing without telemetry: cannot listen on 127.0.0.1:{telemetry_port}, \
-             which is in use by another process; set FG_TELEMETRY_PORT="
+            "ERROR extensionTelemetry.sh: continuing without telemetry: cannot listen on 127.0.0.1:{telemetry_port}: \
+             Address already in use (os error 98); set FG_TELEMETRY_PORT to "
         )) && exited.stderr.lines().count() == 1,
         "{}",
         exited.stderr
