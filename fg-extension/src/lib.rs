@@ -91,8 +91,8 @@ pub use error::{Error, RunError};
 pub use extension::{Extension, TelemetryHandler};
 pub use run::{run, run_with_telemetry};
 pub use telemetry::{
-    LogEvent, Metrics, PlatformEvent, PlatformRecord, Subscription, TelemetryCounters,
-    TelemetryEvent, TelemetryType, Timestamp,
+    LogEvent, Metrics, PlatformEvent, PlatformEventKind, Subscription, TelemetryCounters,
+    TelemetryEvent, TelemetryType, Timestamp, UnknownEvent,
 };
 pub use types::{
     ExtensionName, FunctionUrn, InvalidExtensionName, InvalidPort, Invocation, Port, Registration,

@@ -1,24 +1,28 @@
-//! A batch of telemetry, kept as JSON until it is delivered.
+//! A batch of telemetry, kept as JSON text, with the positions of its events.
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 use fg_util::error::excerpt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::TelemetryEvent;
+use super::events::{Invalid, Layout, Layouts};
 
-/// A batch of telemetry events, kept as JSON since decoded events take several times the memory.
+/// A batch of telemetry events.
 pub(super) struct Batch {
-    /// A JSON array.
-    text: Box<str>,
+    /// The text between the brackets of a JSON array. If there are layouts, unescaped strings follow.
+    buffer: Arc<str>,
+    /// The layouts of the events, or none if this is a part of a split batch.
+    layouts: Vec<Layout>,
     events: u64,
 }
 
 /// The maximum number of events that one call of the handler receives.
 ///
-/// Decoding takes memory, and blocks the thread that invocations are handled on.
+/// Events take memory, and creating them blocks the thread that invocations are handled on.
 pub(super) const MAX_BATCH_EVENTS: u64 = 4096;
 /// The maximum size of the JSON that one call of the handler receives. A single larger event is delivered alone.
 pub(super) const MAX_BATCH_BYTES: usize = 256 * 1024;
@@ -26,7 +30,7 @@ pub(super) const MAX_BATCH_BYTES: usize = 256 * 1024;
 impl Batch {
     /// Reads a request body, which is an array of events (D 2710). A large array is split into several batches.
     ///
-    /// The events themselves are not checked, so that an unexpected event does not make the whole batch invalid. Bytes
+    /// The events can be any JSON values, so that an unexpected event does not make the whole batch invalid. Bytes
     /// that are not UTF-8 are replaced. Trailing commas are ignored, since the examples of the documentation contain
     /// them (D 2711).
     ///
@@ -34,20 +38,67 @@ impl Batch {
     ///
     /// Returns an error message if the body is not a JSON array.
     pub(super) fn read(body: &[u8]) -> Result<Vec<Self>, String> {
-        let text = String::from_utf8_lossy(body.trim_ascii());
+        let body = body.trim_ascii();
+        // Much faster than `from_utf8_lossy` for text that is valid.
+        let text = match str::from_utf8(body) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(body),
+        };
         if text.is_empty() {
             return Err("the body is empty; expected a JSON array of telemetry events".to_owned());
         }
-        let (text, EventCount(events)) = parse(text)
+        if let Ok(batches) = Self::read_array(&text) {
+            return Ok(batches);
+        }
+        let text = without_trailing_commas(&text)
             // The error message may quote the whole body.
             .map_err(|error| excerpt(&format!("invalid telemetry: {error}")))?;
-        if events > MAX_BATCH_EVENTS || events > 1 && text.len() > MAX_BATCH_BYTES {
-            return Ok(parts(&text));
+        Self::read_array(&text).map_err(|Invalid| "invalid telemetry".to_owned())
+    }
+
+    fn read_array(text: &str) -> Result<Vec<Self>, Invalid> {
+        let elements = text
+            .strip_prefix('[')
+            .and_then(|text| text.strip_suffix(']'));
+        let elements = elements.ok_or(Invalid)?;
+        let mut parts: Vec<(Range<usize>, u64)> = Vec::new();
+        let mut part = 0..0;
+        let mut events = 0;
+        // Layouts can take more memory than the text, so those of a split batch are created again for each part.
+        let mut layouts = Vec::new();
+        let mut all = Layouts::new(elements)?;
+        while let Some(layout) = all.next()? {
+            let event = layout.range();
+            if events == MAX_BATCH_EVENTS || events > 0 && event.end - part.start > MAX_BATCH_BYTES
+            {
+                parts.push((part, events));
+                part = event.clone();
+                events = 0;
+            }
+            part.end = event.end;
+            events += 1;
+            if parts.is_empty() {
+                layouts.push(layout);
+            }
         }
-        Ok(vec![Self {
-            text: text.into(),
+        if events == 0 {
+            return Ok(Vec::new());
+        }
+        if parts.is_empty() {
+            layouts.shrink_to_fit();
+            return Ok(vec![Self {
+                buffer: all.into_buffer(),
+                layouts,
+                events,
+            }]);
+        }
+        parts.push((part, events));
+        let parts = parts.into_iter().map(|(part, events)| Self {
+            buffer: elements[part].into(),
+            layouts: Vec::new(),
             events,
-        }])
+        });
+        Ok(parts.collect())
     }
 
     /// Returns the number of events.
@@ -57,35 +108,45 @@ impl Batch {
 
     /// Returns the memory that the batch takes, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.text.len() + size_of::<Self>()
+        size_of::<Self>() + self.buffer.len() + size_of_val(&*self.layouts)
     }
 
-    /// Decodes the events. An event that cannot be represented as a JSON value becomes a string that contains its JSON.
-    pub(super) fn decode(&self) -> Vec<TelemetryEvent> {
-        serde_json::from_str(&self.text).unwrap_or_else(|_| {
-            // At least one event cannot be decoded, so each is decoded separately.
-            let elements: Vec<&RawValue> = serde_json::from_str(&self.text).unwrap_or_default();
-            let texts = elements.into_iter().map(RawValue::get);
-            texts.map(decode).collect()
-        })
-    }
-}
-
-fn decode(event: &str) -> TelemetryEvent {
-    serde_json::from_str(event).unwrap_or_else(|_| TelemetryEvent::Unknown(event.into()))
-}
-
-/// Counts the events in a JSON array. If the array is only valid without trailing commas, it also replaces these by
-/// spaces.
-fn parse(text: Cow<'_, str>) -> serde_json::Result<(Cow<'_, str>, EventCount)> {
-    match serde_json::from_str(&text) {
-        Ok(events) => Ok((text, events)),
-        Err(error) => {
-            let blanked = blank_trailing_commas(&text).ok_or(error)?;
-            let events = serde_json::from_str(&blanked)?;
-            Ok((blanked.into(), events))
+    /// Adds the events to `events`.
+    pub(super) fn append_to(&self, events: &mut Vec<TelemetryEvent>) {
+        if self.layouts.is_empty() {
+            self.append_part_to(events);
+            return;
         }
+        let new = |layout: &Layout| TelemetryEvent::new(Arc::clone(&self.buffer), layout.clone());
+        events.extend(self.layouts.iter().map(new));
     }
+
+    fn append_part_to(&self, events: &mut Vec<TelemetryEvent>) {
+        let Ok(mut all) = Layouts::new(&self.buffer) else {
+            return;
+        };
+        let mut layouts = Vec::new();
+        while let Ok(Some(layout)) = all.next() {
+            layouts.push(layout);
+        }
+        let buffer = all.into_buffer();
+        let new = |layout| TelemetryEvent::new(Arc::clone(&buffer), layout);
+        events.extend(layouts.into_iter().map(new));
+    }
+}
+
+/// Replaces trailing commas by spaces.
+///
+/// # Errors
+///
+/// Returns an error if the text is not a JSON array even then.
+fn without_trailing_commas(text: &str) -> serde_json::Result<String> {
+    let Err(error) = serde_json::from_str::<Array>(text) else {
+        return Ok(text.to_owned());
+    };
+    let blanked = blank_trailing_commas(text).ok_or(error)?;
+    serde_json::from_str::<Array>(&blanked)?;
+    Ok(blanked)
 }
 
 /// Replaces each trailing comma by a space, so that positions in error messages stay correct. Returns `None` if there
@@ -110,49 +171,11 @@ fn blank_trailing_commas(text: &str) -> Option<String> {
     any.then(|| String::from_utf8(blanked).ok())?
 }
 
-/// Splits an array into batches that are within the limits or have a single event.
-fn parts(array: &str) -> Vec<Batch> {
-    let elements = &array[1..array.len() - 1];
-    let mut batches = Vec::new();
-    let mut part = String::from("[");
-    let mut events = 0;
-    let mut finish = |part: &mut String, events: &mut u64| {
-        part.push(']');
-        batches.push(Batch {
-            text: std::mem::replace(part, String::from("[")).into(),
-            events: std::mem::take(events),
-        });
-    };
-    for element in split(elements) {
-        if events == MAX_BATCH_EVENTS || events > 0 && part.len() + element.len() > MAX_BATCH_BYTES
-        {
-            finish(&mut part, &mut events);
-        }
-        if events > 0 {
-            part.push(',');
-        }
-        part.push_str(element);
-        events += 1;
-    }
-    finish(&mut part, &mut events);
-    batches
-}
-
-/// Splits the text between the brackets of an array into its elements.
-fn split(elements: &str) -> impl Iterator<Item = &str> {
-    let mut scan = Scan::default();
-    elements.split(move |c: char| {
-        // A character that is not ASCII ends neither a string nor an element.
-        scan.is_outside_strings(u8::try_from(c).unwrap_or_default()) && c == ',' && scan.depth == 0
-    })
-}
-
-/// A minimal JSON scanner, which tracks whether the next byte is in a string and how deeply it is nested.
+/// A minimal JSON scanner, which tracks whether the next byte is in a string.
 #[derive(Default)]
 struct Scan {
     in_string: bool,
     escaped: bool,
-    depth: i32,
 }
 
 impl Scan {
@@ -163,40 +186,32 @@ impl Scan {
             self.escaped = !self.escaped && byte == b'\\';
             return !self.in_string;
         }
-        match byte {
-            b'"' => self.in_string = true,
-            b'[' | b'{' => self.depth += 1,
-            b']' | b'}' => self.depth -= 1,
-            _ => {}
-        }
+        self.in_string = byte == b'"';
         !self.in_string
     }
 }
 
-/// The number of elements of an array, deserialized without storing them.
-struct EventCount(u64);
+/// An array, deserialized without storing its elements, for the error message.
+struct Array;
 
-impl<'de> Deserialize<'de> for EventCount {
+impl<'de> Deserialize<'de> for Array {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(EventCountVisitor)
+        deserializer.deserialize_seq(ArrayVisitor)
     }
 }
 
-struct EventCountVisitor;
+struct ArrayVisitor;
 
-impl<'de> Visitor<'de> for EventCountVisitor {
-    type Value = EventCount;
+impl<'de> Visitor<'de> for ArrayVisitor {
+    type Value = Array;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array of events")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<EventCount, A::Error> {
-        let mut events = 0;
-        while seq.next_element::<IgnoredAny>()?.is_some() {
-            events += 1;
-        }
-        Ok(EventCount(events))
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Array, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Array)
     }
 }
 

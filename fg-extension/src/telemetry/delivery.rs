@@ -152,13 +152,9 @@ impl Delivery {
         // All of the author's code may panic: the handler, its destructors if it is dropped, and the `Display` of its
         // error.
         let handled = catch(async {
-            // The events are decoded again for each attempt. Most batches need only one.
             let mut events = Vec::new();
             for batch in batches {
-                match events.is_empty() {
-                    true => events = batch.decode(),
-                    false => events.append(&mut batch.decode()),
-                }
+                batch.append_to(&mut events);
             }
             let handler = async { extension.telemetry(events, &self.counters).await };
             match timeout(time_limit, handler).await {

@@ -12,7 +12,9 @@ mod subscription;
 pub use counters::TelemetryCounters;
 #[cfg(test)]
 pub(crate) use delivery::Delivery;
-pub use events::{LogEvent, Metrics, PlatformEvent, PlatformRecord, TelemetryEvent, Timestamp};
+pub use events::{
+    LogEvent, Metrics, PlatformEvent, PlatformEventKind, TelemetryEvent, Timestamp, UnknownEvent,
+};
 use hyper::StatusCode;
 use hyper::body::Bytes;
 pub(crate) use server::TelemetryServer;

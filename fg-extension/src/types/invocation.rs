@@ -3,8 +3,9 @@
 use std::fmt;
 
 use serde::de::{Error as _, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use serde::ser::{Error as _, SerializeMap};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::FunctionUrn;
 
@@ -23,17 +24,15 @@ use crate::FunctionUrn;
 /// assert_eq!(invocation.invoked_function_urn.name(), Some("hello"));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Invocation {
     /// The field `traceId`: the ID of the request, a UUID in the page's example (D).
     pub trace_id: String,
     /// The field `invokedFunctionUrn`: the function that was invoked (D).
     pub invoked_function_urn: FunctionUrn,
-    /// All other fields. The page does not document any (?).
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
+    /// The names and the JSON of all other fields.
+    other: Vec<(String, Box<str>)>,
 }
 
 impl Invocation {
@@ -50,16 +49,62 @@ impl Invocation {
         Self {
             trace_id: trace_id.into(),
             invoked_function_urn: invoked_function_urn.into(),
-            other: Map::new(),
+            other: Vec::new(),
         }
+    }
+
+    /// Deserializes another field of the invoke event. Returns `None` if there is no such field, or if it is not a `T`.
+    ///
+    /// The page does not document any other fields (?).
+    ///
+    /// ```
+    /// use fg_extension::Invocation;
+    ///
+    /// let invocation: Invocation =
+    ///     serde_json::from_str(r#"{"traceId": "1", "invokedFunctionUrn": "", "deadlineMs": 3000}"#)?;
+    /// assert_eq!(invocation.field("deadlineMs"), Some(3000));
+    /// assert_eq!(invocation.field::<String>("deadlineMs"), None);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    #[must_use]
+    pub fn field<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Option<T> {
+        // Of several fields with the same name, the last one wins, as in any JSON object.
+        let (_, json) = self.other().filter(|(field, _)| *field == name).last()?;
+        serde_json::from_str(json).ok()
+    }
+
+    /// Returns the names and the JSON of all other fields, in order.
+    pub fn other(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.other.iter().map(|(name, json)| (&**name, &**json))
     }
 }
 
-/// Implemented by hand, since a derived implementation with `flatten` would buffer every field twice.
+/// Writes the two known fields first, then all other fields as they were received.
+impl Serialize for Invocation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("traceId", &self.trace_id)?;
+        map.serialize_entry("invokedFunctionUrn", &self.invoked_function_urn)?;
+        for (name, json) in &self.other {
+            let json: &RawValue = serde_json::from_str(json).map_err(S::Error::custom)?;
+            map.serialize_entry(name, json)?;
+        }
+        map.end()
+    }
+}
+
 impl<'de> Deserialize<'de> for Invocation {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(InvocationVisitor)
     }
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "camelCase")]
+enum Field {
+    TraceId,
+    InvokedFunctionUrn,
+    Other(String),
 }
 
 struct InvocationVisitor;
@@ -74,13 +119,14 @@ impl<'de> Visitor<'de> for InvocationVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Invocation, A::Error> {
         let mut trace_id = None;
         let mut invoked_function_urn = None;
-        let mut other = Map::new();
-        while let Some(name) = fields.next_key::<String>()? {
-            match name.as_str() {
-                "traceId" => trace_id = Some(fields.next_value()?),
-                "invokedFunctionUrn" => invoked_function_urn = Some(fields.next_value()?),
-                _ => {
-                    other.insert(name, fields.next_value()?);
+        let mut other = Vec::new();
+        while let Some(name) = fields.next_key()? {
+            match name {
+                Field::TraceId => trace_id = Some(fields.next_value()?),
+                Field::InvokedFunctionUrn => invoked_function_urn = Some(fields.next_value()?),
+                Field::Other(name) => {
+                    let json: Box<RawValue> = fields.next_value()?;
+                    other.push((name, json.into()));
                 }
             }
         }
@@ -95,21 +141,25 @@ impl<'de> Visitor<'de> for InvocationVisitor {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::Invocation;
 
     #[test]
     fn every_received_field_is_preserved() {
-        let event = json!({
-            "traceId": "1",
-            "invokedFunctionUrn": "sn:cn:yrk:1111:function:0@test@hello:latest",
-            "deadlineMs": 1,
-            "nested": [{"a": null}],
-        });
-        let invocation: Invocation = serde_json::from_value(event.clone()).unwrap();
-        assert_eq!(invocation.other["deadlineMs"], 1);
-        assert_eq!(invocation.other.len(), 2);
-        assert_eq!(serde_json::to_value(invocation).unwrap(), event);
+        let event = concat!(
+            r#"{"traceId":"1","invokedFunctionUrn":"sn:cn:yrk:1111:function:0@test@hello:latest","#,
+            r#""deadlineMs":1,"nested":[{"z":null, "a":1.50}],"big":123456789012345678901234567890,"huge":1e999,"#,
+            r#""deadlineMs":2,"surrogate":"\ud800"}"#,
+        );
+        let invocation: Invocation = serde_json::from_str(event).unwrap();
+        assert_eq!(invocation.other().count(), 6);
+        assert_eq!(invocation.field("deadlineMs"), Some(2));
+        assert_eq!(
+            invocation.field("big"),
+            Some(123_456_789_012_345_678_901_234_567_890_u128)
+        );
+        assert_eq!(invocation.field::<u8>("traceId"), None);
+        assert_eq!(serde_json::to_string(&invocation).unwrap(), event);
+        let other = serde_json::from_str(&event.replace("1.50", "1.5")).unwrap();
+        assert_ne!(invocation, other);
     }
 }

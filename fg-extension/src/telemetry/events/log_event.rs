@@ -1,40 +1,43 @@
 //! Log events of the function and of extensions.
 
 use std::borrow::Cow;
+use std::time::SystemTime;
 
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
-use serde_json::{Map, Value};
+use serde::Serialize;
 
-use super::Tag;
-use super::Timestamp;
-use super::platform_event::entry;
+use super::event_text::EventText;
+use super::{json, timestamp};
 
 /// A log line of the function or of an extension.
 ///
 /// The format is not documented (?). The fields `type`, `time` and `record` are inferred (I).
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct LogEvent {
-    pub(super) tag: Tag,
-    /// The field `time`: when the line was logged.
-    pub time: Option<Timestamp>,
-    /// The field `record`: the text of the line, or any other JSON value.
-    pub record: Option<Value>,
-    /// All other fields.
-    pub other: Map<String, Value>,
-}
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct LogEvent(pub(super) EventText);
 
 impl LogEvent {
-    /// Returns the record as text: a string unchanged, any other value as JSON. If there is no record, the text is
-    /// empty.
+    /// Returns the field `time`: when the line was logged.
+    ///
+    /// `None` if the field is missing or is not a [`Timestamp`](crate::Timestamp).
+    #[must_use]
+    pub fn time(&self) -> Option<SystemTime> {
+        timestamp::parse(self.0.get(self.0.layout.time)?)
+    }
+
+    /// Returns the field `record` as text: a string without its quotes and escapes, any other value as JSON. If there
+    /// is no record, the text is empty.
+    ///
+    /// An unpaired surrogate in a string is replaced.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
-        match &self.record {
-            Some(Value::String(text)) => text.into(),
-            Some(other) => other.to_string().into(),
-            None => "".into(),
-        }
+        let record = self.record_json().unwrap_or_default();
+        json::text(record).unwrap_or(Cow::Borrowed(record))
+    }
+
+    /// Returns the JSON of the field `record`: a string that contains the line, or any other value.
+    #[must_use]
+    pub fn record_json(&self) -> Option<&str> {
+        self.0.get(self.0.layout.content)
     }
 
     /// Returns the request ID of the invocation that logged the line (I).
@@ -42,33 +45,6 @@ impl LogEvent {
     /// It is the `traceId` or `requestId` of the event or of its record, or `None` if there is neither.
     #[must_use]
     pub fn trace_id(&self) -> Option<&str> {
-        let record = self.record.as_ref().and_then(Value::as_object);
-        id(&self.other).or_else(|| id(record?))
-    }
-}
-
-fn id(fields: &Map<String, Value>) -> Option<&str> {
-    ["traceId", "requestId"].iter().find_map(|name| {
-        let id = fields.get(*name)?.as_str()?.trim();
-        (!id.is_empty()).then_some(id)
-    })
-}
-
-impl Serialize for LogEvent {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self {
-            tag,
-            time,
-            record,
-            other,
-        } = self;
-        let mut map = serializer.serialize_map(None)?;
-        entry(&mut map, "time", time)?;
-        map.serialize_entry(tag.key(), tag.text())?;
-        entry(&mut map, "record", record)?;
-        for (name, value) in other {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
+        self.0.get(self.0.layout.trace_id)
     }
 }

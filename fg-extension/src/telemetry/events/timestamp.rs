@@ -1,61 +1,82 @@
 //! Timestamps of telemetry events.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
+use serde::de::{self, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
 
-/// A timestamp, both in its original form and as a [`SystemTime`].
+use super::json;
+
+/// A timestamp, deserialized from a string or a number.
 ///
 /// The pages show RFC 3339 strings (D 2711 to 2713), which may have any offset from UTC. A number is also accepted (?):
 /// it is the time since the Unix epoch in seconds, milliseconds, microseconds or nanoseconds, depending on its
-/// magnitude.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Timestamp {
-    time: Option<SystemTime>,
-    /// A trimmed string or a number.
-    raw: Value,
-}
+/// magnitude. Other formats, and times before 1970, cannot be deserialized.
+///
+/// ```
+/// use fg_extension::{TelemetryEvent, Timestamp};
+///
+/// let event: TelemetryEvent = serde_json::from_str(
+///     r#"{"name": "platform.start", "queuedAt": "2023-06-25T08:00:00.250+08:00"}"#,
+/// )?;
+/// let queued_at: Option<Timestamp> = event.field("queuedAt");
+/// assert!(queued_at.is_some_and(|queued_at| queued_at.time() < std::time::SystemTime::now()));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Timestamp(SystemTime);
 
 impl Timestamp {
-    /// Returns the time, or `None` if the timestamp has an unknown format or is before 1970.
+    /// Returns the time.
     #[must_use]
-    pub fn time(&self) -> Option<SystemTime> {
-        self.time
-    }
-
-    /// Returns the original string, trimmed, or `None` if the timestamp is a number.
-    #[must_use]
-    pub fn as_str(&self) -> Option<&str> {
-        self.raw.as_str()
-    }
-
-    /// Reads a string or a number. Returns any other value unchanged, as an error.
-    pub(crate) fn read(raw: Value) -> Result<Self, Value> {
-        let time = match &raw {
-            Value::String(text) => parse_rfc3339(text.trim()),
-            Value::Number(number) => number.as_f64().and_then(since_1970),
-            _ => return Err(raw),
-        };
-        Ok(Self {
-            time,
-            raw: super::trimmed(raw),
-        })
+    pub fn time(self) -> SystemTime {
+        self.0
     }
 }
 
-impl Serialize for Timestamp {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.raw.serialize(serializer)
+/// Parses the JSON of a timestamp.
+pub(super) fn parse(json: &str) -> Option<SystemTime> {
+    match json::text(json) {
+        Some(text) => parse_rfc3339(text.trim()),
+        None => since_1970(json.parse().ok()?),
     }
 }
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::read(Value::deserialize(deserializer)?)
-            .map_err(|_| D::Error::custom("expected a time, as a string or a number"))
+        deserializer.deserialize_any(TimestampVisitor)
+    }
+}
+
+struct TimestampVisitor;
+
+impl Visitor<'_> for TimestampVisitor {
+    type Value = Timestamp;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a time in RFC 3339 format or a number")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Timestamp, E> {
+        let time = parse_rfc3339(text.trim());
+        time.map(Timestamp)
+            .ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Timestamp, E> {
+        let time = since_1970(number);
+        time.map(Timestamp)
+            .ok_or_else(|| E::invalid_value(Unexpected::Float(number), &self))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Timestamp, E> {
+        self.visit_f64(number as f64)
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Timestamp, E> {
+        self.visit_f64(number as f64)
     }
 }
 
@@ -106,9 +127,9 @@ fn since_1970(number: f64) -> Option<SystemTime> {
 mod tests {
     use std::time::{Duration, SystemTime};
 
-    use serde_json::{Value, json};
+    use serde_json::json;
 
-    use super::Timestamp;
+    use super::{Timestamp, parse};
 
     #[test]
     fn strings_and_numbers_are_parsed() {
@@ -126,15 +147,14 @@ mod tests {
             json!(1_687_651_200_250_000_u64),
             json!(1_687_651_200_250_000_000_u64),
         ] {
-            let timestamp = Timestamp::read(raw.clone()).unwrap();
-            assert_eq!(timestamp.time(), Some(time), "{raw}");
-            let expected = raw.as_str().map_or(raw.clone(), |text| text.trim().into());
-            assert_eq!(serde_json::to_value(timestamp).unwrap(), expected);
+            assert_eq!(parse(&raw.to_string()), Some(time), "{raw}");
+            let timestamp: Timestamp = serde_json::from_value(raw).unwrap();
+            assert_eq!(timestamp.time(), time);
         }
     }
 
     #[test]
-    fn string_that_is_not_a_time_is_preserved() {
+    fn other_values_are_not_times() {
         for text in [
             "",
             "soon",
@@ -164,11 +184,21 @@ mod tests {
             "2023-06-25T00:00:00+24:00",
             "2023-06-25T00:00:00+08:60",
         ] {
-            let timestamp = Timestamp::read(text.into()).unwrap();
-            assert_eq!((timestamp.time(), timestamp.as_str()), (None, Some(text)));
+            assert_eq!(parse(&json!(text).to_string()), None, "{text}");
+            assert!(serde_json::from_value::<Timestamp>(text.into()).is_err());
         }
-        assert_eq!(Timestamp::read(Value::Null), Err(Value::Null));
-        assert!(serde_json::from_value::<Timestamp>(Value::Null).is_err());
-        assert!(serde_json::from_value::<Timestamp>("soon".into()).is_ok());
+        for json in [
+            "null",
+            "true",
+            "{}",
+            "[]",
+            "-1",
+            "1e30",
+            "1e999",
+            r#""\ud800""#,
+        ] {
+            assert_eq!(parse(json), None, "{json}");
+            assert!(serde_json::from_str::<Timestamp>(json).is_err(), "{json}");
+        }
     }
 }

@@ -1,0 +1,413 @@
+//! Finds events and their typed fields in JSON text, in one scan that also validates the JSON.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::de::value::{Error as ValueError, StrDeserializer};
+use serde::de::{IgnoredAny, IntoDeserializer, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::StreamDeserializer;
+use serde_json::de::StrRead;
+use serde_json::value::RawValue;
+
+use super::{PlatformEventKind, json};
+
+/// Where an event and its typed fields are in the buffer of its batch.
+#[derive(Clone)]
+pub(crate) struct Layout {
+    pub(super) kind: EventKind,
+    /// The JSON of the event.
+    pub(super) json: Span,
+    /// The text of the field that determines the kind, trimmed.
+    pub(super) name: Span,
+    /// The text of the trace ID, trimmed.
+    pub(super) trace_id: Span,
+    /// The text of `status`, trimmed.
+    pub(super) status: Span,
+    /// The JSON of `startTime`, or of `time` in log events.
+    pub(super) time: Span,
+    /// The JSON of `endTime`.
+    pub(super) end_time: Span,
+    /// The JSON of `metrics`, or of `record` in log events.
+    pub(super) content: Span,
+    /// The typed fields.
+    typed: KeySet,
+    /// Whether the event has any other fields.
+    pub(super) has_other: bool,
+}
+
+/// A range of a buffer, or [`NONE`](Self::NONE).
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) struct Span {
+    start: u32,
+    end: u32,
+}
+
+/// The kind of an event.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum EventKind {
+    Platform(PlatformEventKind),
+    Function,
+    Extension,
+    Unknown,
+}
+
+/// An iterator over the events in the text between the brackets of a JSON array.
+///
+/// The spans of the layouts refer to that text, followed by the unescaped text of
+/// strings with escapes.
+pub(crate) struct Layouts<'a> {
+    text: &'a str,
+    position: usize,
+    unescaped: String,
+}
+
+/// The text is not a list of JSON values.
+#[derive(Debug)]
+pub(crate) struct Invalid;
+
+impl<'a> Layouts<'a> {
+    /// # Errors
+    ///
+    /// Returns an error if the text is too long for spans.
+    pub(crate) fn new(text: &'a str) -> Result<Self, Invalid> {
+        // Unescaped text is shorter than the JSON that it comes from, so the buffer is less than twice as long. An
+        // unpaired surrogate takes as many bytes as its escape, 6 or 9.
+        if text.len() > (u32::MAX / 4) as usize {
+            return Err(Invalid);
+        }
+        Ok(Self {
+            text,
+            position: 0,
+            unescaped: String::new(),
+        })
+    }
+
+    /// Returns the next event, or `None` after the last one.
+    pub(crate) fn next(&mut self) -> Result<Option<Layout>, Invalid> {
+        let is_first = self.position == 0;
+        self.skip_white_space();
+        match (self.byte(), is_first) {
+            (None, _) => return Ok(None),
+            (Some(b','), false) => self.position += 1,
+            (Some(_), true) => {}
+            (Some(_), false) => return Err(Invalid),
+        }
+        self.skip_white_space();
+        let start = self.position;
+        let mut layout = match self.byte() {
+            Some(b'{') => match self.value() {
+                Ok(fields) => self.event(&fields),
+                // A field name contains an unpaired surrogate.
+                Err(Invalid) => self.unknown()?,
+            },
+            _ => self.unknown()?,
+        };
+        layout.json = Span::new(start, self.position - start);
+        Ok(Some(layout))
+    }
+
+    /// Returns the buffer that the spans of all layouts so far refer to.
+    pub(crate) fn into_buffer(self) -> Arc<str> {
+        match self.unescaped.as_str() {
+            "" => self.text.into(),
+            unescaped => [self.text, unescaped].concat().into(),
+        }
+    }
+
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.position).copied()
+    }
+
+    fn skip_white_space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.byte() {
+            self.position += 1;
+        }
+    }
+
+    fn value<T: Deserialize<'a>>(&mut self) -> Result<T, Invalid> {
+        let rest = StrRead::new(&self.text[self.position..]);
+        let mut stream = StreamDeserializer::new(rest);
+        match stream.next() {
+            Some(Ok(value)) => {
+                self.position += stream.byte_offset();
+                Ok(value)
+            }
+            _ => Err(Invalid),
+        }
+    }
+
+    fn unknown(&mut self) -> Result<Layout, Invalid> {
+        let _: &RawValue = self.value()?;
+        Ok(Layout::UNKNOWN)
+    }
+
+    fn event(&mut self, fields: &Fields<'a>) -> Layout {
+        let Some((kind, key)) = kind(fields) else {
+            return Layout::UNKNOWN;
+        };
+        let mut layout = Layout {
+            kind,
+            ..Layout::UNKNOWN
+        };
+        let mut typed = KeySet::default();
+        let mut take = |key, is_expected: fn(u8) -> bool| {
+            let json = fields.get(key)?;
+            is_expected(json.as_bytes()[0]).then(|| {
+                typed.insert(key);
+                json
+            })
+        };
+        layout.name = self.text(take(key, is_string));
+        if let EventKind::Platform(_) = kind {
+            layout.time = self.json(take(Key::StartTime, is_time));
+            layout.end_time = self.json(take(Key::EndTime, is_time));
+            layout.trace_id = self.text(take(Key::TraceId, is_string));
+            layout.status = self.text(take(Key::Status, is_string));
+            layout.content = self.json(take(Key::Metrics, is_object));
+        } else {
+            layout.time = self.json(take(Key::Time, is_time));
+            layout.content = self.json(take(Key::Record, |_| true));
+            layout.trace_id = self.log_trace_id(fields);
+        }
+        layout.typed = typed;
+        layout.has_other = fields.has_other || fields.keys != typed;
+        layout
+    }
+
+    /// Finds the ID in the fields of a log event or of its record.
+    fn log_trace_id(&mut self, fields: &Fields<'a>) -> Span {
+        let mut id = |fields: &Fields<'a>| {
+            let ids = [Key::TraceId, Key::RequestId];
+            let spans = ids.map(|key| self.text(fields.get(key)));
+            spans.into_iter().find(|span| !span.is_empty())
+        };
+        let in_record = |record: &'a str| serde_json::from_str(record).ok();
+        id(fields)
+            .or_else(|| id(&fields.get(Key::Record).and_then(in_record)?))
+            .unwrap_or(Span::NONE)
+    }
+
+    /// Returns the position of JSON in the buffer.
+    fn json(&self, json: Option<&'a str>) -> Span {
+        match json {
+            Some(json) => Span::new(self.offset(json), json.len()),
+            None => Span::NONE,
+        }
+    }
+
+    /// Returns the position of the trimmed text of a JSON string. If it contains escapes, its text is added to the
+    /// buffer.
+    fn text(&mut self, json: Option<&'a str>) -> Span {
+        match json.and_then(json::text) {
+            None => Span::NONE,
+            Some(Cow::Borrowed(text)) => {
+                let text = text.trim();
+                Span::new(self.offset(text), text.len())
+            }
+            Some(Cow::Owned(text)) => {
+                let start = self.text.len() + self.unescaped.len();
+                let text = text.trim();
+                self.unescaped.push_str(text);
+                Span::new(start, text.len())
+            }
+        }
+    }
+
+    /// Returns the offset of a slice of `self.text`.
+    fn offset(&self, slice: &str) -> usize {
+        slice.as_ptr().addr() - self.text.as_ptr().addr()
+    }
+}
+
+impl Layout {
+    const UNKNOWN: Self = Self {
+        kind: EventKind::Unknown,
+        json: Span::NONE,
+        name: Span::NONE,
+        trace_id: Span::NONE,
+        status: Span::NONE,
+        time: Span::NONE,
+        end_time: Span::NONE,
+        content: Span::NONE,
+        typed: KeySet(0),
+        has_other: true,
+    };
+
+    /// Returns the range of the JSON in the buffer.
+    pub(crate) fn range(&self) -> Range<usize> {
+        self.json.range()
+    }
+
+    /// Returns whether a field is one of the typed ones.
+    pub(super) fn is_typed(&self, name: &str) -> bool {
+        let name: StrDeserializer<'_, ValueError> = name.into_deserializer();
+        Key::deserialize(name).is_ok_and(|key| self.typed.contains(key))
+    }
+}
+
+impl Span {
+    /// The span of what is missing. No other span is `0..0`, since the JSON of an event starts with a brace.
+    pub(super) const NONE: Self = Self { start: 0, end: 0 };
+
+    fn new(start: usize, length: usize) -> Self {
+        // `Layouts::new` has checked that both fit.
+        let start = start as u32;
+        Self {
+            start,
+            end: start + length as u32,
+        }
+    }
+
+    fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+
+    /// Returns this part of the buffer, or `None` if it is missing.
+    pub(super) fn of(self, buffer: &str) -> Option<&str> {
+        if self == Self::NONE {
+            return None;
+        }
+        buffer.get(self.range())
+    }
+}
+
+/// Returns the kind of an event, and the field that determines it.
+///
+/// Platform events have a `name` (D 2711), and log events have a `type` (I). Both fields are accepted for both kinds.
+fn kind(fields: &Fields<'_>) -> Option<(EventKind, Key)> {
+    let text = |key| json::text(fields.get(key)?);
+    let (name, kind) = (text(Key::Name), text(Key::Type));
+    let of = |text: &Option<Cow<'_, str>>| EventKind::of(text.as_deref()?.trim());
+    match (of(&name), of(&kind)) {
+        (Some(kind @ EventKind::Platform(_)), _) => Some((kind, Key::Name)),
+        // For example `{"type": "platform", "name": "start"}`.
+        (None, Some(EventKind::Platform(_))) if let Some(name) = name => {
+            let kind = PlatformEventKind::of(name.trim());
+            Some((EventKind::Platform(kind), Key::Name))
+        }
+        (_, Some(kind)) => Some((kind, Key::Type)),
+        (Some(kind), None) => Some((kind, Key::Name)),
+        (None, None) => None,
+    }
+}
+
+impl EventKind {
+    /// Returns the kind for the value of `name` or `type`.
+    fn of(text: &str) -> Option<Self> {
+        let is = |word: &str| text.eq_ignore_ascii_case(word);
+        if let Some((prefix, subtype)) = text.split_at_checked("platform.".len())
+            && prefix.eq_ignore_ascii_case("platform.")
+        {
+            Some(Self::Platform(PlatformEventKind::of(subtype.trim_start())))
+        } else if is("function") {
+            Some(Self::Function)
+        } else if is("extension") {
+            Some(Self::Extension)
+        } else if is("platform") {
+            Some(Self::Platform(PlatformEventKind::Unknown))
+        } else {
+            None
+        }
+    }
+}
+
+fn is_string(first: u8) -> bool {
+    first == b'"'
+}
+
+fn is_object(first: u8) -> bool {
+    first == b'{'
+}
+
+fn is_time(first: u8) -> bool {
+    matches!(first, b'"' | b'-' | b'0'..=b'9')
+}
+
+/// The name of a field that is typed in some kind of event.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(field_identifier, rename_all = "camelCase")]
+enum Key {
+    Name,
+    Type,
+    StartTime,
+    EndTime,
+    TraceId,
+    RequestId,
+    Status,
+    Metrics,
+    Time,
+    Record,
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
+struct KeySet(u16);
+
+impl KeySet {
+    fn insert(&mut self, key: Key) {
+        self.0 |= 1 << key as u16;
+    }
+
+    fn contains(self, key: Key) -> bool {
+        self.0 & 1 << key as u16 != 0
+    }
+}
+
+/// The JSON of fields of an object. Of several fields with the same name, the last one wins.
+struct Fields<'a> {
+    values: [&'a str; Key::Other as usize],
+    keys: KeySet,
+    has_other: bool,
+}
+
+impl<'a> Fields<'a> {
+    fn get(&self, key: Key) -> Option<&'a str> {
+        let value = self.values.get(key as usize)?;
+        (!value.is_empty()).then_some(value)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+        let mut fields = Fields {
+            values: [""; _],
+            keys: KeySet::default(),
+            has_other: false,
+        };
+        while let Some(key) = map.next_key::<Key>()? {
+            match fields.values.get_mut(key as usize) {
+                Some(value) => {
+                    *value = map.next_value::<&RawValue>()?.get();
+                    fields.keys.insert(key);
+                }
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                    fields.has_other = true;
+                }
+            }
+        }
+        Ok(fields)
+    }
+}
