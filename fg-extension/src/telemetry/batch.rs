@@ -217,19 +217,25 @@ impl<'de> Visitor<'de> for ArrayVisitor {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::{Value, json};
 
     use super::{Batch, MAX_BATCH_BYTES, MAX_BATCH_EVENTS};
     use crate::TelemetryEvent;
 
-    fn decode(body: &[u8]) -> Vec<TelemetryEvent> {
+    fn read(body: &[u8]) -> Vec<TelemetryEvent> {
         let mut all = Vec::new();
         for batch in Batch::read(body).unwrap() {
-            let mut events = batch.decode();
-            assert_eq!(batch.events(), events.len() as u64);
-            all.append(&mut events);
+            let others = all.len() as u64;
+            batch.append_to(&mut all);
+            assert_eq!(others + batch.events(), all.len() as u64);
         }
         all
+    }
+
+    fn texts(events: &[TelemetryEvent]) -> Vec<&str> {
+        events.iter().map(TelemetryEvent::json).collect()
     }
 
     fn values(events: &[TelemetryEvent]) -> Value {
@@ -246,9 +252,9 @@ mod tests {
             }, ]
         "#;
         assert_eq!(
-            values(&decode(body.as_bytes())),
+            values(&read(body.as_bytes())),
             json!([{
-                "name": "platform.initStart",
+                "name": "platform.initStart ",
                 "startTime": "2023-06-25T00:00:00.25Z",
                 "traceId": "a,] \"b,}",
             }])
@@ -259,16 +265,16 @@ mod tests {
     fn trailing_commas_are_ignored_at_any_depth() {
         let body = r#"[ { "a" : [ 1 , [2,], "," , ] , "b,": "\\",} , {}, [], "é,}" , ]"#;
         assert_eq!(
-            values(&decode(body.as_bytes())),
+            values(&read(body.as_bytes())),
             json!([{"a": [1, [2], ","], "b,": "\\"}, {}, [], "é,}"])
         );
-        // Next to an element that cannot be represented, and in a batch that is split.
         assert_eq!(
-            values(&decode(br#"[{"a": 1e999,}, 1,]"#)),
-            json!([r#"{"a": 1e999 }"#, 1])
+            texts(&read(br#"[{"a": 1e999,}, 1,]"#)),
+            [r#"{"a": 1e999 }"#, "1"]
         );
+        // In a batch that is split.
         let large = format!("[{}]", "[1,],".repeat(10_000));
-        assert_eq!(decode(large.as_bytes()).len(), 10_000);
+        assert_eq!(read(large.as_bytes()).len(), 10_000);
     }
 
     #[test]
@@ -291,45 +297,97 @@ mod tests {
             assert_eq!(batches.len(), parts);
             for batch in &batches {
                 assert!(batch.events() <= MAX_BATCH_EVENTS);
-                assert!(batch.events() == 1 || batch.text.len() <= MAX_BATCH_BYTES + 2);
+                assert!(batch.events() == 1 || batch.buffer.len() <= MAX_BATCH_BYTES);
+                assert!(batch.bytes() > batch.buffer.len());
             }
-            assert_eq!(values(&decode(body.as_bytes())), json!(events));
+            assert_eq!(values(&read(body.as_bytes())), json!(events));
         }
     }
 
     #[test]
-    fn unexpected_elements_are_preserved() {
-        let body = r#"[null, true, 1, -1, 1.5, "text", [1, [2]], {}, {"name": 5}]"#;
-        let events = decode(body.as_bytes());
-        assert_eq!(
-            values(&events),
-            serde_json::from_str::<Value>(body).unwrap()
-        );
-        assert!(
-            events
-                .iter()
-                .all(|event| matches!(event, TelemetryEvent::Unknown(_)))
-        );
-    }
-
-    #[test]
-    fn unrepresentable_values_are_preserved_as_text() {
+    fn every_element_is_preserved_byte_by_byte() {
         let deep = format!("{}{}", "[".repeat(300), "]".repeat(300));
-        let body =
-            format!(r#"[{{"type":"function","record":"a"}}, {{"a":1e999}}, "\ud800", {deep}]"#);
-        let events = decode(body.as_bytes());
-        assert!(matches!(&events[0], TelemetryEvent::Function(log) if log.text() == "a"));
-        for (event, text) in events[1..]
-            .iter()
-            .zip([r#"{"a":1e999}"#, r#""\ud800""#, &deep])
-        {
-            assert_eq!(*event, TelemetryEvent::Unknown(text.into()));
+        let long = format!(r#"{{"record": "{}\n"}}"#, "x".repeat(MAX_BATCH_BYTES));
+        let elements = [
+            "null",
+            "true",
+            "1",
+            "-1.50",
+            "1E+2",
+            "123456789012345678901234567890.5",
+            "1e999",
+            r#""text, with \" and \\""#,
+            r#""\ud800""#,
+            r#""\u00e9é""#,
+            "[1, [ 2]]",
+            "{}",
+            r#"{ "name" :5, "name": 6 }"#,
+            r#"{"\ud800": 1, "type": "function"}"#,
+            r#"{"type":"function","record":"\ud800", "z": 1, "a": 1e999}"#,
+            "{\t\"name\": \"platform.\\u0073tart \",\r\n\"traceId\" : \"\\u0031\" }",
+            &deep,
+            &long,
+        ];
+        let body = format!(" [\n{} ]\r\n", elements.join(" ,\t"));
+        assert_eq!(texts(&read(body.as_bytes())), elements);
+        for element in elements {
+            let body = format!("[{element}]");
+            let events = read(body.as_bytes());
+            assert_eq!(texts(&events), [element]);
+            assert_eq!(serde_json::to_string(&events).unwrap(), body);
+            let again: Vec<TelemetryEvent> = serde_json::from_str(&body).unwrap();
+            assert_eq!(again, events);
+            assert_eq!(again[0].trace_id(), events[0].trace_id());
         }
+    }
+
+    #[test]
+    fn events_of_a_split_batch_are_typed() {
+        let event = r#"{"name": "platform.\u0073tart", "traceId": "\u0031 "}"#;
+        let body = format!("[{event}{}]", format!(",{event}").repeat(9999));
+        assert_eq!(Batch::read(body.as_bytes()).unwrap().len(), 3);
+        let events = read(body.as_bytes());
+        assert_eq!(events.len(), 10_000);
+        for event in events {
+            assert!(
+                matches!(&event, TelemetryEvent::Platform(start) if start.name() == "platform.start")
+            );
+            assert_eq!(event.trace_id(), Some("1"));
+        }
+    }
+
+    #[test]
+    fn events_share_the_buffer_of_their_batch() {
+        let body =
+            br#"[{"type": "function", "record": "a"}, {"name": "platform.start", "traceId": "1"}]"#;
+        let mut batches = Batch::read(body).unwrap();
+        let batch = batches.remove(0);
+        let mut events = Vec::new();
+        batch.append_to(&mut events);
+        let clones = events.clone();
+        assert_eq!(Arc::strong_count(&batch.buffer), 5);
+        for event in events.iter().chain(&clones) {
+            assert!(
+                batch
+                    .buffer
+                    .as_bytes()
+                    .as_ptr_range()
+                    .contains(&event.json().as_ptr())
+            );
+        }
+        // An event outlives its batch.
+        drop(batch);
+        drop(events);
+        assert_eq!(
+            clones[1].json(),
+            r#"{"name": "platform.start", "traceId": "1"}"#
+        );
+        assert_eq!(clones[1].trace_id(), Some("1"));
     }
 
     #[test]
     fn bytes_that_are_not_utf8_are_replaced() {
-        let events = decode(b"[{\"type\":\"function\",\"record\":\"a\xffb\"}]");
+        let events = read(b"[{\"type\":\"function\",\"record\":\"a\xffb\"}]");
         assert!(matches!(&events[0], TelemetryEvent::Function(log) if log.text() == "a\u{fffd}b"));
     }
 
@@ -382,7 +440,7 @@ mod tests {
             "[]".to_owned(),
             format!("[{}]", " ".repeat(MAX_BATCH_BYTES)),
         ] {
-            assert!(decode(empty.as_bytes()).is_empty());
+            assert!(read(empty.as_bytes()).is_empty());
         }
     }
 }

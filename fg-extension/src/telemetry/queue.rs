@@ -193,7 +193,8 @@ mod tests {
 
     /// Returns a batch of the given size.
     fn batch(bytes: usize) -> Vec<Batch> {
-        let text = format!("[{}1]", " ".repeat(bytes - size_of::<Batch>() - 3));
+        let empty = Batch::read(b"[1]").unwrap().remove(0).bytes() - 1;
+        let text = format!("[{}1]", " ".repeat(bytes - empty - 1));
         let batches = Batch::read(text.as_bytes()).unwrap();
         assert_eq!(batches.len(), 1);
         assert_eq!((batches[0].bytes(), batches[0].events()), (bytes, 1));
@@ -225,15 +226,15 @@ mod tests {
 
     #[test]
     fn queue_is_full_until_its_batches_are_settled() {
-        let (queue, counters) = queue(1000);
-        assert_eq!(queue.push(batch(600)), Ok(()));
-        assert_eq!(queue.push(batch(400)), Ok(()));
-        assert_eq!(queue.push(batch(100)), Err(PushError::Full));
+        let (queue, counters) = queue(2000);
+        assert_eq!(queue.push(batch(1200)), Ok(()));
+        assert_eq!(queue.push(batch(800)), Ok(()));
+        assert_eq!(queue.push(batch(200)), Err(PushError::Full));
         let batches = take(&queue).unwrap();
-        assert_eq!(queue.push(batch(100)), Err(PushError::Full));
-        assert_eq!(counts(&counters), [2, 0, 2, 0, 1000]);
+        assert_eq!(queue.push(batch(200)), Err(PushError::Full));
+        assert_eq!(counts(&counters), [2, 0, 2, 0, 2000]);
         queue.settle(&batches[0], true);
-        assert_eq!(queue.push(batch(100)), Ok(()));
+        assert_eq!(queue.push(batch(200)), Ok(()));
         for batch in take(&queue).unwrap() {
             queue.settle(&batch, false);
         }
@@ -245,10 +246,10 @@ mod tests {
         let (queue, counters) = queue(100);
         assert_eq!(queue.push(batch(5000)), Ok(()));
         let batches = take(&queue).unwrap();
-        assert_eq!(queue.push(batch(100)), Err(PushError::Full));
+        assert_eq!(queue.push(batch(200)), Err(PushError::Full));
         queue.settle(&batches[0], true);
-        assert_eq!(queue.push(batch(100)), Ok(()));
-        assert_eq!(counters.bytes_queued(), 100);
+        assert_eq!(queue.push(batch(200)), Ok(()));
+        assert_eq!(counters.bytes_queued(), 200);
     }
 
     #[test]
@@ -257,9 +258,9 @@ mod tests {
         for bytes in [
             MAX_BATCH_BYTES / 2,
             MAX_BATCH_BYTES / 2,
-            100,
+            200,
             2 * MAX_BATCH_BYTES,
-            100,
+            200,
         ] {
             queue.push(batch(bytes)).unwrap();
         }
@@ -270,12 +271,12 @@ mod tests {
 
     #[test]
     fn closed_queue_can_be_emptied_or_abandoned() {
-        let (queue, counters) = queue(2000);
+        let (queue, counters) = queue(4000);
         for _ in 0..2 {
-            queue.push(batch(400)).unwrap();
+            queue.push(batch(800)).unwrap();
         }
         queue.close();
-        assert_eq!(queue.push(batch(100)), Err(PushError::Closed));
+        assert_eq!(queue.push(batch(200)), Err(PushError::Closed));
         let batches = take(&queue).unwrap();
         assert!(take(&queue).is_none());
         assert_eq!(queue.abandon(), 2);

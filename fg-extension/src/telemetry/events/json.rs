@@ -10,14 +10,19 @@ use serde_json::value::RawValue;
 /// Returns the text of a JSON string, or `None` if `json` is not a string. An unpaired surrogate is replaced, since no
 /// Rust string can contain it.
 pub(super) fn text(json: &str) -> Option<Cow<'_, str>> {
-    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-    if !inner.contains('\\') {
-        return Some(Cow::Borrowed(inner));
+    if !json.contains('\\') {
+        return unescaped_text(json).map(Cow::Borrowed);
     }
-    let Ok(Unescaped(text)) = serde_json::from_str(json) else {
+    if !json.starts_with('"') {
         return None;
-    };
+    }
+    let Unescaped(text) = serde_json::from_str(json).ok()?;
     Some(Cow::Owned(text))
+}
+
+/// Returns the text of a JSON string without escapes.
+pub(super) fn unescaped_text(json: &str) -> Option<&str> {
+    json.starts_with('"').then(|| &json[1..json.len() - 1])
 }
 
 /// Returns a number. It may also be in a string.

@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::Deserialize;
 use serde::de::value::{Error as ValueError, StrDeserializer};
-use serde::de::{IgnoredAny, IntoDeserializer, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_json::StreamDeserializer;
-use serde_json::de::StrRead;
+use serde::de::{DeserializeSeed, IgnoredAny, IntoDeserializer, MapAccess, Visitor};
+use serde_json::Deserializer;
 use serde_json::value::RawValue;
 
 use super::{PlatformEventKind, json};
@@ -61,6 +61,7 @@ pub(super) enum EventKind {
 pub(crate) struct Layouts<'a> {
     text: &'a str,
     position: usize,
+    has_escapes: bool,
     unescaped: String,
 }
 
@@ -81,6 +82,8 @@ impl<'a> Layouts<'a> {
         Ok(Self {
             text,
             position: 0,
+            // Unlike a search that stops at the first match, this is vectorized.
+            has_escapes: text.bytes().fold(false, |any, byte| any | (byte == b'\\')),
             unescaped: String::new(),
         })
     }
@@ -97,13 +100,13 @@ impl<'a> Layouts<'a> {
         }
         self.skip_white_space();
         let start = self.position;
-        let mut layout = match self.byte() {
-            Some(b'{') => match self.value() {
-                Ok(fields) => self.event(&fields),
-                // A field name contains an unpaired surrogate.
-                Err(Invalid) => self.unknown()?,
-            },
-            _ => self.unknown()?,
+        let mut fields = Fields::default();
+        let mut layout = if self.byte() == Some(b'{') && self.value(&mut fields).is_ok() {
+            self.event(&fields)
+        } else {
+            // Not an object, or a field name contains an unpaired surrogate.
+            self.value(PhantomData::<IgnoredAny>)?;
+            Layout::UNKNOWN
         };
         layout.json = Span::new(start, self.position - start);
         Ok(Some(layout))
@@ -127,25 +130,16 @@ impl<'a> Layouts<'a> {
         }
     }
 
-    fn value<T: Deserialize<'a>>(&mut self) -> Result<T, Invalid> {
-        let rest = StrRead::new(&self.text[self.position..]);
-        let mut stream = StreamDeserializer::new(rest);
-        match stream.next() {
-            Some(Ok(value)) => {
-                self.position += stream.byte_offset();
-                Ok(value)
-            }
-            _ => Err(Invalid),
-        }
-    }
-
-    fn unknown(&mut self) -> Result<Layout, Invalid> {
-        let _: &RawValue = self.value()?;
-        Ok(Layout::UNKNOWN)
+    /// Reads a JSON value.
+    fn value<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<T::Value, Invalid> {
+        let mut rest = Deserializer::from_str(&self.text[self.position..]);
+        let value = seed.deserialize(&mut rest).map_err(|_| Invalid)?;
+        self.position += rest.into_iter::<IgnoredAny>().byte_offset();
+        Ok(value)
     }
 
     fn event(&mut self, fields: &Fields<'a>) -> Layout {
-        let Some((kind, key)) = kind(fields) else {
+        let Some((kind, key)) = self.kind(fields) else {
             return Layout::UNKNOWN;
         };
         let mut layout = Layout {
@@ -177,6 +171,28 @@ impl<'a> Layouts<'a> {
         layout
     }
 
+    /// Returns the kind of an event, and the field that determines it.
+    ///
+    /// Platform events have a `name` (D 2711), and log events have a `type` (I). Both fields are accepted for both kinds.
+    fn kind(&self, fields: &Fields<'a>) -> Option<(EventKind, Key)> {
+        let text = |key| self.read_text(fields.get(key)?);
+        let name = text(Key::Name);
+        let by_name = EventKind::of(trim(name.as_deref().unwrap_or_default()));
+        if let Some(EventKind::Platform(_)) = by_name {
+            return Some((by_name?, Key::Name));
+        }
+        let by_type = EventKind::of(trim(&text(Key::Type).unwrap_or_default()));
+        match (by_type, name) {
+            // For example `{"type": "platform", "name": "start"}`.
+            (Some(EventKind::Platform(_)), Some(name)) if by_name.is_none() => {
+                let kind = PlatformEventKind::of(trim(&name));
+                Some((EventKind::Platform(kind), Key::Name))
+            }
+            (Some(kind), _) => Some((kind, Key::Type)),
+            (None, _) => Some((by_name?, Key::Name)),
+        }
+    }
+
     /// Finds the ID in the fields of a log event or of its record.
     fn log_trace_id(&mut self, fields: &Fields<'a>) -> Span {
         let mut id = |fields: &Fields<'a>| {
@@ -184,9 +200,13 @@ impl<'a> Layouts<'a> {
             let spans = ids.map(|key| self.text(fields.get(key)));
             spans.into_iter().find(|span| !span.is_empty())
         };
-        let in_record = |record: &'a str| serde_json::from_str(record).ok();
         id(fields)
-            .or_else(|| id(&fields.get(Key::Record).and_then(in_record)?))
+            .or_else(|| {
+                let mut record = Fields::default();
+                let json = fields.get(Key::Record)?;
+                record.deserialize(&mut Deserializer::from_str(json)).ok()?;
+                id(&record)
+            })
             .unwrap_or(Span::NONE)
     }
 
@@ -201,10 +221,10 @@ impl<'a> Layouts<'a> {
     /// Returns the position of the trimmed text of a JSON string. If it contains escapes, its text is added to the
     /// buffer.
     fn text(&mut self, json: Option<&'a str>) -> Span {
-        match json.and_then(json::text) {
+        match json.and_then(|json| self.read_text(json)) {
             None => Span::NONE,
             Some(Cow::Borrowed(text)) => {
-                let text = text.trim();
+                let text = trim(text);
                 Span::new(self.offset(text), text.len())
             }
             Some(Cow::Owned(text)) => {
@@ -213,6 +233,13 @@ impl<'a> Layouts<'a> {
                 self.unescaped.push_str(text);
                 Span::new(start, text.len())
             }
+        }
+    }
+
+    fn read_text(&self, json: &'a str) -> Option<Cow<'a, str>> {
+        match self.has_escapes {
+            true => json::text(json),
+            false => json::unescaped_text(json).map(Cow::Borrowed),
         }
     }
 
@@ -278,32 +305,12 @@ impl Span {
     }
 }
 
-/// Returns the kind of an event, and the field that determines it.
-///
-/// Platform events have a `name` (D 2711), and log events have a `type` (I). Both fields are accepted for both kinds.
-fn kind(fields: &Fields<'_>) -> Option<(EventKind, Key)> {
-    let text = |key| json::text(fields.get(key)?);
-    let (name, kind) = (text(Key::Name), text(Key::Type));
-    let of = |text: &Option<Cow<'_, str>>| EventKind::of(text.as_deref()?.trim());
-    match (of(&name), of(&kind)) {
-        (Some(kind @ EventKind::Platform(_)), _) => Some((kind, Key::Name)),
-        // For example `{"type": "platform", "name": "start"}`.
-        (None, Some(EventKind::Platform(_))) if let Some(name) = name => {
-            let kind = PlatformEventKind::of(name.trim());
-            Some((EventKind::Platform(kind), Key::Name))
-        }
-        (_, Some(kind)) => Some((kind, Key::Type)),
-        (Some(kind), None) => Some((kind, Key::Name)),
-        (None, None) => None,
-    }
-}
-
 impl EventKind {
     /// Returns the kind for the value of `name` or `type`.
     fn of(text: &str) -> Option<Self> {
         let is = |word: &str| text.eq_ignore_ascii_case(word);
         if let Some((prefix, subtype)) = text.split_at_checked("platform.".len())
-            && prefix.eq_ignore_ascii_case("platform.")
+            && (prefix == "platform." || prefix.eq_ignore_ascii_case("platform."))
         {
             Some(Self::Platform(PlatformEventKind::of(subtype.trim_start())))
         } else if is("function") {
@@ -315,6 +322,14 @@ impl EventKind {
         } else {
             None
         }
+    }
+}
+
+/// Trims a text. Most texts need no trimming, which this finds out faster than [`str::trim`].
+fn trim(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
     }
 }
 
@@ -361,7 +376,8 @@ impl KeySet {
     }
 }
 
-/// The JSON of fields of an object. Of several fields with the same name, the last one wins.
+/// The JSON of the fields of an object. Of several fields with the same name, the last one wins.
+#[derive(Default)]
 struct Fields<'a> {
     values: [&'a str; Key::Other as usize],
     keys: KeySet,
@@ -375,39 +391,34 @@ impl<'a> Fields<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
+impl<'de> DeserializeSeed<'de> for &mut Fields<'de> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
     }
 }
 
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields<'de>;
+impl<'de> Visitor<'de> for &mut Fields<'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-        let mut fields = Fields {
-            values: [""; _],
-            keys: KeySet::default(),
-            has_other: false,
-        };
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key::<Key>()? {
-            match fields.values.get_mut(key as usize) {
+            match self.values.get_mut(key as usize) {
                 Some(value) => {
                     *value = map.next_value::<&RawValue>()?.get();
-                    fields.keys.insert(key);
+                    self.keys.insert(key);
                 }
                 None => {
                     map.next_value::<IgnoredAny>()?;
-                    fields.has_other = true;
+                    self.has_other = true;
                 }
             }
         }
-        Ok(fields)
+        Ok(())
     }
 }
