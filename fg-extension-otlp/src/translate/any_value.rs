@@ -20,6 +20,11 @@ pub(super) fn attributes(fields: &Map<String, Value>) -> impl Iterator<Item = Ke
         .map(|(key, value)| attribute(key, value.clone()))
 }
 
+/// Parses JSON. JSON that a [`Value`] cannot represent, such as the number `1e999`, becomes a string that contains it.
+pub(super) fn value(json: &str) -> Value {
+    serde_json::from_str(json).unwrap_or_else(|_| json.into())
+}
+
 /// The maximum nesting depth of arrays and objects.
 ///
 /// Collectors reject the whole request if a protobuf message in it is nested 100 levels deep, and each JSON object

@@ -143,17 +143,16 @@ impl Translator {
     }
 
     fn platform_event(&mut self, event: &PlatformEvent, now: SystemTime, out: &mut Translated) {
-        let record = event.record();
-        let known = Phase::of(event).and_then(|event| {
-            let trace = self.spans.resolve_trace(event, record, &self.instance_id)?;
-            Some((event, trace))
+        let known = Phase::of(event.kind()).and_then(|phase| {
+            let trace = self.spans.resolve_trace(phase, event, &self.instance_id)?;
+            Some((phase, trace))
         });
         let Some(((phase, stage), trace)) = known else {
             out.log_records.push(logs::from_platform_event(event, now));
             return;
         };
         if self.spans.is_emitted(trace, phase) {
-            let outcome = Outcome::of(record);
+            let outcome = Outcome::of(event);
             let late = (phase, stage);
             let Some(late) = self.spans.record_late_event(trace, late, outcome) else {
                 return;
@@ -170,7 +169,7 @@ impl Translator {
         if phase == Phase::Init && !self.spans.knows(trace, phase) {
             self.metrics.record_cold_start();
         }
-        let oldest = self.spans.record_event(trace, (phase, stage), record, now);
+        let oldest = self.spans.record_event(trace, (phase, stage), event, now);
         if let Some(oldest) = oldest {
             self.emit(oldest, now, out);
         }
@@ -184,12 +183,8 @@ impl Translator {
             TelemetryEvent::Extension(log) => {
                 logs::from_log_event("extension", log, &self.spans, now)
             }
-            TelemetryEvent::Unknown(event) => logs::from_unknown(event, &self.spans, now),
-            // A variant that was added to `TelemetryEvent` later.
-            event => {
-                let event = serde_json::to_value(event).unwrap_or_default();
-                logs::from_unknown(&event, &self.spans, now)
-            }
+            // This includes variants that are added to `TelemetryEvent` later.
+            event => logs::from_unknown(event.json(), &self.spans, now),
         }
     }
 

@@ -17,7 +17,7 @@ pub(super) fn epoch_time(number: &Number) -> Option<SystemTime> {
 }
 
 fn time(json: Value) -> Option<SystemTime> {
-    serde_json::from_value::<Timestamp>(json).ok()?.time()
+    serde_json::from_value(json).ok().map(Timestamp::time)
 }
 
 /// Converts a time to the nanoseconds since 1970 that OTLP uses. Times outside the range, 1970 to 2554, are clamped.

@@ -4,8 +4,9 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use fg_extension::{
     Error, Extension, ExtensionName, FunctionUrn, InvalidExtensionName, InvalidPort, Invocation,
-    LogEvent, Metrics, PlatformEvent, PlatformRecord, Port, Registration, RunError, Subscription,
-    TelemetryCounters, TelemetryEvent, TelemetryHandler, TelemetryType, Timestamp,
+    LogEvent, Metrics, PlatformEvent, PlatformEventKind, Port, Registration, RunError,
+    Subscription, TelemetryCounters, TelemetryEvent, TelemetryHandler, TelemetryType, Timestamp,
+    UnknownEvent,
 };
 
 struct Minimal;
@@ -44,9 +45,9 @@ fn types_of_the_runtime_have_the_auto_traits() {
     has_all_auto_traits::<InvalidPort>();
     has_all_auto_traits::<Invocation>();
     has_all_auto_traits::<LogEvent>();
-    has_all_auto_traits::<Metrics>();
+    has_all_auto_traits::<Metrics<'static>>();
     has_all_auto_traits::<PlatformEvent>();
-    has_all_auto_traits::<PlatformRecord>();
+    has_all_auto_traits::<PlatformEventKind>();
     has_all_auto_traits::<Port>();
     has_all_auto_traits::<Registration>();
     has_all_auto_traits::<Subscription>();
@@ -54,6 +55,7 @@ fn types_of_the_runtime_have_the_auto_traits() {
     has_all_auto_traits::<TelemetryEvent>();
     has_all_auto_traits::<TelemetryType>();
     has_all_auto_traits::<Timestamp>();
+    has_all_auto_traits::<UnknownEvent>();
     // It contains an author's error, which need not be `UnwindSafe`.
     can_cross_threads::<RunError>();
 }

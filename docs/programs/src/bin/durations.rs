@@ -1,6 +1,6 @@
 //! Prints how long each invocation took, as the platform reports it.
 
-use fg_extension::{PlatformEvent, TelemetryEvent, extension};
+use fg_extension::{PlatformEventKind, TelemetryEvent, extension};
 
 #[derive(Default)]
 struct Durations;
@@ -19,12 +19,14 @@ impl Durations {
 
 /// Returns `None` for every event that is not the report of an invocation.
 fn duration(event: &TelemetryEvent) -> Option<String> {
-    let TelemetryEvent::Platform(PlatformEvent::Report(report)) = event else {
-        return None;
-    };
-    let trace_id = report.trace_id.as_deref()?;
-    let milliseconds = report.metrics.as_ref()?.duration_ms()?;
-    Some(format!("{trace_id} took {milliseconds:.1} ms"))
+    match event {
+        TelemetryEvent::Platform(report) if report.kind() == PlatformEventKind::Report => {
+            let trace_id = report.trace_id()?;
+            let milliseconds = report.metrics()?.duration_ms()?;
+            Some(format!("{trace_id} took {milliseconds:.1} ms"))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]

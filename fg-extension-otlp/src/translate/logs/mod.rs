@@ -6,12 +6,12 @@ mod severity;
 
 use std::time::SystemTime;
 
-use fg_extension::{LogEvent, PlatformEvent, Timestamp};
+use fg_extension::{LogEvent, PlatformEvent};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, SeverityNumber};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use self::correlation::{Correlation, LogContent};
-use super::any_value::{any_value, attribute};
+use super::any_value::{any_value, attribute, value};
 use super::ids::TraceId;
 use super::spans::{Outcome, SpanTracker};
 use super::timestamps::unix_nanos;
@@ -23,23 +23,28 @@ pub(crate) fn from_log_event(
     spans: &SpanTracker,
     now: SystemTime,
 ) -> LogRecord {
-    let content = LogContent::read(event.record.as_ref());
-    let time = event.time.as_ref().and_then(Timestamp::time);
+    let body = event.record_json().map(value);
+    let mut fields: Map<String, Value> = event
+        .other()
+        .map(|(name, json)| (name.into_owned(), value(json)))
+        .collect();
+    let content = LogContent::read(body.as_ref());
+    let time = event.time();
     let correlation = content
         .own_span(spans)
-        .or_else(|| content.known_invocation(Some(&event.other), spans))
-        .or_else(|| content.named_invocation(Some(&event.other)))
+        .or_else(|| content.known_invocation(Some(&fields), spans))
+        .or_else(|| content.named_invocation(Some(&fields)))
         .or_else(|| {
             let span = spans.running(time.or_else(|| content.time()))?;
             Some(Correlation::with_trace(span.trace, span.id.as_deref()))
         });
-    let mut log = record(kind, event.record.clone(), now);
+    let mut log = record(kind, now);
     content.describe(&mut log, time, correlation.as_ref());
     correlate(&mut log, correlation);
-    let mut fields = event.other.clone();
-    if let (None, Some(text)) = (time, event.time.as_ref().and_then(Timestamp::as_str)) {
+    log.body = body.map(any_value);
+    if let (None, Some(text)) = (time, event.field::<String>("time")) {
         // Keep a time that cannot be parsed, for people to read.
-        fields.insert("time".to_owned(), text.into());
+        fields.insert("time".to_owned(), text.trim().into());
     }
     for (name, value) in fields.into_iter().filter(|(name, _)| !name.is_empty()) {
         let key = format!("functiongraph.{name}");
@@ -52,14 +57,12 @@ pub(crate) fn from_log_event(
 
 /// Creates a log record for a platform event that does not become a span.
 pub(crate) fn from_platform_event(event: &PlatformEvent, now: SystemTime) -> LogRecord {
-    let details = event.record();
-    let mut log = record("platform", serde_json::to_value(event).ok(), now);
+    let mut log = record("platform", now);
+    log.body = Some(any_value(value(event.json())));
     log.event_name = event.name().to_owned();
-    log.time_unix_nano = [&details.start_time, &details.end_time]
-        .into_iter()
-        .find_map(|time| time.as_ref()?.time())
-        .map_or(0, unix_nanos);
-    let id = details.trace_id.as_deref().filter(|id| !id.is_empty());
+    let time = event.start_time().or_else(|| event.end_time());
+    log.time_unix_nano = time.map_or(0, unix_nanos);
+    let id = event.trace_id().filter(|id| !id.is_empty());
     correlate(&mut log, id.map(Correlation::new));
     log
 }
@@ -82,9 +85,10 @@ pub(crate) fn from_late_event(
 }
 
 /// Creates a log record for an unknown event.
-pub(crate) fn from_unknown(event: &Value, spans: &SpanTracker, now: SystemTime) -> LogRecord {
-    let content = LogContent::read(Some(event));
-    let mut log = record("unknown", Some(event.clone()), now);
+pub(crate) fn from_unknown(json: &str, spans: &SpanTracker, now: SystemTime) -> LogRecord {
+    let event = value(json);
+    let content = LogContent::read(Some(&event));
+    let mut log = record("unknown", now);
     // The event is its own envelope. It need not belong to the running invocation.
     let correlation = content
         .own_span(spans)
@@ -92,14 +96,14 @@ pub(crate) fn from_unknown(event: &Value, spans: &SpanTracker, now: SystemTime) 
         .or_else(|| content.named_invocation(event.as_object()));
     content.describe(&mut log, None, correlation.as_ref());
     correlate(&mut log, correlation);
+    log.body = Some(any_value(event));
     log
 }
 
-/// Creates a log record without a time, a severity, and a span.
-fn record(kind: &'static str, body: Option<Value>, now: SystemTime) -> LogRecord {
+/// Creates a log record without a body, a time, a severity, and a span.
+fn record(kind: &'static str, now: SystemTime) -> LogRecord {
     LogRecord {
         observed_time_unix_nano: unix_nanos(now),
-        body: body.map(any_value),
         attributes: vec![attribute("functiongraph.log.type", kind)],
         ..LogRecord::default()
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use fg_extension::{FunctionUrn, PlatformRecord, Timestamp};
+use fg_extension::{FunctionUrn, PlatformEvent};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::outcome::{Outcome, error_type};
 use super::phase::{Phase, Stage};
 use crate::translate::FunctionInfo;
-use crate::translate::any_value::{attribute, attributes};
+use crate::translate::any_value::{attribute, attributes, value};
 use crate::translate::ids::TraceId;
 use crate::translate::timestamps::unix_nanos;
 
@@ -80,15 +80,15 @@ impl SpanBuilder {
     }
 
     /// Adds an event, unless an event of the same stage was added before.
-    pub(crate) fn add_event(&mut self, stage: Stage, record: &PlatformRecord, now: SystemTime) {
+    pub(crate) fn add_event(&mut self, stage: Stage, event: &PlatformEvent, now: SystemTime) {
         if self.has(stage) {
             return;
         }
         self.stages.push(stage);
         if self.id.is_none() {
-            self.id = trace_id(record).map(str::to_owned);
+            self.id = trace_id(event).map(str::to_owned);
         }
-        let time = record.start_time.as_ref().and_then(Timestamp::time);
+        let time = event.start_time();
         match stage {
             Stage::Start => self.start = time,
             Stage::RuntimeDone => self.runtime_done = time,
@@ -97,31 +97,29 @@ impl SpanBuilder {
                 self.reported_at = Some(now);
             }
         }
-        if let Some(end) = record.end_time.as_ref().and_then(Timestamp::time) {
-            self.end = Some(end);
-        }
-        if let Some(metrics) = &record.metrics {
+        self.end = event.end_time().or(self.end);
+        if let Some(metrics) = event.metrics() {
             let duration = metrics.duration_ms().and_then(from_millis);
             self.duration = duration.or(self.duration);
             self.max_memory_mb = metrics.max_memory_used_mb().or(self.max_memory_mb);
-            for (name, value) in metrics.iter() {
+            for (name, json) in metrics.iter() {
                 let name = format!("functiongraph.metrics.{name}");
-                self.other.insert(name, value.clone());
+                self.other.insert(name, value(json));
             }
         }
-        for (name, value) in record.other.iter().filter(|(name, _)| !name.is_empty()) {
+        for (name, json) in event.other().filter(|(name, _)| !name.is_empty()) {
             let name = format!("functiongraph.{name}");
-            self.other.insert(name, value.clone());
+            self.other.insert(name, value(json));
         }
-        let outcome = Outcome::of(record);
+        let outcome = Outcome::of(event);
         self.outcome = self.outcome.max(outcome);
         if outcome > Some(Outcome::Success) && self.status.is_none() {
-            self.status.clone_from(&record.status);
-            let status = record.status.clone().into();
+            self.status = event.status().map(str::to_owned);
+            let status = event.status().into();
             self.other.insert("functiongraph.status".to_owned(), status);
         }
         if outcome == Some(Outcome::Failure) && self.error_type.is_none() {
-            self.error_type = error_type(record).map(str::to_owned);
+            self.error_type = error_type(event);
         }
     }
 
@@ -290,8 +288,8 @@ impl SpanBuilder {
 }
 
 /// Returns the trace ID of an event, unless it is empty.
-pub(crate) fn trace_id(record: &PlatformRecord) -> Option<&str> {
-    record.trace_id.as_deref().filter(|id| !id.is_empty())
+pub(crate) fn trace_id(event: &PlatformEvent) -> Option<&str> {
+    event.trace_id().filter(|id| !id.is_empty())
 }
 
 /// Converts milliseconds. Returns `None` if the value is negative, too large, or not a number.

@@ -1,7 +1,6 @@
 //! The outcome of a phase, as far as the platform documents it.
 
-use fg_extension::PlatformRecord;
-use serde_json::Value;
+use fg_extension::PlatformEvent;
 
 /// The meaning of the `status` of an event. If the events of a phase differ, the greatest one counts.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -16,14 +15,11 @@ pub(crate) enum Outcome {
 
 impl Outcome {
     /// Returns the outcome in an event, or `None` if its status is missing or empty.
-    pub(crate) fn of(record: &PlatformRecord) -> Option<Self> {
-        record
-            .status
-            .as_deref()
-            .filter(|status| !status.is_empty())?;
-        Some(if record.is_success() {
+    pub(crate) fn of(event: &PlatformEvent) -> Option<Self> {
+        event.status().filter(|status| !status.is_empty())?;
+        Some(if event.is_success() {
             Self::Success
-        } else if error_type(record).is_some() {
+        } else if error_type(event).is_some() {
             Self::Failure
         } else {
             Self::Undocumented
@@ -32,7 +28,7 @@ impl Outcome {
 }
 
 /// Returns the `errorType` of an event, if it is a non-empty string.
-pub(crate) fn error_type(record: &PlatformRecord) -> Option<&str> {
-    let error_type = record.other.get("errorType").and_then(Value::as_str)?;
-    Some(error_type.trim()).filter(|text| !text.is_empty())
+pub(crate) fn error_type(event: &PlatformEvent) -> Option<String> {
+    let error_type: String = event.field("errorType")?;
+    Some(error_type.trim().to_owned()).filter(|text| !text.is_empty())
 }

@@ -1,6 +1,6 @@
 //! The phases of an instance's lifecycle that platform events are about.
 
-use fg_extension::PlatformEvent;
+use fg_extension::PlatformEventKind;
 
 /// A phase that becomes a span.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,18 +19,18 @@ pub(crate) enum Stage {
 }
 
 impl Phase {
-    /// Returns the phase and the stage of a platform event, or `None` if its subtype is unknown.
-    pub(crate) fn of(event: &PlatformEvent) -> Option<(Self, Stage)> {
-        Some(match event {
-            PlatformEvent::InitStart(_) => (Self::Init, Stage::Start),
-            PlatformEvent::InitRuntimeDone(_) => (Self::Init, Stage::RuntimeDone),
-            PlatformEvent::InitReport(_) => (Self::Init, Stage::Report),
-            PlatformEvent::RestoreStart(_) => (Self::Restore, Stage::Start),
-            PlatformEvent::RestoreRuntimeDone(_) => (Self::Restore, Stage::RuntimeDone),
-            PlatformEvent::RestoreReport(_) => (Self::Restore, Stage::Report),
-            PlatformEvent::Start(_) => (Self::Invocation, Stage::Start),
-            PlatformEvent::RuntimeDone(_) => (Self::Invocation, Stage::RuntimeDone),
-            PlatformEvent::Report(_) => (Self::Invocation, Stage::Report),
+    /// Returns the phase and the stage of a platform event, or `None` if its kind is unknown.
+    pub(crate) fn of(kind: PlatformEventKind) -> Option<(Self, Stage)> {
+        Some(match kind {
+            PlatformEventKind::InitStart => (Self::Init, Stage::Start),
+            PlatformEventKind::InitRuntimeDone => (Self::Init, Stage::RuntimeDone),
+            PlatformEventKind::InitReport => (Self::Init, Stage::Report),
+            PlatformEventKind::RestoreStart => (Self::Restore, Stage::Start),
+            PlatformEventKind::RestoreRuntimeDone => (Self::Restore, Stage::RuntimeDone),
+            PlatformEventKind::RestoreReport => (Self::Restore, Stage::Report),
+            PlatformEventKind::Start => (Self::Invocation, Stage::Start),
+            PlatformEventKind::RuntimeDone => (Self::Invocation, Stage::RuntimeDone),
+            PlatformEventKind::Report => (Self::Invocation, Stage::Report),
             _ => return None,
         })
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::SystemTime;
 
-use fg_extension::{Invocation, PlatformRecord, Timestamp};
+use fg_extension::{Invocation, PlatformEvent};
 
 use super::builder::{SpanBuilder, trace_id};
 use super::outcome::Outcome;
@@ -71,15 +71,15 @@ impl SpanTracker {
     pub(crate) fn resolve_trace(
         &self,
         (phase, stage): (Phase, Stage),
-        record: &PlatformRecord,
+        event: &PlatformEvent,
         instance_id: &str,
     ) -> Option<TraceId> {
-        if let Some(id) = trace_id(record) {
+        if let Some(id) = trace_id(event) {
             return Some(TraceId::of(id));
         }
-        let time = |time: &Option<Timestamp>| time.as_ref().and_then(Timestamp::time);
-        let by_time = time(&record.start_time)
-            .or_else(|| time(&record.end_time))
+        let by_time = event
+            .start_time()
+            .or_else(|| event.end_time())
             .map(|time| TraceId::of(&format!("{instance_id} {}", unix_nanos(time))));
         if by_time.is_some_and(|trace| self.knows(trace, phase)) {
             return by_time;
@@ -129,14 +129,14 @@ impl SpanTracker {
         &mut self,
         trace: TraceId,
         (phase, stage): (Phase, Stage),
-        record: &PlatformRecord,
+        event: &PlatformEvent,
         now: SystemTime,
     ) -> Option<SpanBuilder> {
         let full = self.open.len() >= MAX_SPANS && self.position(trace, phase).is_none();
         let oldest = if full { self.take(0) } else { None };
         let span = self.get_or_insert(trace, phase);
         let (is_new, is_first) = (!span.has_events(), !span.has(stage));
-        span.add_event(stage, record, now);
+        span.add_event(stage, event, now);
         if is_new {
             self.assign_parents(trace, phase);
         }

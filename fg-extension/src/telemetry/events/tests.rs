@@ -320,7 +320,7 @@ fn unknown_events_are_preserved() {
     ] {
         let event = read(&value);
         assert!(
-            matches!(&event, TelemetryEvent::Unknown(event) if event.json() == value.to_string())
+            matches!(&event, TelemetryEvent::Unknown(event) if *event.json() == *value.to_string())
         );
         assert_eq!(serde_json::to_value(event).unwrap(), value);
     }
