@@ -31,14 +31,15 @@ impl Archive {
     /// same events.
     #[telemetry(port = 8084, types(platform, function, extension))]
     async fn append(&self, events: Vec<TelemetryEvent>) -> Result<(), Error> {
-        let mut lines = Vec::new();
+        let mut lines = String::new();
         for event in &events {
-            serde_json::to_writer(&mut lines, event)?;
-            lines.push(b'\n');
+            // The text that the platform posted, without line breaks, which JSON allows between tokens only.
+            lines.extend(event.json().lines());
+            lines.push('\n');
         }
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let length = file.metadata()?.len();
-        if let Err(error) = file.write_all(&lines) {
+        if let Err(error) = file.write_all(lines.as_bytes()) {
             // Remove a partial write: the retry writes all lines again.
             let _ = file.set_len(length);
             Err(error)?;
