@@ -139,14 +139,16 @@ impl<'a> Layouts<'a> {
     }
 
     fn event(&mut self, fields: &Fields<'a>) -> Layout {
-        let Some((kind, key)) = self.kind(fields) else {
+        let Some((kind, key, name)) = self.kind(fields) else {
             return Layout::UNKNOWN;
         };
         let mut layout = Layout {
             kind,
+            name,
             ..Layout::UNKNOWN
         };
         let mut typed = KeySet::default();
+        typed.insert(key);
         let mut take = |key, is_expected: fn(u8) -> bool| {
             let json = fields.get(key)?;
             is_expected(json.as_bytes()[0]).then(|| {
@@ -154,7 +156,6 @@ impl<'a> Layouts<'a> {
                 json
             })
         };
-        layout.name = self.text(take(key, is_string));
         if let EventKind::Platform(_) = kind {
             layout.time = self.json(take(Key::StartTime, is_time));
             layout.end_time = self.json(take(Key::EndTime, is_time));
@@ -173,23 +174,25 @@ impl<'a> Layouts<'a> {
 
     /// Returns the kind of an event, and the field that determines it.
     ///
-    /// Platform events have a `name` (D 2711), and log events have a `type` (I). Both fields are accepted for both kinds.
-    fn kind(&self, fields: &Fields<'a>) -> Option<(EventKind, Key)> {
-        let text = |key| self.read_text(fields.get(key)?);
-        let name = text(Key::Name);
-        let by_name = EventKind::of(trim(name.as_deref().unwrap_or_default()));
-        if let Some(EventKind::Platform(_)) = by_name {
-            return Some((by_name?, Key::Name));
+    /// Platform events have a `name` (D 2711), and log events have a `type` (I). Both fields are accepted for both
+    /// kinds.
+    fn kind(&mut self, fields: &Fields<'a>) -> Option<(EventKind, Key, Span)> {
+        let name = self.text(fields.get(Key::Name));
+        let by_name = EventKind::of(self.get(name).unwrap_or_default());
+        if let Some(kind @ EventKind::Platform(_)) = by_name {
+            return Some((kind, Key::Name, name));
         }
-        let by_type = EventKind::of(trim(&text(Key::Type).unwrap_or_default()));
-        match (by_type, name) {
+        let r#type = self.text(fields.get(Key::Type));
+        let by_type = EventKind::of(self.get(r#type).unwrap_or_default());
+        match (by_name, by_type) {
             // For example `{"type": "platform", "name": "start"}`.
-            (Some(EventKind::Platform(_)), Some(name)) if by_name.is_none() => {
-                let kind = PlatformEventKind::of(trim(&name));
-                Some((EventKind::Platform(kind), Key::Name))
+            (None, Some(EventKind::Platform(_))) if name != Span::NONE => {
+                let kind = PlatformEventKind::of(self.get(name).unwrap_or_default());
+                Some((EventKind::Platform(kind), Key::Name, name))
             }
-            (Some(kind), _) => Some((kind, Key::Type)),
-            (None, _) => Some((by_name?, Key::Name)),
+            (_, Some(kind)) => Some((kind, Key::Type, r#type)),
+            (Some(kind), None) => Some((kind, Key::Name, name)),
+            (None, None) => None,
         }
     }
 
@@ -221,25 +224,29 @@ impl<'a> Layouts<'a> {
     /// Returns the position of the trimmed text of a JSON string. If it contains escapes, its text is added to the
     /// buffer.
     fn text(&mut self, json: Option<&'a str>) -> Span {
-        match json.and_then(|json| self.read_text(json)) {
+        let Some(json) = json else {
+            return Span::NONE;
+        };
+        if self.has_escapes
+            && let Some(Cow::Owned(text)) = json::text(json)
+        {
+            let start = self.text.len() + self.unescaped.len();
+            let text = text.trim();
+            self.unescaped.push_str(text);
+            return Span::new(start, text.len());
+        }
+        match json::unescaped_text(json).map(trim) {
+            Some(text) => Span::new(self.offset(text), text.len()),
             None => Span::NONE,
-            Some(Cow::Borrowed(text)) => {
-                let text = trim(text);
-                Span::new(self.offset(text), text.len())
-            }
-            Some(Cow::Owned(text)) => {
-                let start = self.text.len() + self.unescaped.len();
-                let text = text.trim();
-                self.unescaped.push_str(text);
-                Span::new(start, text.len())
-            }
         }
     }
 
-    fn read_text(&self, json: &'a str) -> Option<Cow<'a, str>> {
-        match self.has_escapes {
-            true => json::text(json),
-            false => json::unescaped_text(json).map(Cow::Borrowed),
+    /// Returns a part of the buffer.
+    fn get(&self, span: Span) -> Option<&str> {
+        let Range { start, end } = span.range();
+        match start.checked_sub(self.text.len()) {
+            None => span.of(self.text),
+            Some(start) => self.unescaped.get(start..end - self.text.len()),
         }
     }
 
