@@ -66,7 +66,7 @@ impl Telemetry {
     ) -> Result<(), Error> {
         self.counters.get_or_init(|| counters.clone());
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
-        println!("call {call}: {}", serde_json::to_value(&events)?);
+        println!("call {call}: {}", serde_json::to_string(&events)?);
         let handler = variable("HANDLER");
         let behavior = match handler.as_str() {
             "ask" => tokio::task::spawn_blocking(read_line).await??,
