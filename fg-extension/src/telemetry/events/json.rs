@@ -22,7 +22,7 @@ pub(super) fn text(json: &str) -> Option<Cow<'_, str>> {
 
 /// Returns the text of a JSON string without escapes.
 pub(super) fn unescaped_text(json: &str) -> Option<&str> {
-    json.starts_with('"').then(|| &json[1..json.len() - 1])
+    json.strip_prefix('"')?.strip_suffix('"')
 }
 
 /// Returns a number. It may also be in a string.

@@ -1,17 +1,16 @@
 //! Finds events and their typed fields in JSON text, in one scan that also validates the JSON.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::value::{Error as ValueError, StrDeserializer};
-use serde::de::{DeserializeSeed, IgnoredAny, IntoDeserializer, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, IgnoredAny, IntoDeserializer};
 use serde_json::Deserializer;
-use serde_json::value::RawValue;
 
+use super::fields::{Fields, Key, KeySet};
 use super::{PlatformEventKind, json};
 
 /// Where an event and its typed fields are in the buffer of its batch.
@@ -54,10 +53,9 @@ pub(super) enum EventKind {
     Unknown,
 }
 
-/// An iterator over the events in the text between the brackets of a JSON array.
+/// Finds the layouts of the events in the text between the brackets of a JSON array, one after the other.
 ///
-/// The spans of the layouts refer to that text, followed by the unescaped text of
-/// strings with escapes.
+/// The spans refer to a buffer that contains this text, followed by the unescaped text of strings with escapes.
 pub(crate) struct Layouts<'a> {
     text: &'a str,
     position: usize,
@@ -74,8 +72,7 @@ impl<'a> Layouts<'a> {
     ///
     /// Returns an error if the text is too long for spans.
     pub(crate) fn new(text: &'a str) -> Result<Self, Invalid> {
-        // Unescaped text is shorter than the JSON that it comes from, so the buffer is less than twice as long. An
-        // unpaired surrogate takes as many bytes as its escape, 6 or 9.
+        // Unescaped text adds at most 1.5 times the length: an unpaired surrogate takes 9 bytes instead of 6.
         if text.len() > (u32::MAX / 4) as usize {
             return Err(Invalid);
         }
@@ -88,7 +85,7 @@ impl<'a> Layouts<'a> {
         })
     }
 
-    /// Returns the next event, or `None` after the last one.
+    /// Returns the layout of the next event, or `None` after the last one.
     pub(crate) fn next(&mut self) -> Result<Option<Layout>, Invalid> {
         let is_first = self.position == 0;
         self.skip_white_space();
@@ -138,6 +135,7 @@ impl<'a> Layouts<'a> {
         Ok(value)
     }
 
+    /// Returns the layout of an event, except for the span of its JSON.
     fn event(&mut self, fields: &Fields<'a>) -> Layout {
         let Some((kind, key, name)) = self.kind(fields) else {
             return Layout::UNKNOWN;
@@ -147,7 +145,7 @@ impl<'a> Layouts<'a> {
             name,
             ..Layout::UNKNOWN
         };
-        let mut typed = KeySet::default();
+        let mut typed = KeySet::EMPTY;
         typed.insert(key);
         let mut take = |key, is_expected: fn(u8) -> bool| {
             let json = fields.get(key)?;
@@ -266,7 +264,7 @@ impl Layout {
         time: Span::NONE,
         end_time: Span::NONE,
         content: Span::NONE,
-        typed: KeySet(0),
+        typed: KeySet::EMPTY,
         has_other: true,
     };
 
@@ -350,82 +348,4 @@ fn is_object(first: u8) -> bool {
 
 fn is_time(first: u8) -> bool {
     matches!(first, b'"' | b'-' | b'0'..=b'9')
-}
-
-/// The name of a field that is typed in some kind of event.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(field_identifier, rename_all = "camelCase")]
-enum Key {
-    Name,
-    Type,
-    StartTime,
-    EndTime,
-    TraceId,
-    RequestId,
-    Status,
-    Metrics,
-    Time,
-    Record,
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Clone, Copy, Default, Eq, PartialEq)]
-struct KeySet(u16);
-
-impl KeySet {
-    fn insert(&mut self, key: Key) {
-        self.0 |= 1 << key as u16;
-    }
-
-    fn contains(self, key: Key) -> bool {
-        self.0 & 1 << key as u16 != 0
-    }
-}
-
-/// The JSON of the fields of an object. Of several fields with the same name, the last one wins.
-#[derive(Default)]
-struct Fields<'a> {
-    values: [&'a str; Key::Other as usize],
-    keys: KeySet,
-    has_other: bool,
-}
-
-impl<'a> Fields<'a> {
-    fn get(&self, key: Key) -> Option<&'a str> {
-        let value = self.values.get(key as usize)?;
-        (!value.is_empty()).then_some(value)
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for &mut Fields<'de> {
-    type Value = ();
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for &mut Fields<'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<Key>()? {
-            match self.values.get_mut(key as usize) {
-                Some(value) => {
-                    *value = map.next_value::<&RawValue>()?.get();
-                    self.keys.insert(key);
-                }
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                    self.has_other = true;
-                }
-            }
-        }
-        Ok(())
-    }
 }

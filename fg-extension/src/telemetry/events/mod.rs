@@ -1,6 +1,7 @@
 //! Telemetry events: platform events, and log lines of the function and of extensions.
 
 mod event_text;
+mod fields;
 mod json;
 mod layout;
 mod log_event;
