@@ -73,6 +73,8 @@
     clippy::unwrap_used
 )]
 
+#[cfg(all(feature = "dlmalloc", target_env = "musl"))]
+mod allocator;
 mod config;
 mod error;
 mod extension;
