@@ -18,8 +18,8 @@ pub(crate) async fn register(
         platform: &config.platform,
         path: "/extension/register",
         headers: &[
-            ("FunctionGraph-Extension-Name", name.as_str()),
-            ("FunctionGraph-Extension-Address", &address),
+            ("functiongraph-extension-name", name.as_str()),
+            ("functiongraph-extension-address", &address),
         ],
         body: Vec::new(),
         purpose: "registration",
