@@ -35,21 +35,25 @@ pub fn format(duration: Duration) -> String {
         format!("{}h", duration.as_secs() / 3600)
     } else if duration < Duration::from_millis(1) {
         // `Debug` would use microseconds or nanoseconds, which `parse` does not accept.
-        format!("{}ms", f64::from(duration.subsec_nanos()) / 1e6)
+        let milliseconds = format!("0.{:06}", duration.subsec_nanos());
+        format!("{}ms", milliseconds.trim_end_matches('0'))
     } else {
         format!("{duration:?}")
     }
 }
 
 fn read(number: &str, unit: &str) -> Option<Duration> {
-    let seconds = match unit {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
+    const SECOND_IN_PICOSECONDS: u64 = 1_000_000_000_000;
+    let unit = match unit {
+        "ms" => SECOND_IN_PICOSECONDS / 1000,
+        "s" => SECOND_IN_PICOSECONDS,
+        "m" => 60 * SECOND_IN_PICOSECONDS,
+        "h" => 3600 * SECOND_IN_PICOSECONDS,
         _ => return None,
     };
-    let duration = Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()?;
+    let picoseconds = crate::size::multiply(number, unit)?;
+    // Rounded to the nearest nanosecond.
+    let duration = Duration::from_nanos(picoseconds.checked_add(500)? / 1000);
     (duration <= MAX).then_some(duration)
 }
 

@@ -19,12 +19,28 @@ pub fn parse(text: &str) -> Option<u64> {
         "gib" => 1 << 30,
         _ => return None,
     };
-    if let Ok(number) = number.parse::<u64>() {
-        return number.checked_mul(unit);
+    multiply(number, unit)
+}
+
+/// Multiplies a decimal number, such as `1.5`, with the size of its unit. The product is rounded down.
+///
+/// Returns `None` if the string is not a number, or if the product does not fit. The standard library's parser for
+/// floating-point numbers would add 20 KB to every extension.
+pub(crate) fn multiply(number: &str, unit: u64) -> Option<u64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
     }
-    // Without a point, it is an integer that is too large, which must not be rounded.
-    let bytes = number.contains('.').then(|| number.parse::<f64>().ok())?? * unit as f64;
-    (bytes < u64::MAX as f64).then_some(bytes as u64)
+    let product = match whole {
+        "" => 0,
+        _ => whole.parse::<u64>().ok()?.checked_mul(unit)?,
+    };
+    // From the last digit to the first: to round down after each digit is the same as to round down once.
+    let fraction = fraction.chars().rev().try_fold(0, |product: u64, digit| {
+        let digit = u64::from(digit.to_digit(10)?);
+        Some(digit.checked_mul(unit)?.checked_add(product)? / 10)
+    })?;
+    product.checked_add(fraction)
 }
 
 /// Splits a string into the number at its start and the unit after it.

@@ -151,7 +151,8 @@ tokio = { version = "1.54", default-features = false }
         let workspace = checkout.canonicalize().unwrap();
         assert_eq!(created.workspace, Some(workspace));
         let manifest = fs::read_to_string(directory.join("Cargo.toml")).unwrap();
-        let dependency = "\nfg-extension = { path = \"../../fg-extension\" }\n";
+        let dependency =
+            "\nfg-extension = { path = \"../../fg-extension\", features = [\"dlmalloc\"] }\n";
         assert!(manifest.contains(dependency), "{manifest}");
         let members = fs::read_to_string(checkout.join("Cargo.toml")).unwrap();
         assert!(members.contains("\"more/night-watch\""), "{members}");

@@ -8,6 +8,10 @@ use anyhow::{Context, bail};
 
 use crate::cargo::{has_key, is_configured, stdout_of};
 
+/// Lowers the size up to which LLVM inlines a function: `hello` is 110 KB smaller, and needs 6 % more instructions for an
+/// invocation.
+const INLINING: &str = "-Cllvm-args=-inline-threshold=75";
+
 /// The target of a build, and the options and variables for cargo.
 pub(crate) struct BuildPlan {
     /// The target triple.
@@ -62,11 +66,20 @@ impl BuildPlan {
             note,
         };
         plan.make_small(workspace);
-        if plan.target.contains("-musl") {
+        let is_musl = plan.target.contains("-musl");
+        let mut flags = Vec::new();
+        if is_musl {
             plan.select_linker();
         } else {
-            plan.link_glibc_statically();
+            flags.push("-Ctarget-feature=+crt-static");
         }
+        if !is_configured(&["build", "rustflags"])
+            && !is_configured(&["target", &plan.target, "rustflags"])
+        {
+            flags.extend(is_musl.then(|| plan.pack_relocations()).flatten());
+            flags.push(INLINING);
+        }
+        plan.add_flags(&flags);
         Ok(plan)
     }
 
@@ -87,7 +100,7 @@ impl BuildPlan {
         let target = self.target.clone();
         let variable = target.replace('-', "_");
         if self.is_cross {
-            if !is_configured(&["target", &target, "linker"]) {
+            if !self.has_linker() {
                 let linker = format!("CARGO_TARGET_{}_LINKER", variable.to_uppercase());
                 self.set(&linker, "rust-lld");
             }
@@ -107,16 +120,40 @@ impl BuildPlan {
         }
     }
 
-    /// Links glibc statically.
-    fn link_glibc_statically(&mut self) {
-        let flag = "-Ctarget-feature=+crt-static";
-        // If `RUSTFLAGS` is set, cargo ignores the configured flags.
-        match std::env::var("RUSTFLAGS") {
-            Ok(flags) => self.set("RUSTFLAGS", &format!("{flags} {flag}")),
-            Err(_) => {
-                let rustflags = format!("target.{}.rustflags=[\"{flag}\"]", self.target);
-                self.options.extend(["--config".to_owned(), rustflags]);
-            }
+    fn has_linker(&self) -> bool {
+        is_configured(&["target", &self.target, "linker"])
+    }
+
+    /// Returns the flag for packed relocations, which make `hello` 33 KB smaller. Returns `None` if the linker is
+    /// unknown, or if Rust's musl does not support them.
+    fn pack_relocations(&self) -> Option<&'static str> {
+        // Rust 1.93 updated musl to 1.2.5. Before, a program with packed relocations would crash at its start.
+        let version = rustc(&["--version"]).ok()?;
+        let minor = version.strip_prefix("rustc 1.")?.split('.').next()?;
+        let is_supported = minor.parse::<u32>().is_ok_and(|minor| minor >= 93);
+        (is_supported && !self.has_linker()).then_some(match self.is_cross {
+            true => "-Clink-arg=-zpack-relative-relocs",
+            false => "-Clink-arg=-Wl,-z,pack-relative-relocs",
+        })
+    }
+
+    /// Adds flags for rustc to those that are configured.
+    fn add_flags(&mut self, flags: &[&str]) {
+        if flags.is_empty() {
+            return;
+        }
+        // cargo reads only the first of these that is set.
+        if let Ok(configured) = std::env::var("CARGO_ENCODED_RUSTFLAGS") {
+            let flags = flags.join("\u{1f}");
+            self.set(
+                "CARGO_ENCODED_RUSTFLAGS",
+                &format!("{configured}\u{1f}{flags}"),
+            );
+        } else if let Ok(configured) = std::env::var("RUSTFLAGS") {
+            self.set("RUSTFLAGS", &format!("{configured} {}", flags.join(" ")));
+        } else {
+            let rustflags = format!("target.{}.rustflags={flags:?}", self.target);
+            self.options.extend(["--config".to_owned(), rustflags]);
         }
     }
 

@@ -36,6 +36,8 @@ pub(crate) fn write_zip(contents: &PackageContents, zip: &Path) -> anyhow::Resul
 fn fill(contents: &PackageContents, file: &mut NamedTempFile) -> anyhow::Result<()> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
+        // The slowest level, which takes less than a second: the ZIP is downloaded at a cold start.
+        .compression_level(Some(9))
         .last_modified_time(DateTime::default());
     let mode = |is_executable| options.unix_permissions(if is_executable { 0o755 } else { 0o644 });
     let mut zip = ZipWriter::new(file);

@@ -224,7 +224,7 @@ edition = "2024"
 publish = false
 
 [dependencies]
-fg-extension = {{ path = "{checkout}/fg-extension" }}
+fg-extension = {{ path = "{checkout}/fg-extension", features = ["dlmalloc"] }}
 
 [dev-dependencies]
 fg-emulator = {{ path = "{checkout}/fg-emulator" }}

@@ -262,7 +262,8 @@ impl Machine {
     /// Sets the targets that are installed, in addition to that of the machine.
     fn targets(&self, targets: &str) {
         let rustc = format!(
-            "#!/bin/sh\ncase $2 in host-tuple) echo x86_64-unknown-linux-gnu; exit;; esac\n\
+            "#!/bin/sh\ncase $1 in --version) echo rustc 1.93.0; exit;; esac\n\
+             case $2 in host-tuple) echo x86_64-unknown-linux-gnu; exit;; esac\n\
              for target in {targets}; do [ $target != $4 ] || {{ echo /; exit; }}; done\necho /no/such/directory\n"
         );
         self.write("bin/rustc", &rustc);
@@ -320,14 +321,39 @@ fn musl_is_linked_with_the_available_linker() {
     let strip = "CARGO_PROFILE_RELEASE_STRIP=symbols";
     let lto = "CARGO_PROFILE_RELEASE_LTO=fat";
     let units = "CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1";
-    let glibc = ["--config", "RUSTFLAGS", "        Note"];
+    let flags = r#"target.x86_64-unknown-linux-musl.rustflags=["-Clink-arg=-Wl,-z,pack-relative-relocs", "-Cllvm-args=-inline-threshold=75"]"#;
+    let glibc = ["RUSTFLAGS", "        Note"];
     assert_lines(
         &lines,
-        &["--release", target, cc, cflags, strip, lto, units],
+        &[
+            "--release",
+            target,
+            cc,
+            cflags,
+            strip,
+            lto,
+            units,
+            "--config",
+            flags,
+        ],
         &glibc,
     );
 
     // The user's choices are not overridden.
+    let lines = machine.build_lines(&[], &[("RUSTFLAGS", "-Copt-level=1")]);
+    let added = "RUSTFLAGS=-Copt-level=1 -Clink-arg=-Wl,-z,pack-relative-relocs -Cllvm-args=-inline-threshold=75";
+    assert_lines(&lines, &[added], &["--config"]);
+    for key in ["build", "target.x86_64-unknown-linux-musl"] {
+        let config = format!("[{key}]\nrustflags = \"-Copt-level=1\"\n");
+        machine.write(".cargo/config.toml", &config);
+        assert_lines(&machine.build_lines(&[], &[]), &[target], &["--config"]);
+    }
+    let linker = "[target.x86_64-unknown-linux-musl]\nlinker = \"ld\"\n";
+    machine.write(".cargo/config.toml", linker);
+    let flags =
+        r#"target.x86_64-unknown-linux-musl.rustflags=["-Cllvm-args=-inline-threshold=75"]"#;
+    assert_lines(&machine.build_lines(&[], &[]), &[flags], &[]);
+    fs::remove_file(machine.path(".cargo/config.toml")).unwrap();
     let lines = machine.build_lines(&[], &[("CC", "clang")]);
     assert_lines(&lines, &[target, strip], &["CC_", "CFLAGS_"]);
     let lines = machine.build_lines(&[], &[("CARGO_PROFILE_RELEASE_STRIP", "none")]);
@@ -356,7 +382,7 @@ fn glibc_is_linked_statically_without_musl() {
     let note = "        Note the target x86_64-unknown-linux-musl is not installed, and `rustup target add x86_64-unknown-linux-musl` \
                 failed; linking glibc statically instead";
     let target = "--target=x86_64-unknown-linux-gnu";
-    let flags = r#"target.x86_64-unknown-linux-gnu.rustflags=["-Ctarget-feature=+crt-static"]"#;
+    let flags = r#"target.x86_64-unknown-linux-gnu.rustflags=["-Ctarget-feature=+crt-static", "-Cllvm-args=-inline-threshold=75"]"#;
     assert_lines(
         &lines,
         &[note, target, "--config", flags],
@@ -364,7 +390,8 @@ fn glibc_is_linked_statically_without_musl() {
     );
 
     let lines = machine.build_lines(&[], &[("RUSTFLAGS", "-Copt-level=1")]);
-    let rustflags = "RUSTFLAGS=-Copt-level=1 -Ctarget-feature=+crt-static";
+    let rustflags =
+        "RUSTFLAGS=-Copt-level=1 -Ctarget-feature=+crt-static -Cllvm-args=-inline-threshold=75";
     assert_lines(&lines, &[note, target, rustflags], &["--config"]);
 }
 
@@ -375,11 +402,12 @@ fn programs_for_other_processors_are_linked_with_lld() {
     machine.targets(arm);
     let lines = machine.build_lines(&["--target", arm], &[]);
     let lld = "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld";
+    let flags = r#"target.aarch64-unknown-linux-musl.rustflags=["-Clink-arg=-zpack-relative-relocs", "-Cllvm-args=-inline-threshold=75"]"#;
     let failed = "error: cannot build for aarch64-unknown-linux-musl (if a dependency compiles C code, set \
                   CC_aarch64_unknown_linux_musl to a cross compiler): the build failed";
     assert_lines(
         &lines,
-        &["--target=aarch64-unknown-linux-musl", lld, failed],
+        &["--target=aarch64-unknown-linux-musl", lld, flags, failed],
         &["CC_"],
     );
 

@@ -4,28 +4,28 @@ use std::fmt;
 use std::time::Duration;
 
 use fg_util::error::{excerpt, one_line};
-use fg_util::select::run_alongside;
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
-use hyper::{Request, StatusCode, header, http};
-use hyper_util::rt::TokioIo;
+use hyper::StatusCode;
 use serde::de::IgnoredAny;
-use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+use super::exchange::Exchange;
+use super::json_fields::JsonFields;
 use crate::Error;
 use crate::config::PlatformAddress;
 
 /// The time limit for the body of a response, once its status has arrived.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The maximum number of bytes of a response's body that are read.
+const BODY_LIMIT: usize = 1024 * 1024;
+
 /// A POST request to the platform's API.
 pub(crate) struct ApiRequest<'a> {
     pub(crate) platform: &'a PlatformAddress,
     pub(crate) path: &'static str,
     pub(crate) headers: &'a [(&'static str, &'a str)],
-    pub(crate) body: Bytes,
+    pub(crate) body: Vec<u8>,
     /// The purpose of the request, for log lines.
     pub(crate) purpose: &'static str,
 }
@@ -40,76 +40,65 @@ pub(crate) struct Rejection {
 impl ApiRequest<'_> {
     /// Sends the request once, over a new connection. The status of the response must arrive before `deadline`.
     pub(super) async fn attempt(&self, deadline: Instant) -> Result<ApiResponse, Error> {
-        let in_time = |_| "no response in time";
-        let connect = TcpStream::connect((self.platform.host(), self.platform.port));
-        let stream = timeout_at(deadline, connect).await.map_err(in_time)??;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let request = self.request()?;
-        run_alongside(connection, async {
-            let response = timeout_at(deadline, sender.send_request(request))
-                .await
-                .map_err(in_time)??;
-            let status = response.status();
-            // Status 200 is a success (D), even if the body stalls: the body gets its full time limit, not only the
-            // rest of the attempt.
-            let body_deadline = Instant::now() + BODY_TIMEOUT;
-            let body_deadline = if status == StatusCode::OK {
-                body_deadline
-            } else {
-                body_deadline.min(deadline)
-            };
-            let mut body = Vec::new();
-            let _timed_out = timeout_at(body_deadline, read(response.into_body(), &mut body)).await;
-            Ok(classify(status, &body))
-        })
-        .await
+        let exchange = async {
+            let stream = TcpStream::connect((self.platform.host(), self.platform.port)).await?;
+            Exchange::start(stream, &self.request()).await
+        };
+        let (mut exchange, head) = timeout_at(deadline, exchange)
+            .await
+            .map_err(|_| "no response in time")??;
+        // Status 200 is a success (D), even if the body stalls: the body gets its full time limit, not only the rest
+        // of the attempt.
+        let body_deadline = Instant::now() + BODY_TIMEOUT;
+        let body_deadline = if head.status == StatusCode::OK {
+            body_deadline
+        } else {
+            body_deadline.min(deadline)
+        };
+        let mut body = Vec::new();
+        let read = exchange.read_body(&head, BODY_LIMIT, &mut body, is_json_object);
+        let _timed_out = timeout_at(body_deadline, read).await;
+        Ok(classify(head.status, body))
     }
 
-    fn request(&self) -> http::Result<Request<Full<Bytes>>> {
-        let mut request = Request::post(self.path)
-            .header(header::HOST, self.platform.to_string())
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(header::CONTENT_LENGTH, self.body.len());
+    fn request(&self) -> Vec<u8> {
+        let mut head = format!(
+            "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
+            self.path,
+            self.platform,
+            self.body.len(),
+        );
         for (name, value) in self.headers {
-            request = request.header(*name, *value);
+            head.extend([*name, ": ", *value, "\r\n"]);
         }
-        request.body(Full::new(self.body.clone()))
+        head.push_str("\r\n");
+        let mut request = head.into_bytes();
+        request.extend_from_slice(&self.body);
+        request
     }
 }
 
 /// The outcome of a request that received a response.
 #[derive(Debug)]
 pub(super) enum ApiResponse {
-    Ok(Value),
+    /// The body of the response.
+    Ok(Vec<u8>),
     Rejected(Rejection),
     /// The failure may be temporary, so the request should be retried.
     Retry(Rejection),
 }
 
-/// Reads the body of a response until it ends, the connection breaks, or the size limit is reached.
-///
-/// It also stops after a complete JSON object, since not every server indicates where the body ends.
-async fn read(mut body: Incoming, bytes: &mut Vec<u8>) {
-    const LIMIT: usize = 1024 * 1024;
-    while let Some(Ok(frame)) = body.frame().await {
-        let data = frame.into_data().unwrap_or_default();
-        bytes.extend_from_slice(&data[..data.len().min(LIMIT - bytes.len())]);
-        let is_complete = bytes.trim_ascii_end().ends_with(b"}")
-            && serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
-        if is_complete || bytes.len() == LIMIT {
-            break;
-        }
-    }
+/// Returns `true` if a body is complete although not every server indicates where it ends.
+fn is_json_object(body: &[u8]) -> bool {
+    body.trim_ascii_end().ends_with(b"}") && serde_json::from_slice::<IgnoredAny>(body).is_ok()
 }
 
-fn classify(status: StatusCode, body: &[u8]) -> ApiResponse {
-    let json: Value = serde_json::from_slice(body).unwrap_or_default();
-    let error_info = error_info(&json);
+fn classify(status: StatusCode, body: Vec<u8>) -> ApiResponse {
+    let error_info = error_info(&body);
     if status == StatusCode::OK && error_info.is_none() {
-        return ApiResponse::Ok(json);
+        return ApiResponse::Ok(body);
     }
-    let message = error_info.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
+    let message = error_info.unwrap_or_else(|| String::from_utf8_lossy(&body).into_owned());
     let rejection = Rejection {
         status,
         message: one_line(&excerpt(message.trim())),
@@ -124,16 +113,15 @@ fn classify(status: StatusCode, body: &[u8]) -> ApiResponse {
 
 /// Returns the error that a response reports, as `errorType: errorMessage`, or `None` if both fields are missing or
 /// empty, as in the page's example of a successful registration (D 2707).
-fn error_info(json: &Value) -> Option<String> {
+fn error_info(body: &[u8]) -> Option<String> {
+    let error_info = JsonFields::parse(body).object("errorInfo");
     let field = |name| {
-        json["errorInfo"][name]
-            .as_str()
-            .map(str::trim)
-            .filter(|text| !text.is_empty())
+        let text = error_info.text(name)?.trim().to_owned();
+        Some(text).filter(|text| !text.is_empty())
     };
     match (field("errorType"), field("errorMessage")) {
         (Some(kind), Some(message)) => Some(format!("{kind}: {message}")),
-        (kind, message) => kind.or(message).map(str::to_owned),
+        (kind, message) => kind.or(message),
     }
 }
 
@@ -156,7 +144,7 @@ mod tests {
     use super::{ApiResponse, classify};
 
     fn display(status: StatusCode, body: &str) -> String {
-        match classify(status, body.as_bytes()) {
+        match classify(status, body.as_bytes().to_vec()) {
             ApiResponse::Ok(_) => "ok".to_owned(),
             ApiResponse::Rejected(rejection) => format!("rejected: {rejection}"),
             ApiResponse::Retry(rejection) => format!("retry: {rejection}"),

@@ -1,11 +1,10 @@
 //! The registration with the platform.
 
 use hyper::StatusCode;
-use hyper::body::Bytes;
-use serde_json::Value;
 
 use crate::config::Config;
 use crate::platform::client::{ApiRequest, Rejection};
+use crate::platform::json_fields::JsonFields;
 use crate::platform::retry::{ApiError, count_attempts};
 use crate::{Error, ExtensionName, Registration, RunError};
 
@@ -19,10 +18,10 @@ pub(crate) async fn register(
         platform: &config.platform,
         path: "/extension/register",
         headers: &[
-            ("FunctionGraph-Extension-Name", name.as_str()),
-            ("FunctionGraph-Extension-Address", &address),
+            ("functiongraph-extension-name", name.as_str()),
+            ("functiongraph-extension-address", &address),
         ],
-        body: Bytes::new(),
+        body: Vec::new(),
         purpose: "registration",
     };
     match request.post(config.register_timeout).await {
@@ -36,14 +35,10 @@ pub(crate) async fn register(
 ///
 /// The exact form of the response is unknown (?), so everything with status 200 is accepted. If it does not name the
 /// function, as the page documents, the runtime logs a warning.
-fn registration(response: &Value, config: &Config) -> Registration {
-    let text = |field: &str| {
-        response[field]
-            .as_str()
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned)
-    };
-    let (function_name, function_version) = (text("functionName"), text("functionVersion"));
+fn registration(response: &[u8], config: &Config) -> Registration {
+    let fields = JsonFields::parse(response);
+    let (function_name, function_version) =
+        (fields.text("functionName"), fields.text("functionVersion"));
     if function_name.is_none() || function_version.is_none() {
         tracing::warn!(
             "the platform at {} did not name the function in its response to the registration; \
@@ -55,7 +50,9 @@ fn registration(response: &Value, config: &Config) -> Registration {
         function_name: function_name.or_else(|| config.function_name.clone()),
         function_version: function_version.or_else(|| config.function_version.clone()),
         // The text of the page mentions the handler's name, but its example does not contain it (?).
-        handler: text("handler").or_else(|| text("handlerName")),
+        handler: fields
+            .text("handler")
+            .or_else(|| fields.text("handlerName")),
     }
 }
 

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use fg_util::backoff::Backoff;
 use fg_util::error::chain;
-use serde_json::Value;
 use tokio::time::Instant;
 
 use super::client::{ApiRequest, ApiResponse, Rejection};
@@ -25,12 +24,11 @@ pub(crate) enum ApiError {
 }
 
 impl ApiRequest<'_> {
-    /// Sends the request, with retries, and returns the JSON body of the response with status 200, or `null` if the
-    /// body is not JSON.
+    /// Sends the request, with retries, and returns the body of the response with status 200.
     ///
     /// Failures that may be temporary are retried until `timeout` has elapsed: status 5xx, 408 or 429, a refused or
     /// broken connection, and a missing response (I). Any other response than status 200 is final (D 2707, 2710).
-    pub(crate) async fn post(&self, timeout: Duration) -> Result<Value, ApiError> {
+    pub(crate) async fn post(&self, timeout: Duration) -> Result<Vec<u8>, ApiError> {
         let deadline = Instant::now() + timeout;
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         let mut attempts = 0_u32;
@@ -40,7 +38,7 @@ impl ApiRequest<'_> {
             // another attempt if there is none.
             let now = Instant::now();
             let error = match self.attempt(now + (deadline - now) / 2).await {
-                Ok(ApiResponse::Ok(json)) => return Ok(json),
+                Ok(ApiResponse::Ok(body)) => return Ok(body),
                 Ok(ApiResponse::Rejected(rejection)) => return Err(ApiError::Rejected(rejection)),
                 Ok(ApiResponse::Retry(rejection)) => {
                     format!("the platform responded with {rejection}").into()

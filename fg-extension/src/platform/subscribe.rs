@@ -45,7 +45,7 @@ pub(crate) async fn subscribe(
         path: "/telemetry",
         headers: &[],
         // Serializing strings into memory cannot fail.
-        body: serde_json::to_vec(&subscribe).unwrap_or_default().into(),
+        body: serde_json::to_vec(&subscribe).unwrap_or_default(),
         purpose: "subscription",
     };
     match request.post(timeout).await {
