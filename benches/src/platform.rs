@@ -224,6 +224,9 @@ fn serve(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
                 let response =
                     format!("HTTP/1.1 200 OK\r\n{headers}content-length: {length}\r\n\r\n{body}");
                 stream.write_all(response.as_bytes())?;
+                if message.header("connection") == Some("close") {
+                    return Ok(());
+                }
                 break message.body.end;
             }
             match stream.read(&mut part)? {

@@ -20,7 +20,10 @@ pub async fn run(name: &str, subscription: Option<&'static str>, router: Router)
     client
         .post(format!("{platform}/extension/register"))
         .header("functiongraph-extension-name", name)
-        .header("functiongraph-extension-address", format!("127.0.0.1:{PORT}"))
+        .header(
+            "functiongraph-extension-address",
+            format!("127.0.0.1:{PORT}"),
+        )
         .send()
         .await?
         .error_for_status()?;

@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::env;
 use std::error::Error;
+use std::net::SocketAddr;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -35,7 +36,10 @@ pub fn run(
         let listener = TcpListener::bind(("127.0.0.1", PORT)).await?;
         let register = Request::post("/extension/register")
             .header("functiongraph-extension-name", name)
-            .header("functiongraph-extension-address", format!("127.0.0.1:{PORT}"));
+            .header(
+                "functiongraph-extension-address",
+                format!("127.0.0.1:{PORT}"),
+            );
         post(register, "").await?;
         if let Some(subscription) = subscription {
             let subscribe = Request::post("/telemetry").header("content-type", "application/json");
@@ -75,7 +79,8 @@ async fn respond(
 
 async fn post(request: hyper::http::request::Builder, body: &'static str) -> Result<()> {
     let platform = env::var("EXTENSION_API_ADDR")?;
-    let stream = TcpStream::connect(&platform).await?;
+    // An address of another type would be looked up on another thread.
+    let stream = TcpStream::connect(platform.parse::<SocketAddr>()?).await?;
     let (mut sender, connection) = client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
     let request = request

@@ -76,7 +76,10 @@ fn serve(mut stream: TcpStream, handle: fn(&[u8], &mut String)) -> io::Result<()
         response.clear();
         handle(&buffer[head..end], &mut body);
         let length = body.len();
-        let _ = write!(response, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}");
+        let _ = write!(
+            response,
+            "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
         stream.write_all(response.as_bytes())?;
         buffer.copy_within(end..filled, 0);
         filled -= end;

@@ -21,7 +21,9 @@ async fn handle(events: Vec<LambdaTelemetry>) -> Result<(), Error> {
         for event in &events {
             let (kind, trace_id) = match &event.record {
                 PlatformStart { request_id, .. } => ("platform.start", request_id.as_str()),
-                PlatformRuntimeDone { request_id, .. } => ("platform.runtimeDone", request_id.as_str()),
+                PlatformRuntimeDone { request_id, .. } => {
+                    ("platform.runtimeDone", request_id.as_str())
+                }
                 PlatformReport { request_id, .. } => ("platform.report", request_id.as_str()),
                 _ => ("", ""),
             };

@@ -13,15 +13,19 @@ struct Invocation<'a> {
 }
 
 fn main() -> io::Result<()> {
-    peer_std::run("extensionHello.sh", || Ok(()), |request, response| {
-        let Ok(invocation) = serde_json::from_slice::<Invocation<'_>>(request) else {
-            return;
-        };
-        println!(
-            "{} invoked {}",
-            invocation.trace_id, invocation.invoked_function_urn
-        );
-        let invocation = serde_json::to_string(&invocation).unwrap_or_default();
-        let _ = response.write_str(&invocation);
-    })
+    peer_std::run(
+        "extensionHello.sh",
+        || Ok(()),
+        |request, response| {
+            let Ok(invocation) = serde_json::from_slice::<Invocation<'_>>(request) else {
+                return;
+            };
+            println!(
+                "{} invoked {}",
+                invocation.trace_id, invocation.invoked_function_urn
+            );
+            let invocation = serde_json::to_string(&invocation).unwrap_or_default();
+            let _ = response.write_str(&invocation);
+        },
+    )
 }
