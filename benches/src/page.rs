@@ -72,7 +72,7 @@ impl Page {
             let Some(table) = Table::of_group(group, &results.figures) else {
                 continue;
             };
-            page.text += &format!("## {}\n\n{}\n\n", group.title, group.text);
+            page.text += &format!("## {}\n\n{}\n", group.title, wrapped(group.text));
             for chart in group.charts {
                 if let Some(svg) = bar_chart(chart, &results.figures) {
                     let file = chart.file;
@@ -126,6 +126,26 @@ impl Page {
     }
 }
 
+/// Breaks a paragraph into lines of at most 130 characters.
+fn wrapped(text: &str) -> String {
+    let mut lines = String::new();
+    let mut length = 0;
+    for word in text.split(' ') {
+        let word_length = word.chars().count();
+        if length > 0 && length + 1 + word_length > 130 {
+            lines.push('\n');
+            length = 0;
+        }
+        if length > 0 {
+            lines.push(' ');
+            length += 1;
+        }
+        lines += word;
+        length += word_length;
+    }
+    lines + "\n"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +168,16 @@ mod tests {
         assert!(page.text.contains("## Size") && !page.text.contains("## Memory"));
         assert!(page.text.contains("(performance/size.svg)"));
         assert_eq!(page.charts.len(), 1);
+    }
+
+    #[test]
+    fn paragraphs_are_broken_between_words() {
+        let word = "a".repeat(64);
+        assert_eq!(
+            wrapped(&format!("{word} {word} b c")),
+            format!("{word} {word}\nb c\n")
+        );
+        assert_eq!(wrapped("short"), "short\n");
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(crate) const PEERS: &[Peer] = &[
     Peer {
         id: "hyper",
         kind: rust("hyper", ""),
-        description: "hyper by hand: a `current_thread` runtime, JSON decoded into structs that borrow from the body, \
+        description: "hyper by hand, with the same responses, paths and limits: a `current_thread` runtime, JSON decoded into structs that borrow from the body, \
                       musl's allocator",
     },
     Peer {

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 
 use crate::RunArguments;
-use crate::build::{self, Built, Directories, Hello, Staged, crate_count, package};
+use crate::build::{self, Directories, Hello, Staged, crate_count, package};
 use crate::catalog::GROUPS;
 use crate::check::{self, Committed, compare};
 use crate::cpu::Cpus;
@@ -100,18 +100,11 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
 /// Compares the figures that can be repeated with the committed ones.
 pub(crate) fn check(instructions: bool, update: bool) -> anyhow::Result<ExitCode> {
     let directories = Directories::find()?;
-    let ours = build::build(&directories, &PEERS[0])?.map_err(anyhow::Error::msg)?;
-    let forwarder = forwarder(&directories)?;
+    let to = directories.output().join("stage/hello");
+    let hello = package(&directories, "hello", "extensionHello.sh", &to)?;
     let mut measured = Committed::from([
-        (
-            "size.program".to_owned(),
-            ours.hello.program_bytes as f64 / 1e3,
-        ),
-        ("size.zip".to_owned(), ours.hello.zip_bytes as f64 / 1e3),
-        (
-            "size.otlp-forwarder.zip".to_owned(),
-            forwarder.zip_bytes as f64 / 1e3,
-        ),
+        ("size.program".to_owned(), hello.program_bytes as f64 / 1e3),
+        ("size.zip".to_owned(), hello.zip_bytes as f64 / 1e3),
         (
             "build.crates".to_owned(),
             crate_count(&directories, &Hello::Ours)? as f64,
@@ -121,7 +114,7 @@ pub(crate) fn check(instructions: bool, update: bool) -> anyhow::Result<ExitCode
         if build::first_line("valgrind", &["--version"]).is_none() {
             bail!("valgrind is not installed; install it, or leave out --instructions");
         }
-        count(&directories, &ours, &forwarder, &mut measured)?;
+        count(&directories, &mut measured)?;
     }
     let file = directories.root.join(check::FILE);
     let committed = fs::read_to_string(&file).unwrap_or_else(|_| "{}".to_owned());
@@ -150,12 +143,11 @@ pub(crate) fn check(instructions: bool, update: bool) -> anyhow::Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-fn count(
-    directories: &Directories,
-    ours: &Built,
-    forwarder: &Staged,
-    measured: &mut Committed,
-) -> anyhow::Result<()> {
+fn count(directories: &Directories, measured: &mut Committed) -> anyhow::Result<()> {
+    let ours = build::build(directories, &PEERS[0])?.map_err(anyhow::Error::msg)?;
+    let forwarder = forwarder(directories)?;
+    let zip = forwarder.zip_bytes as f64 / 1e3;
+    measured.insert("size.otlp-forwarder.zip".to_owned(), zip);
     let bench = Bench {
         cpus: Cpus::pin_generator()?,
         plan: &Plan::FULL,
@@ -163,9 +155,9 @@ fn count(
         peers: &[],
         forwarder: None,
     };
-    let invocation = count_invocation(&bench, ours)?;
+    let invocation = count_invocation(&bench, &ours)?;
     measured.insert("instructions.invocation".to_owned(), invocation);
-    let event = count_event(&bench, ours)?;
+    let event = count_event(&bench, &ours)?;
     measured.insert("instructions.event".to_owned(), event);
     let forwarded = count_otlp(&bench, &forwarder.program)?;
     measured.insert("otlp.instructions".to_owned(), forwarded);

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use peer_hyper::Result;
+use peer_hyper::{Job, Result};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -14,10 +14,13 @@ struct Event<'a> {
 
 static COUNTER: Mutex<Counter> = Mutex::new(Counter::new());
 
-const SUBSCRIPTION: &str = r#"{"subscriber":{"protocol":"POST","uri":"http://127.0.0.1:8081"},"types":["platform","function","extension"]}"#;
-
-fn main() -> Result<()> {
-    peer_hyper::run("extensionTelemetry.sh", Some(SUBSCRIPTION), |body| {
+static JOB: Job = Job {
+    name: "extensionTelemetry.sh",
+    path: "/",
+    subscription: Some(
+        r#"{"subscriber":{"protocol":"POST","uri":"http://127.0.0.1:8081"},"types":["platform","function","extension"]}"#,
+    ),
+    handle: |_, body| {
         // One pass checks the UTF-8 of the whole body, instead of one for each string.
         let events: Vec<Event<'_>> = serde_json::from_str(str::from_utf8(&body)?)?;
         if let Ok(mut counter) = COUNTER.lock() {
@@ -26,7 +29,11 @@ fn main() -> Result<()> {
             }
         }
         Ok(Default::default())
-    })
+    },
+};
+
+fn main() -> Result<()> {
+    peer_hyper::run(&JOB)
 }
 
 include!("../../../counter.rs");
