@@ -10,8 +10,9 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 
 use crate::http;
 
-/// How long a request that was rejected with status 503 waits before it is sent again.
-const PAUSE: Duration = Duration::from_millis(1);
+/// How long a request that was rejected with status 503 waits before it is sent again. A full buffer of 4 MiB takes longer
+/// to process.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The time after which a run without any response fails.
 const STALL: Duration = Duration::from_secs(30);

@@ -65,14 +65,16 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
         peers: &built,
         forwarder: forwarder.as_ref(),
     };
+    let mut failures = 0;
     for group in builds.into_iter().chain(groups) {
         status("Measuring", group.title);
         if group.id != "build" && !bench.cpus.are_pinned() {
             bench.cpus = Cpus::pin_generator()?;
         }
-        bench
-            .measure(group.id, &mut results.figures)
-            .with_context(|| format!("cannot measure {}", group.id))?;
+        if let Err(error) = bench.measure(group.id, &mut results.figures) {
+            eprintln!("error: cannot measure {}: {error:#}", group.id);
+            failures += 1;
+        }
         if let Some(table) = Table::of_group(group, &results.figures) {
             println!("\n{}\n{}", group.title, table.text());
         }
@@ -80,7 +82,8 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
     for line in bars::lines(&results.figures) {
         println!("{line}");
     }
-    let is_complete = !arguments.quick && arguments.only.is_empty() && arguments.peers.is_empty();
+    let is_selection = !arguments.only.is_empty() || !arguments.peers.is_empty();
+    let is_complete = failures == 0 && !is_selection && !arguments.quick;
     let to = match is_complete {
         true => directories.root.join("docs"),
         false => directories.output(),
@@ -94,7 +97,10 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
         "Finished",
         &format!("in {minutes:.1} minutes; wrote {}", page.display()),
     );
-    Ok(ExitCode::SUCCESS)
+    Ok(match failures {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
 }
 
 /// Compares the figures that can be repeated with the committed ones.

@@ -86,9 +86,9 @@ pub(super) fn build_peer(
     Ok(target.join(TARGET).join("release"))
 }
 
-/// Builds `hello` into an empty target directory, without downloads.
+/// Builds `hello` into an empty target directory, without downloads: its crates are there since it was built for the
+/// other measurements.
 pub(crate) fn clean_build(directories: &Directories, hello: &Hello) -> anyhow::Result<Duration> {
-    run(&mut hello.command(directories, "fetch"))?;
     let target = directories.output().join("clean");
     if target.exists() {
         fs::remove_dir_all(&target)?;
