@@ -32,6 +32,8 @@ pub(crate) struct Outcome {
     pub(crate) requests: u64,
     /// Requests that were sent again after status 503.
     pub(crate) retries: u64,
+    /// When the first request was sent.
+    pub(crate) start: Instant,
     pub(crate) elapsed: Duration,
     /// In seconds.
     pub(crate) latencies: Vec<f64>,
@@ -98,6 +100,7 @@ pub(crate) fn run(
     Ok(Outcome {
         requests: generator.sent,
         retries: generator.retries,
+        start: generator.start,
         elapsed: generator.start.elapsed(),
         latencies: generator.latencies,
     })

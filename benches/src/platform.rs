@@ -123,6 +123,7 @@ impl Platform {
         Ok(Outcome {
             requests: lambda.sent,
             retries: 0,
+            start,
             elapsed,
             latencies: lambda.latencies,
         })

@@ -125,10 +125,9 @@ fn post_events(
     let address = process.platform.wait_for_subscription()?;
     let warm_up = crate::http::post("/", b"[]");
     let requests = Stop::Requests(events / batch as u64);
-    let start = std::time::Instant::now();
     let mut outcome = load::run(address, batches, Some(&warm_up), 4, requests)?;
     process.wait_for_events(events * events::TRACE_ID_BYTES)?;
-    outcome.elapsed = start.elapsed();
+    outcome.elapsed = outcome.start.elapsed();
     if outcome.retries > 0 {
         let (id, retries) = (built.peer.id, outcome.retries);
         eprintln!("     note: {id} rejected {retries} batches of {batch}, which were sent again");
