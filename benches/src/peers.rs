@@ -39,8 +39,8 @@ pub(crate) const PEERS: &[Peer] = &[
     Peer {
         id: "hyper",
         kind: rust("hyper", ""),
-        description: "hyper by hand, with the same responses, paths and limits: a `current_thread` runtime, JSON decoded into structs that borrow from the body, \
-                      musl's allocator",
+        description: "hyper by hand, with the same responses, paths and limits: a `current_thread` runtime, \
+                      telemetry decoded into structs that borrow from the body, musl's allocator",
     },
     Peer {
         id: "hyper-dlmalloc",
