@@ -41,8 +41,8 @@ $ cargo run --release -p fg-extension-benches
 ```
 
 This builds all peers, measures them, prints the tables, and writes this page. Go, Node, Python and valgrind are used if they are
-installed. The figures are also written to `docs/performance/results.json`. `--quick` takes a few samples of each figure, and writes to `target/benches` instead; `--only` and `--peers` select what is
-measured, and write there as well. Ports 8081, 8085 and 8086 must be free, and the machine should be idle.
+installed. The figures are also written to `docs/performance/results.json`. `--quick` takes a few samples of each
+figure, and writes to `target/benches` instead; `--only` and `--peers` select what is measured, and write there as well. Ports 8081, 8085 and 8086 must be free, and the machine should be idle.
 
 Sizes, the number of crates, and instruction counts can be repeated, so `.ci/run` and `.ci/full` compare them with
 [`benches/figures.json`](../benches/figures.json), with 3 % of room:
