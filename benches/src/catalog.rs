@@ -41,7 +41,7 @@ pub(crate) const GROUPS: &[Group] = &[
         title: "Start",
         text: "From just before the process is started until its registration arrives at the platform, in milliseconds: \
                the program by itself, and by the start script, as the platform starts it. The runs of all peers are \
-               interleaved.",
+               interleaved; each follows an unmeasured start of the same program.",
         columns: &[
             column("start.program", "program, median", 2),
             column("start.program.p90", "p90", 2),
