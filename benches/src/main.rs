@@ -1,0 +1,85 @@
+//! Benchmarks of extensions, side by side with the same jobs written in other ways.
+//!
+//! `cargo run --release -p fg-extension-benches` builds the peers, measures all of them in one run, prints tables, and
+//! writes `docs/performance.md` with its charts.
+
+mod bars;
+mod build;
+mod catalog;
+mod check;
+mod cpu;
+mod events;
+mod http;
+mod load;
+mod machine;
+mod measure;
+mod page;
+mod peers;
+mod plan;
+mod platform;
+mod process;
+mod results;
+mod run;
+mod stats;
+mod svg;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Measure extensions side by side, and write docs/performance.md
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: RunArguments,
+}
+
+#[derive(clap::Args)]
+struct RunArguments {
+    /// Take few samples, to try the benchmarks; write to target/benches
+    #[arg(long)]
+    quick: bool,
+    /// Groups of figures to measure, such as start,memory (default: all); write to target/benches
+    #[arg(long, value_name = "GROUPS", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Peers to measure, such as fg-extension,hyper (default: all); write to target/benches
+    #[arg(long, value_name = "PEERS", value_delimiter = ',')]
+    peers: Vec<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Compare sizes and the number of crates with benches/figures.json
+    Check {
+        /// Compare instruction counts as well, which takes a minute and needs valgrind
+        #[arg(long)]
+        instructions: bool,
+        /// Write the measured figures to benches/figures.json
+        #[arg(long)]
+        update: bool,
+    },
+    /// Write docs/performance.md again from docs/performance/results.json
+    Page,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        None => run::run(&arguments.run),
+        Some(Command::Check {
+            instructions,
+            update,
+        }) => run::check(instructions, update),
+        Some(Command::Page) => run::write_page(),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
