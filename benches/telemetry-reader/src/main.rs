@@ -21,8 +21,7 @@ impl Reader {
         let mut counter = self.counter.lock().unwrap_or_else(PoisonError::into_inner);
         for event in &events {
             if let TelemetryEvent::Platform(event) = event {
-                let trace_id = event.record().trace_id.as_deref();
-                counter.add(event.name(), trace_id.unwrap_or_default());
+                counter.add(event.name(), event.trace_id().unwrap_or_default());
             }
         }
     }
