@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 /// The longest time to wait for a line. It is long because a build may have to wait for another build.
-const TIMEOUT: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The resources that a test does not share with others: a directory, which also contains the control sockets, and a port.
 pub(crate) struct TestContext {

@@ -27,7 +27,7 @@ use crate::new::install;
 use crate::target_directory;
 
 /// How long a command may take. It is long because a build may have to wait for another build.
-const TIMEOUT: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The variable that is set for the commands, so that `cargo test` on a page does not run all pages again.
 const NESTED: &str = "FG_DOCS_NESTED";
