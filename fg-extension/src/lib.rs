@@ -82,6 +82,7 @@ mod config;
 mod error;
 mod extension;
 mod http;
+mod json;
 mod lifecycle;
 mod log;
 mod macro_support;

@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use fg_util::error::{excerpt, one_line};
 use hyper::StatusCode;
-use serde::de::IgnoredAny;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use super::exchange::Exchange;
-use super::json_fields::JsonFields;
 use crate::Error;
 use crate::config::PlatformAddress;
+use crate::json;
 
 /// The time limit for the body of a response, once its status has arrived.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -90,7 +89,7 @@ pub(super) enum ApiResponse {
 
 /// Returns `true` if a body is complete although not every server indicates where it ends.
 fn is_json_object(body: &[u8]) -> bool {
-    body.trim_ascii_end().ends_with(b"}") && serde_json::from_slice::<IgnoredAny>(body).is_ok()
+    body.trim_ascii_end().ends_with(b"}") && str::from_utf8(body).is_ok_and(json::is_object)
 }
 
 fn classify(status: StatusCode, body: Vec<u8>) -> ApiResponse {
@@ -114,9 +113,11 @@ fn classify(status: StatusCode, body: Vec<u8>) -> ApiResponse {
 /// Returns the error that a response reports, as `errorType: errorMessage`, or `None` if both fields are missing or
 /// empty, as in the page's example of a successful registration (D 2707).
 fn error_info(body: &[u8]) -> Option<String> {
-    let error_info = JsonFields::parse(body).object("errorInfo");
+    let error_info = json::field(str::from_utf8(body).ok()?, "errorInfo")?;
     let field = |name| {
-        let text = error_info.text(name)?.trim().to_owned();
+        let text = json::text(json::field(error_info, name)?)?
+            .trim()
+            .to_owned();
         Some(text).filter(|text| !text.is_empty())
     };
     match (field("errorType"), field("errorMessage")) {

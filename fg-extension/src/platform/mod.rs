@@ -2,7 +2,6 @@
 
 pub(crate) mod client;
 mod exchange;
-mod json_fields;
 pub(crate) mod register;
 pub(crate) mod retry;
 pub(crate) mod subscribe;

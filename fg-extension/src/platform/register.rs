@@ -3,8 +3,8 @@
 use hyper::StatusCode;
 
 use crate::config::Config;
+use crate::json;
 use crate::platform::client::{ApiRequest, Rejection};
-use crate::platform::json_fields::JsonFields;
 use crate::platform::retry::{ApiError, count_attempts};
 use crate::{Error, ExtensionName, Registration, RunError};
 
@@ -36,9 +36,12 @@ pub(crate) async fn register(
 /// The exact form of the response is unknown (?), so everything with status 200 is accepted. If it does not name the
 /// function, as the page documents, the runtime logs a warning.
 fn registration(response: &[u8], config: &Config) -> Registration {
-    let fields = JsonFields::parse(response);
-    let (function_name, function_version) =
-        (fields.text("functionName"), fields.text("functionVersion"));
+    let response = str::from_utf8(response).unwrap_or_default();
+    let text = |name| {
+        let text = json::text(json::field(response, name)?)?.into_owned();
+        Some(text).filter(|text| !text.is_empty())
+    };
+    let (function_name, function_version) = (text("functionName"), text("functionVersion"));
     if function_name.is_none() || function_version.is_none() {
         tracing::warn!(
             "the platform at {} did not name the function in its response to the registration; \
@@ -50,9 +53,7 @@ fn registration(response: &[u8], config: &Config) -> Registration {
         function_name: function_name.or_else(|| config.function_name.clone()),
         function_version: function_version.or_else(|| config.function_version.clone()),
         // The text of the page mentions the handler's name, but its example does not contain it (?).
-        handler: fields
-            .text("handler")
-            .or_else(|| fields.text("handlerName")),
+        handler: text("handler").or_else(|| text("handlerName")),
     }
 }
 

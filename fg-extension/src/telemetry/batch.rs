@@ -9,7 +9,8 @@ use fg_util::error::excerpt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 
 use super::TelemetryEvent;
-use super::events::{Invalid, Layout, Layouts};
+use super::events::{Layout, Layouts};
+use crate::json::Invalid;
 
 /// A batch of telemetry events.
 pub(super) struct Batch {

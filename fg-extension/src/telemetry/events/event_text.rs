@@ -9,8 +9,8 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::json;
 use super::layout::{Layout, Layouts, Span};
+use crate::json;
 
 /// The JSON of an event, which shares the buffer of its batch.
 #[derive(Clone)]
@@ -44,7 +44,9 @@ impl EventText {
         } else {
             ""
         };
-        json::fields(object).filter(|(name, _)| !self.layout.is_typed(name))
+        json::fields(object)
+            .into_iter()
+            .filter(|(name, _)| !self.layout.is_typed(name))
     }
 }
 

@@ -1,14 +1,10 @@
-//! Reads the fields of an event as slices of its JSON.
+//! The fields of an event that are typed in some kind of event.
 
-use std::fmt;
-
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use super::layout::Span;
+use crate::json::{Field, name_of};
 
 /// The name of a field that is typed in some kind of event.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(field_identifier, rename_all = "camelCase")]
+#[derive(Clone, Copy)]
 pub(super) enum Key {
     Name,
     Type,
@@ -20,8 +16,32 @@ pub(super) enum Key {
     Metrics,
     Time,
     Record,
-    #[serde(other)]
-    Other,
+}
+
+const KEYS: usize = Key::Record as usize + 1;
+
+impl Key {
+    #[inline]
+    pub(super) fn of(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"name" => Self::Name,
+            b"type" => Self::Type,
+            b"startTime" => Self::StartTime,
+            b"endTime" => Self::EndTime,
+            b"traceId" => Self::TraceId,
+            b"requestId" => Self::RequestId,
+            b"status" => Self::Status,
+            b"metrics" => Self::Metrics,
+            b"time" => Self::Time,
+            b"record" => Self::Record,
+            _ => return None,
+        })
+    }
+
+    #[cold]
+    fn of_escaped(text: &str, field: &Field) -> Option<Self> {
+        Self::of(name_of(text, field).as_bytes())
+    }
 }
 
 /// A set of keys.
@@ -40,51 +60,38 @@ impl KeySet {
     }
 }
 
-/// The JSON of the fields of an object. Of several fields with the same name, the last one wins.
-#[derive(Default)]
-pub(super) struct Fields<'a> {
-    /// By key. A missing field is empty.
-    values: [&'a str; Key::Other as usize],
+/// Where the values of the fields of an object are. Of several fields with the same name, the last one wins.
+pub(super) struct Fields {
+    /// By key.
+    values: [Span; KEYS],
     pub(super) keys: KeySet,
     /// Whether there are fields with other names.
     pub(super) has_other: bool,
 }
 
-impl<'a> Fields<'a> {
-    pub(super) fn get(&self, key: Key) -> Option<&'a str> {
-        let value = self.values.get(key as usize)?;
-        (!value.is_empty()).then_some(value)
-    }
-}
+impl Fields {
+    pub(super) const EMPTY: Self = Self {
+        values: [Span::NONE; KEYS],
+        keys: KeySet::EMPTY,
+        has_other: false,
+    };
 
-impl<'de> DeserializeSeed<'de> for &mut Fields<'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for &mut Fields<'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<Key>()? {
-            match self.values.get_mut(key as usize) {
-                Some(value) => {
-                    *value = map.next_value::<&RawValue>()?.get();
-                    self.keys.insert(key);
-                }
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                    self.has_other = true;
-                }
+    #[inline]
+    pub(super) fn insert(&mut self, text: &str, field: Field) {
+        // Only a name that is not a key may have escapes.
+        let raw = &text.as_bytes()[field.name.clone()];
+        let key = Key::of(raw).or_else(|| Key::of_escaped(text, &field));
+        match key {
+            Some(key) => {
+                self.values[key as usize] = Span::new(field.value);
+                self.keys.insert(key);
             }
+            None => self.has_other = true,
         }
-        Ok(())
+    }
+
+    /// Returns the JSON of a field, or [`Span::NONE`].
+    pub(super) fn get(&self, key: Key) -> Span {
+        self.values[key as usize]
     }
 }

@@ -1,17 +1,12 @@
 //! Finds events and their typed fields in JSON text, in one scan that also validates the JSON.
 
 use std::borrow::Cow;
-use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde::de::value::{Error as ValueError, StrDeserializer};
-use serde::de::{DeserializeSeed, IgnoredAny, IntoDeserializer};
-use serde_json::Deserializer;
-
+use super::PlatformEventKind;
 use super::fields::{Fields, Key, KeySet};
-use super::{PlatformEventKind, json};
+use crate::json::{self, Invalid, Scanner};
 
 /// Where an event and its typed fields are in the buffer of its batch.
 #[derive(Clone)]
@@ -58,14 +53,10 @@ pub(super) enum EventKind {
 /// The spans refer to a buffer that contains this text, followed by the unescaped text of strings with escapes.
 pub(crate) struct Layouts<'a> {
     text: &'a str,
-    position: usize,
+    scanner: Scanner<'a>,
     has_escapes: bool,
     unescaped: String,
 }
-
-/// The text is not a list of JSON values.
-#[derive(Debug)]
-pub(crate) struct Invalid;
 
 impl<'a> Layouts<'a> {
     /// # Errors
@@ -78,7 +69,7 @@ impl<'a> Layouts<'a> {
         }
         Ok(Self {
             text,
-            position: 0,
+            scanner: Scanner::new(text),
             // Unlike a search that stops at the first match, this is vectorized.
             has_escapes: text.bytes().fold(false, |any, byte| any | (byte == b'\\')),
             unescaped: String::new(),
@@ -87,25 +78,24 @@ impl<'a> Layouts<'a> {
 
     /// Returns the layout of the next event, or `None` after the last one.
     pub(crate) fn next(&mut self) -> Result<Option<Layout>, Invalid> {
-        let is_first = self.position == 0;
-        self.skip_white_space();
-        match (self.byte(), is_first) {
-            (None, _) => return Ok(None),
-            (Some(b','), false) => self.position += 1,
-            (Some(_), true) => {}
-            (Some(_), false) => return Err(Invalid),
+        let is_first = self.scanner.position() == 0;
+        match self.scanner.peek() {
+            None => return Ok(None),
+            Some(_) if is_first => {}
+            Some(_) => self.scanner.expect(b',')?,
         }
-        self.skip_white_space();
-        let start = self.position;
-        let mut fields = Fields::default();
-        let mut layout = if self.byte() == Some(b'{') && self.value(&mut fields).is_ok() {
+        let first = self.scanner.peek();
+        let start = self.scanner.position();
+        let mut layout = if first == Some(b'{') {
+            let mut fields = Fields::EMPTY;
+            let insert = |field| fields.insert(self.text, field);
+            self.scanner.object(insert)?;
             self.event(&fields)
         } else {
-            // Not an object, or a field name contains an unpaired surrogate.
-            self.value(PhantomData::<IgnoredAny>)?;
+            self.scanner.value()?;
             Layout::UNKNOWN
         };
-        layout.json = Span::new(start, self.position - start);
+        layout.json = Span::new(start..self.scanner.position());
         Ok(Some(layout))
     }
 
@@ -117,26 +107,8 @@ impl<'a> Layouts<'a> {
         }
     }
 
-    fn byte(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.position).copied()
-    }
-
-    fn skip_white_space(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.byte() {
-            self.position += 1;
-        }
-    }
-
-    /// Reads a JSON value.
-    fn value<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<T::Value, Invalid> {
-        let mut rest = Deserializer::from_str(&self.text[self.position..]);
-        let value = seed.deserialize(&mut rest).map_err(|_| Invalid)?;
-        self.position += rest.into_iter::<IgnoredAny>().byte_offset();
-        Ok(value)
-    }
-
     /// Returns the layout of an event, except for the span of its JSON.
-    fn event(&mut self, fields: &Fields<'a>) -> Layout {
+    fn event(&mut self, fields: &Fields) -> Layout {
         let Some((kind, key, name)) = self.kind(fields) else {
             return Layout::UNKNOWN;
         };
@@ -147,22 +119,27 @@ impl<'a> Layouts<'a> {
         };
         let mut typed = KeySet::EMPTY;
         typed.insert(key);
+        let text = self.text;
         let mut take = |key, is_expected: fn(u8) -> bool| {
-            let json = fields.get(key)?;
-            is_expected(json.as_bytes()[0]).then(|| {
-                typed.insert(key);
-                json
-            })
+            let value = fields.get(key);
+            let first = text.as_bytes().get(value.range().start);
+            if value == Span::NONE || !first.is_some_and(|first| is_expected(*first)) {
+                return Span::NONE;
+            }
+            typed.insert(key);
+            value
         };
         if let EventKind::Platform(_) = kind {
-            layout.time = self.json(take(Key::StartTime, is_time));
-            layout.end_time = self.json(take(Key::EndTime, is_time));
-            layout.trace_id = self.text(take(Key::TraceId, is_string));
-            layout.status = self.text(take(Key::Status, is_string));
-            layout.content = self.json(take(Key::Metrics, is_object));
+            layout.time = take(Key::StartTime, is_time);
+            layout.end_time = take(Key::EndTime, is_time);
+            layout.content = take(Key::Metrics, is_object);
+            let trace_id = take(Key::TraceId, is_string);
+            let status = take(Key::Status, is_string);
+            layout.trace_id = self.text(trace_id);
+            layout.status = self.text(status);
         } else {
-            layout.time = self.json(take(Key::Time, is_time));
-            layout.content = self.json(take(Key::Record, |_| true));
+            layout.time = take(Key::Time, is_time);
+            layout.content = take(Key::Record, |_| true);
             layout.trace_id = self.log_trace_id(fields);
         }
         layout.typed = typed;
@@ -174,7 +151,7 @@ impl<'a> Layouts<'a> {
     ///
     /// Platform events have a `name` (D 2711), and log events have a `type` (I). Both fields are accepted for both
     /// kinds.
-    fn kind(&mut self, fields: &Fields<'a>) -> Option<(EventKind, Key, Span)> {
+    fn kind(&mut self, fields: &Fields) -> Option<(EventKind, Key, Span)> {
         let name = self.text(fields.get(Key::Name));
         let by_name = EventKind::of(self.get(name).unwrap_or_default());
         if let Some(kind @ EventKind::Platform(_)) = by_name {
@@ -195,47 +172,55 @@ impl<'a> Layouts<'a> {
     }
 
     /// Finds the ID in the fields of a log event or of its record.
-    fn log_trace_id(&mut self, fields: &Fields<'a>) -> Span {
-        let mut id = |fields: &Fields<'a>| {
-            let ids = [Key::TraceId, Key::RequestId];
-            let spans = ids.map(|key| self.text(fields.get(key)));
-            spans.into_iter().find(|span| !span.is_empty())
-        };
-        id(fields)
-            .or_else(|| {
-                let mut record = Fields::default();
-                let json = fields.get(Key::Record)?;
-                record.deserialize(&mut Deserializer::from_str(json)).ok()?;
-                id(&record)
-            })
-            .unwrap_or(Span::NONE)
-    }
-
-    /// Returns the position of JSON in the buffer.
-    fn json(&self, json: Option<&'a str>) -> Span {
-        match json {
-            Some(json) => Span::new(self.offset(json), json.len()),
-            None => Span::NONE,
+    fn log_trace_id(&mut self, fields: &Fields) -> Span {
+        if let Some(id) = self.id(fields) {
+            return id;
+        }
+        let record = fields.get(Key::Record);
+        if record == Span::NONE {
+            return Span::NONE;
+        }
+        let mut scanner = self.scanner.at(record.range().start);
+        let mut in_record = Fields::EMPTY;
+        match scanner.object(|field| in_record.insert(self.text, field)) {
+            Ok(()) => self.id(&in_record).unwrap_or(Span::NONE),
+            Err(Invalid) => Span::NONE,
         }
     }
 
-    /// Returns the position of the trimmed text of a JSON string. If it contains escapes, its text is added to the
-    /// buffer.
-    fn text(&mut self, json: Option<&'a str>) -> Span {
-        let Some(json) = json else {
-            return Span::NONE;
-        };
+    /// Finds the ID of an invocation in the fields of an object.
+    fn id(&mut self, fields: &Fields) -> Option<Span> {
+        let ids = [Key::TraceId, Key::RequestId];
+        let spans = ids.map(|key| self.text(fields.get(key)));
+        spans.into_iter().find(|span| !span.is_empty())
+    }
+
+    /// Returns the position of the trimmed text of a JSON string, or [`Span::NONE`] for any other value. If the string
+    /// contains escapes, its text is added to the buffer.
+    fn text(&mut self, value: Span) -> Span {
         if self.has_escapes
-            && let Some(Cow::Owned(text)) = json::text(json)
+            && let Some(Cow::Owned(text)) = value.of(self.text).and_then(json::text)
         {
             let start = self.text.len() + self.unescaped.len();
             let text = text.trim();
             self.unescaped.push_str(text);
-            return Span::new(start, text.len());
+            return Span::new(start..start + text.len());
         }
-        match json::unescaped_text(json).map(trim) {
-            Some(text) => Span::new(self.offset(text), text.len()),
-            None => Span::NONE,
+        let range = value.range();
+        let [b'"', inner @ .., b'"'] = &self.text.as_bytes()[range.clone()] else {
+            return Span::NONE;
+        };
+        let range = range.start + 1..range.end - 1;
+        match inner {
+            // Most texts need no trimming, which this finds out faster than `str::trim`.
+            [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => {
+                Span::new(range)
+            }
+            _ => {
+                let text = self.text[range.clone()].trim_start();
+                let start = range.end - text.len();
+                Span::new(start..start + text.trim_end().len())
+            }
         }
     }
 
@@ -246,11 +231,6 @@ impl<'a> Layouts<'a> {
             None => span.of(self.text),
             Some(start) => self.unescaped.get(start..end - self.text.len()),
         }
-    }
-
-    /// Returns the offset of a slice of `self.text`.
-    fn offset(&self, slice: &str) -> usize {
-        slice.as_ptr().addr() - self.text.as_ptr().addr()
     }
 }
 
@@ -275,8 +255,7 @@ impl Layout {
 
     /// Returns whether a field is one of the typed ones.
     pub(super) fn is_typed(&self, name: &str) -> bool {
-        let name: StrDeserializer<'_, ValueError> = name.into_deserializer();
-        Key::deserialize(name).is_ok_and(|key| self.typed.contains(key))
+        Key::of(name.as_bytes()).is_some_and(|key| self.typed.contains(key))
     }
 }
 
@@ -284,12 +263,11 @@ impl Span {
     /// The span of what is missing. No other span is `0..0`, since the JSON of an event starts with a brace.
     pub(super) const NONE: Self = Self { start: 0, end: 0 };
 
-    fn new(start: usize, length: usize) -> Self {
+    pub(super) fn new(range: Range<usize>) -> Self {
         // `Layouts::new` has checked that both fit.
-        let start = start as u32;
         Self {
-            start,
-            end: start + length as u32,
+            start: range.start as u32,
+            end: range.end as u32,
         }
     }
 
@@ -327,14 +305,6 @@ impl EventKind {
         } else {
             None
         }
-    }
-}
-
-/// Trims a text. Most texts need no trimming, which this finds out faster than [`str::trim`].
-fn trim(text: &str) -> &str {
-    match text.as_bytes() {
-        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
-        _ => text.trim(),
     }
 }
 

@@ -6,7 +6,8 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::event_text::EventText;
-use super::{json, timestamp};
+use super::timestamp;
+use crate::json;
 
 /// A log line of the function or of an extension.
 ///

@@ -2,7 +2,6 @@
 
 mod event_text;
 mod fields;
-mod json;
 mod layout;
 mod log_event;
 mod platform_event;
@@ -17,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use event_text::EventText;
 use layout::EventKind;
-pub(super) use layout::{Invalid, Layout, Layouts};
+pub(super) use layout::{Layout, Layouts};
 pub use log_event::LogEvent;
 pub use platform_event::{Metrics, PlatformEvent, PlatformEventKind};
 pub use timestamp::Timestamp;

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::event_text::EventText;
 use super::layout::{EventKind, Span};
-use super::{json, timestamp};
+use super::timestamp;
+use crate::json;
 
 /// An event of the platform about the lifecycle of the instance or about an invocation (D 2711).
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -128,11 +129,9 @@ impl PlatformEventKind {
             ("restoreRuntimeDone", PlatformEventKind::RestoreRuntimeDone),
             ("restoreReport", PlatformEventKind::RestoreReport),
         ];
-        let find = |is: fn(&str, &str) -> bool| KINDS.iter().find(|(name, _)| is(name, subtype));
-        // Most names match exactly, which is faster to find out.
-        find(|name, subtype| name == subtype)
-            .or_else(|| find(str::eq_ignore_ascii_case))
-            .map_or(Self::Unknown, |(_, kind)| *kind)
+        let mut kinds = KINDS.iter();
+        let found = kinds.find(|(name, _)| name.eq_ignore_ascii_case(subtype));
+        found.map_or(Self::Unknown, |(_, kind)| *kind)
     }
 }
 
@@ -181,6 +180,6 @@ impl<'a> Metrics<'a> {
 
     /// Returns an iterator over the names and the JSON of all metrics, in order.
     pub fn iter(self) -> impl Iterator<Item = (Cow<'a, str>, &'a str)> {
-        json::fields(self.0)
+        json::fields(self.0).into_iter()
     }
 }

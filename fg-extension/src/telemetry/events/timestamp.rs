@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde::de::{self, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::json;
+use crate::json;
 
 /// A timestamp, deserialized from a string or a number.
 ///

@@ -1,0 +1,139 @@
+//! Reads JSON text without building values: strings, numbers, and the fields of objects.
+
+mod scanner;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer};
+
+pub(crate) use scanner::{Field, Invalid, Scanner};
+
+/// Returns the text of a JSON string, or `None` if `json` is not a string. An unpaired surrogate is replaced, since no
+/// Rust string can contain it.
+pub(crate) fn text(json: &str) -> Option<Cow<'_, str>> {
+    if !json.contains('\\') {
+        return unescaped_text(json).map(Cow::Borrowed);
+    }
+    if !json.starts_with('"') {
+        return None;
+    }
+    let Unescaped(text) = serde_json::from_str(json).ok()?;
+    Some(Cow::Owned(text))
+}
+
+/// Returns the text of a JSON string without escapes.
+pub(crate) fn unescaped_text(json: &str) -> Option<&str> {
+    json.strip_prefix('"')?.strip_suffix('"')
+}
+
+/// Returns a number. It may also be in a string.
+pub(crate) fn number(json: &str) -> Option<f64> {
+    let number: f64 = match text(json) {
+        Some(text) => text.trim().parse(),
+        None => json.parse(),
+    }
+    .ok()?;
+    number.is_finite().then_some(number)
+}
+
+/// Returns the JSON of the last field of a JSON object with the given name. Any other text has no fields.
+pub(crate) fn field<'a>(object: &'a str, name: &str) -> Option<&'a str> {
+    let mut last = None;
+    let visit = |field: Field| {
+        if name_of(object, &field) == name {
+            last = Some(field.value);
+        }
+    };
+    scan(object, visit)?;
+    object.get(last?)
+}
+
+/// Deserializes the last field of a JSON object with the given name.
+pub(crate) fn parse_field<'a, T: Deserialize<'a>>(object: &'a str, name: &str) -> Option<T> {
+    serde_json::from_str(field(object, name)?).ok()
+}
+
+/// Returns the names and the JSON of all fields of a JSON object, in order. Any other text has none.
+pub(crate) fn fields(object: &str) -> Vec<(Cow<'_, str>, &str)> {
+    let mut fields = Vec::new();
+    let visit = |field: Field| fields.push((name_of(object, &field), &object[field.value]));
+    scan(object, visit).map_or(Vec::new(), |()| fields)
+}
+
+/// Returns whether the text is a JSON object.
+pub(crate) fn is_object(text: &str) -> bool {
+    scan(text, |_| ()).is_some()
+}
+
+/// Returns the name of a field of an object.
+pub(crate) fn name_of<'a>(object: &'a str, field: &Field) -> Cow<'a, str> {
+    let name = &object[field.name.clone()];
+    if !name.contains('\\') {
+        return Cow::Borrowed(name);
+    }
+    let quoted = &object[field.name.start - 1..=field.name.end];
+    text(quoted).unwrap_or(Cow::Borrowed(name))
+}
+
+fn scan(object: &str, visit: impl FnMut(Field)) -> Option<()> {
+    let mut scanner = Scanner::new(object);
+    scanner.object(visit).ok()?;
+    scanner.peek().is_none().then_some(())
+}
+
+/// The text of a JSON string with escapes.
+struct Unescaped(String);
+
+impl<'de> Deserialize<'de> for Unescaped {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // As bytes, a string may contain unpaired surrogates.
+        deserializer.deserialize_bytes(UnescapedVisitor)
+    }
+}
+
+struct UnescapedVisitor;
+
+impl Visitor<'_> for UnescapedVisitor {
+    type Value = Unescaped;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Unescaped, E> {
+        Ok(Unescaped(String::from_utf8_lossy(bytes).into_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{field, fields, is_object, number, text};
+
+    #[test]
+    fn fields_are_found_by_their_decoded_names() {
+        let object = r#" {"a": 1, "\u0061" : "2", "b\n": null, "\ud800": {}} "#;
+        assert_eq!(field(object, "a"), Some("\"2\""));
+        assert_eq!(field(object, "b\n"), Some("null"));
+        assert_eq!(field(object, "b"), None);
+        let names: Vec<_> = fields(object).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["a", "a", "b\n", "\u{fffd}\u{fffd}\u{fffd}"]);
+        for other in ["", "[]", "\"a\"", "{", "{\"a\":1} x", "{\"a\":1}}"] {
+            assert_eq!((field(other, "a"), is_object(other)), (None, false));
+            assert_eq!(fields(other), []);
+        }
+    }
+
+    #[test]
+    fn texts_and_numbers_are_read() {
+        assert_eq!(text(r#""a""#).as_deref(), Some("a"));
+        assert_eq!(text(r#""\u0061\n""#).as_deref(), Some("a\n"));
+        assert_eq!((text("1"), text("[\"\\n\"]")), (None, None));
+        assert_eq!(number("12.5"), Some(12.5));
+        assert_eq!(number(r#"" 1e2 ""#), Some(100.0));
+        for json in ["1e999", "\"inf\"", "null", "[]", "\"\""] {
+            assert_eq!(number(json), None, "{json}");
+        }
+    }
+}
