@@ -69,17 +69,13 @@ impl<'a> Scanner<'a> {
         self.take(byte).then_some(()).ok_or(Invalid)
     }
 
-    /// Moves past a value, and returns where it is.
+    /// Moves past a value.
     #[inline]
-    pub(crate) fn value(&mut self) -> Result<Range<usize>, Invalid> {
-        let first = self.peek().ok_or(Invalid)?;
-        let start = self.position;
-        self.position += 1;
-        match first {
-            b'{' | b'[' => self.rest_of_container(first)?,
-            _ => self.rest_of_scalar(first)?,
+    pub(crate) fn value(&mut self) -> Result<(), Invalid> {
+        match self.next()? {
+            first @ (b'{' | b'[') => self.rest_of_container(first),
+            first => self.rest_of_scalar(first),
         }
-        Ok(start..self.position)
     }
 
     /// Moves past an object, and passes on its fields, in order.
@@ -95,7 +91,10 @@ impl<'a> Scanner<'a> {
             self.rest_of_string()?;
             let name = start..self.position - 1;
             self.expect(b':')?;
-            let value = self.value()?;
+            self.peek();
+            let start = self.position;
+            self.value()?;
+            let value = start..self.position;
             each(Field { name, value });
             if !self.take(b',') {
                 return self.expect(b'}');

@@ -28,6 +28,9 @@ pub(super) const MAX_BATCH_EVENTS: u64 = 4096;
 /// The maximum size of the JSON that one call of the handler receives. A single larger event is delivered alone.
 pub(super) const MAX_BATCH_BYTES: usize = 256 * 1024;
 
+/// The size of a small event. The layouts of a batch of such events are allocated at once.
+const TYPICAL_EVENT_BYTES: usize = 128;
+
 impl Batch {
     /// Reads a request body, which is an array of events (D 2710). A large array is split into several batches.
     ///
@@ -66,10 +69,11 @@ impl Batch {
         let mut part = 0..0;
         let mut events = 0;
         // Layouts can take more memory than the text, so those of a split batch are created again for each part.
-        let mut layouts = Vec::new();
+        let mut layouts =
+            Vec::with_capacity(elements.len().min(MAX_BATCH_BYTES) / TYPICAL_EVENT_BYTES);
         let mut all = Layouts::new(elements)?;
-        while let Some(layout) = all.next()? {
-            let event = layout.range();
+        while all.next(&mut layouts)? {
+            let event = layouts.last().map(Layout::range).unwrap_or_default();
             if events == MAX_BATCH_EVENTS || events > 0 && event.end - part.start > MAX_BATCH_BYTES
             {
                 parts.push((part, events));
@@ -78,8 +82,8 @@ impl Batch {
             }
             part.end = event.end;
             events += 1;
-            if parts.is_empty() {
-                layouts.push(layout);
+            if !parts.is_empty() {
+                layouts.clear();
             }
         }
         if events == 0 {
@@ -118,21 +122,16 @@ impl Batch {
             self.append_part_to(events);
             return;
         }
-        let new = |layout: &Layout| TelemetryEvent::new(Arc::clone(&self.buffer), layout.clone());
+        let new = |layout: &Layout| TelemetryEvent::new(Arc::clone(&self.buffer), layout);
         events.extend(self.layouts.iter().map(new));
     }
 
     fn append_part_to(&self, events: &mut Vec<TelemetryEvent>) {
-        let Ok(mut all) = Layouts::new(&self.buffer) else {
+        let Ok((buffer, layouts)) = Layouts::read(&self.buffer) else {
             return;
         };
-        let mut layouts = Vec::new();
-        while let Ok(Some(layout)) = all.next() {
-            layouts.push(layout);
-        }
-        let buffer = all.into_buffer();
         let new = |layout| TelemetryEvent::new(Arc::clone(&buffer), layout);
-        events.extend(layouts.into_iter().map(new));
+        events.extend(layouts.iter().map(new));
     }
 }
 

@@ -4,12 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::Error as _;
 use serde::ser::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::layout::{Layout, Layouts, Span};
+use super::layout::{Layout, Span};
 use crate::json;
 
 /// The JSON of an event, which shares the buffer of its batch.
@@ -69,15 +68,5 @@ impl Serialize for EventText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let json: &RawValue = serde_json::from_str(self.json()).map_err(S::Error::custom)?;
         json.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for EventText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let json = Box::<RawValue>::deserialize(deserializer)?;
-        let invalid = || D::Error::custom("the event is too long");
-        let mut layouts = Layouts::new(json.get()).map_err(|_| invalid())?;
-        let layout = layouts.next().ok().flatten().ok_or_else(invalid)?;
-        Ok(Self::new(layouts.into_buffer(), layout))
     }
 }

@@ -9,7 +9,7 @@ use super::fields::{Fields, Key, KeySet};
 use crate::json::{self, Invalid, Scanner};
 
 /// Where an event and its typed fields are in the buffer of its batch.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(crate) struct Layout {
     pub(super) kind: EventKind,
     /// The JSON of the event.
@@ -76,11 +76,19 @@ impl<'a> Layouts<'a> {
         })
     }
 
-    /// Returns the layout of the next event, or `None` after the last one.
-    pub(crate) fn next(&mut self) -> Result<Option<Layout>, Invalid> {
+    /// Returns the buffer and the layouts of all events in the text between the brackets of an array.
+    pub(crate) fn read(text: &'a str) -> Result<(Arc<str>, Vec<Layout>), Invalid> {
+        let mut all = Self::new(text)?;
+        let mut layouts = Vec::new();
+        while all.next(&mut layouts)? {}
+        Ok((all.into_buffer(), layouts))
+    }
+
+    /// Adds the layout of the next event to `layouts`. Returns `false` after the last one.
+    pub(crate) fn next(&mut self, layouts: &mut Vec<Layout>) -> Result<bool, Invalid> {
         let is_first = self.scanner.position() == 0;
         match self.scanner.peek() {
-            None => return Ok(None),
+            None => return Ok(false),
             Some(_) if is_first => {}
             Some(_) => self.scanner.expect(b',')?,
         }
@@ -96,7 +104,8 @@ impl<'a> Layouts<'a> {
             Layout::UNKNOWN
         };
         layout.json = Span::new(start..self.scanner.position());
-        Ok(Some(layout))
+        layouts.push(layout);
+        Ok(true)
     }
 
     /// Returns the buffer that the spans of all layouts so far refer to.

@@ -12,7 +12,9 @@ mod timestamp;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 
 use event_text::EventText;
 use layout::EventKind;
@@ -20,6 +22,8 @@ pub(super) use layout::{Layout, Layouts};
 pub use log_event::LogEvent;
 pub use platform_event::{Metrics, PlatformEvent, PlatformEventKind};
 pub use timestamp::Timestamp;
+
+use crate::json::Invalid;
 
 /// A telemetry event, which is one element of a batch (D 2711 to 2713).
 ///
@@ -132,8 +136,14 @@ impl_text!(LogEvent, event => event.0);
 impl_text!(UnknownEvent, event => event.0);
 
 impl TelemetryEvent {
-    pub(super) fn new(buffer: Arc<str>, layout: Layout) -> Self {
-        EventText::new(buffer, layout).into()
+    pub(super) fn new(buffer: Arc<str>, layout: &Layout) -> Self {
+        let text = EventText::new(buffer, *layout);
+        match layout.kind {
+            EventKind::Platform(_) => Self::Platform(PlatformEvent(text)),
+            EventKind::Function => Self::Function(LogEvent(text)),
+            EventKind::Extension => Self::Extension(LogEvent(text)),
+            EventKind::Unknown => Self::Unknown(UnknownEvent(text)),
+        }
     }
 
     /// Returns the ID of the invocation that the event belongs to, if it is known.
@@ -157,19 +167,11 @@ impl TelemetryEvent {
     }
 }
 
-impl From<EventText> for TelemetryEvent {
-    fn from(text: EventText) -> Self {
-        match text.layout.kind {
-            EventKind::Platform(_) => Self::Platform(PlatformEvent(text)),
-            EventKind::Function => Self::Function(LogEvent(text)),
-            EventKind::Extension => Self::Extension(LogEvent(text)),
-            EventKind::Unknown => Self::Unknown(UnknownEvent(text)),
-        }
-    }
-}
-
 impl<'de> Deserialize<'de> for TelemetryEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        EventText::deserialize(deserializer).map(Self::from)
+        let json = Box::<RawValue>::deserialize(deserializer)?;
+        let (buffer, layouts) = Layouts::read(json.get())
+            .map_err(|Invalid| D::Error::custom("the event is too long"))?;
+        Ok(Self::new(buffer, &layouts[0]))
     }
 }
