@@ -9,16 +9,14 @@ use fg_util::error::excerpt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 
 use super::TelemetryEvent;
-use super::events::{Layout, Layouts};
+use super::events::{Events, Layout, Layouts};
 use crate::json::Invalid;
 
 /// A batch of telemetry events.
 pub(super) struct Batch {
-    /// The text between the brackets of a JSON array. If there are layouts, unescaped strings follow.
-    buffer: Arc<str>,
-    /// The layouts of the events, or none if this is a part of a split batch.
-    layouts: Vec<Layout>,
-    events: u64,
+    /// The events. Those of a part of a split batch are read when they are delivered.
+    events: Arc<Events>,
+    count: u64,
 }
 
 /// The maximum number of events that one call of the handler receives.
@@ -67,71 +65,56 @@ impl Batch {
         let elements = elements.ok_or(Invalid)?;
         let mut parts: Vec<(Range<usize>, u64)> = Vec::new();
         let mut part = 0..0;
-        let mut events = 0;
+        let mut count = 0;
         // Layouts can take more memory than the text, so those of a split batch are created again for each part.
         let mut layouts =
             Vec::with_capacity(elements.len().min(MAX_BATCH_BYTES) / TYPICAL_EVENT_BYTES);
         let mut all = Layouts::new(elements)?;
         while all.next(&mut layouts)? {
             let event = layouts.last().map(Layout::range).unwrap_or_default();
-            if events == MAX_BATCH_EVENTS || events > 0 && event.end - part.start > MAX_BATCH_BYTES
-            {
-                parts.push((part, events));
+            if count == MAX_BATCH_EVENTS || count > 0 && event.end - part.start > MAX_BATCH_BYTES {
+                parts.push((part, count));
                 part = event.clone();
-                events = 0;
+                count = 0;
             }
             part.end = event.end;
-            events += 1;
+            count += 1;
             if !parts.is_empty() {
                 layouts.clear();
             }
         }
-        if events == 0 {
+        let new = |events, count| Self {
+            events: Arc::new(events),
+            count,
+        };
+        if count == 0 {
             return Ok(Vec::new());
         }
         if parts.is_empty() {
-            layouts.shrink_to_fit();
-            return Ok(vec![Self {
-                buffer: all.into_buffer(),
-                layouts,
-                events,
-            }]);
+            return Ok(vec![new(all.into_events(layouts), count)]);
         }
-        parts.push((part, events));
-        let parts = parts.into_iter().map(|(part, events)| Self {
-            buffer: elements[part].into(),
-            layouts: Vec::new(),
-            events,
-        });
-        Ok(parts.collect())
+        parts.push((part, count));
+        let parts = parts.into_iter();
+        let new_part = |(part, count): (Range<usize>, u64)| {
+            let text = elements[part].into();
+            new(Events::new(text, Vec::new()), count)
+        };
+        Ok(parts.map(new_part).collect())
     }
 
     /// Returns the number of events.
     pub(super) fn events(&self) -> u64 {
-        self.events
+        self.count
     }
 
     /// Returns the memory that the batch takes, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.buffer.len() + size_of_val(&*self.layouts)
+        size_of::<Self>() + self.events.bytes()
     }
 
     /// Adds the events to `events`.
     pub(super) fn append_to(&self, events: &mut Vec<TelemetryEvent>) {
-        if self.layouts.is_empty() {
-            self.append_part_to(events);
-            return;
-        }
-        let new = |layout: &Layout| TelemetryEvent::new(Arc::clone(&self.buffer), layout);
-        events.extend(self.layouts.iter().map(new));
-    }
-
-    fn append_part_to(&self, events: &mut Vec<TelemetryEvent>) {
-        let Ok((buffer, layouts)) = Layouts::read(&self.buffer) else {
-            return;
-        };
-        let new = |layout| TelemetryEvent::new(Arc::clone(&buffer), layout);
-        events.extend(layouts.iter().map(new));
+        self.events.append_to(events);
     }
 }
 
@@ -297,7 +280,7 @@ mod tests {
             assert_eq!(batches.len(), parts);
             for batch in &batches {
                 assert!(batch.events() <= MAX_BATCH_EVENTS);
-                assert!(batch.events() == 1 || batch.buffer.len() <= MAX_BATCH_BYTES);
+                assert!(batch.events() == 1 || batch.bytes() <= MAX_BATCH_BYTES + 100);
             }
             assert_eq!(values(&read(body.as_bytes())), json!(events));
         }
@@ -370,15 +353,9 @@ mod tests {
         let mut events = Vec::new();
         batch.append_to(&mut events);
         let clones = events.clone();
-        assert_eq!(Arc::strong_count(&batch.buffer), 5);
-        for event in events.iter().chain(&clones) {
-            assert!(
-                batch
-                    .buffer
-                    .as_bytes()
-                    .as_ptr_range()
-                    .contains(&event.json().as_ptr())
-            );
+        assert_eq!(Arc::strong_count(&batch.events), 5);
+        for (event, clone) in events.iter().zip(&clones) {
+            assert_eq!(event.json().as_ptr(), clone.json().as_ptr());
         }
         // An event outlives its batch.
         drop(batch);

@@ -8,28 +8,67 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::layout::{Layout, Span};
+use super::TelemetryEvent;
+use super::layout::{Layout, Layouts, Span};
 use crate::json;
 
-/// The JSON of an event, which shares the buffer of its batch.
+/// The JSON of an event, which shares the text of its batch.
 #[derive(Clone)]
 pub(super) struct EventText {
-    buffer: Arc<str>,
-    pub(super) layout: Layout,
+    events: Arc<Events>,
+    index: u32,
+}
+
+/// The text of a batch, and the layouts of its events. If there are none, the batch has not been read yet.
+pub(crate) struct Events {
+    /// The text between the brackets of a JSON array. If there are layouts, unescaped strings follow.
+    text: Box<str>,
+    layouts: Vec<Layout>,
+}
+
+impl Events {
+    pub(crate) fn new(text: Box<str>, layouts: Vec<Layout>) -> Self {
+        Self { text, layouts }
+    }
+
+    /// Returns the memory that the events take, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.text.len() + size_of_val(&*self.layouts)
+    }
+
+    /// Adds the events to `events`.
+    pub(crate) fn append_to(self: &Arc<Self>, events: &mut Vec<TelemetryEvent>) {
+        if self.layouts.is_empty() {
+            if let Ok(read) = Layouts::read(&self.text) {
+                Arc::new(read).append_read_to(events);
+            }
+        } else {
+            self.append_read_to(events);
+        }
+    }
+
+    fn append_read_to(self: &Arc<Self>, events: &mut Vec<TelemetryEvent>) {
+        // `Layouts::new` has checked that the length of the text, and so the number of events, fits.
+        let texts = (0..self.layouts.len() as u32).map(|index| EventText {
+            events: Arc::clone(self),
+            index,
+        });
+        events.extend(texts.map(TelemetryEvent::from));
+    }
 }
 
 impl EventText {
-    pub(super) fn new(buffer: Arc<str>, layout: Layout) -> Self {
-        Self { buffer, layout }
+    pub(super) fn layout(&self) -> &Layout {
+        &self.events.layouts[self.index as usize]
     }
 
     pub(super) fn json(&self) -> &str {
-        self.get(self.layout.json).unwrap_or_default()
+        self.get(self.layout().json).unwrap_or_default()
     }
 
     /// Returns a part of the event, or `None` if it is missing.
     pub(super) fn get(&self, span: Span) -> Option<&str> {
-        span.of(&self.buffer)
+        span.of(&self.events.text)
     }
 
     pub(super) fn field<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Option<T> {
@@ -38,14 +77,14 @@ impl EventText {
 
     /// Returns the fields that are not typed.
     pub(super) fn other(&self) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
-        let object = if self.layout.has_other {
+        let object = if self.layout().has_other {
             self.json()
         } else {
             ""
         };
         json::fields(object)
             .into_iter()
-            .filter(|(name, _)| !self.layout.is_typed(name))
+            .filter(|(name, _)| !self.layout().is_typed(name))
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::Arc;
 
-use super::PlatformEventKind;
 use super::fields::{Fields, Key, KeySet};
+use super::{Events, PlatformEventKind};
 use crate::json::{self, Invalid, Scanner};
 
 /// Where an event and its typed fields are in the buffer of its batch.
@@ -76,12 +75,12 @@ impl<'a> Layouts<'a> {
         })
     }
 
-    /// Returns the buffer and the layouts of all events in the text between the brackets of an array.
-    pub(crate) fn read(text: &'a str) -> Result<(Arc<str>, Vec<Layout>), Invalid> {
+    /// Reads the events in the text between the brackets of an array.
+    pub(crate) fn read(text: &'a str) -> Result<Events, Invalid> {
         let mut all = Self::new(text)?;
         let mut layouts = Vec::new();
         while all.next(&mut layouts)? {}
-        Ok((all.into_buffer(), layouts))
+        Ok(all.into_events(layouts))
     }
 
     /// Adds the layout of the next event to `layouts`. Returns `false` after the last one.
@@ -108,12 +107,14 @@ impl<'a> Layouts<'a> {
         Ok(true)
     }
 
-    /// Returns the buffer that the spans of all layouts so far refer to.
-    pub(crate) fn into_buffer(self) -> Arc<str> {
-        match self.unescaped.as_str() {
+    /// Returns the events with these layouts.
+    pub(crate) fn into_events(self, mut layouts: Vec<Layout>) -> Events {
+        layouts.shrink_to_fit();
+        let text = match self.unescaped.as_str() {
             "" => self.text.into(),
             unescaped => [self.text, unescaped].concat().into(),
-        }
+        };
+        Events::new(text, layouts)
     }
 
     /// Returns the layout of an event, except for the span of its JSON.

@@ -22,7 +22,7 @@ impl LogEvent {
     /// `None` if the field is missing or is not a [`Timestamp`](crate::Timestamp).
     #[must_use]
     pub fn time(&self) -> Option<SystemTime> {
-        timestamp::parse(self.0.get(self.0.layout.time)?)
+        timestamp::parse(self.0.get(self.0.layout().time)?)
     }
 
     /// Returns the field `record` as text: a string without its quotes and escapes, any other value as JSON. If there
@@ -38,7 +38,7 @@ impl LogEvent {
     /// Returns the JSON of the field `record`: a string that contains the line, or any other value.
     #[must_use]
     pub fn record_json(&self) -> Option<&str> {
-        self.0.get(self.0.layout.content)
+        self.0.get(self.0.layout().content)
     }
 
     /// Returns the request ID of the invocation that logged the line (I).
@@ -46,6 +46,6 @@ impl LogEvent {
     /// It is the `traceId` or `requestId` of the event or of its record, or `None` if there is neither.
     #[must_use]
     pub fn trace_id(&self) -> Option<&str> {
-        self.0.get(self.0.layout.trace_id)
+        self.0.get(self.0.layout().trace_id)
     }
 }

@@ -17,6 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use event_text::EventText;
+pub(super) use event_text::Events;
 use layout::EventKind;
 pub(super) use layout::{Layout, Layouts};
 pub use log_event::LogEvent;
@@ -136,16 +137,6 @@ impl_text!(LogEvent, event => event.0);
 impl_text!(UnknownEvent, event => event.0);
 
 impl TelemetryEvent {
-    pub(super) fn new(buffer: Arc<str>, layout: &Layout) -> Self {
-        let text = EventText::new(buffer, *layout);
-        match layout.kind {
-            EventKind::Platform(_) => Self::Platform(PlatformEvent(text)),
-            EventKind::Function => Self::Function(LogEvent(text)),
-            EventKind::Extension => Self::Extension(LogEvent(text)),
-            EventKind::Unknown => Self::Unknown(UnknownEvent(text)),
-        }
-    }
-
     /// Returns the ID of the invocation that the event belongs to, if it is known.
     ///
     /// See [`PlatformEvent::trace_id`] and [`LogEvent::trace_id`].
@@ -167,11 +158,24 @@ impl TelemetryEvent {
     }
 }
 
+impl From<EventText> for TelemetryEvent {
+    fn from(text: EventText) -> Self {
+        match text.layout().kind {
+            EventKind::Platform(_) => Self::Platform(PlatformEvent(text)),
+            EventKind::Function => Self::Function(LogEvent(text)),
+            EventKind::Extension => Self::Extension(LogEvent(text)),
+            EventKind::Unknown => Self::Unknown(UnknownEvent(text)),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for TelemetryEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = Box::<RawValue>::deserialize(deserializer)?;
-        let (buffer, layouts) = Layouts::read(json.get())
-            .map_err(|Invalid| D::Error::custom("the event is too long"))?;
-        Ok(Self::new(buffer, &layouts[0]))
+        let read = Layouts::read(json.get());
+        let too_long = |Invalid| D::Error::custom("the event is too long");
+        let mut events = Vec::new();
+        Arc::new(read.map_err(too_long)?).append_to(&mut events);
+        events.pop().ok_or_else(|| too_long(Invalid))
     }
 }

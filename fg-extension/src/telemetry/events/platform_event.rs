@@ -53,7 +53,7 @@ impl PlatformEvent {
     /// Returns what the event is about, according to its name.
     #[must_use]
     pub fn kind(&self) -> PlatformEventKind {
-        match self.0.layout.kind {
+        match self.0.layout().kind {
             EventKind::Platform(kind) => kind,
             _ => PlatformEventKind::Unknown,
         }
@@ -62,7 +62,7 @@ impl PlatformEvent {
     /// Returns the name of the event, such as `platform.start`.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.0.get(self.0.layout.name).unwrap_or_default()
+        self.0.get(self.0.layout().name).unwrap_or_default()
     }
 
     /// Returns the field `startTime`: when the initialization, invocation or restoration started.
@@ -70,7 +70,7 @@ impl PlatformEvent {
     /// `None` if the field is missing or is not a [`Timestamp`](crate::Timestamp).
     #[must_use]
     pub fn start_time(&self) -> Option<SystemTime> {
-        self.time(self.0.layout.time)
+        self.time(self.0.layout().time)
     }
 
     /// Returns the field `endTime` of reports: when it ended.
@@ -78,13 +78,13 @@ impl PlatformEvent {
     /// `None` if the field is missing or is not a [`Timestamp`](crate::Timestamp).
     #[must_use]
     pub fn end_time(&self) -> Option<SystemTime> {
-        self.time(self.0.layout.end_time)
+        self.time(self.0.layout().end_time)
     }
 
     /// Returns the field `traceId` (D): the request ID of the invocation (I).
     #[must_use]
     pub fn trace_id(&self) -> Option<&str> {
-        self.0.get(self.0.layout.trace_id)
+        self.0.get(self.0.layout().trace_id)
     }
 
     /// Returns the field `status`. `…RuntimeDone` events and reports have one.
@@ -92,7 +92,7 @@ impl PlatformEvent {
     /// The page documents `success` (D). Other values are unknown (?).
     #[must_use]
     pub fn status(&self) -> Option<&str> {
-        self.0.get(self.0.layout.status)
+        self.0.get(self.0.layout().status)
     }
 
     /// Returns `true` if [`status`](Self::status) is `success` (D 2711), in upper or lower case.
@@ -107,7 +107,7 @@ impl PlatformEvent {
     /// Returns the field `metrics` of reports.
     #[must_use]
     pub fn metrics(&self) -> Option<Metrics<'_>> {
-        self.0.get(self.0.layout.content).map(Metrics)
+        self.0.get(self.0.layout().content).map(Metrics)
     }
 
     fn time(&self, span: Span) -> Option<SystemTime> {
