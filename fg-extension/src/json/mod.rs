@@ -79,8 +79,8 @@ pub(crate) fn name_of<'a>(object: &'a str, field: &Field) -> Cow<'a, str> {
 
 fn scan(object: &str, visit: impl FnMut(Field)) -> Option<()> {
     let mut scanner = Scanner::new(object);
-    scanner.object(visit).ok()?;
-    scanner.peek().is_none().then_some(())
+    let end = scanner.object(0, visit).ok()?;
+    (scanner.token(end) == object.len()).then_some(())
 }
 
 /// The text of a JSON string with escapes.

@@ -2,14 +2,16 @@
 
 use std::ops::Range;
 
-/// A position in JSON text.
+/// JSON text, of which values can be skipped.
 ///
 /// Unlike a deserializer, it decodes nothing and can say where each value begins and ends. Like `serde_json`, it accepts
 /// numbers of any size and unpaired surrogates as long as nobody reads them; values may be nested without a limit, since
 /// it does not recurse.
+///
+/// The methods take the position from which they read and return the position after what they have read: kept in a
+/// field, it would be written to memory and read again for each token.
 pub(crate) struct Scanner<'a> {
     text: &'a [u8],
-    position: usize,
     /// The opening brackets of the arrays and objects around the position, up to the value that is being read.
     open: Vec<u8>,
 }
@@ -28,238 +30,204 @@ impl<'a> Scanner<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
         Self {
             text: text.as_bytes(),
-            position: 0,
             open: Vec::new(),
         }
     }
 
-    /// Returns another position in the same text.
-    pub(crate) fn at(&self, position: usize) -> Self {
-        Self {
-            position,
-            open: Vec::new(),
-            ..*self
+    /// Returns the byte at the position, or `None` at the end of the text.
+    #[inline]
+    pub(crate) fn byte(&self, at: usize) -> Option<u8> {
+        self.text.get(at).copied()
+    }
+
+    /// Returns the position of the next byte that is not white space.
+    #[inline]
+    pub(crate) fn token(&self, mut at: usize) -> usize {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.byte(at) {
+            at += 1;
         }
+        at
     }
 
-    pub(crate) fn position(&self) -> usize {
-        self.position
-    }
-
-    /// Returns the next byte that is not white space, and moves to it.
+    /// Skips white space and this byte.
     #[inline]
-    pub(crate) fn peek(&mut self) -> Option<u8> {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.byte() {
-            self.position += 1;
-        }
-        self.byte()
-    }
-
-    /// Moves past the next byte that is not white space if it is this one.
-    #[inline]
-    fn take(&mut self, byte: u8) -> bool {
-        let is_next = self.peek() == Some(byte);
-        self.position += usize::from(is_next);
-        is_next
-    }
-
-    /// Moves past the next byte that is not white space, which must be this one.
-    #[inline]
-    pub(crate) fn expect(&mut self, byte: u8) -> Result<(), Invalid> {
-        self.take(byte).then_some(()).ok_or(Invalid)
-    }
-
-    /// Moves past a value.
-    #[inline]
-    pub(crate) fn value(&mut self) -> Result<(), Invalid> {
-        match self.next()? {
-            first @ (b'{' | b'[') => self.rest_of_container(first),
-            first => self.rest_of_scalar(first),
-        }
-    }
-
-    /// Moves past an object, and passes on its fields, in order.
-    #[inline]
-    pub(crate) fn object(&mut self, mut each: impl FnMut(Field)) -> Result<(), Invalid> {
-        self.expect(b'{')?;
-        if self.take(b'}') {
-            return Ok(());
-        }
-        loop {
-            self.expect(b'"')?;
-            let start = self.position;
-            self.rest_of_string()?;
-            let name = start..self.position - 1;
-            self.expect(b':')?;
-            self.peek();
-            let start = self.position;
-            self.value()?;
-            let value = start..self.position;
-            each(Field { name, value });
-            if !self.take(b',') {
-                return self.expect(b'}');
-            }
-        }
-    }
-
-    #[inline]
-    fn byte(&self) -> Option<u8> {
-        self.text.get(self.position).copied()
-    }
-
-    /// Returns the next byte that is not white space, and moves past it.
-    #[inline]
-    fn next(&mut self) -> Result<u8, Invalid> {
-        let byte = self.peek().ok_or(Invalid)?;
-        self.position += 1;
-        Ok(byte)
-    }
-
-    /// Moves past the rest of an array or object after its opening bracket.
-    fn rest_of_container(&mut self, first: u8) -> Result<(), Invalid> {
-        self.open.clear();
-        self.open.push(first);
-        let mut is_empty = true;
-        while let Some(&bracket) = self.open.last() {
-            let mut byte = self.next()?;
-            if byte == closing(bracket) {
-                self.open.pop();
-                is_empty = false;
-                continue;
-            }
-            if !is_empty {
-                if byte != b',' {
-                    return Err(Invalid);
-                }
-                byte = self.next()?;
-            }
-            if bracket == b'{' {
-                if byte != b'"' {
-                    return Err(Invalid);
-                }
-                self.rest_of_string()?;
-                self.expect(b':')?;
-                byte = self.next()?;
-            }
-            is_empty = matches!(byte, b'{' | b'[');
-            if is_empty {
-                self.open.push(byte);
-            } else {
-                self.rest_of_scalar(byte)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Moves past the rest of a string, number or word after its first byte.
-    #[inline]
-    fn rest_of_scalar(&mut self, first: u8) -> Result<(), Invalid> {
-        match first {
-            b'"' => self.rest_of_string(),
-            b'-' | b'0'..=b'9' => self.rest_of_number(first),
-            b't' => self.rest_of_word(b"rue"),
-            b'f' => self.rest_of_word(b"alse"),
-            b'n' => self.rest_of_word(b"ull"),
+    pub(crate) fn expect(&self, byte: u8, at: usize) -> Result<usize, Invalid> {
+        let at = self.token(at);
+        match self.byte(at) {
+            Some(found) if found == byte => Ok(at + 1),
             _ => Err(Invalid),
         }
     }
 
-    fn rest_of_word(&mut self, rest: &[u8]) -> Result<(), Invalid> {
-        let end = self.position + rest.len();
-        if self.text.get(self.position..end) != Some(rest) {
-            return Err(Invalid);
-        }
-        self.position = end;
-        Ok(())
-    }
-
-    fn rest_of_number(&mut self, first: u8) -> Result<(), Invalid> {
-        match first {
-            b'-' if self.byte() == Some(b'0') => self.position += 1,
-            b'-' => self.digits()?,
-            b'0' => {}
-            _ => self.optional_digits(),
-        }
-        if self.byte() == Some(b'.') {
-            self.position += 1;
-            self.digits()?;
-        }
-        if let Some(b'e' | b'E') = self.byte() {
-            self.position += 1;
-            if let Some(b'+' | b'-') = self.byte() {
-                self.position += 1;
-            }
-            self.digits()?;
-        }
-        Ok(())
-    }
-
-    fn digits(&mut self) -> Result<(), Invalid> {
-        match self.byte() {
-            Some(b'0'..=b'9') => {
-                self.optional_digits();
-                Ok(())
-            }
-            _ => Err(Invalid),
-        }
-    }
-
-    fn optional_digits(&mut self) {
-        while let Some(b'0'..=b'9') = self.byte() {
-            self.position += 1;
-        }
-    }
-
-    /// Moves past the rest of a string, with its closing quote.
+    /// Skips an object, and passes on its fields, in order.
     #[inline]
-    fn rest_of_string(&mut self) -> Result<(), Invalid> {
+    pub(crate) fn object(
+        &mut self,
+        at: usize,
+        mut each: impl FnMut(Field),
+    ) -> Result<usize, Invalid> {
+        let mut at = self.token(self.expect(b'{', at)?);
+        if self.byte(at) == Some(b'}') {
+            return Ok(at + 1);
+        }
         loop {
-            let byte = self.skip_plain().ok_or(Invalid)?;
-            self.position += 1;
-            match byte {
-                b'"' => return Ok(()),
-                b'\\' => self.rest_of_escape()?,
-                // A control character.
+            let name = self.expect(b'"', at)?;
+            let name_end = self.rest_of_string(name)?;
+            let value = self.token(self.expect(b':', name_end)?);
+            let end = self.value(value)?;
+            each(Field {
+                name: name..name_end - 1,
+                value: value..end,
+            });
+            at = self.token(end);
+            match self.byte(at) {
+                Some(b',') => at += 1,
+                Some(b'}') => return Ok(at + 1),
                 _ => return Err(Invalid),
             }
         }
     }
 
-    /// Moves to the next quote, backslash or control character, and returns it.
+    /// Skips the value that begins at the position.
     #[inline]
-    fn skip_plain(&mut self) -> Option<u8> {
-        // Eight bytes at a time.
-        while let Some(bytes) = self.text.get(self.position..)?.first_chunk() {
-            let special = special_bytes(u64::from_le_bytes(*bytes));
-            if special != 0 {
-                self.position += special.trailing_zeros() as usize / 8;
-                return self.byte();
+    pub(crate) fn value(&mut self, at: usize) -> Result<usize, Invalid> {
+        match self.byte(at) {
+            Some(first @ (b'{' | b'[')) => self.rest_of_container(first, at + 1),
+            _ => self.scalar(at),
+        }
+    }
+
+    /// Skips the rest of an array or object after its opening bracket.
+    fn rest_of_container(&mut self, first: u8, mut at: usize) -> Result<usize, Invalid> {
+        self.open.clear();
+        self.open.push(first);
+        let mut is_empty = true;
+        while let Some(&bracket) = self.open.last() {
+            at = self.token(at);
+            if self.byte(at) == Some(closing(bracket)) {
+                at += 1;
+                self.open.pop();
+                is_empty = false;
+                continue;
             }
-            self.position += bytes.len();
+            if !is_empty {
+                at = self.expect(b',', at)?;
+            }
+            if bracket == b'{' {
+                let name = self.expect(b'"', at)?;
+                at = self.expect(b':', self.rest_of_string(name)?)?;
+            }
+            at = self.token(at);
+            match self.byte(at) {
+                Some(byte @ (b'{' | b'[')) => {
+                    at += 1;
+                    self.open.push(byte);
+                    is_empty = true;
+                }
+                _ => {
+                    at = self.scalar(at)?;
+                    is_empty = false;
+                }
+            }
         }
-        let is_plain = |byte| byte != b'"' && byte != b'\\' && byte >= b' ';
-        while self.byte().is_some_and(is_plain) {
-            self.position += 1;
+        Ok(at)
+    }
+
+    /// Skips a string, number or word.
+    #[inline]
+    fn scalar(&self, at: usize) -> Result<usize, Invalid> {
+        match self.byte(at) {
+            Some(b'"') => self.rest_of_string(at + 1),
+            Some(b'-' | b'0'..=b'9') => self.number(at),
+            Some(b't') => self.word(b"true", at),
+            Some(b'f') => self.word(b"false", at),
+            Some(b'n') => self.word(b"null", at),
+            _ => Err(Invalid),
         }
-        self.byte()
+    }
+
+    fn word(&self, word: &[u8], at: usize) -> Result<usize, Invalid> {
+        let end = at + word.len();
+        (self.text.get(at..end) == Some(word))
+            .then_some(end)
+            .ok_or(Invalid)
+    }
+
+    fn number(&self, mut at: usize) -> Result<usize, Invalid> {
+        if self.byte(at) == Some(b'-') {
+            at += 1;
+        }
+        at = match self.byte(at) {
+            Some(b'0') => at + 1,
+            _ => self.digits(at)?,
+        };
+        if self.byte(at) == Some(b'.') {
+            at = self.digits(at + 1)?;
+        }
+        if let Some(b'e' | b'E') = self.byte(at) {
+            at += 1;
+            if let Some(b'+' | b'-') = self.byte(at) {
+                at += 1;
+            }
+            at = self.digits(at)?;
+        }
+        Ok(at)
+    }
+
+    /// Skips one or more digits.
+    fn digits(&self, mut at: usize) -> Result<usize, Invalid> {
+        let first = at;
+        while let Some(b'0'..=b'9') = self.byte(at) {
+            at += 1;
+        }
+        (at > first).then_some(at).ok_or(Invalid)
+    }
+
+    /// Skips the rest of a string, with its closing quote.
+    #[inline]
+    fn rest_of_string(&self, mut at: usize) -> Result<usize, Invalid> {
+        loop {
+            at = self.special(at);
+            match self.byte(at) {
+                Some(b'"') => return Ok(at + 1),
+                Some(b'\\') => at = self.rest_of_escape(at + 1)?,
+                // A control character, or the end of the text.
+                _ => return Err(Invalid),
+            }
+        }
     }
 
     // Not inlined, since most strings have no escapes.
     #[cold]
-    fn rest_of_escape(&mut self) -> Result<(), Invalid> {
-        let byte = self.byte().ok_or(Invalid)?;
-        self.position += 1;
-        match byte {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(()),
-            b'u' => {
-                let end = self.position + 4;
-                let digits = self.text.get(self.position..end).ok_or(Invalid)?;
-                self.position = end;
+    fn rest_of_escape(&self, at: usize) -> Result<usize, Invalid> {
+        match self.byte(at) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 1),
+            Some(b'u') => {
+                let end = at + 5;
+                let digits = self.text.get(at + 1..end).ok_or(Invalid)?;
                 let are_valid = digits.iter().all(u8::is_ascii_hexdigit);
-                are_valid.then_some(()).ok_or(Invalid)
+                are_valid.then_some(end).ok_or(Invalid)
             }
             _ => Err(Invalid),
         }
+    }
+
+    /// Returns the position of the next quote, backslash or control character, or the end of the text.
+    #[inline]
+    fn special(&self, mut at: usize) -> usize {
+        // Eight bytes at a time.
+        while let Some(bytes) = self.text.get(at..).and_then(|rest| rest.first_chunk()) {
+            let special = special_bytes(u64::from_le_bytes(*bytes));
+            if special != 0 {
+                return at + special.trailing_zeros() as usize / 8;
+            }
+            at += bytes.len();
+        }
+        let is_plain = |byte| byte != b'"' && byte != b'\\' && byte >= b' ';
+        while self.byte(at).is_some_and(is_plain) {
+            at += 1;
+        }
+        at
     }
 }
 
@@ -292,7 +260,8 @@ mod tests {
     /// Returns whether the text is one JSON value.
     fn is_valid(text: &str) -> bool {
         let mut scanner = Scanner::new(text);
-        scanner.value().is_ok() && scanner.peek().is_none()
+        let end = scanner.value(scanner.token(0));
+        end.is_ok_and(|end| scanner.byte(scanner.token(end)).is_none())
     }
 
     fn assert_same_as_serde_json(text: &str) {
@@ -438,17 +407,21 @@ mod tests {
     #[test]
     fn fields_of_an_object_are_found() {
         let text = r#"x { "a" : [1, 2] ,"b\"c":{"d":3}, "": "e"} y"#;
-        let mut scanner = Scanner::new(text).at(1);
+        let mut scanner = Scanner::new(text);
         let mut fields = Vec::new();
-        let found = scanner.object(|field| fields.push((&text[field.name], &text[field.value])));
-        assert_eq!(found, Ok(()));
+        let found = scanner.object(1, |field| {
+            fields.push((&text[field.name], &text[field.value]))
+        });
         assert_eq!(
             fields,
             [("a", "[1, 2]"), (r#"b\"c"#, r#"{"d":3}"#), ("", "\"e\"")]
         );
-        assert_eq!(&text[scanner.position()..], " y");
+        assert_eq!(found.map(|end| &text[end..]), Ok(" y"));
         for text in ["{}", " { } "] {
-            assert_eq!(Scanner::new(text).object(|_| unreachable!()), Ok(()));
+            assert_eq!(
+                Scanner::new(text).object(0, |_| unreachable!()),
+                Ok(text.trim_end().len())
+            );
         }
         for text in [
             "",
@@ -462,7 +435,7 @@ mod tests {
             "{a:1}",
             "{\"a\":x}",
         ] {
-            assert_eq!(Scanner::new(text).object(|_| ()), Err(Invalid), "{text}");
+            assert_eq!(Scanner::new(text).object(0, |_| ()), Err(Invalid), "{text}");
         }
     }
 }

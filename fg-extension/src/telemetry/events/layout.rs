@@ -53,6 +53,7 @@ pub(super) enum EventKind {
 pub(crate) struct Layouts<'a> {
     text: &'a str,
     scanner: Scanner<'a>,
+    position: usize,
     has_escapes: bool,
     unescaped: String,
 }
@@ -69,6 +70,7 @@ impl<'a> Layouts<'a> {
         Ok(Self {
             text,
             scanner: Scanner::new(text),
+            position: 0,
             // Unlike a search that stops at the first match, this is vectorized.
             has_escapes: text.bytes().fold(false, |any, byte| any | (byte == b'\\')),
             unescaped: String::new(),
@@ -85,24 +87,26 @@ impl<'a> Layouts<'a> {
 
     /// Adds the layout of the next event to `layouts`. Returns `false` after the last one.
     pub(crate) fn next(&mut self, layouts: &mut Vec<Layout>) -> Result<bool, Invalid> {
-        let is_first = self.scanner.position() == 0;
-        match self.scanner.peek() {
-            None => return Ok(false),
-            Some(_) if is_first => {}
-            Some(_) => self.scanner.expect(b',')?,
+        let is_first = self.position == 0;
+        let mut at = self.scanner.token(self.position);
+        if at == self.text.len() {
+            return Ok(false);
         }
-        let first = self.scanner.peek();
-        let start = self.scanner.position();
-        let mut layout = if first == Some(b'{') {
+        if !is_first {
+            at = self.scanner.token(self.scanner.expect(b',', at)?);
+        }
+        let start = at;
+        let mut layout = if self.scanner.byte(at) == Some(b'{') {
             let mut fields = Fields::EMPTY;
             let insert = |field| fields.insert(self.text, field);
-            self.scanner.object(insert)?;
+            at = self.scanner.object(at, insert)?;
             self.event(&fields)
         } else {
-            self.scanner.value()?;
+            at = self.scanner.value(at)?;
             Layout::UNKNOWN
         };
-        layout.json = Span::new(start..self.scanner.position());
+        layout.json = Span::new(start..at);
+        self.position = at;
         layouts.push(layout);
         Ok(true)
     }
@@ -190,10 +194,10 @@ impl<'a> Layouts<'a> {
         if record == Span::NONE {
             return Span::NONE;
         }
-        let mut scanner = self.scanner.at(record.range().start);
         let mut in_record = Fields::EMPTY;
-        match scanner.object(|field| in_record.insert(self.text, field)) {
-            Ok(()) => self.id(&in_record).unwrap_or(Span::NONE),
+        let insert = |field| in_record.insert(self.text, field);
+        match self.scanner.object(record.range().start, insert) {
+            Ok(_) => self.id(&in_record).unwrap_or(Span::NONE),
             Err(Invalid) => Span::NONE,
         }
     }
