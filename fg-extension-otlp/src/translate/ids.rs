@@ -6,7 +6,7 @@ use uuid::Uuid;
 ///
 /// A UUID (the example on the page, D 2707), in upper or lower case and with or without dashes, is used as the trace
 /// ID. Any other text (?) is hashed, and the hash is stable.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) struct TraceId([u8; 16]);
 
 impl TraceId {

@@ -3,7 +3,7 @@
 use fg_extension::PlatformEventKind;
 
 /// A phase that becomes a span.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Phase {
     Init,
     Restore,

@@ -1,6 +1,6 @@
 //! Tracks which spans are open and which have been emitted.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::SystemTime;
 
 use fg_extension::{Invocation, PlatformEvent};
@@ -19,7 +19,9 @@ pub(crate) const MAX_SPANS: usize = 1024;
 pub(crate) struct SpanTracker {
     /// Oldest first.
     open: VecDeque<SpanBuilder>,
-    emitted: VecDeque<EmittedSpan>,
+    emitted: HashMap<(TraceId, Phase), EmittedSpan>,
+    /// The keys of `emitted`, oldest first.
+    emitted_order: VecDeque<(TraceId, Phase)>,
     /// How many invocations have started.
     started: u64,
     /// Whether there was an init, and the invocation that follows it has not started.
@@ -30,8 +32,6 @@ pub(crate) struct SpanTracker {
 
 /// What is remembered of an emitted span.
 struct EmittedSpan {
-    trace: TraceId,
-    phase: Phase,
     stages: Vec<Stage>,
     outcome: Option<Outcome>,
 }
@@ -98,8 +98,7 @@ impl SpanTracker {
 
     /// Returns whether the span was emitted.
     pub(crate) fn is_emitted(&self, trace: TraceId, phase: Phase) -> bool {
-        let mut emitted = self.emitted.iter();
-        emitted.any(|span| span.trace == trace && span.phase == phase)
+        self.emitted.contains_key(&(trace, phase))
     }
 
     /// Records an event for a span that was emitted. Returns `None` if the event was recorded before.
@@ -109,8 +108,7 @@ impl SpanTracker {
         (phase, stage): (Phase, Stage),
         outcome: Option<Outcome>,
     ) -> Option<LateEvent> {
-        let mut emitted = self.emitted.iter_mut();
-        let span = emitted.find(|span| span.trace == trace && span.phase == phase)?;
+        let span = self.emitted.get_mut(&(trace, phase))?;
         if span.stages.contains(&stage) {
             return None;
         }
@@ -286,15 +284,19 @@ impl SpanTracker {
     fn take(&mut self, position: usize) -> Option<SpanBuilder> {
         let span = self.open.remove(position)?;
         if span.has_events() {
-            if self.emitted.len() >= MAX_SPANS {
-                self.emitted.pop_front();
+            if self.emitted_order.len() >= MAX_SPANS
+                && let Some(oldest) = self.emitted_order.pop_front()
+            {
+                self.emitted.remove(&oldest);
             }
-            self.emitted.push_back(EmittedSpan {
-                trace: span.trace,
-                phase: span.phase,
+            // Only a span that is neither open nor emitted is opened, so the key is new.
+            let key = (span.trace, span.phase);
+            self.emitted_order.push_back(key);
+            let emitted = EmittedSpan {
                 stages: span.stages.clone(),
                 outcome: span.outcome(),
-            });
+            };
+            self.emitted.insert(key, emitted);
         }
         Some(span)
     }
