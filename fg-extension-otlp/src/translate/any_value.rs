@@ -14,10 +14,8 @@ pub(super) fn attribute(key: impl Into<String>, value: impl Into<Value>) -> KeyV
 }
 
 /// Creates an attribute for each field of a JSON object.
-pub(super) fn attributes(fields: &Map<String, Value>) -> impl Iterator<Item = KeyValue> {
-    fields
-        .iter()
-        .map(|(key, value)| attribute(key, value.clone()))
+pub(super) fn attributes(fields: Map<String, Value>) -> impl Iterator<Item = KeyValue> {
+    fields.into_iter().map(|(key, value)| attribute(key, value))
 }
 
 /// Parses JSON. JSON that a [`Value`] cannot represent, such as the number `1e999`, becomes a string that contains it.

@@ -42,7 +42,9 @@ pub(crate) fn number(json: &str) -> Option<f64> {
 pub(crate) fn field<'a>(object: &'a str, name: &str) -> Option<&'a str> {
     let mut last = None;
     let visit = |field: Field| {
-        if name_of(object, &field) == name {
+        let raw = &object[field.name.clone()];
+        // A name with escapes is longer than what it stands for.
+        if raw == name || raw.len() > name.len() && name_of(object, &field) == name {
             last = Some(field.value);
         }
     };

@@ -103,12 +103,12 @@ impl SpanBuilder {
             self.duration = duration.or(self.duration);
             self.max_memory_mb = metrics.max_memory_used_mb().or(self.max_memory_mb);
             for (name, json) in metrics.iter() {
-                let name = format!("functiongraph.metrics.{name}");
+                let name = ["functiongraph.metrics.", &name].concat();
                 self.other.insert(name, value(json));
             }
         }
         for (name, json) in event.other().filter(|(name, _)| !name.is_empty()) {
-            let name = format!("functiongraph.{name}");
+            let name = ["functiongraph.", &name].concat();
             self.other.insert(name, value(json));
         }
         let outcome = Outcome::of(event);
@@ -152,7 +152,7 @@ impl SpanBuilder {
         let name = function.name.as_deref().or_else(|| urn?.name());
         let version = function.version.as_deref().or_else(|| urn?.version());
 
-        let mut attributes: Vec<_> = attributes(&self.other).collect();
+        let mut attributes: Vec<_> = attributes(self.other).collect();
         let cold_start = match self.phase {
             Phase::Init => Some(true),
             Phase::Restore => None,
