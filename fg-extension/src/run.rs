@@ -188,8 +188,7 @@ impl Startup {
         };
         let routes = Arc::clone(&router);
         let server = listener::serve(self.listener, move |request| {
-            let router = Arc::clone(&routes);
-            async move { router.respond(request).await }
+            Arc::clone(&routes).respond(request)
         });
         run_alongside(signals, server).await;
         shut_down(

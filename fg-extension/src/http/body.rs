@@ -22,53 +22,68 @@ pub(crate) enum BodyError {
     Broken(hyper::Error),
 }
 
-/// Reads the whole body of a request.
-///
-/// # Errors
-///
-/// Returns an error if the body exceeds [`LIMIT`], or if the connection breaks.
-pub(crate) async fn read(request: Request<Incoming>) -> Result<Bytes, BodyError> {
-    if request.body().size_hint().lower() > LIMIT as u64 {
-        discard(request).await;
-        return Err(BodyError::TooLarge);
-    }
-    let mut body = request.into_body();
-    let mut single = Bytes::new();
-    let mut parts = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else {
-            continue;
-        };
-        if single.len().max(parts.len()) + data.len() > LIMIT {
-            discard_rest(body).await;
-            return Err(BodyError::TooLarge);
-        }
-        // Nearly every body arrives in a single frame, which does not have to be copied.
-        if single.is_empty() && parts.is_empty() {
-            single = data;
-        } else {
-            if parts.is_empty() {
-                parts.extend_from_slice(&single);
-            }
-            parts.extend_from_slice(&data);
-        }
-    }
-    Ok(if parts.is_empty() {
-        single
-    } else {
-        parts.into()
-    })
+/// The body of a request, which has not been read.
+pub(crate) struct RequestBody {
+    incoming: Incoming,
+    /// Whether the client sends the body only after `100 Continue`.
+    expects_continue: bool,
 }
 
-/// Reads and discards the body of a request.
-///
-/// Otherwise a client that sends the whole body before it reads would fail to send it, and never see the response.
-pub(crate) async fn discard(request: Request<Incoming>) {
-    // Such a client sends the body only after `100 Continue`, which it does not receive, so there is nothing to discard.
-    if request.headers().contains_key(header::EXPECT) {
-        return;
+impl RequestBody {
+    /// Drops the rest of the request, so that futures that read the body are small.
+    pub(crate) fn of(request: Request<Incoming>) -> Self {
+        Self {
+            expects_continue: request.headers().contains_key(header::EXPECT),
+            incoming: request.into_body(),
+        }
     }
-    discard_rest(request.into_body()).await;
+
+    /// Reads the whole body.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the body exceeds [`LIMIT`], or if the connection breaks.
+    pub(crate) async fn read(mut self) -> Result<Bytes, BodyError> {
+        if self.incoming.size_hint().lower() > LIMIT as u64 {
+            Box::pin(self.discard()).await;
+            return Err(BodyError::TooLarge);
+        }
+        let mut single = Bytes::new();
+        let mut parts = Vec::new();
+        while let Some(frame) = self.incoming.frame().await {
+            let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else {
+                continue;
+            };
+            if single.len().max(parts.len()) + data.len() > LIMIT {
+                Box::pin(discard_rest(self.incoming)).await;
+                return Err(BodyError::TooLarge);
+            }
+            // Nearly every body arrives in a single frame, which does not have to be copied.
+            if single.is_empty() && parts.is_empty() {
+                single = data;
+            } else {
+                if parts.is_empty() {
+                    parts.extend_from_slice(&single);
+                }
+                parts.extend_from_slice(&data);
+            }
+        }
+        Ok(if parts.is_empty() {
+            single
+        } else {
+            parts.into()
+        })
+    }
+
+    /// Reads and discards the body.
+    ///
+    /// Otherwise a client that sends the whole body before it reads would fail to send it, and never see the response.
+    pub(crate) async fn discard(self) {
+        // Without `100 Continue` there is nothing to discard.
+        if !self.expects_continue {
+            discard_rest(self.incoming).await;
+        }
+    }
 }
 
 async fn discard_rest(mut body: Incoming) {

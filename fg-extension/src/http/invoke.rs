@@ -37,23 +37,34 @@ struct Invoked<'a> {
 impl<T: Extension, D: Telemetry<T>> Router<T, D> {
     /// Calls the author's handler with the invocation in the request body.
     pub(super) async fn invoke(self: Arc<Self>, body: Result<Bytes, BodyError>) -> HttpResponse {
-        let body = match body {
-            Ok(body) => body,
-            Err(error) => {
-                let (status, kind, message) = unreadable(&error, "InvalidInvocation");
-                return self.reject(status, kind, &message);
-            }
+        let (invocation, response) = match self.read_invocation(body) {
+            Ok(both) => both,
+            Err(rejection) => return rejection,
         };
-        let invocation = match serde_json::from_slice::<Invocation>(&body) {
-            Ok(invocation) => invocation,
-            Err(error) => {
-                let message = match body.trim_ascii() {
-                    b"" => "the body is empty; expected an invocation".to_owned(),
-                    _ => format!("invalid invocation: {error}"),
-                };
-                return self.reject(StatusCode::BAD_REQUEST, "InvalidInvocation", &message);
+        match self.run_handler(invocation).await {
+            Ok(()) => json(StatusCode::OK, response),
+            Err(HandlerFailure { kind, message }) => {
+                failure(StatusCode::INTERNAL_SERVER_ERROR, kind, &message)
             }
-        };
+        }
+    }
+
+    /// Returns an invocation, and the body of the response to it; or the response to an invalid body.
+    fn read_invocation(
+        &self,
+        body: Result<Bytes, BodyError>,
+    ) -> Result<(Invocation, Bytes), HttpResponse> {
+        let body = body.map_err(|error| {
+            let (status, kind, message) = unreadable(&error, "InvalidInvocation");
+            self.reject(status, kind, &message)
+        })?;
+        let invocation: Invocation = serde_json::from_slice(&body).map_err(|error| {
+            let message = match body.trim_ascii() {
+                b"" => "the body is empty; expected an invocation".to_owned(),
+                _ => format!("invalid invocation: {error}"),
+            };
+            self.reject(StatusCode::BAD_REQUEST, "InvalidInvocation", &message)
+        })?;
         let response = serialize(&Invoked {
             function_name: self.registration.function_name.as_deref(),
             function_version: self.registration.function_version.as_deref(),
@@ -61,12 +72,7 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
             trace_id: &invocation.trace_id,
             invoked_function_urn: invocation.invoked_function_urn.as_str(),
         });
-        match self.run_handler(invocation).await {
-            Ok(()) => json(StatusCode::OK, response),
-            Err(HandlerFailure { kind, message }) => {
-                failure(StatusCode::INTERNAL_SERVER_ERROR, kind, &message)
-            }
-        }
+        Ok((invocation, response))
     }
 
     /// Runs the handler to completion, even if the platform closes the connection.

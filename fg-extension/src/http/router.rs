@@ -7,7 +7,7 @@ use fg_util::select::select;
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
 
-use super::body;
+use super::body::RequestBody;
 use super::response::{HttpResponse, failure, json, only_post};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::panics::catch;
@@ -20,6 +20,17 @@ pub(crate) struct Router<T, D> {
     pub(super) registration: Registration,
     telemetry: Arc<D>,
     pub(super) lifecycle: Arc<Lifecycle>,
+}
+
+/// What a request is for.
+enum Route {
+    Telemetry,
+    Invocation,
+    Shutdown,
+    /// With an error message.
+    WrongMethod(String),
+    /// With an error message.
+    Unknown(String),
 }
 
 impl<T: Extension, D: Telemetry<T>> Router<T, D> {
@@ -46,37 +57,37 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
     }
 
     /// Responds to one request.
-    pub(crate) async fn respond(self: Arc<Self>, request: Request<Incoming>) -> HttpResponse {
-        let is_post = request.method() == Method::POST;
-        match request.uri().path() {
-            // Telemetry is posted to the path of the URI in the subscription (D 2710).
-            "/" if D::SUBSCRIBED && is_post => {
-                let body = body::read(request).await;
-                self.telemetry.respond(body)
-            }
-            // Invocations are accepted on both paths: the page has `/extension/invoke` in the URL, but
-            // `/extension/register` in the *Path* line (D 2707).
-            "/extension/invoke" | "/extension/register" if is_post => {
-                let body = body::read(request).await;
-                self.invoke(body).await
-            }
-            // The path and body of the platform's shutdown event are unknown (?). This path is our own choice.
-            "/extension/shutdown" if is_post => {
-                body::discard(request).await;
-                self.lifecycle.begin_shutdown("POST /extension/shutdown");
-                json(StatusCode::OK, b"{}".as_slice().into())
-            }
-            path @ ("/extension/invoke" | "/extension/register" | "/extension/shutdown") => {
-                let message = format!("{path} accepts only POST, not {}", request.method());
-                body::discard(request).await;
-                only_post(self.reject(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", &message))
-            }
-            path => {
-                let message = format!(
-                    "unknown path {path}; invocations are accepted at POST /extension/invoke"
-                );
-                body::discard(request).await;
-                self.reject(StatusCode::NOT_FOUND, "NotFound", &message)
+    pub(crate) fn respond(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = HttpResponse> + Send {
+        let route = Route::of(&request, D::SUBSCRIBED);
+        let body = RequestBody::of(request);
+        async move {
+            match route {
+                Route::Telemetry => {
+                    let body = body.read().await;
+                    self.telemetry.respond(body)
+                }
+                Route::Invocation => {
+                    let body = body.read().await;
+                    self.invoke(body).await
+                }
+                // Requests of all other kinds are rare, so their future is not a part of every connection.
+                Route::Shutdown => {
+                    Box::pin(body.discard()).await;
+                    self.lifecycle.begin_shutdown("POST /extension/shutdown");
+                    json(StatusCode::OK, b"{}".as_slice().into())
+                }
+                Route::WrongMethod(message) => {
+                    Box::pin(body.discard()).await;
+                    let status = StatusCode::METHOD_NOT_ALLOWED;
+                    only_post(self.reject(status, "MethodNotAllowed", &message))
+                }
+                Route::Unknown(message) => {
+                    Box::pin(body.discard()).await;
+                    self.reject(StatusCode::NOT_FOUND, "NotFound", &message)
+                }
             }
         }
     }
@@ -97,5 +108,27 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
     pub(super) fn reject(&self, status: StatusCode, kind: &str, message: &str) -> HttpResponse {
         self.telemetry.report_rejected_request(status, message);
         failure(status, kind, message)
+    }
+}
+
+impl Route {
+    fn of(request: &Request<Incoming>, has_telemetry: bool) -> Self {
+        let is_post = request.method() == Method::POST;
+        match request.uri().path() {
+            // Telemetry is posted to the path of the URI in the subscription (D 2710).
+            "/" if has_telemetry && is_post => Self::Telemetry,
+            // Invocations are accepted on both paths: the page has `/extension/invoke` in the URL, but
+            // `/extension/register` in the *Path* line (D 2707).
+            "/extension/invoke" | "/extension/register" if is_post => Self::Invocation,
+            // The path and body of the platform's shutdown event are unknown (?). This path is our own choice.
+            "/extension/shutdown" if is_post => Self::Shutdown,
+            path @ ("/extension/invoke" | "/extension/register" | "/extension/shutdown") => {
+                let method = request.method();
+                Self::WrongMethod(format!("{path} accepts only POST, not {method}"))
+            }
+            path => Self::Unknown(format!(
+                "unknown path {path}; invocations are accepted at POST /extension/invoke"
+            )),
+        }
     }
 }

@@ -9,7 +9,7 @@ use hyper::{Method, Request, StatusCode, header};
 use super::TelemetryType;
 use super::delivery::{Delivery, Unacknowledged};
 use crate::config::{Config, PlatformAddress, TelemetryConfig};
-use crate::http::body::{self, BodyError};
+use crate::http::body::{BodyError, RequestBody};
 use crate::http::listener::{Listener, bind, serve};
 use crate::http::response::{HttpResponse, failure, json, only_post, unreadable};
 use crate::lifecycle::{Lifecycle, Phase};
@@ -134,14 +134,15 @@ impl Delivery {
 /// The path should be that of the URI in the subscription (D 2710). Since there is only one service on this port, every
 /// path is accepted.
 async fn respond(delivery: Arc<Delivery>, request: Request<Incoming>) -> HttpResponse {
-    if request.method() == Method::POST {
-        return delivery.accept(body::read(request).await);
-    }
-    let message = format!(
-        "the telemetry port accepts only POST, not {}",
-        request.method()
-    );
-    body::discard(request).await;
+    let wrong_method = (request.method() != Method::POST).then(|| {
+        let method = request.method();
+        format!("the telemetry port accepts only POST, not {method}")
+    });
+    let body = RequestBody::of(request);
+    let Some(message) = wrong_method else {
+        return delivery.accept(body.read().await);
+    };
+    body.discard().await;
     delivery.record_rejected_request(&message);
     only_post(failure(
         StatusCode::METHOD_NOT_ALLOWED,
