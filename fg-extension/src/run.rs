@@ -151,7 +151,7 @@ impl Startup {
         {
             Either::First(Ok((extension, registration))) => {
                 let lifecycle = Arc::clone(&self.lifecycle);
-                let router = Router::new(extension, registration, telemetry, lifecycle);
+                let router = Router::new(extension, &registration, telemetry, lifecycle);
                 return self.serve(Arc::new(router)).await;
             }
             Either::First(Err(error)) => Err(error),

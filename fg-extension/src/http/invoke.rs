@@ -9,30 +9,14 @@ use fg_util::error::{chain, one_line};
 use fg_util::select::{Either, select};
 use hyper::StatusCode;
 use hyper::body::Bytes;
-use serde::Serialize;
 
 use super::body::BodyError;
-use super::response::{HttpResponse, failure, json, serialize, unreadable};
+use super::response::{HttpResponse, failure, json, unreadable};
 use super::router::Router;
 use crate::lifecycle::{Activity, Phase};
 use crate::panics::catch;
 use crate::telemetry::Telemetry;
 use crate::{Extension, Invocation};
-
-/// The body of the response to an invocation. It contains the fields that the text of page 2707 names and those in its
-/// example (D).
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Invoked<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    function_name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    function_version: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    handler: Option<&'a str>,
-    trace_id: &'a str,
-    invoked_function_urn: &'a str,
-}
 
 impl<T: Extension, D: Telemetry<T>> Router<T, D> {
     /// Calls the author's handler with the invocation in the request body.
@@ -65,13 +49,7 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
             };
             self.reject(StatusCode::BAD_REQUEST, "InvalidInvocation", &message)
         })?;
-        let response = serialize(&Invoked {
-            function_name: self.registration.function_name.as_deref(),
-            function_version: self.registration.function_version.as_deref(),
-            handler: self.registration.handler.as_deref(),
-            trace_id: &invocation.trace_id,
-            invoked_function_urn: invocation.invoked_function_urn.as_str(),
-        });
+        let response = self.invoked.of(&invocation);
         Ok((invocation, response))
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod body;
 mod invoke;
+mod invoked;
 pub(crate) mod listener;
 pub(crate) mod response;
 pub(crate) mod router;

@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
 
 use super::body::RequestBody;
+use super::invoked::InvokedBody;
 use super::response::{HttpResponse, failure, json, only_post};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::panics::catch;
@@ -17,7 +18,7 @@ use crate::{Extension, Registration};
 /// The extension and everything else that its HTTP server needs to respond to requests.
 pub(crate) struct Router<T, D> {
     pub(super) extension: T,
-    pub(super) registration: Registration,
+    pub(super) invoked: InvokedBody,
     telemetry: Arc<D>,
     pub(super) lifecycle: Arc<Lifecycle>,
 }
@@ -36,13 +37,13 @@ enum Route {
 impl<T: Extension, D: Telemetry<T>> Router<T, D> {
     pub(crate) fn new(
         extension: T,
-        registration: Registration,
+        registration: &Registration,
         telemetry: Arc<D>,
         lifecycle: Arc<Lifecycle>,
     ) -> Self {
         Self {
             extension,
-            registration,
+            invoked: InvokedBody::new(registration),
             telemetry,
             lifecycle,
         }
