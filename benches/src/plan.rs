@@ -23,7 +23,7 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) const FULL: Self = Self {
         starts: 31,
-        rounds: 3,
+        rounds: 5,
         invocations: Duration::from_secs(3),
         memory_invocations: 100_000,
         memory_events: 1_000_000,

@@ -3,10 +3,18 @@
 use super::{Bench, invoke, post_events, schema};
 use crate::events;
 use crate::load::Stop;
+use crate::plan::Plan;
 use crate::results::Samples;
 
 pub(super) fn measure(bench: &Bench<'_>, samples: &mut Samples) -> anyhow::Result<()> {
     let plan = bench.plan;
+    for _ in 0..plan.rounds {
+        measure_once(bench, samples, plan)?;
+    }
+    Ok(())
+}
+
+fn measure_once(bench: &Bench<'_>, samples: &mut Samples, plan: &Plan) -> anyhow::Result<()> {
     bench.each(|built| {
         let mut add = |figure, bytes: u64| samples.add(figure, built.peer.id, bytes as f64 / 1e3);
         let process = bench.start(&built.hello.program, None)?;
