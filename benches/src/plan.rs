@@ -22,7 +22,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) const FULL: Self = Self {
-        starts: 31,
+        starts: 61,
         rounds: 5,
         invocations: Duration::from_secs(3),
         memory_invocations: 100_000,

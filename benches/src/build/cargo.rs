@@ -43,6 +43,12 @@ impl Hello {
     }
 }
 
+/// Returns whether the target of every program is installed.
+pub(crate) fn has_target() -> bool {
+    let print = ["--print", "target-libdir", "--target", TARGET];
+    super::first_line("rustc", &print).is_some_and(|it| Path::new(&it).is_dir())
+}
+
 /// Packages a package of the workspace, and unpacks its ZIP.
 pub(crate) fn package(
     directories: &Directories,

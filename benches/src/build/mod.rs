@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-pub(crate) use cargo::{Hello, clean_build, crate_count, package};
+pub(crate) use cargo::{Hello, clean_build, crate_count, has_target, package};
 pub(crate) use stage::Staged;
 
 use crate::peers::{Kind, Peer};

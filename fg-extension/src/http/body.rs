@@ -44,7 +44,9 @@ impl RequestBody {
     ///
     /// Returns an error if the body exceeds [`LIMIT`], or if the connection breaks.
     pub(crate) async fn read(mut self) -> Result<Bytes, BodyError> {
-        if self.incoming.size_hint().lower() > LIMIT as u64 {
+        // The value of `content-length`, or 0 for a chunked body.
+        let length = self.incoming.size_hint().lower();
+        if length > LIMIT as u64 {
             Box::pin(self.discard()).await;
             return Err(BodyError::TooLarge);
         }
@@ -63,6 +65,8 @@ impl RequestBody {
                 single = data;
             } else {
                 if parts.is_empty() {
+                    // Without this, a large body would be copied again each time that the buffer grows.
+                    parts.reserve_exact((length as usize).max(single.len() + data.len()));
                     parts.extend_from_slice(&single);
                 }
                 parts.extend_from_slice(&data);
