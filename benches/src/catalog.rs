@@ -40,7 +40,7 @@ pub(crate) const GROUPS: &[Group] = &[
         id: "start",
         title: "Start",
         text: "From just before the process is started until its registration arrives at the platform, in milliseconds: \
-               the program by itself, and by the start script, as the platform starts it. The runs of all peers are \
+               the program started directly, and by the start script, as the platform starts it. The runs of all peers are \
                interleaved; each follows an unmeasured start of the same program.",
         columns: &[
             column("start.program", "program, median", 2),
@@ -120,7 +120,7 @@ pub(crate) const GROUPS: &[Group] = &[
     Group {
         id: "telemetry",
         title: "Telemetry",
-        text: "Platform events of 147 bytes on average, over 4 connections, until a handler has read the kind and the trace \
+        text: "Platform events of 172 bytes on average, over 4 connections, until a handler has read the kind and the trace \
                ID of the last one: events per second in thousands, and the CPU time for each in microseconds, for batches \
                of 1, 100 and 1,000 events.",
         columns: &[

@@ -25,10 +25,13 @@ const METHOD: &str = "\
 ## How it is measured
 
 There are two jobs. The first prints each invocation, as `examples/hello` does, and echoes it in the response. The second subscribes to
-telemetry and reads the kind and the trace ID of each event. Programs in Rust are built as
-[`cargo fg package`](guide/packaging.md) builds them: for musl, with link-time optimization, with unwinding. The
-[sources](../benches/peers) are short. The platform and the load generator are part of the benchmarks, and run on one CPU; the
-measured process runs on another.
+telemetry and reads the kind and the trace ID of each event. Programs in Rust are built for musl, with link-time optimization and with
+unwinding. For fg-extension, [`cargo fg package`](guide/packaging.md) also sets flags for packed relocations and less inlining, and
+compresses the ZIP more. With these flags, hyper by hand would be about 960 KB, and its ZIP 480 KB.
+
+The [sources](../benches/peers) are short. The platform and the load generator are part of the benchmarks, and run on one CPU; the
+measured process runs on another. Figures of memory, invocations and telemetry are medians of five rounds, and those of the start of 61
+starts; clean builds and OTLP forwarding are measured once.
 
 ";
 

@@ -34,7 +34,7 @@ pub(crate) const PEERS: &[Peer] = &[
         id: "std",
         kind: rust("std", ""),
         description: "the sockets of Rust's standard library, a thread per connection, no more of HTTP than the \
-                      benchmarks need: a lower bound, not something to deploy",
+                      benchmarks need: not something to deploy",
     },
     Peer {
         id: "hyper",

@@ -34,7 +34,7 @@ impl Archive {
         let mut lines = String::new();
         for event in &events {
             // The text that the platform posted, without line breaks, which JSON allows between tokens only.
-            lines.extend(event.json().lines());
+            lines.extend(event.json().split(['\n', '\r']));
             lines.push('\n');
         }
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);

@@ -23,7 +23,7 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
     pub(super) async fn invoke(self: Arc<Self>, body: Result<Bytes, BodyError>) -> HttpResponse {
         let (invocation, response) = match self.read_invocation(body) {
             Ok(both) => both,
-            Err(rejection) => return rejection,
+            Err((status, kind, message)) => return self.reject(status, kind, &message),
         };
         match self.run_handler(invocation).await {
             Ok(()) => json(StatusCode::OK, response),
@@ -33,21 +33,18 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
         }
     }
 
-    /// Returns an invocation, and the body of the response to it; or the response to an invalid body.
+    /// Returns an invocation, and the body of the response to it; or the status, kind and message of a rejection.
     fn read_invocation(
         &self,
         body: Result<Bytes, BodyError>,
-    ) -> Result<(Invocation, Bytes), HttpResponse> {
-        let body = body.map_err(|error| {
-            let (status, kind, message) = unreadable(&error, "InvalidInvocation");
-            self.reject(status, kind, &message)
-        })?;
+    ) -> Result<(Invocation, Bytes), (StatusCode, &'static str, String)> {
+        let body = body.map_err(|error| unreadable(&error, "InvalidInvocation"))?;
         let invocation: Invocation = serde_json::from_slice(&body).map_err(|error| {
             let message = match body.trim_ascii() {
                 b"" => "the body is empty; expected an invocation".to_owned(),
                 _ => format!("invalid invocation: {error}"),
             };
-            self.reject(StatusCode::BAD_REQUEST, "InvalidInvocation", &message)
+            (StatusCode::BAD_REQUEST, "InvalidInvocation", message)
         })?;
         let response = self.invoked.of(&invocation);
         Ok((invocation, response))

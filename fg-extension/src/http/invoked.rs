@@ -39,7 +39,7 @@ impl InvokedBody {
                 handler: registration.handler.as_deref(),
             },
         );
-        // The object goes on.
+        // More fields follow.
         start.pop();
         if start.len() > 1 {
             start.push(b',');

@@ -40,19 +40,19 @@ impl Batch {
     ///
     /// Returns an error message if the body is not a JSON array.
     pub(super) fn read(body: &[u8]) -> Result<Vec<Self>, String> {
-        let body = body.trim_ascii();
         // Much faster than `from_utf8_lossy` for text that is valid.
         let text = match str::from_utf8(body) {
             Ok(text) => Cow::Borrowed(text),
             Err(_) => String::from_utf8_lossy(body),
         };
+        let text = text.trim_matches([' ', '\n', '\r', '\t']);
         if text.is_empty() {
             return Err("the body is empty; expected a JSON array of telemetry events".to_owned());
         }
-        if let Ok(batches) = Self::read_array(&text) {
+        if let Ok(batches) = Self::read_array(text) {
             return Ok(batches);
         }
-        let text = without_trailing_commas(&text)
+        let text = without_trailing_commas(text)
             // The error message may quote the whole body.
             .map_err(|error| excerpt(&format!("invalid telemetry: {error}")))?;
         Self::read_array(&text).map_err(|Invalid| "invalid telemetry".to_owned())

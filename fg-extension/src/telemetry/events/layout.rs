@@ -274,7 +274,7 @@ impl Layout {
 }
 
 impl Span {
-    /// The span of what is missing. No other span is `0..0`, since the JSON of an event starts with a brace.
+    /// The span of what is missing. No other span is `0..0`: every value has at least one byte.
     pub(super) const NONE: Self = Self { start: 0, end: 0 };
 
     pub(super) fn new(range: Range<usize>) -> Self {

@@ -66,7 +66,9 @@ use crate::json::Invalid;
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 ///
-/// Events can be deserialized from any JSON value, but only by the deserializers of `serde_json`.
+/// Events can be deserialized from any JSON value, but only by the deserializers of `serde_json`. An event can always be
+/// serialized to text, but [`serde_json::to_value`] fails if a `Value` cannot represent it: a number such as `1e999`, an
+/// unpaired surrogate, or very deep nesting.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
@@ -122,7 +124,7 @@ macro_rules! impl_text {
 
             /// Returns the names and the JSON of all fields that no other method returns, in order.
             ///
-            /// This includes known fields with values of an unexpected type.
+            /// This includes known fields whose values have an unexpected JSON type, such as a trace ID that is a number.
             pub fn other(&self) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
                 let $event = self;
                 $text.other()
