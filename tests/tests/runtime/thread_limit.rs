@@ -36,8 +36,10 @@ fn host_name_is_resolved_once_a_thread_can_be_started() {
         "{line}"
     );
 
-    let raised = Command::new("prlimit")
-        .args(["--nproc=100000:", "--pid", &extension.id().to_string()])
+    let raised = Command::new("env")
+        .args(as_other_user())
+        .args(["prlimit", "--nproc=1000:", "--pid"])
+        .arg(extension.id().to_string())
         .status();
     assert!(raised.expect("util-linux is installed").success());
     let _ = platform.request();
