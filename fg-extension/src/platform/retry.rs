@@ -61,17 +61,8 @@ impl ApiRequest<'_> {
             let response = stopwatch
                 .run_until(next_attempt.unwrap_or(timeout), first_completed(&mut open))
                 .await;
-            let error: Error = match response {
-                None if next_attempt.is_some() => {
-                    if !open.is_empty() {
-                        tracing::info!(
-                            "{} attempt {attempts} has no response yet, making another attempt",
-                            self.purpose
-                        );
-                    }
-                    continue;
-                }
-                None => {
+            let Some(response) = response else {
+                if next_attempt.is_none() {
                     return Err(match rejected {
                         Some(rejection) => ApiError::Rejected(rejection),
                         None => {
@@ -80,28 +71,37 @@ impl ApiRequest<'_> {
                         }
                     });
                 }
-                Some(Err(error)) => error,
-                Some(Ok(response)) => {
-                    let left = timeout.saturating_sub(stopwatch.elapsed());
-                    match ApiResponse::read(response, &mut stopwatch, left).await {
-                        ApiResponse::Ok(body) => return Ok(body),
-                        ApiResponse::Retry(rejection) => {
-                            format!("the platform responded with {rejection}").into()
-                        }
-                        ApiResponse::Rejected(rejection) => {
-                            if open.is_empty() {
-                                return Err(ApiError::Rejected(rejection));
-                            }
-                            tracing::info!(
-                                "{} was rejected with {rejection}, waiting for the other attempt",
-                                self.purpose
-                            );
-                            rejected = Some(rejection);
-                            next_attempt = None;
-                            continue;
-                        }
-                    }
+                if !open.is_empty() {
+                    tracing::info!(
+                        "{} attempt {attempts} has no response yet, making another attempt",
+                        self.purpose
+                    );
                 }
+                continue;
+            };
+            let left = timeout.saturating_sub(stopwatch.elapsed());
+            let response = match response {
+                Ok(response) => Ok(ApiResponse::read(response, &mut stopwatch, left).await),
+                Err(error) => Err(error),
+            };
+            let error = match response {
+                Ok(ApiResponse::Ok(body)) => return Ok(body),
+                Ok(ApiResponse::Rejected(rejection)) if open.is_empty() => {
+                    return Err(ApiError::Rejected(rejection));
+                }
+                Ok(ApiResponse::Rejected(rejection)) => {
+                    tracing::info!(
+                        "{} was rejected with {rejection}, waiting for the other attempt",
+                        self.purpose
+                    );
+                    rejected = Some(rejection);
+                    next_attempt = None;
+                    continue;
+                }
+                Ok(ApiResponse::Retry(rejection)) => {
+                    format!("the platform responded with {rejection}").into()
+                }
+                Err(error) => error,
             };
             let elapsed = stopwatch.elapsed();
             let left = timeout.saturating_sub(elapsed);
