@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crate::client::TEST_TIMEOUT;
@@ -17,8 +18,11 @@ pub enum ScriptedResponse {
     RawOpen(Vec<u8>),
     /// Closes the connection without a response.
     Close,
-    /// Keeps the connection open and never responds.
+    /// Keeps the connection open and does not respond, until the test calls [`ScriptedPlatform::respond`].
     Silence,
+    /// Responds with the first bytes, and then with the second bytes over and over, until the client closes the
+    /// connection.
+    Flood(Vec<u8>, Vec<u8>),
 }
 
 /// A platform that reacts to the n-th connection with the n-th response, and then repeats the last one.
@@ -27,6 +31,8 @@ pub struct ScriptedPlatform {
     /// The value for `EXTENSION_API_ADDR`.
     pub address: SocketAddr,
     requests: Receiver<String>,
+    /// The connections that were kept open, in order.
+    open: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl ScriptedResponse {
@@ -60,9 +66,11 @@ impl ScriptedPlatform {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
         let address = listener.local_addr().expect("the listener has an address");
         let (sender, requests) = channel();
+        let open = Arc::new(Mutex::new(Vec::new()));
+        let kept_open = Arc::clone(&open);
+        let keep_open = move |stream| kept_open.lock().expect("no panic").push(stream);
         // The thread runs until the process of the tests exits.
         thread::spawn(move || {
-            let mut open = Vec::new();
             for (i, stream) in listener.incoming().enumerate() {
                 let Ok(mut stream) = stream else { break };
                 let response = responses
@@ -72,20 +80,47 @@ impl ScriptedPlatform {
                 let Ok(request) = read_request(&mut stream) else {
                     continue;
                 };
+                if matches!(response, ScriptedResponse::Silence) {
+                    // The test may respond as soon as it knows of the request.
+                    keep_open(stream.try_clone().expect("a descriptor is free"));
+                }
                 // The receiver is gone if the test has finished.
                 let _ = sender.send(request);
                 match response {
                     ScriptedResponse::Raw(bytes) => drop(stream.write_all(bytes)),
                     ScriptedResponse::RawOpen(bytes) => {
                         drop(stream.write_all(bytes));
-                        open.push(stream);
+                        keep_open(stream);
                     }
-                    ScriptedResponse::Close => {}
-                    ScriptedResponse::Silence => open.push(stream),
+                    ScriptedResponse::Close | ScriptedResponse::Silence => {}
+                    ScriptedResponse::Flood(first, repeated) => {
+                        let mut sent = stream.write_all(first);
+                        while sent.is_ok() {
+                            sent = stream.write_all(repeated);
+                        }
+                    }
                 }
             }
         });
-        Self { address, requests }
+        Self {
+            address,
+            requests,
+            open,
+        }
+    }
+
+    /// Sends a response to the oldest request that was met with silence, and closes its connection.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such request, or if the response does not close the connection.
+    pub fn respond(&self, response: &ScriptedResponse) {
+        let mut stream = self.open.lock().expect("no panic").remove(0);
+        match response {
+            ScriptedResponse::Raw(bytes) => stream.write_all(bytes).expect("the client waits"),
+            ScriptedResponse::Close => {}
+            other => panic!("not a response that ends a connection: {other:?}"),
+        }
     }
 
     /// Waits for the next request and returns its head and body.

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use fg_emulator::PortLease;
 use nix::sys::signal::{Signal, kill};
@@ -108,6 +109,13 @@ impl Start {
         self.lease.port()
     }
 
+    /// Appends arguments to the command line.
+    #[must_use]
+    pub fn args<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
     /// Sets an environment variable.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl AsRef<str>) -> Self {
@@ -165,6 +173,12 @@ impl Extension {
         self.lease.port()
     }
 
+    /// Returns the process ID of the extension.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal to the extension.
     ///
     /// # Panics
@@ -173,6 +187,18 @@ impl Extension {
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().try_into().expect("the process ID is valid"));
         kill(pid, signal).expect("the extension runs");
+    }
+
+    /// Suspends the extension for this long, and calls `meanwhile` while it is suspended.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the extension has exited.
+    pub fn freeze(&self, duration: Duration, meanwhile: impl FnOnce()) {
+        self.signal(Signal::SIGSTOP);
+        meanwhile();
+        std::thread::sleep(duration);
+        self.signal(Signal::SIGCONT);
     }
 
     /// Writes a line to the extension's standard input.

@@ -20,10 +20,9 @@ impl PlatformAddress {
         address
             .rsplit_once(':')
             .and_then(|(host, port)| {
-                Some(Self {
-                    host: host.to_owned(),
-                    port: parse_port(port)?,
-                })
+                let host = host.to_owned();
+                let port = parse_port(port).filter(|port| *port != 0)?;
+                Some(Self { host, port })
             })
             .filter(Self::is_plausible)
             .ok_or_else(|| {
@@ -36,7 +35,7 @@ impl PlatformAddress {
             })
     }
 
-    /// Returns `true` if the host is a name, an IPv4 address, or an IPv6 address in brackets, and the port is not 0.
+    /// Returns `true` if the host is a name, an IPv4 address, or an IPv6 address in brackets.
     ///
     /// A `:` in the host is only valid inside brackets.
     fn is_plausible(&self) -> bool {
@@ -49,7 +48,7 @@ impl PlatformAddress {
             None => self.host.as_bytes(),
         };
         let is_host_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
-        self.port != 0 && !host.is_empty() && host.iter().all(is_host_byte)
+        !host.is_empty() && host.iter().all(is_host_byte)
     }
 
     /// Returns the host without brackets, as the resolver expects it.

@@ -54,6 +54,9 @@ fn platform_address_is_host_and_port() {
         "a:+1",
         "a b:1",
         "a:0",
+        "127.0.0.1:0",
+        "[::1]:0",
+        "http://[::1]:00/",
         "x/y:1",
     ] {
         let error = read(&[("EXTENSION_API_ADDR", value)]).err().unwrap();

@@ -6,18 +6,20 @@ use std::time::Duration;
 use fg_util::error::{excerpt, one_line};
 use hyper::StatusCode;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
 
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Head};
+use super::resolve::resolve;
+use super::stopwatch::Stopwatch;
 use crate::Error;
 use crate::config::PlatformAddress;
+use crate::http::body::LIMIT;
 use crate::json;
 
 /// The time limit for the body of a response, once its status has arrived.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The maximum number of bytes of a response's body that are read.
-const BODY_LIMIT: usize = 1024 * 1024;
+/// The number of bytes that are enough for an excerpt of a body.
+const EXCERPT_BYTES: usize = 4 * 1024;
 
 /// A POST request to the platform's API.
 pub(crate) struct ApiRequest<'a> {
@@ -33,31 +35,16 @@ pub(crate) struct ApiRequest<'a> {
 #[derive(Debug)]
 pub(crate) struct Rejection {
     pub(crate) status: StatusCode,
-    message: String,
+    /// Empty if the platform did not give a reason.
+    pub(crate) message: String,
 }
 
 impl ApiRequest<'_> {
-    /// Sends the request once, over a new connection. The status of the response must arrive before `deadline`.
-    pub(super) async fn attempt(&self, deadline: Instant) -> Result<ApiResponse, Error> {
-        let exchange = async {
-            let stream = TcpStream::connect((self.platform.host(), self.platform.port)).await?;
-            Exchange::start(stream, &self.request()).await
-        };
-        let (mut exchange, head) = timeout_at(deadline, exchange)
-            .await
-            .map_err(|_| "no response in time")??;
-        // Status 200 is a success (D), even if the body stalls: the body gets its full time limit, not only the rest
-        // of the attempt.
-        let body_deadline = Instant::now() + BODY_TIMEOUT;
-        let body_deadline = if head.status == StatusCode::OK {
-            body_deadline
-        } else {
-            body_deadline.min(deadline)
-        };
-        let mut body = Vec::new();
-        let read = exchange.read_body(&head, BODY_LIMIT, &mut body, is_json_object);
-        let _timed_out = timeout_at(body_deadline, read).await;
-        Ok(classify(head.status, body))
+    /// Sends the request over a new connection, and waits for the head of the response.
+    pub(super) async fn send(&self) -> Result<(Exchange, Head), Error> {
+        let addresses = resolve(self.platform.host(), self.platform.port).await?;
+        let stream = TcpStream::connect(addresses.as_slice()).await?;
+        Exchange::start(stream, &self.request()).await
     }
 
     fn request(&self) -> Vec<u8> {
@@ -87,6 +74,29 @@ pub(super) enum ApiResponse {
     Retry(Rejection),
 }
 
+impl ApiResponse {
+    /// Reads the body of a response. `left` is the time that is left for further attempts.
+    pub(super) async fn read(
+        (mut exchange, mut head): (Exchange, Head),
+        stopwatch: &mut Stopwatch,
+        left: Duration,
+    ) -> Self {
+        // Status 200 is a success (D), even if the body stalls: the body gets its full time limit. That of a failure
+        // must not use up the time for another attempt.
+        let limit = match head.status {
+            StatusCode::OK => BODY_TIMEOUT,
+            _ => BODY_TIMEOUT.min(left / 2),
+        };
+        let mut body = Vec::new();
+        let read = exchange.read_body(&mut head, LIMIT, &mut body, is_json_object);
+        let _timed_out = stopwatch
+            .run_until(stopwatch.elapsed() + limit, read)
+            .await
+            .is_none();
+        classify(head.status, body)
+    }
+}
+
 /// Returns `true` if a body is complete although not every server indicates where it ends.
 fn is_json_object(body: &[u8]) -> bool {
     body.trim_ascii_end().ends_with(b"}") && str::from_utf8(body).is_ok_and(json::is_object)
@@ -97,10 +107,13 @@ fn classify(status: StatusCode, body: Vec<u8>) -> ApiResponse {
     if status == StatusCode::OK && error_info.is_none() {
         return ApiResponse::Ok(body);
     }
-    let message = error_info.unwrap_or_else(|| String::from_utf8_lossy(&body).into_owned());
+    let message = error_info.unwrap_or_else(|| {
+        let body = body.trim_ascii();
+        String::from_utf8_lossy(&body[..body.len().min(EXCERPT_BYTES)]).into_owned()
+    });
     let rejection = Rejection {
         status,
-        message: one_line(&excerpt(message.trim())),
+        message: one_line(&excerpt(&message)),
     };
     let temporary = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
     if status.is_server_error() || temporary.contains(&status) {
@@ -115,10 +128,8 @@ fn classify(status: StatusCode, body: Vec<u8>) -> ApiResponse {
 fn error_info(body: &[u8]) -> Option<String> {
     let error_info = json::field(str::from_utf8(body).ok()?, "errorInfo")?;
     let field = |name| {
-        let text = json::text(json::field(error_info, name)?)?
-            .trim()
-            .to_owned();
-        Some(text).filter(|text| !text.is_empty())
+        let text = json::text(json::field(error_info, name)?)?;
+        Some(excerpt(text.trim())).filter(|text| !text.is_empty())
     };
     match (field("errorType"), field("errorMessage")) {
         (Some(kind), Some(message)) => Some(format!("{kind}: {message}")),

@@ -6,19 +6,26 @@ use std::io;
 
 use hyper::StatusCode;
 use tokio::net::TcpStream;
+use tokio::task::coop::consume_budget;
 
 use crate::Error;
 
-/// The maximum size of the status line and the headers of a response.
+/// The maximum size of the status line and the headers of a response, and of all responses with status 1xx before it.
 const HEAD_LIMIT: usize = 64 * 1024;
 
 /// The maximum number of headers of a response.
 const MAX_HEADERS: usize = 100;
 
+/// The length of the `\r\n` after each chunk.
+const LINE_BREAK: usize = 2;
+
+/// The maximum size of a body that may end before its connection does, without a declared length.
+const UNDECLARED_LIMIT: usize = 64 * 1024;
+
 /// A connection on which one request is sent.
 pub(super) struct Exchange {
     stream: TcpStream,
-    /// The bytes of the response that were received. Once the head is complete, only the bytes after it.
+    /// The bytes of the response that were received and not yet decoded.
     received: Vec<u8>,
 }
 
@@ -29,10 +36,13 @@ pub(super) struct Head {
     framing: Framing,
 }
 
+/// How a body is delimited, and how much of it is missing.
 #[derive(Debug, PartialEq)]
 enum Framing {
+    /// The number of bytes that are missing.
     Length(usize),
-    Chunked,
+    /// The number of bytes that are missing of the current chunk, including the line break after it.
+    Chunked(usize),
     UntilClosed,
 }
 
@@ -44,6 +54,7 @@ impl Exchange {
             stream,
             received: Vec::new(),
         };
+        let mut skipped = 0;
         loop {
             while let Some((head, length)) = parse_head(&exchange.received)? {
                 exchange.received.drain(..length);
@@ -51,8 +62,9 @@ impl Exchange {
                 if !head.status.is_informational() {
                     return Ok((exchange, head));
                 }
+                skipped += length;
             }
-            if exchange.received.len() > HEAD_LIMIT {
+            if skipped + exchange.received.len() > HEAD_LIMIT {
                 return Err("the headers of the response are too large".into());
             }
             if exchange.receive().await? == 0 {
@@ -65,26 +77,31 @@ impl Exchange {
     /// at most `limit` bytes of it in `body`.
     pub(super) async fn read_body(
         &mut self,
-        head: &Head,
+        head: &mut Head,
         limit: usize,
         body: &mut Vec<u8>,
         is_enough: impl Fn(&[u8]) -> bool,
     ) {
         loop {
-            body.clear();
-            let is_complete = head.framing.decode(&self.received, body);
-            body.truncate(limit);
-            if is_complete || body.len() == limit || is_enough(body) {
-                return;
+            let is_complete = head.framing.decode(&mut self.received, body);
+            if is_complete || body.len() >= limit || self.received.len() > HEAD_LIMIT {
+                break;
+            }
+            // Large bodies are not examined again and again while they arrive.
+            if body.len() <= UNDECLARED_LIMIT && is_enough(body) {
+                break;
             }
             if !matches!(self.receive().await, Ok(1..)) {
-                return;
+                break;
             }
         }
+        body.truncate(limit);
     }
 
     /// Waits for more bytes, and returns their number: 0 if the platform closed the connection.
     async fn receive(&mut self) -> io::Result<usize> {
+        // Without this, a platform that sends without a pause would keep the thread busy past every deadline.
+        consume_budget().await;
         loop {
             self.stream.readable().await?;
             let mut buffer = [0; 8 * 1024];
@@ -134,7 +151,7 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Head, usize)>, Error> {
         Framing::Length(0)
     } else if let Some(encoding) = value("transfer-encoding") {
         match encoding.to_ascii_lowercase().ends_with(b"chunked") {
-            true => Framing::Chunked,
+            true => Framing::Chunked(0),
             false => Framing::UntilClosed,
         }
     } else if let Some(length) = value("content-length") {
@@ -149,37 +166,53 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Head, usize)>, Error> {
 }
 
 impl Framing {
-    /// Decodes what was received of a body. Returns whether it is complete.
-    fn decode(&self, received: &[u8], body: &mut Vec<u8>) -> bool {
-        match *self {
-            Self::Length(length) => {
-                body.extend_from_slice(&received[..length.min(received.len())]);
-                received.len() >= length
+    /// Moves what was received of a body to `body`. Returns whether the body is complete.
+    fn decode(&mut self, received: &mut Vec<u8>, body: &mut Vec<u8>) -> bool {
+        match self {
+            Self::Length(missing) => {
+                received.truncate(*missing);
+                *missing -= received.len();
+                body.append(received);
+                *missing == 0
             }
-            Self::Chunked => decode_chunks(received, body),
+            Self::Chunked(missing) => {
+                let (decoded, is_complete) = decode_chunks(received, missing, body);
+                received.drain(..decoded);
+                is_complete
+            }
             Self::UntilClosed => {
-                body.extend_from_slice(received);
+                body.append(received);
                 false
             }
         }
     }
 }
 
-/// Decodes chunks. Returns whether the last one was received, or one that is invalid.
-fn decode_chunks(mut received: &[u8], body: &mut Vec<u8>) -> bool {
+/// Decodes chunks. Returns the number of bytes that were decoded, and whether the last chunk was received, or one that
+/// is invalid.
+fn decode_chunks(received: &[u8], missing: &mut usize, body: &mut Vec<u8>) -> (usize, bool) {
+    let mut rest = received;
     loop {
-        let (start, size) = match httparse::parse_chunk_size(received) {
-            Ok(httparse::Status::Complete((_, 0))) | Err(_) => return true,
-            Ok(httparse::Status::Complete(chunk)) => chunk,
-            Ok(httparse::Status::Partial) => return false,
-        };
-        let chunk = &received[start..];
-        let size = usize::try_from(size).unwrap_or(usize::MAX);
-        body.extend_from_slice(&chunk[..size.min(chunk.len())]);
-        // Each chunk is followed by `\r\n`.
-        match chunk.get(size.saturating_add(2)..) {
-            Some(rest) => received = rest,
-            None => return false,
+        if *missing == 0 {
+            match httparse::parse_chunk_size(rest) {
+                Ok(httparse::Status::Complete((start, size @ 1..))) => {
+                    rest = &rest[start..];
+                    *missing = usize::try_from(size)
+                        .unwrap_or(usize::MAX)
+                        .saturating_add(LINE_BREAK);
+                }
+                Ok(httparse::Status::Partial) => return (received.len() - rest.len(), false),
+                Ok(httparse::Status::Complete(_)) | Err(_) => {
+                    return (received.len() - rest.len(), true);
+                }
+            }
+        }
+        let (part, after) = rest.split_at(rest.len().min(*missing));
+        body.extend_from_slice(&part[..part.len().min(missing.saturating_sub(LINE_BREAK))]);
+        *missing -= part.len();
+        rest = after;
+        if *missing > 0 {
+            return (received.len(), false);
         }
     }
 }
@@ -205,11 +238,11 @@ mod tests {
             ("200 OK\r\nContent-Length: 12\r\n", Framing::Length(12)),
             (
                 "200 OK\r\ntransfer-encoding: gzip, Chunked\r\n",
-                Framing::Chunked,
+                Framing::Chunked(0),
             ),
             (
                 "200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n",
-                Framing::Chunked,
+                Framing::Chunked(0),
             ),
             (
                 "200 OK\r\nTransfer-Encoding: gzip\r\n",
@@ -237,6 +270,19 @@ mod tests {
         }
     }
 
+    /// Decodes a body that arrives in parts. Returns it with whether it is complete.
+    fn decode<'a>(
+        mut framing: Framing,
+        parts: impl IntoIterator<Item = &'a [u8]>,
+    ) -> (String, bool) {
+        let (mut received, mut body) = (Vec::new(), Vec::new());
+        let is_complete = parts.into_iter().any(|part| {
+            received.extend_from_slice(part);
+            framing.decode(&mut received, &mut body)
+        });
+        (String::from_utf8(body).unwrap(), is_complete)
+    }
+
     #[test]
     fn chunks_are_decoded_as_they_arrive() {
         let chunks = b"3;name=value\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
@@ -248,14 +294,25 @@ mod tests {
             (chunks.len() - 6, "abcde", false),
             (chunks.len(), "abcde", true),
         ] {
-            let mut body = Vec::new();
-            assert_eq!(
-                decode_chunks(&chunks[..received], &mut body),
-                complete,
-                "{received}"
-            );
-            assert_eq!(body, expected.as_bytes(), "{received}");
+            let received = &chunks[..received];
+            let expected = (expected.to_owned(), complete);
+            assert_eq!(decode(Framing::Chunked(0), [received]), expected);
+            assert_eq!(decode(Framing::Chunked(0), received.chunks(1)), expected);
         }
-        assert!(decode_chunks(b"no chunk\r\n", &mut Vec::new()));
+        let (body, complete) = decode(Framing::Chunked(0), [b"no chunk\r\n".as_slice()]);
+        assert_eq!((body.as_str(), complete), ("", true));
+    }
+
+    #[test]
+    fn body_with_a_length_ends_there() {
+        let parts = [b"ab".as_slice(), b"cdef"];
+        assert_eq!(
+            decode(Framing::Length(5), parts),
+            ("abcde".to_owned(), true)
+        );
+        assert_eq!(
+            decode(Framing::Length(7), parts),
+            ("abcdef".to_owned(), false)
+        );
     }
 }

@@ -3,5 +3,7 @@
 pub(crate) mod client;
 mod exchange;
 pub(crate) mod register;
+mod resolve;
 pub(crate) mod retry;
+mod stopwatch;
 pub(crate) mod subscribe;

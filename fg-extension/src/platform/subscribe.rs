@@ -52,7 +52,9 @@ pub(crate) async fn subscribe(
         Ok(_) => tracing::info!("subscribed to telemetry, listening on {}", port.address()),
         Err(ApiError::Rejected(rejection)) => {
             let hint = match rejection.status {
-                StatusCode::BAD_REQUEST => "; a function can have only one subscriber",
+                StatusCode::BAD_REQUEST if rejection.message.is_empty() => {
+                    "; a function can have only one subscriber"
+                }
                 _ => "",
             };
             tracing::error!(

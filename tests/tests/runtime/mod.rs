@@ -4,6 +4,8 @@ mod auto_traits;
 mod invoke;
 mod lifecycle;
 mod register;
+mod register_retry;
 mod shutdown;
 mod startup;
 mod telemetry;
+mod thread_limit;

@@ -248,12 +248,12 @@ fn response_with_a_stalled_body_is_a_registration() {
     assert_eq!(platform.count(), 0, "it registered twice");
 }
 
-/// `errorInfo` is read from a response of any size.
+/// `errorInfo` is read from a response of any size that the platform allows (D): up to 6 MB.
 #[test]
 fn rejection_in_a_large_response_is_recognized() {
     let body = format!(
         r#"{{"padding":"{}","errorInfo":{{"errorType":"Late","errorMessage":"no"}}}}"#,
-        "x".repeat(200_000)
+        "x".repeat(5_000_000)
     );
     let platform = ScriptedPlatform::start([ScriptedResponse::status("200 OK", body)]);
     let exited = Start::new(FIXTURE).with(&platform).run();

@@ -1,5 +1,7 @@
 //! Tests of the telemetry subscription and of the port that receives telemetry.
 
+use std::time::Duration;
+
 use fg_extension_tests::{
     Client, ScriptedPlatform, ScriptedResponse, Start, golden, post, request,
 };
@@ -91,7 +93,11 @@ fn rejected_subscription_is_logged_and_the_extension_keeps_running() {
     for (response, message) in [
         (
             ScriptedResponse::status("400 Bad Request", body),
-            r"rejected the subscription of 127.0.0.1:PORT with status 400: Subscribed: there is\na subscriber; ",
+            r"rejected the subscription of 127.0.0.1:PORT with status 400: Subscribed: there is\na subscriber",
+        ),
+        (
+            ScriptedResponse::status("400 Bad Request", "\n"),
+            "rejected the subscription of 127.0.0.1:PORT with status 400; a function can have only one subscriber",
         ),
         (
             ScriptedResponse::status("200 OK", body),
@@ -109,14 +115,35 @@ fn rejected_subscription_is_logged_and_the_extension_keeps_running() {
         assert_eq!(invoke(&extension), 200);
         let line = extension.error_line();
         let prefix = "ERROR extensionTelemetry.sh: continuing without telemetry: ";
+        // A hint follows only if the platform gave no reason.
         assert!(
-            line.starts_with(prefix) && line.contains(&message),
+            line.starts_with(prefix)
+                && line.contains(&message)
+                && (!line.contains("Subscribed") || line.ends_with("a subscriber")),
             "{line}"
         );
         assert_eq!(invoke(&extension), 200);
         let exited = extension.terminate();
         assert_eq!((exited.code, exited.stderr.as_str()), (Some(0), ""));
     }
+}
+
+/// The freeze takes longer than the timeout. The platform may be frozen as well, so it responds afterwards.
+#[test]
+fn freeze_does_not_end_the_subscription() {
+    let platform =
+        ScriptedPlatform::start([ScriptedResponse::registered(), ScriptedResponse::Silence]);
+    let mut extension = telemetry()
+        .with(&platform)
+        .env("FG_REGISTER_TIMEOUT", "2s")
+        .env("FG_LOG", "info")
+        .start();
+    let _ = (platform.request(), platform.request());
+    extension.freeze(Duration::from_secs(3), || {});
+    platform.respond(&ScriptedResponse::status("200 OK", "{}"));
+    while !extension.error_line().contains("subscribed to telemetry") {}
+    assert_eq!(extension.terminate().code, Some(0));
+    assert_eq!(platform.count(), 0, "it subscribed twice");
 }
 
 #[test]
