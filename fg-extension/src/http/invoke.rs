@@ -42,11 +42,7 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
             let (status, kind, message) = unreadable(&error, "InvalidInvocation");
             self.reject(status, kind, &message)
         })?;
-        let invocation: Invocation = serde_json::from_slice(&body).map_err(|error| {
-            let message = match body.trim_ascii() {
-                b"" => "the body is empty; expected an invocation".to_owned(),
-                _ => format!("invalid invocation: {error}"),
-            };
+        let invocation = Invocation::read(&body).map_err(|message| {
             self.reject(StatusCode::BAD_REQUEST, "InvalidInvocation", &message)
         })?;
         let response = self.invoked.of(&invocation);
