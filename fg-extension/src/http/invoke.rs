@@ -39,11 +39,7 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
         body: Result<Bytes, BodyError>,
     ) -> Result<(Invocation, Bytes), (StatusCode, &'static str, String)> {
         let body = body.map_err(|error| unreadable(&error, "InvalidInvocation"))?;
-        let invocation: Invocation = serde_json::from_slice(&body).map_err(|error| {
-            let message = match body.trim_ascii() {
-                b"" => "the body is empty; expected an invocation".to_owned(),
-                _ => format!("invalid invocation: {error}"),
-            };
+        let invocation = Invocation::read(&body).map_err(|message| {
             (StatusCode::BAD_REQUEST, "InvalidInvocation", message)
         })?;
         let response = self.invoked.of(&invocation);

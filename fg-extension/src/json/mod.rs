@@ -55,11 +55,31 @@ pub(crate) fn parse_field<'a, T: Deserialize<'a>>(object: &'a str, name: &str) -
     serde_json::from_str(field(object, name)?).ok()
 }
 
-/// Returns the names and the JSON of all fields of a JSON object, in order. Any other text has none.
-pub(crate) fn fields(object: &str) -> Vec<(Cow<'_, str>, &str)> {
+/// Returns the names and the JSON of all fields of a JSON object, in order, or `None` for any other text.
+pub(crate) fn fields(object: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
     let mut fields = Vec::new();
     let visit = |field: Field| fields.push((name_of(object, &field), &object[field.value]));
-    scan(object, visit).map_or(Vec::new(), |()| fields)
+    scan(object, visit)?;
+    Some(fields)
+}
+
+/// Escapes the control characters in the strings of a text that is JSON otherwise. Returns `None` if there are none.
+pub(crate) fn escape_controls(text: &str) -> Option<String> {
+    let (mut in_string, mut is_escaped) = (false, false);
+    let mut escaped = String::with_capacity(text.len());
+    let mut any = false;
+    for character in text.chars() {
+        if in_string && character < ' ' {
+            any = true;
+            escaped.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            escaped.push(character);
+        }
+        let is_quote = character == '"' && !is_escaped;
+        in_string ^= is_quote;
+        is_escaped = in_string && !is_escaped && character == '\\';
+    }
+    any.then_some(escaped)
 }
 
 /// Returns whether the text is a JSON object.
@@ -109,7 +129,7 @@ impl Visitor<'_> for UnescapedVisitor {
 
 #[cfg(test)]
 mod tests {
-    use super::{field, fields, is_object, number, text};
+    use super::{escape_controls, field, fields, is_object, number, text};
 
     #[test]
     fn fields_are_found_by_their_decoded_names() {
@@ -121,12 +141,20 @@ mod tests {
         for other in ["b", r"b\n", r"\u0061", r"\ud800"] {
             assert_eq!(field(object, other), None, "{other}");
         }
-        let names: Vec<_> = fields(object).into_iter().map(|(name, _)| name).collect();
+        let names: Vec<_> = fields(object).unwrap().into_iter().map(|it| it.0).collect();
         assert_eq!(names, ["a", "a", "b\n", "\u{fffd}\u{fffd}\u{fffd}"]);
         for other in ["", "[]", "\"a\"", "{", "{\"a\":1} x", "{\"a\":1}}"] {
             assert_eq!((field(other, "a"), is_object(other)), (None, false));
-            assert_eq!(fields(other), []);
+            assert_eq!(fields(other), None);
         }
+    }
+
+    #[test]
+    fn control_characters_in_strings_are_escaped() {
+        let text = "{\n\"a\": \"\\\"\n\\\\\",\r\"b\t\":\n1}";
+        let escaped = "{\n\"a\": \"\\\"\\u000a\\\\\",\r\"b\\u0009\":\n1}";
+        assert_eq!(escape_controls(text).as_deref(), Some(escaped));
+        assert_eq!(escape_controls(escaped), None);
     }
 
     #[test]

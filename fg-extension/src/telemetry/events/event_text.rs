@@ -83,6 +83,7 @@ impl EventText {
             ""
         };
         json::fields(object)
+            .unwrap_or_default()
             .into_iter()
             .filter(|(name, _)| !self.layout().is_typed(name))
     }
