@@ -47,6 +47,8 @@ struct Shared {
     /// How many more requests get a response with status 503.
     failing: AtomicUsize,
     rejected: AtomicUsize,
+    /// The paths of the requests that have arrived.
+    requests: watch::Sender<Vec<String>>,
     /// How long each response takes.
     delay: Duration,
 }
@@ -83,6 +85,7 @@ impl Collector {
             received: watch::Sender::default(),
             failing: failing.into(),
             rejected: AtomicUsize::default(),
+            requests: watch::Sender::default(),
             delay,
         });
         let mut server = JoinSet::new();
@@ -106,6 +109,14 @@ impl Collector {
             Ok(received) => received.expect("`self` owns the sender").clone(),
             Err(_) => panic!("timed out waiting for {description}"),
         }
+    }
+
+    /// Waits until a request with this path has arrived, which may not have got a response yet.
+    pub(crate) async fn wait_for_request(&self, path: &str) {
+        let mut requests = self.shared.requests.subscribe();
+        let has_path = |requests: &Vec<String>| requests.iter().any(|it| it == path);
+        let waited = tokio::time::timeout(TEST_TIMEOUT, requests.wait_for(has_path)).await;
+        assert!(waited.is_ok(), "timed out waiting for a request to {path}");
     }
 
     /// Returns how many requests got a response with status 503.
@@ -159,6 +170,9 @@ async fn respond(request: Request<Incoming>, shared: &Shared) -> Response<Full<B
         .await
         .expect("a complete body")
         .to_bytes();
+    shared
+        .requests
+        .send_modify(|requests| requests.push(path.clone()));
     tokio::time::sleep(shared.delay).await;
     let fails = |failing: usize| failing.checked_sub(1);
     if shared
