@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
@@ -50,7 +50,7 @@ struct Shared {
     /// The paths of the requests that have arrived.
     requests: watch::Sender<Vec<String>>,
     /// How long each response takes.
-    delay: Duration,
+    delay: Mutex<Duration>,
 }
 
 impl Collector {
@@ -86,7 +86,7 @@ impl Collector {
             failing: failing.into(),
             rejected: AtomicUsize::default(),
             requests: watch::Sender::default(),
-            delay,
+            delay: Mutex::new(delay),
         });
         let mut server = JoinSet::new();
         server.spawn(accept(listener, Arc::clone(&shared)));
@@ -109,6 +109,11 @@ impl Collector {
             Ok(received) => received.expect("`self` owns the sender").clone(),
             Err(_) => panic!("timed out waiting for {description}"),
         }
+    }
+
+    /// Responds to all further requests without a delay.
+    pub(crate) fn end_delay(&self) {
+        *self.shared.delay.lock().expect("no panic") = Duration::ZERO;
     }
 
     /// Waits until a request with this path has arrived, which may not have got a response yet.
@@ -173,7 +178,8 @@ async fn respond(request: Request<Incoming>, shared: &Shared) -> Response<Full<B
     shared
         .requests
         .send_modify(|requests| requests.push(path.clone()));
-    tokio::time::sleep(shared.delay).await;
+    let delay = *shared.delay.lock().expect("no panic");
+    tokio::time::sleep(delay).await;
     let fails = |failing: usize| failing.checked_sub(1);
     if shared
         .failing
