@@ -89,6 +89,17 @@
 //! 3. the invocation ID in a field of the event itself, or in a line that has the platform's format;
 //! 4. the only running invocation or, if several are running, the only one that had started by the time of the record.
 //!
+//! # Limits
+//!
+//! Decoded JSON takes much more memory than its text, so its size is limited:
+//!
+//! - A body of more than 64 KiB, or with more than 4,096 values, is a string that contains its JSON. If the other fields
+//!   of a log exceed these limits, the body contains the whole event. A platform event that exceeds them becomes a log
+//!   record instead of a part of a span.
+//! - A body that is a string is cut after 1 MiB, and the attribute `functiongraph.log.original_length` has the number of
+//!   bytes before that. The ID of an invocation and the severity are looked for in the first 64 KiB.
+//! - The oldest open spans are sent early if there are more than 1,024, or if their events take more than 512 KiB.
+//!
 //! # Settings
 //!
 //! The standard settings of an [OTLP exporter](https://opentelemetry.io/docs/specs/otel/protocol/exporter/) have their
@@ -140,13 +151,14 @@
 //! dropped.
 //!
 //! A request is retried after a status of 429, 502, 503, or 504, after a connection failure, and if there is no
-//! response. The pause between retries grows up to 5 s and includes a random part, so that clients do not retry all at
-//! once. A `Retry-After` header is honored up to five minutes. Data that the collector rejects with any other status is
+//! response. The pause between retries grows up to 5 s, and up to 500 ms at shutdown, and includes a random part, so that
+//! clients do not retry all at once. The last attempt of the shutdown starts 250 ms before the end of its time. A `Retry-After` header is honored up to five minutes. Data that the collector rejects with any other status is
 //! not sent again, and is counted as rejected.
 //!
 //! The result of a request is known as soon as the status of the response has arrived. Its body may take another 2 s;
 //! after that, it is treated as empty. A connection that was idle for more than three seconds is not reused, because it
-//! may not have survived a freeze. Problems are logged at most once a second, each time with all counters so far.
+//! may not have survived a freeze. The time in which the process is frozen does not count towards any timeout. If the
+//! timeout of a request has passed by then, however, only one more second is waited for the response. Problems are logged at most once a second, each time with all counters so far.
 
 // Library code never panics, prints or exits (CONTRIBUTING.md).
 #![warn(

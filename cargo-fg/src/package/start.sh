@@ -14,8 +14,17 @@ while [ -h "$self" ]; do
         *) self=${self%/*}/$link ;;
     esac
 done
-program=${self%/*}/$program
-# The platform may not have kept the mode bits of the ZIP (?).
-[ -x "$program" ] || chmod u+x "$program"
+directory=${self%/*}
+# The platform may not have kept the mode bits of the ZIP, and the files may belong to another user (?).
+if ! [ -x "$directory/$program" ] && ! chmod u+x "$directory/$program" 2>/dev/null; then
+    # Run a copy. The program may look for the other files next to itself.
+    from=$(cd "$directory/" && pwd)
+    copy=$(mktemp -d /tmp/extension.XXXXXX) &&
+        ln -s "$from"/* "$copy" &&
+        rm "$copy/$program" &&
+        cp "$from/$program" "$copy/$program" &&
+        chmod u+x "$copy/$program" &&
+        directory=$copy
+fi
 # Replace this shell, so that the program receives the signals.
-exec "$program" "$@"
+exec "$directory/$program" "$@"

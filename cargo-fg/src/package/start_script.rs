@@ -9,8 +9,10 @@ pub(crate) fn start_script(program: &str) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "test helpers may panic like tests")]
 mod tests {
-    use std::fs;
-    use std::os::unix::fs::symlink;
+    use std::fs::{self, Permissions};
+    use std::io::Write;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+    use std::os::unix::process::CommandExt;
     use std::path::Path;
     use std::process::Command;
 
@@ -94,6 +96,66 @@ mod tests {
                     format!("{pid}.one two.."),
                     "`{shell}` `{called}` in {working_directory}"
                 );
+            }
+        }
+    }
+
+    /// A user and a group that own no files.
+    const NOBODY: u32 = 65534;
+
+    #[test]
+    fn program_of_another_user_that_is_not_executable_is_copied() {
+        let directory = tempfile::tempdir_in("/tmp").unwrap();
+        let directory = directory.path();
+        fs::set_permissions(directory, Permissions::from_mode(0o755)).unwrap();
+        let as_nobody = |program: &str| {
+            let mut command = Command::new(program);
+            command.uid(NOBODY).gid(NOBODY).current_dir(directory);
+            command
+        };
+        let is_nobody = fs::metadata(directory).unwrap().uid() == NOBODY;
+        if is_nobody || as_nobody("/bin/true").status().is_err() {
+            // Unlike `eprintln!`, this is not captured by the test harness.
+            let skipped = b"SKIPPED program_of_another_user_that_is_not_executable_is_copied: only root can run it\n";
+            std::io::stderr().write_all(skipped).unwrap();
+            return;
+        }
+        let program = "it's a program";
+        let unpacked = directory.join("-un packed");
+        let script = unpacked.join("extensionX.sh");
+        write(&script, &start_script(program), "644");
+        // Prints its process ID, its path, and a file next to it.
+        let text = "#!/bin/sh\nprintf '%s\\n' $$ \"$0\"\nexec cat \"${0%/*}/data\" \"$@\"\n";
+        write(&unpacked.join(program), text, "644");
+        write(&unpacked.join("data"), "some data", "644");
+
+        let called = script.to_str().unwrap();
+        for called in [called, "-un packed/extensionX.sh"] {
+            for shell in ["sh", "dash", "bash --posix", "busybox sh"] {
+                let mut words = shell.split_whitespace();
+                let Some(shell) = words.next().filter(|shell| is_in_path(shell)) else {
+                    continue;
+                };
+                let mut command = as_nobody(shell);
+                command.args(words).args(["--", called, "/dev/null"]);
+                let child = command
+                    .stdout(std::process::Stdio::piped())
+                    .stderr(std::process::Stdio::piped())
+                    .spawn()
+                    .unwrap();
+                let pid = child.id();
+                let output = child.wait_with_output().unwrap();
+                let stdout = String::from_utf8(output.stdout).unwrap();
+                let stderr = String::from_utf8(output.stderr).unwrap();
+                let lines: Vec<_> = stdout.lines().collect();
+                let [first, path, data] = lines[..] else {
+                    panic!("{shell} {called}: {stdout}{stderr}");
+                };
+                assert_eq!((first, data), (pid.to_string().as_str(), "some data"));
+                assert_eq!(stderr, "");
+                let copy = Path::new(path).parent().unwrap();
+                assert!(copy.starts_with("/tmp") && copy != unpacked, "{path}");
+                fs::remove_dir_all(copy).unwrap();
             }
         }
     }

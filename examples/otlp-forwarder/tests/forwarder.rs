@@ -1,5 +1,6 @@
 //! Boots the extension in a local FunctionGraph, with a collector that is started, stopped, and slowed down.
 
+#[allow(dead_code, reason = "the other tests use the rest")]
 mod collector;
 
 use std::net::SocketAddr;

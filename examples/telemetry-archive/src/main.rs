@@ -1,6 +1,7 @@
 //! Appends each telemetry event to the file named by `ARCHIVE_FILE`, as one line of JSON.
 
 use std::fs::File;
+use std::io::ErrorKind::{InvalidInput, Unsupported};
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
@@ -40,7 +41,7 @@ impl Archive {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let length = file.metadata()?.len();
         if let Err(error) = file.write_all(lines.as_bytes()) {
-            // Remove a partial write: the retry writes all lines again.
+            // Remove a partial write: the retry writes all lines again. This fails for a pipe.
             let _ = file.set_len(length);
             Err(error)?;
         }
@@ -51,7 +52,10 @@ impl Archive {
     #[shutdown]
     async fn sync(&self) -> Result<(), Error> {
         let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.sync_all()?;
-        Ok(())
+        match file.sync_all() {
+            // `ARCHIVE_FILE` is a pipe or a terminal, which stores nothing.
+            Err(error) if matches!(error.kind(), InvalidInput | Unsupported) => Ok(()),
+            synced => Ok(synced?),
+        }
     }
 }

@@ -65,6 +65,30 @@ async fn every_event_is_archived() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 #[tokio::test]
+async fn archive_may_be_a_pipe() -> Result<(), Box<dyn std::error::Error>> {
+    let directory = tempfile::tempdir()?;
+    let pipe = directory.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status()?;
+    assert!(made.success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::read_to_string(pipe)
+    });
+    let platform = Platform::start().await?;
+    let boot = ExtensionCommand::new(SCRIPT, PROGRAM).env("ARCHIVE_FILE", &pipe);
+    platform
+        .boot(boot.lease_port().lease_telemetry_port())
+        .await?;
+    platform.wait_for_subscription().await?;
+    assert_eq!(platform.send_telemetry("[1, 2]").await?, 200);
+    let shutdown = platform.shutdown().await?;
+    assert!(shutdown.is_clean(), "{shutdown:?}");
+    let text = reader.join().map_err(|_| "the reader panicked")??;
+    assert!(text.contains("1\n2\n"), "{text}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn file_that_cannot_be_opened_is_reported() -> Result<(), Error> {
     let platform = Platform::start().await?;
     let boot = ExtensionCommand::new(SCRIPT, PROGRAM)

@@ -10,7 +10,7 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response};
 use hyper_util::client::legacy;
 
-use super::clock::{FreezeAwareInstant, timeout};
+use super::clock::{FreezeAwareInstant, TimeLimit};
 use super::compression::compress;
 use super::connector::{ConnectionPool, Connector};
 use super::request::PROTOBUF;
@@ -32,6 +32,9 @@ const MAX_IDLE: Duration = Duration::from_secs(3);
 const MAX_BODY_BYTES: usize = 64 << 10;
 /// How long the body of a response may take after the status has arrived, within the timeout of the request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long to wait for a response after the process thaws, if the timeout has passed by then. A response that arrived
+/// in the meantime is read at once, and a connection that broke without a sign must not hold up the next requests.
+const GRACE_AFTER_FREEZE: Duration = Duration::from_secs(1);
 
 /// Sends the requests of one signal, one at a time.
 pub(super) struct OtlpClient {
@@ -80,11 +83,12 @@ impl OtlpClient {
                 return ExportResult::Rejected { reason };
             }
         };
-        let (limit, start) = (self.config.timeout, FreezeAwareInstant::now());
-        let reason = match timeout(limit, self.send(body)).await {
+        let timeout = self.config.timeout;
+        let mut limit = TimeLimit::with_grace_after_freeze(timeout, GRACE_AFTER_FREEZE);
+        let reason = match limit.wait(self.send(body)).await {
             Some(Ok(response)) => {
-                let left = limit.saturating_sub(start.elapsed(FreezeAwareInstant::now()));
-                let result = self.read(response, left.min(BODY_TIMEOUT)).await;
+                limit.shorten(BODY_TIMEOUT);
+                let result = self.read(response, limit).await;
                 if let Some(pool) = &mut self.pool {
                     pool.has_served = true;
                     pool.last_used = FreezeAwareInstant::now();
@@ -95,7 +99,7 @@ impl OtlpClient {
             Some(Err(error)) => {
                 one_line(chain(&error).trim_start_matches("client error (Connect): "))
             }
-            None => format!("no response within {limit:?}"),
+            None => format!("no response within {timeout:?}"),
         };
         self.pool = None;
         ExportResult::Retryable {
@@ -145,11 +149,17 @@ impl OtlpClient {
         })
     }
 
-    /// Reads the response, and waits for its body for at most `limit`.
-    async fn read(&self, response: Response<Incoming>, limit: Duration) -> ExportResult {
+    /// Closes all connections, so that the next request uses a new one.
+    pub(super) fn forget_connections(&mut self) {
+        self.pool = None;
+    }
+
+    /// Reads the response, and waits for its body within the limit.
+    async fn read(&self, response: Response<Incoming>, mut limit: TimeLimit) -> ExportResult {
         let (head, body) = response.into_parts();
         // The status is known by now, so a body that is cut off or stalls is treated as empty.
-        let body = match timeout(limit, Limited::new(body, MAX_BODY_BYTES).collect()).await {
+        let body = Limited::new(body, MAX_BODY_BYTES).collect();
+        let body = match limit.wait(body).await {
             Some(Ok(body)) => body.to_bytes(),
             Some(Err(_)) | None => Bytes::new(),
         };

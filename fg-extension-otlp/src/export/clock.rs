@@ -40,18 +40,69 @@ impl FreezeAwareInstant {
     }
 }
 
-/// Waits for `future` for at most `limit`, including the time that the process is frozen. Returns `None` on timeout.
-pub(super) async fn timeout<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
-    // The timer may stand still in a freeze, so the wall clock is checked this often.
-    const POLL_INTERVAL: Duration = Duration::from_millis(100);
-    let start = FreezeAwareInstant::now();
-    let mut future = std::pin::pin!(future);
-    loop {
-        let left = limit.saturating_sub(start.elapsed(FreezeAwareInstant::now()));
-        match tokio::time::timeout(left.min(POLL_INTERVAL), &mut future).await {
-            Ok(output) => return Some(output),
-            Err(_) if left <= POLL_INTERVAL => return None,
-            Err(_) => {}
+/// A limit on a wait. It counts the time that the process runs, not the time that it is frozen.
+///
+/// A timer of a process that was frozen fires when the process thaws, before the process has had the time to read what
+/// arrived in the meantime. So the wait consists of short parts, and a part counts as its planned duration, even if its
+/// timer fires much later.
+#[derive(Debug)]
+pub(super) struct TimeLimit {
+    left: Duration,
+    /// When the limit has passed on the clocks, and how long the process may run after that.
+    expiry: Option<(FreezeAwareInstant, Duration)>,
+}
+
+impl TimeLimit {
+    pub(super) fn new(limit: Duration) -> Self {
+        Self {
+            left: limit,
+            expiry: None,
+        }
+    }
+
+    /// Returns a limit that also ends if it has passed on either clock, and the process has run for `grace` since it
+    /// thawed.
+    ///
+    /// This is for what a freeze may have broken without a sign, such as a connection.
+    pub(super) fn with_grace_after_freeze(limit: Duration, grace: Duration) -> Self {
+        Self {
+            left: limit,
+            expiry: Some((FreezeAwareInstant::now() + limit, grace)),
+        }
+    }
+
+    /// Shortens the time that is left to `limit`.
+    pub(super) fn shorten(&mut self, limit: Duration) {
+        self.left = self.left.min(limit);
+        if let Some((expiry, _)) = &mut self.expiry {
+            *expiry = FreezeAwareInstant::now() + self.left;
+        }
+    }
+
+    /// Waits for `future` until the time is used up. Returns `None` on timeout.
+    pub(super) async fn wait<F: Future>(&mut self, future: F) -> Option<F::Output> {
+        const PART: Duration = Duration::from_millis(100);
+        let mut future = std::pin::pin!(future);
+        loop {
+            let (part, start) = (self.left.min(PART), Instant::now());
+            let output = tokio::time::timeout(part, &mut future).await;
+            let elapsed = start.elapsed();
+            self.left -= elapsed.min(part);
+            if let Ok(output) = output {
+                return Some(output);
+            }
+            if let Some((expiry, grace)) = self.expiry {
+                let remaining = expiry.remaining(FreezeAwareInstant::now());
+                self.left = self.left.min(remaining.max(grace));
+            }
+            if self.left.is_zero() {
+                // If the process was frozen in the last part, what arrived then has not been read.
+                let was_frozen = elapsed > part + PART;
+                return match was_frozen {
+                    true => tokio::time::timeout(PART, future).await.ok(),
+                    false => None,
+                };
+            }
         }
     }
 }
@@ -111,15 +162,54 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn timeout_includes_a_freeze() {
+    async fn frozen_time_does_not_count() {
+        const SECOND: Duration = Duration::from_secs(1);
+        let (send, receive) = tokio::sync::oneshot::channel();
+        // Blocks the only thread, which looks like a freeze: all timers fire late, and before the other task runs.
+        let frozen = async {
+            std::thread::sleep(2 * SECOND);
+            drop(tokio::spawn(async { send.send("received") }));
+        };
+        let mut limit = TimeLimit::new(SECOND);
+        let (waited, ()) = tokio::join!(limit.wait(receive), frozen);
+        assert_eq!(waited, Some(Ok("received")));
+        assert!(limit.left >= SECOND / 2, "{limit:?}");
+    }
+
+    #[tokio::test]
+    async fn last_part_of_a_wait_may_be_a_freeze() {
+        let (send, receive) = tokio::sync::oneshot::channel();
+        let limit = Duration::from_millis(50);
+        let frozen = async {
+            std::thread::sleep(10 * limit);
+            drop(tokio::spawn(async { send.send("received") }));
+        };
+        let mut limit = TimeLimit::new(limit);
+        let (waited, ()) = tokio::join!(limit.wait(receive), frozen);
+        assert_eq!(waited, Some(Ok("received")));
+    }
+
+    #[tokio::test]
+    async fn wait_ends_soon_after_a_freeze_if_there_is_a_grace_period() {
         const HOUR: Duration = Duration::from_secs(3600);
+        let grace = Duration::from_millis(300);
+        let mut limit = TimeLimit::with_grace_after_freeze(HOUR, grace);
+        let start = Instant::now();
         let waited = async {
-            tokio::join!(timeout(HOUR, std::future::pending::<()>()), async {
+            tokio::join!(limit.wait(std::future::pending::<()>()), async {
                 freeze(2 * HOUR);
             })
         };
         let waited = tokio::time::timeout(Duration::from_secs(20), waited).await;
         assert_eq!(waited, Ok((None, ())));
+        assert!(start.elapsed() >= grace);
+    }
+
+    #[tokio::test]
+    async fn wait_without_time_polls_once() {
+        let mut limit = TimeLimit::new(Duration::ZERO);
+        assert_eq!(limit.wait(async { 1 }).await, Some(1));
+        assert_eq!(limit.wait(std::future::pending::<()>()).await, None);
     }
 
     #[test]

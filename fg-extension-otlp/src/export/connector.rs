@@ -16,19 +16,20 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
+use super::resolver::Resolver;
 use crate::config::{CertificateFile, SignalConfig};
 
 /// Opens connections to the endpoint of a signal.
 #[derive(Clone)]
 pub(super) enum Connector {
-    Plain(HttpConnector),
-    Tls(HttpsConnector<HttpConnector>),
+    Plain(HttpConnector<Resolver>),
+    Tls(HttpsConnector<HttpConnector<Resolver>>),
 }
 
 /// Keeps connections for the next request. The owner decides how long they can be reused.
 pub(super) enum ConnectionPool {
-    Plain(Client<HttpConnector, Full<Bytes>>),
-    Tls(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
+    Plain(Client<HttpConnector<Resolver>, Full<Bytes>>),
+    Tls(Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>),
 }
 
 impl Connector {
@@ -38,7 +39,7 @@ impl Connector {
     ///
     /// Returns an error if the trusted certificates cannot be read.
     pub(super) fn new(config: &SignalConfig) -> Result<Self, Error> {
-        let mut tcp = HttpConnector::new();
+        let mut tcp = HttpConnector::new_with_resolver(Resolver);
         tcp.set_nodelay(true);
         if config.endpoint.scheme() != Some(&Scheme::HTTPS) {
             return Ok(Self::Plain(tcp));

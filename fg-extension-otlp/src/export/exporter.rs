@@ -1,5 +1,6 @@
 //! [`Exporter`], the interface of this module: queues data, flushes, and shuts down.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::client::OtlpClient;
-use super::clock::FreezeAwareInstant;
+use super::clock::{FreezeAwareInstant, TimeLimit};
 use super::counters::ExportCounters;
 use super::request::{Snapshot, encode_log_record, encode_span};
 use super::scheduler::Scheduler;
@@ -21,6 +22,8 @@ use crate::signal::Signal;
 
 /// The minimum timeout of the shutdown, even if `FG_OTLP_FLUSH_TIMEOUT` is zero.
 const MIN_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long before the end of that time the last attempt starts.
+const LAST_ATTEMPT: Duration = Duration::from_millis(250);
 
 /// Sends spans, log records, and metrics to collectors, with an independent task for each signal.
 ///
@@ -131,8 +134,8 @@ impl Exporter {
         };
         self.inner.wake_workers();
         let completed = self.inner.completed(&flush);
-        let in_time = tokio::time::timeout(self.flush_timeout, completed).await;
-        if in_time.is_err() {
+        let in_time = TimeLimit::new(self.flush_timeout).wait(completed).await;
+        if in_time.is_none() {
             self.inner.lock().record_timeout(&flush);
         }
     }
@@ -145,7 +148,7 @@ impl Exporter {
     }
 
     /// Flushes for the last time, and retries for three times `FG_OTLP_FLUSH_TIMEOUT` or one second, whichever is
-    /// longer.
+    /// longer. The last attempt starts shortly before the end of that time.
     ///
     /// Also logs how much was dropped or rejected so far, because the throttle may have suppressed earlier lines.
     ///
@@ -154,18 +157,14 @@ impl Exporter {
     /// Returns an error if some data was not exported. The message contains how much, and why.
     pub(crate) async fn shutdown(&self) -> Result<(), Error> {
         let timeout = (self.flush_timeout * 3).max(MIN_SHUTDOWN_TIMEOUT);
-        self.inner
-            .lock()
-            .begin_shutdown(FreezeAwareInstant::now() + timeout);
+        self.inner.lock().begin_shutdown(timeout);
         self.inner.wake_workers();
         let mut workers = {
             let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *workers)
         };
         let unfinished = UnfinishedShutdown(&self.inner);
-        let finished = async { while workers.join_next().await.is_some() {} };
-        let in_time = tokio::time::timeout(timeout, finished).await;
-        if in_time.is_err() {
+        if !self.finish(&mut workers, timeout).await {
             workers.shutdown().await;
         }
         std::mem::forget(unfinished);
@@ -184,6 +183,18 @@ impl Exporter {
             )
             .into()),
         }
+    }
+
+    /// Waits until the workers have finished. Returns `false` on timeout.
+    async fn finish(&self, workers: &mut JoinSet<()>, timeout: Duration) -> bool {
+        let mut finished = pin!(async { while workers.join_next().await.is_some() {} });
+        let mut retries = TimeLimit::new(timeout - LAST_ATTEMPT);
+        if retries.wait(finished.as_mut()).await.is_some() {
+            return true;
+        }
+        self.inner.lock().begin_last_attempt();
+        self.inner.wake_workers();
+        TimeLimit::new(LAST_ATTEMPT).wait(finished).await.is_some()
     }
 
     #[cfg(test)]

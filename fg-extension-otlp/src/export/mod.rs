@@ -9,6 +9,7 @@ mod exporter;
 mod flush_policy;
 mod queue;
 mod request;
+mod resolver;
 mod response;
 mod retry;
 mod scheduler;

@@ -104,11 +104,7 @@ impl ExportQueue {
 
     /// Takes the oldest items of the signal that arrived before `end`, up to the maximum size of a request.
     pub(super) fn take_batch(&mut self, signal: Signal, end: u64) -> Option<Batch> {
-        let mut batch = Batch {
-            signal,
-            items: Vec::new(),
-            bytes: 0,
-        };
+        let mut batch = Batch::empty(signal);
         let Some(queue) = self.queue(signal) else {
             self.metrics.changed.take_if(|changed| *changed < end)?;
             self.metrics.in_flight = true;
@@ -236,6 +232,14 @@ impl EncodedItem {
 }
 
 impl Batch {
+    pub(super) fn empty(signal: Signal) -> Self {
+        Self {
+            signal,
+            items: Vec::new(),
+            bytes: 0,
+        }
+    }
+
     pub(super) fn signal(&self) -> Signal {
         self.signal
     }

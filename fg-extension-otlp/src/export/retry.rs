@@ -8,12 +8,20 @@ use hyper::header::{self, HeaderMap};
 
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(5);
+/// The pauses of the last flush, whose time is limited.
+const MIN_SHUTDOWN_PAUSE: Duration = Duration::from_millis(50);
+const MAX_SHUTDOWN_PAUSE: Duration = Duration::from_millis(500);
 /// A collector may ask for a longer pause, but not for longer than the data is likely to survive.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
 /// Returns the back-off between the attempts of one signal.
 pub(super) fn backoff() -> Backoff {
     Backoff::new(MIN_PAUSE, MAX_PAUSE)
+}
+
+/// Returns the back-off between the attempts of one signal during the shutdown.
+pub(super) fn shutdown_backoff() -> Backoff {
+    Backoff::new(MIN_SHUTDOWN_PAUSE, MAX_SHUTDOWN_PAUSE)
 }
 
 /// Returns the pause before the next attempt: the pause that the collector asked for, followed by the back-off.

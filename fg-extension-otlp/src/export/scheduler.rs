@@ -24,11 +24,20 @@ pub(super) struct Scheduler {
     signals: [SignalState; Signal::ALL.len()],
     /// How many flushes have been requested.
     requested_flush: u64,
-    /// When the shutdown stops retrying; `None` before the shutdown.
-    shutdown_deadline: Option<FreezeAwareInstant>,
+    /// `None` before the shutdown.
+    shutdown: Option<Shutdown>,
     /// Limits the lines in the log. An extension that subscribes to its own log also exports these lines, so without a
     /// limit each line about a failure could cause the next failure and the next line.
     log_throttle: Throttle,
+}
+
+/// How far the shutdown is. The exporter measures its time.
+#[derive(Clone, Copy, Debug)]
+enum Shutdown {
+    /// Failed requests are retried, unless the collector asks for a pause longer than this.
+    Retry { longest_pause: Duration },
+    /// A request that fails is not retried.
+    LastAttempt,
 }
 
 /// A flush that an invocation waits for.
@@ -71,7 +80,7 @@ impl Scheduler {
             rejected: ItemCounts::default(),
             signals: endpoints.map(|endpoint| SignalState::new(endpoint, now)),
             requested_flush: 0,
-            shutdown_deadline: None,
+            shutdown: None,
             log_throttle: Throttle::one_per_second(),
         }
     }
@@ -105,9 +114,19 @@ impl Scheduler {
         }
     }
 
-    /// Starts the last flush: everything is sent at once, and retried until the deadline.
-    pub(super) fn begin_shutdown(&mut self, deadline: FreezeAwareInstant) {
-        self.shutdown_deadline = Some(deadline);
+    /// Starts the last flush: everything is sent at once, and retried within the time that the shutdown may take.
+    pub(super) fn begin_shutdown(&mut self, timeout: Duration) {
+        self.shutdown = Some(Shutdown::Retry {
+            longest_pause: timeout,
+        });
+        for signal in &mut self.signals {
+            signal.begin_shutdown();
+        }
+    }
+
+    /// Starts the last attempt: what waits for a retry is sent at once.
+    pub(super) fn begin_last_attempt(&mut self) {
+        self.shutdown = Some(Shutdown::LastAttempt);
         for signal in &mut self.signals {
             signal.retry_at = None;
         }
@@ -117,9 +136,12 @@ impl Scheduler {
     pub(super) fn next_action(&mut self, signal: Signal, now: FreezeAwareInstant) -> Action {
         let has_waiting = self.queue.has_waiting(signal);
         let state = &mut self.signals[signal.index()];
-        let wait = match (self.shutdown_deadline, state.retry_at) {
+        let wait = match (self.shutdown, state.retry_at) {
             (Some(_), _) if !has_waiting => return Action::Finish,
-            (Some(deadline), Some(at)) if at.remaining(now) >= deadline.remaining(now) => {
+            (Some(Shutdown::LastAttempt), Some(_)) => return Action::Finish,
+            (Some(Shutdown::Retry { longest_pause }), Some(at))
+                if at.remaining(now) >= longest_pause =>
+            {
                 return Action::Finish;
             }
             (_, Some(at)) => Some(at.remaining(now)),
@@ -255,7 +277,7 @@ impl Scheduler {
     /// while a collector is down.
     pub(super) fn has_capacity(&self) -> bool {
         let is_down = |signal: Signal| self.signals[signal.index()].is_down();
-        self.shutdown_deadline.is_some()
+        self.shutdown.is_some()
             || self.queue.bytes() <= self.queue.capacity() / 2
             || is_down(Signal::Traces)
             || is_down(Signal::Logs)

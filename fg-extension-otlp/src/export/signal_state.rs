@@ -19,6 +19,7 @@ pub(super) struct SignalState {
     has_sent: bool,
     /// `Some` while requests fail and are retried.
     backoff: Option<Backoff>,
+    new_backoff: fn() -> Backoff,
     /// When to retry, if a retry is pending.
     pub(super) retry_at: Option<FreezeAwareInstant>,
     /// Whether an invocation timed out waiting for this signal, and no flush has completed in time since.
@@ -37,6 +38,7 @@ impl SignalState {
             sending_since: now,
             has_sent: false,
             backoff: None,
+            new_backoff: retry::backoff,
             retry_at: None,
             is_slow: false,
             last_error: None,
@@ -68,6 +70,13 @@ impl SignalState {
 
     pub(super) fn last_error(&self) -> Option<&str> {
         self.last_error.as_deref()
+    }
+
+    /// Makes a pending retry due, and shortens the pauses between all later ones.
+    pub(super) fn begin_shutdown(&mut self) {
+        self.retry_at = None;
+        self.new_backoff = retry::shutdown_backoff;
+        self.backoff = self.backoff.as_ref().map(|_| retry::shutdown_backoff());
     }
 
     /// Records that sending starts.
@@ -118,7 +127,7 @@ impl SignalState {
         requested_flush: u64,
         now: FreezeAwareInstant,
     ) -> Duration {
-        let backoff = self.backoff.get_or_insert_with(retry::backoff);
+        let backoff = self.backoff.get_or_insert_with(self.new_backoff);
         let pause = retry::next_pause(backoff, retry_after);
         self.retry_at = Some(now + pause);
         self.last_error = Some(reason);

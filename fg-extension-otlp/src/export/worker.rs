@@ -1,13 +1,22 @@
 //! The worker task that sends one signal.
 
+use std::any::Any;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
 
+use fg_util::error::one_line;
 use tokio::sync::{Notify, watch};
 
 use super::client::OtlpClient;
 use super::clock::FreezeAwareInstant;
 use super::counters::ExportCounters;
+use super::queue::Batch;
 use super::request::{Snapshot, encode_request};
+use super::response::ExportResult;
 use super::scheduler::{Action, AfterRequest, PendingFlush, Scheduler};
 use crate::signal::Signal;
 
@@ -40,6 +49,17 @@ impl ExporterInner {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Records the result for a batch, and logs what there is to report.
+    fn record_result(&self, batch: Batch, result: ExportResult) -> AfterRequest {
+        let now = FreezeAwareInstant::now();
+        let (after, line) = self.lock().record_result(batch, result, now);
+        if let Some(line) = line {
+            line.log();
+        }
+        self.progress.send_replace(());
+        after
+    }
+
     /// Wakes the workers, so that they ask the scheduler again.
     pub(super) fn wake_workers(&self) {
         for wake in &self.wake {
@@ -64,14 +84,38 @@ impl ExporterInner {
     }
 }
 
-/// Sends one signal whenever the scheduler says so, until the shutdown is complete.
+/// Sends one signal until the shutdown is complete. A panic counts as a failed request, and sending goes on.
 pub(super) async fn run(inner: Arc<ExporterInner>, signal: Signal, mut client: OtlpClient) {
+    // Stored here, so that the items of a request are not lost if it panics.
+    let mut in_flight = None;
+    while let Err(panic) = catch(work(&inner, signal, &mut client, &mut in_flight)).await {
+        client.forget_connections();
+        let batch = in_flight.take().unwrap_or_else(|| Batch::empty(signal));
+        let failure = ExportResult::Retryable {
+            retry_after: None,
+            reason: one_line(&format!("panicked: {panic}")),
+        };
+        inner.record_result(batch, failure);
+        // The pause before the retry is up to the scheduler. If that is what panics, other tasks still run.
+        tokio::time::sleep(PAUSE_AFTER_PANIC).await;
+    }
+}
+
+const PAUSE_AFTER_PANIC: Duration = Duration::from_millis(50);
+
+/// Sends one signal whenever the scheduler says so, until the shutdown is complete.
+async fn work(
+    inner: &ExporterInner,
+    signal: Signal,
+    client: &mut OtlpClient,
+    in_flight: &mut Option<Batch>,
+) {
     let wake = &inner.wake[signal.index()];
     loop {
         let action = inner.lock().next_action(signal, FreezeAwareInstant::now());
         match action {
             Action::Send { end, flush } => {
-                send(&inner, signal, &mut client, end).await;
+                send(inner, signal, client, end, in_flight).await;
                 inner
                     .lock()
                     .complete_flush(signal, flush, FreezeAwareInstant::now());
@@ -85,27 +129,55 @@ pub(super) async fn run(inner: Arc<ExporterInner>, signal: Signal, mut client: O
     }
 }
 
-/// Sends everything that arrived before `end`, or stops at the first failure that is to be retried.
-async fn send(inner: &ExporterInner, signal: Signal, client: &mut OtlpClient, end: u64) {
+/// Sends everything that arrived before `end`, or stops at the first failure that is to be retried. The batch that is
+/// being sent is in `in_flight`.
+async fn send(
+    inner: &ExporterInner,
+    signal: Signal,
+    client: &mut OtlpClient,
+    end: u64,
+    in_flight: &mut Option<Batch>,
+) {
     loop {
         let Some(batch) = inner.lock().queue.take_batch(signal, end) else {
             return;
         };
+        let batch = in_flight.insert(batch);
         let counters = inner.lock().counters();
         let snapshot = (inner.snapshot)(counters);
-        let Some(request) = encode_request(signal, snapshot, batch.items()) else {
+        let request = encode_request(signal, snapshot, batch.items());
+        let result = match request {
+            Some(request) => Some(client.export(request).await),
+            None => None,
+        };
+        let Some(batch) = in_flight.take() else {
+            return;
+        };
+        let Some(result) = result else {
             inner.lock().queue.complete(batch);
             return;
         };
-        let result = client.export(request).await;
-        let now = FreezeAwareInstant::now();
-        let (after, line) = inner.lock().record_result(batch, result, now);
-        if let Some(line) = line {
-            line.log();
-        }
-        inner.progress.send_replace(());
-        if after == AfterRequest::BackOff {
+        if inner.record_result(batch, result) == AfterRequest::BackOff {
             return;
         }
     }
+}
+
+/// Waits for the future, and returns its output or the message of its panic.
+async fn catch<F: Future>(future: F) -> Result<F::Output, String> {
+    let mut future = pin!(future);
+    // `AssertUnwindSafe`: the future is not polled again after a panic, and what it borrows is reset.
+    poll_fn(
+        |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(poll) => poll.map(Ok),
+            Err(payload) => Poll::Ready(Err(message(payload.as_ref()))),
+        },
+    )
+    .await
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").to_owned()
 }

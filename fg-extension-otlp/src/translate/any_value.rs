@@ -2,7 +2,7 @@
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// Creates an attribute from a key and a JSON value.
 pub(super) fn attribute(key: impl Into<String>, value: impl Into<Value>) -> KeyValue {
@@ -11,16 +11,6 @@ pub(super) fn attribute(key: impl Into<String>, value: impl Into<Value>) -> KeyV
         value: Some(any_value(value.into())),
         ..KeyValue::default()
     }
-}
-
-/// Creates an attribute for each field of a JSON object.
-pub(super) fn attributes(fields: Map<String, Value>) -> impl Iterator<Item = KeyValue> {
-    fields.into_iter().map(|(key, value)| attribute(key, value))
-}
-
-/// Parses JSON. JSON that a [`Value`] cannot represent, such as the number `1e999`, becomes a string that contains it.
-pub(super) fn value(json: &str) -> Value {
-    serde_json::from_str(json).unwrap_or_else(|_| json.into())
 }
 
 /// The maximum nesting depth of arrays and objects.

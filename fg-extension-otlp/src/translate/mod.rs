@@ -1,6 +1,7 @@
 //! Translates telemetry events into spans, log records, and metrics, without I/O.
 
 mod any_value;
+mod bounded_json;
 mod ids;
 mod logs;
 mod metrics;
@@ -19,6 +20,7 @@ use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
+use self::bounded_json::is_within_limits;
 use self::metrics::FaasMetrics;
 use self::spans::{Outcome, Phase, SpanBuilder, SpanTracker};
 use crate::config::ResourceConfig;
@@ -48,6 +50,9 @@ pub(crate) struct FunctionInfo {
     /// `RUNTIME_MEMORY` (D)
     pub(crate) memory_mb: Option<u64>,
 }
+
+/// The maximum length of the ID of an invocation, of a URN, and of the name of an event.
+const MAX_ID_BYTES: usize = 4096;
 
 /// The result of translating events.
 #[derive(Debug, Default)]
@@ -83,7 +88,13 @@ impl Translator {
     }
 
     /// Records an invocation and its URN, which contains the region, the project, and the name of the function.
+    ///
+    /// Ignores an invocation whose ID or URN is much too long, since open invocations are stored.
     pub(crate) fn record_invocation(&mut self, invocation: &Invocation) {
+        let id = &invocation.trace_id;
+        if id.len().max(invocation.invoked_function_urn.as_str().len()) > MAX_ID_BYTES {
+            return;
+        }
         self.urn = Some(invocation.invoked_function_urn.clone());
         self.spans.record_invocation(invocation);
     }
@@ -147,6 +158,8 @@ impl Translator {
             let trace = self.spans.resolve_trace(phase, event, &self.instance_id)?;
             Some((phase, trace))
         });
+        // A span stores the fields of its events.
+        let known = known.filter(|_| is_within_limits(event.json()));
         let Some(((phase, stage), trace)) = known else {
             out.log_records.push(logs::from_platform_event(event, now));
             return;
@@ -169,9 +182,9 @@ impl Translator {
         if phase == Phase::Init && !self.spans.knows(trace, phase) {
             self.metrics.record_cold_start();
         }
-        let oldest = self.spans.record_event(trace, (phase, stage), event, now);
-        if let Some(oldest) = oldest {
-            self.emit(oldest, now, out);
+        let closed = self.spans.record_event(trace, (phase, stage), event, now);
+        for span in closed {
+            self.emit(span, now, out);
         }
     }
 

@@ -27,8 +27,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The longest pause between two attempts during a shutdown.
-const SHORT_PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause between two attempts during a shutdown, so that the last one is shortly before its deadline.
+const SHORT_PAUSE: Duration = Duration::from_millis(250);
 
 /// How long telemetry is delivered before other tasks run.
 const LONGEST_TURN: Duration = Duration::from_millis(1);

@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
@@ -47,8 +47,10 @@ struct Shared {
     /// How many more requests get a response with status 503.
     failing: AtomicUsize,
     rejected: AtomicUsize,
+    /// The paths of the requests that have arrived.
+    requests: watch::Sender<Vec<String>>,
     /// How long each response takes.
-    delay: Duration,
+    delay: Mutex<Duration>,
 }
 
 impl Collector {
@@ -83,7 +85,8 @@ impl Collector {
             received: watch::Sender::default(),
             failing: failing.into(),
             rejected: AtomicUsize::default(),
-            delay,
+            requests: watch::Sender::default(),
+            delay: Mutex::new(delay),
         });
         let mut server = JoinSet::new();
         server.spawn(accept(listener, Arc::clone(&shared)));
@@ -106,6 +109,19 @@ impl Collector {
             Ok(received) => received.expect("`self` owns the sender").clone(),
             Err(_) => panic!("timed out waiting for {description}"),
         }
+    }
+
+    /// Responds to all further requests without a delay.
+    pub(crate) fn end_delay(&self) {
+        *self.shared.delay.lock().expect("no panic") = Duration::ZERO;
+    }
+
+    /// Waits until a request with this path has arrived, which may not have got a response yet.
+    pub(crate) async fn wait_for_request(&self, path: &str) {
+        let mut requests = self.shared.requests.subscribe();
+        let has_path = |requests: &Vec<String>| requests.iter().any(|it| it == path);
+        let waited = tokio::time::timeout(TEST_TIMEOUT, requests.wait_for(has_path)).await;
+        assert!(waited.is_ok(), "timed out waiting for a request to {path}");
     }
 
     /// Returns how many requests got a response with status 503.
@@ -159,7 +175,11 @@ async fn respond(request: Request<Incoming>, shared: &Shared) -> Response<Full<B
         .await
         .expect("a complete body")
         .to_bytes();
-    tokio::time::sleep(shared.delay).await;
+    shared
+        .requests
+        .send_modify(|requests| requests.push(path.clone()));
+    let delay = *shared.delay.lock().expect("no panic");
+    tokio::time::sleep(delay).await;
     let fails = |failing: usize| failing.checked_sub(1);
     if shared
         .failing

@@ -149,6 +149,36 @@ async fn retryable_responses_are_retried() {
 }
 
 #[tokio::test]
+async fn panic_is_a_failed_request() {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    let mut collector = Collector::start().await;
+    let endpoint = format!("http://{}", collector.address);
+    let config = config(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+        ("FG_OTLP_FLUSH", "end"),
+    ]);
+    let panics = AtomicU32::new(4);
+    let exporter = Exporter::start(&config, move |_| {
+        let left = panics.fetch_sub(1, Ordering::Relaxed);
+        assert!(left == 0, "{left} more panics");
+        panics.store(0, Ordering::Relaxed);
+        with_metrics(&["calls"])
+    })
+    .unwrap();
+    exporter.enqueue(spans(&["a", "b"]), Vec::new());
+    exporter.flush_for_invocation().await;
+    assert_eq!(exporter.counters().exported, counts(0, 0));
+    // The worker retries without another flush, and then goes on.
+    assert_eq!(collector.received().await.names(), ["a", "b"]);
+    exporter.enqueue(spans(&["c"]), Vec::new());
+    exporter.flush_for_invocation().await;
+    assert_eq!(collector.received().await.names(), ["c"]);
+    exporter.shutdown().await.unwrap();
+    assert_eq!(exporter.counters().exported, counts(3, 0));
+    assert_eq!(exporter.counters().queued_bytes, 0);
+}
+
+#[tokio::test]
 async fn missing_response_times_out() {
     let mut collector = Collector::start().await;
     let exporter = exporter(

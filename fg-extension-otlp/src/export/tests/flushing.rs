@@ -1,6 +1,6 @@
 //! Tests of flushing: when data is sent, and which invocations wait for it.
 
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use super::clock::freeze;
 use super::collector::{Collector, ScriptedResponse};
@@ -185,6 +185,40 @@ async fn last_flush_retries() {
         assert_eq!(collector.received().await.names(), ["a"]);
     }
     assert_eq!(exporter.counters().exported, counts(1, 0));
+}
+
+#[tokio::test]
+async fn last_flush_does_not_lose_time_in_a_freeze() {
+    let (socket, address) = reserve_address();
+    let exporter = exporter(address, &[("FG_OTLP_FLUSH_TIMEOUT", "1s")]);
+    exporter.enqueue(spans(&["a"]), Vec::new());
+    let frozen = async {
+        // Blocks the only thread for longer than the flush may take, which looks like a freeze.
+        std::thread::sleep(Duration::from_secs(4));
+        Collector::start_late(socket)
+    };
+    let (shutdown, mut collector) = tokio::join!(exporter.shutdown(), frozen);
+    shutdown.unwrap();
+    assert_eq!(collector.received().await.names(), ["a"]);
+}
+
+#[tokio::test]
+async fn last_flush_makes_a_last_attempt() {
+    let mut collector = Collector::start().await;
+    let exporter = exporter(collector.address, &[("FG_OTLP_FLUSH_TIMEOUT", "1s")]);
+    for _ in 0..100 {
+        collector.will_respond(ScriptedResponse::status(503));
+    }
+    exporter.enqueue(spans(&["a"]), Vec::new());
+    let start = Instant::now();
+    exporter.shutdown().await.unwrap_err();
+    assert!(start.elapsed() >= Duration::from_millis(2750));
+    let mut attempts = 0;
+    while collector.has_received() {
+        attempts += 1;
+    }
+    // Pauses of at most 50, 100, 200, 400 and then 500 ms, which jitter shortens by up to half.
+    assert!((5..=18).contains(&attempts), "{attempts}");
 }
 
 #[tokio::test]

@@ -382,31 +382,53 @@ fn dropped_items_are_logged() {
 }
 
 #[test]
-fn last_flush_retries_immediately_until_the_deadline() {
-    let (mut scheduler, now) = (scheduler_flushing_at_end(), FreezeAwareInstant::now());
+fn last_flush_backs_off_until_the_last_attempt() {
+    let (mut scheduler, mut now) = (scheduler_flushing_at_end(), FreezeAwareInstant::now());
     push(&mut scheduler);
     scheduler.request_flush().unwrap();
-    send(&mut scheduler, down(), now);
-    let deadline = now + Duration::from_millis(400);
-    scheduler.begin_shutdown(deadline);
-    // A signal without data is finished. A signal in back-off retries at once.
+    for _ in 0..9 {
+        send(&mut scheduler, down(), now);
+        now = now + seconds(5);
+    }
+    scheduler.begin_shutdown(seconds(2));
+    // A signal without data is finished. A signal in back-off retries at once, and then after short pauses.
     assert_eq!(scheduler.next_action(Signal::Logs, now), Action::Finish);
+    for longest in [50, 100, 200, 400, 500, 500] {
+        let longest = Duration::from_millis(longest);
+        send(&mut scheduler, down(), now);
+        let Action::Wait(Some(pause)) = scheduler.next_action(Signal::Traces, now) else {
+            panic!("expected a retry");
+        };
+        assert!(pause >= longest / 2 && pause <= longest, "{pause:?}");
+        now = now + pause;
+    }
     send(&mut scheduler, down(), now);
-    // There is time for another retry, but not for one after the pause that the collector asks for.
-    let Action::Wait(Some(wait)) = scheduler.next_action(Signal::Traces, now) else {
-        panic!("expected a retry");
-    };
-    let retry_after_deadline = ExportResult::Retryable {
-        retry_after: Some(seconds(7)),
-        reason: "status 503 Service Unavailable".to_owned(),
-    };
-    send(&mut scheduler, retry_after_deadline, now + wait);
-    assert_eq!(
-        scheduler.next_action(Signal::Traces, now + wait),
-        Action::Finish
-    );
+    scheduler.begin_last_attempt();
+    send(&mut scheduler, down(), now);
+    assert_eq!(scheduler.next_action(Signal::Traces, now), Action::Finish);
     assert_eq!(
         scheduler.describe_outstanding().unwrap(),
-        "1 span to http://t (status 503 Service Unavailable)"
+        "1 span to http://t (connection refused)"
+    );
+}
+
+#[test]
+fn last_flush_does_not_wait_longer_than_it_may_take() {
+    let (mut scheduler, now) = (scheduler_flushing_at_end(), FreezeAwareInstant::now());
+    push(&mut scheduler);
+    scheduler.begin_shutdown(seconds(2));
+    let ask_for_pause = |seconds: u64| ExportResult::Retryable {
+        retry_after: Some(Duration::from_secs(seconds)),
+        reason: "status 503 Service Unavailable".to_owned(),
+    };
+    send(&mut scheduler, ask_for_pause(1), now);
+    let Action::Wait(Some(pause)) = scheduler.next_action(Signal::Traces, now) else {
+        panic!("expected a retry");
+    };
+    assert!(pause > seconds(1), "{pause:?}");
+    send(&mut scheduler, ask_for_pause(2), now + pause);
+    assert_eq!(
+        scheduler.next_action(Signal::Traces, now + pause),
+        Action::Finish
     );
 }

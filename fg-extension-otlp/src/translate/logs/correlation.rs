@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::line::{ParsedLine, RequestId, uuids};
 use super::severity::Severity;
+use crate::translate::bounded_json::{MAX_JSON_BYTES, decode, prefix};
 use crate::translate::ids::TraceId;
 use crate::translate::spans::{Phase, SpanTracker};
 use crate::translate::timestamps::{epoch_time, unix_nanos, zoned_time};
@@ -51,9 +52,12 @@ impl<'a> LogContent<'a> {
             Some(Value::Object(fields)) => Some(Cow::Borrowed(fields)),
             _ => text
                 .filter(|text| text.trim_start().starts_with('{'))
-                .and_then(|text| serde_json::from_str(text).ok())
+                .and_then(decode)
+                .and_then(into_object)
                 .map(Cow::Owned),
         };
+        // A long text is not searched completely, which would take long.
+        let text = text.map(|text| prefix(text, MAX_JSON_BYTES));
         Self {
             text,
             line: text.map(ParsedLine::parse),
@@ -142,6 +146,13 @@ impl<'a> LogContent<'a> {
             log.severity_text = severity.text;
         }
         log.time_unix_nano = time.or_else(|| self.time()).map_or(0, unix_nanos);
+    }
+}
+
+fn into_object(json: Value) -> Option<Map<String, Value>> {
+    match json {
+        Value::Object(fields) => Some(fields),
+        _ => None,
     }
 }
 

@@ -11,7 +11,9 @@ use opentelemetry_proto::tonic::logs::v1::{LogRecord, SeverityNumber};
 use serde_json::{Map, Value};
 
 use self::correlation::{Correlation, LogContent};
-use super::any_value::{any_value, attribute, value};
+use super::MAX_ID_BYTES;
+use super::any_value::{any_value, attribute};
+use super::bounded_json::{are_other_fields_within_limits, prefix, value};
 use super::ids::TraceId;
 use super::spans::{Outcome, SpanTracker};
 use super::timestamps::unix_nanos;
@@ -23,11 +25,18 @@ pub(crate) fn from_log_event(
     spans: &SpanTracker,
     now: SystemTime,
 ) -> LogRecord {
-    let body = event.record_json().map(value);
-    let mut fields: Map<String, Value> = event
-        .other()
-        .map(|(name, json)| (name.into_owned(), value(json)))
-        .collect();
+    let record_json = event.record_json();
+    let has_few_fields =
+        are_other_fields_within_limits(event.json(), record_json.unwrap_or_default());
+    // Otherwise, the body is the whole event.
+    let (body, mut fields): (_, Map<String, Value>) = match has_few_fields {
+        true => {
+            let other = event.other();
+            let fields = other.map(|(name, json)| (name.into_owned(), value(json)));
+            (record_json.map(value), fields.collect())
+        }
+        false => (Some(event.json().into()), Map::new()),
+    };
     let content = LogContent::read(body.as_ref());
     let time = event.time();
     let correlation = content
@@ -41,7 +50,7 @@ pub(crate) fn from_log_event(
     let mut log = record(kind, now);
     content.describe(&mut log, time, correlation.as_ref());
     correlate(&mut log, correlation);
-    log.body = body.map(any_value);
+    set_body(&mut log, body);
     if let (None, Some(text)) = (time, event.field::<String>("time")) {
         // Keep a time that cannot be parsed, for people to read.
         fields.insert("time".to_owned(), text.trim().into());
@@ -58,11 +67,13 @@ pub(crate) fn from_log_event(
 /// Creates a log record for a platform event that does not become a span.
 pub(crate) fn from_platform_event(event: &PlatformEvent, now: SystemTime) -> LogRecord {
     let mut log = record("platform", now);
-    log.body = Some(any_value(value(event.json())));
-    log.event_name = event.name().to_owned();
+    set_body(&mut log, Some(value(event.json())));
+    log.event_name = prefix(event.name(), MAX_ID_BYTES).to_owned();
     let time = event.start_time().or_else(|| event.end_time());
     log.time_unix_nano = time.map_or(0, unix_nanos);
-    let id = event.trace_id().filter(|id| !id.is_empty());
+    let id = event
+        .trace_id()
+        .filter(|id| (1..=MAX_ID_BYTES).contains(&id.len()));
     correlate(&mut log, id.map(Correlation::new));
     log
 }
@@ -96,7 +107,7 @@ pub(crate) fn from_unknown(json: &str, spans: &SpanTracker, now: SystemTime) -> 
         .or_else(|| content.named_invocation(event.as_object()));
     content.describe(&mut log, None, correlation.as_ref());
     correlate(&mut log, correlation);
-    log.body = Some(any_value(event));
+    set_body(&mut log, Some(event));
     log
 }
 
@@ -107,6 +118,26 @@ fn record(kind: &'static str, now: SystemTime) -> LogRecord {
         attributes: vec![attribute("functiongraph.log.type", kind)],
         ..LogRecord::default()
     }
+}
+
+/// The maximum length of a body that is a text.
+///
+/// A larger one would make its request larger than all others, and collectors limit the size of requests.
+const MAX_TEXT_BYTES: usize = 1 << 20;
+
+/// Sets the body of a log record. Cuts a text that is too long, and adds an attribute with its length.
+fn set_body(log: &mut LogRecord, body: Option<Value>) {
+    log.body = body.map(|mut body| {
+        if let Value::String(text) = &mut body
+            && text.len() > MAX_TEXT_BYTES
+        {
+            let key = "functiongraph.log.original_length";
+            log.attributes.push(attribute(key, text.len()));
+            text.truncate(prefix(text, MAX_TEXT_BYTES).len());
+            text.shrink_to_fit();
+        }
+        any_value(body)
+    });
 }
 
 /// Sets the span of a log record.

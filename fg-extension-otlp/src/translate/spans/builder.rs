@@ -1,17 +1,19 @@
 //! A span that is being built while its events arrive.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use fg_extension::{FunctionUrn, PlatformEvent};
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
-use serde_json::{Map, Value};
 
 use super::outcome::{Outcome, error_type};
 use super::phase::{Phase, Stage};
 use crate::translate::FunctionInfo;
-use crate::translate::any_value::{attribute, attributes, value};
+use crate::translate::any_value::{any_value, attribute};
+use crate::translate::bounded_json::value;
 use crate::translate::ids::TraceId;
 use crate::translate::timestamps::unix_nanos;
 
@@ -33,6 +35,8 @@ pub(crate) struct SpanBuilder {
     /// When a later invocation ended while this one was still running.
     pub(crate) outlived_at: Option<SystemTime>,
     pub(crate) stages: Vec<Stage>,
+    /// The size of the events that were added.
+    pub(crate) event_bytes: usize,
     reported_at: Option<SystemTime>,
     max_memory_mb: Option<f64>,
     start: Option<SystemTime>,
@@ -45,8 +49,8 @@ pub(crate) struct SpanBuilder {
     status: Option<String>,
     /// The `errorType` of the first failure.
     error_type: Option<String>,
-    /// All other fields of the events.
-    other: Map<String, Value>,
+    /// All other fields of the events, as attributes.
+    other: BTreeMap<String, AnyValue>,
 }
 
 /// How long an invocation waits for events that may have been overtaken by others.
@@ -65,6 +69,7 @@ impl SpanBuilder {
             has_successor: false,
             outlived_at: None,
             stages: Vec::new(),
+            event_bytes: 0,
             reported_at: None,
             max_memory_mb: None,
             start: None,
@@ -75,7 +80,7 @@ impl SpanBuilder {
             outcome: None,
             status: None,
             error_type: None,
-            other: Map::new(),
+            other: BTreeMap::new(),
         }
     }
 
@@ -85,6 +90,7 @@ impl SpanBuilder {
             return;
         }
         self.stages.push(stage);
+        self.event_bytes += event.json().len();
         if self.id.is_none() {
             self.id = trace_id(event).map(str::to_owned);
         }
@@ -104,18 +110,18 @@ impl SpanBuilder {
             self.max_memory_mb = metrics.max_memory_used_mb().or(self.max_memory_mb);
             for (name, json) in metrics.iter() {
                 let name = ["functiongraph.metrics.", &name].concat();
-                self.other.insert(name, value(json));
+                self.other.insert(name, any_value(value(json)));
             }
         }
         for (name, json) in event.other().filter(|(name, _)| !name.is_empty()) {
             let name = ["functiongraph.", &name].concat();
-            self.other.insert(name, value(json));
+            self.other.insert(name, any_value(value(json)));
         }
         let outcome = Outcome::of(event);
         self.outcome = self.outcome.max(outcome);
         if outcome > Some(Outcome::Success) && self.status.is_none() {
             self.status = event.status().map(str::to_owned);
-            let status = event.status().into();
+            let status = any_value(event.status().into());
             self.other.insert("functiongraph.status".to_owned(), status);
         }
         if outcome == Some(Outcome::Failure) && self.error_type.is_none() {
@@ -152,7 +158,12 @@ impl SpanBuilder {
         let name = function.name.as_deref().or_else(|| urn?.name());
         let version = function.version.as_deref().or_else(|| urn?.version());
 
-        let mut attributes: Vec<_> = attributes(self.other).collect();
+        let other = self.other.into_iter().map(|(key, value)| KeyValue {
+            key,
+            value: Some(value),
+            ..KeyValue::default()
+        });
+        let mut attributes: Vec<_> = other.collect();
         let cold_start = match self.phase {
             Phase::Init => Some(true),
             Phase::Restore => None,

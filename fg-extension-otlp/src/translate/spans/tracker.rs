@@ -14,11 +14,16 @@ use crate::translate::timestamps::unix_nanos;
 /// The maximum number of open spans, and the maximum number of emitted spans that are remembered.
 pub(crate) const MAX_SPANS: usize = 1024;
 
+/// The maximum size of the events of all open spans together. What a span stores can take several times as much memory.
+pub(crate) const MAX_OPEN_BYTES: usize = 512 << 10;
+
 /// The open spans, and the spans that were emitted lately, so that events may arrive in any order, and twice.
 #[derive(Default)]
 pub(crate) struct SpanTracker {
     /// Oldest first.
     open: VecDeque<SpanBuilder>,
+    /// The sum of [`SpanBuilder::event_bytes`] of the open spans.
+    open_bytes: usize,
     emitted: HashMap<(TraceId, Phase), EmittedSpan>,
     /// The keys of `emitted`, oldest first.
     emitted_order: VecDeque<(TraceId, Phase)>,
@@ -122,19 +127,23 @@ impl SpanTracker {
         })
     }
 
-    /// Adds an event to its span. Returns the oldest span if it had to be closed to make room.
+    /// Adds an event to its span. Returns the oldest spans if they had to be closed to make room.
     pub(crate) fn record_event(
         &mut self,
         trace: TraceId,
         (phase, stage): (Phase, Stage),
         event: &PlatformEvent,
         now: SystemTime,
-    ) -> Option<SpanBuilder> {
-        let full = self.open.len() >= MAX_SPANS && self.position(trace, phase).is_none();
-        let oldest = if full { self.take(0) } else { None };
+    ) -> Vec<SpanBuilder> {
+        let mut closed = Vec::new();
+        if self.open.len() >= MAX_SPANS && self.position(trace, phase).is_none() {
+            closed.extend(self.take(0));
+        }
         let span = self.get_or_insert(trace, phase);
         let (is_new, is_first) = (!span.has_events(), !span.has(stage));
+        let bytes = span.event_bytes;
         span.add_event(stage, event, now);
+        self.open_bytes += span.event_bytes - bytes;
         if is_new {
             self.assign_parents(trace, phase);
         }
@@ -144,7 +153,11 @@ impl SpanTracker {
                 Stage::RuntimeDone | Stage::Report => self.record_end(trace, stage, now),
             }
         }
-        oldest.filter(SpanBuilder::has_events)
+        while self.open_bytes > MAX_OPEN_BYTES {
+            closed.extend(self.take(0));
+        }
+        closed.retain(SpanBuilder::has_events);
+        closed
     }
 
     /// Closes and returns the spans that are complete.
@@ -283,6 +296,7 @@ impl SpanTracker {
     /// Removes a span from the open ones, and remembers it as emitted if it has events.
     fn take(&mut self, position: usize) -> Option<SpanBuilder> {
         let span = self.open.remove(position)?;
+        self.open_bytes -= span.event_bytes;
         if span.has_events() {
             if self.emitted_order.len() >= MAX_SPANS
                 && let Some(oldest) = self.emitted_order.pop_front()

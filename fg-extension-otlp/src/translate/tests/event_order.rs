@@ -6,7 +6,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::json;
 
 use super::super::ids::TraceId;
-use super::super::spans::MAX_SPANS;
+use super::super::spans::{MAX_OPEN_BYTES, MAX_SPANS};
 use super::span_fields::{error, times};
 use super::{Harness, ID, URN, at, attribute, nanos, text, time};
 
@@ -227,4 +227,29 @@ fn init_and_restore_belong_to_the_invocation_that_follows() {
         assert_eq!(cold(first), Some(Any::BoolValue(true)));
         assert_eq!(cold(second), Some(Any::BoolValue(false)));
     }
+}
+
+#[test]
+fn oldest_spans_are_emitted_when_open_spans_take_too_much_memory() {
+    let mut harness = Harness::new();
+    let event = |id: usize| {
+        json!({
+            "name": "platform.start", "startTime": time(0), "traceId": id.to_string(), "data": "x".repeat(10_000),
+        })
+    };
+    let fitting = MAX_OPEN_BYTES / event(10).to_string().len();
+    for id in 10..10 + 2 * fitting {
+        harness.event(event(id));
+    }
+    assert_eq!(harness.out.spans.len(), fitting);
+    assert_eq!(harness.out.spans[0].trace_id, TraceId::of("10").bytes());
+    harness.finish();
+    assert_eq!(harness.out.spans.len(), 2 * fitting);
+
+    // Invocations whose ID is too long are not stored.
+    harness.invoked(&"x".repeat(5000), URN);
+    harness.invoked("1", &format!("{URN}{}", "x".repeat(5000)));
+    let line = json!({"type": "function", "record": "a"});
+    harness.event(line);
+    assert_eq!(harness.out.log_records[0].trace_id, Vec::<u8>::new());
 }

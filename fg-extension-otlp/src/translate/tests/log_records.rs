@@ -334,3 +334,60 @@ fn unknown_platform_subtype_becomes_a_log_record() {
     assert_correlated(&log, ID);
     assert_eq!(harness.out.spans, []);
 }
+
+#[test]
+fn large_body_is_a_string_with_its_json() {
+    let mut harness = Harness::new();
+    harness.start("1");
+    let large = json!(vec![json!({"level": "ERROR", "text": "x".repeat(80)}); 700]);
+    for record in [&large, &json!({"level": "ERROR", "items": large})] {
+        let log = harness.log(json!({"type": "function", "record": record, "source": "a"}));
+        assert_eq!(log.body, Some(any(text(&record.to_string()))));
+        // The rest of the event is read as always.
+        assert_correlated(&log, "1");
+        let source = attribute(&log.attributes, "functiongraph.source");
+        assert_eq!(source, Some(&text("a")));
+    }
+
+    // A large event without a large record is the body as a whole.
+    let event = json!({"type": "function", "record": "a", "other": large});
+    let log = harness.log(event.clone());
+    assert_eq!(log.body, Some(any(text(&event.to_string()))));
+    assert_eq!(
+        attribute(&log.attributes, "functiongraph.log.type"),
+        Some(&text("function"))
+    );
+    for event in [
+        json!({"type": "audit", "items": large}),
+        json!({"name": "platform.freeze", "items": large}),
+        json!({"name": "platform.start", "traceId": "2", "items": large}),
+    ] {
+        assert_eq!(
+            harness.log(event.clone()).body,
+            Some(any(text(&event.to_string())))
+        );
+    }
+    harness.finish();
+    assert_eq!(harness.out.spans.len(), 1);
+}
+
+#[test]
+fn longest_text_is_a_mebibyte() {
+    const MIB: usize = 1 << 20;
+    let mut harness = Harness::new();
+    let longest = "x".repeat(MIB);
+    let log = harness.log(json!({"type": "function", "record": longest}));
+    assert_eq!(log.body, Some(any(text(&longest))));
+    assert_eq!(log.attributes.len(), 1);
+
+    let long = format!("{}é and more", &longest[1..]);
+    let log = harness.log(json!({"type": "function", "record": long}));
+    assert_eq!(log.body, Some(any(text(&longest[1..]))));
+    assert_eq!(
+        attribute(&log.attributes, "functiongraph.log.original_length"),
+        Some(&Any::IntValue(long.len() as i64))
+    );
+    let log = harness.log(json!({"type": "function", "record": [long]}));
+    let expected = format!("[\"{}", &longest[2..]);
+    assert_eq!(log.body, Some(any(text(&expected))));
+}
