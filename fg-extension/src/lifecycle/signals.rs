@@ -6,19 +6,17 @@ use std::task::Poll;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that ask an extension to shut down: SIGTERM and SIGINT (I; the platform's shutdown event is `?`).
-pub(crate) struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
+/// The signals that ask an extension to shut down: SIGTERM, SIGINT and SIGHUP (I; the platform's shutdown event is `?`).
+pub(crate) struct Signals([(&'static str, Signal); 3]);
 
 impl Signals {
     /// Installs the signal handlers. From then on, the signals do not kill the process.
     pub(crate) fn listen() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
+        Ok(Self([
+            ("SIGTERM", signal(SignalKind::terminate())?),
+            ("SIGINT", signal(SignalKind::interrupt())?),
+            ("SIGHUP", signal(SignalKind::hangup())?),
+        ]))
     }
 
     /// Waits for a signal, and returns its name.
@@ -28,10 +26,12 @@ impl Signals {
     /// This method is cancel safe: no signal is lost.
     pub(crate) async fn recv(&mut self) -> &'static str {
         poll_fn(|cx| {
-            if self.terminate.poll_recv(cx).is_ready() {
-                return Poll::Ready("SIGTERM");
+            for (name, signal) in &mut self.0 {
+                if signal.poll_recv(cx).is_ready() {
+                    return Poll::Ready(*name);
+                }
             }
-            self.interrupt.poll_recv(cx).map(|_| "SIGINT")
+            Poll::Pending
         })
         .await
     }

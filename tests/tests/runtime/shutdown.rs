@@ -31,7 +31,7 @@ fn idle(extension: &Extension) -> Client {
 
 #[test]
 fn invocations_in_flight_finish_before_the_exit() {
-    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         let (mut extension, mut client) =
             start_with_invocation_in_flight(Start::new(FIXTURE).env("FG_SHUTDOWN_TIMEOUT", "20s"));
         // The shutdown closes idle connections, including one that never sent a request.

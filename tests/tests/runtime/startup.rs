@@ -71,6 +71,30 @@ fn invalid_settings_are_reported() {
 }
 
 #[test]
+fn too_few_file_descriptors_are_reported() {
+    // Standard input, output and error, and five of tokio, whose signals need one pipe.
+    for limit in [6, 7] {
+        let exited = Start::with_descriptors(FIXTURE, limit).run();
+        let line = failure(&exited);
+        assert!(
+            line.starts_with("cannot start the tokio runtime: ")
+                && line.contains("Too many open files")
+                && line.ends_with("; is the limit of open files (`ulimit -n`) too low?"),
+            "{line}"
+        );
+    }
+    let line = "cannot listen on 127.0.0.1:";
+    assert!(
+        failure(
+            &Start::with_descriptors(FIXTURE, 8)
+                .env("EXTENSION_API_ADDR", "127.0.0.1:1")
+                .run()
+        )
+        .starts_with(line)
+    );
+}
+
+#[test]
 fn port_in_use_is_reported_before_the_registration() {
     let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
     let start = Start::new(FIXTURE).with(&platform);
