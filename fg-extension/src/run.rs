@@ -11,7 +11,7 @@ use crate::http::listener::{self, Listener};
 use crate::http::router::Router;
 use crate::lifecycle::shutdown::shut_down;
 use crate::lifecycle::signals::Signals;
-use crate::lifecycle::watchdog::{EndProcess, Watchdog};
+use crate::lifecycle::watchdog::{self, EndProcess};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::log::writer;
 use crate::platform::register::register;
@@ -123,7 +123,7 @@ impl Drop for FlushLog {
 struct Startup {
     config: Config,
     signals: Signals,
-    watchdog: Watchdog,
+    end_process: Option<EndProcess>,
     listener: Listener,
     lifecycle: Arc<Lifecycle>,
 }
@@ -147,15 +147,13 @@ impl Startup {
         config.log_warnings();
         panics::install_hook();
         let lifecycle = Lifecycle::new();
-        let signals_error = |error| RunError::runtime("cannot listen for signals", error);
-        let signals = Signals::listen().map_err(signals_error)?;
-        let watchdog = Watchdog::new(&lifecycle, config.shutdown_timeout, end_process)
-            .map_err(signals_error)?;
+        let signals = Signals::listen()
+            .map_err(|error| RunError::runtime("cannot listen for signals", error))?;
         let listener = listener::bind(T::NAME, config.port, "FG_EXTENSION_PORT", &lifecycle)?;
         Ok(Self {
             config,
             signals,
-            watchdog,
+            end_process,
             listener,
             lifecycle,
         })
@@ -177,8 +175,8 @@ impl Startup {
                 self.config.port.address()
             );
             self.lifecycle.advance(Phase::Registered);
-            // Not earlier, so that the registration is not delayed.
-            self.watchdog.start();
+            let timeout = self.config.shutdown_timeout;
+            watchdog::start(&self.lifecycle, timeout, self.end_process);
             let extension = T::init(&registration).await.map_err(RunError::init)?;
             Ok::<_, RunError>((extension, registration))
         };

@@ -1,8 +1,11 @@
 //! The implementation of the generated `main`, which is the only code that ends the process.
 
 use std::io;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
 
 use crate::log::writer;
 use crate::run::{run_until, run_with_telemetry_until};
@@ -12,27 +15,35 @@ use crate::{Extension, ExtensionName, RunError, TelemetryHandler, panics};
 /// returns exit status 1. If a handler blocks its thread during the shutdown, ends the process with the same status.
 #[must_use]
 pub fn main<T: Extension>() -> ExitCode {
-    exit_code(T::NAME, block_on(run_until::<T>(Some(end_process::<T>))))
+    let run = Box::pin(run_until::<T>(Some(end_process::<T>)));
+    exit_code(T::NAME, block_on(run))
 }
 
 /// Does the same as [`main`], with [`run_with_telemetry`](crate::run_with_telemetry).
 #[must_use]
 pub fn main_with_telemetry<T: TelemetryHandler>() -> ExitCode {
-    let run = run_with_telemetry_until::<T>(Some(end_process::<T>));
+    let run = Box::pin(run_with_telemetry_until::<T>(Some(end_process::<T>)));
     exit_code(T::NAME, block_on(run))
 }
 
-fn block_on(extension: impl Future<Output = Result<(), RunError>>) -> Result<(), RunError> {
+/// The future that a thread runs.
+pub(super) type Main = Pin<Box<dyn Future<Output = Result<(), RunError>>>>;
+
+fn block_on(extension: Main) -> Result<(), RunError> {
     panics::install_hook();
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    // tokio panics if there are too few file descriptors for the pipe of its signals.
-    let runtime = panics::catch_sync(|| builder.enable_all().build())
-        .unwrap_or_else(|panic| Err(io::Error::other(panic.message)))
-        .map_err(RunError::no_tokio_runtime)?;
+    let runtime = start_runtime().map_err(RunError::no_tokio_runtime)?;
     let result = runtime.block_on(extension);
     // The process must exit even if the author's code still runs blocking tasks.
     runtime.shutdown_background();
     result
+}
+
+/// Starts a single-threaded runtime.
+#[inline(never)]
+pub(super) fn start_runtime() -> io::Result<Runtime> {
+    // tokio panics if there are too few file descriptors for the pipe of its signals.
+    panics::catch_sync(|| Builder::new_current_thread().enable_all().build())
+        .unwrap_or_else(|panic| Err(io::Error::other(panic.message)))
 }
 
 fn exit_code(name: ExtensionName, result: Result<(), RunError>) -> ExitCode {

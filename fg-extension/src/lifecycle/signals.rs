@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -25,14 +25,20 @@ impl Signals {
     ///
     /// This method is cancel safe: no signal is lost.
     pub(crate) async fn recv(&mut self) -> &'static str {
-        poll_fn(|cx| {
-            for (name, signal) in &mut self.0 {
-                if signal.poll_recv(cx).is_ready() {
-                    return Poll::Ready(*name);
-                }
+        poll_fn(|cx| self.poll(cx)).await
+    }
+
+    /// Returns whether a signal has arrived.
+    pub(crate) async fn try_recv(&mut self) -> bool {
+        poll_fn(|cx| Poll::Ready(self.poll(cx).is_ready())).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<&'static str> {
+        for (name, signal) in &mut self.0 {
+            if signal.poll_recv(cx).is_ready() {
+                return Poll::Ready(*name);
             }
-            Poll::Pending
-        })
-        .await
+        }
+        Poll::Pending
     }
 }

@@ -3,12 +3,12 @@
 //! A thread of its own, the [watchdog](super::watchdog), ticks ten times per second. If a tick is late, the process did
 //! not run. If the ticks are on time and a handler took long nevertheless, the handler blocked its thread.
 
-use std::pin::pin;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use fg_util::select::{Either, select};
+use tokio::time::{Instant, sleep_until};
 
 /// The time between two ticks.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
@@ -59,15 +59,17 @@ impl Moment {
     ///
     /// It is cancel safe if the future is. If the time is up, the future is dropped.
     pub(crate) async fn timeout<F: Future>(self, limit: Duration, future: F) -> Option<F::Output> {
-        let mut future = pin!(future);
-        loop {
-            let deadline = self.at + limit.min(FOREVER) + self.lost_until(Self::now());
-            if let Ok(output) = timeout_at(deadline, future.as_mut()).await {
-                return Some(output);
-            }
-            if self.elapsed() >= limit {
-                return None;
-            }
+        match select(future, self.passed(limit)).await {
+            Either::First(output) => Some(output),
+            Either::Second(()) => None,
+        }
+    }
+
+    /// Waits until the process has run for `limit` since then.
+    async fn passed(self, limit: Duration) {
+        while self.elapsed() < limit {
+            // The process may be frozen while it waits.
+            sleep_until(self.at + limit.min(FOREVER) + self.lost_until(Self::now())).await;
         }
     }
 

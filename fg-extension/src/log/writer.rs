@@ -1,7 +1,8 @@
 //! Writes log lines to stderr from a thread of its own, so that no other thread waits for the reader of stderr.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use crate::ExtensionName;
@@ -84,8 +85,7 @@ impl Writer {
         line: &str,
     ) {
         if !state.started {
-            let thread = std::thread::Builder::new().name("log".to_owned());
-            if thread.spawn(move || self.run(name)).is_err() {
+            if spawn("log", Box::new(move || self.run(name))).is_err() {
                 // The process cannot have another thread, which is what the line may be about.
                 drop(state);
                 write_to_stderr(line);
@@ -128,7 +128,13 @@ impl Writer {
     }
 }
 
+/// Starts a thread that runs until the process exits, or until its function returns.
+pub(crate) fn spawn(name: &str, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+    let thread = thread::Builder::new().name(name.to_owned());
+    thread.spawn(run).map(drop)
+}
+
 fn write_to_stderr(line: &str) {
     // If stderr is closed, there is nowhere to report the error.
-    let _ = std::io::stderr().write_all(line.as_bytes());
+    let _ = io::stderr().write_all(line.as_bytes());
 }
