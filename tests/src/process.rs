@@ -67,16 +67,16 @@ impl Start {
         Self::on(Command::new(program), lease, None)
     }
 
-    /// Prepares the program as [`Self::new`] does, with a limit on the number of its file descriptors.
+    /// Prepares the program as [`Self::new`] does, to be started by a shell script, in which it is `"$0"`.
     ///
     /// # Panics
     ///
     /// Panics if no port can be leased.
     #[must_use]
-    pub fn with_descriptors(program: &str, limit: u32) -> Self {
+    pub fn by_script(program: &str, script: &str) -> Self {
         let lease = PortLease::acquire().expect("a port of the platform's range");
         let mut shell = Command::new("sh");
-        shell.args(["-c", &format!("ulimit -n {limit}; exec \"$0\""), program]);
+        shell.args(["-c", script, program]);
         Self::on(shell, lease, None)
     }
 

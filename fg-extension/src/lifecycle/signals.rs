@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
 
+use nix::sys::signal::{SigSet, SigmaskHow, Signal as Number};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The signals that ask an extension to shut down: SIGTERM, SIGINT and SIGHUP (I; the platform's shutdown event is `?`).
@@ -12,11 +13,22 @@ pub(crate) struct Signals([(&'static str, Signal); 3]);
 impl Signals {
     /// Installs the signal handlers. From then on, the signals do not kill the process.
     pub(crate) fn listen() -> io::Result<Self> {
-        Ok(Self([
-            ("SIGTERM", signal(SignalKind::terminate())?),
-            ("SIGINT", signal(SignalKind::interrupt())?),
-            ("SIGHUP", signal(SignalKind::hangup())?),
-        ]))
+        // A signal that arrived between the installation of the handler and that of its action would be lost, so the
+        // signals are blocked meanwhile.
+        let mut blocked = SigSet::empty();
+        blocked.add(Number::SIGTERM);
+        blocked.add(Number::SIGINT);
+        blocked.add(Number::SIGHUP);
+        let before = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        let signals = (|| {
+            Ok(Self([
+                ("SIGTERM", signal(SignalKind::terminate())?),
+                ("SIGINT", signal(SignalKind::interrupt())?),
+                ("SIGHUP", signal(SignalKind::hangup())?),
+            ]))
+        })();
+        before.thread_set_mask()?;
+        signals
     }
 
     /// Waits for a signal, and returns its name.

@@ -73,8 +73,9 @@ fn invalid_settings_are_reported() {
 #[test]
 fn too_few_file_descriptors_are_reported() {
     // tokio needs six, in addition to standard input, output and error.
+    let with_limit = |limit| Start::by_script(FIXTURE, &format!("ulimit -n {limit}; exec \"$0\""));
     for limit in [6, 7, 8] {
-        let exited = Start::with_descriptors(FIXTURE, limit).run();
+        let exited = with_limit(limit).run();
         let line = failure(&exited);
         assert!(
             line.starts_with("cannot start the tokio runtime: ")
@@ -83,9 +84,7 @@ fn too_few_file_descriptors_are_reported() {
             "{line}"
         );
     }
-    let exited = Start::with_descriptors(FIXTURE, 9)
-        .env("EXTENSION_API_ADDR", "127.0.0.1:1")
-        .run();
+    let exited = with_limit(9).env("EXTENSION_API_ADDR", "127.0.0.1:1").run();
     let line = failure(&exited);
     assert!(
         line.starts_with("cannot listen on 127.0.0.1:")
