@@ -75,10 +75,10 @@ pub(crate) fn catch_sync<R>(function: impl FnOnce() -> R) -> Result<R, Panic> {
     let outer = CATCHING.replace(true);
     // A panic that the author's code caught itself may have left its location here.
     LOCATION.set(None);
-    let start = Moment::now();
+    let start = Moment::now_cheap();
     let output = catch_unwind(AssertUnwindSafe(function));
     CATCHING.set(outer);
-    if !outer {
+    if !outer && start.elapsed_at_most() >= LONGEST_POLL {
         report_if_blocked(start);
     }
     output.map_err(|payload| Panic {
@@ -88,6 +88,7 @@ pub(crate) fn catch_sync<R>(function: impl FnOnce() -> R) -> Result<R, Panic> {
 }
 
 /// Logs a warning if the author's code has run for so long since `start` that it must have blocked its thread.
+#[cold]
 fn report_if_blocked(start: Moment) {
     static THROTTLE: Mutex<Throttle> = Mutex::new(Throttle::one_per_second());
     let elapsed = start.elapsed();
