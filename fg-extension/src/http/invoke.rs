@@ -98,7 +98,8 @@ async fn handle<T: Extension, D: Telemetry<T>>(
         let outcome = match T::TIMEOUT {
             Some(timeout) => {
                 let start = Moment::now();
-                match start.timeout(timeout, handler).await {
+                // Boxed, so that the future of an invocation is small if there is no timeout.
+                match Box::pin(start.timeout(timeout, handler)).await {
                     // A handler that blocks its thread may complete too late, without being interrupted.
                     Some(outcome) if start.elapsed() <= timeout => outcome,
                     _ => {
