@@ -2,7 +2,9 @@
 
 use std::error::Error as _;
 use std::fmt;
+use std::time::Duration;
 
+use fg_util::duration;
 use fg_util::error::{chain, one_line};
 
 /// The error type of handlers: any error, boxed.
@@ -91,14 +93,14 @@ impl RunError {
         self.0.kind == ErrorKind::Shutdown
     }
 
-    /// Returns `true` if [`Extension::shutdown`](crate::Extension::shutdown) did not complete within
-    /// `FG_SHUTDOWN_TIMEOUT`.
+    /// Returns `true` if the extension did not shut down within `FG_SHUTDOWN_TIMEOUT`: because
+    /// [`Extension::shutdown`](crate::Extension::shutdown) did not complete, or because a handler blocked its thread.
     #[must_use]
     pub fn is_shutdown_timeout(&self) -> bool {
         self.0.kind == ErrorKind::ShutdownTimeout
     }
 
-    /// Returns `true` if the extension shut down before all acknowledged telemetry was delivered.
+    /// Returns `true` if acknowledged telemetry was not delivered, during the shutdown or before it.
     ///
     /// If `init` or `shutdown` failed too, this is `false`: the error is about that failure, and its message also
     /// reports the undelivered telemetry.
@@ -113,6 +115,12 @@ impl RunError {
 
     pub(crate) fn runtime(message: &str, source: std::io::Error) -> Self {
         Self::new(ErrorKind::Runtime, message.to_owned(), Some(source.into()))
+    }
+
+    pub(crate) fn no_tokio_runtime(source: std::io::Error) -> Self {
+        let mut error = Self::runtime("cannot start the tokio runtime", source);
+        error.0.hint = Some("is the limit of open files (`ulimit -n`) too low?".to_owned());
+        error
     }
 
     pub(crate) fn listen(message: String, source: std::io::Error, hint: Option<String>) -> Self {
@@ -151,8 +159,26 @@ impl RunError {
         Self::new(ErrorKind::ShutdownTimeout, message, None)
     }
 
+    /// A handler blocked its thread until the shutdown should have completed.
+    pub(crate) fn blocked(timeout: Duration) -> Self {
+        let mut error = Self::shutdown_timeout(format!(
+            "the extension did not shut down within FG_SHUTDOWN_TIMEOUT ({}): a handler blocked its thread",
+            duration::format(timeout)
+        ));
+        error.0.hint = Some("use spawn_blocking".to_owned());
+        error
+    }
+
     pub(crate) fn undelivered_telemetry(message: String) -> Self {
         Self::new(ErrorKind::UndeliveredTelemetry, message, None)
+    }
+
+    /// Appends the number of telemetry events that were lost before the shutdown to the message, unless it is 0.
+    pub(crate) fn and_lost(mut self, events: u64) -> Self {
+        if events > 0 {
+            self.0.message += &format!(", and {}", lost(events));
+        }
+        self
     }
 
     /// Appends the number of telemetry events that were not delivered to the message, unless it is 0.
@@ -210,6 +236,12 @@ pub(crate) fn undelivered(events: u64) -> String {
         1 => "1 acknowledged telemetry event was not delivered".to_owned(),
         events => format!("{events} acknowledged telemetry events were not delivered"),
     }
+}
+
+/// Returns the part of an error message about acknowledged telemetry that was lost before the shutdown.
+pub(crate) fn lost(events: u64) -> String {
+    let s = if events == 1 { "" } else { "s" };
+    format!("{events} acknowledged telemetry event{s} had been lost before the shutdown")
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ pub trait Extension: Sized + Send + Sync + 'static {
     ///
     /// # Cancel safety
     ///
-    /// If SIGTERM or SIGINT arrives before `init` completes, the future is dropped and [`run`](fn@crate::run) returns
+    /// If SIGTERM, SIGINT or SIGHUP arrives before `init` completes, the future is dropped and [`run`](fn@crate::run) returns
     /// without calling [`Self::shutdown`]. A `POST /extension/shutdown` is queued like an invocation and does not
     /// cancel it.
     fn init(registration: &Registration) -> impl Future<Output = Result<Self, Error>> + Send;
@@ -99,7 +99,9 @@ pub trait Extension: Sized + Send + Sync + 'static {
     /// has status 500. Avoid an `.await` in the middle of work that must not be left half done, or move that work to a
     /// task of its own with `tokio::spawn`.
     ///
-    /// A handler that blocks its thread cannot be canceled. On a multi-threaded runtime it may still be running when
+    /// A handler that blocks its thread cannot be canceled, and is logged if it blocks for more than 100 ms. If it completes
+    /// after [`Self::TIMEOUT`], the response has status 500. If it blocks when the shutdown should have completed, the
+    /// generated `main` ends the process with exit status 1. On a multi-threaded runtime it may still be running when
     /// [`Self::shutdown`] is called.
     fn invoke(&self, invocation: Invocation) -> impl Future<Output = Result<(), Error>> + Send;
 

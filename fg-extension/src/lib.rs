@@ -217,8 +217,8 @@ pub use types::{
 /// When an invocation exceeds its `timeout`, its handler is dropped at the `.await` where it is suspended, and the
 /// extension responds with status 500 and `errorInfo`. The same happens during a shutdown to an invocation that does not
 /// finish in time. Avoid an `.await` in the middle of work that must not be left half done, or move that work to a task
-/// of its own with `tokio::spawn`. A handler that blocks the thread cannot be dropped, and its timeout does not fire
-/// while it blocks.
+/// of its own with `tokio::spawn`. A handler that blocks the thread cannot be dropped; if it returns after its timeout, the
+/// response has status 500 all the same.
 ///
 /// # Renamed crates
 ///

@@ -1,4 +1,5 @@
-//! Catches panics in handlers, so that the runtime can log each in one line.
+//! Runs the author's code: catches its panics, so that the runtime can log each in one line, and notices if it blocks its
+//! thread.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -6,8 +7,17 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Once;
+use std::sync::{Mutex, Once, PoisonError};
 use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use fg_util::error::one_line;
+use fg_util::throttle::Throttle;
+
+use crate::lifecycle::witness::Moment;
+
+/// The longest time for which the author's code may keep its thread without a warning.
+const LONGEST_POLL: Duration = Duration::from_millis(100);
 
 thread_local! {
     /// Whether this thread is inside [`catch`].
@@ -19,11 +29,12 @@ thread_local! {
 /// The message and the source location of a panic.
 #[derive(Debug)]
 pub(crate) struct Panic {
-    message: String,
+    pub(crate) message: String,
     location: Option<String>,
 }
 
-/// Installs a panic hook that prints nothing for panics inside [`catch`], and passes all others to the previous hook.
+/// Installs a panic hook that prints nothing for panics inside [`catch`], and logs those of other tasks in one line. All
+/// others are passed to the previous hook.
 pub(crate) fn install_hook() {
     static ONCE: Once = Once::new();
     // A process that aborts on panic never returns to `catch`, so the previous hook's output is the only report.
@@ -33,8 +44,13 @@ pub(crate) fn install_hook() {
     ONCE.call_once(|| {
         let previous = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
+            let location = info.location().map(ToString::to_string);
             if CATCHING.get() {
-                LOCATION.set(info.location().map(ToString::to_string));
+                LOCATION.set(location);
+            } else if tokio::task::try_id().is_some() {
+                let message = message(info.payload());
+                let panic = Panic { message, location };
+                tracing::error!("a task {}", one_line(&panic.to_string()));
             } else {
                 previous(info);
             }
@@ -42,31 +58,59 @@ pub(crate) fn install_hook() {
     });
 }
 
-/// Waits for the future, and returns its output or its panic.
+/// Waits for the future, and returns its output or its panic. Logs a warning if the future blocks its thread.
 pub(crate) async fn catch<F: Future>(future: F) -> Result<F::Output, Panic> {
     let mut future = pin!(future);
-    // `AssertUnwindSafe`: a future that panicked is not polled again, so its inconsistent state is never observed.
-    poll_fn(|cx| {
-        let outer = CATCHING.replace(true);
-        // A panic that the author's code caught itself may have left its location here.
-        LOCATION.set(None);
-        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
-        CATCHING.set(outer);
-        match polled {
-            Ok(poll) => poll.map(Ok),
-            Err(payload) => Poll::Ready(Err(Panic {
-                message: message(payload),
-                location: LOCATION.take(),
-            })),
-        }
+    poll_fn(|cx| match catch_sync(|| future.as_mut().poll(cx)) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
     })
     .await
 }
 
-fn message(payload: Box<dyn Any + Send>) -> String {
-    match payload.downcast::<String>() {
-        Ok(message) => *message,
-        Err(payload) => payload
+/// Calls the function, and returns its output or its panic. Logs a warning if the function takes long.
+///
+/// A function that panicked must not be called again with the same state, which may be inconsistent.
+pub(crate) fn catch_sync<R>(function: impl FnOnce() -> R) -> Result<R, Panic> {
+    let outer = CATCHING.replace(true);
+    // A panic that the author's code caught itself may have left its location here.
+    LOCATION.set(None);
+    let start = Moment::now_cheap();
+    let output = catch_unwind(AssertUnwindSafe(function));
+    CATCHING.set(outer);
+    if !outer && start.elapsed_at_most() >= LONGEST_POLL {
+        report_if_blocked(start);
+    }
+    output.map_err(|payload| Panic {
+        message: message(&*payload),
+        location: LOCATION.take(),
+    })
+}
+
+/// Logs a warning if the author's code has run for so long since `start` that it must have blocked its thread.
+#[cold]
+fn report_if_blocked(start: Moment) {
+    static THROTTLE: Mutex<Throttle> = Mutex::new(Throttle::one_per_second());
+    let elapsed = start.elapsed();
+    if elapsed < LONGEST_POLL {
+        return;
+    }
+    let mut throttle = THROTTLE.lock().unwrap_or_else(PoisonError::into_inner);
+    if throttle.admit(Instant::now()) {
+        // The formatting of floating-point numbers adds 20 KB.
+        let tenths = elapsed.as_millis() / 100;
+        tracing::warn!(
+            "the handler blocked its thread for {}.{} s; use spawn_blocking",
+            tenths / 10,
+            tenths % 10
+        );
+    }
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    match payload.downcast_ref::<String>() {
+        Some(message) => message.clone(),
+        None => payload
             .downcast_ref::<&str>()
             .unwrap_or(&"no message")
             .to_string(),

@@ -11,7 +11,9 @@ use crate::http::listener::{self, Listener};
 use crate::http::router::Router;
 use crate::lifecycle::shutdown::shut_down;
 use crate::lifecycle::signals::Signals;
+use crate::lifecycle::watchdog::{self, EndProcess};
 use crate::lifecycle::{Lifecycle, Phase};
+use crate::log::writer;
 use crate::platform::register::register;
 use crate::telemetry::{NoTelemetry, Telemetry, TelemetryServer};
 use crate::{Extension, RunError, TelemetryHandler, error, panics, script_name_marker};
@@ -21,7 +23,7 @@ use crate::{Extension, RunError, TelemetryHandler, error, panics, script_name_ma
 /// The generated `main` of an [`#[extension]`](macro@crate::extension) calls this function. It binds the extension's
 /// port on 127.0.0.1, registers with the platform, calls [`init`](Extension::init), and then serves invocations.
 ///
-/// SIGTERM, SIGINT or `POST /extension/shutdown` starts the shutdown, which takes at most `FG_SHUTDOWN_TIMEOUT`:
+/// SIGTERM, SIGINT, SIGHUP or `POST /extension/shutdown` starts the shutdown, which takes at most `FG_SHUTDOWN_TIMEOUT`:
 ///
 /// 1. The connections in the listen backlog are accepted, and no others after them.
 /// 2. Requests in flight finish. They are aborted when only the time that is reserved for
@@ -33,9 +35,15 @@ use crate::{Extension, RunError, TelemetryHandler, error, panics, script_name_ma
 ///
 /// `run` installs two things for the whole process:
 ///
-/// - A panic hook that suppresses the output of panics in handlers, which are logged in one line instead. All other
-///   panics are passed to the previous hook.
-/// - With the feature `stderr-log`, the default `tracing` subscriber, unless there is a global one already.
+/// - A panic hook that suppresses the output of panics in handlers and in tasks of the tokio runtime, which are logged in
+///   one line instead. All other panics are passed to the previous hook.
+/// - With the feature `stderr-log`, the default `tracing` subscriber, unless there is a global one already. Its lines are
+///   written by a thread of their own, and dropped if nobody reads stderr, so that logging never blocks.
+///
+/// While it runs, a second thread notices a handler that blocks its thread, and measures how long the process is frozen:
+/// that time does not count towards `TIMEOUT` and `FG_SHUTDOWN_TIMEOUT`. If a handler is blocked when the shutdown should
+/// have completed, the generated `main` ends the process with exit status 1. `run` itself never ends the process: it
+/// returns an error for which [`RunError::is_shutdown_timeout`] is true, once the handler allows it.
 ///
 /// # Errors
 ///
@@ -53,8 +61,7 @@ use crate::{Extension, RunError, TelemetryHandler, error, panics, script_name_ma
 /// If the future is dropped, the extension accepts no further connections, but those that are open and the invocations
 /// in flight continue until the tokio runtime shuts down. [`shutdown`](Extension::shutdown) is not called.
 pub async fn run<T: Extension>() -> Result<(), RunError> {
-    let startup = Startup::new::<T>()?;
-    startup.run::<T, _>(Arc::new(NoTelemetry)).await
+    run_until::<T>(None).await
 }
 
 /// Runs the extension `T`, which subscribes to telemetry, until the platform asks it to shut down.
@@ -66,8 +73,7 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
 ///
 /// # Errors
 ///
-/// Returns an error in the same cases as [`run`], and if acknowledged telemetry could not be delivered during the
-/// shutdown.
+/// Returns an error in the same cases as [`run`], and if acknowledged telemetry could not be delivered.
 ///
 /// # Panics
 ///
@@ -77,7 +83,24 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
 ///
 /// The same as for [`run`]. In addition, acknowledged telemetry that has not been delivered is lost.
 pub async fn run_with_telemetry<T: TelemetryHandler>() -> Result<(), RunError> {
-    let startup = Startup::new::<T>()?;
+    run_with_telemetry_until::<T>(None).await
+}
+
+/// Implements [`run`](fn@run). Ends the process with `end_process` if the shutdown does not complete in time.
+pub(crate) async fn run_until<T: Extension>(
+    end_process: Option<EndProcess>,
+) -> Result<(), RunError> {
+    let _flush = FlushLog;
+    let startup = Startup::new::<T>(end_process)?;
+    startup.run::<T, _>(Arc::new(NoTelemetry)).await
+}
+
+/// Implements [`run_with_telemetry`], as [`run_until`] does.
+pub(crate) async fn run_with_telemetry_until<T: TelemetryHandler>(
+    end_process: Option<EndProcess>,
+) -> Result<(), RunError> {
+    let _flush = FlushLog;
+    let startup = Startup::new::<T>(end_process)?;
     let telemetry = TelemetryConfig::from_env(T::NAME, T::PORT, T::SUBSCRIPTION, &startup.config)?;
     let server = TelemetryServer::bind(T::NAME, &startup.config, &telemetry, &startup.lifecycle);
     let delivery = server.delivery();
@@ -87,10 +110,20 @@ pub async fn run_with_telemetry<T: TelemetryHandler>() -> Result<(), RunError> {
     startup.run::<T, _>(delivery).await
 }
 
+/// Waits until the log is written when it is dropped, since the process may exit then.
+struct FlushLog;
+
+impl Drop for FlushLog {
+    fn drop(&mut self) {
+        writer::flush();
+    }
+}
+
 /// The state of an extension before it registers: its settings, signal handlers and bound port.
 struct Startup {
     config: Config,
     signals: Signals,
+    end_process: Option<EndProcess>,
     listener: Listener,
     lifecycle: Arc<Lifecycle>,
 }
@@ -100,7 +133,7 @@ impl Startup {
     ///
     /// The port is bound before the extension registers, since the platform may post events as soon as it is registered
     /// (D 2707).
-    fn new<T: Extension>() -> Result<Self, RunError> {
+    fn new<T: Extension>(end_process: Option<EndProcess>) -> Result<Self, RunError> {
         const {
             assert!(
                 !matches!(T::TIMEOUT, Some(Duration::ZERO)),
@@ -113,13 +146,14 @@ impl Startup {
         crate::log::subscriber::install(T::NAME, config.log);
         config.log_warnings();
         panics::install_hook();
+        let lifecycle = Lifecycle::new();
         let signals = Signals::listen()
             .map_err(|error| RunError::runtime("cannot listen for signals", error))?;
-        let lifecycle = Lifecycle::new();
         let listener = listener::bind(T::NAME, config.port, "FG_EXTENSION_PORT", &lifecycle)?;
         Ok(Self {
             config,
             signals,
+            end_process,
             listener,
             lifecycle,
         })
@@ -141,6 +175,8 @@ impl Startup {
                 self.config.port.address()
             );
             self.lifecycle.advance(Phase::Registered);
+            let timeout = self.config.shutdown_timeout;
+            watchdog::start(&self.lifecycle, timeout, self.end_process);
             let extension = T::init(&registration).await.map_err(RunError::init)?;
             Ok::<_, RunError>((extension, registration))
         };

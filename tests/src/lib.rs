@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 pub use client::{Client, Response, post, request};
 pub use platform::{ScriptedPlatform, ScriptedResponse};
-pub use process::{ExitedProcess, Extension, Start};
+pub use process::{ExitedProcess, Extension, Start, Stream};
 
 /// Returns the contents of a golden file.
 ///

@@ -1,8 +1,8 @@
 //! Extensions as child processes: starts them, reads their output, and waits for their exit.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use fg_emulator::PortLease;
@@ -18,6 +18,16 @@ pub struct Start {
     command: Command,
     lease: PortLease,
     telemetry_lease: Option<PortLease>,
+    unread: Option<Stream>,
+}
+
+/// A stream that an extension writes to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
 }
 
 /// A running extension, which is killed when this is dropped.
@@ -29,6 +39,8 @@ pub struct Extension {
     stdin: Option<ChildStdin>,
     stdout: Receiver<String>,
     stderr: Receiver<String>,
+    /// The pipes that nobody reads.
+    unread: (Option<ChildStdout>, Option<ChildStderr>),
 }
 
 /// The exit status and the output of an extension that has exited.
@@ -53,7 +65,20 @@ impl Start {
     #[must_use]
     pub fn new(program: &str) -> Self {
         let lease = PortLease::acquire().expect("a port of the platform's range");
-        Self::on(program, lease, None)
+        Self::on(Command::new(program), lease, None)
+    }
+
+    /// Prepares the program as [`Self::new`] does, to be started by a shell script, in which it is `"$0"`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if no port can be leased.
+    #[must_use]
+    pub fn by_script(program: &str, script: &str) -> Self {
+        let lease = PortLease::acquire().expect("a port of the platform's range");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script, program]);
+        Self::on(shell, lease, None)
     }
 
     /// Prepares the program as [`Self::new`] does, with a separate port for telemetry.
@@ -64,11 +89,10 @@ impl Start {
     #[must_use]
     pub fn with_telemetry_port(program: &str) -> Self {
         let (lease, telemetry) = PortLease::acquire_pair().expect("ports of the platform's range");
-        Self::on(program, lease, Some(telemetry))
+        Self::on(Command::new(program), lease, Some(telemetry))
     }
 
-    fn on(program: &str, lease: PortLease, telemetry_lease: Option<PortLease>) -> Self {
-        let mut command = Command::new(program);
+    fn on(mut command: Command, lease: PortLease, telemetry_lease: Option<PortLease>) -> Self {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -90,6 +114,7 @@ impl Start {
             command,
             lease,
             telemetry_lease,
+            unread: None,
         };
         let (port, telemetry_port) = (start.port(), start.telemetry_port());
         start
@@ -130,6 +155,13 @@ impl Start {
         self.env("EXTENSION_API_ADDR", address)
     }
 
+    /// Leaves the pipe of a stream unread, so that it fills up.
+    #[must_use]
+    pub fn unread(mut self, stream: Stream) -> Self {
+        self.unread = Some(stream);
+        self
+    }
+
     /// Starts the extension.
     ///
     /// # Panics
@@ -138,9 +170,16 @@ impl Start {
     #[must_use]
     pub fn start(mut self) -> Extension {
         let mut child = self.command.spawn().expect("the program starts");
-        let stdout = lines(child.stdout.take().expect("stdout is piped"));
-        let stderr = lines(child.stderr.take().expect("stderr is piped"));
+        let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
+        let unread = match self.unread {
+            Some(Stream::Stdout) => (stdout.take(), None),
+            Some(Stream::Stderr) => (None, stderr.take()),
+            None => (None, None),
+        };
+        let stdout = stdout.map_or_else(|| channel().1, lines);
+        let stderr = stderr.map_or_else(|| channel().1, lines);
         Extension {
+            unread,
             stdin: child.stdin.take(),
             child,
             lease: self.lease,
@@ -263,14 +302,30 @@ impl Extension {
             .expect("a line arrives on standard error")
     }
 
+    /// Reads the pipe of standard error, which was left unread.
+    pub fn read_stderr(&mut self) {
+        if let Some(stderr) = self.unread.1.take() {
+            self.stderr = lines(stderr);
+        }
+    }
+
     /// Waits until the extension exits.
     ///
     /// # Panics
     ///
-    /// Panics if the operating system does not return its exit status.
+    /// Panics if it neither prints a line nor exits in time, or if the operating system does not return its exit status.
     #[must_use]
     pub fn wait(mut self) -> ExitedProcess {
-        let text = |lines: &Receiver<String>| lines.iter().map(|line| line + "\n").collect();
+        let text = |lines: &Receiver<String>| {
+            let mut text = String::new();
+            loop {
+                match lines.recv_timeout(TEST_TIMEOUT) {
+                    Ok(line) => text = text + &line + "\n",
+                    Err(RecvTimeoutError::Disconnected) => return text,
+                    Err(RecvTimeoutError::Timeout) => panic!("the extension does not exit: {text}"),
+                }
+            }
+        };
         let (stdout, stderr) = (text(&self.stdout), text(&self.stderr));
         let status = self.child.wait().expect("the process can be waited for");
         ExitedProcess {

@@ -13,6 +13,7 @@ use hyper::body::Bytes;
 use super::body::BodyError;
 use super::response::{HttpResponse, failure, json, unreadable};
 use super::router::Router;
+use crate::lifecycle::witness::Moment;
 use crate::lifecycle::{Activity, Phase};
 use crate::panics::catch;
 use crate::telemetry::Telemetry;
@@ -88,13 +89,18 @@ async fn handle<T: Extension, D: Telemetry<T>>(
     let handled = catch(async {
         let handler = router.extension.invoke(invocation);
         let outcome = match T::TIMEOUT {
-            Some(timeout) => match tokio::time::timeout(timeout, handler).await {
-                Ok(outcome) => outcome,
-                Err(_elapsed) => {
-                    let message = format!("the handler exceeded its timeout of {timeout:?}");
-                    return Err(("HandlerTimeout", message));
+            Some(timeout) => {
+                let start = Moment::now();
+                // Boxed, so that the future of an invocation is small if there is no timeout.
+                match Box::pin(start.timeout(timeout, handler)).await {
+                    // A handler that blocks its thread may complete too late, without being interrupted.
+                    Some(outcome) if start.elapsed() <= timeout => outcome,
+                    _ => {
+                        let message = format!("the handler exceeded its timeout of {timeout:?}");
+                        return Err(("HandlerTimeout", message));
+                    }
                 }
-            },
+            }
             None => handler.await,
         };
         outcome.map_err(|error| ("HandlerError", chain(error.as_ref())))

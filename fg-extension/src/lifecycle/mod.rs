@@ -1,14 +1,17 @@
-//! The lifecycle of an extension: its phases and the activities in flight, signals, the shutdown, and the generated
-//! `main`.
+//! The lifecycle of an extension: its phases and the activities in flight, signals, the shutdown, the second thread that
+//! watches over it, and the generated `main`.
 
 pub(crate) mod entry;
 pub(crate) mod shutdown;
 pub(crate) mod signals;
+pub(crate) mod watchdog;
+pub(crate) mod witness;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use witness::Moment;
 
 /// The current phase of the extension, and the number of activities in flight.
 ///
@@ -49,7 +52,9 @@ pub(crate) struct Tracked {
 #[derive(Default)]
 struct LifecycleState {
     phase: Phase,
-    shutdown_start: Option<Instant>,
+    /// When the shutdown was requested, which the watchdog may see before the blocked thread of the runtime does.
+    shutdown_request: Option<Moment>,
+    shutdown_start: Option<Moment>,
     listeners: usize,
     connections: usize,
     invocations: usize,
@@ -80,7 +85,9 @@ impl Lifecycle {
                 state.phase = phase;
             }
             if advances && phase == Phase::Draining {
-                state.shutdown_start = Some(Instant::now());
+                let now = Moment::now();
+                state.shutdown_request.get_or_insert(now);
+                state.shutdown_start = Some(now);
             }
             advances
         })
@@ -93,20 +100,33 @@ impl Lifecycle {
         }
     }
 
-    /// Returns the time at which the shutdown started, or the current time if it has not started.
-    pub(crate) fn shutdown_start(&self) -> Instant {
-        let start = self.0.borrow().shutdown_start;
-        start.unwrap_or_else(Instant::now)
+    /// Records that a shutdown was requested, before the extension starts it.
+    pub(crate) fn request_shutdown(&self) {
+        self.0.send_if_modified(|state| {
+            state.shutdown_request.get_or_insert_with(Moment::now);
+            false
+        });
     }
 
-    /// Waits until nothing is in flight. Returns `false` if `deadline` passes first.
+    /// Returns when the shutdown was requested, or the current time if it was not requested.
+    pub(crate) fn shutdown_request(&self) -> Moment {
+        let request = self.0.borrow().shutdown_request;
+        request.unwrap_or_else(Moment::now)
+    }
+
+    /// Returns when the shutdown started, or the current time if it has not started.
+    pub(crate) fn shutdown_start(&self) -> Moment {
+        let start = self.0.borrow().shutdown_start;
+        start.unwrap_or_else(Moment::now)
+    }
+
+    /// Waits until nothing is in flight. Returns `false` if that takes longer than `limit` from `start`.
     ///
     /// Call it in [`Phase::Draining`] or later: in earlier phases, there are no notifications about finished
     /// activities.
-    pub(crate) async fn drain(&self, deadline: Instant) -> bool {
-        timeout_at(deadline, self.wait_for(LifecycleState::is_idle))
-            .await
-            .is_ok()
+    pub(crate) async fn drain(&self, start: Moment, limit: Duration) -> bool {
+        let idle = self.wait_for(LifecycleState::is_idle);
+        start.timeout(limit, idle).await.is_some()
     }
 
     /// Enters [`Phase::Aborting`], and yields so that the tasks of handlers in flight can drop them.
@@ -203,8 +223,7 @@ mod tests {
             let lifecycle = Lifecycle::new();
             let guards = [lifecycle.track(activity), lifecycle.track(activity)];
             lifecycle.begin_shutdown("test");
-            let deadline = Instant::now() + std::time::Duration::from_secs(1);
-            let mut drain = pin!(lifecycle.drain(deadline));
+            let mut drain = pin!(lifecycle.drain(Moment::now(), Duration::from_secs(1)));
             for guard in guards {
                 assert!(poll(drain.as_mut()).is_pending(), "{activity:?}");
                 drop(guard);
@@ -218,9 +237,9 @@ mod tests {
         let lifecycle = Lifecycle::new();
         let guard = lifecycle.track(Activity::Invocation);
         lifecycle.begin_shutdown("test");
-        let deadline = Instant::now() + std::time::Duration::from_secs(1);
-        assert!(!lifecycle.drain(deadline).await);
-        assert_eq!(Instant::now(), deadline);
+        let (start, limit) = (Moment::now(), Duration::from_secs(1));
+        assert!(!lifecycle.drain(start, limit).await);
+        assert_eq!(start.elapsed(), limit);
         assert_eq!(lifecycle.invocations_in_flight(), 1);
         drop(guard);
         assert_eq!(lifecycle.invocations_in_flight(), 0);

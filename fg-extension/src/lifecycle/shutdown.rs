@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use fg_util::duration;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
 
 use super::Lifecycle;
+use super::watchdog::GRACE;
+use super::witness::Moment;
 use crate::panics::catch;
 use crate::telemetry::Telemetry;
 use crate::{Error, Extension, RunError, error};
@@ -26,9 +27,10 @@ pub(crate) async fn shut_down<T: Extension, D: Telemetry<T>>(
     mut delivery: JoinSet<()>,
     timeout: Duration,
 ) -> Result<(), RunError> {
-    let deadlines = Deadlines::new(lifecycle.shutdown_start(), timeout);
+    let start = lifecycle.shutdown_start();
+    let limits = Limits::new(timeout);
     let lost_before = telemetry.lost();
-    if !lifecycle.drain(deadlines.abort).await {
+    if !lifecycle.drain(start, limits.abort).await {
         let aborted = match lifecycle.invocations_in_flight() {
             0 => "stopped waiting for open connections".to_owned(),
             1 => "aborted 1 invocation still in flight".to_owned(),
@@ -36,80 +38,80 @@ pub(crate) async fn shut_down<T: Extension, D: Telemetry<T>>(
         };
         tracing::warn!(
             "{aborted} {} after the shutdown started; FG_SHUTDOWN_TIMEOUT is {}",
-            duration::format(deadlines.drain_timeout),
+            duration::format(limits.abort),
             duration::format(timeout),
         );
         // Telemetry that arrives from now on would not be delivered, so it must not be acknowledged.
         telemetry.close();
         lifecycle.abort().await;
         // Does not wait longer for clients that do not read their responses.
-        lifecycle.drain(deadlines.respond).await;
+        lifecycle.drain(start, limits.respond).await;
     }
 
     telemetry.close();
-    if timeout_at(deadlines.abort, delivery.join_next())
-        .await
-        .is_err()
-    {
+    let delivered = start.timeout(limits.abort, delivery.join_next()).await;
+    if delivered.is_none() {
         // The telemetry handler must not run concurrently with `shutdown`, so it is dropped. A handler that blocks its
         // thread cannot be stopped.
         lifecycle.abort().await;
-        let _ = timeout_at(deadlines.respond, delivery.join_next()).await;
+        start.timeout(limits.respond, delivery.join_next()).await;
     }
     telemetry.abandon();
     let undelivered = telemetry.lost() - lost_before;
 
-    let error = match call_shutdown(extension, deadlines.shutdown).await {
-        Some(Ok(())) if undelivered == 0 => return Ok(()),
-        Some(Ok(())) => {
+    let on_time = "within FG_SHUTDOWN_TIMEOUT";
+    let error = match call_shutdown(extension, start, timeout).await {
+        Some(Ok(())) if lifecycle.shutdown_request().elapsed() > timeout + GRACE => {
+            RunError::blocked(timeout)
+        }
+        Some(Ok(())) if undelivered > 0 => {
             return Err(RunError::undelivered_telemetry(format!(
-                "{} within FG_SHUTDOWN_TIMEOUT ({})",
+                "{} {on_time} ({})",
                 error::undelivered(undelivered),
                 duration::format(timeout)
-            )));
+            ))
+            .and_lost(lost_before));
         }
+        Some(Ok(())) if lost_before > 0 => {
+            return Err(RunError::undelivered_telemetry(error::lost(lost_before)));
+        }
+        Some(Ok(())) => return Ok(()),
         Some(Err(error)) => RunError::shutdown(error),
         None => RunError::shutdown_timeout(format!(
-            "the extension did not shut down within FG_SHUTDOWN_TIMEOUT ({})",
+            "the extension did not shut down {on_time} ({})",
             duration::format(timeout)
         )),
     };
-    Err(error.and_undelivered(undelivered))
+    Err(error.and_undelivered(undelivered).and_lost(lost_before))
 }
 
-/// The deadlines of the steps of a shutdown.
-struct Deadlines {
-    /// How long activities in flight may take, from the start of the shutdown.
-    drain_timeout: Duration,
+/// How long the steps of a shutdown may take, from its start.
+struct Limits {
     /// When invocations and the delivery of telemetry are aborted.
-    abort: Instant,
+    abort: Duration,
     /// When the responses to aborted invocations must have been sent.
-    respond: Instant,
-    /// When the author's `shutdown` is dropped.
-    shutdown: Instant,
+    respond: Duration,
 }
 
-impl Deadlines {
-    fn new(start: Instant, timeout: Duration) -> Self {
+impl Limits {
+    fn new(timeout: Duration) -> Self {
         let reserve = (timeout / 4).min(Duration::from_millis(500));
-        let drain_timeout = timeout - reserve;
+        let abort = timeout - reserve;
         Self {
-            drain_timeout,
-            abort: start + drain_timeout,
-            respond: start + drain_timeout + RESPONSE_TIME.min(reserve / 4),
-            shutdown: start + timeout,
+            abort,
+            respond: abort + RESPONSE_TIME.min(reserve / 4),
         }
     }
 }
 
-/// Calls the author's `shutdown`. Returns `None` if it does not complete before `deadline`; a panic is returned as an
-/// error.
+/// Calls the author's `shutdown`. Returns `None` if it does not complete in time; a panic is returned as an error.
 async fn call_shutdown<T: Extension>(
     extension: &T,
-    deadline: Instant,
+    start: Moment,
+    timeout: Duration,
 ) -> Option<Result<(), Error>> {
     // If it times out, the future is dropped inside `catch`, since its destructors may panic.
-    catch(async { timeout_at(deadline, extension.shutdown()).await.ok() })
+    catch(start.timeout(timeout, extension.shutdown()))
         .await
         .unwrap_or_else(|panic| Some(Err(panic.into())))
 }

@@ -1,5 +1,6 @@
-//! Logging: the default `tracing` subscriber, and the throttle for log lines about telemetry.
+//! Logging: the default `tracing` subscriber, the writer of its lines, and the throttle for log lines about telemetry.
 
 #[cfg(feature = "stderr-log")]
 pub(crate) mod subscriber;
 pub(crate) mod throttle;
+pub(crate) mod writer;

@@ -1,13 +1,13 @@
 //! The default `tracing` subscriber, which writes each event as one line to stderr and ignores spans.
 
 use std::fmt::{self, Write as _};
-use std::io::Write as _;
 
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
+use super::writer;
 use crate::ExtensionName;
 use fg_util::error::one_line;
 
@@ -35,9 +35,7 @@ impl Subscriber for Stderr {
 
     fn event(&self, event: &Event<'_>) {
         let line = line(self.name, event.metadata(), |visit| event.record(visit));
-        // A single write, so that lines of several processes do not mix. If stderr is closed, there is nowhere to
-        // report the error.
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        writer::write(self.name, &line);
     }
 
     // `enabled` disables spans, so the following methods are not called.

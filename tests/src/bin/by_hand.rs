@@ -16,8 +16,11 @@ impl Extension for ByHand {
     async fn init(registration: &Registration) -> Result<Self, Error> {
         println!("init");
         // Wait for a line on standard input, which selects the result of `init`.
-        let mut line = String::new();
-        stdin().lock().read_line(&mut line)?;
+        let line = tokio::task::spawn_blocking(|| {
+            let mut line = String::new();
+            stdin().lock().read_line(&mut line).map(|_| line)
+        })
+        .await??;
         match line.trim() {
             "fail" => Err("cannot load the secrets".into()),
             "panic" => panic!("cannot load\nthe secrets"),

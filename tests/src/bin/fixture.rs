@@ -3,12 +3,15 @@
 use std::io::{BufRead, stdin};
 use std::panic::{catch_unwind, resume_unwind};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use fg_extension::{Error, Invocation, extension};
 use tokio::sync::Barrier;
 
 /// The number of `together` invocations that must be in flight before any of them finishes.
 const TOGETHER: usize = 64;
+/// The number of lines that a `flood` invocation logs: more than the pipe and the queue hold.
+const FLOOD: usize = 400;
 static BARRIER: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(TOGETHER));
 
 const FIRST_PORT: u16 = 8080;
@@ -37,6 +40,21 @@ async fn main(invocation: Invocation) -> Result<(), Error> {
         "caught" => drop(catch_unwind(|| panic!("this panic is caught"))),
         "resumed" => resume_unwind(Box::new("this panic is resumed")),
         "log" => tracing::warn!(attempt = 3, "two\nlines"),
+        "flood" => (0..FLOOD).for_each(|i| tracing::warn!("{i} {}", "x".repeat(1000))),
+        "print forever" => loop {
+            println!("{}", "x".repeat(1000));
+        },
+        "block" => std::thread::sleep(Duration::from_millis(300)),
+        "block forever" => loop {
+            std::thread::park();
+        },
+        "task" => {
+            let task = tokio::spawn(async { panic!("a task\npanicked") });
+            assert!(
+                task.await
+                    .is_err_and(|error: tokio::task::JoinError| error.is_panic())
+            );
+        }
         "together" => {
             BARRIER.wait().await;
         }

@@ -56,6 +56,8 @@ impl Forwarder {
                 let _bomb = Bomb;
                 std::future::pending().await
             }
+            // Blocks the thread for longer than its timeout.
+            "block" => std::thread::sleep(std::time::Duration::from_millis(2200)),
             // Wait for a line on standard input.
             "hold" => {
                 tokio::task::spawn_blocking(|| stdin().lock().read_line(&mut String::new()))

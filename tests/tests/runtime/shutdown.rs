@@ -1,5 +1,7 @@
 //! Tests of the shutdown: invocations in flight, signals, and the shutdown request.
 
+use std::process::Command;
+
 use fg_extension_tests::{Client, Extension, Start, event, post, request};
 use nix::sys::signal::Signal;
 
@@ -31,7 +33,7 @@ fn idle(extension: &Extension) -> Client {
 
 #[test]
 fn invocations_in_flight_finish_before_the_exit() {
-    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         let (mut extension, mut client) =
             start_with_invocation_in_flight(Start::new(FIXTURE).env("FG_SHUTDOWN_TIMEOUT", "20s"));
         // The shutdown closes idle connections, including one that never sent a request.
@@ -49,6 +51,49 @@ fn invocations_in_flight_finish_before_the_exit() {
         );
         assert!(exited.stdout.ends_with("handled hold\n"));
     }
+}
+
+#[test]
+fn signal_that_arrives_while_its_handler_is_installed_is_not_lost() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let trace = directory.path().join("trace");
+    let under_strace = |option: &str| {
+        let script = format!(
+            "exec strace -f -o '{}' -e trace=rt_sigaction {option} \"$0\"",
+            trace.display()
+        );
+        Start::by_script(FIXTURE, &script)
+    };
+    if !Command::new("strace")
+        .arg("-V")
+        .output()
+        .is_ok_and(|output| output.status.success())
+    {
+        eprintln!(
+            "SKIPPED: strace is not installed, so the signal cannot be sent at the right moment"
+        );
+        return;
+    }
+    // The first run shows which call installs the handler, and the second one receives the signal right after that call.
+    let extension = under_strace("").registered();
+    assert_eq!(
+        post(extension.port(), "/extension/shutdown", "").status,
+        200
+    );
+    assert_eq!(extension.wait().code, Some(0));
+    let calls = std::fs::read_to_string(&trace).expect("strace wrote the calls");
+    let position = calls
+        .lines()
+        .filter(|line| line.contains("rt_sigaction("))
+        .position(|line| line.contains("rt_sigaction(SIGTERM, {"))
+        .expect("a handler of SIGTERM is installed");
+    let inject = format!(
+        "-e inject=rt_sigaction:signal=SIGTERM:when={}",
+        position + 1
+    );
+    assert_eq!(under_strace(&inject).registered().wait().code, Some(0));
+    let calls = std::fs::read_to_string(&trace).expect("strace wrote the calls");
+    assert!(calls.contains("--- SIGTERM"), "no signal was sent: {calls}");
 }
 
 #[test]

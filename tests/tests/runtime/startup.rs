@@ -71,6 +71,29 @@ fn invalid_settings_are_reported() {
 }
 
 #[test]
+fn too_few_file_descriptors_are_reported() {
+    // tokio needs six, in addition to standard input, output and error.
+    let with_limit = |limit| Start::by_script(FIXTURE, &format!("ulimit -n {limit}; exec \"$0\""));
+    for limit in [6, 7, 8] {
+        let exited = with_limit(limit).run();
+        let line = failure(&exited);
+        assert!(
+            line.starts_with("cannot start the tokio runtime: ")
+                && line.contains("Too many open files")
+                && line.ends_with("; is the limit of open files (`ulimit -n`) too low?"),
+            "{line}"
+        );
+    }
+    let exited = with_limit(9).env("EXTENSION_API_ADDR", "127.0.0.1:1").run();
+    let line = failure(&exited);
+    assert!(
+        line.starts_with("cannot listen on 127.0.0.1:")
+            && line.ends_with(": Too many open files (os error 24)"),
+        "{line}"
+    );
+}
+
+#[test]
 fn port_in_use_is_reported_before_the_registration() {
     let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
     let start = Start::new(FIXTURE).with(&platform);

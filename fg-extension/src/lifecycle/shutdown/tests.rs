@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::config::TelemetryConfig;
@@ -289,14 +289,44 @@ async fn undelivered_telemetry_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn telemetry_lost_before_the_shutdown_is_not_an_error() {
+async fn telemetry_lost_before_the_shutdown_is_an_error() {
     let (lifecycle, delivery) = (Lifecycle::new(), acknowledged());
     assert_eq!(Telemetry::<Recorder>::abandon(delivery.as_ref()), 2);
     let extension = Recorder::new(Fails, SucceedsAfter(Duration::ZERO));
 
     let (result, elapsed) = shut_down_with(&lifecycle, &extension, &delivery).await;
-    assert!(result.is_ok(), "{result:?}");
+    let error = result.unwrap_err();
+    assert!(error.is_undelivered_telemetry());
+    assert_eq!(
+        error.to_string(),
+        "2 acknowledged telemetry events had been lost before the shutdown"
+    );
     assert_eq!(elapsed, Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn handler_that_delayed_the_shutdown_by_blocking_its_thread_is_an_error() {
+    for (blocked, is_error) in [(TIMEOUT, false), (TIMEOUT + 2 * GRACE, true)] {
+        let (lifecycle, delivery) = (Lifecycle::new(), acknowledged());
+        let extension = Recorder::new(
+            SucceedsAfter(Duration::ZERO),
+            SucceedsAfter(Duration::from_millis(1)),
+        );
+        // The watchdog sees the signal while the thread is blocked.
+        lifecycle.request_shutdown();
+        sleep(blocked).await;
+
+        let (result, _) = shut_down_with(&lifecycle, &extension, &delivery).await;
+        assert_eq!(
+            result.as_ref().is_err_and(RunError::is_shutdown_timeout),
+            is_error,
+            "{result:?}"
+        );
+        assert_eq!(
+            extension.steps(),
+            ["2 events", "shutdown starts", "shutdown ends"]
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -197,7 +197,13 @@ fn undelivered_events_are_reported() {
         );
         wait_for_counters(&mut extension, &counters(3, 0, 0, 3, 0));
         let exited = extension.terminate();
-        assert_eq!(exited.code, Some(0), "{exited:?}");
+        assert_eq!(exited.code, Some(1), "{exited:?}");
+        assert!(
+            exited.stderr.ends_with(
+                "ERROR extensionTelemetry.sh: 3 acknowledged telemetry events had been lost before the shutdown\n"
+            ),
+            "{exited:?}"
+        );
     }
 }
 

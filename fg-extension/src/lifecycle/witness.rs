@@ -1,0 +1,174 @@
+//! Measures time without the time in which the process did not run, since it was frozen or got no CPU.
+//!
+//! A thread of its own, the [watchdog](super::watchdog), ticks ten times per second. If a tick is late, the process did
+//! not run. If the ticks are on time and a handler took long nevertheless, the handler blocked its thread.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use fg_util::select::{Either, select};
+use tokio::time::{Instant, sleep_until};
+
+/// The time between two ticks.
+pub(crate) const TICK: Duration = Duration::from_millis(100);
+
+/// The time between two ticks from which on the process counts as not running.
+///
+/// A process that is limited to less than one CPU may not run for most of each 100 ms, and must still time out.
+const LATE: u32 = 200;
+
+/// Longer than any process runs, and short enough to be added to an [`Instant`].
+const FOREVER: Duration = Duration::from_secs(1 << 30);
+
+static WITNESS: Witness = Witness(AtomicU64::new(0));
+
+/// Records the current time. Call it once per [`TICK`], on a thread that does nothing else.
+pub(super) fn tick() {
+    WITNESS.tick(milliseconds(Instant::now()));
+}
+
+/// A point in time, from which on the time is measured in which the process runs.
+///
+/// Without ticks, for example before the registration, all time counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    at: Instant,
+    /// The milliseconds before `at` in which the process did not run.
+    lost: u32,
+}
+
+impl Moment {
+    pub(crate) fn now() -> Self {
+        let at = Instant::now();
+        Self {
+            at,
+            lost: WITNESS.lost(|| milliseconds(at)),
+        }
+    }
+
+    /// Does the same as [`now`](Self::now) with fewer instructions. If the process was frozen just before, the freeze may
+    /// count as if it happened afterwards.
+    pub(crate) fn now_cheap() -> Self {
+        Self {
+            at: Instant::now(),
+            // The lower half.
+            lost: WITNESS.0.load(Ordering::Acquire) as u32,
+        }
+    }
+
+    /// Returns how much time has passed since then, whether the process has run or not.
+    pub(crate) fn elapsed_at_most(self) -> Duration {
+        self.at.elapsed()
+    }
+
+    /// Returns how long the process has run since then.
+    pub(crate) fn elapsed(self) -> Duration {
+        let now = Self::now();
+        (now.at - self.at).saturating_sub(self.lost_until(now))
+    }
+
+    /// Waits for the future, until the process has run for `limit` since then. Returns `None` if it has.
+    ///
+    /// # Cancel safety
+    ///
+    /// It is cancel safe if the future is. If the time is up, the future is dropped.
+    pub(crate) async fn timeout<F: Future>(self, limit: Duration, future: F) -> Option<F::Output> {
+        match select(future, self.passed(limit)).await {
+            Either::First(output) => Some(output),
+            Either::Second(()) => None,
+        }
+    }
+
+    /// Waits until the process has run for `limit` since then.
+    async fn passed(self, limit: Duration) {
+        while self.elapsed() < limit {
+            // The process may be frozen while it waits.
+            sleep_until(self.at + limit.min(FOREVER) + self.lost_until(Self::now())).await;
+        }
+    }
+
+    fn lost_until(self, now: Self) -> Duration {
+        Duration::from_millis(now.lost.saturating_sub(self.lost).into())
+    }
+}
+
+/// The milliseconds since the first call. They wrap around after 49 days.
+fn milliseconds(now: Instant) -> u32 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let start = *START.get_or_init(|| now);
+    // 0 means that there was no tick yet. The cast is the remainder.
+    now.saturating_duration_since(start).as_millis() as u32 | 1
+}
+
+/// The time of the last tick in the upper half, and the time that was lost before it in the lower half, both in
+/// milliseconds. They are one number so that they are read consistently.
+struct Witness(AtomicU64);
+
+impl Witness {
+    fn tick(&self, now: u32) {
+        let lost = self.lost(|| now);
+        self.0
+            .store(u64::from(now) << 32 | u64::from(lost), Ordering::Release);
+    }
+
+    /// Returns the milliseconds in which the process did not run, including the time since the last tick if the next one
+    /// is late.
+    fn lost(&self, now: impl FnOnce() -> u32) -> u32 {
+        let state = self.0.load(Ordering::Acquire);
+        if state == 0 {
+            return 0;
+        }
+        let (last, lost) = ((state >> 32) as u32, state as u32);
+        // Another thread may have read the clock before the last tick.
+        let gap = now().wrapping_sub(last);
+        if (LATE..=u32::MAX / 2).contains(&gap) {
+            lost.saturating_add(gap)
+        } else {
+            lost
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_lost_while_ticks_are_late() {
+        let witness = Witness(AtomicU64::new(0));
+        assert_eq!(witness.lost(|| 5_000), 0, "no tick yet");
+        witness.tick(1_001);
+        witness.tick(1_101);
+        assert_eq!(witness.lost(|| 1_299), 0);
+        // Frozen: whoever runs first sees it.
+        assert_eq!(witness.lost(|| 7_101), 6_000);
+        witness.tick(7_111);
+        assert_eq!(witness.lost(|| 7_121), 6_010);
+        witness.tick(7_211);
+        assert_eq!(witness.lost(|| 7_221), 6_010);
+        // The clock was read just before the last tick.
+        assert_eq!(witness.lost(|| 7_209), 6_010);
+        witness.tick(8_211);
+        assert_eq!(witness.lost(|| 8_211), 7_010);
+    }
+
+    #[test]
+    fn milliseconds_may_wrap_around() {
+        let witness = Witness(AtomicU64::new(0));
+        witness.tick(u32::MAX);
+        assert_eq!(witness.lost(|| 99), 0);
+        assert_eq!(witness.lost(|| 999), 1_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn timeout_without_ticks_counts_all_time() {
+        let start = Moment::now();
+        let limit = Duration::from_secs(2);
+        let sleep = |seconds| tokio::time::sleep(Duration::from_secs(seconds));
+        assert_eq!(start.timeout(limit, sleep(1)).await, Some(()));
+        assert_eq!(start.timeout(limit, sleep(2)).await, None);
+        assert_eq!(start.elapsed(), limit);
+        assert_eq!(start.timeout(Duration::MAX, sleep(2)).await, Some(()));
+    }
+}
