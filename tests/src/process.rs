@@ -165,6 +165,21 @@ impl Extension {
         self.lease.port()
     }
 
+    /// Returns the peak of the extension's resident memory so far (`VmHWM`), in bytes.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the extension has exited.
+    #[must_use]
+    pub fn peak_memory(&self) -> usize {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).expect("the extension runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kilobytes: Option<usize> = kilobytes.and_then(|number| number.parse().ok());
+        kilobytes.expect("the status contains the peak") * 1024
+    }
+
     /// Sends a signal to the extension.
     ///
     /// # Panics

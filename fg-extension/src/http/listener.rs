@@ -1,4 +1,4 @@
-//! The HTTP listener: binds a port, accepts connections, and serves them.
+//! The HTTP listener: binds a port, accepts connections, and starts a task for each.
 
 use std::future::poll_fn;
 use std::io;
@@ -7,15 +7,13 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use fg_util::error::chain;
 use fg_util::select::{Either, select};
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::unconstrained;
 
+use super::connection::{ConnectionState, serve_connection};
 use super::response::HttpResponse;
 use crate::lifecycle::{Activity, Lifecycle, Phase, Tracked};
 use crate::{ExtensionName, Port, RunError};
@@ -62,7 +60,7 @@ pub(crate) fn bind(
 /// the connections that are still in the backlog, and returns.
 pub(crate) async fn serve<F, R>(listener: Listener, respond: R)
 where
-    R: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    R: Fn(Request<Incoming>, Arc<ConnectionState>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = HttpResponse> + Send,
 {
     let Listener { socket, tracked } = listener;
@@ -102,39 +100,6 @@ where
                 break;
             }
         }
-    }
-}
-
-/// Serves one connection until the client closes it, or until the lifecycle drains and the current request is finished.
-async fn serve_connection<F: Future<Output = HttpResponse>>(
-    stream: TcpStream,
-    lifecycle: &Lifecycle,
-    respond: impl Fn(Request<Incoming>) -> F + Send,
-) {
-    // Without this, Nagle's algorithm would delay a small response until the previous one is acknowledged.
-    let _ = stream.set_nodelay(true);
-    let mut connection = pin!(
-        hyper::server::conn::http1::Builder::new()
-            // A client may shut down its sending side once it has sent its request.
-            .half_close(true)
-            .serve_connection(
-                TokioIo::new(stream),
-                service_fn(|request| {
-                    let response = respond(request);
-                    async move { Ok::<_, std::convert::Infallible>(response.await) }
-                }),
-            )
-    );
-    // The connection is polled first, so that a request that has already arrived when the shutdown starts is served.
-    let served = match select(connection.as_mut(), lifecycle.reached(Phase::Draining)).await {
-        Either::First(served) => served,
-        Either::Second(()) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = served {
-        tracing::debug!("connection failed: {}", chain(&error));
     }
 }
 

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use fg_util::error::one_line;
+use fg_util::error::{excerpt, one_line};
 use fg_util::select::select;
 use hyper::body::Incoming;
+use hyper::header::{HeaderName, ORIGIN};
 use hyper::{Method, Request, StatusCode};
 
 use super::body::RequestBody;
+use super::connection::ConnectionState;
 use super::invoked::InvokedBody;
+use super::request_log::RequestLog;
 use super::response::{HttpResponse, failure, json, only_post};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::panics::catch;
@@ -21,6 +24,7 @@ pub(crate) struct Router<T, D> {
     pub(super) invoked: InvokedBody,
     telemetry: Arc<D>,
     pub(super) lifecycle: Arc<Lifecycle>,
+    pub(super) log: RequestLog,
 }
 
 /// What a request is for.
@@ -28,6 +32,7 @@ enum Route {
     Telemetry,
     Invocation,
     Shutdown,
+    ShutdownByBrowser,
     /// With an error message.
     WrongMethod(String),
     /// With an error message.
@@ -46,6 +51,7 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
             invoked: InvokedBody::new(registration),
             telemetry,
             lifecycle,
+            log: RequestLog::new(),
         }
     }
 
@@ -61,17 +67,18 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
     pub(crate) fn respond(
         self: Arc<Self>,
         request: Request<Incoming>,
+        connection: Arc<ConnectionState>,
     ) -> impl Future<Output = HttpResponse> + Send {
         let route = Route::of(&request, D::SUBSCRIBED);
-        let body = RequestBody::of(request);
+        let body = RequestBody::of(request, connection);
         async move {
             match route {
                 Route::Telemetry => {
-                    let body = body.read().await;
+                    let body = body.read(&|bytes| self.telemetry.admits(bytes)).await;
                     self.telemetry.respond(body)
                 }
                 Route::Invocation => {
-                    let body = body.read().await;
+                    let body = body.read(&|_| true).await;
                     self.invoke(body).await
                 }
                 // Requests of all other kinds are rare, so their future is not a part of every connection.
@@ -79,6 +86,11 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
                     Box::pin(body.discard()).await;
                     self.lifecycle.begin_shutdown("POST /extension/shutdown");
                     json(StatusCode::OK, b"{}".as_slice().into())
+                }
+                Route::ShutdownByBrowser => {
+                    Box::pin(body.discard()).await;
+                    let message = "POST /extension/shutdown does not accept requests of web pages";
+                    self.reject(StatusCode::FORBIDDEN, "Forbidden", message)
                 }
                 Route::WrongMethod(message) => {
                     Box::pin(body.discard()).await;
@@ -107,7 +119,12 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
 
     /// Logs a rejected request, and returns the response to it.
     pub(super) fn reject(&self, status: StatusCode, kind: &str, message: &str) -> HttpResponse {
-        self.telemetry.report_rejected_request(status, message);
+        if D::SUBSCRIBED {
+            self.telemetry.report_rejected_request(message);
+        } else if let Some(before) = self.log.admit() {
+            let (status, message) = (status.as_u16(), one_line(&excerpt(message)));
+            tracing::warn!("rejected a request with status {status}: {message}{before}");
+        }
         failure(status, kind, message)
     }
 }
@@ -122,14 +139,27 @@ impl Route {
             // `/extension/register` in the *Path* line (D 2707).
             "/extension/invoke" | "/extension/register" if is_post => Self::Invocation,
             // The path and body of the platform's shutdown event are unknown (?). This path is our own choice.
-            "/extension/shutdown" if is_post => Self::Shutdown,
+            "/extension/shutdown" if is_post => match is_from_browser(request) {
+                false => Self::Shutdown,
+                true => Self::ShutdownByBrowser,
+            },
             path @ ("/extension/invoke" | "/extension/register" | "/extension/shutdown") => {
-                let method = request.method();
+                let method = excerpt(request.method().as_str());
                 Self::WrongMethod(format!("{path} accepts only POST, not {method}"))
             }
             path => Self::Unknown(format!(
-                "unknown path {path}; invocations are accepted at POST /extension/invoke"
+                "unknown path {}; invocations are accepted at POST /extension/invoke",
+                excerpt(path)
             )),
         }
     }
+}
+
+/// Returns whether a request comes from a web page.
+///
+/// Any page that is open in a browser on the machine of a developer can post to a local port. Only the path of our own
+/// choice is protected: it is unknown which headers the platform sends (?).
+fn is_from_browser(request: &Request<Incoming>) -> bool {
+    let headers = request.headers();
+    headers.contains_key(ORIGIN) || headers.contains_key(HeaderName::from_static("sec-fetch-site"))
 }

@@ -1,6 +1,7 @@
 //! Tests of the runtime: extensions as processes, with a platform whose responses are scripted.
 
 mod auto_traits;
+mod hostile;
 mod invoke;
 mod lifecycle;
 mod register;
