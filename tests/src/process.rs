@@ -165,6 +165,20 @@ impl Extension {
         self.lease.port()
     }
 
+    /// Limits the number of file descriptors that the extension may have open.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no `prlimit`, which is a part of util-linux.
+    pub fn limit_descriptors(&self, limit: usize) {
+        let pid = self.child.id().to_string();
+        let limit = format!("--nofile={limit}:{limit}");
+        let status = Command::new("prlimit")
+            .args(["--pid", &pid, &limit])
+            .status();
+        assert!(status.expect("util-linux is installed").success());
+    }
+
     /// Returns the peak of the extension's resident memory so far (`VmHWM`), in bytes.
     ///
     /// # Panics

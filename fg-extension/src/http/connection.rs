@@ -44,6 +44,8 @@ static LARGE_BUFFERS: AtomicUsize = AtomicUsize::new(0);
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
 pub(crate) enum Stage {
+    /// Nothing has been read yet. A request may have arrived.
+    Accepted,
     /// Nothing has ever arrived.
     New,
     /// A request has been responded to.
@@ -69,7 +71,7 @@ pub(crate) struct ConnectionState {
 impl ConnectionState {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
-            stage: AtomicU8::new(Stage::New as u8),
+            stage: AtomicU8::new(Stage::Accepted as u8),
             progress: AtomicU32::new(0),
             header_bytes: AtomicUsize::new(0),
             has_large_buffer: AtomicBool::new(false),
@@ -88,6 +90,15 @@ impl ConnectionState {
         self.progress.load(Ordering::Relaxed)
     }
 
+    /// Returns how much the client loses if the connection is closed now: the lower, the less. Returns `None` if it must
+    /// not be closed.
+    pub(super) fn rank(&self) -> Option<u8> {
+        let order = [Stage::New, Stage::Header, Stage::Idle, Stage::Body];
+        (0..)
+            .zip(order)
+            .find_map(|(rank, stage)| self.is(stage).then_some(rank))
+    }
+
     /// Records that bytes have arrived.
     ///
     /// # Errors
@@ -98,7 +109,7 @@ impl ConnectionState {
         if self.is(Stage::Header) {
             before = self.header_bytes.fetch_add(bytes, Ordering::Relaxed);
         } else if bytes > 0 {
-            if self.is(Stage::New) || self.is(Stage::Idle) {
+            if !self.is(Stage::Body) && !self.is(Stage::Handling) {
                 self.enter(Stage::Header);
                 self.header_bytes.store(bytes, Ordering::Relaxed);
             }
@@ -133,12 +144,12 @@ impl Drop for ConnectionState {
 /// drains and the current request is finished.
 pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
     stream: TcpStream,
+    state: &Arc<ConnectionState>,
     lifecycle: &Lifecycle,
     respond: impl Fn(Request<Incoming>, Arc<ConnectionState>) -> F + Send,
 ) {
     // Without this, Nagle's algorithm would delay a small response until the previous one is acknowledged.
     let _ = stream.set_nodelay(true);
-    let state = &ConnectionState::new();
     let socket = Socket {
         stream,
         state: Arc::clone(state),
@@ -171,6 +182,9 @@ pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
         // The connection is polled first, so that a request that has already arrived when the shutdown starts is served.
         if let Poll::Ready(served) = connection.as_mut().poll(cx) {
             return Poll::Ready(Some(served));
+        }
+        if state.is(Stage::Accepted) {
+            state.enter(Stage::New);
         }
         if !is_draining && draining.as_mut().poll(cx).is_ready() {
             is_draining = true;

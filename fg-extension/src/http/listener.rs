@@ -11,9 +11,10 @@ use fg_util::select::{Either, select};
 use hyper::Request;
 use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::task::unconstrained;
+use tokio::task::{unconstrained, yield_now};
 
 use super::connection::{ConnectionState, serve_connection};
+use super::open_connections;
 use super::response::HttpResponse;
 use crate::lifecycle::{Activity, Lifecycle, Phase, Tracked};
 use crate::{ExtensionName, Port, RunError};
@@ -68,15 +69,22 @@ where
     let serve = |stream: TcpStream| {
         let tracked = lifecycle.track(Activity::Connection);
         let (lifecycle, respond) = (Arc::clone(lifecycle), respond.clone());
-        tokio::spawn(async move {
-            serve_connection(stream, &lifecycle, respond).await;
+        let state = ConnectionState::new();
+        let weak = Arc::downgrade(&state);
+        let task = tokio::spawn(async move {
+            serve_connection(stream, &state, &lifecycle, respond).await;
             drop(tracked);
         });
+        open_connections::add(weak, task.abort_handle())
     };
     {
         let mut draining = pin!(lifecycle.reached(Phase::Draining));
         while let Either::Second(stream) = select(draining.as_mut(), accept(&socket)).await {
-            serve(stream);
+            if serve(stream) {
+                // First, the tasks of new connections read what has arrived.
+                yield_now().await;
+                open_connections::close_one();
+            }
         }
     }
     // Connections that are already in the backlog are served too. The poll is unconstrained, since tokio's coop budget
@@ -93,7 +101,9 @@ where
             break;
         };
         match accepted {
-            Ok((stream, _)) => serve(stream),
+            Ok((stream, _)) => {
+                serve(stream);
+            }
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 tracing::warn!("cannot accept queued connections: {error}");
@@ -105,7 +115,8 @@ where
 
 /// Accepts the next connection.
 ///
-/// Errors such as a lack of file descriptors are temporary, so it logs one warning and retries.
+/// If there are no descriptors left, it closes a connection that waits for a request. Errors are temporary, so it logs
+/// one warning and retries.
 async fn accept(listener: &TcpListener) -> TcpStream {
     let mut warned = false;
     loop {
@@ -114,6 +125,13 @@ async fn accept(listener: &TcpListener) -> TcpStream {
             // The client closed the connection before it was accepted.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
+                // Such as a lack of descriptors. New connections read what has arrived before one is chosen, and the one
+                // that is chosen is closed when its task runs.
+                yield_now().await;
+                if open_connections::close_one() {
+                    yield_now().await;
+                    continue;
+                }
                 if !std::mem::replace(&mut warned, true) {
                     tracing::warn!("cannot accept connections: {error}; retrying");
                 }

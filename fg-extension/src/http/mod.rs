@@ -5,6 +5,7 @@ pub(crate) mod connection;
 mod invoke;
 mod invoked;
 pub(crate) mod listener;
+mod open_connections;
 mod reading;
 mod request_log;
 pub(crate) mod response;

@@ -111,6 +111,31 @@ fn body_that_arrives_slowly_is_read() {
 }
 
 #[test]
+fn idle_connections_do_not_lock_others_out() {
+    let extension = registered();
+    extension.limit_descriptors(64);
+    let mut served = connect(&extension, "");
+    let mut others = Vec::new();
+    for text in ["", HALF_HEADER, HALF_BODY] {
+        // Of these connections, the oldest are closed.
+        for _ in 0..200 {
+            let mut other = Client::connect(extension.port());
+            // The extension may have closed the connection already.
+            other.try_send(text);
+            others.push(other);
+        }
+        let mut new = Client::connect(extension.port());
+        new.send(request("POST", INVOKE, event("1")));
+        assert_eq!(new.receive().status, 200, "{text}");
+        if text != HALF_BODY {
+            served.send(request("POST", INVOKE, event("1")));
+            assert_eq!(served.receive().status, 200, "{text}");
+        }
+    }
+    assert_eq!(extension.terminate().stderr, "");
+}
+
+#[test]
 fn shutdown_request_of_a_web_page_is_rejected() {
     let extension = registered();
     for header in [
