@@ -66,21 +66,10 @@ where
 {
     let Listener { socket, tracked } = listener;
     let lifecycle = tracked.lifecycle();
-    let serve = |stream: TcpStream| {
-        let tracked = lifecycle.track(Activity::Connection);
-        let (lifecycle, respond) = (Arc::clone(lifecycle), respond.clone());
-        let state = ConnectionState::new();
-        let weak = Arc::downgrade(&state);
-        let task = tokio::spawn(async move {
-            serve_connection(stream, &state, &lifecycle, respond).await;
-            drop(tracked);
-        });
-        open_connections::add(weak, task.abort_handle())
-    };
     {
         let mut draining = pin!(lifecycle.reached(Phase::Draining));
         while let Either::Second(stream) = select(draining.as_mut(), accept(&socket)).await {
-            if serve(stream) {
+            if start(stream, lifecycle, &respond) {
                 // First, the tasks of new connections read what has arrived.
                 yield_now().await;
                 open_connections::close_one();
@@ -102,7 +91,7 @@ where
         };
         match accepted {
             Ok((stream, _)) => {
-                serve(stream);
+                start(stream, lifecycle, &respond);
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
@@ -111,6 +100,24 @@ where
             }
         }
     }
+}
+
+/// Starts the task that serves a connection. Returns whether there are too many connections.
+#[inline(never)]
+fn start<F, R>(stream: TcpStream, lifecycle: &Arc<Lifecycle>, respond: &R) -> bool
+where
+    R: Fn(Request<Incoming>, Arc<ConnectionState>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = HttpResponse> + Send,
+{
+    let tracked = lifecycle.track(Activity::Connection);
+    let (lifecycle, respond) = (Arc::clone(lifecycle), respond.clone());
+    let state = ConnectionState::new();
+    let weak = Arc::downgrade(&state);
+    let task = tokio::spawn(async move {
+        serve_connection(stream, &state, &lifecycle, respond).await;
+        drop(tracked);
+    });
+    open_connections::add(weak, task.abort_handle())
 }
 
 /// Accepts the next connection.

@@ -32,11 +32,7 @@ enum Route {
     Telemetry,
     Invocation,
     Shutdown,
-    ShutdownByBrowser,
-    /// With an error message.
-    WrongMethod(String),
-    /// With an error message.
-    Unknown(String),
+    Rejected(StatusCode, &'static str, String),
 }
 
 impl<T: Extension, D: Telemetry<T>> Router<T, D> {
@@ -87,19 +83,13 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
                     self.lifecycle.begin_shutdown("POST /extension/shutdown");
                     json(StatusCode::OK, b"{}".as_slice().into())
                 }
-                Route::ShutdownByBrowser => {
+                Route::Rejected(status, kind, message) => {
                     Box::pin(body.discard()).await;
-                    let message = "POST /extension/shutdown does not accept requests of web pages";
-                    self.reject(StatusCode::FORBIDDEN, "Forbidden", message)
-                }
-                Route::WrongMethod(message) => {
-                    Box::pin(body.discard()).await;
-                    let status = StatusCode::METHOD_NOT_ALLOWED;
-                    only_post(self.reject(status, "MethodNotAllowed", &message))
-                }
-                Route::Unknown(message) => {
-                    Box::pin(body.discard()).await;
-                    self.reject(StatusCode::NOT_FOUND, "NotFound", &message)
+                    let response = self.reject(status, kind, &message);
+                    match status {
+                        StatusCode::METHOD_NOT_ALLOWED => only_post(response),
+                        _ => response,
+                    }
                 }
             }
         }
@@ -139,18 +129,23 @@ impl Route {
             // `/extension/register` in the *Path* line (D 2707).
             "/extension/invoke" | "/extension/register" if is_post => Self::Invocation,
             // The path and body of the platform's shutdown event are unknown (?). This path is our own choice.
-            "/extension/shutdown" if is_post => match is_from_browser(request) {
-                false => Self::Shutdown,
-                true => Self::ShutdownByBrowser,
-            },
+            "/extension/shutdown" if is_post && !is_from_browser(request) => Self::Shutdown,
+            "/extension/shutdown" if is_post => {
+                let message = "POST /extension/shutdown does not accept requests of web pages";
+                Self::Rejected(StatusCode::FORBIDDEN, "Forbidden", message.to_owned())
+            }
             path @ ("/extension/invoke" | "/extension/register" | "/extension/shutdown") => {
                 let method = excerpt(request.method().as_str());
-                Self::WrongMethod(format!("{path} accepts only POST, not {method}"))
+                let message = format!("{path} accepts only POST, not {method}");
+                Self::Rejected(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message)
             }
-            path => Self::Unknown(format!(
-                "unknown path {}; invocations are accepted at POST /extension/invoke",
-                excerpt(path)
-            )),
+            path => {
+                let message = format!(
+                    "unknown path {}; invocations are accepted at POST /extension/invoke",
+                    excerpt(path)
+                );
+                Self::Rejected(StatusCode::NOT_FOUND, "NotFound", message)
+            }
         }
     }
 }
