@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use fg_util::error::chain;
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, server};
 use hyper_util::rt::TokioIo;
@@ -158,11 +157,7 @@ pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
         state.enter(Stage::Body);
         let response = respond(request, Arc::clone(state));
         async move {
-            let mut response = response.await;
-            if state.must_close() {
-                let close = HeaderValue::from_static("close");
-                response.headers_mut().insert(CONNECTION, close);
-            }
+            let response = response.await;
             state.enter(Stage::Idle);
             Ok::<_, Infallible>(response)
         }
@@ -182,6 +177,12 @@ pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
         // The connection is polled first, so that a request that has already arrived when the shutdown starts is served.
         if let Poll::Ready(served) = connection.as_mut().poll(cx) {
             return Poll::Ready(Some(served));
+        }
+        if state.must_close() {
+            connection.as_mut().graceful_shutdown();
+            if let Poll::Ready(served) = connection.as_mut().poll(cx) {
+                return Poll::Ready(Some(served));
+            }
         }
         if state.is(Stage::Accepted) {
             state.enter(Stage::New);
@@ -218,10 +219,8 @@ pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
             }
         }
     });
-    match served.await {
-        Some(Err(error)) => tracing::debug!("connection failed: {}", chain(&error)),
-        Some(Ok(())) => {}
-        None => tracing::debug!("closed a connection whose request did not arrive in time"),
+    if let Some(Err(error)) = served.await {
+        tracing::debug!("connection failed: {}", chain(&error));
     }
 }
 

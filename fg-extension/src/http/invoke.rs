@@ -146,10 +146,10 @@ async fn unless_aborted<T: Extension, D: Telemetry<T>>(
             Ok(()) => Err(aborted()),
             Err(panic) => {
                 let message = panic.to_string();
-                if let Some(before) = router.log.admit() {
-                    let message = one_line(&excerpt(&message));
-                    tracing::error!("an aborted invocation failed: {message}{before}");
-                }
+                tracing::error!(
+                    "an aborted invocation failed: {}",
+                    one_line(&excerpt(&message))
+                );
                 Err(HandlerFailure {
                     kind: "HandlerPanic",
                     message,

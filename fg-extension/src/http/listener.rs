@@ -94,6 +94,7 @@ where
                 start(stream, lifecycle, &respond);
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(_) if open_connections::close_one() => yield_now().await,
             Err(error) => {
                 tracing::warn!("cannot accept queued connections: {error}");
                 break;

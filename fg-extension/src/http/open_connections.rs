@@ -1,18 +1,18 @@
 //! The open connections of the process. When descriptors run short, those that wait for a request are closed.
 
-use std::fs;
-use std::sync::{Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Mutex, PoisonError, Weak};
 
 use tokio::task::AbortHandle;
 
 use super::connection::ConnectionState;
 
-/// The maximum number of open connections, if the process may have enough descriptors: somewhat more than the
-/// invocations that an instance runs at once (D, 1 to 1000).
-const MAX: usize = 1024;
-/// How many descriptors are left to handlers, and to new connections if all others are busy.
-const RESERVE: usize = 32;
-/// Up to this number of connections, the limit does not matter.
+/// The maximum number of open connections. An instance runs at most 1000 invocations at once (D), and a process often may
+/// have 1024 descriptors.
+///
+/// If it may have fewer, a connection is closed when none is left.
+const MAX: usize = 1000;
+
+/// Up to this number of connections, those that are closed are not looked for.
 const FEW: usize = 16;
 
 static OPEN: Mutex<OpenConnections> = Mutex::new(OpenConnections {
@@ -36,8 +36,8 @@ pub(super) fn add(state: Weak<ConnectionState>, task: AbortHandle) -> bool {
     }
     open.remove_closed();
     // In proportion to the length, so that adding a connection takes constant time on average.
-    open.cleanup_at = (2 * open.connections.len()).clamp(FEW, limit());
-    open.connections.len() > limit()
+    open.cleanup_at = (2 * open.connections.len()).clamp(FEW, MAX);
+    open.connections.len() > MAX
 }
 
 /// Closes a connection that waits for a request. Returns `false` if there is none.
@@ -64,18 +64,4 @@ impl OpenConnections {
         task.abort();
         true
     }
-}
-
-/// Returns the maximum number of open connections.
-fn limit() -> usize {
-    static LIMIT: OnceLock<usize> = OnceLock::new();
-    *LIMIT.get_or_init(|| {
-        let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-        let line = limits
-            .lines()
-            .find_map(|line| line.strip_prefix("Max open files"));
-        let soft = line.and_then(|line| line.split_ascii_whitespace().next()?.parse().ok());
-        let descriptors: usize = soft.unwrap_or(usize::MAX);
-        (descriptors - RESERVE.min(descriptors / 4)).clamp(FEW, MAX)
-    })
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use fg_util::error::{excerpt, one_line};
 use fg_util::select::select;
 use hyper::body::Incoming;
-use hyper::header::{HeaderName, ORIGIN};
 use hyper::{Method, Request, StatusCode};
 
 use super::body::RequestBody;
@@ -155,6 +154,6 @@ impl Route {
 /// Any page that is open in a browser on the machine of a developer can post to a local port. Only the path of our own
 /// choice is protected: it is unknown which headers the platform sends (?).
 fn is_from_browser(request: &Request<Incoming>) -> bool {
-    let headers = request.headers();
-    headers.contains_key(ORIGIN) || headers.contains_key(HeaderName::from_static("sec-fetch-site"))
+    let mut names = request.headers().keys();
+    names.any(|name| matches!(name.as_str(), "origin" | "sec-fetch-site"))
 }
