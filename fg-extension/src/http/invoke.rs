@@ -22,8 +22,12 @@ use crate::{Extension, Invocation};
 impl<T: Extension, D: Telemetry<T>> Router<T, D> {
     /// Calls the author's handler with the invocation in the request body.
     pub(super) async fn invoke(self: Arc<Self>, body: Result<ReadBody, BodyError>) -> HttpResponse {
-        let (invocation, response, reservation) = match self.read_invocation(body) {
-            Ok(all) => all,
+        let (body, reservation) = match body {
+            Ok(ReadBody { bytes, reservation }) => (Ok(bytes), reservation),
+            Err(error) => (Err(error), Reservation::default()),
+        };
+        let (invocation, response) = match self.read_invocation(body) {
+            Ok(both) => both,
             Err(rejection) => return rejection,
         };
         match self.run_handler(invocation, reservation).await {
@@ -34,16 +38,12 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
         }
     }
 
-    /// Returns an invocation, the body of the response to it, and the reservation of its memory; or the response to an
-    /// invalid body.
+    /// Returns an invocation, and the body of the response to it; or the response to an invalid body.
     fn read_invocation(
         &self,
-        body: Result<ReadBody, BodyError>,
-    ) -> Result<(Invocation, Bytes, Reservation), HttpResponse> {
-        let ReadBody {
-            bytes: body,
-            reservation,
-        } = body.map_err(|error| {
+        body: Result<Bytes, BodyError>,
+    ) -> Result<(Invocation, Bytes), HttpResponse> {
+        let body = body.map_err(|error| {
             let (status, kind, message) = unreadable(&error, "InvalidInvocation");
             self.reject(status, kind, &message)
         })?;
@@ -56,7 +56,7 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
             self.reject(StatusCode::BAD_REQUEST, "InvalidInvocation", &message)
         })?;
         let response = self.invoked.of(&invocation);
-        Ok((invocation, response, reservation))
+        Ok((invocation, response))
     }
 
     /// Runs the handler to completion, even if the platform closes the connection.

@@ -177,7 +177,6 @@ fn memory_is_bounded() {
             200
         );
         let peak = extension.peak_memory();
-        eprintln!("{name}: {} KB", peak / 1024);
         assert!(peak <= LIMIT, "{name}: {peak}");
     }
 }
@@ -217,6 +216,5 @@ fn memory_of_half_sent_requests_is_bounded() {
     }
     assert_eq!(post(port, "/", "[1]").status, 200);
     let peak = extension.peak_memory();
-    eprintln!("half-sent requests: {} KB", peak / 1024);
     assert!(peak <= 18 * MB, "{peak}");
 }
