@@ -447,35 +447,6 @@ mod tests {
     }
 
     #[test]
-    fn trailing_commas_are_accepted_where_asked_for() {
-        for (text, is_accepted) in [
-            ("[1,]", true),
-            ("[[1 , ] ,{\"a\":[{},],} , ]", true),
-            ("{\"a\":1 ,\n}", true),
-            ("[1,,]", false),
-            ("[,]", false),
-            ("{,}", false),
-            ("{\"a\":,}", false),
-            ("{\"a\":1,,}", false),
-            ("{\"a\":[,]}", false),
-            ("[1,}", false),
-            ("[{\"a\":1,]", false),
-            ("[1,", false),
-        ] {
-            let mut scanner = Scanner::accepting_trailing_commas(text);
-            assert_eq!(scanner.value(0).is_ok(), is_accepted, "{text}");
-            assert!(!is_accepted || scanner.has_trailing_commas(), "{text}");
-            if text.starts_with('{') {
-                let end = Scanner::accepting_trailing_commas(text).object(0, |_| ());
-                assert_eq!(end.is_ok(), is_accepted, "{text}");
-            }
-            assert_eq!(Scanner::new(text).value(0), Err(Invalid), "{text}");
-        }
-        let mut scanner = Scanner::accepting_trailing_commas("[{},[]]");
-        assert!(scanner.value(0).is_ok() && !scanner.has_trailing_commas());
-    }
-
-    #[test]
     fn fields_of_an_object_are_found() {
         let text = r#"x { "a" : [1, 2] ,"b\"c":{"d":3}, "": "e"} y"#;
         let mut scanner = Scanner::new(text);

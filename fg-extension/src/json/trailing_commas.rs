@@ -43,6 +43,36 @@ impl Scan {
 #[cfg(test)]
 mod tests {
     use super::blank_trailing_commas;
+    use crate::json::{Invalid, Scanner};
+
+    #[test]
+    fn trailing_commas_are_accepted_where_asked_for() {
+        for (text, is_accepted) in [
+            ("[1,]", true),
+            ("[[1 , ] ,{\"a\":[{},],} , ]", true),
+            ("{\"a\":1 ,\n}", true),
+            ("[1,,]", false),
+            ("[,]", false),
+            ("{,}", false),
+            ("{\"a\":,}", false),
+            ("{\"a\":1,,}", false),
+            ("{\"a\":[,]}", false),
+            ("[1,}", false),
+            ("[{\"a\":1,]", false),
+            ("[1,", false),
+        ] {
+            let mut scanner = Scanner::accepting_trailing_commas(text);
+            assert_eq!(scanner.value(0).is_ok(), is_accepted, "{text}");
+            assert!(!is_accepted || scanner.has_trailing_commas(), "{text}");
+            if text.starts_with('{') {
+                let end = Scanner::accepting_trailing_commas(text).object(0, |_| ());
+                assert_eq!(end.is_ok(), is_accepted, "{text}");
+            }
+            assert_eq!(Scanner::new(text).value(0), Err(Invalid), "{text}");
+        }
+        let mut scanner = Scanner::accepting_trailing_commas("[{},[]]");
+        assert!(scanner.value(0).is_ok() && !scanner.has_trailing_commas());
+    }
 
     #[test]
     fn only_trailing_commas_are_replaced() {
