@@ -223,8 +223,8 @@ impl Startup {
             self.lifecycle.begin_shutdown(signal);
         };
         let routes = Arc::clone(&router);
-        let server = listener::serve(self.listener, move |request| {
-            Arc::clone(&routes).respond(request)
+        let server = listener::serve(self.listener, move |request, connection| {
+            Arc::clone(&routes).respond(request, connection)
         });
         run_alongside(signals, server).await;
         shut_down(

@@ -58,6 +58,11 @@ impl Client {
         self
     }
 
+    /// Sends the bytes unless the extension has closed the connection.
+    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = self.stream.get_mut().write_all(bytes.as_ref());
+    }
+
     /// Closes the write half of the connection.
     ///
     /// # Panics

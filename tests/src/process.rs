@@ -218,6 +218,35 @@ impl Extension {
         self.child.id()
     }
 
+    /// Limits the number of file descriptors that the extension may have open.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no `prlimit`, which is a part of util-linux.
+    pub fn limit_descriptors(&self, limit: usize) {
+        let pid = self.child.id().to_string();
+        let limit = format!("--nofile={limit}:{limit}");
+        let status = Command::new("prlimit")
+            .args(["--pid", &pid, &limit])
+            .status();
+        assert!(status.expect("util-linux is installed").success());
+    }
+
+    /// Returns the peak of the extension's resident memory so far (`VmHWM`), in bytes.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the extension has exited.
+    #[must_use]
+    pub fn peak_memory(&self) -> usize {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).expect("the extension runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kilobytes: Option<usize> = kilobytes.and_then(|number| number.parse().ok());
+        kilobytes.expect("the status contains the peak") * 1024
+    }
+
     /// Sends a signal to the extension.
     ///
     /// # Panics

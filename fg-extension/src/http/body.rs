@@ -1,11 +1,15 @@
 //! Request bodies, read with size limits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::{Request, header};
 use tokio::time::timeout;
+
+use super::connection::{ConnectionState, Stage};
+use super::reading::{Reservation, SMALL};
 
 /// The maximum size of a request body: 6 MB (D, instance limits).
 pub(crate) const LIMIT: usize = 6 * 1024 * 1024;
@@ -18,6 +22,10 @@ const DISCARD_PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) enum BodyError {
     TooLarge,
+    /// The bodies of other requests take too much memory.
+    Overloaded,
+    /// There is no room for what the body contains.
+    NotAdmitted,
     /// The connection broke before the body was complete.
     Broken(hyper::Error),
 }
@@ -27,28 +35,57 @@ pub(crate) struct RequestBody {
     incoming: Incoming,
     /// Whether the client sends the body only after `100 Continue`.
     expects_continue: bool,
+    connection: Arc<ConnectionState>,
+}
+
+/// A whole body, with the reservation of its memory.
+pub(crate) struct ReadBody {
+    pub(crate) bytes: Bytes,
+    pub(crate) reservation: Reservation,
 }
 
 impl RequestBody {
     /// Drops the rest of the request, so that futures that read the body are small.
-    pub(crate) fn of(request: Request<Incoming>) -> Self {
+    pub(crate) fn of(request: Request<Incoming>, connection: Arc<ConnectionState>) -> Self {
         Self {
             expects_continue: request.headers().contains_key(header::EXPECT),
             incoming: request.into_body(),
+            connection,
         }
     }
 
-    /// Reads the whole body.
+    /// Reads the whole body, if `admit` returns `true` for its size. The size of a body of unknown length is that of
+    /// what has arrived.
+    ///
+    /// A body that is not admitted is discarded without being stored, as soon as that is known.
     ///
     /// # Errors
     ///
-    /// Returns an error if the body exceeds [`LIMIT`], or if the connection breaks.
-    pub(crate) async fn read(mut self) -> Result<Bytes, BodyError> {
-        // The value of `content-length`, or 0 for a chunked body.
-        let length = self.incoming.size_hint().lower();
-        if length > LIMIT as u64 {
+    /// Returns an error if the body exceeds [`LIMIT`], if it is not admitted, if the bodies of other requests take too
+    /// much memory, or if the connection breaks.
+    pub(crate) async fn read(
+        mut self,
+        admit: &(dyn Fn(usize) -> bool + Sync),
+    ) -> Result<ReadBody, BodyError> {
+        let mut reservation = Reservation::default();
+        let check = |size: usize| {
+            if size > LIMIT {
+                Some(BodyError::TooLarge)
+            } else if !admit(size) {
+                Some(BodyError::NotAdmitted)
+            } else {
+                None
+            }
+        };
+        let length = usize::try_from(self.incoming.size_hint().lower()).unwrap_or(usize::MAX);
+        let error = check(length).or_else(|| {
+            // The memory for a large body is reserved at once: otherwise several of them could all run out of memory
+            // before any is complete. The memory for a small one is reserved when it arrives.
+            (length > SMALL && !reservation.grow(length)).then_some(BodyError::Overloaded)
+        });
+        if let Some(error) = error {
             Box::pin(self.discard()).await;
-            return Err(BodyError::TooLarge);
+            return Err(error);
         }
         let mut single = Bytes::new();
         let mut parts = Vec::new();
@@ -56,27 +93,36 @@ impl RequestBody {
             let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else {
                 continue;
             };
-            if single.len().max(parts.len()) + data.len() > LIMIT {
+            let size = single.len().max(parts.len()) + data.len();
+            let error = match size > length {
+                true => check(size),
+                false => None,
+            };
+            let overloaded = || (!reservation.grow(size)).then_some(BodyError::Overloaded);
+            if let Some(error) = error.or_else(overloaded) {
+                drop((single, parts, data));
                 Box::pin(discard_rest(self.incoming)).await;
-                return Err(BodyError::TooLarge);
+                return Err(error);
             }
-            // Nearly every body arrives in a single frame, which does not have to be copied.
+            // Most bodies arrive in a single frame, which does not have to be copied.
             if single.is_empty() && parts.is_empty() {
                 single = data;
             } else {
                 if parts.is_empty() {
                     // Without this, a large body would be copied again each time that the buffer grows.
-                    parts.reserve_exact((length as usize).max(single.len() + data.len()));
+                    parts.reserve_exact(length.max(single.len() + data.len()));
                     parts.extend_from_slice(&single);
+                    single = Bytes::new();
                 }
                 parts.extend_from_slice(&data);
             }
         }
-        Ok(if parts.is_empty() {
-            single
-        } else {
-            parts.into()
-        })
+        self.connection.enter(Stage::Handling);
+        let bytes = match parts.is_empty() {
+            true => single,
+            false => parts.into(),
+        };
+        Ok(ReadBody { bytes, reservation })
     }
 
     /// Reads and discards the body.
@@ -86,6 +132,15 @@ impl RequestBody {
         // Without `100 Continue` there is nothing to discard.
         if !self.expects_continue {
             discard_rest(self.incoming).await;
+        }
+    }
+}
+
+impl From<Bytes> for ReadBody {
+    fn from(bytes: Bytes) -> Self {
+        Self {
+            bytes,
+            reservation: Reservation::default(),
         }
     }
 }

@@ -5,12 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use fg_util::error::{chain, one_line};
+use fg_util::error::{chain, excerpt, one_line};
 use fg_util::select::{Either, select};
 use hyper::StatusCode;
 use hyper::body::Bytes;
 
-use super::body::BodyError;
+use super::body::{BodyError, ReadBody};
+use super::reading::Reservation;
 use super::response::{HttpResponse, failure, json, unreadable};
 use super::router::Router;
 use crate::lifecycle::witness::Moment;
@@ -21,12 +22,16 @@ use crate::{Extension, Invocation};
 
 impl<T: Extension, D: Telemetry<T>> Router<T, D> {
     /// Calls the author's handler with the invocation in the request body.
-    pub(super) async fn invoke(self: Arc<Self>, body: Result<Bytes, BodyError>) -> HttpResponse {
+    pub(super) async fn invoke(self: Arc<Self>, body: Result<ReadBody, BodyError>) -> HttpResponse {
+        let (body, reservation) = match body {
+            Ok(ReadBody { bytes, reservation }) => (Ok(bytes), reservation),
+            Err(error) => (Err(error), Reservation::default()),
+        };
         let (invocation, response) = match self.read_invocation(body) {
             Ok(both) => both,
             Err((status, kind, message)) => return self.reject(status, kind, &message),
         };
-        match self.run_handler(invocation).await {
+        match self.run_handler(invocation, reservation).await {
             Ok(()) => json(StatusCode::OK, response),
             Err(HandlerFailure { kind, message }) => {
                 failure(StatusCode::INTERNAL_SERVER_ERROR, kind, &message)
@@ -51,8 +56,12 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
     ///
     /// A handler that is pending after its first poll is moved to a task of its own. Most handlers complete in the
     /// first poll and need no task.
-    async fn run_handler(self: Arc<Self>, invocation: Invocation) -> Result<(), HandlerFailure> {
-        let mut handler = Box::pin(handle(Arc::clone(&self), invocation));
+    async fn run_handler(
+        self: Arc<Self>,
+        invocation: Invocation,
+        reservation: Reservation,
+    ) -> Result<(), HandlerFailure> {
+        let mut handler = Box::pin(handle(Arc::clone(&self), invocation, reservation));
         match poll_fn(|cx| Poll::Ready(handler.as_mut().poll(cx))).await {
             Poll::Ready(outcome) => outcome,
             Poll::Pending => tokio::spawn(unless_aborted(self, handler))
@@ -73,17 +82,18 @@ struct HandlerFailure {
     message: String,
 }
 
-/// Calls the handler, and logs its failure.
+/// Calls the handler, and logs its failure. The memory of the invocation is reserved until the handler completes.
 async fn handle<T: Extension, D: Telemetry<T>>(
     router: Arc<Router<T, D>>,
     invocation: Invocation,
+    _reservation: Reservation,
 ) -> Result<(), HandlerFailure> {
     let _tracked = router.lifecycle.track(Activity::Invocation);
     // It is too late to start a handler.
     if router.lifecycle.has_reached(Phase::Aborting) {
         return Err(aborted());
     }
-    let trace_id = invocation.trace_id.clone();
+    let trace_id = excerpt(&invocation.trace_id);
     // All of the author's code may panic: the handler, its destructors if it is dropped, and the `Display` of its
     // error.
     let handled = catch(async {
@@ -110,11 +120,13 @@ async fn handle<T: Extension, D: Telemetry<T>>(
         Ok(Err(failure)) => failure,
         Err(panic) => ("HandlerPanic", panic.to_string()),
     };
-    tracing::error!(
-        "invocation {} failed: {}",
-        one_line(&trace_id),
-        one_line(&message)
-    );
+    if let Some(before) = router.log.admit() {
+        tracing::error!(
+            "invocation {} failed: {}{before}",
+            one_line(&trace_id),
+            one_line(&excerpt(&message))
+        );
+    }
     Err(HandlerFailure { kind, message })
 }
 
@@ -132,7 +144,10 @@ async fn unless_aborted<T: Extension, D: Telemetry<T>>(
             Ok(()) => Err(aborted()),
             Err(panic) => {
                 let message = panic.to_string();
-                tracing::error!("an aborted invocation failed: {}", one_line(&message));
+                tracing::error!(
+                    "an aborted invocation failed: {}",
+                    one_line(&excerpt(&message))
+                );
                 Err(HandlerFailure {
                     kind: "HandlerPanic",
                     message,

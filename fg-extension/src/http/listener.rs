@@ -1,4 +1,4 @@
-//! The HTTP listener: binds a port, accepts connections, and serves them.
+//! The HTTP listener: binds a port, accepts connections, and starts a task for each.
 
 use std::future::poll_fn;
 use std::io;
@@ -7,15 +7,14 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use fg_util::error::chain;
 use fg_util::select::{Either, select};
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::task::unconstrained;
+use tokio::task::{unconstrained, yield_now};
 
+use super::connection::{ConnectionState, serve_connection};
+use super::open_connections;
 use super::response::HttpResponse;
 use crate::lifecycle::{Activity, Lifecycle, Phase, Tracked};
 use crate::{ExtensionName, Port, RunError};
@@ -62,23 +61,19 @@ pub(crate) fn bind(
 /// the connections that are still in the backlog, and returns.
 pub(crate) async fn serve<F, R>(listener: Listener, respond: R)
 where
-    R: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    R: Fn(Request<Incoming>, Arc<ConnectionState>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = HttpResponse> + Send,
 {
     let Listener { socket, tracked } = listener;
     let lifecycle = tracked.lifecycle();
-    let serve = |stream: TcpStream| {
-        let tracked = lifecycle.track(Activity::Connection);
-        let (lifecycle, respond) = (Arc::clone(lifecycle), respond.clone());
-        tokio::spawn(async move {
-            serve_connection(stream, &lifecycle, respond).await;
-            drop(tracked);
-        });
-    };
     {
         let mut draining = pin!(lifecycle.reached(Phase::Draining));
         while let Either::Second(stream) = select(draining.as_mut(), accept(&socket)).await {
-            serve(stream);
+            if start(stream, lifecycle, &respond) {
+                // First, the tasks of new connections read what has arrived.
+                yield_now().await;
+                open_connections::close_one();
+            }
         }
     }
     // Connections that are already in the backlog are served too. The poll is unconstrained, since tokio's coop budget
@@ -95,8 +90,11 @@ where
             break;
         };
         match accepted {
-            Ok((stream, _)) => serve(stream),
+            Ok((stream, _)) => {
+                start(stream, lifecycle, &respond);
+            }
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(_) if open_connections::close_one() => yield_now().await,
             Err(error) => {
                 tracing::warn!("cannot accept queued connections: {error}");
                 break;
@@ -105,42 +103,28 @@ where
     }
 }
 
-/// Serves one connection until the client closes it, or until the lifecycle drains and the current request is finished.
-async fn serve_connection<F: Future<Output = HttpResponse>>(
-    stream: TcpStream,
-    lifecycle: &Lifecycle,
-    respond: impl Fn(Request<Incoming>) -> F + Send,
-) {
-    // Without this, Nagle's algorithm would delay a small response until the previous one is acknowledged.
-    let _ = stream.set_nodelay(true);
-    let mut connection = pin!(
-        hyper::server::conn::http1::Builder::new()
-            // A client may shut down its sending side once it has sent its request.
-            .half_close(true)
-            .serve_connection(
-                TokioIo::new(stream),
-                service_fn(|request| {
-                    let response = respond(request);
-                    async move { Ok::<_, std::convert::Infallible>(response.await) }
-                }),
-            )
-    );
-    // The connection is polled first, so that a request that has already arrived when the shutdown starts is served.
-    let served = match select(connection.as_mut(), lifecycle.reached(Phase::Draining)).await {
-        Either::First(served) => served,
-        Either::Second(()) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = served {
-        tracing::debug!("connection failed: {}", chain(&error));
-    }
+/// Starts the task that serves a connection. Returns whether there are too many connections.
+#[inline(never)]
+fn start<F, R>(stream: TcpStream, lifecycle: &Arc<Lifecycle>, respond: &R) -> bool
+where
+    R: Fn(Request<Incoming>, Arc<ConnectionState>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = HttpResponse> + Send,
+{
+    let tracked = lifecycle.track(Activity::Connection);
+    let (lifecycle, respond) = (Arc::clone(lifecycle), respond.clone());
+    let state = ConnectionState::new();
+    let weak = Arc::downgrade(&state);
+    let task = tokio::spawn(async move {
+        serve_connection(stream, &state, &lifecycle, respond).await;
+        drop(tracked);
+    });
+    open_connections::add(weak, task.abort_handle())
 }
 
 /// Accepts the next connection.
 ///
-/// Errors such as a lack of file descriptors are temporary, so it logs one warning and retries.
+/// If there are no descriptors left, it closes a connection that waits for a request. Errors are temporary, so it logs
+/// one warning and retries.
 async fn accept(listener: &TcpListener) -> TcpStream {
     let mut warned = false;
     loop {
@@ -149,6 +133,13 @@ async fn accept(listener: &TcpListener) -> TcpStream {
             // The client closed the connection before it was accepted.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
+                // Such as a lack of descriptors. New connections read what has arrived before one is chosen, and the one
+                // that is chosen is closed when its task runs.
+                yield_now().await;
+                if open_connections::close_one() {
+                    yield_now().await;
+                    continue;
+                }
                 if !std::mem::replace(&mut warned, true) {
                     tracing::warn!("cannot accept connections: {error}; retrying");
                 }

@@ -1,8 +1,12 @@
-//! The extension's HTTP server: the listener, the router, request bodies and responses.
+//! The extension's HTTP server: the listener, connections, the router, request bodies and responses.
 
 pub(crate) mod body;
+pub(crate) mod connection;
 mod invoke;
 mod invoked;
 pub(crate) mod listener;
+mod open_connections;
+mod reading;
+mod request_log;
 pub(crate) mod response;
 pub(crate) mod router;

@@ -36,12 +36,18 @@ pub(crate) fn unreadable(
             "PayloadTooLarge",
             format!("the body is larger than {} MB", body::LIMIT / (1024 * 1024)),
         ),
+        BodyError::Overloaded | BodyError::NotAdmitted => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Overloaded",
+            "the bodies of other requests take too much memory; retry later".to_owned(),
+        ),
         BodyError::Broken(error) => (StatusCode::BAD_REQUEST, invalid, chain(error)),
     }
 }
 
+/// Returns an error response. With status 503, it asks the client to retry a second later.
 pub(crate) fn failure(status: StatusCode, kind: &str, message: &str) -> HttpResponse {
-    json(
+    let mut response = json(
         status,
         serialize(&Failure {
             error_info: ErrorInfo {
@@ -49,7 +55,13 @@ pub(crate) fn failure(status: StatusCode, kind: &str, message: &str) -> HttpResp
                 error_message: message,
             },
         }),
-    )
+    );
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+    }
+    response
 }
 
 pub(crate) fn serialize(value: &impl Serialize) -> Bytes {

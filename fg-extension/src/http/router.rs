@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use fg_util::error::one_line;
+use fg_util::error::{excerpt, one_line};
 use fg_util::select::select;
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
 
 use super::body::RequestBody;
+use super::connection::ConnectionState;
 use super::invoked::InvokedBody;
+use super::request_log::RequestLog;
 use super::response::{HttpResponse, failure, json, only_post};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::panics::catch;
@@ -21,6 +23,7 @@ pub(crate) struct Router<T, D> {
     pub(super) invoked: InvokedBody,
     telemetry: Arc<D>,
     pub(super) lifecycle: Arc<Lifecycle>,
+    pub(super) log: RequestLog,
 }
 
 /// What a request is for.
@@ -28,10 +31,7 @@ enum Route {
     Telemetry,
     Invocation,
     Shutdown,
-    /// With an error message.
-    WrongMethod(String),
-    /// With an error message.
-    Unknown(String),
+    Rejected(StatusCode, &'static str, String),
 }
 
 impl<T: Extension, D: Telemetry<T>> Router<T, D> {
@@ -46,6 +46,7 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
             invoked: InvokedBody::new(registration),
             telemetry,
             lifecycle,
+            log: RequestLog::new(),
         }
     }
 
@@ -61,17 +62,18 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
     pub(crate) fn respond(
         self: Arc<Self>,
         request: Request<Incoming>,
+        connection: Arc<ConnectionState>,
     ) -> impl Future<Output = HttpResponse> + Send {
         let route = Route::of(&request, D::SUBSCRIBED);
-        let body = RequestBody::of(request);
+        let body = RequestBody::of(request, connection);
         async move {
             match route {
                 Route::Telemetry => {
-                    let body = body.read().await;
+                    let body = body.read(&|bytes| self.telemetry.admits(bytes)).await;
                     self.telemetry.respond(body)
                 }
                 Route::Invocation => {
-                    let body = body.read().await;
+                    let body = body.read(&|_| true).await;
                     self.invoke(body).await
                 }
                 // Requests of all other kinds are rare, so their future is not a part of every connection.
@@ -80,14 +82,13 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
                     self.lifecycle.begin_shutdown("POST /extension/shutdown");
                     json(StatusCode::OK, b"{}".as_slice().into())
                 }
-                Route::WrongMethod(message) => {
+                Route::Rejected(status, kind, message) => {
                     Box::pin(body.discard()).await;
-                    let status = StatusCode::METHOD_NOT_ALLOWED;
-                    only_post(self.reject(status, "MethodNotAllowed", &message))
-                }
-                Route::Unknown(message) => {
-                    Box::pin(body.discard()).await;
-                    self.reject(StatusCode::NOT_FOUND, "NotFound", &message)
+                    let response = self.reject(status, kind, &message);
+                    match status {
+                        StatusCode::METHOD_NOT_ALLOWED => only_post(response),
+                        _ => response,
+                    }
                 }
             }
         }
@@ -107,7 +108,12 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
 
     /// Logs a rejected request, and returns the response to it.
     pub(super) fn reject(&self, status: StatusCode, kind: &str, message: &str) -> HttpResponse {
-        self.telemetry.report_rejected_request(status, message);
+        if D::SUBSCRIBED {
+            self.telemetry.report_rejected_request(message);
+        } else if let Some(before) = self.log.admit() {
+            let (status, message) = (status.as_u16(), one_line(&excerpt(message)));
+            tracing::warn!("rejected a request with status {status}: {message}{before}");
+        }
         failure(status, kind, message)
     }
 }
@@ -122,14 +128,32 @@ impl Route {
             // `/extension/register` in the *Path* line (D 2707).
             "/extension/invoke" | "/extension/register" if is_post => Self::Invocation,
             // The path and body of the platform's shutdown event are unknown (?). This path is our own choice.
-            "/extension/shutdown" if is_post => Self::Shutdown,
-            path @ ("/extension/invoke" | "/extension/register" | "/extension/shutdown") => {
-                let method = request.method();
-                Self::WrongMethod(format!("{path} accepts only POST, not {method}"))
+            "/extension/shutdown" if is_post && !is_from_browser(request) => Self::Shutdown,
+            "/extension/shutdown" if is_post => {
+                let message = "POST /extension/shutdown does not accept requests of web pages";
+                Self::Rejected(StatusCode::FORBIDDEN, "Forbidden", message.to_owned())
             }
-            path => Self::Unknown(format!(
-                "unknown path {path}; invocations are accepted at POST /extension/invoke"
-            )),
+            path @ ("/extension/invoke" | "/extension/register" | "/extension/shutdown") => {
+                let method = excerpt(request.method().as_str());
+                let message = format!("{path} accepts only POST, not {method}");
+                Self::Rejected(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message)
+            }
+            path => {
+                let message = format!(
+                    "unknown path {}; invocations are accepted at POST /extension/invoke",
+                    excerpt(path)
+                );
+                Self::Rejected(StatusCode::NOT_FOUND, "NotFound", message)
+            }
         }
     }
+}
+
+/// Returns whether a request comes from a web page.
+///
+/// Any page that is open in a browser on the machine of a developer can post to a local port. Only the path of our own
+/// choice is protected: it is unknown which headers the platform sends (?).
+fn is_from_browser(request: &Request<Incoming>) -> bool {
+    let mut names = request.headers().keys();
+    names.any(|name| matches!(name.as_str(), "origin" | "sec-fetch-site"))
 }

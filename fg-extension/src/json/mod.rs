@@ -1,6 +1,7 @@
 //! Reads JSON text without building values: strings, numbers, and the fields of objects.
 
 mod scanner;
+mod trailing_commas;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,6 +10,7 @@ use serde::de::Visitor;
 use serde::{Deserialize, Deserializer};
 
 pub(crate) use scanner::{Field, Invalid, Scanner};
+pub(crate) use trailing_commas::blank_trailing_commas;
 
 /// Returns the text of a JSON string, or `None` if `json` is not a string. An unpaired surrogate is replaced, since no
 /// Rust string can contain it.

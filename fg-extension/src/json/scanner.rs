@@ -14,6 +14,9 @@ pub(crate) struct Scanner<'a> {
     text: &'a [u8],
     /// The opening brackets of the arrays and objects around the position, up to the value that is being read.
     open: Vec<u8>,
+    /// Whether a comma after the last element or field is an error.
+    is_strict: bool,
+    has_trailing_commas: bool,
 }
 
 /// The text is not what was expected.
@@ -31,7 +34,22 @@ impl<'a> Scanner<'a> {
         Self {
             text: text.as_bytes(),
             open: Vec::new(),
+            is_strict: true,
+            has_trailing_commas: false,
         }
+    }
+
+    /// Creates a scanner that accepts a comma after the last element of an array and the last field of an object.
+    pub(crate) fn accepting_trailing_commas(text: &'a str) -> Self {
+        Self {
+            is_strict: false,
+            ..Self::new(text)
+        }
+    }
+
+    /// Returns whether the values that were skipped contain trailing commas.
+    pub(crate) fn has_trailing_commas(&self) -> bool {
+        self.has_trailing_commas
     }
 
     /// Returns the byte at the position, or `None` at the end of the text.
@@ -71,7 +89,9 @@ impl<'a> Scanner<'a> {
             return Ok(at + 1);
         }
         loop {
-            let name = self.expect(b'"', at)?;
+            let Ok(name) = self.expect(b'"', at) else {
+                return self.after_trailing_comma(b'}', at);
+            };
             let name_end = self.rest_of_string(name)?;
             let value = self.token(self.expect(b':', name_end)?);
             let end = self.value(value)?;
@@ -114,7 +134,11 @@ impl<'a> Scanner<'a> {
                 at = self.expect(b',', at)?;
             }
             if bracket == b'{' {
-                let name = self.expect(b'"', at)?;
+                let Ok(name) = self.expect(b'"', at) else {
+                    at = self.after_trailing_comma(b'}', at)?;
+                    self.open.pop();
+                    continue;
+                };
                 at = self.expect(b':', self.rest_of_string(name)?)?;
             }
             at = self.token(at);
@@ -125,12 +149,30 @@ impl<'a> Scanner<'a> {
                     is_empty = true;
                 }
                 _ => {
-                    at = self.scalar(at)?;
                     is_empty = false;
+                    at = match self.scalar(at) {
+                        Ok(end) => end,
+                        Err(Invalid) if bracket == b'[' => {
+                            self.open.pop();
+                            self.after_trailing_comma(b']', at)?
+                        }
+                        Err(Invalid) => return Err(Invalid),
+                    };
                 }
             }
         }
         Ok(at)
+    }
+
+    /// Skips the closing bracket after a trailing comma. The caller has found neither another value nor, right after
+    /// the opening bracket, a closing one.
+    #[cold]
+    fn after_trailing_comma(&mut self, closing: u8, at: usize) -> Result<usize, Invalid> {
+        if self.is_strict {
+            return Err(Invalid);
+        }
+        self.has_trailing_commas = true;
+        self.expect(closing, at)
     }
 
     /// Skips a string, number or word.

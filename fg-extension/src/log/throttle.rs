@@ -25,7 +25,7 @@ struct ThrottleState {
 /// The notices since the last line.
 #[derive(Default)]
 pub(crate) struct PendingNotices {
-    /// The number of events rejected because the buffer was full.
+    /// The number of batches rejected because the buffer was full.
     pub(crate) rejected: u64,
     /// The number of events lost because the handler failed for too long.
     pub(crate) lost: u64,
@@ -123,15 +123,18 @@ impl PendingNotices {
             };
             parts.push(format!("the handler failed{times}: {failure}"));
         }
-        let mut events = |count: u64, outcome: &str| {
+        let mut count = |count: u64, one: &str, many: &str, outcome: &str| {
             if count > 0 {
-                let s = if count == 1 { "" } else { "s" };
-                parts.push(format!("{count} event{s} {outcome}"));
+                let noun = if count == 1 { one } else { many };
+                parts.push(format!("{count} {noun} {outcome}"));
             }
         };
-        events(self.lost, "lost: not delivered within FG_TELEMETRY_TIMEOUT");
-        events(
+        let outcome = "lost: not delivered within FG_TELEMETRY_TIMEOUT";
+        count(self.lost, "event", "events", outcome);
+        count(
             self.rejected,
+            "batch",
+            "batches",
             "rejected with status 503: the buffer is full; increase FG_TELEMETRY_BUFFER",
         );
         if self.requests > 0 {

@@ -1,16 +1,17 @@
 //! A batch of telemetry, kept as JSON text, with the positions of its events.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use fg_util::error::excerpt;
+use hyper::body::Bytes;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 
 use super::TelemetryEvent;
 use super::events::{Events, Layout, Layouts};
-use crate::json::Invalid;
+use crate::http::body::LIMIT;
+use crate::json::{Invalid, blank_trailing_commas};
 
 /// A batch of telemetry events.
 pub(super) struct Batch {
@@ -26,11 +27,16 @@ pub(super) const MAX_BATCH_EVENTS: u64 = 4096;
 /// The maximum size of the JSON that one call of the handler receives. A single larger event is delivered alone.
 pub(super) const MAX_BATCH_BYTES: usize = 256 * 1024;
 
+/// What replaces bytes that are not UTF-8.
+const REPLACEMENT: &str = "\u{fffd}";
+
 /// The size of a small event. The layouts of a batch of such events are allocated at once.
 const TYPICAL_EVENT_BYTES: usize = 128;
 
 impl Batch {
     /// Reads a request body, which is an array of events (D 2710). A large array is split into several batches.
+    ///
+    /// It takes little memory beside the body and the batches, even for a body that is invalid.
     ///
     /// The events can be any JSON values, so that an unexpected event does not make the whole batch invalid. Bytes
     /// that are not UTF-8 are replaced. Trailing commas are ignored, since the examples of the documentation contain
@@ -39,23 +45,27 @@ impl Batch {
     /// # Errors
     ///
     /// Returns an error message if the body is not a JSON array.
-    pub(super) fn read(body: &[u8]) -> Result<Vec<Self>, String> {
+    pub(super) fn read(body: Bytes) -> Result<Vec<Self>, String> {
         // Much faster than `from_utf8_lossy` for text that is valid.
-        let text = match str::from_utf8(body) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => String::from_utf8_lossy(body),
-        };
+        if let Ok(text) = str::from_utf8(&body) {
+            return Self::read_text(text);
+        }
+        let chunks = body.utf8_chunks();
+        let lengths = chunks.map(|chunk| chunk.valid().len() + REPLACEMENT.len());
+        if lengths.sum::<usize>() > LIMIT + REPLACEMENT.len() {
+            return Err("invalid telemetry: too many bytes are not UTF-8".to_owned());
+        }
+        let text = String::from_utf8_lossy(&body).into_owned();
+        drop(body);
+        Self::read_text(&text)
+    }
+
+    fn read_text(text: &str) -> Result<Vec<Self>, String> {
         let text = text.trim_matches([' ', '\n', '\r', '\t']);
         if text.is_empty() {
             return Err("the body is empty; expected a JSON array of telemetry events".to_owned());
         }
-        if let Ok(batches) = Self::read_array(text) {
-            return Ok(batches);
-        }
-        let text = without_trailing_commas(text)
-            // The error message may quote the whole body.
-            .map_err(|error| excerpt(&format!("invalid telemetry: {error}")))?;
-        Self::read_array(&text).map_err(|Invalid| "invalid telemetry".to_owned())
+        Self::read_array(text).map_err(|Invalid| error_message(text))
     }
 
     fn read_array(text: &str) -> Result<Vec<Self>, Invalid> {
@@ -81,6 +91,7 @@ impl Batch {
             count += 1;
             if !parts.is_empty() {
                 layouts.clear();
+                all.forget_unescaped();
             }
         }
         let new = |events, count| Self {
@@ -94,10 +105,15 @@ impl Batch {
             return Ok(vec![new(all.into_events(layouts), count)]);
         }
         parts.push((part, count));
+        let has_trailing_commas = all.has_trailing_commas();
+        drop((all, layouts));
         let parts = parts.into_iter();
         let new_part = |(part, count): (Range<usize>, u64)| {
-            let text = elements[part].into();
-            new(Events::new(text, Vec::new()), count)
+            let mut text = elements[part].to_owned();
+            if has_trailing_commas {
+                text = blank_trailing_commas(text);
+            }
+            new(Events::new(text.into(), Vec::new()), count)
         };
         Ok(parts.map(new_part).collect())
     }
@@ -118,59 +134,16 @@ impl Batch {
     }
 }
 
-/// Replaces trailing commas by spaces.
-///
-/// # Errors
-///
-/// Returns an error if the text is not a JSON array even then.
-fn without_trailing_commas(text: &str) -> serde_json::Result<String> {
-    let Err(error) = serde_json::from_str::<Array>(text) else {
-        return Ok(text.to_owned());
-    };
-    let blanked = blank_trailing_commas(text).ok_or(error)?;
-    serde_json::from_str::<Array>(&blanked)?;
-    Ok(blanked)
-}
-
-/// Replaces each trailing comma by a space, so that positions in error messages stay correct. Returns `None` if there
-/// is no trailing comma.
-fn blank_trailing_commas(text: &str) -> Option<String> {
-    let mut blanked = text.as_bytes().to_vec();
-    let mut scan = Scan::default();
-    let mut any = false;
-    // The last two bytes outside of strings that are not white space, and the position of the last one.
-    let (mut before, mut last, mut last_position) = (b'[', b'[', 0);
-    for (position, byte) in text.bytes().enumerate() {
-        if !scan.is_outside_strings(byte) || byte.is_ascii_whitespace() {
-            continue;
-        }
-        if last == b',' && b"]}".contains(&byte) && !b"[{,".contains(&before) {
-            blanked[last_position] = b' ';
-            any = true;
-        }
-        (before, last, last_position) = (last, byte, position);
+/// Returns the message for a body that is not an array of events.
+fn error_message(text: &str) -> String {
+    // Not worth the time for a body that is much larger than those of the platform.
+    if text.len() > MAX_BATCH_BYTES {
+        return "invalid telemetry: the body is not a JSON array".to_owned();
     }
-    // One ASCII character replaces another, so the text is still UTF-8.
-    any.then(|| String::from_utf8(blanked).ok())?
-}
-
-/// A minimal JSON scanner, which tracks whether the next byte is in a string.
-#[derive(Default)]
-struct Scan {
-    in_string: bool,
-    escaped: bool,
-}
-
-impl Scan {
-    /// Moves past a byte. Returns `true` if the byte is outside of strings, or if it is the quote that ends one.
-    fn is_outside_strings(&mut self, byte: u8) -> bool {
-        if self.in_string {
-            self.in_string = self.escaped || byte != b'"';
-            self.escaped = !self.escaped && byte == b'\\';
-            return !self.in_string;
-        }
-        self.in_string = byte == b'"';
-        !self.in_string
+    match serde_json::from_str::<Array>(&blank_trailing_commas(text.to_owned())) {
+        // The error message may quote the whole body.
+        Err(error) => excerpt(&format!("invalid telemetry: {error}")),
+        Ok(Array) => "invalid telemetry".to_owned(),
     }
 }
 
@@ -204,12 +177,16 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::{Batch, MAX_BATCH_BYTES, MAX_BATCH_EVENTS};
+    use super::{Batch, LIMIT, MAX_BATCH_BYTES, MAX_BATCH_EVENTS};
     use crate::TelemetryEvent;
+
+    fn batches(body: &[u8]) -> Result<Vec<Batch>, String> {
+        Batch::read(body.to_vec().into())
+    }
 
     fn read(body: &[u8]) -> Vec<TelemetryEvent> {
         let mut all = Vec::new();
-        for batch in Batch::read(body).unwrap() {
+        for batch in batches(body).unwrap() {
             let others = all.len() as u64;
             batch.append_to(&mut all);
             assert_eq!(others + batch.events(), all.len() as u64);
@@ -264,8 +241,18 @@ mod tests {
     fn hostile_body_is_rejected() {
         for part in [",", ",]", "[1,],", "\",", "\\\"", "[", "{", "{\"a\":[1,"] {
             let body = format!("[{}", part.repeat(200_000));
-            assert!(Batch::read(body.as_bytes()).is_err(), "{part}");
+            assert!(batches(body.as_bytes()).is_err(), "{part}");
         }
+    }
+
+    #[test]
+    fn replacements_do_not_make_a_body_larger_than_the_limit() {
+        let body = |bytes: usize| [b"[\"", vec![0xff; bytes].as_slice(), b"\"]"].concat();
+        assert_eq!(read(&body(LIMIT / 4)).len(), 1);
+        assert_eq!(
+            batches(&body(LIMIT / 2)).err().as_deref(),
+            Some("invalid telemetry: too many bytes are not UTF-8")
+        );
     }
 
     #[test]
@@ -276,7 +263,7 @@ mod tests {
         let huge = vec![element(1), json!(["x".repeat(MAX_BATCH_BYTES)]), element(2)];
         for (events, parts) in [(large, 4), (small, 3), (huge, 3)] {
             let body = json!(events).to_string();
-            let batches = Batch::read(body.as_bytes()).unwrap();
+            let batches = batches(body.as_bytes()).unwrap();
             assert_eq!(batches.len(), parts);
             for batch in &batches {
                 assert!(batch.events() <= MAX_BATCH_EVENTS);
@@ -325,7 +312,7 @@ mod tests {
 
     #[test]
     fn batch_counts_with_its_json_and_60_bytes_for_each_event() {
-        let bytes = |body: &[u8]| Batch::read(body).unwrap()[0].bytes();
+        let bytes = |body: &[u8]| batches(body).unwrap()[0].bytes();
         assert_eq!(bytes(b"[{},{},{}]") - bytes(b"[{}]"), 2 * (60 + 3));
     }
 
@@ -333,7 +320,7 @@ mod tests {
     fn events_of_a_split_batch_are_typed() {
         let event = r#"{"name": "platform.\u0073tart", "traceId": "\u0031 "}"#;
         let body = format!("[{event}{}]", format!(",{event}").repeat(9999));
-        assert_eq!(Batch::read(body.as_bytes()).unwrap().len(), 3);
+        assert_eq!(batches(body.as_bytes()).unwrap().len(), 3);
         let events = read(body.as_bytes());
         assert_eq!(events.len(), 10_000);
         for event in events {
@@ -348,7 +335,7 @@ mod tests {
     fn events_share_the_buffer_of_their_batch() {
         let body =
             br#"[{"type": "function", "record": "a"}, {"name": "platform.start", "traceId": "1"}]"#;
-        let mut batches = Batch::read(body).unwrap();
+        let mut batches = batches(body).unwrap();
         let batch = batches.remove(0);
         let mut events = Vec::new();
         batch.append_to(&mut events);
@@ -405,18 +392,18 @@ mod tests {
             ("[[1,], oops]", "expected value at line 1 column 8"),
         ] {
             assert_eq!(
-                Batch::read(body.as_bytes()).err(),
+                batches(body.as_bytes()).err(),
                 Some(format!("invalid telemetry: {problem}")),
                 "{body}"
             );
         }
         for empty in ["", " \r\n"] {
             assert_eq!(
-                Batch::read(empty.as_bytes()).err().as_deref(),
+                batches(empty.as_bytes()).err().as_deref(),
                 Some("the body is empty; expected a JSON array of telemetry events")
             );
         }
-        let quoted = Batch::read(format!("\"{}\"", "x".repeat(5000)).as_bytes());
+        let quoted = batches(format!("\"{}\"", "x".repeat(5000)).as_bytes());
         assert!(quoted.is_err_and(|error| error.chars().count() == 301));
         for empty in [
             "[]".to_owned(),

@@ -37,10 +37,11 @@ impl TelemetryCounters {
         self.0.delivered.load(Ordering::Relaxed)
     }
 
-    /// Returns the number of events that were rejected with status 503, because the buffer was full
+    /// Returns the number of batches that were rejected with status 503, because the buffer was full
     /// (`FG_TELEMETRY_BUFFER`) or the extension was shutting down.
     ///
-    /// The sender can post them again.
+    /// A batch is usually rejected before it is read, so the number of its events is unknown. The sender can post it
+    /// again.
     #[must_use]
     pub fn rejected(&self) -> u64 {
         self.0.rejected.load(Ordering::Relaxed)

@@ -6,7 +6,6 @@ use std::time::Duration;
 use fg_util::backoff::Backoff;
 use fg_util::error::{chain, excerpt};
 use fg_util::select::{run_alongside, select};
-use hyper::StatusCode;
 use hyper::body::Bytes;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
@@ -16,7 +15,7 @@ use super::queue::{PushError, Queue};
 use super::{Telemetry, TelemetryCounters};
 use crate::TelemetryHandler;
 use crate::config::TelemetryConfig;
-use crate::http::body::BodyError;
+use crate::http::body::{BodyError, ReadBody};
 use crate::http::response::HttpResponse;
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::log::throttle::LogThrottle;
@@ -62,22 +61,34 @@ impl Delivery {
     }
 
     /// Adds the batch in a request body to the queue.
-    pub(super) fn receive(&self, body: &[u8]) -> Result<(), Unacknowledged> {
+    pub(super) fn receive(&self, body: Bytes) -> Result<(), Unacknowledged> {
         let parts = Batch::read(body).map_err(|why| {
             self.record_rejected_request(&why);
             Unacknowledged::Invalid(why)
         })?;
-        let events: u64 = parts.iter().map(Batch::events).sum();
-        if events == 0 {
+        if parts.is_empty() {
             return Ok(());
         }
-        match self.queue.push(parts) {
-            Ok(()) => Ok(()),
-            Err(PushError::Full) => {
-                self.log.record(|pending| pending.rejected += events);
-                Err(Unacknowledged::Full)
+        self.queue.push(parts).map_err(|why| self.rejected(why))
+    }
+
+    /// Returns whether there is room for a batch of this size.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        self.queue.admits(bytes).is_ok()
+    }
+
+    /// Counts a batch that was not admitted, and returns the reason.
+    pub(super) fn reject_unread(&self) -> Unacknowledged {
+        self.rejected(self.queue.reject_unread())
+    }
+
+    fn rejected(&self, why: PushError) -> Unacknowledged {
+        match why {
+            PushError::Full => {
+                self.log.record(|pending| pending.rejected += 1);
+                Unacknowledged::Full
             }
-            Err(PushError::Closed) => Err(Unacknowledged::ShuttingDown),
+            PushError::Closed => Unacknowledged::ShuttingDown,
         }
     }
 
@@ -190,11 +201,15 @@ impl Delivery {
 impl<T: TelemetryHandler> Telemetry<T> for Delivery {
     const SUBSCRIBED: bool = true;
 
-    fn respond(&self, body: Result<Bytes, BodyError>) -> HttpResponse {
+    fn admits(&self, bytes: usize) -> bool {
+        self.has_room(bytes)
+    }
+
+    fn respond(&self, body: Result<ReadBody, BodyError>) -> HttpResponse {
         self.accept(body)
     }
 
-    fn report_rejected_request(&self, _: StatusCode, message: &str) {
+    fn report_rejected_request(&self, message: &str) {
         // The extension may receive its own log lines as telemetry, so they are throttled.
         self.record_rejected_request(message);
     }

@@ -16,11 +16,10 @@ pub use events::{
     LogEvent, Metrics, PlatformEvent, PlatformEventKind, TelemetryEvent, Timestamp, UnknownEvent,
 };
 use hyper::StatusCode;
-use hyper::body::Bytes;
 pub(crate) use server::TelemetryServer;
 pub use subscription::{Subscription, TelemetryType};
 
-use crate::http::body::BodyError;
+use crate::http::body::{BodyError, ReadBody};
 use crate::http::response::{HttpResponse, failure};
 use crate::lifecycle::Lifecycle;
 
@@ -32,11 +31,14 @@ pub(crate) trait Telemetry<T>: Send + Sync + 'static {
     /// Whether the extension subscribes.
     const SUBSCRIBED: bool;
 
+    /// Returns whether there is room for a batch of this size. Call it before the batch is read.
+    fn admits(&self, bytes: usize) -> bool;
+
     /// Accepts or rejects the batch in a request body.
-    fn respond(&self, body: Result<Bytes, BodyError>) -> HttpResponse;
+    fn respond(&self, body: Result<ReadBody, BodyError>) -> HttpResponse;
 
     /// Logs a rejected request.
-    fn report_rejected_request(&self, status: StatusCode, message: &str);
+    fn report_rejected_request(&self, message: &str);
 
     /// Delivers acknowledged telemetry until the queue is closed and empty.
     fn deliver(&self, extension: &T, lifecycle: &Lifecycle) -> impl Future<Output = ()> + Send;
@@ -57,18 +59,17 @@ pub(crate) struct NoTelemetry;
 impl<T: Sync> Telemetry<T> for NoTelemetry {
     const SUBSCRIBED: bool = false;
 
-    fn respond(&self, _: Result<Bytes, BodyError>) -> HttpResponse {
+    fn admits(&self, _: usize) -> bool {
+        false
+    }
+
+    fn respond(&self, _: Result<ReadBody, BodyError>) -> HttpResponse {
         // Not called, since `SUBSCRIBED` is false. If it were, the batch must not be acknowledged, since it would not be
         // delivered.
         failure(StatusCode::NOT_FOUND, "NotFound", "unknown path /")
     }
 
-    fn report_rejected_request(&self, status: StatusCode, message: &str) {
-        tracing::warn!(
-            "rejected a request with status {}: {message}",
-            status.as_u16()
-        );
-    }
+    fn report_rejected_request(&self, _: &str) {}
 
     async fn deliver(&self, _: &T, _: &Lifecycle) {}
 

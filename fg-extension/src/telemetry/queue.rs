@@ -47,28 +47,33 @@ impl Queue {
         }
     }
 
+    /// Returns the reason why a batch of this size would be rejected now.
+    pub(super) fn admits(&self, bytes: usize) -> Result<(), PushError> {
+        self.state().admits(bytes, self.limit)
+    }
+
+    /// Counts a batch that was rejected before it was read, and returns the reason.
+    pub(super) fn reject_unread(&self) -> PushError {
+        self.count_rejected();
+        match self.state().closed {
+            true => PushError::Closed,
+            false => PushError::Full,
+        }
+    }
+
     /// Adds all parts of a batch, if they fit.
     ///
     /// A batch that is larger than the limit is accepted if the queue is empty, since it would never fit otherwise.
     pub(super) fn push(&self, parts: Vec<Batch>) -> Result<(), PushError> {
-        let counts = self.counters.counts();
-        let mut state = self.state();
         let events = parts.iter().map(Batch::events).sum();
         let bytes: usize = parts.iter().map(Batch::bytes).sum();
-        let others = state.bytes();
-        let error = if state.closed {
-            Some(PushError::Closed)
-        } else if others > 0 && others + bytes > self.limit {
-            Some(PushError::Full)
-        } else {
-            None
-        };
-        if let Some(error) = error {
-            counts.rejected.fetch_add(events, Ordering::Relaxed);
-            return Err(error);
-        }
+        let mut state = self.state();
+        state
+            .admits(bytes, self.limit)
+            .inspect_err(|_| self.count_rejected())?;
         state.waiting_bytes += bytes;
         state.waiting.extend(parts);
+        let counts = self.counters.counts();
         counts.received.fetch_add(events, Ordering::Relaxed);
         self.count_bytes(&state);
         drop(state);
@@ -144,6 +149,11 @@ impl Queue {
         self.counters.lost()
     }
 
+    fn count_rejected(&self) {
+        let rejected = &self.counters.counts().rejected;
+        rejected.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn count_bytes(&self, state: &QueueState) {
         let bytes = state.bytes() as u64;
         self.counters
@@ -160,6 +170,17 @@ impl Queue {
 impl QueueState {
     fn bytes(&self) -> usize {
         self.waiting_bytes + self.in_flight_bytes
+    }
+
+    fn admits(&self, bytes: usize, limit: usize) -> Result<(), PushError> {
+        let others = self.bytes();
+        if self.closed {
+            Err(PushError::Closed)
+        } else if others > 0 && others + bytes > limit {
+            Err(PushError::Full)
+        } else {
+            Ok(())
+        }
     }
 
     fn take(&mut self, limit: usize) -> Option<Vec<Batch>> {
@@ -193,9 +214,13 @@ mod tests {
 
     /// Returns a batch of the given size.
     fn batch(bytes: usize) -> Vec<Batch> {
-        let empty = Batch::read(b"[1]").unwrap().remove(0).bytes() - 1;
+        let empty = Batch::read(b"[1]".as_slice().into())
+            .unwrap()
+            .remove(0)
+            .bytes()
+            - 1;
         let text = format!("[{}1]", " ".repeat(bytes - empty - 1));
-        let batches = Batch::read(text.as_bytes()).unwrap();
+        let batches = Batch::read(text.into()).unwrap();
         assert_eq!(batches.len(), 1);
         assert_eq!((batches[0].bytes(), batches[0].events()), (bytes, 1));
         batches

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use fg_util::error::excerpt;
 use fg_util::select::{run_alongside, select};
-use hyper::body::{Bytes, Incoming};
-use hyper::{Method, Request, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::{Method, Request, StatusCode};
 
 use super::TelemetryType;
 use super::delivery::{Delivery, Unacknowledged};
 use crate::config::{Config, PlatformAddress, TelemetryConfig};
-use crate::http::body::{BodyError, RequestBody};
+use crate::http::body::{BodyError, ReadBody, RequestBody};
+use crate::http::connection::ConnectionState;
 use crate::http::listener::{Listener, bind, serve};
 use crate::http::response::{HttpResponse, failure, json, only_post, unreadable};
 use crate::lifecycle::{Lifecycle, Phase};
@@ -82,7 +84,9 @@ impl TelemetryServer {
         match self.ingest {
             Ingest::SeparatePort(listener) => {
                 lifecycle.reached(Phase::Registered).await;
-                let respond = move |request| respond(Arc::clone(&self.delivery), request);
+                let respond = move |request, connection| {
+                    respond(Arc::clone(&self.delivery), request, connection)
+                };
                 run_alongside(subscription, serve(listener, respond)).await;
             }
             Ingest::ExtensionPort => {
@@ -97,19 +101,25 @@ impl TelemetryServer {
 
 impl Delivery {
     /// Responds to a request that contains a batch, with status 200 if the batch is in the buffer.
-    pub(super) fn accept(&self, body: Result<Bytes, BodyError>) -> HttpResponse {
-        let body = match body {
-            Ok(body) => body,
+    pub(super) fn accept(&self, body: Result<ReadBody, BodyError>) -> HttpResponse {
+        let received = match body {
+            // The memory of the body is reserved until it has been read.
+            Ok(ReadBody { bytes, reservation }) => {
+                let received = self.receive(bytes);
+                drop(reservation);
+                received
+            }
+            Err(BodyError::NotAdmitted) => Err(self.reject_unread()),
             Err(error) => {
                 let (status, kind, message) = unreadable(&error, "InvalidTelemetry");
                 self.record_rejected_request(&message);
                 return failure(status, kind, &message);
             }
         };
-        let mut response = match self.receive(&body) {
-            Ok(()) => return json(StatusCode::OK, b"{}".as_slice().into()),
+        match received {
+            Ok(()) => json(StatusCode::OK, b"{}".as_slice().into()),
             Err(Unacknowledged::Invalid(message)) => {
-                return failure(StatusCode::BAD_REQUEST, "InvalidTelemetry", &message);
+                failure(StatusCode::BAD_REQUEST, "InvalidTelemetry", &message)
             }
             Err(Unacknowledged::Full) => failure(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -121,11 +131,7 @@ impl Delivery {
                 "ShuttingDown",
                 "the extension is shutting down",
             ),
-        };
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
-        response
+        }
     }
 }
 
@@ -133,14 +139,18 @@ impl Delivery {
 ///
 /// The path should be that of the URI in the subscription (D 2710). Since there is only one service on this port, every
 /// path is accepted.
-async fn respond(delivery: Arc<Delivery>, request: Request<Incoming>) -> HttpResponse {
+async fn respond(
+    delivery: Arc<Delivery>,
+    request: Request<Incoming>,
+    connection: Arc<ConnectionState>,
+) -> HttpResponse {
     let wrong_method = (request.method() != Method::POST).then(|| {
-        let method = request.method();
+        let method = excerpt(request.method().as_str());
         format!("the telemetry port accepts only POST, not {method}")
     });
-    let body = RequestBody::of(request);
+    let body = RequestBody::of(request, connection);
     let Some(message) = wrong_method else {
-        return delivery.accept(body.read().await);
+        return delivery.accept(body.read(&|bytes| delivery.has_room(bytes)).await);
     };
     body.discard().await;
     delivery.record_rejected_request(&message);

@@ -178,21 +178,18 @@ fn handlers_are_dropped_before_shutdown_runs() {
 }
 
 #[test]
-fn invocation_that_arrives_during_shutdown_is_not_handled() {
+fn invocation_that_is_incomplete_during_shutdown_is_not_handled() {
     let mut extension = forwarder()
         .env("FG_SHUTDOWN_TIMEOUT", "3s")
         .env("SHUTDOWN", "hang")
         .registered();
     let event = request("POST", INVOKE, event("late"));
-    let (first, rest) = event.split_at(event.len() - 5);
     let mut client = Client::connect(extension.port());
-    client.send(first);
+    client.send(&event[..event.len() - 5]);
     extension.wait_for("init");
     extension.signal(Signal::SIGTERM);
     extension.wait_for("shutdown of helloWorld after 0");
-    let response = client.send(rest).receive();
-    assert_eq!(response.status, 500);
-    assert_eq!(response.json()["errorInfo"]["errorType"], "ShuttingDown");
+    assert!(client.is_closed());
     assert_eq!(extension.wait().stdout, "");
 }
 

@@ -2,6 +2,7 @@
 
 mod auto_traits;
 mod blocked;
+mod hostile;
 mod invoke;
 mod lifecycle;
 mod register;

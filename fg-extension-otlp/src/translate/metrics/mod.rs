@@ -185,7 +185,7 @@ impl FaasMetrics {
                 ),
                 (
                     "fg_extension.telemetry.rejected",
-                    "Telemetry events that were rejected because the buffer was full.",
+                    "Telemetry batches that were rejected because the buffer was full.",
                     telemetry.rejected(),
                 ),
                 (

@@ -113,7 +113,7 @@ fn acknowledged() -> Arc<Delivery> {
 
 fn post(delivery: &Delivery) -> StatusCode {
     let body = Bytes::from_static(br#"[{"name": "platform.start"}, {"name": "platform.report"}]"#);
-    Telemetry::<Recorder>::respond(delivery, Ok(body)).status()
+    Telemetry::<Recorder>::respond(delivery, Ok(body.into())).status()
 }
 
 /// Shuts down an extension that delivers telemetry. Returns the result and the duration.

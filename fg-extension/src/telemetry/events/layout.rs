@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::fields::{Fields, Key, KeySet};
 use super::{Events, PlatformEventKind};
-use crate::json::{self, Invalid, Scanner};
+use crate::json::{self, Invalid, Scanner, blank_trailing_commas};
 
 /// Where an event and its typed fields are in the buffer of its batch.
 #[derive(Clone, Copy)]
@@ -47,7 +47,13 @@ pub(super) enum EventKind {
     Unknown,
 }
 
+/// The maximum length of a typed string that contains escapes, which is decoded into memory. The field of a longer one
+/// counts as untyped.
+const MAX_ESCAPED: usize = 64 * 1024;
+
 /// Finds the layouts of the events in the text between the brackets of a JSON array, one after the other.
+///
+/// Trailing commas are accepted at any depth, since the examples of the documentation contain them (D 2711).
 ///
 /// The spans refer to a buffer that contains this text, followed by the unescaped text of strings with escapes.
 pub(crate) struct Layouts<'a> {
@@ -69,7 +75,7 @@ impl<'a> Layouts<'a> {
         }
         Ok(Self {
             text,
-            scanner: Scanner::new(text),
+            scanner: Scanner::accepting_trailing_commas(text),
             position: 0,
             // Unlike a search that stops at the first match, this is vectorized.
             has_escapes: text.bytes().fold(false, |any, byte| any | (byte == b'\\')),
@@ -94,6 +100,9 @@ impl<'a> Layouts<'a> {
         }
         if !is_first {
             at = self.scanner.token(self.scanner.expect(b',', at)?);
+            if at == self.text.len() {
+                return Ok(false);
+            }
         }
         let start = at;
         let mut layout = if self.scanner.byte(at) == Some(b'{') {
@@ -111,14 +120,26 @@ impl<'a> Layouts<'a> {
         Ok(true)
     }
 
+    /// Forgets the unescaped text of the layouts so far. Call it if these layouts are not used.
+    pub(crate) fn forget_unescaped(&mut self) {
+        self.unescaped.clear();
+    }
+
+    /// Returns whether there are trailing commas in the events that have been read.
+    pub(crate) fn has_trailing_commas(&self) -> bool {
+        self.scanner.has_trailing_commas()
+    }
+
     /// Returns the events with these layouts.
     pub(crate) fn into_events(self, mut layouts: Vec<Layout>) -> Events {
         layouts.shrink_to_fit();
-        let text = match self.unescaped.as_str() {
-            "" => self.text.into(),
-            unescaped => [self.text, unescaped].concat().into(),
-        };
-        Events::new(text, layouts)
+        let mut text = String::with_capacity(self.text.len() + self.unescaped.len());
+        text.push_str(self.text);
+        if self.has_trailing_commas() {
+            text = blank_trailing_commas(text);
+        }
+        text.push_str(&self.unescaped);
+        Events::new(text.into(), layouts)
     }
 
     /// Returns the layout of an event, except for the span of its JSON.
@@ -213,6 +234,7 @@ impl<'a> Layouts<'a> {
     /// contains escapes, its text is added to the buffer.
     fn text(&mut self, value: Span) -> Span {
         if self.has_escapes
+            && value.range().len() <= MAX_ESCAPED
             && let Some(Cow::Owned(text)) = value.of(self.text).and_then(json::text)
         {
             let start = self.text.len() + self.unescaped.len();
@@ -221,6 +243,9 @@ impl<'a> Layouts<'a> {
             return Span::new(start..start + text.len());
         }
         let range = value.range();
+        if self.has_escapes && range.len() > MAX_ESCAPED {
+            return Span::NONE;
+        }
         let [b'"', inner @ .., b'"'] = &self.text.as_bytes()[range.clone()] else {
             return Span::NONE;
         };

@@ -112,7 +112,7 @@ fn full_buffer_responds_with_503() {
     assert_eq!(exited.code, Some(0));
     assert_eq!(
         exited.stderr,
-        "WARN extensionTelemetry.sh: telemetry: 1 event rejected with status 503: the buffer is full; increase \
+        "WARN extensionTelemetry.sh: telemetry: 1 batch rejected with status 503: the buffer is full; increase \
          FG_TELEMETRY_BUFFER\n"
     );
 }

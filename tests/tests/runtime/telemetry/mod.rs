@@ -1,6 +1,7 @@
-//! Tests of telemetry: subscription, delivery, and shutdown.
+//! Tests of telemetry: subscription, delivery, overload, and shutdown.
 
 mod delivery;
+mod overload;
 mod shutdown;
 mod subscription;
 

@@ -1,0 +1,273 @@
+//! One connection: what it is doing, and how long it may take to send a request.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use fg_util::error::chain;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, server};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
+
+use super::response::HttpResponse;
+use crate::lifecycle::{Lifecycle, Phase};
+
+/// The maximum time for a header, from its first byte, and between two parts of a body.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The maximum time for the rest of a request that has begun to arrive when the shutdown starts. The rest may be one
+/// packet behind.
+const READ_TIMEOUT_IN_SHUTDOWN: Duration = Duration::from_millis(100);
+
+/// The maximum size of a header, and of a part of a body.
+const MAX_BUFFER: usize = 32 * 1024;
+/// The size of the buffer for a header or body that is small.
+const SMALL_BUFFER: usize = 8 * 1024;
+/// How many connections keep a larger buffer while they are idle.
+const MAX_LARGE_BUFFERS: usize = 16;
+/// How many connections may have a larger buffer while more of a large header is read.
+const MAX_LARGE_HEADERS: usize = 32;
+/// The number of connections that have a larger buffer.
+static LARGE_BUFFERS: AtomicUsize = AtomicUsize::new(0);
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub(crate) enum Stage {
+    /// Nothing has been read yet. A request may have arrived.
+    Accepted,
+    /// Nothing has ever arrived.
+    New,
+    /// A request has been responded to.
+    Idle,
+    /// A part of a header has arrived.
+    Header,
+    /// A header has arrived, and the body is being read.
+    Body,
+    /// A whole request has arrived.
+    Handling,
+}
+
+/// What the task of a connection, its socket and its request know about each other.
+pub(crate) struct ConnectionState {
+    stage: AtomicU8,
+    /// Changes when the connection gets on: when a header begins, and when a part of a body arrives.
+    progress: AtomicU32,
+    /// The bytes that have arrived of the header that is being read.
+    header_bytes: AtomicUsize,
+    has_large_buffer: AtomicBool,
+}
+
+impl ConnectionState {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            stage: AtomicU8::new(Stage::Accepted as u8),
+            progress: AtomicU32::new(0),
+            header_bytes: AtomicUsize::new(0),
+            has_large_buffer: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn enter(&self, stage: Stage) {
+        self.stage.store(stage as u8, Ordering::Relaxed);
+    }
+
+    fn is(&self, stage: Stage) -> bool {
+        self.stage.load(Ordering::Relaxed) == stage as u8
+    }
+
+    fn progress(&self) -> u32 {
+        self.progress.load(Ordering::Relaxed)
+    }
+
+    /// Returns how much the client loses if the connection is closed now: the lower, the less. Returns `None` if it must
+    /// not be closed.
+    pub(super) fn rank(&self) -> Option<u8> {
+        let order = [Stage::New, Stage::Header, Stage::Idle, Stage::Body];
+        (0..)
+            .zip(order)
+            .find_map(|(rank, stage)| self.is(stage).then_some(rank))
+    }
+
+    /// Records that bytes have arrived.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if they belong to a large header, and there are too many of these.
+    fn received(&self, bytes: usize) -> io::Result<()> {
+        let mut before = 0;
+        if self.is(Stage::Header) {
+            before = self.header_bytes.fetch_add(bytes, Ordering::Relaxed);
+        } else if bytes > 0 {
+            if !self.is(Stage::Body) && !self.is(Stage::Handling) {
+                self.enter(Stage::Header);
+                self.header_bytes.store(bytes, Ordering::Relaxed);
+            }
+            self.progress.fetch_add(1, Ordering::Relaxed);
+        }
+        if before + bytes >= SMALL_BUFFER && !self.has_large_buffer.swap(true, Ordering::Relaxed) {
+            LARGE_BUFFERS.fetch_add(1, Ordering::Relaxed);
+        }
+        // The first bytes may have been those of a body, but what comes later is a part of a header.
+        if before >= SMALL_BUFFER && LARGE_BUFFERS.load(Ordering::Relaxed) > MAX_LARGE_HEADERS {
+            return Err(io::Error::other("too many large headers are being read"));
+        }
+        Ok(())
+    }
+
+    /// Returns whether the connection should be closed after its response, so that its buffer is freed.
+    fn must_close(&self) -> bool {
+        self.has_large_buffer.load(Ordering::Relaxed)
+            && LARGE_BUFFERS.load(Ordering::Relaxed) > MAX_LARGE_BUFFERS
+    }
+}
+
+impl Drop for ConnectionState {
+    fn drop(&mut self) {
+        if *self.has_large_buffer.get_mut() {
+            LARGE_BUFFERS.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Serves a connection until the client closes it, until it takes too long to send a request, or until the lifecycle
+/// drains and the current request is finished.
+pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
+    stream: TcpStream,
+    state: &Arc<ConnectionState>,
+    lifecycle: &Lifecycle,
+    respond: impl Fn(Request<Incoming>, Arc<ConnectionState>) -> F + Send,
+) {
+    // Without this, Nagle's algorithm would delay a small response until the previous one is acknowledged.
+    let _ = stream.set_nodelay(true);
+    let socket = Socket {
+        stream,
+        state: Arc::clone(state),
+    };
+    let service = service_fn(|request| {
+        state.enter(Stage::Body);
+        let response = respond(request, Arc::clone(state));
+        async move {
+            let response = response.await;
+            state.enter(Stage::Idle);
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let mut connection = pin!(
+        server::conn::http1::Builder::new()
+            // A client may shut down its sending side once it has sent its request.
+            .half_close(true)
+            .max_buf_size(MAX_BUFFER)
+            .serve_connection(TokioIo::new(socket), service)
+    );
+    let mut draining = pin!(lifecycle.reached(Phase::Draining));
+    let mut is_draining = false;
+    // It is rarely needed: nearly every request arrives whole.
+    let mut timer: Option<(Pin<Box<Sleep>>, u32)> = None;
+    let served = poll_fn(|cx| {
+        // The connection is polled first, so that a request that has already arrived when the shutdown starts is served.
+        if let Poll::Ready(served) = connection.as_mut().poll(cx) {
+            return Poll::Ready(Some(served));
+        }
+        if state.must_close() {
+            connection.as_mut().graceful_shutdown();
+            if let Poll::Ready(served) = connection.as_mut().poll(cx) {
+                return Poll::Ready(Some(served));
+            }
+        }
+        if state.is(Stage::Accepted) {
+            state.enter(Stage::New);
+        }
+        if !is_draining && draining.as_mut().poll(cx).is_ready() {
+            is_draining = true;
+            connection.as_mut().graceful_shutdown();
+            let timeout = Box::pin(sleep(READ_TIMEOUT_IN_SHUTDOWN));
+            timer = Some((timeout, state.progress()));
+            if let Poll::Ready(served) = connection.as_mut().poll(cx) {
+                return Poll::Ready(Some(served));
+            }
+        }
+        let is_waiting_for_request = if is_draining {
+            !state.is(Stage::Handling)
+        } else {
+            state.is(Stage::Header) || state.is(Stage::Body)
+        };
+        if !is_waiting_for_request && !is_draining {
+            timer = None;
+            return Poll::Pending;
+        }
+        loop {
+            let started = state.progress();
+            let timeout = || (Box::pin(sleep(READ_TIMEOUT)), started);
+            let (timeout, seen) = timer.get_or_insert_with(timeout);
+            ready!(timeout.as_mut().poll(cx));
+            if is_waiting_for_request && (is_draining || *seen == started) {
+                return Poll::Ready(None);
+            }
+            timer = None;
+            if is_draining {
+                return Poll::Pending;
+            }
+        }
+    });
+    if let Some(Err(error)) = served.await {
+        tracing::debug!("connection failed: {}", chain(&error));
+    }
+}
+
+/// The socket of a connection, which records when something arrives.
+struct Socket {
+    stream: TcpStream,
+    state: Arc<ConnectionState>,
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        Poll::Ready(self.state.received(buffer.filled().len() - before))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,81 @@
+//! Bounds the memory of all request bodies that are being read or handled, in the whole process.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::body::LIMIT;
+
+/// The maximum size of a small body.
+///
+/// Small bodies have memory of their own, so that invocations are served while large bodies are being read.
+pub(crate) const SMALL: usize = 64 * 1024;
+
+/// The bytes in use by small bodies, and by large ones.
+static USED: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
+/// A single body of the maximum size fits if no other large body is being read.
+const MAX: [usize; 2] = [2 * 1024 * 1024, LIMIT];
+
+/// Bytes that are reserved until it is dropped.
+#[derive(Default)]
+pub(crate) struct Reservation {
+    bytes: usize,
+}
+
+impl Reservation {
+    /// Reserves `bytes` in total. Returns `false`, and keeps what it has, if that is too much.
+    pub(crate) fn grow(&mut self, bytes: usize) -> bool {
+        if bytes <= self.bytes {
+            return true;
+        }
+        let (old, new) = (pool(self.bytes), pool(bytes));
+        let added = if old == new {
+            bytes - self.bytes
+        } else {
+            bytes
+        };
+        if USED[new].fetch_add(added, Ordering::Relaxed) + added > MAX[new] {
+            USED[new].fetch_sub(added, Ordering::Relaxed);
+            return false;
+        }
+        if old != new {
+            USED[old].fetch_sub(self.bytes, Ordering::Relaxed);
+        }
+        self.bytes = bytes;
+        true
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        USED[pool(self.bytes)].fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+fn pool(bytes: usize) -> usize {
+    usize::from(bytes > SMALL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LIMIT, Reservation, SMALL};
+
+    // One test, since the memory is that of the process.
+    #[test]
+    fn reservations_are_bounded_and_released() {
+        let reserve = |bytes| {
+            let mut reservation = Reservation::default();
+            reservation.grow(bytes).then_some(reservation)
+        };
+        for _ in 0..2 {
+            let mut growing = reserve(SMALL).unwrap();
+            assert!(growing.grow(LIMIT) && growing.grow(1));
+            assert!(!growing.grow(LIMIT + 1));
+            assert!(reserve(SMALL + 1).is_none());
+            // Small bodies are independent of large ones.
+            let small: Vec<_> = std::iter::from_fn(|| reserve(SMALL)).collect();
+            assert_eq!(small.len(), 2 * 1024 * 1024 / SMALL);
+            drop(growing);
+            let mut large = reserve(SMALL + 1).unwrap();
+            assert!(!large.grow(LIMIT + 1) && large.grow(LIMIT));
+        }
+    }
+}
