@@ -158,7 +158,7 @@ pub(crate) const GROUPS: &[Group] = &[
         title: "OTLP forwarding",
         text: "`examples/otlp-forwarder` with a collector that accepts everything, for platform events in batches of 100: CPU \
                time in microseconds for each event, from start to exit, without compression and with gzip, which is the \
-               default; and instructions for each event, without compression. There is no peer.",
+               default; and instructions for each event, without compression. No peer forwards telemetry by OTLP.",
         columns: &[
             column("otlp.cpu", "CPU per event", 2),
             column("otlp.gzip.cpu", "with gzip", 2),

@@ -39,7 +39,7 @@ impl InvokedBody {
                 handler: registration.handler.as_deref(),
             },
         );
-        // More fields follow.
+        // Remove the closing brace, since more fields follow.
         start.pop();
         if start.len() > 1 {
             start.push(b',');

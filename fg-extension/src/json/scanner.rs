@@ -273,8 +273,10 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Returns a number whose lowest bit that is set is the highest one of the first byte, of eight, that is a quote, a
-/// backslash or a control character. It is zero if there is no such byte.
+/// Finds quotes, backslashes and control characters among eight bytes.
+///
+/// The lowest bit that is set in the result belongs to the first of them: it is the highest bit of that byte. The result
+/// is zero if all eight bytes are plain.
 fn special_bytes(bytes: u64) -> u64 {
     const EACH: u64 = u64::from_ne_bytes([1; 8]);
     // Sets the highest bit of bytes that are less than `limit`, and maybe of bytes after the first of them.

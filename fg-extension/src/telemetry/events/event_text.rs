@@ -19,7 +19,9 @@ pub(super) struct EventText {
     index: u32,
 }
 
-/// The text of a batch, and the layouts of its events. If there are none, the batch has not been read yet.
+/// The text of a batch, and the layouts of its events.
+///
+/// A part of a split batch has no layouts until it is delivered.
 pub(crate) struct Events {
     /// The text between the brackets of a JSON array. If there are layouts, unescaped strings follow.
     text: Box<str>,
