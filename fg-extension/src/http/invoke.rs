@@ -45,9 +45,8 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
         body: Result<Bytes, BodyError>,
     ) -> Result<(Invocation, Bytes), (StatusCode, &'static str, String)> {
         let body = body.map_err(|error| unreadable(&error, "InvalidInvocation"))?;
-        let invocation = Invocation::read(&body).map_err(|message| {
-            (StatusCode::BAD_REQUEST, "InvalidInvocation", message)
-        })?;
+        let invocation = Invocation::read(&body)
+            .map_err(|message| (StatusCode::BAD_REQUEST, "InvalidInvocation", message))?;
         let response = self.invoked.of(&invocation);
         Ok((invocation, response))
     }
