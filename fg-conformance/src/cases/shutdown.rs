@@ -92,7 +92,7 @@ enum Attempt {
 /// A connection that broke so long after the signal that the extension may have dropped a request that arrived late.
 struct BrokenConnection {
     error: String,
-    /// When the rest of the request was sent, counted from the signal.
+    /// When the rest of the request was sent, or the connection broke before, counted from the signal.
     sent_after: Duration,
 }
 
@@ -159,8 +159,8 @@ impl BrokenConnection {
             ));
         }
         Finding::skip(format!(
-            "inconclusive, because this machine is too busy: the rest of the event was sent {sent_after:.0?} after \
-             SIGTERM instead of {REST_AFTER:?}: {error}"
+            "inconclusive, because this machine is too busy: the rest of the event could be sent only {sent_after:.0?} \
+             after SIGTERM instead of {REST_AFTER:?}: {error}"
         ))
     }
 }
