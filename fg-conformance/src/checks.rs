@@ -196,13 +196,17 @@ impl Checks {
                     if report.is_failed(CaseId::Reg05) {
                         client::wait_until_listening(address).await;
                     }
-                    invocation::check_documented(address, report).await;
+                    if invocation::check_documented(address, &booted.recorder, report).await {
+                        report.block_shared_process(CaseId::Inv01);
+                        report.block_dependents(CaseId::Inv01);
+                        return;
+                    }
                     if report.is_failed(CaseId::Inv01) {
                         report.block_dependents(CaseId::Inv01);
                     }
                 }
                 CaseId::Inv02 => {
-                    invocation::check_concurrent(address, report).await;
+                    invocation::check_concurrent(address, &booted.recorder, report).await;
                     self.budget.check_memory(registered.pid, report);
                 }
                 CaseId::Inv03 => invocation::check_connections(address, report).await,

@@ -66,8 +66,8 @@ class Invocations(Handler):
         try:
             event = json.loads(body)
             trace_id = event["traceId"]
-            if not (isinstance(trace_id, str) and isinstance(event["invokedFunctionUrn"], str)):
-                raise ValueError("traceId and invokedFunctionUrn must be strings")
+            if not isinstance(trace_id, str):
+                raise ValueError("traceId must be a string")
         except (ValueError, KeyError, TypeError) as error:
             if FAULT == "accepts-malformed":
                 return 200, {}
@@ -78,15 +78,21 @@ class Invocations(Handler):
             return 400, {"error": "unknown fields"}
         if FAULT == "dies":
             os._exit(3)
+        if FAULT == "blocks":
+            time.sleep(30)
+        if FAULT == "slow":
+            time.sleep(4)
         if FAULT == "handler-fails":
             return 500, {"error": "the vault\nis sealed"}
         if FAULT == "exits-on-sigterm" and signal.SIGTERM in signal.sigpending():
             os._exit(0)
+        if FAULT == "exits-later" and signal.SIGTERM in signal.sigpending():
+            time.sleep(4)
         if FAULT == "fails-after-thaw" and signal.SIGCONT in signal.sigpending():
             signal.sigwait([signal.SIGCONT])
             return 500, {"error": "the token has expired"}
         print(trace_id, flush=True)
-        return 200, {"traceId": trace_id, "invokedFunctionUrn": event["invokedFunctionUrn"]}
+        return 200, {"traceId": trace_id, "invokedFunctionUrn": event.get("invokedFunctionUrn")}
 
 
 class Telemetry(Handler):
@@ -177,7 +183,7 @@ def main():
         sys.exit("cannot find the vault")
     if FAULT == "registers-first":
         register()
-    kind = type("Serial", (HTTPServer,), {}) if FAULT == "serial" else ThreadingHTTPServer
+    kind = type("Serial", (HTTPServer,), {}) if FAULT in ("serial", "blocks") else ThreadingHTTPServer
     servers = [listen(kind, PORT, Invocations)]
     if TELEMETRY_PORT:
         servers.append(listen(ThreadingHTTPServer, TELEMETRY_PORT, Telemetry))
@@ -203,6 +209,11 @@ def wait_for_sigterm():
         # The signal stays pending, so that a handler sees it too, however busy the machine is.
         while signal.SIGTERM not in signal.sigpending():
             time.sleep(0.02)
+        os._exit(0)
+    if FAULT == "exits-later":
+        while signal.SIGTERM not in signal.sigpending():
+            time.sleep(0.02)
+        time.sleep(0.15)
         os._exit(0)
     signal.sigwait([signal.SIGTERM])
     while FAULT == "ignores-sigterm":

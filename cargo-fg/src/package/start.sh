@@ -19,7 +19,10 @@ directory=${self%/*}
 if ! [ -x "$directory/$program" ] && ! chmod u+x "$directory/$program" 2>/dev/null; then
     # Run a copy. The program may look for the other files next to itself.
     from=$(cd "$directory/" && pwd)
-    copy=$(mktemp -d /tmp/extension.XXXXXX) &&
+    # The copy of an earlier start is replaced. If the directory belongs to another user, it cannot be removed, and is not used.
+    copy=/tmp/extension.$program
+    rm -rf "$copy" 2>/dev/null
+    { mkdir -m 700 "$copy" 2>/dev/null || copy=$(mktemp -d /tmp/extension.XXXXXX); } &&
         ln -s "$from"/* "$copy" &&
         rm "$copy/$program" &&
         cp "$from/$program" "$copy/$program" &&

@@ -13,7 +13,7 @@ mod tests {
     use std::io::Write;
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
     use std::os::unix::process::CommandExt;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
     use std::process::Command;
 
     use super::start_script;
@@ -120,7 +120,8 @@ mod tests {
             std::io::stderr().write_all(skipped).unwrap();
             return;
         }
-        let program = "it's a program";
+        // The copy is not in a directory of this test.
+        let program = &format!("it's a program {}", std::process::id());
         let unpacked = directory.join("-un packed");
         let script = unpacked.join("extensionX.sh");
         write(&script, &start_script(program), "644");
@@ -129,8 +130,25 @@ mod tests {
         write(&unpacked.join(program), text, "644");
         write(&unpacked.join("data"), "some data", "644");
 
+        let kept = PathBuf::from(format!("/tmp/extension.{program}"));
+        let hostile = directory.join("hostile");
+        write(&hostile.join(program), "#!/bin/sh\necho hostile\n", "755");
+        fs::set_permissions(&hostile, Permissions::from_mode(0o777)).unwrap();
+
         let called = script.to_str().unwrap();
-        for called in [called, "-un packed/extensionX.sh"] {
+        for (called, squatter) in [
+            (called, None),
+            ("-un packed/extensionX.sh", None),
+            (called, Some("link")),
+            (called, Some("directory")),
+            (called, Some("file")),
+        ] {
+            match squatter {
+                Some("link") => symlink(&hostile, &kept).unwrap(),
+                Some("directory") => fs::rename(&hostile, &kept).unwrap(),
+                Some(_) => write(&kept, "hostile", "777"),
+                None => {}
+            }
             for shell in ["sh", "dash", "bash --posix", "busybox sh"] {
                 let mut words = shell.split_whitespace();
                 let Some(shell) = words.next().filter(|shell| is_in_path(shell)) else {
@@ -154,8 +172,19 @@ mod tests {
                 assert_eq!((first, data), (pid.to_string().as_str(), "some data"));
                 assert_eq!(stderr, "");
                 let copy = Path::new(path).parent().unwrap();
-                assert!(copy.starts_with("/tmp") && copy != unpacked, "{path}");
-                fs::remove_dir_all(copy).unwrap();
+                assert_eq!(copy.parent(), Some(Path::new("/tmp")), "{path}");
+                let metadata = fs::metadata(copy).unwrap();
+                assert_eq!((metadata.uid(), metadata.mode() & 0o777), (NOBODY, 0o700));
+                // Without a squatter, every start uses the same directory. Otherwise, it uses a new one.
+                assert_eq!(copy == kept, squatter.is_none(), "{path} {squatter:?}");
+                if squatter.is_some() {
+                    fs::remove_dir_all(copy).unwrap();
+                }
+            }
+            match squatter {
+                Some("link" | "file") => fs::remove_file(&kept).unwrap(),
+                _ if called.starts_with('/') && squatter.is_none() => {}
+                _ => fs::remove_dir_all(&kept).unwrap(),
             }
         }
     }

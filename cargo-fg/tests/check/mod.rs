@@ -4,8 +4,10 @@ mod support;
 
 use std::io::Read;
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -54,6 +56,43 @@ fn example_passes(package: &str, subscribes: bool) {
         "the extension does not subscribe to telemetry",
     );
     assert_eq!(silent.len(), if subscribes { 0 } else { 3 }, "{cases:?}");
+}
+
+#[test]
+fn handler_that_blocks_is_one_failure() {
+    let blocks = |arguments: &[&str], behavior: &str, detail: &str| {
+        let (mut command, _leases) = check(arguments);
+        let behavior = format!("BEHAVIOR={behavior}");
+        command.args(["--format", "json", "--env", &behavior]);
+        let start = Instant::now();
+        let output = command.output().unwrap();
+        let elapsed = start.elapsed();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let cases = cases(&output);
+        let detail = format!("the handler blocks its thread: {detail}");
+        assert_eq!(ids(&cases, "fail", &detail), ["INV-01"], "{cases:?}");
+        assert_eq!(ids(&cases, "fail", "").len(), 1, "{cases:?}");
+        // END-01 too, although the process is killed.
+        let blocked = ids(&cases, "skip", "blocked by INV-01");
+        assert_eq!(blocked.len(), 10, "{cases:?}");
+        elapsed
+    };
+    let package = ["-p", "fg-extension-tests", "--bin", "fixture"];
+    let unresponsive = "no response within 3s, and meanwhile ";
+    blocks(&package, "block forever", unresponsive);
+    let warned = "the response took 2.";
+    blocks(&package, "block for seconds", warned);
+
+    // The fixture is built now. Its output is a pipe that somebody holds open, but does not read.
+    let fixture = Path::new(env!("CARGO_BIN_EXE_cargo-fg")).with_file_name("fixture");
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let (pipe, fixture) = (pipe.display(), fixture.display());
+    let unread = format!("sh -c 'exec 3<> \"{pipe}\" > \"{pipe}\" && exec \"{fixture}\"'");
+    let arguments = ["--cmd", &unread, "--script", "extensionFixture.sh"];
+    let elapsed = blocks(&arguments, "print forever", unresponsive);
+    assert!(elapsed < Duration::from_secs(30), "{elapsed:?}");
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod conformance_cases;
 mod console;
 mod excerpts;
 mod links;
+mod log_lines;
 mod options;
 mod output;
 mod page;

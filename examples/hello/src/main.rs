@@ -1,4 +1,7 @@
 //! Prints the trace ID and the function URN of each invocation.
+//!
+//! `println!` blocks while nobody reads stdout, and panics if it is closed. `tracing::warn!`, after
+//! `cargo add tracing`, does neither.
 
 use fg_extension::{Invocation, extension};
 

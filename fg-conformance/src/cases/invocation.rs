@@ -1,6 +1,7 @@
 //! INV: invocations: concurrent, on shared connections, malformed, and with unknown fields.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use serde_json::json;
@@ -9,6 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::CaseId;
 use crate::harness::client::{Connection, HttpResponse, post};
+use crate::harness::{CallRecorder, Recorded};
 use crate::report::{Finding, Report};
 
 /// The path that events are posted to (D 2707).
@@ -22,6 +24,18 @@ const ALL_WITHIN: Duration = Duration::from_secs(60);
 const FIRST_WITHIN: Duration = Duration::from_secs(10);
 /// How long a response may take while another request is incomplete.
 const RESPONSE_WITHIN: Duration = Duration::from_secs(3);
+
+/// After how long without a response the check posts another request.
+const SLOW_AFTER: Duration = Duration::from_millis(400);
+/// How long it waits for one of the two responses. If there is none, the handler blocks its thread.
+const UNBLOCKED_WITHIN: Duration = Duration::from_millis(2600);
+/// If it waits longer than this, and there is a warning of the extension about a blocked thread, that is the cause. A handler
+/// that blocks for a shorter time responds to [`CONCURRENT`] events within [`ALL_WITHIN`].
+const BLOCKED_AFTER: Duration = Duration::from_millis(500);
+/// A part of the warning that fg-extension logs.
+const BLOCKED_WARNING: &str = "the handler blocked its thread for";
+/// How long that warning may take after the response.
+const WARNING_WITHIN: Duration = Duration::from_millis(200);
 
 /// Returns the event from the documentation (D 2707), with a new trace ID.
 pub(super) fn event() -> String {
@@ -39,23 +53,112 @@ fn event_with(fields: &serde_json::Value) -> String {
     event.to_string()
 }
 
-/// Checks INV-01.
-pub(crate) async fn check_documented(address: SocketAddr, report: &mut Report) {
-    let response = post(address, INVOKE_PATH, event())
-        .await
-        .and_then(HttpResponse::expect_200);
-    report.record(CaseId::Inv01, response.map(|response| response.summary()));
+/// What an invocation was found to do.
+enum Handler {
+    Responds(Result<HttpResponse, String>),
+    /// It blocks the thread that serves the other requests. The text says what was observed.
+    Blocks(String),
+}
+
+/// Checks INV-01. Returns whether the handler blocks its thread, so that no other case can be tested on this process.
+pub(crate) async fn check_documented(
+    address: SocketAddr,
+    recorder: &CallRecorder,
+    report: &mut Report,
+) -> bool {
+    match invoke_documented(address, recorder).await {
+        Handler::Responds(response) => {
+            let response = response.and_then(HttpResponse::expect_200);
+            report.record(CaseId::Inv01, response.map(|response| response.summary()));
+            false
+        }
+        Handler::Blocks(observed) => {
+            let finding = Finding::fail(format!(
+                "the handler blocks its thread: {observed}; run what blocks on another thread, in Rust: use spawn_blocking"
+            ));
+            report.record(CaseId::Inv01, finding);
+            true
+        }
+    }
+}
+
+/// Posts an event. If the response takes long, posts a request that the extension can reject without its handler, to learn
+/// whether the handler blocks the other requests.
+async fn invoke_documented(address: SocketAddr, recorder: &CallRecorder) -> Handler {
+    let start = Instant::now();
+    let mut request = pin!(post(address, INVOKE_PATH, event()));
+    if let Some(response) = within(SLOW_AFTER, &mut request).await {
+        return Handler::Responds(response);
+    }
+    let probe_start = Instant::now();
+    let mut probe = pin!(post(address, INVOKE_PATH, "{}"));
+    let first = within(UNBLOCKED_WITHIN, async {
+        tokio::select! {
+            response = &mut request => Some(response),
+            _ = &mut probe => None,
+        }
+    });
+    let Some(first) = first.await else {
+        let waited = SLOW_AFTER + UNBLOCKED_WITHIN;
+        return Handler::Blocks(format!(
+            "no response within {waited:?}, and meanwhile no response to an invalid event on a second connection"
+        ));
+    };
+    let was_blocked = probe_start.elapsed() > BLOCKED_AFTER;
+    let response = match first {
+        Some(response) => response,
+        None => request.await,
+    };
+    let took = start.elapsed();
+    if was_blocked && let Some(line) = blocked_warning(recorder).await {
+        return Handler::Blocks(format!(
+            "the response took {took:.1?}, and stderr says: {line}"
+        ));
+    }
+    Handler::Responds(response)
+}
+
+/// Waits for the future for this long. Time in which this process does not run hardly counts, so that an extension on a busy
+/// machine is not blamed for it.
+async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
+    const TICK: Duration = Duration::from_millis(50);
+    let mut future = pin!(future);
+    for _ in 0..limit.as_millis() / TICK.as_millis() {
+        if let Ok(output) = timeout(TICK, &mut future).await {
+            return Some(output);
+        }
+    }
+    None
+}
+
+/// Returns the line in which an extension built with fg-extension reports a handler that blocks.
+async fn blocked_warning(recorder: &CallRecorder) -> Option<String> {
+    let find = |recorded: &Recorded| {
+        let mut lines = recorded.stderr.iter();
+        lines.find(|line| line.contains(BLOCKED_WARNING)).cloned()
+    };
+    // The line may arrive after the response.
+    let arrives = recorder.until(|recorded| find(recorded).is_some());
+    let _ = timeout(WARNING_WITHIN, arrives).await;
+    find(&recorder.recorded())
 }
 
 /// Checks INV-02.
-pub(crate) async fn check_concurrent(address: SocketAddr, report: &mut Report) {
+pub(crate) async fn check_concurrent(
+    address: SocketAddr,
+    recorder: &CallRecorder,
+    report: &mut Report,
+) {
     let finding = match invoke_concurrently(address).await {
         // Only a warning: another invocation arrives at the same time only if the concurrency of the function is above 1.
         Ok(detail) => match invoke_during_partial_request(address).await {
             Ok(()) => Finding::pass(detail),
             Err(why) => Finding::warn(format!("{detail}, but {why}")),
         },
-        Err(error) => Finding::fail(error),
+        Err(error) => Finding::fail(match blocked_warning(recorder).await {
+            Some(line) => format!("{error}; stderr says: {line}"),
+            None => error,
+        }),
     };
     report.record(CaseId::Inv02, finding);
 }
@@ -173,7 +276,10 @@ async fn post_malformed_bodies(address: SocketAddr) -> Result<String, String> {
             "a traceId that is a number",
             r#"{"traceId": 1, "invokedFunctionUrn": "sn"}"#,
         ),
-        ("an event without invokedFunctionUrn", r#"{"traceId": "1"}"#),
+        (
+            "an event without a traceId",
+            r#"{"invokedFunctionUrn": "sn"}"#,
+        ),
     ];
     for (description, body) in bodies {
         match post(address, INVOKE_PATH, body.to_owned()).await {

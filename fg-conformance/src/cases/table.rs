@@ -252,9 +252,11 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         mark: Documented,
         source: "2707",
         sentence: "responds to an invocation with status 200",
-        tried: "The check posts the event from the documentation to `/extension/invoke`.",
-        remedy: "respond to POST /extension/invoke with status 200; the output of the extension may say what went \
-                 wrong",
+        tried: "The check posts the event from the documentation to `/extension/invoke`. If there is no response within \
+                0.4 s, it posts an invalid event on a second connection. If there is no response to either within 3 s, \
+                the handler blocks the thread that serves all requests, and the cases on the same process are skipped.",
+        remedy: "respond to POST /extension/invoke with status 200, and do not block the thread that serves requests; the \
+                 output of the extension may say what went wrong",
         fixture: SharedProcess,
         prevented_by: &[Reg03, Reg04],
     },
@@ -375,9 +377,11 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         mark: Inferred,
         source: "05_1184",
         sentence: "finishes the invocations in flight before it exits",
-        tried: "The check boots the extension once more, and sends half of an event, then SIGTERM, then the rest \
-                of the event. The extension must respond with status 200.",
-        remedy: "on SIGTERM, stop accepting connections, but serve the open ones until their requests are complete",
+        tried: "The check boots the extension once more, and sends half of an event, then SIGTERM, and 30 ms later the \
+                rest of the event. The extension must respond with status 200. If the connection breaks more than \
+                100 ms after SIGTERM, the check tries again, three times at most, because the machine may be busy.",
+        remedy: "on SIGTERM, stop accepting connections, but give open ones at least 150 ms to complete their \
+                 requests, and respond to these",
         fixture: OwnBoot,
         prevented_by: &[Inv01, End01],
     },

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 /// How long connecting or a response may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The maximum size of a response body.
 const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
 
@@ -39,11 +39,19 @@ pub(crate) struct HttpResponse {
 
 /// A request whose head and first part of the body have been sent.
 pub(crate) struct PartialRequest {
-    response: Pin<Box<dyn Future<Output = hyper::Result<Response<Incoming>>> + Send>>,
+    response: PendingResponse,
     sender: Sender<Bytes>,
     rest: Bytes,
     timeout: Duration,
 }
+
+/// A request that has been sent completely.
+pub(crate) struct CompleteRequest {
+    response: PendingResponse,
+    timeout: Duration,
+}
+
+type PendingResponse = Pin<Box<dyn Future<Output = hyper::Result<Response<Incoming>>> + Send>>;
 
 /// Posts one request on a new connection.
 pub(crate) async fn post(
@@ -56,7 +64,7 @@ pub(crate) async fn post(
 
 /// Waits until the address accepts connections, for 5 seconds at most.
 pub(crate) async fn wait_until_listening(address: SocketAddr) {
-    let deadline = Instant::now() + TIMEOUT / 2;
+    let deadline = Instant::now() + RESPONSE_TIMEOUT / 2;
     while TcpStream::connect(address).await.is_err() && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -64,7 +72,7 @@ pub(crate) async fn wait_until_listening(address: SocketAddr) {
 
 impl Connection {
     pub(crate) async fn open(address: SocketAddr) -> Result<Self, String> {
-        Self::open_within(address, TIMEOUT).await
+        Self::open_within(address, RESPONSE_TIMEOUT).await
     }
 
     /// Opens a connection with a timeout for connecting and for each response.
@@ -163,22 +171,30 @@ impl PartialRequest {
         }
     }
 
+    /// Sends the rest of the body.
+    pub(crate) async fn send_rest(mut self) -> CompleteRequest {
+        // If sending fails, the error of the response says why.
+        if !self.rest.is_empty() {
+            let _ = self.sender.send_data(self.rest).await;
+        }
+        CompleteRequest {
+            response: self.response,
+            timeout: self.timeout,
+        }
+    }
+
     /// Sends the rest of the body, and waits for the response.
     pub(crate) async fn finish(self) -> Result<HttpResponse, String> {
-        let Self {
-            response,
-            mut sender,
-            rest,
-            timeout: time_limit,
-        } = self;
-        // If sending fails, the error of the response says why.
-        if !rest.is_empty() {
-            let _ = sender.send_data(rest).await;
-        }
-        drop(sender);
-        match timeout(time_limit, response).await {
+        self.send_rest().await.response().await
+    }
+}
+
+impl CompleteRequest {
+    /// Waits for the response.
+    pub(crate) async fn response(self) -> Result<HttpResponse, String> {
+        match timeout(self.timeout, self.response).await {
             Ok(response) => read(response).await,
-            Err(_) => Err(format!("no response within {time_limit:?}")),
+            Err(_) => Err(format!("no response within {:?}", self.timeout)),
         }
     }
 }
@@ -213,12 +229,12 @@ async fn read(response: hyper::Result<Response<Incoming>>) -> Result<HttpRespons
         || (response.version() == Version::HTTP_10 && !has_connection_option("keep-alive"));
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), MAX_BODY_BYTES).collect();
-    let body = match timeout(TIMEOUT, body).await {
+    let body = match timeout(RESPONSE_TIMEOUT, body).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) => return Err(format!("incomplete response with status {status}: {error}")),
         Err(_) => {
             return Err(format!(
-                "incomplete response with status {status} after {TIMEOUT:?}"
+                "incomplete response with status {status} after {RESPONSE_TIMEOUT:?}"
             ));
         }
     };

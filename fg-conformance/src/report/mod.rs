@@ -169,7 +169,7 @@ impl Report {
         }
     }
 
-    /// Skips the remaining cases of the shared process, because this case made it exit.
+    /// Skips the remaining cases of the shared process, because this case made it exit or blocks it.
     pub(crate) fn block_shared_process(&mut self, blocker: CaseId) {
         self.block_matching(blocker, |case| case.fixture == Fixture::SharedProcess);
     }

@@ -23,7 +23,7 @@ Registration
 Invocation
   FAIL  INV-01  responds to an invocation with status 200
                 expected status 200, got 500: {\"error\": \"the vault\\nis sealed\"}
-                help: respond to POST /extension/invoke with status 200; the output of the extension may say what went wrong
+                help: respond to POST /extension/invoke with status 200, and do not block the thread that serves requests; the output of the extension may say what went wrong
   skip  INV-02  handles 64 invocations at once, and more while one arrives slowly
   skip  INV-03  accepts invocations on one connection and on separate connections
   skip  INV-04  rejects a malformed body with a 4xx status and keeps running

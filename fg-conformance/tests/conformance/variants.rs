@@ -175,6 +175,14 @@ async fn faults_of_invocations_are_found() {
             r#"expected status 200, got 500: {"error": "the vault\nis sealed"}"#,
             "INV-02 INV-03 INV-04 INV-05 FRZ-01 END-02",
         ),
+        (
+            "blocks",
+            Fail,
+            "INV-01",
+            "the handler blocks its thread: no response within 3s, and meanwhile no response to an invalid event on a \
+             second connection; run what blocks on another thread, in Rust: use spawn_blocking",
+            "INV-02 INV-03 INV-04 INV-05 FRZ-01 TEL-01 TEL-02 TEL-03 END-01 END-02",
+        ),
         ("serial", Warn, "INV-02", "all 64 succeeded in ", ""),
         (
             "silent-close",
@@ -275,8 +283,22 @@ async fn faults_of_the_shutdown_are_found() {
             "no response to the invocation in flight at SIGTERM: ",
             "",
         ),
+        // The check tries it several times.
+        (
+            "exits-later",
+            Fail,
+            "END-02",
+            "no response to the invocation in flight at SIGTERM: ",
+            "",
+        ),
     ])
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_handler_that_blocks_no_other_request_passes() {
+    let report = check_night_watch("slow", &["INV-01"]).await;
+    assert_eq!(ids(&report, Pass, ""), ["INV-01"], "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,4 @@
-//! An extension whose behavior is selected by the trace ID of each invocation.
+//! An extension whose behavior is selected by the trace ID of each invocation, or by the variable `BEHAVIOR`.
 
 use std::io::{BufRead, stdin};
 use std::panic::{catch_unwind, resume_unwind};
@@ -32,7 +32,8 @@ impl std::error::Error for PanicInDisplay {}
 #[extension(name = "extensionFixture.sh", port = FIRST_PORT + 1)]
 async fn main(invocation: Invocation) -> Result<(), Error> {
     println!("invoked {}", invocation.trace_id);
-    match invocation.trace_id.as_str() {
+    let behavior = std::env::var("BEHAVIOR");
+    match behavior.as_deref().unwrap_or(&invocation.trace_id) {
         "error" => Err("this one went wrong")?,
         "lines" => Err("two\nlines")?,
         "panic" => panic!("this one panicked"),
@@ -45,6 +46,7 @@ async fn main(invocation: Invocation) -> Result<(), Error> {
             println!("{}", "x".repeat(1000));
         },
         "block" => std::thread::sleep(Duration::from_millis(300)),
+        "block for seconds" => std::thread::sleep(Duration::from_secs(2)),
         "block forever" => loop {
             std::thread::park();
         },
