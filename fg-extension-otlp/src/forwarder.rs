@@ -8,6 +8,7 @@ use fg_extension::{Error, Invocation, Registration, TelemetryCounters, Telemetry
 use crate::config::Config;
 use crate::export::{ExportCounters, Exporter, Snapshot};
 use crate::translate::{FunctionInfo, Translated, Translator};
+use crate::turn::Turn;
 
 /// A forwarder that translates telemetry into OTLP and sends it to a collector.
 ///
@@ -97,15 +98,13 @@ impl Forwarder {
             return;
         };
         pipeline.counters.get_or_init(|| counters.clone());
-        for events in events.chunks(256) {
+        let mut turn = Turn::start();
+        for event in events {
+            turn.yield_if_long().await;
             pipeline.exporter.wait_for_capacity().await;
+            // One event at a time: what is translated takes much more memory than what is queued.
             let mut out = Translated::default();
-            {
-                let (mut translator, now) = (lock(&pipeline.translator), SystemTime::now());
-                for event in events {
-                    translator.translate(event, now, &mut out);
-                }
-            }
+            lock(&pipeline.translator).translate(event, SystemTime::now(), &mut out);
             pipeline.exporter.enqueue(out.spans, out.log_records);
         }
         // Logs change only our own counters. They do not cause a request: otherwise our log line about a failed request

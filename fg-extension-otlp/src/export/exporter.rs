@@ -78,6 +78,9 @@ impl Exporter {
     /// which the platform can retry. Without it, items would be dropped here. Returns at once while the collector is
     /// known to be down.
     pub(crate) async fn wait_for_capacity(&self) {
+        if self.inner.lock().has_capacity() {
+            return;
+        }
         let mut progress = self.inner.progress();
         while !self.inner.lock().has_capacity() {
             self.inner.wake_workers();
@@ -92,19 +95,21 @@ impl Exporter {
     ///
     /// This never waits: if the queue is full, the oldest items are dropped.
     pub(crate) fn enqueue(&self, spans: Vec<Span>, log_records: Vec<LogRecord>) {
-        let spans: Vec<_> = spans.into_iter().map(encode_span).collect();
-        let log_records: Vec<_> = log_records.into_iter().map(encode_log_record).collect();
-        let line = {
-            let mut scheduler = self.inner.lock();
-            let dropped = scheduler.queue.dropped();
-            for item in spans {
-                scheduler.enqueue(Signal::Traces, item);
-            }
-            for item in log_records {
-                scheduler.enqueue(Signal::Logs, item);
-            }
-            scheduler.report_dropped(dropped, FreezeAwareInstant::now())
-        };
+        if spans.is_empty() && log_records.is_empty() {
+            return;
+        }
+        // Encoded before the lock is taken, one item at a time.
+        let spans = spans.into_iter().map(|it| (Signal::Traces, encode_span(it)));
+        let logs = log_records.into_iter();
+        let logs = logs.map(|it| (Signal::Logs, encode_log_record(it)));
+        let dropped = self.inner.lock().queue.dropped();
+        for (signal, item) in spans.chain(logs) {
+            self.inner.lock().enqueue(signal, item);
+        }
+        let line = self
+            .inner
+            .lock()
+            .report_dropped(dropped, FreezeAwareInstant::now());
         if let Some(line) = line {
             line.log();
         }

@@ -44,7 +44,7 @@ fn are_few_values(bytes: usize, count: impl FnOnce() -> usize) -> bool {
 }
 
 /// Returns an upper bound of the number of values: each one, except for the first, follows a comma or a bracket.
-fn count_values(json: &str) -> usize {
+pub(super) fn count_values(json: &str) -> usize {
     let may_precede_value = |byte: &u8| matches!(byte, b',' | b'[' | b'{');
     json.bytes().filter(|byte| may_precede_value(byte)).count() + 1
 }

@@ -55,9 +55,12 @@ pub(crate) fn from_log_event(
         // Keep a time that cannot be parsed, for people to read.
         fields.insert("time".to_owned(), text.trim().into());
     }
+    // The names of the fields differ from each other.
+    let own = log.attributes.len();
     for (name, value) in fields.into_iter().filter(|(name, _)| !name.is_empty()) {
         let key = format!("functiongraph.{name}");
-        if !log.attributes.iter().any(|attribute| attribute.key == key) {
+        let mut known = log.attributes.iter().take(own);
+        if !known.any(|attribute| attribute.key == key) {
             log.attributes.push(attribute(key, value));
         }
     }
