@@ -99,7 +99,9 @@ impl Exporter {
             return;
         }
         // Encoded before the lock is taken, one item at a time.
-        let spans = spans.into_iter().map(|it| (Signal::Traces, encode_span(it)));
+        let spans = spans
+            .into_iter()
+            .map(|it| (Signal::Traces, encode_span(it)));
         let logs = log_records.into_iter();
         let logs = logs.map(|it| (Signal::Logs, encode_log_record(it)));
         let dropped = self.inner.lock().queue.dropped();
