@@ -161,7 +161,8 @@ impl Exporter {
     ///
     /// # Errors
     ///
-    /// Returns an error if some data was not exported. The message contains how much, and why.
+    /// Returns an error if some data was not exported, including what was dropped before. The message contains how
+    /// much, and why.
     pub(crate) async fn shutdown(&self) -> Result<(), Error> {
         let timeout = (self.flush_timeout * 3).max(MIN_SHUTDOWN_TIMEOUT);
         self.inner.lock().begin_shutdown(timeout);
@@ -175,15 +176,24 @@ impl Exporter {
             workers.shutdown().await;
         }
         std::mem::forget(unfinished);
-        let (outstanding, lost) = {
+        let (outstanding, lost, dropped) = {
             let scheduler = self.inner.lock();
-            (scheduler.describe_outstanding(), scheduler.report_lost())
+            let dropped = scheduler.queue.dropped();
+            (
+                scheduler.describe_outstanding(),
+                scheduler.report_lost(),
+                dropped,
+            )
         };
         if let Some(lost) = lost {
             lost.log();
         }
         match outstanding {
-            None => Ok(()),
+            None if dropped.is_zero() => Ok(()),
+            None => Err(format!(
+                "dropped because the buffer was full: {dropped}; increase FG_OTLP_BUFFER"
+            )
+            .into()),
             Some(outstanding) => Err(format!(
                 "not exported within {timeout:?}: {outstanding}; \
                  increase FG_OTLP_FLUSH_TIMEOUT if the collector needs more time"
