@@ -104,16 +104,18 @@ impl Exporter {
             .map(|it| (Signal::Traces, encode_span(it)));
         let logs = log_records.into_iter();
         let logs = logs.map(|it| (Signal::Logs, encode_log_record(it)));
-        let dropped = self.inner.lock().queue.dropped();
         for (signal, item) in spans.chain(logs) {
-            self.inner.lock().enqueue(signal, item);
-        }
-        let line = self
-            .inner
-            .lock()
-            .report_dropped(dropped, FreezeAwareInstant::now());
-        if let Some(line) = line {
-            line.log();
+            let line = {
+                let mut scheduler = self.inner.lock();
+                let dropped = scheduler.queue.dropped();
+                scheduler.enqueue(signal, item);
+                (scheduler.queue.dropped() != dropped)
+                    .then(|| scheduler.report_dropped(FreezeAwareInstant::now()))
+                    .flatten()
+            };
+            if let Some(line) = line {
+                line.log();
+            }
         }
         self.inner.wake_workers();
     }
