@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use collector::{Collector, reserve_address};
 use fg_emulator::{Error, Event, ExtensionCommand, Platform};
+use opentelemetry_proto::tonic::common::v1::AnyValue;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -62,8 +64,12 @@ async fn wait_for_line(collector: &Collector, line: &str) -> usize {
 }
 
 fn count(received: &collector::Received, line: &str) -> usize {
-    let bodies = received.logs.iter().map(|log| format!("{:?}", log.body));
-    bodies.filter(|body| body.contains(line)).count()
+    let bodies = received.logs.iter().filter_map(|log| log.body.as_ref());
+    let has_line = |body: &&AnyValue| match &body.value {
+        Some(Value::StringValue(text)) => text.contains(line),
+        _ => false,
+    };
+    bodies.filter(has_line).count()
 }
 
 /// Runs a tool.
@@ -218,15 +224,8 @@ async fn memory_is_bounded() -> Result<(), Error> {
             format!("[{{\"a\":\"a\"{many_fields}}}]"),
         ),
         (
-            "logs with many small objects",
-            array(&format!(
-                "{{\"type\":\"function\",\"record\":[{}[]]}}",
-                "{\"\":0},".repeat(570)
-            )),
-        ),
-        (
             "open spans with many small objects",
-            (0..BYTES / 4096)
+            (0..300)
                 .map(|id| {
                     let data = "{\"\":0},".repeat(570);
                     format!("{{\"name\":\"platform.start\",\"traceId\":\"{id}\",\"a\":[{data}0]}},")
@@ -248,6 +247,7 @@ async fn memory_is_bounded() -> Result<(), Error> {
         platform.wait_for_subscription().await?;
         assert_eq!(platform.send_telemetry(body).await?, 200, "{name}");
         post_line(&platform, "after it").await?;
+        println!("{name}");
         wait_for_line(&collector, "after it").await;
         let peak = peak_memory_kb(pid);
         println!("{name}: {peak} KB");
