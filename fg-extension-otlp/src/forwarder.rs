@@ -8,6 +8,7 @@ use fg_extension::{Error, Invocation, Registration, TelemetryCounters, Telemetry
 use crate::config::Config;
 use crate::export::{ExportCounters, Exporter, Snapshot};
 use crate::translate::{FunctionInfo, Translated, Translator};
+use crate::turn::Turn;
 
 /// A forwarder that translates telemetry into OTLP and sends it to a collector.
 ///
@@ -97,15 +98,13 @@ impl Forwarder {
             return;
         };
         pipeline.counters.get_or_init(|| counters.clone());
-        for events in events.chunks(256) {
+        let mut turn = Turn::start();
+        for event in events {
+            turn.yield_before(event.json().len()).await;
             pipeline.exporter.wait_for_capacity().await;
+            // One event at a time: what is translated takes much more memory than what is queued.
             let mut out = Translated::default();
-            {
-                let (mut translator, now) = (lock(&pipeline.translator), SystemTime::now());
-                for event in events {
-                    translator.translate(event, now, &mut out);
-                }
-            }
+            lock(&pipeline.translator).translate(event, SystemTime::now(), &mut out);
             pipeline.exporter.enqueue(out.spans, out.log_records);
         }
         // Logs change only our own counters. They do not cause a request: otherwise our log line about a failed request
@@ -124,7 +123,8 @@ impl Forwarder {
     ///
     /// # Errors
     ///
-    /// Returns an error if some data could not be sent. The message contains how much, and why.
+    /// Returns an error if some data could not be sent, including what was dropped before because the buffer was full.
+    /// The message contains how much, and why.
     ///
     /// # Cancel safety
     ///
@@ -190,4 +190,50 @@ fn snapshot(
 fn lock(translator: &Mutex<Translator>) -> MutexGuard<'_, Translator> {
     // Ignores poisoning: the translator is consistent after every event.
     translator.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn other_tasks_run_while_a_large_batch_is_translated() {
+        let config = Config::read(|name| match name {
+            "FG_OTLP_BUFFER" => Some("1GiB".into()),
+            "OTEL_EXPORTER_OTLP_ENDPOINT" => Some("http://127.0.0.1:1".into()),
+            _ => None,
+        });
+        let config = config.unwrap().unwrap();
+        let translator = Translator::new(
+            FunctionInfo::default(),
+            config.resource.clone(),
+            "instance".to_owned(),
+            SystemTime::now(),
+        );
+        let forwarder = Forwarder(Some(Pipeline {
+            translator: Arc::new(Mutex::new(translator)),
+            counters: Arc::default(),
+            exporter: Exporter::start(&config, |_| Snapshot::default()).unwrap(),
+        }));
+        let log = r#"{"type": "function", "record": "a"}"#;
+        let events = vec![serde_json::from_str::<TelemetryEvent>(log).unwrap(); 50_000];
+        let turns = Cell::new(0);
+        let other = async {
+            loop {
+                turns.set(turns.get() + 1);
+                yield_now().await;
+            }
+        };
+        let counters = TelemetryCounters::default();
+        tokio::select! {
+            biased;
+            () = forwarder.telemetry(&events, &counters) => {}
+            () = other => {}
+        }
+        assert!(turns.get() > 2, "{}", turns.get());
+    }
 }

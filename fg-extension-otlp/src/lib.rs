@@ -98,7 +98,7 @@
 //!   record instead of a part of a span.
 //! - A body that is a string is cut after 1 MiB, and the attribute `functiongraph.log.original_length` has the number of
 //!   bytes before that. The ID of an invocation and the severity are looked for in the first 64 KiB.
-//! - The oldest open spans are sent early if there are more than 1,024, or if their events take more than 512 KiB.
+//! - The oldest open spans are sent early if there are more than 1,024, or if they take more than 1 MiB of memory.
 //!
 //! # Settings
 //!
@@ -178,5 +178,6 @@ mod export;
 mod forwarder;
 mod signal;
 mod translate;
+mod turn;
 
 pub use forwarder::Forwarder;

@@ -76,7 +76,7 @@ impl OtlpClient {
 
     /// Sends an encoded `Export…ServiceRequest`.
     pub(super) async fn export(&mut self, request: Vec<u8>) -> ExportResult {
-        let body = match compress(self.config.compression, request) {
+        let body = match compress(self.config.compression, request).await {
             Ok(body) => body,
             Err(error) => {
                 let reason = format!("cannot compress the request: {error}");

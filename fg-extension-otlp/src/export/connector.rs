@@ -19,6 +19,9 @@ use rustls::{ClientConfig, RootCertStore};
 use super::resolver::Resolver;
 use crate::config::{CertificateFile, SignalConfig};
 
+/// The maximum size of the head of a response, and of the interim responses that are read at once.
+const MAX_HEAD_BYTES: usize = 16 << 10;
+
 /// Opens connections to the endpoint of a signal.
 #[derive(Clone)]
 pub(super) enum Connector {
@@ -63,7 +66,8 @@ impl Connector {
 
     /// Creates an empty pool.
     pub(super) fn pool(&self) -> ConnectionPool {
-        let builder = Builder::new(TokioExecutor::new());
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder.http1_max_buf_size(MAX_HEAD_BYTES);
         match self {
             Self::Plain(connector) => ConnectionPool::Plain(builder.build(connector.clone())),
             Self::Tls(connector) => ConnectionPool::Tls(builder.build(connector.clone())),

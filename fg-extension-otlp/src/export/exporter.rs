@@ -78,6 +78,9 @@ impl Exporter {
     /// which the platform can retry. Without it, items would be dropped here. Returns at once while the collector is
     /// known to be down.
     pub(crate) async fn wait_for_capacity(&self) {
+        if self.inner.lock().has_capacity() {
+            return;
+        }
         let mut progress = self.inner.progress();
         while !self.inner.lock().has_capacity() {
             self.inner.wake_workers();
@@ -92,21 +95,27 @@ impl Exporter {
     ///
     /// This never waits: if the queue is full, the oldest items are dropped.
     pub(crate) fn enqueue(&self, spans: Vec<Span>, log_records: Vec<LogRecord>) {
-        let spans: Vec<_> = spans.into_iter().map(encode_span).collect();
-        let log_records: Vec<_> = log_records.into_iter().map(encode_log_record).collect();
-        let line = {
-            let mut scheduler = self.inner.lock();
-            let dropped = scheduler.queue.dropped();
-            for item in spans {
-                scheduler.enqueue(Signal::Traces, item);
+        if spans.is_empty() && log_records.is_empty() {
+            return;
+        }
+        // Encoded before the lock is taken, one item at a time.
+        let spans = spans
+            .into_iter()
+            .map(|it| (Signal::Traces, encode_span(it)));
+        let logs = log_records.into_iter();
+        let logs = logs.map(|it| (Signal::Logs, encode_log_record(it)));
+        for (signal, item) in spans.chain(logs) {
+            let line = {
+                let mut scheduler = self.inner.lock();
+                let dropped = scheduler.queue.dropped();
+                scheduler.enqueue(signal, item);
+                (scheduler.queue.dropped() != dropped)
+                    .then(|| scheduler.report_dropped(FreezeAwareInstant::now()))
+                    .flatten()
+            };
+            if let Some(line) = line {
+                line.log();
             }
-            for item in log_records {
-                scheduler.enqueue(Signal::Logs, item);
-            }
-            scheduler.report_dropped(dropped, FreezeAwareInstant::now())
-        };
-        if let Some(line) = line {
-            line.log();
         }
         self.inner.wake_workers();
     }
@@ -154,7 +163,8 @@ impl Exporter {
     ///
     /// # Errors
     ///
-    /// Returns an error if some data was not exported. The message contains how much, and why.
+    /// Returns an error if some data was not exported, including what was dropped before. The message contains how
+    /// much, and why.
     pub(crate) async fn shutdown(&self) -> Result<(), Error> {
         let timeout = (self.flush_timeout * 3).max(MIN_SHUTDOWN_TIMEOUT);
         self.inner.lock().begin_shutdown(timeout);
@@ -168,15 +178,24 @@ impl Exporter {
             workers.shutdown().await;
         }
         std::mem::forget(unfinished);
-        let (outstanding, lost) = {
+        let (outstanding, lost, dropped) = {
             let scheduler = self.inner.lock();
-            (scheduler.describe_outstanding(), scheduler.report_lost())
+            let dropped = scheduler.queue.dropped();
+            (
+                scheduler.describe_outstanding(),
+                scheduler.report_lost(),
+                dropped,
+            )
         };
         if let Some(lost) = lost {
             lost.log();
         }
         match outstanding {
-            None => Ok(()),
+            None if dropped.is_zero() => Ok(()),
+            None => Err(format!(
+                "dropped because the buffer was full: {dropped}; increase FG_OTLP_BUFFER"
+            )
+            .into()),
             Some(outstanding) => Err(format!(
                 "not exported within {timeout:?}: {outstanding}; \
                  increase FG_OTLP_FLUSH_TIMEOUT if the collector needs more time"

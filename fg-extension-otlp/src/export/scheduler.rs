@@ -257,20 +257,15 @@ impl Scheduler {
         (after, line)
     }
 
-    /// Returns a line for the log if items had to be dropped since `before`.
-    pub(super) fn report_dropped(
-        &mut self,
-        before: ItemCounts,
-        now: FreezeAwareInstant,
-    ) -> Option<Diagnostic> {
-        let is_full = self.queue.dropped() != before;
-        let line = is_full.then(|| {
-            Diagnostic::Warning(format!(
+    /// Returns a line for the log about dropped items, unless the throttle suppresses it.
+    pub(super) fn report_dropped(&mut self, now: FreezeAwareInstant) -> Option<Diagnostic> {
+        self.log_throttle.admit(now.monotonic()).then(|| {
+            let line = Diagnostic::Warning(format!(
                 "the export buffer of {} bytes is full, so the oldest items are dropped; increase FG_OTLP_BUFFER",
                 self.queue.capacity()
-            ))
-        });
-        self.admit(line, now)
+            ));
+            line.with(&self.counters())
+        })
     }
 
     /// Returns whether half of the queue is free, or whether waiting for that is pointless: during the shutdown, and

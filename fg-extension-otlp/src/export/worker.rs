@@ -88,14 +88,24 @@ impl ExporterInner {
 pub(super) async fn run(inner: Arc<ExporterInner>, signal: Signal, mut client: OtlpClient) {
     // Stored here, so that the items of a request are not lost if it panics.
     let mut in_flight = None;
-    while let Err(panic) = catch(work(&inner, signal, &mut client, &mut in_flight)).await {
-        client.forget_connections();
-        let batch = in_flight.take().unwrap_or_else(|| Batch::empty(signal));
-        let failure = ExportResult::Retryable {
-            retry_after: None,
-            reason: one_line(&format!("panicked: {panic}")),
+    let mut panic: Option<String> = None;
+    loop {
+        let attempt = async {
+            if let Some(panic) = panic.take() {
+                client.forget_connections();
+                let batch = in_flight.take().unwrap_or_else(|| Batch::empty(signal));
+                let failure = ExportResult::Retryable {
+                    retry_after: None,
+                    reason: one_line(&format!("panicked: {panic}")),
+                };
+                inner.record_result(batch, failure);
+            }
+            work(&inner, signal, &mut client, &mut in_flight).await;
         };
-        inner.record_result(batch, failure);
+        match catch(attempt).await {
+            Ok(()) => return,
+            Err(message) => panic = Some(message),
+        }
         // The pause before the retry is up to the scheduler. If that is what panics, other tasks still run.
         tokio::time::sleep(PAUSE_AFTER_PANIC).await;
     }

@@ -5,6 +5,11 @@ use serde_json::Value;
 /// The maximum length of JSON that is decoded.
 pub(super) const MAX_JSON_BYTES: usize = 64 << 10;
 
+/// The maximum length of the text of a log record.
+///
+/// A longer one would make its request larger than all others, and collectors limit the size of requests.
+pub(super) const MAX_TEXT_BYTES: usize = 1 << 20;
+
 /// The maximum number of values in JSON that is decoded.
 const MAX_VALUES: usize = 4096;
 
@@ -17,6 +22,108 @@ pub(super) fn decode(json: &str) -> Option<Value> {
 /// Decodes JSON. JSON that cannot be [decoded](decode) becomes a string that contains it.
 pub(super) fn value(json: &str) -> Value {
     decode(json).unwrap_or_else(|| json.into())
+}
+
+/// The body of a log record. A text is cut at [`MAX_TEXT_BYTES`].
+///
+/// Of a long text, only what is kept is copied, and a string is read only once, since no other task runs in the
+/// meantime.
+#[derive(Debug, PartialEq)]
+pub(super) struct Body {
+    pub(super) value: Value,
+    /// The length of the text if it was cut.
+    pub(super) original_len: Option<usize>,
+}
+
+impl Body {
+    /// Decodes JSON. JSON that cannot be [decoded](decode) becomes a text that contains it.
+    pub(super) fn of_json(json: &str) -> Self {
+        let decoded = match string_contents(json) {
+            Some(escaped) if json.len() > MAX_JSON_BYTES => {
+                let (text, len) = unescape(escaped, MAX_TEXT_BYTES);
+                let original_len = (text.len() < len).then_some(len);
+                return Self {
+                    value: text.into(),
+                    original_len,
+                };
+            }
+            _ => decode(json),
+        };
+        decoded.map_or_else(
+            || Self::of_text(json),
+            |value| Self {
+                value,
+                original_len: None,
+            },
+        )
+    }
+
+    pub(super) fn of_text(text: &str) -> Self {
+        let cut = prefix(text, MAX_TEXT_BYTES);
+        Self {
+            value: cut.into(),
+            original_len: (cut.len() < text.len()).then_some(text.len()),
+        }
+    }
+}
+
+fn string_contents(json: &str) -> Option<&str> {
+    json.strip_prefix('"')?.strip_suffix('"')
+}
+
+/// Decodes the contents of a JSON string up to a length of `max`. Also returns the whole length.
+///
+/// Half a surrogate pair becomes a replacement character.
+fn unescape(escaped: &str, max: usize) -> (String, usize) {
+    let mut text = String::with_capacity(max.min(escaped.len()));
+    let (mut len, mut rest) = (0, escaped);
+    loop {
+        let plain = rest.bytes().position(|byte| byte == b'\\');
+        let (plain, escape) = rest.split_at(plain.unwrap_or(rest.len()));
+        if len == text.len() {
+            text.push_str(prefix(plain, max - len));
+        }
+        len += plain.len();
+        if escape.is_empty() {
+            return (text, len);
+        }
+        let (char, escape_len) = unescape_char(escape);
+        if len == text.len() && len + char.len_utf8() <= max {
+            text.push(char);
+        }
+        len += char.len_utf8();
+        rest = escape.get(escape_len..).unwrap_or_default();
+    }
+}
+
+/// Decodes the escape sequence at the start of a text, and returns its length.
+fn unescape_char(text: &str) -> (char, usize) {
+    const INVALID: char = char::REPLACEMENT_CHARACTER;
+    let code_unit = |at: usize| {
+        let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let char = match text.as_bytes().get(1) {
+        Some(b'b') => '\u{8}',
+        Some(b'f') => '\u{c}',
+        Some(b'n') => '\n',
+        Some(b'r') => '\r',
+        Some(b't') => '\t',
+        Some(b'u') => {
+            let units = [code_unit(0), code_unit(6)]
+                .into_iter()
+                .map_while(|unit| unit);
+            return match char::decode_utf16(units).next() {
+                Some(Ok(char)) => (char, 6 * char.len_utf16()),
+                Some(Err(_)) => (INVALID, 6),
+                None => (INVALID, 2),
+            };
+        }
+        Some(byte) if byte.is_ascii() => char::from(*byte),
+        // The contents of a JSON string cannot end here.
+        _ => return (INVALID, 1),
+    };
+    (char, 2)
 }
 
 /// Returns whether JSON can be decoded without taking much memory.
@@ -44,7 +151,7 @@ fn are_few_values(bytes: usize, count: impl FnOnce() -> usize) -> bool {
 }
 
 /// Returns an upper bound of the number of values: each one, except for the first, follows a comma or a bracket.
-fn count_values(json: &str) -> usize {
+pub(super) fn count_values(json: &str) -> usize {
     let may_precede_value = |byte: &u8| matches!(byte, b',' | b'[' | b'{');
     json.bytes().filter(|byte| may_precede_value(byte)).count() + 1
 }
@@ -53,7 +160,10 @@ fn count_values(json: &str) -> usize {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{MAX_JSON_BYTES, MAX_VALUES, are_other_fields_within_limits, prefix, value};
+    use super::{
+        Body, MAX_JSON_BYTES, MAX_TEXT_BYTES, MAX_VALUES, are_other_fields_within_limits, prefix,
+        unescape, value,
+    };
 
     #[test]
     fn json_within_the_limits_is_decoded() {
@@ -71,6 +181,50 @@ mod tests {
         let text = ",".repeat(2 * MAX_JSON_BYTES);
         assert_eq!(value(&format!("\"{text}\"")), Value::String(text));
         assert_eq!(value("1e999"), json!("1e999"));
+    }
+
+    #[test]
+    fn long_body_is_cut() {
+        let is_body = |json: &str, value: Value, original_len| {
+            let body = Body {
+                value,
+                original_len,
+            };
+            Body::of_json(json) == body
+        };
+        for part in ["a", "é", "\n", "\"\\", "\u{1}", "\u{1f600}"] {
+            let text = part.repeat(3 * MAX_TEXT_BYTES / 2 / part.len());
+            let cut = Value::from(prefix(&text, MAX_TEXT_BYTES));
+            let json = serde_json::to_string(&text).unwrap();
+            assert!(is_body(&json, cut, Some(text.len())), "{part}");
+
+            let text = &text[..MAX_JSON_BYTES / 4 * 4];
+            let json = serde_json::to_string(text).unwrap();
+            assert!(is_body(&json, text.into(), None), "{part}");
+        }
+        let array = format!("[{}0]", "0,".repeat(MAX_TEXT_BYTES));
+        let cut = Value::from(&array[..MAX_TEXT_BYTES]);
+        assert!(is_body(&array, cut, Some(array.len())));
+    }
+
+    #[test]
+    fn every_escape_is_decoded() {
+        for (escaped, text) in [
+            (r#"\"\\\/\b\f\n\r\t"#, "\"\\/\u{8}\u{c}\n\r\t"),
+            (r"a\u00e9\u20AC\ud83d\ude00b", "aé€\u{1f600}b"),
+            (r"\ud83d\u0041", "\u{fffd}A"),
+            (r"\ud83d", "\u{fffd}"),
+            (r"\ude00a", "\u{fffd}a"),
+            (r"\u00", "\u{fffd}00"),
+            (r"\é", "\u{fffd}é"),
+            (r"\", "\u{fffd}"),
+        ] {
+            assert_eq!(unescape(escaped, 100), (text.to_owned(), text.len()));
+            for max in 0..text.len() {
+                let cut = prefix(text, max).to_owned();
+                assert_eq!(unescape(escaped, max), (cut, text.len()), "{max}");
+            }
+        }
     }
 
     #[test]

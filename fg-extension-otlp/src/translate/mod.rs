@@ -52,7 +52,7 @@ pub(crate) struct FunctionInfo {
 }
 
 /// The maximum length of the ID of an invocation, of a URN, and of the name of an event.
-const MAX_ID_BYTES: usize = 4096;
+const MAX_ID_BYTES: usize = 1024;
 
 /// The result of translating events.
 #[derive(Debug, Default)]

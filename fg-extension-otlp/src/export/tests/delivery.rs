@@ -294,6 +294,25 @@ async fn long_response_is_truncated() {
 }
 
 #[tokio::test]
+async fn head_of_a_response_is_limited() {
+    let mut collector = Collector::start().await;
+    let exporter = exporter(collector.address, &[]);
+    for (header, attempts) in [(12 << 10, 1), (20 << 10, 2)] {
+        let header = "a".repeat(header);
+        collector.will_respond(ScriptedResponse::with(200, &[("x-long", &header)], b""));
+        exporter.enqueue(spans(&["a"]), Vec::new());
+        exporter.request_flush();
+        for _ in 0..attempts {
+            let received = tokio::time::timeout(TEST_TIMEOUT, collector.received()).await;
+            assert_eq!(received.expect("another attempt").names(), ["a"]);
+        }
+    }
+    exporter.shutdown().await.unwrap();
+    assert_eq!(exporter.counters().exported, counts(2, 0));
+    assert!(!collector.has_received());
+}
+
+#[tokio::test]
 async fn response_with_a_stalled_body_is_accepted() {
     let mut collector = Collector::start().await;
     let exporter = exporter(
@@ -353,7 +372,9 @@ async fn oldest_items_are_dropped_while_the_collector_is_down() {
     assert_eq!(counters.queued_bytes, remaining * bytes);
 
     let mut collector = Collector::start_late(socket);
-    exporter.shutdown().await.unwrap();
+    let error = exporter.shutdown().await.unwrap_err().to_string();
+    let dropped = format!("buffer was full: {} spans, ", 99 - remaining);
+    assert!(error.contains(&dropped), "{error}");
     let newest: Vec<_> = (99 - remaining..99).map(name).collect();
     assert_eq!(collector.received().await.names(), newest);
     assert_eq!(exporter.counters().exported, counts(remaining as u64, 0));

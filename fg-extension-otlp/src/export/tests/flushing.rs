@@ -204,21 +204,27 @@ async fn last_flush_does_not_lose_time_in_a_freeze() {
 
 #[tokio::test]
 async fn last_flush_makes_a_last_attempt() {
-    let mut collector = Collector::start().await;
-    let exporter = exporter(collector.address, &[("FG_OTLP_FLUSH_TIMEOUT", "1s")]);
-    for _ in 0..100 {
-        collector.will_respond(ScriptedResponse::status(503));
+    let fail: [fn() -> ScriptedResponse; 2] = [
+        || ScriptedResponse::status(503),
+        || ScriptedResponse::Disconnect,
+    ];
+    for fail in fail {
+        let mut collector = Collector::start().await;
+        let exporter = exporter(collector.address, &[("FG_OTLP_FLUSH_TIMEOUT", "1s")]);
+        for _ in 0..100 {
+            collector.will_respond(fail());
+        }
+        exporter.enqueue(spans(&["a"]), Vec::new());
+        let start = Instant::now();
+        exporter.shutdown().await.unwrap_err();
+        assert!(start.elapsed() >= Duration::from_millis(2750));
+        let mut attempts = 0;
+        while collector.has_received() {
+            attempts += 1;
+        }
+        // Pauses of at most 50, 100, 200, 400 and then 500 ms, which jitter shortens by up to half.
+        assert!((5..=18).contains(&attempts), "{attempts}");
     }
-    exporter.enqueue(spans(&["a"]), Vec::new());
-    let start = Instant::now();
-    exporter.shutdown().await.unwrap_err();
-    assert!(start.elapsed() >= Duration::from_millis(2750));
-    let mut attempts = 0;
-    while collector.has_received() {
-        attempts += 1;
-    }
-    // Pauses of at most 50, 100, 200, 400 and then 500 ms, which jitter shortens by up to half.
-    assert!((5..=18).contains(&attempts), "{attempts}");
 }
 
 #[tokio::test]

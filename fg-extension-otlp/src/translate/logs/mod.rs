@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use self::correlation::{Correlation, LogContent};
 use super::MAX_ID_BYTES;
 use super::any_value::{any_value, attribute};
-use super::bounded_json::{are_other_fields_within_limits, prefix, value};
+use super::bounded_json::{Body, are_other_fields_within_limits, prefix, value};
 use super::ids::TraceId;
 use super::spans::{Outcome, SpanTracker};
 use super::timestamps::unix_nanos;
@@ -33,11 +33,11 @@ pub(crate) fn from_log_event(
         true => {
             let other = event.other();
             let fields = other.map(|(name, json)| (name.into_owned(), value(json)));
-            (record_json.map(value), fields.collect())
+            (record_json.map(Body::of_json), fields.collect())
         }
-        false => (Some(event.json().into()), Map::new()),
+        false => (Some(Body::of_text(event.json())), Map::new()),
     };
-    let content = LogContent::read(body.as_ref());
+    let content = LogContent::read(body.as_ref().map(|body| &body.value));
     let time = event.time();
     let correlation = content
         .own_span(spans)
@@ -55,9 +55,12 @@ pub(crate) fn from_log_event(
         // Keep a time that cannot be parsed, for people to read.
         fields.insert("time".to_owned(), text.trim().into());
     }
+    // The names of the fields differ from each other.
+    let own = log.attributes.len();
     for (name, value) in fields.into_iter().filter(|(name, _)| !name.is_empty()) {
         let key = format!("functiongraph.{name}");
-        if !log.attributes.iter().any(|attribute| attribute.key == key) {
+        let mut known = log.attributes.iter().take(own);
+        if !known.any(|attribute| attribute.key == key) {
             log.attributes.push(attribute(key, value));
         }
     }
@@ -67,7 +70,7 @@ pub(crate) fn from_log_event(
 /// Creates a log record for a platform event that does not become a span.
 pub(crate) fn from_platform_event(event: &PlatformEvent, now: SystemTime) -> LogRecord {
     let mut log = record("platform", now);
-    set_body(&mut log, Some(value(event.json())));
+    set_body(&mut log, Some(Body::of_json(event.json())));
     log.event_name = prefix(event.name(), MAX_ID_BYTES).to_owned();
     let time = event.start_time().or_else(|| event.end_time());
     log.time_unix_nano = time.map_or(0, unix_nanos);
@@ -97,8 +100,9 @@ pub(crate) fn from_late_event(
 
 /// Creates a log record for an unknown event.
 pub(crate) fn from_unknown(json: &str, spans: &SpanTracker, now: SystemTime) -> LogRecord {
-    let event = value(json);
-    let content = LogContent::read(Some(&event));
+    let body = Body::of_json(json);
+    let event = &body.value;
+    let content = LogContent::read(Some(event));
     let mut log = record("unknown", now);
     // The event is its own envelope. It need not belong to the running invocation.
     let correlation = content
@@ -107,7 +111,7 @@ pub(crate) fn from_unknown(json: &str, spans: &SpanTracker, now: SystemTime) -> 
         .or_else(|| content.named_invocation(event.as_object()));
     content.describe(&mut log, None, correlation.as_ref());
     correlate(&mut log, correlation);
-    set_body(&mut log, Some(event));
+    set_body(&mut log, Some(body));
     log
 }
 
@@ -120,24 +124,14 @@ fn record(kind: &'static str, now: SystemTime) -> LogRecord {
     }
 }
 
-/// The maximum length of a body that is a text.
-///
-/// A larger one would make its request larger than all others, and collectors limit the size of requests.
-const MAX_TEXT_BYTES: usize = 1 << 20;
-
-/// Sets the body of a log record. Cuts a text that is too long, and adds an attribute with its length.
-fn set_body(log: &mut LogRecord, body: Option<Value>) {
-    log.body = body.map(|mut body| {
-        if let Value::String(text) = &mut body
-            && text.len() > MAX_TEXT_BYTES
-        {
-            let key = "functiongraph.log.original_length";
-            log.attributes.push(attribute(key, text.len()));
-            text.truncate(prefix(text, MAX_TEXT_BYTES).len());
-            text.shrink_to_fit();
-        }
-        any_value(body)
-    });
+/// Sets the body of a log record, and an attribute with the length of its text if that was cut.
+fn set_body(log: &mut LogRecord, body: Option<Body>) {
+    if let Some(body) = body {
+        let key = "functiongraph.log.original_length";
+        let original_len = body.original_len.map(|len| attribute(key, len));
+        log.attributes.extend(original_len);
+        log.body = Some(any_value(body.value));
+    }
 }
 
 /// Sets the span of a log record.

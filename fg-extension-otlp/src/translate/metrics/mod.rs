@@ -172,24 +172,28 @@ impl FaasMetrics {
             ),
         ];
         let subscription = telemetry.into_iter().flat_map(|telemetry| {
-            let events = [
+            let counters = [
                 (
                     "fg_extension.telemetry.received",
+                    "{event}",
                     "Telemetry events that were acknowledged to the platform.",
                     telemetry.received(),
                 ),
                 (
                     "fg_extension.telemetry.delivered",
+                    "{event}",
                     "Telemetry events that were delivered to the extension.",
                     telemetry.delivered(),
                 ),
                 (
                     "fg_extension.telemetry.rejected",
+                    "{batch}",
                     "Telemetry batches that were rejected because the buffer was full.",
                     telemetry.rejected(),
                 ),
                 (
                     "fg_extension.telemetry.lost",
+                    "{event}",
                     "Telemetry events that were acknowledged but not delivered.",
                     telemetry.lost(),
                 ),
@@ -202,10 +206,10 @@ impl FaasMetrics {
                 telemetry.bytes_queued(),
                 false,
             );
-            let event_counter = |(name, description, value)| {
-                sum(name, "{event}", description, Vec::new(), value, true)
+            let counter = |(name, unit, description, value)| {
+                sum(name, unit, description, Vec::new(), value, true)
             };
-            events.map(event_counter).into_iter().chain([queued])
+            counters.map(counter).into_iter().chain([queued])
         });
         faas.into_iter()
             .flatten()

@@ -13,7 +13,7 @@ use super::outcome::{Outcome, error_type};
 use super::phase::{Phase, Stage};
 use crate::translate::FunctionInfo;
 use crate::translate::any_value::{any_value, attribute};
-use crate::translate::bounded_json::value;
+use crate::translate::bounded_json::{count_values, value};
 use crate::translate::ids::TraceId;
 use crate::translate::timestamps::unix_nanos;
 
@@ -35,8 +35,8 @@ pub(crate) struct SpanBuilder {
     /// When a later invocation ended while this one was still running.
     pub(crate) outlived_at: Option<SystemTime>,
     pub(crate) stages: Vec<Stage>,
-    /// The size of the events that were added.
-    pub(crate) event_bytes: usize,
+    /// An estimate of the memory that the events take that were added.
+    pub(crate) memory_bytes: usize,
     reported_at: Option<SystemTime>,
     max_memory_mb: Option<f64>,
     start: Option<SystemTime>,
@@ -56,6 +56,10 @@ pub(crate) struct SpanBuilder {
 /// How long an invocation waits for events that may have been overtaken by others.
 const REORDER_WINDOW: Duration = Duration::from_secs(1);
 
+/// Estimates of the memory that an attribute and each JSON value in it take, besides their text.
+const ATTRIBUTE_BYTES: usize = 192;
+const VALUE_BYTES: usize = 96;
+
 impl SpanBuilder {
     pub(crate) fn new(trace: TraceId, phase: Phase) -> Self {
         Self {
@@ -69,7 +73,7 @@ impl SpanBuilder {
             has_successor: false,
             outlived_at: None,
             stages: Vec::new(),
-            event_bytes: 0,
+            memory_bytes: 0,
             reported_at: None,
             max_memory_mb: None,
             start: None,
@@ -90,7 +94,7 @@ impl SpanBuilder {
             return;
         }
         self.stages.push(stage);
-        self.event_bytes += event.json().len();
+        self.memory_bytes += event.json().len();
         if self.id.is_none() {
             self.id = trace_id(event).map(str::to_owned);
         }
@@ -109,13 +113,11 @@ impl SpanBuilder {
             self.duration = duration.or(self.duration);
             self.max_memory_mb = metrics.max_memory_used_mb().or(self.max_memory_mb);
             for (name, json) in metrics.iter() {
-                let name = ["functiongraph.metrics.", &name].concat();
-                self.other.insert(name, any_value(value(json)));
+                self.add_attribute(["functiongraph.metrics.", &name].concat(), json);
             }
         }
         for (name, json) in event.other().filter(|(name, _)| !name.is_empty()) {
-            let name = ["functiongraph.", &name].concat();
-            self.other.insert(name, any_value(value(json)));
+            self.add_attribute(["functiongraph.", &name].concat(), json);
         }
         let outcome = Outcome::of(event);
         self.outcome = self.outcome.max(outcome);
@@ -127,6 +129,11 @@ impl SpanBuilder {
         if outcome == Some(Outcome::Failure) && self.error_type.is_none() {
             self.error_type = error_type(event);
         }
+    }
+
+    fn add_attribute(&mut self, name: String, json: &str) {
+        self.memory_bytes += ATTRIBUTE_BYTES + VALUE_BYTES * count_values(json);
+        self.other.insert(name, any_value(value(json)));
     }
 
     pub(crate) fn outcome(&self) -> Option<Outcome> {

@@ -8,6 +8,6 @@ mod tracker;
 pub(super) use builder::SpanBuilder;
 pub(super) use outcome::Outcome;
 pub(super) use phase::Phase;
-pub(super) use tracker::SpanTracker;
 #[cfg(test)]
-pub(super) use tracker::{MAX_OPEN_BYTES, MAX_SPANS};
+pub(super) use tracker::MAX_SPANS;
+pub(super) use tracker::SpanTracker;

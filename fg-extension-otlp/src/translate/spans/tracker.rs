@@ -14,15 +14,15 @@ use crate::translate::timestamps::unix_nanos;
 /// The maximum number of open spans, and the maximum number of emitted spans that are remembered.
 pub(crate) const MAX_SPANS: usize = 1024;
 
-/// The maximum size of the events of all open spans together. What a span stores can take several times as much memory.
-pub(crate) const MAX_OPEN_BYTES: usize = 512 << 10;
+/// The maximum memory of all open spans together, as estimated by [`SpanBuilder::memory_bytes`].
+const MAX_OPEN_BYTES: usize = 1 << 20;
 
 /// The open spans, and the spans that were emitted lately, so that events may arrive in any order, and twice.
 #[derive(Default)]
 pub(crate) struct SpanTracker {
     /// Oldest first.
     open: VecDeque<SpanBuilder>,
-    /// The sum of [`SpanBuilder::event_bytes`] of the open spans.
+    /// The sum of [`SpanBuilder::memory_bytes`] of the open spans.
     open_bytes: usize,
     emitted: HashMap<(TraceId, Phase), EmittedSpan>,
     /// The keys of `emitted`, oldest first.
@@ -141,9 +141,9 @@ impl SpanTracker {
         }
         let span = self.get_or_insert(trace, phase);
         let (is_new, is_first) = (!span.has_events(), !span.has(stage));
-        let bytes = span.event_bytes;
+        let bytes = span.memory_bytes;
         span.add_event(stage, event, now);
-        self.open_bytes += span.event_bytes - bytes;
+        self.open_bytes += span.memory_bytes - bytes;
         if is_new {
             self.assign_parents(trace, phase);
         }
@@ -296,7 +296,7 @@ impl SpanTracker {
     /// Removes a span from the open ones, and remembers it as emitted if it has events.
     fn take(&mut self, position: usize) -> Option<SpanBuilder> {
         let span = self.open.remove(position)?;
-        self.open_bytes -= span.event_bytes;
+        self.open_bytes -= span.memory_bytes;
         if span.has_events() {
             if self.emitted_order.len() >= MAX_SPANS
                 && let Some(oldest) = self.emitted_order.pop_front()

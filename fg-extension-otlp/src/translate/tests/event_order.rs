@@ -6,7 +6,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::json;
 
 use super::super::ids::TraceId;
-use super::super::spans::{MAX_OPEN_BYTES, MAX_SPANS};
+use super::super::spans::MAX_SPANS;
 use super::span_fields::{error, times};
 use super::{Harness, ID, URN, at, attribute, nanos, text, time};
 
@@ -231,21 +231,25 @@ fn init_and_restore_belong_to_the_invocation_that_follows() {
 
 #[test]
 fn oldest_spans_are_emitted_when_open_spans_take_too_much_memory() {
-    let mut harness = Harness::new();
-    let event = |id: usize| {
-        json!({
-            "name": "platform.start", "startTime": time(0), "traceId": id.to_string(), "data": "x".repeat(10_000),
-        })
-    };
-    let fitting = MAX_OPEN_BYTES / event(10).to_string().len();
-    for id in 10..10 + 2 * fitting {
-        harness.event(event(id));
+    // Small values take much more memory than their text.
+    for (data, least, most) in [
+        (json!("x".repeat(10_000)), 50, 110),
+        (json!(vec![json!({"": 0}); 580]), 5, 15),
+    ] {
+        let mut harness = Harness::new();
+        for id in 10..300 {
+            harness.event(json!({
+                "name": "platform.start", "startTime": time(0), "traceId": id.to_string(), "data": data,
+            }));
+        }
+        let open = 290 - harness.out.spans.len();
+        assert!((least..=most).contains(&open), "{open}");
+        assert_eq!(harness.out.spans[0].trace_id, TraceId::of("10").bytes());
+        harness.finish();
+        assert_eq!(harness.out.spans.len(), 290);
     }
-    assert_eq!(harness.out.spans.len(), fitting);
-    assert_eq!(harness.out.spans[0].trace_id, TraceId::of("10").bytes());
-    harness.finish();
-    assert_eq!(harness.out.spans.len(), 2 * fitting);
 
+    let mut harness = Harness::new();
     // Invocations whose ID is too long are not stored.
     harness.invoked(&"x".repeat(5000), URN);
     harness.invoked("1", &format!("{URN}{}", "x".repeat(5000)));

@@ -190,9 +190,14 @@ fn own_counters_are_included() {
         &own,
         at(0) - std::time::Duration::from_secs(1),
     );
-    for name in ["received", "delivered", "rejected", "lost"] {
+    for (name, unit) in [
+        ("received", "{event}"),
+        ("delivered", "{event}"),
+        ("rejected", "{batch}"),
+        ("lost", "{event}"),
+    ] {
         let name = format!("fg_extension.telemetry.{name}");
-        assert_eq!(count(&metrics, &name, "{event}"), 0);
+        assert_eq!(count(&metrics, &name, unit), 0);
     }
     let queued = sum(&metrics, "fg_extension.telemetry.queued", "By");
     assert!(!queued.is_monotonic);
