@@ -26,7 +26,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_otlp-forwarder");
 const MEMORY_LIMIT_KB: u64 = 16_000 + 2 * (4096 + 4096);
 
 /// How long to wait before a test fails.
-const TEST_TIMEOUT: Duration = Duration::from_secs(20);
+const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Sets the collector, and leases ports.
 fn with_collector(
