@@ -1,5 +1,5 @@
 //! Runs the author's code: catches its panics, so that the runtime can log each in one line, and notices if it blocks its
-//! thread.
+//! thread. Restarts parts of the runtime that panic.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -13,11 +13,17 @@ use std::time::{Duration, Instant};
 
 use fg_util::error::one_line;
 use fg_util::throttle::Throttle;
+use nix::sys::resource::{Usage, UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use tokio::time::sleep;
 
 use crate::lifecycle::witness::Moment;
 
 /// The longest time for which the author's code may keep its thread without a warning.
 const LONGEST_POLL: Duration = Duration::from_millis(100);
+
+/// How long a part of the runtime that panicked waits before it continues.
+pub(crate) const RESTART_PAUSE: Duration = Duration::from_millis(250);
 
 thread_local! {
     /// Whether this thread is inside [`catch`].
@@ -58,52 +64,97 @@ pub(crate) fn install_hook() {
     });
 }
 
-/// Waits for the future, and returns its output or its panic. Logs a warning if the future blocks its thread.
-pub(crate) async fn catch<F: Future>(future: F) -> Result<F::Output, Panic> {
+/// Waits for a future of the author's code, and returns its output or its panic. Logs a warning if the future blocks its
+/// thread, with `subject` as the name of the code.
+pub(crate) async fn catch<F: Future>(subject: &'static str, future: F) -> Result<F::Output, Panic> {
     let mut future = pin!(future);
-    poll_fn(|cx| match catch_sync(|| future.as_mut().poll(cx)) {
-        Ok(poll) => poll.map(Ok),
-        Err(panic) => Poll::Ready(Err(panic)),
+    poll_fn(|cx| {
+        // Inside another `catch`, that one measures.
+        let start = (!subject.is_empty() && !CATCHING.get()).then(PollStart::now);
+        let poll = catch_sync(|| future.as_mut().poll(cx));
+        if let Some(start) = start
+            && start.at.elapsed_at_most() >= LONGEST_POLL
+        {
+            start.report_if_blocked(subject);
+        }
+        match poll {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
     })
     .await
 }
 
-/// Calls the function, and returns its output or its panic. Logs a warning if the function takes long.
+/// Calls the function, and returns its output or its panic.
 ///
 /// A function that panicked must not be called again with the same state, which may be inconsistent.
 pub(crate) fn catch_sync<R>(function: impl FnOnce() -> R) -> Result<R, Panic> {
     let outer = CATCHING.replace(true);
     // A panic that the author's code caught itself may have left its location here.
     LOCATION.set(None);
-    let start = Moment::now_cheap();
     let output = catch_unwind(AssertUnwindSafe(function));
     CATCHING.set(outer);
-    if !outer && start.elapsed_at_most() >= LONGEST_POLL {
-        report_if_blocked(start);
-    }
     output.map_err(|payload| Panic {
         message: message(&*payload),
         location: LOCATION.take(),
     })
 }
 
-/// Logs a warning if the author's code has run for so long since `start` that it must have blocked its thread.
-#[cold]
-fn report_if_blocked(start: Moment) {
-    static THROTTLE: Mutex<Throttle> = Mutex::new(Throttle::one_per_second());
-    let elapsed = start.elapsed();
-    if elapsed < LONGEST_POLL {
-        return;
+/// Runs a part of the runtime that must not stop. If it panics, logs that in one line, and starts it again.
+pub(crate) async fn supervise<F: Future>(mut run: impl FnMut() -> F) -> F::Output {
+    loop {
+        match catch("", run()).await {
+            Ok(output) => return output,
+            Err(panic) => tracing::error!("a task {}", one_line(&panic.to_string())),
+        }
+        sleep(RESTART_PAUSE).await;
     }
-    let mut throttle = THROTTLE.lock().unwrap_or_else(PoisonError::into_inner);
-    if throttle.admit(Instant::now()) {
-        // The formatting of floating-point numbers adds 20 KB.
-        let tenths = elapsed.as_millis() / 100;
-        tracing::warn!(
-            "the handler blocked its thread for {}.{} s; use spawn_blocking",
-            tenths / 10,
-            tenths % 10
-        );
+}
+
+/// The start of a poll of the author's code.
+struct PollStart {
+    at: Moment,
+    usage: nix::Result<Usage>,
+}
+
+impl PollStart {
+    fn now() -> Self {
+        Self {
+            at: Moment::now_cheap(),
+            usage: getrusage(UsageWho::RUSAGE_THREAD),
+        }
+    }
+
+    /// Logs a warning if the author's code has run for so long that it must have blocked its thread.
+    #[cold]
+    fn report_if_blocked(&self, subject: &str) {
+        static THROTTLE: Mutex<Throttle> = Mutex::new(Throttle::one_per_second());
+        let elapsed = self.at.elapsed();
+        if elapsed < LONGEST_POLL || self.is_starved() {
+            return;
+        }
+        let mut throttle = THROTTLE.lock().unwrap_or_else(PoisonError::into_inner);
+        if throttle.admit(Instant::now()) {
+            // The formatting of floating-point numbers adds 20 KB.
+            let tenths = elapsed.as_millis() / 100;
+            tracing::warn!(
+                "{subject} blocked its thread for {}.{} s; use spawn_blocking",
+                tenths / 10,
+                tenths % 10
+            );
+        }
+    }
+
+    /// Returns whether the poll took long because the thread got no CPU: it has not used much of it, and has not waited
+    /// for anything else since.
+    fn is_starved(&self) -> bool {
+        let (Ok(before), Ok(now)) = (self.usage, getrusage(UsageWho::RUSAGE_THREAD)) else {
+            return false;
+        };
+        let cpu_time =
+            |usage: &Usage| (usage.user_time() + usage.system_time()).num_microseconds() / 1000;
+        let waits = now.voluntary_context_switches() - before.voluntary_context_switches();
+        waits == 0 && (cpu_time(&now) - cpu_time(&before)) < LONGEST_POLL.as_millis() as i64
     }
 }
 

@@ -37,6 +37,10 @@ impl Forwarder {
             "fail" => Err("cannot load\nthe secrets")?,
             "panic" => panic!("cannot load the secrets"),
             "hang" => std::future::pending().await,
+            "block" => std::thread::sleep(std::time::Duration::from_millis(300)),
+            "ask" => {
+                stdin().lock().read_line(&mut String::new())?;
+            }
             _ => {}
         }
         Ok(Self {
@@ -57,7 +61,7 @@ impl Forwarder {
                 std::future::pending().await
             }
             // Blocks the thread for longer than its timeout.
-            "block" => std::thread::sleep(std::time::Duration::from_millis(2200)),
+            "block" => std::thread::sleep(std::time::Duration::from_secs(3)),
             // Wait for a line on standard input.
             "hold" => {
                 tokio::task::spawn_blocking(|| stdin().lock().read_line(&mut String::new()))
@@ -85,6 +89,10 @@ impl Forwarder {
             "fail" => Err(std::io::Error::other("the disk is full")),
             "panic" => panic!("the disk is full"),
             "hang" => std::future::pending().await,
+            "block" => {
+                std::thread::sleep(std::time::Duration::from_millis(300));
+                Ok(())
+            }
             "bomb" => {
                 let _bomb = Bomb;
                 std::future::pending().await
