@@ -4,7 +4,9 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::fs::File;
 use std::future::{Future, poll_fn};
+use std::io::Read as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Mutex, Once, PoisonError};
@@ -13,11 +15,9 @@ use std::time::{Duration, Instant};
 
 use fg_util::error::one_line;
 use fg_util::throttle::Throttle;
-use nix::sys::resource::{Usage, UsageWho, getrusage};
-use nix::sys::time::TimeValLike;
 use tokio::time::sleep;
 
-use crate::lifecycle::witness::Moment;
+use crate::lifecycle::witness::{Moment, last_tick};
 
 /// The longest time for which the author's code may keep its thread without a warning.
 const LONGEST_POLL: Duration = Duration::from_millis(100);
@@ -114,14 +114,15 @@ pub(crate) async fn supervise<F: Future>(mut run: impl FnMut() -> F) -> F::Outpu
 /// The start of a poll of the author's code.
 struct PollStart {
     at: Moment,
-    usage: nix::Result<Usage>,
+    /// How long this thread had waited for a CPU by then.
+    waited_for_cpu: Duration,
 }
 
 impl PollStart {
     fn now() -> Self {
         Self {
             at: Moment::now_cheap(),
-            usage: getrusage(UsageWho::RUSAGE_THREAD),
+            waited_for_cpu: recent_cpu_wait(),
         }
     }
 
@@ -129,8 +130,9 @@ impl PollStart {
     #[cold]
     fn report_if_blocked(&self, subject: &str) {
         static THROTTLE: Mutex<Throttle> = Mutex::new(Throttle::one_per_second());
-        let elapsed = self.at.elapsed();
-        if elapsed < LONGEST_POLL || self.is_starved() {
+        let waited = cpu_wait().saturating_sub(self.waited_for_cpu);
+        let elapsed = self.at.elapsed().saturating_sub(waited);
+        if elapsed < LONGEST_POLL {
             return;
         }
         let mut throttle = THROTTLE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -144,18 +146,32 @@ impl PollStart {
             );
         }
     }
+}
 
-    /// Returns whether the poll took long because the thread got no CPU: it has not used much of it, and has not waited
-    /// for anything else since.
-    fn is_starved(&self) -> bool {
-        let (Ok(before), Ok(now)) = (self.usage, getrusage(UsageWho::RUSAGE_THREAD)) else {
-            return false;
-        };
-        let cpu_time =
-            |usage: &Usage| (usage.user_time() + usage.system_time()).num_microseconds() / 1000;
-        let waits = now.voluntary_context_switches() - before.voluntary_context_switches();
-        waits == 0 && (cpu_time(&now) - cpu_time(&before)) < LONGEST_POLL.as_millis() as i64
+/// Returns how long this thread has waited for a CPU so far, as it was at the first call after the last tick of the
+/// second thread: it is read from a file, which would take too long for each poll.
+fn recent_cpu_wait() -> Duration {
+    thread_local! {
+        static RECENT: Cell<(u32, Duration)> = const { Cell::new((0, Duration::ZERO)) };
     }
+    let (tick, recent) = RECENT.get();
+    let last = last_tick();
+    if tick == last {
+        return recent;
+    }
+    let wait = cpu_wait();
+    RECENT.set((last, wait));
+    wait
+}
+
+/// Returns how long this thread has waited for a CPU so far, or zero if the kernel does not measure it.
+fn cpu_wait() -> Duration {
+    let mut buffer = [0; 64];
+    let read = File::open("/proc/thread-self/schedstat").and_then(|mut it| it.read(&mut buffer));
+    let text = str::from_utf8(&buffer[..read.unwrap_or_default()]).unwrap_or_default();
+    // The second number, in nanoseconds.
+    let nanos = text.split(' ').nth(1).and_then(|text| text.parse().ok());
+    Duration::from_nanos(nanos.unwrap_or_default())
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {

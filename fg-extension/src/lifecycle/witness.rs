@@ -46,6 +46,11 @@ impl Drop for Ticks {
     }
 }
 
+/// Returns the time of the last tick, in milliseconds, or 0 if there was none yet.
+pub(crate) fn last_tick() -> u32 {
+    (WITNESS.0.load(Ordering::Acquire) >> 32) as u32
+}
+
 /// A point in time, from which on the time is measured in which the process runs.
 ///
 /// Without ticks, for example before the registration, all time counts.

@@ -56,7 +56,7 @@ async fn main(invocation: Invocation) -> Result<(), Error> {
         "print forever" => loop {
             println!("{}", "x".repeat(1000));
         },
-        "block" => std::thread::sleep(Duration::from_millis(300)),
+        "block" => std::thread::sleep(Duration::from_secs(1)),
         "compute" => compute(),
         "block forever" => loop {
             std::thread::park();
