@@ -91,7 +91,7 @@ impl Telemetry {
                 let _bomb = Bomb;
                 std::future::pending().await
             }
-            "block" => std::thread::sleep(Duration::from_millis(200)),
+            "block" => std::thread::sleep(Duration::from_millis(100)),
             "block for long" => std::thread::sleep(Duration::from_secs(1)),
             _ => {}
         }

@@ -33,19 +33,19 @@ fn everything_acknowledged_is_delivered_before_shutdown() {
 fn long_queue_delays_neither_shutdown_nor_invocations() {
     let mut extension = telemetry()
         .env("HANDLER", "block")
-        .env("FG_SHUTDOWN_TIMEOUT", "400ms")
+        .env("FG_SHUTDOWN_TIMEOUT", "2s")
         .registered();
     let port = extension.port();
     // The events are too large to be delivered together. They are sent in one batch so that they arrive at once.
-    let batch = json!(vec!["x".repeat(200 * 1024); 25]).to_string();
+    let batch = json!(vec!["x".repeat(130 * 1024); 45]).to_string();
     assert_eq!(post(port, "/", &batch).status, 200);
     assert_eq!(invoke(&extension), 200);
-    extension.wait_for_start_of_line("TelemetryCounters { received: 25, delivered: ");
+    extension.wait_for_start_of_line("TelemetryCounters { received: 45, delivered: ");
     let exited = extension.terminate();
     assert_eq!(exited.code, Some(1));
     assert!(
         exited.stderr.ends_with(
-            " acknowledged telemetry events were not delivered within FG_SHUTDOWN_TIMEOUT (400ms)\n"
+            " acknowledged telemetry events were not delivered within FG_SHUTDOWN_TIMEOUT (2s)\n"
         ),
         "{}",
         exited.stderr
