@@ -55,8 +55,7 @@ pub(crate) fn install_hook() {
                 LOCATION.set(location);
             } else if tokio::task::try_id().is_some() {
                 let message = message(info.payload());
-                let panic = Panic { message, location };
-                tracing::error!("a task {}", one_line(&panic.to_string()));
+                report_task(&Panic { message, location });
             } else {
                 previous(info);
             }
@@ -69,14 +68,9 @@ pub(crate) fn install_hook() {
 pub(crate) async fn catch<F: Future>(subject: &'static str, future: F) -> Result<F::Output, Panic> {
     let mut future = pin!(future);
     poll_fn(|cx| {
-        // Inside another `catch`, that one measures.
-        let start = (!subject.is_empty() && !CATCHING.get()).then(PollStart::now);
+        let start = PollStart::now(subject);
         let poll = catch_sync(|| future.as_mut().poll(cx));
-        if let Some(start) = start
-            && start.at.elapsed_at_most() >= LONGEST_POLL
-        {
-            start.report_if_blocked(subject);
-        }
+        start.finish();
         match poll {
             Ok(poll) => poll.map(Ok),
             Err(panic) => Poll::Ready(Err(panic)),
@@ -105,30 +99,48 @@ pub(crate) async fn supervise<F: Future>(mut run: impl FnMut() -> F) -> F::Outpu
     loop {
         match catch("", run()).await {
             Ok(output) => return output,
-            Err(panic) => tracing::error!("a task {}", one_line(&panic.to_string())),
+            Err(panic) => report_task(&panic),
         }
         sleep(RESTART_PAUSE).await;
     }
 }
 
+#[cold]
+fn report_task(panic: &Panic) {
+    tracing::error!("a task {}", one_line(&panic.to_string()));
+}
+
 /// The start of a poll of the author's code.
 struct PollStart {
+    /// The name of the code, or an empty string if its time is not measured.
+    subject: &'static str,
     at: Moment,
     /// How long this thread had waited for a CPU by then.
     waited_for_cpu: Duration,
 }
 
 impl PollStart {
-    fn now() -> Self {
+    // Called in several places, whose code is small that way.
+    #[inline(never)]
+    fn now(subject: &'static str) -> Self {
         Self {
+            // Inside another `catch`, that one measures.
+            subject: if CATCHING.get() { "" } else { subject },
             at: Moment::now_cheap(),
             waited_for_cpu: recent_cpu_wait(),
         }
     }
 
     /// Logs a warning if the author's code has run for so long that it must have blocked its thread.
+    #[inline(never)]
+    fn finish(&self) {
+        if self.at.elapsed_at_most() >= LONGEST_POLL && !self.subject.is_empty() {
+            self.report_if_blocked();
+        }
+    }
+
     #[cold]
-    fn report_if_blocked(&self, subject: &str) {
+    fn report_if_blocked(&self) {
         static THROTTLE: Mutex<Throttle> = Mutex::new(Throttle::one_per_second());
         let waited = cpu_wait().saturating_sub(self.waited_for_cpu);
         let elapsed = self.at.elapsed().saturating_sub(waited);
@@ -140,7 +152,8 @@ impl PollStart {
             // The formatting of floating-point numbers adds 20 KB.
             let tenths = elapsed.as_millis() / 100;
             tracing::warn!(
-                "{subject} blocked its thread for {}.{} s; use spawn_blocking",
+                "{} blocked its thread for {}.{} s; use spawn_blocking",
+                self.subject,
                 tenths / 10,
                 tenths % 10
             );
@@ -167,11 +180,22 @@ fn recent_cpu_wait() -> Duration {
 /// Returns how long this thread has waited for a CPU so far, or zero if the kernel does not measure it.
 fn cpu_wait() -> Duration {
     let mut buffer = [0; 64];
-    let read = File::open("/proc/thread-self/schedstat").and_then(|mut it| it.read(&mut buffer));
-    let text = str::from_utf8(&buffer[..read.unwrap_or_default()]).unwrap_or_default();
+    if let Ok(mut file) = File::open("/proc/thread-self/schedstat") {
+        // After an error, the buffer contains no number.
+        let _ = file.read(&mut buffer);
+    }
     // The second number, in nanoseconds.
-    let nanos = text.split(' ').nth(1).and_then(|text| text.parse().ok());
-    Duration::from_nanos(nanos.unwrap_or_default())
+    let (mut spaces, mut nanos) = (0, 0_u64);
+    for byte in buffer {
+        match byte {
+            b' ' => spaces += 1,
+            b'0'..=b'9' if spaces == 1 => {
+                nanos = nanos.wrapping_mul(10).wrapping_add((byte - b'0').into());
+            }
+            _ => {}
+        }
+    }
+    Duration::from_nanos(nanos)
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {

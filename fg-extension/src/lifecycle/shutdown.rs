@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use fg_util::duration;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
 
 use super::Lifecycle;
 use super::watchdog::GRACE;
@@ -88,15 +87,10 @@ pub(crate) async fn shut_down<T: Extension, D: Telemetry<T>>(
 ///
 /// On a runtime with several threads, a handler on another one may still block it.
 async fn is_blocked(lifecycle: &Lifecycle, limit: Duration) -> bool {
-    loop {
-        if lifecycle.shutdown_request().elapsed() > limit {
-            return true;
-        }
-        if lifecycle.invocations_in_flight() == 0 {
-            return false;
-        }
-        sleep(RESPONSE_TIME).await;
+    if lifecycle.invocations_in_flight() > 0 {
+        lifecycle.drain(lifecycle.shutdown_start(), limit).await;
     }
+    lifecycle.invocations_in_flight() > 0 || lifecycle.shutdown_request().elapsed() > limit
 }
 
 /// How long the steps of a shutdown may take, from its start.
