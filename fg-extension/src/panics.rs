@@ -144,7 +144,8 @@ impl PollStart {
         static THROTTLE: Mutex<Throttle> = Mutex::new(Throttle::one_per_second());
         let waited = cpu_wait().saturating_sub(self.waited_for_cpu);
         let elapsed = self.at.elapsed().saturating_sub(waited);
-        if elapsed < LONGEST_POLL {
+        // Without the second thread, it could have been a freeze.
+        if elapsed < LONGEST_POLL || last_tick() == 0 {
             return;
         }
         let mut throttle = THROTTLE.lock().unwrap_or_else(PoisonError::into_inner);
