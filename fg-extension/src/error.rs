@@ -173,7 +173,7 @@ impl RunError {
         Self::new(ErrorKind::UndeliveredTelemetry, message, None)
     }
 
-    /// Appends the number of telemetry events that were lost before the shutdown to the message, unless it is 0.
+    /// Appends the number of telemetry events that were lost after `FG_TELEMETRY_TIMEOUT` to the message, unless it is 0.
     pub(crate) fn and_lost(mut self, events: u64) -> Self {
         if events > 0 {
             self.0.message += &format!(", and {}", lost(events));
@@ -238,10 +238,9 @@ pub(crate) fn undelivered(events: u64) -> String {
     }
 }
 
-/// Returns the part of an error message about acknowledged telemetry that was lost before the shutdown.
+/// Returns the part of an error message about acknowledged telemetry that was lost after `FG_TELEMETRY_TIMEOUT`.
 pub(crate) fn lost(events: u64) -> String {
-    let s = if events == 1 { "" } else { "s" };
-    format!("{events} acknowledged telemetry event{s} had been lost before the shutdown")
+    undelivered(events) + " within FG_TELEMETRY_TIMEOUT"
 }
 
 #[cfg(test)]

@@ -16,7 +16,10 @@ use crate::lifecycle::{Lifecycle, Phase};
 use crate::log::writer;
 use crate::platform::register::register;
 use crate::telemetry::{NoTelemetry, Telemetry, TelemetryServer};
-use crate::{Extension, RunError, TelemetryHandler, error, panics, script_name_marker};
+use crate::{
+    Extension, ExtensionName, Registration, RunError, TelemetryHandler, error, panics,
+    script_name_marker,
+};
 
 /// Runs the extension `T` until the platform asks it to shut down.
 ///
@@ -166,36 +169,27 @@ impl Startup {
         mut self,
         telemetry: Arc<D>,
     ) -> Result<(), RunError> {
-        let start = async {
-            let registration = register(T::NAME, &self.config).await?;
-            tracing::info!(
-                "registered with {} as {}, listening on {}",
-                self.config.platform,
-                T::NAME,
-                self.config.port.address()
-            );
-            self.lifecycle.advance(Phase::Registered);
-            let timeout = self.config.shutdown_timeout;
-            watchdog::start(&self.lifecycle, timeout, self.end_process);
-            let extension = T::init(&registration).await.map_err(RunError::init)?;
-            Ok::<_, RunError>((extension, registration))
-        };
-        // `init` may panic, and so may its destructors if a signal arrives first and the future is dropped.
-        let started = panics::catch(select(start, self.signals.recv())).await;
-        let stopped = match started
-            .unwrap_or_else(|panic| Either::First(Err(RunError::init(panic.into()))))
-        {
-            Either::First(Ok((extension, registration))) => {
-                let lifecycle = Arc::clone(&self.lifecycle);
-                let router = Router::new(extension, &registration, telemetry, lifecycle);
-                return self.serve(Arc::new(router)).await;
+        let stopped = match self.register(T::NAME).await {
+            Ok(Either::First(registration)) => {
+                // `init` may panic, and so may its destructors if a signal arrives first and the future is dropped.
+                let init = select(T::init(&registration), self.signals.recv());
+                match panics::catch("`init`", init).await {
+                    Ok(Either::First(Ok(extension))) => {
+                        let lifecycle = Arc::clone(&self.lifecycle);
+                        let router = Router::new(extension, &registration, telemetry, lifecycle);
+                        return self.serve(Arc::new(router)).await;
+                    }
+                    Ok(Either::First(Err(error))) => Err(RunError::init(error)),
+                    Ok(Either::Second(signal)) => Ok(signal),
+                    Err(panic) => Err(RunError::init(panic.into())),
+                }
             }
-            Either::First(Err(error)) => Err(error),
-            Either::Second(signal) => {
-                tracing::info!("received {signal} before `init` completed; shutting down");
-                Ok(())
-            }
+            Ok(Either::Second(signal)) => Ok(signal),
+            Err(error) => Err(error),
         };
+        let stopped = stopped.map(|signal| {
+            tracing::info!("received {signal} before `init` completed; shutting down");
+        });
         // Telemetry may have been acknowledged already, but there is no handler to deliver it to.
         let lost = telemetry.abandon();
         match stopped {
@@ -206,6 +200,26 @@ impl Startup {
             ))),
             Err(error) => Err(error.and_undelivered(lost)),
         }
+    }
+
+    /// Registers with the platform, unless a signal arrives first, and starts the second thread.
+    async fn register(
+        &mut self,
+        name: ExtensionName,
+    ) -> Result<Either<Registration, &'static str>, RunError> {
+        let registration = match select(register(name, &self.config), self.signals.recv()).await {
+            Either::First(registration) => registration?,
+            Either::Second(signal) => return Ok(Either::Second(signal)),
+        };
+        tracing::info!(
+            "registered with {} as {name}, listening on {}",
+            self.config.platform,
+            self.config.port.address()
+        );
+        self.lifecycle.advance(Phase::Registered);
+        let timeout = self.config.shutdown_timeout;
+        watchdog::start(&self.lifecycle, timeout, self.end_process);
+        Ok(Either::First(registration))
     }
 
     async fn serve<T: Extension, D: Telemetry<T>>(

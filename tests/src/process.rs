@@ -225,7 +225,8 @@ impl Extension {
     /// Panics if there is no `prlimit`, which is a part of util-linux.
     pub fn limit_descriptors(&self, limit: usize) {
         let pid = self.child.id().to_string();
-        let limit = format!("--nofile={limit}:{limit}");
+        // The hard limit stays, so that this limit can be raised again.
+        let limit = format!("--nofile={limit}:");
         let status = Command::new("prlimit")
             .args(["--pid", &pid, &limit])
             .status();

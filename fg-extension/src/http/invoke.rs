@@ -76,6 +76,9 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
     }
 }
 
+/// The name of the author's code in log lines.
+const HANDLER: &str = "the handler";
+
 struct HandlerFailure {
     kind: &'static str,
     message: String,
@@ -95,7 +98,7 @@ async fn handle<T: Extension, D: Telemetry<T>>(
     let trace_id = excerpt(&invocation.trace_id);
     // All of the author's code may panic: the handler, its destructors if it is dropped, and the `Display` of its
     // error.
-    let handled = catch(async {
+    let handled = catch(HANDLER, async {
         let handler = router.extension.invoke(invocation);
         let outcome = match T::TIMEOUT {
             Some(timeout) => {
@@ -139,7 +142,7 @@ async fn unless_aborted<T: Extension, D: Telemetry<T>>(
     let aborting = router.lifecycle.reached(Phase::Aborting);
     match select(handler.as_mut(), aborting).await {
         Either::First(outcome) => outcome,
-        Either::Second(()) => match catch(async { drop(handler) }).await {
+        Either::Second(()) => match catch(HANDLER, async { drop(handler) }).await {
             Ok(()) => Err(aborted()),
             Err(panic) => {
                 let message = panic.to_string();

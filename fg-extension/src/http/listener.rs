@@ -17,6 +17,7 @@ use super::connection::{ConnectionState, serve_connection};
 use super::open_connections;
 use super::response::HttpResponse;
 use crate::lifecycle::{Activity, Lifecycle, Phase, Tracked};
+use crate::panics::supervise;
 use crate::{ExtensionName, Port, RunError};
 
 /// The maximum number of connections in the listen backlog, such as those that arrive before `init` has completed.
@@ -64,12 +65,20 @@ where
     R: Fn(Request<Incoming>, Arc<ConnectionState>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = HttpResponse> + Send,
 {
+    supervise(|| accept_all(&listener, &respond)).await;
+}
+
+async fn accept_all<F, R>(listener: &Listener, respond: &R)
+where
+    R: Fn(Request<Incoming>, Arc<ConnectionState>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = HttpResponse> + Send,
+{
     let Listener { socket, tracked } = listener;
     let lifecycle = tracked.lifecycle();
     {
         let mut draining = pin!(lifecycle.reached(Phase::Draining));
-        while let Either::Second(stream) = select(draining.as_mut(), accept(&socket)).await {
-            if start(stream, lifecycle, &respond) {
+        while let Either::Second(stream) = select(draining.as_mut(), accept(socket)).await {
+            if start(stream, lifecycle, respond) {
                 // First, the tasks of new connections read what has arrived.
                 yield_now().await;
                 open_connections::close_one();
@@ -91,7 +100,7 @@ where
         };
         match accepted {
             Ok((stream, _)) => {
-                start(stream, lifecycle, &respond);
+                start(stream, lifecycle, respond);
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(_) if open_connections::close_one() => yield_now().await,

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use fg_util::error::{excerpt, one_line};
-use fg_util::select::select;
+use fg_util::select::{Either, select};
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
+use tokio::time::sleep;
 
 use super::body::RequestBody;
 use super::connection::ConnectionState;
@@ -13,7 +14,7 @@ use super::invoked::InvokedBody;
 use super::request_log::RequestLog;
 use super::response::{HttpResponse, failure, json, only_post};
 use crate::lifecycle::{Lifecycle, Phase};
-use crate::panics::catch;
+use crate::panics::{RESTART_PAUSE, catch};
 use crate::telemetry::Telemetry;
 use crate::{Extension, Registration};
 
@@ -96,13 +97,22 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
 
     /// Delivers telemetry to the author's handler until the queue is closed and empty, or the lifecycle aborts.
     pub(crate) async fn deliver_telemetry(&self) {
-        // An aborted handler is dropped inside `catch`, since its destructors may panic.
-        let delivered = catch(async {
-            let deliver = self.telemetry.deliver(&self.extension, &self.lifecycle);
-            select(deliver, self.lifecycle.reached(Phase::Aborting)).await;
-        });
-        if let Err(panic) = delivered.await {
-            tracing::error!("telemetry: {}", one_line(&panic.to_string()));
+        loop {
+            // An aborted handler is dropped inside `catch`, since its destructors may panic.
+            let delivered = catch("`telemetry`", async {
+                let deliver = self.telemetry.deliver(&self.extension, &self.lifecycle);
+                select(deliver, self.lifecycle.reached(Phase::Aborting)).await;
+            });
+            match delivered.await {
+                Ok(()) => return,
+                Err(panic) => tracing::error!("telemetry: {}", one_line(&panic.to_string())),
+            }
+            // The events that were in flight are in the queue again.
+            let pause = sleep(RESTART_PAUSE);
+            let aborting = self.lifecycle.reached(Phase::Aborting);
+            if let Either::First(()) = select(aborting, pause).await {
+                return;
+            }
         }
     }
 

@@ -29,7 +29,6 @@ pub(crate) async fn shut_down<T: Extension, D: Telemetry<T>>(
 ) -> Result<(), RunError> {
     let start = lifecycle.shutdown_start();
     let limits = Limits::new(timeout);
-    let lost_before = telemetry.lost();
     if !lifecycle.drain(start, limits.abort).await {
         let aborted = match lifecycle.invocations_in_flight() {
             0 => "stopped waiting for open connections".to_owned(),
@@ -56,24 +55,23 @@ pub(crate) async fn shut_down<T: Extension, D: Telemetry<T>>(
         lifecycle.abort().await;
         start.timeout(limits.respond, delivery.join_next()).await;
     }
-    telemetry.abandon();
-    let undelivered = telemetry.lost() - lost_before;
+    let undelivered = telemetry.abandon();
+    // Those that were lost because FG_TELEMETRY_TIMEOUT had elapsed, whether before the shutdown or during it.
+    let lost = telemetry.lost() - undelivered;
 
     let on_time = "within FG_SHUTDOWN_TIMEOUT";
     let error = match call_shutdown(extension, start, timeout).await {
-        Some(Ok(())) if lifecycle.shutdown_request().elapsed() > timeout + GRACE => {
-            RunError::blocked(timeout)
-        }
+        Some(Ok(())) if is_blocked(lifecycle, timeout + GRACE).await => RunError::blocked(timeout),
         Some(Ok(())) if undelivered > 0 => {
             return Err(RunError::undelivered_telemetry(format!(
                 "{} {on_time} ({})",
                 error::undelivered(undelivered),
                 duration::format(timeout)
             ))
-            .and_lost(lost_before));
+            .and_lost(lost));
         }
-        Some(Ok(())) if lost_before > 0 => {
-            return Err(RunError::undelivered_telemetry(error::lost(lost_before)));
+        Some(Ok(())) if lost > 0 => {
+            return Err(RunError::undelivered_telemetry(error::lost(lost)));
         }
         Some(Ok(())) => return Ok(()),
         Some(Err(error)) => RunError::shutdown(error),
@@ -82,7 +80,17 @@ pub(crate) async fn shut_down<T: Extension, D: Telemetry<T>>(
             duration::format(timeout)
         )),
     };
-    Err(error.and_undelivered(undelivered).and_lost(lost_before))
+    Err(error.and_undelivered(undelivered).and_lost(lost))
+}
+
+/// Returns whether a handler has blocked its thread since the shutdown was requested, for longer than `limit`.
+///
+/// On a runtime with several threads, a handler on another one may still block it.
+async fn is_blocked(lifecycle: &Lifecycle, limit: Duration) -> bool {
+    if lifecycle.invocations_in_flight() > 0 {
+        lifecycle.drain(lifecycle.shutdown_start(), limit).await;
+    }
+    lifecycle.invocations_in_flight() > 0 || lifecycle.shutdown_request().elapsed() > limit
 }
 
 /// How long the steps of a shutdown may take, from its start.
@@ -111,7 +119,7 @@ async fn call_shutdown<T: Extension>(
     timeout: Duration,
 ) -> Option<Result<(), Error>> {
     // If it times out, the future is dropped inside `catch`, since its destructors may panic.
-    catch(start.timeout(timeout, extension.shutdown()))
+    catch("`shutdown`", start.timeout(timeout, extension.shutdown()))
         .await
         .unwrap_or_else(|panic| Some(Err(panic.into())))
 }

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::entry::start_runtime;
 use super::signals::Signals;
-use super::witness::{Moment, TICK, tick};
+use super::witness::{Moment, TICK, Ticks};
 use super::{Lifecycle, Phase};
 use crate::RunError;
 use crate::log::writer::spawn;
@@ -26,6 +26,7 @@ struct Watchdog {
     lifecycle: Weak<Lifecycle>,
     shutdown_timeout: Duration,
     end_process: Option<EndProcess>,
+    ticks: Ticks,
 }
 
 /// Starts the thread. If that is not possible, the extension runs without it.
@@ -43,6 +44,7 @@ pub(crate) fn start(
             lifecycle: Arc::downgrade(lifecycle),
             shutdown_timeout,
             end_process,
+            ticks: Ticks::start(),
         };
         spawn("watchdog", Box::new(|| watchdog.run()))
     });
@@ -70,7 +72,7 @@ impl Watchdog {
     async fn watch(mut self) -> Result<(), RunError> {
         let mut request: Option<Moment> = None;
         loop {
-            tick();
+            self.ticks.tick();
             match (self.lifecycle.upgrade(), request) {
                 (Some(lifecycle), None)
                     if self.signals.try_recv().await || lifecycle.has_reached(Phase::Draining) =>

@@ -23,9 +23,32 @@ const FOREVER: Duration = Duration::from_secs(1 << 30);
 
 static WITNESS: Witness = Witness(AtomicU64::new(0));
 
-/// Records the current time. Call it once per [`TICK`], on a thread that does nothing else.
-pub(super) fn tick() {
-    WITNESS.tick(milliseconds(Instant::now()));
+/// The ticks of a thread. When it is dropped, because the thread ends or panics or was not started, all time counts.
+pub(super) struct Ticks(());
+
+impl Ticks {
+    /// Starts with a tick, so that a freeze is noticed before the thread runs.
+    pub(super) fn start() -> Self {
+        let ticks = Self(());
+        ticks.tick();
+        ticks
+    }
+
+    /// Records the current time. Call it once per [`TICK`], on a thread that does nothing else.
+    pub(super) fn tick(&self) {
+        WITNESS.tick(milliseconds(Instant::now()));
+    }
+}
+
+impl Drop for Ticks {
+    fn drop(&mut self) {
+        WITNESS.0.store(0, Ordering::Release);
+    }
+}
+
+/// Returns the time of the last tick, in milliseconds, or 0 if there was none yet.
+pub(crate) fn last_tick() -> u32 {
+    (WITNESS.0.load(Ordering::Acquire) >> 32) as u32
 }
 
 /// A point in time, from which on the time is measured in which the process runs.

@@ -12,7 +12,10 @@ use crate::ExtensionName;
 const MAX_QUEUED: usize = 64 << 10;
 
 /// How long the exit of the process waits for the reader of stderr.
-const FLUSH_TIMEOUT: Duration = Duration::from_millis(100);
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// How long the exit of the process waits for the thread to get a CPU.
+const START_TIMEOUT: Duration = Duration::from_secs(1);
 
 static WRITER: Writer = Writer::new();
 
@@ -51,14 +54,12 @@ pub(crate) fn write_last(name: ExtensionName, line: &str) {
 
 /// Waits until all lines are written, but only a short time: if nobody reads stderr, the process must exit anyway.
 pub(crate) fn flush() {
-    // The lock is poisoned if a thread panicked, which does not affect the lines.
-    drop(
-        WRITER
-            .changed
-            .wait_timeout_while(WRITER.state(), FLUSH_TIMEOUT, |state| {
-                state.writing || !state.queued.is_empty()
-            }),
-    );
+    WRITER.wait_while(START_TIMEOUT, |state| {
+        !state.writing && !state.queued.is_empty()
+    });
+    WRITER.wait_while(FLUSH_TIMEOUT, |state| {
+        state.writing || !state.queued.is_empty()
+    });
 }
 
 impl Writer {
@@ -76,6 +77,14 @@ impl Writer {
 
     fn state(&self) -> MutexGuard<'_, WriterState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_while(&self, timeout: Duration, condition: fn(&mut WriterState) -> bool) {
+        // The lock is poisoned if a thread panicked, which does not affect the lines.
+        drop(
+            self.changed
+                .wait_timeout_while(self.state(), timeout, condition),
+        );
     }
 
     fn queue(
@@ -115,6 +124,7 @@ impl Writer {
             let lines = std::mem::take(&mut state.queued);
             let dropped = std::mem::take(&mut state.dropped);
             drop(state);
+            self.changed.notify_all();
             // Each line is a single write, so that lines of several processes do not mix.
             lines.split_inclusive('\n').for_each(write_to_stderr);
             if dropped > 0 {

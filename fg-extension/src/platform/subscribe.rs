@@ -28,7 +28,7 @@ struct Subscriber {
 ///
 /// A failure is only logged: problems with telemetry must not break the function.
 pub(crate) async fn subscribe(
-    platform: PlatformAddress,
+    platform: &PlatformAddress,
     port: Port,
     types: &'static [TelemetryType],
     timeout: Duration,
@@ -41,7 +41,7 @@ pub(crate) async fn subscribe(
         types,
     };
     let request = ApiRequest {
-        platform: &platform,
+        platform,
         path: "/telemetry",
         headers: &[],
         // Serializing strings into memory cannot fail.

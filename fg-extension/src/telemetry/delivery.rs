@@ -8,15 +8,16 @@ use fg_util::error::{chain, excerpt};
 use fg_util::select::{run_alongside, select};
 use hyper::body::Bytes;
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::batch::Batch;
-use super::queue::{PushError, Queue};
+use super::queue::{InFlight, PushError, Queue};
 use super::{Telemetry, TelemetryCounters};
 use crate::TelemetryHandler;
 use crate::config::TelemetryConfig;
 use crate::http::body::{BodyError, ReadBody};
 use crate::http::response::HttpResponse;
+use crate::lifecycle::witness::Moment;
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::log::throttle::LogThrottle;
 use crate::panics::catch;
@@ -104,23 +105,23 @@ impl Delivery {
     /// handler cannot process does not affect the others.
     async fn deliver_batches<T: TelemetryHandler>(
         &self,
-        batches: Vec<Batch>,
+        mut batches: InFlight<'_>,
         lifecycle: &Lifecycle,
         extension: &T,
     ) {
-        if batches.len() > 1 {
-            let Err(failure) = self.attempt(&batches, self.timeout / 2, extension).await else {
-                batches
-                    .iter()
-                    .for_each(|batch| self.queue.settle(batch, true));
+        let together = batches.unsettled().len();
+        if together > 1 {
+            let attempt = self.attempt(batches.unsettled(), self.timeout / 2, extension);
+            let Err(failure) = attempt.await else {
+                (0..together).for_each(|_| batches.settle_first(true));
                 return;
             };
             self.report_failure(failure, 0);
             self.pause(backoff().next_pause(), lifecycle).await;
         }
-        for batch in &batches {
+        while let Some(batch) = batches.unsettled().first() {
             let delivered = self.deliver_one(batch, lifecycle, extension).await;
-            self.queue.settle(batch, delivered);
+            batches.settle_first(delivered);
         }
     }
 
@@ -134,10 +135,10 @@ impl Delivery {
         let mut left = self.timeout;
         let mut backoff = backoff();
         loop {
-            // An attempt may take half of the time that is left, so that a hanging call leaves time for a retry. If the
-            // process is frozen during an attempt, the batch does not lose more time than that either.
+            // An attempt may take half of the time that is left, so that a hanging call leaves time for a retry. A handler
+            // that blocks its thread does not cost more than that either.
             let time_limit = left / 2;
-            let start = Instant::now();
+            let start = Moment::now();
             let Err(failure) = self
                 .attempt(slice::from_ref(batch), time_limit, extension)
                 .await
@@ -165,16 +166,16 @@ impl Delivery {
     ) -> Result<(), String> {
         // All of the author's code may panic: the handler, its destructors if it is dropped, and the `Display` of its
         // error.
-        let handled = catch(async {
+        let handled = catch("`telemetry`", async {
             let mut events = Vec::new();
             for batch in batches {
                 batch.append_to(&mut events);
             }
             let handler = async { extension.telemetry(events, &self.counters).await };
-            match timeout(time_limit, handler).await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(error)) => Err(chain(error.as_ref())),
-                Err(_elapsed) => Err(format!("timed out after {time_limit:.0?}")),
+            match Moment::now().timeout(time_limit, handler).await {
+                Some(Ok(())) => Ok(()),
+                Some(Err(error)) => Err(chain(error.as_ref())),
+                None => Err(format!("timed out after {time_limit:.0?}")),
             }
         });
         handled.await.unwrap_or_else(|panic| Err(panic.to_string()))
@@ -218,8 +219,7 @@ impl<T: TelemetryHandler> Telemetry<T> for Delivery {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the batches in flight still count as queued, until [`abandon`](Telemetry::abandon)
-    /// counts them as lost.
+    /// If the future is dropped, the batches in flight return to the queue.
     async fn deliver(&self, extension: &T, lifecycle: &Lifecycle) {
         let deliver = async {
             let mut turn = Instant::now();

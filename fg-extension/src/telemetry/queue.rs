@@ -84,12 +84,12 @@ impl Queue {
     /// Waits for batches, and takes as many as one call of the handler may receive. Returns `None` once the queue is
     /// closed and empty.
     ///
-    /// The bytes of the batches count towards the limit until the batches are [settled](Self::settle).
+    /// The bytes of the batches count towards the limit until the batches are [settled](InFlight::settle_first).
     ///
     /// # Cancel safety
     ///
     /// This method is cancel safe: if it is dropped before it completes, no batch has been taken.
-    pub(super) async fn next(&self) -> Option<Vec<Batch>> {
+    pub(super) async fn next(&self) -> Option<InFlight<'_>> {
         loop {
             let mut changed = pin!(self.changed.notified());
             // Changes are noticed from here on.
@@ -97,7 +97,8 @@ impl Queue {
             {
                 let mut state = self.state();
                 if let Some(batches) = state.take(self.limit) {
-                    return Some(batches);
+                    let queue = self;
+                    return Some(InFlight { queue, batches });
                 }
                 if state.closed {
                     return None;
@@ -108,7 +109,7 @@ impl Queue {
     }
 
     /// Frees the space of a batch after its delivery, and counts it as delivered or lost.
-    pub(super) fn settle(&self, batch: &Batch, delivered: bool) {
+    fn settle(&self, batch: &Batch, delivered: bool) {
         let mut state = self.state();
         // If the queue was abandoned in the meantime, the batch is already counted as lost.
         let Some(bytes) = state.in_flight_bytes.checked_sub(batch.bytes()) else {
@@ -183,8 +184,8 @@ impl QueueState {
         }
     }
 
-    fn take(&mut self, limit: usize) -> Option<Vec<Batch>> {
-        let mut batches = vec![self.waiting.pop_front()?];
+    fn take(&mut self, limit: usize) -> Option<VecDeque<Batch>> {
+        let mut batches = VecDeque::from([self.waiting.pop_front()?]);
         let (mut bytes, mut events) = (batches[0].bytes(), batches[0].events());
         // At most half of the buffer, so that there is space for new batches before the whole buffer is delivered.
         let max_bytes = MAX_BATCH_BYTES.min(limit / 2);
@@ -195,11 +196,46 @@ impl QueueState {
         {
             bytes += next.bytes();
             events += next.events();
-            batches.push(next);
+            batches.push_back(next);
         }
         self.waiting_bytes -= bytes;
         self.in_flight_bytes += bytes;
         Some(batches)
+    }
+}
+
+/// Batches that the handler is called with. Those that are not settled return to the front of the queue when it is
+/// dropped, for example because the delivery panicked.
+pub(super) struct InFlight<'a> {
+    queue: &'a Queue,
+    batches: VecDeque<Batch>,
+}
+
+impl InFlight<'_> {
+    /// Returns the batches that are not settled, or the first of them. If there are any, it is not empty.
+    pub(super) fn unsettled(&self) -> &[Batch] {
+        self.batches.as_slices().0
+    }
+
+    /// Settles the first batch: frees its space, and counts it as delivered or lost.
+    pub(super) fn settle_first(&mut self, delivered: bool) {
+        if let Some(batch) = self.batches.pop_front() {
+            self.queue.settle(&batch, delivered);
+        }
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        let mut state = self.queue.state();
+        for batch in self.batches.drain(..).rev() {
+            // If the queue was abandoned in the meantime, the batch is already counted as lost.
+            if let Some(bytes) = state.in_flight_bytes.checked_sub(batch.bytes()) {
+                state.in_flight_bytes = bytes;
+                state.waiting_bytes += batch.bytes();
+                state.waiting.push_front(batch);
+            }
+        }
     }
 }
 
@@ -208,7 +244,7 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Waker};
 
-    use super::{MAX_BATCH_BYTES, PushError, Queue};
+    use super::{InFlight, MAX_BATCH_BYTES, PushError, Queue};
     use crate::TelemetryCounters;
     use crate::telemetry::batch::Batch;
 
@@ -231,7 +267,7 @@ mod tests {
         (Queue::new(limit, counters.clone()), counters)
     }
 
-    fn take(queue: &Queue) -> Option<Vec<Batch>> {
+    fn take(queue: &Queue) -> Option<InFlight<'_>> {
         let next = pin!(queue.next());
         match next.poll(&mut Context::from_waker(Waker::noop())) {
             std::task::Poll::Ready(batches) => batches,
@@ -255,13 +291,14 @@ mod tests {
         assert_eq!(queue.push(batch(1200)), Ok(()));
         assert_eq!(queue.push(batch(800)), Ok(()));
         assert_eq!(queue.push(batch(200)), Err(PushError::Full));
-        let batches = take(&queue).unwrap();
+        let mut batches = take(&queue).unwrap();
         assert_eq!(queue.push(batch(200)), Err(PushError::Full));
         assert_eq!(counts(&counters), [2, 0, 2, 0, 2000]);
-        queue.settle(&batches[0], true);
+        batches.settle_first(true);
         assert_eq!(queue.push(batch(200)), Ok(()));
-        for batch in take(&queue).unwrap() {
-            queue.settle(&batch, false);
+        let mut batches = take(&queue).unwrap();
+        while !batches.unsettled().is_empty() {
+            batches.settle_first(false);
         }
         assert_eq!(counts(&counters), [3, 1, 2, 2, 0]);
     }
@@ -270,9 +307,9 @@ mod tests {
     fn batch_larger_than_the_limit_is_accepted_into_an_empty_queue() {
         let (queue, counters) = queue(100);
         assert_eq!(queue.push(batch(5000)), Ok(()));
-        let batches = take(&queue).unwrap();
+        let mut batches = take(&queue).unwrap();
         assert_eq!(queue.push(batch(200)), Err(PushError::Full));
-        queue.settle(&batches[0], true);
+        batches.settle_first(true);
         assert_eq!(queue.push(batch(200)), Ok(()));
         assert_eq!(counters.bytes_queued(), 200);
     }
@@ -290,8 +327,26 @@ mod tests {
             queue.push(batch(bytes)).unwrap();
         }
         for batches in [2, 1, 1, 1] {
-            assert_eq!(take(&queue).unwrap().len(), batches);
+            let mut taken = take(&queue).unwrap();
+            assert_eq!(taken.unsettled().len(), batches);
+            (0..batches).for_each(|_| taken.settle_first(true));
         }
+    }
+
+    #[test]
+    fn batches_that_are_not_settled_return_to_the_queue_in_order() {
+        let (queue, counters) = queue(10_000);
+        for bytes in [200, 300, 400] {
+            queue.push(batch(bytes)).unwrap();
+        }
+        let mut batches = take(&queue).unwrap();
+        queue.push(batch(500)).unwrap();
+        batches.settle_first(true);
+        drop(batches);
+        assert_eq!(counts(&counters), [4, 1, 0, 0, 1200]);
+        let batches = take(&queue).unwrap();
+        let bytes: Vec<_> = batches.unsettled().iter().map(Batch::bytes).collect();
+        assert_eq!(bytes, [300, 400, 500]);
     }
 
     #[test]
@@ -302,11 +357,14 @@ mod tests {
         }
         queue.close();
         assert_eq!(queue.push(batch(200)), Err(PushError::Closed));
-        let batches = take(&queue).unwrap();
+        let mut batches = take(&queue).unwrap();
+        assert_eq!(batches.unsettled().len(), 2);
         assert!(take(&queue).is_none());
         assert_eq!(queue.abandon(), 2);
         // A handler that could not be stopped completes later.
-        queue.settle(&batches[0], true);
+        batches.settle_first(true);
+        drop(batches);
+        assert!(take(&queue).is_none());
         assert_eq!(counts(&counters), [2, 0, 1, 2, 0]);
         assert_eq!(queue.abandon(), 0);
     }

@@ -15,6 +15,7 @@ use crate::http::connection::ConnectionState;
 use crate::http::listener::{Listener, bind, serve};
 use crate::http::response::{HttpResponse, failure, json, only_post, unreadable};
 use crate::lifecycle::{Lifecycle, Phase};
+use crate::panics::supervise;
 use crate::platform::subscribe::subscribe;
 use crate::{ExtensionName, Port};
 
@@ -80,7 +81,8 @@ impl TelemetryServer {
     /// extension's own port, however, accepts no connections before `init` has completed. If telemetry uses that port,
     /// the subscription waits for `init`: otherwise the platform might time out and post the same batches again.
     pub(crate) async fn run(self, lifecycle: Arc<Lifecycle>) {
-        let subscription = subscribe(self.platform, self.port, self.types, self.subscribe_timeout);
+        let (platform, timeout) = (self.platform, self.subscribe_timeout);
+        let subscription = supervise(|| subscribe(&platform, self.port, self.types, timeout));
         match self.ingest {
             Ingest::SeparatePort(listener) => {
                 lifecycle.reached(Phase::Registered).await;

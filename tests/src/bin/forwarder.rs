@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, stdin};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use fg_extension::{Error, Invocation, Registration, TelemetryEvent, extension};
 
@@ -37,6 +38,10 @@ impl Forwarder {
             "fail" => Err("cannot load\nthe secrets")?,
             "panic" => panic!("cannot load the secrets"),
             "hang" => std::future::pending().await,
+            "block" => std::thread::sleep(Duration::from_secs(1)),
+            "ask" => {
+                stdin().lock().read_line(&mut String::new())?;
+            }
             _ => {}
         }
         Ok(Self {
@@ -57,7 +62,7 @@ impl Forwarder {
                 std::future::pending().await
             }
             // Blocks the thread for longer than its timeout.
-            "block" => std::thread::sleep(std::time::Duration::from_millis(2200)),
+            "block" => std::thread::sleep(Duration::from_secs(3)),
             // Wait for a line on standard input.
             "hold" => {
                 tokio::task::spawn_blocking(|| stdin().lock().read_line(&mut String::new()))
@@ -85,6 +90,10 @@ impl Forwarder {
             "fail" => Err(std::io::Error::other("the disk is full")),
             "panic" => panic!("the disk is full"),
             "hang" => std::future::pending().await,
+            "block" => {
+                std::thread::sleep(Duration::from_secs(1));
+                Ok(())
+            }
             "bomb" => {
                 let _bomb = Bomb;
                 std::future::pending().await

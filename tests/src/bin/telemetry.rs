@@ -6,6 +6,7 @@
 use std::io::{BufRead, stdin};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use fg_extension::{Error, Invocation, TelemetryCounters, TelemetryEvent, extension};
 
@@ -90,7 +91,8 @@ impl Telemetry {
                 let _bomb = Bomb;
                 std::future::pending().await
             }
-            "block" => std::thread::sleep(std::time::Duration::from_millis(200)),
+            "block" => std::thread::sleep(Duration::from_millis(100)),
+            "block for long" => std::thread::sleep(Duration::from_secs(1)),
             _ => {}
         }
         println!("done {call}");

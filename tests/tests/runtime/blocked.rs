@@ -1,13 +1,19 @@
-//! Tests of what stops a process, or a part of it: handlers that block, output that nobody reads, freezes.
+//! Tests of what stops a process, or a part of it: handlers that block, output that nobody reads, freezes, panics.
 
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fg_extension_tests::{Client, Extension, Start, Stream, event, post, request};
+use fg_extension_tests::{
+    Client, ExitedProcess, Extension, ScriptedPlatform, ScriptedResponse, Start, Stream, event,
+    post, request,
+};
 use nix::sys::signal::Signal;
 
 const FIXTURE: &str = env!("CARGO_BIN_EXE_fixture");
 const FORWARDER: &str = env!("CARGO_BIN_EXE_forwarder");
+const TELEMETRY: &str = env!("CARGO_BIN_EXE_telemetry");
+const PANICKING_SUBSCRIBER: &str = env!("CARGO_BIN_EXE_panicking_subscriber");
 const INVOKE: &str = "/extension/invoke";
 
 /// Longer than any timeout that the process must not be charged with.
@@ -64,18 +70,84 @@ fn dropped_log_lines_are_counted() {
     );
 }
 
-#[test]
-fn handler_that_blocks_its_thread_is_reported() {
-    let extension = Start::new(FIXTURE).registered();
-    assert_eq!(invoke(&extension, "block"), 200);
-    let exited = extension.terminate();
-    assert_eq!(exited.code, Some(0));
+/// Asserts that the only line is a warning that this method blocked its thread.
+#[track_caller]
+fn assert_reported(exited: &ExitedProcess, subject: &str) {
+    assert_eq!(exited.code, Some(0), "{exited:?}");
     let seconds = exited
         .stderr
-        .strip_prefix("WARN extensionFixture.sh: the handler blocked its thread for ")
-        .and_then(|line| line.strip_suffix(" s; use spawn_blocking\n"))
+        .split_once(&format!(".sh: {subject} blocked its thread for "))
+        .filter(|(before, _)| before.starts_with("WARN extension") && !before.contains('\n'))
+        .and_then(|(_, line)| line.strip_suffix(" s; use spawn_blocking\n"))
         .and_then(|seconds| seconds.parse::<f64>().ok());
-    assert!(seconds.is_some_and(|seconds| seconds >= 0.3), "{exited:?}");
+    assert!(seconds.is_some_and(|seconds| seconds >= 0.1), "{exited:?}");
+}
+
+#[test]
+fn method_that_blocks_its_thread_is_reported() {
+    let extension = Start::new(FIXTURE).registered();
+    assert_eq!(invoke(&extension, "block"), 200);
+    assert_reported(&extension.terminate(), "the handler");
+
+    for method in ["INIT", "SHUTDOWN"] {
+        let extension = Start::new(FORWARDER)
+            .env(method, "block")
+            .env("FG_SHUTDOWN_TIMEOUT", "20s")
+            .registered();
+        assert_eq!(invoke(&extension, "1"), 200);
+        let subject = format!("`{}`", method.to_ascii_lowercase());
+        assert_reported(&extension.terminate(), &subject);
+    }
+
+    let mut extension = Start::new(TELEMETRY)
+        .env("HANDLER", "block for long")
+        .registered();
+    assert_eq!(post(extension.port(), "/", "[1]").status, 200);
+    extension.wait_for("done 1");
+    assert_reported(&extension.terminate(), "`telemetry`");
+}
+
+/// The handler needs little time, but has to wait for it.
+#[test]
+fn handler_without_cpu_is_not_reported() {
+    let status = std::fs::read_to_string("/proc/self/status").expect("this is Linux");
+    let cpus = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))
+        .expect("the status contains the CPUs");
+    let cpu = cpus.trim().split([',', '-']).next().expect("there is one");
+    let mut busy = Command::new("taskset")
+        .args(["-c", cpu, "sh", "-c", "while :; do :; done"])
+        .spawn()
+        .expect("util-linux is installed");
+    let extension = Start::new("taskset")
+        .args(["-c", cpu, "nice", "-n", "10", FIXTURE])
+        .registered();
+    let start = Instant::now();
+    for _ in 0..3 {
+        assert_eq!(invoke(&extension, "compute"), 200);
+    }
+    let elapsed = start.elapsed();
+    let exited = extension.terminate();
+    busy.kill().expect("the process runs");
+    busy.wait().expect("the process ends");
+    // Otherwise, the CPU was free.
+    assert!(elapsed > Duration::from_millis(300), "{elapsed:?}");
+    assert_eq!((exited.code, exited.stderr.as_str()), (Some(0), ""));
+}
+
+/// The freeze begins before the second thread has noticed anything.
+#[test]
+fn freeze_during_init_is_not_reported() {
+    let mut extension = Start::new(FORWARDER).env("INIT", "ask").registered();
+    extension.wait_for("init");
+    freeze(&extension);
+    extension.type_line("go on");
+    assert_eq!(invoke(&extension, "quick"), 200);
+    let exited = extension.terminate();
+    assert_eq!(exited.code, Some(0));
+    // The time after the freeze may be long enough for a report.
+    assert!(!exited.stderr.contains("for 2."), "{exited:?}");
 }
 
 #[test]
@@ -97,6 +169,8 @@ fn sigterm_ends_a_process_whose_handler_blocks() {
             start = start.unread(stream);
         }
         let mut extension = start.registered();
+        // A signal that arrives during the start-up would end the process with status 0.
+        assert_eq!(invoke(&extension, "1"), 200);
         let mut client = Client::connect(extension.port());
         client.send(request("POST", INVOKE, event(trace_id)));
         if unread.is_none() {
@@ -123,7 +197,8 @@ fn freeze_is_not_charged_to_the_timeout_of_a_handler() {
     // By then, the timers that are due have fired.
     assert_eq!(invoke(&extension, "quick"), 200);
     extension.type_line("go on");
-    assert_eq!(client.receive().status, 200);
+    let response = client.receive();
+    assert_eq!(response.status, 200, "{}", response.json());
     let exited = extension.terminate();
     assert_eq!((exited.code, exited.stderr.as_str()), (Some(0), ""));
 }
@@ -159,4 +234,86 @@ fn panic_of_a_task_is_logged_in_one_line() {
             && line.lines().count() == 1,
         "{line}"
     );
+}
+
+/// The subscription, the delivery and the listener are started again if the author's `tracing` subscriber panics.
+#[test]
+fn panic_of_a_part_of_the_runtime_does_not_stop_it() {
+    let start = |panic_at: &str, first: ScriptedResponse| {
+        let responses = [ScriptedResponse::registered(), first];
+        let platform = ScriptedPlatform::start(
+            responses
+                .into_iter()
+                .chain([ScriptedResponse::status("200 OK", "{}")]),
+        );
+        let extension = Start::with_telemetry_port(PANICKING_SUBSCRIBER)
+            .with(&platform)
+            .env("PANIC_AT", panic_at);
+        let telemetry_port = extension.telemetry_port();
+        (extension.start(), telemetry_port)
+    };
+    let panicked = "panicked at tests/src/bin/panicking_subscriber.rs:";
+
+    let (mut extension, _) = start("subscription attempt 1 failed", ScriptedResponse::Close);
+    extension.wait_for_start_of_line("subscription attempt 1 failed");
+    extension.wait_for_start_of_line(&format!("a task {panicked}"));
+    extension.wait_for_start_of_line("subscribed to telemetry");
+    assert_eq!(extension.terminate().code, Some(0));
+
+    let subscribed = || ScriptedResponse::status("200 OK", "{}");
+    let (mut extension, port) = start("the handler failed", subscribed());
+    extension.wait_for_start_of_line("subscribed to telemetry");
+    assert_eq!(post(port, "/", "[1, 2]").status, 200);
+    extension.wait_for_start_of_line(&format!("telemetry: {panicked}"));
+    extension.wait_for("2 events, 0 lost");
+    assert_eq!(extension.terminate().code, Some(0));
+
+    let (mut extension, port) = start("cannot accept connections", subscribed());
+    extension.wait_for_start_of_line("subscribed to telemetry");
+    extension.limit_descriptors(3);
+    let mut clients = [Client::connect(extension.port()), Client::connect(port)];
+    extension.wait_for_start_of_line(&format!("a task {panicked}"));
+    extension.limit_descriptors(100);
+    for (client, path) in clients.iter_mut().zip([INVOKE, "/"]) {
+        let body = if path == "/" {
+            "[1]".to_owned()
+        } else {
+            event("1")
+        };
+        assert_eq!(
+            client.send(request("POST", path, body)).receive().status,
+            200
+        );
+    }
+    assert_eq!(extension.terminate().code, Some(0));
+}
+
+#[test]
+fn closed_output_does_not_stop_an_extension() {
+    for (script, status) in [
+        // A closed descriptor is replaced by /dev/null at the start.
+        (r#""$0" <&- >&- 2>&-; echo "status $?""#, 200),
+        // `println!` panics if the reader is gone. Log lines are lost.
+        (r#"exec 3>&1; { "$0"; echo "status $?" >&3; } | :"#, 500),
+        (
+            r#"exec 3>&1; { "$0"; echo "status $?" >&3; } 2>&1 >/dev/null | :"#,
+            200,
+        ),
+    ] {
+        let extension = Start::by_script(FIXTURE, script).registered();
+        // The reader may still be there at first.
+        while invoke(&extension, "1") != status {}
+        for trace_id in ["1", "log"] {
+            assert_eq!(invoke(&extension, trace_id), status, "{script}");
+        }
+        assert_eq!(
+            post(extension.port(), "/extension/shutdown", "").status,
+            200
+        );
+        let exited = extension.wait();
+        assert!(
+            exited.stdout.ends_with("status 0\n"),
+            "{script}: {exited:?}"
+        );
+    }
 }

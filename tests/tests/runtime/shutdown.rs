@@ -1,6 +1,7 @@
 //! Tests of the shutdown: invocations in flight, signals, and the shutdown request.
 
 use std::process::Command;
+use std::time::Duration;
 
 use fg_extension_tests::{Client, Extension, Start, event, post, request};
 use nix::sys::signal::Signal;
@@ -154,7 +155,7 @@ fn invocations_that_take_too_long_are_aborted_and_reported() {
 
 #[test]
 fn invocations_are_queued_during_init() {
-    let mut extension = Start::new(BY_HAND).registered();
+    let mut extension = Start::new(BY_HAND).env("THREADS", "2").registered();
     extension.wait_for("init");
     let mut client = Client::connect(extension.port());
     client.send(request("POST", INVOKE, event("1")));
@@ -162,6 +163,33 @@ fn invocations_are_queued_during_init() {
     assert_eq!(client.receive().status, 200);
     extension.wait_for("invoked with helloWorld");
     assert_eq!(extension.terminate().code, Some(0));
+}
+
+/// Only the generated `main` ends the process.
+#[test]
+fn blocked_handler_is_returned_from_run() {
+    for threads in ["", "2"] {
+        let mut extension = Start::new(BY_HAND)
+            .env("THREADS", threads)
+            .env("FG_SHUTDOWN_TIMEOUT", "100ms")
+            .registered();
+        extension.type_line("go on");
+        let mut client = Client::connect(extension.port());
+        client.send(request("POST", INVOKE, event("block")));
+        extension.wait_for("invoked with helloWorld");
+        extension.signal(Signal::SIGTERM);
+        if threads.is_empty() {
+            // The generated `main` would end the process 500 ms after the timeout.
+            std::thread::sleep(Duration::from_secs(2));
+            extension.type_line("go on");
+        }
+        extension.wait_for("run returned");
+        let exited = extension.wait();
+        assert_eq!(exited.code, Some(3), "{exited:?}");
+        let error = "the extension did not shut down within FG_SHUTDOWN_TIMEOUT (100ms): a handler blocked its thread; \
+                     use spawn_blocking\n";
+        assert_eq!(exited.stderr.lines().last(), Some(error.trim_end()));
+    }
 }
 
 #[test]
@@ -173,7 +201,7 @@ fn failing_init_is_returned_from_run() {
         ),
         ("panic", r"cannot load\nthe secrets"),
     ] {
-        let mut extension = Start::new(BY_HAND).registered();
+        let mut extension = Start::new(BY_HAND).env("THREADS", "2").registered();
         extension.wait_for("init");
         let mut waiting = Client::connect(extension.port());
         waiting.send(request("POST", INVOKE, event("1")));

@@ -299,7 +299,7 @@ async fn telemetry_lost_before_the_shutdown_is_an_error() {
     assert!(error.is_undelivered_telemetry());
     assert_eq!(
         error.to_string(),
-        "2 acknowledged telemetry events had been lost before the shutdown"
+        "2 acknowledged telemetry events were not delivered within FG_TELEMETRY_TIMEOUT"
     );
     assert_eq!(elapsed, Duration::ZERO);
 }

@@ -1,10 +1,11 @@
 //! Tests of the delivery of telemetry events to the handler.
 
+use std::time::Duration;
+
 use fg_extension_tests::{Client, post, request};
-use nix::sys::signal::Signal;
 use serde_json::json;
 
-use super::{counters, start_interactive, sum, telemetry, wait_for_counters};
+use super::{counters, invoke, start_interactive, sum, telemetry, wait_for_counters};
 
 #[test]
 fn events_are_delivered_complete_and_in_order() {
@@ -200,7 +201,7 @@ fn undelivered_events_are_reported() {
         assert_eq!(exited.code, Some(1), "{exited:?}");
         assert!(
             exited.stderr.ends_with(
-                "ERROR extensionTelemetry.sh: 3 acknowledged telemetry events had been lost before the shutdown\n"
+                "ERROR extensionTelemetry.sh: 3 acknowledged telemetry events were not delivered within FG_TELEMETRY_TIMEOUT\n"
             ),
             "{exited:?}"
         );
@@ -233,20 +234,29 @@ fn event_that_always_fails_does_not_affect_other_events() {
 fn freeze_does_not_count_towards_the_timeout() {
     let mut extension = telemetry()
         .env("HANDLER", "ask")
-        .env("FG_TELEMETRY_TIMEOUT", "2s")
+        .env("FG_TELEMETRY_TIMEOUT", "4s")
         .registered();
     let port = extension.port();
     assert_eq!(post(port, "/", "[1]").status, 200);
     extension.wait_for("call 1: [1]");
-    extension.signal(Signal::SIGSTOP);
-    // The freeze must be longer than FG_TELEMETRY_TIMEOUT, so this test has to sleep.
-    std::thread::sleep(std::time::Duration::from_millis(2500));
-    extension.signal(Signal::SIGCONT);
-    extension.type_line("fail");
-    extension.wait_for("call 2: [1]");
-    extension.type_line("go on");
+    for answer in ["fail", "go on"] {
+        // Longer than an attempt may take, and in total longer than FG_TELEMETRY_TIMEOUT.
+        extension.freeze(Duration::from_millis(2500), || {});
+        // By then, the timers that are due have fired.
+        assert_eq!(invoke(&extension), 200);
+        extension.type_line(answer);
+        if answer == "fail" {
+            extension.wait_for("call 2: [1]");
+        }
+    }
+    // The attempt that was frozen was not aborted.
     extension.wait_for("done 2");
     wait_for_counters(&mut extension, &counters(1, 1, 0, 0, 0));
+    let exited = extension.terminate();
+    assert_eq!(exited.code, Some(0));
+    let failed =
+        "WARN extensionTelemetry.sh: telemetry: the handler failed: the backend\\nis down\n";
+    assert_eq!(exited.stderr, failed);
 }
 
 /// An extension that subscribes to the logs of extensions receives its own log lines as telemetry.

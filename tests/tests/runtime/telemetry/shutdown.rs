@@ -1,6 +1,6 @@
 //! Tests of the shutdown of an extension that receives telemetry.
 
-use fg_extension_tests::post;
+use fg_extension_tests::{Client, post, request};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
@@ -33,19 +33,19 @@ fn everything_acknowledged_is_delivered_before_shutdown() {
 fn long_queue_delays_neither_shutdown_nor_invocations() {
     let mut extension = telemetry()
         .env("HANDLER", "block")
-        .env("FG_SHUTDOWN_TIMEOUT", "400ms")
+        .env("FG_SHUTDOWN_TIMEOUT", "2s")
         .registered();
     let port = extension.port();
     // The events are too large to be delivered together. They are sent in one batch so that they arrive at once.
-    let batch = json!(vec!["x".repeat(200 * 1024); 25]).to_string();
+    let batch = json!(vec!["x".repeat(130 * 1024); 45]).to_string();
     assert_eq!(post(port, "/", &batch).status, 200);
     assert_eq!(invoke(&extension), 200);
-    extension.wait_for_start_of_line("TelemetryCounters { received: 25, delivered: ");
+    extension.wait_for_start_of_line("TelemetryCounters { received: 45, delivered: ");
     let exited = extension.terminate();
     assert_eq!(exited.code, Some(1));
     assert!(
         exited.stderr.ends_with(
-            " acknowledged telemetry events were not delivered within FG_SHUTDOWN_TIMEOUT (400ms)\n"
+            " acknowledged telemetry events were not delivered within FG_SHUTDOWN_TIMEOUT (2s)\n"
         ),
         "{}",
         exited.stderr
@@ -73,19 +73,27 @@ fn shutdown_retries_the_handler_immediately() {
 }
 
 #[test]
-fn events_lost_before_the_shutdown_timeout_are_counted() {
+fn events_lost_during_the_shutdown_are_attributed_to_their_timeout() {
     let mut extension = telemetry()
         .env("HANDLER", "fail")
-        .env("FG_TELEMETRY_TIMEOUT", "1s")
+        .env("FG_TELEMETRY_TIMEOUT", "50ms")
+        .env("FG_SHUTDOWN_TIMEOUT", "20s")
         .registered();
-    assert_eq!(post(extension.port(), "/", "[1]").status, 200);
-    extension.wait_for("call 1: [1]");
-    let exited = extension.terminate();
+    let port = extension.port();
+    // The batch and the signal arrive at the same time.
+    extension.signal(Signal::SIGSTOP);
+    let mut client = Client::connect(port);
+    client.send(request("POST", "/", "[1, 2]"));
+    extension.signal(Signal::SIGTERM);
+    extension.signal(Signal::SIGCONT);
+    assert_eq!(client.receive().status, 200);
+    extension.wait_for("call 1: [1,2]");
+    let exited = extension.wait();
     assert_eq!(exited.code, Some(1));
     assert!(
         exited.stderr.ends_with(
-            "ERROR extensionTelemetry.sh: 1 acknowledged telemetry event was not delivered within \
-             FG_SHUTDOWN_TIMEOUT (2s)\n"
+            "ERROR extensionTelemetry.sh: 2 acknowledged telemetry events were not delivered within \
+             FG_TELEMETRY_TIMEOUT\n"
         ),
         "{}",
         exited.stderr
