@@ -8,8 +8,8 @@ use tokio::task::AbortHandle;
 
 use super::connection::{ConnectionState, RANK_OF_IDLE};
 
-/// The maximum number of open connections. Each takes up to 17 KB while it is idle.
-const MAX: usize = 800;
+/// The maximum number of open connections. Each takes up to 19 KB while it is idle.
+const MAX: usize = 700;
 /// The maximum number if there are hardly any descriptors.
 const MIN: usize = 4;
 
