@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use crate::config::{Config, TelemetryConfig};
 use crate::http::listener::{self, Listener};
 use crate::http::router::Router;
+use crate::http::{open_connections, request_log};
 use crate::lifecycle::shutdown::shut_down;
 use crate::lifecycle::signals::Signals;
 use crate::lifecycle::watchdog::{self, EndProcess};
@@ -36,7 +37,8 @@ use crate::{
 /// When `run` returns, `main` should return without waiting for blocking tasks, for example with
 /// `tokio::runtime::Runtime::shutdown_background`.
 ///
-/// `run` installs two things for the whole process:
+/// `run` changes three things for the whole process. It raises the soft limit of file descriptors to the hard one, and
+/// installs:
 ///
 /// - A panic hook that suppresses the output of panics in handlers and in tasks of the tokio runtime, which are logged in
 ///   one line instead. All other panics are passed to the previous hook.
@@ -118,6 +120,7 @@ struct FlushLog;
 
 impl Drop for FlushLog {
     fn drop(&mut self) {
+        request_log::flush();
         writer::flush();
     }
 }
@@ -149,6 +152,7 @@ impl Startup {
         crate::log::subscriber::install(T::NAME, config.log);
         config.log_warnings();
         panics::install_hook();
+        open_connections::raise_limit();
         let lifecycle = Lifecycle::new();
         let signals = Signals::listen()
             .map_err(|error| RunError::runtime("cannot listen for signals", error))?;

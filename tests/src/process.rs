@@ -233,6 +233,34 @@ impl Extension {
         assert!(status.expect("util-linux is installed").success());
     }
 
+    /// Returns the number of file descriptors that the extension has open.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the extension has exited.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        let path = format!("/proc/{}/fd", self.child.id());
+        std::fs::read_dir(path).expect("the extension runs").count()
+    }
+
+    /// Returns the soft and the hard limit of the file descriptors that the extension may have open.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the extension has exited.
+    #[must_use]
+    pub fn descriptor_limits(&self) -> (usize, usize) {
+        let path = format!("/proc/{}/limits", self.child.id());
+        let limits = std::fs::read_to_string(path).expect("the extension runs");
+        let line = limits
+            .lines()
+            .find_map(|line| line.strip_prefix("Max open files"));
+        let mut numbers = line.expect("the limit is listed").split_whitespace();
+        let mut next = || numbers.next().and_then(|number| number.parse().ok());
+        next().zip(next()).expect("both limits are numbers")
+    }
+
     /// Returns the peak of the extension's resident memory so far (`VmHWM`), in bytes.
     ///
     /// # Panics

@@ -8,11 +8,22 @@ use hyper::body::{Body, Bytes, Incoming};
 use hyper::{Request, header};
 use tokio::time::timeout;
 
-use super::connection::{ConnectionState, Stage};
+use super::connection::{ConnectionState, SMALL_BUFFER, Stage};
 use super::reading::{Reservation, SMALL};
 
 /// The maximum size of a request body: 6 MB (D, instance limits).
 pub(crate) const LIMIT: usize = 6 * 1024 * 1024;
+
+/// The size of the buffer for a body that is neither small nor large. That for a large body is [`LIMIT`].
+///
+/// There are few sizes, so that the allocator can reuse a buffer. One that grew in small steps would leave several behind.
+const MEDIUM: usize = 512 * 1024;
+/// The memory that the buffer of a body of unknown length takes before it has its last size. A body of known length has a
+/// buffer that is larger by that, so that each can be allocated where the other was.
+const STEPS: usize = SMALL + MEDIUM + 64 * 1024;
+
+/// The maximum size of the text of a body, in which invalid bytes and characters have been replaced by longer ones.
+pub(crate) const TEXT_LIMIT: usize = LIMIT + 64 * 1024;
 
 /// The maximum number of bytes to read from the body of a rejected request before closing the connection.
 const DISCARD_LIMIT: usize = 64 * 1024 * 1024;
@@ -98,7 +109,26 @@ impl RequestBody {
                 true => check(size),
                 false => None,
             };
-            let overloaded = || (!reservation.grow(size)).then_some(BodyError::Overloaded);
+            let expected = size.max(length);
+            let capacity = if expected <= SMALL {
+                expected.next_power_of_two()
+            } else if expected <= MEDIUM {
+                MEDIUM
+            } else if length > 0 {
+                LIMIT + STEPS
+            } else {
+                LIMIT
+            };
+            let reserved = match size > length {
+                true => capacity.min(LIMIT),
+                false => size,
+            };
+            // A body that arrives whole with its header is in a buffer that the connection has anyway. So invocations are
+            // served even if half-sent bodies take all of the memory.
+            let is_whole =
+                size <= SMALL_BUFFER && size == data.len() && self.incoming.is_end_stream();
+            let overloaded =
+                || (!is_whole && !reservation.grow(reserved)).then_some(BodyError::Overloaded);
             if let Some(error) = error.or_else(overloaded) {
                 drop((single, parts, data));
                 Box::pin(discard_rest(self.incoming)).await;
@@ -108,20 +138,23 @@ impl RequestBody {
             if single.is_empty() && parts.is_empty() {
                 single = data;
             } else {
-                if parts.is_empty() {
-                    // Without this, a large body would be copied again each time that the buffer grows.
-                    parts.reserve_exact(length.max(single.len() + data.len()));
-                    parts.extend_from_slice(&single);
-                    single = Bytes::new();
+                if parts.capacity() < capacity {
+                    parts.reserve_exact(capacity - parts.len());
                 }
+                parts.extend_from_slice(&single);
+                single = Bytes::new();
                 parts.extend_from_slice(&data);
             }
         }
         self.connection.enter(Stage::Handling);
         let bytes = match parts.is_empty() {
             true => single,
-            false => parts.into(),
+            false => {
+                parts.shrink_to_fit();
+                parts.into()
+            }
         };
+        reservation.shrink(bytes.len());
         Ok(ReadBody { bytes, reservation })
     }
 

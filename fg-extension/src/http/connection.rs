@@ -12,7 +12,7 @@ use std::time::Duration;
 use fg_util::error::chain;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper::{Request, server};
+use hyper::{Request, StatusCode, server};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -26,16 +26,25 @@ const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The maximum time for the rest of a request that has begun to arrive when the shutdown starts. The rest may be one
 /// packet behind.
-const READ_TIMEOUT_IN_SHUTDOWN: Duration = Duration::from_millis(100);
+const READ_TIMEOUT_IN_SHUTDOWN: Duration = Duration::from_millis(150);
+
+/// How long a client may wait for its response after it has shut down its sending side. It looks like a client that has
+/// closed the connection, which is released after this time.
+const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The maximum size of a header, and of a part of a body.
 const MAX_BUFFER: usize = 32 * 1024;
 /// The size of the buffer for a header or body that is small.
-const SMALL_BUFFER: usize = 8 * 1024;
+pub(super) const SMALL_BUFFER: usize = 8 * 1024;
 /// How many connections keep a larger buffer while they are idle.
 const MAX_LARGE_BUFFERS: usize = 16;
 /// How many connections may have a larger buffer while more of a large header is read.
 const MAX_LARGE_HEADERS: usize = 32;
+/// How many connections may have a larger buffer while more of a body is read. Beyond that there is no memory even to
+/// discard a body.
+const MAX_LARGE_BODIES: usize = 64;
+/// The number of connections on which more of a large body is read.
+static LARGE_BODIES: AtomicUsize = AtomicUsize::new(0);
 /// The number of connections that have a larger buffer.
 static LARGE_BUFFERS: AtomicUsize = AtomicUsize::new(0);
 
@@ -57,6 +66,10 @@ pub(crate) enum Stage {
     Handling,
 }
 
+/// The [rank](ConnectionState::rank) of an idle connection. Lower ranks are those of connections that have not served any
+/// request yet.
+pub(super) const RANK_OF_IDLE: u8 = 3;
+
 /// What the task of a connection, its socket and its request know about each other.
 pub(crate) struct ConnectionState {
     stage: AtomicU8,
@@ -65,6 +78,9 @@ pub(crate) struct ConnectionState {
     /// The bytes that have arrived of the header that is being read.
     header_bytes: AtomicUsize,
     has_large_buffer: AtomicBool,
+    /// Whether a part of a body has arrived for which hyper has a larger buffer, and the rest has not.
+    is_reading_large_body: AtomicBool,
+    has_served: AtomicBool,
 }
 
 impl ConnectionState {
@@ -74,11 +90,20 @@ impl ConnectionState {
             progress: AtomicU32::new(0),
             header_bytes: AtomicUsize::new(0),
             has_large_buffer: AtomicBool::new(false),
+            is_reading_large_body: AtomicBool::new(false),
+            has_served: AtomicBool::new(false),
         })
     }
 
     pub(crate) fn enter(&self, stage: Stage) {
         self.stage.store(stage as u8, Ordering::Relaxed);
+        self.stop_reading_large_body();
+    }
+
+    fn stop_reading_large_body(&self) {
+        if self.is_reading_large_body.swap(false, Ordering::Relaxed) {
+            LARGE_BODIES.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     fn is(&self, stage: Stage) -> bool {
@@ -92,17 +117,21 @@ impl ConnectionState {
     /// Returns how much the client loses if the connection is closed now: the lower, the less. Returns `None` if it must
     /// not be closed.
     pub(super) fn rank(&self) -> Option<u8> {
-        let order = [Stage::New, Stage::Header, Stage::Idle, Stage::Body];
-        (0..)
-            .zip(order)
-            .find_map(|(rank, stage)| self.is(stage).then_some(rank))
+        let order = [Stage::New, Stage::Header, Stage::Body, Stage::Idle];
+        let (rank, _) = (0..).zip(order).find(|(_, stage)| self.is(*stage))?;
+        // A client that has sent a valid request before is more likely to complete another.
+        let has_served = self.has_served.load(Ordering::Relaxed);
+        Some(match has_served && rank < RANK_OF_IDLE {
+            true => rank + RANK_OF_IDLE + 1,
+            false => rank,
+        })
     }
 
     /// Records that bytes have arrived.
     ///
     /// # Errors
     ///
-    /// Returns an error if they belong to a large header, and there are too many of these.
+    /// Returns an error if they belong to a large header or body, and too many of these are being read.
     fn received(&self, bytes: usize) -> io::Result<()> {
         let mut before = 0;
         if self.is(Stage::Header) {
@@ -116,6 +145,13 @@ impl ConnectionState {
         }
         if before + bytes >= SMALL_BUFFER && !self.has_large_buffer.swap(true, Ordering::Relaxed) {
             LARGE_BUFFERS.fetch_add(1, Ordering::Relaxed);
+        }
+        if bytes >= SMALL_BUFFER
+            && self.is(Stage::Body)
+            && !self.is_reading_large_body.swap(true, Ordering::Relaxed)
+            && LARGE_BODIES.fetch_add(1, Ordering::Relaxed) >= MAX_LARGE_BODIES
+        {
+            return Err(io::Error::other("too many large bodies are being read"));
         }
         // The first bytes may have been those of a body, but what comes later is a part of a header.
         if before >= SMALL_BUFFER && LARGE_BUFFERS.load(Ordering::Relaxed) > MAX_LARGE_HEADERS {
@@ -133,6 +169,7 @@ impl ConnectionState {
 
 impl Drop for ConnectionState {
     fn drop(&mut self) {
+        self.stop_reading_large_body();
         if *self.has_large_buffer.get_mut() {
             LARGE_BUFFERS.fetch_sub(1, Ordering::Relaxed);
         }
@@ -152,6 +189,7 @@ pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
     let socket = Socket {
         stream,
         state: Arc::clone(state),
+        half_closed: None,
     };
     let service = service_fn(|request| {
         state.enter(Stage::Body);
@@ -159,13 +197,14 @@ pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
         async move {
             let response = response.await;
             state.enter(Stage::Idle);
+            if response.status() == StatusCode::OK {
+                state.has_served.store(true, Ordering::Relaxed);
+            }
             Ok::<_, Infallible>(response)
         }
     });
     let mut connection = pin!(
         server::conn::http1::Builder::new()
-            // A client may shut down its sending side once it has sent its request.
-            .half_close(true)
             .max_buf_size(MAX_BUFFER)
             .serve_connection(TokioIo::new(socket), service)
     );
@@ -225,9 +264,13 @@ pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
 }
 
 /// The socket of a connection, which records when something arrives.
+///
+/// hyper drops a connection at the end of the stream, even if it has not responded to the last request. So the end is
+/// withheld for [`HALF_CLOSED_TIMEOUT`] while there is a request.
 struct Socket {
     stream: TcpStream,
     state: Arc<ConnectionState>,
+    half_closed: Option<Pin<Box<Sleep>>>,
 }
 
 impl AsyncRead for Socket {
@@ -238,7 +281,17 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        Poll::Ready(self.state.received(buffer.filled().len() - before))
+        let bytes = buffer.filled().len() - before;
+        if bytes == 0 && (self.state.is(Stage::Body) || self.state.is(Stage::Handling)) {
+            let timeout = || Box::pin(sleep(HALF_CLOSED_TIMEOUT));
+            ready!(
+                self.half_closed
+                    .get_or_insert_with(timeout)
+                    .as_mut()
+                    .poll(cx)
+            );
+        }
+        Poll::Ready(self.state.received(bytes))
     }
 }
 

@@ -11,7 +11,9 @@ use hyper::StatusCode;
 use hyper::body::Bytes;
 
 use super::body::{BodyError, ReadBody};
+use super::offload::{MAX_INLINE, offload};
 use super::reading::Reservation;
+use super::request_log;
 use super::response::{HttpResponse, failure, json, unreadable};
 use super::router::Router;
 use crate::lifecycle::witness::Moment;
@@ -20,14 +22,20 @@ use crate::panics::catch;
 use crate::telemetry::Telemetry;
 use crate::{Extension, Invocation};
 
+type ReadInvocation = Result<(Invocation, Bytes), (StatusCode, &'static str, String)>;
+
 impl<T: Extension, D: Telemetry<T>> Router<T, D> {
     /// Calls the author's handler with the invocation in the request body.
     pub(super) async fn invoke(self: Arc<Self>, body: Result<ReadBody, BodyError>) -> HttpResponse {
-        let (body, reservation) = match body {
-            Ok(ReadBody { bytes, reservation }) => (Ok(bytes), reservation),
-            Err(error) => (Err(error), Reservation::default()),
+        let (read, reservation) = match body {
+            Ok(body) if body.bytes.len() > MAX_INLINE => Box::pin(self.read_large(body)).await,
+            Ok(ReadBody { bytes, reservation }) => (self.read_invocation(bytes), reservation),
+            Err(error) => {
+                let rejection = unreadable(&error, "InvalidInvocation");
+                (Err(rejection), Reservation::default())
+            }
         };
-        let (invocation, response) = match self.read_invocation(body) {
+        let (invocation, response) = match read {
             Ok(both) => both,
             Err((status, kind, message)) => return self.reject(status, kind, &message),
         };
@@ -40,15 +48,22 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
     }
 
     /// Returns an invocation, and the body of the response to it; or the status, kind and message of a rejection.
-    fn read_invocation(
-        &self,
-        body: Result<Bytes, BodyError>,
-    ) -> Result<(Invocation, Bytes), (StatusCode, &'static str, String)> {
-        let body = body.map_err(|error| unreadable(&error, "InvalidInvocation"))?;
-        let invocation = Invocation::read(&body)
+    fn read_invocation(&self, body: Bytes) -> ReadInvocation {
+        let invocation = Invocation::read(body)
             .map_err(|message| (StatusCode::BAD_REQUEST, "InvalidInvocation", message))?;
         let response = self.invoked.of(&invocation);
         Ok((invocation, response))
+    }
+
+    /// Does the same as [`Self::read_invocation`], without holding up other requests. Returns the reservation, too.
+    async fn read_large(self: &Arc<Self>, body: ReadBody) -> (ReadInvocation, Reservation) {
+        let router = Arc::clone(self);
+        let read = offload(move || (router.read_invocation(body.bytes), body.reservation));
+        read.await.unwrap_or_else(|| {
+            let message = "the invocation could not be read".to_owned();
+            let rejection = (StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message);
+            (Err(rejection), Reservation::default())
+        })
     }
 
     /// Runs the handler to completion, even if the platform closes the connection.
@@ -122,7 +137,7 @@ async fn handle<T: Extension, D: Telemetry<T>>(
         Ok(Err(failure)) => failure,
         Err(panic) => ("HandlerPanic", panic.to_string()),
     };
-    if let Some(before) = router.log.admit() {
+    if let Some(before) = request_log::admit() {
         tracing::error!(
             "invocation {} failed: {}{before}",
             one_line(&trace_id),

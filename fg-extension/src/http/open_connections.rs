@@ -1,16 +1,30 @@
 //! The open connections of the process. When descriptors run short, those that wait for a request are closed.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, Weak};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::task::AbortHandle;
 
-use super::connection::ConnectionState;
+use super::connection::{ConnectionState, RANK_OF_IDLE};
 
-/// The maximum number of open connections. An instance runs at most 1000 invocations at once (D), and a process often may
-/// have 1024 descriptors.
+/// The maximum number of open connections. Each takes up to 19 KB while it is idle.
+const MAX: usize = 700;
+/// The maximum number if there are hardly any descriptors.
+const MIN: usize = 4;
+
+/// The maximum number of open connections in this process, which may have fewer descriptors.
 ///
-/// If it may have fewer, a connection is closed when none is left.
-const MAX: usize = 1000;
+/// It is the number from which on connections that wait for a request are closed. A request that has arrived is always
+/// handled, so there may be more connections than that: an instance runs up to 1000 invocations at once (D).
+static LIMIT: AtomicUsize = AtomicUsize::new(MAX);
+
+/// The maximum number of open connections on which no request has been served yet, and none is being handled. Each takes
+/// some memory.
+const MAX_UNSERVED: usize = 256;
+
+/// How many of the newest connections are closed last, since their requests may be about to arrive.
+const NEWEST: usize = 64;
 
 /// Up to this number of connections, those that are closed are not looked for.
 const FEW: usize = 16;
@@ -27,6 +41,21 @@ struct OpenConnections {
     cleanup_at: usize,
 }
 
+/// Allows the process as many descriptors as possible, and reserves some of them for everything but connections.
+///
+/// The framework itself needs up to 16. Of the others, an eighth is for the author's code, such as its files.
+pub(crate) fn raise_limit() {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return;
+    };
+    let limit = match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+        Ok(()) => hard,
+        Err(_) => soft,
+    };
+    let connections = usize::try_from(limit.saturating_sub(16) / 8 * 7).unwrap_or(MAX);
+    LIMIT.store(connections.clamp(MIN, MAX), Ordering::Relaxed);
+}
+
 /// Adds a connection. Returns whether there are too many.
 pub(super) fn add(state: Weak<ConnectionState>, task: AbortHandle) -> bool {
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -36,8 +65,12 @@ pub(super) fn add(state: Weak<ConnectionState>, task: AbortHandle) -> bool {
     }
     open.remove_closed();
     // In proportion to the length, so that adding a connection takes constant time on average.
-    open.cleanup_at = (2 * open.connections.len()).clamp(FEW, MAX);
-    open.connections.len() > MAX
+    let limit = LIMIT.load(Ordering::Relaxed);
+    open.cleanup_at = (2 * open.connections.len()).clamp(FEW, limit.clamp(FEW, MAX_UNSERVED));
+    let ranks = open.connections.iter();
+    let ranks = ranks.filter_map(|(state, _)| state.upgrade()?.rank());
+    let unserved = ranks.filter(|rank| *rank < RANK_OF_IDLE).count();
+    open.connections.len() > limit || unserved > MAX_UNSERVED
 }
 
 /// Closes a connection that waits for a request. Returns `false` if there is none.
@@ -55,9 +88,13 @@ impl OpenConnections {
 
     /// Closes the connection whose client loses the least by it, and of several such connections the oldest.
     fn close_one(&mut self) -> bool {
+        let length = self.connections.len();
+        let newest = length - NEWEST.min(length / 4);
         let ranks = self.connections.iter().enumerate();
-        let ranks = ranks.filter_map(|(index, (state, _))| Some((state.upgrade()?.rank()?, index)));
-        let Some((_, index)) = ranks.min() else {
+        let ranks = ranks.filter_map(|(index, (state, _))| {
+            Some((index >= newest, state.upgrade()?.rank()?, index))
+        });
+        let Some((_, _, index)) = ranks.min() else {
             return false;
         };
         let (_, task) = self.connections.remove(index);

@@ -42,6 +42,14 @@ impl Reservation {
         self.bytes = bytes;
         true
     }
+
+    /// Releases what is not needed for `bytes`.
+    pub(crate) fn shrink(&mut self, bytes: usize) {
+        if bytes < self.bytes && pool(bytes) == pool(self.bytes) {
+            USED[pool(bytes)].fetch_sub(self.bytes - bytes, Ordering::Relaxed);
+            self.bytes = bytes;
+        }
+    }
 }
 
 impl Drop for Reservation {
@@ -76,6 +84,8 @@ mod tests {
             drop(growing);
             let mut large = reserve(SMALL + 1).unwrap();
             assert!(!large.grow(LIMIT + 1) && large.grow(LIMIT));
+            large.shrink(SMALL + 1);
+            assert!(reserve(LIMIT - SMALL).is_none() && reserve(LIMIT - SMALL - 1).is_some());
         }
     }
 }

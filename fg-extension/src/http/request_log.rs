@@ -1,47 +1,63 @@
 //! Limits the log lines about requests.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use fg_util::error::{excerpt, one_line};
+use hyper::StatusCode;
 
 /// How many lines may be written at once. After that, one line may be written per [`PERIOD`].
 const BURST: u32 = 32;
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Limits the lines about rejected requests and failed invocations, and counts those that are omitted.
-pub(super) struct RequestLog(Mutex<State>);
+/// The lines about rejected requests and failed invocations of the process.
+static LOG: Mutex<State> = Mutex::new(State {
+    left: BURST,
+    since: None,
+    omitted: 0,
+});
 
 struct State {
     /// How many lines may be written.
     left: u32,
     /// When `left` was last increased.
-    since: Instant,
+    since: Option<Instant>,
     omitted: u64,
 }
 
-impl RequestLog {
-    pub(super) fn new() -> Self {
-        Self(Mutex::new(State {
-            left: BURST,
-            since: Instant::now(),
-            omitted: 0,
-        }))
+/// Logs a rejected request.
+pub(crate) fn rejected(status: StatusCode, message: &str) {
+    if let Some(before) = admit() {
+        let (status, message) = (status.as_u16(), one_line(&excerpt(message)));
+        tracing::warn!("rejected a request with status {status}: {message}{before}");
     }
+}
 
-    /// Returns what to add to a line that may be written now. Returns `None`, and counts the line, if it must be
-    /// omitted.
-    pub(super) fn admit(&self) -> Option<String> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.admit(Instant::now())
+/// Returns what to add to a line that may be written now. Returns `None`, and counts the line, if it must be omitted.
+pub(super) fn admit() -> Option<String> {
+    state().admit(Instant::now())
+}
+
+/// Reports the lines that were omitted since the last one. Call it before the process exits.
+pub(crate) fn flush() {
+    let omitted = std::mem::take(&mut state().omitted);
+    if omitted > 0 {
+        tracing::warn!("{omitted} lines about requests were omitted");
     }
+}
+
+fn state() -> MutexGuard<'static, State> {
+    LOG.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl State {
     fn admit(&mut self, now: Instant) -> Option<String> {
-        let periods = now.duration_since(self.since).as_secs() / PERIOD.as_secs();
+        let since = *self.since.get_or_insert(now);
+        let periods = now.duration_since(since).as_secs() / PERIOD.as_secs();
         if periods > 0 {
             let left = u64::from(self.left) + periods;
             self.left = u32::try_from(left).unwrap_or(BURST).min(BURST);
-            self.since = now;
+            self.since = Some(now);
         }
         if self.left == 0 {
             self.omitted += 1;
@@ -55,15 +71,6 @@ impl State {
     }
 }
 
-/// Reports what was omitted since the last line.
-impl Drop for State {
-    fn drop(&mut self) {
-        if self.omitted > 0 {
-            tracing::warn!("{} lines about requests were omitted", self.omitted);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,7 +80,7 @@ mod tests {
         let start = Instant::now();
         let mut state = State {
             left: BURST,
-            since: start,
+            since: None,
             omitted: 0,
         };
         let mut admit = |seconds| state.admit(start + Duration::from_secs(seconds));

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::body::RequestBody;
 use super::connection::ConnectionState;
 use super::invoked::InvokedBody;
-use super::request_log::RequestLog;
+use super::request_log;
 use super::response::{HttpResponse, failure, json, only_post};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::panics::{RESTART_PAUSE, catch};
@@ -24,7 +24,6 @@ pub(crate) struct Router<T, D> {
     pub(super) invoked: InvokedBody,
     telemetry: Arc<D>,
     pub(super) lifecycle: Arc<Lifecycle>,
-    pub(super) log: RequestLog,
 }
 
 /// What a request is for.
@@ -47,7 +46,6 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
             invoked: InvokedBody::new(registration),
             telemetry,
             lifecycle,
-            log: RequestLog::new(),
         }
     }
 
@@ -71,7 +69,7 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
             match route {
                 Route::Telemetry => {
                     let body = body.read(&|bytes| self.telemetry.admits(bytes)).await;
-                    self.telemetry.respond(body)
+                    self.telemetry.respond(body).await
                 }
                 Route::Invocation => {
                     let body = body.read(&|_| true).await;
@@ -118,12 +116,7 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
 
     /// Logs a rejected request, and returns the response to it.
     pub(super) fn reject(&self, status: StatusCode, kind: &str, message: &str) -> HttpResponse {
-        if D::SUBSCRIBED {
-            self.telemetry.report_rejected_request(message);
-        } else if let Some(before) = self.log.admit() {
-            let (status, message) = (status.as_u16(), one_line(&excerpt(message)));
-            tracing::warn!("rejected a request with status {status}: {message}{before}");
-        }
+        request_log::rejected(status, message);
         failure(status, kind, message)
     }
 }

@@ -53,31 +53,67 @@ pub(crate) fn parse_field<'a, T: Deserialize<'a>>(object: &'a str, name: &str) -
     serde_json::from_str(field(object, name)?).ok()
 }
 
-/// Returns the names and the JSON of all fields of a JSON object, in order, or `None` for any other text.
-pub(crate) fn fields(object: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
-    let mut fields = Vec::new();
-    let visit = |field: Field| fields.push((name_of(object, &field), &object[field.value]));
-    scan(object, visit)?;
-    Some(fields)
+/// Returns the names and the JSON of all fields of a JSON object, in order. Any other JSON value has no fields.
+pub(crate) fn fields(object: &str) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
+    let mut scanner = Scanner::new(object);
+    let mut position = 0;
+    std::iter::from_fn(move || {
+        let (field, end) = scanner.next_field(position)?;
+        position = end;
+        Some((name_of(object, &field), &object[field.value]))
+    })
 }
 
-/// Escapes the control characters in the strings of a text that is JSON otherwise. Returns `None` if there are none.
-pub(crate) fn escape_controls(text: &str) -> Option<String> {
-    let (mut in_string, mut is_escaped) = (false, false);
-    let mut escaped = String::with_capacity(text.len());
-    let mut any = false;
-    for character in text.chars() {
-        if in_string && character < ' ' {
-            any = true;
-            escaped.push_str(&format!("\\u{:04x}", u32::from(character)));
-        } else {
-            escaped.push(character);
-        }
-        let is_quote = character == '"' && !is_escaped;
-        in_string ^= is_quote;
-        is_escaped = in_string && !is_escaped && character == '\\';
+/// Escapes the control characters in the strings of a text that is JSON otherwise. Returns `None` if there are none, or if
+/// the text would be longer than `limit`.
+pub(crate) fn escape_controls(text: &str, limit: usize) -> Option<String> {
+    let bytes = || {
+        let (mut in_string, mut is_escaped) = (false, false);
+        text.bytes().map(move |byte| {
+            let is_control = in_string && byte < b' ';
+            let is_quote = byte == b'"' && !is_escaped;
+            in_string ^= is_quote;
+            is_escaped = in_string && !is_escaped && byte == b'\\';
+            (byte, is_control)
+        })
+    };
+    let controls = bytes().filter(|(_, is_control)| *is_control).count();
+    let length = text.len() + controls * (r"\u0000".len() - 1);
+    if controls == 0 || length > limit {
+        return None;
     }
-    any.then_some(escaped)
+    let mut escaped = Vec::with_capacity(length);
+    for (byte, is_control) in bytes() {
+        if is_control {
+            let hex = |digit: u8| b"0123456789abcdef"[usize::from(digit)];
+            escaped.extend(b"\\u00");
+            escaped.extend([hex(byte >> 4), hex(byte & 15)]);
+        } else {
+            escaped.push(byte);
+        }
+    }
+    // ASCII characters were replaced by others, so the text is still UTF-8.
+    String::from_utf8(escaped).ok()
+}
+
+/// Returns the text with replacements for the bytes that are not UTF-8, or `None` if it would be longer than `limit`.
+pub(crate) fn replace_invalid_utf8(bytes: &[u8], limit: usize) -> Option<String> {
+    let parts = || {
+        bytes.utf8_chunks().flat_map(|chunk| {
+            let replacement = match chunk.invalid() {
+                [] => "",
+                _ => "\u{fffd}",
+            };
+            [chunk.valid(), replacement]
+        })
+    };
+    let length = parts().map(str::len).sum();
+    if length > limit {
+        return None;
+    }
+    let mut text = String::with_capacity(length);
+    text.extend(parts());
+    Some(text)
 }
 
 /// Returns whether the text is a JSON object.
@@ -94,7 +130,8 @@ pub(crate) fn name_of<'a>(object: &'a str, field: &Field) -> Cow<'a, str> {
     unescape::unescape(name).map_or(Cow::Borrowed(name), Cow::Owned)
 }
 
-fn scan(object: &str, visit: impl FnMut(Field)) -> Option<()> {
+/// Passes the fields of a JSON object to `visit`, in order. Returns `None` for any other text.
+pub(crate) fn scan(object: &str, visit: impl FnMut(Field)) -> Option<()> {
     let mut scanner = Scanner::new(object);
     let end = scanner.object(0, visit).ok()?;
     (scanner.token(end) == object.len()).then_some(())
@@ -102,7 +139,7 @@ fn scan(object: &str, visit: impl FnMut(Field)) -> Option<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{escape_controls, field, fields, is_object, number, text};
+    use super::{escape_controls, field, fields, is_object, number, replace_invalid_utf8, text};
 
     #[test]
     fn fields_are_found_by_their_decoded_names() {
@@ -114,11 +151,10 @@ mod tests {
         for other in ["b", r"b\n", r"\u0061", r"\ud800"] {
             assert_eq!(field(object, other), None, "{other}");
         }
-        let names: Vec<_> = fields(object).unwrap().into_iter().map(|it| it.0).collect();
+        let names: Vec<_> = fields(object).map(|it| it.0).collect();
         assert_eq!(names, ["a", "a", "b\n", "\u{fffd}"]);
         for other in ["", "[]", "\"a\"", "{", "{\"a\":1} x", "{\"a\":1}}"] {
             assert_eq!((field(other, "a"), is_object(other)), (None, false));
-            assert_eq!(fields(other), None);
         }
     }
 
@@ -126,8 +162,20 @@ mod tests {
     fn control_characters_in_strings_are_escaped() {
         let text = "{\n\"a\": \"\\\"\n\\\\\",\r\"b\t\":\n1}";
         let escaped = "{\n\"a\": \"\\\"\\u000a\\\\\",\r\"b\\u0009\":\n1}";
-        assert_eq!(escape_controls(text).as_deref(), Some(escaped));
-        assert_eq!(escape_controls(escaped), None);
+        let length = escaped.len();
+        assert_eq!(escape_controls(text, length).as_deref(), Some(escaped));
+        assert_eq!(escape_controls(text, length - 1), None);
+        assert_eq!(escape_controls(escaped, length), None);
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_replaced() {
+        let (bytes, text) = (b"\xffa\xe4\xb8\xc3\xa9", "\u{fffd}a\u{fffd}\u{e9}");
+        assert_eq!(
+            replace_invalid_utf8(bytes, text.len()).as_deref(),
+            Some(text)
+        );
+        assert_eq!(replace_invalid_utf8(bytes, text.len() - 1), None);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::ops::Range;
 /// JSON text, of which values can be skipped.
 ///
 /// Unlike a deserializer, it decodes nothing and can say where each value begins and ends. Like `serde_json`, it accepts
-/// numbers of any size and unpaired surrogates as long as nobody reads them; values may be nested without a limit, since
-/// it does not recurse.
+/// numbers of any size and unpaired surrogates as long as nobody reads them. Values may be nested a million times, since it
+/// does not recurse.
 ///
 /// The methods take the position from which they read and return the position after what they have read: kept in a
 /// field, it would be written to memory and read again for each token.
@@ -18,6 +18,9 @@ pub(crate) struct Scanner<'a> {
     is_strict: bool,
     has_trailing_commas: bool,
 }
+
+/// The maximum depth of nested arrays and objects. It bounds the memory for brackets, and no honest text reaches it.
+const MAX_DEPTH: usize = 1 << 20;
 
 /// The text is not what was expected.
 #[derive(Debug, Eq, PartialEq)]
@@ -108,6 +111,24 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Returns the next field of an object, and the position after it. The position is that of the object, or the one after
+    /// the field before.
+    pub(crate) fn next_field(&mut self, at: usize) -> Option<(Field, usize)> {
+        let at = self.token(at);
+        let Some(b'{' | b',') = self.byte(at) else {
+            return None;
+        };
+        let name = self.expect(b'"', at + 1).ok()?;
+        let name_end = self.rest_of_string(name).ok()?;
+        let value = self.token(self.expect(b':', name_end).ok()?);
+        let end = self.value(value).ok()?;
+        let field = Field {
+            name: name..name_end - 1,
+            value: value..end,
+        };
+        Some((field, end))
+    }
+
     /// Skips the value that begins at the position.
     #[inline]
     pub(crate) fn value(&mut self, at: usize) -> Result<usize, Invalid> {
@@ -144,6 +165,9 @@ impl<'a> Scanner<'a> {
             at = self.token(at);
             match self.byte(at) {
                 Some(byte @ (b'{' | b'[')) => {
+                    if self.open.len() == MAX_DEPTH {
+                        return Err(Invalid);
+                    }
                     at += 1;
                     self.open.push(byte);
                     is_empty = true;

@@ -10,12 +10,12 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 
 use super::TelemetryEvent;
 use super::events::{Events, Layout, Layouts};
-use crate::http::body::LIMIT;
-use crate::json::{Invalid, blank_trailing_commas};
+use crate::http::body::TEXT_LIMIT;
+use crate::json::{Invalid, blank_trailing_commas, replace_invalid_utf8};
 
 /// A batch of telemetry events.
 pub(super) struct Batch {
-    /// The events. Those of a part of a split batch are read when they are delivered.
+    /// The events. Those of a part of a split batch are read when they are delivered, except for a single large event.
     events: Arc<Events>,
     count: u64,
 }
@@ -26,9 +26,6 @@ pub(super) struct Batch {
 pub(super) const MAX_BATCH_EVENTS: u64 = 4096;
 /// The maximum size of the JSON that one call of the handler receives. A single larger event is delivered alone.
 pub(super) const MAX_BATCH_BYTES: usize = 256 * 1024;
-
-/// What replaces bytes that are not UTF-8.
-const REPLACEMENT: &str = "\u{fffd}";
 
 /// The size of a small event. The layouts of a batch of such events are allocated at once.
 const TYPICAL_EVENT_BYTES: usize = 128;
@@ -50,12 +47,10 @@ impl Batch {
         if let Ok(text) = str::from_utf8(&body) {
             return Self::read_text(text);
         }
-        let chunks = body.utf8_chunks();
-        let lengths = chunks.map(|chunk| chunk.valid().len() + REPLACEMENT.len());
-        if lengths.sum::<usize>() > LIMIT + REPLACEMENT.len() {
+        // The text must not become much longer than the largest body.
+        let Some(text) = replace_invalid_utf8(&body, TEXT_LIMIT) else {
             return Err("invalid telemetry: too many bytes are not UTF-8".to_owned());
-        }
-        let text = String::from_utf8_lossy(&body).into_owned();
+        };
         drop(body);
         Self::read_text(&text)
     }
@@ -109,7 +104,14 @@ impl Batch {
         drop((all, layouts));
         let parts = parts.into_iter();
         let new_part = |(part, count): (Range<usize>, u64)| {
-            let mut text = elements[part].to_owned();
+            let text = &elements[part];
+            // A single large event is read again at once: its delivery must not take that time.
+            if text.len() > MAX_BATCH_BYTES
+                && let Ok(events) = Layouts::read(text)
+            {
+                return new(events, count);
+            }
+            let mut text = text.to_owned();
             if has_trailing_commas {
                 text = blank_trailing_commas(text);
             }
@@ -177,8 +179,9 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::{Batch, LIMIT, MAX_BATCH_BYTES, MAX_BATCH_EVENTS};
+    use super::{Batch, MAX_BATCH_BYTES, MAX_BATCH_EVENTS};
     use crate::TelemetryEvent;
+    use crate::http::body::LIMIT;
 
     fn batches(body: &[u8]) -> Result<Vec<Batch>, String> {
         Batch::read(body.to_vec().into())

@@ -1,6 +1,7 @@
 //! The delivery of acknowledged telemetry to the author's handler, with retries, in order of arrival.
 
 use std::slice;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fg_util::backoff::Backoff;
@@ -206,13 +207,8 @@ impl<T: TelemetryHandler> Telemetry<T> for Delivery {
         self.has_room(bytes)
     }
 
-    fn respond(&self, body: Result<ReadBody, BodyError>) -> HttpResponse {
-        self.accept(body)
-    }
-
-    fn report_rejected_request(&self, message: &str) {
-        // The extension may receive its own log lines as telemetry, so they are throttled.
-        self.record_rejected_request(message);
+    async fn respond(self: &Arc<Self>, body: Result<ReadBody, BodyError>) -> HttpResponse {
+        self.accept(body).await
     }
 
     /// Delivers batches as they arrive.

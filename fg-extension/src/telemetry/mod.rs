@@ -9,6 +9,8 @@ mod queue;
 mod server;
 mod subscription;
 
+use std::sync::Arc;
+
 pub use counters::TelemetryCounters;
 #[cfg(test)]
 pub(crate) use delivery::Delivery;
@@ -35,10 +37,10 @@ pub(crate) trait Telemetry<T>: Send + Sync + 'static {
     fn admits(&self, bytes: usize) -> bool;
 
     /// Accepts or rejects the batch in a request body.
-    fn respond(&self, body: Result<ReadBody, BodyError>) -> HttpResponse;
-
-    /// Logs a rejected request.
-    fn report_rejected_request(&self, message: &str);
+    fn respond(
+        self: &Arc<Self>,
+        body: Result<ReadBody, BodyError>,
+    ) -> impl Future<Output = HttpResponse> + Send;
 
     /// Delivers acknowledged telemetry until the queue is closed and empty.
     fn deliver(&self, extension: &T, lifecycle: &Lifecycle) -> impl Future<Output = ()> + Send;
@@ -63,13 +65,11 @@ impl<T: Sync> Telemetry<T> for NoTelemetry {
         false
     }
 
-    fn respond(&self, _: Result<ReadBody, BodyError>) -> HttpResponse {
+    async fn respond(self: &Arc<Self>, _: Result<ReadBody, BodyError>) -> HttpResponse {
         // Not called, since `SUBSCRIBED` is false. If it were, the batch must not be acknowledged, since it would not be
         // delivered.
         failure(StatusCode::NOT_FOUND, "NotFound", "unknown path /")
     }
-
-    fn report_rejected_request(&self, _: &str) {}
 
     async fn deliver(&self, _: &T, _: &Lifecycle) {}
 

@@ -13,6 +13,8 @@ use crate::config::{Config, PlatformAddress, TelemetryConfig};
 use crate::http::body::{BodyError, ReadBody, RequestBody};
 use crate::http::connection::ConnectionState;
 use crate::http::listener::{Listener, bind, serve};
+use crate::http::offload::{MAX_INLINE, offload};
+use crate::http::request_log;
 use crate::http::response::{HttpResponse, failure, json, only_post, unreadable};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::panics::supervise;
@@ -102,15 +104,30 @@ impl TelemetryServer {
 }
 
 impl Delivery {
+    /// Adds the batch in a request body to the queue. The memory of the body is reserved until it has been read.
+    fn receive_body(&self, body: ReadBody) -> Result<(), Unacknowledged> {
+        let received = self.receive(body.bytes);
+        drop(body.reservation);
+        received
+    }
+
     /// Responds to a request that contains a batch, with status 200 if the batch is in the buffer.
-    pub(super) fn accept(&self, body: Result<ReadBody, BodyError>) -> HttpResponse {
+    pub(super) async fn accept(
+        self: &Arc<Self>,
+        body: Result<ReadBody, BodyError>,
+    ) -> HttpResponse {
         let received = match body {
-            // The memory of the body is reserved until it has been read.
-            Ok(ReadBody { bytes, reservation }) => {
-                let received = self.receive(bytes);
-                drop(reservation);
-                received
+            Ok(body) if body.bytes.len() > MAX_INLINE => {
+                let delivery = Arc::clone(self);
+                let receive = Box::pin(offload(move || delivery.receive_body(body)));
+                let failed = || {
+                    Err(Unacknowledged::Invalid(
+                        "the batch could not be read".to_owned(),
+                    ))
+                };
+                receive.await.unwrap_or_else(failed)
             }
+            Ok(body) => self.receive_body(body),
             Err(BodyError::NotAdmitted) => Err(self.reject_unread()),
             Err(error) => {
                 let (status, kind, message) = unreadable(&error, "InvalidTelemetry");
@@ -152,13 +169,11 @@ async fn respond(
     });
     let body = RequestBody::of(request, connection);
     let Some(message) = wrong_method else {
-        return delivery.accept(body.read(&|bytes| delivery.has_room(bytes)).await);
+        let body = body.read(&|bytes| delivery.has_room(bytes)).await;
+        return delivery.accept(body).await;
     };
     body.discard().await;
-    delivery.record_rejected_request(&message);
-    only_post(failure(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "MethodNotAllowed",
-        &message,
-    ))
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    request_log::rejected(status, &message);
+    only_post(failure(status, "MethodNotAllowed", &message))
 }

@@ -57,7 +57,7 @@ async fn main(invocation: Invocation) -> Result<(), Error> {
         "print forever" => loop {
             println!("{}", "x".repeat(1000));
         },
-"block" => std::thread::sleep(Duration::from_secs(1)),
+        "block" => std::thread::sleep(Duration::from_secs(1)),
         "block for seconds" => std::thread::sleep(Duration::from_secs(2)),
         "compute" => compute(),
         "block forever" => loop {

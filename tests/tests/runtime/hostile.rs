@@ -2,10 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use fg_extension_tests::{Client, Extension, Start, event, post, request};
+use fg_extension_tests::{
+    Client, Extension, ScriptedPlatform, ScriptedResponse, Start, event, post, request,
+};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 
 const FIXTURE: &str = env!("CARGO_BIN_EXE_fixture");
+const TELEMETRY: &str = env!("CARGO_BIN_EXE_telemetry");
 const INVOKE: &str = "/extension/invoke";
 
 const HALF_HEADER: &str = "POST /extension/invoke HTTP/1.1\r\nHost:";
@@ -110,6 +114,13 @@ fn body_that_arrives_slowly_is_read() {
     assert_eq!(client.receive().status, 200);
 }
 
+/// Asserts that there are no log lines, but that the second thread may have had no descriptors left when it started.
+#[track_caller]
+fn assert_only_second_thread(stderr: &str) {
+    let is_expected = |line: &str| line.contains("cannot start the second thread");
+    assert!(stderr.lines().all(is_expected), "{stderr}");
+}
+
 #[test]
 fn idle_connections_do_not_lock_others_out() {
     let extension = registered();
@@ -132,7 +143,180 @@ fn idle_connections_do_not_lock_others_out() {
             assert_eq!(served.receive().status, 200, "{text}");
         }
     }
-    assert_eq!(extension.terminate().stderr, "");
+    assert_only_second_thread(&extension.terminate().stderr);
+}
+
+#[test]
+fn idle_connections_do_not_lock_the_platform_out() {
+    // The test itself needs a descriptor for each connection.
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("there is a limit");
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("the limit can be raised");
+    let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
+    let start = Start::with_telemetry_port(TELEMETRY)
+        .env("HANDLER", "count")
+        .with(&platform);
+    let ports = [start.port(), start.telemetry_port()];
+    let mut extension = start.start();
+    let _ = (platform.request(), platform.request());
+    // As many as an instance of the platform may have.
+    extension.limit_descriptors(1024);
+    let mut idle = Vec::new();
+    for (calls, port) in (1..).zip(ports) {
+        idle.extend((0..1100).map(|_| Client::connect(port)));
+        assert_eq!(post(ports[0], INVOKE, event("1")).status, 200);
+        assert_eq!(post(ports[1], "/", "[1]").status, 200);
+        extension.wait_for(&format!("call {calls}: 1 events"));
+    }
+    assert_only_second_thread(&extension.terminate().stderr);
+}
+
+#[test]
+fn author_has_descriptors_left() {
+    for (limit, expected) in [("-S -n 64", None), ("-n 64", Some(64))] {
+        let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
+        let extension = Start::by_script(FIXTURE, &format!("ulimit {limit}; exec \"$0\""))
+            .with(&platform)
+            .start();
+        let _ = platform.request();
+        let mut clients: Vec<_> = (0..100).map(|_| connect(&extension, "")).collect();
+        let (soft, hard) = extension.descriptor_limits();
+        assert_eq!((soft, soft), (hard, expected.unwrap_or(soft)), "{limit}");
+        let open = extension.descriptors();
+        if expected.is_some() {
+            assert!((50..=60).contains(&open), "{limit}: {open}");
+        } else {
+            assert!(soft < 200 || open > 100, "{limit}: {open}");
+        }
+        let mut last = clients.pop().expect("there are clients");
+        last.send(request("POST", INVOKE, event("2")));
+        assert_eq!(last.receive().status, 200);
+    }
+}
+
+#[test]
+fn connections_of_clients_that_left_are_released() {
+    // The handlers do not complete before this number of them has started.
+    const TOGETHER: usize = 64;
+    let mut extension = registered();
+    let clients: Vec<_> = (1..TOGETHER)
+        .map(|i| {
+            let mut client = Client::connect(extension.port());
+            client.send(request("POST", INVOKE, event("together")));
+            if i % 2 == 0 {
+                client.close_write();
+            }
+            client
+        })
+        .collect();
+    (1..TOGETHER).for_each(|_| extension.wait_for("invoked together"));
+    assert!(extension.descriptors() >= TOGETHER);
+    drop(clients);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while extension.descriptors() > TOGETHER / 2 {
+        let open = extension.descriptors();
+        assert!(Instant::now() < deadline, "{open} descriptors are open");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // The handlers still run.
+    assert_eq!(
+        post(extension.port(), INVOKE, event("together")).status,
+        200
+    );
+    (0..TOGETHER).for_each(|_| extension.wait_for("handled together"));
+}
+
+/// Returns an invocation of nearly 6 MB: `start`, as many copies of `part` as fit, and `end`.
+fn fill(start: &str, part: &[u8], end: &str) -> Vec<u8> {
+    let copies = (6 * MB - start.len() - end.len()) / part.len();
+    [start.as_bytes(), &part.repeat(copies), end.as_bytes()].concat()
+}
+
+const MB: usize = 1024 * 1024;
+const FIELDS: &str = r#"{"traceId":"1","invokedFunctionUrn":"a:b""#;
+
+#[test]
+fn memory_of_an_invocation_is_bounded() {
+    // The limit is 16 MB, and a release build takes up to 3 MB before its first request.
+    const LIMIT: usize = 13 * MB;
+    let text = r#"{"traceId":"1","invokedFunctionUrn":"a:b","x":""#;
+    for (name, body, status) in [
+        ("small fields", fill(FIELDS, b",\"\":0", "}"), 200),
+        ("a large field", fill(text, b"x", "\"}"), 200),
+        (
+            "small arrays",
+            fill(&format!("{FIELDS},\"x\":[0"), b",[]", "]}"),
+            200,
+        ),
+        (
+            "brackets",
+            fill(&format!("{FIELDS},\"x\":"), b"[", "}"),
+            400,
+        ),
+        ("line breaks", fill(text, b"\n", "\"}"), 400),
+        (
+            "some line breaks",
+            fill(text, &[b"\n", [b'x'; 99].as_slice()].concat(), "\"}"),
+            400,
+        ),
+        ("one line break", fill(text, b"x", "\n\"}  "), 200),
+        ("bytes that are not UTF-8", fill(text, b"\xff", "\"}"), 400),
+        (
+            "a byte that is not UTF-8",
+            [&fill(text, b"x", "")[..6 * MB - 100], b"\xff\"}"].concat(),
+            200,
+        ),
+        (
+            "escapes in the trace ID",
+            fill("{\"traceId\":\"", b"\\n", "\"}"),
+            400,
+        ),
+        (
+            "a long URN",
+            fill("{\"traceId\":\"1\",\"invokedFunctionUrn\":\"", b"x", "\"}"),
+            200,
+        ),
+        (
+            "a long name with escapes",
+            fill(&format!("{FIELDS},\""), b"\\n", "\":0}"),
+            200,
+        ),
+        ("spaces", fill(FIELDS, b" ", "}"), 200),
+    ] {
+        let extension = registered();
+        let base = extension.peak_memory();
+        let response = post(extension.port(), INVOKE, &body);
+        assert_eq!(response.status, status, "{name}");
+        let peak = extension.peak_memory();
+        assert!(peak - base <= LIMIT, "{name}: {peak}");
+    }
+}
+
+#[test]
+fn large_invocation_does_not_hold_up_others() {
+    let mut extension = registered();
+    let large = fill(FIELDS, b",\"\":0", "}");
+    let (most, rest) = large.split_at(large.len() - 100);
+    let mut clients = [connect(&extension, ""), connect(&extension, "")];
+    clients[0].send(format!(
+        "POST {INVOKE} HTTP/1.1\r\nContent-Length: {}\r\n\r\n",
+        large.len()
+    ));
+    clients[0].send(most);
+    // The extension reads what has arrived while it responds to these.
+    for _ in 0..50 {
+        assert_eq!(post(extension.port(), INVOKE, event("before")).status, 200);
+        extension.wait_for("handled before");
+    }
+    // The rest of the large invocation arrives first, just before the small one.
+    extension.freeze(Duration::ZERO, || {
+        clients[0].send(rest);
+        clients[1].send(request("POST", INVOKE, event("small")));
+    });
+    let first = extension.wait_for_start_of_line("invoked ");
+    assert_eq!(first, "invoked small");
+    for client in &mut clients {
+        assert_eq!(client.receive().status, 200);
+    }
 }
 
 #[test]

@@ -32,7 +32,9 @@ impl Archive {
     /// same events.
     #[telemetry(port = 8084, types(platform, function, extension))]
     async fn append(&self, events: Vec<TelemetryEvent>) -> Result<(), Error> {
-        let mut lines = String::new();
+        // Of the exact size, since a single event may be 6 MB long.
+        let bytes = events.iter().map(|event| event.json().len() + 1).sum();
+        let mut lines = String::with_capacity(bytes);
         for event in &events {
             // The text that the platform posted, without line breaks, which JSON allows between tokens only.
             lines.extend(event.json().split(['\n', '\r']));

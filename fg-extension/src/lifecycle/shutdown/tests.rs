@@ -1,6 +1,8 @@
 //! Tests of the shutdown with paused time, without processes or sockets.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
@@ -101,19 +103,23 @@ impl TelemetryHandler for Recorder {
 
 /// Returns a delivery that has acknowledged a batch of two events.
 fn acknowledged() -> Arc<Delivery> {
-    let delivery = Delivery::new(&TelemetryConfig {
+    let delivery = Arc::new(Delivery::new(&TelemetryConfig {
         port: Port::new(8082),
         types: &[TelemetryType::Platform],
         buffer: 4096,
         timeout: Duration::from_secs(30),
-    });
+    }));
     assert_eq!(post(&delivery), StatusCode::OK);
-    Arc::new(delivery)
+    delivery
 }
 
-fn post(delivery: &Delivery) -> StatusCode {
+fn post(delivery: &Arc<Delivery>) -> StatusCode {
     let body = Bytes::from_static(br#"[{"name": "platform.start"}, {"name": "platform.report"}]"#);
-    Telemetry::<Recorder>::respond(delivery, Ok(body.into())).status()
+    let response = pin!(Telemetry::<Recorder>::respond(delivery, Ok(body.into())));
+    match response.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(response) => response.status(),
+        Poll::Pending => panic!("a small batch is read at once"),
+    }
 }
 
 /// Shuts down an extension that delivers telemetry. Returns the result and the duration.

@@ -21,7 +21,7 @@ pub(super) struct EventText {
 
 /// The text of a batch, and the layouts of its events.
 ///
-/// A part of a split batch has no layouts until it is delivered.
+/// A part of a split batch has no layouts until it is delivered, unless it is a single large event.
 pub(crate) struct Events {
     /// The text between the brackets of a JSON array. If there are layouts, unescaped strings follow.
     text: Box<str>,
@@ -84,10 +84,7 @@ impl EventText {
         } else {
             ""
         };
-        json::fields(object)
-            .unwrap_or_default()
-            .into_iter()
-            .filter(|(name, _)| !self.layout().is_typed(name))
+        json::fields(object).filter(|(name, _)| !self.layout().is_typed(name))
     }
 }
 

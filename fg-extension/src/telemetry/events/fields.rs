@@ -18,6 +18,9 @@ pub(super) enum Key {
     Record,
 }
 
+/// The length of the longest name of a key, with all of its characters escaped.
+const MAX_ESCAPED_NAME: usize = "startTime".len() * r"\u0000".len();
+
 const KEYS: usize = Key::Record as usize + 1;
 
 impl Key {
@@ -40,6 +43,9 @@ impl Key {
 
     #[cold]
     fn of_escaped(text: &str, field: &Field) -> Option<Self> {
+        if field.name.len() > MAX_ESCAPED_NAME {
+            return None;
+        }
         Self::of(name_of(text, field).as_bytes())
     }
 }

@@ -180,6 +180,6 @@ impl<'a> Metrics<'a> {
 
     /// Returns an iterator over the names and the JSON of all metrics, in order.
     pub fn iter(self) -> impl Iterator<Item = (Cow<'a, str>, &'a str)> {
-        json::fields(self.0).unwrap_or_default().into_iter()
+        json::fields(self.0)
     }
 }

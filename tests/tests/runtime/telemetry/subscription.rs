@@ -51,7 +51,7 @@ fn subscribes_after_registration() {
         (exited.code, exited.stderr.as_str()),
         (
             Some(0),
-            "WARN extensionTelemetry.sh: telemetry: rejected 1 request: the telemetry port accepts only POST, not \
+            "WARN extensionTelemetry.sh: rejected a request with status 405: the telemetry port accepts only POST, not \
              GET\n"
         )
     );
