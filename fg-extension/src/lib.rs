@@ -76,6 +76,10 @@
     clippy::unwrap_used
 )]
 
+// First, since the other modules use its macros.
+#[macro_use]
+mod log;
+
 #[cfg(all(feature = "dlmalloc", target_env = "musl"))]
 mod allocator;
 mod config;
@@ -84,7 +88,6 @@ mod extension;
 mod http;
 mod json;
 mod lifecycle;
-mod log;
 mod macro_support;
 mod panics;
 mod platform;

@@ -107,7 +107,7 @@ pub(crate) async fn supervise<F: Future>(mut run: impl FnMut() -> F) -> F::Outpu
 
 #[cold]
 fn report_task(panic: &Panic) {
-    tracing::error!("a task {}", one_line(&panic.to_string()));
+    error!("a task {}", one_line(&panic.to_string()));
 }
 
 /// The start of a poll of the author's code.
@@ -152,7 +152,7 @@ impl PollStart {
         if throttle.admit(Instant::now()) {
             // The formatting of floating-point numbers adds 20 KB.
             let tenths = elapsed.as_millis() / 100;
-            tracing::warn!(
+            warn!(
                 "{} blocked its thread for {}.{} s; use spawn_blocking",
                 self.subject,
                 tenths / 10,

@@ -192,7 +192,7 @@ impl Startup {
             Err(error) => Err(error),
         };
         let stopped = stopped.map(|signal| {
-            tracing::info!("received {signal} before `init` completed; shutting down");
+            info!("received {signal} before `init` completed; shutting down");
         });
         // Telemetry may have been acknowledged already, but there is no handler to deliver it to.
         let lost = telemetry.abandon();
@@ -215,7 +215,7 @@ impl Startup {
             Either::First(registration) => registration?,
             Either::Second(signal) => return Ok(Either::Second(signal)),
         };
-        tracing::info!(
+        info!(
             "registered with {} as {name}, listening on {}",
             self.config.platform,
             self.config.port.address()

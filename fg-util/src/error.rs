@@ -43,6 +43,10 @@ pub const EXCERPT_CHARS: usize = 300;
 /// a log line would contain that line, the next message would contain both, and so on.
 #[must_use]
 pub fn excerpt(text: &str) -> String {
+    // Most texts are so short that their characters need not be counted.
+    if text.len() <= EXCERPT_CHARS {
+        return text.to_owned();
+    }
     match text.char_indices().nth(EXCERPT_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

@@ -59,7 +59,7 @@ impl Config {
     /// Logs the warnings about the settings. Call it once the `tracing` subscriber is installed.
     pub(crate) fn log_warnings(&self) {
         for warning in &self.warnings {
-            tracing::warn!("{warning}");
+            warn!("{warning}");
         }
     }
 }

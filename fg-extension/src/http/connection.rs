@@ -81,6 +81,8 @@ pub(crate) struct ConnectionState {
     /// Whether a part of a body has arrived for which hyper has a larger buffer, and the rest has not.
     is_reading_large_body: AtomicBool,
     has_served: AtomicBool,
+    /// Whether the client has closed the connection, or its sending side, while a request was being handled.
+    has_ended: AtomicBool,
 }
 
 impl ConnectionState {
@@ -92,6 +94,7 @@ impl ConnectionState {
             has_large_buffer: AtomicBool::new(false),
             is_reading_large_body: AtomicBool::new(false),
             has_served: AtomicBool::new(false),
+            has_ended: AtomicBool::new(false),
         })
     }
 
@@ -189,7 +192,6 @@ pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
     let socket = Socket {
         stream,
         state: Arc::clone(state),
-        half_closed: None,
     };
     let service = service_fn(|request| {
         state.enter(Stage::Body);
@@ -205,6 +207,8 @@ pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
     });
     let mut connection = pin!(
         server::conn::http1::Builder::new()
+            // Otherwise hyper would read while a request is being handled, for which it would allocate another buffer.
+            .half_close(true)
             .max_buf_size(MAX_BUFFER)
             .serve_connection(TokioIo::new(socket), service)
     );
@@ -212,6 +216,7 @@ pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
     let mut is_draining = false;
     // It is rarely needed: nearly every request arrives whole.
     let mut timer: Option<(Pin<Box<Sleep>>, u32)> = None;
+    let mut half_closed: Option<Pin<Box<Sleep>>> = None;
     let served = poll_fn(|cx| {
         // The connection is polled first, so that a request that has already arrived when the shutdown starts is served.
         if let Poll::Ready(served) = connection.as_mut().poll(cx) {
@@ -234,6 +239,11 @@ pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
             if let Poll::Ready(served) = connection.as_mut().poll(cx) {
                 return Poll::Ready(Some(served));
             }
+        }
+        if state.is(Stage::Handling) && state.has_ended.load(Ordering::Relaxed) {
+            let timeout = half_closed.get_or_insert_with(|| Box::pin(sleep(HALF_CLOSED_TIMEOUT)));
+            ready!(timeout.as_mut().poll(cx));
+            return Poll::Ready(None);
         }
         let is_waiting_for_request = if is_draining {
             !state.is(Stage::Handling)
@@ -259,18 +269,14 @@ pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
         }
     });
     if let Some(Err(error)) = served.await {
-        tracing::debug!("connection failed: {}", chain(&error));
+        debug!("connection failed: {}", chain(&error));
     }
 }
 
-/// The socket of a connection, which records when something arrives.
-///
-/// hyper drops a connection at the end of the stream, even if it has not responded to the last request. So the end is
-/// withheld for [`HALF_CLOSED_TIMEOUT`] while there is a request.
+/// The socket of a connection, which records when something arrives, and when the stream ends.
 struct Socket {
     stream: TcpStream,
     state: Arc<ConnectionState>,
-    half_closed: Option<Pin<Box<Sleep>>>,
 }
 
 impl AsyncRead for Socket {
@@ -281,17 +287,7 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        let bytes = buffer.filled().len() - before;
-        if bytes == 0 && (self.state.is(Stage::Body) || self.state.is(Stage::Handling)) {
-            let timeout = || Box::pin(sleep(HALF_CLOSED_TIMEOUT));
-            ready!(
-                self.half_closed
-                    .get_or_insert_with(timeout)
-                    .as_mut()
-                    .poll(cx)
-            );
-        }
-        Poll::Ready(self.state.received(bytes))
+        Poll::Ready(self.state.received(buffer.filled().len() - before))
     }
 }
 
@@ -317,6 +313,13 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper flushes whenever it is polled, but it does not read while a request is being handled.
+        if self.state.is(Stage::Handling)
+            && let Poll::Ready(Ok(0) | Err(_)) =
+                self.stream.poll_peek(cx, &mut ReadBuf::new(&mut [0]))
+        {
+            self.state.has_ended.store(true, Ordering::Relaxed);
+        }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -138,7 +138,7 @@ async fn handle<T: Extension, D: Telemetry<T>>(
         Err(panic) => ("HandlerPanic", panic.to_string()),
     };
     if let Some(before) = request_log::admit() {
-        tracing::error!(
+        error!(
             "invocation {} failed: {}{before}",
             one_line(&trace_id),
             one_line(&excerpt(&message))
@@ -161,7 +161,7 @@ async fn unless_aborted<T: Extension, D: Telemetry<T>>(
             Ok(()) => Err(aborted()),
             Err(panic) => {
                 let message = panic.to_string();
-                tracing::error!(
+                error!(
                     "an aborted invocation failed: {}",
                     one_line(&excerpt(&message))
                 );

@@ -105,7 +105,7 @@ where
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(_) if open_connections::close_one() => yield_now().await,
             Err(error) => {
-                tracing::warn!("cannot accept queued connections: {error}");
+                warn!("cannot accept queued connections: {error}");
                 break;
             }
         }
@@ -150,7 +150,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
                     continue;
                 }
                 if !std::mem::replace(&mut warned, true) {
-                    tracing::warn!("cannot accept connections: {error}; retrying");
+                    warn!("cannot accept connections: {error}; retrying");
                 }
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }

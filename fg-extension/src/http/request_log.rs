@@ -29,7 +29,7 @@ struct State {
 pub(crate) fn rejected(status: StatusCode, message: &str) {
     if let Some(before) = admit() {
         let (status, message) = (status.as_u16(), one_line(&excerpt(message)));
-        tracing::warn!("rejected a request with status {status}: {message}{before}");
+        warn!("rejected a request with status {status}: {message}{before}");
     }
 }
 
@@ -42,7 +42,7 @@ pub(super) fn admit() -> Option<String> {
 pub(crate) fn flush() {
     let omitted = std::mem::take(&mut state().omitted);
     if omitted > 0 {
-        tracing::warn!("{omitted} lines about requests were omitted");
+        warn!("{omitted} lines about requests were omitted");
     }
 }
 

@@ -103,7 +103,7 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
             });
             match delivered.await {
                 Ok(()) => return,
-                Err(panic) => tracing::error!("telemetry: {}", one_line(&panic.to_string())),
+                Err(panic) => error!("telemetry: {}", one_line(&panic.to_string())),
             }
             // The events that were in flight are in the queue again.
             let pause = sleep(RESTART_PAUSE);

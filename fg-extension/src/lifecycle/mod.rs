@@ -96,7 +96,7 @@ impl Lifecycle {
     /// Enters [`Phase::Draining`] and logs the request, unless a shutdown was requested before.
     pub(crate) fn begin_shutdown(&self, request: &str) {
         if self.advance(Phase::Draining) {
-            tracing::info!("received {request}; shutting down");
+            info!("received {request}; shutting down");
         }
     }
 

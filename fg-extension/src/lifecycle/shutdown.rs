@@ -35,7 +35,7 @@ pub(crate) async fn shut_down<T: Extension, D: Telemetry<T>>(
             1 => "aborted 1 invocation still in flight".to_owned(),
             invocations => format!("aborted {invocations} invocations still in flight"),
         };
-        tracing::warn!(
+        warn!(
             "{aborted} {} after the shutdown started; FG_SHUTDOWN_TIMEOUT is {}",
             duration::format(limits.abort),
             duration::format(timeout),

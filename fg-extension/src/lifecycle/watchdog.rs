@@ -54,7 +54,7 @@ pub(crate) fn start(
 }
 
 fn report_failure(error: &io::Error) {
-    tracing::warn!(
+    warn!(
         "cannot start the second thread: {error}; a handler that blocks its thread delays the shutdown"
     );
 }

@@ -102,8 +102,8 @@ impl ThrottleState {
         }
         let pending = std::mem::take(&mut self.pending);
         match pending.lost {
-            0 => tracing::warn!("telemetry: {}", pending.message()),
-            _ => tracing::error!("telemetry: {}", pending.message()),
+            0 => warn!("telemetry: {}", pending.message()),
+            _ => error!("telemetry: {}", pending.message()),
         }
     }
 }

@@ -43,7 +43,7 @@ fn registration(response: &[u8], config: &Config) -> Registration {
     };
     let (function_name, function_version) = (text("functionName"), text("functionVersion"));
     if function_name.is_none() || function_version.is_none() {
-        tracing::warn!(
+        warn!(
             "the platform at {} did not name the function in its response to the registration; \
              using RUNTIME_FUNC_NAME and RUNTIME_FUNC_VERSION, if set",
             config.platform,

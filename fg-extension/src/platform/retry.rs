@@ -72,7 +72,7 @@ impl ApiRequest<'_> {
                     });
                 }
                 if !open.is_empty() {
-                    tracing::info!(
+                    info!(
                         "{} attempt {attempts} has no response yet, making another attempt",
                         self.purpose
                     );
@@ -90,7 +90,7 @@ impl ApiRequest<'_> {
                     return Err(ApiError::Rejected(rejection));
                 }
                 Ok(ApiResponse::Rejected(rejection)) => {
-                    tracing::info!(
+                    info!(
                         "{} was rejected with {rejection}, waiting for the other attempt",
                         self.purpose
                     );
@@ -107,7 +107,7 @@ impl ApiRequest<'_> {
             let left = timeout.saturating_sub(elapsed);
             if !open.is_empty() {
                 // The other attempt is still waited for.
-                tracing::info!("{} attempt failed: {}", self.purpose, chain(error.as_ref()));
+                info!("{} attempt failed: {}", self.purpose, chain(error.as_ref()));
                 if rejected.is_none() {
                     next_attempt = end_of_patience(elapsed, timeout);
                 }
@@ -118,7 +118,7 @@ impl ApiRequest<'_> {
             } else {
                 // The pause must not use up the time for another attempt.
                 let pause = backoff.next_pause().min(left / 2);
-                tracing::info!(
+                info!(
                     "{} attempt {attempts} failed, retrying in {pause:.0?}: {}",
                     self.purpose,
                     chain(error.as_ref())

@@ -49,7 +49,7 @@ pub(crate) async fn subscribe(
         purpose: "subscription",
     };
     match request.post(timeout).await {
-        Ok(_) => tracing::info!("subscribed to telemetry, listening on {}", port.address()),
+        Ok(_) => info!("subscribed to telemetry, listening on {}", port.address()),
         Err(ApiError::Rejected(rejection)) => {
             let hint = match rejection.status {
                 StatusCode::BAD_REQUEST if rejection.message.is_empty() => {
@@ -57,13 +57,13 @@ pub(crate) async fn subscribe(
                 }
                 _ => "",
             };
-            tracing::error!(
+            error!(
                 "continuing without telemetry: the platform at {platform} \
                  rejected the subscription of {} with {rejection}{hint}",
                 port.address(),
             );
         }
-        Err(ApiError::NoResponse(attempts, last)) => tracing::error!(
+        Err(ApiError::NoResponse(attempts, last)) => error!(
             "continuing without telemetry: cannot subscribe with the platform at {platform} within {timeout:?} \
              ({}): {}; increase FG_REGISTER_TIMEOUT to wait longer",
             count_attempts(attempts),

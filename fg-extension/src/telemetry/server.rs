@@ -58,7 +58,7 @@ impl TelemetryServer {
             match bind(name, telemetry.port, "FG_TELEMETRY_PORT", lifecycle) {
                 Ok(listener) => Ingest::SeparatePort(listener),
                 Err(error) => {
-                    tracing::error!("continuing without telemetry: {error:?}");
+                    error!("continuing without telemetry: {error:?}");
                     Ingest::Unavailable
                 }
             }
