@@ -130,6 +130,11 @@ impl Batch {
         size_of::<Self>() + self.events.bytes()
     }
 
+    /// Returns the size of the JSON text, in bytes.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.events.text_bytes()
+    }
+
     /// Adds the events to `events`.
     pub(super) fn append_to(&self, events: &mut Vec<TelemetryEvent>) {
         self.events.append_to(events);

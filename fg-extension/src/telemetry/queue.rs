@@ -61,15 +61,19 @@ impl Queue {
         }
     }
 
-    /// Adds all parts of a batch, if they fit.
+    /// Adds all parts of a batch, if their text fits.
+    ///
+    /// What else a batch takes beside its text may exceed the limit. Otherwise a batch that was admitted before it was read
+    /// could be rejected afterwards, and an overloaded extension would spend its time on reading such batches.
     ///
     /// A batch that is larger than the limit is accepted if the queue is empty, since it would never fit otherwise.
     pub(super) fn push(&self, parts: Vec<Batch>) -> Result<(), PushError> {
         let events = parts.iter().map(Batch::events).sum();
         let bytes: usize = parts.iter().map(Batch::bytes).sum();
+        let text_bytes = parts.iter().map(Batch::text_bytes).sum();
         let mut state = self.state();
         state
-            .admits(bytes, self.limit)
+            .admits(text_bytes, self.limit)
             .inspect_err(|_| self.count_rejected())?;
         state.waiting_bytes += bytes;
         state.waiting.extend(parts);
@@ -301,6 +305,17 @@ mod tests {
             batches.settle_first(false);
         }
         assert_eq!(counts(&counters), [3, 1, 2, 2, 0]);
+    }
+
+    #[test]
+    fn batch_that_is_admitted_by_its_size_fits() {
+        let (queue, counters) = queue(2000);
+        assert_eq!(queue.push(batch(1200)), Ok(()));
+        let body = format!("[{}1]", "1,".repeat(300));
+        assert_eq!(queue.admits(body.len()), Ok(()));
+        assert_eq!(queue.push(Batch::read(body.into()).unwrap()), Ok(()));
+        assert!(counters.bytes_queued() > 10_000);
+        assert_eq!(queue.push(batch(200)), Err(PushError::Full));
     }
 
     #[test]

@@ -38,6 +38,11 @@ impl Events {
         size_of::<Self>() + self.text.len() + size_of_val(&*self.layouts)
     }
 
+    /// Returns the size of the JSON text, in bytes.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// Adds the events to `events`.
     pub(crate) fn append_to(self: &Arc<Self>, events: &mut Vec<TelemetryEvent>) {
         if self.layouts.is_empty() {
