@@ -76,9 +76,11 @@
     clippy::unwrap_used
 )]
 
-// First, since the other modules use its macros.
+// First, since the other modules use their macros.
 #[macro_use]
 mod log;
+#[macro_use]
+mod process_static;
 
 #[cfg(all(feature = "dlmalloc", target_env = "musl"))]
 mod allocator;
@@ -93,6 +95,8 @@ mod panics;
 mod platform;
 mod run;
 mod script_name_marker;
+#[cfg(test)]
+mod simulation;
 mod telemetry;
 mod types;
 

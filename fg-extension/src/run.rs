@@ -10,9 +10,10 @@ use crate::config::{Config, TelemetryConfig};
 use crate::http::listener::{self, Listener};
 use crate::http::router::Router;
 use crate::http::{open_connections, request_log};
+use crate::lifecycle::entry::EndProcess;
 use crate::lifecycle::shutdown::shut_down;
 use crate::lifecycle::signals::Signals;
-use crate::lifecycle::watchdog::{self, EndProcess};
+use crate::lifecycle::watchdog;
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::log::writer;
 use crate::platform::register::register;
@@ -107,12 +108,7 @@ pub(crate) async fn run_with_telemetry_until<T: TelemetryHandler>(
     let _flush = FlushLog;
     let startup = Startup::new::<T>(end_process)?;
     let telemetry = TelemetryConfig::from_env(T::NAME, T::PORT, T::SUBSCRIPTION, &startup.config)?;
-    let server = TelemetryServer::bind(T::NAME, &startup.config, &telemetry, &startup.lifecycle);
-    let delivery = server.delivery();
-    // Owned by this future, so that the task is aborted when it returns.
-    let mut background = JoinSet::new();
-    background.spawn(server.run(Arc::clone(&startup.lifecycle)));
-    startup.run::<T, _>(delivery).await
+    startup.run_with_telemetry::<T>(&telemetry).await
 }
 
 /// Waits until the log is written when it is dropped, since the process may exit then.
@@ -126,7 +122,7 @@ impl Drop for FlushLog {
 }
 
 /// The state of an extension before it registers: its settings, signal handlers and bound port.
-struct Startup {
+pub(crate) struct Startup {
     config: Config,
     signals: Signals,
     end_process: Option<EndProcess>,
@@ -153,6 +149,14 @@ impl Startup {
         config.log_warnings();
         panics::install_hook();
         open_connections::raise_limit();
+        Self::with_config::<T>(config, end_process)
+    }
+
+    /// Binds the port.
+    pub(crate) fn with_config<T: Extension>(
+        config: Config,
+        end_process: Option<EndProcess>,
+    ) -> Result<Self, RunError> {
         let lifecycle = Lifecycle::new();
         let signals = Signals::listen()
             .map_err(|error| RunError::runtime("cannot listen for signals", error))?;
@@ -164,6 +168,19 @@ impl Startup {
             listener,
             lifecycle,
         })
+    }
+
+    /// Does what [`run`](Self::run) does, and serves telemetry.
+    pub(crate) async fn run_with_telemetry<T: TelemetryHandler>(
+        self,
+        telemetry: &TelemetryConfig,
+    ) -> Result<(), RunError> {
+        let server = TelemetryServer::bind(T::NAME, &self.config, telemetry, &self.lifecycle);
+        let delivery = server.delivery();
+        // Owned by this future, so that the task is aborted when it returns.
+        let mut background = JoinSet::new();
+        background.spawn(server.run(Arc::clone(&self.lifecycle)));
+        self.run::<T, _>(delivery).await
     }
 
     /// Registers, calls `init`, serves requests, and shuts down.

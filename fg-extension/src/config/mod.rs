@@ -52,7 +52,16 @@ pub(crate) struct TelemetryConfig {
 impl Config {
     /// Reads the settings of the extension with this name and compiled-in port.
     pub(crate) fn from_env(name: ExtensionName, port: Port) -> Result<Self, RunError> {
-        let environment = Environment(std::env::var_os);
+        Self::from(std::env::var_os, name, port)
+    }
+
+    /// Does the same as [`from_env`](Self::from_env) with a function that returns the value of a variable.
+    pub(crate) fn from(
+        variable: impl Fn(&'static str) -> Option<OsString>,
+        name: ExtensionName,
+        port: Port,
+    ) -> Result<Self, RunError> {
+        let environment = Environment(variable);
         environment.read(name, port).map_err(RunError::setting)
     }
 
@@ -72,7 +81,18 @@ impl TelemetryConfig {
         subscription: Subscription,
         config: &Config,
     ) -> Result<Self, RunError> {
-        let environment = Environment(std::env::var_os);
+        Self::from(std::env::var_os, name, compiled_port, subscription, config)
+    }
+
+    /// Does the same as [`from_env`](Self::from_env) with a function that returns the value of a variable.
+    pub(crate) fn from(
+        variable: impl Fn(&'static str) -> Option<OsString>,
+        name: ExtensionName,
+        compiled_port: Port,
+        subscription: Subscription,
+        config: &Config,
+    ) -> Result<Self, RunError> {
+        let environment = Environment(variable);
         environment
             .read_telemetry(name, compiled_port, subscription, config)
             .map_err(RunError::setting)

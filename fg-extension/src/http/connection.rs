@@ -15,11 +15,14 @@ use hyper::service::service_fn;
 use hyper::{Request, StatusCode, server};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use super::response::HttpResponse;
 use crate::lifecycle::{Lifecycle, Phase};
+#[cfg(test)]
+use crate::simulation::network::TcpStream;
+#[cfg(not(test))]
+use tokio::net::TcpStream;
 
 /// The maximum time for a header, from its first byte, and between two parts of a body.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
@@ -43,10 +46,14 @@ const MAX_LARGE_HEADERS: usize = 32;
 /// How many connections may have a larger buffer while more of a body is read. Beyond that there is no memory even to
 /// discard a body.
 const MAX_LARGE_BODIES: usize = 64;
-/// The number of connections on which more of a large body is read.
-static LARGE_BODIES: AtomicUsize = AtomicUsize::new(0);
-/// The number of connections that have a larger buffer.
-static LARGE_BUFFERS: AtomicUsize = AtomicUsize::new(0);
+process_static! {
+    /// The number of connections on which more of a large body is read.
+    fn large_bodies() -> AtomicUsize = AtomicUsize::new(0);
+}
+process_static! {
+    /// The number of connections that have a larger buffer.
+    fn large_buffers() -> AtomicUsize = AtomicUsize::new(0);
+}
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -105,7 +112,7 @@ impl ConnectionState {
 
     fn stop_reading_large_body(&self) {
         if self.is_reading_large_body.swap(false, Ordering::Relaxed) {
-            LARGE_BODIES.fetch_sub(1, Ordering::Relaxed);
+            large_bodies().fetch_sub(1, Ordering::Relaxed);
         }
     }
 
@@ -147,17 +154,17 @@ impl ConnectionState {
             self.progress.fetch_add(1, Ordering::Relaxed);
         }
         if before + bytes >= SMALL_BUFFER && !self.has_large_buffer.swap(true, Ordering::Relaxed) {
-            LARGE_BUFFERS.fetch_add(1, Ordering::Relaxed);
+            large_buffers().fetch_add(1, Ordering::Relaxed);
         }
         if bytes >= SMALL_BUFFER
             && self.is(Stage::Body)
             && !self.is_reading_large_body.swap(true, Ordering::Relaxed)
-            && LARGE_BODIES.fetch_add(1, Ordering::Relaxed) >= MAX_LARGE_BODIES
+            && large_bodies().fetch_add(1, Ordering::Relaxed) >= MAX_LARGE_BODIES
         {
             return Err(io::Error::other("too many large bodies are being read"));
         }
         // The first bytes may have been those of a body, but what comes later is a part of a header.
-        if before >= SMALL_BUFFER && LARGE_BUFFERS.load(Ordering::Relaxed) > MAX_LARGE_HEADERS {
+        if before >= SMALL_BUFFER && large_buffers().load(Ordering::Relaxed) > MAX_LARGE_HEADERS {
             return Err(io::Error::other("too many large headers are being read"));
         }
         Ok(())
@@ -166,7 +173,7 @@ impl ConnectionState {
     /// Returns whether the connection should be closed after its response, so that its buffer is freed.
     fn must_close(&self) -> bool {
         self.has_large_buffer.load(Ordering::Relaxed)
-            && LARGE_BUFFERS.load(Ordering::Relaxed) > MAX_LARGE_BUFFERS
+            && large_buffers().load(Ordering::Relaxed) > MAX_LARGE_BUFFERS
     }
 }
 
@@ -174,7 +181,7 @@ impl Drop for ConnectionState {
     fn drop(&mut self) {
         self.stop_reading_large_body();
         if *self.has_large_buffer.get_mut() {
-            LARGE_BUFFERS.fetch_sub(1, Ordering::Relaxed);
+            large_buffers().fetch_sub(1, Ordering::Relaxed);
         }
     }
 }

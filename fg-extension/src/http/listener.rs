@@ -10,7 +10,7 @@ use std::time::Duration;
 use fg_util::select::{Either, select};
 use hyper::Request;
 use hyper::body::Incoming;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
 use tokio::task::{unconstrained, yield_now};
 
 use super::connection::{ConnectionState, serve_connection};
@@ -18,7 +18,11 @@ use super::open_connections;
 use super::response::HttpResponse;
 use crate::lifecycle::{Activity, Lifecycle, Phase, Tracked};
 use crate::panics::supervise;
+#[cfg(test)]
+use crate::simulation::network::{TcpListener, TcpSocket, TcpStream};
 use crate::{ExtensionName, Port, RunError};
+#[cfg(not(test))]
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// The maximum number of connections in the listen backlog, such as those that arrive before `init` has completed.
 const BACKLOG: u32 = 1024;

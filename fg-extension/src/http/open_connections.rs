@@ -13,11 +13,13 @@ const MAX: usize = 700;
 /// The maximum number if there are hardly any descriptors.
 const MIN: usize = 4;
 
-/// The maximum number of open connections in this process, which may have fewer descriptors.
-///
-/// It is the number from which on connections that wait for a request are closed. A request that has arrived is always
-/// handled, so there may be more connections than that: an instance runs up to 1000 invocations at once (D).
-static LIMIT: AtomicUsize = AtomicUsize::new(MAX);
+process_static! {
+    /// The maximum number of open connections in this process, which may have fewer descriptors.
+    ///
+    /// It is the number from which on connections that wait for a request are closed. A request that has arrived is always
+    /// handled, so there may be more connections than that: an instance runs up to 1000 invocations at once (D).
+    fn max_open() -> AtomicUsize = AtomicUsize::new(MAX);
+}
 
 /// The maximum number of open connections on which no request has been served yet, and none is being handled. Each takes
 /// some memory.
@@ -29,10 +31,12 @@ const NEWEST: usize = 64;
 /// Up to this number of connections, those that are closed are not looked for.
 const FEW: usize = 16;
 
-static OPEN: Mutex<OpenConnections> = Mutex::new(OpenConnections {
-    connections: Vec::new(),
-    cleanup_at: FEW,
-});
+process_static! {
+    fn open() -> Mutex<OpenConnections> = Mutex::new(OpenConnections {
+        connections: Vec::new(),
+        cleanup_at: FEW,
+    });
+}
 
 struct OpenConnections {
     /// In the order in which they were opened. Some may be closed.
@@ -53,19 +57,19 @@ pub(crate) fn raise_limit() {
         Err(_) => soft,
     };
     let connections = usize::try_from(limit.saturating_sub(16) / 8 * 7).unwrap_or(MAX);
-    LIMIT.store(connections.clamp(MIN, MAX), Ordering::Relaxed);
+    max_open().store(connections.clamp(MIN, MAX), Ordering::Relaxed);
 }
 
 /// Adds a connection. Returns whether there are too many.
 pub(super) fn add(state: Weak<ConnectionState>, task: AbortHandle) -> bool {
-    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut open = open().lock().unwrap_or_else(PoisonError::into_inner);
     open.connections.push((state, task));
     if open.connections.len() < open.cleanup_at {
         return false;
     }
     open.remove_closed();
     // In proportion to the length, so that adding a connection takes constant time on average.
-    let limit = LIMIT.load(Ordering::Relaxed);
+    let limit = max_open().load(Ordering::Relaxed);
     open.cleanup_at = (2 * open.connections.len()).clamp(FEW, limit.clamp(FEW, MAX_UNSERVED));
     let ranks = open.connections.iter();
     let ranks = ranks.filter_map(|(state, _)| state.upgrade()?.rank());
@@ -75,7 +79,7 @@ pub(super) fn add(state: Weak<ConnectionState>, task: AbortHandle) -> bool {
 
 /// Closes a connection that waits for a request. Returns `false` if there is none.
 pub(super) fn close_one() -> bool {
-    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut open = open().lock().unwrap_or_else(PoisonError::into_inner);
     open.remove_closed();
     open.close_one()
 }

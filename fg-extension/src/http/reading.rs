@@ -9,8 +9,10 @@ use super::body::LIMIT;
 /// Small bodies have memory of their own, so that invocations are served while large bodies are being read.
 pub(crate) const SMALL: usize = 64 * 1024;
 
-/// The bytes in use by small bodies, and by large ones.
-static USED: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
+process_static! {
+    /// The bytes in use by small bodies, and by large ones.
+    fn used() -> [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
+}
 /// A single body of the maximum size fits if no other large body is being read.
 const MAX: [usize; 2] = [2 * 1024 * 1024, LIMIT];
 
@@ -32,12 +34,12 @@ impl Reservation {
         } else {
             bytes
         };
-        if USED[new].fetch_add(added, Ordering::Relaxed) + added > MAX[new] {
-            USED[new].fetch_sub(added, Ordering::Relaxed);
+        if used()[new].fetch_add(added, Ordering::Relaxed) + added > MAX[new] {
+            used()[new].fetch_sub(added, Ordering::Relaxed);
             return false;
         }
         if old != new {
-            USED[old].fetch_sub(self.bytes, Ordering::Relaxed);
+            used()[old].fetch_sub(self.bytes, Ordering::Relaxed);
         }
         self.bytes = bytes;
         true
@@ -46,7 +48,7 @@ impl Reservation {
     /// Releases what is not needed for `bytes`.
     pub(crate) fn shrink(&mut self, bytes: usize) {
         if bytes < self.bytes && pool(bytes) == pool(self.bytes) {
-            USED[pool(bytes)].fetch_sub(self.bytes - bytes, Ordering::Relaxed);
+            used()[pool(bytes)].fetch_sub(self.bytes - bytes, Ordering::Relaxed);
             self.bytes = bytes;
         }
     }
@@ -54,7 +56,7 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        USED[pool(self.bytes)].fetch_sub(self.bytes, Ordering::Relaxed);
+        used()[pool(self.bytes)].fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 

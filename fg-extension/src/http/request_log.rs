@@ -10,12 +10,14 @@ use hyper::StatusCode;
 const BURST: u32 = 32;
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// The lines about rejected requests and failed invocations of the process.
-static LOG: Mutex<State> = Mutex::new(State {
-    left: BURST,
-    since: None,
-    omitted: 0,
-});
+process_static! {
+    /// The lines about rejected requests and failed invocations of the process.
+    fn log() -> Mutex<State> = Mutex::new(State {
+        left: BURST,
+        since: None,
+        omitted: 0,
+    });
+}
 
 struct State {
     /// How many lines may be written.
@@ -47,7 +49,7 @@ pub(crate) fn flush() {
 }
 
 fn state() -> MutexGuard<'static, State> {
-    LOG.lock().unwrap_or_else(PoisonError::into_inner)
+    log().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl State {

@@ -26,6 +26,9 @@ pub fn main_with_telemetry<T: TelemetryHandler>() -> ExitCode {
     exit_code(T::NAME, block_on(run))
 }
 
+/// Ends the process, whose shutdown did not complete within this time. Only the generated `main` has one.
+pub(crate) type EndProcess = fn(Duration) -> !;
+
 /// The future that a thread runs.
 pub(super) type Main = Pin<Box<dyn Future<Output = Result<(), RunError>>>>;
 

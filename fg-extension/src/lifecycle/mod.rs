@@ -3,7 +3,9 @@
 
 pub(crate) mod entry;
 pub(crate) mod shutdown;
+#[cfg(not(test))]
 pub(crate) mod signals;
+#[cfg(not(test))]
 pub(crate) mod watchdog;
 pub(crate) mod witness;
 
@@ -12,6 +14,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use witness::Moment;
+
+// A simulation has neither signals nor threads.
+#[cfg(test)]
+pub(crate) use crate::simulation::{signals, watchdog};
 
 /// The current phase of the extension, and the number of activities in flight.
 ///

@@ -6,11 +6,13 @@ use fg_util::duration;
 use tokio::task::JoinSet;
 
 use super::Lifecycle;
-use super::watchdog::GRACE;
 use super::witness::Moment;
 use crate::panics::catch;
 use crate::telemetry::Telemetry;
 use crate::{Error, Extension, RunError, error};
+
+/// How much longer than its timeout a shutdown may take before the process is ended.
+pub(super) const GRACE: Duration = Duration::from_millis(500);
 
 /// The time to send the responses to aborted invocations.
 const RESPONSE_TIME: Duration = Duration::from_millis(50);

@@ -6,18 +6,13 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::entry::start_runtime;
+use super::entry::{EndProcess, start_runtime};
+use super::shutdown::GRACE;
 use super::signals::Signals;
 use super::witness::{Moment, TICK, Ticks};
 use super::{Lifecycle, Phase};
 use crate::RunError;
 use crate::log::writer::spawn;
-
-/// How much longer than its timeout a shutdown may take before the process is ended.
-pub(super) const GRACE: Duration = Duration::from_millis(500);
-
-/// Ends the process, whose shutdown did not complete within this time. Only the generated `main` has one.
-pub(crate) type EndProcess = fn(Duration) -> !;
 
 /// What the thread needs.
 struct Watchdog {

@@ -21,34 +21,36 @@ const LATE: u32 = 200;
 /// Longer than any process runs, and short enough to be added to an [`Instant`].
 const FOREVER: Duration = Duration::from_secs(1 << 30);
 
-static WITNESS: Witness = Witness(AtomicU64::new(0));
+process_static! {
+    fn witness() -> Witness = Witness(AtomicU64::new(0));
+}
 
 /// The ticks of a thread. When it is dropped, because the thread ends or panics or was not started, all time counts.
-pub(super) struct Ticks(());
+pub(crate) struct Ticks(());
 
 impl Ticks {
     /// Starts with a tick, so that a freeze is noticed before the thread runs.
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let ticks = Self(());
         ticks.tick();
         ticks
     }
 
     /// Records the current time. Call it once per [`TICK`], on a thread that does nothing else.
-    pub(super) fn tick(&self) {
-        WITNESS.tick(milliseconds(Instant::now()));
+    pub(crate) fn tick(&self) {
+        witness().tick(milliseconds(Instant::now()));
     }
 }
 
 impl Drop for Ticks {
     fn drop(&mut self) {
-        WITNESS.0.store(0, Ordering::Release);
+        witness().0.store(0, Ordering::Release);
     }
 }
 
 /// Returns the time of the last tick, in milliseconds, or 0 if there was none yet.
 pub(crate) fn last_tick() -> u32 {
-    (WITNESS.0.load(Ordering::Acquire) >> 32) as u32
+    (witness().0.load(Ordering::Acquire) >> 32) as u32
 }
 
 /// A point in time, from which on the time is measured in which the process runs.
@@ -66,7 +68,7 @@ impl Moment {
         let at = Instant::now();
         Self {
             at,
-            lost: WITNESS.lost(|| milliseconds(at)),
+            lost: witness().lost(|| milliseconds(at)),
         }
     }
 
@@ -76,7 +78,7 @@ impl Moment {
         Self {
             at: Instant::now(),
             // The lower half.
-            lost: WITNESS.0.load(Ordering::Acquire) as u32,
+            lost: witness().0.load(Ordering::Acquire) as u32,
         }
     }
 
@@ -118,8 +120,10 @@ impl Moment {
 
 /// The milliseconds since the first call. They wrap around after 49 days.
 fn milliseconds(now: Instant) -> u32 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    let start = *START.get_or_init(|| now);
+    process_static! {
+        fn start() -> OnceLock<Instant> = OnceLock::new();
+    }
+    let start = *start().get_or_init(|| now);
     // 0 means that there was no tick yet. The cast is the remainder.
     now.saturating_duration_since(start).as_millis() as u32 | 1
 }

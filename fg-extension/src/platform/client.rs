@@ -3,8 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+#[cfg(test)]
+use crate::simulation::network::TcpStream;
 use fg_util::error::{excerpt, one_line};
 use hyper::StatusCode;
+#[cfg(not(test))]
 use tokio::net::TcpStream;
 
 use super::exchange::{Exchange, Head};

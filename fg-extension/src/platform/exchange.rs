@@ -4,7 +4,10 @@
 
 use std::io;
 
+#[cfg(test)]
+use crate::simulation::network::TcpStream;
 use hyper::StatusCode;
+#[cfg(not(test))]
 use tokio::net::TcpStream;
 use tokio::task::coop::consume_budget;
 

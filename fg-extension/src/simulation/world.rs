@@ -1,0 +1,93 @@
+//! What happens in one simulation, and what the extension promised.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::random::Random;
+use crate::TelemetryCounters;
+
+/// The record of one simulation.
+pub(super) struct World {
+    pub(super) random: Random,
+    /// How often the handler was called with an invocation, and how often it succeeded.
+    pub(super) started: HashMap<u64, u32>,
+    pub(super) succeeded: HashMap<u64, u32>,
+    /// The events that were acknowledged with status 200.
+    pub(super) acknowledged: HashSet<u64>,
+    /// The events for which the telemetry handler returned `Ok`.
+    pub(super) delivered: HashSet<u64>,
+    pub(super) counters: Option<TelemetryCounters>,
+    /// When a status 200 to the registration was sent.
+    pub(super) registered_at: Option<Instant>,
+    /// When the shutdown was requested.
+    pub(super) shutdown_at: Option<Instant>,
+    /// How long the process has been frozen so far.
+    pub(super) frozen: Duration,
+    /// What was frozen when the shutdown was requested.
+    pub(super) frozen_before_shutdown: Duration,
+    /// What went wrong.
+    pub(super) problems: Vec<String>,
+    /// The last steps, for a simulation that is replayed.
+    pub(super) steps: Vec<String>,
+    pub(super) start: Instant,
+    next_id: u64,
+}
+
+thread_local! {
+    static WORLD: RefCell<Option<World>> = const { RefCell::new(None) };
+}
+
+/// Starts a new record for this thread.
+pub(super) fn start(seed: u64) {
+    WORLD.set(Some(World {
+        random: Random::new(seed),
+        started: HashMap::new(),
+        succeeded: HashMap::new(),
+        acknowledged: HashSet::new(),
+        delivered: HashSet::new(),
+        counters: None,
+        registered_at: None,
+        shutdown_at: None,
+        frozen: Duration::ZERO,
+        frozen_before_shutdown: Duration::ZERO,
+        problems: Vec::new(),
+        steps: Vec::new(),
+        start: Instant::now(),
+        next_id: 0,
+    }));
+}
+
+pub(super) fn finish() -> World {
+    WORLD.take().unwrap()
+}
+
+pub(super) fn with<R>(use_world: impl FnOnce(&mut World) -> R) -> R {
+    WORLD.with_borrow_mut(|world| use_world(world.as_mut().unwrap()))
+}
+
+/// Makes a random choice.
+pub(super) fn choose<R>(choice: impl FnOnce(&mut Random) -> R) -> R {
+    with(|world| choice(&mut world.random))
+}
+
+pub(super) fn step(text: impl FnOnce() -> String) {
+    with(|world| {
+        let at = world.start.elapsed().as_millis();
+        world.steps.push(format!("{at:>7} ms  {}", text()));
+    });
+}
+
+pub(super) fn problem(text: String) {
+    step(|| format!("PROBLEM: {text}"));
+    with(|world| world.problems.push(text));
+}
+
+impl World {
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+}
