@@ -116,6 +116,12 @@ fn check(result: &Result<(), RunError>, stopped: Instant) {
     world::step(|| format!("the extension ended: {result:?}"));
     let (problems, took) = world::with(|world| {
         let mut problems = Vec::new();
+        let is_registered = !result
+            .as_ref()
+            .is_err_and(|error| error.is_rejected() || error.is_register_timeout());
+        if is_registered {
+            problems.append(&mut world.unanswered);
+        }
         for (id, count) in &world.started {
             if *count > 1 {
                 problems.push(format!("invocation {id} was started {count} times"));

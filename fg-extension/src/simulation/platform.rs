@@ -161,7 +161,7 @@ fn check_invocation(id: u64, manner: &Manner, response: &io::Result<Option<u16>>
         let count = |counts: &std::collections::HashMap<u64, u32>| {
             counts.get(&id).copied().unwrap_or_default()
         };
-        let shutting_down = world.shutdown_at.is_some();
+        let shutting_down = world.is_shutting_down;
         (
             count(&world.started),
             count(&world.succeeded),
@@ -180,7 +180,9 @@ fn check_invocation(id: u64, manner: &Manner, response: &io::Result<Option<u16>>
         Ok(Some(status)) => problem(format!("invocation {id} got status {status}")),
         // The keep-alive connection may have been closed, or the extension has shut down.
         Err(error) if matches!(manner, Manner::Whole) && !is_shutting_down => {
-            problem(format!("invocation {id} got no response: {error}"));
+            let text = format!("invocation {id} got no response: {error}");
+            step(|| text.clone());
+            world::with(|world| world.unanswered.push(text));
         }
         Ok(None) | Err(_) => {}
     }
@@ -242,18 +244,23 @@ pub(super) async fn shut_down() {
     let (pause, by_request) = choose(|random| (random.millis(0..=25_000), random.percent(30)));
     sleep(pause).await;
     if by_request && let Ok(stream) = connect(PORT.get()).await {
-        request_shutdown("POST /extension/shutdown");
-        let _ = send(&stream, &post("/extension/shutdown", ""), &Manner::Whole).await;
+        world::with(|world| world.is_shutting_down = true);
+        step(|| "POST /extension/shutdown".to_owned());
+        let sent = send(&stream, &post("/extension/shutdown", ""), &Manner::Whole).await;
+        if matches!(sent, Ok(Some(200))) {
+            begin_shutdown();
+        }
         // It may have been lost, for example in the backlog of a process that ended meanwhile.
         sleep(Duration::from_secs(60)).await;
     }
-    request_shutdown("SIGTERM");
+    step(|| "SIGTERM".to_owned());
+    begin_shutdown();
     signals::raise("SIGTERM");
 }
 
-fn request_shutdown(how: &str) {
-    step(|| how.to_owned());
+fn begin_shutdown() {
     world::with(|world| {
+        world.is_shutting_down = true;
         if world.shutdown_at.is_none() {
             world.shutdown_at = Some(Instant::now());
             world.frozen_before_shutdown = world.frozen;

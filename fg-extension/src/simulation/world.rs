@@ -22,12 +22,16 @@ pub(super) struct World {
     pub(super) counters: Option<TelemetryCounters>,
     /// When a status 200 to the registration was sent.
     pub(super) registered_at: Option<Instant>,
-    /// When the shutdown was requested.
+    /// Whether a shutdown was requested.
+    pub(super) is_shutting_down: bool,
+    /// When the extension has learned of that. A request waits in the backlog until `init` has completed.
     pub(super) shutdown_at: Option<Instant>,
     /// How long the process has been frozen so far.
     pub(super) frozen: Duration,
     /// What was frozen when the shutdown was requested.
     pub(super) frozen_before_shutdown: Duration,
+    /// Invocations without a response, which is a problem unless the extension could not register.
+    pub(super) unanswered: Vec<String>,
     /// What went wrong.
     pub(super) problems: Vec<String>,
     /// The last steps, for a simulation that is replayed.
@@ -50,9 +54,11 @@ pub(super) fn start(seed: u64) {
         delivered: HashSet::new(),
         counters: None,
         registered_at: None,
+        is_shutting_down: false,
         shutdown_at: None,
         frozen: Duration::ZERO,
         frozen_before_shutdown: Duration::ZERO,
+        unanswered: Vec::new(),
         problems: Vec::new(),
         steps: Vec::new(),
         start: Instant::now(),
