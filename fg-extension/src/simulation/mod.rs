@@ -121,6 +121,11 @@ fn check(result: &Result<(), RunError>, stopped: Instant) {
             .is_err_and(|error| error.is_rejected() || error.is_register_timeout());
         if is_registered {
             problems.append(&mut world.unanswered);
+        } else if world
+            .accepted_after
+            .is_some_and(|after| after < REGISTER_TIMEOUT)
+        {
+            problems.push(format!("the registration was accepted, but: {result:?}"));
         }
         for (id, count) in &world.started {
             if *count > 1 {

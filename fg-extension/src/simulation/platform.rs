@@ -62,6 +62,12 @@ async fn respond(stream: TcpStream) {
             world.registered_at.get_or_insert_with(Instant::now);
         });
     }
+    if is_registration && status == 200 {
+        world::with(|world| {
+            let ran = world.start.elapsed().saturating_sub(world.frozen);
+            world.accepted_after.get_or_insert(ran);
+        });
+    }
     let body = r#"{"functionName":"f","functionVersion":"1"}"#;
     let response = format!(
         "HTTP/1.1 {status} -\r\ncontent-length: {}\r\n\r\n{body}",
@@ -179,7 +185,7 @@ fn check_invocation(id: u64, manner: &Manner, response: &io::Result<Option<u16>>
         Ok(Some(500)) if started == 1 || is_shutting_down => {}
         Ok(Some(status)) => problem(format!("invocation {id} got status {status}")),
         // The keep-alive connection may have been closed, or the extension has shut down.
-        Err(error) if matches!(manner, Manner::Whole) && !is_shutting_down => {
+        Err(error) if matches!(manner, Manner::Whole | Manner::Halves(_)) && !is_shutting_down => {
             let text = format!("invocation {id} got no response: {error}");
             step(|| text.clone());
             world::with(|world| world.unanswered.push(text));

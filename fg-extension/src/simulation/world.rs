@@ -20,7 +20,9 @@ pub(super) struct World {
     /// The events for which the telemetry handler returned `Ok`.
     pub(super) delivered: HashSet<u64>,
     pub(super) counters: Option<TelemetryCounters>,
-    /// When a status 200 to the registration was sent.
+    /// When the process had run for how long, and a status 200 to the registration was sent.
+    pub(super) accepted_after: Option<Duration>,
+    /// When a registration was accepted, even if the response is sent later.
     pub(super) registered_at: Option<Instant>,
     /// Whether a shutdown was requested.
     pub(super) is_shutting_down: bool,
@@ -53,6 +55,7 @@ pub(super) fn start(seed: u64) {
         acknowledged: HashSet::new(),
         delivered: HashSet::new(),
         counters: None,
+        accepted_after: None,
         registered_at: None,
         is_shutting_down: false,
         shutdown_at: None,
