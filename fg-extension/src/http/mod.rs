@@ -7,7 +7,7 @@ mod invoked;
 pub(crate) mod listener;
 pub(crate) mod offload;
 pub(crate) mod open_connections;
-mod reading;
+pub(crate) mod reading;
 pub(crate) mod request_log;
 pub(crate) mod response;
 pub(crate) mod router;

@@ -60,6 +60,12 @@ impl Drop for Reservation {
     }
 }
 
+/// Returns whether no memory is reserved.
+#[cfg(test)]
+pub(crate) fn is_unused() -> bool {
+    used().iter().all(|used| used.load(Ordering::Relaxed) == 0)
+}
+
 fn pool(bytes: usize) -> usize {
     usize::from(bytes > SMALL)
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::world::{self, choose, step};
+use super::TOLERANCE;
+use super::world::{self, choose, problem, step};
 use crate::{
     Error, Extension, ExtensionName, Invocation, Port, Registration, Subscription,
     TelemetryCounters, TelemetryEvent, TelemetryHandler, TelemetryType,
@@ -12,6 +13,10 @@ use crate::{
 
 pub(super) const PORT: Port = Port::new(8081);
 pub(super) const TELEMETRY_PORT: Port = Port::new(8082);
+
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// How long handlers may run after the shutdown started.
+const ABORTED_AFTER: Duration = Duration::from_millis(1500);
 
 pub(super) struct Author;
 
@@ -41,10 +46,41 @@ async fn act(what: &str) -> Result<(), Error> {
     }
 }
 
+/// A call of the handler, which must not be dropped too early.
+struct Call {
+    started_after: Duration,
+    is_complete: bool,
+}
+
+impl Call {
+    fn start() -> Self {
+        Self {
+            started_after: world::with(|world| world.running_time()),
+            is_complete: false,
+        }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        // A panic ends it, too.
+        if self.is_complete || std::thread::panicking() {
+            return;
+        }
+        let (now, shutdown) = world::with(|world| (world.running_time(), world.shutdown_after));
+        let ran = now - self.started_after;
+        let is_late = ran + TOLERANCE >= TIMEOUT;
+        let is_aborted = shutdown.is_some_and(|at| now - at + TOLERANCE >= ABORTED_AFTER);
+        if !is_late && !is_aborted {
+            problem(format!("a handler was dropped after {ran:?}"));
+        }
+    }
+}
+
 impl Extension for Author {
     const NAME: ExtensionName = ExtensionName::new("extensionSimulated.sh");
     const PORT: Port = PORT;
-    const TIMEOUT: Option<Duration> = Some(Duration::from_secs(2));
+    const TIMEOUT: Option<Duration> = Some(TIMEOUT);
 
     async fn init(_: &Registration) -> Result<Self, Error> {
         let pause = choose(|random| random.millis(0..=500));
@@ -55,7 +91,10 @@ impl Extension for Author {
     async fn invoke(&self, invocation: Invocation) -> Result<(), Error> {
         let id: u64 = invocation.trace_id.parse()?;
         world::with(|world| *world.started.entry(id).or_default() += 1);
-        act("invoke").await?;
+        let mut call = Call::start();
+        let outcome = act("invoke").await;
+        call.is_complete = true;
+        outcome?;
         world::with(|world| *world.succeeded.entry(id).or_default() += 1);
         Ok(())
     }
@@ -80,7 +119,7 @@ impl TelemetryHandler for Author {
         act("telemetry").await?;
         for event in events {
             let TelemetryEvent::Function(log) = event else {
-                world::problem("an event changed its type".to_owned());
+                problem("an event changed its type".to_owned());
                 continue;
             };
             let id: u64 = log.text().parse()?;

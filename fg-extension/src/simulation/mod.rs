@@ -15,12 +15,13 @@ mod world;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use author::Author;
 use world::World;
 
 use crate::config::{Config, TelemetryConfig};
+use crate::http::reading;
 use crate::{Extension, RunError, TelemetryCounters, TelemetryHandler, run};
 
 /// How many schedules are run by default.
@@ -75,7 +76,7 @@ fn simulate(seed: u64) -> World {
             actors.spawn(platform::post_telemetry());
         }
         let result = timeout(Duration::from_secs(3600), tokio::spawn(extension())).await;
-        let stopped = Instant::now();
+        let stopped = world::with(|world| world.running_time());
         // The clients read the last responses.
         let _ = timeout(Duration::from_secs(120), actors.join_all()).await;
         match result {
@@ -112,7 +113,7 @@ async fn extension() -> Result<(), RunError> {
 }
 
 /// Checks what the extension promised, once it has ended.
-fn check(result: &Result<(), RunError>, stopped: Instant) {
+fn check(result: &Result<(), RunError>, stopped: Duration) {
     world::step(|| format!("the extension ended: {result:?}"));
     let (problems, took) = world::with(|world| {
         let mut problems = Vec::new();
@@ -155,14 +156,16 @@ fn check(result: &Result<(), RunError>, stopped: Instant) {
                 problems.push("the exit status hides lost events".to_owned());
             }
         }
-        let took = world.shutdown_at.map(|at| {
-            let frozen = world.frozen - world.frozen_before_shutdown;
-            (stopped - at).saturating_sub(frozen)
-        });
+        let took = world
+            .shutdown_after
+            .map(|after| stopped.saturating_sub(after));
         if let Some(took) = took
             && took > SHUTDOWN_TIMEOUT + TOLERANCE
         {
             problems.push(format!("the shutdown took {took:?}"));
+        }
+        if !reading::is_unused() {
+            problems.push("the memory of a body is still reserved".to_owned());
         }
         (problems, took)
     });

@@ -64,8 +64,8 @@ async fn respond(stream: TcpStream) {
     }
     if is_registration && status == 200 {
         world::with(|world| {
-            let ran = world.start.elapsed().saturating_sub(world.frozen);
-            world.accepted_after.get_or_insert(ran);
+            let now = world.running_time();
+            world.accepted_after.get_or_insert(now);
         });
     }
     let body = r#"{"functionName":"f","functionVersion":"1"}"#;
@@ -267,9 +267,7 @@ pub(super) async fn shut_down() {
 fn begin_shutdown() {
     world::with(|world| {
         world.is_shutting_down = true;
-        if world.shutdown_at.is_none() {
-            world.shutdown_at = Some(Instant::now());
-            world.frozen_before_shutdown = world.frozen;
-        }
+        let now = world.running_time();
+        world.shutdown_after.get_or_insert(now);
     });
 }

@@ -26,12 +26,10 @@ pub(super) struct World {
     pub(super) registered_at: Option<Instant>,
     /// Whether a shutdown was requested.
     pub(super) is_shutting_down: bool,
-    /// When the extension has learned of that. A request waits in the backlog until `init` has completed.
-    pub(super) shutdown_at: Option<Instant>,
+    /// How long the process had run when the extension learned of that. A request waits in the backlog until `init` has completed.
+    pub(super) shutdown_after: Option<Duration>,
     /// How long the process has been frozen so far.
     pub(super) frozen: Duration,
-    /// What was frozen when the shutdown was requested.
-    pub(super) frozen_before_shutdown: Duration,
     /// Invocations without a response, which is a problem unless the extension could not register.
     pub(super) unanswered: Vec<String>,
     /// What went wrong.
@@ -58,9 +56,8 @@ pub(super) fn start(seed: u64) {
         accepted_after: None,
         registered_at: None,
         is_shutting_down: false,
-        shutdown_at: None,
+        shutdown_after: None,
         frozen: Duration::ZERO,
-        frozen_before_shutdown: Duration::ZERO,
         unanswered: Vec::new(),
         problems: Vec::new(),
         steps: Vec::new(),
@@ -95,6 +92,11 @@ pub(super) fn problem(text: String) {
 }
 
 impl World {
+    /// Returns how long the process has run so far.
+    pub(super) fn running_time(&self) -> Duration {
+        self.start.elapsed().saturating_sub(self.frozen)
+    }
+
     pub(super) fn next_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
