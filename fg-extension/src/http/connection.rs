@@ -73,7 +73,7 @@ pub(super) const RANK_OF_IDLE: u8 = 3;
 /// What the task of a connection, its socket and its request know about each other.
 pub(crate) struct ConnectionState {
     stage: AtomicU8,
-    /// Changes when the connection gets on: when a header begins, and when a part of a body arrives.
+    /// Changes when a header begins, and when a part of a body arrives.
     progress: AtomicU32,
     /// The bytes that have arrived of the header that is being read.
     header_bytes: AtomicUsize,

@@ -14,7 +14,7 @@ impl Signals {
     /// Installs the signal handlers. From then on, the signals do not kill the process.
     pub(crate) fn listen() -> io::Result<Self> {
         // A signal that arrived between the installation of the handler and that of its action would be lost, so the
-        // signals are blocked meanwhile.
+        // signals are blocked in between.
         let mut blocked = SigSet::empty();
         blocked.add(Number::SIGTERM);
         blocked.add(Number::SIGINT);
