@@ -20,7 +20,7 @@ if ! [ -x "$directory/$program" ] && ! chmod u+x "$directory/$program" 2>/dev/nu
     # Run a copy. The program may look for the other files next to itself.
     from=$(cd "$directory/" && pwd)
     # The copy of an earlier start is replaced. If the directory belongs to another user, it cannot be removed, and is not used.
-    copy=/tmp/extension.$program
+    copy=/tmp/extension.${0##*/}
     rm -rf "$copy" 2>/dev/null
     { mkdir -m 700 "$copy" 2>/dev/null || copy=$(mktemp -d /tmp/extension.XXXXXX); } &&
         ln -s "$from"/* "$copy" &&

@@ -16,13 +16,17 @@ use hyper::{Request, StatusCode, server};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
 
 use super::response::HttpResponse;
+use crate::lifecycle::witness::{Timer, timer};
 use crate::lifecycle::{Lifecycle, Phase};
 
 /// The maximum time for a header, from its first byte, and between two parts of a body.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// After so many of these times, a body must be complete. Otherwise a client that sends a byte now and then would use up
+/// the memory for large bodies.
+const MAX_READ_PERIODS: u32 = 6;
 
 /// The maximum time for the rest of a request that has begun to arrive when the shutdown starts. The rest may be one
 /// packet behind.
@@ -215,8 +219,8 @@ pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
     let mut draining = pin!(lifecycle.reached(Phase::Draining));
     let mut is_draining = false;
     // It is rarely needed: nearly every request arrives whole.
-    let mut timer: Option<(Pin<Box<Sleep>>, u32)> = None;
-    let mut half_closed: Option<Pin<Box<Sleep>>> = None;
+    let mut read_timer: Option<ReadTimer> = None;
+    let mut half_closed: Option<Timer> = None;
     let served = poll_fn(|cx| {
         // The connection is polled first, so that a request that has already arrived when the shutdown starts is served.
         if let Poll::Ready(served) = connection.as_mut().poll(cx) {
@@ -234,14 +238,13 @@ pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
         if !is_draining && draining.as_mut().poll(cx).is_ready() {
             is_draining = true;
             connection.as_mut().graceful_shutdown();
-            let timeout = Box::pin(sleep(READ_TIMEOUT_IN_SHUTDOWN));
-            timer = Some((timeout, state.progress()));
+            read_timer = Some(ReadTimer::new(READ_TIMEOUT_IN_SHUTDOWN, state));
             if let Poll::Ready(served) = connection.as_mut().poll(cx) {
                 return Poll::Ready(Some(served));
             }
         }
         if state.is(Stage::Handling) && state.has_ended.load(Ordering::Relaxed) {
-            let timeout = half_closed.get_or_insert_with(|| Box::pin(sleep(HALF_CLOSED_TIMEOUT)));
+            let timeout = half_closed.get_or_insert_with(|| timer(HALF_CLOSED_TIMEOUT));
             ready!(timeout.as_mut().poll(cx));
             return Poll::Ready(None);
         }
@@ -251,18 +254,19 @@ pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
             state.is(Stage::Header) || state.is(Stage::Body)
         };
         if !is_waiting_for_request && !is_draining {
-            timer = None;
+            read_timer = None;
             return Poll::Pending;
         }
         loop {
-            let started = state.progress();
-            let timeout = || (Box::pin(sleep(READ_TIMEOUT)), started);
-            let (timeout, seen) = timer.get_or_insert_with(timeout);
-            ready!(timeout.as_mut().poll(cx));
-            if is_waiting_for_request && (is_draining || *seen == started) {
+            let timer = read_timer.get_or_insert_with(|| ReadTimer::new(READ_TIMEOUT, state));
+            ready!(timer.timeout.as_mut().poll(cx));
+            let has_progress = timer.progress != state.progress();
+            if is_waiting_for_request
+                && (is_draining || !has_progress || timer.periods == MAX_READ_PERIODS)
+            {
                 return Poll::Ready(None);
             }
-            timer = None;
+            timer.restart(READ_TIMEOUT, state);
             if is_draining {
                 return Poll::Pending;
             }
@@ -270,6 +274,31 @@ pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
     });
     if let Some(Err(error)) = served.await {
         debug!("connection failed: {}", chain(&error));
+    }
+}
+
+/// Limits the time for a request that has begun to arrive.
+struct ReadTimer {
+    timeout: Timer,
+    /// The progress of the connection when the current period started.
+    progress: u32,
+    /// How many periods there have been for this request.
+    periods: u32,
+}
+
+impl ReadTimer {
+    fn new(limit: Duration, state: &ConnectionState) -> Self {
+        Self {
+            timeout: timer(limit),
+            progress: state.progress(),
+            periods: 1,
+        }
+    }
+
+    fn restart(&mut self, limit: Duration, state: &ConnectionState) {
+        let periods = self.periods + 1;
+        *self = Self::new(limit, state);
+        self.periods = periods;
     }
 }
 

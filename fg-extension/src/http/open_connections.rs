@@ -64,7 +64,7 @@ pub(super) fn add(state: Weak<ConnectionState>, task: AbortHandle) -> bool {
         return false;
     }
     open.remove_closed();
-    // In proportion to the length, so that adding a connection takes constant time on average.
+    // Not each time, since it looks at all connections.
     let limit = LIMIT.load(Ordering::Relaxed);
     open.cleanup_at = (2 * open.connections.len()).clamp(FEW, limit.clamp(FEW, MAX_UNSERVED));
     let ranks = open.connections.iter();

@@ -26,6 +26,10 @@ pub(crate) struct Router<T, D> {
     pub(super) lifecycle: Arc<Lifecycle>,
 }
 
+/// The maximum number of invocations in flight. An instance runs up to 1000 at once (D); whoever posts more is not the
+/// platform.
+const MAX_INVOCATIONS: usize = 1024;
+
 /// What a request is for.
 enum Route {
     Telemetry,
@@ -72,7 +76,8 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
                     self.telemetry.respond(body).await
                 }
                 Route::Invocation => {
-                    let body = body.read(&|_| true).await;
+                    let admit = |_| self.lifecycle.invocations_in_flight() < MAX_INVOCATIONS;
+                    let body = body.read(&admit).await;
                     self.invoke(body).await
                 }
                 // Requests of all other kinds are rare, so their future is not a part of every connection.

@@ -3,6 +3,7 @@
 //! A thread of its own, the [watchdog](super::watchdog), ticks ten times per second. If a tick is late, the process did
 //! not run. If the ticks are on time and a handler took long nevertheless, the handler blocked its thread.
 
+use std::pin::Pin;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -119,6 +120,13 @@ impl Moment {
     fn lost_until(self, now: Self) -> Duration {
         Duration::from_millis(now.lost.saturating_sub(self.lost).into())
     }
+}
+
+/// A wait that ends when the process has run for some time.
+pub(crate) type Timer = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+pub(crate) fn timer(limit: Duration) -> Timer {
+    Box::pin(Moment::now().passed(limit))
 }
 
 /// The milliseconds since the first call. They wrap around after 49 days.

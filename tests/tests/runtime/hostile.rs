@@ -171,6 +171,37 @@ fn idle_connections_do_not_lock_the_platform_out() {
 }
 
 #[test]
+fn invocations_in_flight_are_limited() {
+    // The test itself needs a descriptor for each connection.
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("there is a limit");
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("the limit can be raised");
+    let extension = Start::new(FIXTURE)
+        .env("FG_SHUTDOWN_TIMEOUT", "1s")
+        .registered();
+    let _hanging: Vec<_> = (0..1100)
+        .map(|_| {
+            let mut client = Client::connect(extension.port());
+            client.send(request("POST", INVOKE, event("hang")));
+            client
+        })
+        .collect();
+    // Those that the extension has not read yet are not in flight.
+    let start = Instant::now();
+    while post(extension.port(), INVOKE, event("1")).status != 503 {
+        assert!(start.elapsed() < Duration::from_secs(20));
+    }
+    let message = "too many invocations are in flight; retry later";
+    let rejected = post(extension.port(), INVOKE, event("1")).json();
+    assert_eq!(rejected["errorInfo"]["errorMessage"], message);
+    let exited = extension.terminate();
+    assert!(
+        exited.stderr.contains("aborted 1024 invocations"),
+        "{}",
+        exited.stderr
+    );
+}
+
+#[test]
 fn author_has_descriptors_left() {
     for (limit, expected) in [("-S -n 64", None), ("-n 64", Some(64))] {
         let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
