@@ -41,8 +41,7 @@ mod tests {
         let directory = directory.path();
         let program = "it's $(a) \"pro gram\"";
         let unpacked = directory.join("-un packed'/extension");
-        let name = format!("extension{}.sh", std::process::id());
-        let script = unpacked.join(&name);
+        let script = unpacked.join("extensionX.sh");
         write(&script, &start_script(program), "755");
         // The platform may lose the mode bits (?).
         write(&unpacked.join(program), PROGRAM, "644");

@@ -5,11 +5,10 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use fg_util::error::chain;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, StatusCode, server};
@@ -37,20 +36,9 @@ const READ_TIMEOUT_IN_SHUTDOWN: Duration = Duration::from_millis(150);
 const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The maximum size of a header, and of a part of a body.
-const MAX_BUFFER: usize = 32 * 1024;
-/// The size of the buffer for a header or body that is small.
-pub(super) const SMALL_BUFFER: usize = 8 * 1024;
-/// How many connections keep a larger buffer while they are idle.
-const MAX_LARGE_BUFFERS: usize = 16;
-/// How many connections may have a larger buffer while more of a large header is read.
-const MAX_LARGE_HEADERS: usize = 32;
-/// How many connections may have a larger buffer while more of a body is read. Beyond that there is no memory even to
-/// discard a body.
-const MAX_LARGE_BODIES: usize = 64;
-/// The number of connections on which more of a large body is read.
-static LARGE_BODIES: AtomicUsize = AtomicUsize::new(0);
-/// The number of connections that have a larger buffer.
-static LARGE_BUFFERS: AtomicUsize = AtomicUsize::new(0);
+///
+/// Each connection keeps a buffer of up to this size.
+pub(super) const MAX_BUFFER: usize = 16 * 1024;
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -79,11 +67,6 @@ pub(crate) struct ConnectionState {
     stage: AtomicU8,
     /// Changes when a header begins, and when a part of a body arrives.
     progress: AtomicU32,
-    /// The bytes that have arrived of the header that is being read.
-    header_bytes: AtomicUsize,
-    has_large_buffer: AtomicBool,
-    /// Whether a part of a body has arrived for which hyper has a larger buffer, and the rest has not.
-    is_reading_large_body: AtomicBool,
     has_served: AtomicBool,
     /// Whether the client has closed the connection, or its sending side, while a request was being handled.
     has_ended: AtomicBool,
@@ -94,9 +77,6 @@ impl ConnectionState {
         Arc::new(Self {
             stage: AtomicU8::new(Stage::Accepted as u8),
             progress: AtomicU32::new(0),
-            header_bytes: AtomicUsize::new(0),
-            has_large_buffer: AtomicBool::new(false),
-            is_reading_large_body: AtomicBool::new(false),
             has_served: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
         })
@@ -104,13 +84,6 @@ impl ConnectionState {
 
     pub(crate) fn enter(&self, stage: Stage) {
         self.stage.store(stage as u8, Ordering::Relaxed);
-        self.stop_reading_large_body();
-    }
-
-    fn stop_reading_large_body(&self) {
-        if self.is_reading_large_body.swap(false, Ordering::Relaxed) {
-            LARGE_BODIES.fetch_sub(1, Ordering::Relaxed);
-        }
     }
 
     fn is(&self, stage: Stage) -> bool {
@@ -135,51 +108,14 @@ impl ConnectionState {
     }
 
     /// Records that bytes have arrived.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if they belong to a large header or body, and too many of these are being read.
-    fn received(&self, bytes: usize) -> io::Result<()> {
-        let mut before = 0;
+    fn received(&self) {
         if self.is(Stage::Header) {
-            before = self.header_bytes.fetch_add(bytes, Ordering::Relaxed);
-        } else if bytes > 0 {
-            if !self.is(Stage::Body) && !self.is(Stage::Handling) {
-                self.enter(Stage::Header);
-                self.header_bytes.store(bytes, Ordering::Relaxed);
-            }
-            self.progress.fetch_add(1, Ordering::Relaxed);
+            return;
         }
-        if before + bytes >= SMALL_BUFFER && !self.has_large_buffer.swap(true, Ordering::Relaxed) {
-            LARGE_BUFFERS.fetch_add(1, Ordering::Relaxed);
+        if !self.is(Stage::Body) && !self.is(Stage::Handling) {
+            self.enter(Stage::Header);
         }
-        if bytes >= SMALL_BUFFER
-            && self.is(Stage::Body)
-            && !self.is_reading_large_body.swap(true, Ordering::Relaxed)
-            && LARGE_BODIES.fetch_add(1, Ordering::Relaxed) >= MAX_LARGE_BODIES
-        {
-            return Err(io::Error::other("too many large bodies are being read"));
-        }
-        // The first bytes may have been those of a body, but what comes later is a part of a header.
-        if before >= SMALL_BUFFER && LARGE_BUFFERS.load(Ordering::Relaxed) > MAX_LARGE_HEADERS {
-            return Err(io::Error::other("too many large headers are being read"));
-        }
-        Ok(())
-    }
-
-    /// Returns whether the connection should be closed after its response, so that its buffer is freed.
-    fn must_close(&self) -> bool {
-        self.has_large_buffer.load(Ordering::Relaxed)
-            && LARGE_BUFFERS.load(Ordering::Relaxed) > MAX_LARGE_BUFFERS
-    }
-}
-
-impl Drop for ConnectionState {
-    fn drop(&mut self) {
-        self.stop_reading_large_body();
-        if *self.has_large_buffer.get_mut() {
-            LARGE_BUFFERS.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.progress.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -226,12 +162,6 @@ pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
         if let Poll::Ready(served) = connection.as_mut().poll(cx) {
             return Poll::Ready(Some(served));
         }
-        if state.must_close() {
-            connection.as_mut().graceful_shutdown();
-            if let Poll::Ready(served) = connection.as_mut().poll(cx) {
-                return Poll::Ready(Some(served));
-            }
-        }
         if state.is(Stage::Accepted) {
             state.enter(Stage::New);
         }
@@ -272,9 +202,8 @@ pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
             }
         }
     });
-    if let Some(Err(error)) = served.await {
-        debug!("connection failed: {}", chain(&error));
-    }
+    // A connection that failed was broken by its client.
+    let _ = served.await;
 }
 
 /// Limits the time for a request that has begun to arrive.
@@ -316,7 +245,10 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        Poll::Ready(self.state.received(buffer.filled().len() - before))
+        if buffer.filled().len() > before {
+            self.state.received();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -81,7 +81,7 @@ where
             if start(stream, lifecycle, respond) {
                 // First, the tasks of new connections read what has arrived.
                 yield_now().await;
-                open_connections::close_one();
+                open_connections::close_one_of_many();
             }
         }
     }
@@ -103,7 +103,7 @@ where
                 start(stream, lifecycle, respond);
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(_) if open_connections::close_one() => yield_now().await,
+            Err(_) if open_connections::close_any() => yield_now().await,
             Err(error) => {
                 warn!("cannot accept queued connections: {error}");
                 break;
@@ -145,7 +145,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
                 // Such as a lack of descriptors. New connections read what has arrived before one is chosen, and the one
                 // that is chosen is closed when its task runs.
                 yield_now().await;
-                if open_connections::close_one() {
+                if open_connections::close_any() {
                     yield_now().await;
                     continue;
                 }

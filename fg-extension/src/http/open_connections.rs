@@ -8,16 +8,14 @@ use tokio::task::AbortHandle;
 
 use super::connection::{ConnectionState, RANK_OF_IDLE};
 
-/// The maximum number of open connections. Each takes up to 19 KB while it is idle.
-const MAX: usize = 700;
+/// The maximum number of connections that wait for a request. Each takes up to 27 KB.
+const MAX_WAITING: usize = 400;
 /// The maximum number if there are hardly any descriptors.
 const MIN: usize = 4;
 
-/// The maximum number of open connections in this process, which may have fewer descriptors.
-///
-/// It is the number from which on connections that wait for a request are closed. A request that has arrived is always
-/// handled, so there may be more connections than that: an instance runs up to 1000 invocations at once (D).
-static LIMIT: AtomicUsize = AtomicUsize::new(MAX);
+/// The number of connections from which on those that wait for a request are closed, so that descriptors are left. A request
+/// that has arrived is always handled, so there may be more.
+static LIMIT: AtomicUsize = AtomicUsize::new(MAX_WAITING);
 
 /// The maximum number of open connections on which no request has been served yet, and none is being handled. Each takes
 /// some memory.
@@ -52,8 +50,8 @@ pub(crate) fn raise_limit() {
         Ok(()) => hard,
         Err(_) => soft,
     };
-    let connections = usize::try_from(limit.saturating_sub(16) / 8 * 7).unwrap_or(MAX);
-    LIMIT.store(connections.clamp(MIN, MAX), Ordering::Relaxed);
+    let connections = usize::try_from(limit.saturating_sub(16) / 8 * 7).unwrap_or(usize::MAX);
+    LIMIT.store(connections.max(MIN), Ordering::Relaxed);
 }
 
 /// Adds a connection. Returns whether there are too many.
@@ -67,17 +65,36 @@ pub(super) fn add(state: Weak<ConnectionState>, task: AbortHandle) -> bool {
     // Not each time, since it looks at all connections.
     let limit = LIMIT.load(Ordering::Relaxed);
     open.cleanup_at = (2 * open.connections.len()).clamp(FEW, limit.clamp(FEW, MAX_UNSERVED));
+    let (mut waiting, mut unserved) = (0, 0);
     let ranks = open.connections.iter();
-    let ranks = ranks.filter_map(|(state, _)| state.upgrade()?.rank());
-    let unserved = ranks.filter(|rank| *rank < RANK_OF_IDLE).count();
-    open.connections.len() > limit || unserved > MAX_UNSERVED
+    for rank in ranks.filter_map(|(state, _)| state.upgrade()?.rank()) {
+        waiting += 1;
+        unserved += usize::from(rank < RANK_OF_IDLE);
+    }
+    waiting > MAX_WAITING || unserved > MAX_UNSERVED || open.connections.len() > limit
 }
 
-/// Closes a connection that waits for a request. Returns `false` if there is none.
-pub(super) fn close_one() -> bool {
+/// Closes a connection that waits for a request, because there are too many. The newest are spared: they are likely to be
+/// about to send one.
+pub(super) fn close_one_of_many() {
+    close_one(true);
+}
+
+/// Closes a connection that waits for a request, because there is no descriptor left. Returns `false` if there is none.
+pub(super) fn close_any() -> bool {
+    close_one(false)
+}
+
+fn close_one(spare_newest: bool) -> bool {
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
     open.remove_closed();
-    open.close_one()
+    open.close_one(spare_newest)
+}
+
+/// Returns how many invocations may be in flight. An instance runs up to 1000 at once (D); whoever posts more is not the
+/// platform. If there are few descriptors, some are left for telemetry.
+pub(super) fn max_invocations() -> usize {
+    (LIMIT.load(Ordering::Relaxed) / 8 * 7).clamp(MIN, 1024)
 }
 
 impl OpenConnections {
@@ -87,10 +104,14 @@ impl OpenConnections {
     }
 
     /// Closes the connection whose client loses the least by it, and of several such connections the oldest.
-    fn close_one(&mut self) -> bool {
+    fn close_one(&mut self, spare_newest: bool) -> bool {
         let length = self.connections.len();
         let newest = length - NEWEST.min(length / 4);
-        let ranks = self.connections.iter().enumerate();
+        let mut end = length;
+        if spare_newest {
+            end = newest;
+        }
+        let ranks = self.connections.iter().enumerate().take(end);
         let ranks = ranks.filter_map(|(index, (state, _))| {
             Some((index >= newest, state.upgrade()?.rank()?, index))
         });

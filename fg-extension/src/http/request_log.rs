@@ -10,7 +10,7 @@ use hyper::StatusCode;
 const BURST: u32 = 32;
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// The lines about rejected requests and failed invocations of the process.
+/// The lines about rejected requests, failed invocations and failed tasks of the process.
 static LOG: Mutex<State> = Mutex::new(State {
     left: BURST,
     since: None,
@@ -34,7 +34,7 @@ pub(crate) fn rejected(status: StatusCode, message: &str) {
 }
 
 /// Returns what to add to a line that may be written now. Returns `None`, and counts the line, if it must be omitted.
-pub(super) fn admit() -> Option<String> {
+pub(crate) fn admit() -> Option<String> {
     state().admit(Instant::now())
 }
 

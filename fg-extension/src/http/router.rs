@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use super::body::RequestBody;
 use super::connection::ConnectionState;
 use super::invoked::InvokedBody;
+use super::open_connections::max_invocations;
 use super::request_log;
 use super::response::{HttpResponse, failure, json, only_post};
 use crate::lifecycle::{Lifecycle, Phase};
@@ -25,10 +26,6 @@ pub(crate) struct Router<T, D> {
     telemetry: Arc<D>,
     pub(super) lifecycle: Arc<Lifecycle>,
 }
-
-/// The maximum number of invocations in flight. An instance runs up to 1000 at once (D); whoever posts more is not the
-/// platform.
-const MAX_INVOCATIONS: usize = 1024;
 
 /// What a request is for.
 enum Route {
@@ -76,7 +73,7 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
                     self.telemetry.respond(body).await
                 }
                 Route::Invocation => {
-                    let admit = |_| self.lifecycle.invocations_in_flight() < MAX_INVOCATIONS;
+                    let admit = |_| self.lifecycle.invocations_in_flight() < max_invocations();
                     let body = body.read(&admit).await;
                     self.invoke(body).await
                 }

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
 
-use nix::sys::signal::{SigSet, SigmaskHow, Signal as Number};
+use nix::sys::signal::{SigSet, Signal as Number};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The signals that ask an extension to shut down: SIGTERM, SIGINT and SIGHUP (I; the platform's shutdown event is `?`).
@@ -19,7 +19,7 @@ impl Signals {
         blocked.add(Number::SIGTERM);
         blocked.add(Number::SIGINT);
         blocked.add(Number::SIGHUP);
-        let before = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        blocked.thread_block()?;
         let signals = (|| {
             Ok(Self([
                 ("SIGTERM", signal(SignalKind::terminate())?),
@@ -27,7 +27,8 @@ impl Signals {
                 ("SIGHUP", signal(SignalKind::hangup())?),
             ]))
         })();
-        before.thread_set_mask()?;
+        // Also if they were blocked by the parent process.
+        blocked.thread_unblock()?;
         signals
     }
 

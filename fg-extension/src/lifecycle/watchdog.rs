@@ -14,7 +14,7 @@ use crate::RunError;
 use crate::log::writer::spawn;
 
 /// How much longer than its timeout a shutdown may take before the process is ended.
-pub(super) const GRACE: Duration = Duration::from_millis(500);
+pub(super) const GRACE: Duration = Duration::from_millis(200);
 
 /// Ends the process, whose shutdown did not complete within this time. Only the generated `main` has one.
 pub(crate) type EndProcess = fn(Duration) -> !;

@@ -160,7 +160,7 @@ impl Invocation {
                 false => serde_json::from_str(text),
             };
             return Err(match reason {
-                Ok(IgnoredAny) => "expected a JSON object".to_owned(),
+                Ok(IgnoredAny) => "expected a valid JSON object".to_owned(),
                 Err(error) => error.to_string(),
             });
         }
