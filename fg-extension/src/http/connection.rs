@@ -37,8 +37,8 @@ const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The maximum size of a header, and of a part of a body.
 ///
-/// Each connection keeps a buffer of up to this size.
-pub(super) const MAX_BUFFER: usize = 16 * 1024;
+/// Each connection keeps a buffer of up to this size. A batch of a hundred events fits.
+pub(super) const MAX_BUFFER: usize = 20 * 1024;
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

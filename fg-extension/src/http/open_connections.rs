@@ -19,7 +19,7 @@ static LIMIT: AtomicUsize = AtomicUsize::new(MAX_WAITING);
 
 /// The maximum number of open connections on which no request has been served yet, and none is being handled. Each takes
 /// some memory.
-const MAX_UNSERVED: usize = 256;
+const MAX_UNSERVED: usize = 224;
 
 /// How many of the newest connections are closed last, since their requests may be about to arrive.
 const NEWEST: usize = 64;
