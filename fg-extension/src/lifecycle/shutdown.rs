@@ -119,7 +119,8 @@ async fn call_shutdown<T: Extension>(
     timeout: Duration,
 ) -> Option<Result<(), Error>> {
     // If it times out, the future is dropped inside `catch`, since its destructors may panic.
-    catch("`shutdown`", start.timeout(timeout, extension.shutdown()))
+    // It may block its thread, for example to sync a file: nothing else needs the thread anymore.
+    catch("", start.timeout(timeout, extension.shutdown()))
         .await
         .unwrap_or_else(|panic| Some(Err(panic.into())))
 }
