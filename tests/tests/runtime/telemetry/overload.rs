@@ -232,8 +232,9 @@ fn memory_of_half_sent_requests_is_bounded() {
     }
     assert_eq!(post(port, "/", "[1]").status, 200);
     let peak = extension.peak_memory();
-    // The limit is 18 MB, and a release build takes up to 2 MB before its first request.
-    assert!(peak - base <= 16 * MB, "{peak}");
+    // The limit of a packaged program is 18 MB, of which it takes 2 MB before its first request. In a debug build, each
+    // connection takes more. Without limits, it would be 80 MB.
+    assert!(peak - base <= 20 * MB, "{peak} - {base}");
 }
 
 #[test]
