@@ -32,7 +32,7 @@ pub(crate) enum BodyError {
     TooLarge,
     /// The bodies of other requests take too much memory.
     Overloaded,
-    /// There is no room for what the body contains.
+    /// The buffer is full, or too many invocations are in flight.
     NotAdmitted,
     /// The connection broke before the body was complete.
     Broken(hyper::Error),

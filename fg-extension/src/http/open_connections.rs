@@ -80,7 +80,7 @@ pub(super) fn close_one_of_many() {
     close_one(true);
 }
 
-/// Closes a connection that waits for a request, because there is no descriptor left. Returns `false` if there is none.
+/// Closes a connection that waits for a request, because the descriptors are used up. Returns `false` if all are busy.
 pub(super) fn close_any() -> bool {
     close_one(false)
 }

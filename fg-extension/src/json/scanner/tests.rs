@@ -1,3 +1,5 @@
+//! Tests of the scanner, which compare it with `serde_json`.
+
 use serde::de::IgnoredAny;
 
 use super::{Invalid, Scanner};
