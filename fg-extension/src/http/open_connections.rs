@@ -91,8 +91,7 @@ fn close_one(spare_newest: bool) -> bool {
     open.close_one(spare_newest)
 }
 
-/// Returns how many invocations may be in flight. An instance runs up to 1000 at once (D); whoever posts more is not the
-/// platform. If there are few descriptors, some are left for telemetry.
+/// Returns how many invocations may be in flight. The platform posts up to 1000 at once (D). If there are few descriptors, some are left for telemetry.
 pub(super) fn max_invocations() -> usize {
     (LIMIT.load(Ordering::Relaxed) / 8 * 7).clamp(MIN, 1024)
 }
