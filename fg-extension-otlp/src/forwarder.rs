@@ -98,10 +98,11 @@ impl Forwarder {
             return;
         };
         pipeline.counters.get_or_init(|| counters.clone());
+        // Only once: if the runtime calls again with the same events because this takes too long, none has been queued yet.
+        pipeline.exporter.wait_for_capacity().await;
         let mut turn = Turn::start();
         for event in events {
             turn.yield_before(event.json().len()).await;
-            pipeline.exporter.wait_for_capacity().await;
             // One event at a time: what is translated takes much more memory than what is queued.
             let mut out = Translated::default();
             lock(&pipeline.translator).translate(event, SystemTime::now(), &mut out);

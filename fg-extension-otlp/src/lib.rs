@@ -151,14 +151,19 @@
 //! dropped.
 //!
 //! A request is retried after a status of 429, 502, 503, or 504, after a connection failure, and if there is no
-//! response. The pause between retries grows up to 5 s, and up to 500 ms at shutdown, and includes a random part, so that
-//! clients do not retry all at once. The last attempt of the shutdown starts 250 ms before the end of its time. A `Retry-After` header is honored up to five minutes. Data that the collector rejects with any other status is
-//! not sent again, and is counted as rejected.
+//! response. The pause between retries grows up to 5 s, or up to 500 ms at shutdown, and includes a random part, so
+//! that clients do not retry all at once. The last attempt of the shutdown starts 250 ms before the end of its time. A
+//! `Retry-After` header is honored up to five minutes. Data that the collector rejects with any other status is not
+//! sent again, and is counted as rejected.
 //!
 //! The result of a request is known as soon as the status of the response has arrived. Its body may take another 2 s;
 //! after that, it is treated as empty. A connection that was idle for more than three seconds is not reused, because it
-//! may not have survived a freeze. The time in which the process is frozen does not count towards any timeout. If the
-//! timeout of a request has passed by then, however, only one more second is waited for the response. Problems are logged at most once a second, each time with all counters so far.
+//! may not have survived a freeze.
+//!
+//! The time in which the process is frozen does not count towards any timeout. However, if the timeout of a request has
+//! passed when the process thaws, the response must arrive within another second.
+//!
+//! Problems are logged at most once a second, each time with all counters so far.
 
 // Library code never panics, prints or exits (CONTRIBUTING.md).
 #![warn(

@@ -76,9 +76,9 @@ pub trait Extension: Sized + Send + Sync + 'static {
     ///
     /// # Cancel safety
     ///
-    /// If SIGTERM, SIGINT or SIGHUP arrives before `init` completes, the future is dropped and [`run`](fn@crate::run) returns
-    /// without calling [`Self::shutdown`]. A `POST /extension/shutdown` is queued like an invocation and does not
-    /// cancel it.
+    /// If SIGTERM, SIGINT or SIGHUP arrives before `init` completes, the future is dropped and
+    /// [`run`](fn@crate::run) returns without calling [`Self::shutdown`]. A `POST /extension/shutdown` is queued like an
+    /// invocation and does not cancel it.
     fn init(registration: &Registration) -> impl Future<Output = Result<Self, Error>> + Send;
 
     /// Handles one invocation of the function.

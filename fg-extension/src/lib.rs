@@ -91,6 +91,7 @@ mod http;
 mod json;
 mod lifecycle;
 mod macro_support;
+mod net;
 mod panics;
 mod platform;
 mod run;

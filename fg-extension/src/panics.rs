@@ -13,10 +13,11 @@ use std::sync::{Mutex, Once, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use fg_util::error::one_line;
+use fg_util::error::{excerpt, one_line};
 use fg_util::throttle::Throttle;
 use tokio::time::sleep;
 
+use crate::http::request_log;
 use crate::lifecycle::witness::{Moment, last_tick};
 
 /// The longest time for which the author's code may keep its thread without a warning.
@@ -107,7 +108,9 @@ pub(crate) async fn supervise<F: Future>(mut run: impl FnMut() -> F) -> F::Outpu
 
 #[cold]
 fn report_task(panic: &Panic) {
-    error!("a task {}", one_line(&panic.to_string()));
+    if let Some(before) = request_log::admit() {
+        error!("a task {}{before}", one_line(&excerpt(&panic.to_string())));
+    }
 }
 
 /// The start of a poll of the author's code.

@@ -54,8 +54,9 @@ use crate::{
 /// # Errors
 ///
 /// Returns an error if a setting is missing or invalid, if the port cannot be bound, if the platform rejects the
-/// registration or does not accept it within `FG_REGISTER_TIMEOUT`, or if [`init`](Extension::init) or
-/// [`shutdown`](Extension::shutdown) fails. [`RunError`] has a method to test for each case.
+/// registration or does not accept it within `FG_REGISTER_TIMEOUT`, if [`init`](Extension::init) or
+/// [`shutdown`](Extension::shutdown) fails, or if a handler blocks its thread until the shutdown should have completed.
+/// [`RunError`] has a method to test for each case.
 ///
 /// # Panics
 ///
@@ -79,7 +80,8 @@ pub async fn run<T: Extension>() -> Result<(), RunError> {
 ///
 /// # Errors
 ///
-/// Returns an error in the same cases as [`run`], and if acknowledged telemetry could not be delivered.
+/// Returns an error in the same cases as [`run`], and if acknowledged telemetry could not be delivered, during the
+/// shutdown or before it.
 ///
 /// # Panics
 ///

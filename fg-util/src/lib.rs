@@ -1,5 +1,5 @@
-//! Utilities shared by the crates of fg-extension: durations, sizes, settings, error messages, back-off and log
-//! throttling.
+//! Utilities shared by the crates of fg-extension: durations, sizes, settings, error messages, escapes in JSON,
+//! back-off and log throttling.
 //!
 //! ```
 //! use std::time::Duration;
@@ -30,6 +30,7 @@
 pub mod backoff;
 pub mod duration;
 pub mod error;
+pub mod json_escape;
 pub mod port;
 pub mod script_name;
 pub mod select;

@@ -123,14 +123,15 @@ mod tests {
         // The copy is not in a directory of this test.
         let program = &format!("it's a program {}", std::process::id());
         let unpacked = directory.join("-un packed");
-        let script = unpacked.join("extensionX.sh");
+        let name = format!("extension{}.sh", std::process::id());
+        let script = unpacked.join(&name);
         write(&script, &start_script(program), "644");
         // Prints its process ID, its path, and a file next to it.
         let text = "#!/bin/sh\nprintf '%s\\n' $$ \"$0\"\nexec cat \"${0%/*}/data\" \"$@\"\n";
         write(&unpacked.join(program), text, "644");
         write(&unpacked.join("data"), "some data", "644");
 
-        let kept = PathBuf::from(format!("/tmp/extension.{program}"));
+        let kept = PathBuf::from(format!("/tmp/extension.{name}"));
         let hostile = directory.join("hostile");
         write(&hostile.join(program), "#!/bin/sh\necho hostile\n", "755");
         fs::set_permissions(&hostile, Permissions::from_mode(0o777)).unwrap();
@@ -138,7 +139,7 @@ mod tests {
         let called = script.to_str().unwrap();
         for (called, squatter) in [
             (called, None),
-            ("-un packed/extensionX.sh", None),
+            (&format!("-un packed/{name}"), None),
             (called, Some("link")),
             (called, Some("directory")),
             (called, Some("file")),

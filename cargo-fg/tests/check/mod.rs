@@ -78,7 +78,7 @@ fn handler_that_blocks_is_one_failure() {
         elapsed
     };
     let package = ["-p", "fg-extension-tests", "--bin", "fixture"];
-    let unresponsive = "no response within 3s, and meanwhile ";
+    let unresponsive = "did not respond within 3s, nor to an invalid event";
     blocks(&package, "block forever", unresponsive);
     let warned = "the response took 2.";
     blocks(&package, "block for seconds", warned);

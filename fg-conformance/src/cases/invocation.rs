@@ -101,7 +101,7 @@ async fn invoke_documented(address: SocketAddr, recorder: &CallRecorder) -> Hand
     let Some(first) = first.await else {
         let waited = SLOW_AFTER + UNBLOCKED_WITHIN;
         return Handler::Blocks(format!(
-            "no response within {waited:?}, and meanwhile no response to an invalid event on a second connection"
+            "did not respond within {waited:?}, nor to an invalid event on a second connection"
         ));
     };
     let was_blocked = probe_start.elapsed() > BLOCKED_AFTER;

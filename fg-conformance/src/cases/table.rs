@@ -252,9 +252,9 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         mark: Documented,
         source: "2707",
         sentence: "responds to an invocation with status 200",
-        tried: "The check posts the event from the documentation to `/extension/invoke`. If there is no response within \
-                0.4 s, it posts an invalid event on a second connection. If there is no response to either within 3 s, \
-                the handler blocks the thread that serves all requests, and the cases on the same process are skipped.",
+        tried: "The check posts the event from the documentation to `/extension/invoke`. If the extension does not \
+                respond within 0.4 s, the check posts an invalid event on a second connection. If it responds to neither within \
+                3 s, the handler blocks the thread that serves all requests, and the cases on the same process are skipped.",
         remedy: "respond to POST /extension/invoke with status 200, and do not block the thread that serves requests; the \
                  output of the extension may say what went wrong",
         fixture: SharedProcess,

@@ -179,7 +179,7 @@ async fn faults_of_invocations_are_found() {
             "blocks",
             Fail,
             "INV-01",
-            "the handler blocks its thread: no response within 3s, and meanwhile no response to an invalid event on a \
+            "the handler blocks its thread: did not respond within 3s, nor to an invalid event on a \
              second connection; run what blocks on another thread, in Rust: use spawn_blocking",
             "INV-02 INV-03 INV-04 INV-05 FRZ-01 TEL-01 TEL-02 TEL-03 END-01 END-02",
         ),

@@ -178,20 +178,25 @@ impl Exporter {
             workers.shutdown().await;
         }
         std::mem::forget(unfinished);
-        let (outstanding, lost, dropped) = {
+        let (outstanding, lost, counters) = {
             let scheduler = self.inner.lock();
-            let dropped = scheduler.queue.dropped();
             (
                 scheduler.describe_outstanding(),
                 scheduler.report_lost(),
-                dropped,
+                scheduler.counters(),
             )
         };
+        let ExportCounters {
+            dropped, rejected, ..
+        } = counters;
         if let Some(lost) = lost {
             lost.log();
         }
         match outstanding {
-            None if dropped.is_zero() => Ok(()),
+            None if dropped.is_zero() && rejected.is_zero() => Ok(()),
+            None if dropped.is_zero() => {
+                Err(format!("rejected by the collector: {rejected}").into())
+            }
             None => Err(format!(
                 "dropped because the buffer was full: {dropped}; increase FG_OTLP_BUFFER"
             )

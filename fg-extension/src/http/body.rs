@@ -8,7 +8,7 @@ use hyper::body::{Body, Bytes, Incoming};
 use hyper::{Request, header};
 use tokio::time::timeout;
 
-use super::connection::{ConnectionState, SMALL_BUFFER, Stage};
+use super::connection::{ConnectionState, MAX_BUFFER, Stage};
 use super::reading::{Reservation, SMALL};
 
 /// The maximum size of a request body: 6 MB (D, instance limits).
@@ -18,9 +18,6 @@ pub(crate) const LIMIT: usize = 6 * 1024 * 1024;
 ///
 /// There are few sizes, so that the allocator can reuse a buffer. One that grew in small steps would leave several behind.
 const MEDIUM: usize = 512 * 1024;
-/// The memory that the buffer of a body of unknown length takes before it has its last size. A body of known length has a
-/// buffer that is larger by that, so that each can be allocated where the other was.
-const STEPS: usize = SMALL + MEDIUM + 64 * 1024;
 
 /// The maximum size of the text of a body, in which invalid bytes and characters have been replaced by longer ones.
 pub(crate) const TEXT_LIMIT: usize = LIMIT + 64 * 1024;
@@ -35,7 +32,7 @@ pub(crate) enum BodyError {
     TooLarge,
     /// The bodies of other requests take too much memory.
     Overloaded,
-    /// There is no room for what the body contains.
+    /// The buffer is full, or too many invocations are in flight.
     NotAdmitted,
     /// The connection broke before the body was complete.
     Broken(hyper::Error),
@@ -112,23 +109,24 @@ impl RequestBody {
             let expected = size.max(length);
             let capacity = if expected <= SMALL {
                 expected.next_power_of_two()
-            } else if expected <= MEDIUM {
+            } else if expected <= MEDIUM && length > 0 {
                 MEDIUM
-            } else if length > 0 {
-                LIMIT + STEPS
             } else {
                 LIMIT
-            };
-            let reserved = match size > length {
-                true => capacity.min(LIMIT),
-                false => size,
             };
             // A body that arrives whole with its header is in a buffer that the connection has anyway. So invocations are
             // served even if half-sent bodies take all of the memory.
             let is_whole =
-                size <= SMALL_BUFFER && size == data.len() && self.incoming.is_end_stream();
-            let overloaded =
-                || (!is_whole && !reservation.grow(reserved)).then_some(BodyError::Overloaded);
+                size <= MAX_BUFFER && size == data.len() && self.incoming.is_end_stream();
+            let is_reserved = is_whole
+                || if size <= length {
+                    reservation.grow(size)
+                } else if size <= SMALL {
+                    reservation.grow(capacity)
+                } else {
+                    reservation.grow_to_rest(size)
+                };
+            let overloaded = || (!is_reserved).then_some(BodyError::Overloaded);
             if let Some(error) = error.or_else(overloaded) {
                 drop((single, parts, data));
                 Box::pin(discard_rest(self.incoming)).await;
@@ -149,10 +147,7 @@ impl RequestBody {
         self.connection.enter(Stage::Handling);
         let bytes = match parts.is_empty() {
             true => single,
-            false => {
-                parts.shrink_to_fit();
-                parts.into()
-            }
+            false => parts.into(),
         };
         reservation.shrink(bytes.len());
         Ok(ReadBody { bytes, reservation })

@@ -5,27 +5,27 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use fg_util::error::chain;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, StatusCode, server};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
 
 use super::response::HttpResponse;
+use crate::lifecycle::witness::{Timer, timer};
 use crate::lifecycle::{Lifecycle, Phase};
-#[cfg(test)]
-use crate::simulation::network::TcpStream;
-#[cfg(not(test))]
-use tokio::net::TcpStream;
+use crate::net::TcpStream;
 
 /// The maximum time for a header, from its first byte, and between two parts of a body.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// After so many of these times, a body must be complete. Otherwise a client that sends a byte now and then would use up
+/// the memory for large bodies.
+const MAX_READ_PERIODS: u32 = 6;
 
 /// The maximum time for the rest of a request that has begun to arrive when the shutdown starts. The rest may be one
 /// packet behind.
@@ -36,24 +36,9 @@ const READ_TIMEOUT_IN_SHUTDOWN: Duration = Duration::from_millis(150);
 const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The maximum size of a header, and of a part of a body.
-const MAX_BUFFER: usize = 32 * 1024;
-/// The size of the buffer for a header or body that is small.
-pub(super) const SMALL_BUFFER: usize = 8 * 1024;
-/// How many connections keep a larger buffer while they are idle.
-const MAX_LARGE_BUFFERS: usize = 16;
-/// How many connections may have a larger buffer while more of a large header is read.
-const MAX_LARGE_HEADERS: usize = 32;
-/// How many connections may have a larger buffer while more of a body is read. Beyond that there is no memory even to
-/// discard a body.
-const MAX_LARGE_BODIES: usize = 64;
-process_static! {
-    /// The number of connections on which more of a large body is read.
-    fn large_bodies() -> AtomicUsize = AtomicUsize::new(0);
-}
-process_static! {
-    /// The number of connections that have a larger buffer.
-    fn large_buffers() -> AtomicUsize = AtomicUsize::new(0);
-}
+///
+/// Each connection keeps a buffer of up to this size. A batch of a hundred events fits.
+pub(super) const MAX_BUFFER: usize = 20 * 1024;
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -80,13 +65,8 @@ pub(super) const RANK_OF_IDLE: u8 = 3;
 /// What the task of a connection, its socket and its request know about each other.
 pub(crate) struct ConnectionState {
     stage: AtomicU8,
-    /// Changes when the connection gets on: when a header begins, and when a part of a body arrives.
+    /// Changes when a header begins, and when a part of a body arrives.
     progress: AtomicU32,
-    /// The bytes that have arrived of the header that is being read.
-    header_bytes: AtomicUsize,
-    has_large_buffer: AtomicBool,
-    /// Whether a part of a body has arrived for which hyper has a larger buffer, and the rest has not.
-    is_reading_large_body: AtomicBool,
     has_served: AtomicBool,
     /// Whether the client has closed the connection, or its sending side, while a request was being handled.
     has_ended: AtomicBool,
@@ -97,9 +77,6 @@ impl ConnectionState {
         Arc::new(Self {
             stage: AtomicU8::new(Stage::Accepted as u8),
             progress: AtomicU32::new(0),
-            header_bytes: AtomicUsize::new(0),
-            has_large_buffer: AtomicBool::new(false),
-            is_reading_large_body: AtomicBool::new(false),
             has_served: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
         })
@@ -107,13 +84,6 @@ impl ConnectionState {
 
     pub(crate) fn enter(&self, stage: Stage) {
         self.stage.store(stage as u8, Ordering::Relaxed);
-        self.stop_reading_large_body();
-    }
-
-    fn stop_reading_large_body(&self) {
-        if self.is_reading_large_body.swap(false, Ordering::Relaxed) {
-            large_bodies().fetch_sub(1, Ordering::Relaxed);
-        }
     }
 
     fn is(&self, stage: Stage) -> bool {
@@ -138,51 +108,14 @@ impl ConnectionState {
     }
 
     /// Records that bytes have arrived.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if they belong to a large header or body, and too many of these are being read.
-    fn received(&self, bytes: usize) -> io::Result<()> {
-        let mut before = 0;
+    fn received(&self) {
         if self.is(Stage::Header) {
-            before = self.header_bytes.fetch_add(bytes, Ordering::Relaxed);
-        } else if bytes > 0 {
-            if !self.is(Stage::Body) && !self.is(Stage::Handling) {
-                self.enter(Stage::Header);
-                self.header_bytes.store(bytes, Ordering::Relaxed);
-            }
-            self.progress.fetch_add(1, Ordering::Relaxed);
+            return;
         }
-        if before + bytes >= SMALL_BUFFER && !self.has_large_buffer.swap(true, Ordering::Relaxed) {
-            large_buffers().fetch_add(1, Ordering::Relaxed);
+        if !self.is(Stage::Body) && !self.is(Stage::Handling) {
+            self.enter(Stage::Header);
         }
-        if bytes >= SMALL_BUFFER
-            && self.is(Stage::Body)
-            && !self.is_reading_large_body.swap(true, Ordering::Relaxed)
-            && large_bodies().fetch_add(1, Ordering::Relaxed) >= MAX_LARGE_BODIES
-        {
-            return Err(io::Error::other("too many large bodies are being read"));
-        }
-        // The first bytes may have been those of a body, but what comes later is a part of a header.
-        if before >= SMALL_BUFFER && large_buffers().load(Ordering::Relaxed) > MAX_LARGE_HEADERS {
-            return Err(io::Error::other("too many large headers are being read"));
-        }
-        Ok(())
-    }
-
-    /// Returns whether the connection should be closed after its response, so that its buffer is freed.
-    fn must_close(&self) -> bool {
-        self.has_large_buffer.load(Ordering::Relaxed)
-            && large_buffers().load(Ordering::Relaxed) > MAX_LARGE_BUFFERS
-    }
-}
-
-impl Drop for ConnectionState {
-    fn drop(&mut self) {
-        self.stop_reading_large_body();
-        if *self.has_large_buffer.get_mut() {
-            large_buffers().fetch_sub(1, Ordering::Relaxed);
-        }
+        self.progress.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -222,18 +155,12 @@ pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
     let mut draining = pin!(lifecycle.reached(Phase::Draining));
     let mut is_draining = false;
     // It is rarely needed: nearly every request arrives whole.
-    let mut timer: Option<(Pin<Box<Sleep>>, u32)> = None;
-    let mut half_closed: Option<Pin<Box<Sleep>>> = None;
+    let mut read_timer: Option<ReadTimer> = None;
+    let mut half_closed: Option<Timer> = None;
     let served = poll_fn(|cx| {
         // The connection is polled first, so that a request that has already arrived when the shutdown starts is served.
         if let Poll::Ready(served) = connection.as_mut().poll(cx) {
             return Poll::Ready(Some(served));
-        }
-        if state.must_close() {
-            connection.as_mut().graceful_shutdown();
-            if let Poll::Ready(served) = connection.as_mut().poll(cx) {
-                return Poll::Ready(Some(served));
-            }
         }
         if state.is(Stage::Accepted) {
             state.enter(Stage::New);
@@ -241,14 +168,13 @@ pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
         if !is_draining && draining.as_mut().poll(cx).is_ready() {
             is_draining = true;
             connection.as_mut().graceful_shutdown();
-            let timeout = Box::pin(sleep(READ_TIMEOUT_IN_SHUTDOWN));
-            timer = Some((timeout, state.progress()));
+            read_timer = Some(ReadTimer::new(READ_TIMEOUT_IN_SHUTDOWN, state));
             if let Poll::Ready(served) = connection.as_mut().poll(cx) {
                 return Poll::Ready(Some(served));
             }
         }
         if state.is(Stage::Handling) && state.has_ended.load(Ordering::Relaxed) {
-            let timeout = half_closed.get_or_insert_with(|| Box::pin(sleep(HALF_CLOSED_TIMEOUT)));
+            let timeout = half_closed.get_or_insert_with(|| timer(HALF_CLOSED_TIMEOUT));
             ready!(timeout.as_mut().poll(cx));
             return Poll::Ready(None);
         }
@@ -258,25 +184,50 @@ pub(super) async fn serve_connection<F: Future<Output = HttpResponse>>(
             state.is(Stage::Header) || state.is(Stage::Body)
         };
         if !is_waiting_for_request && !is_draining {
-            timer = None;
+            read_timer = None;
             return Poll::Pending;
         }
         loop {
-            let started = state.progress();
-            let timeout = || (Box::pin(sleep(READ_TIMEOUT)), started);
-            let (timeout, seen) = timer.get_or_insert_with(timeout);
-            ready!(timeout.as_mut().poll(cx));
-            if is_waiting_for_request && (is_draining || *seen == started) {
+            let timer = read_timer.get_or_insert_with(|| ReadTimer::new(READ_TIMEOUT, state));
+            ready!(timer.timeout.as_mut().poll(cx));
+            let has_progress = timer.progress != state.progress();
+            if is_waiting_for_request
+                && (is_draining || !has_progress || timer.periods == MAX_READ_PERIODS)
+            {
                 return Poll::Ready(None);
             }
-            timer = None;
+            timer.restart(READ_TIMEOUT, state);
             if is_draining {
                 return Poll::Pending;
             }
         }
     });
-    if let Some(Err(error)) = served.await {
-        debug!("connection failed: {}", chain(&error));
+    // A connection that failed was broken by its client.
+    let _ = served.await;
+}
+
+/// Limits the time for a request that has begun to arrive.
+struct ReadTimer {
+    timeout: Timer,
+    /// The progress of the connection when the current period started.
+    progress: u32,
+    /// How many periods there have been for this request.
+    periods: u32,
+}
+
+impl ReadTimer {
+    fn new(limit: Duration, state: &ConnectionState) -> Self {
+        Self {
+            timeout: timer(limit),
+            progress: state.progress(),
+            periods: 1,
+        }
+    }
+
+    fn restart(&mut self, limit: Duration, state: &ConnectionState) {
+        let periods = self.periods + 1;
+        *self = Self::new(limit, state);
+        self.periods = periods;
     }
 }
 
@@ -294,7 +245,10 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        Poll::Ready(self.state.received(buffer.filled().len() - before))
+        if buffer.filled().len() > before {
+            self.state.received();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -10,19 +10,15 @@ use std::time::Duration;
 use fg_util::select::{Either, select};
 use hyper::Request;
 use hyper::body::Incoming;
-
 use tokio::task::{unconstrained, yield_now};
 
 use super::connection::{ConnectionState, serve_connection};
 use super::open_connections;
 use super::response::HttpResponse;
 use crate::lifecycle::{Activity, Lifecycle, Phase, Tracked};
+use crate::net::{TcpListener, TcpSocket, TcpStream};
 use crate::panics::supervise;
-#[cfg(test)]
-use crate::simulation::network::{TcpListener, TcpSocket, TcpStream};
 use crate::{ExtensionName, Port, RunError};
-#[cfg(not(test))]
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// The maximum number of connections in the listen backlog, such as those that arrive before `init` has completed.
 const BACKLOG: u32 = 1024;
@@ -85,7 +81,7 @@ where
             if start(stream, lifecycle, respond) {
                 // First, the tasks of new connections read what has arrived.
                 yield_now().await;
-                open_connections::close_one();
+                open_connections::close_one_of_many();
             }
         }
     }
@@ -107,7 +103,7 @@ where
                 start(stream, lifecycle, respond);
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(_) if open_connections::close_one() => yield_now().await,
+            Err(_) if open_connections::close_any() => yield_now().await,
             Err(error) => {
                 warn!("cannot accept queued connections: {error}");
                 break;
@@ -149,7 +145,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
                 // Such as a lack of descriptors. New connections read what has arrived before one is chosen, and the one
                 // that is chosen is closed when its task runs.
                 yield_now().await;
-                if open_connections::close_one() {
+                if open_connections::close_any() {
                     yield_now().await;
                     continue;
                 }

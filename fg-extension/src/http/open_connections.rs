@@ -8,22 +8,20 @@ use tokio::task::AbortHandle;
 
 use super::connection::{ConnectionState, RANK_OF_IDLE};
 
-/// The maximum number of open connections. Each takes up to 19 KB while it is idle.
-const MAX: usize = 700;
+/// The maximum number of connections that wait for a request. Each takes up to 27 KB.
+const MAX_WAITING: usize = 400;
 /// The maximum number if there are hardly any descriptors.
 const MIN: usize = 4;
 
 process_static! {
-    /// The maximum number of open connections in this process, which may have fewer descriptors.
-    ///
-    /// It is the number from which on connections that wait for a request are closed. A request that has arrived is always
-    /// handled, so there may be more connections than that: an instance runs up to 1000 invocations at once (D).
-    fn max_open() -> AtomicUsize = AtomicUsize::new(MAX);
+    /// The number of connections from which on those that wait for a request are closed, so that descriptors are left. A
+    /// request that has arrived is always handled, so there may be more.
+    fn limit() -> AtomicUsize = AtomicUsize::new(MAX_WAITING);
 }
 
 /// The maximum number of open connections on which no request has been served yet, and none is being handled. Each takes
 /// some memory.
-const MAX_UNSERVED: usize = 256;
+const MAX_UNSERVED: usize = 224;
 
 /// How many of the newest connections are closed last, since their requests may be about to arrive.
 const NEWEST: usize = 64;
@@ -56,8 +54,8 @@ pub(crate) fn raise_limit() {
         Ok(()) => hard,
         Err(_) => soft,
     };
-    let connections = usize::try_from(limit.saturating_sub(16) / 8 * 7).unwrap_or(MAX);
-    max_open().store(connections.clamp(MIN, MAX), Ordering::Relaxed);
+    let connections = usize::try_from(limit.saturating_sub(16) / 8 * 7).unwrap_or(usize::MAX);
+    self::limit().store(connections.max(MIN), Ordering::Relaxed);
 }
 
 /// Adds a connection. Returns whether there are too many.
@@ -68,20 +66,38 @@ pub(super) fn add(state: Weak<ConnectionState>, task: AbortHandle) -> bool {
         return false;
     }
     open.remove_closed();
-    // In proportion to the length, so that adding a connection takes constant time on average.
-    let limit = max_open().load(Ordering::Relaxed);
+    // Not each time, since it looks at all connections.
+    let limit = limit().load(Ordering::Relaxed);
     open.cleanup_at = (2 * open.connections.len()).clamp(FEW, limit.clamp(FEW, MAX_UNSERVED));
+    let (mut waiting, mut unserved) = (0, 0);
     let ranks = open.connections.iter();
-    let ranks = ranks.filter_map(|(state, _)| state.upgrade()?.rank());
-    let unserved = ranks.filter(|rank| *rank < RANK_OF_IDLE).count();
-    open.connections.len() > limit || unserved > MAX_UNSERVED
+    for rank in ranks.filter_map(|(state, _)| state.upgrade()?.rank()) {
+        waiting += 1;
+        unserved += usize::from(rank < RANK_OF_IDLE);
+    }
+    waiting > MAX_WAITING || unserved > MAX_UNSERVED || open.connections.len() > limit
 }
 
-/// Closes a connection that waits for a request. Returns `false` if there is none.
-pub(super) fn close_one() -> bool {
+/// Closes a connection that waits for a request, because there are too many. The newest are spared: they are likely to be
+/// about to send one.
+pub(super) fn close_one_of_many() {
+    close_one(true);
+}
+
+/// Closes a connection that waits for a request, because the descriptors are used up. Returns `false` if all are busy.
+pub(super) fn close_any() -> bool {
+    close_one(false)
+}
+
+fn close_one(spare_newest: bool) -> bool {
     let mut open = open().lock().unwrap_or_else(PoisonError::into_inner);
     open.remove_closed();
-    open.close_one()
+    open.close_one(spare_newest)
+}
+
+/// Returns how many invocations may be in flight. The platform posts up to 1000 at once (D). If there are few descriptors, some are left for telemetry.
+pub(super) fn max_invocations() -> usize {
+    (limit().load(Ordering::Relaxed) / 8 * 7).clamp(MIN, 1024)
 }
 
 impl OpenConnections {
@@ -91,10 +107,14 @@ impl OpenConnections {
     }
 
     /// Closes the connection whose client loses the least by it, and of several such connections the oldest.
-    fn close_one(&mut self) -> bool {
+    fn close_one(&mut self, spare_newest: bool) -> bool {
         let length = self.connections.len();
         let newest = length - NEWEST.min(length / 4);
-        let ranks = self.connections.iter().enumerate();
+        let mut end = length;
+        if spare_newest {
+            end = newest;
+        }
+        let ranks = self.connections.iter().enumerate().take(end);
         let ranks = ranks.filter_map(|(index, (state, _))| {
             Some((index >= newest, state.upgrade()?.rank()?, index))
         });

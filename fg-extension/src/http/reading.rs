@@ -45,6 +45,20 @@ impl Reservation {
         true
     }
 
+    /// Reserves all that is left, which must be `bytes` in total at least.
+    ///
+    /// It is for a body of unknown length: several of them that grew would keep each other from completing.
+    pub(crate) fn grow_to_rest(&mut self, bytes: usize) -> bool {
+        let large = usize::from(true);
+        let own = if pool(self.bytes) == large {
+            self.bytes
+        } else {
+            0
+        };
+        let others = used()[large].load(Ordering::Relaxed) - own;
+        bytes <= self.bytes || self.grow(bytes.max(MAX[large].saturating_sub(others)))
+    }
+
     /// Releases what is not needed for `bytes`.
     pub(crate) fn shrink(&mut self, bytes: usize) {
         if bytes < self.bytes && pool(bytes) == pool(self.bytes) {

@@ -11,7 +11,7 @@ const BURST: u32 = 32;
 const PERIOD: Duration = Duration::from_secs(1);
 
 process_static! {
-    /// The lines about rejected requests and failed invocations of the process.
+    /// The lines about rejected requests, failed invocations and failed tasks of the process.
     fn log() -> Mutex<State> = Mutex::new(State {
         left: BURST,
         since: None,
@@ -36,7 +36,7 @@ pub(crate) fn rejected(status: StatusCode, message: &str) {
 }
 
 /// Returns what to add to a line that may be written now. Returns `None`, and counts the line, if it must be omitted.
-pub(super) fn admit() -> Option<String> {
+pub(crate) fn admit() -> Option<String> {
     state().admit(Instant::now())
 }
 

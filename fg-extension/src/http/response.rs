@@ -36,7 +36,12 @@ pub(crate) fn unreadable(
             "PayloadTooLarge",
             format!("the body is larger than {} MB", body::LIMIT / (1024 * 1024)),
         ),
-        BodyError::Overloaded | BodyError::NotAdmitted => (
+        BodyError::NotAdmitted => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Overloaded",
+            "too many invocations are in flight; retry later".to_owned(),
+        ),
+        BodyError::Overloaded => (
             StatusCode::SERVICE_UNAVAILABLE,
             "Overloaded",
             "the bodies of other requests take too much memory; retry later".to_owned(),

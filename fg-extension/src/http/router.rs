@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use super::body::RequestBody;
 use super::connection::ConnectionState;
 use super::invoked::InvokedBody;
+use super::open_connections::max_invocations;
 use super::request_log;
 use super::response::{HttpResponse, failure, json, only_post};
 use crate::lifecycle::{Lifecycle, Phase};
@@ -72,7 +73,8 @@ impl<T: Extension, D: Telemetry<T>> Router<T, D> {
                     self.telemetry.respond(body).await
                 }
                 Route::Invocation => {
-                    let body = body.read(&|_| true).await;
+                    let admit = |_| self.lifecycle.invocations_in_flight() < max_invocations();
+                    let body = body.read(&admit).await;
                     self.invoke(body).await
                 }
                 // Requests of all other kinds are rare, so their future is not a part of every connection.

@@ -3,6 +3,8 @@
 //! `serde_json` would decode them too, but a deserializer that accepts strings contains the code and the tables for
 //! numbers, since its error messages quote them: 27 KB in every extension.
 
+use fg_util::json_escape;
+
 /// Returns the text between the quotes of a JSON string, with its escapes decoded, or `None` if one is invalid.
 ///
 /// An unpaired surrogate is replaced, since no Rust string can contain it.
@@ -11,49 +13,12 @@ pub(super) fn unescape(text: &str) -> Option<String> {
     let mut rest = text;
     while let Some((before, escape)) = rest.split_once('\\') {
         unescaped.push_str(before);
-        let mut characters = escape.chars();
-        let character = characters.next()?;
-        rest = characters.as_str();
-        unescaped.push(match character {
-            '"' | '\\' | '/' => character,
-            'b' => '\u{8}',
-            'f' => '\u{c}',
-            'n' => '\n',
-            'r' => '\r',
-            't' => '\t',
-            'u' => {
-                let (character, after) = unicode(rest)?;
-                rest = after;
-                character
-            }
-            _ => return None,
-        });
+        let (character, after) = json_escape::decode(escape)?;
+        unescaped.push(character);
+        rest = after;
     }
     unescaped.push_str(rest);
     Some(unescaped)
-}
-
-/// Decodes what follows `\u`: a code unit, or both code units of a surrogate pair. Returns the rest of the text, too.
-fn unicode(text: &str) -> Option<(char, &str)> {
-    let (first, rest) = code_unit(text)?;
-    if let Some(character) = char::from_u32(first.into()) {
-        return Some((character, rest));
-    }
-    if let Some((second, after)) = rest.strip_prefix("\\u").and_then(code_unit)
-        && let Some(Ok(character)) = char::decode_utf16([first, second]).next()
-    {
-        return Some((character, after));
-    }
-    Some((char::REPLACEMENT_CHARACTER, rest))
-}
-
-fn code_unit(text: &str) -> Option<(u16, &str)> {
-    let (digits, rest) = text.split_at_checked(4)?;
-    // `from_str_radix` would accept a sign.
-    if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    Some((u16::from_str_radix(digits, 16).ok()?, rest))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::telemetry::Telemetry;
 use crate::{Error, Extension, RunError, error};
 
 /// How much longer than its timeout a shutdown may take before the process is ended.
-pub(super) const GRACE: Duration = Duration::from_millis(500);
+pub(super) const GRACE: Duration = Duration::from_millis(200);
 
 /// The time to send the responses to aborted invocations.
 const RESPONSE_TIME: Duration = Duration::from_millis(50);
@@ -121,7 +121,8 @@ async fn call_shutdown<T: Extension>(
     timeout: Duration,
 ) -> Option<Result<(), Error>> {
     // If it times out, the future is dropped inside `catch`, since its destructors may panic.
-    catch("`shutdown`", start.timeout(timeout, extension.shutdown()))
+    // It may block its thread, for example to sync a file: nothing else needs the thread anymore.
+    catch("", start.timeout(timeout, extension.shutdown()))
         .await
         .unwrap_or_else(|panic| Some(Err(panic.into())))
 }

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
 
-use nix::sys::signal::{SigSet, SigmaskHow, Signal as Number};
+use nix::sys::signal::{SigSet, Signal as Number};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The signals that ask an extension to shut down: SIGTERM, SIGINT and SIGHUP (I; the platform's shutdown event is `?`).
@@ -14,12 +14,12 @@ impl Signals {
     /// Installs the signal handlers. From then on, the signals do not kill the process.
     pub(crate) fn listen() -> io::Result<Self> {
         // A signal that arrived between the installation of the handler and that of its action would be lost, so the
-        // signals are blocked meanwhile.
+        // signals are blocked in between.
         let mut blocked = SigSet::empty();
         blocked.add(Number::SIGTERM);
         blocked.add(Number::SIGINT);
         blocked.add(Number::SIGHUP);
-        let before = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        blocked.thread_block()?;
         let signals = (|| {
             Ok(Self([
                 ("SIGTERM", signal(SignalKind::terminate())?),
@@ -27,7 +27,8 @@ impl Signals {
                 ("SIGHUP", signal(SignalKind::hangup())?),
             ]))
         })();
-        before.thread_set_mask()?;
+        // Also if they were blocked by the parent process.
+        blocked.thread_unblock()?;
         signals
     }
 

@@ -3,6 +3,7 @@
 //! A thread of its own, the [watchdog](super::watchdog), ticks ten times per second. If a tick is late, the process did
 //! not run. If the ticks are on time and a handler took long nevertheless, the handler blocked its thread.
 
+use std::pin::Pin;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,6 +18,11 @@ pub(crate) const TICK: Duration = Duration::from_millis(100);
 ///
 /// A process that is limited to less than one CPU may not run for most of each 100 ms, and must still time out.
 const LATE: u32 = 200;
+
+/// How much of the time between two such ticks counts nevertheless, in milliseconds.
+///
+/// Otherwise nothing would ever time out in a process that gets so little CPU that all of its ticks are late.
+const CHARGED: u32 = 50;
 
 /// Longer than any process runs, and short enough to be added to an [`Instant`].
 const FOREVER: Duration = Duration::from_secs(1 << 30);
@@ -118,6 +124,13 @@ impl Moment {
     }
 }
 
+/// A wait that ends when the process has run for some time.
+pub(crate) type Timer = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+pub(crate) fn timer(limit: Duration) -> Timer {
+    Box::pin(Moment::now().passed(limit))
+}
+
 /// The milliseconds since the first call. They wrap around after 49 days.
 fn milliseconds(now: Instant) -> u32 {
     process_static! {
@@ -150,7 +163,7 @@ impl Witness {
         // Another thread may have read the clock before the last tick.
         let gap = now().wrapping_sub(last);
         if (LATE..=u32::MAX / 2).contains(&gap) {
-            lost.saturating_add(gap)
+            lost.saturating_add(gap - CHARGED)
         } else {
             lost
         }
@@ -168,16 +181,23 @@ mod tests {
         witness.tick(1_001);
         witness.tick(1_101);
         assert_eq!(witness.lost(|| 1_299), 0);
-        // Frozen: whoever runs first sees it.
-        assert_eq!(witness.lost(|| 7_101), 6_000);
+        // Frozen: the thread that runs first notices it, whichever it is.
+        assert_eq!(witness.lost(|| 7_101), 6_000 - CHARGED);
         witness.tick(7_111);
-        assert_eq!(witness.lost(|| 7_121), 6_010);
+        assert_eq!(witness.lost(|| 7_121), 6_010 - CHARGED);
         witness.tick(7_211);
-        assert_eq!(witness.lost(|| 7_221), 6_010);
+        assert_eq!(witness.lost(|| 7_221), 6_010 - CHARGED);
         // The clock was read just before the last tick.
-        assert_eq!(witness.lost(|| 7_209), 6_010);
+        assert_eq!(witness.lost(|| 7_209), 6_010 - CHARGED);
         witness.tick(8_211);
-        assert_eq!(witness.lost(|| 8_211), 7_010);
+        assert_eq!(witness.lost(|| 8_211), 7_010 - 2 * CHARGED);
+    }
+
+    #[test]
+    fn time_passes_even_if_every_tick_is_late() {
+        let witness = Witness(AtomicU64::new(0));
+        (1..=101).for_each(|i| witness.tick(i * 300));
+        assert_eq!(100 * 300 - witness.lost(|| 101 * 300), 100 * CHARGED);
     }
 
     #[test]
@@ -185,7 +205,7 @@ mod tests {
         let witness = Witness(AtomicU64::new(0));
         witness.tick(u32::MAX);
         assert_eq!(witness.lost(|| 99), 0);
-        assert_eq!(witness.lost(|| 999), 1_000);
+        assert_eq!(witness.lost(|| 999), 1_000 - CHARGED);
     }
 
     #[tokio::test(start_paused = true)]

@@ -24,19 +24,12 @@ macro_rules! info {
     };
 }
 
-macro_rules! debug {
-    ($($message:tt)*) => {
-        $crate::log::macros::log(tracing::Level::DEBUG, format_args!($($message)*))
-    };
-}
-
 #[cold]
 #[inline(never)]
 pub(crate) fn log(level: Level, message: Arguments<'_>) {
     match level {
         Level::ERROR => tracing::error!(target: "fg_extension", "{message}"),
         Level::WARN => tracing::warn!(target: "fg_extension", "{message}"),
-        Level::INFO => tracing::info!(target: "fg_extension", "{message}"),
-        _ => tracing::debug!(target: "fg_extension", "{message}"),
+        _ => tracing::info!(target: "fg_extension", "{message}"),
     }
 }

@@ -145,6 +145,17 @@ pub(crate) fn spawn(name: &str, run: Box<dyn FnOnce() + Send>) -> io::Result<()>
 }
 
 fn write_to_stderr(line: &str) {
-    // If stderr is closed, there is nowhere to report the error.
-    let _ = io::stderr().write_all(line.as_bytes());
+    let mut rest = line.as_bytes();
+    while !rest.is_empty() {
+        match io::stderr().write(rest) {
+            Ok(written) => rest = &rest[written..],
+            // Another process has made the pipe non-blocking, and it is full.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // If stderr is closed, there is nowhere to report the error.
+            Err(_) => return,
+        }
+    }
 }

@@ -3,12 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-#[cfg(test)]
-use crate::simulation::network::TcpStream;
 use fg_util::error::{excerpt, one_line};
 use hyper::StatusCode;
-#[cfg(not(test))]
-use tokio::net::TcpStream;
 
 use super::exchange::{Exchange, Head};
 use super::resolve::resolve;
@@ -17,6 +13,7 @@ use crate::Error;
 use crate::config::PlatformAddress;
 use crate::http::body::LIMIT;
 use crate::json;
+use crate::net::TcpStream;
 
 /// The time limit for the body of a response, once its status has arrived.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);

@@ -4,14 +4,11 @@
 
 use std::io;
 
-#[cfg(test)]
-use crate::simulation::network::TcpStream;
 use hyper::StatusCode;
-#[cfg(not(test))]
-use tokio::net::TcpStream;
 use tokio::task::coop::consume_budget;
 
 use crate::Error;
+use crate::net::TcpStream;
 
 /// The maximum size of the status line and the headers of a response, and of all responses with status 1xx before it.
 const HEAD_LIMIT: usize = 64 * 1024;

@@ -1,11 +1,11 @@
 //! The addresses of a host.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::thread;
 
 use tokio::sync::oneshot;
 
 use crate::Error;
+use crate::log::writer::spawn;
 
 /// Returns the addresses of an IP address or host name, with a port.
 ///
@@ -22,8 +22,7 @@ pub(super) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Er
         // The receiver is gone if the attempt has been aborted.
         let _ = sender.send(addresses.map(Vec::from_iter));
     };
-    thread::Builder::new()
-        .spawn(resolver)
+    spawn("resolver", Box::new(resolver))
         .map_err(|error| format!("cannot start a thread to resolve `{host}`: {error}"))?;
     let addresses = addresses.await.map_err(|_| "the resolver panicked")?;
     Ok(addresses.map_err(|error| format!("cannot resolve `{host}`: {error}"))?)

@@ -90,10 +90,6 @@ impl ApiRequest<'_> {
                     return Err(ApiError::Rejected(rejection));
                 }
                 Ok(ApiResponse::Rejected(rejection)) => {
-                    info!(
-                        "{} was rejected with {rejection}, waiting for the other attempt",
-                        self.purpose
-                    );
                     rejected = Some(rejection);
                     next_attempt = None;
                     continue;
@@ -107,7 +103,6 @@ impl ApiRequest<'_> {
             let left = timeout.saturating_sub(elapsed);
             if !open.is_empty() {
                 // The other attempt is still waited for.
-                info!("{} attempt failed: {}", self.purpose, chain(error.as_ref()));
                 if rejected.is_none() {
                     next_attempt = end_of_patience(elapsed, timeout);
                 }

@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use super::TelemetryEvent;
 use super::events::{Events, Layout, Layouts};
 use crate::http::body::TEXT_LIMIT;
-use crate::json::{Invalid, blank_trailing_commas, replace_invalid_utf8};
+use crate::json::{Invalid, blank_trailing_commas, escape_controls, replace_invalid_utf8};
 
 /// A batch of telemetry events.
 pub(super) struct Batch {
@@ -45,14 +45,21 @@ impl Batch {
     pub(super) fn read(body: Bytes) -> Result<Vec<Self>, String> {
         // Much faster than `from_utf8_lossy` for text that is valid.
         if let Ok(text) = str::from_utf8(&body) {
-            return Self::read_text(text);
+            let text = text.trim_start_matches('\u{feff}');
+            let error = match Self::read_text(text) {
+                Ok(batches) => return Ok(batches),
+                Err(error) => error,
+            };
+            let escaped = escape_controls(text, TEXT_LIMIT).ok_or(error)?;
+            drop(body);
+            return Self::read_text(&escaped);
         }
         // The text must not become much longer than the largest body.
         let Some(text) = replace_invalid_utf8(&body, TEXT_LIMIT) else {
             return Err("invalid telemetry: too many bytes are not UTF-8".to_owned());
         };
         drop(body);
-        Self::read_text(&text)
+        Self::read(text.into())
     }
 
     fn read_text(text: &str) -> Result<Vec<Self>, String> {
@@ -145,7 +152,7 @@ impl Batch {
 fn error_message(text: &str) -> String {
     // Not worth the time for a body that is much larger than those of the platform.
     if text.len() > MAX_BATCH_BYTES {
-        return "invalid telemetry: the body is not a JSON array".to_owned();
+        return "invalid telemetry: the body is not a valid JSON array".to_owned();
     }
     match serde_json::from_str::<Array>(&blank_trailing_commas(text.to_owned())) {
         // The error message may quote the whole body.
@@ -369,6 +376,24 @@ mod tests {
     }
 
     #[test]
+    fn byte_order_mark_and_control_characters_are_accepted() {
+        let record = |body: &[u8]| {
+            let events = read(body);
+            assert_eq!(events.len(), 2);
+            match &events[0] {
+                TelemetryEvent::Function(log) => log.text().into_owned(),
+                other => panic!("{other:?}"),
+            }
+        };
+        for body in [
+            "\u{feff}[{\"type\": \"function\", \"record\": \"a\nb\"}, 1]".as_bytes(),
+            b"\xef\xbb\xbf[{\"type\":\"function\",\n\"record\":\"a\nb\"},\"\xff\"]",
+        ] {
+            assert_eq!(record(body), "a\nb");
+        }
+    }
+
+    #[test]
     fn body_that_is_not_an_array_is_rejected() {
         for (body, problem) in [
             ("[{]", "key must be a string at line 1 column 3"),
@@ -386,14 +411,9 @@ mod tests {
                 r#"{"name": "platform.start"}"#,
                 "invalid type: map, expected an array of events at line 1 column 0",
             ),
-            ("\u{feff}[]", "expected value at line 1 column 1"),
             // Nearly valid: an invalid element, an invalid escape, a line break in a string, commas without values.
             ("[1, oops]", "expected value at line 1 column 5"),
             (r#"[{"a": "\x"}]"#, "invalid escape at line 1 column 10"),
-            (
-                "[{\"record\": \"a\nb\"}]",
-                "control character (\\u0000-\\u001F) found while parsing a string at line 1 column 14",
-            ),
             ("[,]", "expected value at line 1 column 2"),
             ("[1,,]", "expected value at line 1 column 4"),
             // The position is that in the original body, even after a trailing comma.

@@ -120,12 +120,12 @@ impl Delivery {
             Ok(body) if body.bytes.len() > MAX_INLINE => {
                 let delivery = Arc::clone(self);
                 let receive = Box::pin(offload(move || delivery.receive_body(body)));
-                let failed = || {
-                    Err(Unacknowledged::Invalid(
-                        "the batch could not be read".to_owned(),
-                    ))
+                let Some(received) = receive.await else {
+                    // A panic, which is not the fault of the batch.
+                    let status = StatusCode::INTERNAL_SERVER_ERROR;
+                    return failure(status, "InternalError", "the batch could not be read");
                 };
-                receive.await.unwrap_or_else(failed)
+                received
             }
             Ok(body) => self.receive_body(body),
             Err(BodyError::NotAdmitted) => Err(self.reject_unread()),

@@ -95,8 +95,8 @@ impl Invocation {
 
     /// Reads an invoke event from the body of a request.
     ///
-    /// Only the trace ID must be as documented, since an event without it cannot be answered. Everything else is kept as
-    /// its text. Bytes that are not UTF-8 are replaced, and control characters in strings are escaped. A byte order mark
+    /// Only the trace ID must be as documented, since the response contains it. Everything else is kept as its
+    /// text. Bytes that are not UTF-8 are replaced, and control characters in strings are escaped. A byte order mark
     /// is ignored.
     ///
     /// It keeps the body if there are other fields. A body that must be changed is dropped as soon as it is copied, so all
@@ -160,7 +160,7 @@ impl Invocation {
                 false => serde_json::from_str(text),
             };
             return Err(match reason {
-                Ok(IgnoredAny) => "expected a JSON object".to_owned(),
+                Ok(IgnoredAny) => "expected a valid JSON object".to_owned(),
                 Err(error) => error.to_string(),
             });
         }

@@ -73,6 +73,7 @@ async fn main(invocation: Invocation) -> Result<(), Error> {
         "together" => {
             BARRIER.wait().await;
         }
+        "hang" => std::future::pending().await,
         // Wait for a line on standard input.
         "hold" => {
             tokio::task::spawn_blocking(|| stdin().lock().read_line(&mut String::new())).await??;

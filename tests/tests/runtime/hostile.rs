@@ -171,6 +171,48 @@ fn idle_connections_do_not_lock_the_platform_out() {
 }
 
 #[test]
+fn invocations_in_flight_are_limited() {
+    // The test itself needs a descriptor for each connection.
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("there is a limit");
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("the limit can be raised");
+    let extension = Start::new(FIXTURE)
+        .env("FG_SHUTDOWN_TIMEOUT", "1s")
+        .registered();
+    let hang = |count| -> Vec<_> {
+        let clients = (0..count).map(|_| {
+            let mut client = Client::connect(extension.port());
+            client.send(request("POST", INVOKE, event("hang")));
+            client
+        });
+        clients.collect()
+    };
+    let _hanging = hang(800);
+    // Their connections do not count as waiting ones, so new ones are served.
+    for _ in 0..20 {
+        let mut client = Client::connect(extension.port());
+        client.send(HALF_HEADER);
+        client.send(" x\r\nContent-Length: 48\r\n\r\n");
+        client.send(r#"{"traceId": "1", "invokedFunctionUrn": "a:b:c"} "#);
+        assert_eq!(client.receive().status, 200);
+    }
+    let _hanging_too = hang(300);
+    // Those that the extension has not read yet are not in flight.
+    let start = Instant::now();
+    while post(extension.port(), INVOKE, event("1")).status != 503 {
+        assert!(start.elapsed() < Duration::from_secs(20));
+    }
+    let message = "too many invocations are in flight; retry later";
+    let rejected = post(extension.port(), INVOKE, event("1")).json();
+    assert_eq!(rejected["errorInfo"]["errorMessage"], message);
+    let exited = extension.terminate();
+    assert!(
+        exited.stderr.contains("aborted 1024 invocations"),
+        "{}",
+        exited.stderr
+    );
+}
+
+#[test]
 fn author_has_descriptors_left() {
     for (limit, expected) in [("-S -n 64", None), ("-n 64", Some(64))] {
         let platform = ScriptedPlatform::start([ScriptedResponse::registered()]);
@@ -357,7 +399,7 @@ fn shutdown_request_of_a_web_page_is_rejected() {
 #[test]
 fn log_lines_about_requests_are_few_and_short() {
     let extension = registered();
-    let long = "x".repeat(30_000);
+    let long = "x".repeat(15_000);
     let mut client = Client::connect(extension.port());
     let requests = 1000;
     for i in 0..requests {

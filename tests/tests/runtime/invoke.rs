@@ -84,7 +84,7 @@ fn invalid_bodies_are_rejected_and_the_extension_keeps_running() {
         (b" \n", "the body is empty; expected an invocation"),
         (b"{", invalid),
         (b"traceId=1", invalid),
-        (b"[]", "invalid invocation: expected a JSON object"),
+        (b"[]", "invalid invocation: expected a valid JSON object"),
         (b"null", invalid),
         (b"\"text\"", invalid),
         (b"{}", "invalid invocation: missing field `traceId`"),

@@ -231,7 +231,8 @@ async fn partial_success_is_counted() {
         (counters.exported, counters.rejected),
         (counts(1, 2), counts(2, 1))
     );
-    exporter.shutdown().await.unwrap();
+    let error = exporter.shutdown().await.unwrap_err().to_string();
+    assert_eq!(error, "rejected by the collector: 2 spans, 1 log record");
 }
 
 #[tokio::test]
@@ -263,7 +264,8 @@ async fn rejected_request_is_dropped_and_counted() {
     exporter.enqueue(spans(&["c"]), Vec::new());
     exporter.flush_for_invocation().await;
     assert_eq!(exporter.counters().exported, counts(1, 0));
-    exporter.shutdown().await.unwrap();
+    let error = exporter.shutdown().await.unwrap_err().to_string();
+    assert_eq!(error, "rejected by the collector: 10 spans, 0 log records");
 }
 
 #[tokio::test]

@@ -146,7 +146,7 @@ fn memory_is_bounded() {
         ),
         ("brackets", fill("[", "[", "]"), 400),
         ("a string", fill("\"", "x", "\""), 400),
-        ("a line break", fill("[\"\n", "x", "\"]"), 400),
+        ("a line break", fill("[\"\n", "x", "\"]"), 200),
         ("bytes that are not UTF-8", fill("[\"", b"\xff", "\"]"), 400),
         (
             "some bytes that are not UTF-8",
@@ -232,8 +232,32 @@ fn memory_of_half_sent_requests_is_bounded() {
     }
     assert_eq!(post(port, "/", "[1]").status, 200);
     let peak = extension.peak_memory();
-    // The limit is 18 MB, and a release build takes up to 2 MB before its first request.
-    assert!(peak - base <= 16 * MB, "{peak}");
+    // The limit of a packaged program is 18 MB, of which it takes 2 MB before its first request. In a debug build, each
+    // connection takes more. Without limits, it would be 80 MB.
+    assert!(peak - base <= 20 * MB, "{peak} - {base}");
+}
+
+#[test]
+fn chunked_bodies_do_not_keep_each_other_from_completing() {
+    let extension = telemetry().env("HANDLER", "count").registered();
+    let chunk = format!("{:x}\r\n{}\r\n", 100_000, " ".repeat(100_000));
+    let begin = |start: &str| {
+        let mut client = Client::connect(extension.port());
+        client.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+        client.send(format!("{:x}\r\n{start}\r\n{chunk}", start.len()));
+        client
+    };
+    let mut clients: Vec<_> = (0..8).map(|_| begin("[")).collect();
+    for client in &mut clients {
+        client.try_send(chunk.repeat(10) + "1\r\n]\r\n0\r\n\r\n");
+    }
+    let statuses: Vec<_> = clients.iter_mut().map(|it| it.receive().status).collect();
+    assert!(statuses.contains(&200), "{statuses:?}");
+    assert!(
+        statuses.iter().all(|status| [200, 503].contains(status)),
+        "{statuses:?}"
+    );
+    assert_eq!(extension.terminate().code, Some(0));
 }
 
 #[test]
