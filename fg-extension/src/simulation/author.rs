@@ -4,105 +4,186 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::TOLERANCE;
+use super::trouble::Act;
 use super::world::{self, choose, problem, step};
+use super::{ABORTED_AFTER, TELEMETRY_TIMEOUT, TOLERANCE};
 use crate::{
     Error, Extension, ExtensionName, Invocation, Port, Registration, Subscription,
     TelemetryCounters, TelemetryEvent, TelemetryHandler, TelemetryType,
 };
 
-pub(super) const PORT: Port = Port::new(8081);
-pub(super) const TELEMETRY_PORT: Port = Port::new(8082);
+const TELEMETRY_PORT: Port = Port::new(8082);
 
+/// The time limit of an invocation.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// How long handlers may run after the shutdown started.
-const ABORTED_AFTER: Duration = Duration::from_millis(1500);
 
 pub(super) struct Author;
 
-/// Does what authors do: mostly the right thing, soon.
-async fn act(what: &str) -> Result<(), Error> {
-    let (kind, pause) = choose(|random| (random.within(0..=99), random.millis(1..=300)));
-    match kind {
-        0..60 => Ok(()),
-        60..80 => {
-            sleep(pause).await;
-            Ok(())
-        }
-        80..84 => {
-            sleep(10 * pause).await;
-            Ok(())
-        }
-        84..92 => Err("not this time".into()),
-        92..96 => {
-            step(|| format!("{what} panics"));
-            panic!("{what} panics")
-        }
-        _ => {
-            step(|| format!("{what} hangs"));
-            sleep(Duration::from_secs(3600)).await;
-            Ok(())
-        }
-    }
+/// The handlers, as indices of their troubles.
+#[derive(Clone, Copy, Debug)]
+enum Handler {
+    Invoke,
+    Telemetry,
 }
 
-/// A call of the handler, which must not be dropped too early.
+/// A call of a handler, which must not be dropped too early.
 struct Call {
+    handler: Handler,
+    /// How long it may run, unless there is a shutdown.
+    limit: Duration,
     started_after: Duration,
     is_complete: bool,
 }
 
 impl Call {
-    fn start() -> Self {
+    fn start(handler: Handler, limit: Duration) -> Self {
+        let started_after = world::with(|world| {
+            world.calls_in_flight += 1;
+            world.running_time()
+        });
         Self {
-            started_after: world::with(|world| world.running_time()),
+            handler,
+            limit,
+            started_after,
             is_complete: false,
         }
+    }
+
+    async fn act(&mut self) -> Result<(), Error> {
+        let handler = self.handler;
+        let act = world::with(|world| {
+            let now = world.running_time();
+            world.troubles[handler as usize].act(now, &mut world.random)
+        });
+        step(|| format!("{handler:?}: {act:?}"));
+        match act {
+            Act::Succeed => {}
+            Act::Sleep(pause) => sleep(pause).await,
+            Act::Fail => {
+                self.is_complete = true;
+                return Err("not this time".into());
+            }
+            Act::Panic => panic!("{handler:?} panics"),
+            Act::Hang => sleep(Duration::from_secs(3600)).await,
+        }
+        self.is_complete = true;
+        Ok(())
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
+        let (now, shutdown) = world::with(|world| {
+            let now = world.running_time();
+            world.calls_in_flight -= 1;
+            world.last_call_ended = now;
+            (now, world.shutdown_after)
+        });
         // A panic ends it, too.
         if self.is_complete || std::thread::panicking() {
             return;
         }
-        let (now, shutdown) = world::with(|world| (world.running_time(), world.shutdown_after));
         let ran = now - self.started_after;
-        let is_late = ran + TOLERANCE >= TIMEOUT;
+        let is_late = ran + TOLERANCE >= self.limit;
         let is_aborted = shutdown.is_some_and(|at| now - at + TOLERANCE >= ABORTED_AFTER);
         if !is_late && !is_aborted {
-            problem(format!("a handler was dropped after {ran:?}"));
+            problem(format!("{:?} was dropped after {ran:?}", self.handler));
         }
     }
 }
 
 impl Extension for Author {
     const NAME: ExtensionName = ExtensionName::new("extensionSimulated.sh");
-    const PORT: Port = PORT;
+    const PORT: Port = Port::new(8081);
     const TIMEOUT: Option<Duration> = Some(TIMEOUT);
 
     async fn init(_: &Registration) -> Result<Self, Error> {
-        let pause = choose(|random| random.millis(0..=500));
-        sleep(pause).await;
+        let (pause, kind) = choose(|random| (random.millis(0..=500), random.within(0..=99)));
+        match kind {
+            0..2 => return Err("init fails".into()),
+            2..10 => sleep(10 * pause).await,
+            _ => sleep(pause).await,
+        }
+        world::with(|world| world.is_initialized = true);
         Ok(Self)
     }
 
     async fn invoke(&self, invocation: Invocation) -> Result<(), Error> {
         let id: u64 = invocation.trace_id.parse()?;
         world::with(|world| *world.started.entry(id).or_default() += 1);
-        let mut call = Call::start();
-        let outcome = act("invoke").await;
-        call.is_complete = true;
-        outcome?;
+        Call::start(Handler::Invoke, TIMEOUT).act().await?;
         world::with(|world| *world.succeeded.entry(id).or_default() += 1);
         Ok(())
     }
 
     async fn shutdown(&self) -> Result<(), Error> {
         step(|| "shutdown is called".to_owned());
-        sleep(Duration::from_millis(20)).await;
+        let calls = world::with(|world| {
+            world.shutdown_calls += 1;
+            world.calls_in_flight
+        });
+        if calls > 0 {
+            problem(format!("shutdown is called with {calls} calls in flight"));
+        }
+        sleep(SHUTDOWN_TAKES).await;
         Ok(())
+    }
+}
+
+/// How long the author's `shutdown` takes.
+pub(super) const SHUTDOWN_TAKES: Duration = Duration::from_millis(20);
+
+/// The events that the telemetry handler is called with. Unless they are delivered, the attempt has failed.
+struct Attempt(Vec<u64>);
+
+impl Attempt {
+    fn new(events: &[TelemetryEvent]) -> Self {
+        let mut ids = Vec::new();
+        for event in events {
+            match event {
+                TelemetryEvent::Function(log) => ids.push(log.text().parse().unwrap()),
+                other => problem(format!("an event is not a log: {other:?}")),
+            }
+        }
+        Self(ids)
+    }
+
+    /// Returns how long the call may run: an attempt has half of the time that is left.
+    fn limit(&self) -> Duration {
+        let failed = world::with(|world| {
+            let failed = self.0.iter().map(|id| world.failed_attempts.get(id));
+            failed.flatten().copied().max().unwrap_or_default()
+        });
+        match failed {
+            0 => TELEMETRY_TIMEOUT / 2,
+            1 => TELEMETRY_TIMEOUT / 5,
+            _ => Duration::ZERO,
+        }
+    }
+
+    fn succeed(mut self) {
+        for id in std::mem::take(&mut self.0) {
+            let client = id % super::telemetry::CLIENTS;
+            let (is_new, last) = world::with(|world| {
+                let last = world.last_delivered.insert(client, id);
+                (world.delivered.insert(id), last)
+            });
+            if !is_new {
+                problem(format!("event {id} was delivered twice"));
+            } else if let Some(last) = last.filter(|last| *last > id) {
+                problem(format!("event {id} was delivered after event {last}"));
+            }
+        }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        world::with(|world| {
+            for id in &self.0 {
+                *world.failed_attempts.entry(*id).or_default() += 1;
+            }
+        });
     }
 }
 
@@ -116,15 +197,11 @@ impl TelemetryHandler for Author {
         counters: &TelemetryCounters,
     ) -> Result<(), Error> {
         world::with(|world| world.counters = Some(counters.clone()));
-        act("telemetry").await?;
-        for event in events {
-            let TelemetryEvent::Function(log) = event else {
-                problem("an event changed its type".to_owned());
-                continue;
-            };
-            let id: u64 = log.text().parse()?;
-            world::with(|world| world.delivered.insert(id));
-        }
+        let attempt = Attempt::new(&events);
+        Call::start(Handler::Telemetry, attempt.limit())
+            .act()
+            .await?;
+        attempt.succeed();
         Ok(())
     }
 }

@@ -4,11 +4,17 @@
 //! Everything but the sockets, the signals and the second thread is the code of the runtime. A failure prints its seed;
 //! `FG_SIMULATION_SEED=<seed>` replays it, and `FG_SIMULATION_RUNS=<runs>` runs more.
 
+mod api;
 mod author;
+mod client;
+mod events;
+mod invocations;
 pub(crate) mod network;
-mod platform;
+mod promises;
 mod random;
 pub(crate) mod signals;
+mod telemetry;
+mod trouble;
 pub(crate) mod watchdog;
 mod world;
 
@@ -21,14 +27,17 @@ use author::Author;
 use world::World;
 
 use crate::config::{Config, TelemetryConfig};
-use crate::http::reading;
-use crate::{Extension, RunError, TelemetryCounters, TelemetryHandler, run};
+use crate::{Extension, RunError, TelemetryHandler, run};
 
 /// How many schedules are run by default.
 const RUNS: u64 = 1000;
 
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
+/// When handlers are aborted in a shutdown: a quarter of its time is reserved for the author's `shutdown`.
+const ABORTED_AFTER: Duration = Duration::from_millis(1500);
 const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
+const TELEMETRY_TIMEOUT: Duration = Duration::from_secs(10);
+const TELEMETRY_BUFFER: usize = 20_000;
 
 /// What a shutdown may take longer than its timeout: the time between two ticks, and the granularity of timers.
 const TOLERANCE: Duration = Duration::from_millis(250);
@@ -66,21 +75,32 @@ fn simulate(seed: u64) -> World {
     runtime.block_on(async {
         world::start(seed);
         let mut actors = JoinSet::new();
-        tokio::spawn(platform::serve_api());
-        tokio::spawn(platform::freeze());
-        tokio::spawn(platform::shut_down());
-        for _ in 0..world::choose(|random| random.within(1..=6)) {
-            actors.spawn(platform::invoke());
+        let (has_short_reads, max_read, has_crowd) = world::choose(|random| {
+            let max_read = random.within(1..=100);
+            (random.percent(20), max_read, random.percent(5))
+        });
+        if has_short_reads {
+            network::set_max_read(usize::try_from(max_read).unwrap());
         }
-        for _ in 0..world::choose(|random| random.within(1..=4)) {
-            actors.spawn(platform::post_telemetry());
+        tokio::spawn(api::serve());
+        tokio::spawn(events::freeze());
+        tokio::spawn(events::shut_down());
+        for _ in 0..world::choose(|random| random.within(1..=6)) {
+            actors.spawn(invocations::invoke());
+        }
+        for client in 0..world::choose(|random| random.within(1..=telemetry::CLIENTS)) {
+            actors.spawn(telemetry::post_batches(client));
+        }
+        if has_crowd {
+            actors.spawn(invocations::crowd());
         }
         let result = timeout(Duration::from_secs(3600), tokio::spawn(extension())).await;
         let stopped = world::with(|world| world.running_time());
+        world::step(|| format!("the extension ended: {result:?}"));
         // The clients read the last responses.
         let _ = timeout(Duration::from_secs(120), actors.join_all()).await;
         match result {
-            Ok(Ok(result)) => check(&result, stopped),
+            Ok(Ok(result)) => promises::check(&result, stopped),
             Ok(Err(panic)) => world::problem(format!("the runtime panicked: {panic}")),
             Err(_) => world::problem("the extension did not end".to_owned()),
         }
@@ -91,11 +111,11 @@ fn simulate(seed: u64) -> World {
 async fn extension() -> Result<(), RunError> {
     let settings = |name| {
         let value = match name {
-            "EXTENSION_API_ADDR" => format!("127.0.0.1:{}", platform::API_PORT),
+            "EXTENSION_API_ADDR" => format!("127.0.0.1:{}", api::PORT),
             "FG_SHUTDOWN_TIMEOUT" => format!("{}ms", SHUTDOWN_TIMEOUT.as_millis()),
             "FG_REGISTER_TIMEOUT" => format!("{}ms", REGISTER_TIMEOUT.as_millis()),
-            "FG_TELEMETRY_BUFFER" => "20KB".to_owned(),
-            "FG_TELEMETRY_TIMEOUT" => "10s".to_owned(),
+            "FG_TELEMETRY_BUFFER" => format!("{}KB", TELEMETRY_BUFFER / 1000),
+            "FG_TELEMETRY_TIMEOUT" => format!("{}s", TELEMETRY_TIMEOUT.as_secs()),
             _ => return None,
         };
         Some(value.into())
@@ -110,65 +130,4 @@ async fn extension() -> Result<(), RunError> {
     )?;
     let startup = run::Startup::with_config::<Author>(config, None)?;
     startup.run_with_telemetry::<Author>(&telemetry).await
-}
-
-/// Checks what the extension promised, once it has ended.
-fn check(result: &Result<(), RunError>, stopped: Duration) {
-    world::step(|| format!("the extension ended: {result:?}"));
-    let (problems, took) = world::with(|world| {
-        let mut problems = Vec::new();
-        let is_registered = !result
-            .as_ref()
-            .is_err_and(|error| error.is_rejected() || error.is_register_timeout());
-        if is_registered {
-            problems.append(&mut world.unanswered);
-        } else if world
-            .accepted_after
-            .is_some_and(|after| after < REGISTER_TIMEOUT)
-        {
-            problems.push(format!("the registration was accepted, but: {result:?}"));
-        }
-        for (id, count) in &world.started {
-            if *count > 1 {
-                problems.push(format!("invocation {id} was started {count} times"));
-            }
-        }
-        let missing = world.acknowledged.difference(&world.delivered).count() as u64;
-        let lost = world.counters.as_ref().map(TelemetryCounters::lost);
-        // Without a call of the handler there are no counters, but the error tells.
-        let is_reported = match lost {
-            Some(lost) => lost >= missing,
-            None => true,
-        };
-        if missing > 0 && !(is_reported && result.is_err()) {
-            problems.push(format!(
-                "{missing} acknowledged events were not delivered, but {lost:?} counted as lost"
-            ));
-        }
-        if let Some(counters) = &world.counters {
-            let (received, settled) = (counters.received(), counters.delivered() + counters.lost());
-            if received != settled {
-                problems.push(format!(
-                    "{received} events were received, and {settled} settled"
-                ));
-            }
-            if counters.lost() > 0 && result.is_ok() {
-                problems.push("the exit status hides lost events".to_owned());
-            }
-        }
-        let took = world
-            .shutdown_after
-            .map(|after| stopped.saturating_sub(after));
-        if let Some(took) = took
-            && took > SHUTDOWN_TIMEOUT + TOLERANCE
-        {
-            problems.push(format!("the shutdown took {took:?}"));
-        }
-        if !reading::is_unused() {
-            problems.push("the memory of a body is still reserved".to_owned());
-        }
-        (problems, took)
-    });
-    world::step(|| format!("the shutdown took {took:?}"));
-    problems.into_iter().for_each(world::problem);
 }

@@ -2,7 +2,7 @@
 //!
 //! Each thread has a network of its own. Data arrives at once: what arrives late is sent late.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::io;
@@ -12,12 +12,32 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
 
 /// How many bytes a socket buffers in each direction.
 const BUFFER: usize = 64 * 1024;
 
 thread_local! {
     static LISTENERS: RefCell<HashMap<u16, Arc<Mutex<Backlog>>>> = RefCell::default();
+    /// How many operations there were on sockets.
+    static OPERATIONS: watch::Sender<u64> = watch::Sender::new(0);
+    /// How many bytes a single operation reads.
+    static MAX_READ: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+/// Waits until there were that many operations on sockets, so that something can happen between any two of them.
+pub(super) async fn after_operations(count: u64) {
+    let mut operations = OPERATIONS.with(watch::Sender::subscribe);
+    let _ = operations.wait_for(|operations| *operations >= count).await;
+}
+
+fn count_operation() {
+    OPERATIONS.with(|operations| operations.send_modify(|count| *count += 1));
+}
+
+/// Sets how many bytes a single operation reads.
+pub(super) fn set_max_read(bytes: usize) {
+    MAX_READ.set(bytes);
 }
 
 /// The connections that a listener has not accepted.
@@ -80,6 +100,7 @@ impl TcpListener {
         &self,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        count_operation();
         let mut backlog = lock(&self.backlog);
         match backlog.queue.pop_front() {
             Some(stream) => Poll::Ready(Ok((stream, (Ipv4Addr::LOCALHOST, 1).into()))),
@@ -170,6 +191,7 @@ impl TcpStream {
     }
 
     pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        count_operation();
         let mut pipe = lock(&self.incoming);
         if pipe.is_reset {
             return Err(io::ErrorKind::ConnectionReset.into());
@@ -177,7 +199,7 @@ impl TcpStream {
         if pipe.bytes.is_empty() && !pipe.has_ended {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let length = buffer.len().min(pipe.bytes.len());
+        let length = buffer.len().min(pipe.bytes.len()).min(MAX_READ.get());
         for (place, byte) in buffer.iter_mut().zip(pipe.bytes.drain(..length)) {
             *place = byte;
         }
@@ -186,6 +208,7 @@ impl TcpStream {
     }
 
     pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        count_operation();
         let mut pipe = lock(&self.outgoing);
         if pipe.is_reset {
             return Err(io::ErrorKind::ConnectionReset.into());
@@ -303,41 +326,4 @@ impl Drop for TcpStream {
         incoming.is_reset = true;
         incoming.wake();
     }
-}
-
-/// Reads one HTTP response, and returns its status.
-pub(crate) async fn read_status(stream: &TcpStream) -> io::Result<u16> {
-    let mut received = Vec::new();
-    loop {
-        let mut headers = [httparse::EMPTY_HEADER; 16];
-        let mut response = httparse::Response::new(&mut headers);
-        if let Ok(httparse::Status::Complete(head)) = response.parse(&received) {
-            let length = response.headers.iter().find_map(|header| {
-                let is_length = header.name.eq_ignore_ascii_case("content-length");
-                is_length.then(|| str::from_utf8(header.value).ok()?.parse::<usize>().ok())?
-            });
-            if received.len() >= head + length.unwrap_or_default() {
-                return Ok(response.code.unwrap_or_default());
-            }
-        }
-        stream.readable().await?;
-        let mut buffer = [0; 4096];
-        match stream.try_read(&mut buffer)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            length => received.extend_from_slice(&buffer[..length]),
-        }
-    }
-}
-
-/// Writes all bytes.
-pub(crate) async fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        stream.writable().await?;
-        match stream.try_write(bytes) {
-            Ok(length) => bytes = &bytes[length..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

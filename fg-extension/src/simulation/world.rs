@@ -1,42 +1,63 @@
 //! What happens in one simulation, and what the extension promised.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::random::Random;
+use super::trouble::Trouble;
 use crate::TelemetryCounters;
 
 /// The record of one simulation.
 pub(super) struct World {
     pub(super) random: Random,
-    /// How often the handler was called with an invocation, and how often it succeeded.
-    pub(super) started: HashMap<u64, u32>,
-    pub(super) succeeded: HashMap<u64, u32>,
-    /// The events that were acknowledged with status 200.
-    pub(super) acknowledged: HashSet<u64>,
-    /// The events for which the telemetry handler returned `Ok`.
-    pub(super) delivered: HashSet<u64>,
-    pub(super) counters: Option<TelemetryCounters>,
-    /// When the process had run for how long, and a status 200 to the registration was sent.
-    pub(super) accepted_after: Option<Duration>,
-    /// When a registration was accepted, even if the response is sent later.
-    pub(super) registered_at: Option<Instant>,
-    /// Whether a shutdown was requested.
-    pub(super) is_shutting_down: bool,
-    /// How long the process had run when the extension learned of that. A request waits in the backlog until `init` has completed.
-    pub(super) shutdown_after: Option<Duration>,
+    pub(super) start: Instant,
     /// How long the process has been frozen so far.
     pub(super) frozen: Duration,
-    /// Invocations without a response, which is a problem unless the extension could not register.
+    /// When the author's handlers of invocations, and of telemetry, are in trouble.
+    pub(super) troubles: [Trouble; 2],
+
+    /// When a registration was accepted, even if the response is sent later.
+    pub(super) registered_at: Option<Instant>,
+    /// How long the process had run when a status 200 to the registration was sent.
+    pub(super) accepted_after: Option<Duration>,
+    /// Whether `init` has completed, so that requests are served.
+    pub(super) is_initialized: bool,
+
+    /// How often the handler was called with an invocation, and how often it succeeded.
+    pub(super) started: BTreeMap<u64, u32>,
+    pub(super) succeeded: BTreeMap<u64, u32>,
+    /// Complete invocations without a response, which is a problem if `init` has completed.
     pub(super) unanswered: Vec<String>,
+
+    /// The events that were acknowledged with status 200.
+    pub(super) acknowledged: BTreeSet<u64>,
+    /// The events for which the telemetry handler returned `Ok`.
+    pub(super) delivered: BTreeSet<u64>,
+    /// How often the telemetry handler failed with an event, timed out or was aborted.
+    pub(super) failed_attempts: BTreeMap<u64, u32>,
+    /// The last event that was delivered of each client, which are delivered in order.
+    pub(super) last_delivered: BTreeMap<u64, u64>,
+    pub(super) counters: Option<TelemetryCounters>,
+
+    /// The calls of handlers that have not ended, and how long the process had run when the last of them ended.
+    pub(super) calls_in_flight: u32,
+    pub(super) last_call_ended: Duration,
+
+    /// Whether a shutdown was requested.
+    pub(super) is_shutting_down: bool,
+    /// How long the process had run when the extension learned of that. A request waits in the backlog until `init` has
+    /// completed.
+    pub(super) shutdown_after: Option<Duration>,
+    /// How often the author's `shutdown` was called.
+    pub(super) shutdown_calls: u32,
+
     /// What went wrong.
     pub(super) problems: Vec<String>,
-    /// The last steps, for a simulation that is replayed.
+    /// Everything that happened.
     pub(super) steps: Vec<String>,
-    pub(super) start: Instant,
     next_id: u64,
 }
 
@@ -46,22 +67,31 @@ thread_local! {
 
 /// Starts a new record for this thread.
 pub(super) fn start(seed: u64) {
+    let mut random = Random::new(seed);
+    let troubles = [(); 2].map(|()| Trouble::random(&mut random));
     WORLD.set(Some(World {
-        random: Random::new(seed),
-        started: HashMap::new(),
-        succeeded: HashMap::new(),
-        acknowledged: HashSet::new(),
-        delivered: HashSet::new(),
-        counters: None,
-        accepted_after: None,
+        random,
+        start: Instant::now(),
+        frozen: Duration::ZERO,
+        troubles,
         registered_at: None,
+        accepted_after: None,
+        is_initialized: false,
+        started: BTreeMap::new(),
+        succeeded: BTreeMap::new(),
+        unanswered: Vec::new(),
+        acknowledged: BTreeSet::new(),
+        delivered: BTreeSet::new(),
+        failed_attempts: BTreeMap::new(),
+        last_delivered: BTreeMap::new(),
+        counters: None,
+        calls_in_flight: 0,
+        last_call_ended: Duration::ZERO,
         is_shutting_down: false,
         shutdown_after: None,
-        frozen: Duration::ZERO,
-        unanswered: Vec::new(),
+        shutdown_calls: 0,
         problems: Vec::new(),
         steps: Vec::new(),
-        start: Instant::now(),
         next_id: 0,
     }));
 }
@@ -100,5 +130,12 @@ impl World {
     pub(super) fn next_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
+    }
+
+    /// Records that a shutdown was requested, and that the extension knows it.
+    pub(super) fn begin_shutdown(&mut self) {
+        self.is_shutting_down = true;
+        let now = self.running_time();
+        self.shutdown_after.get_or_insert(now);
     }
 }

@@ -1,0 +1,181 @@
+//! An HTTP client of the extension, which sends requests as clients do: whole, in parts, or never to the end.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::network::TcpStream;
+use super::world::{self, choose};
+use crate::Port;
+
+/// What a client does with one request.
+pub(super) enum Manner {
+    Whole,
+    /// In two parts, with a pause between them.
+    Halves(Duration),
+    /// It never sends the rest.
+    Half,
+    /// It sends everything, and resets the connection without reading the response.
+    Leaves,
+}
+
+impl Manner {
+    pub(super) fn random() -> Self {
+        let (kind, pause) = choose(|random| (random.within(0..=99), random.millis(1..=4000)));
+        match kind {
+            0..70 => Self::Whole,
+            70..85 => Self::Halves(pause),
+            85..93 => Self::Half,
+            _ => Self::Leaves,
+        }
+    }
+}
+
+/// The result of a request.
+pub(super) enum Response {
+    Status(u16),
+    /// The request was not complete, or the client has left.
+    NotExpected,
+    /// A complete request has no response. `was_owed` tells whether it was complete before a shutdown was requested.
+    Missing {
+        was_owed: bool,
+        error: io::Error,
+    },
+}
+
+/// A connection of a client.
+pub(super) struct Client {
+    stream: TcpStream,
+    /// What was received after the last response.
+    received: Vec<u8>,
+}
+
+impl Client {
+    pub(super) async fn connect(port: Port) -> io::Result<Self> {
+        let address: SocketAddr = (Ipv4Addr::LOCALHOST, port.get()).into();
+        let stream = TcpStream::connect(&[address]).await?;
+        Ok(Self {
+            stream,
+            received: Vec::new(),
+        })
+    }
+
+    /// Sends one or more requests at once.
+    pub(super) async fn send(&mut self, requests: &[u8], manner: &Manner) -> Response {
+        if let Err(error) = self.write(requests, manner).await {
+            return Response::Missing {
+                was_owed: false,
+                error,
+            };
+        }
+        match manner {
+            Manner::Half => {
+                sleep(Duration::from_secs(60)).await;
+                Response::NotExpected
+            }
+            Manner::Leaves => {
+                self.stream.reset();
+                Response::NotExpected
+            }
+            Manner::Whole | Manner::Halves(_) => self.receive().await,
+        }
+    }
+
+    /// Waits for the response to a request that is complete.
+    pub(super) async fn receive(&mut self) -> Response {
+        let was_owed = !world::with(|world| world.is_shutting_down);
+        match self.read_status().await {
+            Ok(status) => Response::Status(status),
+            Err(error) => Response::Missing { was_owed, error },
+        }
+    }
+
+    async fn write(&self, bytes: &[u8], manner: &Manner) -> io::Result<()> {
+        let cut = choose(|random| random.within(1..=bytes.len() as u64 - 1));
+        let (first, second) = bytes.split_at(usize::try_from(cut).unwrap());
+        match manner {
+            Manner::Whole | Manner::Leaves => self.write_all(bytes).await,
+            Manner::Halves(pause) => {
+                self.write_all(first).await?;
+                sleep(*pause).await;
+                self.write_all(second).await
+            }
+            Manner::Half => self.write_all(first).await,
+        }
+    }
+
+    async fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
+        write_all(&self.stream, bytes).await
+    }
+
+    /// Reads one response, and returns its status.
+    async fn read_status(&mut self) -> io::Result<u16> {
+        loop {
+            let mut headers = [httparse::EMPTY_HEADER; 16];
+            let mut response = httparse::Response::new(&mut headers);
+            if let Ok(httparse::Status::Complete(head)) = response.parse(&self.received) {
+                let length = response.headers.iter().find_map(|header| {
+                    let is_length = header.name.eq_ignore_ascii_case("content-length");
+                    is_length.then(|| str::from_utf8(header.value).ok()?.parse::<usize>().ok())?
+                });
+                let end = head + length.unwrap_or_default();
+                if self.received.len() >= end {
+                    let status = response.code.unwrap_or_default();
+                    self.received.drain(..end);
+                    return Ok(status);
+                }
+            }
+            self.stream.readable().await?;
+            let mut buffer = [0; 4096];
+            match self.stream.try_read(&mut buffer)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                length => self.received.extend_from_slice(&buffer[..length]),
+            }
+        }
+    }
+
+    /// Returns whether there is anything that does not belong to a response.
+    pub(super) fn has_more(&self) -> bool {
+        let mut buffer = [0; 1];
+        !self.received.is_empty() || matches!(self.stream.try_read(&mut buffer), Ok(1))
+    }
+}
+
+/// Writes all bytes.
+pub(super) async fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        stream.writable().await?;
+        match stream.try_write(bytes) {
+            Ok(length) => bytes = &bytes[length..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Returns a request, whose body may be chunked.
+pub(super) fn post(path: &str, body: &str) -> String {
+    let (is_chunked, cut) = choose(|random| {
+        let cut = random.within(0..=body.len() as u64);
+        (random.percent(20), usize::try_from(cut).unwrap())
+    });
+    if !is_chunked {
+        let length = body.len();
+        return format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+    }
+    let mut request =
+        format!("POST {path} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n");
+    let (first, second) = body.split_at(cut);
+    for chunk in [first, second]
+        .into_iter()
+        .filter(|chunk| !chunk.is_empty())
+    {
+        request += &format!("{:x}\r\n{chunk}\r\n", chunk.len());
+    }
+    request + "0\r\n\r\n"
+}

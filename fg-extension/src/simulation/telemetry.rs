@@ -1,0 +1,70 @@
+//! The platform's telemetry.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::author::Author;
+use super::client::{Client, Manner, Response, post};
+use super::world::{self, choose, problem, step};
+use crate::TelemetryHandler;
+
+/// The maximum number of clients that post telemetry. The number of a client is the remainder of the numbers of its events.
+pub(super) const CLIENTS: u64 = 4;
+
+/// Posts batches of telemetry, and repeats those that are rejected with status 503.
+pub(super) async fn post_batches(client: u64) {
+    let (start, count) = choose(|random| (random.millis(0..=5000), random.within(1..=30)));
+    sleep(start).await;
+    for _ in 0..count {
+        if !post_batch(client).await {
+            return;
+        }
+        let pause = choose(|random| random.millis(0..=1000));
+        sleep(pause).await;
+    }
+}
+
+/// Returns `false` if the extension has ended.
+async fn post_batch(client: u64) -> bool {
+    let size = choose(|random| match random.within(0..=99) {
+        0 => random.within(2000..=2500),
+        1..=10 => random.within(100..=400),
+        _ => random.within(1..=20),
+    });
+    let ids: Vec<u64> = (0..size)
+        .map(|_| world::with(world::World::next_id) * CLIENTS + client)
+        .collect();
+    let events: Vec<String> = ids
+        .iter()
+        .map(|id| format!(r#"{{"type":"function","record":"{id}"}}"#))
+        .collect();
+    let request = post("/", &format!("[{}]", events.join(",")));
+    for _ in 0..4 {
+        let port = Author::SUBSCRIPTION.port();
+        let Ok(mut connection) = Client::connect(port).await else {
+            return false;
+        };
+        match connection.send(request.as_bytes(), &Manner::random()).await {
+            Response::Status(200) => {
+                step(|| format!("{size} events were acknowledged"));
+                world::with(|world| world.acknowledged.extend(&ids));
+                break;
+            }
+            Response::Status(503) => sleep(Duration::from_secs(1)).await,
+            Response::Status(status) => problem(format!("a batch got status {status}")),
+            Response::Missing {
+                was_owed: true,
+                error,
+            } => {
+                // Before `init` has completed, an extension that cannot register just ends.
+                let text = format!("{size} events got no response: {error}");
+                world::with(|world| world.unanswered.push(text));
+                break;
+            }
+            // Whether the batch was accepted is unknown, so it is not repeated.
+            Response::Missing { .. } | Response::NotExpected => break,
+        }
+    }
+    true
+}
