@@ -46,7 +46,26 @@ impl Backoff {
 
 /// Returns a random number from 0 to 1, based on the random seeds of the standard library's hashers.
 fn random() -> f64 {
+    #[cfg(feature = "simulation")]
+    if let Some(random) = simulation::RANDOM.get() {
+        return random();
+    }
     RandomState::new().hash_one(()) as f64 / u64::MAX as f64
+}
+
+/// Random numbers that a simulation chooses, so that it can be replayed.
+#[cfg(feature = "simulation")]
+pub mod simulation {
+    use std::cell::Cell;
+
+    thread_local! {
+        pub(super) static RANDOM: Cell<Option<fn() -> f64>> = const { Cell::new(None) };
+    }
+
+    /// Makes this thread use a source of random numbers from 0 to 1.
+    pub fn set_random(random: fn() -> f64) {
+        RANDOM.set(Some(random));
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use super::client::write_all;
 use super::network::{TcpListener, TcpStream};
-use super::world::{self, choose, step};
+use super::world::{self, World, choose, step};
 
 pub(super) const PORT: u16 = 9001;
 
@@ -38,7 +38,10 @@ async fn respond(stream: TcpStream) {
         true => "registration",
         false => "subscription",
     };
-    let (kind, pause) = choose(|random| (random.within(0..=99), random.millis(1..=7000)));
+    let (kind, pause) = choose(|random| (random.within(0..=99), random.millis(1..=9500)));
+    if is_registration {
+        world::with(World::registration_arrived);
+    }
     // The page says what a second registration gets only in part, so this platform rejects it.
     let is_duplicate = is_registration && world::with(|world| world.registered_at.is_some());
     let (status, is_late) = match kind {
@@ -49,6 +52,7 @@ async fn respond(stream: TcpStream) {
         86..88 => (400, false),
         88..95 => {
             step(|| format!("the {what} is reset"));
+            world::with(|world| world.open_registration = None);
             return stream.reset();
         }
         _ => {
@@ -66,10 +70,13 @@ async fn respond(stream: TcpStream) {
         sleep(pause).await;
     }
     step(|| format!("the {what} gets status {status}"));
-    if is_registration && status == 200 {
+    if is_registration {
         world::with(|world| {
+            world.open_registration = None;
             let now = world.running_time();
-            world.accepted_after.get_or_insert(now);
+            if status == 200 {
+                world.accepted_after.get_or_insert(now);
+            }
         });
     }
     let body = r#"{"functionName":"f","functionVersion":"1"}"#;

@@ -26,6 +26,16 @@ enum Handler {
     Telemetry,
 }
 
+impl Handler {
+    /// Returns how long a call may run at most.
+    fn longest(self) -> Duration {
+        match self {
+            Self::Invoke => TIMEOUT,
+            Self::Telemetry => TELEMETRY_TIMEOUT / 2,
+        }
+    }
+}
+
 /// A call of a handler, which must not be dropped too early.
 struct Call {
     handler: Handler,
@@ -79,11 +89,14 @@ impl Drop for Call {
             world.last_call_ended = now;
             (now, world.shutdown_after)
         });
+        let ran = now - self.started_after;
+        if ran > self.handler.longest() + TOLERANCE {
+            problem(format!("{:?} ran for {ran:?}", self.handler));
+        }
         // A panic ends it, too.
         if self.is_complete || std::thread::panicking() {
             return;
         }
-        let ran = now - self.started_after;
         let is_late = ran + TOLERANCE >= self.limit;
         let is_aborted = shutdown.is_some_and(|at| now - at + TOLERANCE >= ABORTED_AFTER);
         if !is_late && !is_aborted {
@@ -197,6 +210,15 @@ impl TelemetryHandler for Author {
         counters: &TelemetryCounters,
     ) -> Result<(), Error> {
         world::with(|world| world.counters = Some(counters.clone()));
+        let (queued, limit) = (
+            counters.bytes_queued(),
+            world::with(|world| world.max_queued()),
+        );
+        if queued > limit {
+            problem(format!(
+                "{queued} bytes are queued, and the limit is {limit}"
+            ));
+        }
         let attempt = Attempt::new(&events);
         Call::start(Handler::Telemetry, attempt.limit())
             .act()

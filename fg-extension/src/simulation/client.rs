@@ -17,8 +17,8 @@ pub(super) enum Manner {
     Halves(Duration),
     /// It never sends the rest.
     Half,
-    /// It sends everything, and resets the connection without reading the response.
-    Leaves,
+    /// It sends everything, and resets the connection after a while, without reading the response.
+    Leaves(Duration),
 }
 
 impl Manner {
@@ -28,7 +28,8 @@ impl Manner {
             0..70 => Self::Whole,
             70..85 => Self::Halves(pause),
             85..93 => Self::Half,
-            _ => Self::Leaves,
+            93..97 => Self::Leaves(Duration::ZERO),
+            _ => Self::Leaves(pause / 4),
         }
     }
 }
@@ -65,17 +66,19 @@ impl Client {
     /// Sends one or more requests at once.
     pub(super) async fn send(&mut self, requests: &[u8], manner: &Manner) -> Response {
         if let Err(error) = self.write(requests, manner).await {
-            return Response::Missing {
-                was_owed: false,
-                error,
-            };
+            // An open connection is only closed when there are too many, and not one that has served a request. A request
+            // that is rejected, however, is not waited for.
+            let was_owed =
+                matches!(manner, Manner::Whole) && !world::with(|world| world.is_shutting_down);
+            return Response::Missing { was_owed, error };
         }
         match manner {
             Manner::Half => {
                 sleep(Duration::from_secs(60)).await;
                 Response::NotExpected
             }
-            Manner::Leaves => {
+            Manner::Leaves(pause) => {
+                sleep(*pause).await;
                 self.stream.reset();
                 Response::NotExpected
             }
@@ -96,7 +99,7 @@ impl Client {
         let cut = choose(|random| random.within(1..=bytes.len() as u64 - 1));
         let (first, second) = bytes.split_at(usize::try_from(cut).unwrap());
         match manner {
-            Manner::Whole | Manner::Leaves => self.write_all(bytes).await,
+            Manner::Whole | Manner::Leaves(_) => self.write_all(bytes).await,
             Manner::Halves(pause) => {
                 self.write_all(first).await?;
                 sleep(*pause).await;

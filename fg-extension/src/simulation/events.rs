@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fg_util::select::select;
 use tokio::time::sleep;
 
 use super::author::Author;
@@ -21,10 +22,7 @@ async fn at_some_time(longest: u64) {
     let last = sleep(Duration::from_millis(longest));
     match by_time {
         true => sleep(pause).await,
-        false => drop(tokio::select! {
-            () = after_operations(operations) => {}
-            () = last => {}
-        }),
+        false => drop(select(after_operations(operations), last).await),
     }
 }
 

@@ -20,10 +20,12 @@ mod world;
 
 use std::time::Duration;
 
+use fg_util::backoff;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use author::Author;
+use random::Random;
 use world::World;
 
 use crate::config::{Config, TelemetryConfig};
@@ -37,7 +39,8 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 const ABORTED_AFTER: Duration = Duration::from_millis(1500);
 const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
 const TELEMETRY_TIMEOUT: Duration = Duration::from_secs(10);
-const TELEMETRY_BUFFER: usize = 20_000;
+/// The maximum number of bytes of telemetry that are queued.
+const TELEMETRY_BUFFER: u64 = 20_000;
 
 /// What a shutdown may take longer than its timeout: the time between two ticks, and the granularity of timers.
 const TOLERANCE: Duration = Duration::from_millis(250);
@@ -65,6 +68,14 @@ fn random_schedules_keep_every_promise() {
     }
 }
 
+#[test]
+fn seed_determines_what_happens() {
+    for seed in 0..20 {
+        let steps = || std::thread::spawn(move || simulate(seed).steps).join();
+        assert_eq!(steps().unwrap(), steps().unwrap(), "seed {seed}");
+    }
+}
+
 fn simulate(seed: u64) -> World {
     crate::panics::install_hook();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -74,10 +85,11 @@ fn simulate(seed: u64) -> World {
         .unwrap();
     runtime.block_on(async {
         world::start(seed);
+        backoff::simulation::set_random(|| world::choose(Random::fraction));
         let mut actors = JoinSet::new();
         let (has_short_reads, max_read, has_crowd) = world::choose(|random| {
             let max_read = random.within(1..=100);
-            (random.percent(20), max_read, random.percent(5))
+            (random.percent(20), max_read, random.percent(10))
         });
         if has_short_reads {
             network::set_max_read(usize::try_from(max_read).unwrap());

@@ -24,6 +24,11 @@ impl Random {
         range.start() + self.next() % (range.end() - range.start() + 1)
     }
 
+    /// Returns a number from 0 to 1.
+    pub(super) fn fraction(&mut self) -> f64 {
+        self.within(0..=1000) as f64 / 1000.0
+    }
+
     /// Returns `true` in this many of 100 cases.
     pub(super) fn percent(&mut self, percent: u64) -> bool {
         self.within(1..=100) <= percent

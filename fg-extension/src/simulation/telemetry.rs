@@ -35,6 +35,7 @@ async fn post_batch(client: u64) -> bool {
     let ids: Vec<u64> = (0..size)
         .map(|_| world::with(world::World::next_id) * CLIENTS + client)
         .collect();
+    world::with(|world| world.largest_batch = world.largest_batch.max(size));
     let events: Vec<String> = ids
         .iter()
         .map(|id| format!(r#"{{"type":"function","record":"{id}"}}"#))

@@ -19,6 +19,8 @@ pub(super) struct World {
     /// When the author's handlers of invocations, and of telemetry, are in trouble.
     pub(super) troubles: [Trouble; 2],
 
+    /// How long the process had run when the last registration arrived, unless it has a response.
+    pub(super) open_registration: Option<Duration>,
     /// When a registration was accepted, even if the response is sent later.
     pub(super) registered_at: Option<Instant>,
     /// How long the process had run when a status 200 to the registration was sent.
@@ -41,6 +43,8 @@ pub(super) struct World {
     /// The last event that was delivered of each client, which are delivered in order.
     pub(super) last_delivered: BTreeMap<u64, u64>,
     pub(super) counters: Option<TelemetryCounters>,
+    /// The number of events in the largest batch.
+    pub(super) largest_batch: u64,
 
     /// The calls of handlers that have not ended, and how long the process had run when the last of them ended.
     pub(super) calls_in_flight: u32,
@@ -74,6 +78,7 @@ pub(super) fn start(seed: u64) {
         start: Instant::now(),
         frozen: Duration::ZERO,
         troubles,
+        open_registration: None,
         registered_at: None,
         accepted_after: None,
         is_initialized: false,
@@ -85,6 +90,7 @@ pub(super) fn start(seed: u64) {
         failed_attempts: BTreeMap::new(),
         last_delivered: BTreeMap::new(),
         counters: None,
+        largest_batch: 0,
         calls_in_flight: 0,
         last_call_ended: Duration::ZERO,
         is_shutting_down: false,
@@ -130,6 +136,23 @@ impl World {
     pub(super) fn next_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
+    }
+
+    /// Records a registration, which must not be one of two that have no response, unless most of the time is used up.
+    pub(super) fn registration_arrived(&mut self) {
+        let now = self.running_time();
+        if let Some(before) = self.open_registration.replace(now)
+            && now - before < (super::REGISTER_TIMEOUT.saturating_sub(before)) / 2
+        {
+            let text = format!("a registration at {now:?} followed one at {before:?}");
+            self.problems.push(text);
+        }
+    }
+
+    /// Returns how many bytes of telemetry may be in the queue. An empty queue accepts a batch of any size, and what the
+    /// queue knows about an event takes more space than its text, which is short here.
+    pub(super) fn max_queued(&self) -> u64 {
+        2 * super::TELEMETRY_BUFFER + 100 * self.largest_batch
     }
 
     /// Records that a shutdown was requested, and that the extension knows it.
