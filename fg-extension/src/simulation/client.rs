@@ -109,7 +109,7 @@ impl Client {
         }
     }
 
-    async fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
+    pub(super) async fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
         write_all(&self.stream, bytes).await
     }
 
@@ -135,6 +135,19 @@ impl Client {
             match self.stream.try_read(&mut buffer)? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 length => self.received.extend_from_slice(&buffer[..length]),
+            }
+        }
+    }
+
+    /// Waits until the extension closes or resets the connection.
+    pub(super) async fn closed(&self) {
+        let mut buffer = [0; 64];
+        loop {
+            let _ = self.stream.readable().await;
+            match self.stream.try_read(&mut buffer) {
+                Ok(0) => return,
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return,
+                _ => {}
             }
         }
     }

@@ -9,6 +9,7 @@ mod author;
 mod client;
 mod events;
 mod invocations;
+mod limits;
 pub(crate) mod network;
 mod promises;
 mod random;
@@ -21,6 +22,7 @@ mod world;
 use std::time::Duration;
 
 use fg_util::backoff;
+use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -76,16 +78,17 @@ fn seed_determines_what_happens() {
     }
 }
 
-fn simulate(seed: u64) -> World {
+/// Returns a runtime whose time passes when all tasks wait.
+fn runtime() -> Runtime {
     crate::panics::install_hook();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        world::start(seed);
-        backoff::simulation::set_random(|| world::choose(Random::fraction));
+    backoff::simulation::set_random(|| world::choose(Random::fraction));
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_time().start_paused(true).build().unwrap()
+}
+
+fn simulate(seed: u64) -> World {
+    runtime().block_on(async {
+        world::start(seed, false);
         let mut actors = JoinSet::new();
         let (has_short_reads, max_read, has_crowd) = world::choose(|random| {
             let max_read = random.within(1..=100);

@@ -16,6 +16,8 @@ pub(super) struct World {
     pub(super) start: Instant,
     /// How long the process has been frozen so far.
     pub(super) frozen: Duration,
+    /// Whether nothing is left to chance, and everything succeeds, since a test decides what happens.
+    pub(super) is_scripted: bool,
     /// When the author's handlers of invocations, and of telemetry, are in trouble.
     pub(super) troubles: [Trouble; 2],
 
@@ -70,13 +72,14 @@ thread_local! {
 }
 
 /// Starts a new record for this thread.
-pub(super) fn start(seed: u64) {
+pub(super) fn start(seed: u64, is_scripted: bool) {
     let mut random = Random::new(seed);
     let troubles = [(); 2].map(|()| Trouble::random(&mut random));
     WORLD.set(Some(World {
         random,
         start: Instant::now(),
         frozen: Duration::ZERO,
+        is_scripted,
         troubles,
         open_registration: None,
         registered_at: None,
@@ -113,6 +116,11 @@ pub(super) fn with<R>(use_world: impl FnOnce(&mut World) -> R) -> R {
 /// Makes a random choice.
 pub(super) fn choose<R>(choice: impl FnOnce(&mut Random) -> R) -> R {
     with(|world| choice(&mut world.random))
+}
+
+/// Returns whether a test decides what happens.
+pub(super) fn is_scripted() -> bool {
+    with(|world| world.is_scripted)
 }
 
 pub(super) fn step(text: impl FnOnce() -> String) {
