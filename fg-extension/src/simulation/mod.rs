@@ -64,7 +64,7 @@ fn random_schedules_keep_every_promise() {
             .unwrap_or_else(|_| panic!("seed {seed} panicked"));
         assert!(
             world.problems.is_empty(),
-            "FG_SIMULATION_SEED={seed} replays this: {:#?}",
+            "`FG_SIMULATION_SEED={seed} cargo test -p fg-extension --lib simulation` replays this: {:#?}",
             world.problems
         );
     }
