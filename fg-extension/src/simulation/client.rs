@@ -51,6 +51,8 @@ pub(super) struct Client {
     stream: TcpStream,
     /// What was received after the last response.
     received: Vec<u8>,
+    /// Whether there was a response with status 200.
+    has_served: bool,
 }
 
 impl Client {
@@ -60,6 +62,7 @@ impl Client {
         Ok(Self {
             stream,
             received: Vec::new(),
+            has_served: false,
         })
     }
 
@@ -68,8 +71,9 @@ impl Client {
         if let Err(error) = self.write(requests, manner).await {
             // An open connection is only closed when there are too many, and not one that has served a request. A request
             // that is rejected, however, is not waited for.
-            let was_owed =
-                matches!(manner, Manner::Whole) && !world::with(|world| world.is_shutting_down);
+            let was_owed = self.has_served
+                && matches!(manner, Manner::Whole)
+                && !world::with(|world| world.is_shutting_down);
             return Response::Missing { was_owed, error };
         }
         match manner {
@@ -90,7 +94,10 @@ impl Client {
     pub(super) async fn receive(&mut self) -> Response {
         let was_owed = !world::with(|world| world.is_shutting_down);
         match self.read_status().await {
-            Ok(status) => Response::Status(status),
+            Ok(status) => {
+                self.has_served |= status == 200;
+                Response::Status(status)
+            }
             Err(error) => Response::Missing { was_owed, error },
         }
     }

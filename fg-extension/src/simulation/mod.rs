@@ -127,6 +127,7 @@ async fn extension() -> Result<(), RunError> {
     let settings = |name| {
         let value = match name {
             "EXTENSION_API_ADDR" => format!("127.0.0.1:{}", api::PORT),
+            "FG_TELEMETRY_PORT" => world::with(|world| world.telemetry_port).to_string(),
             "FG_SHUTDOWN_TIMEOUT" => format!("{}ms", SHUTDOWN_TIMEOUT.as_millis()),
             "FG_REGISTER_TIMEOUT" => format!("{}ms", REGISTER_TIMEOUT.as_millis()),
             "FG_TELEMETRY_BUFFER" => format!("{}KB", TELEMETRY_BUFFER / 1000),

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::author::Author;
 use super::client::{Client, Manner, Response, post};
 use super::world::{self, choose, problem, step};
-use crate::TelemetryHandler;
 
 /// The maximum number of clients that post telemetry. The number of a client is the remainder of the numbers of its events.
 pub(super) const CLIENTS: u64 = 4;
@@ -42,7 +40,7 @@ async fn post_batch(client: u64) -> bool {
         .collect();
     let request = post("/", &format!("[{}]", events.join(",")));
     for _ in 0..4 {
-        let port = Author::SUBSCRIPTION.port();
+        let port = world::with(|world| world.telemetry_port);
         let Ok(mut connection) = Client::connect(port).await else {
             return false;
         };

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::author::Author;
 use super::random::Random;
 use super::trouble::Trouble;
-use crate::TelemetryCounters;
+use crate::{Extension, Port, TelemetryCounters, TelemetryHandler};
 
 /// The record of one simulation.
 pub(super) struct World {
@@ -18,6 +19,8 @@ pub(super) struct World {
     pub(super) frozen: Duration,
     /// Whether nothing is left to chance, and everything succeeds, since a test decides what happens.
     pub(super) is_scripted: bool,
+    /// The port that telemetry is posted to, which may be that of the invocations.
+    pub(super) telemetry_port: Port,
     /// When the author's handlers of invocations, and of telemetry, are in trouble.
     pub(super) troubles: [Trouble; 2],
 
@@ -75,11 +78,16 @@ thread_local! {
 pub(super) fn start(seed: u64, is_scripted: bool) {
     let mut random = Random::new(seed);
     let troubles = [(); 2].map(|()| Trouble::random(&mut random));
+    let telemetry_port = match !is_scripted && random.percent(25) {
+        true => Author::PORT,
+        false => Author::SUBSCRIPTION.port(),
+    };
     WORLD.set(Some(World {
         random,
         start: Instant::now(),
         frozen: Duration::ZERO,
         is_scripted,
+        telemetry_port,
         troubles,
         open_registration: None,
         registered_at: None,
