@@ -112,7 +112,7 @@ where
     }
 }
 
-/// Starts the task that serves a connection. Returns whether there are too many connections.
+/// Starts the task that serves a connection. Returns whether there may be too many connections.
 #[inline(never)]
 fn start<F, R>(stream: TcpStream, lifecycle: &Arc<Lifecycle>, respond: &R) -> bool
 where

@@ -58,15 +58,19 @@ pub(crate) fn raise_limit() {
     self::limit().store(connections.max(MIN), Ordering::Relaxed);
 }
 
-/// Adds a connection. Returns whether there are too many.
+/// Adds a connection. Returns whether there may be too many.
 pub(super) fn add(state: Weak<ConnectionState>, task: AbortHandle) -> bool {
     let mut open = open().lock().unwrap_or_else(PoisonError::into_inner);
     open.connections.push((state, task));
-    if open.connections.len() < open.cleanup_at {
-        return false;
-    }
+    // Not each time, since `close_one_of_many` looks at all connections.
+    open.connections.len() >= open.cleanup_at
+}
+
+/// Closes a connection that waits for a request, if there are too many. The newest are spared: they are likely to be about
+/// to send one.
+pub(super) fn close_one_of_many() {
+    let mut open = open().lock().unwrap_or_else(PoisonError::into_inner);
     open.remove_closed();
-    // Not each time, since it looks at all connections.
     let limit = limit().load(Ordering::Relaxed);
     open.cleanup_at = (2 * open.connections.len()).clamp(FEW, limit.clamp(FEW, MAX_UNSERVED));
     let (mut waiting, mut unserved) = (0, 0);
@@ -75,24 +79,16 @@ pub(super) fn add(state: Weak<ConnectionState>, task: AbortHandle) -> bool {
         waiting += 1;
         unserved += usize::from(rank < RANK_OF_IDLE);
     }
-    waiting > MAX_WAITING || unserved > MAX_UNSERVED || open.connections.len() > limit
-}
-
-/// Closes a connection that waits for a request, because there are too many. The newest are spared: they are likely to be
-/// about to send one.
-pub(super) fn close_one_of_many() {
-    close_one(true);
+    if waiting > MAX_WAITING || unserved > MAX_UNSERVED || open.connections.len() > limit {
+        open.close_one(true);
+    }
 }
 
 /// Closes a connection that waits for a request, because the descriptors are used up. Returns `false` if all are busy.
 pub(super) fn close_any() -> bool {
-    close_one(false)
-}
-
-fn close_one(spare_newest: bool) -> bool {
     let mut open = open().lock().unwrap_or_else(PoisonError::into_inner);
     open.remove_closed();
-    open.close_one(spare_newest)
+    open.close_one(false)
 }
 
 /// Returns how many invocations may be in flight. The platform posts up to 1000 at once (D). If there are few descriptors, some are left for telemetry.

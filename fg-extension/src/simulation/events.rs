@@ -8,8 +8,8 @@ use tokio::time::sleep;
 use super::author::Author;
 use super::client::{Client, Manner, Response, post};
 use super::network::after_operations;
-use super::signals;
 use super::world::{self, choose, step};
+use super::{invocations, signals};
 use crate::Extension;
 
 /// Waits for a random time, or until a random operation on a socket.
@@ -38,10 +38,19 @@ pub(super) async fn freeze() {
     }
 }
 
-/// Requests the shutdown at some time.
+/// Requests the shutdown at some time, in some simulations just after invocations have arrived.
 pub(super) async fn shut_down() {
-    let by_request = choose(|random| random.percent(30));
+    let (by_request, has_burst) = choose(|random| (random.percent(30), random.percent(30)));
     at_some_time(25_000).await;
+    if has_burst {
+        for _ in 0..choose(|random| random.within(1..=5)) {
+            tokio::spawn(invocations::invoke_once());
+        }
+        // They connect and send, and the extension has not accepted them yet.
+        for _ in 0..2 {
+            tokio::task::yield_now().await;
+        }
+    }
     if by_request && let Ok(mut client) = Client::connect(Author::PORT).await {
         world::with(|world| world.is_shutting_down = true);
         step(|| "POST /extension/shutdown".to_owned());

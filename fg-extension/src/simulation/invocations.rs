@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use super::author::Author;
 use super::client::{Client, Manner, Response, post};
-use super::world::{self, choose, problem, step};
+use super::world::{self, World, choose, problem, step};
 use crate::Extension;
 
 /// Posts invocations over a connection, and over a new one when it breaks.
@@ -19,7 +19,7 @@ pub(super) async fn invoke() {
     for _ in 0..count {
         let (is_pair, manner) = (choose(|random| random.percent(8)), Manner::random());
         let ids: Vec<_> = (0..=u64::from(is_pair))
-            .map(|_| world::with(world::World::next_id))
+            .map(|_| world::with(World::next_id))
             .collect();
         let requests: String = ids.iter().copied().map(request).collect();
         let mut response = client.send(requests.as_bytes(), &manner).await;
@@ -78,6 +78,15 @@ fn check(id: u64, response: &Response, is_pair: bool) {
             }
         }
         Response::NotExpected => {}
+    }
+}
+
+/// Posts one invocation.
+pub(super) async fn invoke_once() {
+    let id = world::with(World::next_id);
+    if let Ok(mut client) = Client::connect(Author::PORT).await {
+        let response = client.send(request(id).as_bytes(), &Manner::Whole).await;
+        check(id, &response, false);
     }
 }
 

@@ -151,9 +151,9 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         bug: "Connections that have served requests are closed first",
-        file: "http/connection.rs",
-        code: "[Stage::New, Stage::Header, Stage::Body, Stage::Idle]",
-        replacement: "[Stage::Idle, Stage::Header, Stage::Body, Stage::New]",
+        file: "http/open_connections.rs",
+        code: "ranks.min() else",
+        replacement: "ranks.max() else",
     },
     Mutation {
         bug: "Time in which the process was frozen counts in the registration",
