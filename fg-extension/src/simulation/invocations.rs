@@ -67,7 +67,7 @@ fn check(id: u64, response: &Response, is_pair: bool) {
             let is_owed = match is_pair {
                 // The second of two requests need not be served in a shutdown. If it has not even been read, the connection
                 // is reset, and the response to the first may be lost.
-                true => !is_shutting_down,
+                true => *was_owed && !is_shutting_down,
                 // A handler that was started has to be waited for, or aborted, which has a response.
                 false => *was_owed || started > 0,
             };
