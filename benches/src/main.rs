@@ -9,6 +9,7 @@ mod catalog;
 mod check;
 mod cpu;
 mod events;
+mod extension_process;
 mod http;
 mod load;
 mod machine;
@@ -20,6 +21,7 @@ mod platform;
 mod process;
 mod results;
 mod run;
+mod soak;
 mod stats;
 mod svg;
 mod table;
@@ -63,6 +65,9 @@ enum Command {
     },
     /// Write docs/performance.md again from docs/performance/results.json
     Page,
+    /// Run two extensions under load, with freezes and a collector that fails at times; memory and descriptors must stay
+    /// flat, and no telemetry may be lost unreported
+    Soak(soak::SoakArguments),
 }
 
 fn main() -> ExitCode {
@@ -74,6 +79,7 @@ fn main() -> ExitCode {
             update,
         }) => run::check(instructions, update),
         Some(Command::Page) => run::write_page(),
+        Some(Command::Soak(arguments)) => soak::run(&arguments),
     };
     match result {
         Ok(code) => code,

@@ -1,5 +1,6 @@
 //! A fake of the platform's API, of the API of AWS Lambda, and of an OTLP collector. It accepts everything.
 
+use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -39,6 +40,8 @@ struct Shared {
 struct State {
     registered: Option<Instant>,
     extension: Option<SocketAddr>,
+    /// The addresses of all extensions, by script name.
+    extensions: HashMap<String, SocketAddr>,
     subscriber: Option<SocketAddr>,
     /// Bytes of the bodies of OTLP requests.
     exported: u64,
@@ -98,6 +101,18 @@ impl Platform {
             .wait_timeout_while(self.shared.lock(), POLL, |it| it.registered.is_none())
             .unwrap_or_else(PoisonError::into_inner);
         state.registered.map(|it| (it, state.extension))
+    }
+
+    /// Returns the address of the extension with this script name, or `None` if it does not register soon.
+    pub(crate) fn address_of(&self, script: &str) -> Option<SocketAddr> {
+        let (state, _) = self
+            .shared
+            .changed
+            .wait_timeout_while(self.shared.lock(), POLL, |it| {
+                !it.extensions.contains_key(script)
+            })
+            .unwrap_or_else(PoisonError::into_inner);
+        state.extensions.get(script).copied()
     }
 
     /// Waits for the subscription to telemetry, and returns the address that telemetry is posted to.
@@ -171,6 +186,10 @@ impl Shared {
                 state.registered = Some(Instant::now());
                 let address = message.header("functiongraph-extension-address");
                 state.extension = address.and_then(|it| it.parse().ok());
+                let name = message.header("functiongraph-extension-name");
+                if let (Some(name), Some(address)) = (name, state.extension) {
+                    state.extensions.insert(name.to_owned(), address);
+                }
                 ("", REGISTRATION)
             }
             "/telemetry" => {
