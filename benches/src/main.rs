@@ -15,6 +15,7 @@ mod load;
 mod machine;
 mod measure;
 mod page;
+mod pair;
 mod peers;
 mod plan;
 mod platform;
@@ -65,6 +66,12 @@ enum Command {
     },
     /// Write docs/performance.md again from docs/performance/results.json
     Page,
+    /// Measure the memory of two extensions in one function
+    Pair {
+        /// Write the table to docs/guide/several-extensions.md
+        #[arg(long)]
+        update: bool,
+    },
     /// Run two extensions under load, with freezes and a collector that fails at times; memory and descriptors must stay
     /// flat, and no telemetry may be lost unreported
     Soak(soak::SoakArguments),
@@ -79,6 +86,7 @@ fn main() -> ExitCode {
             update,
         }) => run::check(instructions, update),
         Some(Command::Page) => run::write_page(),
+        Some(Command::Pair { update }) => pair::run(update),
         Some(Command::Soak(arguments)) => soak::run(&arguments),
     };
     match result {

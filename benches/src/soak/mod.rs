@@ -222,6 +222,15 @@ struct Plan {
     invocations: f64,
 }
 
+impl Plan {
+    /// Returns the size of the buffers of the forwarder, in bytes: less than arrives during an outage, so that each of them
+    /// fills the buffer, and some items are dropped.
+    fn buffer(&self) -> u64 {
+        let arriving = self.rate * self.schedule.outage().as_secs_f64() * 100.0;
+        (arriving as u64).clamp(32 << 10, 1 << 20)
+    }
+}
+
 /// Runs one extension for the whole time.
 fn soak(extension: Extension, script: &Path, plan: Plan, output: &Path) -> anyhow::Result<Report> {
     let items = Arc::new(Mutex::new(Items::new(extension, plan.numbering)));
@@ -230,11 +239,10 @@ fn soak(extension: Extension, script: &Path, plan: Plan, output: &Path) -> anyho
     let _ = fs::remove_file(&archive);
     let environment = match extension {
         Extension::Archive => vec![("ARCHIVE_FILE", archive.display().to_string())],
-        // Small buffers, so that some telemetry is rejected and some is dropped.
         Extension::Forwarder => vec![
             ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint()),
-            ("FG_OTLP_BUFFER", "1MiB".to_owned()),
-            ("FG_TELEMETRY_BUFFER", "1MiB".to_owned()),
+            ("FG_OTLP_BUFFER", plan.buffer().to_string()),
+            ("FG_TELEMETRY_BUFFER", plan.buffer().to_string()),
         ],
     };
     let platform = Platform::start()?;

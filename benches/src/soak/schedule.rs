@@ -34,6 +34,11 @@ impl Schedule {
         }
     }
 
+    /// Returns how long the collector fails in each cycle.
+    pub(crate) fn outage(&self) -> Duration {
+        (self.duration / CYCLES).mul_f64(0.2)
+    }
+
     /// Returns the time between two samples.
     pub(crate) fn sample_interval(&self) -> Duration {
         (self.duration / 720).max(Duration::from_millis(100))
@@ -87,6 +92,7 @@ mod tests {
             .filter(|it| **it == CollectorPhase::Failing)
             .count();
         assert_eq!(failing, 180);
+        assert_eq!(HOUR.outage(), Duration::from_secs(45));
     }
 
     #[test]
