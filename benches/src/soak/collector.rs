@@ -14,9 +14,6 @@ use super::schedule::CollectorPhase;
 use super::{Items, events};
 use crate::http;
 
-/// How long a response takes in a slow phase.
-const DELAY: Duration = Duration::from_millis(1500);
-
 /// A collector that runs until the process exits.
 pub(crate) struct Collector {
     address: SocketAddr,
@@ -25,6 +22,8 @@ pub(crate) struct Collector {
 
 struct Shared {
     phase: Mutex<CollectorPhase>,
+    /// How long a response takes in a slow phase.
+    delay: Duration,
     items: Arc<Mutex<Items>>,
     requests: AtomicU64,
     failures: AtomicU64,
@@ -32,11 +31,12 @@ struct Shared {
 
 impl Collector {
     /// Starts a collector that records what it accepts in `items`.
-    pub(crate) fn start(items: &Arc<Mutex<Items>>) -> anyhow::Result<Self> {
+    pub(crate) fn start(items: &Arc<Mutex<Items>>, delay: Duration) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").context("cannot start the collector")?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             phase: Mutex::default(),
+            delay,
             items: Arc::clone(items),
             requests: AtomicU64::new(0),
             failures: AtomicU64::new(0),
@@ -85,7 +85,7 @@ fn serve(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
                 stream.write_all(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n")?;
             } else {
                 if phase == CollectorPhase::Slow {
-                    thread::sleep(DELAY);
+                    thread::sleep(shared.delay);
                 }
                 let is_gzip = message.header("content-encoding") == Some("gzip");
                 let body = decode(&buffer[message.body.clone()], is_gzip)?;
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn a_failing_collector_records_nothing() {
         let items = Arc::new(Mutex::new(Items::default()));
-        let collector = Collector::start(&items).unwrap();
+        let collector = Collector::start(&items, Duration::ZERO).unwrap();
         let send = || {
             let mut stream = TcpStream::connect(collector.address).unwrap();
             stream

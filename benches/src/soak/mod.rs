@@ -234,7 +234,7 @@ impl Plan {
 /// Runs one extension for the whole time.
 fn soak(extension: Extension, script: &Path, plan: Plan, output: &Path) -> anyhow::Result<Report> {
     let items = Arc::new(Mutex::new(Items::new(extension, plan.numbering)));
-    let collector = Collector::start(&items)?;
+    let collector = Collector::start(&items, plan.schedule.delay())?;
     let archive = output.join("archive.jsonl");
     let _ = fs::remove_file(&archive);
     let environment = match extension {
@@ -243,6 +243,10 @@ fn soak(extension: Extension, script: &Path, plan: Plan, output: &Path) -> anyho
             ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint()),
             ("FG_OTLP_BUFFER", plan.buffer().to_string()),
             ("FG_TELEMETRY_BUFFER", plan.buffer().to_string()),
+            (
+                "FG_OTLP_FLUSH_INTERVAL",
+                format!("{}ms", plan.schedule.flush_interval().as_millis()),
+            ),
         ],
     };
     let platform = Platform::start()?;

@@ -39,6 +39,16 @@ impl Schedule {
         (self.duration / CYCLES).mul_f64(0.2)
     }
 
+    /// Returns how long a response takes in a slow phase: 1.5 s in a run of an hour.
+    pub(crate) fn delay(&self) -> Duration {
+        self.duration / CYCLES / 150
+    }
+
+    /// Returns the flush interval of the forwarder. In a run of an hour, it is the default, 5 s.
+    pub(crate) fn flush_interval(&self) -> Duration {
+        self.duration / CYCLES / 45
+    }
+
     /// Returns the time between two samples.
     pub(crate) fn sample_interval(&self) -> Duration {
         (self.duration / 720).max(Duration::from_millis(100))
@@ -93,6 +103,8 @@ mod tests {
             .count();
         assert_eq!(failing, 180);
         assert_eq!(HOUR.outage(), Duration::from_secs(45));
+        assert_eq!(HOUR.delay(), Duration::from_millis(1500));
+        assert_eq!(HOUR.flush_interval(), Duration::from_secs(5));
     }
 
     #[test]
