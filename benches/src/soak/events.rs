@@ -61,7 +61,7 @@ impl Numbering {
             );
         }
         let fields = format!(r#""soak":"{number}","startTime":"{time}","traceId":"{id}""#);
-        if event % self.per_invocation == 0 {
+        if event.is_multiple_of(self.per_invocation) {
             format!(r#"{{"name":"platform.start",{fields}}}"#)
         } else if self.completed_by(event).is_none() {
             format!(r#"{{"name":"platform.RuntimeDone",{fields},"status":"success"}}"#)

@@ -14,7 +14,9 @@ use crate::extension_process::{Exit, Sample};
 /// The default of `FG_SHUTDOWN_TIMEOUT`, and room for a slow machine.
 const DEADLINE: Duration = Duration::from_millis(2500);
 
-const METRICS: [(Metric, fn(&Sample) -> u64); 5] = [
+type Reading = fn(&Sample) -> u64;
+
+const METRICS: [(Metric, Reading); 5] = [
     (memory("RSS, KB"), |it| it.rss),
     (memory("PSS, KB"), |it| it.pss),
     (memory("anonymous, KB"), |it| it.anonymous),
