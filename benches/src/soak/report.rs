@@ -312,15 +312,15 @@ mod tests {
     fn each_metric_is_judged() {
         let growing = [
             (|it: u64| Sample {
-                rss: 2_000_000 + it * 1000,
+                rss: 2_000_000 + it * 2000,
                 ..SAMPLE
             }) as fn(u64) -> Sample,
             |it| Sample {
-                pss: 2_000_000 + it * 1000,
+                pss: 2_000_000 + it * 2000,
                 ..SAMPLE
             },
             |it| Sample {
-                anonymous: 500_000 + it * 1000,
+                anonymous: 500_000 + it * 2000,
                 ..SAMPLE
             },
             |it| Sample {
