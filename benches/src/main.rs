@@ -9,17 +9,20 @@ mod catalog;
 mod check;
 mod cpu;
 mod events;
+mod extension_process;
 mod http;
 mod load;
 mod machine;
 mod measure;
 mod page;
+mod pair;
 mod peers;
 mod plan;
 mod platform;
 mod process;
 mod results;
 mod run;
+mod soak;
 mod stats;
 mod svg;
 mod table;
@@ -63,6 +66,15 @@ enum Command {
     },
     /// Write docs/performance.md again from docs/performance/results.json
     Page,
+    /// Measure the memory of two extensions in one function
+    Pair {
+        /// Write the table to docs/guide/several-extensions.md
+        #[arg(long)]
+        update: bool,
+    },
+    /// Run two extensions under load, with freezes and a collector that fails at times; memory and descriptors must stay
+    /// flat, and no telemetry may be lost unreported
+    Soak(soak::SoakArguments),
 }
 
 fn main() -> ExitCode {
@@ -74,6 +86,8 @@ fn main() -> ExitCode {
             update,
         }) => run::check(instructions, update),
         Some(Command::Page) => run::write_page(),
+        Some(Command::Pair { update }) => pair::run(update),
+        Some(Command::Soak(arguments)) => soak::run(&arguments),
     };
     match result {
         Ok(code) => code,

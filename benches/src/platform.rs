@@ -1,5 +1,6 @@
 //! A fake of the platform's API, of the API of AWS Lambda, and of an OTLP collector. It accepts everything.
 
+use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -39,6 +40,8 @@ struct Shared {
 struct State {
     registered: Option<Instant>,
     extension: Option<SocketAddr>,
+    /// The addresses of all extensions, by script name.
+    extensions: HashMap<String, SocketAddr>,
     subscriber: Option<SocketAddr>,
     /// Bytes of the bodies of OTLP requests.
     exported: u64,
@@ -98,6 +101,18 @@ impl Platform {
             .wait_timeout_while(self.shared.lock(), POLL, |it| it.registered.is_none())
             .unwrap_or_else(PoisonError::into_inner);
         state.registered.map(|it| (it, state.extension))
+    }
+
+    /// Returns the address of the extension with this script name, or `None` if it does not register soon.
+    pub(crate) fn address_of(&self, script: &str) -> Option<SocketAddr> {
+        let (state, _) = self
+            .shared
+            .changed
+            .wait_timeout_while(self.shared.lock(), POLL, |it| {
+                !it.extensions.contains_key(script)
+            })
+            .unwrap_or_else(PoisonError::into_inner);
+        state.extensions.get(script).copied()
     }
 
     /// Waits for the subscription to telemetry, and returns the address that telemetry is posted to.
@@ -162,22 +177,36 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the headers and the body of the response.
-    fn respond(&self, message: &Message<'_>, body: &[u8]) -> (&'static str, &'static str) {
+    /// Returns the status, the headers and the body of the response.
+    fn respond(
+        &self,
+        message: &Message<'_>,
+        body: &[u8],
+    ) -> (&'static str, &'static str, &'static str) {
         let mut state = self.lock();
+        let mut status = "200 OK";
         let path = message.first_line.split(' ').nth(1).unwrap_or_default();
-        let response = match path {
+        let (headers, body) = match path {
             "/extension/register" => {
                 state.registered = Some(Instant::now());
                 let address = message.header("functiongraph-extension-address");
                 state.extension = address.and_then(|it| it.parse().ok());
+                let name = message.header("functiongraph-extension-name");
+                if let (Some(name), Some(address)) = (name, state.extension) {
+                    state.extensions.insert(name.to_owned(), address);
+                }
                 ("", REGISTRATION)
             }
             "/telemetry" => {
                 let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
                 let uri = body["subscriber"]["uri"].as_str().unwrap_or_default();
                 let address = uri.trim_start_matches("http://").trim_end_matches('/');
-                state.subscriber = address.parse().ok();
+                // A function has one subscriber (D 2710).
+                if state.subscriber.is_some() {
+                    status = "400 Bad Request";
+                } else {
+                    state.subscriber = address.parse().ok();
+                }
                 ("", "{}")
             }
             "/2020-01-01/extension/register" => {
@@ -209,7 +238,7 @@ impl Shared {
             }
         };
         self.changed.notify_all();
-        response
+        (status, headers, body)
     }
 }
 
@@ -220,10 +249,11 @@ fn serve(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
     loop {
         let end = loop {
             if let Some(message) = http::parse(&buffer) {
-                let (headers, body) = shared.respond(&message, &buffer[message.body.clone()]);
+                let (status, headers, body) =
+                    shared.respond(&message, &buffer[message.body.clone()]);
                 let length = body.len();
                 let response =
-                    format!("HTTP/1.1 200 OK\r\n{headers}content-length: {length}\r\n\r\n{body}");
+                    format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}");
                 stream.write_all(response.as_bytes())?;
                 if message.header("connection") == Some("close") {
                     return Ok(());
@@ -260,6 +290,9 @@ mod tests {
         assert_eq!(extension, "127.0.0.1:8083".parse().ok());
         let body = br#"{"subscriber":{"protocol":"POST","uri":"http://127.0.0.1:8084/"}}"#;
         send(&platform, &http::post("/telemetry", body));
+        // There can be only one.
+        let second = br#"{"subscriber":{"protocol":"POST","uri":"http://127.0.0.1:8086/"}}"#;
+        assert!(send(&platform, &http::post("/telemetry", second)).starts_with("HTTP/1.1 400 "));
         let subscriber = platform.wait_for_subscription().unwrap();
         assert_eq!(subscriber, "127.0.0.1:8084".parse().unwrap());
     }

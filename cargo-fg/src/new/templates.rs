@@ -29,7 +29,7 @@ pub(crate) const TEMPLATES: &[Template] = &[
         manifest: include_str!("../../templates/own-main/Cargo.toml.template"),
         main: include_str!("../../templates/own-main/src/main.rs"),
         script_name: "extensionCounter.sh",
-        port: 8083,
+        port: 8087,
         telemetry_port: None,
         command: "let command = ExtensionCommand::new(SCRIPT, PROGRAM);",
     },

@@ -39,6 +39,36 @@ fn several_extensions_share_an_instance() {
 }
 
 #[test]
+fn port_that_another_extension_has_is_reported_with_its_owner() {
+    let context = TestContext::new();
+    // Without script names, the setting applies to both.
+    let output = context
+        .fg(&["dev", "-p", "hello", "--also", "audit-log"])
+        .args(["--invocations", "1"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let port = context.lease.port();
+    let stderr = stderr(&output);
+    let last = stderr.lines().last().unwrap();
+    assert!(
+        last.starts_with(
+            "error: extensionAuditLog.sh exited with exit status: 1 before it registered; "
+        ) && last.contains(&format!("port {port} is in use by hello (pid ")),
+        "{stderr}"
+    );
+    let lines = lines(&output);
+    let hint = format!(
+        "stderr extensionAuditLog.sh: ERROR extensionAuditLog.sh: cannot listen on 127.0.0.1:{port}: Address already in use \
+         (os error 98); set FG_EXTENSION_PORT to a free port from 8081 to 8090, as in `extensionAuditLog.sh=<port>`"
+    );
+    assert!(lines.contains(&hint), "{lines:#?}");
+    // The other one shuts down cleanly.
+    let stopped = after_prefix(&lines, "stopped extensionHello.sh in ");
+    assert!(stopped[0].ends_with(", exit status: 0"), "{lines:#?}");
+}
+
+#[test]
 fn real_function_is_invoked() {
     let context = TestContext::new();
     let bootstrap = fixture("bootstrap");

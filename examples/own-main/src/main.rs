@@ -11,7 +11,7 @@ struct Counter {
 
 impl Extension for Counter {
     const NAME: ExtensionName = ExtensionName::new("extensionCounter.sh");
-    const PORT: Port = Port::new(8083);
+    const PORT: Port = Port::new(8087);
 
     async fn init(_: &Registration) -> Result<Self, Error> {
         Ok(Self {

@@ -52,8 +52,8 @@ pub(crate) async fn subscribe(
         Ok(_) => info!("subscribed to telemetry, listening on {}", port.address()),
         Err(ApiError::Rejected(rejection)) => {
             let hint = match rejection.status {
-                StatusCode::BAD_REQUEST if rejection.message.is_empty() => {
-                    "; a function can have only one subscriber"
+                StatusCode::BAD_REQUEST => {
+                    "; if another extension of the function subscribes, remove one of them: only one can"
                 }
                 _ => "",
             };

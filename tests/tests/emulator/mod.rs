@@ -8,5 +8,5 @@ mod faults;
 mod function;
 mod instance;
 mod observer;
-mod processes;
+pub(crate) mod processes;
 mod telemetry;
