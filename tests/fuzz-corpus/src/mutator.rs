@@ -157,7 +157,11 @@ impl Mutator {
 
     fn any_token_range(&mut self, input: &[u8]) -> Range<usize> {
         let start = self.random.usize(..=input.len());
-        start..start + tokens(&input[start..]).next().map_or(0, |token| token.len())
+        start
+            ..start
+                + tokens(&input[start..])
+                    .next()
+                    .map_or(0, |token| token.len())
     }
 
     /// Returns the range of a number, or an empty range if there is none after a random position.
