@@ -24,8 +24,8 @@ use super::response::HttpResponse;
 use super::router::Router;
 use crate::config::TelemetryConfig;
 use crate::lifecycle::{Lifecycle, Phase};
-use crate::telemetry::fuzzing::{events_in, respond};
-use crate::telemetry::{Delivery, Telemetry};
+use crate::telemetry::Telemetry;
+use crate::telemetry::fuzzing::{Delivery, events_in, respond};
 use crate::{
     Error, Extension, ExtensionName, Invocation, Port, Registration, Subscription,
     TelemetryCounters, TelemetryEvent, TelemetryHandler, TelemetryType,

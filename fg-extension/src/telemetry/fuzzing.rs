@@ -9,6 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::batch::{Batch, MAX_BATCH_BYTES, MAX_BATCH_EVENTS};
+pub(crate) use super::delivery::Delivery;
 pub(crate) use super::server::respond;
 use crate::fuzzing::reference::{self, TrailingCommas};
 use crate::{LogEvent, PlatformEvent, PlatformEventKind, TelemetryEvent};
