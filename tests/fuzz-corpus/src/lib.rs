@@ -89,6 +89,7 @@ mod tests {
     use std::collections::HashSet;
     use std::fs;
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::path::Path;
 
     use super::run;
 
@@ -102,6 +103,31 @@ mod tests {
             inputs.borrow_mut().push(input.to_vec());
         });
         inputs.into_inner()
+    }
+
+    /// Returns the names in a directory, without extensions.
+    fn names(directory: &str) -> Vec<String> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz");
+        let entries = fs::read_dir(root.join(directory)).unwrap();
+        let name = |entry: fs::DirEntry| {
+            let path = entry.path().with_extension("");
+            path.file_name().unwrap().to_str().unwrap().to_owned()
+        };
+        let mut names: Vec<_> = entries.map(|entry| name(entry.unwrap())).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn each_target_has_a_program_and_a_corpus() {
+        let targets = names("fuzz_targets");
+        assert_eq!(names("corpus"), targets);
+        let manifest = include_str!("../../../fuzz/Cargo.toml");
+        let programs = manifest.split("[[bin]]\nname = \"").skip(1);
+        let programs: Vec<_> = programs
+            .map(|program| program.split('"').next().unwrap())
+            .collect();
+        assert_eq!(programs, targets);
     }
 
     #[test]
