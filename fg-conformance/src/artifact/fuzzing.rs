@@ -86,8 +86,14 @@ fn check_names(archive: &mut Archive, names: &[String], report: Option<&Report>)
             "{name}"
         );
     }
-    let normalized: BTreeSet<_> = names.iter().map(|name| normalized(name)).collect();
-    assert_eq!(is_failed(CaseId::Pkg13), normalized.len() < names.len());
+    let mut seen = BTreeSet::new();
+    let again = names.iter().map(|name| normalized(name));
+    let again: BTreeSet<_> = again.filter(|name| !seen.insert(name.clone())).collect();
+    assert_eq!(
+        archive.duplicates(),
+        again.iter().cloned().collect::<Vec<_>>()
+    );
+    assert_eq!(is_failed(CaseId::Pkg13), !again.is_empty());
 }
 
 fn escapes(path: &Path) -> bool {

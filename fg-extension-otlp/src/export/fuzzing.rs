@@ -17,6 +17,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message;
 
 use super::request::{Snapshot, encode_log_record, encode_request, encode_span};
@@ -40,6 +41,8 @@ pub fn otlp_bodies(data: &[u8]) {
     let events: Vec<TelemetryEvent> = events.unwrap_or_default();
     check_requests(resource, &events);
     check_response(parts.next().unwrap_or_default());
+    let sum = data.iter().map(|byte| usize::from(*byte)).sum::<usize>();
+    check_length(sum % 300);
 }
 
 /// Splits the input into three parts.
@@ -302,6 +305,19 @@ fn check_encoded(snapshot: &Snapshot, out: Translated) {
         request.resource_metrics[0].scope_metrics[0].metrics,
         snapshot.metrics
     );
+}
+
+/// Tests a request whose messages have about this length, which decides how many bytes the length itself takes.
+fn check_length(length: usize) {
+    let log = LogRecord {
+        event_name: "x".repeat(length),
+        ..LogRecord::default()
+    };
+    let item = encode_log_record(log.clone());
+    let items = [item.as_slice()].into_iter();
+    let body = encode_request(Signal::Logs, Snapshot::default(), items).unwrap();
+    let request = ExportLogsServiceRequest::decode(body.as_slice()).unwrap();
+    assert_eq!(request.resource_logs[0].scope_logs[0].log_records, [log]);
 }
 
 /// Reads a response: a status, lines `name: value`, an empty line, and the body.
