@@ -49,7 +49,7 @@ pub fn otlp_bodies(data: &[u8]) {
 fn split(data: &[u8]) -> impl Iterator<Item = &[u8]> {
     const SEPARATOR: &[u8] = b"\n---\n";
     let mut rest = Some(data);
-    let parts = (0..3).map_while(move |number| {
+    (0..3).map_while(move |number| {
         let data = rest?;
         let end = data
             .windows(SEPARATOR.len())
@@ -57,8 +57,7 @@ fn split(data: &[u8]) -> impl Iterator<Item = &[u8]> {
         let end = end.filter(|_| number < 2);
         rest = end.map(|end| &data[end + SEPARATOR.len()..]);
         Some(&data[..end.unwrap_or(data.len())])
-    });
-    parts
+    })
 }
 
 fn check_settings(text: &str) -> ResourceConfig {
