@@ -28,7 +28,7 @@ pub fn attribute(data: &[u8]) {
     ) else {
         return;
     };
-    if depth(&arguments).max(depth(&item)) > MAX_DEPTH {
+    if count(&arguments) + count(&item) > MAX_TOKENS {
         return;
     }
     let is_rust = syn::parse2::<syn::Item>(item.clone()).is_ok();
@@ -118,21 +118,24 @@ fn ungrouped(expression: &Expr) -> &Expr {
     }
 }
 
-/// The maximum depth of nested groups: rustc and syn recurse, and rustc has a limit of its own.
-const MAX_DEPTH: usize = 64;
+/// The maximum number of tokens. The parser of expressions recurses, and no program has an argument with so many operators.
+const MAX_TOKENS: usize = 500;
 
-fn depth(tokens: &TokenStream) -> usize {
-    let groups = tokens.clone().into_iter().map(|token| match token {
-        proc_macro2::TokenTree::Group(group) => 1 + depth(&group.stream()),
-        _ => 0,
+fn count(tokens: &TokenStream) -> usize {
+    let counts = tokens.clone().into_iter().map(|token| match token {
+        proc_macro2::TokenTree::Group(group) => 1 + count(&group.stream()),
+        _ => 1,
     });
-    groups.max().unwrap_or(0)
+    counts.sum()
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
     fn attribute() {
-        fuzz_corpus::check("attribute", 3_000, super::attribute);
+        // As much as rustc has, for debug builds.
+        let builder = std::thread::Builder::new().stack_size(32 << 20);
+        let check = || fuzz_corpus::check("attribute", 3_000, super::attribute);
+        builder.spawn(check).unwrap().join().unwrap();
     }
 }

@@ -1,5 +1,8 @@
 //! The settings in fuzz targets.
 
+// A panic is how a target reports a problem.
+#![allow(clippy::panic)]
+
 use super::Environment;
 use crate::config::Config;
 use crate::{ExtensionName, Port};
