@@ -40,6 +40,11 @@ mod cases;
 mod checks;
 mod error;
 mod extension_under_test;
+/// The fuzz target of this crate.
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing {
+    pub use crate::artifact::fuzzing::zip;
+}
 mod harness;
 pub mod port_owner;
 mod report;

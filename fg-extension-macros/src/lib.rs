@@ -25,6 +25,8 @@ mod expand;
 #[cfg(test)]
 mod expansion_tests;
 mod fallback;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod lower;
 mod model;
 mod parse;
@@ -34,6 +36,8 @@ use quote::quote;
 
 use diagnostics::Diagnostics;
 
+// The fuzzer builds this crate as an ordinary library.
+#[cfg(not(fuzzing))]
 #[expect(
     missing_docs,
     reason = "the documentation is at the re-export in fg-extension; rustdoc would append this one to it"

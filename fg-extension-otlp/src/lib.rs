@@ -181,6 +181,11 @@ mod config;
 mod diagnostic;
 mod export;
 mod forwarder;
+/// The fuzz target of this crate.
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing {
+    pub use crate::export::fuzzing::otlp_bodies;
+}
 mod signal;
 mod translate;
 mod turn;

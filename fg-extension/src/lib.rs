@@ -87,6 +87,8 @@ mod allocator;
 mod config;
 mod error;
 mod extension;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod http;
 mod json;
 mod lifecycle;

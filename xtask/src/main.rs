@@ -1,6 +1,7 @@
 //! Maintenance commands of this repository, run as `cargo xtask <command>`.
 
 mod bless;
+mod fuzz;
 mod mutations;
 mod public_api;
 mod rotel;
@@ -10,6 +11,8 @@ use std::process::ExitCode;
 
 const HELP: &str = "\
 cargo xtask bless                 update the expected outputs of tests; review the diff afterwards
+cargo xtask fuzz [TARGET] [--seconds SECONDS]
+                                  run one fuzz target or all of them, each for 60 seconds or as long as given
 cargo xtask mutations [TEXT]      check that the simulation finds bugs that are put into the runtime
 cargo xtask public-api            compare the public API of each crate with its public-api.txt
 cargo xtask public-api --update   update public-api.txt
@@ -24,15 +27,16 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let result = match arguments[..] {
         ["bless"] => bless::bless(),
+        ["fuzz", ref arguments @ ..] => match fuzz_arguments(arguments) {
+            Some((target, seconds)) => fuzz::fuzz(target, seconds),
+            None => return usage(),
+        },
         ["mutations"] => mutations::check(""),
         ["mutations", filter] => mutations::check(filter),
         ["public-api"] => public_api::compare(),
         ["public-api", "--update"] => public_api::update(),
         ["rotel"] => rotel::test(),
-        _ => {
-            eprint!("{HELP}");
-            return ExitCode::from(2);
-        }
+        _ => return usage(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -40,5 +44,23 @@ fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn usage() -> ExitCode {
+    eprint!("{HELP}");
+    ExitCode::from(2)
+}
+
+/// Returns the target, if there is one, and the number of seconds.
+fn fuzz_arguments<'a>(arguments: &[&'a str]) -> Option<(Option<&'a str>, u32)> {
+    let (arguments, seconds) = match arguments {
+        [arguments @ .., "--seconds", seconds] => (arguments, seconds.parse().ok()?),
+        arguments => (arguments, 60),
+    };
+    match arguments {
+        [] => Some((None, seconds)),
+        [target] if !target.starts_with('-') => Some((Some(*target), seconds)),
+        _ => None,
     }
 }

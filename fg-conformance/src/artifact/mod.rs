@@ -2,6 +2,8 @@
 
 mod archive;
 mod elf;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod limits;
 mod script_name_marker;
 mod unpack;

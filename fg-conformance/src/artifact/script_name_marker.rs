@@ -33,7 +33,7 @@ pub fn read_script_name(program: &Path) -> Result<String, Error> {
     }
 }
 
-fn find(mut bytes: &[u8]) -> BTreeSet<String> {
+pub(super) fn find(mut bytes: &[u8]) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     // Programs can have tens of megabytes. The byte search of std is fast even in a debug build of this crate.
     while let Ok(1..) = bytes.skip_until(PREFIX[0]) {

@@ -46,7 +46,7 @@ impl UnpackedPackage {
 }
 
 /// Unpacks the ZIP into a directory, and returns the name of its only start script (D 2705: in the folder `extension`).
-fn unpack(zip: &Path, into: &Path) -> Result<String, Error> {
+pub(super) fn unpack(zip: &Path, into: &Path) -> Result<String, Error> {
     let archive = try_unpack(zip, into).map_err(|error| {
         let cannot = format!("cannot unpack {}", zip.display());
         match error {

@@ -54,17 +54,28 @@ pub(super) fn lower(
 
 /// Replaces `Self`, as in `port = Self::PORT`, with the type.
 ///
-/// The constant for the port is generated outside of the `impl` block, where `Self` has no meaning.
+/// The constant for the port is generated outside of the `impl` block, where `Self` has no meaning. A `Self` without `::`
+/// stays, and rustc reports it: a type in angle brackets would be a syntax error there.
 pub(super) fn replace_self(expression: TokenStream, self_type: &TokenStream) -> TokenStream {
-    let replace = |token| match token {
-        TokenTree::Ident(ident) if ident == "Self" => quote_spanned!(ident.span()=> <#self_type>),
-        TokenTree::Group(group) => {
-            let mut replaced =
-                Group::new(group.delimiter(), replace_self(group.stream(), self_type));
-            replaced.set_span(group.span());
-            TokenTree::Group(replaced).into()
+    let mut tokens = expression.into_iter().peekable();
+    let mut replaced = TokenStream::new();
+    while let Some(token) = tokens.next() {
+        let mut is_before_colon = || {
+            let next = tokens.peek();
+            matches!(next, Some(TokenTree::Punct(punct)) if punct.as_char() == ':')
+        };
+        match token {
+            TokenTree::Ident(ident) if ident == "Self" && is_before_colon() => {
+                replaced.extend(quote_spanned!(ident.span()=> <#self_type>));
+            }
+            TokenTree::Group(group) => {
+                let mut inner =
+                    Group::new(group.delimiter(), replace_self(group.stream(), self_type));
+                inner.set_span(group.span());
+                replaced.extend([TokenTree::Group(inner)]);
+            }
+            other => replaced.extend([other]),
         }
-        other => TokenStream::from(other),
-    };
-    expression.into_iter().flat_map(replace).collect()
+    }
+    replaced
 }

@@ -7,6 +7,8 @@ mod connector;
 mod counters;
 mod exporter;
 mod flush_policy;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod queue;
 mod request;
 mod resolver;

@@ -1,5 +1,7 @@
 //! The settings of an extension, read once from environment variables.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod platform_address;
 mod port_setting;
 mod removed;

@@ -2,6 +2,8 @@
 
 pub(crate) mod body;
 pub(crate) mod connection;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod invoke;
 mod invoked;
 pub(crate) mod listener;

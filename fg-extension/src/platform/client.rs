@@ -98,11 +98,11 @@ impl ApiResponse {
 }
 
 /// Returns `true` if a body is complete although not every server indicates where it ends.
-fn is_json_object(body: &[u8]) -> bool {
+pub(super) fn is_json_object(body: &[u8]) -> bool {
     body.trim_ascii_end().ends_with(b"}") && str::from_utf8(body).is_ok_and(json::is_object)
 }
 
-fn classify(status: StatusCode, body: Vec<u8>) -> ApiResponse {
+pub(super) fn classify(status: StatusCode, body: Vec<u8>) -> ApiResponse {
     let error_info = error_info(&body);
     if status == StatusCode::OK && error_info.is_none() {
         return ApiResponse::Ok(body);

@@ -25,20 +25,27 @@ const UNDECLARED_LIMIT: usize = 64 * 1024;
 /// A connection on which one request is sent.
 pub(super) struct Exchange {
     stream: TcpStream,
-    /// The bytes of the response that were received and not yet decoded.
-    received: Vec<u8>,
+    received: Received,
+}
+
+/// The bytes of the response that were received and not yet decoded.
+#[derive(Default)]
+pub(super) struct Received {
+    pub(super) bytes: Vec<u8>,
+    /// The length of the responses with status 1xx, which were decoded.
+    skipped: usize,
 }
 
 /// The status of a response, and how its body is delimited.
 #[derive(Debug, PartialEq)]
 pub(super) struct Head {
     pub(super) status: StatusCode,
-    framing: Framing,
+    pub(super) framing: Framing,
 }
 
 /// How a body is delimited, and how much of it is missing.
 #[derive(Debug, PartialEq)]
-enum Framing {
+pub(super) enum Framing {
     /// The number of bytes that are missing.
     Length(usize),
     /// The number of bytes that are missing of the current chunk, including the line break after it.
@@ -52,20 +59,11 @@ impl Exchange {
         send(&stream, request).await?;
         let mut exchange = Self {
             stream,
-            received: Vec::new(),
+            received: Received::default(),
         };
-        let mut skipped = 0;
         loop {
-            while let Some((head, length)) = parse_head(&exchange.received)? {
-                exchange.received.drain(..length);
-                // Responses such as `100 Continue` precede the response.
-                if !head.status.is_informational() {
-                    return Ok((exchange, head));
-                }
-                skipped += length;
-            }
-            if skipped + exchange.received.len() > HEAD_LIMIT {
-                return Err("the headers of the response are too large".into());
+            if let Some(head) = exchange.received.head()? {
+                return Ok((exchange, head));
             }
             if exchange.receive().await? == 0 {
                 return Err("the connection was closed before a response arrived".into());
@@ -82,19 +80,9 @@ impl Exchange {
         body: &mut Vec<u8>,
         is_enough: impl Fn(&[u8]) -> bool,
     ) {
-        loop {
-            let is_complete = head.framing.decode(&mut self.received, body);
-            if is_complete || body.len() >= limit || self.received.len() > HEAD_LIMIT {
-                break;
-            }
-            // Large bodies are not examined again and again while they arrive.
-            if body.len() <= UNDECLARED_LIMIT && is_enough(body) {
-                break;
-            }
-            if !matches!(self.receive().await, Ok(1..)) {
-                break;
-            }
-        }
+        while !self.received.body(head, limit, body, &is_enough)
+            && matches!(self.receive().await, Ok(1..))
+        {}
         body.truncate(limit);
     }
 
@@ -107,13 +95,47 @@ impl Exchange {
             let mut buffer = [0; 8 * 1024];
             match self.stream.try_read(&mut buffer) {
                 Ok(length) => {
-                    self.received.extend_from_slice(&buffer[..length]);
+                    self.received.bytes.extend_from_slice(&buffer[..length]);
                     return Ok(length);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
         }
+    }
+}
+
+impl Received {
+    /// Decodes the head of the response. Returns `None` if it is not complete.
+    pub(super) fn head(&mut self) -> Result<Option<Head>, Error> {
+        while let Some((head, length)) = parse_head(&self.bytes)? {
+            self.bytes.drain(..length);
+            // Responses such as `100 Continue` precede the response.
+            if !head.status.is_informational() {
+                return Ok(Some(head));
+            }
+            self.skipped += length;
+        }
+        if self.skipped + self.bytes.len() > HEAD_LIMIT {
+            return Err("the headers of the response are too large".into());
+        }
+        Ok(None)
+    }
+
+    /// Decodes the body as far as it was received. Returns whether there is no need to receive more.
+    pub(super) fn body(
+        &mut self,
+        head: &mut Head,
+        limit: usize,
+        body: &mut Vec<u8>,
+        is_enough: &impl Fn(&[u8]) -> bool,
+    ) -> bool {
+        let is_complete = head.framing.decode(&mut self.bytes, body);
+        // Large bodies are not examined again and again while they arrive.
+        is_complete
+            || body.len() >= limit
+            || self.bytes.len() > HEAD_LIMIT
+            || body.len() <= UNDECLARED_LIMIT && is_enough(body)
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub(crate) mod client;
 mod exchange;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub(crate) mod register;
 mod resolve;
 pub(crate) mod retry;

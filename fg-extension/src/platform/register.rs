@@ -35,7 +35,7 @@ pub(crate) async fn register(
 ///
 /// The exact form of the response is unknown (?), so everything with status 200 is accepted. If it does not name the
 /// function, as the page documents, the runtime logs a warning.
-fn registration(response: &[u8], config: &Config) -> Registration {
+pub(super) fn registration(response: &[u8], config: &Config) -> Registration {
     let response = str::from_utf8(response).unwrap_or_default();
     let text = |name| {
         let text = json::text(json::field(response, name)?)?.into_owned();

@@ -5,6 +5,8 @@ mod batch;
 mod counters;
 mod delivery;
 mod events;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod queue;
 mod server;
 mod subscription;

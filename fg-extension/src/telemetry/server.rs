@@ -158,7 +158,7 @@ impl Delivery {
 ///
 /// The path should be that of the URI in the subscription (D 2710). Since there is only one service on this port, every
 /// path is accepted.
-async fn respond(
+pub(crate) async fn respond(
     delivery: Arc<Delivery>,
     request: Request<Incoming>,
     connection: Arc<ConnectionState>,

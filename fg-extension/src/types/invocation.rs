@@ -196,8 +196,9 @@ impl Serialize for Invocation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry(TRACE_ID, &self.trace_id)?;
-        // A URN that was not a string is one of the other fields.
-        if self.other().all(|(name, _)| name != URN) {
+        // A URN that was not a string is one of the other fields. There may be one that was a string beside it.
+        let has_urn = !self.invoked_function_urn.as_str().is_empty();
+        if has_urn || self.other().all(|(name, _)| name != URN) {
             map.serialize_entry(URN, &self.invoked_function_urn)?;
         }
         for (name, json) in self.other() {
@@ -257,6 +258,19 @@ mod tests {
                 serde_json::from_str(&serde_json::to_string(&invocation).unwrap()).unwrap();
             assert_eq!(again.invoked_function_urn.as_str(), "");
             assert_eq!(again.other().count(), other);
+        }
+    }
+
+    #[test]
+    fn urn_is_preserved_beside_one_that_is_not_a_string() {
+        for event in [
+            r#"{"traceId":"1","invokedFunctionUrn":"a","invokedFunctionUrn":5}"#,
+            r#"{"traceId":"1","invokedFunctionUrn":5,"invokedFunctionUrn":"a"}"#,
+        ] {
+            let invocation = Invocation::read(event.into()).unwrap();
+            assert_eq!(invocation.invoked_function_urn.as_str(), "a");
+            let again = serde_json::to_string(&invocation).unwrap();
+            assert_eq!(Invocation::read(again.into()), Ok(invocation));
         }
     }
 

@@ -1,0 +1,4 @@
+name = "demo", port = 1
+async fn hello(_: String) -> u8 {
+    0
+}

@@ -1,0 +1,2 @@
+name = "extensionHello.sh", port
+async fn hello(_: Invocation) {}

@@ -1,0 +1,2 @@
+"extensionHello.sh", port = 8081
+async fn hello(_: Invocation) {}

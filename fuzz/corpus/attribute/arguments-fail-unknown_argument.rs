@@ -1,0 +1,2 @@
+name = "extensionHello.sh", port = 8081, color = "red"
+async fn hello(_: Invocation) {}

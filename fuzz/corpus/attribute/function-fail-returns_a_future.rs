@@ -1,0 +1,4 @@
+name = "extensionHello.sh", port = 8081
+fn hello(_: Invocation) -> impl Future<Output = ()> {
+    async {}
+}

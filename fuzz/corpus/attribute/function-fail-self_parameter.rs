@@ -1,0 +1,2 @@
+name = "extensionHello.sh", port = 8081
+async fn hello(&self, _: Invocation) {}

@@ -1,0 +1,4 @@
+name = "extensionHello.sh", port = 8081
+fn hello(_: u32) -> u32 {
+    0
+}

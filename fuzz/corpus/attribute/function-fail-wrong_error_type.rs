@@ -1,0 +1,4 @@
+name = "extensionHello.sh", port = 8081
+async fn hello(_: Invocation) -> Result<(), NoError> {
+    Err(NoError)
+}

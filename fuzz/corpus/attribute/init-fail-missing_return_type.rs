@@ -1,0 +1,8 @@
+name = "extensionHello.sh", port = 8081
+impl Hello {
+    #[init]
+    async fn connect(_: &Registration) {}
+
+    #[invoke]
+    async fn on_invoke(&self, _: Invocation) {}
+}

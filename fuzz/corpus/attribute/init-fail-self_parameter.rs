@@ -1,0 +1,10 @@
+name = "extensionHello.sh", port = 8081
+impl Hello {
+    #[init]
+    async fn connect(&self, _: &Registration) -> Self {
+        Self
+    }
+
+    #[invoke]
+    async fn on_invoke(&self, _: Invocation) {}
+}

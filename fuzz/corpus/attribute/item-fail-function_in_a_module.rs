@@ -1,0 +1,3 @@
+name = "extensionHello.sh", port = 8081
+    async fn hello(_: Invocation) {}
+}

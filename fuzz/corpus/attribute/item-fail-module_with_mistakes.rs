@@ -1,0 +1,2 @@
+name = "hello", port = 1
+mod hello {}

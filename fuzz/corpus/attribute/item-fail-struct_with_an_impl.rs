@@ -1,0 +1,5 @@
+name = "extensionHello.sh", port = 8081
+#[derive(Default)]
+struct Hello;
+
+impl Hello {}

@@ -1,0 +1,8 @@
+name = "extensionHello.sh", port = 8081
+impl Hello {
+    #[invoke]
+    async fn on_invoke(&self, _: Invocation) {}
+
+    #[shutdown]
+    const END: u8 = 0;
+}

@@ -1,0 +1,6 @@
+name = "extensionHello.sh", port = 8081
+#[invoke]
+impl Hello {
+    #[invoke]
+    async fn on_invoke(&self, _: Invocation) {}
+}

@@ -1,0 +1,4 @@
+name = "extensionHello.sh", port = $port
+        impl $type {}
+    };
+}

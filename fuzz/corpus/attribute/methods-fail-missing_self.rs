@@ -1,0 +1,8 @@
+name = "extensionHello.sh", port = 8081
+impl Hello {
+    #[invoke]
+    async fn on_invoke(_: Invocation) {}
+
+    #[shutdown]
+    async fn close() {}
+}

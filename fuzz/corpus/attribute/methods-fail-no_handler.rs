@@ -1,0 +1,4 @@
+name = "extensionHello.sh", port = 8081
+impl Hello {
+    fn help(&self) {}
+}

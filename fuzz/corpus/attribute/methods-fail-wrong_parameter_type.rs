@@ -1,0 +1,5 @@
+name = "extensionHello.sh", port = 8081
+impl Hello {
+    #[invoke]
+    async fn on_invoke(&self, _: Vec<u8>) {}
+}

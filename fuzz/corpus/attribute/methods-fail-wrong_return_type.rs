@@ -1,0 +1,12 @@
+name = "extensionHello.sh", port = 8081
+impl Hello {
+    #[invoke]
+    async fn on_invoke(&self, _: Invocation) -> Option<u8> {
+        None
+    }
+
+    #[shutdown]
+    async fn close(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,2 @@
+name = "", port = 8081
+async fn hello(_: Invocation) {}

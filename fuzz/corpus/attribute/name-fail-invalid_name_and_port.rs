@@ -1,0 +1,2 @@
+name = "demo", port = 80
+async fn hello(_: Invocation) {}

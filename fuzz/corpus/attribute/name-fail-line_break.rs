@@ -1,0 +1,2 @@
+name = "extensionDemo\n.sh", port = 8081
+async fn hello(_: Invocation) {}

@@ -1,0 +1,2 @@
+port = 8081
+async fn hello(_: Invocation) {}

@@ -1,0 +1,2 @@
+name = 8081, port = 8081
+async fn hello(_: Invocation) {}

@@ -1,0 +1,2 @@
+name = "extension/extensionDemo.sh", port = 8081
+async fn hello(_: Invocation) {}

@@ -1,0 +1,2 @@
+name = "ExtensionDemo.sh", port = 8081
+async fn hello(_: Invocation) {}

@@ -1,0 +1,2 @@
+name = "demo", port = 8081
+async fn hello(_: Invocation) {}

@@ -1,0 +1,2 @@
+name = "extensionDemo", port = 8081
+async fn hello(_: Invocation) {}

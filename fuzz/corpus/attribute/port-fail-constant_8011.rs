@@ -1,0 +1,2 @@
+name = "extensionHello.sh", port = PORT
+async fn hello(_: Invocation) {}

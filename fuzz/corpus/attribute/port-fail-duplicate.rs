@@ -1,0 +1,2 @@
+name = "extensionHello.sh", port = 8081, port = 8082
+async fn hello(_: Invocation) {}

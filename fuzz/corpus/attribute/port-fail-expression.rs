@@ -1,0 +1,2 @@
+name = "extensionHello.sh", port = FIRST + 10
+async fn hello(_: Invocation) {}

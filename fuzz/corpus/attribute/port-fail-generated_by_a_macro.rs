@@ -1,0 +1,4 @@
+name = $name, port = $port
+        async fn hello(_: Invocation) {}
+    };
+}

@@ -1,0 +1,2 @@
+name = "extensionHello.sh"
+async fn hello(_: Invocation) {}

@@ -1,0 +1,2 @@
+name = "extensionHello.sh", port = 8011
+async fn hello(_: Invocation) {}

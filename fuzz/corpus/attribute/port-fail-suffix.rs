@@ -1,0 +1,2 @@
+name = "extensionHello.sh", port = 8081i32
+async fn hello(_: Invocation) {}

@@ -1,0 +1,7 @@
+name = "extensionHello.sh", port = 8081
+impl Hello {
+    #[telemetry(port = 8082, types(platform))]
+    async fn on_telemetry(&self, events: Vec<TelemetryEvent>, counters: &TelemetryCounters) {
+        println!("{} of {} events", events.len(), counters.received());
+    }
+}
