@@ -1,6 +1,7 @@
 //! Extensions as child processes: starts them, reads their output, and waits for their exit.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
@@ -153,6 +154,13 @@ impl Start {
     pub fn with(self, platform: &ScriptedPlatform) -> Self {
         let address = platform.address.to_string();
         self.env("EXTENSION_API_ADDR", address)
+    }
+
+    /// Makes the extension the leader of a process group of its own.
+    #[must_use]
+    pub fn in_own_group(mut self) -> Self {
+        self.command.process_group(0);
+        self
     }
 
     /// Leaves the pipe of a stream unread, so that it fills up.

@@ -1,4 +1,5 @@
 //! Integration tests, in one binary so that they are linked once and all run in parallel.
 
 mod emulator;
+mod process_limits;
 mod runtime;
