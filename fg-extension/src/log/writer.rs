@@ -1,9 +1,12 @@
 //! Writes log lines to stderr from a thread of its own, so that no other thread waits for the reader of stderr.
 
 use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::ExtensionName;
 
@@ -96,8 +99,9 @@ impl Writer {
         if !state.started {
             if spawn("log", Box::new(move || self.run(name))).is_err() {
                 // The process cannot have another thread, which is what the line may be about.
-                drop(state);
-                write_to_stderr(line);
+                if !write_without_waiting(line) {
+                    state.dropped += 1;
+                }
                 return;
             }
             state.started = true;
@@ -126,12 +130,17 @@ impl Writer {
             drop(state);
             self.changed.notify_all();
             // Each line is a single write, so that lines of several processes do not mix.
-            lines.split_inclusive('\n').for_each(write_to_stderr);
+            lines
+                .split_inclusive('\n')
+                .for_each(|line| write_to_stderr(line.as_bytes()));
             if dropped > 0 {
                 let s = if dropped == 1 { "" } else { "s" };
-                write_to_stderr(&format!(
-                    "WARN {name}: dropped {dropped} log line{s}: stderr was not read fast enough\n"
-                ));
+                write_to_stderr(
+                    format!(
+                        "WARN {name}: dropped {dropped} log line{s}: stderr was not read fast enough\n"
+                    )
+                    .as_bytes(),
+                );
             }
             state = self.state();
         }
@@ -144,8 +153,21 @@ pub(crate) fn spawn(name: &str, run: Box<dyn FnOnce() + Send>) -> io::Result<()>
     thread.spawn(run).map(drop)
 }
 
-fn write_to_stderr(line: &str) {
-    let mut rest = line.as_bytes();
+/// Writes a line unless the reader of stderr is too slow. Returns whether the line was written.
+fn write_without_waiting(line: &str) -> bool {
+    // A pipe that is ready has room for this many bytes (`PIPE_BUF`).
+    line.as_bytes().chunks(4096).all(|part| {
+        let stderr = io::stderr();
+        let mut ready = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+        let is_ready = poll(&mut ready, PollTimeout::ZERO) == Ok(1);
+        if is_ready {
+            write_to_stderr(part);
+        }
+        is_ready
+    })
+}
+
+fn write_to_stderr(mut rest: &[u8]) {
     while !rest.is_empty() {
         match io::stderr().write(rest) {
             Ok(written) => rest = &rest[written..],
