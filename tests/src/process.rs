@@ -226,6 +226,16 @@ impl Extension {
         self.child.id()
     }
 
+    /// Returns whether the extension has exited.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the operating system does not return its exit status.
+    pub fn has_exited(&mut self) -> bool {
+        let status = self.child.try_wait();
+        status.expect("the process can be waited for").is_some()
+    }
+
     /// Limits the number of file descriptors that the extension may have open.
     ///
     /// # Panics

@@ -99,7 +99,9 @@ impl Writer {
         if !state.started {
             if spawn("log", Box::new(move || self.run(name))).is_err() {
                 // The process cannot have another thread, which is what the line may be about.
-                if !write_without_waiting(line) {
+                if is_ready(line) {
+                    write_to_stderr(line);
+                } else {
                     state.dropped += 1;
                 }
                 return;
@@ -130,17 +132,12 @@ impl Writer {
             drop(state);
             self.changed.notify_all();
             // Each line is a single write, so that lines of several processes do not mix.
-            lines
-                .split_inclusive('\n')
-                .for_each(|line| write_to_stderr(line.as_bytes()));
+            lines.split_inclusive('\n').for_each(write_to_stderr);
             if dropped > 0 {
                 let s = if dropped == 1 { "" } else { "s" };
-                write_to_stderr(
-                    format!(
-                        "WARN {name}: dropped {dropped} log line{s}: stderr was not read fast enough\n"
-                    )
-                    .as_bytes(),
-                );
+                write_to_stderr(&format!(
+                    "WARN {name}: dropped {dropped} log line{s}: stderr was not read fast enough\n"
+                ));
             }
             state = self.state();
         }
@@ -153,21 +150,16 @@ pub(crate) fn spawn(name: &str, run: Box<dyn FnOnce() + Send>) -> io::Result<()>
     thread.spawn(run).map(drop)
 }
 
-/// Writes a line unless the reader of stderr is too slow. Returns whether the line was written.
-fn write_without_waiting(line: &str) -> bool {
+/// Returns whether a line can be written without waiting for the reader of stderr.
+fn is_ready(line: &str) -> bool {
+    let stderr = io::stderr();
+    let mut ready = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
     // A pipe that is ready has room for this many bytes (`PIPE_BUF`).
-    line.as_bytes().chunks(4096).all(|part| {
-        let stderr = io::stderr();
-        let mut ready = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
-        let is_ready = poll(&mut ready, PollTimeout::ZERO) == Ok(1);
-        if is_ready {
-            write_to_stderr(part);
-        }
-        is_ready
-    })
+    line.len() <= 4096 && poll(&mut ready, PollTimeout::ZERO) == Ok(1)
 }
 
-fn write_to_stderr(mut rest: &[u8]) {
+fn write_to_stderr(line: &str) {
+    let mut rest = line.as_bytes();
     while !rest.is_empty() {
         match io::stderr().write(rest) {
             Ok(written) => rest = &rest[written..],

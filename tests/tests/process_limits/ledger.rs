@@ -50,6 +50,11 @@ impl Ledger {
         path.display().to_string()
     }
 
+    /// Returns whether the extension has opened the file, so that `init` has completed.
+    pub(super) fn exists(&self) -> bool {
+        fs::exists(self.file()).is_ok_and(|exists| exists)
+    }
+
     /// Creates a batch of new events. Each has about `size` bytes.
     pub(super) fn batch(&self, events: u64, size: usize) -> Batch {
         let mut book = self.book.lock().expect("no panic");
