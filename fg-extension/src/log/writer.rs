@@ -1,12 +1,14 @@
 //! Writes log lines to stderr from a thread of its own, so that no other thread waits for the reader of stderr.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::os::fd::AsFd as _;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::write as write_some;
 
 use crate::ExtensionName;
 
@@ -161,13 +163,11 @@ fn is_ready(line: &str) -> bool {
 fn write_to_stderr(line: &str) {
     let mut rest = line.as_bytes();
     while !rest.is_empty() {
-        match io::stderr().write(rest) {
+        match write_some(io::stderr(), rest) {
             Ok(written) => rest = &rest[written..],
             // Another process has made the pipe non-blocking, and it is full.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                thread::sleep(Duration::from_millis(10));
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(Errno::EAGAIN) => thread::sleep(Duration::from_millis(10)),
+            Err(Errno::EINTR) => {}
             // If stderr is closed, there is nowhere to report the error.
             Err(_) => return,
         }

@@ -1,6 +1,6 @@
 //! RLIMIT_NOFILE: too low to start, just enough, used up by clients, and recovery.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fg_extension_tests::{
     Client, ExitedProcess, Extension, ScriptedPlatform, ScriptedResponse, Start, event, request,
@@ -107,7 +107,6 @@ fn clients_that_use_up_the_descriptors_lock_nobody_out_and_leave_nothing_behind(
     let port = extension.port();
     assert_eq!(invoke(&extension, "1"), 200);
     assert_eq!(ledger.post(port, 3), 200);
-    let before = extension.descriptors();
     let mut acknowledged = 3;
     for _ in 0..2 {
         let mut platform = [Client::connect(port), Client::connect(port)];
@@ -134,15 +133,15 @@ fn clients_that_use_up_the_descriptors_lock_nobody_out_and_leave_nothing_behind(
             }
             acknowledged += 6;
         }
+        let open = extension.descriptors();
+        assert!(open > 40, "{open}");
         drop(clients);
         drop(platform);
-        let start = std::time::Instant::now();
-        while extension.descriptors() > before + 1 {
-            assert!(
-                start.elapsed() < Duration::from_secs(20),
-                "{} descriptors are open, {before} before",
-                extension.descriptors()
-            );
+        // What the framework needs itself, and the file of the author.
+        let start = Instant::now();
+        while extension.descriptors() > 18 {
+            let open = extension.descriptors();
+            assert!(start.elapsed() < Duration::from_secs(20), "{open}");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
