@@ -207,3 +207,45 @@ fn shutdown_without_descriptors_delivers_what_was_acknowledged() {
     assert_eq!(exited.code, Some(0), "{exited:?}");
     assert_eq!(ledger.assert_balanced(&exited).acknowledged, 6);
 }
+
+/// More requests than descriptors are in the backlog when the process is thawed. A connection whose request has arrived is
+/// not closed to make room for another one.
+#[test]
+fn requests_that_arrive_at_once_are_all_handled() {
+    for signal in [None, Some(Signal::SIGTERM)] {
+        let ledger = Ledger::new();
+        let start =
+            Start::by_script(LEDGER, "ulimit -n 64; exec \"$0\"").env("FG_SHUTDOWN_TIMEOUT", "15s");
+        let extension = boot(start, &ledger);
+        let port = extension.port();
+        assert_eq!(invoke(&extension, "1"), 200);
+        let mut clients = Vec::new();
+        extension.freeze(Duration::ZERO, || {
+            for i in 0..200 {
+                let mut client = Client::connect(port);
+                let batch = ledger.batch(1, 10);
+                client.send(match i % 2 {
+                    0 => request("POST", INVOKE, event("1")),
+                    _ => request("POST", "/", &batch.body),
+                });
+                clients.push((client, batch));
+            }
+            signal.inspect(|signal| extension.signal(*signal));
+        });
+        let mut closed = 0;
+        for (i, (client, batch)) in clients.iter_mut().enumerate() {
+            match client.try_receive() {
+                Some(response) if i % 2 == 1 => ledger.settle(batch, response.status),
+                Some(response) => assert_eq!(response.status, 200),
+                None => closed += 1,
+            }
+        }
+        assert_eq!(closed, 0, "{signal:?}");
+        let exited = match signal {
+            None => extension.terminate(),
+            Some(_) => extension.wait(),
+        };
+        let balance = ledger.assert_balanced(&exited);
+        assert_eq!((balance.acknowledged, balance.lost), (100, 0));
+    }
+}
