@@ -75,6 +75,10 @@ impl Ledger {
             "compute" => compute(),
             "thread" => tokio::task::spawn_blocking(|| ()).await?,
             "child" => drop(std::process::Command::new("true").status()?),
+            "files" => {
+                let files: Result<Vec<_>, _> = (0..4).map(|_| File::open("/dev/null")).collect();
+                drop(files?);
+            }
             "hang" => std::future::pending().await,
             _ => {}
         }

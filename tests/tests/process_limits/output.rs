@@ -1,5 +1,7 @@
 //! Standard streams that are full, closed, or a full device, in every combination.
 
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::time::{Duration, Instant};
 
 use fg_extension_tests::{Extension, ScriptedPlatform, ScriptedResponse, Start, Stream};
@@ -82,6 +84,32 @@ fn extension_works_if_nobody_reads_its_output() {
         assert_eq!(invoke(&extension, "flood"), 200, "{script}");
         assert_works(extension, &ledger, script);
     }
+}
+
+/// After a write to a pipe without a reader has failed, later lines are written.
+#[test]
+fn log_is_written_to_a_reader_that_comes_later() {
+    let ledger = Ledger::new();
+    let pipe = ledger.file() + ".pipe";
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("coreutils are installed").success());
+    // Either side waits for the other to open the pipe.
+    let path = pipe.clone();
+    let reader = std::thread::spawn(move || File::open(path).expect("the pipe exists"));
+    let start = Start::by_script(LEDGER, "exec \"$0\" 2>\"$LEDGER.pipe\"");
+    let extension = boot(start, &ledger);
+    drop(reader.join().expect("no panic"));
+    for trace_id in ["log", "1", "1", "log", "1", "1"] {
+        assert_eq!(invoke(&extension, trace_id), 200);
+        assert_eq!(ledger.post(extension.port(), 1), 200);
+    }
+    let mut reader = BufReader::new(File::open(&pipe).expect("the pipe exists"));
+    assert_eq!(invoke(&extension, "log"), 200);
+    let mut line = String::new();
+    let length = reader.read_line(&mut line).expect("the log can be read");
+    assert!(length > 0 && line.ends_with(": a line\n"), "{line}");
+    let exited = extension.terminate();
+    assert_eq!(ledger.assert_balanced(&exited).acknowledged, 6);
 }
 
 /// The status is correct even if the reason cannot be printed.
