@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fg_util::select::{Either, run_alongside, select};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 
 use crate::config::{Config, TelemetryConfig};
 use crate::http::listener::{self, Listener};
@@ -257,6 +257,9 @@ impl Startup {
         }
         let signals = async {
             let signal = self.signals.recv().await;
+            // The second thread may have seen the signal before this one has looked at its sockets: after a freeze, requests
+            // that arrived earlier are still to be noticed.
+            yield_now().await;
             self.lifecycle.begin_shutdown(signal);
         };
         let routes = Arc::clone(&router);

@@ -1,6 +1,6 @@
 //! An HTTP client that sends requests to an extension.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
@@ -34,15 +34,27 @@ impl Client {
     /// Panics if nothing listens on the port.
     #[must_use]
     pub fn connect(port: u16) -> Self {
-        let stream =
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("something listens on the port");
+        Self::try_connect(port).expect("something listens on the port")
+    }
+
+    /// Connects to a port of 127.0.0.1. Returns an error if nothing listens on it.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the operating system.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the options of the socket cannot be set.
+    pub fn try_connect(port: u16) -> std::io::Result<Self> {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream
             .set_read_timeout(Some(TEST_TIMEOUT))
             .expect("the timeout can be set");
         stream.set_nodelay(true).expect("TCP_NODELAY can be set");
-        Self {
+        Ok(Self {
             stream: BufReader::new(stream),
-        }
+        })
     }
 
     /// Sends the bytes unchanged.
@@ -82,21 +94,40 @@ impl Client {
     ///
     /// Panics if the connection closes or the response is not valid HTTP.
     pub fn receive(&mut self) -> Response {
+        self.read_response().expect("the extension responds")
+    }
+
+    /// Reads one response. Returns `None` if the extension closes the connection instead.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the response is not valid HTTP, or if the extension neither responds nor closes the connection.
+    pub fn try_receive(&mut self) -> Option<Response> {
+        match self.read_response() {
+            Ok(response) => Some(response),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                panic!("the extension does not respond")
+            }
+            Err(_) => None,
+        }
+    }
+
+    fn read_response(&mut self) -> std::io::Result<Response> {
         let mut line = || {
             let mut line = String::new();
-            self.stream
-                .read_line(&mut line)
-                .expect("the extension responds");
-            line.trim_end().to_owned()
+            match self.stream.read_line(&mut line)? {
+                0 => Err(ErrorKind::UnexpectedEof.into()),
+                _ => Ok::<_, std::io::Error>(line.trim_end().to_owned()),
+            }
         };
-        let status_line = line();
+        let status_line = line()?;
         let status = status_line
             .split(' ')
             .nth(1)
             .and_then(|status| status.parse().ok());
         let status = status.unwrap_or_else(|| panic!("not a status line: `{status_line}`"));
         let mut headers = Vec::new();
-        while let Some((name, value)) = line().split_once(':') {
+        while let Some((name, value)) = line()?.split_once(':') {
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
         let mut response = Response {
@@ -108,10 +139,8 @@ impl Client {
             .header("content-length")
             .map_or(0, |length| length.parse().expect("a length"));
         response.body = vec![0; length];
-        self.stream
-            .read_exact(&mut response.body)
-            .expect("the body is complete");
-        response
+        self.stream.read_exact(&mut response.body)?;
+        Ok(response)
     }
 
     /// Waits until the extension closes the connection or sends data, and returns whether it closed it.

@@ -135,6 +135,12 @@ impl ScriptedPlatform {
             .expect("a request arrives")
     }
 
+    /// Returns the next request if one has arrived already.
+    #[must_use]
+    pub fn try_request(&self) -> Option<String> {
+        self.requests.try_recv().ok()
+    }
+
     /// Returns an iterator over all further requests, which waits for each.
     pub fn requests(&self) -> impl Iterator<Item = String> {
         self.requests.iter()

@@ -1,6 +1,7 @@
 //! Extensions as child processes: starts them, reads their output, and waits for their exit.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
@@ -155,6 +156,13 @@ impl Start {
         self.env("EXTENSION_API_ADDR", address)
     }
 
+    /// Makes the extension the leader of a process group of its own.
+    #[must_use]
+    pub fn in_own_group(mut self) -> Self {
+        self.command.process_group(0);
+        self
+    }
+
     /// Leaves the pipe of a stream unread, so that it fills up.
     #[must_use]
     pub fn unread(mut self, stream: Stream) -> Self {
@@ -216,6 +224,16 @@ impl Extension {
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Returns whether the extension has exited.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the operating system does not return its exit status.
+    pub fn has_exited(&mut self) -> bool {
+        let status = self.child.try_wait();
+        status.expect("the process can be waited for").is_some()
     }
 
     /// Limits the number of file descriptors that the extension may have open.

@@ -2,4 +2,5 @@
 
 mod emulator;
 mod pairs;
+mod process_limits;
 mod runtime;

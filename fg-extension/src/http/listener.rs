@@ -79,8 +79,7 @@ where
         let mut draining = pin!(lifecycle.reached(Phase::Draining));
         while let Either::Second(stream) = select(draining.as_mut(), accept(socket)).await {
             if start(stream, lifecycle, respond) {
-                // First, the tasks of new connections read what has arrived.
-                yield_now().await;
+                let_connections_read().await;
                 open_connections::close_one_of_many();
             }
         }
@@ -94,6 +93,7 @@ where
             Poll::Pending => Poll::Ready(None),
         }))
     };
+    let mut warned = false;
     for _ in 0..BACKLOG {
         let Some(accepted) = accept_queued().await else {
             break;
@@ -103,13 +103,24 @@ where
                 start(stream, lifecycle, respond);
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(_) if open_connections::close_any() => yield_now().await,
             Err(error) => {
-                warn!("cannot accept queued connections: {error}");
-                break;
+                // Meanwhile, requests of connections that were accepted are handled, which are closed then.
+                let_connections_read().await;
+                if open_connections::close_any() {
+                    yield_now().await;
+                } else if !std::mem::replace(&mut warned, true) {
+                    warn!("cannot accept queued connections: {error}; retrying");
+                }
             }
         }
     }
+}
+
+/// Lets the tasks of new connections read what has arrived. In the first turn, the runtime looks at their sockets, and in
+/// the second one, the tasks run.
+async fn let_connections_read() {
+    yield_now().await;
+    yield_now().await;
 }
 
 /// Starts the task that serves a connection. Returns whether there may be too many connections.
@@ -144,7 +155,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
             Err(error) => {
                 // Such as a lack of descriptors. New connections read what has arrived before one is chosen, and the one
                 // that is chosen is closed when its task runs.
-                yield_now().await;
+                let_connections_read().await;
                 if open_connections::close_any() {
                     yield_now().await;
                     continue;

@@ -1,9 +1,14 @@
 //! Writes log lines to stderr from a thread of its own, so that no other thread waits for the reader of stderr.
 
-use std::io::{self, Write as _};
+use std::io;
+use std::os::fd::AsFd as _;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::write as write_some;
 
 use crate::ExtensionName;
 
@@ -96,8 +101,11 @@ impl Writer {
         if !state.started {
             if spawn("log", Box::new(move || self.run(name))).is_err() {
                 // The process cannot have another thread, which is what the line may be about.
-                drop(state);
-                write_to_stderr(line);
+                if is_ready(line) {
+                    write_to_stderr(line);
+                } else {
+                    state.dropped += 1;
+                }
                 return;
             }
             state.started = true;
@@ -144,16 +152,22 @@ pub(crate) fn spawn(name: &str, run: Box<dyn FnOnce() + Send>) -> io::Result<()>
     thread.spawn(run).map(drop)
 }
 
+/// Returns whether a line can be written without waiting for the reader of stderr.
+fn is_ready(line: &str) -> bool {
+    let stderr = io::stderr();
+    let mut ready = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+    // A pipe that is ready has room for this many bytes (`PIPE_BUF`).
+    line.len() <= 4096 && poll(&mut ready, PollTimeout::ZERO) == Ok(1)
+}
+
 fn write_to_stderr(line: &str) {
     let mut rest = line.as_bytes();
     while !rest.is_empty() {
-        match io::stderr().write(rest) {
+        match write_some(io::stderr(), rest) {
             Ok(written) => rest = &rest[written..],
             // Another process has made the pipe non-blocking, and it is full.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                thread::sleep(Duration::from_millis(10));
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(Errno::EAGAIN) => thread::sleep(Duration::from_millis(10)),
+            Err(Errno::EINTR) => {}
             // If stderr is closed, there is nowhere to report the error.
             Err(_) => return,
         }
