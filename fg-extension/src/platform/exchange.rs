@@ -25,15 +25,8 @@ const UNDECLARED_LIMIT: usize = 64 * 1024;
 /// A connection on which one request is sent.
 pub(super) struct Exchange {
     stream: TcpStream,
-    received: Received,
-}
-
-/// The bytes of the response that were received and not yet decoded.
-#[derive(Default)]
-pub(super) struct Received {
-    pub(super) bytes: Vec<u8>,
-    /// The length of the responses with status 1xx, which were decoded.
-    skipped: usize,
+    /// The bytes of the response that were received and not yet decoded.
+    received: Vec<u8>,
 }
 
 /// The status of a response, and how its body is delimited.
@@ -59,11 +52,20 @@ impl Exchange {
         send(&stream, request).await?;
         let mut exchange = Self {
             stream,
-            received: Received::default(),
+            received: Vec::new(),
         };
+        let mut skipped = 0;
         loop {
-            if let Some(head) = exchange.received.head()? {
-                return Ok((exchange, head));
+            while let Some((head, length)) = parse_head(&exchange.received)? {
+                exchange.received.drain(..length);
+                // Responses such as `100 Continue` precede the response.
+                if !head.status.is_informational() {
+                    return Ok((exchange, head));
+                }
+                skipped += length;
+            }
+            if skipped + exchange.received.len() > HEAD_LIMIT {
+                return Err("the headers of the response are too large".into());
             }
             if exchange.receive().await? == 0 {
                 return Err("the connection was closed before a response arrived".into());
@@ -80,9 +82,19 @@ impl Exchange {
         body: &mut Vec<u8>,
         is_enough: impl Fn(&[u8]) -> bool,
     ) {
-        while !self.received.body(head, limit, body, &is_enough)
-            && matches!(self.receive().await, Ok(1..))
-        {}
+        loop {
+            let is_complete = head.framing.decode(&mut self.received, body);
+            if is_complete || body.len() >= limit || self.received.len() > HEAD_LIMIT {
+                break;
+            }
+            // Large bodies are not examined again and again while they arrive.
+            if body.len() <= UNDECLARED_LIMIT && is_enough(body) {
+                break;
+            }
+            if !matches!(self.receive().await, Ok(1..)) {
+                break;
+            }
+        }
         body.truncate(limit);
     }
 
@@ -95,47 +107,13 @@ impl Exchange {
             let mut buffer = [0; 8 * 1024];
             match self.stream.try_read(&mut buffer) {
                 Ok(length) => {
-                    self.received.bytes.extend_from_slice(&buffer[..length]);
+                    self.received.extend_from_slice(&buffer[..length]);
                     return Ok(length);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
         }
-    }
-}
-
-impl Received {
-    /// Decodes the head of the response. Returns `None` if it is not complete.
-    pub(super) fn head(&mut self) -> Result<Option<Head>, Error> {
-        while let Some((head, length)) = parse_head(&self.bytes)? {
-            self.bytes.drain(..length);
-            // Responses such as `100 Continue` precede the response.
-            if !head.status.is_informational() {
-                return Ok(Some(head));
-            }
-            self.skipped += length;
-        }
-        if self.skipped + self.bytes.len() > HEAD_LIMIT {
-            return Err("the headers of the response are too large".into());
-        }
-        Ok(None)
-    }
-
-    /// Decodes the body as far as it was received. Returns whether there is no need to receive more.
-    pub(super) fn body(
-        &mut self,
-        head: &mut Head,
-        limit: usize,
-        body: &mut Vec<u8>,
-        is_enough: &impl Fn(&[u8]) -> bool,
-    ) -> bool {
-        let is_complete = head.framing.decode(&mut self.bytes, body);
-        // Large bodies are not examined again and again while they arrive.
-        is_complete
-            || body.len() >= limit
-            || self.bytes.len() > HEAD_LIMIT
-            || body.len() <= UNDECLARED_LIMIT && is_enough(body)
     }
 }
 
@@ -152,7 +130,7 @@ async fn send(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Parses the head of a response, and returns it with its length, or `None` if it is not complete.
-fn parse_head(bytes: &[u8]) -> Result<Option<(Head, usize)>, Error> {
+pub(super) fn parse_head(bytes: &[u8]) -> Result<Option<(Head, usize)>, Error> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
     let parsed = response
@@ -189,7 +167,7 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Head, usize)>, Error> {
 
 impl Framing {
     /// Moves what was received of a body to `body`. Returns whether the body is complete.
-    fn decode(&mut self, received: &mut Vec<u8>, body: &mut Vec<u8>) -> bool {
+    pub(super) fn decode(&mut self, received: &mut Vec<u8>, body: &mut Vec<u8>) -> bool {
         match self {
             Self::Length(missing) => {
                 received.truncate(*missing);

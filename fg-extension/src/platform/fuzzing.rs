@@ -7,11 +7,10 @@ use hyper::StatusCode;
 use serde_json::Value;
 
 use super::client::{ApiResponse, classify, is_json_object};
-use super::exchange::{Framing, Head, Received};
+use super::exchange::{Framing, Head, parse_head};
 use super::register::registration;
 use crate::Registration;
 use crate::config;
-use crate::http::body::LIMIT;
 
 /// A response: its status and its body, with whether all of it has arrived.
 type Response = (StatusCode, Vec<u8>, bool);
@@ -45,19 +44,18 @@ pub fn registration_reply(data: &[u8]) {
     }
 }
 
-/// Reads a response as [`super::exchange::Exchange`] does. Returns `None` if its head is not complete.
+/// Reads a response as [`super::exchange::Exchange`] does, without its limits. Returns `None` if its head is not complete.
 fn read<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<Response>, String> {
-    let mut received = Received::default();
+    let (mut received, mut body) = (Vec::new(), Vec::new());
     let mut head: Option<Head> = None;
-    let mut body = Vec::new();
     let mut is_complete = false;
     for part in parts {
-        received.bytes.extend_from_slice(part);
+        received.extend_from_slice(part);
         if head.is_none() {
-            head = received.head().map_err(|error| error.to_string())?;
+            head = read_head(&mut received)?;
         }
         if let Some(head) = &mut head {
-            is_complete = received.body(head, LIMIT, &mut body, &is_json_object);
+            is_complete = head.framing.decode(&mut received, &mut body) || is_json_object(&body);
             if is_complete {
                 break;
             }
@@ -66,12 +64,21 @@ fn read<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<Response
     Ok(head.map(|head| (head.status, body, is_complete)))
 }
 
+/// Removes the head of a response from what was received, with all responses such as `100 Continue` before it.
+fn read_head(received: &mut Vec<u8>) -> Result<Option<Head>, String> {
+    while let Some((head, length)) = parse_head(received).map_err(|error| error.to_string())? {
+        received.drain(..length);
+        if !head.status.is_informational() {
+            return Ok(Some(head));
+        }
+    }
+    Ok(None)
+}
+
 /// Returns the body of a response that arrived in one piece, or `None` if its framing is unusual.
 fn expected_body(data: &[u8]) -> Option<Vec<u8>> {
-    let mut received = Received::default();
-    received.bytes.extend_from_slice(data);
-    let head = received.head().ok()??;
-    let rest = received.bytes;
+    let mut rest = data.to_vec();
+    let head = read_head(&mut rest).ok()??;
     // A status of three digits follows the version.
     let start = data.len() - rest.len();
     let text = str::from_utf8(&data[..start]).ok()?;
