@@ -1,4 +1,4 @@
-//! Posts telemetry and invocations to one extension at a steady rate, until they are told to stop.
+//! Posts telemetry and invocations to one extension at a steady rate, until `is_stopping` is set.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -19,7 +19,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::connection::ConnectionState;
+use super::connection::{ConnectionState, MAX_BUFFER};
 use super::response::HttpResponse;
 use super::router::Router;
 use crate::config::TelemetryConfig;
@@ -30,9 +30,6 @@ use crate::{
     Error, Extension, ExtensionName, Invocation, Port, Registration, Subscription,
     TelemetryCounters, TelemetryEvent, TelemetryHandler, TelemetryType,
 };
-
-/// How much the parser of requests buffers, as on a real connection.
-const MAX_BUFFER: usize = 32 * 1024;
 
 /// The two servers of an extension.
 #[derive(Clone, Copy, PartialEq)]

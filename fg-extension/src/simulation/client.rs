@@ -39,7 +39,7 @@ pub(super) enum Response {
     Status(u16),
     /// The request was not complete, or the client has left.
     NotExpected,
-    /// A complete request has no response. `was_owed` tells whether it was complete before a shutdown was requested.
+    /// A complete request has no response. `was_owed` says whether it was complete before a shutdown was requested.
     Missing {
         was_owed: bool,
         error: io::Error,

@@ -1,4 +1,4 @@
-//! What happens to the process: it is frozen, and it is told to shut down.
+//! What happens to the process: it is frozen, and it is asked to shut down.
 
 use std::time::Duration;
 

@@ -60,8 +60,8 @@ fn check(id: u64, response: &Response, is_pair: bool) {
             "invocation {id} got status 200, but was started {started} times and succeeded {succeeded} times"
         )),
         Response::Status(200) => {}
-        // The handler may have completed, but only after its time limit.
-        Response::Status(500) if started == 1 || is_shutting_down => {}
+        // The handler failed or exceeded its time limit. In a shutdown, it may have been aborted before it started.
+        Response::Status(500) if (started, succeeded) == (1, 0) || is_shutting_down => {}
         Response::Status(status) => problem(format!("invocation {id} got status {status}")),
         Response::Missing { was_owed, error } => {
             let is_owed = match is_pair {

@@ -110,7 +110,10 @@ fn simulate(seed: u64) -> World {
             actors.spawn(invocations::crowd());
         }
         let result = timeout(Duration::from_secs(3600), tokio::spawn(extension())).await;
-        let stopped = world::with(|world| world.running_time());
+        let stopped = world::with(|world| {
+            world.has_ended = true;
+            world.running_time()
+        });
         world::step(|| format!("the extension ended: {result:?}"));
         // The clients read the last responses.
         let _ = timeout(Duration::from_secs(120), actors.join_all()).await;

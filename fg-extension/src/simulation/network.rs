@@ -321,7 +321,7 @@ impl Drop for TcpStream {
         outgoing.has_ended = true;
         outgoing.wake();
         drop(outgoing);
-        // What the other side sends from now on is answered with a reset.
+        // The connection is reset if the other side sends anything from now on.
         let mut incoming = lock(&self.incoming);
         incoming.is_reset = true;
         incoming.wake();

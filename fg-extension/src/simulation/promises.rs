@@ -67,7 +67,7 @@ fn telemetry(world: &World, result: &Result<(), RunError>, stopped: Duration) ->
         let attempts = |id| world.failed_attempts.get(id).copied().unwrap_or_default();
         let early = missing.filter(|id| attempts(id) < 2).count();
         if early > 0 {
-            problems.push(format!("{early} events were given up too early"));
+            problems.push(format!("{early} events were lost too early"));
         }
     }
     let Some(counters) = &world.counters else {

@@ -55,6 +55,8 @@ pub(super) struct World {
     pub(super) calls_in_flight: u32,
     pub(super) last_call_ended: Duration,
 
+    /// Whether the extension has ended, so that it no longer learns of a shutdown request.
+    pub(super) has_ended: bool,
     /// Whether a shutdown was requested.
     pub(super) is_shutting_down: bool,
     /// How long the process had run when the extension learned of that. A request waits in the backlog until `init` has
@@ -104,6 +106,7 @@ pub(super) fn start(seed: u64, is_scripted: bool) {
         largest_batch: 0,
         calls_in_flight: 0,
         last_call_ended: Duration::ZERO,
+        has_ended: false,
         is_shutting_down: false,
         shutdown_after: None,
         shutdown_calls: 0,
@@ -171,9 +174,12 @@ impl World {
         2 * super::TELEMETRY_BUFFER + 100 * self.largest_batch
     }
 
-    /// Records that a shutdown was requested, and that the extension knows it.
+    /// Records that a shutdown was requested, and that the extension knows it, unless it has ended before.
     pub(super) fn begin_shutdown(&mut self) {
         self.is_shutting_down = true;
+        if self.has_ended {
+            return;
+        }
         let now = self.running_time();
         self.shutdown_after.get_or_insert(now);
     }

@@ -1,4 +1,4 @@
-//! The default ports of the examples, which must not clash when two of them are in one function.
+//! The default ports of the examples, which must differ, so that any two of them can be in one function.
 
 use std::collections::BTreeMap;
 use std::fs;

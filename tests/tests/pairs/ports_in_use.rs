@@ -14,7 +14,7 @@ enum At {
 }
 
 /// A pair whose second extension wants a port of the first.
-struct Clash {
+struct Conflict {
     /// An extension, its own port, and its telemetry port.
     first: (Program, At, At),
     second: (Program, At, At),
@@ -23,13 +23,13 @@ struct Clash {
 }
 
 /// The second extension needs its own port.
-const FATAL: [Clash; 2] = [
-    Clash {
+const FATAL: [Conflict; 2] = [
+    Conflict {
         first: (HELLO, At::A, At::A),
         second: (AUDIT_LOG, At::A, At::A),
         setting: "FG_EXTENSION_PORT",
     },
-    Clash {
+    Conflict {
         first: (ARCHIVE, At::A, At::B),
         second: (HELLO, At::B, At::B),
         setting: "FG_EXTENSION_PORT",
@@ -37,14 +37,14 @@ const FATAL: [Clash; 2] = [
 ];
 
 /// The second extension runs without telemetry.
-const WITHOUT_TELEMETRY: [Clash; 2] = [
-    Clash {
+const WITHOUT_TELEMETRY: [Conflict; 2] = [
+    Conflict {
         first: (HELLO, At::A, At::A),
         second: (ARCHIVE, At::B, At::A),
         setting: "FG_TELEMETRY_PORT",
     },
     // The first uses one port for both.
-    Clash {
+    Conflict {
         first: (ARCHIVE, At::A, At::A),
         second: (FORWARDER, At::B, At::A),
         setting: "FG_TELEMETRY_PORT",
@@ -81,21 +81,21 @@ fn lease() -> ([PortLease; 2], [u16; 2]) {
 
 #[tokio::test]
 async fn extension_exits_if_its_port_is_in_use() -> Result<(), Error> {
-    for clash in FATAL {
+    for conflict in FATAL {
         let _turn = one_at_a_time().await;
         let (_leases, ports) = tokio::task::spawn_blocking(lease).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
         let collector = Collector::start();
         let (platform, _) = platform().await?;
-        let commands = [&clash.first, &clash.second]
+        let commands = [&conflict.first, &conflict.second]
             .map(|it| command(it, ports, directory.path(), &collector));
         let [first, second] = commands;
         platform.boot(first).await?;
         let error = platform.boot(second).await.unwrap_err();
         let exit = error.process_exit().unwrap();
         assert_eq!(exit.status.code(), Some(1));
-        let (program, own, _) = &clash.second;
-        let message = message(program, ports[*own as usize], clash.setting);
+        let (program, own, _) = &conflict.second;
+        let message = message(program, ports[*own as usize], conflict.setting);
         assert_eq!(
             exit.stderr(),
             format!("ERROR {}: {message}", program.script)
@@ -109,19 +109,19 @@ async fn extension_exits_if_its_port_is_in_use() -> Result<(), Error> {
 
 #[tokio::test]
 async fn extension_runs_without_telemetry_if_its_telemetry_port_is_in_use() -> Result<(), Error> {
-    for clash in WITHOUT_TELEMETRY {
+    for conflict in WITHOUT_TELEMETRY {
         let _turn = one_at_a_time().await;
         let (_leases, ports) = tokio::task::spawn_blocking(lease).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
         let collector = Collector::start();
         let (platform, mut printed) = platform().await?;
-        let commands = [&clash.first, &clash.second]
+        let commands = [&conflict.first, &conflict.second]
             .map(|it| command(it, ports, directory.path(), &collector));
         for command in commands {
             platform.boot(command).await?;
         }
-        let (program, _, telemetry) = &clash.second;
-        let message = message(program, ports[*telemetry as usize], clash.setting);
+        let (program, _, telemetry) = &conflict.second;
+        let message = message(program, ports[*telemetry as usize], conflict.setting);
         let expected = format!(
             "ERROR {}: continuing without telemetry: {message}",
             program.script
@@ -130,17 +130,17 @@ async fn extension_runs_without_telemetry_if_its_telemetry_port_is_in_use() -> R
             lines.iter().any(|it| *it == expected.trim_end())
         })
         .await;
-        if clash.first.0.subscribes {
+        if conflict.first.0.subscribes {
             platform.wait_for_subscription().await?;
         }
         let trace_id = assert_both(&platform.invoke().await?);
-        if clash.first.0.subscribes {
+        if conflict.first.0.subscribes {
             platform.wait_for_telemetry().await;
         }
         let shutdown = platform.shutdown().await?;
         assert!(shutdown.is_clean(), "{shutdown:?}");
         let exits = &shutdown.extensions;
-        for (program, stderr) in [(&clash.first.0, ""), (program, expected.as_str())] {
+        for (program, stderr) in [(&conflict.first.0, ""), (program, expected.as_str())] {
             let exit = exits.iter().find(|it| it.script == program.script).unwrap();
             assert_eq!(exit.stderr(), stderr);
             let is_subscribed = program.subscribes && stderr.is_empty();

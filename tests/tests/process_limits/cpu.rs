@@ -76,7 +76,9 @@ struct Busy(Child);
 impl Busy {
     fn start(cpu: &str) -> Self {
         let mut command = Command::new("taskset");
-        command.args(["-c", cpu, "sh", "-c", "while :; do :; done"]);
+        // Not for longer than the test process runs, even if that is killed.
+        let busy = "while kill -0 $PPID; do :; done";
+        command.args(["-c", cpu, "sh", "-c", busy]);
         Self(command.spawn().expect("util-linux is installed"))
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use fg_extension_tests::{Client, Extension, ScriptedPlatform, ScriptedResponse, Start, request};
 
 use super::ledger::Ledger;
-use super::{LEDGER, boot, invoke};
+use super::{LEDGER, boot, invoke, wait_until_initialized};
 
 /// The memory of the smallest instance, in KB.
 const SMALLEST: usize = 128 * 1024;
@@ -129,9 +129,7 @@ fn too_little_address_space_is_reported() {
             .env("FG_SHUTDOWN_TIMEOUT", "20s")
             .with(&platform)
             .start();
-        while !ledger.exists() && !extension.has_exited() {
-            thread::sleep(Duration::from_millis(1));
-        }
+        wait_until_initialized(&mut extension, &ledger);
         let port = extension.port();
         let mut counts = [0; 4];
         for (connections, events, size) in [

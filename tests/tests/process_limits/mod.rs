@@ -15,6 +15,8 @@ mod signals;
 mod threads;
 
 use std::io::Write;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use fg_extension_tests::{Extension, ScriptedPlatform, ScriptedResponse, Start, event, post};
 
@@ -41,6 +43,18 @@ fn boot(start: Start, ledger: &Ledger) -> Extension {
         assert!(request.starts_with(&format!("POST {path} ")), "{request}");
     }
     extension
+}
+
+/// Waits until `init` has opened the file of the ledger, or the extension has exited.
+fn wait_until_initialized(extension: &mut Extension, ledger: &Ledger) {
+    let start = Instant::now();
+    while !ledger.exists() && !extension.has_exited() {
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "the extension neither starts nor exits"
+        );
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Prints that this machine cannot run a part of a test, even if the test harness captures the output of tests.

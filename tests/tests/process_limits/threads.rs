@@ -4,6 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use fg_extension_tests::{Extension, Start, Stream};
@@ -38,8 +39,10 @@ impl ThreadLimit {
             Err(why) => report_skipped(&format!("{name} with pids.max"), &why),
         }
         if nix::unistd::geteuid().is_root() {
-            // Not that of other tests.
-            let user = 200_000 + std::process::id();
+            // Not that of other tests, which may run at the same time, in this process or in another.
+            static NUMBER: AtomicU32 = AtomicU32::new(0);
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            let user = 200_000 + 16 * std::process::id() + number;
             test(&Self::User(user, readable_by_all()));
         } else {
             report_skipped(

@@ -4,7 +4,7 @@ use super::Mutation;
 
 pub(super) const MUTATIONS: &[Mutation] = &[
     Mutation {
-        bug: "A batch whose delivery was given up counts as delivered",
+        bug: "A batch that is lost counts as delivered",
         file: "telemetry/delivery.rs",
         code: "                return false;\n",
         replacement: "                return true;\n",
@@ -16,7 +16,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         replacement: "let Err(failure) = attempt.await.or(Ok::<(), String>(())) else",
     },
     Mutation {
-        bug: "A batch is given up after one failed attempt",
+        bug: "A batch is lost after one failed attempt",
         file: "telemetry/delivery.rs",
         code: "if left < Duration::from_millis(10) {",
         replacement: "if left < self.timeout {",
