@@ -55,6 +55,7 @@ fn random() -> f64 {
 
 /// Random numbers that a simulation chooses, so that it can be replayed.
 #[cfg(feature = "simulation")]
+#[doc(hidden)]
 pub mod simulation {
     use std::cell::Cell;
 

@@ -54,8 +54,8 @@ pub(super) fn lower(
 
 /// Replaces `Self`, as in `port = Self::PORT`, with the type.
 ///
-/// The constant for the port is generated outside of the `impl` block, where `Self` has no meaning. A `Self` without `::`
-/// stays, and rustc reports it: a type in angle brackets would be a syntax error there.
+/// The constant for the port is generated outside of the `impl` block, where `Self` has no meaning. Before `::`,
+/// the type is in angle brackets, which would be a syntax error elsewhere.
 pub(super) fn replace_self(expression: TokenStream, self_type: &TokenStream) -> TokenStream {
     let mut tokens = expression.into_iter().peekable();
     let mut replaced = TokenStream::new();
@@ -65,8 +65,11 @@ pub(super) fn replace_self(expression: TokenStream, self_type: &TokenStream) -> 
             matches!(next, Some(TokenTree::Punct(punct)) if punct.as_char() == ':')
         };
         match token {
-            TokenTree::Ident(ident) if ident == "Self" && is_before_colon() => {
-                replaced.extend(quote_spanned!(ident.span()=> <#self_type>));
+            TokenTree::Ident(ident) if ident == "Self" => {
+                replaced.extend(match is_before_colon() {
+                    true => quote_spanned!(ident.span()=> <#self_type>),
+                    false => quote_spanned!(ident.span()=> #self_type),
+                })
             }
             TokenTree::Group(group) => {
                 let mut inner =

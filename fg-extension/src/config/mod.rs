@@ -54,11 +54,11 @@ pub(crate) struct TelemetryConfig {
 impl Config {
     /// Reads the settings of the extension with this name and compiled-in port.
     pub(crate) fn from_env(name: ExtensionName, port: Port) -> Result<Self, RunError> {
-        Self::from(std::env::var_os, name, port)
+        Self::from_variables(std::env::var_os, name, port)
     }
 
     /// Does the same as [`from_env`](Self::from_env) with a function that returns the value of a variable.
-    pub(crate) fn from(
+    pub(crate) fn from_variables(
         variable: impl Fn(&'static str) -> Option<OsString>,
         name: ExtensionName,
         port: Port,
@@ -83,11 +83,11 @@ impl TelemetryConfig {
         subscription: Subscription,
         config: &Config,
     ) -> Result<Self, RunError> {
-        Self::from(std::env::var_os, name, compiled_port, subscription, config)
+        Self::from_variables(std::env::var_os, name, compiled_port, subscription, config)
     }
 
     /// Does the same as [`from_env`](Self::from_env) with a function that returns the value of a variable.
-    pub(crate) fn from(
+    pub(crate) fn from_variables(
         variable: impl Fn(&'static str) -> Option<OsString>,
         name: ExtensionName,
         compiled_port: Port,

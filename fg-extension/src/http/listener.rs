@@ -11,6 +11,7 @@ use fg_util::select::{Either, select};
 use hyper::Request;
 use hyper::body::Incoming;
 use tokio::task::{unconstrained, yield_now};
+use tokio::time::sleep;
 
 use super::connection::{ConnectionState, serve_connection};
 use super::open_connections;
@@ -94,23 +95,29 @@ where
         }))
     };
     let mut warned = false;
-    for _ in 0..BACKLOG {
-        let Some(accepted) = accept_queued().await else {
-            break;
-        };
+    let mut left = BACKLOG;
+    // When the time for draining is up, a request would not be handled anymore.
+    while left > 0
+        && !lifecycle.has_reached(Phase::Aborting)
+        && let Some(accepted) = accept_queued().await
+    {
         match accepted {
             Ok((stream, _)) => {
+                left -= 1;
                 start(stream, lifecycle, respond);
             }
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => left -= 1,
             Err(error) => {
                 // Meanwhile, requests of connections that were accepted are handled, which are closed then.
                 let_connections_read().await;
                 if open_connections::close_any() {
                     yield_now().await;
-                } else if !std::mem::replace(&mut warned, true) {
+                    continue;
+                }
+                if !std::mem::replace(&mut warned, true) {
                     warn!("cannot accept queued connections: {error}; retrying");
                 }
+                sleep(Duration::from_millis(10)).await;
             }
         }
     }
@@ -163,7 +170,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
                 if !std::mem::replace(&mut warned, true) {
                     warn!("cannot accept connections: {error}; retrying");
                 }
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                sleep(Duration::from_millis(100)).await;
             }
         }
     }

@@ -48,12 +48,12 @@ pub(crate) fn write(name: ExtensionName, line: &str) {
         state.dropped += 1;
         return;
     }
-    WRITER.queue(state, name, line);
+    WRITER.queue(state, name, line, Duration::ZERO);
 }
 
 /// Queues the last line of the process, even if the queue is full, and waits a short time until it is written.
 pub(crate) fn write_last(name: ExtensionName, line: &str) {
-    WRITER.queue(WRITER.state(), name, line);
+    WRITER.queue(WRITER.state(), name, line, FLUSH_TIMEOUT);
     flush();
 }
 
@@ -97,11 +97,12 @@ impl Writer {
         mut state: MutexGuard<'_, WriterState>,
         name: ExtensionName,
         line: &str,
+        patience: Duration,
     ) {
         if !state.started {
             if spawn("log", Box::new(move || self.run(name))).is_err() {
                 // The process cannot have another thread, which is what the line may be about.
-                if is_ready(line) {
+                if is_ready(line, patience) {
                     write_to_stderr(line);
                 } else {
                     state.dropped += 1;
@@ -152,12 +153,13 @@ pub(crate) fn spawn(name: &str, run: Box<dyn FnOnce() + Send>) -> io::Result<()>
     thread.spawn(run).map(drop)
 }
 
-/// Returns whether a line can be written without waiting for the reader of stderr.
-fn is_ready(line: &str) -> bool {
+/// Returns whether a line can be written without waiting for the reader of stderr, within this time.
+fn is_ready(line: &str, patience: Duration) -> bool {
     let stderr = io::stderr();
+    let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::ZERO);
     let mut ready = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
     // A pipe that is ready has room for this many bytes (`PIPE_BUF`).
-    line.len() <= 4096 && poll(&mut ready, PollTimeout::ZERO) == Ok(1)
+    line.len() <= 4096 && poll(&mut ready, timeout) == Ok(1)
 }
 
 fn write_to_stderr(line: &str) {

@@ -53,7 +53,7 @@ pub(crate) async fn subscribe(
         Err(ApiError::Rejected(rejection)) => {
             let hint = match rejection.status {
                 StatusCode::BAD_REQUEST => {
-                    "; if another extension of the function subscribes, remove one of them: only one can"
+                    "; a function can have only one subscriber: if another extension subscribes, remove one of them"
                 }
                 _ => "",
             };

@@ -172,11 +172,8 @@ impl Attempt {
             let failed = self.0.iter().map(|id| world.failed_attempts.get(id));
             failed.flatten().copied().max().unwrap_or_default()
         });
-        match failed {
-            0 => TELEMETRY_TIMEOUT / 2,
-            1 => TELEMETRY_TIMEOUT / 5,
-            _ => Duration::ZERO,
-        }
+        // The pauses take some of it, too.
+        TELEMETRY_TIMEOUT / 2 / 3_u32.saturating_pow(failed)
     }
 
     fn succeed(mut self) {

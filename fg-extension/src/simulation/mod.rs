@@ -19,6 +19,7 @@ mod trouble;
 pub(crate) mod watchdog;
 mod world;
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use fg_util::backoff;
@@ -52,7 +53,8 @@ fn random_schedules_keep_every_promise() {
     let variable = |name| std::env::var(name).ok().map(|value| value.parse().unwrap());
     if let Some(seed) = variable("FG_SIMULATION_SEED") {
         let world = simulate(seed);
-        println!("{}", world.steps.join("\n"));
+        // Not `println`, whose output is only shown if the test fails.
+        let _ = writeln!(std::io::stderr(), "{}", world.steps.join("\n"));
         assert!(world.problems.is_empty(), "{:#?}", world.problems);
         return;
     }
@@ -61,7 +63,7 @@ fn random_schedules_keep_every_promise() {
         let run = std::thread::spawn(move || simulate(seed));
         let world = run
             .join()
-            .unwrap_or_else(|_| panic!("seed {seed} panicked"));
+            .unwrap_or_else(|_| panic!("`FG_SIMULATION_SEED={seed} cargo test -p fg-extension --lib simulation` replays this:\n    a panic"));
         assert!(
             world.problems.is_empty(),
             "`FG_SIMULATION_SEED={seed} cargo test -p fg-extension --lib simulation` replays this: {:#?}",
@@ -139,8 +141,8 @@ async fn extension() -> Result<(), RunError> {
         };
         Some(value.into())
     };
-    let config = Config::from(settings, Author::NAME, Author::PORT)?;
-    let telemetry = TelemetryConfig::from(
+    let config = Config::from_variables(settings, Author::NAME, Author::PORT)?;
+    let telemetry = TelemetryConfig::from_variables(
         settings,
         Author::NAME,
         Author::PORT,

@@ -6,9 +6,13 @@ use tokio::time::sleep;
 
 use super::client::{Client, Manner, Response, post};
 use super::world::{self, choose, problem, step};
+use crate::TelemetryCounters;
 
 /// The maximum number of clients that post telemetry. The number of a client is the remainder of the numbers of its events.
 pub(super) const CLIENTS: u64 = 4;
+
+/// From this number of events on, the body of a batch counts as a large one.
+const LARGE: u64 = 1000;
 
 /// Posts batches of telemetry, and repeats those that are rejected with status 503.
 pub(super) async fn post_batches(client: u64) {
@@ -33,7 +37,9 @@ async fn post_batch(client: u64) -> bool {
     let ids: Vec<u64> = (0..size)
         .map(|_| world::with(world::World::next_id) * CLIENTS + client)
         .collect();
-    world::with(|world| world.largest_batch = world.largest_batch.max(size));
+    if size >= LARGE {
+        world::with(|world| world.largest_batch = world.largest_batch.max(size));
+    }
     let events: Vec<String> = ids
         .iter()
         .map(|id| format!(r#"{{"type":"function","record":"{id}"}}"#))
@@ -44,13 +50,21 @@ async fn post_batch(client: u64) -> bool {
         let Ok(mut connection) = Client::connect(port).await else {
             return false;
         };
+        let was_empty = is_queue_empty();
         match connection.send(request.as_bytes(), &Manner::random()).await {
             Response::Status(200) => {
                 step(|| format!("{size} events were acknowledged"));
                 world::with(|world| world.acknowledged.extend(&ids));
                 break;
             }
-            Response::Status(503) => sleep(Duration::from_secs(1)).await,
+            Response::Status(503) => {
+                if was_empty && is_queue_empty() {
+                    problem(format!(
+                        "a batch of {size} events was rejected without a reason"
+                    ));
+                }
+                sleep(Duration::from_secs(1)).await;
+            }
             Response::Status(status) => problem(format!("a batch got status {status}")),
             Response::Missing {
                 was_owed: true,
@@ -66,4 +80,12 @@ async fn post_batch(client: u64) -> bool {
         }
     }
     true
+}
+
+/// Returns whether the queue is certainly empty, and no large body is being read. Otherwise a batch may be rejected.
+fn is_queue_empty() -> bool {
+    world::with(|world| {
+        let queued = world.counters.as_ref().map(TelemetryCounters::bytes_queued);
+        !world.is_shutting_down && world.largest_batch == 0 && queued == Some(0)
+    })
 }

@@ -48,7 +48,7 @@ pub(super) struct World {
     /// The last event that was delivered of each client, which are delivered in order.
     pub(super) last_delivered: BTreeMap<u64, u64>,
     pub(super) counters: Option<TelemetryCounters>,
-    /// The number of events in the largest batch.
+    /// The number of events in the largest batch that is larger than the buffer, which may exceed it.
     pub(super) largest_batch: u64,
 
     /// The calls of handlers that have not ended, and how long the process had run when the last of them ended.
@@ -171,7 +171,7 @@ impl World {
     /// Returns how many bytes of telemetry may be in the queue. An empty queue accepts a batch of any size, and what the
     /// queue knows about an event takes more space than its text, which is short here.
     pub(super) fn max_queued(&self) -> u64 {
-        2 * super::TELEMETRY_BUFFER + 100 * self.largest_batch
+        3 * super::TELEMETRY_BUFFER + 100 * self.largest_batch
     }
 
     /// Records that a shutdown was requested, and that the extension knows it, unless it has ended before.

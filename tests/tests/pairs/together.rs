@@ -89,8 +89,7 @@ async fn run_together(first: &Program, second: &Program) -> Result<(), Error> {
 
 /// Asserts that a second subscriber logs one line, which says who could not subscribe, why, and what to do.
 fn assert_second_subscriber(stderr: &str, script: &str) {
-    let hint =
-        "; if another extension of the function subscribes, remove one of them: only one can\n";
+    let hint = "; a function can have only one subscriber: if another extension subscribes, remove one of them\n";
     assert!(
         stderr.starts_with(&format!("ERROR {script}: {SECOND_SUBSCRIBER}"))
             && stderr.contains(" is already subscribed to telemetry")

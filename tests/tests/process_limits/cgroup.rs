@@ -88,8 +88,12 @@ impl Cgroup {
     }
 
     pub(super) fn write(&self, file: &str, value: &str) {
+        self.try_write(file, value).expect("the group is ours");
+    }
+
+    pub(super) fn try_write(&self, file: &str, value: &str) -> Result<(), String> {
         let path = self.path.join(file);
-        fs::write(&path, value).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        fs::write(&path, value).map_err(|error| format!("{}: {error}", path.display()))
     }
 
     pub(super) fn read(&self, file: &str) -> String {

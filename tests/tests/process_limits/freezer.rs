@@ -71,7 +71,7 @@ impl Freezer {
     ) -> T {
         // Also if `meanwhile` panics, since a frozen process of cgroup v1 cannot be killed.
         let thaw = ThawOnDrop(self, process);
-        self.set(process, true);
+        self.set(process, true).expect("it can be frozen");
         self.wait_until_frozen(process);
         let output = meanwhile();
         thread::sleep(duration);
@@ -79,12 +79,12 @@ impl Freezer {
         output
     }
 
-    fn set(&self, process: &Extension, frozen: bool) {
+    fn set(&self, process: &Extension, frozen: bool) -> Result<(), String> {
         match self {
             Self::V1(group) => {
-                group.write("freezer.state", if frozen { "FROZEN" } else { "THAWED" });
+                group.try_write("freezer.state", if frozen { "FROZEN" } else { "THAWED" })
             }
-            Self::V2(group) => group.write("cgroup.freeze", if frozen { "1" } else { "0" }),
+            Self::V2(group) => group.try_write("cgroup.freeze", if frozen { "1" } else { "0" }),
             Self::Signal => {
                 let group = Pid::from_raw(process.id().try_into().expect("a process ID"));
                 let signal = if frozen {
@@ -92,7 +92,7 @@ impl Freezer {
                 } else {
                     Signal::SIGCONT
                 };
-                killpg(group, signal).expect("the process leads its own group");
+                killpg(group, signal).map_err(|error| format!("cannot send {signal}: {error}"))
             }
         }
     }
@@ -130,6 +130,10 @@ struct ThawOnDrop<'a>(&'a Freezer, &'a Extension);
 
 impl Drop for ThawOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.set(self.1, false);
+        let Self(freezer, process) = self;
+        // Not `expect`: the process may be the reason for a panic that goes on.
+        if let Err(why) = freezer.set(process, false) {
+            report_skipped("the thaw of a process", &why);
+        }
     }
 }

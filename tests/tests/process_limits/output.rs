@@ -72,7 +72,7 @@ fn extension_works_if_nobody_reads_its_output() {
         ("exec \"$0\" 2>&1", Stream::Stdout),
         // A parent may have made the pipe non-blocking.
         (
-            "python3 -c 'import os; os.set_blocking(2, False)'; exec \"$0\"",
+            "python3 -c 'import os; os.set_blocking(2, False)' && exec \"$0\"",
             Stream::Stderr,
         ),
     ] {

@@ -12,6 +12,11 @@ use table::MUTATIONS;
 
 use crate::run::{cargo, command, output, root, run};
 
+/// How long the simulation may take, in seconds.
+const LIMIT: &str = "300";
+/// The exit status of `timeout` if the time was up.
+const TIMED_OUT: i32 = 124;
+
 /// A bug, as a change of the source code.
 struct Mutation {
     /// What the mutated runtime does wrong.
@@ -114,7 +119,10 @@ impl Copy {
             .env("RUSTFLAGS", "-Awarnings")
             .stderr(Stdio::null()))
         .context("the runtime does not compile")?;
-        let simulation = cargo()?
+        // A mutation may make it run for ever.
+        let mut simulation = command("timeout")?;
+        let simulation = simulation
+            .args([LIMIT, "cargo"])
             .args(test)
             .arg("simulation::random_schedules")
             .current_dir(&self.source)
@@ -123,6 +131,9 @@ impl Copy {
             .output()?;
         if simulation.status.success() {
             return Ok(None);
+        }
+        if simulation.status.code() == Some(TIMED_OUT) {
+            return Ok(Some(format!("it does not end within {LIMIT} seconds")));
         }
         let output = String::from_utf8_lossy(&simulation.stdout);
         let mut lines = output

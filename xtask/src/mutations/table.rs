@@ -99,8 +99,8 @@ pub(super) const MUTATIONS: &[Mutation] = &[
     Mutation {
         bug: "The shutdown resets connections that were not accepted yet",
         file: "http/listener.rs",
-        code: "for _ in 0..BACKLOG {",
-        replacement: "for _ in 0..0 * BACKLOG {",
+        code: "let mut left = BACKLOG;",
+        replacement: "let mut left = 0 * BACKLOG;",
     },
     Mutation {
         bug: "A request that arrived with the shutdown signal is not read",
@@ -186,5 +186,17 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         file: "platform/retry.rs",
         code: "elapsed + left * 3 / 4",
         replacement: "elapsed + left / 100",
+    },
+    Mutation {
+        bug: "A handler that succeeds is reported to the platform as a failure",
+        file: "http/invoke.rs",
+        code: "Ok(()) => json(StatusCode::OK, response),",
+        replacement: "Ok(()) => json(StatusCode::INTERNAL_SERVER_ERROR, response),",
+    },
+    Mutation {
+        bug: "The queue rejects every batch",
+        file: "telemetry/queue.rs",
+        code: "self.state().admits(bytes, self.limit)",
+        replacement: "self.state().admits(bytes, 0).and(Err(PushError::Full))",
     },
 ];

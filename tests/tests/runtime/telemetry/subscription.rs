@@ -93,11 +93,11 @@ fn rejected_subscription_is_logged_and_the_extension_keeps_running() {
     for (response, message) in [
         (
             ScriptedResponse::status("400 Bad Request", body),
-            r"rejected the subscription of 127.0.0.1:PORT with status 400: Subscribed: there is\na subscriber; if another extension of the function subscribes, remove one of them: only one can",
+            r"rejected the subscription of 127.0.0.1:PORT with status 400: Subscribed: there is\na subscriber; a function can have only one subscriber: if another extension subscribes, remove one of them",
         ),
         (
             ScriptedResponse::status("400 Bad Request", "\n"),
-            "rejected the subscription of 127.0.0.1:PORT with status 400; if another extension of the function subscribes, remove one of them: only one can",
+            "rejected the subscription of 127.0.0.1:PORT with status 400; a function can have only one subscriber: if another extension subscribes, remove one of them",
         ),
         (
             ScriptedResponse::status("200 OK", body),
