@@ -39,9 +39,10 @@ async fn respond(stream: TcpStream) {
         false => "subscription",
     };
     let (kind, pause) = choose(|random| (random.within(0..=99), random.millis(1..=9500)));
-    if is_registration {
-        world::with(World::registration_arrived);
-    }
+    world::with(match is_registration {
+        true => World::registration_arrived,
+        false => World::subscription_arrived,
+    });
     // The page says what a second registration gets only in part, so this platform rejects it.
     let is_duplicate = is_registration && world::with(|world| world.registered_at.is_some());
     let (status, is_late) = match kind {
@@ -71,6 +72,7 @@ async fn respond(stream: TcpStream) {
         sleep(pause).await;
     }
     step(|| format!("the {what} gets status {status}"));
+    world::with(|world| world.is_subscription_final |= !is_registration && status != 503);
     if is_registration {
         world::with(|world| {
             world.open_registration = None;

@@ -143,13 +143,15 @@ impl Extension for Author {
         if calls > 0 {
             problem(format!("shutdown is called with {calls} calls in flight"));
         }
-        sleep(SHUTDOWN_TAKES).await;
-        Ok(())
+        let (takes, fails) = world::with(|world| (world.shutdown_takes, world.shutdown_fails));
+        sleep(takes).await;
+        world::with(|world| world.shutdown_completed += 1);
+        match fails {
+            true => Err("shutdown fails".into()),
+            false => Ok(()),
+        }
     }
 }
-
-/// How long the author's `shutdown` takes.
-pub(super) const SHUTDOWN_TAKES: Duration = Duration::from_millis(20);
 
 /// The events that the telemetry handler is called with. Unless they are delivered, the attempt has failed.
 struct Attempt(Vec<u64>);

@@ -10,9 +10,14 @@ use super::network::TcpStream;
 use super::world::{self, choose};
 use crate::Port;
 
+/// How long a client that has closed its sending side is waited for.
+const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// What a client does with one request.
 pub(super) enum Manner {
     Whole,
+    /// The client closes its sending side after the request.
+    HalfCloses,
     /// In two parts, with a pause between them.
     Halves(Duration),
     /// It never sends the rest.
@@ -25,7 +30,8 @@ impl Manner {
     pub(super) fn random() -> Self {
         let (kind, pause) = choose(|random| (random.within(0..=99), random.millis(1..=4000)));
         match kind {
-            0..70 => Self::Whole,
+            0..65 => Self::Whole,
+            65..70 => Self::HalfCloses,
             70..85 => Self::Halves(pause),
             85..93 => Self::Half,
             93..97 => Self::Leaves(Duration::ZERO),
@@ -86,6 +92,19 @@ impl Client {
                 self.stream.reset();
                 Response::NotExpected
             }
+            Manner::HalfCloses => {
+                let start = world::with(|world| world.running_time());
+                self.stream.end();
+                let response = self.receive().await;
+                let took = world::with(|world| world.running_time()) - start;
+                match response {
+                    // It looks like a client that has gone, so the extension does not wait without end.
+                    Response::Missing { .. } if took >= HALF_CLOSED_TIMEOUT => {
+                        Response::NotExpected
+                    }
+                    response => response,
+                }
+            }
             Manner::Whole | Manner::Halves(_) => self.receive().await,
         }
     }
@@ -106,7 +125,7 @@ impl Client {
         let cut = choose(|random| random.within(1..=bytes.len() as u64 - 1));
         let (first, second) = bytes.split_at(usize::try_from(cut).unwrap());
         match manner {
-            Manner::Whole | Manner::Leaves(_) => self.write_all(bytes).await,
+            Manner::Whole | Manner::HalfCloses | Manner::Leaves(_) => self.write_all(bytes).await,
             Manner::Halves(pause) => {
                 self.write_all(first).await?;
                 sleep(*pause).await;

@@ -28,11 +28,11 @@ pub(super) async fn invoke() {
             response = client.receive().await;
             check(*second, &response, is_pair);
         }
-        if matches!(response, Response::Status(_)) {
-            if client.has_more() {
-                problem(format!("there is more than the response to {ids:?}"));
-            }
-        } else {
+        let has_response = matches!(response, Response::Status(_));
+        if has_response && client.has_more() {
+            problem(format!("there is more than the response to {ids:?}"));
+        }
+        if !has_response || matches!(manner, Manner::HalfCloses) {
             match Client::connect(Author::PORT).await {
                 Ok(new) => client = new,
                 Err(_) => return,

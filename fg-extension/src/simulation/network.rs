@@ -180,6 +180,13 @@ impl TcpStream {
         Ok(())
     }
 
+    /// Closes the sending side.
+    pub(crate) fn end(&self) {
+        let mut pipe = lock(&self.outgoing);
+        pipe.has_ended = true;
+        pipe.wake();
+    }
+
     /// Ends the connection with a reset in both directions, which discards what has not been read.
     pub(crate) fn reset(&self) {
         for pipe in [&self.incoming, &self.outgoing] {
@@ -302,9 +309,7 @@ impl AsyncWrite for TcpStream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut pipe = lock(&self.outgoing);
-        pipe.has_ended = true;
-        pipe.wake();
+        self.end();
         Poll::Ready(Ok(()))
     }
 }

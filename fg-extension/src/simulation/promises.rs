@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::author::SHUTDOWN_TAKES;
 use super::world::{self, World};
 use super::{ABORTED_AFTER, REGISTER_TIMEOUT, SHUTDOWN_TIMEOUT, TOLERANCE};
 use crate::http::reading;
@@ -15,7 +14,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 pub(super) fn check(result: &Result<(), RunError>, stopped: Duration) {
     let problems = world::with(|world| {
         let mut problems = Vec::new();
-        problems.extend(registration(world, result));
+        problems.extend(registration(world, result, stopped));
+        problems.extend(subscription(world));
         problems.append(&mut invocations(world));
         problems.append(&mut telemetry(world, result, stopped));
         problems.append(&mut shutdown(world, result, stopped));
@@ -27,7 +27,11 @@ pub(super) fn check(result: &Result<(), RunError>, stopped: Duration) {
     problems.into_iter().for_each(world::problem);
 }
 
-fn registration(world: &World, result: &Result<(), RunError>) -> Option<String> {
+fn registration(world: &World, result: &Result<(), RunError>, stopped: Duration) -> Option<String> {
+    let has_given_up = result.as_ref().is_err_and(RunError::is_register_timeout);
+    if has_given_up && stopped + 2 * TOLERANCE < REGISTER_TIMEOUT {
+        return Some(format!("it stopped trying to register after {stopped:?}"));
+    }
     let is_registered = !result
         .as_ref()
         .is_err_and(|error| error.is_rejected() || error.is_register_timeout());
@@ -35,6 +39,18 @@ fn registration(world: &World, result: &Result<(), RunError>) -> Option<String> 
     // What the runtime measures is less exact: each freeze may count a little.
     (!is_registered && accepted + 2 * TOLERANCE < REGISTER_TIMEOUT)
         .then(|| format!("the registration was accepted after {accepted:?}, but: {result:?}"))
+}
+
+/// Checks that the subscription was retried for most of its time, which is that of the registration.
+fn subscription(world: &World) -> Option<String> {
+    let (first, last) = world.subscriptions?;
+    let had_time = world
+        .shutdown_after
+        .is_none_or(|after| after > first + REGISTER_TIMEOUT);
+    let tried_for = last - first;
+    // The last attempt is made when three quarters of the time are used up, and earlier if a response is late.
+    (!world.is_subscription_final && had_time && tried_for < REGISTER_TIMEOUT / 2)
+        .then(|| format!("it stopped trying to subscribe after {tried_for:?}"))
 }
 
 fn invocations(world: &mut World) -> Vec<String> {
@@ -109,6 +125,12 @@ fn shutdown(world: &World, result: &Result<(), RunError>, stopped: Duration) -> 
             world.shutdown_calls, world.is_initialized
         ));
     }
+    if world.shutdown_completed != world.shutdown_calls {
+        problems.push("the author's `shutdown` was dropped".to_owned());
+    }
+    if world.shutdown_completed > 0 && world.shutdown_fails && result.is_ok() {
+        problems.push("the result hides that `shutdown` failed".to_owned());
+    }
     let Some(after) = world.shutdown_after else {
         if world.is_initialized || result.is_ok() {
             problems.push(format!("it ended without a request: {result:?}"));
@@ -121,7 +143,7 @@ fn shutdown(world: &World, result: &Result<(), RunError>, stopped: Duration) -> 
     }
     // Nothing but handlers may hold it up.
     let idle = stopped.saturating_sub(after.max(world.last_call_ended));
-    if idle > LONGEST_PAUSE + SHUTDOWN_TAKES + TOLERANCE {
+    if idle > LONGEST_PAUSE + world.shutdown_takes + TOLERANCE {
         problems.push(format!("the shutdown took {idle:?} after the last handler"));
     }
     problems

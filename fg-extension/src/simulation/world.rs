@@ -26,6 +26,9 @@ pub(super) struct World {
 
     /// How long the process had run when the last registration arrived, unless it has a response.
     pub(super) open_registration: Option<Duration>,
+    /// How long the process had run when the first and the last subscription arrived, and whether there was a final response.
+    pub(super) subscriptions: Option<(Duration, Duration)>,
+    pub(super) is_subscription_final: bool,
     /// When a registration was accepted, even if the response is sent later.
     pub(super) registered_at: Option<Instant>,
     /// How long the process had run when a status 200 to the registration was sent.
@@ -41,6 +44,8 @@ pub(super) struct World {
 
     /// The events that were acknowledged with status 200.
     pub(super) acknowledged: BTreeSet<u64>,
+    /// Whether there was a batch without a response, which may be acknowledged all the same.
+    pub(super) may_have_received: bool,
     /// The events for which the telemetry handler returned `Ok`.
     pub(super) delivered: BTreeSet<u64>,
     /// How often the telemetry handler failed with an event, timed out or was aborted.
@@ -64,6 +69,11 @@ pub(super) struct World {
     pub(super) shutdown_after: Option<Duration>,
     /// How often the author's `shutdown` was called.
     pub(super) shutdown_calls: u32,
+    /// How long it takes, and whether it fails.
+    pub(super) shutdown_takes: Duration,
+    pub(super) shutdown_fails: bool,
+    /// How often it was not dropped before it ended.
+    pub(super) shutdown_completed: u32,
 
     /// What went wrong.
     pub(super) problems: Vec<String>,
@@ -84,6 +94,12 @@ pub(super) fn start(seed: u64, is_scripted: bool) {
         true => Author::PORT,
         false => Author::SUBSCRIPTION.port(),
     };
+    // It has a quarter of the time of the shutdown at least.
+    let shutdown_takes = match is_scripted {
+        true => Duration::ZERO,
+        false => random.millis(0..=400),
+    };
+    let shutdown_fails = !is_scripted && random.percent(10);
     WORLD.set(Some(World {
         random,
         start: Instant::now(),
@@ -92,6 +108,8 @@ pub(super) fn start(seed: u64, is_scripted: bool) {
         telemetry_port,
         troubles,
         open_registration: None,
+        subscriptions: None,
+        is_subscription_final: false,
         registered_at: None,
         accepted_after: None,
         is_initialized: false,
@@ -99,6 +117,7 @@ pub(super) fn start(seed: u64, is_scripted: bool) {
         succeeded: BTreeMap::new(),
         unanswered: Vec::new(),
         acknowledged: BTreeSet::new(),
+        may_have_received: false,
         delivered: BTreeSet::new(),
         failed_attempts: BTreeMap::new(),
         last_delivered: BTreeMap::new(),
@@ -110,6 +129,9 @@ pub(super) fn start(seed: u64, is_scripted: bool) {
         is_shutting_down: false,
         shutdown_after: None,
         shutdown_calls: 0,
+        shutdown_takes,
+        shutdown_fails,
+        shutdown_completed: 0,
         problems: Vec::new(),
         steps: Vec::new(),
         next_id: 0,
@@ -168,10 +190,24 @@ impl World {
         }
     }
 
+    /// Records a subscription, which must not arrive before the registration has been accepted.
+    pub(super) fn subscription_arrived(&mut self) {
+        let now = self.running_time();
+        if self.accepted_after.is_none() {
+            let text =
+                format!("a subscription arrived at {now:?}, before the registration was accepted");
+            self.problems.push(text);
+        }
+        self.subscriptions = match self.subscriptions {
+            Some((first, _)) => Some((first, now)),
+            None => Some((now, now)),
+        };
+    }
+
     /// Returns how many bytes of telemetry may be in the queue. An empty queue accepts a batch of any size, and what the
     /// queue knows about an event takes more space than its text, which is short here.
     pub(super) fn max_queued(&self) -> u64 {
-        3 * super::TELEMETRY_BUFFER + 100 * self.largest_batch
+        super::TELEMETRY_BUFFER * 3 / 2 + 300 * self.largest_batch
     }
 
     /// Records that a shutdown was requested, and that the extension knows it, unless it has ended before.
