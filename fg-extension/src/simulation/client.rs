@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::TOLERANCE;
 use super::network::TcpStream;
 use super::world::{self, choose};
 use crate::Port;
@@ -99,7 +100,7 @@ impl Client {
                 let took = world::with(|world| world.running_time()) - start;
                 match response {
                     // It looks like a client that has gone, so the extension does not wait without end.
-                    Response::Missing { .. } if took >= HALF_CLOSED_TIMEOUT => {
+                    Response::Missing { .. } if took + TOLERANCE >= HALF_CLOSED_TIMEOUT => {
                         Response::NotExpected
                     }
                     response => response,

@@ -199,4 +199,34 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         code: "self.state().admits(bytes, self.limit)",
         replacement: "self.state().admits(bytes, 0).and(Err(PushError::Full))",
     },
+    Mutation {
+        bug: "A registration is given up before its time is used up",
+        file: "platform/retry.rs",
+        code: "left < SHORTEST_ATTEMPT {",
+        replacement: "left < SHORTEST_ATTEMPT || attempts > 1 {",
+    },
+    Mutation {
+        bug: "Telemetry is subscribed to before the registration",
+        file: "telemetry/server.rs",
+        code: "                lifecycle.reached(Phase::Registered).await;\n",
+        replacement: "",
+    },
+    Mutation {
+        bug: "No time is reserved for the author's `shutdown`",
+        file: "lifecycle/shutdown.rs",
+        code: "let abort = timeout - reserve;",
+        replacement: "let abort = timeout;",
+    },
+    Mutation {
+        bug: "Batches in flight do not count towards the limit of the queue",
+        file: "telemetry/queue.rs",
+        code: "let others = self.bytes();",
+        replacement: "let others = self.waiting_bytes;",
+    },
+    Mutation {
+        bug: "A client that closes its sending side gets no response",
+        file: "http/connection.rs",
+        code: "timer(HALF_CLOSED_TIMEOUT)",
+        replacement: "timer(HALF_CLOSED_TIMEOUT / 100)",
+    },
 ];
