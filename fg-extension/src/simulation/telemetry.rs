@@ -6,7 +6,6 @@ use tokio::time::sleep;
 
 use super::client::{Client, Manner, Response, post};
 use super::world::{self, choose, problem, step};
-use crate::TelemetryCounters;
 
 /// The maximum number of clients that post telemetry. The number of a client is the remainder of the numbers of its events.
 pub(super) const CLIENTS: u64 = 4;
@@ -52,7 +51,7 @@ async fn post_batch(client: u64) -> bool {
         let Ok(mut connection) = Client::connect(port).await else {
             return false;
         };
-        let was_empty = is_queue_empty();
+        let before = received_by_empty_queue();
         match connection.send(request.as_bytes(), &Manner::random()).await {
             Response::Status(200) => {
                 step(|| format!("{size} events were acknowledged"));
@@ -60,7 +59,7 @@ async fn post_batch(client: u64) -> bool {
                 break;
             }
             Response::Status(503) => {
-                if was_empty && is_queue_empty() {
+                if before.is_some() && before == received_by_empty_queue() {
                     problem(format!(
                         "a batch of {size} events was rejected without a reason"
                     ));
@@ -87,15 +86,18 @@ async fn post_batch(client: u64) -> bool {
     true
 }
 
-/// Returns whether the queue is certainly empty, and no large body is being read. Otherwise a batch may be rejected.
-fn is_queue_empty() -> bool {
+/// Returns how many events were received so far, if none is in the queue, and no large body is being read. If that does not change, there
+/// is no reason to reject a batch.
+fn received_by_empty_queue() -> Option<u64> {
     world::with(|world| {
-        let queued = world.counters.as_ref().map(TelemetryCounters::bytes_queued);
-        let is_empty = match queued {
-            Some(bytes) => bytes == 0,
+        let counters = world.counters.as_ref();
+        let (received, queued) = match counters {
+            Some(counters) => (counters.received(), counters.bytes_queued()),
             // The handler was not called yet.
-            None => world.acknowledged.is_empty() && !world.may_have_received,
+            None if world.acknowledged.is_empty() && !world.may_have_received => (0, 0),
+            None => return None,
         };
-        !world.is_shutting_down && world.largest_batch == 0 && is_empty
+        let is_empty = !world.is_shutting_down && world.largest_batch == 0 && queued == 0;
+        is_empty.then_some(received)
     })
 }

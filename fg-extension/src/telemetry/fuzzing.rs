@@ -274,6 +274,10 @@ fn check_time<'a>(
             // The local time is the time plus the offset.
             let (local, offset) = text.split_at(text.len() - "+00:00".len());
             let number = |digits: &str| digits.parse::<u64>().unwrap();
+            assert!(
+                number(&offset[1..3]) < 24 && number(&offset[4..]) < 60,
+                "{text}"
+            );
             let offset_time = 3600 * number(&offset[1..3]) + 60 * number(&offset[4..]);
             let offset_time = Duration::from_secs(offset_time);
             let local = rfc3339(&format!("{local}Z")).unwrap();
