@@ -108,7 +108,7 @@ where
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => left -= 1,
             Err(error) => {
-                // Meanwhile, requests of connections that were accepted are handled, which are closed then.
+                // This also lets the requests of accepted connections finish, whose descriptors are free then.
                 let_connections_read().await;
                 if open_connections::close_any() {
                     yield_now().await;

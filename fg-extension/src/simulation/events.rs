@@ -59,7 +59,7 @@ pub(super) async fn shut_down() {
         if matches!(response, Response::Status(200)) {
             world::with(world::World::begin_shutdown);
         }
-        // It may have been lost, for example in the backlog of a process that ended meanwhile.
+        // It may have been lost, for example in the backlog of a process that has ended.
         sleep(Duration::from_secs(60)).await;
     }
     step(|| "SIGTERM".to_owned());

@@ -200,7 +200,7 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         replacement: "self.state().admits(bytes, 0).and(Err(PushError::Full))",
     },
     Mutation {
-        bug: "A registration is given up before its time is used up",
+        bug: "The registration stops before its time is used up",
         file: "platform/retry.rs",
         code: "left < SHORTEST_ATTEMPT {",
         replacement: "left < SHORTEST_ATTEMPT || attempts > 1 {",
