@@ -21,6 +21,9 @@ use crate::net::{TcpListener, TcpSocket, TcpStream};
 use crate::panics::supervise;
 use crate::{ExtensionName, Port, RunError};
 
+/// How long after the start of a shutdown queued connections wait for descriptors.
+const PATIENCE_IN_SHUTDOWN: Duration = Duration::from_millis(250);
+
 /// The maximum number of connections in the listen backlog, such as those that arrive before `init` has completed.
 const BACKLOG: u32 = 1024;
 
@@ -94,11 +97,8 @@ where
             Poll::Pending => Poll::Ready(None),
         }))
     };
-    let mut warned = false;
     let mut left = BACKLOG;
-    // When the time for draining is up, a request would not be handled anymore.
     while left > 0
-        && !lifecycle.has_reached(Phase::Aborting)
         && let Some(accepted) = accept_queued().await
     {
         match accepted {
@@ -112,12 +112,12 @@ where
                 let_connections_read().await;
                 if open_connections::close_any() {
                     yield_now().await;
-                    continue;
+                } else if lifecycle.shutdown_start().elapsed() < PATIENCE_IN_SHUTDOWN {
+                    sleep(Duration::from_millis(10)).await;
+                } else {
+                    warn!("cannot accept queued connections: {error}");
+                    break;
                 }
-                if !std::mem::replace(&mut warned, true) {
-                    warn!("cannot accept queued connections: {error}; retrying");
-                }
-                sleep(Duration::from_millis(10)).await;
             }
         }
     }
