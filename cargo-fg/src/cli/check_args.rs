@@ -37,7 +37,7 @@ pub(super) struct CheckArgs {
 enum CheckFormat {
     /// Text, with colors on a terminal
     Human,
-    /// One JSON object: {"cases": [{"id", "outcome", "detail", "source", "mark"}]}
+    /// One JSON object: {"cases": [{"id", "outcome", "detail", "source", "mark"}], "stderr": ["line"]}
     Json,
     /// JUnit XML for CI systems
     Junit,

@@ -9,10 +9,14 @@ use fg_emulator::ScriptName;
 use rawzip::CreatorSystem;
 use zip::ZipArchive;
 
+use super::limits::MAX_PROGRAM_BYTES;
+
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How much of a start script is read. No reasonable script is larger.
 const MAX_SCRIPT_BYTES: u64 = 1024 * 1024;
+/// How much of the target of a link is read. Linux has no longer paths.
+const MAX_LINK_BYTES: u64 = 4096;
 /// The folder of a dependency that contains the start script (D 2705).
 pub(crate) const FOLDER: &str = "extension/";
 /// The first bytes of an ELF file.
@@ -107,7 +111,12 @@ impl Archive {
         Ok(bytes)
     }
 
-    /// Reads all ELF files, and calls `read` with the name and the contents of each.
+    /// Iterates over the names of the entries without mode bits.
+    pub(crate) fn without_mode(&self) -> impl Iterator<Item = &str> {
+        self.without_mode.iter().map(String::as_str)
+    }
+
+    /// Reads all ELF files, and calls `read` with the name and the contents of each, up to [`MAX_PROGRAM_BYTES`].
     pub(crate) fn read_elf_files(
         &mut self,
         mut read: impl FnMut(&str, &[u8]),
@@ -120,7 +129,7 @@ impl Archive {
                 .take(ELF_MAGIC.len() as u64)
                 .read_to_end(&mut bytes)?;
             if bytes == ELF_MAGIC {
-                file.read_to_end(&mut bytes)?;
+                file.take(MAX_PROGRAM_BYTES).read_to_end(&mut bytes)?;
                 read(&name, &bytes);
             }
         }
@@ -148,7 +157,9 @@ impl Archive {
             if file.is_symlink() {
                 let name = file.name()?.into_owned();
                 let mut target = String::new();
-                file.read_to_string(&mut target)?;
+                file.by_ref()
+                    .take(MAX_LINK_BYTES)
+                    .read_to_string(&mut target)?;
                 let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
                 if target.starts_with('/') || escapes(&format!("{folder}/{target}")) {
                     escaping.push(format!("{name} (a link to {target})"));

@@ -7,6 +7,11 @@ pub const MAX_DIRECT_UPLOAD: u64 = 10_000_000;
 pub const MAX_OBJECT_STORAGE_UPLOAD: u64 = 300_000_000;
 /// The maximum number of files in a dependency (D user guide 03_0847).
 pub const MAX_FILES: usize = 30_000;
+/// The maximum size of all files of a ZIP that is unpacked. The platform's limit is unknown (?): this protects the machine
+/// against a small ZIP with large contents.
+pub(crate) const MAX_UNPACKED_BYTES: u64 = 1_000_000_000;
+/// The maximum size of a program that is examined, which is read into memory.
+pub(crate) const MAX_PROGRAM_BYTES: u64 = 300_000_000;
 
 /// Formats the size of a ZIP together with the limit of a direct upload, for messages.
 ///

@@ -1,13 +1,18 @@
 //! [`UnpackedPackage`]: unpacks the ZIP of a dependency as the platform does.
 
-use std::fs::File;
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use fg_emulator::{ExtensionCommand, ScriptName};
 use tempfile::TempDir;
 use zip::ZipArchive;
+use zip::read::ExtractOptions;
 use zip::result::{ZipError, ZipResult};
 
+use super::Archive;
+use super::limits::MAX_UNPACKED_BYTES;
 use crate::Error;
 
 /// The contents of a ZIP in a temporary directory, which is removed when this is dropped.
@@ -80,21 +85,26 @@ pub(super) fn unpack(zip: &Path, into: &Path) -> Result<String, Error> {
 
 fn try_unpack(zip: &Path, into: &Path) -> ZipResult<ZipArchive<File>> {
     let mut archive = ZipArchive::new(File::open(zip)?)?;
-    archive.extract(into)?;
+    let options = ExtractOptions::default().with_size_limit(MAX_UNPACKED_BYTES);
+    archive.extract_with_options(into, options)?;
+    // It is unknown whether the platform executes files without mode bits (?), so the extension is tested as if it did.
+    for name in Archive::open(zip).map_err(io::Error::other)?.without_mode() {
+        let file = into.join(name);
+        if file.is_file() {
+            fs::set_permissions(file, Permissions::from_mode(0o755))?;
+        }
+    }
     Ok(archive)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, File};
     use std::io::Write;
-    use std::os::unix::fs::PermissionsExt;
 
-    use zip::ZipWriter;
     use zip::write::SimpleFileOptions;
+    use zip::{System, ZipWriter};
 
-    use super::unpack;
-    use crate::Error;
+    use super::*;
 
     fn unpacked(files: &[(&str, u32)]) -> (tempfile::TempDir, Result<String, Error>) {
         let directory = tempfile::tempdir().unwrap();
@@ -126,6 +136,39 @@ mod tests {
                 mode
             );
         }
+    }
+
+    #[test]
+    fn files_without_mode_bits_are_executable() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("demo.zip");
+        let mut zip = ZipWriter::new(File::create(&path).unwrap());
+        let options = SimpleFileOptions::default().system(System::Dos);
+        zip.start_file("extension/extensionA.sh", options).unwrap();
+        zip.finish().unwrap();
+        let into = directory.path().join("into");
+        unpack(&path, &into).unwrap();
+        let script = fs::metadata(into.join("extension/extensionA.sh")).unwrap();
+        assert_eq!(script.permissions().mode() & 0o777, 0o755);
+    }
+
+    #[test]
+    fn package_that_is_too_large_is_not_unpacked() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("demo.zip");
+        let mut zip = ZipWriter::new(File::create(&path).unwrap());
+        let options = SimpleFileOptions::default().large_file(true);
+        zip.start_file("extension/extensionA.sh", options).unwrap();
+        let block = vec![0; 1 << 20];
+        for _ in 0..=MAX_UNPACKED_BYTES >> 20 {
+            zip.write_all(&block).unwrap();
+        }
+        zip.finish().unwrap();
+        let into = directory.path().join("into");
+        let error = unpack(&path, &into).unwrap_err();
+        assert!(format!("{error:?}").contains("cannot unpack"), "{error:?}");
+        let written = fs::read_dir(&into).map_or(0, Iterator::count);
+        assert_eq!(written, 0);
     }
 
     #[test]

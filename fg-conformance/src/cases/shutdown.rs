@@ -14,6 +14,8 @@ use crate::harness::client::{Connection, RESPONSE_TIMEOUT, post, wait_until_list
 use crate::harness::{Harness, Start, StopMode};
 use crate::report::{Finding, Report};
 
+/// The exit status by which a shell and a JVM say that SIGTERM was the reason.
+const EXIT_AFTER_SIGTERM: i32 = 143;
 /// A shutdown that takes longer is a warning.
 const EXPECTED_WITHIN: Duration = Duration::from_secs(2);
 /// How long the check waits for the response to an event that is posted after half of another one.
@@ -49,6 +51,11 @@ fn exit_finding(exit: &ProcessExit) -> Finding {
     if exit.killed {
         Finding::fail(format!(
             "still running {duration:.1?} after SIGTERM, and killed"
+        ))
+    } else if status.code() == Some(EXIT_AFTER_SIGTERM) {
+        // A JVM that shuts down in order exits with this status.
+        Finding::warn(format!(
+            "expected exit status 0, got {EXIT_AFTER_SIGTERM} (128 + SIGTERM), {duration:.0?} after SIGTERM"
         ))
     } else if !status.success() {
         Finding::fail(format!(

@@ -293,7 +293,8 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         source: "2707",
         sentence: "rejects a malformed body with a 4xx status and keeps running",
         tried: "The check posts bodies that are empty, not JSON, truncated, of the wrong type, or without a \
-                required field. Then it posts a valid event, to which the extension must respond with status 200.",
+                required field. A response with another status is a warning, since the platform sends valid events; no \
+                response is a failure. Then the check posts a valid event, to which the extension must respond with status 200.",
         remedy: "validate the body before you use it, respond with status 400 if it is not a valid event, and keep \
                  serving",
         fixture: SharedProcess,
@@ -342,9 +343,9 @@ pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &[
         source: "2711 to 2713",
         sentence: "accepts telemetry events as the documentation shows them",
         tried: "The check posts batches with the irregularities of the examples in the documentation: stray spaces \
-                inside strings, trailing commas, and `platform.RuntimeDone` with a capital R. Rejecting trailing \
-                commas, which are not valid JSON, is only a warning.",
-        remedy: "trim names, types and statuses, tolerate trailing commas, and respond with status 200",
+                inside strings, trailing commas, and `platform.RuntimeDone` with a capital R. An extension \
+                may reject trailing commas, which are not valid JSON and probably a mistake on the page.",
+        remedy: "trim names, types and statuses, and respond with status 200",
         fixture: SharedProcess,
         prevented_by: &[Tel01],
     },

@@ -1,16 +1,18 @@
 //! An HTTP client that can send a request in two halves, on connections that are not shared.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http_body_util::channel::{Channel, Sender};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Request, Response, Version, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
@@ -23,7 +25,7 @@ const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
 pub(crate) struct Connection {
     address: SocketAddr,
     timeout: Duration,
-    sender: SendRequest<Channel<Bytes>>,
+    sender: SendRequest<Parts>,
     /// The task that drives the connection; dropping the set aborts it.
     _task: JoinSet<hyper::Result<()>>,
 }
@@ -40,7 +42,7 @@ pub(crate) struct HttpResponse {
 /// A request whose head and first part of the body have been sent.
 pub(crate) struct PartialRequest {
     response: PendingResponse,
-    sender: Sender<Bytes>,
+    sender: mpsc::Sender<Bytes>,
     rest: Bytes,
     timeout: Duration,
 }
@@ -49,6 +51,22 @@ pub(crate) struct PartialRequest {
 pub(crate) struct CompleteRequest {
     response: PendingResponse,
     timeout: Duration,
+}
+
+/// The parts of a request body. It ends when the sender is dropped, after all parts that were sent before.
+struct Parts(mpsc::Receiver<Bytes>);
+
+impl Body for Parts {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let part = self.0.poll_recv(cx);
+        part.map(|part| part.map(|part| Ok(Frame::data(part))))
+    }
 }
 
 type PendingResponse = Pin<Box<dyn Future<Output = hyper::Result<Response<Incoming>>> + Send>>;
@@ -143,12 +161,12 @@ impl Connection {
             .header(header::HOST, self.address.to_string())
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::CONTENT_LENGTH, body.len());
-        let (mut sender, channel) = Channel::new(2);
-        let request = request.body(channel).map_err(chain)?;
+        let (sender, parts) = mpsc::channel(2);
+        let request = request.body(Parts(parts)).map_err(chain)?;
         self.sender.ready().await.map_err(chain)?;
         let response = Box::pin(self.sender.send_request(request));
         if now > 0 {
-            sender.send_data(body.slice(..now)).await.map_err(chain)?;
+            sender.send(body.slice(..now)).await.map_err(chain)?;
         }
         Ok(PartialRequest {
             response,
@@ -172,10 +190,10 @@ impl PartialRequest {
     }
 
     /// Sends the rest of the body.
-    pub(crate) async fn send_rest(mut self) -> CompleteRequest {
+    pub(crate) async fn send_rest(self) -> CompleteRequest {
         // If sending fails, the error of the response says why.
         if !self.rest.is_empty() {
-            let _ = self.sender.send_data(self.rest).await;
+            let _ = self.sender.send(self.rest).await;
         }
         CompleteRequest {
             response: self.response,

@@ -8,6 +8,8 @@ use crate::Error;
 #[derive(Serialize)]
 struct JsonReport<'a> {
     cases: Vec<JsonCase<'a>>,
+    /// The last lines of standard error in boots with a failure.
+    stderr: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -29,6 +31,7 @@ pub(super) fn render(report: &Report) -> Result<String, Error> {
     });
     let report = JsonReport {
         cases: cases.collect(),
+        stderr: report.stderr(),
     };
     let json = serde_json::to_string_pretty(&report)
         .map_err(Error::because("cannot serialize the report as JSON"))?;

@@ -43,7 +43,7 @@ pub enum Format {
     /// Human-readable text, grouped and aligned, with ANSI colors. Print it through a crate such as `anstream`, which removes the
     /// colors where they are not supported.
     Human,
-    /// One JSON object: `{"cases": [{"id", "outcome", "detail", "source", "mark"}]}`.
+    /// One JSON object: `{"cases": [{"id", "outcome", "detail", "source", "mark"}], "stderr": ["line"]}`.
     Json,
     /// JUnit XML, which CI systems read.
     Junit,

@@ -66,23 +66,27 @@ async fn a_failure_shows_what_the_extension_printed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn junit_report_has_a_suite_per_group() {
-    let report = check_night_watch("strict-json", &["TEL", "PKG-01", "END-01"]).await;
+    let report = check_night_watch(
+        "accepts-malformed",
+        &["INV-04", "INV-05", "PKG-01", "END-01"],
+    )
+    .await;
     let xml = report.render(Format::Junit).unwrap();
     let junit = quick_junit::Report::deserialize_from_str(&xml).unwrap();
     let counts = (junit.tests, junit.failures, junit.errors);
-    assert_eq!(counts, (5, 0, 0), "{xml}");
+    assert_eq!(counts, (4, 0, 0), "{xml}");
     let suites = junit.test_suites.iter().map(|suite| suite.name.as_str());
-    assert_eq!(suites.collect::<Vec<_>>(), ["PKG", "TEL", "END"]);
+    assert_eq!(suites.collect::<Vec<_>>(), ["PKG", "INV", "END"]);
     let skipped = &junit.test_suites[0].test_cases[0].status;
     assert!(matches!(skipped, TestCaseStatus::Skipped { .. }), "{xml}");
-    let quirks = &junit.test_suites[1].test_cases[1];
+    let malformed = &junit.test_suites[1].test_cases[0];
     assert_eq!(
-        quirks.name.as_str(),
-        "TEL-02 accepts telemetry events as the documentation shows them"
+        malformed.name.as_str(),
+        "INV-04 rejects a malformed body with a 4xx status and keeps running"
     );
-    let warning = quirks.system_out.as_ref().unwrap().as_str();
+    let warning = malformed.system_out.as_ref().unwrap().as_str();
     assert!(
-        warning.starts_with("warning: trailing commas: "),
+        warning.starts_with("warning: expected a 4xx status for an empty body"),
         "{warning}"
     );
 }
@@ -93,4 +97,26 @@ async fn a_failure_is_a_failure_in_a_junit_report() {
     let xml = report.render(Format::Junit).unwrap();
     let junit = quick_junit::Report::deserialize_from_str(&xml).unwrap();
     assert_eq!((junit.tests, junit.failures), (2, 1), "{xml}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn standard_error_and_the_remedy_are_in_the_reports_of_a_failure() {
+    let report = check_night_watch("no-retry", &["REG-07"]).await;
+    let line = "extensionNightWatch.sh: cannot register: 503";
+    let json = report.render(Format::Json).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let stderr = json["stderr"].as_array().unwrap();
+    let has_line = |text: &str| text.starts_with(line);
+    assert!(
+        stderr
+            .iter()
+            .any(|text| text.as_str().is_some_and(has_line))
+    );
+
+    let xml = report.render(Format::Junit).unwrap();
+    let junit = quick_junit::Report::deserialize_from_str(&xml).unwrap();
+    let suite = junit.test_suites.last().unwrap();
+    let stderr = suite.system_err.as_ref().unwrap().as_str();
+    assert!(stderr.lines().any(has_line), "{xml}");
+    assert!(xml.contains("retry with a growing pause"), "{xml}");
 }

@@ -43,10 +43,13 @@ fn find(program: &Path) -> std::io::Result<PathBuf> {
     let is_bare = !program.as_os_str().as_bytes().contains(&b'/');
     let path = env::var_os("PATH").filter(|_| is_bare);
     let in_path = path.iter().flat_map(env::split_paths);
-    in_path
+    let found = in_path
         .map(|directory| directory.join(program))
         .find(|candidate| is_executable(candidate))
-        .map_or_else(|| fs::canonicalize(program), Ok)
+        .unwrap_or_else(|| program.to_owned());
+    fs::metadata(&found)?;
+    // Symbolic links stay: the Python of a virtualenv finds its packages by the path under which it was started.
+    std::path::absolute(found)
 }
 
 fn is_executable(path: &Path) -> bool {
@@ -63,4 +66,21 @@ fn escaped(word: &OsStr) -> Vec<u8> {
         }
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::find;
+
+    #[test]
+    fn symbolic_link_to_a_program_is_not_resolved() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("python");
+        symlink("/bin/sh", &link).unwrap();
+        assert_eq!(find(&link).unwrap(), link);
+        assert!(find(&directory.path().join("missing")).is_err());
+        assert!(find("sh".as_ref()).unwrap().is_absolute());
+    }
 }
