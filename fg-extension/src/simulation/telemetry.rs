@@ -89,8 +89,9 @@ async fn post_batch(client: u64) -> bool {
     true
 }
 
-/// Returns how many events were received so far, if none is in the queue, and no large body is being read. If that does not change, there
-/// is no reason to reject a batch.
+/// Returns how many events were received so far, if the queue is empty and no large body is being read. Otherwise returns `None`.
+///
+/// If the number stays the same while a batch is sent, the batch must be accepted.
 fn received_by_empty_queue() -> Option<u64> {
     world::with(|world| {
         let counters = world.counters.as_ref();
