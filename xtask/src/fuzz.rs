@@ -28,7 +28,7 @@ pub(crate) fn fuzz(target: Option<&str>, seconds: u32) -> anyhow::Result<()> {
     if let Some(target) = target {
         targets.retain(|name| name == target);
         if targets.is_empty() {
-            bail!("there is no fuzz target `{target}` in fuzz/fuzz_targets");
+            bail!("unknown fuzz target `{target}`; the targets are in fuzz/fuzz_targets");
         }
     }
     // All at once, since each program contains all crates.

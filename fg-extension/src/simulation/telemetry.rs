@@ -52,7 +52,10 @@ async fn post_batch(client: u64) -> bool {
             return false;
         };
         let before = received_by_empty_queue();
-        match connection.send(request.as_bytes(), &Manner::random()).await {
+        world::with(|world| world.batches_in_flight += 1);
+        let response = connection.send(request.as_bytes(), &Manner::random()).await;
+        world::with(|world| world.batches_in_flight -= 1);
+        match response {
             Response::Status(200) => {
                 step(|| format!("{size} events were acknowledged"));
                 world::with(|world| world.acknowledged.extend(&ids));
@@ -86,15 +89,21 @@ async fn post_batch(client: u64) -> bool {
     true
 }
 
-/// Returns how many events were received so far, if none is in the queue, and no large body is being read. If that does not change, there
-/// is no reason to reject a batch.
+/// Returns how many events were received so far, if the queue is empty and no large body is being read. Otherwise returns `None`.
+///
+/// If the number stays the same while a batch is sent, the batch must be accepted.
 fn received_by_empty_queue() -> Option<u64> {
     world::with(|world| {
         let counters = world.counters.as_ref();
         let (received, queued) = match counters {
             Some(counters) => (counters.received(), counters.bytes_queued()),
             // The handler was not called yet.
-            None if world.acknowledged.is_empty() && !world.may_have_received => (0, 0),
+            None if world.acknowledged.is_empty()
+                && !world.may_have_received
+                && world.batches_in_flight == 0 =>
+            {
+                (0, 0)
+            }
             None => return None,
         };
         let is_empty = !world.is_shutting_down && world.largest_batch == 0 && queued == 0;

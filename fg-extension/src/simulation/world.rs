@@ -44,6 +44,8 @@ pub(super) struct World {
 
     /// The events that were acknowledged with status 200.
     pub(super) acknowledged: BTreeSet<u64>,
+    /// The batches that are being sent, or wait for their responses.
+    pub(super) batches_in_flight: u32,
     /// Whether there was a batch without a response, which may be acknowledged all the same.
     pub(super) may_have_received: bool,
     /// The events for which the telemetry handler returned `Ok`.
@@ -117,6 +119,7 @@ pub(super) fn start(seed: u64, is_scripted: bool) {
         succeeded: BTreeMap::new(),
         unanswered: Vec::new(),
         acknowledged: BTreeSet::new(),
+        batches_in_flight: 0,
         may_have_received: false,
         delivered: BTreeSet::new(),
         failed_attempts: BTreeMap::new(),

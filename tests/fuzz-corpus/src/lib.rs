@@ -28,7 +28,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// # Panics
 ///
 /// Panics if `target` panics or takes too long. Which input that was, and how to replay it, is printed to stderr. Also
-/// panics if there is no corpus.
+/// panics if the corpus of the target is missing.
 pub fn check(name: &str, runs: u64, target: impl Fn(&[u8])) {
     let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
     if let Some(path) = variable::<PathBuf>("FG_FUZZ_INPUT") {

@@ -62,18 +62,18 @@ impl Freezer {
         }
     }
 
-    /// Suspends the process for this long, and calls `meanwhile` while it is suspended.
+    /// Suspends the process for this long, and runs `action` during that time.
     pub(super) fn freeze<T>(
         &self,
         process: &Extension,
         duration: Duration,
-        meanwhile: impl FnOnce() -> T,
+        action: impl FnOnce() -> T,
     ) -> T {
-        // Also if `meanwhile` panics, since a frozen process of cgroup v1 cannot be killed.
+        // Also if `action` panics, since a frozen process of cgroup v1 cannot be killed.
         let thaw = ThawOnDrop(self, process);
         self.set(process, true).expect("it can be frozen");
         self.wait_until_frozen(process);
-        let output = meanwhile();
+        let output = action();
         thread::sleep(duration);
         drop(thaw);
         output

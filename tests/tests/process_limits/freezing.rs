@@ -67,8 +67,8 @@ impl Frozen {
     }
 
     /// Freezes the extension for longer than its timeouts.
-    fn freeze<T>(&self, meanwhile: impl FnOnce() -> T) -> T {
-        self.freezer.freeze(&self.extension, FREEZE, meanwhile)
+    fn freeze<T>(&self, action: impl FnOnce() -> T) -> T {
+        self.freezer.freeze(&self.extension, FREEZE, action)
     }
 
     /// Sends an invocation that waits for a line on standard input, and waits until it is handled.

@@ -99,7 +99,7 @@ impl Ledger {
 
     /// Returns the numbers of the events that were delivered so far.
     fn delivered(&self) -> Vec<u64> {
-        // There is no file if the extension has exited before it opened it.
+        // The file is missing if the extension exited before it created it.
         let text = fs::read_to_string(self.file()).unwrap_or_default();
         // If the process was killed in the middle of a line, the line is not complete.
         let lines = text.split_inclusive('\n').filter(|it| it.ends_with('\n'));
