@@ -10,7 +10,7 @@ use super::root;
 const PAGE: &str = "docs/reference/conformance-cases.md";
 
 const INTRODUCTION: &str = "\
-<!-- Written by `cargo xtask bless` from fg-conformance/src/cases/table.rs: edit that file. -->
+<!-- Written by `cargo xtask bless` from fg-conformance/src/cases/table: edit those files. -->
 
 # Conformance cases
 

@@ -76,6 +76,8 @@ case_ids! {
         Pkg11 = "PKG-11",
         Pkg12 = "PKG-12",
         Pkg13 = "PKG-13",
+        Pkg14 = "PKG-14",
+        Pkg15 = "PKG-15",
     }
     Registration "REG" "Registration" {
         Reg01 = "REG-01",
@@ -86,6 +88,7 @@ case_ids! {
         Reg06 = "REG-06",
         Reg07 = "REG-07",
         Reg08 = "REG-08",
+        Reg09 = "REG-09",
     }
     Invocation "INV" "Invocation" {
         Inv01 = "INV-01",
@@ -93,18 +96,30 @@ case_ids! {
         Inv03 = "INV-03",
         Inv04 = "INV-04",
         Inv05 = "INV-05",
+        Inv06 = "INV-06",
+        Inv07 = "INV-07",
+        Inv08 = "INV-08",
     }
     Freeze "FRZ" "Freeze" {
         Frz01 = "FRZ-01",
+        Frz02 = "FRZ-02",
     }
     Telemetry "TEL" "Telemetry" {
         Tel01 = "TEL-01",
         Tel02 = "TEL-02",
         Tel03 = "TEL-03",
+        Tel04 = "TEL-04",
+    }
+    Resources "RES" "Resources" {
+        Res01 = "RES-01",
+        Res02 = "RES-02",
+        Res03 = "RES-03",
+        Res04 = "RES-04",
     }
     Shutdown "END" "Shutdown" {
         End01 = "END-01",
         End02 = "END-02",
+        End03 = "END-03",
     }
     Budget "BUD" "Budget" {
         Bud01 = "BUD-01",

@@ -23,7 +23,7 @@ pub use self::selection::Selection;
 pub(crate) use self::table::CASES;
 
 /// A conformance case: one requirement for an extension, and how it is tested.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Case {
     /// The ID.

@@ -99,7 +99,13 @@ mod tests {
         let ids: Vec<_> = selected.cases().map(|case| case.id).collect();
         assert_eq!(
             ids,
-            [CaseId::Reg01, CaseId::Tel01, CaseId::Tel02, CaseId::Tel03]
+            [
+                CaseId::Reg01,
+                CaseId::Tel01,
+                CaseId::Tel02,
+                CaseId::Tel03,
+                CaseId::Tel04
+            ]
         );
         assert_eq!(
             selected.without(Group::Telemetry),
