@@ -1,31 +1,18 @@
 //! [`Checks`]: runs the selected cases against an extension, in order.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use fg_emulator::{Faults, RegisteredExtension};
-use tokio::time::timeout;
+use fg_emulator::Faults;
 
 use crate::cases::{
-    Bootable, Budget, CaseId, Group, Selection, check_without_zip, check_zip, freeze, invocation,
-    registration, shutdown, telemetry,
+    Bootable, Budget, CaseId, Fixture, Group, Selection, check_without_zip, check_zip,
+    registration, resources, shutdown,
 };
 use crate::extension_under_test::{Origin, PreparedExtension};
-use crate::harness::{Booted, Harness, Start, StopMode, client};
+use crate::harness::{Harness, ProcessGroup, Start, StopMode};
 use crate::report::{Outcome, Report};
+use crate::shared_process::SharedProcess;
 use crate::{Error, ExtensionUnderTest};
-
-/// The cases that share one process. The one that is most likely to crash it is last, and TEL-01 stands for its whole group.
-const SHARED_PROCESS_ORDER: [CaseId; 7] = [
-    CaseId::Inv01,
-    CaseId::Inv02,
-    CaseId::Inv03,
-    CaseId::Inv05,
-    CaseId::Frz01,
-    CaseId::Tel01,
-    CaseId::Inv04,
-];
-/// How long to wait for the exit of a process after a failure, because its connections break before its exit is observed.
-const EXIT_OBSERVED_WITHIN: Duration = Duration::from_millis(500);
 
 /// A run of conformance tests against an extension.
 ///
@@ -145,91 +132,62 @@ impl Checks {
             report.block_dependents_of_group(Group::Registration);
             return booted.stop(StopMode::Kill).await;
         };
-        self.run_shared_process_cases(&booted, registered, report)
-            .await;
+        let shared = SharedProcess {
+            booted: &booted,
+            address: registered.address,
+            group: ProcessGroup::of(registered),
+            budget: &self.budget,
+        };
+        shared.run(report).await;
         registration::check_count(&booted, report);
         shutdown::check_sigterm(booted.platform, report).await?;
         if report.count(Outcome::Fail) > 0 {
             report.keep_stderr(&booted.recorder);
         }
+        self.run_own_boot_cases(&harness, report).await
+    }
 
+    /// Runs the cases that need their own boot.
+    async fn run_own_boot_cases(
+        &self,
+        harness: &Harness<'_>,
+        report: &mut Report,
+    ) -> Result<(), Error> {
         let stop_mode = if report.is_failed(CaseId::End01) {
             report.block_dependents(CaseId::End01);
             StopMode::Kill
         } else {
             StopMode::Graceful
         };
+        if !report.any_pending(|case| case.fixture == Fixture::OwnBoot) {
+            return Ok(());
+        }
+        match registration::check_next_boot(harness, report).await? {
+            None => {
+                report.block_own_boots(CaseId::Reg09);
+                return Ok(());
+            }
+            Some(booted) if report.is_pending(CaseId::End03) => {
+                shutdown::check_leader(booted, report).await?;
+            }
+            Some(booted) => booted.stop(stop_mode).await?,
+        }
         if report.is_pending(CaseId::Reg07) {
-            registration::check_retry(&harness, stop_mode, report).await?;
+            registration::check_retry(harness, stop_mode, report).await?;
         }
         if report.is_pending(CaseId::Reg08) {
-            registration::check_rejection(&harness, stop_mode, report).await?;
+            registration::check_rejection(harness, stop_mode, report).await?;
+        }
+        if report.is_pending(CaseId::Res03) {
+            resources::check_writes(harness, stop_mode, report).await?;
         }
         if report.is_pending(CaseId::End02) {
-            shutdown::check_in_flight(&harness, report).await?;
+            shutdown::check_in_flight(harness, report).await?;
         }
         if report.is_pending(CaseId::Bud01) {
-            self.budget
-                .check_starts(&harness, stop_mode, report)
-                .await?;
+            self.budget.check_starts(harness, stop_mode, report).await?;
         }
         Ok(())
-    }
-
-    async fn run_shared_process_cases(
-        &self,
-        booted: &Booted,
-        registered: &RegisteredExtension,
-        report: &mut Report,
-    ) {
-        let (platform, address) = (&booted.platform, registered.address);
-        for id in SHARED_PROCESS_ORDER {
-            let is_needed = report.any_pending(|case| case.id == id || id.blocks(case.id))
-                // BUD-02 reads the memory after the concurrent invocations of INV-02.
-                || (id == CaseId::Inv02 && report.is_pending(CaseId::Bud02));
-            if !is_needed {
-                continue;
-            }
-            match id {
-                CaseId::Inv01 => {
-                    // An extension that fails REG-05 may not be listening yet.
-                    if report.is_failed(CaseId::Reg05) {
-                        client::wait_until_listening(address).await;
-                    }
-                    if invocation::check_documented(address, &booted.recorder, report).await {
-                        report.block_shared_process(CaseId::Inv01);
-                        report.block_dependents(CaseId::Inv01);
-                        return;
-                    }
-                    if report.is_failed(CaseId::Inv01) {
-                        report.block_dependents(CaseId::Inv01);
-                    }
-                }
-                CaseId::Inv02 => {
-                    invocation::check_concurrent(address, &booted.recorder, report).await;
-                    self.budget.check_memory(registered.pid, report);
-                }
-                CaseId::Inv03 => invocation::check_connections(address, report).await,
-                CaseId::Inv04 => invocation::check_malformed(address, report).await,
-                CaseId::Inv05 => invocation::check_unknown_fields(address, report).await,
-                CaseId::Frz01 => freeze::check_freeze(platform, address, report).await,
-                _ => telemetry::check_telemetry(platform, &booted.recorder, report).await,
-            }
-            let failed = match id {
-                CaseId::Tel01 => {
-                    report.first_failed(&[CaseId::Tel01, CaseId::Tel02, CaseId::Tel03])
-                }
-                id => report.first_failed(&[id]),
-            };
-            if let Some(failed) = failed
-                && timeout(EXIT_OBSERVED_WITHIN, platform.wait_for_exit())
-                    .await
-                    .is_ok()
-            {
-                report.block_shared_process(failed);
-                return;
-            }
-        }
     }
 }
 

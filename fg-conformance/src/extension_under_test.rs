@@ -136,6 +136,14 @@ enum Launch {
 }
 
 impl PreparedExtension {
+    /// Returns the directory of an unpacked ZIP.
+    pub(crate) fn directory(&self) -> Option<&Path> {
+        match &self.launch {
+            Launch::Program(..) => None,
+            Launch::Package(package) => Some(package.directory()),
+        }
+    }
+
     /// Returns the command that the emulator boots.
     pub(crate) fn command(&self) -> ExtensionCommand {
         let command = match &self.launch {

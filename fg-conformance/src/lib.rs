@@ -48,6 +48,7 @@ pub mod fuzzing {
 mod harness;
 pub mod port_owner;
 mod report;
+mod shared_process;
 
 pub use cases::{Budget, Case, CaseId, Group, Mark, Selection};
 pub use checks::Checks;

@@ -1,6 +1,7 @@
 //! Finds the process that listens on a port of the platform's range, in `/proc`.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 use fg_emulator::PORT_RANGE;
 use nix::unistd::Uid;
@@ -39,19 +40,32 @@ fn has_time_wait_connection(port: u16) -> bool {
     let is_time_wait = |entry: &TcpNetEntry| {
         entry.local_address.port() == port && entry.state == TcpState::TimeWait
     };
-    entries().any(|entry| is_time_wait(&entry))
+    tcp_entries().any(|entry| is_time_wait(&entry))
 }
 
-fn entries() -> impl Iterator<Item = TcpNetEntry> {
+/// Iterates over all TCP sockets of this network namespace.
+pub(crate) fn tcp_entries() -> impl Iterator<Item = TcpNetEntry> {
     let tables = [procfs::net::tcp(), procfs::net::tcp6()];
     tables.into_iter().filter_map(Result::ok).flatten()
+}
+
+/// Returns whether the process that listens on `server` has read everything that the connection from `client` has sent to it.
+pub(crate) fn has_received_all(server: SocketAddr, client: SocketAddr) -> bool {
+    let matching = |entry: &TcpNetEntry| {
+        let (local, remote) = (entry.local_address, entry.remote_address);
+        let ends = [(local, server), (remote, client)];
+        ends.iter()
+            .all(|(a, b)| (a.ip().to_canonical(), a.port()) == (b.ip(), b.port()))
+    };
+    // A connection that the process has not accepted has no inode.
+    tcp_entries().any(|entry| matching(&entry) && entry.inode != 0 && entry.rx_queue == 0)
 }
 
 /// Returns the process that listens on this port of 127.0.0.1, for example `python3 (pid 123)`. Returns `None` if the port is
 /// free.
 fn owner(port: u16) -> Option<String> {
     let (mut sockets, mut is_ours) = (Vec::new(), false);
-    for entry in entries().filter(|entry| uses_port(entry, port)) {
+    for entry in tcp_entries().filter(|entry| uses_port(entry, port)) {
         sockets.push(entry.inode);
         is_ours |= entry.uid == Uid::effective().as_raw();
     }

@@ -43,6 +43,11 @@ impl UnpackedPackage {
         &self.script_name
     }
 
+    /// Returns the directory that contains the files of the ZIP.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Returns a command that boots the extension as the platform would.
     #[must_use]
     pub fn command(&self) -> ExtensionCommand {

@@ -4,11 +4,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use fg_emulator::Faults;
-use procfs::process::all_processes;
 
 use super::CaseId;
 use crate::Error;
-use crate::harness::{Harness, Start, StopMode};
+use crate::harness::{Harness, ProcessGroup, Start, StopMode};
 use crate::report::{Finding, Report};
 
 /// How many boots are measured; the median counts.
@@ -95,9 +94,9 @@ impl Budget {
     }
 
     /// Checks BUD-02 on a process group.
-    pub(crate) fn check_memory(&self, group: Option<u32>, report: &mut Report) {
+    pub(crate) fn check_memory(&self, group: Option<ProcessGroup>, report: &mut Report) {
         let Some(limit) = self.rss else { return };
-        let finding = match group.map(peak_resident_bytes) {
+        let finding = match group.map(ProcessGroup::peak_resident_bytes) {
             Some(Ok(memory)) => within(
                 memory,
                 limit.bytes,
@@ -150,20 +149,6 @@ fn within<T: PartialOrd>(value: T, limit: T, detail: &str, limit_text: &str) -> 
     } else {
         Finding::fail(format!("{detail}; the budget is {limit_text}"))
     }
-}
-
-/// Returns the sum of the peak resident sizes of the processes in the group, in bytes.
-fn peak_resident_bytes(group: u32) -> procfs::ProcResult<u64> {
-    let mut kilobytes = 0;
-    for process in all_processes()? {
-        // A process that has just exited has no resident memory.
-        let Ok(process) = process else { continue };
-        let Ok(stat) = process.stat() else { continue };
-        if u32::try_from(stat.pgrp) == Ok(group) {
-            kilobytes += process.status()?.vmhwm.unwrap_or_default();
-        }
-    }
-    Ok(kilobytes * 1024)
 }
 
 impl MemoryLimit {

@@ -7,6 +7,7 @@ mod id;
 pub(crate) mod invocation;
 mod package;
 pub(crate) mod registration;
+pub(crate) mod resources;
 mod selection;
 pub(crate) mod shutdown;
 mod start_script;

@@ -63,9 +63,9 @@ fn describe_unregistered(start: &Start, recorded: &Recorded) -> String {
     }
 }
 
-fn check_headers(request: &ApiRequest) -> Result<String, String> {
+fn check_headers(request: &ApiRequest) -> Finding {
     if request.method != "POST" {
-        return Err(format!(
+        return Finding::fail(format!(
             "registered with the method {}; expected POST",
             request.method
         ));
@@ -78,10 +78,15 @@ fn check_headers(request: &ApiRequest) -> Result<String, String> {
         .iter()
         .filter_map(|(name, value)| value.is_none().then_some(*name))
         .collect();
-    if missing.is_empty() {
-        Ok("POST with both headers".to_owned())
+    if !missing.is_empty() {
+        Finding::fail(format!("missing header: {}", missing.join(" and ")))
+    } else if !request.repeated_headers.is_empty() {
+        Finding::warn(format!(
+            "repeated header: {}; it is unknown which value the platform uses",
+            request.repeated_headers.join(" and ")
+        ))
     } else {
-        Err(format!("missing header: {}", missing.join(" and ")))
+        Finding::pass("POST with both headers")
     }
 }
 
@@ -127,6 +132,28 @@ pub(crate) fn check_count(booted: &Booted, report: &mut Report) {
         )),
     };
     report.record(CaseId::Reg06, finding);
+}
+
+/// Checks REG-09. Returns the boot if the extension registered.
+pub(crate) async fn check_next_boot(
+    harness: &Harness<'_>,
+    report: &mut Report,
+) -> Result<Option<Booted>, Error> {
+    let booted = harness.boot(Faults::default()).await?;
+    if let Start::Registered(registered) = &booted.start {
+        let duration = registered.startup_duration;
+        let finding = Finding::pass(format!("registered {duration:.1?} after starting"));
+        report.record(CaseId::Reg09, finding);
+        return Ok(Some(booted));
+    }
+    let detail = describe_unregistered(&booted.start, &booted.recorder.recorded());
+    report.record(
+        CaseId::Reg09,
+        Finding::fail(format!("in its second boot: {detail}")),
+    );
+    report.keep_stderr(&booted.recorder);
+    booted.stop(StopMode::Kill).await?;
+    Ok(None)
 }
 
 /// Checks REG-07, in separate boots.

@@ -12,8 +12,14 @@ use crate::harness::{CallRecorder, Recorded};
 use crate::report::{Finding, Report};
 
 const SUBSCRIBE_PATH: &str = "/telemetry";
-/// How long the check waits for a subscription after the registration; it can be slow on a busy machine.
-const SUBSCRIBES_WITHIN: Duration = Duration::from_secs(2);
+/// How long the check waits for a subscription after the registration.
+const SUBSCRIBES_WITHIN: Duration = Duration::from_secs(10);
+/// A subscription that comes later after the registration is a warning.
+const EXPECTED_WITHIN: Duration = Duration::from_secs(2);
+/// How long TEL-04 counts batches, and how many of them are a warning. The lines that the extension has printed for the batches
+/// of the other cases may still be delivered, in one or two batches.
+const FEEDBACK_WITHIN: Duration = Duration::from_secs(1);
+const FEEDBACK_BATCHES: usize = 4;
 /// The minimum time to wait for a subscription, and the time to wait for the response to it.
 const MIN_WAIT: Duration = Duration::from_millis(500);
 
@@ -117,7 +123,7 @@ pub(crate) async fn check_telemetry(
     {
         report.skip(
             |case| case.id.group() == Group::Telemetry,
-            "the extension does not subscribe to telemetry",
+            &format!("the extension did not subscribe to telemetry within {SUBSCRIBES_WITHIN:?} of its registration"),
         );
         return;
     }
@@ -131,6 +137,7 @@ pub(crate) async fn check_telemetry(
         Some(subscription) if !report.is_failed(CaseId::Tel01) => {
             report.record(CaseId::Tel02, post_batches(&subscription, &QUIRKS).await);
             report.record(CaseId::Tel03, post_batches(&subscription, &UNKNOWN).await);
+            report.record(CaseId::Tel04, check_feedback(recorder).await);
         }
         _ => report.block_dependents(CaseId::Tel01),
     }
@@ -143,31 +150,61 @@ fn rejected(recorded: &Recorded) -> Option<String> {
     Some(why.clone())
 }
 
-async fn check_subscription(
-    platform: &Platform,
-    recorder: &CallRecorder,
-) -> Result<String, String> {
+async fn check_subscription(platform: &Platform, recorder: &CallRecorder) -> Finding {
     if let Some(why) = rejected(&recorder.recorded()) {
-        return Err(format!("the subscription was rejected: {why}"));
+        return Finding::fail(format!("the subscription was rejected: {why}"));
     }
     // An invocation produces telemetry.
-    platform.invoke().await.map_err(|error| error.to_string())?;
+    if let Err(error) = platform.invoke().await {
+        return Finding::fail(error.to_string());
+    }
     platform.wait_for_telemetry().await;
     let recorded = recorder.recorded();
     if let Some(why) = recorded.lost.first() {
-        return Err(format!(
+        return Finding::fail(format!(
             "the telemetry of an invocation was not delivered: {why}"
         ));
     }
     let Some(subscription) = &recorded.subscription else {
-        return Err("there was no response to the subscription".to_owned());
+        return Finding::fail("there was no response to the subscription");
     };
+    let registered = recorded.registrations().next();
+    let subscribed = recorded
+        .requests
+        .iter()
+        .find(|(request, _)| request.path == SUBSCRIBE_PATH);
+    if let (Some((_, registered)), Some((_, subscribed))) = (registered, subscribed)
+        && *subscribed - registered > EXPECTED_WITHIN
+    {
+        let after = *subscribed - registered;
+        return Finding::warn(format!(
+            "subscribed {after:.1?} after it registered, so it does not receive the telemetry of the first invocations"
+        ));
+    }
     let types: Vec<_> = subscription.types.iter().map(ToString::to_string).collect();
-    Ok(format!(
+    Finding::pass(format!(
         "subscribed {} to {}; batches delivered: {}",
         subscription.uri,
         types.join(", "),
         recorded.delivered
+    ))
+}
+
+/// Checks TEL-04: counts the batches that are delivered although nothing happens.
+async fn check_feedback(recorder: &CallRecorder) -> Finding {
+    let before = recorder.recorded().delivered;
+    let goal = before + FEEDBACK_BATCHES;
+    let delivered = recorder.until(|recorded| recorded.delivered >= goal);
+    let _ = timeout(FEEDBACK_WITHIN, delivered).await;
+    let batches = recorder.recorded().delivered - before;
+    if batches < FEEDBACK_BATCHES {
+        return Finding::pass(format!(
+            "batches within {FEEDBACK_WITHIN:?} without an invocation: {batches}"
+        ));
+    }
+    Finding::warn(format!(
+        "{batches} batches were delivered within {FEEDBACK_WITHIN:?} although nothing happened: the output of the extension \
+         is telemetry, and it prints something for each batch"
     ))
 }
 
@@ -201,7 +238,7 @@ async fn post_batches(subscription: &Subscription, batches: &[Batch]) -> Finding
                 continue;
             }
             Ok(response) => format!("expected a 2xx status, got {}", response.summary()),
-            Err(error) => error,
+            Err(error) => error.to_string(),
         };
         return Finding::fail(format!("{description}: {problem}"));
     }

@@ -2,17 +2,21 @@
 
 mod call_recorder;
 pub(crate) mod client;
+mod process_group;
+pub(crate) mod read_only;
 
 use std::net::SocketAddr;
 use std::process::ExitStatus;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use fg_emulator::{Faults, Platform, ProcessExit, RegisteredExtension};
+use fg_emulator::{ExtensionCommand, Faults, Platform, ProcessExit, RegisteredExtension};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 pub(crate) use self::call_recorder::{CallRecorder, MAX_STDERR_LINES, Recorded};
+pub(crate) use self::process_group::{ProcessGroup, Usage};
+use self::read_only::ReadOnly;
 use crate::Error;
 use crate::extension_under_test::PreparedExtension;
 use crate::port_owner::{is_in_time_wait, ports_in_use, reports_port_in_use};
@@ -77,7 +81,21 @@ impl<'a> Harness<'a> {
 
     /// Boots the extension, and waits until it is registered, has exited, or no longer retries.
     pub(crate) async fn boot(&self, faults: Faults) -> Result<Booted, Error> {
-        let booted = self.boot_once(faults.clone()).await?;
+        self.boot_command(faults, || self.extension.command()).await
+    }
+
+    /// Boots the extension in a mount namespace in which only `/tmp` is writable.
+    pub(crate) async fn boot_read_only(&self, read_only: &ReadOnly) -> Result<Booted, Error> {
+        let command = || read_only.wrap(self.extension.command());
+        self.boot_command(Faults::default(), command).await
+    }
+
+    async fn boot_command(
+        &self,
+        faults: Faults,
+        command: impl Fn() -> ExtensionCommand,
+    ) -> Result<Booted, Error> {
+        let booted = boot_once(faults.clone(), command()).await?;
         let exit = match &booted.start {
             Start::Exited(exit) if booted.recorder.recorded().requests.is_empty() => exit,
             Start::Registered(registered) => {
@@ -101,41 +119,52 @@ impl<'a> Harness<'a> {
              listener of the extension to avoid this",
         );
         wait_until_time_wait_is_over(&message).await;
-        self.boot_once(faults).await
-    }
-
-    async fn boot_once(&self, faults: Faults) -> Result<Booted, Error> {
-        let recorder = Arc::new(CallRecorder::default());
-        let observer = Arc::clone(&recorder);
-        let platform = Platform::builder()
-            .observer(move |event| observer.observe(event))
-            .faults(faults)
-            .start()
-            .await?;
-        let booted = tokio::select! {
-            biased;
-            booted = platform.boot(self.extension.command()) => Some(booted),
-            () = recorder.until_quiet(QUIET_PERIOD) => None,
-        };
-        let start = match booted {
-            None => Start::Unregistered,
-            Some(Ok(registered)) => Start::Registered(registered),
-            Some(Err(error)) => match error.process_exit() {
-                Some(exit) if exit.stop_duration.is_none() => Start::Exited(Exit::from(exit)),
-                Some(_) => Start::Unregistered,
-                // The process could not be started.
-                None => return Err(error.into()),
-            },
-        };
-        Ok(Booted {
-            platform,
-            recorder,
-            start,
-        })
+        boot_once(faults, command()).await
     }
 }
 
+async fn boot_once(faults: Faults, command: ExtensionCommand) -> Result<Booted, Error> {
+    let recorder = Arc::new(CallRecorder::default());
+    let observer = Arc::clone(&recorder);
+    let platform = Platform::builder()
+        .observer(move |event| observer.observe(event))
+        .faults(faults)
+        .start()
+        .await?;
+    let booted = tokio::select! {
+        biased;
+        booted = platform.boot(command) => Some(booted),
+        () = recorder.until_quiet(QUIET_PERIOD) => None,
+    };
+    let start = match booted {
+        None => Start::Unregistered,
+        Some(Ok(registered)) => Start::Registered(registered),
+        Some(Err(error)) => match error.process_exit() {
+            Some(exit) if exit.stop_duration.is_none() => Start::Exited(Exit::from(exit)),
+            Some(_) => Start::Unregistered,
+            // The process could not be started.
+            None => return Err(error.into()),
+        },
+    };
+    Ok(Booted {
+        platform,
+        recorder,
+        start,
+    })
+}
+
 impl Booted {
+    /// Returns the addresses that the extension has registered or subscribed.
+    pub(crate) fn known_addresses(&self) -> Vec<SocketAddr> {
+        let recorded = self.recorder.recorded();
+        let subscribed = recorded.subscription.as_ref();
+        let subscribed = subscribed.and_then(|subscription| {
+            let uri: hyper::Uri = subscription.uri.parse().ok()?;
+            uri.authority()?.as_str().parse().ok()
+        });
+        recorded.address().into_iter().chain(subscribed).collect()
+    }
+
     /// Stops the extension, and waits until its port is free.
     pub(crate) async fn stop(self, mode: StopMode) -> Result<(), Error> {
         // The platform does not shut down an extension that is not registered.

@@ -60,8 +60,8 @@ impl Finding {
     }
 }
 
-impl From<Result<String, String>> for Finding {
-    fn from(result: Result<String, String>) -> Self {
+impl<E: Into<String>> From<Result<String, E>> for Finding {
+    fn from(result: Result<String, E>) -> Self {
         match result {
             Ok(detail) => Self::pass(detail),
             Err(detail) => Self::fail(detail),

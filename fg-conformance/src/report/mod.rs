@@ -174,6 +174,11 @@ impl Report {
         self.block_matching(blocker, |case| case.fixture == Fixture::SharedProcess);
     }
 
+    /// Skips the remaining cases that need their own boot, because this case shows that there is none.
+    pub(crate) fn block_own_boots(&mut self, blocker: CaseId) {
+        self.block_matching(blocker, |case| case.fixture == Fixture::OwnBoot);
+    }
+
     fn block_matching(&mut self, blocker: CaseId, matches: impl Fn(&Case) -> bool) {
         if self.any_pending(&matches) {
             self.blockers.insert(blocker);

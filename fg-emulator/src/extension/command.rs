@@ -26,6 +26,8 @@ use crate::port::ExtensionPorts;
 pub struct ExtensionCommand {
     pub(crate) script: String,
     executable: Executable,
+    /// A program and its arguments, through which the executable is run.
+    wrapper: Option<(OsString, Vec<OsString>)>,
     pub(crate) environment: BTreeMap<OsString, OsString>,
     lease_port: bool,
     lease_telemetry_port: bool,
@@ -61,6 +63,7 @@ impl ExtensionCommand {
         Self {
             script: script.into(),
             executable,
+            wrapper: None,
             environment: BTreeMap::new(),
             lease_port: false,
             lease_telemetry_port: false,
@@ -80,6 +83,19 @@ impl ExtensionCommand {
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.environment.insert(name.into(), value.into());
+        self
+    }
+
+    /// Runs the start script through another program, such as `nice`: the program gets the path of the start script and its
+    /// interpreter as further arguments, and must execute them in the same process.
+    #[must_use]
+    pub fn wrapper<I>(mut self, program: impl Into<OsString>, arguments: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<OsString>,
+    {
+        let arguments = arguments.into_iter().map(Into::into).collect();
+        self.wrapper = Some((program.into(), arguments));
         self
     }
 
@@ -125,16 +141,28 @@ impl ExtensionCommand {
                 let script = start_script::write(&self.script, program, arguments, directory)?;
                 // The shell only reads the script. Executing a newly written file can fail with ETXTBSY, while a process
                 // that another thread has forked still has the file open for writing.
-                let mut command = Command::new("/bin/sh");
+                let mut command = self.wrapped("/bin/sh".as_ref());
                 command.arg(script);
                 Ok(command)
             }
             Executable::Package(package) => {
                 let package = fs::canonicalize(package)
                     .map_err(Error::context(format!("cannot find {}", package.display())))?;
-                let mut command = Command::new(package.join("extension").join(&self.script));
+                let mut command = self.wrapped(&package.join("extension").join(&self.script));
                 command.current_dir("/");
                 Ok(command)
+            }
+        }
+    }
+
+    /// Returns a command that runs the program, through the wrapper if there is one.
+    fn wrapped(&self, program: &Path) -> Command {
+        match &self.wrapper {
+            None => Command::new(program),
+            Some((wrapper, arguments)) => {
+                let mut command = Command::new(wrapper);
+                command.args(arguments).arg(program);
+                command
             }
         }
     }

@@ -11,12 +11,20 @@ use crate::event::{ApiRequest, Event};
 use crate::inner::Inner;
 use crate::state::Rejection;
 
+/// The headers of a registration (D 2707).
+const NAME: &str = "FunctionGraph-Extension-Name";
+const ADDRESS: &str = "FunctionGraph-Extension-Address";
+
 pub(super) async fn handle(request: &ReceivedRequest, inner: &Inner) -> Reply {
     let api_request = ApiRequest {
         method: request.method.to_string(),
         path: request.path.clone(),
-        name: request.header("FunctionGraph-Extension-Name"),
-        address: request.header("FunctionGraph-Extension-Address"),
+        name: request.header(NAME),
+        address: request.header(ADDRESS),
+        repeated_headers: [NAME, ADDRESS]
+            .into_iter()
+            .filter(|name| request.headers.get_all(*name).iter().count() > 1)
+            .collect(),
         body: request.body.clone().unwrap_or_default(),
     };
     inner.report(&Event::ApiRequest(api_request.clone()));

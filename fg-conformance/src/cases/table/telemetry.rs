@@ -13,10 +13,11 @@ pub(super) const CASES: [Case; 4] = [
         sentence: "subscribes to telemetry correctly, after it registers",
         tried: "The check examines the request to `/telemetry`: it must have a valid body, a URI from \
                 http://127.0.0.1:8081 to http://127.0.0.1:8090, and known types, and there may be only one \
-                subscription. Then the check invokes the function, and the extension must acknowledge the \
+                subscription. It should come within 2 s of the registration; the check waits for it for 10 s. Then the check invokes the function, and the extension must acknowledge the \
                 telemetry of this invocation.",
-        remedy: "listen on 127.0.0.1:8082, for example, and once the registration is accepted, POST {\"subscriber\": \
-                 {\"protocol\": \"POST\", \"uri\": \"http://127.0.0.1:8082\"}, \"types\": [\"platform\"]} to /telemetry",
+        remedy: "once the registration is accepted, POST {\"subscriber\": {\"protocol\": \"POST\", \"uri\": \
+                 \"http://127.0.0.1:8082\"}, \"types\": [\"platform\"]} once to http://$EXTENSION_API_ADDR/telemetry, listen on \
+                 that port before you do so, and respond to each batch with status 200",
         fixture: SharedProcess,
         prevented_by: &[Reg03, Reg04],
     },

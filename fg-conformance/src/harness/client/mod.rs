@@ -1,42 +1,41 @@
 //! An HTTP client that can send a request in two halves, on connections that are not shared.
 
+mod request_error;
+mod response;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::{Request, Response, Version, header};
+use hyper::{Request, Response, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
+pub(crate) use self::request_error::{Failure, RequestError};
+pub(crate) use self::response::HttpResponse;
+use self::response::read;
+
 /// How long connecting or a response may take.
 pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
-/// The maximum size of a response body.
-const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
+
+/// How long the task of a closed connection takes to end.
+const CLOSES_WITHIN: Duration = Duration::from_millis(100);
 
 /// One connection to the extension.
 pub(crate) struct Connection {
     address: SocketAddr,
+    local_address: SocketAddr,
     timeout: Duration,
     sender: SendRequest<Parts>,
     /// The task that drives the connection; dropping the set aborts it.
-    _task: JoinSet<hyper::Result<()>>,
-}
-
-/// The response to a request.
-#[derive(Debug)]
-pub(crate) struct HttpResponse {
-    pub(crate) status: u16,
-    body: String,
-    /// Whether the response announces that the connection will be closed.
-    pub(crate) closes: bool,
+    task: JoinSet<hyper::Result<()>>,
 }
 
 /// A request whose head and first part of the body have been sent.
@@ -76,7 +75,7 @@ pub(crate) async fn post(
     address: SocketAddr,
     path: &str,
     body: impl Into<Bytes>,
-) -> Result<HttpResponse, String> {
+) -> Result<HttpResponse, RequestError> {
     Connection::open(address).await?.post(path, body).await
 }
 
@@ -89,7 +88,7 @@ pub(crate) async fn wait_until_listening(address: SocketAddr) {
 }
 
 impl Connection {
-    pub(crate) async fn open(address: SocketAddr) -> Result<Self, String> {
+    pub(crate) async fn open(address: SocketAddr) -> Result<Self, RequestError> {
         Self::open_within(address, RESPONSE_TIMEOUT).await
     }
 
@@ -97,27 +96,32 @@ impl Connection {
     pub(crate) async fn open_within(
         address: SocketAddr,
         time_limit: Duration,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, RequestError> {
         let connect = timeout(time_limit, TcpStream::connect(address));
         let stream = match connect.await {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(format!("cannot connect to {address}: {error}")),
+            Ok(Err(error)) => {
+                let message = format!("cannot connect to {address}: {error}");
+                return Err(RequestError::new(Failure::Connect, message));
+            }
             Err(_) => {
-                return Err(format!(
-                    "cannot connect to {address}: no response within {time_limit:?}"
-                ));
+                let message =
+                    format!("cannot connect to {address}: no response within {time_limit:?}");
+                return Err(RequestError::new(Failure::Timeout, message));
             }
         };
         // Without this, the second half would wait for the acknowledgment of the first.
         let _ = stream.set_nodelay(true);
+        let local_address = stream.local_addr().map_err(chain)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(chain)?;
         let mut task = JoinSet::new();
         task.spawn(connection);
         Ok(Self {
             address,
+            local_address,
             timeout: time_limit,
             sender,
-            _task: task,
+            task,
         })
     }
 
@@ -125,7 +129,7 @@ impl Connection {
         &mut self,
         path: &str,
         body: impl Into<Bytes>,
-    ) -> Result<HttpResponse, String> {
+    ) -> Result<HttpResponse, RequestError> {
         self.begin(path, body.into(), 0).await?.finish().await
     }
 
@@ -135,20 +139,36 @@ impl Connection {
         &mut self,
         path: &str,
         body: impl Into<Bytes>,
-    ) -> Result<Option<PartialRequest>, String> {
+    ) -> Result<Option<PartialRequest>, RequestError> {
         let body = body.into();
         let middle = body.len() / 2;
         let mut request = self.begin(path, body, middle).await?;
         // The task of the connection sends the data. A response is not expected yet.
         match request.early_response(Duration::from_millis(20)).await {
             Some(Ok(response)) if response.status == 200 => Ok(None),
-            Some(Ok(response)) => Err(format!(
-                "early response to an incomplete request: {}",
-                response.summary()
-            )),
+            Some(Ok(response)) => {
+                let message = format!(
+                    "early response to an incomplete request: {}",
+                    response.summary()
+                );
+                Err(RequestError::new(Failure::Status, message))
+            }
             Some(Err(error)) => Err(error),
             None => Ok(Some(request)),
         }
+    }
+
+    /// Returns the address of this side of the connection.
+    pub(crate) fn local_address(&self) -> SocketAddr {
+        self.local_address
+    }
+
+    /// Waits a moment for the connection to close, and returns whether it did so because it received bytes that belong to no
+    /// response.
+    pub(crate) async fn received_surplus(&mut self) -> bool {
+        let closed = timeout(CLOSES_WITHIN, self.task.join_next()).await;
+        // hyper has no method for this kind of error; it is the only one besides that of a message that cannot be parsed.
+        matches!(closed, Ok(Some(Ok(Err(error)))) if error.to_string().contains("unexpected message") || error.is_parse())
     }
 
     async fn begin(
@@ -156,7 +176,7 @@ impl Connection {
         path: &str,
         body: Bytes,
         now: usize,
-    ) -> Result<PartialRequest, String> {
+    ) -> Result<PartialRequest, RequestError> {
         let request = Request::post(path)
             .header(header::HOST, self.address.to_string())
             .header(header::CONTENT_TYPE, "application/json")
@@ -182,7 +202,7 @@ impl PartialRequest {
     pub(crate) async fn early_response(
         &mut self,
         within: Duration,
-    ) -> Option<Result<HttpResponse, String>> {
+    ) -> Option<Result<HttpResponse, RequestError>> {
         match timeout(within, &mut self.response).await {
             Ok(response) => Some(read(response).await),
             Err(_) => None,
@@ -202,67 +222,24 @@ impl PartialRequest {
     }
 
     /// Sends the rest of the body, and waits for the response.
-    pub(crate) async fn finish(self) -> Result<HttpResponse, String> {
+    pub(crate) async fn finish(self) -> Result<HttpResponse, RequestError> {
         self.send_rest().await.response().await
     }
 }
 
 impl CompleteRequest {
     /// Waits for the response.
-    pub(crate) async fn response(self) -> Result<HttpResponse, String> {
+    pub(crate) async fn response(self) -> Result<HttpResponse, RequestError> {
         match timeout(self.timeout, self.response).await {
             Ok(response) => read(response).await,
-            Err(_) => Err(format!("no response within {:?}", self.timeout)),
+            Err(_) => {
+                let message = format!("no response within {:?}", self.timeout);
+                Err(RequestError::new(Failure::Timeout, message))
+            }
         }
     }
 }
 
-impl HttpResponse {
-    /// Returns the status and the start of the body: `500: internal error`.
-    pub(crate) fn summary(&self) -> String {
-        let body: String = self.body.chars().take(200).collect();
-        match body.trim() {
-            "" => self.status.to_string(),
-            body => format!("{}: {body}", self.status),
-        }
-    }
-
-    /// Returns an error if the status is not 200.
-    pub(crate) fn expect_200(self) -> Result<Self, String> {
-        if self.status == 200 {
-            Ok(self)
-        } else {
-            Err(format!("expected status 200, got {}", self.summary()))
-        }
-    }
-}
-
-async fn read(response: hyper::Result<Response<Incoming>>) -> Result<HttpResponse, String> {
-    let response = response.map_err(chain)?;
-    let connection = response.headers().get(header::CONNECTION);
-    let has_connection_option = |option: &str| {
-        connection.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(option.as_bytes()))
-    };
-    let closes = has_connection_option("close")
-        || (response.version() == Version::HTTP_10 && !has_connection_option("keep-alive"));
-    let status = response.status().as_u16();
-    let body = Limited::new(response.into_body(), MAX_BODY_BYTES).collect();
-    let body = match timeout(RESPONSE_TIMEOUT, body).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) => return Err(format!("incomplete response with status {status}: {error}")),
-        Err(_) => {
-            return Err(format!(
-                "incomplete response with status {status} after {RESPONSE_TIMEOUT:?}"
-            ));
-        }
-    };
-    Ok(HttpResponse {
-        status,
-        body: String::from_utf8_lossy(&body).into_owned(),
-        closes,
-    })
-}
-
-fn chain<E: std::error::Error + 'static>(error: E) -> String {
-    fg_util::error::chain(&error)
+fn chain<E: std::error::Error + 'static>(error: E) -> RequestError {
+    RequestError::new(Failure::Other, fg_util::error::chain(&error))
 }

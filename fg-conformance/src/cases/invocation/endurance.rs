@@ -1,0 +1,265 @@
+//! INV-08 and RES-02: many events in one boot, and what the extension keeps of them.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use procfs::ProcResult;
+use tokio::time::Instant;
+
+use super::connections::Connections;
+use super::{INVOKE_PATH, event};
+use crate::cases::CaseId;
+use crate::harness::client::{Connection, HttpResponse, RequestError};
+use crate::harness::{ProcessGroup, Usage};
+use crate::report::{Finding, Report};
+
+/// How many events INV-08 posts.
+const EVENTS: u32 = 1_000;
+/// How many further events are posted at most, to tell a leak from a heap that has not reached its size.
+const FURTHER_EVENTS: u32 = 10_000;
+/// How long the check posts events, and further events.
+const POSTS_FOR: Duration = Duration::from_secs(20);
+/// After how many events the usage is read for the first time. Before, the extension may load code and fill caches.
+const WARM_UP: u32 = 200;
+/// After how many events it is read again.
+const SAMPLE_EVERY: u32 = 200;
+/// How many events are posted on one connection.
+const PER_CONNECTION: u32 = 10;
+/// How much the memory must grow per event to be reported, in bytes.
+const MEMORY_PER_EVENT: f64 = 512.0;
+/// How many threads, descriptors or sockets an event must leave behind to be reported.
+const COUNT_PER_EVENT: f64 = 0.01;
+
+/// Checks INV-08 and RES-02.
+pub(crate) async fn check_many(
+    address: SocketAddr,
+    connections: Connections,
+    group: Option<ProcessGroup>,
+    report: &mut Report,
+) {
+    let mut run = Run::new(address, connections, group);
+    if let Err(error) = run.post(EVENTS).await {
+        let message = format!(
+            "event {} of {EVENTS} in one boot failed: {error}",
+            run.posted + 1
+        );
+        report.record(CaseId::Inv08, Finding::fail(message));
+        report.block_dependents(CaseId::Inv08);
+        return;
+    }
+    report.record(CaseId::Inv08, Finding::pass(run.summary()));
+    if report.is_pending(CaseId::Res02) {
+        let finding = run.growth_finding().await;
+        report.record(CaseId::Res02, finding);
+    }
+}
+
+/// Events that are posted one after another, and the usage in between.
+struct Run {
+    address: SocketAddr,
+    connections: Connections,
+    connection: Option<Connection>,
+    group: Option<ProcessGroup>,
+    start: Instant,
+    posted: u32,
+    samples: Vec<(u32, Usage)>,
+    sample_error: Option<String>,
+}
+
+impl Run {
+    fn new(address: SocketAddr, connections: Connections, group: Option<ProcessGroup>) -> Self {
+        Self {
+            address,
+            connections,
+            connection: None,
+            group,
+            start: Instant::now(),
+            posted: 0,
+            samples: Vec::new(),
+            sample_error: None,
+        }
+    }
+
+    /// Posts this many events, or fewer if the time is over.
+    async fn post(&mut self, events: u32) -> Result<(), RequestError> {
+        let (goal, deadline) = (self.posted + events, Instant::now() + POSTS_FOR);
+        while self.posted < goal && Instant::now() < deadline {
+            let mut connection = match self.connection.take() {
+                Some(connection) => connection,
+                None => Connection::open(self.address).await?,
+            };
+            let response = connection.post(INVOKE_PATH, event()).await;
+            let response = response.and_then(HttpResponse::expect_200)?;
+            self.posted += 1;
+            let is_kept = self.connections == Connections::KeptOpen && !response.closes;
+            if is_kept && self.posted % PER_CONNECTION != 0 {
+                self.connection = Some(connection);
+            }
+            if self.posted >= WARM_UP && self.posted % SAMPLE_EVERY == 0 {
+                self.sample();
+            }
+        }
+        Ok(())
+    }
+
+    fn sample(&mut self) {
+        match self.group.map(ProcessGroup::usage) {
+            Some(ProcResult::Ok(usage)) => self.samples.push((self.posted, usage)),
+            // A process of the group may have exited while it was read.
+            Some(Err(error)) => self.sample_error = Some(error.to_string()),
+            None => self.sample_error = Some("the process ID is unknown".to_owned()),
+        }
+    }
+
+    fn summary(&self) -> String {
+        let duration = self.start.elapsed();
+        format!("responded to {} events in {duration:.1?}", self.posted)
+    }
+
+    async fn growth_finding(&mut self) -> Finding {
+        if self.samples.len() < 3 {
+            return Finding::skip(match &self.sample_error {
+                Some(error) => format!("cannot read what the processes use: {error}"),
+                None => format!("too few events to measure growth: {}", self.summary()),
+            });
+        }
+        let grown: Vec<_> = COUNTS
+            .iter()
+            .filter_map(|count| count.growth(&self.samples))
+            .collect();
+        if !grown.is_empty() {
+            return Finding::warn(grown.join("; "));
+        }
+        if MEMORY.growth(&self.samples).is_none() {
+            return Finding::pass(format!("stable over {} events", self.posted));
+        }
+        // The heap of a garbage collector grows for a while without a leak.
+        if let Err(error) = self.post(FURTHER_EVENTS).await {
+            return Finding::warn(format!(
+                "event {} in one boot failed: {error}",
+                self.posted + 1
+            ));
+        }
+        let second_half = &self.samples[self.samples.len() / 2..];
+        match MEMORY.growth(second_half) {
+            Some(growth) => Finding::warn(growth),
+            None => Finding::pass(format!("stable after {} events", self.posted)),
+        }
+    }
+}
+
+/// Something that should not grow.
+struct Resource {
+    name: &'static str,
+    value: fn(&Usage) -> u64,
+    /// How much it must grow per event to be reported.
+    per_event: f64,
+    format: fn(f64) -> String,
+}
+
+const MEMORY: Resource = Resource {
+    name: "memory",
+    value: |usage| usage.memory,
+    per_event: MEMORY_PER_EVENT,
+    format: |bytes| format!("{:.1} KB", bytes / 1000.0),
+};
+const COUNTS: [Resource; 3] = [
+    Resource {
+        name: "threads",
+        value: |usage| usage.threads,
+        per_event: COUNT_PER_EVENT,
+        format: |count| format!("{count:.2}"),
+    },
+    Resource {
+        name: "file descriptors",
+        value: |usage| usage.descriptors - usage.sockets,
+        per_event: COUNT_PER_EVENT,
+        format: |count| format!("{count:.2}"),
+    },
+    Resource {
+        name: "sockets",
+        value: |usage| usage.sockets,
+        per_event: COUNT_PER_EVENT,
+        format: |count| format!("{count:.2}"),
+    },
+];
+
+impl Resource {
+    /// Describes the growth if the resource grows enough in each half of the samples.
+    fn growth(&self, samples: &[(u32, Usage)]) -> Option<String> {
+        let (first, last) = (samples.first()?, samples.last()?);
+        let middle = samples.get(samples.len() / 2)?;
+        let is_steady = [(first, middle), (middle, last)]
+            .iter()
+            .all(|(from, to)| self.slope(from, to) >= self.per_event);
+        is_steady.then(|| {
+            let Self {
+                name,
+                value,
+                format,
+                ..
+            } = self;
+            let slope = format(self.slope(first, last));
+            let (from, to) = (value(&first.1), value(&last.1));
+            let (from, to) = match *name {
+                "memory" => (format(from as f64), format(to as f64)),
+                _ => (from.to_string(), to.to_string()),
+            };
+            format!(
+                "{name}: about {slope} more per event, {from} after {} events and {to} after {}",
+                first.0, last.0
+            )
+        })
+    }
+
+    fn slope(&self, from: &(u32, Usage), to: &(u32, Usage)) -> f64 {
+        let events = f64::from(to.0.saturating_sub(from.0).max(1));
+        ((self.value)(&to.1) as f64 - (self.value)(&from.1) as f64) / events
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{COUNTS, MEMORY, Usage};
+
+    fn samples(memory: [u64; 5], threads: [u64; 5]) -> Vec<(u32, Usage)> {
+        let events = [200, 400, 600, 800, 1_000];
+        let usage = memory
+            .into_iter()
+            .zip(threads)
+            .map(|(memory, threads)| Usage {
+                memory: memory * 1_000,
+                threads,
+                ..Usage::default()
+            });
+        events.into_iter().zip(usage).collect()
+    }
+
+    #[test]
+    fn steady_growth_is_described() {
+        let grown = samples([1_000, 1_400, 1_800, 2_200, 2_600], [3, 5, 7, 9, 11]);
+        assert_eq!(
+            MEMORY.growth(&grown).unwrap(),
+            "memory: about 2.0 KB more per event, 1000.0 KB after 200 events and 2600.0 KB after 1000"
+        );
+        assert_eq!(
+            COUNTS[0].growth(&grown).unwrap(),
+            "threads: about 0.01 more per event, 3 after 200 events and 11 after 1000"
+        );
+        assert_eq!(COUNTS[1].growth(&grown), None);
+    }
+
+    #[test]
+    fn growth_that_ends_is_not_described() {
+        for (memory, threads) in [
+            ([1_000, 5_000, 5_100, 5_100, 5_100], [3, 9, 9, 9, 9]),
+            ([1_000, 1_000, 1_000, 1_000, 9_000], [3, 3, 3, 3, 9]),
+            ([9_000, 1_000, 9_000, 1_000, 9_000], [9, 3, 9, 3, 9]),
+            ([1_000, 1_010, 1_020, 1_030, 1_040], [3, 4, 5, 4, 3]),
+        ] {
+            let samples = samples(memory, threads);
+            assert_eq!(MEMORY.growth(&samples), None, "{memory:?}");
+            assert_eq!(COUNTS[0].growth(&samples), None, "{threads:?}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! END: the shutdown on SIGTERM.
+
+mod in_flight;
+mod leader;
+
+use std::time::Duration;
+
+use fg_emulator::{Platform, ProcessExit};
+
+pub(crate) use self::in_flight::check_in_flight;
+pub(crate) use self::leader::check_leader;
+use super::CaseId;
+use crate::Error;
+use crate::report::{Finding, Report};
+
+/// The exit status by which a shell and a JVM say that SIGTERM was the reason.
+pub(super) const EXIT_AFTER_SIGTERM: i32 = 143;
+/// A shutdown that takes longer is a warning.
+const EXPECTED_WITHIN: Duration = Duration::from_secs(2);
+
+/// Checks END-01. This shuts the platform down.
+pub(crate) async fn check_sigterm(platform: Platform, report: &mut Report) -> Result<(), Error> {
+    let shutdown = platform.shutdown().await?;
+    if let [exit] = &shutdown.extensions[..] {
+        report.record(CaseId::End01, exit_finding(exit));
+    }
+    Ok(())
+}
+
+fn exit_finding(exit: &ProcessExit) -> Finding {
+    let status = exit.status;
+    let Some(duration) = exit.stop_duration else {
+        return Finding::fail(format!("exited before SIGTERM was sent ({status})"));
+    };
+    if exit.killed {
+        Finding::fail(format!(
+            "still running {duration:.1?} after SIGTERM, and killed"
+        ))
+    } else if status.code() == Some(EXIT_AFTER_SIGTERM) {
+        // A JVM that shuts down in order exits with this status.
+        Finding::warn(format!(
+            "expected exit status 0, got {EXIT_AFTER_SIGTERM} (128 + SIGTERM), {duration:.0?} after SIGTERM"
+        ))
+    } else if !status.success() {
+        Finding::fail(format!(
+            "expected exit status 0, got {status} ({duration:.0?} after SIGTERM)"
+        ))
+    } else if duration > EXPECTED_WITHIN {
+        Finding::warn(format!(
+            "exited with status 0, but {duration:.1?} after SIGTERM"
+        ))
+    } else {
+        Finding::pass(format!(
+            "exited with status 0, {duration:.1?} after SIGTERM"
+        ))
+    }
+}
