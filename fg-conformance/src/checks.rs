@@ -132,15 +132,16 @@ impl Checks {
             report.block_dependents_of_group(Group::Registration);
             return booted.stop(StopMode::Kill).await;
         };
+        let group = ProcessGroup::of(registered);
         let shared = SharedProcess {
             booted: &booted,
             address: registered.address,
-            group: ProcessGroup::of(registered),
+            group,
             budget: &self.budget,
         };
         shared.run(report).await;
         registration::check_count(&booted, report);
-        shutdown::check_sigterm(booted.platform, report).await?;
+        shutdown::check_sigterm(booted.platform, group, report).await?;
         if report.count(Outcome::Fail) > 0 {
             report.keep_stderr(&booted.recorder);
         }

@@ -49,16 +49,18 @@ pub(crate) fn tcp_entries() -> impl Iterator<Item = TcpNetEntry> {
     tables.into_iter().filter_map(Result::ok).flatten()
 }
 
-/// Returns whether the process that listens on `server` has read everything that the connection from `client` has sent to it.
-pub(crate) fn has_received_all(server: SocketAddr, client: SocketAddr) -> bool {
-    let matching = |entry: &TcpNetEntry| {
-        let (local, remote) = (entry.local_address, entry.remote_address);
-        let ends = [(local, server), (remote, client)];
-        ends.iter()
-            .all(|(a, b)| (a.ip().to_canonical(), a.port()) == (b.ip(), b.port()))
+/// Returns the clients from which the process that listens on `server` has read everything that they have sent.
+pub(crate) fn clients_without_unread_data(server: SocketAddr) -> BTreeSet<SocketAddr> {
+    let is_server = |entry: &TcpNetEntry| {
+        let local = entry.local_address;
+        (local.ip().to_canonical(), local.port()) == (server.ip(), server.port())
     };
     // A connection that the process has not accepted has no inode.
-    tcp_entries().any(|entry| matching(&entry) && entry.inode != 0 && entry.rx_queue == 0)
+    let read = tcp_entries().filter(|entry| entry.inode != 0 && entry.rx_queue == 0);
+    let clients = read.filter(is_server).map(|entry| entry.remote_address);
+    clients
+        .map(|client| SocketAddr::new(client.ip().to_canonical(), client.port()))
+        .collect()
 }
 
 /// Returns the process that listens on this port of 127.0.0.1, for example `python3 (pid 123)`. Returns `None` if the port is

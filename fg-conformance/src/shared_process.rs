@@ -88,6 +88,10 @@ impl SharedProcess<'_> {
             };
             if !self.is_working(failed).await {
                 report.block_shared_process(failed);
+                // What happens during so many events happens during those of END-02, too.
+                if failed != CaseId::Inv04 {
+                    report.block(failed, CaseId::End02);
+                }
             }
             report.block_dependents(failed);
         }

@@ -9,7 +9,9 @@ import http.client
 import json
 import os
 import re
+import select
 import signal
+import socket
 import sys
 import threading
 import time
@@ -24,6 +26,10 @@ SUBTYPES = re.compile(r"platform\.(start|report|runtimedone|(init|restore)(start
 
 in_flight = 0
 changed = threading.Condition()
+events = 0
+kept = []
+was_frozen = threading.Event()
+one_at_a_time = threading.Lock()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -37,23 +43,46 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             return
+        length = int(self.headers.get("Content-Length", 0))
         with changed:
             in_flight += 1
         try:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, response = self.respond(body)
-            text = json.dumps(response).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-            if FAULT == "silent-close":
+            is_partial = length > 0 and len(self.rfile.peek(1)) < length
+            body = self.rfile.read(length)
+            if FAULT == "drops-partial" and is_partial and signal.SIGTERM in signal.sigpending():
                 self.close_connection = True
+                return
+            status, response = self.respond(body)
+            self.send(status, response)
         finally:
             with changed:
                 in_flight -= 1
                 changed.notify_all()
+
+    def send(self, status, response):
+        text = json.dumps(response).encode()
+        if status == 200:
+            text = {"empty": b"", "html": b"<html><body>OK</body></html>"}.get(FAULT, text)
+        length = len(text) - 5 if FAULT == "wrong-length" and isinstance(self, Invocations) else len(text)
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        if FAULT == "doubled-headers":
+            self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+        self.wfile.write(text)
+        if FAULT == "silent-close":
+            self.close_connection = True
+
+    def handle(self):
+        if FAULT == "ignores-second":
+            self.handle_one_request()
+            # Waits until the client closes the connection.
+            poll = select.poll()
+            poll.register(self.connection, select.POLLRDHUP)
+            poll.poll()
+        else:
+            super().handle()
 
     def log_message(self, *_):
         pass
@@ -76,14 +105,27 @@ class Invocations(Handler):
             return 400, {"error": f"not a valid event: {error!r}"}
         if FAULT == "rejects-unknown-fields" and set(event) != FIELDS:
             return 400, {"error": "unknown fields"}
-        if FAULT == "dies":
+        self.count_event()
+        if FAULT == "dies" or FAULT == "dies-later" and events > 300:
             os._exit(3)
+        if FAULT == "fails-later" and events > 300:
+            return 500, {"error": "too many events"}
+        if FAULT == "hangs-later" and events > 68:
+            time.sleep(60)
         if FAULT == "blocks":
             time.sleep(30)
         if FAULT == "slow":
             time.sleep(4)
+        if FAULT == "slower-than-a-second":
+            time.sleep(1.2)
+        if FAULT == "one-at-a-time":
+            with one_at_a_time:
+                time.sleep(0.04)
         if FAULT == "handler-fails":
             return 500, {"error": "the vault\nis sealed"}
+        if FAULT in ("exits-on-sigterm", "exits-later", "drops-partial"):
+            # A handler that takes a moment, so that requests are in flight when the signal arrives.
+            time.sleep(0.02)
         if FAULT == "exits-on-sigterm" and signal.SIGTERM in signal.sigpending():
             os._exit(0)
         if FAULT == "exits-later" and signal.SIGTERM in signal.sigpending():
@@ -91,8 +133,32 @@ class Invocations(Handler):
         if FAULT == "fails-after-thaw" and signal.SIGCONT in signal.sigpending():
             signal.sigwait([signal.SIGCONT])
             return 500, {"error": "the token has expired"}
+        if was_frozen.is_set():
+            was_frozen.clear()
+            return 500, {"error": "the session has expired"}
+        if FAULT == "writes":
+            open("/var/tmp/night_watch", "a").close()
+        if FAULT == "tries-to-write":
+            try:
+                open("/var/tmp/night_watch", "a").close()
+            except OSError as error:
+                print(error, file=sys.stderr, flush=True)
         print(trace_id, flush=True)
+        if FAULT == "foreign-trace-id":
+            trace_id = "3da1f2dc-3222-475e-9205-e2e6c6318895"
         return 200, {"traceId": trace_id, "invokedFunctionUrn": event.get("invokedFunctionUrn")}
+
+    def count_event(self):
+        global events
+        events += 1
+        if FAULT == "leaks-memory":
+            kept.append(os.urandom(3000))
+        if FAULT == "leaks-threads":
+            threading.Thread(target=threading.Event().wait, daemon=True).start()
+        if FAULT == "leaks-descriptors" and events % 4 == 0:
+            kept.append(open("/dev/null"))
+        if FAULT == "leaks-sockets" and events % 4 == 0:
+            kept.append(socket.socket())
 
 
 class Telemetry(Handler):
@@ -116,15 +182,18 @@ class Telemetry(Handler):
 def listen(kind, port, handler):
     kind.request_queue_size = 128
     kind.daemon_threads = True
-    server = kind(("127.0.0.1", port), handler)
+    server = kind(("0.0.0.0" if FAULT == "all-interfaces" and port == PORT else "127.0.0.1", port), handler)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     return server
 
 
-def send(path, method="POST", headers=None, body=""):
+def send(path, method="POST", headers=(), body=""):
     connection = http.client.HTTPConnection(os.environ["EXTENSION_API_ADDR"], timeout=5)
     try:
-        connection.request(method, path, body, headers or {})
+        connection.putrequest(method, path)
+        for name, value in [*headers, ("Content-Length", str(len(body)))]:
+            connection.putheader(name, value)
+        connection.endheaders(body.encode())
         response = connection.getresponse()
         return response.status, response.read().decode(errors="replace")
     finally:
@@ -132,13 +201,16 @@ def send(path, method="POST", headers=None, body=""):
 
 
 def register():
-    headers = {
-        "Content-Type": "application/json",
-        "FunctionGraph-Extension-Name": "night_watch.py" if FAULT == "wrong-name" else NAME,
-        "FunctionGraph-Extension-Address": f"127.0.0.1:{8091 if FAULT == 'wrong-port' else PORT}",
-    }
+    name = "night_watch.py" if FAULT == "wrong-name" else NAME
+    headers = [
+        ("Content-Type", "application/json"),
+        ("FunctionGraph-Extension-Name", name),
+        ("FunctionGraph-Extension-Address", f"127.0.0.1:{8091 if FAULT == 'wrong-port' else PORT}"),
+    ]
     if FAULT == "no-address":
-        del headers["FunctionGraph-Extension-Address"]
+        headers.pop()
+    if FAULT == "repeated-header":
+        headers.append(("FunctionGraph-Extension-Name", NAME))
     method = "GET" if FAULT == "registers-with-get" else "POST"
     pause = 0.05
     for _ in range(8):
@@ -165,7 +237,7 @@ def subscribe():
         return
     body = {
         "subscriber": {"protocol": "POST", "uri": f"http://127.0.0.1:{TELEMETRY_PORT}"},
-        "types": ["platform", "function"],
+        "types": ["extension"] if FAULT == "feeds-itself" else ["platform", "function"],
     }
     status, text = send("/telemetry", body=json.dumps(body))
     if status != 200:
@@ -181,17 +253,28 @@ def main():
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCONT])
     if FAULT == "exits-early":
         sys.exit("cannot find the vault")
+    if "LOCK" in os.environ:
+        # The file remains, so a second start fails.
+        os.close(os.open(os.environ["LOCK"], os.O_CREAT | os.O_EXCL))
     if FAULT == "registers-first":
         register()
     kind = type("Serial", (HTTPServer,), {}) if FAULT in ("serial", "blocks") else ThreadingHTTPServer
     servers = [listen(kind, PORT, Invocations)]
     if TELEMETRY_PORT:
         servers.append(listen(ThreadingHTTPServer, TELEMETRY_PORT, Telemetry))
+    if FAULT == "another-port":
+        kept.append(listen(ThreadingHTTPServer, 0, Invocations))
+    if FAULT == "busy":
+        threading.Thread(target=spin, daemon=True).start()
+    if FAULT == "fails-after-long-freeze":
+        threading.Thread(target=watch_for_freeze, daemon=True).start()
     print("pid", os.getpid(), flush=True)
     if FAULT == "subscribes-first":
         subscribe()
     if FAULT != "registers-first":
         register()
+    if FAULT == "subscribes-late":
+        time.sleep(3)
     if FAULT != "subscribes-first":
         subscribe()
     wait_for_sigterm()
@@ -201,7 +284,24 @@ def main():
     # Idle connections are closed when the process exits.
     with changed:
         changed.wait_for(lambda: in_flight == 0, timeout=4)
-    sys.exit(3 if FAULT == "exits-3" else 0)
+    sys.exit({"exits-3": 3, "exits-143": 143}.get(FAULT, 0))
+
+
+def spin():
+    while True:
+        for _ in range(100_000):
+            pass
+        time.sleep(0.001)
+
+
+def watch_for_freeze():
+    before = time.monotonic()
+    while True:
+        time.sleep(0.1)
+        now = time.monotonic()
+        if now - before > 5:
+            was_frozen.set()
+        before = now
 
 
 def wait_for_sigterm():
@@ -210,6 +310,11 @@ def wait_for_sigterm():
         while signal.SIGTERM not in signal.sigpending():
             time.sleep(0.02)
         os._exit(0)
+    if FAULT == "drops-partial":
+        # The signal stays pending here, too.
+        while signal.SIGTERM not in signal.sigpending():
+            time.sleep(0.02)
+        return
     if FAULT == "exits-later":
         while signal.SIGTERM not in signal.sigpending():
             time.sleep(0.02)

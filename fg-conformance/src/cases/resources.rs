@@ -1,6 +1,7 @@
 //! RES: what the extension uses while it is idle, where it listens, and where it writes.
 
 use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use fg_emulator::Platform;
@@ -23,6 +24,11 @@ const IDLE_PERCENT: u128 = 10;
 
 /// Checks RES-01.
 pub(crate) async fn check_idle(group: Option<ProcessGroup>, report: &mut Report) {
+    // An extension that receives telemetry all the time is not idle.
+    if report.is_warned(CaseId::Tel04) {
+        report.block(CaseId::Tel04, CaseId::Res01);
+        return;
+    }
     let finding = match group {
         Some(group) => idle_finding(group).await,
         None => Finding::skip("cannot measure the CPU time: the process ID is unknown"),
@@ -151,7 +157,11 @@ pub(crate) async fn check_writes(
 async fn exit_result(platform: Platform) -> Result<Result<(), String>, Error> {
     let shutdown = platform.shutdown().await?;
     let failed = shutdown.extensions.iter().find(|exit| {
-        !exit.is_clean() && exit.status.code() != Some(super::shutdown::EXIT_AFTER_SIGTERM)
+        let by_sigterm = [
+            exit.status.code(),
+            exit.status.signal().map(|signal| signal + 128),
+        ];
+        !exit.is_clean() && !by_sigterm.contains(&Some(super::shutdown::EXIT_AFTER_SIGTERM))
     });
     Ok(match failed {
         Some(exit) => Err(format!("the shutdown failed ({})", exit.status)),

@@ -157,9 +157,10 @@ impl Booted {
     /// Returns the addresses that the extension has registered or subscribed.
     pub(crate) fn known_addresses(&self) -> Vec<SocketAddr> {
         let recorded = self.recorder.recorded();
-        let subscribed = recorded.subscription.as_ref();
-        let subscribed = subscribed.and_then(|subscription| {
-            let uri: hyper::Uri = subscription.uri.parse().ok()?;
+        // A subscription that is rejected is not a failure of the listener.
+        let subscribed = recorded.requests.iter().filter_map(|(request, _)| {
+            let body: serde_json::Value = serde_json::from_slice(&request.body).ok()?;
+            let uri: hyper::Uri = body["subscriber"]["uri"].as_str()?.parse().ok()?;
             uri.authority()?.as_str().parse().ok()
         });
         recorded.address().into_iter().chain(subscribed).collect()

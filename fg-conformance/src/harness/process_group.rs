@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use procfs::ProcResult;
 use procfs::net::TcpState;
-use procfs::process::{FDTarget, Process, all_processes};
+use procfs::process::{FDTarget, MMapPath, Process, all_processes};
 
 use crate::port_owner::tcp_entries;
 
@@ -89,6 +89,27 @@ impl ProcessGroup {
         }
         let milliseconds = ticks.saturating_mul(1000) / procfs::ticks_per_second();
         Ok(Duration::from_millis(milliseconds))
+    }
+
+    /// Returns whether one of the processes has a handler for SIGTERM.
+    pub(crate) fn handles_sigterm(self) -> bool {
+        let members = self.members().unwrap_or_default().into_iter();
+        let mut masks = members.filter_map(|process| Some(process.status().ok()?.sigcgt));
+        masks.any(|mask| mask & (1 << (Signal::SIGTERM as u32 - 1)) != 0)
+    }
+
+    /// Returns whether one of the processes has a runtime that lets its heap grow to a part of the machine's memory before it
+    /// collects garbage, so that growth is not a leak: a JVM or .NET.
+    pub(crate) fn has_lazy_heap(self) -> bool {
+        const RUNTIMES: [&str; 2] = ["libjvm.so", "libcoreclr.so"];
+        let members = self.members().unwrap_or_default().into_iter();
+        let mut maps = members.filter_map(|process| process.maps().ok());
+        maps.any(|maps| {
+            maps.into_iter().any(|map| match &map.pathname {
+                MMapPath::Path(path) => RUNTIMES.iter().any(|name| path.ends_with(name)),
+                _ => false,
+            })
+        })
     }
 
     /// Returns what the processes use.

@@ -128,6 +128,11 @@ impl Report {
         self.findings.entry(id).or_insert_with(|| finding.into());
     }
 
+    pub(crate) fn is_warned(&self, id: CaseId) -> bool {
+        let finding = self.findings.get(&id);
+        finding.is_some_and(|finding| finding.outcome == Outcome::Warn)
+    }
+
     pub(crate) fn is_failed(&self, id: CaseId) -> bool {
         self.findings.get(&id).is_some_and(Finding::is_fail)
     }
@@ -177,6 +182,11 @@ impl Report {
     /// Skips the remaining cases that need their own boot, because this case shows that there is none.
     pub(crate) fn block_own_boots(&mut self, blocker: CaseId) {
         self.block_matching(blocker, |case| case.fixture == Fixture::OwnBoot);
+    }
+
+    /// Skips this case, because of what another case has found.
+    pub(crate) fn block(&mut self, blocker: CaseId, blocked: CaseId) {
+        self.block_matching(blocker, |case| case.id == blocked);
     }
 
     fn block_matching(&mut self, blocker: CaseId, matches: impl Fn(&Case) -> bool) {

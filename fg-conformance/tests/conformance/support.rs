@@ -5,7 +5,7 @@ use fg_emulator::PortLease;
 use tokio::sync::Semaphore;
 
 pub(crate) const SCRIPT: &str = "extensionNightWatch.sh";
-const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/night_watch.py");
+pub(crate) const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/night_watch.py");
 
 /// Limits how many checks run at a time, because each needs two of the ten ports.
 static CHECKS: Semaphore = Semaphore::const_new(4);

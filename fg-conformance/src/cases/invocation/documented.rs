@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use super::{INVOKE_PATH, blocked_warning, event};
 use crate::cases::CaseId;
 use crate::harness::CallRecorder;
-use crate::harness::client::{HttpResponse, RequestError, post};
+use crate::harness::client::{Connection, HttpResponse, RequestError, post};
 use crate::report::{Finding, Report};
 
 /// After how long without a response the check posts another request.
@@ -52,7 +52,10 @@ pub(crate) async fn check_documented(
 /// whether the handler blocks the other requests.
 async fn invoke_documented(address: SocketAddr, recorder: &CallRecorder) -> Handler {
     let start = Instant::now();
-    let mut request = pin!(post(address, INVOKE_PATH, event()));
+    let mut request = pin!(async {
+        let mut connection = Connection::open_within(address, 2 * UNBLOCKED_WITHIN).await?;
+        connection.post(INVOKE_PATH, event()).await
+    });
     if let Some(response) = within(SLOW_AFTER, &mut request).await {
         return Handler::Responds(response);
     }

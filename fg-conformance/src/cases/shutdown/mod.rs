@@ -3,14 +3,17 @@
 mod in_flight;
 mod leader;
 
+use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use fg_emulator::{Platform, ProcessExit};
+use nix::sys::signal::Signal;
 
 pub(crate) use self::in_flight::check_in_flight;
 pub(crate) use self::leader::check_leader;
 use super::CaseId;
 use crate::Error;
+use crate::harness::ProcessGroup;
 use crate::report::{Finding, Report};
 
 /// The exit status by which a shell and a JVM say that SIGTERM was the reason.
@@ -19,15 +22,20 @@ pub(super) const EXIT_AFTER_SIGTERM: i32 = 143;
 const EXPECTED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Checks END-01. This shuts the platform down.
-pub(crate) async fn check_sigterm(platform: Platform, report: &mut Report) -> Result<(), Error> {
+pub(crate) async fn check_sigterm(
+    platform: Platform,
+    group: Option<ProcessGroup>,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let is_handled = group.is_some_and(ProcessGroup::handles_sigterm);
     let shutdown = platform.shutdown().await?;
     if let [exit] = &shutdown.extensions[..] {
-        report.record(CaseId::End01, exit_finding(exit));
+        report.record(CaseId::End01, exit_finding(exit, is_handled));
     }
     Ok(())
 }
 
-fn exit_finding(exit: &ProcessExit) -> Finding {
+fn exit_finding(exit: &ProcessExit, is_handled: bool) -> Finding {
     let status = exit.status;
     let Some(duration) = exit.stop_duration else {
         return Finding::fail(format!("exited before SIGTERM was sent ({status})"));
@@ -40,6 +48,11 @@ fn exit_finding(exit: &ProcessExit) -> Finding {
         // A JVM that shuts down in order exits with this status.
         Finding::warn(format!(
             "expected exit status 0, got {EXIT_AFTER_SIGTERM} (128 + SIGTERM), {duration:.0?} after SIGTERM"
+        ))
+    } else if is_handled && status.signal() == Some(Signal::SIGTERM as i32) {
+        // Some servers shut down in order, then restore the default handler and raise the signal again.
+        Finding::warn(format!(
+            "expected exit status 0, but it handled SIGTERM and died from it {duration:.0?} later"
         ))
     } else if !status.success() {
         Finding::fail(format!(

@@ -80,7 +80,7 @@ pub(super) const CASES: [Case; 8] = [
                 platform reads the response, so a deviation is a warning.",
         remedy: "respond with the event's traceId and invokedFunctionUrn as a JSON object, and set each header once",
         fixture: SharedProcess,
-        prevented_by: &[Inv01],
+        prevented_by: &[Inv01, Inv03],
     },
     Case {
         id: Inv07,
@@ -100,8 +100,7 @@ pub(super) const CASES: [Case; 8] = [
         mark: Inferred,
         source: "05_1184",
         sentence: "handles 1,000 events in one boot",
-        tried: "The check posts 1,000 events one after another, ten on each connection if INV-03 finds that the extension keeps it open. The extension must respond to all of \
-                them with status 200. After 20 seconds the check stops posting.",
+        tried: "The check posts 1,000 events, eight at a time, and two on each connection if INV-03 finds that the extension keeps it open. The extension must respond to all of them with status 200. After 20 seconds the check stops.",
         remedy: "release what an event has used, such as connections and files; the output of the extension may say what ran \
                  out",
         fixture: SharedProcess,

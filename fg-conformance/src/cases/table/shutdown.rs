@@ -29,7 +29,7 @@ pub(super) const CASES: [Case; 3] = [
         remedy: "on SIGTERM, stop accepting connections, but give open ones at least 150 ms to complete their \
                  requests, and respond to these",
         fixture: OwnBoot,
-        prevented_by: &[Reg09, Inv01, End01],
+        prevented_by: &[Reg09, Inv01, Frz01, End01],
     },
     Case {
         id: End03,
