@@ -6,10 +6,9 @@ use fg_emulator::{Faults, RegisteredExtension};
 use tokio::time::timeout;
 
 use crate::cases::{
-    Bootable, Budget, CaseId, Group, Selection, check_without_zip, check_zip, freeze, invocation,
-    registration, shutdown, telemetry,
+    Budget, CaseId, Group, Selection, freeze, invocation, registration, shutdown, telemetry,
 };
-use crate::extension_under_test::{Origin, PreparedExtension};
+use crate::extension_under_test::PreparedExtension;
 use crate::harness::{Booted, Harness, Start, StopMode, client};
 use crate::report::{Outcome, Report};
 use crate::{Error, ExtensionUnderTest};
@@ -107,24 +106,9 @@ impl Checks {
 
     async fn run_cases(&self, report: &mut Report) -> Result<(), Error> {
         self.budget.skip_unlimited(report);
-        let description = self.extension.describe();
-        if let Some(zip) = self.extension.origin.as_zip()
-            && check_zip(zip, report)? == Bootable::No
-        {
-            report.set_extension(description, None);
+        let Some(extension) = self.extension.prepare(report).await? else {
             return Ok(());
-        }
-        let extension = self.extension.prepare()?;
-        report.set_extension(extension.script.clone(), Some(description));
-        match &self.extension.origin {
-            Origin::Program { script, path } => {
-                check_without_zip(script, Some(path), report)?;
-            }
-            Origin::Command { script, .. } => {
-                check_without_zip(script, None, report)?;
-            }
-            Origin::Zip(_) => {}
-        }
+        };
         if report.any_pending(|case| case.needs_process()) {
             self.run_live_cases(&extension, report).await?;
         }
