@@ -31,7 +31,7 @@ pub(crate) struct Archive {
     entries: Vec<Entry>,
     /// The last entry with each path, which replaces the earlier ones when the ZIP is unpacked.
     by_path: BTreeMap<String, usize>,
-    /// The targets of the links, by path.
+    /// The targets of the links, by path. A target that cannot be read is empty.
     links: BTreeMap<String, String>,
     /// The size of the ZIP in bytes.
     pub(crate) size: u64,
@@ -79,10 +79,11 @@ impl Archive {
             let Some(path) = &entry.path else { continue };
             self.by_path.insert(path.clone(), i);
             if entry.kind == Kind::Link {
-                // A link that cannot be read is reported with the contents of the files.
-                let target = self.read_up_to(entry, MAX_PATH_BYTES as u64);
-                let target = target.ok().and_then(|bytes| String::from_utf8(bytes).ok());
-                let target = target.unwrap_or_default();
+                // A link that cannot be read has no target. It is reported with the contents of the files.
+                let is_readable = entry.size <= MAX_PATH_BYTES as u64;
+                let target = is_readable.then(|| self.read_up_to(entry, MAX_PATH_BYTES as u64));
+                let target = target.and_then(Result::ok).map(String::from_utf8);
+                let target = target.and_then(Result::ok).unwrap_or_default();
                 bytes += target.len();
                 if bytes > MAX_TARGET_BYTES {
                     return Err(ZipError::invalid(

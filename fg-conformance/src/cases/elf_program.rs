@@ -74,14 +74,14 @@ impl ElfProgram {
         matches!(&self.elf, Ok(elf) if elf.is_executable)
     }
 
-    /// Returns whether the program is built for the architecture of this machine.
+    /// Returns whether this is not a program for another architecture than that of this machine.
     pub(super) fn matches_this_machine(&self) -> bool {
         let here = match std::env::consts::ARCH {
             "x86_64" => Architecture::X86_64,
             "aarch64" => Architecture::Aarch64,
             _ => Architecture::Unknown,
         };
-        matches!(&self.elf, Ok(elf) if elf.architecture == here)
+        matches!(&self.elf, Ok(elf) if elf.architecture == here || !elf.is_executable)
     }
 
     /// Checks PKG-06.
@@ -94,6 +94,10 @@ impl ElfProgram {
                 Architecture::Aarch64 => Finding::warn(format!(
                     "{name} is built for aarch64; it is unknown whether the platform has such machines"
                 )),
+                // Some packages contain the same library for several architectures.
+                other if !elf.is_executable => {
+                    Finding::warn(format!("{name} is a library that is built for {other:?}"))
+                }
                 other => Finding::fail(format!("{name} is built for {other:?}")),
             },
         }

@@ -105,8 +105,12 @@ impl ZipScripts {
             return Finding::fail(missing);
         }
         let link = self.0.iter().find_map(|script| {
-            let target = script.link.as_ref()?;
-            Some(format!("{} is a link to {target}", script.name))
+            let target = script.link.as_ref().filter(|target| !target.is_empty())?;
+            Some(format!(
+                "{} is a link to {}",
+                script.name,
+                shortened(target)
+            ))
         });
         if let Some(link) = link {
             return Finding::warn(format!(
@@ -138,10 +142,11 @@ impl ZipScript {
     fn read(archive: &Archive, name: String) -> Self {
         let path = format!("{FOLDER}{name}");
         let link = archive.target(&path).map(str::to_owned);
-        let is_link = link.clone().unwrap_or_default();
+        let target = shortened(link.as_deref().unwrap_or_default());
         let file = match archive.resolve(&path) {
+            _ if link.as_deref() == Some("") => ScriptFile::BlockedBy(CaseId::Pkg14),
             Resolved::Entry(entry) if entry.kind == Kind::Folder => {
-                ScriptFile::NoFile(format!("is a link to {is_link}, which is a folder"))
+                ScriptFile::NoFile(format!("is a link to {target}, which is a folder"))
             }
             Resolved::Entry(entry) => match archive.read_script(entry) {
                 Ok(text) => ScriptFile::Text {
@@ -150,11 +155,12 @@ impl ZipScript {
                 },
                 Err(_) => ScriptFile::BlockedBy(CaseId::Pkg14),
             },
-            Resolved::Missing(target) => ScriptFile::NoFile(format!(
-                "is a link to {is_link}, but the ZIP does not contain {target}"
+            Resolved::Missing(missing) => ScriptFile::NoFile(format!(
+                "is a link to {target}, but the ZIP does not contain {}",
+                shortened(&missing)
             )),
             Resolved::Loop => {
-                ScriptFile::NoFile(format!("is a link to {is_link}, which leads to no file"))
+                ScriptFile::NoFile(format!("is a link to {target}, which leads to no file"))
             }
             Resolved::Outside => ScriptFile::BlockedBy(CaseId::Pkg12),
         };
@@ -165,6 +171,16 @@ impl ZipScript {
             file,
         }
     }
+}
+
+/// Returns the beginning of a long path.
+fn shortened(path: &str) -> String {
+    const SHOWN: usize = 100;
+    let mut shown: String = path.chars().take(SHOWN).collect();
+    if shown.len() < path.len() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// Describes what the folder contains instead of a start script.
