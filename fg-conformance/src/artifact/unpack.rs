@@ -139,7 +139,7 @@ pub(super) fn unpack(archive: &Archive) -> Result<TempDir, ZipError> {
                 let mut options = OpenOptions::new();
                 let options = options.write(true).create_new(true).mode(0o600);
                 let mut file = options.open(&into).map_err(cannot())?;
-                copy(archive, entry, &mut file, &cannot)?;
+                copy(archive, entry, &mut file, cannot)?;
                 let mode = entry.mode.map_or(EXECUTABLE, |mode| mode & 0o777);
                 let permissions = Permissions::from_mode(mode);
                 file.set_permissions(permissions).map_err(cannot())?;
