@@ -218,7 +218,7 @@ fn check_libraries(programs: &[ElfProgram], is_in_zip: impl Fn(&str) -> bool, re
     report.record(
         CaseId::Pkg15,
         if missing.is_empty() {
-            Finding::pass("only libraries of glibc and GCC are missing")
+            Finding::pass("all needed libraries belong to glibc or GCC, or are in the ZIP")
         } else {
             Finding::warn(format!(
                 "it is unknown whether the platform has these libraries: {}",
