@@ -15,7 +15,7 @@ const LOADERS: [&str; 2] = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch6
 /// How many versions of symbols are read from a file. The tables of a damaged file can overlap.
 const MAX_VERSIONS: usize = 100_000;
 /// How many shared libraries are read from a file. No reasonable program needs more.
-const MAX_LIBRARIES: usize = 1_000;
+const MAX_LIBRARIES: usize = 200;
 
 /// A program or library in 64-bit ELF format.
 #[derive(Debug)]

@@ -260,9 +260,24 @@ fn expect_empty(found: &[String], pass_detail: &str) -> Result<String, String> {
 /// Lists the first few names, and counts the rest.
 pub(super) fn listed(names: &[String]) -> String {
     const SHOWN: usize = 3;
-    let mut text = names[..names.len().min(SHOWN)].join(", ");
+    let shown: Vec<_> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| shortened(name))
+        .collect();
+    let mut text = shown.join(", ");
     if names.len() > SHOWN {
         text += &format!(" and {} more", names.len() - SHOWN);
     }
     text
+}
+
+/// Returns the beginning of a long path.
+pub(super) fn shortened(path: &str) -> String {
+    const SHOWN: usize = 200;
+    let mut shown: String = path.chars().take(SHOWN).collect();
+    if shown.len() < path.len() {
+        shown.push('…');
+    }
+    shown
 }

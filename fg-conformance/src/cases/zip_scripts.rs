@@ -1,6 +1,6 @@
 //! [`ZipScripts`]: the start scripts of a ZIP, for PKG-02 to PKG-05.
 
-use super::package::listed;
+use super::package::{listed, shortened};
 use super::{CaseId, start_script};
 use crate::artifact::{Archive, FOLDER, Kind, MAX_ALL_SCRIPTS_BYTES, Resolved};
 use crate::report::{Finding, Outcome, Report};
@@ -171,16 +171,6 @@ impl ZipScript {
             file,
         }
     }
-}
-
-/// Returns the beginning of a long path.
-fn shortened(path: &str) -> String {
-    const SHOWN: usize = 100;
-    let mut shown: String = path.chars().take(SHOWN).collect();
-    if shown.len() < path.len() {
-        shown.push('…');
-    }
-    shown
 }
 
 /// Describes what the folder contains instead of a start script.
