@@ -39,7 +39,8 @@ pub(crate) struct Archive {
 
 /// What a path leads to when all links are followed.
 pub(crate) enum Resolved<'a> {
-    Entry(&'a Entry),
+    File(&'a Entry),
+    Folder,
     /// The path does not exist.
     Missing(String),
     Outside,
@@ -191,7 +192,21 @@ impl Archive {
         }
         let path = found.join("/");
         let entry = self.by_path.get(&path).and_then(|i| self.entries.get(*i));
-        entry.map_or(Resolved::Missing(path), Resolved::Entry)
+        match entry {
+            Some(entry) if entry.kind != Kind::Folder => Resolved::File(entry),
+            Some(_) => Resolved::Folder,
+            None if self.has_contents(&path) => Resolved::Folder,
+            None => Resolved::Missing(path),
+        }
+    }
+
+    /// Returns whether there is anything in this folder, which need not have an entry.
+    fn has_contents(&self, folder: &str) -> bool {
+        let folder = format!("{folder}/");
+        let mut after = self.by_path.range(folder.clone()..);
+        after
+            .next()
+            .is_some_and(|(path, _)| path.starts_with(&folder))
     }
 
     /// Returns the target of a link as the ZIP stores it.

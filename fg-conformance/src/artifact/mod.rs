@@ -17,7 +17,6 @@ mod zip_error;
 pub(crate) use self::archive::{Archive, FOLDER, Resolved};
 pub(crate) use self::cancellation::run_blocking;
 pub use self::elf::{Elf, GlibcVersion, Needs};
-pub(crate) use self::entry::Kind;
 pub(crate) use self::examine::{ExaminedProgram, ExaminedZip, examine};
 pub(crate) use self::limits::MAX_ALL_SCRIPTS_BYTES;
 pub use self::limits::{

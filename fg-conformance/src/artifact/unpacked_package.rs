@@ -104,3 +104,52 @@ fn no_script(zip: &Path) -> Error {
         zip.display()
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
+    use super::*;
+
+    #[test]
+    fn the_script_to_boot_must_be_clear() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("demo.zip");
+        let unpacked = |names: &[&str], script| {
+            let mut zip = ZipWriter::new(File::create(&path).unwrap());
+            for name in names {
+                zip.start_file(*name, SimpleFileOptions::default()).unwrap();
+            }
+            zip.finish().unwrap();
+            let unpacked = unpack_now(&path, script, Cancellation::default());
+            unpacked.map(|package| package.script_name)
+        };
+        let (a, b) = ("extension/extensionA.sh", "./extension//extensionB.sh");
+        assert_eq!(unpacked(&[a], None).unwrap(), "extensionA.sh");
+        let chosen = unpacked(&[a, b], Some("extensionB.sh")).unwrap();
+        assert_eq!(chosen, "extensionB.sh");
+        for (names, script, message) in [
+            (
+                &["extensionA.sh"][..],
+                None,
+                "has no start script; expected a file `extension/extension….sh`",
+            ),
+            (
+                &[a, b],
+                None,
+                "has several start scripts: extensionA.sh, extensionB.sh; choose one with --script",
+            ),
+            (
+                &[a, b],
+                Some("extensionC.sh"),
+                "has no start script `extensionC.sh`; it has extensionA.sh, extensionB.sh",
+            ),
+        ] {
+            let error = unpacked(names, script).unwrap_err().to_string();
+            assert!(error.ends_with(message), "{error}");
+        }
+    }
+}

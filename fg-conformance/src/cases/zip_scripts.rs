@@ -2,7 +2,7 @@
 
 use super::package::{listed, shortened};
 use super::{CaseId, start_script};
-use crate::artifact::{Archive, FOLDER, Kind, MAX_ALL_SCRIPTS_BYTES, Resolved};
+use crate::artifact::{Archive, FOLDER, MAX_ALL_SCRIPTS_BYTES, Resolved};
 use crate::report::{Finding, Outcome, Report};
 
 /// The start scripts of a ZIP, in alphabetical order.
@@ -145,10 +145,10 @@ impl ZipScript {
         let target = shortened(link.as_deref().unwrap_or_default());
         let file = match archive.resolve(&path) {
             _ if link.as_deref() == Some("") => ScriptFile::BlockedBy(CaseId::Pkg14),
-            Resolved::Entry(entry) if entry.kind == Kind::Folder => {
+            Resolved::Folder => {
                 ScriptFile::NoFile(format!("is a link to {target}, which is a folder"))
             }
-            Resolved::Entry(entry) => match archive.read_script(entry) {
+            Resolved::File(entry) => match archive.read_script(entry) {
                 Ok(text) => ScriptFile::Text {
                     text,
                     mode: entry.mode,

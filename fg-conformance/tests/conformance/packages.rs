@@ -82,6 +82,13 @@ async fn each_fault_fails_exactly_one_case() {
             "extensionNightWatch.sh is a link to extensionNightWatch.sh, which leads to no file",
         ),
         (
+            "PKG-02",
+            Zip::new()
+                .link(script, "lib")
+                .add("extension/lib/watch.sh", 0o755, SCRIPT),
+            "extensionNightWatch.sh is a link to lib, which is a folder",
+        ),
+        (
             "PKG-03",
             Zip::new()
                 .good()
