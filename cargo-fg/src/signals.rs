@@ -25,7 +25,7 @@ impl ShutdownSignals {
     ///
     /// Returns the error of the task, or `interrupted` if a signal canceled it.
     pub(crate) async fn run_or_cancel<T>(
-        mut self,
+        &mut self,
         task: impl Future<Output = anyhow::Result<T>>,
     ) -> anyhow::Result<T> {
         tokio::select! {

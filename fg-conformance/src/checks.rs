@@ -4,11 +4,8 @@ use std::time::Instant;
 
 use fg_emulator::Faults;
 
-use crate::cases::{
-    Bootable, Budget, CaseId, Fixture, Group, Selection, check_without_zip, check_zip,
-    registration, resources, shutdown,
-};
-use crate::extension_under_test::{Origin, PreparedExtension};
+use crate::cases::{Budget, CaseId, Fixture, Group, Selection, registration, resources, shutdown};
+use crate::extension_under_test::PreparedExtension;
 use crate::harness::{Harness, ProcessGroup, Start, StopMode};
 use crate::report::{Outcome, Report};
 use crate::shared_process::SharedProcess;
@@ -94,24 +91,9 @@ impl Checks {
 
     async fn run_cases(&self, report: &mut Report) -> Result<(), Error> {
         self.budget.skip_unlimited(report);
-        let description = self.extension.describe();
-        if let Some(zip) = self.extension.origin.as_zip()
-            && check_zip(zip, report)? == Bootable::No
-        {
-            report.set_extension(description, None);
+        let Some(extension) = self.extension.prepare(report).await? else {
             return Ok(());
-        }
-        let extension = self.extension.prepare()?;
-        report.set_extension(extension.script.clone(), Some(description));
-        match &self.extension.origin {
-            Origin::Program { script, path } => {
-                check_without_zip(script, Some(path), report)?;
-            }
-            Origin::Command { script, .. } => {
-                check_without_zip(script, None, report)?;
-            }
-            Origin::Zip(_) => {}
-        }
+        };
         if report.any_pending(|case| case.needs_process()) {
             self.run_live_cases(&extension, report).await?;
         }

@@ -6,19 +6,23 @@ use std::path::{Path, PathBuf};
 use fg_emulator::ExtensionCommand;
 
 use crate::Error;
-use crate::artifact::{UnpackedPackage, read_script_name};
+use crate::artifact::{UnpackedPackage, ZipError, choose, examine, read_script_name, run_blocking};
+use crate::cases::{ZipScripts, check_without_zip, check_zip, record_unreadable_zip};
+use crate::report::Report;
 
 /// The extension to check: a compiled program, a command in any language, or a ZIP.
 #[derive(Clone, Debug)]
 pub struct ExtensionUnderTest {
-    pub(crate) origin: Origin,
+    origin: Origin,
     description: Option<String>,
     environment: Vec<(OsString, OsString)>,
+    /// The start script of a ZIP to boot.
+    script: Option<String>,
 }
 
 /// Where an extension comes from.
 #[derive(Clone, Debug)]
-pub(crate) enum Origin {
+enum Origin {
     /// A program compiled with `fg-extension`, whose file is examined too.
     Program { script: String, path: PathBuf },
     /// Any other program, with arguments.
@@ -70,7 +74,17 @@ impl ExtensionUnderTest {
             origin,
             description: None,
             environment: Vec::new(),
+            script: None,
         }
+    }
+
+    /// Selects the start script that is booted from a ZIP with several. The default is the first one in alphabetical order.
+    ///
+    /// Has no effect on an extension that is not a ZIP.
+    #[must_use]
+    pub fn start_script(mut self, name: impl Into<String>) -> Self {
+        self.script = Some(name.into());
+        self
     }
 
     /// Sets the description in the heading of a human-readable report. The default is the path.
@@ -87,7 +101,7 @@ impl ExtensionUnderTest {
         self
     }
 
-    pub(crate) fn describe(&self) -> String {
+    fn describe(&self) -> String {
         let path = match &self.origin {
             Origin::Program { path, .. } | Origin::Zip(path) => path,
             Origin::Command { program, .. } => program,
@@ -96,25 +110,89 @@ impl ExtensionUnderTest {
         description.unwrap_or_else(|| path.display().to_string())
     }
 
-    /// Prepares the extension for booting: unpacks a ZIP.
-    pub(crate) fn prepare(&self) -> Result<PreparedExtension, Error> {
+    /// Checks the PKG cases, and prepares the extension for booting. Returns `None` if it cannot be booted.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, no temporary files remain.
+    pub(crate) async fn prepare(
+        &self,
+        report: &mut Report,
+    ) -> Result<Option<PreparedExtension>, Error> {
         let (script, launch) = match self.origin.clone() {
-            Origin::Program { script, path } => (script, Launch::Program(path, Vec::new())),
+            Origin::Program { script, path } => {
+                check_without_zip(&script, Some(&path), report)?;
+                (script, Launch::Program(path, Vec::new()))
+            }
             Origin::Command {
                 script,
                 program,
                 arguments,
-            } => (script, Launch::Program(program, arguments)),
-            Origin::Zip(path) => {
-                let package = UnpackedPackage::unpack(&path)?;
-                (package.script_name().to_owned(), Launch::Package(package))
+            } => {
+                check_without_zip(&script, None, report)?;
+                (script, Launch::Program(program, arguments))
             }
+            Origin::Zip(path) => return self.prepare_zip(path, report).await,
         };
-        Ok(PreparedExtension {
+        report.set_extension(script.clone(), Some(self.describe()));
+        Ok(Some(self.prepared(script, launch)))
+    }
+
+    async fn prepare_zip(
+        &self,
+        path: PathBuf,
+        report: &mut Report,
+    ) -> Result<Option<PreparedExtension>, Error> {
+        let description = self.describe();
+        let zip = path.clone();
+        let examined = run_blocking(move |cancellation| {
+            let examined = examine(&zip, cancellation)?;
+            let scripts = ZipScripts::read(&examined.archive);
+            Ok((examined, scripts))
+        });
+        let (examined, scripts) = match examined.await? {
+            Ok(examined) => examined,
+            Err(ZipError::Invalid(reason)) => {
+                record_unreadable_zip(reason, report);
+                report.set_extension(description, None);
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into_error(&path)),
+        };
+        let names = scripts.names();
+        let script = match &self.script {
+            Some(script) if !names.is_empty() => Some(choose(&path, &names, script)?),
+            _ => names.first().cloned(),
+        };
+        let directory = check_zip(examined, &scripts, script.as_deref(), report);
+        let (Some(script), Some(directory)) = (script, directory) else {
+            report.set_extension(description, None);
+            return Ok(None);
+        };
+        report.set_extension(script.clone(), Some(self.describe_choice(&names, &script)));
+        let package = UnpackedPackage::new(script.clone(), directory);
+        Ok(Some(self.prepared(script, Launch::Package(package))))
+    }
+
+    /// Adds the start scripts that are not tested to the description.
+    fn describe_choice(&self, scripts: &[String], script: &str) -> String {
+        let others = scripts.iter().filter(|name| *name != script);
+        let others: Vec<_> = others.map(String::as_str).collect();
+        let description = self.describe();
+        if others.is_empty() {
+            description
+        } else {
+            let others = others.join(", ");
+            format!("{description}; to test {others} instead, use --script")
+        }
+    }
+
+    fn prepared(&self, script: String, launch: Launch) -> PreparedExtension {
+        PreparedExtension {
             script,
             launch,
             environment: self.environment.clone(),
-        })
+        }
     }
 }
 
@@ -155,14 +233,5 @@ impl PreparedExtension {
         };
         let environment = self.environment.iter();
         environment.fold(command, |command, (name, value)| command.env(name, value))
-    }
-}
-
-impl Origin {
-    pub(crate) fn as_zip(&self) -> Option<&Path> {
-        match self {
-            Self::Zip(path) => Some(path),
-            _ => None,
-        }
     }
 }

@@ -1,11 +1,13 @@
 //! The source of an extension: a Rust package, a command in any language, or a ZIP.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use fg_conformance::artifact::{UnpackedPackage, read_script_name};
 
 use super::boot_spec::{BootProgram, BootSpec};
 use crate::cargo::{BuildTarget, build};
+use crate::signals::ShutdownSignals;
 
 /// The source of an extension.
 #[derive(Clone, Debug)]
@@ -17,8 +19,11 @@ pub(crate) enum ExtensionSource {
         script_name: String,
         command: String,
     },
-    /// A ZIP that can be uploaded.
-    Zip(PathBuf),
+    /// A ZIP that can be uploaded, and the start script to boot if it has several.
+    Zip {
+        path: PathBuf,
+        script_name: Option<String>,
+    },
 }
 
 impl ExtensionSource {
@@ -36,16 +41,30 @@ impl ExtensionSource {
                 script_name,
                 command,
             } => BootSpec::from_command_line(script_name, command),
-            Self::Zip(zip) => {
-                let package = UnpackedPackage::unpack(zip)?;
+            Self::Zip { path, script_name } => {
+                let package = unpack(path, script_name.clone())?;
                 Ok(BootSpec {
                     script_name: package.script_name().to_owned(),
                     program: BootProgram::Unpacked {
-                        zip: zip.clone(),
+                        zip: path.clone(),
                         package,
                     },
                 })
             }
         }
     }
+}
+
+/// Unpacks a ZIP. A signal interrupts it, and then this returns when the temporary directory is removed.
+fn unpack(zip: &Path, script_name: Option<String>) -> anyhow::Result<UnpackedPackage> {
+    // A runtime waits for its threads when it is dropped.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the tokio runtime")?;
+    runtime.block_on(async {
+        let mut signals = ShutdownSignals::listen()?;
+        let unpacked = async { Ok(UnpackedPackage::unpack(zip, script_name).await?) };
+        signals.run_or_cancel(unpacked).await
+    })
 }

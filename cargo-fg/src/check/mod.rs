@@ -45,8 +45,12 @@ pub(crate) fn run(
 
 /// Returns the extension to check. Builds it if the source is a package.
 pub(crate) fn extension_under_test(source: &ExtensionSource) -> anyhow::Result<ExtensionUnderTest> {
-    if let ExtensionSource::Zip(zip) = source {
-        return Ok(ExtensionUnderTest::zip(zip));
+    if let ExtensionSource::Zip { path, script_name } = source {
+        let extension = ExtensionUnderTest::zip(path);
+        return Ok(match script_name {
+            Some(script_name) => extension.start_script(script_name),
+            None => extension,
+        });
     }
     let spec = source.prepare()?;
     Ok(match spec.program {

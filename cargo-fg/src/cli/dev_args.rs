@@ -18,9 +18,13 @@ use crate::dev::{
     self, DevEvent, DevPlan, FaultSpec, InstanceConfig, Output, OutputStyle, Rebuild, Recorder,
     Recording, RecordingHeader, Schedule,
 };
+use crate::signals::ShutdownSignals;
 
 /// The time between two invocations if no keys can be pressed.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The time to remove temporary files after a signal.
+const CLEANUP_TIMEOUT: Duration = Duration::from_secs(1);
 
 const AFTER_HELP: &str = "\
 On a terminal, `dev` invokes the function once, and then waits for keys (? lists
@@ -84,10 +88,14 @@ pub(super) struct DevArgs {
 impl DevArgs {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
-        let plan = self.plan()?;
-        let outcome = runtime.block_on(dev::run(plan));
-        // Do not wait for a build that is still running.
-        runtime.shutdown_background();
+        let outcome = runtime.block_on(async {
+            let mut signals = ShutdownSignals::listen()?;
+            let plan = async { tokio::task::spawn_blocking(|| self.plan()).await? };
+            let plan = signals.run_or_cancel(plan).await?;
+            dev::run(plan, signals).await
+        });
+        // A ZIP that is being unpacked is removed. Do not wait for a build that is still running.
+        runtime.shutdown_timeout(CLEANUP_TIMEOUT);
         outcome.map(|()| ExitCode::SUCCESS)
     }
 

@@ -29,11 +29,12 @@ pub(super) struct SourceArgs {
     /// Command that runs an extension in any language, instead of a package, such as "python3 night_watch.py"
     #[arg(long, value_name = "COMMAND", requires = "script", conflicts_with_all = ["package", "bin", "example"])]
     cmd: Option<String>,
-    /// Script name that the extension of --cmd registers under, such as extensionNightWatch.sh
+    /// Script name that the extension of --cmd registers under, such as extensionNightWatch.sh; with --zip, the start script to
+    /// boot if there are several
     #[arg(long, value_name = "NAME")]
     script: Option<String>,
     /// ZIP to unpack and boot the extension from, instead of a package
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["package", "bin", "example", "cmd", "script"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["package", "bin", "example", "cmd"])]
     zip: Option<PathBuf>,
 }
 
@@ -53,12 +54,15 @@ impl TargetArgs {
 impl SourceArgs {
     pub(super) fn source(&self) -> anyhow::Result<ExtensionSource> {
         match (&self.zip, &self.cmd, &self.script) {
-            (Some(zip), ..) => Ok(ExtensionSource::Zip(zip.clone())),
+            (Some(zip), _, script) => Ok(ExtensionSource::Zip {
+                path: zip.clone(),
+                script_name: script.clone(),
+            }),
             (None, Some(command), Some(script)) => Ok(ExtensionSource::Command {
                 script_name: script.clone(),
                 command: command.clone(),
             }),
-            (None, None, Some(_)) => bail!("--script requires --cmd, the command to run"),
+            (None, None, Some(_)) => bail!("--script requires --cmd, the command to run, or --zip"),
             (None, _, None) => Ok(ExtensionSource::Package(self.target.build_target())),
         }
     }

@@ -46,17 +46,14 @@ pub(crate) struct DevPlan {
 /// A function that builds the extensions again. It blocks.
 pub(crate) type Rebuild = Arc<dyn Fn() -> anyhow::Result<BootSet> + Send + Sync>;
 
-/// Runs until a signal arrives, `q` is pressed, stdout is closed, or the last scheduled invocation has finished.
+/// Runs until one of the signals arrives, `q` is pressed, stdout is closed, or the last scheduled invocation has finished.
 ///
 /// # Errors
 ///
 /// Returns an error if an invocation or a boot fails, or if an extension exits unexpectedly or does not shut down
 /// cleanly. If faults were injected, the message ends with the options that inject them again.
-pub(crate) async fn run(plan: DevPlan) -> anyhow::Result<()> {
+pub(crate) async fn run(plan: DevPlan, signals: ShutdownSignals) -> anyhow::Result<()> {
     let faults = plan.config.faults.clone();
-    // Listen before the keyboard changes the mode of the terminal, so that a signal cannot end the process before the mode
-    // is restored.
-    let signals = ShutdownSignals::listen()?;
     let outcome = DevLoop::new(plan)?.run(signals).await;
     outcome.map_err(|error| match faults {
         Some(faults) => {

@@ -118,7 +118,7 @@ fn build_by(plan: &BuildPlan, target: &BuildTarget) -> anyhow::Result<BuiltProgr
 fn boot_from(zip: &Path, script: &str, environment: &[(String, String)]) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
     let verified = runtime.block_on(async {
-        let signals = ShutdownSignals::listen()?;
+        let mut signals = ShutdownSignals::listen()?;
         signals
             .run_or_cancel(verify(zip, environment, print_output))
             .await

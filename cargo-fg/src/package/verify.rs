@@ -26,7 +26,7 @@ pub(crate) async fn verify(
     environment: &[(String, String)],
     print: impl Fn(&OutputLine) + Send + Sync + 'static,
 ) -> anyhow::Result<Verified> {
-    let package = UnpackedPackage::unpack(zip)?;
+    let package = UnpackedPackage::unpack(zip, None).await?;
     let script = package.script_name().to_owned();
     // Lease ports, since other extensions may be running on this machine.
     let command = package.command().lease_port().lease_telemetry_port();

@@ -2,15 +2,17 @@
 
 mod support;
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use notify::{RecursiveMode, Watcher};
 
 use self::support::{SCRIPT, cases, check, ids, night_watch};
 
@@ -168,6 +170,60 @@ fn an_interrupted_check_leaves_no_files_or_processes() {
     assert_eq!(std::fs::read_dir(temporary).unwrap().count(), 0);
 }
 
+/// Writes a ZIP of 120 MB, which takes a while to unpack.
+fn write_large_zip(path: &Path) -> zip::result::ZipResult<()> {
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(path)?);
+    let options = zip::write::SimpleFileOptions::default().unix_permissions(0o755);
+    zip.start_file("extension/extensionLarge.sh", options)?;
+    zip.write_all(b"#!/bin/sh\n")?;
+    let block = vec![0; 1 << 20];
+    for i in 0..4 {
+        zip.start_file(format!("extension/{i}"), options)?;
+        for _ in 0..30 {
+            zip.write_all(&block)?;
+        }
+    }
+    zip.finish()?;
+    Ok(())
+}
+
+#[test]
+fn a_signal_while_a_zip_is_unpacked_leaves_no_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let zip = directory.path().join("large.zip");
+    write_large_zip(&zip).unwrap();
+    for (command, signal) in [
+        ("check", Signal::SIGTERM),
+        ("check", Signal::SIGINT),
+        ("dev", Signal::SIGTERM),
+        ("dev", Signal::SIGINT),
+    ] {
+        let temporary = directory.path().join(format!("{command}-{signal}"));
+        std::fs::create_dir(&temporary).unwrap();
+        let (sender, changes) = mpsc::channel();
+        let mut watcher = notify::recommended_watcher(sender).unwrap();
+        watcher
+            .watch(&temporary, RecursiveMode::NonRecursive)
+            .unwrap();
+        let fg = Command::new(env!("CARGO_BIN_EXE_cargo-fg"))
+            .args(["fg", command, "--zip"])
+            .arg(&zip)
+            .env("TMPDIR", &temporary)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The temporary directory has been created.
+        changes.recv().unwrap().unwrap();
+        kill(Pid::from_raw(fg.id().cast_signed()), signal).unwrap();
+        let output = fg.wait_with_output().unwrap();
+        assert_eq!(output.stderr, b"error: interrupted\n", "{output:?}");
+        let status = if command == "check" { 2 } else { 1 };
+        assert_eq!(output.status.code(), Some(status), "{output:?}");
+        assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0);
+    }
+}
+
 #[test]
 fn cases_are_listed_and_explained() {
     let output = |arguments: &[&str]| {
@@ -212,13 +268,17 @@ fn a_check_that_cannot_run_exits_with_status_2() {
         (&["-p", "nonsense", "REG"], "error: the build failed\n"),
         (
             &["--zip", "/no/such.zip"],
-            "error: cannot read /no/such.zip as a ZIP: No such file",
+            "error: cannot read /no/such.zip: No such file",
         ),
         (
             &["--cmd", "no-such-program", "--script", SCRIPT],
             "error: cannot find no-such-program: No such file",
         ),
         (&["--cmd", "python3"], "--script <NAME>"),
+        (
+            &["--script", SCRIPT],
+            "error: --script requires --cmd, the command to run, or --zip\n",
+        ),
         (
             &["--budget", "start=soon"],
             "`soon` is not a duration; write it as `start=50ms`",

@@ -144,7 +144,7 @@ fn hello_is_packaged_and_booted() {
     let stdout = text(&output.stdout);
     assert!(output.status.success(), "{stdout}");
     assert!(
-        stdout.contains("\n13 passed, 0 failed, 0 warnings, 0 skipped, in "),
+        stdout.contains("\n15 passed, 0 failed, 0 warnings, 0 skipped, in "),
         "{stdout}"
     );
 

@@ -1,14 +1,21 @@
-//! [`Elf`]: the architecture, loader and glibc version that an ELF program needs.
+//! [`Elf`]: the architecture, loader, glibc version and shared libraries that an ELF program needs.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use object::read::elf::{Dyn, ElfFile64, FileHeader, ProgramHeader};
 use object::{Architecture, Endianness, Object, elf};
 
+use super::limits::MAX_PATH_BYTES;
 use crate::Error;
 
 /// The loaders of glibc for the supported architectures.
 const LOADERS: [&str; 2] = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"];
+
+/// How many versions of symbols are read from a file. The tables of a damaged file can overlap.
+const MAX_VERSIONS: usize = 100_000;
+/// How many shared libraries are read from a file. No reasonable program needs more.
+const MAX_LIBRARIES: usize = 200;
 
 /// A program or library in 64-bit ELF format.
 #[derive(Debug)]
@@ -19,6 +26,8 @@ pub struct Elf {
     pub(crate) is_executable: bool,
     loader: Option<String>,
     glibc: Option<GlibcVersion>,
+    /// The shared libraries that it needs, as it names them.
+    pub(crate) libraries: BTreeSet<String>,
 }
 
 /// What a program needs besides the kernel.
@@ -61,6 +70,7 @@ impl Elf {
         let mut loader = None;
         for segment in file.elf_program_headers() {
             if let Some(path) = segment.interpreter(endian, bytes)? {
+                let path = &path[..path.len().min(MAX_PATH_BYTES)];
                 loader = Some(String::from_utf8_lossy(path).into_owned());
             }
             // Only this flag distinguishes a position-independent executable from a library.
@@ -73,8 +83,12 @@ impl Elf {
         let sections = file.elf_section_table();
         if let Some((mut needs, link)) = sections.gnu_verneed(endian, bytes)? {
             let strings = sections.strings(endian, bytes, link)?;
+            let mut count = 0;
             while let Some((_, mut versions)) = needs.next()? {
-                while let Some(version) = versions.next()? {
+                while let Some(version) = versions.next()?
+                    && count < MAX_VERSIONS
+                {
+                    count += 1;
                     glibc = glibc.max(parse_version(version.name(endian, strings)?));
                 }
             }
@@ -84,6 +98,7 @@ impl Elf {
             is_executable: is_executable || loader.is_some(),
             loader,
             glibc,
+            libraries: libraries(&file),
         })
     }
 
@@ -96,6 +111,17 @@ impl Elf {
             (_, version) => Needs::Glibc(version),
         }
     }
+}
+
+/// Returns the shared libraries that the file needs. A damaged table counts as empty, because the loader reads another one.
+fn libraries(file: &ElfFile64<'_, Endianness>) -> BTreeSet<String> {
+    let table = file.elf_dynamic_table().unwrap_or_default();
+    let needed = table.iter().filter(|entry| entry.tag == elf::DT_NEEDED);
+    let names = needed.take(MAX_LIBRARIES).filter_map(|entry| {
+        let name = std::str::from_utf8(table.string(entry).ok()?).ok()?;
+        (!name.is_empty() && name.len() <= MAX_PATH_BYTES).then(|| name.to_owned())
+    });
+    names.collect()
 }
 
 impl fmt::Display for GlibcVersion {
@@ -136,5 +162,6 @@ mod tests {
         assert!(elf.is_executable);
         let is_static = cfg!(target_feature = "crt-static");
         assert_eq!(elf.needs() == Needs::OnlyKernel, is_static, "{elf:?}");
+        assert_eq!(elf.libraries.contains("libc.so.6"), !is_static, "{elf:?}");
     }
 }

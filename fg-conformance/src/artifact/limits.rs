@@ -7,9 +7,25 @@ pub const MAX_DIRECT_UPLOAD: u64 = 10_000_000;
 pub const MAX_OBJECT_STORAGE_UPLOAD: u64 = 300_000_000;
 /// The maximum number of files in a dependency (D user guide 03_0847).
 pub const MAX_FILES: usize = 30_000;
-/// The maximum size of all files of a ZIP that is unpacked. The platform's limit is unknown (?): this protects the machine
-/// against a small ZIP with large contents.
+/// The maximum size of all files of a ZIP that is unpacked. The platform's limit is unknown (?): this and the limits below
+/// protect the machine against a small ZIP with large contents.
 pub(crate) const MAX_UNPACKED_BYTES: u64 = 1_000_000_000;
+/// The maximum number of entries, and of folders, of a ZIP that is examined.
+pub(crate) const MAX_ENTRIES: usize = 100_000;
+/// The maximum size of all names.
+pub(crate) const MAX_NAME_BYTES: usize = 16_000_000;
+/// The maximum size of all targets of links, each of which is followed.
+pub(crate) const MAX_TARGET_BYTES: usize = 1_000_000;
+/// The maximum length of a path or of the target of a link. Linux has no longer paths.
+pub(crate) const MAX_PATH_BYTES: usize = 4096;
+/// The maximum length of a file name on Linux.
+pub(crate) const MAX_FILE_NAME_BYTES: usize = 255;
+/// The maximum number of folders around a file. A deeper tree cannot be removed with few file descriptors.
+pub(crate) const MAX_DEPTH: usize = 100;
+/// How much of a start script is read. No reasonable script is larger.
+pub(crate) const MAX_SCRIPT_BYTES: u64 = 1024 * 1024;
+/// How much of all start scripts is read.
+pub(crate) const MAX_ALL_SCRIPTS_BYTES: usize = 16 * 1024 * 1024;
 /// The maximum size of a program that is examined, which is read into memory.
 pub(crate) const MAX_PROGRAM_BYTES: u64 = 300_000_000;
 

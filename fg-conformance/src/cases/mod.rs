@@ -13,15 +13,17 @@ pub(crate) mod shutdown;
 mod start_script;
 mod table;
 pub(crate) mod telemetry;
+mod zip_scripts;
 
 use std::fmt;
 
 pub use self::budget::Budget;
 
 pub use self::id::{CaseId, Group};
-pub(crate) use self::package::{Bootable, check_without_zip, check_zip};
+pub(crate) use self::package::{check_without_zip, check_zip, record_unreadable_zip};
 pub use self::selection::Selection;
 pub(crate) use self::table::CASES;
+pub(crate) use self::zip_scripts::ZipScripts;
 
 /// A conformance case: one requirement for an extension, and how it is tested.
 #[derive(Clone, Copy, Debug)]

@@ -2,75 +2,95 @@
 
 use std::path::Path;
 
+use tempfile::TempDir;
+
 use super::elf_program::{self, ElfProgram};
-use super::start_script;
-use super::{CaseId, Group};
+use super::zip_scripts::ZipScripts;
+use super::{CaseId, Group, start_script};
 use crate::Error;
 use crate::artifact::{
-    Archive, FOLDER, MAX_DIRECT_UPLOAD, MAX_FILES, MAX_OBJECT_STORAGE_UPLOAD,
+    Archive, ExaminedZip, FOLDER, MAX_DIRECT_UPLOAD, MAX_FILES, MAX_OBJECT_STORAGE_UPLOAD,
     against_direct_upload_limit,
 };
 use crate::report::{Finding, Report};
 
-/// Whether the extension can be booted on this machine.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Bootable {
-    Yes,
-    /// A case blocks it.
-    No,
+/// The cases that need the contents of the ELF files.
+const PROGRAM_CASES: [CaseId; 4] = [CaseId::Pkg03, CaseId::Pkg06, CaseId::Pkg07, CaseId::Pkg15];
+
+/// Records that the list of files cannot be read, which blocks all other cases.
+pub(crate) fn record_unreadable_zip(reason: String, report: &mut Report) {
+    report.record(CaseId::Pkg14, Finding::fail(reason));
+    report.block_matching(CaseId::Pkg14, |case| {
+        case.id.group() == Group::Package || case.needs_process()
+    });
 }
 
-/// Checks all PKG cases on a ZIP.
-pub(crate) fn check_zip(path: &Path, report: &mut Report) -> Result<Bootable, Error> {
-    let cannot = || Error::because(format!("cannot read {} as a ZIP", path.display()));
-    let mut archive = Archive::open(path).map_err(cannot())?;
+/// Checks all PKG cases on a ZIP. Returns the directory with its contents if the start script can be booted on this machine.
+pub(crate) fn check_zip(
+    zip: ExaminedZip,
+    scripts: &ZipScripts,
+    script: Option<&str>,
+    report: &mut Report,
+) -> Option<TempDir> {
+    let archive = &zip.archive;
     check_size(archive.size, report);
-    check_files(&archive, report);
-    let escaping = archive.escaping_paths().map_err(cannot())?;
+    check_files(archive, report);
     report.record(
         CaseId::Pkg12,
-        expect_empty(&escaping, "every path stays inside"),
+        expect_empty(&zip.escaping_paths, "every path stays inside"),
     );
     report.record(
         CaseId::Pkg13,
         expect_empty(&archive.duplicates(), "each file is there once"),
     );
-    let scripts: Vec<_> = archive.scripts().collect();
-    match &scripts[..] {
-        _ if !archive.has_folder() => {
-            let mut detail = "there is no folder `extension` at the top level".to_owned();
-            if let Some(instead) = archive.misplaced_folder() {
-                detail += &format!("; found {instead}");
-            }
-            report.record(CaseId::Pkg01, Finding::fail(detail));
+    if archive.has_folder() {
+        report.record(CaseId::Pkg01, Finding::pass(FOLDER));
+        scripts.check(archive, report);
+    } else {
+        let mut detail = "there is no folder `extension` at the top level".to_owned();
+        if let Some(instead) = archive.misplaced_folder() {
+            detail += &format!("; found {instead}");
         }
-        [name] => {
-            report.record(CaseId::Pkg01, Finding::pass(FOLDER));
-            report.record(CaseId::Pkg02, start_script::check_name(name));
-            let text = archive.read_script(&format!("{FOLDER}{name}"));
-            let text = text.map_err(cannot())?;
-            report.record(CaseId::Pkg04, start_script::check_line_endings(&text));
-            report.record(CaseId::Pkg05, start_script::check_shebang(&text));
-        }
-        scripts => {
-            report.record(CaseId::Pkg01, Finding::pass(FOLDER));
-            let detail = if scripts.is_empty() {
-                format!("no start script; {}", other_files(&archive))
-            } else {
-                format!("several start scripts: {}", scripts.join(", "))
-            };
-            report.record(CaseId::Pkg02, Finding::fail(detail));
-        }
+        report.record(CaseId::Pkg01, Finding::fail(detail));
     }
-    let mut programs = Vec::new();
-    let read = archive.read_elf_files(|name, bytes| programs.push(ElfProgram::new(name, bytes)));
-    read.map_err(cannot())?;
-    report.record(
-        CaseId::Pkg03,
-        check_modes(&mut archive, &scripts, &programs),
-    );
-    check_elf(&programs, report);
-    Ok(bootable(&programs, report))
+    let directory = match zip.unpacked {
+        Ok(Some(directory)) => {
+            report.record(CaseId::Pkg14, Finding::pass("all files can be read"));
+            Some(directory)
+        }
+        // PKG-12 blocks PKG-14.
+        Ok(None) => None,
+        Err(reason) => {
+            report.record(CaseId::Pkg14, Finding::fail(reason));
+            None
+        }
+    };
+    let programs = zip.programs.map(|programs| {
+        let programs: Vec<_> = programs.into_iter().map(ElfProgram::from).collect();
+        report.record(CaseId::Pkg03, check_modes(scripts, &programs));
+        check_elf(&programs, report);
+        let names = archive.file_names();
+        check_libraries(&programs, |name| names.contains(name), report);
+        programs
+    });
+    if report.is_failed(CaseId::Pkg14) {
+        report.block_matching(CaseId::Pkg14, |case| PROGRAM_CASES.contains(&case.id));
+    }
+    let bootable = bootable(programs.as_deref().unwrap_or_default(), report);
+    if let Some(interpreter) = script.and_then(|name| scripts.missing_interpreter(name)) {
+        let why = format!("this machine does not have {interpreter}, which the start script names");
+        report.skip(|case| case.needs_process(), &why);
+        return None;
+    }
+    directory.filter(|_| bootable == Bootable::Yes)
+}
+
+/// Whether the extension can be booted on this machine.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Bootable {
+    Yes,
+    /// A case blocks it.
+    No,
 }
 
 /// Checks the PKG cases that do not need a ZIP: the name of the start script, and a compiled program if there is one.
@@ -78,7 +98,7 @@ pub(crate) fn check_without_zip(
     script: &str,
     program: Option<&Path>,
     report: &mut Report,
-) -> Result<Bootable, Error> {
+) -> Result<(), Error> {
     report.record(CaseId::Pkg02, start_script::check_name(script));
     let mut programs = Vec::new();
     let mut why = "no ZIP given; use --zip";
@@ -88,14 +108,19 @@ pub(crate) fn check_without_zip(
         let name = path.file_name().unwrap_or(path.as_os_str());
         programs.push(ElfProgram::new(&name.to_string_lossy(), &bytes));
         check_elf(&programs, report);
+        check_libraries(&programs, |_| false, report);
         why = "no ZIP given; build one with `cargo fg package` and use --zip";
     }
-    let needs_zip = |id| programs.is_empty() || id != CaseId::Pkg07;
+    // PKG-06 blocks these.
+    let needs_program = |id| [CaseId::Pkg07, CaseId::Pkg15].contains(&id);
     report.skip(
-        |case| case.id.group() == Group::Package && needs_zip(case.id),
+        |case| {
+            case.id.group() == Group::Package && (programs.is_empty() || !needs_program(case.id))
+        },
         why,
     );
-    Ok(bootable(&programs, report))
+    bootable(&programs, report);
+    Ok(())
 }
 
 /// Skips the cases that failures block, and returns whether the extension can be booted.
@@ -142,28 +167,27 @@ fn check_files(archive: &Archive, report: &mut Report) {
             Err(count)
         },
     );
-    let backups = archive.files().filter(|name| name.ends_with('~'));
-    let backups: Vec<_> = backups.map(str::to_owned).collect();
+    let names = archive.files().map(|entry| entry.name.clone());
+    let backups: Vec<_> = names.filter(|name| name.ends_with('~')).collect();
     report.record(CaseId::Pkg11, expect_empty(&backups, "none"));
 }
 
 /// Checks PKG-03 on the scripts and the programs.
-fn check_modes(archive: &mut Archive, scripts: &[String], programs: &[ElfProgram]) -> Finding {
-    let scripts = scripts.iter().map(|name| format!("{FOLDER}{name}"));
+fn check_modes(scripts: &ZipScripts, programs: &[ElfProgram]) -> Finding {
     let programs = programs.iter().filter(|program| program.is_executable());
-    let all: Vec<_> = scripts
-        .chain(programs.map(|program| program.name.clone()))
-        .collect();
-    let (mut bad, mut unknown) = (Vec::new(), Vec::new());
-    for name in &all {
-        match archive.mode(name) {
+    let programs = programs.map(|program| (program.name.as_str(), program.mode));
+    let all: Vec<_> = scripts.modes().chain(programs).collect();
+    let (mut names, mut bad, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+    for (name, mode) in all {
+        names.push(name.to_owned());
+        match mode {
             Some(mode) if mode & 0o111 != 0 => {}
             Some(mode) => bad.push(format!("{name} has mode {:04o}", mode & 0o7777)),
             // The other cases are tested with mode 0755.
-            None => unknown.push(name.clone()),
+            None => unknown.push(name.to_owned()),
         }
     }
-    if all.is_empty() {
+    if names.is_empty() {
         Finding::skip("the ZIP contains no start script and no ELF program")
     } else if !bad.is_empty() {
         Finding::fail(listed(&bad))
@@ -173,8 +197,35 @@ fn check_modes(archive: &mut Archive, scripts: &[String], programs: &[ElfProgram
             listed(&unknown)
         ))
     } else {
-        Finding::pass(listed(&all))
+        Finding::pass(listed(&names))
     }
+}
+
+/// Checks PKG-15. `is_in_zip` returns whether a library is in the ZIP.
+fn check_libraries(programs: &[ElfProgram], is_in_zip: impl Fn(&str) -> bool, report: &mut Report) {
+    if programs.is_empty() {
+        let is_it = |case: &super::Case| case.id == CaseId::Pkg15;
+        return report.skip(is_it, "there is no ELF program");
+    } else if report.is_failed(CaseId::Pkg06) {
+        return;
+    }
+    let mut missing = Vec::new();
+    for program in programs {
+        let libraries = program.unusual_libraries();
+        let libraries = libraries.filter(|library| !is_in_zip(library));
+        missing.extend(libraries.map(|library| format!("{} needs {library}", program.name)));
+    }
+    report.record(
+        CaseId::Pkg15,
+        if missing.is_empty() {
+            Finding::pass("all needed libraries belong to glibc or GCC, or are in the ZIP")
+        } else {
+            Finding::warn(format!(
+                "it is unknown whether the platform has these libraries: {}",
+                listed(&missing)
+            ))
+        },
+    );
 }
 
 /// Checks PKG-06 and PKG-07.
@@ -198,16 +249,6 @@ fn check_elf(programs: &[ElfProgram], report: &mut Report) {
     }
 }
 
-/// Describes what the folder contains instead of a start script.
-fn other_files(archive: &Archive) -> String {
-    let names: Vec<_> = archive.files_in_folder().map(str::to_owned).collect();
-    if names.is_empty() {
-        "the folder has no files".to_owned()
-    } else {
-        format!("the folder contains {}", listed(&names))
-    }
-}
-
 fn expect_empty(found: &[String], pass_detail: &str) -> Result<String, String> {
     if found.is_empty() {
         Ok(pass_detail.to_owned())
@@ -217,11 +258,26 @@ fn expect_empty(found: &[String], pass_detail: &str) -> Result<String, String> {
 }
 
 /// Lists the first few names, and counts the rest.
-fn listed(names: &[String]) -> String {
+pub(super) fn listed(names: &[String]) -> String {
     const SHOWN: usize = 3;
-    let mut text = names[..names.len().min(SHOWN)].join(", ");
+    let shown: Vec<_> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| shortened(name))
+        .collect();
+    let mut text = shown.join(", ");
     if names.len() > SHOWN {
         text += &format!(" and {} more", names.len() - SHOWN);
     }
     text
+}
+
+/// Returns the beginning of a long path.
+pub(super) fn shortened(path: &str) -> String {
+    const SHOWN: usize = 200;
+    let mut shown: String = path.chars().take(SHOWN).collect();
+    if shown.len() < path.len() {
+        shown.push('…');
+    }
+    shown
 }

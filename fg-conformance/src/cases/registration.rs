@@ -49,6 +49,7 @@ fn describe_unregistered(start: &Start, recorded: &Recorded) -> String {
         Start::Exited(Exit { status, .. }) => {
             format!("exited before it registered ({status})")
         }
+        Start::NotExecutable(why) => format!("cannot execute the start script: {why}"),
         _ => "did not register".to_owned(),
     };
     let others = recorded
@@ -184,6 +185,7 @@ pub(crate) async fn check_retry(
             (Start::Unregistered, Some(_)) => {
                 bad.push(format!("retried after {description}, but did not register"));
             }
+            (Start::NotExecutable(why), _) => bad.push(why.clone()),
             (Start::Unregistered, None) => bad.push(format!(
                 "no retry within {QUIET_PERIOD:?} after {description}"
             )),

@@ -124,6 +124,7 @@ pub(crate) async fn check_writes(
                 .map_err(|error| format!("the invocation failed: {error}"))
         }
         Start::Exited(exit) => Err(format!("exited before it registered ({})", exit.status)),
+        Start::NotExecutable(why) => Err(format!("cannot execute the start script: {why}")),
         Start::Unregistered => Err("did not register".to_owned()),
     };
     let recorder = booted.recorder.clone();

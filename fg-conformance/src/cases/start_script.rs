@@ -1,5 +1,7 @@
 //! PKG-02, PKG-04 and PKG-05: the name and the text of the start script.
 
+use std::path::Path;
+
 use fg_emulator::ScriptName;
 
 use crate::report::Finding;
@@ -52,14 +54,29 @@ pub(super) fn check_shebang(script: &[u8]) -> Finding {
         Some(interpreter) if SHELLS.contains(&interpreter) => {
             Finding::pass(format!("#!{interpreter}"))
         }
-        Some(interpreter) if interpreter.starts_with('/') => Finding::warn(format!(
-            "it is unknown whether the platform has {interpreter}"
-        )),
+        Some(interpreter) if interpreter.starts_with('/') => {
+            let here = match missing_interpreter(script) {
+                Some(_) => ", and this machine does not have it",
+                None => "",
+            };
+            Finding::warn(format!(
+                "it is unknown whether the platform has {interpreter}{here}"
+            ))
+        }
         Some(interpreter) => Finding::fail(format!(
             "the interpreter `{interpreter}` is not an absolute path"
         )),
         None => Finding::fail("the `#!` line does not name an interpreter"),
     }
+}
+
+/// Returns the interpreter that the first line names, if this machine does not have it and cannot run the script.
+pub(super) fn missing_interpreter(script: &[u8]) -> Option<String> {
+    let line = script.split(|byte| *byte == b'\n').next()?;
+    let line = String::from_utf8_lossy(line);
+    let interpreter = line.strip_prefix("#!")?.split_whitespace().next()?;
+    let is_missing = interpreter.starts_with('/') && !Path::new(interpreter).exists();
+    is_missing.then(|| interpreter.to_owned())
 }
 
 #[cfg(test)]

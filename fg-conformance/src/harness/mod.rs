@@ -5,12 +5,15 @@ pub(crate) mod client;
 mod process_group;
 pub(crate) mod read_only;
 
+use std::error::Error as _;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::process::ExitStatus;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use fg_emulator::{ExtensionCommand, Faults, Platform, ProcessExit, RegisteredExtension};
+use nix::errno::Errno;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
@@ -48,6 +51,8 @@ pub(crate) enum Start {
     Exited(Exit),
     /// The extension is running, but not registered.
     Unregistered,
+    /// The system does not execute the start script of the ZIP, for this reason.
+    NotExecutable(String),
 }
 
 /// How a process exited.
@@ -95,7 +100,8 @@ impl<'a> Harness<'a> {
         faults: Faults,
         command: impl Fn() -> ExtensionCommand,
     ) -> Result<Booted, Error> {
-        let booted = boot_once(faults.clone(), command()).await?;
+        let is_package = self.extension.directory().is_some();
+        let booted = boot_once(faults.clone(), command(), is_package).await?;
         let exit = match &booted.start {
             Start::Exited(exit) if booted.recorder.recorded().requests.is_empty() => exit,
             Start::Registered(registered) => {
@@ -119,11 +125,25 @@ impl<'a> Harness<'a> {
              listener of the extension to avoid this",
         );
         wait_until_time_wait_is_over(&message).await;
-        boot_once(faults, command()).await
+        boot_once(faults, command(), is_package).await
     }
 }
 
-async fn boot_once(faults: Faults, command: ExtensionCommand) -> Result<Booted, Error> {
+/// Returns why the system does not execute a start script, if that is the fault of the script.
+fn not_executable(error: &fg_emulator::Error) -> Option<String> {
+    let reason: &std::io::Error = error.source()?.downcast_ref()?;
+    let is_fault_of_script = matches!(
+        reason.kind(),
+        ErrorKind::PermissionDenied | ErrorKind::NotFound
+    ) || reason.raw_os_error() == Some(Errno::ENOEXEC as i32);
+    is_fault_of_script.then(|| reason.to_string())
+}
+
+async fn boot_once(
+    faults: Faults,
+    command: ExtensionCommand,
+    is_package: bool,
+) -> Result<Booted, Error> {
     let recorder = Arc::new(CallRecorder::default());
     let observer = Arc::clone(&recorder);
     let platform = Platform::builder()
@@ -143,7 +163,10 @@ async fn boot_once(faults: Faults, command: ExtensionCommand) -> Result<Booted, 
             Some(exit) if exit.stop_duration.is_none() => Start::Exited(Exit::from(exit)),
             Some(_) => Start::Unregistered,
             // The process could not be started.
-            None => return Err(error.into()),
+            None => match not_executable(&error) {
+                Some(reason) if is_package => Start::NotExecutable(reason),
+                _ => return Err(error.into()),
+            },
         },
     };
     Ok(Booted {

@@ -48,6 +48,15 @@ impl Finding {
         self.outcome == Outcome::Fail
     }
 
+    /// Returns a number that is higher for worse outcomes.
+    pub(crate) fn severity(&self) -> u8 {
+        match self.outcome {
+            Outcome::Fail => 2,
+            Outcome::Warn => 1,
+            Outcome::Pass | Outcome::Skip => 0,
+        }
+    }
+
     fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
         // The detail may quote the extension, with line breaks and terminal control characters.
         let detail: String = detail.into();

@@ -189,7 +189,8 @@ impl Report {
         self.block_matching(blocker, |case| case.id == blocked);
     }
 
-    fn block_matching(&mut self, blocker: CaseId, matches: impl Fn(&Case) -> bool) {
+    /// Skips the matching cases that have no finding yet, because of this case.
+    pub(crate) fn block_matching(&mut self, blocker: CaseId, matches: impl Fn(&Case) -> bool) {
         if self.any_pending(&matches) {
             self.blockers.insert(blocker);
         }

@@ -6,3 +6,4 @@ mod reports;
 mod selections;
 mod support;
 mod variants;
+mod zip_fixture;

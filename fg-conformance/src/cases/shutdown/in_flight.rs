@@ -173,9 +173,16 @@ async fn sigterm_during_requests(
     })
 }
 
+/// The request that was sent last on a connection.
+struct LastRequest {
+    client: SocketAddr,
+    response: Result<HttpResponse, RequestError>,
+}
+
 /// Tasks that post one event after another.
 struct Load {
-    tasks: JoinSet<Result<(SocketAddr, Result<HttpResponse, RequestError>), RequestError>>,
+    /// Each returns its last request, or why there was none.
+    tasks: JoinSet<Result<LastRequest, RequestError>>,
     /// The clients whose requests the extension has received completely.
     received: BTreeSet<SocketAddr>,
     /// Whether no further events are posted.
@@ -219,10 +226,10 @@ impl Load {
         let responses = self.tasks.join_all().await.into_iter();
         let in_flight = responses
             .filter_map(Result::ok)
-            .filter(|(client, _)| self.received.contains(client));
-        for (_, response) in in_flight {
+            .filter(|last| self.received.contains(&last.client));
+        for last in in_flight {
             count += 1;
-            match response {
+            match last.response {
                 Ok(response) if response.status == 200 => {}
                 Ok(response) => {
                     bad.get_or_insert(BadResponse::Status(response.summary()));
@@ -237,17 +244,18 @@ impl Load {
     }
 }
 
-/// Posts events until no further ones are to be posted. Returns the last response and the address of its client.
+/// Posts events until no further ones are to be posted.
 async fn post_until(
     address: SocketAddr,
     finish: Arc<AtomicBool>,
     responses: Arc<AtomicUsize>,
-) -> Result<(SocketAddr, Result<HttpResponse, RequestError>), RequestError> {
+) -> Result<LastRequest, RequestError> {
     loop {
         let mut connection = Connection::open(address).await?;
         let response = connection.post(INVOKE_PATH, event()).await;
         if finish.load(Ordering::SeqCst) {
-            return Ok((connection.local_address(), response));
+            let client = connection.local_address();
+            return Ok(LastRequest { client, response });
         }
         response?;
         responses.fetch_add(1, Ordering::SeqCst);

@@ -21,11 +21,12 @@ pub(super) const CASES: [Case; 15] = [
         id: Pkg02,
         mark: Documented,
         source: "2705",
-        sentence: "there is exactly one start script, named `extension….sh`",
-        tried: "The check lists the files directly in the folder `extension`. Without a ZIP, it examines the \
-                script name given for the extension.",
-        remedy: "put one start script into the folder; its name starts with `extension`, ends with `.sh`, and \
-                 consists of printable ASCII characters without `/`",
+        sentence: "there is a start script, named `extension….sh`",
+        tried: "The check lists the files directly in the folder `extension`. Each start script is an extension; one of \
+                them is booted. A script that is a link is a warning, because it is unknown whether the platform keeps \
+                links. Without a ZIP, the check examines the script name given for the extension.",
+        remedy: "put a start script into the folder, as a regular file; its name starts with `extension`, ends with \
+                 `.sh`, and consists of printable ASCII characters without `/`",
         fixture: Files,
         prevented_by: &[Pkg01],
     },
@@ -37,7 +38,8 @@ pub(super) const CASES: [Case; 15] = [
         tried: "The check reads the mode bits that the ZIP stores for the start script and for every ELF program. \
                 It is unknown whether the platform applies them; if it does, a file without the executable bit \
                 cannot start.",
-        remedy: "set mode 0755 before you create the ZIP (`chmod +x`), and use a ZIP tool that stores mode bits",
+        remedy: "set mode 0755 before you create the ZIP (`chmod +x`), and use a ZIP tool that stores mode bits \
+                 (`write` of Python's zipfile does, but `writestr` stores mode 0600)",
         fixture: Files,
         prevented_by: &[],
     },
@@ -58,7 +60,8 @@ pub(super) const CASES: [Case; 15] = [
         source: "2705",
         sentence: "the first line of the start script is `#!` and a shell",
         tried: "The check reads the first line of the start script. `/bin/sh`, `/bin/bash` and `/usr/bin/env` \
-                exist in every Linux image; any other absolute path is a warning.",
+                exist in every Linux image; any other absolute path is a warning. If this machine does not have the \
+                interpreter, the extension is not booted.",
         remedy: "make `#!/bin/sh` the first line of the script, without a byte order mark before it",
         fixture: Files,
         prevented_by: &[Pkg02],
@@ -161,7 +164,7 @@ pub(super) const CASES: [Case; 15] = [
         remedy: "create the ZIP again with an ordinary tool, without a password and with the method deflate, or build it \
                  with `cargo fg package`",
         fixture: Files,
-        prevented_by: &[],
+        prevented_by: &[Pkg12],
     },
     Case {
         id: Pkg15,
@@ -169,8 +172,8 @@ pub(super) const CASES: [Case; 15] = [
         source: "user guide",
         sentence: "the ZIP contains the shared libraries that its programs need",
         tried: "The check reads from every ELF file which shared libraries it needs. Those of glibc exist in every Linux \
-                image that has glibc. It is unknown which others the platform has, so one that is not in the ZIP is a \
-                warning.",
+                image that has glibc, and nearly every one has libgcc_s.so.1 and libstdc++.so.6. It is unknown which \
+                others the platform has, so one that is in no folder of the ZIP is a warning.",
         remedy: "link statically, or put the library into the ZIP and set LD_LIBRARY_PATH in the start script",
         fixture: Files,
         prevented_by: &[Pkg06],

@@ -114,7 +114,8 @@ async fn faults_of_invocations_are_found() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_freeze_is_survived() {
-    let detail = r#"the event posted during the freeze: expected status 200, got 500: {"error": "the session has expired"}"#;
+    // The extension may notice the freeze only after the first event.
+    let detail = "the event posted ";
     let report = check_night_watch("fails-after-long-freeze", &["FRZ"]).await;
     assert_eq!(ids(&report, Pass, ""), ["FRZ-01"], "{report}");
     assert_eq!(ids(&report, Fail, detail), ["FRZ-02"], "{report}");
