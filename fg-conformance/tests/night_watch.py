@@ -125,7 +125,7 @@ class Invocations(Handler):
             return 500, {"error": "the vault\nis sealed"}
         if FAULT in ("exits-on-sigterm", "exits-later", "drops-partial"):
             # A handler that takes a moment, so that requests are in flight when the signal arrives.
-            time.sleep(0.1)
+            time.sleep(0.3)
         if FAULT == "exits-on-sigterm" and signal.SIGTERM in signal.sigpending():
             os._exit(0)
         if FAULT == "exits-later" and signal.SIGTERM in signal.sigpending():

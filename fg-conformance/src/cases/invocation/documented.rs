@@ -61,13 +61,13 @@ async fn invoke_documented(address: SocketAddr, recorder: &CallRecorder) -> Hand
     }
     let probe_start = Instant::now();
     let mut probe = pin!(post(address, INVOKE_PATH, "{}"));
-    let first = within(UNBLOCKED_WITHIN, async {
+    let first = timeout(UNBLOCKED_WITHIN, async {
         tokio::select! {
             response = &mut request => Some(response),
             _ = &mut probe => None,
         }
     });
-    let Some(first) = first.await else {
+    let Ok(first) = first.await else {
         let waited = SLOW_AFTER + UNBLOCKED_WITHIN;
         return Handler::Blocks(format!(
             "no response within {waited:?}, nor to an invalid event on a second connection: the handler hangs, or blocks the \
