@@ -11,8 +11,9 @@ pub(super) const CASES: [Case; 3] = [
         mark: Inferred,
         source: "05_1184",
         sentence: "exits with status 0 within 2 s of SIGTERM",
-        tried: "The emulator sends SIGTERM, and SIGKILL after 5 seconds. An exit after more than 2 seconds is a \
-                warning. It is unknown which signal the platform sends.",
+        tried: "The emulator sends SIGTERM, and SIGKILL after 5 seconds. An exit after more than 2 seconds is a warning. So \
+                is exit status 143, with which a JVM exits after an orderly shutdown, and a process that handles SIGTERM and \
+                then raises it again, as uvicorn does. It is unknown which signal the platform sends.",
         remedy: "handle SIGTERM: finish the invocations in flight, then exit with status 0; in a start script, \
                  `exec` the program so that it receives the signal",
         fixture: SharedProcess,
@@ -23,11 +24,13 @@ pub(super) const CASES: [Case; 3] = [
         mark: Inferred,
         source: "05_1184",
         sentence: "finishes the invocations in flight before it exits",
-        tried: "The check boots the extension once more, and sends half of an event, then SIGTERM, and 30 ms later the \
-                rest of the event. The extension must respond with status 200. If the connection breaks more than \
-                100 ms after SIGTERM, the check tries again, three times at most, because the machine may be busy.",
-        remedy: "on SIGTERM, stop accepting connections, but give open ones at least 150 ms to complete their \
-                 requests, and respond to these",
+        tried: "The check boots the extension once more. 32 clients post events, and another client sends half of one. The \
+                check stops the processes for a moment to learn from /proc/net/tcp which requests they have received \
+                completely, continues them, and sends SIGTERM. Each of these requests must have a response with status 200. \
+                30 ms later it sends the rest of the other request; if the extension drops it, this is only a warning. If no \
+                complete request was in flight, the check tries again, three times at most.",
+        remedy: "on SIGTERM, stop accepting connections, respond to each request that has been received, and give open \
+                 connections at least 150 ms to complete theirs; then exit",
         fixture: OwnBoot,
         prevented_by: &[Reg09, Inv01, Frz01, End01],
     },
