@@ -65,7 +65,8 @@ func invoke(w http.ResponseWriter, r *http.Request) {
 		}()
 	}
 	if fault == "exits-at-once" {
-		time.Sleep(300 * time.Millisecond)
+		// Timers that expire while the process is stopped fire before the signal is handled, so this takes longer than the stop.
+		time.Sleep(3 * time.Second)
 	}
 	time.Sleep(handlerTime)
 	w.Header().Set("Content-Type", "application/json")
