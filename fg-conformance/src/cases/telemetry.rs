@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use super::{CaseId, Group};
 use crate::harness::client::post;
 use crate::harness::{CallRecorder, Recorded};
+use crate::port_owner::ports_in_use;
 use crate::report::{Finding, Report};
 
 const SUBSCRIBE_PATH: &str = "/telemetry";
@@ -121,10 +122,14 @@ pub(crate) async fn check_telemetry(
         .await
         .is_err()
     {
-        report.skip(
-            |case| case.id.group() == Group::Telemetry,
-            &format!("the extension did not subscribe to telemetry within {SUBSCRIBES_WITHIN:?} of its registration"),
+        let mut why = format!(
+            "the extension did not subscribe to telemetry within {SUBSCRIBES_WITHIN:?} of its registration"
         );
+        let in_use = ports_in_use(&recorder.recorded().stderr.join("\n"));
+        if !in_use.is_empty() {
+            why += &format!("; {}", in_use.join(", "));
+        }
+        report.skip(|case| case.id.group() == Group::Telemetry, &why);
         return;
     }
     // The request is recorded before the platform responds to it.

@@ -39,8 +39,16 @@ impl Case {
         } else {
             self.source.to_owned()
         };
+        let blockers: Vec<_> = self.prevented_by.iter().map(|id| id.as_str()).collect();
+        let blocked = match &blockers[..] {
+            [] => String::new(),
+            ids => format!(
+                "  skipped if one of these cases fails: {}\n",
+                ids.join(", ")
+            ),
+        };
         format!(
-            "{TITLE}{}{TITLE:#}  {}\n\n  mark    {}: {}\n  source  {page}\n\n  How it is tested:\n  {}\n\n  How to fix it:\n  {}.\n",
+            "{TITLE}{}{TITLE:#}  {}\n\n  mark    {}: {}\n  source  {page}\n{blocked}\n  How it is tested:\n  {}\n\n  How to fix it:\n  {}.\n",
             self.id,
             self.sentence,
             self.mark,

@@ -39,9 +39,7 @@ pub(crate) async fn check_documented(
             false
         }
         Handler::Blocks(observed) => {
-            let finding = Finding::fail(format!(
-                "the handler blocks its thread: {observed}; run what blocks on another thread, in Rust: use spawn_blocking"
-            ));
+            let finding = Finding::fail(observed);
             report.record(CaseId::Inv01, finding);
             true
         }
@@ -70,7 +68,8 @@ async fn invoke_documented(address: SocketAddr, recorder: &CallRecorder) -> Hand
     let Some(first) = first.await else {
         let waited = SLOW_AFTER + UNBLOCKED_WITHIN;
         return Handler::Blocks(format!(
-            "did not respond within {waited:?}, nor to an invalid event on a second connection"
+            "no response within {waited:?}, nor to an invalid event on a second connection: the handler hangs, or blocks the \
+             thread that serves all requests"
         ));
     };
     let was_blocked = probe_start.elapsed() > BLOCKED_AFTER;
@@ -81,7 +80,7 @@ async fn invoke_documented(address: SocketAddr, recorder: &CallRecorder) -> Hand
     let took = start.elapsed();
     if was_blocked && let Some(line) = blocked_warning(recorder).await {
         return Handler::Blocks(format!(
-            "the response took {took:.1?}, and stderr says: {line}"
+            "the handler blocks its thread: the response took {took:.1?}, and stderr says: {line}"
         ));
     }
     Handler::Responds(response)

@@ -36,6 +36,8 @@ const SENT_WITHIN: Duration = Duration::from_millis(60);
 const REST_AFTER: Duration = Duration::from_millis(30);
 /// If this machine is so busy that the rest could be sent only later, the partial request does not count.
 const REST_WITHIN: Duration = Duration::from_millis(100);
+/// How long the extension may take to respond to the partial request.
+const RESPONDS_WITHIN: Duration = Duration::from_secs(2);
 /// How often the check boots the extension until it has received a complete request when SIGTERM arrives.
 const ATTEMPTS: usize = 4;
 /// How long the check waits for the process to exit.
@@ -123,7 +125,7 @@ async fn sigterm_during_requests(
     let group = ProcessGroup::of(registered).ok_or("the process ID of the extension is unknown")?;
     let mut load = Load::start(address);
     load.wait_for_responses().await;
-    let mut half_connection = Connection::open(address).await?;
+    let mut half_connection = Connection::open_within(address, RESPONDS_WITHIN).await?;
     let half_address = half_connection.local_address();
     let mut half = half_connection.post_half(INVOKE_PATH, event()).await?;
     let start = Instant::now();
@@ -140,8 +142,10 @@ async fn sigterm_during_requests(
     load.discard_responses();
     load.received = clients_without_unread_data(address);
     let half_received = load.received.contains(&half_address);
-    group.signal_all(Signal::SIGTERM)?;
+    // In this order: the kernel gives a signal for a stopped process to any of its threads, and some runtimes, such as Python,
+    // then do not notice it.
     booted.platform.thaw();
+    group.signal_all(Signal::SIGTERM)?;
 
     let signal = Instant::now();
     let early = match &mut half {
@@ -154,6 +158,8 @@ async fn sigterm_during_requests(
         (Some(half), None) => Some(half.finish().await),
         (None, _) => None,
     };
+    // Some servers wait for their clients.
+    drop(half_connection);
     let partial = match partial.filter(|_| half_received) {
         Some(Err(_)) if rest_after > REST_WITHIN => Partial::SentLate,
         Some(Ok(response)) if response.status == 200 => Partial::Completed,

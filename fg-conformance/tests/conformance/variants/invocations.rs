@@ -19,8 +19,7 @@ async fn faults_of_invocations_are_found() {
             "blocks",
             Fail,
             "INV-01",
-            "the handler blocks its thread: did not respond within 10s, nor to an invalid event on a \
-             second connection; run what blocks on another thread, in Rust: use spawn_blocking",
+            "no response within 10s, nor to an invalid event on a second connection: the handler hangs, or blocks ",
             "INV-02 INV-03 INV-04 INV-05 INV-06 INV-07 FRZ-01 TEL-01 TEL-02 TEL-03 TEL-04 RES-01 RES-03 RES-04 END-01 END-02",
         ),
         ("serial", Warn, "INV-02", "all 64 succeeded in ", ""),
