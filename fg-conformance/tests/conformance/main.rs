@@ -1,5 +1,6 @@
 //! Runs the checks against an extension in Python, with and without a fault, and against ZIPs.
 
+mod foreign;
 mod packages;
 mod readme;
 mod reports;
