@@ -2,6 +2,7 @@
 
 mod in_flight;
 mod leader;
+mod load;
 
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;

@@ -8,40 +8,37 @@ use crate::support::{PYTHON, SCRIPT, check, check_night_watch, ids};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faults_of_the_shutdown_are_found() {
-    check_all(LIGHT, [
-        // The platform kills it after five seconds, or slightly later on a busy machine.
-        (
-            "ignores-sigterm",
-            Fail,
-            "END-01",
-            "still running 5.",
-            "END-02 END-03",
-        ),
-        (
-            "exits-3",
-            Fail,
-            "END-01",
-            "expected exit status 0, got exit status: 3 (",
-            "END-02 END-03",
-        ),
-        (
-            "exits-143",
-            Warn,
-            "END-01",
-            "expected exit status 0, got 143 (128 + SIGTERM), ",
-            "",
-        ),
-        ("drops-partial", Warn, "END-02", "responded to the ", ""),
-        (
-            "exits-on-sigterm",
-            Fail,
-            "END-02",
-            "no response to an invocation that the extension had received completely at SIGTERM (",
-            "",
-        ),
-        // The check tries it several times.
-        ("exits-later", Fail, "END-02", "no response to an invocation that the extension had received completely at SIGTERM (", ""),
-    ])
+    check_all(
+        LIGHT,
+        [
+            // The platform kills it after five seconds, or slightly later on a busy machine.
+            (
+                "ignores-sigterm",
+                Fail,
+                "END-01",
+                "still running 5.",
+                "END-02 END-03",
+            ),
+            (
+                "exits-3",
+                Fail,
+                "END-01",
+                "expected exit status 0, got exit status: 3 (",
+                "END-02 END-03",
+            ),
+            (
+                "exits-143",
+                Warn,
+                "END-01",
+                "expected exit status 0, got 143 (128 + SIGTERM), ",
+                "",
+            ),
+            ("drops-partial", Warn, "END-02", "responded to the ", ""),
+            ("exits-on-sigterm", Fail, "END-02", "no response to ", ""),
+            // The check tries it several times.
+            ("exits-later", Fail, "END-02", "no response to ", ""),
+        ],
+    )
     .await;
 }
 
