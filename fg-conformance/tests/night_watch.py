@@ -8,6 +8,7 @@ the extension does not subscribe to telemetry. FAULT selects one fault, for exam
 import http.client
 import json
 import os
+import random
 import re
 import select
 import signal
@@ -124,8 +125,8 @@ class Invocations(Handler):
         if FAULT == "handler-fails":
             return 500, {"error": "the vault\nis sealed"}
         if FAULT in ("exits-on-sigterm", "exits-later", "drops-partial"):
-            # A handler that takes a moment, so that requests are in flight when the signal arrives.
-            time.sleep(0.3)
+            # A handler that takes a moment, not always the same, so that requests are in flight when the signal arrives.
+            time.sleep(random.uniform(0.1, 0.5))
         if FAULT == "exits-on-sigterm" and signal.SIGTERM in signal.sigpending():
             os._exit(0)
         if FAULT == "exits-later" and signal.SIGTERM in signal.sigpending():
