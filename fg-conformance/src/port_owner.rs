@@ -1,7 +1,6 @@
 //! Finds the process that listens on a port of the platform's range, in `/proc`.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 
 use fg_emulator::PORT_RANGE;
 use nix::unistd::Uid;
@@ -47,20 +46,6 @@ fn has_time_wait_connection(port: u16) -> bool {
 pub(crate) fn tcp_entries() -> impl Iterator<Item = TcpNetEntry> {
     let tables = [procfs::net::tcp(), procfs::net::tcp6()];
     tables.into_iter().filter_map(Result::ok).flatten()
-}
-
-/// Returns the clients from which the process that listens on `server` has read everything that they have sent.
-pub(crate) fn clients_without_unread_data(server: SocketAddr) -> BTreeSet<SocketAddr> {
-    let is_server = |entry: &TcpNetEntry| {
-        let local = entry.local_address;
-        (local.ip().to_canonical(), local.port()) == (server.ip(), server.port())
-    };
-    // A connection that the process has not accepted has no inode.
-    let read = tcp_entries().filter(|entry| entry.inode != 0 && entry.rx_queue == 0);
-    let clients = read.filter(is_server).map(|entry| entry.remote_address);
-    clients
-        .map(|client| SocketAddr::new(client.ip().to_canonical(), client.port()))
-        .collect()
 }
 
 /// Returns the process that listens on this port of 127.0.0.1, for example `python3 (pid 123)`. Returns `None` if the port is

@@ -4,6 +4,7 @@ mod call_recorder;
 pub(crate) mod client;
 mod process_group;
 pub(crate) mod read_only;
+mod received;
 
 use std::error::Error as _;
 use std::io::ErrorKind;
@@ -20,6 +21,7 @@ use tokio::time::{Instant, timeout};
 pub(crate) use self::call_recorder::{CallRecorder, MAX_STDERR_LINES, Recorded};
 pub(crate) use self::process_group::{ProcessGroup, Usage};
 use self::read_only::ReadOnly;
+pub(crate) use self::received::clients_without_unread_data;
 use crate::Error;
 use crate::extension_under_test::PreparedExtension;
 use crate::port_owner::{is_in_time_wait, ports_in_use, reports_port_in_use};

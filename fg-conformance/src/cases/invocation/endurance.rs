@@ -30,7 +30,7 @@ const PER_CONNECTION: u32 = 2;
 /// How long the check waits before it reads the usage, so that the extension notices that connections were closed.
 const SETTLES_WITHIN: Duration = Duration::from_millis(20);
 /// How much the memory must grow per event to be reported, in bytes.
-const MEMORY_PER_EVENT: f64 = 1_000.0;
+const MEMORY_PER_EVENT: f64 = 700.0;
 /// How many threads, descriptors or sockets an event must leave behind to be reported.
 const COUNT_PER_EVENT: f64 = 0.01;
 

@@ -11,8 +11,7 @@ use crate::Error;
 use crate::cases::CaseId;
 use crate::cases::invocation::{INVOKE_PATH, event};
 use crate::harness::client::{Connection, wait_until_listening};
-use crate::harness::{Booted, Harness, ProcessGroup, Start, StopMode};
-use crate::port_owner::clients_without_unread_data;
+use crate::harness::{Booted, Harness, ProcessGroup, Start, StopMode, clients_without_unread_data};
 use crate::report::{Finding, Report};
 
 /// How long the check waits until the extension has read the half of a request. One that serves one connection at a time may not
@@ -109,19 +108,19 @@ async fn sigterm_during_requests(
     let load = Load::start(address);
     load.wait_for_responses().await;
     let mut half_connection = Connection::open_within(address, RESPONDS_WITHIN).await?;
-    let half_client = half_connection.local_address();
-    let half_is_received = || clients_without_unread_data(address).contains(&half_client);
+    let half_client = half_connection.local_address().port();
+    let received = || clients_without_unread_data(address.port());
     let mut half = half_connection.post_half(INVOKE_PATH, event()).await?;
     let start = Instant::now();
-    while !half_is_received() && start.elapsed() < RECEIVED_WITHIN {
+    while !received().contains(&half_client) && start.elapsed() < RECEIVED_WITHIN {
         tokio::time::sleep(POLL_EVERY).await;
     }
 
     // The extension is stopped while the check looks at its sockets, because an event is handled faster than that.
     load.finish();
     booted.platform.freeze();
-    let half_received = half_is_received();
-    let in_flight = load.in_flight();
+    let received = received();
+    let in_flight = load.in_flight(&received);
     // In this order: the kernel gives a signal for a stopped process to any of its threads, and some runtimes, such as Python,
     // then do not notice it.
     booted.platform.thaw();
@@ -140,7 +139,7 @@ async fn sigterm_during_requests(
     };
     // Some servers wait for their clients.
     drop(half_connection);
-    match partial.filter(|_| half_received) {
+    match partial.filter(|_| received.contains(&half_client)) {
         Some(Ok(response)) if response.status == 200 => {
             observed.partial = Some(Partial::Completed);
         }

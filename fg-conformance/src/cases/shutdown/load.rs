@@ -11,7 +11,6 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use crate::cases::invocation::{INVOKE_PATH, event};
-use crate::port_owner::clients_without_unread_data;
 
 /// How many clients post events, each event on a new connection. Servers with a pool of threads handle at least this many at
 /// once; requests that wait in their queues do not count as in flight for some of them.
@@ -26,7 +25,6 @@ const POLL_EVERY: Duration = Duration::from_millis(2);
 
 /// Clients that post one event after another.
 pub(super) struct Load {
-    address: SocketAddr,
     tasks: JoinSet<()>,
     shared: Arc<Shared>,
 }
@@ -39,13 +37,13 @@ struct Shared {
     requests: Mutex<Requests>,
 }
 
-/// The requests so far. Each has its own connection, so the address of the client identifies it.
+/// The requests so far. Each has its own connection, so the port of the client identifies it.
 #[derive(Default)]
 struct Requests {
     /// Those that were sent completely.
-    sent: BTreeSet<SocketAddr>,
+    sent: BTreeSet<u16>,
     /// The status of each response, or why there is none.
-    responses: BTreeMap<SocketAddr, Result<u16, String>>,
+    responses: BTreeMap<u16, Result<u16, String>>,
 }
 
 /// What became of the requests in flight.
@@ -77,11 +75,7 @@ impl Load {
         for _ in 0..CLIENTS {
             tasks.spawn(post_events(address, Arc::clone(&shared)));
         }
-        Self {
-            address,
-            tasks,
-            shared,
-        }
+        Self { tasks, shared }
     }
 
     /// Waits until some events have a response, for a moment at most: a slow handler may not respond yet.
@@ -94,14 +88,11 @@ impl Load {
         }
     }
 
-    /// Returns the clients whose requests the extension has received completely, and that have no response yet.
-    pub(super) fn in_flight(&self) -> BTreeSet<SocketAddr> {
-        let sent = self.shared.requests().sent.clone();
-        let read = clients_without_unread_data(self.address);
+    /// Returns those clients whose requests were sent completely, and that have no response yet.
+    pub(super) fn in_flight(&self, received: &BTreeSet<u16>) -> BTreeSet<u16> {
         let requests = self.shared.requests();
-        let received = sent.intersection(&read).copied();
-        received
-            .filter(|client| !requests.responses.contains_key(client))
+        let sent = requests.sent.intersection(received).copied();
+        sent.filter(|client| !requests.responses.contains_key(client))
             .collect()
     }
 
@@ -111,7 +102,7 @@ impl Load {
     }
 
     /// Returns what became of the requests of these clients.
-    pub(super) async fn responses(self, in_flight: &BTreeSet<SocketAddr>) -> Responses {
+    pub(super) async fn responses(self, in_flight: &BTreeSet<u16>) -> Responses {
         self.tasks.join_all().await;
         let requests = self.shared.requests();
         let mut responses = Responses::default();
@@ -146,6 +137,7 @@ async fn post_events(address: SocketAddr, shared: Arc<Shared>) {
         let Ok(client) = stream.local_addr() else {
             return;
         };
+        let client = client.port();
         let response = timeout(RESPONSE_TIMEOUT, exchange(&stream, client, &shared)).await;
         let response =
             response.unwrap_or_else(|_| Err(format!("no response within {RESPONSE_TIMEOUT:?}")));
@@ -154,7 +146,7 @@ async fn post_events(address: SocketAddr, shared: Arc<Shared>) {
 }
 
 /// Sends an event, and reads the head of the response. An HTTP library does not say when the request is in the socket.
-async fn exchange(stream: &TcpStream, client: SocketAddr, shared: &Shared) -> Result<u16, String> {
+async fn exchange(stream: &TcpStream, client: u16, shared: &Shared) -> Result<u16, String> {
     let (event, peer) = (
         event(),
         stream.peer_addr().map_err(|error| error.to_string())?,
