@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 pub(crate) use self::request_error::{Failure, RequestError};
 pub(crate) use self::response::HttpResponse;
@@ -81,10 +81,12 @@ pub(crate) async fn post(
 
 /// Waits until the address accepts connections, for 5 seconds at most.
 pub(crate) async fn wait_until_listening(address: SocketAddr) {
-    let deadline = Instant::now() + RESPONSE_TIMEOUT / 2;
-    while TcpStream::connect(address).await.is_err() && Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let connects = async {
+        while TcpStream::connect(address).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let _ = timeout(RESPONSE_TIMEOUT / 2, connects).await;
 }
 
 impl Connection {
