@@ -23,7 +23,7 @@ const PROGRESS_WITHIN: Duration = Duration::from_secs(10);
 const RESPONSE_WITHIN: Duration = Duration::from_secs(3);
 /// A response to a single event that takes longer is a warning.
 const SINGLE_WITHIN: Duration = Duration::from_secs(1);
-/// If all of the events take longer than this, and nearly as long as one after another, this is a warning.
+/// If all of the events take longer than this, and nearly as long as one after another or longer, this is a warning.
 const SERIAL_AFTER: Duration = Duration::from_secs(2);
 
 /// How long the responses took.
@@ -79,6 +79,10 @@ impl Latency {
         let serial = *single * self.responses;
         if *single > SINGLE_WITHIN {
             Finding::warn(detail)
+        } else if *all > SERIAL_AFTER && *all > serial * 2 {
+            Finding::warn(format!(
+                "{detail}: slower than one after another; the backlog may be too short, or this machine too busy"
+            ))
         } else if *all > SERIAL_AFTER && *all > serial * 4 / 5 {
             Finding::warn(format!("{detail}: they are handled one after another"))
         } else {
