@@ -74,9 +74,17 @@ impl Latency {
     }
 
     fn duration_finding(&self) -> Finding {
-        let Self { single, all, .. } = self;
-        let detail = format!("{single:.1?} for one event, {all:.1?} for {CONCURRENT} at once");
-        let serial = *single * self.responses;
+        let Self {
+            single,
+            all,
+            responses,
+        } = self;
+        let of = match *responses {
+            CONCURRENT => String::new(),
+            fewer => format!("{fewer} of "),
+        };
+        let detail = format!("{single:.1?} for one event, {all:.1?} for {of}{CONCURRENT} at once");
+        let serial = *single * *responses;
         if *single > SINGLE_WITHIN {
             Finding::warn(detail)
         } else if *all > SERIAL_AFTER && *all > serial * 2 {

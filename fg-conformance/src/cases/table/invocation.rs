@@ -92,8 +92,8 @@ pub(super) const CASES: [Case; 8] = [
         tried: "The check measures how long the response to a single event takes, and the 64 responses of INV-02. It is \
                 unknown whether a slow response delays the function, so a response that takes longer than 1 s is a warning. \
                 If the 64 events take longer than 2 s, and as long as one after another or longer, this is a warning, too.",
-        remedy: "respond to an event as soon as it is accepted, do slow work afterwards, and handle each event in its own \
-                 thread or task",
+        remedy: "respond to an event as soon as it is accepted, do slow work afterwards, handle each event in its own thread \
+                 or task, and listen with a backlog of at least 64",
         fixture: SharedProcess,
         prevented_by: &[Inv01, Inv02],
     },
