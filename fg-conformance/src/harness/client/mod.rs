@@ -46,12 +46,6 @@ pub(crate) struct PartialRequest {
     timeout: Duration,
 }
 
-/// A request that has been sent completely.
-pub(crate) struct CompleteRequest {
-    response: PendingResponse,
-    timeout: Duration,
-}
-
 /// The parts of a request body. It ends when the sender is dropped, after all parts that were sent before.
 struct Parts(mpsc::Receiver<Bytes>);
 
@@ -104,7 +98,7 @@ impl Connection {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
                 let message = format!("cannot connect to {address}: {error}");
-                return Err(RequestError::new(Failure::Connect, message));
+                return Err(RequestError::new(Failure::Other, message));
             }
             Err(_) => {
                 let message =
@@ -211,27 +205,14 @@ impl PartialRequest {
         }
     }
 
-    /// Sends the rest of the body.
-    pub(crate) async fn send_rest(self) -> CompleteRequest {
+    /// Sends the rest of the body, and waits for the response.
+    pub(crate) async fn finish(self) -> Result<HttpResponse, RequestError> {
         // If sending fails, the error of the response says why.
         if !self.rest.is_empty() {
             let _ = self.sender.send(self.rest).await;
         }
-        CompleteRequest {
-            response: self.response,
-            timeout: self.timeout,
-        }
-    }
-
-    /// Sends the rest of the body, and waits for the response.
-    pub(crate) async fn finish(self) -> Result<HttpResponse, RequestError> {
-        self.send_rest().await.response().await
-    }
-}
-
-impl CompleteRequest {
-    /// Waits for the response.
-    pub(crate) async fn response(self) -> Result<HttpResponse, RequestError> {
+        // This is the end of the body.
+        drop(self.sender);
         match timeout(self.timeout, self.response).await {
             Ok(response) => read(response).await,
             Err(_) => {
