@@ -80,7 +80,7 @@ impl SharedProcess<'_> {
                     freeze::check_freeze(id, platform, self.address, report).await;
                 }
                 CaseId::Res01 => resources::check_idle(self.group, report).await,
-                CaseId::Res04 => resources::check_listening(self.group, self.booted, report),
+                CaseId::Res04 => resources::check_listening(self.group, recorder, report).await,
                 _ => telemetry::check_telemetry(platform, recorder, report).await,
             }
             let Some(failed) = report.first_failed(together) else {

@@ -24,7 +24,7 @@ pub(crate) const MAX_FILE_NAME_BYTES: usize = 255;
 pub(crate) const MAX_DEPTH: usize = 100;
 /// How much of a start script is read. No reasonable script is larger.
 pub(crate) const MAX_SCRIPT_BYTES: u64 = 1024 * 1024;
-/// How much of all start scripts is read.
+/// After how much of all start scripts no further ones are read.
 pub(crate) const MAX_ALL_SCRIPTS_BYTES: usize = 16 * 1024 * 1024;
 /// The maximum size of a program that is examined, which is read into memory.
 pub(crate) const MAX_PROGRAM_BYTES: u64 = 300_000_000;

@@ -64,7 +64,7 @@ fn damage(subject: &str, error: &rawzip::Error) -> String {
     use rawzip::ErrorKind;
     match error.kind() {
         ErrorKind::MissingEndOfCentralDirectory => {
-            "it is not a ZIP: there is no list of files at its end".to_owned()
+            "it is not a ZIP: it does not end with a list of files".to_owned()
         }
         ErrorKind::InvalidChecksum { .. } => {
             format!("{subject} is damaged: its checksum does not match")

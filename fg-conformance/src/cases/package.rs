@@ -47,7 +47,7 @@ pub(crate) fn check_zip(
         report.record(CaseId::Pkg01, Finding::pass(FOLDER));
         scripts.check(archive, report);
     } else {
-        let mut detail = "there is no folder `extension` at the top level".to_owned();
+        let mut detail = "the ZIP has no folder `extension` at the top level".to_owned();
         if let Some(instead) = archive.misplaced_folder() {
             detail += &format!("; found {instead}");
         }
@@ -205,7 +205,7 @@ fn check_modes(scripts: &ZipScripts, programs: &[ElfProgram]) -> Finding {
 fn check_libraries(programs: &[ElfProgram], is_in_zip: impl Fn(&str) -> bool, report: &mut Report) {
     if programs.is_empty() {
         let is_it = |case: &super::Case| case.id == CaseId::Pkg15;
-        return report.skip(is_it, "there is no ELF program");
+        return report.skip(is_it, "the ZIP contains no ELF program");
     } else if report.is_failed(CaseId::Pkg06) {
         return;
     }
@@ -233,7 +233,7 @@ fn check_elf(programs: &[ElfProgram], report: &mut Report) {
     if programs.is_empty() {
         report.skip(
             |case| [CaseId::Pkg06, CaseId::Pkg07].contains(&case.id),
-            "there is no ELF program",
+            "the ZIP contains no ELF program",
         );
         return;
     }

@@ -5,14 +5,14 @@ use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use fg_emulator::Platform;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::CaseId;
 use super::invocation::{INVOKE_PATH, event};
 use crate::Error;
 use crate::harness::client::{HttpResponse, post, wait_until_listening};
 use crate::harness::read_only::{self, ReadOnly};
-use crate::harness::{Booted, Harness, ProcessGroup, Start, StopMode};
+use crate::harness::{CallRecorder, Harness, ProcessGroup, Recorded, Start, StopMode};
 use crate::report::{Finding, Report};
 
 /// How long RES-01 measures the CPU time at once, and how often. Right after the invocations, a just-in-time compiler or a
@@ -21,6 +21,8 @@ const IDLE_PERIOD: Duration = Duration::from_millis(500);
 const IDLE_PERIODS: usize = 4;
 /// The part of a core that an idle extension may use, in percent.
 const IDLE_PERCENT: u128 = 10;
+/// How long RES-04 waits for a subscription with the address of an unexpected listener.
+const SUBSCRIBES_WITHIN: Duration = Duration::from_secs(2);
 
 /// Checks RES-01.
 pub(crate) async fn check_idle(group: Option<ProcessGroup>, report: &mut Report) {
@@ -59,15 +61,24 @@ async fn idle_finding(group: ProcessGroup) -> Finding {
 }
 
 /// Checks RES-04.
-pub(crate) fn check_listening(group: Option<ProcessGroup>, booted: &Booted, report: &mut Report) {
-    let listening = group.map(ProcessGroup::listening);
-    let finding = match listening {
+pub(crate) async fn check_listening(
+    group: Option<ProcessGroup>,
+    recorder: &CallRecorder,
+    report: &mut Report,
+) {
+    let finding = match group.map(ProcessGroup::listening) {
         Some(Ok(listening)) => {
-            let unexpected = listening.into_iter().filter_map(|address| {
-                let known = booted.known_addresses();
-                unexpected_listener(address, &known)
-            });
-            let unexpected: Vec<_> = unexpected.collect();
+            let unexpected = |recorded: &Recorded| {
+                let known = recorded.known_addresses();
+                let addresses = listening.iter();
+                let unexpected =
+                    addresses.filter_map(|address| unexpected_listener(*address, &known));
+                unexpected.collect::<Vec<_>>()
+            };
+            // If the TEL cases are not selected, the extension may not have subscribed yet.
+            let expected = recorder.until(|recorded| unexpected(recorded).is_empty());
+            let _ = timeout(SUBSCRIBES_WITHIN, expected).await;
+            let unexpected = unexpected(&recorder.recorded());
             if unexpected.is_empty() {
                 Finding::pass("listens only on the addresses that it registers")
             } else {
@@ -93,7 +104,9 @@ fn unexpected_listener(address: SocketAddr, known: &[SocketAddr]) -> Option<Stri
     } else if known.contains(&SocketAddr::new(ip, address.port())) {
         None
     } else {
-        Some(format!("listens on {address}, which it has not registered"))
+        Some(format!(
+            "listens on {address}, which it has neither registered nor subscribed"
+        ))
     }
 }
 
@@ -189,7 +202,7 @@ mod tests {
             ),
             (
                 "127.0.0.1:9090",
-                "listens on 127.0.0.1:9090, which it has not registered",
+                "listens on 127.0.0.1:9090, which it has neither registered nor subscribed",
             ),
         ] {
             assert_eq!(describe(address).as_deref(), Some(detail));

@@ -76,7 +76,7 @@ impl FromIterator<CaseId> for Selection {
     }
 }
 
-/// Returns the range of IDs of each group: `PKG-01 to PKG-13, REG-01 to REG-08, …`.
+/// Returns the range of IDs of each group: `PKG-01 to PKG-15, REG-01 to REG-09, …`.
 fn overview() -> String {
     let groups = CASES.chunk_by(|a, b| a.id.group() == b.id.group());
     let ranges = groups.map(|group| match group {

@@ -105,7 +105,7 @@ const UNKNOWN: [Batch; 5] = [
     },
 ];
 
-/// Checks TEL-01 to TEL-03, on an extension that is registered and has been invoked.
+/// Checks TEL-01 to TEL-04, on an extension that is registered and has been invoked.
 pub(crate) async fn check_telemetry(
     platform: &Platform,
     recorder: &CallRecorder,
@@ -208,8 +208,8 @@ async fn check_feedback(recorder: &CallRecorder) -> Finding {
         ));
     }
     Finding::warn(format!(
-        "{batches} batches were delivered within {FEEDBACK_WITHIN:?} although nothing happened: the output of the extension \
-         is telemetry, and it prints something for each batch"
+        "{batches} batches were delivered within {FEEDBACK_WITHIN:?} although nothing happened: its own output is \
+         delivered to it as telemetry, and it seems to print a line for each batch"
     ))
 }
 

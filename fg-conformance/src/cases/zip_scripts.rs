@@ -36,12 +36,9 @@ impl ZipScripts {
     pub(crate) fn read(archive: &Archive) -> Self {
         let mut bytes = 0;
         let scripts = archive.script_names().into_iter().map(|name| {
-            let mut script = ZipScript::read(archive, name);
+            let script = ZipScript::read(archive, name, bytes < MAX_ALL_SCRIPTS_BYTES);
             if let ScriptFile::Text { text, .. } = &script.file {
                 bytes += text.len();
-                if bytes > MAX_ALL_SCRIPTS_BYTES {
-                    script.file = ScriptFile::NotRead;
-                }
             }
             script
         });
@@ -139,7 +136,7 @@ impl ZipScripts {
 }
 
 impl ZipScript {
-    fn read(archive: &Archive, name: String) -> Self {
+    fn read(archive: &Archive, name: String, reads_text: bool) -> Self {
         let path = format!("{FOLDER}{name}");
         let link = archive.target(&path).map(str::to_owned);
         let target = shortened(link.as_deref().unwrap_or_default());
@@ -148,6 +145,7 @@ impl ZipScript {
             Resolved::Folder => {
                 ScriptFile::NoFile(format!("is a link to {target}, which is a folder"))
             }
+            Resolved::File(_) if !reads_text => ScriptFile::NotRead,
             Resolved::File(entry) => match archive.read_script(entry) {
                 Ok(text) => ScriptFile::Text {
                     text,

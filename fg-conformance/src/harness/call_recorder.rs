@@ -49,6 +49,17 @@ impl Recorded {
         let (request, _) = self.registrations().next()?;
         address(request)
     }
+
+    /// Returns the addresses that the extension has registered or subscribed.
+    pub(crate) fn known_addresses(&self) -> Vec<SocketAddr> {
+        // A subscription that is rejected is not a failure of the listener.
+        let subscribed = self.requests.iter().filter_map(|(request, _)| {
+            let body: serde_json::Value = serde_json::from_slice(&request.body).ok()?;
+            let uri: hyper::Uri = body["subscriber"]["uri"].as_str()?.parse().ok()?;
+            uri.authority()?.as_str().parse().ok()
+        });
+        self.address().into_iter().chain(subscribed).collect()
+    }
 }
 
 /// Returns the address in a registration if it is a loopback address, so that it can only be the extension.

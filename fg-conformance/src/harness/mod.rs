@@ -179,18 +179,6 @@ async fn boot_once(
 }
 
 impl Booted {
-    /// Returns the addresses that the extension has registered or subscribed.
-    pub(crate) fn known_addresses(&self) -> Vec<SocketAddr> {
-        let recorded = self.recorder.recorded();
-        // A subscription that is rejected is not a failure of the listener.
-        let subscribed = recorded.requests.iter().filter_map(|(request, _)| {
-            let body: serde_json::Value = serde_json::from_slice(&request.body).ok()?;
-            let uri: hyper::Uri = body["subscriber"]["uri"].as_str()?.parse().ok()?;
-            uri.authority()?.as_str().parse().ok()
-        });
-        recorded.address().into_iter().chain(subscribed).collect()
-    }
-
     /// Stops the extension, and waits until its port is free.
     pub(crate) async fn stop(self, mode: StopMode) -> Result<(), Error> {
         // The platform does not shut down an extension that is not registered.

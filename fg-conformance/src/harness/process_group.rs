@@ -7,9 +7,9 @@ use std::time::Duration;
 use fg_emulator::RegisteredExtension;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
-use procfs::ProcResult;
 use procfs::net::TcpState;
 use procfs::process::{FDTarget, MMapPath, Process, all_processes};
+use procfs::{ProcError, ProcResult};
 
 use crate::port_owner::tcp_entries;
 
@@ -75,7 +75,12 @@ impl ProcessGroup {
     pub(crate) fn peak_resident_bytes(self) -> ProcResult<u64> {
         let mut kilobytes = 0;
         for process in self.members()? {
-            kilobytes += process.status()?.vmhwm.unwrap_or_default();
+            match process.status() {
+                Ok(status) => kilobytes += status.vmhwm.unwrap_or_default(),
+                // The process has just exited.
+                Err(ProcError::NotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(kilobytes * 1024)
     }

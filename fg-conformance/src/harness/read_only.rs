@@ -3,12 +3,17 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use fg_emulator::ExtensionCommand;
 use tokio::process::Command;
+use tokio::time::timeout;
 
 /// What the system says if a process writes to a read-only file system, in lower case.
 pub(crate) const ERROR: &str = "read-only file system";
+
+/// How long trying the mount namespace may take. A mount of a server that does not respond can block it.
+const TRIES_WITHIN: Duration = Duration::from_secs(10);
 
 /// The shell script that makes all file systems read-only, except `/tmp` and those of the kernel, and then executes its other
 /// arguments. Its first argument is a directory that becomes read-only although it may be in `/tmp`, or empty.
@@ -22,7 +27,7 @@ mount --bind /tmp /tmp || exit 125
 while read -r id parent device root point options rest; do
     case $point in
         /tmp | /tmp/* | /proc | /proc/* | /sys | /sys/* | /dev | /dev/*) ;;
-        *) mount -o "remount,bind,ro,${options#r?,}" "$(printf '%b' "$point")" 2>/dev/null ;;
+        *) mount -o "remount,bind,ro${options#r?}" "$(printf '%b' "$point")" 2>/dev/null ;;
     esac
 done </proc/self/mountinfo
 if [ -w / ]; then
@@ -74,8 +79,9 @@ impl ReadOnly {
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output();
-        let output = output
+        let output = timeout(TRIES_WITHIN, output)
             .await
+            .map_err(|_| format!("unshare did not exit within {TRIES_WITHIN:?}"))?
             .map_err(|error| format!("cannot run unshare: {error}"))?;
         if output.status.success() {
             return Ok(());

@@ -64,7 +64,7 @@ async fn each_fault_fails_exactly_one_case() {
         (
             "PKG-01",
             Zip::new().add("extensionNightWatch.sh", 0o755, SCRIPT),
-            "there is no folder `extension` at the top level",
+            "the ZIP has no folder `extension` at the top level",
         ),
         (
             "PKG-02",
@@ -406,7 +406,7 @@ async fn a_list_of_files_that_cannot_be_read_blocks_all_other_cases() {
     let path = directory.path().join("invalid.zip");
     std::fs::write(&path, "not a ZIP").unwrap();
     let report = check(ExtensionUnderTest::zip(&path), &[]).await;
-    let detail = "it is not a ZIP: there is no list of files at its end";
+    let detail = "it is not a ZIP: it does not end with a list of files";
     assert_only(&report, Fail, "PKG-14", detail);
     let blocked = ids(&report, Skip, "blocked by PKG-14").len();
     assert_eq!(blocked + 1, report.findings().count(), "{report}");

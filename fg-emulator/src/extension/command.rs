@@ -86,8 +86,8 @@ impl ExtensionCommand {
         self
     }
 
-    /// Runs the start script through another program, such as `nice`: the program gets the path of the start script and its
-    /// interpreter as further arguments, and must execute them in the same process.
+    /// Runs the start script through another program, such as `nice`, which receives the command that runs the script as
+    /// further arguments. It must execute this command in the same process.
     #[must_use]
     pub fn wrapper<I>(mut self, program: impl Into<OsString>, arguments: I) -> Self
     where

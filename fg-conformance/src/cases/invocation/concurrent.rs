@@ -23,7 +23,7 @@ const PROGRESS_WITHIN: Duration = Duration::from_secs(10);
 const RESPONSE_WITHIN: Duration = Duration::from_secs(3);
 /// A response to a single event that takes longer is a warning.
 const SINGLE_WITHIN: Duration = Duration::from_secs(1);
-/// If all of the events take longer than this, and nearly as long as one after another, this is a warning.
+/// If all of the events take longer than this, and nearly as long as one after another or longer, this is a warning.
 const SERIAL_AFTER: Duration = Duration::from_secs(2);
 
 /// How long the responses took.
@@ -74,11 +74,23 @@ impl Latency {
     }
 
     fn duration_finding(&self) -> Finding {
-        let Self { single, all, .. } = self;
-        let detail = format!("{single:.1?} for one event, {all:.1?} for {CONCURRENT} at once");
-        let serial = *single * self.responses;
+        let Self {
+            single,
+            all,
+            responses,
+        } = self;
+        let of = match *responses {
+            CONCURRENT => String::new(),
+            fewer => format!("{fewer} of "),
+        };
+        let detail = format!("{single:.1?} for one event, {all:.1?} for {of}{CONCURRENT} at once");
+        let serial = *single * *responses;
         if *single > SINGLE_WITHIN {
             Finding::warn(detail)
+        } else if *all > SERIAL_AFTER && *all > serial * 2 {
+            Finding::warn(format!(
+                "{detail}: slower than one after another; the backlog may be too short, or this machine too busy"
+            ))
         } else if *all > SERIAL_AFTER && *all > serial * 4 / 5 {
             Finding::warn(format!("{detail}: they are handled one after another"))
         } else {

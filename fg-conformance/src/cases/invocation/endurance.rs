@@ -16,7 +16,7 @@ use crate::report::{Finding, Report};
 
 /// How many events INV-08 posts.
 const EVENTS: u32 = 1_000;
-/// How many further events are posted at most, to tell a leak from a heap that has not reached its size.
+/// How many further events are posted at most, to distinguish a leak from a heap that has not reached its size.
 const FURTHER_EVENTS: u32 = 6_000;
 /// How long the check posts events, and further events.
 const POSTS_FOR: Duration = Duration::from_secs(20);
@@ -54,7 +54,7 @@ pub(crate) async fn check_many(
     }
 }
 
-/// Events that are posted one after another, and the usage in between.
+/// Events that are posted in rounds, and the usage after each round.
 struct Run {
     address: SocketAddr,
     connections: Connections,

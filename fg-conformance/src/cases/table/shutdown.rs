@@ -24,12 +24,13 @@ pub(super) const CASES: [Case; 3] = [
         mark: Inferred,
         source: "05_1184",
         sentence: "finishes the invocations in flight before it exits",
-        tried: "The check boots the extension once more. Four clients post events, and another client sends half of one. The \
-                check stops the processes for a moment, learns from /proc/net/tcp which requests they have received \
-                completely, continues them, and sends SIGTERM. If at least half of these requests have no response, in each \
-                of three boots, this is a failure; a lower share is a warning, and so is a status other than 200. 30 ms \
-                later the check sends the rest of the other request; if the extension drops it, this is only a warning. If \
-                no complete request was in flight, the check tries again, three times at most.",
+        tried: "In another boot, four clients post events, and another client sends half of one. The check stops the \
+                processes for a moment, learns from /proc/net/tcp which requests they have received completely, continues \
+                them, and sends SIGTERM. If at least half of these requests have no response, in each of several boots, this \
+                is a failure; a lower share is a warning, and so is a status other than 200. 30 ms later the check sends the \
+                rest of the other request; if the extension drops it, this is only a warning. The check repeats this until \
+                four complete requests were in flight in total, and in three boots if one of them has no response; it boots \
+                the extension four times at most.",
         remedy: "on SIGTERM, stop accepting connections, respond to each request that has been received, and give open \
                  connections at least 150 ms to complete theirs; then exit",
         fixture: OwnBoot,

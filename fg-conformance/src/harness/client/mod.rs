@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 pub(crate) use self::request_error::{Failure, RequestError};
 pub(crate) use self::response::HttpResponse;
@@ -43,12 +43,6 @@ pub(crate) struct PartialRequest {
     response: PendingResponse,
     sender: mpsc::Sender<Bytes>,
     rest: Bytes,
-    timeout: Duration,
-}
-
-/// A request that has been sent completely.
-pub(crate) struct CompleteRequest {
-    response: PendingResponse,
     timeout: Duration,
 }
 
@@ -81,10 +75,12 @@ pub(crate) async fn post(
 
 /// Waits until the address accepts connections, for 5 seconds at most.
 pub(crate) async fn wait_until_listening(address: SocketAddr) {
-    let deadline = Instant::now() + RESPONSE_TIMEOUT / 2;
-    while TcpStream::connect(address).await.is_err() && Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let connects = async {
+        while TcpStream::connect(address).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let _ = timeout(RESPONSE_TIMEOUT / 2, connects).await;
 }
 
 impl Connection {
@@ -102,7 +98,7 @@ impl Connection {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
                 let message = format!("cannot connect to {address}: {error}");
-                return Err(RequestError::new(Failure::Connect, message));
+                return Err(RequestError::new(Failure::Other, message));
             }
             Err(_) => {
                 let message =
@@ -209,27 +205,14 @@ impl PartialRequest {
         }
     }
 
-    /// Sends the rest of the body.
-    pub(crate) async fn send_rest(self) -> CompleteRequest {
+    /// Sends the rest of the body, and waits for the response.
+    pub(crate) async fn finish(self) -> Result<HttpResponse, RequestError> {
         // If sending fails, the error of the response says why.
         if !self.rest.is_empty() {
             let _ = self.sender.send(self.rest).await;
         }
-        CompleteRequest {
-            response: self.response,
-            timeout: self.timeout,
-        }
-    }
-
-    /// Sends the rest of the body, and waits for the response.
-    pub(crate) async fn finish(self) -> Result<HttpResponse, RequestError> {
-        self.send_rest().await.response().await
-    }
-}
-
-impl CompleteRequest {
-    /// Waits for the response.
-    pub(crate) async fn response(self) -> Result<HttpResponse, RequestError> {
+        // This is the end of the body.
+        drop(self.sender);
         match timeout(self.timeout, self.response).await {
             Ok(response) => read(response).await,
             Err(_) => {

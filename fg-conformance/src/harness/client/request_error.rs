@@ -12,13 +12,11 @@ pub(crate) struct RequestError {
 /// What failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Failure {
-    /// The connection could not be opened.
-    Connect,
     /// There was no complete response in time.
     Timeout,
     /// The response has another status than expected, or comes too early.
     Status,
-    /// The connection was closed or reset, or the response cannot be read.
+    /// The connection could not be opened, was closed or reset, or the response cannot be read.
     Other,
 }
 
