@@ -28,7 +28,7 @@ Invocation
   skip  INV-03  accepts invocations on one connection and on separate connections
   skip  INV-04  rejects a malformed body with a 4xx status and keeps running
   skip  INV-05  accepts an event with unknown fields
-  skip  INV-06  responds with JSON that contains the trace ID of the event
+  skip  INV-06  responds with a JSON object for this event
   skip  INV-07  responds within 1 s, and to several events at once
   skip  INV-08  handles 1,000 events in one boot
                 blocked by INV-01

@@ -141,7 +141,10 @@ impl Run {
         }
         // The heap of a garbage collector grows for a while without a leak.
         if let Err(error) = self.post(FURTHER_EVENTS).await {
-            return Finding::warn(error);
+            return Finding::warn(format!(
+                "after {} events with growing memory, {error}",
+                self.posted
+            ));
         }
         let second_half = &self.samples[self.samples.len() / 2..];
         match MEMORY.growth(second_half) {

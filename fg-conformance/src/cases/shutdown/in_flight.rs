@@ -110,7 +110,9 @@ async fn sigterm_during_requests(
     let mut half_connection = Connection::open_within(address, RESPONDS_WITHIN).await?;
     let half_client = half_connection.local_address().port();
     let received = || clients_without_unread_data(address.port());
-    let mut half = half_connection.post_half(INVOKE_PATH, event()).await?;
+    // An early response or a closed connection means that it does not wait for the rest.
+    let half = half_connection.post_half(INVOKE_PATH, event()).await;
+    let mut half = half.ok().flatten();
     let start = Instant::now();
     while !received().contains(&half_client) && start.elapsed() < RECEIVED_WITHIN {
         tokio::time::sleep(POLL_EVERY).await;
@@ -179,7 +181,7 @@ impl Observed {
             let detail = format!(
                 "no response to {lost} of {in_flight} invocations that the extension had received completely at SIGTERM: {error}"
             );
-            return if self.boots_with_losses == self.boots {
+            return if self.boots >= BOOTS_WITH_LOSSES && self.boots_with_losses == self.boots {
                 Finding::fail(detail)
             } else {
                 Finding::warn(detail)
@@ -295,6 +297,8 @@ mod tests {
             };
             let mut observed = Observed {
                 partial,
+                boots: 2,
+                boots_with_losses: 2,
                 ..Observed::default()
             };
             observed.add(responses);

@@ -20,6 +20,8 @@ const RESPONSES: usize = 16;
 const RESPONSES_WITHIN: Duration = Duration::from_secs(1);
 /// How long a response may take.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How much of a response without a line break is read.
+const MAX_STATUS_LINE: usize = 8 * 1024;
 /// The pause between two looks at the number of responses.
 const POLL_EVERY: Duration = Duration::from_millis(2);
 
@@ -131,9 +133,8 @@ impl Shared {
 /// Posts events until no further ones are to be posted, or until the extension accepts no more connections.
 async fn post_events(address: SocketAddr, shared: Arc<Shared>) {
     while !shared.finish.load(Ordering::SeqCst) {
-        let Ok(stream) = TcpStream::connect(address).await else {
-            return;
-        };
+        let connected = timeout(RESPONSE_TIMEOUT, TcpStream::connect(address)).await;
+        let Ok(Ok(stream)) = connected else { return };
         let Ok(client) = stream.local_addr() else {
             return;
         };
@@ -145,7 +146,7 @@ async fn post_events(address: SocketAddr, shared: Arc<Shared>) {
     }
 }
 
-/// Sends an event, and reads the head of the response. An HTTP library does not say when the request is in the socket.
+/// Sends an event, and reads the status of the response. An HTTP library does not say when the request is in the socket.
 async fn exchange(stream: &TcpStream, client: u16, shared: &Shared) -> Result<u16, String> {
     let (event, peer) = (
         event(),
@@ -165,8 +166,9 @@ async fn exchange(stream: &TcpStream, client: u16, shared: &Shared) -> Result<u1
         }
     }
     shared.requests().sent.insert(client);
+    // The status line is enough: `HTTP/1.1 200 OK`.
     let mut head = Vec::new();
-    while !head.windows(4).any(|part| part == b"\r\n\r\n") {
+    while !head.contains(&b'\n') && head.len() < MAX_STATUS_LINE {
         stream.readable().await.map_err(|error| error.to_string())?;
         let mut part = [0; 1024];
         match stream.try_read(&mut part) {

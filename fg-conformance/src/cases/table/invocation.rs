@@ -76,7 +76,7 @@ pub(super) const CASES: [Case; 8] = [
         id: Inv06,
         mark: Documented,
         source: "2707",
-        sentence: "responds with JSON that contains the trace ID of the event",
+        sentence: "responds with a JSON object for this event",
         tried: "The check examines the responses to three events: the body should be a JSON object, and its traceId, if it \
                 has one, that of the event; headers such as Content-Type should occur once. It is unknown whether the \
                 platform reads the response, so a deviation is a warning.",

@@ -84,9 +84,12 @@ pub(super) async fn read(
             return Err(RequestError::new(Failure::Timeout, message));
         }
     }
-    let connection = parts.headers.get(header::CONNECTION);
+    let connection = parts.headers.get_all(header::CONNECTION).iter();
+    let options: Vec<_> = connection.filter_map(|value| value.to_str().ok()).collect();
+    let options = options.join(",");
     let has_connection_option = |option: &str| {
-        connection.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(option.as_bytes()))
+        let mut options = options.split(',');
+        options.any(|other| other.trim().eq_ignore_ascii_case(option))
     };
     let closes = has_connection_option("close")
         || (parts.version == Version::HTTP_10 && !has_connection_option("keep-alive"));
