@@ -56,8 +56,12 @@ impl SharedProcess<'_> {
             match id {
                 CaseId::Inv01 => {
                     // An extension that fails REG-05 may not be listening yet.
-                    if report.is_failed(CaseId::Reg05) {
-                        wait_until_listening(self.address).await;
+                    if report.is_failed(CaseId::Reg05) && !wait_until_listening(self.address).await
+                    {
+                        // It listens on another address than it has registered.
+                        report.block_shared_process(CaseId::Reg05);
+                        report.block_matching(CaseId::Reg05, |case| id.blocks(case.id));
+                        return;
                     }
                     if invocation::check_documented(self.address, recorder, report).await {
                         report.block_shared_process(id);

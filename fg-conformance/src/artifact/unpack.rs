@@ -140,7 +140,7 @@ pub(super) fn unpack(archive: &Archive) -> Result<TempDir, ZipError> {
                 let options = options.write(true).create_new(true).mode(0o600);
                 let mut file = options.open(&into).map_err(cannot())?;
                 copy(archive, entry, &mut file, cannot)?;
-                let mode = entry.mode.map_or(EXECUTABLE, |mode| mode & 0o777);
+                let mode = entry.mode.map_or(EXECUTABLE, |mode| mode & 0o777 | 0o111);
                 let permissions = Permissions::from_mode(mode);
                 file.set_permissions(permissions).map_err(cannot())?;
             }
@@ -227,7 +227,7 @@ mod tests {
         let directory = unpacked(&files).unwrap();
         for (path, mode) in [
             ("extension/extensionA.sh", 0o755),
-            ("extension/demo", 0o640),
+            ("extension/demo", 0o751),
             ("demo", 0o755),
         ] {
             assert_eq!(mode_of(&directory, path), mode, "{path}");

@@ -96,11 +96,15 @@ impl ProcessGroup {
         Ok(Duration::from_millis(milliseconds))
     }
 
-    /// Returns whether one of the processes has a handler for SIGTERM.
-    pub(crate) fn handles_sigterm(self) -> bool {
-        let members = self.members().unwrap_or_default().into_iter();
-        let mut masks = members.filter_map(|process| Some(process.status().ok()?.sigcgt));
-        masks.any(|mask| mask & (1 << (Signal::SIGTERM as u32 - 1)) != 0)
+    /// Returns whether the process of the start script has a handler for SIGTERM.
+    pub(crate) fn leader_handles_sigterm(self) -> bool {
+        let mask = Process::new(self.0).and_then(|process| Ok(process.status()?.sigcgt));
+        mask.is_ok_and(|mask| mask & (1 << (Signal::SIGTERM as u32 - 1)) != 0)
+    }
+
+    /// Returns whether the process of the start script has started others, instead of executing the program.
+    pub(crate) fn has_children(self) -> bool {
+        self.members().is_ok_and(|members| members.len() > 1)
     }
 
     /// Returns whether one of the processes has a runtime that lets its heap grow to a part of the machine's memory before it

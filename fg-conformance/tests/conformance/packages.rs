@@ -34,12 +34,12 @@ async fn good_package_is_booted_from_the_zip() {
 
 #[tokio::test]
 async fn an_invalid_package_is_not_booted() {
-    let zip = Zip::new().add("extension/extensionNightWatch.sh", 0o644, SCRIPT);
+    let script = SCRIPT.replace('\n', "\r\n");
+    let zip = Zip::new().add("extension/extensionNightWatch.sh", 0o755, script);
     let report = zip.check(&[]).await;
-    let mode = "extension/extensionNightWatch.sh has mode 0644";
-    assert_only(&report, Fail, "PKG-03", mode);
+    assert_eq!(ids(&report, Fail, ""), ["PKG-04"], "{report}");
     // All cases with a process are skipped.
-    let blocked = ids(&report, Skip, "blocked by PKG-03");
+    let blocked = ids(&report, Skip, "blocked by PKG-04");
     let findings = report.findings().map(|(case, _)| case.id.as_str());
     let with_process: Vec<_> = findings.filter(|id| !id.starts_with("PKG-")).collect();
     assert_eq!(blocked, with_process, "{report}");
@@ -291,6 +291,17 @@ async fn a_script_that_this_machine_cannot_run_is_not_booted() {
     assert_only(&report, Warn, "PKG-05", unknown);
     let skipped = "this machine does not have /usr/bin/no-such-shell, which the start script names";
     assert_eq!(detail(&report, "REG-01"), skipped);
+}
+
+#[tokio::test]
+async fn mode_bits_block_no_other_case() {
+    let zip = Zip::new()
+        .add("extension/extensionNightWatch.sh", 0o600, SCRIPT)
+        .add("extension/night_watch.py", 0o600, PYTHON);
+    let report = zip.check(&["PKG-03", "REG-01"]).await;
+    let mode = "extension/extensionNightWatch.sh has mode 0600";
+    assert_only(&report, Fail, "PKG-03", mode);
+    assert_eq!(ids(&report, Pass, ""), ["REG-01"], "{report}");
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! INV-08 and RES-02: many events in one boot, and what the extension keeps of them.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use procfs::ProcResult;
@@ -81,21 +83,17 @@ impl Run {
     /// Posts this many events, or fewer if the time is over.
     async fn post(&mut self, events: u32) -> Result<(), String> {
         let (goal, deadline) = (self.posted + events, Instant::now() + POSTS_FOR);
+        let posted = Arc::new(AtomicU32::new(self.posted));
         while self.posted < goal && Instant::now() < deadline {
             let mut posts = JoinSet::new();
             for _ in 0..IN_FLIGHT {
-                posts.spawn(post_share(self.address, self.connections, deadline));
+                let posted = Arc::clone(&posted);
+                posts.spawn(post_share(self.address, self.connections, deadline, posted));
             }
-            while let Some(posted) = posts.join_next().await {
-                let (posted, error) = posted.map_err(|error| error.to_string())?;
-                self.posted += posted;
-                if let Some(error) = error {
-                    return Err(format!(
-                        "one event failed after {} successful ones: {error}",
-                        self.posted
-                    ));
-                }
+            while let Some(share) = posts.join_next().await {
+                share.map_err(|error| error.to_string())??;
             }
+            self.posted = posted.load(Ordering::SeqCst);
             tokio::time::sleep(SETTLES_WITHIN).await;
             self.sample();
         }
@@ -154,23 +152,28 @@ impl Run {
     }
 }
 
-/// Posts one part of the events between two samples. Returns how many succeeded, and the error of the one that did not.
+/// Posts one part of the events between two samples, and counts those that succeed.
 async fn post_share(
     address: SocketAddr,
     connections: Connections,
     deadline: Instant,
-) -> (u32, Option<RequestError>) {
+    counter: Arc<AtomicU32>,
+) -> Result<(), String> {
     let (mut posted, mut open) = (0, None);
     while posted < SAMPLE_EVERY / IN_FLIGHT && Instant::now() < deadline {
-        match post_on(&mut open, address).await {
-            Ok(()) => posted += 1,
-            Err(error) => return (posted, Some(error)),
+        if let Err(error) = post_on(&mut open, address).await {
+            let before = counter.load(Ordering::SeqCst);
+            return Err(format!(
+                "one event failed after {before} successful ones: {error}"
+            ));
         }
+        counter.fetch_add(1, Ordering::SeqCst);
+        posted += 1;
         if connections == Connections::Closed || posted % PER_CONNECTION == 0 {
             open = None;
         }
     }
-    (posted, None)
+    Ok(())
 }
 
 /// Posts an event on the open connection, or on a new one, which stays open if the response permits it.

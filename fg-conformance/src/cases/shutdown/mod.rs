@@ -28,15 +28,16 @@ pub(crate) async fn check_sigterm(
     group: Option<ProcessGroup>,
     report: &mut Report,
 ) -> Result<(), Error> {
-    let is_handled = group.is_some_and(ProcessGroup::handles_sigterm);
+    let is_handled = group.is_some_and(ProcessGroup::leader_handles_sigterm);
+    let has_children = group.is_some_and(ProcessGroup::has_children);
     let shutdown = platform.shutdown().await?;
     if let [exit] = &shutdown.extensions[..] {
-        report.record(CaseId::End01, exit_finding(exit, is_handled));
+        report.record(CaseId::End01, exit_finding(exit, is_handled, has_children));
     }
     Ok(())
 }
 
-fn exit_finding(exit: &ProcessExit, is_handled: bool) -> Finding {
+fn exit_finding(exit: &ProcessExit, is_handled: bool, has_children: bool) -> Finding {
     let status = exit.status;
     let Some(duration) = exit.stop_duration else {
         return Finding::fail(format!("exited before SIGTERM was sent ({status})"));
@@ -54,6 +55,10 @@ fn exit_finding(exit: &ProcessExit, is_handled: bool) -> Finding {
         // Some servers shut down in order, then restore the default handler and raise the signal again.
         Finding::warn(format!(
             "expected exit status 0, but it handled SIGTERM and died from it {duration:.0?} later"
+        ))
+    } else if has_children && status.signal() == Some(Signal::SIGTERM as i32) {
+        Finding::fail(format!(
+            "the start script died from SIGTERM after {duration:.0?}, before the program that it has started could exit"
         ))
     } else if !status.success() {
         Finding::fail(format!(

@@ -35,9 +35,9 @@ pub(super) const CASES: [Case; 15] = [
         mark: Unknown,
         source: "2705",
         sentence: "the start script and the programs are executable",
-        tried: "The check reads the mode bits that the ZIP stores for the start script and for every ELF program. \
-                It is unknown whether the platform applies them; if it does, a file without the executable bit \
-                cannot start.",
+        tried: "The check reads the mode bits that the ZIP stores for the start script and for every ELF program. It is \
+                unknown whether the platform applies them; if it does, a file without the executable bit cannot start. The \
+                other cases are tested as if all files were executable.",
         remedy: "set mode 0755 before you create the ZIP (`chmod +x`), and use a ZIP tool that stores mode bits \
                  (`write` of Python's zipfile does, but `writestr` stores mode 0600)",
         fixture: Files,
@@ -162,7 +162,7 @@ pub(super) const CASES: [Case; 15] = [
                 encrypted or compressed with an unusual method cannot be unpacked. To protect this machine, the check does \
                 not unpack more than 1 GB or 100,000 entries.",
         remedy: "create the ZIP again with an ordinary tool, without a password and with the method deflate, or build it \
-                 with `cargo fg package`",
+                 with `cargo fg package`; leave out files if it is larger than this check unpacks",
         fixture: Files,
         prevented_by: &[Pkg12],
     },

@@ -16,7 +16,7 @@ pub(super) const CASES: [Case; 9] = [
         remedy: "POST to http://$EXTENSION_API_ADDR/extension/register before any slow work; if the extension \
                  exited first, its output may say why",
         fixture: FirstBoot,
-        prevented_by: &[Pkg01, Pkg02, Pkg03, Pkg04, Pkg05, Pkg06, Pkg12, Pkg14],
+        prevented_by: &[Pkg01, Pkg02, Pkg04, Pkg05, Pkg06, Pkg12, Pkg14],
     },
     Case {
         id: Reg02,
@@ -56,8 +56,9 @@ pub(super) const CASES: [Case; 9] = [
         mark: Inferred,
         source: "2707",
         sentence: "listens before it registers",
-        tried: "When the registration arrives, and before the emulator responds to it, the check connects to the \
-                registered address. Invocations can arrive as soon as the extension is registered.",
+        tried: "When the registration arrives, and before the emulator responds to it, the check connects to the registered \
+                address. Invocations can arrive as soon as the extension is registered. If it does not listen on this \
+                address 5 seconds later either, the cases on the same process are skipped.",
         remedy: "bind and listen first, then register",
         fixture: FirstBoot,
         prevented_by: &[Reg04],

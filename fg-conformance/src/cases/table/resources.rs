@@ -36,10 +36,12 @@ pub(super) const CASES: [Case; 4] = [
         id: Res03,
         mark: Documented,
         source: "user guide",
-        sentence: "writes files only to /tmp",
+        sentence: "works if only /tmp is writable",
         tried: "The check boots the extension in a mount namespace in which all file systems are read-only, except /tmp and \
-                those of the kernel. The extension must register, respond to an event, and exit as it does otherwise. Where \
-                this machine permits no mount namespace, the case is skipped.",
+                those of the kernel. The extension must register, respond to an event, and exit as it does otherwise. A \
+                message about a read-only file system on its standard error is a warning. An error that the extension \
+                neither reports nor suffers from is not seen. Where this machine permits no mount namespace, the case is \
+                skipped.",
         remedy: "write to /tmp; its size is limited to 512 MB",
         fixture: OwnBoot,
         prevented_by: &[Reg09, Inv01],

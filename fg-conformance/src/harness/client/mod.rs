@@ -73,14 +73,14 @@ pub(crate) async fn post(
     Connection::open(address).await?.post(path, body).await
 }
 
-/// Waits until the address accepts connections, for 5 seconds at most.
-pub(crate) async fn wait_until_listening(address: SocketAddr) {
+/// Waits until the address accepts connections, for 5 seconds at most. Returns whether it does.
+pub(crate) async fn wait_until_listening(address: SocketAddr) -> bool {
     let connects = async {
         while TcpStream::connect(address).await.is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    let _ = timeout(RESPONSE_TIMEOUT / 2, connects).await;
+    timeout(RESPONSE_TIMEOUT / 2, connects).await.is_ok()
 }
 
 impl Connection {
