@@ -19,6 +19,8 @@ use crate::report::{Finding, Report};
 const RECEIVED_WITHIN: Duration = Duration::from_secs(1);
 /// The pause between two looks at what has been received.
 const POLL_EVERY: Duration = Duration::from_millis(2);
+/// How long after the stop SIGTERM is sent.
+const RESUMES_WITHIN: Duration = Duration::from_millis(2);
 /// How long after SIGTERM the rest of the partial request is sent. Extensions built with fg-extension drop it after 150 ms.
 const REST_AFTER: Duration = Duration::from_millis(30);
 /// If this machine is so busy that the rest could be sent only later, the partial request does not count.
@@ -123,9 +125,10 @@ async fn sigterm_during_requests(
     booted.platform.freeze();
     let received = received();
     let in_flight = load.in_flight(&received);
-    // In this order: the kernel gives a signal for a stopped process to any of its threads, and some runtimes, such as Python,
-    // then do not notice it.
     booted.platform.thaw();
+    // The kernel gives a signal for a process that has not run since the stop to any of its threads. Some runtimes, such as
+    // Python, notice it only in the main thread.
+    tokio::time::sleep(RESUMES_WITHIN).await;
     group.signal_all(Signal::SIGTERM)?;
 
     let signal = Instant::now();
