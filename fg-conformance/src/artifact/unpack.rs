@@ -37,6 +37,10 @@ pub(super) fn check_layout(archive: &Archive) -> Result<(), ZipError> {
     let (mut folders, mut previous) = (0, None::<(&str, &Entry)>);
     for (path, entry) in entries {
         check_path(path)?;
+        if path.is_empty() && entry.kind != Kind::Folder {
+            let name = &entry.name;
+            return Err(ZipError::invalid(format!("the file `{name}` has no name")));
+        }
         if let Some((file, previous)) = previous
             && previous.kind != Kind::Folder
             && path
