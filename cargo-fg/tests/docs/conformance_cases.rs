@@ -15,7 +15,8 @@ const INTRODUCTION: &str = "\
 # Conformance cases
 
 `cargo fg check` runs these cases against an extension, in this order; [the command's reference](cargo-fg.md#cargo-fg-check)
-has its options. If a case fails, the cases that it blocks are skipped.
+has its options. If a case fails, the cases that it blocks are skipped. So are the other cases on the same process, if it exits or no
+longer responds.
 
 The mark says how certain it is that the platform requires what a case checks: **D** documented, **I** inferred, **?** unknown.
 [The introduction](../introduction.md) explains the marks. A source from 2703 to 2713 is the page `functiongraph_06_` with

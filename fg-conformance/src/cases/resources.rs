@@ -146,13 +146,13 @@ pub(crate) async fn check_writes(
     } else {
         booted.stop(StopMode::Kill).await.map(|()| Ok(()))
     }?;
-    let report_of = recorder.recorded().stderr.iter().rev().find_map(|line| {
+    let reported = recorder.recorded().stderr.iter().rev().find_map(|line| {
         let line = line.trim();
         line.to_lowercase()
             .contains(read_only::ERROR)
             .then(|| line.to_owned())
     });
-    let finding = match (invoked.and(exited), report_of) {
+    let finding = match (invoked.and(exited), reported) {
         (Ok(()), None) => Finding::pass("works although only /tmp is writable"),
         (Ok(()), Some(line)) => Finding::warn(format!("works, but stderr says: {line}")),
         (Err(error), Some(line)) => Finding::fail(format!(

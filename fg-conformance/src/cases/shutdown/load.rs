@@ -12,8 +12,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::cases::invocation::{INVOKE_PATH, event};
 
-/// How many clients post events, each event on a new connection. Servers with a pool of threads handle at least this many at
-/// once; requests that wait in their queues do not count as in flight for some of them.
+/// How many clients post events, each event on a new connection: no more than the threads of common servers, because some of
+/// them drop at SIGTERM what waits in their queues.
 const CLIENTS: usize = 4;
 /// How many responses to wait for before SIGTERM, and how long.
 const RESPONSES: usize = 16;
