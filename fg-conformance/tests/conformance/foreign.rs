@@ -94,6 +94,7 @@ async fn node() {
             "RES-02",
             "file descriptors: about 1.00 more per event",
         ),
+        ("keeps-memory", Warn, "RES-02", "memory: about "),
         ("exits-at-once", Fail, "END-02", "no response to "),
     ];
     check_all(extension, &faults).await;

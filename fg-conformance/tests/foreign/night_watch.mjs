@@ -32,6 +32,7 @@ async function invoke(request) {
     return [400, { error: `not JSON: ${error.message}` }];
   }
   if (typeof event?.traceId !== 'string') return [400, { error: 'traceId must be a string' }];
+  if (FAULT === 'keeps-memory') kept.push(new Array(4000).fill(event.traceId));
   if (FAULT === 'keeps-descriptor') kept.push(fs.openSync('/dev/null'));
   await sleep(HANDLER_MS);
   return [200, { traceId: event.traceId, invokedFunctionUrn: event.invokedFunctionUrn }];

@@ -128,7 +128,8 @@ impl Run {
         if !grown.is_empty() {
             return Finding::warn(grown.join("; "));
         }
-        if self.group.is_some_and(ProcessGroup::has_lazy_heap) {
+        let slack = self.group.map_or(0, ProcessGroup::heap_slack);
+        if slack == u64::MAX {
             return Finding::pass(format!(
                 "threads, descriptors and sockets are stable over {} events; the memory of a JVM or of .NET is not judged",
                 self.posted
@@ -145,8 +146,17 @@ impl Run {
             ));
         }
         let second_half = &self.samples[self.samples.len() / 2..];
+        let grown = match (self.samples.first(), self.samples.last()) {
+            (Some((_, first)), Some((_, last))) => last.memory.saturating_sub(first.memory),
+            _ => 0,
+        };
         match MEMORY.growth(second_half) {
-            Some(growth) => Finding::warn(growth),
+            Some(growth) if grown > slack => Finding::warn(growth),
+            Some(_) => Finding::pass(format!(
+                "memory: {:.1} MB more after {} events, which a garbage collector may leave",
+                grown as f64 / 1e6,
+                self.posted
+            )),
             None => Finding::pass(format!("stable after {} events", self.posted)),
         }
     }

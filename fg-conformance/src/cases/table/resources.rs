@@ -26,7 +26,8 @@ pub(super) const CASES: [Case; 4] = [
         tried: "During the events of INV-08, the check reads the memory, threads, file descriptors and sockets of all \
                 processes of the extension. Threads, descriptors and sockets that grow steadily are a warning. If the memory \
                 grows, the check posts up to 6,000 further events; if it still grows, by more than 0.7 KB per event, this is a \
-                warning. The memory of a JVM or of .NET, whose heap grows without a leak, is not judged. An instance has \
+                warning. The heap of a JavaScript runtime (Node.js, Deno, Bun) may \
+                grow by 64 MB. The memory of a JVM or of .NET, whose heap grows without a leak, is not judged. An instance has \
                 1,024 threads and as many file descriptors.",
         remedy: "bound each buffer and cache, and close or reuse what an event has opened",
         fixture: SharedProcess,
