@@ -103,8 +103,11 @@ mod simulation;
 mod telemetry;
 mod types;
 
+pub use config::setting;
 pub use error::{Error, RunError};
 pub use extension::{Extension, TelemetryHandler};
+#[doc(inline)]
+pub use fg_util::setting::{Setting, SettingSource};
 pub use run::{run, run_with_telemetry};
 pub use telemetry::{
     LogEvent, Metrics, PlatformEvent, PlatformEventKind, Subscription, TelemetryCounters,
