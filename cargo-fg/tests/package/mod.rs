@@ -163,7 +163,7 @@ fn hello_is_packaged_and_booted() {
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(
         stdout.contains(
-            "      stderr ERROR extensionHello.sh: cannot read FG_SHUTDOWN_TIMEOUT: `soon`"
+            "      stderr ERROR extensionHello.sh: cannot read FG_SHUTDOWN_TIMEOUT from the environment: `soon`"
         ),
         "{stdout}"
     );

@@ -102,14 +102,18 @@ impl Setting {
     /// ```
     #[must_use]
     pub fn invalid(&self, problem: &str, hint: &str) -> String {
-        let Self { name, source, .. } = self;
-        let value = match is_secret(name) {
+        let value = match is_secret(&self.name) {
             true => "the value".to_owned(),
             false => format!("`{}`", without_password(&self.value)),
         };
-        one_line(&format!(
-            "cannot read {name} from {source}: {value} {problem}; {hint}"
-        ))
+        self.unreadable(&format!("{value} {problem}; {hint}"))
+    }
+
+    /// Returns the error message about a setting that cannot be used, with a reason that does not contain the value.
+    #[must_use]
+    pub fn unreadable(&self, reason: &str) -> String {
+        let Self { name, source, .. } = self;
+        one_line(&format!("cannot read {name} from {source}: {reason}"))
     }
 
     /// Parses a duration within a range.

@@ -40,27 +40,27 @@ fn invalid_settings_are_reported() {
         (
             "EXTENSION_API_ADDR",
             "nowhere",
-            "cannot read EXTENSION_API_ADDR: `nowhere` is not `host:port`; write an address such as `127.0.0.1:9001`",
+            "cannot read EXTENSION_API_ADDR from the environment: `nowhere` is not `host:port`; write an address such as `127.0.0.1:9001`",
         ),
         (
             "FG_EXTENSION_PORT",
             "8091",
-            "cannot read FG_EXTENSION_PORT: `8091` is not a port from 8081 to 8090; write a port such as `8085`, or a list such as `extensionFixture.sh=8085,extensionOther.sh=8086`",
+            "cannot read FG_EXTENSION_PORT from the environment: `8091` is not a port from 8081 to 8090; write a port such as `8085`, or a list such as `extensionFixture.sh=8085,extensionOther.sh=8086`",
         ),
         (
             "FG_REGISTER_TIMEOUT",
             "soon",
-            "cannot read FG_REGISTER_TIMEOUT: `soon` is not a duration from 1ms to 1h; write it as `500ms`, `10s` or `1m`",
+            "cannot read FG_REGISTER_TIMEOUT from the environment: `soon` is not a duration from 1ms to 1h; write it as `500ms`, `10s` or `1m`",
         ),
         (
             "FG_SHUTDOWN_TIMEOUT",
             "2h",
-            "cannot read FG_SHUTDOWN_TIMEOUT: `2h` is not a duration from 0s to 1h; write it as `500ms`, `10s` or `1m`",
+            "cannot read FG_SHUTDOWN_TIMEOUT from the environment: `2h` is not a duration from 0s to 1h; write it as `500ms`, `10s` or `1m`",
         ),
         (
             "FG_LOG",
             "loud",
-            "cannot read FG_LOG: `loud` is not a level; write `off`, `error`, `warn`, `info`, `debug` or `trace`",
+            "cannot read FG_LOG from the environment: `loud` is not a level; write `off`, `error`, `warn`, `info`, `debug` or `trace`",
         ),
     ] {
         let start = Start::new(FIXTURE)
