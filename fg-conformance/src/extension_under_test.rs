@@ -1,5 +1,6 @@
 //! [`ExtensionUnderTest`]: the extension to check, and how it is booted.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -10,12 +11,16 @@ use crate::artifact::{UnpackedPackage, ZipError, choose, examine, read_script_na
 use crate::cases::{ZipScripts, check_without_zip, check_zip, record_unreadable_zip};
 use crate::report::Report;
 
+/// The variable with what a user sets in the function's console, as a JSON object (D, custom runtimes).
+const USER_DATA: &str = "RUNTIME_USERDATA";
+
 /// The extension to check: a compiled program, a command in any language, or a ZIP.
 #[derive(Clone, Debug)]
 pub struct ExtensionUnderTest {
     origin: Origin,
     description: Option<String>,
     environment: Vec<(OsString, OsString)>,
+    user_data: BTreeMap<String, String>,
     /// The start script of a ZIP to boot.
     script: Option<String>,
 }
@@ -74,6 +79,7 @@ impl ExtensionUnderTest {
             origin,
             description: None,
             environment: Vec::new(),
+            user_data: BTreeMap::new(),
             script: None,
         }
     }
@@ -98,6 +104,15 @@ impl ExtensionUnderTest {
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a setting that a user sets in the function's console.
+    ///
+    /// It is in `RUNTIME_USERDATA` (D), and in all boots but that of SET-01 it is also an environment variable (?).
+    #[must_use]
+    pub fn user_data(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.user_data.insert(name.into(), value.into());
         self
     }
 
@@ -192,6 +207,7 @@ impl ExtensionUnderTest {
             script,
             launch,
             environment: self.environment.clone(),
+            user_data: self.user_data.clone(),
         }
     }
 }
@@ -203,6 +219,7 @@ pub(crate) struct PreparedExtension {
     pub(crate) script: String,
     launch: Launch,
     environment: Vec<(OsString, OsString)>,
+    user_data: BTreeMap<String, String>,
 }
 
 #[derive(Debug)]
@@ -222,8 +239,32 @@ impl PreparedExtension {
         }
     }
 
+    /// Returns whether there are settings in `RUNTIME_USERDATA`.
+    pub(crate) fn has_user_data(&self) -> bool {
+        !self.user_data.is_empty()
+    }
+
     /// Returns the command that the emulator boots.
     pub(crate) fn command(&self) -> ExtensionCommand {
+        let user_data = self.user_data.iter();
+        user_data.fold(
+            self.command_with_user_data_only(),
+            |command, (name, value)| {
+                // A variable of the same name takes precedence.
+                match self
+                    .environment
+                    .iter()
+                    .any(|(other, _)| other == name.as_str())
+                {
+                    true => command,
+                    false => command.env(name, value),
+                }
+            },
+        )
+    }
+
+    /// Returns the command with the settings of the user in `RUNTIME_USERDATA` only.
+    pub(crate) fn command_with_user_data_only(&self) -> ExtensionCommand {
         let command = match &self.launch {
             Launch::Program(program, arguments) => {
                 let command = ExtensionCommand::new(&self.script, program);
@@ -232,6 +273,10 @@ impl PreparedExtension {
             Launch::Package(package) => package.command(),
         };
         let environment = self.environment.iter();
-        environment.fold(command, |command, (name, value)| command.env(name, value))
+        let command = environment.fold(command, |command, (name, value)| command.env(name, value));
+        if self.user_data.is_empty() {
+            return command;
+        }
+        command.env(USER_DATA, serde_json::json!(self.user_data).to_string())
     }
 }

@@ -91,6 +91,17 @@ impl<'a> Harness<'a> {
         self.boot_command(faults, || self.extension.command()).await
     }
 
+    /// Boots the extension with the settings of the user in `RUNTIME_USERDATA` only.
+    pub(crate) async fn boot_with_user_data_only(&self) -> Result<Booted, Error> {
+        let command = || self.extension.command_with_user_data_only();
+        self.boot_command(Faults::default(), command).await
+    }
+
+    /// Returns the address of the first registration.
+    pub(crate) fn first_address(&self) -> Option<SocketAddr> {
+        self.address.get().copied()
+    }
+
     /// Boots the extension in a mount namespace in which only `/tmp` is writable.
     pub(crate) async fn boot_read_only(&self, read_only: &ReadOnly) -> Result<Booted, Error> {
         let command = || read_only.wrap(self.extension.command());
