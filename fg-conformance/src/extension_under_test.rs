@@ -11,9 +11,6 @@ use crate::artifact::{UnpackedPackage, ZipError, choose, examine, read_script_na
 use crate::cases::{ZipScripts, check_without_zip, check_zip, record_unreadable_zip};
 use crate::report::Report;
 
-/// The variable with what a user sets in the function's console, as a JSON object (D, custom runtimes).
-const USER_DATA: &str = "RUNTIME_USERDATA";
-
 /// The extension to check: a compiled program, a command in any language, or a ZIP.
 #[derive(Clone, Debug)]
 pub struct ExtensionUnderTest {
@@ -239,9 +236,9 @@ impl PreparedExtension {
         }
     }
 
-    /// Returns whether there are settings in `RUNTIME_USERDATA`.
-    pub(crate) fn has_user_data(&self) -> bool {
-        !self.user_data.is_empty()
+    /// Returns the settings in `RUNTIME_USERDATA`.
+    pub(crate) fn user_data(&self) -> &BTreeMap<String, String> {
+        &self.user_data
     }
 
     /// Returns the command that the emulator boots.
@@ -263,7 +260,7 @@ impl PreparedExtension {
         )
     }
 
-    /// Returns the command with the settings of the user in `RUNTIME_USERDATA` only.
+    /// Returns the command without the settings of the user as environment variables.
     pub(crate) fn command_with_user_data_only(&self) -> ExtensionCommand {
         let command = match &self.launch {
             Launch::Program(program, arguments) => {
@@ -273,10 +270,6 @@ impl PreparedExtension {
             Launch::Package(package) => package.command(),
         };
         let environment = self.environment.iter();
-        let command = environment.fold(command, |command, (name, value)| command.env(name, value));
-        if self.user_data.is_empty() {
-            return command;
-        }
-        command.env(USER_DATA, serde_json::json!(self.user_data).to_string())
+        environment.fold(command, |command, (name, value)| command.env(name, value))
     }
 }

@@ -2,6 +2,7 @@
 
 mod check_args;
 mod dev_args;
+mod environment_args;
 mod invoke_args;
 mod new_args;
 mod package_args;

@@ -13,7 +13,7 @@ pub(crate) async fn check_user_data(
     stop_mode: StopMode,
     report: &mut Report,
 ) -> Result<(), Error> {
-    if !harness.extension.has_user_data() {
+    if harness.extension.user_data().is_empty() {
         let why = "no settings of the function's console given; use --user-data";
         report.record(CaseId::Set01, Finding::skip(why));
         return Ok(());
