@@ -71,6 +71,54 @@ fn invalid_settings_are_reported() {
 }
 
 #[test]
+fn settings_come_from_the_environment_then_from_user_data_then_from_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("my fixture");
+    std::fs::copy(FIXTURE, &program).unwrap();
+    let start = |more: &[(&str, &str)]| {
+        let start = Start::new(program.to_str().unwrap()).env("EXTENSION_API_ADDR", "127.0.0.1:1");
+        let all = more.iter();
+        all.fold(start, |start, (name, value)| start.env(name, value))
+    };
+    let user_data = ("RUNTIME_USERDATA", r#"{"FG_LOG": "too loud"}"#);
+    std::fs::write(directory.path().join("my fixture.env"), "FG_LOG=silent\n").unwrap();
+    for (variables, source) in [
+        (
+            &[user_data, ("FG_LOG", "loud")][..],
+            "the environment: `loud`",
+        ),
+        (&[user_data, ("FG_LOG", "")], "RUNTIME_USERDATA: `too loud`"),
+        (&[("RUNTIME_USERDATA", "{}")], "my fixture.env: `silent`"),
+    ] {
+        let exited = start(variables).run();
+        let expected = format!("cannot read FG_LOG from {source} is not a level; ");
+        let line = failure(&exited);
+        assert!(line.starts_with(&expected), "{line}");
+    }
+
+    let file = directory.path().join("my fixture.env");
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    let exited = start(&[]).run();
+    let expected = format!(
+        "cannot read {}: Is a directory (os error 21)",
+        file.display()
+    );
+    assert_eq!(failure(&exited), expected);
+}
+
+#[test]
+fn user_data_that_is_not_an_object_is_a_warning() {
+    let platform = ScriptedPlatform::start([ScriptedResponse::status("403 Forbidden", "no")]);
+    let exited = Start::new(FIXTURE)
+        .with(&platform)
+        .env("RUNTIME_USERDATA", "secret")
+        .run();
+    let warning = "WARN extensionFixture.sh: RUNTIME_USERDATA is not a JSON object, so no settings are read from it\n";
+    assert!(exited.stderr.starts_with(warning), "{}", exited.stderr);
+}
+
+#[test]
 fn too_few_file_descriptors_are_reported() {
     // tokio needs six, in addition to standard input, output and error.
     let with_limit = |limit| Start::by_script(FIXTURE, &format!("ulimit -n {limit}; exec \"$0\""));
@@ -87,8 +135,8 @@ fn too_few_file_descriptors_are_reported() {
     let exited = with_limit(9).env("EXTENSION_API_ADDR", "127.0.0.1:1").run();
     let line = failure(&exited);
     assert!(
-        line.starts_with("cannot listen on 127.0.0.1:")
-            && line.ends_with(": Too many open files (os error 24)"),
+        line.starts_with("cannot read ")
+            && line.ends_with("fixture.env: Too many open files (os error 24)"),
         "{line}"
     );
 }
