@@ -196,7 +196,7 @@ fn hello_is_packaged_and_booted() {
     );
     assert!(fs::read(&zip).unwrap() == fs::read(directory.join("hello.zip")).unwrap());
     // No temporary file is left.
-    assert_eq!(fs::read_dir(directory).unwrap().count(), 5);
+    assert_eq!(fs::read_dir(directory).unwrap().count(), 6);
 }
 
 #[test]
