@@ -26,7 +26,11 @@ pub struct ExtensionUnderTest {
 #[derive(Clone, Debug)]
 enum Origin {
     /// A program compiled with `fg-extension`, whose file is examined too.
-    Program { script: String, path: PathBuf },
+    Program {
+        script: String,
+        path: PathBuf,
+        arguments: Vec<OsString>,
+    },
     /// Any other program, with arguments.
     Command {
         script: String,
@@ -46,7 +50,11 @@ impl ExtensionUnderTest {
     pub fn program(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
         let script = read_script_name(&path)?;
-        Ok(Self::of(Origin::Program { script, path }))
+        Ok(Self::of(Origin::Program {
+            script,
+            path,
+            arguments: Vec::new(),
+        }))
     }
 
     /// Creates an extension from a command in any language. It must register under the name `script`, for example
@@ -87,6 +95,24 @@ impl ExtensionUnderTest {
     #[must_use]
     pub fn start_script(mut self, name: impl Into<String>) -> Self {
         self.script = Some(name.into());
+        self
+    }
+
+    /// Adds arguments for the program.
+    ///
+    /// Has no effect on a ZIP, whose start script runs without arguments.
+    #[must_use]
+    pub fn arguments<I>(mut self, more: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<OsString>,
+    {
+        match &mut self.origin {
+            Origin::Program { arguments, .. } | Origin::Command { arguments, .. } => {
+                arguments.extend(more.into_iter().map(Into::into));
+            }
+            Origin::Zip(_) => {}
+        }
         self
     }
 
@@ -132,9 +158,13 @@ impl ExtensionUnderTest {
         report: &mut Report,
     ) -> Result<Option<PreparedExtension>, Error> {
         let (script, launch) = match self.origin.clone() {
-            Origin::Program { script, path } => {
+            Origin::Program {
+                script,
+                path,
+                arguments,
+            } => {
                 check_without_zip(&script, Some(&path), report)?;
-                (script, Launch::Program(path, Vec::new()))
+                (script, Launch::Program(path, arguments))
             }
             Origin::Command {
                 script,

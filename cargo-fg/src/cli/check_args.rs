@@ -8,13 +8,13 @@ use super::environment_args::EnvironmentArgs;
 use super::source_args::SourceArgs;
 use crate::check;
 
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub(super) struct CheckArgs {
-    #[command(flatten)]
-    source: SourceArgs,
     /// Cases to run: an ID such as REG-01, or a prefix such as REG (default: all cases)
     #[arg(value_name = "CASE")]
     cases: Vec<String>,
+    #[command(flatten)]
+    pub(super) source: SourceArgs,
     /// Format of the report
     #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
     format: CheckFormat,
@@ -57,7 +57,8 @@ impl CheckArgs {
         }
         let selection = Selection::parse(&self.cases)?;
         let variables = self.environment.variables()?;
-        let mut extension = check::extension_under_test(&self.source.source()?)?;
+        let mut extension =
+            check::extension_under_test(&self.source.source()?, &self.source.target.cargo)?;
         for (name, value) in variables {
             extension = extension.env(name, value);
         }

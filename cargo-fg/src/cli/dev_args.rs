@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
-use fg_emulator::ScriptName;
+use anyhow::{Context, bail};
+use fg_emulator::{Faults, ScriptName};
 
 use super::environment_args::EnvironmentArgs;
 use super::source_args::SourceArgs;
@@ -43,14 +43,14 @@ The exit status is 1 if an invocation of --invocations or --replay fails, if an
 extension does not shut down cleanly, or if one exits unexpectedly while `dev`
 neither watches files nor reads keys.";
 
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct DevArgs {
     #[command(flatten)]
-    source: SourceArgs,
+    pub(super) source: SourceArgs,
     /// Boot another extension on the same instance: a package, or extensionOther.sh=COMMAND (repeatable)
-    #[arg(long, value_name = "EXTENSION")]
-    also: Vec<String>,
+    #[arg(long, value_name = "EXTENSION", value_parser = also_source)]
+    also: Vec<ExtensionSource>,
     /// Stop after N invocations, sent one after the other
     #[arg(long, value_name = "N")]
     invocations: Option<u64>,
@@ -64,7 +64,7 @@ pub(super) struct DevArgs {
     #[arg(long)]
     freeze: bool,
     /// Inject faults, such as register-503*2,event-duplicate,freeze=0.3 (an invalid name prints the list)
-    #[arg(long, value_name = "FAULTS")]
+    #[arg(long, value_name = "FAULTS", value_parser = faults)]
     fault: Option<String>,
     /// Seed of the faults: the same seed injects the same faults (default: random)
     #[arg(long, value_name = "N", requires = "fault")]
@@ -78,7 +78,7 @@ pub(super) struct DevArgs {
     #[command(flatten)]
     environment: EnvironmentArgs,
     /// Do not start the extension: print its environment, and wait for you or your debugger to start it
-    #[arg(long, conflicts_with = "cmd")]
+    #[arg(long, conflicts_with_all = ["cmd", "arguments"], group = "no package")]
     attach: bool,
     /// Lines for humans (with timelines on a terminal only), or one JSON object per line
     #[arg(long, value_name = "FORMAT", default_value = "human")]
@@ -130,22 +130,26 @@ impl DevArgs {
             None => self.schedule(has_keys),
         };
 
-        let attach = match self.attach {
-            true => Some(self.source.script_to_attach()?),
-            false => None,
+        let mut sources = self.also;
+        let attach = match (self.attach, &self.source.script) {
+            (true, Some(script)) => Some(ScriptName::new(script)?.to_string()),
+            (true, None) => {
+                // Only the script name is needed, but one build is faster than two.
+                sources.insert(0, self.source.source()?);
+                let mut all = BootSet::prepare(&sources, &self.source.target.cargo)?;
+                sources.remove(0);
+                all.remove_first().map(|spec| spec.script_name)
+            }
+            (false, _) => {
+                sources.insert(0, self.source.source()?);
+                None
+            }
         };
-        let mut sources: Vec<_> = self.also.iter().map(|also| also_source(also)).collect();
-        if attach.is_none() {
-            sources.insert(0, self.source.source()?);
-        }
-        let rebuild: Rebuild = Arc::new(move || BootSet::prepare(&sources));
+        let options = self.source.target.cargo;
+        let rebuild: Rebuild = Arc::new(move || BootSet::prepare(&sources, &options));
         let boot_set = rebuild()?;
         let mut scripts = boot_set.script_names();
         scripts.extend(attach.clone());
-        // Report an invalid name before anything boots, and before the environment for --attach is printed.
-        for name in &scripts {
-            ScriptName::new(name)?;
-        }
 
         let output = Output::new(style, scripts.len() > 1);
         if let (Some(file), Some(header)) = (&self.replay, &header) {
@@ -200,12 +204,23 @@ impl DevArgs {
 }
 
 /// Parses a value of `--also`: a package, or `extensionOther.sh=COMMAND`.
-fn also_source(also: &str) -> ExtensionSource {
+fn also_source(also: &str) -> anyhow::Result<ExtensionSource> {
     match also.split_once('=') {
-        Some((script_name, command)) => ExtensionSource::Command {
-            script_name: script_name.to_owned(),
-            command: command.to_owned(),
-        },
-        None => ExtensionSource::Package(BuildTarget::of_package(also)),
+        Some((script_name, command)) => {
+            ScriptName::new(script_name)?;
+            ExtensionSource::from_command_line(script_name, command)
+        }
+        None if ScriptName::is_valid(also) => {
+            bail!("to boot a command, write {also}=COMMAND; otherwise, write the name of a package")
+        }
+        None => Ok(ExtensionSource::Package(
+            BuildTarget::of_package(also),
+            Vec::new(),
+        )),
     }
+}
+
+/// Checks a value of `--fault`.
+fn faults(spec: &str) -> Result<String, fg_emulator::Error> {
+    Faults::parse(spec, 0).map(|_| spec.to_owned())
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::values::variable;
 use crate::env_file::EnvFile;
 
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub(super) struct EnvironmentArgs {
     /// Set an environment variable for the extension (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]

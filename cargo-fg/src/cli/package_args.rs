@@ -8,10 +8,10 @@ use super::values::variable;
 use crate::env_file::EnvFile;
 use crate::package::{PackageOptions, package};
 
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub(super) struct PackageArgs {
     #[command(flatten)]
-    target: TargetArgs,
+    pub(super) target: TargetArgs,
     /// ZIP to write, or existing directory to write it to (default: target/fg/NAME.zip)
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -27,12 +27,20 @@ pub(super) struct PackageArgs {
     /// Set an environment variable for the boot that verifies the ZIP (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
+    // Rejects them with a reason.
+    #[arg(last = true, hide = true, value_name = "ARGS", value_parser = no_arguments)]
+    arguments: Vec<String>,
+}
+
+fn no_arguments(_: &str) -> Result<String, &'static str> {
+    Err("FunctionGraph starts an extension without arguments; use environment variables instead")
 }
 
 impl PackageArgs {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         package(&PackageOptions {
             target: self.target.build_target(),
+            cargo: self.target.cargo.or_release(),
             triple: self.triple,
             include: self.include,
             out: self.out,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The output format of `dev` and `invoke`.
-#[derive(Clone, Copy, Eq, PartialEq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 pub(super) enum OutputFormat {
     Human,
     Json,

@@ -24,13 +24,14 @@ use self::linkage::linkage_note;
 use self::upload::how_to_upload;
 use self::verify::verify;
 use self::zip_writer::write_zip;
-use crate::cargo::{BuildTarget, BuiltProgram, build, workspace};
+use crate::cargo::{BuildTarget, BuiltProgram, CargoOptions, SelectedProgram, Workspace, build};
 use crate::env_file::EnvFile;
 use crate::signals::ShutdownSignals;
 
 /// The parsed arguments of `cargo fg package`.
 pub(crate) struct PackageOptions {
     pub(crate) target: BuildTarget,
+    pub(crate) cargo: CargoOptions,
     /// The target triple; by default, musl for this machine's processor.
     pub(crate) triple: Option<String>,
     /// Files and directories to put next to the program.
@@ -52,12 +53,13 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
     let settings = options.env_file.as_ref().map(settings_file::text);
     let settings = settings.transpose()?;
     let current = std::env::current_dir().context("cannot determine the current directory")?;
-    let workspace = workspace(&current)?;
-    let plan = BuildPlan::new(options.triple.as_deref(), &workspace.root)?;
+    let workspace = Workspace::read(&options.cargo)?;
+    let programs = workspace.select(std::slice::from_ref(&options.target), &options.cargo)?;
+    let plan = BuildPlan::new(options.triple.as_deref(), &workspace.root, &options.cargo)?;
     if let Some(note) = &plan.note {
         print_line("Note", note)?;
     }
-    let built = build_by(&plan, &options.target)?;
+    let built = build_by(&plan, &programs, &options.cargo)?;
     let script = read_script_name(&built.path)?;
     if let Some(note) = linkage_note(&built.path)? {
         print_line("Note", note)?;
@@ -110,13 +112,17 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
     print_line("", "then add it to the function: Code > Dependencies > Add")
 }
 
-fn build_by(plan: &BuildPlan, target: &BuildTarget) -> anyhow::Result<BuiltProgram> {
+fn build_by(
+    plan: &BuildPlan,
+    programs: &[SelectedProgram],
+    cargo: &CargoOptions,
+) -> anyhow::Result<BuiltProgram> {
     let options: Vec<_> = plan.options.iter().map(String::as_str).collect();
     let environment = plan.environment.iter();
     let environment: Vec<_> = environment
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
-    build(target, &options, &environment).map_err(|error| {
+    let built = build(programs, cargo, &options, &environment).map_err(|error| {
         if !plan.is_cross {
             return error;
         }
@@ -125,7 +131,8 @@ fn build_by(plan: &BuildPlan, target: &BuildTarget) -> anyhow::Result<BuiltProgr
             "cannot build for {} (if a dependency compiles C code, set {compiler} to a cross compiler)",
             plan.target
         ))
-    })
+    });
+    built?.pop().context("cargo built no program")
 }
 
 fn boot_from(zip: &Path, script: &str, environment: &[(String, String)]) -> anyhow::Result<()> {

@@ -399,6 +399,41 @@ fn musl_is_linked_with_the_available_linker() {
 }
 
 #[test]
+fn options_of_cargo_are_passed_on() {
+    let machine = Machine::new("[features]\na = []\n");
+    machine.targets(MUSL);
+    let arguments = [
+        "-F",
+        "a",
+        "--target-dir",
+        "built",
+        "--manifest-path",
+        "Cargo.toml",
+    ];
+    let expected = [
+        "--features=a",
+        "--target-dir=built",
+        "--manifest-path=Cargo.toml",
+        "--release",
+        "CARGO_PROFILE_RELEASE_LTO=fat",
+    ];
+    let lines = machine.build_lines(&arguments, &[]);
+    assert_lines(&lines, &expected, &["--profile"]);
+    assert_lines(
+        &machine.build_lines(&["--release"], &[]),
+        &["--release"],
+        &[],
+    );
+    // A profile that the user names is used as it is.
+    let lines = machine.build_lines(&["--profile", "small"], &[]);
+    assert_lines(
+        &lines,
+        &["--profile=small"],
+        &["--release", "CARGO_PROFILE_"],
+    );
+}
+
+#[test]
 fn glibc_is_linked_statically_without_musl() {
     let machine = Machine::new("");
     let lines = machine.build_lines(&[], &[]);
