@@ -13,6 +13,7 @@ use crate::artifact::{
     against_direct_upload_limit,
 };
 use crate::report::{Finding, Report};
+use crate::system::IS_LINUX;
 
 /// The cases that need the contents of the ELF files.
 const PROGRAM_CASES: [CaseId; 4] = [CaseId::Pkg03, CaseId::Pkg06, CaseId::Pkg07, CaseId::Pkg15];
@@ -128,6 +129,10 @@ fn bootable(programs: &[ElfProgram], report: &mut Report) -> Bootable {
     report.block_dependents_of_group(Group::Package);
     let needed = CaseId::Reg01.case().prevented_by;
     if report.first_failed(needed).is_some() {
+        Bootable::No
+    } else if !programs.is_empty() && !IS_LINUX {
+        let why = "booting the packaged program needs Linux";
+        report.skip(|case| CaseId::Pkg06.blocks(case.id), why);
         Bootable::No
     } else if programs.iter().all(ElfProgram::matches_this_machine) {
         Bootable::Yes
