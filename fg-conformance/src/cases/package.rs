@@ -9,8 +9,8 @@ use super::zip_scripts::ZipScripts;
 use super::{CaseId, Group, start_script};
 use crate::Error;
 use crate::artifact::{
-    Archive, ExaminedZip, FOLDER, MAX_DIRECT_UPLOAD, MAX_FILES, MAX_OBJECT_STORAGE_UPLOAD,
-    against_direct_upload_limit,
+    Archive, ELF_MAGIC, ExaminedZip, FOLDER, MAX_DIRECT_UPLOAD, MAX_FILES,
+    MAX_OBJECT_STORAGE_UPLOAD, against_direct_upload_limit,
 };
 use crate::report::{Finding, Report};
 use crate::system::IS_LINUX;
@@ -106,10 +106,13 @@ pub(crate) fn check_without_zip(
     if let Some(path) = program {
         let bytes = std::fs::read(path)
             .map_err(Error::because(format!("cannot read {}", path.display())))?;
-        let name = path.file_name().unwrap_or(path.as_os_str());
-        programs.push(ElfProgram::new(&name.to_string_lossy(), &bytes));
-        check_elf(&programs, report);
-        check_libraries(&programs, |_| false, report);
+        // On another system, the program is built for development, and not for the platform.
+        if IS_LINUX || bytes.starts_with(ELF_MAGIC) {
+            let name = path.file_name().unwrap_or(path.as_os_str());
+            programs.push(ElfProgram::new(&name.to_string_lossy(), &bytes));
+            check_elf(&programs, report);
+            check_libraries(&programs, |_| false, report);
+        }
         why = "no ZIP given; build one with `cargo fg package` and use --zip";
     }
     // PKG-06 blocks these.
