@@ -97,10 +97,12 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
     }
 
     if plan.is_cross {
-        print_line(
-            "Not booted",
-            "because this machine has a different processor",
-        )?;
+        let why = if cfg!(target_os = "linux") {
+            "because this machine has a different processor"
+        } else {
+            "because this machine does not run Linux"
+        };
+        print_line("Not booted", why)?;
     } else {
         boot_from(&zip, &script, &options.environment).with_context(|| {
             format!("wrote {shown}, but cannot run the extension from it (set variables that it needs with --env)")

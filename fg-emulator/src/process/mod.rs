@@ -4,6 +4,7 @@ mod exit;
 mod group_freeze;
 pub(crate) mod guard;
 mod output;
+mod system;
 
 use std::io::ErrorKind;
 use std::process::{ExitStatus, Stdio};
