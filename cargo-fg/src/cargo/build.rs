@@ -1,12 +1,11 @@
 //! Builds a package with cargo, and finds the program that was built.
 
 use std::path::PathBuf;
-use std::process::Stdio;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
 
-use super::cargo;
+use super::{build_scripts, cargo};
 
 /// The program that cargo builds.
 #[derive(Clone, Debug, Default)]
@@ -70,10 +69,7 @@ pub(crate) fn build(
         ProgramChoice::Binary(name) => command.args(["--bin", name]),
         ProgramChoice::Example(name) => command.args(["--example", name]),
     };
-    let output = command
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot run cargo")?;
+    let output = build_scripts::output(&mut command).context("cannot run cargo")?;
     if !output.status.success() {
         // cargo has printed the reason.
         bail!("the build failed");

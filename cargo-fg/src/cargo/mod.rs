@@ -1,6 +1,7 @@
 //! Runs cargo: builds, metadata, and configuration.
 
 mod build;
+mod build_scripts;
 mod configuration;
 mod workspace;
 
@@ -9,6 +10,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail};
 
 pub(crate) use self::build::{BuildTarget, BuiltProgram, ProgramChoice, build};
+pub(crate) use self::build_scripts::finished_for as build_script_finished_for;
 pub(crate) use self::configuration::{has_key, is_configured};
 pub(crate) use self::workspace::workspace;
 

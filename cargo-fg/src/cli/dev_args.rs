@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use fg_emulator::ScriptName;
@@ -138,6 +138,7 @@ impl DevArgs {
             sources.insert(0, self.source.source()?);
         }
         let rebuild: Rebuild = Arc::new(move || BootSet::prepare(&sources));
+        let build_start = SystemTime::now();
         let boot_set = rebuild()?;
         let mut scripts = boot_set.script_names();
         scripts.extend(attach.clone());
@@ -172,6 +173,7 @@ impl DevArgs {
             },
             schedule,
             boot_set,
+            build_start,
             rebuild,
             recorder,
             output,

@@ -9,11 +9,13 @@ mod instance;
 mod keyboard;
 mod output;
 mod recording;
+mod saved_files;
 mod schedule;
 mod timeline;
 mod watch_set;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::anyhow;
 
@@ -34,6 +36,8 @@ pub(crate) struct DevPlan {
     pub(crate) schedule: Schedule,
     /// The extensions of the first instance.
     pub(crate) boot_set: BootSet,
+    /// When the build of these extensions started.
+    pub(crate) build_start: SystemTime,
     pub(crate) rebuild: Rebuild,
     pub(crate) recorder: Option<Recorder>,
     /// Whether a saved file causes a build and a boot.
