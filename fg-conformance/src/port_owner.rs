@@ -1,6 +1,7 @@
 //! Finds the process that listens on a port of the platform's range, in `/proc`.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use fg_emulator::PORT_RANGE;
 use nix::unistd::Uid;
@@ -19,8 +20,35 @@ const IN_USE: [&str; 4] = ["in use", "eaddrinuse", "not free", "already bound"];
 pub fn ports_in_use(message: &str) -> Vec<String> {
     let ports = ports(message).into_iter();
     let in_use =
-        ports.filter_map(|port| Some(format!("port {port} is in use by {}", owner(port)?)));
+        ports.filter_map(|port| Some(format!("port {port} is in use by {}", port_owner(port)?)));
     in_use.collect()
+}
+
+/// Returns the ports of the platform's range that a message both names and reports as in use.
+#[must_use]
+pub fn ports_named_in_use(message: &str) -> Vec<u16> {
+    if says_in_use(message) {
+        named_ports(message)
+    } else {
+        Vec::new()
+    }
+}
+
+/// The process that listens on a port. Displayed as `python3 (pid 123)`, or as `a process of another user`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct PortOwner {
+    /// The name and the ID of the process; `None` if it belongs to another user.
+    pub process: Option<(String, i32)>,
+}
+
+impl fmt::Display for PortOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.process {
+            Some((name, id)) => write!(f, "{name} (pid {id})"),
+            None => f.write_str("a process of another user"),
+        }
+    }
 }
 
 /// Returns whether an error message says that a port of the range is in use.
@@ -48,9 +76,9 @@ pub(crate) fn tcp_entries() -> impl Iterator<Item = TcpNetEntry> {
     tables.into_iter().filter_map(Result::ok).flatten()
 }
 
-/// Returns the process that listens on this port of 127.0.0.1, for example `python3 (pid 123)`. Returns `None` if the port is
-/// free.
-fn owner(port: u16) -> Option<String> {
+/// Returns the process that listens on this port of 127.0.0.1. Returns `None` if the port is free.
+#[must_use]
+pub fn port_owner(port: u16) -> Option<PortOwner> {
     let (mut sockets, mut is_ours) = (Vec::new(), false);
     for entry in tcp_entries().filter(|entry| uses_port(entry, port)) {
         sockets.push(entry.inode);
@@ -68,14 +96,10 @@ fn owner(port: u16) -> Option<String> {
     let process = process.map(|process| {
         let name = process.stat().map(|stat| stat.comm);
         let name = name.unwrap_or_else(|_| "a process".to_owned());
-        format!("{name} (pid {})", process.pid)
+        (name, process.pid)
     });
-    match process {
-        // The process has just exited.
-        None if is_ours => None,
-        None => Some("a process of another user".to_owned()),
-        named => named,
-    }
+    // If the process is this user's but was not found, it has just exited.
+    (process.is_some() || !is_ours).then_some(PortOwner { process })
 }
 
 /// Returns whether the socket listens on this port of 127.0.0.1 or of all addresses.
@@ -96,10 +120,23 @@ fn owns_any_socket(process: &Process, sockets: &[u64]) -> bool {
 /// Ports that follow a colon, as in an address, take precedence over other numbers. If the message names no port, all
 /// ports of the range are returned.
 fn ports(text: &str) -> Vec<u16> {
-    let lower_case = text.to_lowercase();
-    if !IN_USE.iter().any(|part| lower_case.contains(part)) {
+    if !says_in_use(text) {
         return Vec::new();
     }
+    let named = named_ports(text);
+    if named.is_empty() {
+        return PORT_RANGE.collect();
+    }
+    named
+}
+
+fn says_in_use(text: &str) -> bool {
+    let lower_case = text.to_lowercase();
+    IN_USE.iter().any(|part| lower_case.contains(part))
+}
+
+/// Returns the ports of the platform's range that a text names.
+fn named_ports(text: &str) -> Vec<u16> {
     let mut after_colon = false;
     let (mut of_addresses, mut others) = (BTreeSet::new(), BTreeSet::new());
     for part in text.split_inclusive(|c: char| !c.is_ascii_digit()) {
@@ -114,7 +151,7 @@ fn ports(text: &str) -> Vec<u16> {
     let named = [of_addresses, others]
         .into_iter()
         .find(|ports| !ports.is_empty());
-    named.map_or_else(|| PORT_RANGE.collect(), |ports| ports.into_iter().collect())
+    named.into_iter().flatten().collect()
 }
 
 #[cfg(test)]
@@ -122,7 +159,7 @@ mod tests {
     use std::io::Read;
     use std::net::{TcpListener, TcpStream};
 
-    use super::{has_time_wait_connection, owner, ports};
+    use super::{has_time_wait_connection, port_owner, ports, ports_named_in_use};
 
     #[test]
     fn the_process_of_a_listener_is_found() {
@@ -133,7 +170,7 @@ mod tests {
                 continue;
             };
             let port = listener.local_addr().unwrap().port();
-            let owner = owner(port).unwrap();
+            let owner = port_owner(port).unwrap().to_string();
             let id = format!("(pid {})", std::process::id());
             assert!(owner.ends_with(&id), "{owner}");
         }
@@ -157,7 +194,7 @@ mod tests {
     #[test]
     fn a_port_that_nobody_listens_on_has_no_owner() {
         // Port 1 is never used; a free port of the range may be taken by another test at any time.
-        assert_eq!(owner(1), None);
+        assert_eq!(port_owner(1), None);
     }
 
     #[test]
@@ -180,12 +217,14 @@ mod tests {
             ("nonsense", &[]),
         ] {
             assert_eq!(ports(text), expected, "{text}");
+            assert_eq!(ports_named_in_use(text), expected, "{text}");
         }
         for text in [
             "OSError: [Errno 98] Address already in use",
             "listen EADDRINUSE",
         ] {
             assert_eq!(ports(text).len(), 10, "{text}");
+            assert!(ports_named_in_use(text).is_empty(), "{text}");
         }
     }
 }

@@ -39,8 +39,8 @@ When a source file is saved, `dev` builds and boots the extension again, unless
 With --attach, the script name is that of --script, of the package, or of --zip.
 
 The exit status is 1 if an invocation of --invocations or --replay fails, if an
-extension does not shut down cleanly, or if one exits unexpectedly while `dev`
-neither watches files nor reads keys.";
+extension does not shut down cleanly, or if one exits unexpectedly or cannot
+receive telemetry while `dev` neither watches files nor reads keys.";
 
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]

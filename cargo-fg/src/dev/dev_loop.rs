@@ -115,6 +115,7 @@ impl DevLoop {
         // The files were not watched during the first build.
         self.handle_changes(self.saved_files.changed_during_build());
         let outcome = self.handle_events(&mut signals).await;
+        let conflicts = self.instance.as_ref().map(Instance::conflicts);
         let exits = self.shut_down_instance().await?;
         if let Err(error) = outcome {
             // If an extension exited unexpectedly, that is the cause of the other error.
@@ -126,6 +127,12 @@ impl DevLoop {
         }
         if let Some(exit) = exits.iter().find(|exit| !exit.is_clean()) {
             bail!("{} did not shut down cleanly: {}", exit.script, exit.status);
+        }
+        // It may have been found after the last invocation.
+        if let Some(conflict) = conflicts.and_then(|conflicts| conflicts.take())
+            && !self.can_wait()
+        {
+            bail!("{conflict}");
         }
         Ok(())
     }
@@ -183,7 +190,7 @@ impl DevLoop {
     }
 
     async fn handle_instance_event(&mut self, event: InstanceEvent) -> anyhow::Result<()> {
-        let can_wait = self.file_watcher.is_some() || self.keyboard.is_some();
+        let can_wait = self.can_wait();
         match event {
             InstanceEvent::Booted(Ok(())) => self.schedule.booted(),
             InstanceEvent::Booted(Err(error)) => {
@@ -203,8 +210,20 @@ impl DevLoop {
                 }
                 self.note_waiting();
             }
+            InstanceEvent::Conflict(message) => {
+                if !can_wait {
+                    bail!("{message}");
+                }
+                let message = format!("{message}; the current instance keeps running");
+                self.output.emit(DevEvent::Failed { message });
+            }
         }
         Ok(())
+    }
+
+    /// Returns whether the user can continue after a failure, by saving a file or pressing a key.
+    fn can_wait(&self) -> bool {
+        self.file_watcher.is_some() || self.keyboard.is_some()
     }
 
     fn note_waiting(&self) {

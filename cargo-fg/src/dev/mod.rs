@@ -1,5 +1,6 @@
 //! `cargo fg dev`: boots an instance, invokes the function, and rebuilds and boots again when a file is saved.
 
+mod conflicts;
 mod dev_loop;
 mod event;
 mod event_bridge;

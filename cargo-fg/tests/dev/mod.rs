@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "test helpers may panic like tests")]
 
 mod build_script;
+mod conflicts;
 mod faults;
 mod instance;
 mod invoke;
