@@ -51,7 +51,7 @@ pub(super) struct DevArgs {
     #[arg(long, value_name = "EXTENSION")]
     also: Vec<String>,
     /// Stop after N invocations, sent one after the other
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     invocations: Option<u64>,
     /// Time between invocations, such as 200ms (default without a terminal: 1s; with --invocations: 0s)
     #[arg(long, value_name = "DURATION", value_parser = duration)]

@@ -154,6 +154,7 @@ fn invalid_options_are_rejected() {
         (&["--env", "GREETING"][..], "expected NAME=VALUE"),
         (&["--env", "=x"], "expected NAME=VALUE"),
         (&["--interval", "often"], "often"),
+        (&["--invocations", "0"], "0 is not in 1.."),
         (&["--seed", "1"], "--fault"),
         (
             &["--replay", "a", "--invocations", "2"],
