@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use super::discovery::{remove_if_empty, socket_directory, socket_path, workspace_of};
 use super::wire::{Greeting, read, write};
 use crate::invocation::{FunctionKind, InvocationReport, InvocationSpec};
+use crate::signals::before_kill;
 
 /// How many times to create the directory of the socket.
 const MAX_ATTEMPTS: u32 = 10;
@@ -42,6 +43,8 @@ impl ControlServer {
     pub(crate) fn listen(scripts: Vec<String>, function: FunctionKind) -> anyhow::Result<Self> {
         let pid = std::process::id();
         let (path, listener) = bind(pid)?;
+        let killed = path.clone();
+        before_kill(move || remove(&killed));
         let folder = std::env::current_dir().unwrap_or_default();
         let (sender, requests) = mpsc::channel(64);
         Ok(Self {
@@ -89,10 +92,15 @@ impl ControlServer {
 
 impl Drop for ControlServer {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
-        if let Some(directory) = self.path.parent() {
-            remove_if_empty(directory);
-        }
+        remove(&self.path);
+    }
+}
+
+/// Removes the socket, and the directory if it was the last one.
+fn remove(socket: &Path) {
+    let _ = fs::remove_file(socket);
+    if let Some(directory) = socket.parent() {
+        remove_if_empty(directory);
     }
 }
 
