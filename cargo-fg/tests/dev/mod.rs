@@ -3,6 +3,7 @@
 
 mod build_script;
 mod conflicts;
+mod escapes;
 mod faults;
 mod instance;
 mod invoke;
