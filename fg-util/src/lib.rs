@@ -37,4 +37,5 @@ pub mod script_name;
 pub mod select;
 pub mod setting;
 pub mod size;
+pub mod terminal;
 pub mod throttle;

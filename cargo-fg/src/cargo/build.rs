@@ -1,14 +1,13 @@
 //! Builds programs with cargo, and finds the files that were built.
 
 use std::path::PathBuf;
-use std::process::Stdio;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
 
-use super::cargo;
 use super::options::CargoOptions;
 use super::selection::SelectedProgram;
+use super::{build_scripts, cargo};
 
 /// A program that cargo has built.
 #[derive(Clone, Debug)]
@@ -51,10 +50,7 @@ pub(crate) fn build(
                 .arg(format!("--{}", program.kind))
                 .arg(&program.name);
         }
-        let output = command
-            .stderr(Stdio::inherit())
-            .output()
-            .context("cannot run cargo")?;
+        let output = build_scripts::output(&mut command).context("cannot run cargo")?;
         if !output.status.success() {
             // cargo has printed the reason.
             bail!("the build failed");

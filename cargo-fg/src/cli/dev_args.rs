@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
 use fg_emulator::{Faults, ScriptName};
@@ -40,8 +40,8 @@ When a source file is saved, `dev` builds and boots the extension again, unless
 With --attach, the script name is that of --script, of the package, or of --zip.
 
 The exit status is 1 if an invocation of --invocations or --replay fails, if an
-extension does not shut down cleanly, or if one exits unexpectedly while `dev`
-neither watches files nor reads keys.";
+extension does not shut down cleanly, or if one exits unexpectedly or cannot
+receive telemetry while `dev` neither watches files nor reads keys.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -52,7 +52,7 @@ pub(super) struct DevArgs {
     #[arg(long, value_name = "EXTENSION", value_parser = also_source)]
     also: Vec<ExtensionSource>,
     /// Stop after N invocations, sent one after the other
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     invocations: Option<u64>,
     /// Time between invocations, such as 200ms (default without a terminal: 1s; with --invocations: 0s)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
@@ -147,6 +147,7 @@ impl DevArgs {
         };
         let options = self.source.target.cargo;
         let rebuild: Rebuild = Arc::new(move || BootSet::prepare(&sources, &options));
+        let build_start = SystemTime::now();
         let boot_set = rebuild()?;
         let mut scripts = boot_set.script_names();
         scripts.extend(attach.clone());
@@ -178,6 +179,7 @@ impl DevArgs {
             },
             schedule,
             boot_set,
+            build_start,
             rebuild,
             recorder,
             output,

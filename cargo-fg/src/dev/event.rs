@@ -71,7 +71,7 @@ pub(crate) enum DevEvent<'a> {
     Changed { paths: Vec<String> },
     /// A build produced the same program again.
     Unchanged,
-    /// A build or a boot failed.
+    /// A build or a boot failed, or an extension cannot receive telemetry.
     Failed { message: String },
     /// An extension exited before it was stopped.
     Exited { script: &'a str, status: String },

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use fg_emulator::{Event, OutputStream, Subscription};
 
+use super::conflicts::Conflicts;
 use super::event::{DevEvent, count};
 use super::output::{Output, OutputStyle};
 use super::timeline::Row;
@@ -14,6 +15,7 @@ use crate::invocation::{InvocationReport, millis};
 /// the timeline of that invocation shows them.
 pub(crate) struct EventBridge {
     output: Arc<Output>,
+    conflicts: Arc<Conflicts>,
     pending: Mutex<PendingDeliveries>,
 }
 
@@ -31,9 +33,10 @@ struct DeferredDelivery {
 }
 
 impl EventBridge {
-    pub(crate) fn new(output: Arc<Output>) -> Self {
+    pub(crate) fn new(output: Arc<Output>, conflicts: Arc<Conflicts>) -> Self {
         Self {
             output,
+            conflicts,
             pending: Mutex::default(),
         }
     }
@@ -60,8 +63,13 @@ impl EventBridge {
         }
     }
 
-    /// Emits an event of the platform.
+    /// Emits an event of the platform, and then looks for a conflict in it.
     pub(crate) fn observe(&self, event: &Event) {
+        self.emit(event);
+        self.conflicts.observe(event);
+    }
+
+    fn emit(&self, event: &Event) {
         let dev_event = match event {
             Event::Output(line) => DevEvent::Output {
                 script: &line.script,

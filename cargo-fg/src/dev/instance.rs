@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use fg_conformance::port_owner::ports_in_use;
 use fg_emulator::{Error, ExtensionCommand, Platform, ProcessExit, RegisteredExtension};
 use tokio::task::JoinSet;
 
+use super::conflicts::Conflicts;
 use super::event::DevEvent;
 use super::event_bridge::EventBridge;
 use super::fault_spec::FaultSpec;
@@ -52,6 +52,7 @@ impl InstanceConfig {
 pub(crate) struct Instance {
     platform: Arc<Platform>,
     event_bridge: Arc<EventBridge>,
+    conflicts: Arc<Conflicts>,
     /// `None` once the extensions and the function have booted.
     booting: Option<BootFuture>,
     in_flight: JoinSet<anyhow::Result<CompletedInvocation>>,
@@ -77,6 +78,8 @@ pub(crate) enum InstanceEvent {
     Invoked(bool),
     /// The extension with this script name exited unexpectedly.
     Exited(String),
+    /// An extension cannot receive telemetry, for this reason.
+    Conflict(String),
 }
 
 impl Instance {
@@ -86,7 +89,9 @@ impl Instance {
         commands: Vec<ExtensionCommand>,
         output: Arc<Output>,
     ) -> anyhow::Result<Self> {
-        let event_bridge = Arc::new(EventBridge::new(Arc::clone(&output)));
+        let conflicts = Arc::new(Conflicts::default());
+        let event_bridge = EventBridge::new(Arc::clone(&output), Arc::clone(&conflicts));
+        let event_bridge = Arc::new(event_bridge);
         let observer = Arc::clone(&event_bridge);
         let mut builder = Platform::builder().observer(move |event| observer.observe(event));
         for (name, value) in &config.user_data {
@@ -105,10 +110,12 @@ impl Instance {
             Arc::clone(&config),
             commands,
             Arc::clone(&output),
+            Arc::clone(&conflicts),
         );
         Ok(Self {
             platform,
             event_bridge,
+            conflicts,
             booting: Some(Box::pin(booting)),
             in_flight: JoinSet::new(),
             output,
@@ -121,6 +128,11 @@ impl Instance {
     /// Returns whether the instance has booted, so that the function can be invoked.
     pub(crate) fn is_up(&self) -> bool {
         self.booting.is_none()
+    }
+
+    /// Returns the conflicts of its extensions, which can be found until it has shut down.
+    pub(crate) fn conflicts(&self) -> Arc<Conflicts> {
+        Arc::clone(&self.conflicts)
     }
 
     /// Returns whether no invocation is in flight.
@@ -176,6 +188,7 @@ impl Instance {
                 }
                 Ok(InstanceEvent::Invoked(report.ok))
             }
+            conflict = self.conflicts.next() => Ok(InstanceEvent::Conflict(conflict)),
             script = self.platform.wait_for_exit() => Ok(InstanceEvent::Exited(script)),
         }
     }
@@ -237,6 +250,7 @@ async fn boot_all(
     config: Arc<InstanceConfig>,
     commands: Vec<ExtensionCommand>,
     output: Arc<Output>,
+    conflicts: Arc<Conflicts>,
 ) -> anyhow::Result<()> {
     for command in commands {
         let command = config
@@ -246,7 +260,8 @@ async fn boot_all(
         let registered = platform
             .boot(command)
             .await
-            .map_err(|error| boot_error(&error))?;
+            .map_err(|error| boot_error(&error, &conflicts))?;
+        conflicts.add_extension(&registered.script, registered.pid);
         emit_registered(&output, &registered);
     }
     if let Some(script) = &config.attach {
@@ -260,7 +275,7 @@ async fn boot_all(
     }
     if let Some(function) = &config.function {
         let booted = platform.boot_function(function).await;
-        booted.map_err(|error| boot_error(&error))?;
+        booted.map_err(|error| boot_error(&error, &conflicts))?;
     }
     Ok(())
 }
@@ -284,12 +299,12 @@ fn emit_registered(output: &Output, registered: &RegisteredExtension) {
 
 /// Returns the reason why a boot failed, including which ports are in use. It leaves out the output of the program,
 /// which has already been printed.
-fn boot_error(error: &Error) -> anyhow::Error {
+fn boot_error(error: &Error, conflicts: &Conflicts) -> anyhow::Error {
     let Some(exit) = error.process_exit() else {
         return anyhow!("{}", fg_util::error::chain(error));
     };
     let lines = exit.output.iter().map(|line| line.text.as_str());
-    let in_use = ports_in_use(&lines.collect::<Vec<_>>().join("\n"));
+    let in_use = conflicts.ports_in_use(&lines.collect::<Vec<_>>().join("\n"));
     match &in_use[..] {
         [] => anyhow!("{error}"),
         in_use => anyhow!("{error}; {}", in_use.join(", ")),

@@ -1,5 +1,6 @@
 //! `cargo fg dev`: boots an instance, invokes the function, and rebuilds and boots again when a file is saved.
 
+mod conflicts;
 mod dev_loop;
 mod event;
 mod event_bridge;
@@ -9,11 +10,13 @@ mod instance;
 mod keyboard;
 mod output;
 mod recording;
+mod saved_files;
 mod schedule;
 mod timeline;
 mod watch_set;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::anyhow;
 
@@ -34,6 +37,8 @@ pub(crate) struct DevPlan {
     pub(crate) schedule: Schedule,
     /// The extensions of the first instance.
     pub(crate) boot_set: BootSet,
+    /// When the build of these extensions started.
+    pub(crate) build_start: SystemTime,
     pub(crate) rebuild: Rebuild,
     pub(crate) recorder: Option<Recorder>,
     /// Whether a saved file causes a build and a boot.

@@ -27,6 +27,7 @@ use self::zip_writer::write_zip;
 use crate::cargo::{BuildTarget, BuiltProgram, CargoOptions, SelectedProgram, Workspace, build};
 use crate::env_file::EnvFile;
 use crate::signals::ShutdownSignals;
+use crate::terminal::printable;
 
 /// The parsed arguments of `cargo fg package`.
 pub(crate) struct PackageOptions {
@@ -166,5 +167,7 @@ fn print_output(line: &OutputLine) {
 }
 
 fn print_line(label: &str, text: impl Display) -> anyhow::Result<()> {
-    writeln!(std::io::stdout(), "{label:>12} {text}").context("cannot write to stdout")
+    let stdout = std::io::stdout();
+    let text = printable(&text.to_string(), &stdout);
+    writeln!(&stdout, "{label:>12} {text}").context("cannot write to stdout")
 }

@@ -194,6 +194,7 @@ fn invalid_options_are_rejected() {
             "cannot read /no/such.env: ",
         ),
         (&["--interval", "often"], "often"),
+        (&["--invocations", "0"], "0 is not in 1.."),
         (&["--seed", "1"], "--fault"),
         (
             &["--replay", "a", "--invocations", "2"],

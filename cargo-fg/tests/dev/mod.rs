@@ -1,7 +1,10 @@
 //! Tests of `cargo fg dev` and `cargo fg invoke`.
 #![allow(clippy::unwrap_used, reason = "test helpers may panic like tests")]
 
+mod build_script;
 mod cargo_options;
+mod conflicts;
+mod escapes;
 mod faults;
 mod instance;
 mod invoke;

@@ -111,12 +111,13 @@ fn crashed_extension_is_booted_after_a_save() {
 }
 
 /// Returns the source of an extension without dependencies, which builds quickly.
-fn foreign() -> String {
+pub(crate) fn foreign() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/src/bin/foreign.rs");
     fs::read_to_string(path).unwrap()
 }
 
-const MANIFEST: &str = "[package]\nname = \"foreign\"\nedition = \"2024\"\n[workspace]\n";
+pub(crate) const MANIFEST: &str =
+    "[package]\nname = \"foreign\"\nedition = \"2024\"\n[workspace]\n";
 
 #[test]
 fn saved_package_is_rebuilt() {
@@ -193,7 +194,7 @@ fn pack(zip: &Path, label: &str) {
 }
 
 /// Saves a file like an editor: writes a new file, and renames it.
-fn save(path: &Path, text: impl AsRef<[u8]>) {
+pub(crate) fn save(path: &Path, text: impl AsRef<[u8]>) {
     let replacement = path.with_extension("new");
     fs::write(&replacement, text).unwrap();
     fs::rename(replacement, path).unwrap();

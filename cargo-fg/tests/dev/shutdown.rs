@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
 
 use nix::sys::signal::Signal;
 
@@ -113,6 +114,29 @@ fn invocation_without_status_200_is_a_failure() {
         );
     }
     assert_eq!(stderr(&output), "error: 2 of 2 invocations failed\n");
+}
+
+#[test]
+fn second_interrupt_kills() {
+    let context = TestContext::new();
+    let mut command = context.python(&[]);
+    command
+        .env("FAULT", "ignores-sigterm")
+        .stderr(Stdio::piped());
+    let mut dev = Running::start(command);
+    dev.line("registered ");
+    let mut errors = dev.errors();
+    let mut connection = TcpStream::connect(("127.0.0.1", context.lease.port())).unwrap();
+    dev.signal(Signal::SIGINT);
+    let message = "shutting down; press Ctrl-C again to kill";
+    assert_eq!(errors.next().as_deref(), Some(message));
+    dev.signal(Signal::SIGINT);
+    let (lines, status) = dev.wait_for_exit();
+    assert_eq!(status.code(), Some(130));
+    assert!(after_prefix(&lines, "stopped ").is_empty(), "{lines:#?}");
+    // The connection is closed when the extension is killed.
+    assert!(matches!(connection.read(&mut [0]), Ok(0) | Err(_)));
+    assert!(!context.directory.path().join("cargo-fg").exists());
 }
 
 #[test]
