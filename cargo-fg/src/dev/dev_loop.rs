@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
-use fg_emulator::ProcessExit;
+use fg_emulator::{ProcessExit, describe_exit};
 use tokio::task::JoinHandle;
 
 use super::event::DevEvent;
@@ -118,7 +118,8 @@ impl DevLoop {
             });
         }
         if let Some(exit) = exits.iter().find(|exit| !exit.is_clean()) {
-            bail!("{} did not shut down cleanly: {}", exit.script, exit.status);
+            let (script, how) = (&exit.script, describe_exit(exit.status));
+            bail!("{script} did not shut down cleanly: it {how}");
         }
         Ok(())
     }

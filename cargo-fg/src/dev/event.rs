@@ -168,7 +168,7 @@ impl DevEvent<'_> {
             ),
             Self::Failed { message } => ("failed", message.clone()),
             Self::Exited { script, status } => {
-                ("exited", format!("{script} unexpectedly, {status}"))
+                ("exited", format!("{script} unexpectedly: it {status}"))
             }
             Self::Stopped {
                 script,
@@ -177,7 +177,7 @@ impl DevEvent<'_> {
                 killed,
             } => {
                 let killed = if *killed {
-                    ", killed: it did not exit after SIGTERM"
+                    ": it did not exit after SIGTERM"
                 } else {
                     ""
                 };

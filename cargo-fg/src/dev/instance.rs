@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use fg_conformance::port_owner::ports_in_use;
-use fg_emulator::{Error, ExtensionCommand, Platform, ProcessExit, RegisteredExtension};
+use fg_emulator::{
+    Error, ExtensionCommand, Platform, ProcessExit, RegisteredExtension, describe_exit,
+};
 use tokio::task::JoinSet;
 
 use super::event::DevEvent;
@@ -211,7 +213,7 @@ impl Instance {
         };
         let shutdown = platform.shutdown().await?;
         for exit in &shutdown.extensions {
-            let (script, status) = (&exit.script, exit.status.to_string());
+            let (script, status) = (&exit.script, describe_exit(exit.status));
             self.output.emit(match exit.stop_duration {
                 None => DevEvent::Exited { script, status },
                 Some(duration) => DevEvent::Stopped {

@@ -48,7 +48,8 @@ fn stops_after_the_given_number_of_invocations() {
     assert_eq!(trace_ids.len(), 3, "{lines:?}");
     let last = lines.last().unwrap();
     assert!(
-        last.starts_with("stopped extensionHello.sh in ") && last.ends_with(", exit status: 0"),
+        last.starts_with("stopped extensionHello.sh in ")
+            && last.ends_with(", exited with status 0"),
         "{last}"
     );
     assert_eq!(lines.len(), 2 + 2 * 3 + 1, "{lines:?}");
@@ -96,7 +97,7 @@ fn runs_until_it_is_interrupted() {
         let (lines, status) = dev.wait_for_exit();
         let last = lines.last().unwrap();
         assert!(last.starts_with("stopped extensionHello.sh"), "{last}");
-        assert!(last.ends_with("exit status: 0"), "{last}");
+        assert!(last.ends_with("exited with status 0"), "{last}");
         assert!(status.success());
     }
 }

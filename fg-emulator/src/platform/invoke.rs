@@ -6,7 +6,7 @@ use hyper::body::Bytes;
 use tokio::task::JoinSet;
 
 use super::Platform;
-use crate::function::FunctionRun;
+use crate::function::{FunctionRun, RuntimeResponse};
 use crate::invocation::EventPost;
 use crate::{Error, Fault, InvokeRequest, InvokeResult};
 
@@ -127,25 +127,30 @@ impl Platform {
         started_at: SystemTime,
         start: Instant,
     ) -> FunctionRun {
-        let (outcome, response) = match self.bootstrap() {
-            Some(function) => {
-                let payload = request.payload.clone();
-                function.run(trace_id, payload, &self.inner).await
-            }
+        let response = match self.bootstrap() {
+            Some(function) => function.run(trace_id, request.payload.clone()).await,
             None => {
                 for line in &request.logs {
                     let at = SystemTime::now();
                     self.inner
                         .update(|state| state.telemetry.function_logged(trace_id, line, at));
                 }
-                tokio::time::sleep(request.duration).await;
-                (request.outcome, Bytes::new())
+                let timeout = self.inner.settings.timeout;
+                tokio::time::sleep(request.duration.min(timeout)).await;
+                match request.duration > timeout {
+                    true => RuntimeResponse::timeout(timeout),
+                    false => RuntimeResponse {
+                        outcome: request.outcome,
+                        ..RuntimeResponse::ok(Bytes::new())
+                    },
+                }
             }
         };
         let run = FunctionRun {
-            outcome,
+            outcome: response.outcome,
             duration: start.elapsed(),
-            response,
+            response: response.body,
+            http_status: response.http_status,
         };
         self.inner
             .update(|state| state.telemetry.function_done(trace_id, started_at, &run));

@@ -8,6 +8,7 @@ mod output;
 use std::io::ErrorKind;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
@@ -20,7 +21,7 @@ use crate::inner::Inner;
 use crate::port::ExtensionPorts;
 use crate::{Error, TelemetryType};
 
-pub use self::exit::ProcessExit;
+pub use self::exit::{ProcessExit, describe_exit};
 pub use self::output::{OutputLine, OutputStream};
 
 /// A process and its group, which are killed on drop.
@@ -101,6 +102,18 @@ impl Process {
             .map_err(Error::context(format!("cannot wait for {}", self.name)))?;
         self.clean_up();
         Ok(status)
+    }
+
+    /// Completes when both output streams of the process have ended.
+    pub(crate) fn poll_output_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.output.poll_end(cx)
+    }
+
+    /// Kills the process and its group. It can still be waited for.
+    pub(crate) fn kill(&self) {
+        if self.id().is_some() {
+            self.signal(Signal::SIGKILL);
+        }
     }
 
     /// Kills the remaining processes of the group, and those that left it. Must run immediately after the process was waited

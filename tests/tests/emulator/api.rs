@@ -142,7 +142,7 @@ async fn program_that_never_registers_is_reported() {
     let error = platform.boot(boot).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "extensionOther.sh exited with exit status: 1 before it registered"
+        "extensionOther.sh exited with status 1 before it registered"
     );
     let printed = std::error::Error::source(&error).unwrap().to_string();
     assert!(
