@@ -152,6 +152,7 @@ impl Inner {
         self.update(|state| {
             let telemetry = &mut state.telemetry;
             telemetry.process_printed(kind, &line.text, SystemTime::now());
+            state.printed(&line);
         });
         self.report(&Event::Output(line));
     }

@@ -323,7 +323,9 @@ impl DevLoop {
         let Some(file_watcher) = &mut self.file_watcher else {
             return;
         };
-        let watch_set = WatchSet::new(&self.boot_set, self.config.function.as_deref());
+        let function = self.config.function.as_ref();
+        let function = function.map(|function| function.path.as_path());
+        let watch_set = WatchSet::new(&self.boot_set, function);
         if let Err(error) = file_watcher.watch(watch_set) {
             // For instance, other processes may use up the limit of watches. Everything else works without watching.
             let warning = format!("saving a file does not cause a rebuild: {error:#}");

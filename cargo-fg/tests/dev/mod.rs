@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "test helpers may panic like tests")]
 
 mod faults;
+mod function;
 mod instance;
 mod invoke;
 mod json;

@@ -124,7 +124,7 @@ fn package_without_an_extension_is_reported() {
         ),
         (
             "fg-extension-tests",
-            "error: the build has several binaries: bootstrap, by_hand, fixture, foreign, forwarder, host, ledger, panicking_subscriber, telemetry, telemetry_archive, twins; choose one with --bin\n",
+            "error: the build has several binaries: bootstrap, by_hand, fixture, foreign, forwarder, host, http_function, ledger, panicking_subscriber, telemetry, telemetry_archive, twins; choose one with --bin\n",
         ),
         ("nonsense", "error: the build failed\n"),
     ] {

@@ -1,6 +1,6 @@
 //! Invokes the function: runs it, and posts the invoke event to the extensions at the same time.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use hyper::body::Bytes;
 use tokio::task::JoinSet;
@@ -8,7 +8,10 @@ use tokio::task::JoinSet;
 use super::Platform;
 use crate::function::{FunctionRun, RuntimeResponse};
 use crate::invocation::EventPost;
-use crate::{Error, Fault, InvokeRequest, InvokeResult};
+use crate::{Error, Fault, FunctionOutcome, InvokeRequest, InvokeResult};
+
+/// How long the output of processes is read after an invocation that failed.
+const LATE_OUTPUT: Duration = Duration::from_millis(20);
 
 impl Platform {
     /// Invokes the function once, with default settings: a new trace ID, the payload `{}`, and a synthetic function that
@@ -69,6 +72,8 @@ impl Platform {
             inner.update(|state| state.telemetry.paused += 1);
             inner.update_on_drop(|state| state.telemetry.paused -= 1)
         });
+        let printed = inner.state().store_printed();
+        let discard_printed = inner.update_on_drop(|state| drop(state.take_printed(printed)));
         let (started_at, start) = (SystemTime::now(), Instant::now());
         inner.update(|state| state.telemetry.invocation_started(&trace_id, started_at));
         if !after
@@ -109,11 +114,19 @@ impl Platform {
             telemetry.invocation_done(&trace_id, started_at, &function);
         });
         drop(paused);
+        let is_ok = function.outcome == FunctionOutcome::Ok;
+        if !is_ok || responses.iter().any(|response| !response.is_ok()) {
+            // The lines that say why may not have been read yet.
+            tokio::time::sleep(LATE_OUTPUT).await;
+        }
+        discard_printed.disarm();
+        let printed = inner.state().take_printed(printed);
         responses.sort_by(|a, b| (&a.script, a.posted_after).cmp(&(&b.script, b.posted_after)));
         Ok(InvokeResult {
             trace_id,
             responses,
             function,
+            printed,
             started_at: start,
             duration,
             seed: inner.faults.seed(),
