@@ -90,7 +90,7 @@ pub struct ApiRequest {
     pub name: Option<String>,
     /// The header `FunctionGraph-Extension-Address`.
     pub address: Option<String>,
-    /// The names of those two headers that the request contains more than once. Their first value counts.
+    /// The names of those two headers that the request contains more than once. Such a registration is rejected.
     pub repeated_headers: Vec<&'static str>,
     /// The body. Empty if it is incomplete or larger than 6 MiB.
     pub body: Bytes,

@@ -140,6 +140,12 @@ impl Inner {
         Ok(())
     }
 
+    /// Rejects a registration without applying it.
+    pub(crate) fn reject_registration(&self, rejection: Rejection) -> Result<(), Rejection> {
+        self.state().last_rejection = Some(rejection.error_message.clone());
+        Err(rejection)
+    }
+
     pub(crate) fn subscribe(&self, body: &[u8]) -> Result<(), Rejection> {
         let subscription = self.state().subscribe(body)?;
         self.report(&Event::Subscribed(subscription));

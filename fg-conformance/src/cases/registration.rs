@@ -82,7 +82,7 @@ fn check_headers(request: &ApiRequest) -> Finding {
     if !missing.is_empty() {
         Finding::fail(format!("missing header: {}", missing.join(" and ")))
     } else if !request.repeated_headers.is_empty() {
-        Finding::warn(format!(
+        Finding::fail(format!(
             "repeated header: {}; it is unknown which value the platform uses",
             request.repeated_headers.join(" and ")
         ))

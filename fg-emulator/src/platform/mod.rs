@@ -4,6 +4,7 @@ mod boot_sequence;
 mod builder;
 mod freeze;
 mod invoke;
+mod ready;
 mod shutdown;
 
 use std::collections::BTreeMap;

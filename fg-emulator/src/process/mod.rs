@@ -104,6 +104,16 @@ impl Process {
         Ok(status)
     }
 
+    /// Returns whether the process has exited.
+    pub(crate) fn has_exited(&mut self) -> Result<bool, Error> {
+        let exited = self.child.try_wait();
+        let exited = exited.map_err(Error::context(format!("cannot wait for {}", self.name)))?;
+        if exited.is_some() {
+            self.clean_up();
+        }
+        Ok(exited.is_some())
+    }
+
     /// Completes when both output streams of the process have ended.
     pub(crate) fn poll_output_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.output.poll_end(cx)
@@ -130,12 +140,7 @@ impl Process {
     /// Sends SIGTERM to the group, waits for the grace period, sends SIGKILL, and kills the processes that left the group.
     pub(crate) async fn stop(mut self, grace_period: Duration) -> Result<ProcessExit, Error> {
         let start = Instant::now();
-        let exited = self.id().is_none()
-            || self
-                .child
-                .try_wait()
-                .map_err(Error::context(format!("cannot wait for {}", self.name)))?
-                .is_some();
+        let exited = self.has_exited()?;
         let mut killed = false;
         if !exited {
             self.signal(Signal::SIGTERM);

@@ -36,10 +36,10 @@ async fn faults_of_the_registration_are_found() {
         ),
         (
             "repeated-header",
-            Warn,
+            Fail,
             "REG-02",
             "repeated header: FunctionGraph-Extension-Name",
-            "",
+            rest,
         ),
         (
             "wrong-name",
