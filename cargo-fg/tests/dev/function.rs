@@ -123,3 +123,21 @@ fn invalid_options_of_the_function_are_reported() {
         assert!(stderr(&output).contains(expected), "{}", stderr(&output));
     }
 }
+
+#[test]
+fn restored_instance_gets_the_events_of_a_restoration() {
+    let (context, telemetry) = TestContext::with_second_port();
+    let output = context
+        .fg(&["dev", "-p", "fg-extension-tests", "--bin", "foreign"])
+        .args(["--invocations", "3", "--restore"])
+        .env("FG_TELEMETRY_PORT", telemetry.port().to_string())
+        .output()
+        .unwrap();
+    let lines = lines(&output);
+    // The extension prints the telemetry that it receives.
+    let printed = after_prefix(&lines, "stderr ").join("\n");
+    for event in ["restoreStart", "restoreRuntimeDone", "restoreReport"] {
+        let count = printed.matches(&format!("\"platform.{event}\"")).count();
+        assert_eq!(count, 2, "{event}: {printed}");
+    }
+}

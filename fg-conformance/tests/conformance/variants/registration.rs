@@ -1,6 +1,6 @@
 //! Faults of the registration.
 
-use fg_conformance::Outcome::{Fail, Skip, Warn};
+use fg_conformance::Outcome::{Fail, Skip};
 
 use super::{LIGHT, check_all};
 use crate::support::{check, ids, night_watch};
