@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::IsTerminal;
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,12 +13,12 @@ use fg_emulator::{Faults, ScriptName};
 
 use super::environment_args::EnvironmentArgs;
 use super::source_args::SourceArgs;
-use super::values::{OutputFormat, duration};
+use super::values::{OutputFormat, duration, timeout};
 use crate::boot::{BootSet, ExtensionSource};
 use crate::cargo::BuildTarget;
 use crate::dev::{
-    self, DevEvent, DevPlan, FaultSpec, InstanceConfig, Output, OutputStyle, Rebuild, Recorder,
-    Recording, RecordingHeader, Schedule,
+    self, DevEvent, DevPlan, FaultSpec, InstanceConfig, Output, OutputStyle, RealFunction, Rebuild,
+    Recorder, Recording, RecordingHeader, Schedule,
 };
 use crate::signals::ShutdownSignals;
 
@@ -60,9 +61,21 @@ pub(super) struct DevArgs {
     /// Run a real function, the bootstrap of a custom runtime (default: a synthetic function)
     #[arg(long, value_name = "FILE")]
     function: Option<PathBuf>,
+    /// The function is an HTTP function: FILE serves HTTP on 127.0.0.1:8000
+    #[arg(long, requires = "function")]
+    http: bool,
+    /// Time-out of an invocation of the function (default: 30s)
+    #[arg(long, value_name = "DURATION", value_parser = timeout)]
+    timeout: Option<Duration>,
+    /// Time-out of the initialization of the function (default: 15s)
+    #[arg(long, value_name = "DURATION", value_parser = timeout, requires = "function")]
+    init_timeout: Option<Duration>,
     /// Freeze the instance after each invocation; the next invocation thaws it
     #[arg(long)]
     freeze: bool,
+    /// Restore the instance from a snapshot before each invocation but the first
+    #[arg(long)]
+    restore: bool,
     /// Inject faults, such as register-503*2,event-duplicate,freeze=0.3 (an invalid name prints the list)
     #[arg(long, value_name = "FAULTS", value_parser = faults)]
     fault: Option<String>,
@@ -122,6 +135,12 @@ impl DevArgs {
         if let Some(function) = &self.function {
             let cannot = || format!("cannot find the function {}", function.display());
             std::fs::metadata(function).with_context(cannot)?;
+            // The emulator waits for another emulator's function, as tests need it.
+            if self.http && TcpStream::connect(("127.0.0.1", 8000)).is_ok() {
+                bail!(
+                    "port 8000 is in use, on which an HTTP function must listen; stop the program that uses it"
+                );
+            }
         }
         let environment = self.environment.variables()?;
         let freeze = self.freeze || header.as_ref().is_some_and(|header| header.freeze);
@@ -174,7 +193,13 @@ impl DevArgs {
                 freeze,
                 environment,
                 user_data: self.environment.user_data,
-                function: self.function,
+                restore: self.restore,
+                function: self.function.map(|path| RealFunction {
+                    path,
+                    is_http: self.http,
+                }),
+                timeout: self.timeout,
+                init_timeout: self.init_timeout,
                 attach,
             },
             schedule,

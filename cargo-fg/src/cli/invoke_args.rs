@@ -71,7 +71,8 @@ impl InvokeArgs {
             count: self.count,
             concurrency: self.concurrency,
             dev: self.dev,
-            output: Output::new(style, false),
+            // The lines that an extension printed during a failed invocation do not follow its start.
+            output: Output::new(style, true),
         })
     }
 }

@@ -52,9 +52,8 @@ fn port_that_another_extension_has_is_reported_with_its_owner() {
     let stderr = stderr(&output);
     let last = stderr.lines().last().unwrap();
     assert!(
-        last.starts_with(
-            "error: extensionAuditLog.sh exited with exit status: 1 before it registered; "
-        ) && last.contains(&format!("port {port} is in use by hello (pid ")),
+        last.starts_with("error: extensionAuditLog.sh exited with status 1 before it registered; ")
+            && last.contains(&format!("port {port} is in use by hello (pid ")),
         "{stderr}"
     );
     let lines = lines(&output);
@@ -65,7 +64,7 @@ fn port_that_another_extension_has_is_reported_with_its_owner() {
     assert!(lines.contains(&hint), "{lines:#?}");
     // The other one shuts down cleanly.
     let stopped = after_prefix(&lines, "stopped extensionHello.sh in ");
-    assert!(stopped[0].ends_with(", exit status: 0"), "{lines:#?}");
+    assert!(stopped[0].ends_with(", exited with status 0"), "{lines:#?}");
 }
 
 #[test]

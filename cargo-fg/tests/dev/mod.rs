@@ -6,6 +6,7 @@ mod cargo_options;
 mod conflicts;
 mod escapes;
 mod faults;
+mod function;
 mod instance;
 mod invoke;
 mod json;

@@ -48,7 +48,8 @@ fn stops_after_the_given_number_of_invocations() {
     assert_eq!(trace_ids.len(), 3, "{lines:?}");
     let last = lines.last().unwrap();
     assert!(
-        last.starts_with("stopped extensionHello.sh in ") && last.ends_with(", exit status: 0"),
+        last.starts_with("stopped extensionHello.sh in ")
+            && last.ends_with(", exited with status 0"),
         "{last}"
     );
     assert_eq!(lines.len(), 2 + 2 * 3 + 1, "{lines:?}");
@@ -96,7 +97,7 @@ fn runs_until_it_is_interrupted() {
         let (lines, status) = dev.wait_for_exit();
         let last = lines.last().unwrap();
         assert!(last.starts_with("stopped extensionHello.sh"), "{last}");
-        assert!(last.ends_with("exit status: 0"), "{last}");
+        assert!(last.ends_with("exited with status 0"), "{last}");
         assert!(status.success());
     }
 }
@@ -123,7 +124,7 @@ fn package_without_an_extension_is_reported() {
         ),
         (
             "fg-extension-tests",
-            "error: package `fg-extension-tests` has several binaries: bootstrap, by_hand, fixture, foreign, forwarder, host, ledger, panicking_subscriber, telemetry, telemetry_archive, twins; choose one with --bin, or with `default-run` in its Cargo.toml\n",
+            "error: package `fg-extension-tests` has several binaries: bootstrap, by_hand, fixture, foreign, forwarder, host, http_function, ledger, panicking_subscriber, telemetry, telemetry_archive, twins; choose one with --bin, or with `default-run` in its Cargo.toml\n",
         ),
     ] {
         let context = TestContext::new();
