@@ -217,6 +217,10 @@ impl DevLoop {
                 let message = format!("{message}; the current instance keeps running");
                 self.output.emit(DevEvent::Failed { message });
             }
+            InstanceEvent::TelemetryLoop(script) => self.output.warn(&format!(
+                "{script} logs lines about the telemetry of its own lines, without an end; do not log for each event of \
+                 the type `extension`, or do not subscribe to this type"
+            )),
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use super::conflicts::Conflicts;
 use super::event::DevEvent;
 use super::event_bridge::EventBridge;
 use super::fault_spec::FaultSpec;
+use super::loop_detector::LoopDetector;
 use super::output::{Output, OutputStyle};
 use crate::invocation::{FunctionKind, InvocationReport, InvocationSpec, millis};
 use crate::ipc::InvocationReply;
@@ -51,6 +52,7 @@ pub(crate) struct Instance {
     platform: Arc<Platform>,
     event_bridge: Arc<EventBridge>,
     conflicts: Arc<Conflicts>,
+    loop_detector: Arc<LoopDetector>,
     /// `None` once the extensions and the function have booted.
     booting: Option<BootFuture>,
     in_flight: JoinSet<anyhow::Result<CompletedInvocation>>,
@@ -78,6 +80,8 @@ pub(crate) enum InstanceEvent {
     Exited(String),
     /// An extension cannot receive telemetry, for this reason.
     Conflict(String),
+    /// The extension with this script name logs a line for each of its own lines.
+    TelemetryLoop(String),
 }
 
 impl Instance {
@@ -88,8 +92,12 @@ impl Instance {
         output: Arc<Output>,
     ) -> anyhow::Result<Self> {
         let conflicts = Arc::new(Conflicts::default());
-        let event_bridge = EventBridge::new(Arc::clone(&output), Arc::clone(&conflicts));
-        let event_bridge = Arc::new(event_bridge);
+        let loop_detector = Arc::new(LoopDetector::default());
+        let event_bridge = Arc::new(EventBridge::new(
+            Arc::clone(&output),
+            Arc::clone(&conflicts),
+            Arc::clone(&loop_detector),
+        ));
         let observer = Arc::clone(&event_bridge);
         let mut builder = Platform::builder().observer(move |event| observer.observe(event));
         if let Some(faults) = &config.faults {
@@ -111,6 +119,7 @@ impl Instance {
             platform,
             event_bridge,
             conflicts,
+            loop_detector,
             booting: Some(Box::pin(booting)),
             in_flight: JoinSet::new(),
             output,
@@ -184,6 +193,9 @@ impl Instance {
                 Ok(InstanceEvent::Invoked(report.ok))
             }
             conflict = self.conflicts.next() => Ok(InstanceEvent::Conflict(conflict)),
+            script = self.loop_detector.find(&self.platform) => {
+                Ok(InstanceEvent::TelemetryLoop(script))
+            }
             script = self.platform.wait_for_exit() => Ok(InstanceEvent::Exited(script)),
         }
     }

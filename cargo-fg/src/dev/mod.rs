@@ -8,6 +8,7 @@ mod fault_spec;
 mod file_watcher;
 mod instance;
 mod keyboard;
+mod loop_detector;
 mod output;
 mod recording;
 mod saved_files;
