@@ -10,6 +10,7 @@ use anyhow::anyhow;
 use fg_emulator::{Error, ExtensionCommand, Platform, ProcessExit, RegisteredExtension};
 use tokio::task::JoinSet;
 
+use super::api_port;
 use super::conflicts::Conflicts;
 use super::event::DevEvent;
 use super::event_bridge::EventBridge;
@@ -36,6 +37,8 @@ pub(crate) struct InstanceConfig {
     pub(crate) function: Option<PathBuf>,
     /// The script name of an extension that the user starts, for instance in a debugger.
     pub(crate) attach: Option<String>,
+    /// The port of the platform's API; by default, a free one.
+    pub(crate) api_port: Option<u16>,
 }
 
 impl InstanceConfig {
@@ -102,6 +105,10 @@ impl Instance {
         let mut builder = Platform::builder().observer(move |event| observer.observe(event));
         if let Some(faults) = &config.faults {
             builder = builder.faults(faults.parse()?);
+        }
+        if let Some(port) = config.api_port {
+            api_port::check(port)?;
+            builder = builder.port(port);
         }
         let platform = builder.start().await?;
         output.emit(DevEvent::Platform {

@@ -1,5 +1,6 @@
 //! `cargo fg dev`: boots an instance, invokes the function, and rebuilds and boots again when a file is saved.
 
+mod api_port;
 mod conflicts;
 mod dev_loop;
 mod event;
@@ -25,6 +26,7 @@ use self::dev_loop::DevLoop;
 use crate::boot::BootSet;
 use crate::signals::ShutdownSignals;
 
+pub(crate) use self::api_port::check as check_api_port;
 pub(crate) use self::event::DevEvent;
 pub(crate) use self::fault_spec::FaultSpec;
 pub(crate) use self::instance::InstanceConfig;

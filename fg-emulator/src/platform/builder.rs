@@ -18,6 +18,7 @@ use crate::{Error, Event, Faults, telemetry};
 pub struct PlatformBuilder {
     observer: Option<Callback>,
     faults: Faults,
+    port: u16,
 }
 
 impl PlatformBuilder {
@@ -58,11 +59,21 @@ impl PlatformBuilder {
         self
     }
 
-    /// Starts the platform. Its API listens on a free port of 127.0.0.1.
+    /// Sets the port of the API on 127.0.0.1. By default, or if it is 0, the API listens on a free port.
+    ///
+    /// A fixed port is for programs that are started elsewhere with a fixed `EXTENSION_API_ADDR`, for example in a
+    /// debugger.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Starts the platform. Its API listens on 127.0.0.1.
     ///
     /// # Errors
     ///
-    /// See [`Platform::start`].
+    /// See [`Platform::start`]. Also returns an error if the [port](Self::port) is in use.
     ///
     /// # Panics
     ///
@@ -74,7 +85,7 @@ impl PlatformBuilder {
     pub async fn start(self) -> Result<Platform, Error> {
         let context = || Error::context::<std::io::Error>("cannot start the platform");
         let directory = TempDir::with_prefix("fg-emulator-").map_err(context())?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))
             .await
             .map_err(context())?;
         let address = listener.local_addr().map_err(context())?;
