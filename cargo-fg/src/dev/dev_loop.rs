@@ -140,6 +140,12 @@ impl DevLoop {
     async fn handle_events(&mut self, signals: &mut ShutdownSignals) -> anyhow::Result<()> {
         loop {
             if self.is_done() {
+                if let Some(instance) = &self.instance {
+                    tokio::select! {
+                        () = signals.recv() => {}
+                        () = instance.wait_for_subscription() => {}
+                    }
+                }
                 return match self.failed {
                     0 => Ok(()),
                     failed => Err(anyhow!("{failed} of {} invocations failed", self.sent)),

@@ -22,6 +22,8 @@ use crate::ipc::InvocationReply;
 
 /// How long the timeline of an invocation, or the freeze after it, waits for the telemetry of the invocation.
 const TELEMETRY_WAIT: Duration = Duration::from_millis(300);
+/// How long `dev` waits for a subscription after the last invocation.
+const SUBSCRIPTION_WAIT: Duration = Duration::from_secs(2);
 /// How long a shutdown waits for invocations in flight, so that an invocation that crashed an extension is reported
 /// too.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
@@ -144,6 +146,15 @@ impl Instance {
     /// Returns the conflicts of its extensions, which can be found until it has shut down.
     pub(crate) fn conflicts(&self) -> Arc<Conflicts> {
         Arc::clone(&self.conflicts)
+    }
+
+    /// Waits a short time for a subscription to telemetry if an extension is about to subscribe, so that it receives the
+    /// telemetry of the invocations before the shutdown.
+    pub(crate) async fn wait_for_subscription(&self) {
+        if self.conflicts.expects_subscription() {
+            let subscription = self.platform.wait_for_subscription();
+            let _ = tokio::time::timeout(SUBSCRIPTION_WAIT, subscription).await;
+        }
     }
 
     /// Returns whether no invocation is in flight.
