@@ -26,7 +26,7 @@ pub(crate) fn run(
     let mut checks = Checks::new(extension).budget(budget).on_notice(|notice| {
         // If standard error is closed, the notice is lost.
         let stderr = std::io::stderr();
-        let notice = printable(&notice.to_string(), &stderr);
+        let notice = printable(notice, &stderr);
         let _ = writeln!(&stderr, "{notice}");
     });
     if let Some(selection) = selection {
