@@ -1,5 +1,6 @@
 //! [`ExtensionUnderTest`]: the extension to check, and how it is booted.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ pub struct ExtensionUnderTest {
     origin: Origin,
     description: Option<String>,
     environment: Vec<(OsString, OsString)>,
+    user_data: BTreeMap<String, String>,
     /// The start script of a ZIP to boot.
     script: Option<String>,
 }
@@ -24,7 +26,11 @@ pub struct ExtensionUnderTest {
 #[derive(Clone, Debug)]
 enum Origin {
     /// A program compiled with `fg-extension`, whose file is examined too.
-    Program { script: String, path: PathBuf },
+    Program {
+        script: String,
+        path: PathBuf,
+        arguments: Vec<OsString>,
+    },
     /// Any other program, with arguments.
     Command {
         script: String,
@@ -44,7 +50,11 @@ impl ExtensionUnderTest {
     pub fn program(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
         let script = read_script_name(&path)?;
-        Ok(Self::of(Origin::Program { script, path }))
+        Ok(Self::of(Origin::Program {
+            script,
+            path,
+            arguments: Vec::new(),
+        }))
     }
 
     /// Creates an extension from a command in any language. It must register under the name `script`, for example
@@ -74,6 +84,7 @@ impl ExtensionUnderTest {
             origin,
             description: None,
             environment: Vec::new(),
+            user_data: BTreeMap::new(),
             script: None,
         }
     }
@@ -84,6 +95,24 @@ impl ExtensionUnderTest {
     #[must_use]
     pub fn start_script(mut self, name: impl Into<String>) -> Self {
         self.script = Some(name.into());
+        self
+    }
+
+    /// Adds arguments for the program.
+    ///
+    /// Has no effect on a ZIP, whose start script runs without arguments.
+    #[must_use]
+    pub fn arguments<I>(mut self, more: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<OsString>,
+    {
+        match &mut self.origin {
+            Origin::Program { arguments, .. } | Origin::Command { arguments, .. } => {
+                arguments.extend(more.into_iter().map(Into::into));
+            }
+            Origin::Zip(_) => {}
+        }
         self
     }
 
@@ -98,6 +127,15 @@ impl ExtensionUnderTest {
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a setting that a user sets in the function's console.
+    ///
+    /// It is in `RUNTIME_USERDATA` (D), and in all boots but that of SET-01 it is also an environment variable (?).
+    #[must_use]
+    pub fn user_data(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.user_data.insert(name.into(), value.into());
         self
     }
 
@@ -120,9 +158,13 @@ impl ExtensionUnderTest {
         report: &mut Report,
     ) -> Result<Option<PreparedExtension>, Error> {
         let (script, launch) = match self.origin.clone() {
-            Origin::Program { script, path } => {
+            Origin::Program {
+                script,
+                path,
+                arguments,
+            } => {
                 check_without_zip(&script, Some(&path), report)?;
-                (script, Launch::Program(path, Vec::new()))
+                (script, Launch::Program(path, arguments))
             }
             Origin::Command {
                 script,
@@ -192,6 +234,7 @@ impl ExtensionUnderTest {
             script,
             launch,
             environment: self.environment.clone(),
+            user_data: self.user_data.clone(),
         }
     }
 }
@@ -203,6 +246,7 @@ pub(crate) struct PreparedExtension {
     pub(crate) script: String,
     launch: Launch,
     environment: Vec<(OsString, OsString)>,
+    user_data: BTreeMap<String, String>,
 }
 
 #[derive(Debug)]
@@ -222,8 +266,32 @@ impl PreparedExtension {
         }
     }
 
+    /// Returns the settings in `RUNTIME_USERDATA`.
+    pub(crate) fn user_data(&self) -> &BTreeMap<String, String> {
+        &self.user_data
+    }
+
     /// Returns the command that the emulator boots.
     pub(crate) fn command(&self) -> ExtensionCommand {
+        let user_data = self.user_data.iter();
+        user_data.fold(
+            self.command_with_user_data_only(),
+            |command, (name, value)| {
+                // A variable of the same name takes precedence.
+                match self
+                    .environment
+                    .iter()
+                    .any(|(other, _)| other == name.as_str())
+                {
+                    true => command,
+                    false => command.env(name, value),
+                }
+            },
+        )
+    }
+
+    /// Returns the command without the settings of the user as environment variables.
+    pub(crate) fn command_with_user_data_only(&self) -> ExtensionCommand {
         let command = match &self.launch {
             Launch::Program(program, arguments) => {
                 let command = ExtensionCommand::new(&self.script, program);

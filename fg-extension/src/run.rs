@@ -109,7 +109,7 @@ pub(crate) async fn run_with_telemetry_until<T: TelemetryHandler>(
 ) -> Result<(), RunError> {
     let _flush = FlushLog;
     let startup = Startup::new::<T>(end_process)?;
-    let telemetry = TelemetryConfig::from_env(T::NAME, T::PORT, T::SUBSCRIPTION, &startup.config)?;
+    let telemetry = TelemetryConfig::read(T::NAME, T::PORT, T::SUBSCRIPTION, &startup.config)?;
     startup.run_with_telemetry::<T>(&telemetry).await
 }
 
@@ -145,7 +145,7 @@ impl Startup {
             );
         }
         script_name_marker::embed::<T>();
-        let config = Config::from_env(T::NAME, T::PORT)?;
+        let config = Config::read(T::NAME, T::PORT)?;
         #[cfg(feature = "stderr-log")]
         crate::log::subscriber::install(T::NAME, config.log);
         config.log_warnings();
@@ -237,7 +237,7 @@ impl Startup {
         info!(
             "registered with {} as {name}, listening on {}",
             self.config.platform,
-            self.config.port.address()
+            self.config.port.authority()
         );
         self.lifecycle.advance(Phase::Registered);
         let timeout = self.config.shutdown_timeout;

@@ -1,4 +1,4 @@
-//! Utilities shared by the crates of fg-extension: durations, sizes, settings, error messages, escapes in JSON,
+//! Utilities shared by the crates of fg-extension: durations, sizes, settings and files with them, error messages, escapes in JSON,
 //! back-off and log throttling.
 //!
 //! ```
@@ -29,6 +29,7 @@
 
 pub mod backoff;
 pub mod duration;
+pub mod env_file;
 pub mod error;
 pub mod json_escape;
 pub mod port;

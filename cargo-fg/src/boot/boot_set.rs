@@ -1,24 +1,58 @@
 //! The extensions of one instance, in the order in which they boot.
 
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use anyhow::bail;
 use fg_emulator::ExtensionCommand;
 
 use super::boot_spec::{BootProgram, BootSpec};
 use super::extension_source::ExtensionSource;
+use crate::cargo::{CargoOptions, Workspace, build};
 
 /// Extensions that are ready to boot on one instance, each with the fingerprint of its program if it was built.
 pub(crate) struct BootSet(Vec<(BootSpec, Option<u64>)>);
 
 impl BootSet {
-    /// Prepares the extensions: builds the packages, splits the commands, and unpacks the ZIPs.
-    pub(crate) fn prepare(sources: &[ExtensionSource]) -> anyhow::Result<Self> {
+    /// Prepares the extensions: builds the packages with one run of cargo, and unpacks the ZIPs.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if an extension cannot be built or unpacked, or if two have the same script name. What can be checked
+    /// before the build is checked before it.
+    pub(crate) fn prepare(
+        sources: &[ExtensionSource],
+        options: &CargoOptions,
+    ) -> anyhow::Result<Self> {
+        sources.iter().try_for_each(ExtensionSource::check)?;
+        check_distinct(sources.iter().filter_map(ExtensionSource::script_name))?;
+        let targets = sources.iter().filter_map(|source| match source {
+            ExtensionSource::Package(target, _) => Some(target.clone()),
+            _ => None,
+        });
+        let targets: Vec<_> = targets.collect();
+        let built = match targets.is_empty() {
+            true => Vec::new(),
+            false => {
+                let programs = Workspace::read(options)?.select(&targets, options)?;
+                build(&programs, options, &[], &[])?
+            }
+        };
+        let mut built = built.into_iter();
         let specs = sources.iter().map(|source| {
-            let spec = source.prepare()?;
+            let spec = source.prepare(&mut built)?;
             let fingerprint = fingerprint(&spec);
             Ok((spec, fingerprint))
         });
-        specs.collect::<anyhow::Result<_>>().map(Self)
+        let set = Self(specs.collect::<anyhow::Result<_>>()?);
+        check_distinct(set.iter().map(|spec| spec.script_name.as_str()))?;
+        Ok(set)
+    }
+
+    /// Removes the first extension, and returns it.
+    pub(crate) fn remove_first(&mut self) -> Option<BootSpec> {
+        let first = (!self.0.is_empty()).then(|| self.0.remove(0));
+        first.map(|(spec, _)| spec)
     }
 
     pub(crate) fn script_names(&self) -> Vec<String> {
@@ -40,6 +74,19 @@ impl BootSet {
         let (own, others): (Vec<_>, Vec<_>) = (fingerprints(self), fingerprints(other));
         own == others && own.iter().all(Option::is_some)
     }
+}
+
+/// Checks that no script name occurs twice.
+fn check_distinct<'a>(names: impl Iterator<Item = &'a str>) -> anyhow::Result<()> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            bail!(
+                "two extensions have the script name {name}; each extension of a function needs its own"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Returns the hash of a program that cargo built, and `None` for commands and ZIPs.

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
 use fg_conformance::artifact::UnpackedPackage;
 use fg_emulator::ExtensionCommand;
 
@@ -14,6 +13,8 @@ pub(crate) struct BootSpec {
     /// The script name that the extension registers under.
     pub(crate) script_name: String,
     pub(crate) program: BootProgram,
+    /// Further arguments for the program. A ZIP has none, since the platform passes none to a start script.
+    pub(crate) arguments: Vec<String>,
 }
 
 /// The program that the emulator runs.
@@ -32,22 +33,9 @@ pub(crate) enum BootProgram {
 }
 
 impl BootSpec {
-    /// Creates a spec from a command line, which is split into arguments as by a shell.
-    pub(super) fn from_command_line(script_name: &str, command: &str) -> anyhow::Result<Self> {
-        let arguments = shell_words::split(command)
-            .with_context(|| format!("cannot split the command `{command}`"))?;
-        if arguments.is_empty() {
-            bail!("the command for {script_name} is empty");
-        }
-        Ok(Self {
-            script_name: script_name.to_owned(),
-            program: BootProgram::Command(arguments),
-        })
-    }
-
     /// Returns the command for the emulator.
     pub(crate) fn command(&self) -> ExtensionCommand {
-        match &self.program {
+        let command = match &self.program {
             BootProgram::Built(built) => ExtensionCommand::new(&self.script_name, &built.path),
             BootProgram::Command(arguments) => {
                 let mut arguments = arguments.iter();
@@ -58,6 +46,7 @@ impl BootSpec {
                 )
             }
             BootProgram::Unpacked { package, .. } => package.command(),
-        }
+        };
+        self.arguments.iter().fold(command, ExtensionCommand::arg)
     }
 }

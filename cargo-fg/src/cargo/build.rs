@@ -1,42 +1,16 @@
-//! Builds a package with cargo, and finds the program that was built.
+//! Builds programs with cargo, and finds the files that were built.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
 
+use super::options::CargoOptions;
+use super::selection::SelectedProgram;
 use super::{build_scripts, cargo};
 
-/// The program that cargo builds.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct BuildTarget {
-    /// The package; by default, the one in the current directory.
-    pub(crate) package: Option<String>,
-    pub(crate) program: ProgramChoice,
-}
-
-/// A choice of one program of a package.
-#[derive(Clone, Debug, Default)]
-pub(crate) enum ProgramChoice {
-    /// The binary, if the package has exactly one.
-    #[default]
-    OnlyBinary,
-    Binary(String),
-    Example(String),
-}
-
-impl BuildTarget {
-    /// Returns the target for a package that has exactly one binary.
-    pub(crate) fn of_package(name: &str) -> Self {
-        Self {
-            package: Some(name.to_owned()),
-            program: ProgramChoice::OnlyBinary,
-        }
-    }
-}
-
 /// A program that cargo has built.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct BuiltProgram {
     /// The name of the binary or the example.
     pub(crate) name: String,
@@ -46,81 +20,73 @@ pub(crate) struct BuiltProgram {
     pub(crate) path: PathBuf,
 }
 
-/// Builds the target, with additional options and variables for cargo, and returns the program.
+/// Builds the programs, with additional options and variables for cargo, and returns them in the same order.
 ///
 /// # Errors
 ///
-/// Returns an error if the build fails, or yields no program or more than one.
+/// Returns an error if the build fails.
 pub(crate) fn build(
-    target: &BuildTarget,
-    options: &[&str],
+    programs: &[SelectedProgram],
+    options: &CargoOptions,
+    more_options: &[&str],
     environment: &[(&str, &str)],
-) -> anyhow::Result<BuiltProgram> {
-    let mut command = cargo();
-    command
-        .args(["build", "--message-format=json-render-diagnostics"])
-        .args(options)
-        .envs(environment.iter().copied());
-    if let Some(package) = &target.package {
-        command.args(["--package", package]);
-    }
-    match &target.program {
-        ProgramChoice::OnlyBinary => command.arg("--bins"),
-        ProgramChoice::Binary(name) => command.args(["--bin", name]),
-        ProgramChoice::Example(name) => command.args(["--example", name]),
+) -> anyhow::Result<Vec<BuiltProgram>> {
+    // One build compiles common dependencies once, with the features that all of the programs need.
+    let builds = match are_distinct(programs) {
+        true => vec![programs],
+        false => programs.chunks(1).collect(),
     };
-    let output = build_scripts::output(&mut command).context("cannot run cargo")?;
-    if !output.status.success() {
-        // cargo has printed the reason.
-        bail!("the build failed");
-    }
-    let mut programs: Vec<_> = String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(|message| built_program(message, target))
-        .collect();
-    // cargo reports programs in the order in which they were built, which varies.
-    programs.sort_by(|a, b| a.name.cmp(&b.name));
-    match programs.len() {
-        0 => bail!(
-            "the package has no binary, so it is not an extension; add a src/main.rs, or choose a package with -p"
-        ),
-        1 => Ok(programs.remove(0)),
-        _ => {
-            let names: Vec<_> = programs.iter().map(|built| built.name.as_str()).collect();
-            let option = if target.package.is_none() {
-                "-p or --bin"
-            } else {
-                "--bin"
-            };
-            bail!(
-                "the build has several binaries: {}; choose one with {option}",
-                names.join(", ")
-            )
+    let mut built = Vec::new();
+    for programs in builds {
+        let mut command = cargo();
+        command
+            .args(["build", "--message-format=json-render-diagnostics"])
+            .args(options.arguments())
+            .args(more_options)
+            .envs(environment.iter().copied());
+        for program in programs {
+            command
+                .args(["--package", &program.package])
+                .arg(format!("--{}", program.kind))
+                .arg(&program.name);
+        }
+        let output = build_scripts::output(&mut command).context("cannot run cargo")?;
+        if !output.status.success() {
+            // cargo has printed the reason.
+            bail!("the build failed");
+        }
+        let messages = String::from_utf8_lossy(&output.stdout);
+        for program in programs {
+            let path = messages.lines().find_map(|line| executable(line, program));
+            built.push(BuiltProgram {
+                name: program.name.clone(),
+                package: program.package.clone(),
+                path: path.with_context(|| format!("cargo did not build `{}`", program.name))?,
+            });
         }
     }
+    Ok(built)
 }
 
-/// Returns the program that a line of cargo's JSON messages reports, or `None` if it is not a program of the target.
-fn built_program(message: &str, wanted: &BuildTarget) -> Option<BuiltProgram> {
+/// Returns whether the name of each program selects it among the programs of all their packages: cargo builds a name in every
+/// selected package that has it.
+fn are_distinct(programs: &[SelectedProgram]) -> bool {
+    programs.iter().all(|program| {
+        programs.iter().all(|other| {
+            other.package_id == program.package_id
+                || other.kind != program.kind
+                || !other.siblings.contains(&program.name)
+        })
+    })
+}
+
+/// Returns the path of the executable if a line of cargo's JSON messages reports this program.
+fn executable(message: &str, program: &SelectedProgram) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(message).ok()?;
     let target = &message["target"];
-    let kind = match wanted.program {
-        ProgramChoice::Example(_) => "example",
-        ProgramChoice::OnlyBinary | ProgramChoice::Binary(_) => "bin",
-    };
-    let is_wanted = target["kind"]
-        .as_array()
-        .is_some_and(|kinds| kinds.iter().any(|of| of == kind));
-    (is_wanted && message["reason"] == "compiler-artifact").then_some(())?;
-    // `path+file:///some/where/night-watch#0.1.0`, or `…/directory#night-watch@0.1.0`.
-    let (url, fragment) = message["package_id"].as_str()?.rsplit_once('#')?;
-    let package = match fragment.split_once('@') {
-        Some((name, _)) => name,
-        None => url.rsplit('/').next()?,
-    };
-    Some(BuiltProgram {
-        name: target["name"].as_str()?.to_owned(),
-        package: package.to_owned(),
-        path: message["executable"].as_str()?.into(),
-    })
+    let is_wanted = message["reason"] == "compiler-artifact"
+        && message["package_id"] == *program.package_id
+        && target["name"] == *program.name
+        && target["kind"][0] == program.kind;
+    is_wanted.then(|| message["executable"].as_str().map(PathBuf::from))?
 }

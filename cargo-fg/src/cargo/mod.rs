@@ -3,16 +3,20 @@
 mod build;
 mod build_scripts;
 mod configuration;
+mod options;
+mod selection;
 mod workspace;
 
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
-pub(crate) use self::build::{BuildTarget, BuiltProgram, ProgramChoice, build};
+pub(crate) use self::build::{BuiltProgram, build};
 pub(crate) use self::build_scripts::finished_for as build_script_finished_for;
 pub(crate) use self::configuration::{has_key, is_configured};
-pub(crate) use self::workspace::workspace;
+pub(crate) use self::options::CargoOptions;
+pub(crate) use self::selection::{BuildTarget, ProgramChoice, SelectedProgram};
+pub(crate) use self::workspace::{Workspace, workspace};
 
 /// Returns a command that runs the cargo that started this process, or else the one in `PATH`.
 pub(crate) fn cargo() -> Command {

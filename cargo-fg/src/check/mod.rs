@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use fg_conformance::{Budget, Checks, ExtensionUnderTest, Format, Outcome, Selection};
 
-use crate::boot::{BootProgram, ExtensionSource};
+use crate::boot::ExtensionSource;
+use crate::cargo::{BuiltProgram, CargoOptions, Workspace, build};
 use crate::signals::ShutdownSignals;
 use crate::terminal::printable;
 
@@ -47,29 +48,41 @@ pub(crate) fn run(
 }
 
 /// Returns the extension to check. Builds it if the source is a package.
-pub(crate) fn extension_under_test(source: &ExtensionSource) -> anyhow::Result<ExtensionUnderTest> {
-    if let ExtensionSource::Zip { path, script_name } = source {
-        let extension = ExtensionUnderTest::zip(path);
-        return Ok(match script_name {
-            Some(script_name) => extension.start_script(script_name),
-            None => extension,
-        });
+pub(crate) fn extension_under_test(
+    source: &ExtensionSource,
+    options: &CargoOptions,
+) -> anyhow::Result<ExtensionUnderTest> {
+    match source {
+        ExtensionSource::Zip { path, script_name } => {
+            let extension = ExtensionUnderTest::zip(path);
+            Ok(match script_name {
+                Some(script_name) => extension.start_script(script_name),
+                None => extension,
+            })
+        }
+        ExtensionSource::Command {
+            script_name,
+            command,
+        } => {
+            let (program, arguments) = command.split_first().context("the command is empty")?;
+            Ok(ExtensionUnderTest::command(script_name, program, arguments)
+                .description(shell_words::join(command)))
+        }
+        ExtensionSource::Package(target, arguments) => {
+            let targets = std::slice::from_ref(target);
+            let programs = Workspace::read(options)?.select(targets, options)?;
+            let mut built = build(&programs, options, &[], &[])?.into_iter();
+            let BuiltProgram {
+                name,
+                package,
+                path,
+            } = built.next().context("cargo built no program")?;
+            let profile = options.profile_name();
+            Ok(ExtensionUnderTest::program(path)?
+                .arguments(arguments)
+                .description(format!("{name} of package {package}, {profile} build")))
+        }
     }
-    let spec = source.prepare()?;
-    Ok(match spec.program {
-        BootProgram::Built(built) => {
-            let description = format!("{} of package {}, debug build", built.name, built.package);
-            ExtensionUnderTest::program(built.path)?.description(description)
-        }
-        BootProgram::Command(arguments) => {
-            let description = shell_words::join(&arguments);
-            let mut arguments = arguments.into_iter();
-            let program = arguments.next().unwrap_or_default();
-            ExtensionUnderTest::command(spec.script_name, program, arguments)
-                .description(description)
-        }
-        BootProgram::Unpacked { zip, .. } => ExtensionUnderTest::zip(zip),
-    })
 }
 
 /// Prints a report to standard output, without colors if standard output does not support them.

@@ -4,26 +4,25 @@ use std::process::ExitCode;
 
 use fg_conformance::{Budget, Format, Selection, list_cases};
 
+use super::environment_args::EnvironmentArgs;
 use super::source_args::SourceArgs;
-use super::values::variable;
 use crate::check;
 
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub(super) struct CheckArgs {
-    #[command(flatten)]
-    source: SourceArgs,
     /// Cases to run: an ID such as REG-01, or a prefix such as REG (default: all cases)
     #[arg(value_name = "CASE")]
     cases: Vec<String>,
+    #[command(flatten)]
+    pub(super) source: SourceArgs,
     /// Format of the report
     #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
     format: CheckFormat,
     /// Limits for start-up time and peak memory, such as start=50ms,rss=8MB
     #[arg(long, value_name = "LIMITS")]
     budget: Option<Budget>,
-    /// Set an environment variable for the extension (repeatable)
-    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
-    env: Vec<(String, String)>,
+    #[command(flatten)]
+    environment: EnvironmentArgs,
     /// List the cases without running them
     #[arg(long)]
     list: bool,
@@ -57,9 +56,14 @@ impl CheckArgs {
             return Ok(ExitCode::SUCCESS);
         }
         let selection = Selection::parse(&self.cases)?;
-        let mut extension = check::extension_under_test(&self.source.source()?)?;
-        for (name, value) in &self.env {
+        let variables = self.environment.variables()?;
+        let mut extension =
+            check::extension_under_test(&self.source.source()?, &self.source.target.cargo)?;
+        for (name, value) in variables {
             extension = extension.env(name, value);
+        }
+        for (name, value) in &self.environment.user_data {
+            extension = extension.user_data(name, value);
         }
         check::run(
             extension,

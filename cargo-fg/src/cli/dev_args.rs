@@ -2,21 +2,23 @@
 
 use std::fs::File;
 use std::io::IsTerminal;
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context;
-use fg_emulator::ScriptName;
+use anyhow::{Context, bail};
+use fg_emulator::{Faults, ScriptName};
 
+use super::environment_args::EnvironmentArgs;
 use super::source_args::SourceArgs;
-use super::values::{OutputFormat, duration, variable};
+use super::values::{OutputFormat, duration, timeout};
 use crate::boot::{BootSet, ExtensionSource};
 use crate::cargo::BuildTarget;
 use crate::dev::{
-    self, DevEvent, DevPlan, FaultSpec, InstanceConfig, Output, OutputStyle, Rebuild, Recorder,
-    Recording, RecordingHeader, Schedule,
+    self, DevEvent, DevPlan, FaultSpec, InstanceConfig, Output, OutputStyle, RealFunction, Rebuild,
+    Recorder, Recording, RecordingHeader, Schedule,
 };
 use crate::signals::ShutdownSignals;
 
@@ -42,14 +44,14 @@ The exit status is 1 if an invocation of --invocations or --replay fails, if an
 extension does not shut down cleanly, or if one exits unexpectedly or cannot
 receive telemetry while `dev` neither watches files nor reads keys.";
 
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct DevArgs {
     #[command(flatten)]
-    source: SourceArgs,
+    pub(super) source: SourceArgs,
     /// Boot another extension on the same instance: a package, or extensionOther.sh=COMMAND (repeatable)
-    #[arg(long, value_name = "EXTENSION")]
-    also: Vec<String>,
+    #[arg(long, value_name = "EXTENSION", value_parser = also_source)]
+    also: Vec<ExtensionSource>,
     /// Stop after N invocations, sent one after the other
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     invocations: Option<u64>,
@@ -59,11 +61,23 @@ pub(super) struct DevArgs {
     /// Run a real function, the bootstrap of a custom runtime (default: a synthetic function)
     #[arg(long, value_name = "FILE")]
     function: Option<PathBuf>,
+    /// The function is an HTTP function: FILE serves HTTP on 127.0.0.1:8000
+    #[arg(long, requires = "function")]
+    http: bool,
+    /// Time-out of an invocation of the function (default: 30s)
+    #[arg(long, value_name = "DURATION", value_parser = timeout)]
+    timeout: Option<Duration>,
+    /// Time-out of the initialization of the function (default: 15s)
+    #[arg(long, value_name = "DURATION", value_parser = timeout, requires = "function")]
+    init_timeout: Option<Duration>,
     /// Freeze the instance after each invocation; the next invocation thaws it
     #[arg(long)]
     freeze: bool,
+    /// Restore the instance from a snapshot before each invocation but the first
+    #[arg(long)]
+    restore: bool,
     /// Inject faults, such as register-503*2,event-duplicate,freeze=0.3 (an invalid name prints the list)
-    #[arg(long, value_name = "FAULTS")]
+    #[arg(long, value_name = "FAULTS", value_parser = faults)]
     fault: Option<String>,
     /// Seed of the faults: the same seed injects the same faults (default: random)
     #[arg(long, value_name = "N", requires = "fault")]
@@ -74,11 +88,10 @@ pub(super) struct DevArgs {
     /// Send the invocations of a recording at the same times and with the same faults, then stop
     #[arg(long, value_name = "FILE", conflicts_with_all = ["invocations", "interval", "freeze", "fault"])]
     replay: Option<PathBuf>,
-    /// Set an environment variable for the extensions (repeatable)
-    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
-    env: Vec<(String, String)>,
+    #[command(flatten)]
+    environment: EnvironmentArgs,
     /// Do not start the extension: print its environment, and wait for you or your debugger to start it
-    #[arg(long, conflicts_with = "cmd")]
+    #[arg(long, conflicts_with_all = ["cmd", "arguments"], group = "no package")]
     attach: bool,
     /// Port of the local FunctionGraph's API, so that EXTENSION_API_ADDR stays the same (default: a free port)
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
@@ -126,30 +139,41 @@ impl DevArgs {
         if let Some(function) = &self.function {
             let cannot = || format!("cannot find the function {}", function.display());
             std::fs::metadata(function).with_context(cannot)?;
+            // The emulator waits for another emulator's function, as tests need it.
+            if self.http && TcpStream::connect(("127.0.0.1", 8000)).is_ok() {
+                bail!(
+                    "port 8000 is in use, on which an HTTP function must listen; stop the program that uses it"
+                );
+            }
         }
+        let environment = self.environment.variables()?;
         let freeze = self.freeze || header.as_ref().is_some_and(|header| header.freeze);
         let schedule = match recording {
             Some(recording) => Schedule::replay(recording.entries),
             None => self.schedule(has_keys),
         };
 
-        let attach = match self.attach {
-            true => Some(self.source.script_to_attach()?),
-            false => None,
+        let mut sources = self.also;
+        let attach = match (self.attach, &self.source.script) {
+            (true, Some(script)) => Some(ScriptName::new(script)?.to_string()),
+            (true, None) => {
+                // Only the script name is needed, but one build is faster than two.
+                sources.insert(0, self.source.source()?);
+                let mut all = BootSet::prepare(&sources, &self.source.target.cargo)?;
+                sources.remove(0);
+                all.remove_first().map(|spec| spec.script_name)
+            }
+            (false, _) => {
+                sources.insert(0, self.source.source()?);
+                None
+            }
         };
-        let mut sources: Vec<_> = self.also.iter().map(|also| also_source(also)).collect();
-        if attach.is_none() {
-            sources.insert(0, self.source.source()?);
-        }
-        let rebuild: Rebuild = Arc::new(move || BootSet::prepare(&sources));
+        let options = self.source.target.cargo;
+        let rebuild: Rebuild = Arc::new(move || BootSet::prepare(&sources, &options));
         let build_start = SystemTime::now();
         let boot_set = rebuild()?;
         let mut scripts = boot_set.script_names();
         scripts.extend(attach.clone());
-        // Report an invalid name before anything boots, and before the environment for --attach is printed.
-        for name in &scripts {
-            ScriptName::new(name)?;
-        }
 
         let output = Output::new(style, scripts.len() > 1);
         if let (Some(file), Some(header)) = (&self.replay, &header) {
@@ -171,8 +195,15 @@ impl DevArgs {
             config: InstanceConfig {
                 faults,
                 freeze,
-                environment: self.env,
-                function: self.function,
+                environment,
+                user_data: self.environment.user_data,
+                restore: self.restore,
+                function: self.function.map(|path| RealFunction {
+                    path,
+                    is_http: self.http,
+                }),
+                timeout: self.timeout,
+                init_timeout: self.init_timeout,
                 attach,
                 api_port: self.api_port,
             },
@@ -205,12 +236,23 @@ impl DevArgs {
 }
 
 /// Parses a value of `--also`: a package, or `extensionOther.sh=COMMAND`.
-fn also_source(also: &str) -> ExtensionSource {
+fn also_source(also: &str) -> anyhow::Result<ExtensionSource> {
     match also.split_once('=') {
-        Some((script_name, command)) => ExtensionSource::Command {
-            script_name: script_name.to_owned(),
-            command: command.to_owned(),
-        },
-        None => ExtensionSource::Package(BuildTarget::of_package(also)),
+        Some((script_name, command)) => {
+            ScriptName::new(script_name)?;
+            ExtensionSource::from_command_line(script_name, command)
+        }
+        None if ScriptName::is_valid(also) => {
+            bail!("to boot a command, write {also}=COMMAND; otherwise, write the name of a package")
+        }
+        None => Ok(ExtensionSource::Package(
+            BuildTarget::of_package(also),
+            Vec::new(),
+        )),
     }
+}
+
+/// Checks a value of `--fault`.
+fn faults(spec: &str) -> Result<String, fg_emulator::Error> {
+    Faults::parse(spec, 0).map(|_| spec.to_owned())
 }

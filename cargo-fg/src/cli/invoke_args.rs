@@ -15,7 +15,7 @@ const AFTER_HELP: &str = "\
 The exit status is 1 if an invocation fails. `invoke` draws no timelines; they
 appear in the terminal of `cargo fg dev`.";
 
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct InvokeArgs {
     /// Event for the function: text, @FILE to read a file, or - to read standard input
@@ -71,7 +71,8 @@ impl InvokeArgs {
             count: self.count,
             concurrency: self.concurrency,
             dev: self.dev,
-            output: Output::new(style, false),
+            // The lines that an extension printed during a failed invocation do not follow its start.
+            output: Output::new(style, true),
         })
     }
 }

@@ -1,7 +1,9 @@
 //! The command line: one file for the arguments of each subcommand.
 
 mod check_args;
+mod defaults;
 mod dev_args;
+mod environment_args;
 mod invoke_args;
 mod new_args;
 mod package_args;
@@ -12,15 +14,17 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use self::source_args::TargetArgs;
+
 /// The parsed command line of `cargo fg`.
-#[derive(Parser)]
+#[derive(Debug, Parser)]
 #[command(name = "cargo fg", bin_name = "cargo fg", about, version)]
 pub(crate) struct CommandLine {
     #[command(subcommand)]
     command: FgCommand,
 }
 
-#[derive(Subcommand)]
+#[derive(Debug, Subcommand)]
 enum FgCommand {
     /// Build an extension, boot it in a local FunctionGraph, and invoke the function
     Dev(Box<dev_args::DevArgs>),
@@ -42,7 +46,25 @@ impl CommandLine {
         if arguments.get(1).is_some_and(|argument| argument == "fg") {
             arguments.remove(1);
         }
-        Self::parse_from(arguments)
+        let parsed = Self::parse_from(&arguments);
+        let with_defaults = parsed.target().map(|(subcommand, target)| {
+            defaults::parse_with_defaults(target, subcommand, &arguments)
+        });
+        match with_defaults {
+            Some(Ok(Some(with_defaults))) => with_defaults,
+            Some(Err(error)) => error.exit(),
+            Some(Ok(None)) | None => parsed,
+        }
+    }
+
+    /// Returns the name of a subcommand that builds a package, and the arguments that select it.
+    fn target(&self) -> Option<(&'static str, &TargetArgs)> {
+        match &self.command {
+            FgCommand::Dev(arguments) => Some(("dev", arguments.source.package_target()?)),
+            FgCommand::Check(arguments) => Some(("check", arguments.source.package_target()?)),
+            FgCommand::Package(arguments) => Some(("package", &arguments.target)),
+            FgCommand::Invoke(_) | FgCommand::New(_) => None,
+        }
     }
 
     /// Returns the exit status for a command that fails with an error: 1, or 2 for `check`, whose status 1 means that a

@@ -11,7 +11,7 @@ use fg_emulator::PORT_RANGE;
 
 use crate::new::{NewOptions, TEMPLATES, Template, list_templates, new};
 
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub(super) struct NewArgs {
     /// Name of the package, or path of the directory to create, such as night-watch
     #[arg(value_name = "NAME", required_unless_present = "list")]

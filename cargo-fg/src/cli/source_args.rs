@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
+use clap::ArgGroup;
 
 use crate::boot::ExtensionSource;
-use crate::cargo::{BuildTarget, ProgramChoice};
+use crate::cargo::{BuildTarget, CargoOptions, ProgramChoice};
 
 /// The arguments that select the program that cargo builds.
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub(super) struct TargetArgs {
     /// Package to build (default: the one in the current directory)
     #[arg(short, long, value_name = "NAME")]
@@ -19,26 +19,37 @@ pub(super) struct TargetArgs {
     /// Example target of the package to build, instead of a binary
     #[arg(long, value_name = "NAME", conflicts_with = "bin")]
     example: Option<String>,
+    #[command(flatten)]
+    pub(super) cargo: CargoOptions,
 }
 
 /// The arguments that select the extension to boot.
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("no package").multiple(true))]
 pub(super) struct SourceArgs {
     #[command(flatten)]
-    target: TargetArgs,
+    pub(super) target: TargetArgs,
     /// Command that runs an extension in any language, instead of a package, such as "python3 night_watch.py"
-    #[arg(long, value_name = "COMMAND", requires = "script", conflicts_with_all = ["package", "bin", "example"])]
+    #[arg(long, value_name = "COMMAND", requires = "script", conflicts_with_all = ["package", "bin", "example"], group = "no package")]
     cmd: Option<String>,
     /// Script name that the extension of --cmd registers under, such as extensionNightWatch.sh; with --zip, the start script to
     /// boot if there are several
-    #[arg(long, value_name = "NAME")]
-    script: Option<String>,
+    #[arg(long, value_name = "NAME", requires = "no package")]
+    pub(super) script: Option<String>,
     /// ZIP to unpack and boot the extension from, instead of a package
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["package", "bin", "example", "cmd"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["package", "bin", "example", "cmd"], group = "no package")]
     zip: Option<PathBuf>,
+    /// Arguments for the program of the extension
+    #[arg(last = true, value_name = "ARGS", conflicts_with = "zip")]
+    arguments: Vec<String>,
 }
 
 impl TargetArgs {
+    /// Returns whether the arguments, and not the current directory, select the package.
+    pub(super) fn selects_package(&self) -> bool {
+        self.package.is_some() || self.cargo.manifest_path.is_some()
+    }
+
     pub(super) fn build_target(&self) -> BuildTarget {
         BuildTarget {
             package: self.package.clone(),
@@ -52,26 +63,31 @@ impl TargetArgs {
 }
 
 impl SourceArgs {
-    pub(super) fn source(&self) -> anyhow::Result<ExtensionSource> {
-        match (&self.zip, &self.cmd, &self.script) {
-            (Some(zip), _, script) => Ok(ExtensionSource::Zip {
-                path: zip.clone(),
-                script_name: script.clone(),
-            }),
-            (None, Some(command), Some(script)) => Ok(ExtensionSource::Command {
-                script_name: script.clone(),
-                command: command.clone(),
-            }),
-            (None, None, Some(_)) => bail!("--script requires --cmd, the command to run, or --zip"),
-            (None, _, None) => Ok(ExtensionSource::Package(self.target.build_target())),
-        }
+    /// Returns the arguments that select a package, unless the extension is a command or a ZIP.
+    pub(super) fn package_target(&self) -> Option<&TargetArgs> {
+        (self.cmd.is_none() && self.zip.is_none()).then_some(&self.target)
     }
 
-    /// Returns the script name of an extension that the user starts: `--script`, or that of the package or ZIP.
-    pub(super) fn script_to_attach(&self) -> anyhow::Result<String> {
-        match &self.script {
-            Some(script) => Ok(script.clone()),
-            None => Ok(self.source()?.prepare()?.script_name),
+    /// Returns the source that the arguments select.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the command cannot be split into arguments.
+    pub(super) fn source(&self) -> anyhow::Result<ExtensionSource> {
+        let script_name = self.script.clone();
+        if let Some(path) = self.zip.clone() {
+            return Ok(ExtensionSource::Zip { path, script_name });
         }
+        let arguments = self.arguments.clone();
+        let Some(command) = &self.cmd else {
+            let target = self.target.build_target();
+            return Ok(ExtensionSource::Package(target, arguments));
+        };
+        let script_name = script_name.unwrap_or_default();
+        let mut source = ExtensionSource::from_command_line(&script_name, command)?;
+        if let ExtensionSource::Command { command, .. } = &mut source {
+            command.extend(arguments);
+        }
+        Ok(source)
     }
 }

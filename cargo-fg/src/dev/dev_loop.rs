@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
-use fg_emulator::ProcessExit;
+use fg_emulator::{ProcessExit, describe_exit};
 use tokio::task::JoinHandle;
 
 use super::event::DevEvent;
@@ -126,7 +126,8 @@ impl DevLoop {
             });
         }
         if let Some(exit) = exits.iter().find(|exit| !exit.is_clean()) {
-            bail!("{} did not shut down cleanly: {}", exit.script, exit.status);
+            let (script, how) = (&exit.script, describe_exit(exit.status));
+            bail!("{script} did not shut down cleanly: it {how}");
         }
         // It may have been found after the last invocation.
         if let Some(conflict) = conflicts.and_then(|conflicts| conflicts.take())
@@ -369,7 +370,9 @@ impl DevLoop {
         let Some(file_watcher) = &mut self.file_watcher else {
             return;
         };
-        let watch_set = WatchSet::new(&self.boot_set, self.config.function.as_deref());
+        let function = self.config.function.as_ref();
+        let function = function.map(|function| function.path.as_path());
+        let watch_set = WatchSet::new(&self.boot_set, function);
         if let Err(error) = file_watcher.watch(watch_set) {
             // For instance, other processes may use up the limit of watches. Everything else works without watching.
             let warning = format!("saving a file does not cause a rebuild: {error:#}");

@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use fg_emulator::{Event, OutputStream, Subscription};
+use fg_emulator::{Event, Subscription, describe_exit};
 
 use super::conflicts::Conflicts;
 use super::event::{DevEvent, count};
 use super::loop_detector::LoopDetector;
 use super::output::{Output, OutputStyle};
 use super::timeline::Row;
-use crate::invocation::{InvocationReport, millis};
+use crate::invocation::{InvocationReport, millis, stream_name};
 
 /// The observer of a platform. On a terminal, it defers telemetry deliveries while an invocation is in flight, since
 /// the timeline of that invocation shows them.
@@ -67,6 +67,9 @@ impl EventBridge {
             let rows = rows(report, start, &deliveries);
             let heading = format!("#{} {}", report.number, report.trace_id);
             self.output.print_timeline(&heading, &rows);
+            for (label, text) in report.error_lines() {
+                self.output.note(label, &text);
+            }
         } else {
             self.output.emit(DevEvent::Invoked(report));
         }
@@ -83,10 +86,7 @@ impl EventBridge {
         let dev_event = match event {
             Event::Output(line) => DevEvent::Output {
                 script: &line.script,
-                stream: match line.stream {
-                    OutputStream::Stdout => "stdout",
-                    OutputStream::Stderr => "stderr",
-                },
+                stream: stream_name(line.stream),
                 text: &line.text,
             },
             Event::Rejected {
@@ -100,6 +100,12 @@ impl EventBridge {
                 path,
                 status: *status,
                 message: error_message,
+            },
+            Event::FunctionExited {
+                status, timed_out, ..
+            } => DevEvent::FunctionExited {
+                status: describe_exit(*status),
+                timed_out: *timed_out,
             },
             Event::Subscribed(Subscription { uri, types, .. }) => DevEvent::Subscribed {
                 uri,

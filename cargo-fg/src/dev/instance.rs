@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use fg_emulator::{Error, ExtensionCommand, Platform, ProcessExit, RegisteredExtension};
+use fg_emulator::{
+    Error, ExtensionCommand, Platform, ProcessExit, RegisteredExtension, describe_exit,
+};
 use tokio::task::JoinSet;
 
 use super::api_port;
@@ -35,12 +37,28 @@ pub(crate) struct InstanceConfig {
     pub(crate) freeze: bool,
     /// Environment variables for the extensions.
     pub(crate) environment: Vec<(String, String)>,
-    /// The bootstrap of a custom runtime; if `None`, the function is synthetic.
-    pub(crate) function: Option<PathBuf>,
+    /// The settings in `RUNTIME_USERDATA`.
+    pub(crate) user_data: Vec<(String, String)>,
+    /// Restore the instance from a snapshot before each invocation but the first.
+    pub(crate) restore: bool,
+    /// If `None`, the function is synthetic.
+    pub(crate) function: Option<RealFunction>,
+    /// The time-out of an invocation; if `None`, the emulator's.
+    pub(crate) timeout: Option<Duration>,
+    /// The time-out of the function's initialization; if `None`, the emulator's.
+    pub(crate) init_timeout: Option<Duration>,
     /// The script name of an extension that the user starts, for instance in a debugger.
     pub(crate) attach: Option<String>,
     /// The port of the platform's API; by default, a free one.
     pub(crate) api_port: Option<u16>,
+}
+
+/// A function that is a process.
+pub(crate) struct RealFunction {
+    /// The bootstrap.
+    pub(crate) path: PathBuf,
+    /// Whether it serves HTTP on port 8000, instead of using the API of custom runtimes.
+    pub(crate) is_http: bool,
 }
 
 impl InstanceConfig {
@@ -63,6 +81,8 @@ pub(crate) struct Instance {
     in_flight: JoinSet<anyhow::Result<CompletedInvocation>>,
     output: Arc<Output>,
     freeze_after_invocation: bool,
+    restores: bool,
+    was_invoked: bool,
     function_kind: FunctionKind,
     frozen: bool,
 }
@@ -105,12 +125,21 @@ impl Instance {
         ));
         let observer = Arc::clone(&event_bridge);
         let mut builder = Platform::builder().observer(move |event| observer.observe(event));
+        for (name, value) in &config.user_data {
+            builder = builder.user_data(name, value);
+        }
         if let Some(faults) = &config.faults {
             builder = builder.faults(faults.parse()?);
         }
         if let Some(port) = config.api_port {
             api_port::check(port)?;
             builder = builder.port(port);
+        }
+        if let Some(timeout) = config.timeout {
+            builder = builder.function_timeout(timeout);
+        }
+        if let Some(timeout) = config.init_timeout {
+            builder = builder.init_timeout(timeout);
         }
         let platform = builder.start().await?;
         output.emit(DevEvent::Platform {
@@ -133,6 +162,8 @@ impl Instance {
             in_flight: JoinSet::new(),
             output,
             freeze_after_invocation: config.freeze,
+            restores: config.restore,
+            was_invoked: false,
             function_kind: config.function_kind(),
             frozen: false,
         })
@@ -176,15 +207,21 @@ impl Instance {
         let function_kind = self.function_kind;
         let waits_for_telemetry =
             self.freeze_after_invocation || self.output.style == OutputStyle::Terminal;
+        let restores = std::mem::replace(&mut self.was_invoked, true) && self.restores;
         self.in_flight.spawn(async move {
+            if restores {
+                platform.restore().await;
+            }
             let invocation = spec.invocation(&trace_id);
             let invoked = platform.invoke_with(invocation).await?;
             let start = invoked.started_at;
-            let report = InvocationReport::new(number, &spec, function_kind, invoked);
+            let mut report = InvocationReport::new(number, &spec, function_kind, invoked);
             if let Some(reply) = reply {
                 // This fails if the client has disconnected; then nobody needs the report.
                 let _ = reply.send(Ok(report.clone()));
             }
+            // They have been printed already.
+            report.printed.clear();
             if waits_for_telemetry {
                 let _ = tokio::time::timeout(TELEMETRY_WAIT, platform.wait_for_telemetry()).await;
             }
@@ -254,7 +291,7 @@ impl Instance {
         };
         let shutdown = platform.shutdown().await?;
         for exit in &shutdown.extensions {
-            let (script, status) = (&exit.script, exit.status.to_string());
+            let (script, status) = (&exit.script, describe_exit(exit.status));
             self.output.emit(match exit.stop_duration {
                 None => DevEvent::Exited { script, status },
                 Some(duration) => DevEvent::Stopped {
@@ -298,9 +335,18 @@ async fn boot_all(
         });
         emit_registered(&output, &platform.attach(script).await?);
     }
-    if let Some(function) = &config.function {
-        let booted = platform.boot_function(function).await;
-        booted.map_err(|error| boot_error(&error, &conflicts))?;
+    if let Some(RealFunction { path, is_http }) = &config.function {
+        let booted = match is_http {
+            true => platform.boot_http_function(path).await,
+            false => platform.boot_function(path).await,
+        };
+        booted.map_err(|error| {
+            let error = boot_error(&error, &conflicts);
+            match error.to_string().contains("did not request an event") {
+                true => anyhow!("{error}; if it is an HTTP function, add --http"),
+                false => error,
+            }
+        })?;
     }
     Ok(())
 }

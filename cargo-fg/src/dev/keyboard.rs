@@ -1,16 +1,17 @@
 //! Reads keys from the terminal, one at a time, without Enter.
 
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, stdin};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
 use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal as Number, raise};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
-use nix::unistd::{getpgrp, tcgetpgrp};
+use nix::unistd::{getpgrp, tcgetpgrp, ttyname};
 use tokio::net::unix::pipe::Receiver;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -47,7 +48,7 @@ impl Keyboard {
         let tty = File::options()
             .read(true)
             .custom_flags(OFlag::O_NONBLOCK.bits())
-            .open("/dev/tty")
+            .open(terminal())
             .context(cannot)?;
         let original_mode = tcgetattr(&tty).context(cannot)?;
         let (killed_tty, mode) = (tty.try_clone().context(cannot)?, original_mode.clone());
@@ -113,6 +114,15 @@ impl Keyboard {
             let _ = tcsetattr(&self.tty, SetArg::TCSADRAIN, mode);
         }
     }
+}
+
+/// Returns the path of the controlling terminal.
+fn terminal() -> PathBuf {
+    // macOS cannot poll `/dev/tty`, but it can poll the device itself.
+    let device = cfg!(target_os = "macos").then(|| ttyname(stdin()).ok());
+    device
+        .flatten()
+        .unwrap_or_else(|| PathBuf::from("/dev/tty"))
 }
 
 impl Drop for Keyboard {

@@ -29,7 +29,7 @@ use crate::signals::ShutdownSignals;
 pub(crate) use self::api_port::check as check_api_port;
 pub(crate) use self::event::DevEvent;
 pub(crate) use self::fault_spec::FaultSpec;
-pub(crate) use self::instance::InstanceConfig;
+pub(crate) use self::instance::{InstanceConfig, RealFunction};
 pub(crate) use self::output::{Output, OutputStyle};
 pub(crate) use self::recording::{Recorder, Recording, RecordingHeader};
 pub(crate) use self::schedule::Schedule;

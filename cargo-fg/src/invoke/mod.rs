@@ -71,9 +71,16 @@ pub(crate) async fn invoke(plan: InvokePlan) -> anyhow::Result<u64> {
             () = output.closed() => break,
         };
         let Some(report) = report else { break };
-        let report = report?;
+        let mut report = report?;
         failed += u64::from(!report.ok);
         times.push(report.duration_ms);
+        for line in std::mem::take(&mut report.printed) {
+            output.emit(DevEvent::Output {
+                script: &line.script,
+                stream: &line.stream,
+                text: &line.text,
+            });
+        }
         output.emit(DevEvent::Invoked(&report));
     }
     workers.shutdown().await;

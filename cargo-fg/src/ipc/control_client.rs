@@ -6,6 +6,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
 
@@ -15,6 +18,13 @@ use crate::invocation::{InvocationReport, InvocationSpec};
 
 /// How long a `dev` may take to send its greeting. It sends none while it shuts down an instance.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Returns whether a process with this ID exists.
+fn is_alive(pid: u32) -> bool {
+    let signal = |pid| kill(Pid::from_raw(pid), None);
+    // The process of another user cannot be sent a signal, but it exists.
+    i32::try_from(pid).is_ok_and(|pid| signal(pid) != Err(Errno::ESRCH))
+}
 
 /// A connection to a running `dev`.
 pub(crate) struct ControlClient {
@@ -69,7 +79,7 @@ impl ControlClient {
             Ok(stream) => stream,
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 // If the process is alive, it has created the socket and is about to listen.
-                if !Path::new("/proc").join(pid.to_string()).exists() {
+                if !is_alive(pid) {
                     let _ = fs::remove_file(path);
                 }
                 return Ok(None);

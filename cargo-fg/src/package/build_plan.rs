@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use crate::cargo::{has_key, is_configured, stdout_of};
+use crate::cargo::{CargoOptions, has_key, is_configured, stdout_of};
 
 /// Lowers the size up to which LLVM inlines a function: `hello` is 110 KB smaller, and needs 6 % more instructions for an
 /// invocation.
@@ -18,7 +18,7 @@ pub(crate) struct BuildPlan {
     pub(crate) target: String,
     /// A note to print for the user.
     pub(crate) note: Option<String>,
-    /// Whether the target has another processor than this machine, so that the program cannot be booted here.
+    /// Whether the target has another processor or system than this machine, so that the program cannot be booted here.
     pub(crate) is_cross: bool,
     /// Options for cargo.
     pub(crate) options: Vec<String>,
@@ -34,7 +34,11 @@ impl BuildPlan {
     /// # Errors
     ///
     /// Returns an error if the target is not a Linux target, or is not installed and cannot be installed.
-    pub(crate) fn new(wanted: Option<&str>, workspace: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        wanted: Option<&str>,
+        workspace: &Path,
+        cargo: &CargoOptions,
+    ) -> anyhow::Result<Self> {
         let host =
             rustc(&["--print", "host-tuple"]).context("cannot determine this machine's target")?;
         let here = architecture(&host);
@@ -50,6 +54,9 @@ impl BuildPlan {
             }
             Some(target) => (target.to_owned(), None),
             None if install(&musl)? => (musl, None),
+            None if !host.contains("-linux-") => {
+                bail!("the target {musl} is not installed, and `rustup target add {musl}` failed")
+            }
             None => {
                 let note = format!(
                     "the target {musl} is not installed, and `rustup target add {musl}` failed; linking glibc \
@@ -59,13 +66,16 @@ impl BuildPlan {
             }
         };
         let mut plan = Self {
-            is_cross: architecture(&target) != here,
-            options: vec!["--release".to_owned(), format!("--target={target}")],
+            is_cross: architecture(&target) != here || !host.contains("-linux-"),
+            options: vec![format!("--target={target}")],
             environment: Vec::new(),
             target,
             note,
         };
-        plan.make_small(workspace);
+        // A profile that the user names is used as it is.
+        if cargo.profile.is_none() {
+            plan.make_small(workspace);
+        }
         let is_musl = plan.target.contains("-musl");
         let mut flags = Vec::new();
         if is_musl {

@@ -4,6 +4,7 @@
 mod build_plan;
 mod contents;
 mod linkage;
+mod settings_file;
 mod start_script;
 mod upload;
 mod verify;
@@ -23,19 +24,23 @@ use self::linkage::linkage_note;
 use self::upload::how_to_upload;
 use self::verify::verify;
 use self::zip_writer::write_zip;
-use crate::cargo::{BuildTarget, BuiltProgram, build, workspace};
+use crate::cargo::{BuildTarget, BuiltProgram, CargoOptions, SelectedProgram, Workspace, build};
+use crate::env_file::EnvFile;
 use crate::signals::ShutdownSignals;
 use crate::terminal::printable;
 
 /// The parsed arguments of `cargo fg package`.
 pub(crate) struct PackageOptions {
     pub(crate) target: BuildTarget,
+    pub(crate) cargo: CargoOptions,
     /// The target triple; by default, musl for this machine's processor.
     pub(crate) triple: Option<String>,
     /// Files and directories to put next to the program.
     pub(crate) include: Vec<PathBuf>,
     /// The ZIP to write, or the directory to write it to.
     pub(crate) out: Option<PathBuf>,
+    /// The settings to package beside the program.
+    pub(crate) env_file: Option<EnvFile>,
     /// Environment variables for the boot that verifies the ZIP.
     pub(crate) environment: Vec<(String, String)>,
 }
@@ -46,13 +51,16 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
     for path in &options.include {
         contents.include(path)?;
     }
+    let settings = options.env_file.as_ref().map(settings_file::text);
+    let settings = settings.transpose()?;
     let current = std::env::current_dir().context("cannot determine the current directory")?;
-    let workspace = workspace(&current)?;
-    let plan = BuildPlan::new(options.triple.as_deref(), &workspace.root)?;
+    let workspace = Workspace::read(&options.cargo)?;
+    let programs = workspace.select(std::slice::from_ref(&options.target), &options.cargo)?;
+    let plan = BuildPlan::new(options.triple.as_deref(), &workspace.root, &options.cargo)?;
     if let Some(note) = &plan.note {
         print_line("Note", note)?;
     }
-    let built = build_by(&plan, &options.target)?;
+    let built = build_by(&plan, &programs, &options.cargo)?;
     let script = read_script_name(&built.path)?;
     if let Some(note) = linkage_note(&built.path)? {
         print_line("Note", note)?;
@@ -65,6 +73,9 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
         format!("{}-{}", built.package, built.name)
     };
     contents.add_program(&script, &name, built.path)?;
+    if let Some(text) = settings {
+        contents.add_settings(format!("{name}.env"), text)?;
+    }
     let file = format!("{name}.zip");
     let zip = match &options.out {
         Some(directory) if directory.is_dir() => directory.join(file),
@@ -82,11 +93,17 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
         print_line("", format_args!("extension/{file}"))?;
     }
 
+    for warning in options.env_file.iter().flat_map(settings_file::warnings) {
+        print_line("Warning", warning)?;
+    }
+
     if plan.is_cross {
-        print_line(
-            "Not booted",
-            "because this machine has a different processor",
-        )?;
+        let why = if cfg!(target_os = "linux") {
+            "because this machine has a different processor"
+        } else {
+            "because this machine does not run Linux"
+        };
+        print_line("Not booted", why)?;
     } else {
         boot_from(&zip, &script, &options.environment).with_context(|| {
             format!("wrote {shown}, but cannot run the extension from it (set variables that it needs with --env)")
@@ -98,13 +115,17 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
     print_line("", "then add it to the function: Code > Dependencies > Add")
 }
 
-fn build_by(plan: &BuildPlan, target: &BuildTarget) -> anyhow::Result<BuiltProgram> {
+fn build_by(
+    plan: &BuildPlan,
+    programs: &[SelectedProgram],
+    cargo: &CargoOptions,
+) -> anyhow::Result<BuiltProgram> {
     let options: Vec<_> = plan.options.iter().map(String::as_str).collect();
     let environment = plan.environment.iter();
     let environment: Vec<_> = environment
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
-    build(target, &options, &environment).map_err(|error| {
+    let built = build(programs, cargo, &options, &environment).map_err(|error| {
         if !plan.is_cross {
             return error;
         }
@@ -113,7 +134,8 @@ fn build_by(plan: &BuildPlan, target: &BuildTarget) -> anyhow::Result<BuiltProgr
             "cannot build for {} (if a dependency compiles C code, set {compiler} to a cross compiler)",
             plan.target
         ))
-    })
+    });
+    built?.pop().context("cargo built no program")
 }
 
 fn boot_from(zip: &Path, script: &str, environment: &[(String, String)]) -> anyhow::Result<()> {

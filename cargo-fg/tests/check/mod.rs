@@ -269,7 +269,7 @@ fn a_check_that_cannot_run_exits_with_status_2() {
             &["--explain", "x"],
             "error: unknown case `x`; the cases are PKG-01",
         ),
-        (&["-p", "nonsense", "REG"], "error: the build failed\n"),
+        (&["-p", "nonsense", "REG"], "has no package `nonsense`; "),
         (
             &["--zip", "/no/such.zip"],
             "error: cannot read /no/such.zip: No such file",
@@ -279,10 +279,7 @@ fn a_check_that_cannot_run_exits_with_status_2() {
             "error: cannot find no-such-program: No such file",
         ),
         (&["--cmd", "python3"], "--script <NAME>"),
-        (
-            &["--script", SCRIPT],
-            "error: --script requires --cmd, the command to run, or --zip\n",
-        ),
+        (&["--script", SCRIPT], "<--cmd <COMMAND>|--zip <FILE>>"),
         (
             &["--budget", "start=soon"],
             "`soon` is not a duration; write it as `start=50ms`",

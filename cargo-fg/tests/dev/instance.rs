@@ -53,9 +53,8 @@ fn port_that_another_extension_has_is_reported_with_its_owner() {
     let stderr = stderr(&output);
     let last = stderr.lines().last().unwrap();
     assert!(
-        last.starts_with(
-            "error: extensionAuditLog.sh exited with exit status: 1 before it registered; "
-        ) && last.contains(&format!("port {port} is in use by hello (pid ")),
+        last.starts_with("error: extensionAuditLog.sh exited with status 1 before it registered; ")
+            && last.contains(&format!("port {port} is in use by hello (pid ")),
         "{stderr}"
     );
     let lines = lines(&output);
@@ -66,7 +65,7 @@ fn port_that_another_extension_has_is_reported_with_its_owner() {
     assert!(lines.contains(&hint), "{lines:#?}");
     // The other one shuts down cleanly.
     let stopped = after_prefix(&lines, "stopped extensionHello.sh in ");
-    assert!(stopped[0].ends_with(", exit status: 0"), "{lines:#?}");
+    assert!(stopped[0].ends_with(", exited with status 0"), "{lines:#?}");
 }
 
 #[test]
@@ -177,11 +176,51 @@ fn api_has_the_chosen_port() {
 }
 
 #[test]
+fn settings_are_in_the_environment_or_in_user_data() {
+    let context = TestContext::new();
+    let file = context.directory.path().join("dev.env");
+    std::fs::write(&file, "A=file\nB=file\n").unwrap();
+    let script = "echo A=$A B=$B C=$C user data: $RUNTIME_USERDATA >&2; exit 1";
+    let mut dev = context.fg(&["dev", "--script", "extensionA.sh", "--cmd"]);
+    dev.arg(format!("sh -c '{script}'"))
+        .args([
+            "--env",
+            "B=option",
+            "--user-data",
+            "C=user \"data\"",
+            "--invocations",
+            "1",
+        ])
+        .arg("--env-file")
+        .arg(&file);
+    let output = dev.output().unwrap();
+    let expected = r#" A=file B=option C= user data: {"C":"user \"data\""}"#;
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(stdout.contains(expected), "{stdout}");
+    assert_eq!(output.status.code(), Some(1));
+
+    let mut check = context.fg(&["check", "--script", "extensionA.sh", "--cmd"]);
+    check
+        .arg(format!("sh -c '{script}'"))
+        .args(["--user-data", "C=user data", "REG-01", "--env-file"])
+        .arg(&file);
+    let output = check.output().unwrap();
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let expected = r#"A=file B=file C=user data user data: {"C":"user data"}"#;
+    assert!(stdout.contains(expected), "{stdout}");
+}
+
+#[test]
 fn invalid_options_are_rejected() {
     let context = TestContext::new();
     for (arguments, expected) in [
         (&["--env", "GREETING"][..], "expected NAME=VALUE"),
         (&["--env", "=x"], "expected NAME=VALUE"),
+        (&["--user-data", "x"], "expected NAME=VALUE"),
+        (
+            &["--env-file", "/no/such.env"],
+            "cannot read /no/such.env: ",
+        ),
         (&["--interval", "often"], "often"),
         (&["--invocations", "0"], "0 is not in 1.."),
         (&["--api-port", "0"], "0 is not in 1.."),

@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "test helpers may panic like tests")]
 
 mod build_script;
+mod cargo_options;
 mod conflicts;
 mod escapes;
 mod faults;
+mod function;
 mod instance;
 mod invoke;
 mod json;

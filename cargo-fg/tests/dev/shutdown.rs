@@ -28,7 +28,7 @@ fn port_in_use_names_its_owner() {
         let output = command.output().unwrap();
         assert_eq!(output.status.code(), Some(1));
         let stderr_text = stderr(&output);
-        let prefix = format!("error: {script} exited with exit status: 1 before it registered; ");
+        let prefix = format!("error: {script} exited with status 1 before it registered; ");
         let last = stderr_text.lines().last().unwrap().to_owned() + "\n";
         assert!(
             last.starts_with(&prefix) && last.contains(port_owner.trim()),
@@ -54,7 +54,7 @@ fn unexpected_exit_is_reported_once() {
     let lines = lines(&output);
     assert_eq!(
         after_prefix(&lines, "exited "),
-        ["extensionNightWatch.sh unexpectedly, exit status: 3"],
+        ["extensionNightWatch.sh unexpectedly: it exited with status 3"],
         "{lines:#?}"
     );
     assert_eq!(
@@ -73,10 +73,10 @@ fn booted_extensions_shut_down_when_another_fails_to_boot() {
     assert_eq!(output.status.code(), Some(1));
     let lines = lines(&output);
     let stopped = after_prefix(&lines, "stopped extensionNightWatch.sh in ");
-    assert!(stopped[0].ends_with(", exit status: 0"), "{lines:#?}");
+    assert!(stopped[0].ends_with(", exited with status 0"), "{lines:#?}");
     assert_eq!(
         stderr(&output),
-        "error: extensionOther.sh exited with exit status: 1 before it registered\n"
+        "error: extensionOther.sh exited with status 1 before it registered\n"
     );
 }
 

@@ -382,8 +382,7 @@ tests
 <!-- exit status: 1 -->
 ```console
 $ cargo fg dev -p no-such
-…
-error: the build failed
+error: the workspace … has no package `no-such`; its packages with a binary are night-watch
 ```
 <!-- not run: it never exits -->
 ```console

@@ -198,6 +198,7 @@ mod tests {
             outcome,
             duration: Duration::from_micros(micros),
             response: Bytes::new(),
+            http_status: None,
         }
     }
 

@@ -1,10 +1,11 @@
-//! The settings of an extension, read once from environment variables.
+//! The settings of an extension, read once at its start.
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod platform_address;
 mod port_setting;
 mod removed;
+mod sources;
 #[cfg(test)]
 mod tests;
 
@@ -12,10 +13,12 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use fg_util::duration;
-use fg_util::setting::{SizeRange, invalid, parse_duration, parse_size};
+use fg_util::setting::{Setting, SizeRange};
 
 pub(crate) use platform_address::PlatformAddress;
 use port_setting::choose_port;
+use sources::Sources;
+pub use sources::setting;
 
 use crate::{ExtensionName, Port, RunError, Subscription, TelemetryType};
 
@@ -53,18 +56,23 @@ pub(crate) struct TelemetryConfig {
 
 impl Config {
     /// Reads the settings of the extension with this name and compiled-in port.
-    pub(crate) fn from_env(name: ExtensionName, port: Port) -> Result<Self, RunError> {
-        Self::from_variables(std::env::var_os, name, port)
+    pub(crate) fn read(name: ExtensionName, port: Port) -> Result<Self, RunError> {
+        let sources = Sources::of_process();
+        sources.config(name, port).map_err(RunError::setting)
     }
 
-    /// Does the same as [`from_env`](Self::from_env) with a function that returns the value of a variable.
+    /// Does the same as [`read`](Self::read) with a function that returns the value of an environment variable.
+    #[cfg(test)]
     pub(crate) fn from_variables(
-        variable: impl Fn(&'static str) -> Option<OsString>,
+        variable: impl Fn(&str) -> Option<OsString>,
         name: ExtensionName,
         port: Port,
     ) -> Result<Self, RunError> {
-        let environment = Environment(variable);
-        environment.read(name, port).map_err(RunError::setting)
+        let sources = Sources {
+            variable,
+            file: &Ok(None),
+        };
+        sources.config(name, port).map_err(RunError::setting)
     }
 
     /// Logs the warnings about the settings. Call it once the `tracing` subscriber is installed.
@@ -77,42 +85,53 @@ impl Config {
 
 impl TelemetryConfig {
     /// Reads the telemetry settings of the extension with this name, compiled-in port and other settings.
-    pub(crate) fn from_env(
+    pub(crate) fn read(
         name: ExtensionName,
         compiled_port: Port,
         subscription: Subscription,
         config: &Config,
     ) -> Result<Self, RunError> {
-        Self::from_variables(std::env::var_os, name, compiled_port, subscription, config)
+        let sources = Sources::of_process();
+        sources
+            .telemetry_config(name, compiled_port, subscription, config)
+            .map_err(RunError::setting)
     }
 
-    /// Does the same as [`from_env`](Self::from_env) with a function that returns the value of a variable.
+    /// Does the same as [`read`](Self::read) with a function that returns the value of an environment variable.
+    #[cfg(test)]
     pub(crate) fn from_variables(
-        variable: impl Fn(&'static str) -> Option<OsString>,
+        variable: impl Fn(&str) -> Option<OsString>,
         name: ExtensionName,
         compiled_port: Port,
         subscription: Subscription,
         config: &Config,
     ) -> Result<Self, RunError> {
-        let environment = Environment(variable);
-        environment
-            .read_telemetry(name, compiled_port, subscription, config)
+        let sources = Sources {
+            variable,
+            file: &Ok(None),
+        };
+        sources
+            .telemetry_config(name, compiled_port, subscription, config)
             .map_err(RunError::setting)
     }
 }
 
-/// A function that returns the value of an environment variable.
-struct Environment<F>(F);
-
-impl<F: Fn(&'static str) -> Option<OsString>> Environment<F> {
-    fn read(&self, name: ExtensionName, compiled_port: Port) -> Result<Config, String> {
-        let platform = match self.get("EXTENSION_API_ADDR")? {
-            Some(value) => PlatformAddress::parse(&value)?,
+impl<F: Fn(&str) -> Option<OsString>> Sources<'_, F> {
+    fn config(&self, name: ExtensionName, compiled_port: Port) -> Result<Config, String> {
+        let platform = match self.variable("EXTENSION_API_ADDR")? {
+            Some(setting) => PlatformAddress::parse(&setting)?,
             None => return Err(missing_platform_address()),
         };
         let port = self
             .port("FG_EXTENSION_PORT", name)?
             .unwrap_or(compiled_port);
+        // These variables are set for the function, so an unreadable value counts as unset instead of being an error.
+        let of_function = |name| {
+            let setting = self.variable(name).unwrap_or(None);
+            setting.map(Setting::into_value)
+        };
+        let mut warnings = removed::warnings(|name| self.get(name) != Ok(None));
+        warnings.extend(self.user_data_warning());
         Ok(Config {
             platform,
             port,
@@ -126,27 +145,23 @@ impl<F: Fn(&'static str) -> Option<OsString>> Environment<F> {
                 Duration::from_secs(2),
                 Duration::ZERO,
             )?,
-            // These variables are set for the function, so an unreadable value counts as unset instead of being an
-            // error.
-            function_name: self.get("RUNTIME_FUNC_NAME").unwrap_or(None),
-            function_version: self.get("RUNTIME_FUNC_VERSION").unwrap_or(None),
+            function_name: of_function("RUNTIME_FUNC_NAME"),
+            function_version: of_function("RUNTIME_FUNC_VERSION"),
             #[cfg(feature = "stderr-log")]
             log: match self.get("FG_LOG")? {
-                Some(value) => value.parse().map_err(|_| {
-                    invalid(
-                        "FG_LOG",
-                        &value,
+                Some(setting) => setting.value().parse().map_err(|_| {
+                    setting.invalid(
                         "is not a level",
                         "write `off`, `error`, `warn`, `info`, `debug` or `trace`",
                     )
                 })?,
                 None => tracing::level_filters::LevelFilter::WARN,
             },
-            warnings: removed::warnings(|name| self.get(name) != Ok(None)),
+            warnings,
         })
     }
 
-    fn read_telemetry(
+    fn telemetry_config(
         &self,
         name: ExtensionName,
         compiled_port: Port,
@@ -165,42 +180,23 @@ impl<F: Fn(&'static str) -> Option<OsString>> Environment<F> {
                 .unwrap_or(default_port),
             types: subscription.types(),
             buffer: match self.get("FG_TELEMETRY_BUFFER")? {
-                Some(value) => parse_size("FG_TELEMETRY_BUFFER", &value, BUFFER_RANGE)?,
+                Some(setting) => setting.parse_size(BUFFER_RANGE)?,
                 None => 4 << 20,
             },
             timeout: self.duration("FG_TELEMETRY_TIMEOUT", Duration::from_secs(30), MILLISECOND)?,
         })
     }
 
-    /// Returns the trimmed value of a variable, or `None` if it is unset or empty.
-    fn get(&self, name: &'static str) -> Result<Option<String>, String> {
-        match (self.0)(name).map(OsString::into_string) {
-            None => Ok(None),
-            Some(Ok(value)) => Ok(Some(value.trim().to_owned()).filter(|value| !value.is_empty())),
-            Some(Err(value)) => Err(invalid(
-                name,
-                &value.to_string_lossy(),
-                "is not UTF-8",
-                "write it in UTF-8",
-            )),
-        }
-    }
-
-    fn duration(
-        &self,
-        name: &'static str,
-        default: Duration,
-        min: Duration,
-    ) -> Result<Duration, String> {
+    fn duration(&self, name: &str, default: Duration, min: Duration) -> Result<Duration, String> {
         match self.get(name)? {
-            Some(value) => parse_duration(name, &value, min..=duration::MAX),
+            Some(setting) => setting.parse_duration(min..=duration::MAX),
             None => Ok(default),
         }
     }
 
-    fn port(&self, setting: &'static str, name: ExtensionName) -> Result<Option<Port>, String> {
+    fn port(&self, setting: &str, name: ExtensionName) -> Result<Option<Port>, String> {
         match self.get(setting)? {
-            Some(value) => choose_port(setting, &value, name),
+            Some(setting) => choose_port(&setting, name),
             None => Ok(None),
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
-use fg_util::setting::{invalid, parse_port};
+use fg_util::setting::{Setting, parse_port};
 
 /// The value of `EXTENSION_API_ADDR`: `host:port`, optionally with a leading `http://` and a trailing `/` (I).
 #[derive(Clone, Debug, PartialEq)]
@@ -14,7 +14,8 @@ pub(crate) struct PlatformAddress {
 }
 
 impl PlatformAddress {
-    pub(super) fn parse(value: &str) -> Result<Self, String> {
+    pub(super) fn parse(setting: &Setting) -> Result<Self, String> {
+        let value = setting.value();
         let address = value.strip_prefix("http://").unwrap_or(value);
         let address = address.strip_suffix('/').unwrap_or(address);
         address
@@ -26,9 +27,7 @@ impl PlatformAddress {
             })
             .filter(Self::is_plausible)
             .ok_or_else(|| {
-                invalid(
-                    "EXTENSION_API_ADDR",
-                    value,
+                setting.invalid(
                     "is not `host:port`",
                     "write an address such as `127.0.0.1:9001`",
                 )

@@ -1,6 +1,6 @@
 //! The value of a port setting: a port, or a list of ports by script name.
 
-use fg_util::setting::{invalid, parse_port};
+use fg_util::setting::{Setting, parse_port};
 use fg_util::{port, script_name};
 
 use crate::{ExtensionName, Port};
@@ -8,17 +8,14 @@ use crate::{ExtensionName, Port};
 /// Returns the port that a setting assigns to the extension `name`, or `None` if its list does not contain that name.
 ///
 /// All extensions of a function share its environment variables, so the value may list the ports by script name.
-pub(super) fn choose_port(
-    setting: &'static str,
-    value: &str,
-    name: ExtensionName,
-) -> Result<Option<Port>, String> {
+pub(super) fn choose_port(setting: &Setting, name: ExtensionName) -> Result<Option<Port>, String> {
+    let value = setting.value();
     let range = format!("from {} to {}", port::FIRST, port::LAST);
     let fail = |problem: &str| {
         let hint = format!(
             "write a port such as `8085`, or a list such as `{name}=8085,extensionOther.sh=8086`"
         );
-        Err(invalid(setting, value, problem, &hint))
+        Err(setting.invalid(problem, &hint))
     };
     let port = |text: &str| parse_port(text).and_then(|port| Port::try_from(port).ok());
 

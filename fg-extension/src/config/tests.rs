@@ -1,23 +1,23 @@
 //! Tests of the settings, with a fake environment.
 
+use super::sources::SettingsFile;
 use super::*;
 
 const NAME: ExtensionName = ExtensionName::new("extensionHello.sh");
 const SUBSCRIPTION: Subscription = Subscription::new(Port::new(8082), &[TelemetryType::Platform]);
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
-    environment(variables).read(NAME, Port::new(8081))
+    sources(variables).config(NAME, Port::new(8081))
 }
 
 fn read_telemetry(variables: &[(&str, &str)]) -> Result<TelemetryConfig, String> {
     let config = read(variables)?;
-    environment(variables).read_telemetry(NAME, Port::new(8081), SUBSCRIPTION, &config)
+    sources(variables).telemetry_config(NAME, Port::new(8081), SUBSCRIPTION, &config)
 }
 
-fn environment(
-    variables: &[(&str, &str)],
-) -> Environment<impl Fn(&'static str) -> Option<OsString>> {
-    Environment(move |name| {
+/// Returns an environment with these variables, and with the platform's address if they lack it.
+fn sources(variables: &[(&str, &str)]) -> Sources<'static, impl Fn(&str) -> Option<OsString>> {
+    let variable = move |name: &str| {
         let value = variables
             .iter()
             .find(|(variable, _)| *variable == name)
@@ -25,7 +25,11 @@ fn environment(
         value
             .or((name == "EXTENSION_API_ADDR").then_some("127.0.0.1:9001"))
             .map(OsString::from)
-    })
+    };
+    Sources {
+        variable,
+        file: &Ok(None),
+    }
 }
 
 #[test]
@@ -63,7 +67,7 @@ fn platform_address_is_host_and_port() {
         assert_eq!(
             error,
             format!(
-                "cannot read EXTENSION_API_ADDR: `{value}` is not `host:port`; write an address such as `127.0.0.1:9001`"
+                "cannot read EXTENSION_API_ADDR from the environment: `{value}` is not `host:port`; write an address such as `127.0.0.1:9001`"
             )
         );
     }
@@ -138,7 +142,7 @@ fn port_is_overridden_by_a_number_or_a_list_of_script_names() {
         let error = read(&[("FG_EXTENSION_PORT", value)]).err().unwrap();
         assert!(
             error.starts_with(&format!(
-                "cannot read FG_EXTENSION_PORT: `{value}` {why}; write a port"
+                "cannot read FG_EXTENSION_PORT from the environment: `{value}` {why}; write a port"
             )),
             "{error}"
         );
@@ -180,7 +184,7 @@ fn duration_is_a_number_with_an_optional_unit() {
     ] {
         assert!(
             read(value).unwrap_err().starts_with(&format!(
-                "cannot read FG_SHUTDOWN_TIMEOUT: `{value}` is not"
+                "cannot read FG_SHUTDOWN_TIMEOUT from the environment: `{value}` is not"
             )),
             "{value}"
         );
@@ -206,11 +210,14 @@ fn log_level_is_read_from_its_name() {
 #[test]
 fn value_that_is_not_utf8_is_an_error() {
     use std::os::unix::ffi::OsStringExt;
-    let environment = Environment(|_| Some(OsString::from_vec(vec![b'a', 0xff])));
-    let error = environment.read(NAME, Port::new(8081)).err().unwrap();
+    let sources = Sources {
+        variable: |_: &str| Some(OsString::from_vec(vec![b'a', 0xff])),
+        file: &Ok(None),
+    };
+    let error = sources.config(NAME, Port::new(8081)).err().unwrap();
     assert_eq!(
         error,
-        "cannot read EXTENSION_API_ADDR: `a\u{fffd}` is not UTF-8; write it in UTF-8"
+        "cannot read EXTENSION_API_ADDR from the environment: `a\u{fffd}` is not UTF-8; write it in UTF-8"
     );
 }
 
@@ -220,8 +227,8 @@ fn telemetry_has_its_own_port_or_shares_that_of_the_extension() {
         let types = &[TelemetryType::Platform];
         let subscription = Subscription::new(Port::new(subscribed), types);
         let config = read(variables).unwrap();
-        let telemetry = environment(variables)
-            .read_telemetry(NAME, Port::new(8081), subscription, &config)
+        let telemetry = sources(variables)
+            .telemetry_config(NAME, Port::new(8081), subscription, &config)
             .unwrap();
         (config.port.get(), telemetry.port.get())
     };
@@ -241,7 +248,7 @@ fn telemetry_has_its_own_port_or_shares_that_of_the_extension() {
         read_telemetry(&[("FG_TELEMETRY_PORT", "80")])
             .err()
             .unwrap(),
-        "cannot read FG_TELEMETRY_PORT: `80` is not a port from 8081 to 8090; write a port such as `8085`, or a list such \
+        "cannot read FG_TELEMETRY_PORT from the environment: `80` is not a port from 8081 to 8090; write a port such as `8085`, or a list such \
          as `extensionHello.sh=8085,extensionOther.sh=8086`"
     );
 }
@@ -275,7 +282,7 @@ fn buffer_is_a_number_of_bytes() {
         assert_eq!(
             buffer(value),
             Err(format!(
-                "cannot read FG_TELEMETRY_BUFFER: `{value}` is not a size from 1B to 1GiB; \
+                "cannot read FG_TELEMETRY_BUFFER from the environment: `{value}` is not a size from 1B to 1GiB; \
                  write it as `512KiB`, `4MiB` or `4194304`"
             ))
         );
@@ -306,4 +313,90 @@ fn telemetry_settings_are_read_only_with_a_subscription() {
     let variables = [("FG_TELEMETRY_BUFFER", "much")];
     assert!(read(&variables).is_ok());
     assert!(read_telemetry(&variables).is_err());
+}
+
+#[test]
+fn settings_are_looked_up_in_the_environment_then_in_user_data_then_in_the_file() {
+    let file = Ok(Some(SettingsFile {
+        name: "hello.env".to_owned(),
+        text: "FG_LOG=debug\nA=file\nB=file\nC=file\n".to_owned(),
+    }));
+    let variable = |name: &str| {
+        let value = match name {
+            "RUNTIME_USERDATA" => r#"{"A": "user data", "B": "user \u0064ata", "C": " ", "D": 1}"#,
+            "A" => " environment ",
+            "B" => "",
+            _ => return None,
+        };
+        Some(OsString::from(value))
+    };
+    let sources = Sources {
+        variable,
+        file: &file,
+    };
+    for (name, expected) in [
+        ("A", Some(("environment", "the environment"))),
+        ("B", Some(("user data", "RUNTIME_USERDATA"))),
+        ("C", Some(("file", "hello.env"))),
+        ("E", None),
+    ] {
+        let setting = sources.get(name).unwrap();
+        let found = setting
+            .as_ref()
+            .map(|it| (it.value(), it.source().to_string()));
+        assert_eq!(
+            found,
+            expected.map(|(value, source)| (value, source.to_owned()))
+        );
+    }
+    assert_eq!(
+        sources.get("D").unwrap_err(),
+        "cannot read D from RUNTIME_USERDATA: the value is not a string; write it in quotes"
+    );
+    assert_eq!(sources.user_data_warning(), None);
+}
+
+#[test]
+fn variables_of_the_platform_are_not_settings() {
+    let user_data =
+        r#"{"EXTENSION_API_ADDR": "127.0.0.1:9001", "RUNTIME_FUNC_NAME": "x", "FG_LOG": "loud"}"#;
+    let config = read(&[("RUNTIME_USERDATA", user_data), ("FG_LOG", "info")]).unwrap();
+    assert_eq!(config.function_name, None);
+    let only = |name: &str| (name == "RUNTIME_USERDATA").then(|| OsString::from(user_data));
+    let sources = Sources {
+        variable: only,
+        file: &Ok(None),
+    };
+    let error = sources.config(NAME, Port::new(8081)).err().unwrap();
+    assert!(
+        error.starts_with("EXTENSION_API_ADDR is not set"),
+        "{error}"
+    );
+}
+
+#[test]
+fn user_data_that_is_not_an_object_is_a_warning() {
+    for user_data in ["x", "[]", "{", "{\"FG_LOG\": \"loud\"} x"] {
+        let config = read(&[("RUNTIME_USERDATA", user_data)]).unwrap();
+        assert_eq!(
+            config.warnings,
+            ["RUNTIME_USERDATA is not a JSON object, so no settings are read from it"],
+            "{user_data}"
+        );
+    }
+    for user_data in ["", "{}", " {\"a\": [{}]}\n"] {
+        let config = read(&[("RUNTIME_USERDATA", user_data)]).unwrap();
+        assert!(config.warnings.is_empty(), "{user_data}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_an_error_if_a_setting_is_looked_up_there() {
+    let file = Err("cannot read the settings in /x/hello.env: denied".to_owned());
+    let sources = Sources {
+        variable: |name: &str| (name == "A").then(|| OsString::from("1")),
+        file: &file,
+    };
+    assert!(sources.get("A").is_ok_and(|setting| setting.is_some()));
+    assert_eq!(sources.get("B"), file.map(|_| None));
 }

@@ -129,7 +129,7 @@ fn simulate(seed: u64) -> World {
 }
 
 async fn extension() -> Result<(), RunError> {
-    let settings = |name| {
+    let settings = |name: &str| {
         let value = match name {
             "EXTENSION_API_ADDR" => format!("127.0.0.1:{}", api::PORT),
             "FG_TELEMETRY_PORT" => world::with(|world| world.telemetry_port).to_string(),
