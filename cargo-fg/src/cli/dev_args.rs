@@ -93,6 +93,9 @@ pub(super) struct DevArgs {
     /// Do not start the extension: print its environment, and wait for you or your debugger to start it
     #[arg(long, conflicts_with_all = ["cmd", "arguments"], group = "no package")]
     attach: bool,
+    /// Port of the local FunctionGraph's API, so that EXTENSION_API_ADDR stays the same (default: a free port)
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    api_port: Option<u16>,
     /// Lines for humans (with timelines on a terminal only), or one JSON object per line
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     output: OutputFormat,
@@ -132,6 +135,7 @@ impl DevArgs {
             // Report an invalid fault before anything is built.
             faults.parse()?;
         }
+        self.api_port.map(dev::check_api_port).transpose()?;
         if let Some(function) = &self.function {
             let cannot = || format!("cannot find the function {}", function.display());
             std::fs::metadata(function).with_context(cannot)?;
@@ -201,6 +205,7 @@ impl DevArgs {
                 timeout: self.timeout,
                 init_timeout: self.init_timeout,
                 attach,
+                api_port: self.api_port,
             },
             schedule,
             boot_set,

@@ -1,10 +1,10 @@
-//! Finds extensions that need a port that is in use, and a second subscriber to telemetry.
+//! Finds extensions that need a port that is in use, a second subscriber to telemetry, and a subscriber that is late.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fg_conformance::port_owner::{PortOwner, port_owner, ports_named_in_use};
-use fg_emulator::{ApiRequest, Event};
+use fg_emulator::{ApiRequest, Event, PORT_RANGE};
 use nix::unistd::{Pid, getpgid};
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -26,7 +26,8 @@ pub(crate) struct Conflicts {
 struct State {
     /// The script name of each process group.
     groups: BTreeMap<i32, String>,
-    registered: BTreeSet<String>,
+    /// The port of each registered extension.
+    registered: BTreeMap<String, u16>,
     /// Conflicts of extensions that have not registered. If one of them exits instead, its boot fails.
     pending: BTreeMap<String, String>,
     /// The URIs of all requests for a subscription, in their order.
@@ -50,8 +51,10 @@ impl Conflicts {
     pub(crate) fn observe(&self, event: &Event) {
         let mut state = self.state();
         match event {
-            Event::Registered { script, .. } => {
-                state.registered.insert(script.clone());
+            Event::Registered {
+                script, address, ..
+            } => {
+                state.registered.insert(script.clone(), address.port());
                 if let Some(conflict) = state.pending.remove(script) {
                     state.report(conflict);
                 }
@@ -60,7 +63,7 @@ impl Conflicts {
                 let Some(conflict) = state.port_conflict(&line.script, &line.text) else {
                     return;
                 };
-                if state.registered.contains(&line.script) {
+                if state.registered.contains_key(&line.script) {
                     state.report(conflict);
                 } else {
                     state.pending.insert(line.script.clone(), conflict);
@@ -110,6 +113,19 @@ impl Conflicts {
     pub(crate) fn take(&self) -> Option<String> {
         let mut state = self.state();
         (!state.unreported.is_empty()).then(|| state.unreported.remove(0))
+    }
+
+    /// Returns whether an extension is about to subscribe to telemetry: it listens on a second port, and no extension has
+    /// requested a subscription.
+    pub(crate) fn expects_subscription(&self) -> bool {
+        let state = self.state();
+        let mut ports = PORT_RANGE;
+        state.requested.is_empty()
+            && ports.any(|port| {
+                let is_registered = state.registered.values().any(|other| *other == port);
+                let owner = (!is_registered).then(|| port_owner(port)).flatten();
+                owner.is_some_and(|owner| state.script_of(&owner).is_some())
+            })
     }
 
     /// Returns the owner of each port that a message reports as in use, like
@@ -175,7 +191,7 @@ impl State {
     /// Returns the script name of the only extension that has registered and not been added yet.
     fn booting(&self) -> Option<String> {
         let is_added = |script: &String| self.groups.values().any(|other| other == script);
-        let mut booting = self.registered.iter().filter(|script| !is_added(script));
+        let mut booting = self.registered.keys().filter(|script| !is_added(script));
         booting.next().filter(|_| booting.next().is_none()).cloned()
     }
 

@@ -141,6 +141,12 @@ impl DevLoop {
     async fn handle_events(&mut self, signals: &mut ShutdownSignals) -> anyhow::Result<()> {
         loop {
             if self.is_done() {
+                if let Some(instance) = &self.instance {
+                    tokio::select! {
+                        () = signals.recv() => {}
+                        () = instance.wait_for_subscription() => {}
+                    }
+                }
                 return match self.failed {
                     0 => Ok(()),
                     failed => Err(anyhow!("{failed} of {} invocations failed", self.sent)),
@@ -218,6 +224,10 @@ impl DevLoop {
                 let message = format!("{message}; the current instance keeps running");
                 self.output.emit(DevEvent::Failed { message });
             }
+            InstanceEvent::TelemetryLoop(script) => self.output.warn(&format!(
+                "{script} logs lines about the telemetry of its own lines, without an end; do not log for each event of \
+                 the type `extension`, or do not subscribe to this type"
+            )),
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use fg_emulator::{Event, Subscription, describe_exit};
 
 use super::conflicts::Conflicts;
 use super::event::{DevEvent, count};
+use super::loop_detector::LoopDetector;
 use super::output::{Output, OutputStyle};
 use super::timeline::Row;
 use crate::invocation::{InvocationReport, millis, stream_name};
@@ -16,6 +17,7 @@ use crate::invocation::{InvocationReport, millis, stream_name};
 pub(crate) struct EventBridge {
     output: Arc<Output>,
     conflicts: Arc<Conflicts>,
+    loop_detector: Arc<LoopDetector>,
     pending: Mutex<PendingDeliveries>,
 }
 
@@ -33,10 +35,15 @@ struct DeferredDelivery {
 }
 
 impl EventBridge {
-    pub(crate) fn new(output: Arc<Output>, conflicts: Arc<Conflicts>) -> Self {
+    pub(crate) fn new(
+        output: Arc<Output>,
+        conflicts: Arc<Conflicts>,
+        loop_detector: Arc<LoopDetector>,
+    ) -> Self {
         Self {
             output,
             conflicts,
+            loop_detector,
             pending: Mutex::default(),
         }
     }
@@ -44,6 +51,7 @@ impl EventBridge {
     /// Must be called before an invocation is sent, and followed by a call of
     /// [`invocation_finished`](Self::invocation_finished).
     pub(crate) fn invocation_starts(&self) {
+        self.loop_detector.invocation_starts();
         self.pending().invocations += 1;
     }
 
@@ -54,6 +62,7 @@ impl EventBridge {
             pending.invocations = pending.invocations.saturating_sub(1);
             std::mem::take(&mut pending.deliveries)
         };
+        self.loop_detector.invocation_finished();
         if self.output.style == OutputStyle::Terminal {
             let rows = rows(report, start, &deliveries);
             let heading = format!("#{} {}", report.number, report.trace_id);
@@ -66,10 +75,11 @@ impl EventBridge {
         }
     }
 
-    /// Emits an event of the platform, and then looks for a conflict in it.
+    /// Emits an event of the platform, and then looks for a conflict or a loop.
     pub(crate) fn observe(&self, event: &Event) {
         self.emit(event);
         self.conflicts.observe(event);
+        self.loop_detector.observe(event);
     }
 
     fn emit(&self, event: &Event) {

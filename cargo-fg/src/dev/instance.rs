@@ -12,16 +12,20 @@ use fg_emulator::{
 };
 use tokio::task::JoinSet;
 
+use super::api_port;
 use super::conflicts::Conflicts;
 use super::event::DevEvent;
 use super::event_bridge::EventBridge;
 use super::fault_spec::FaultSpec;
+use super::loop_detector::LoopDetector;
 use super::output::{Output, OutputStyle};
 use crate::invocation::{FunctionKind, InvocationReport, InvocationSpec, millis};
 use crate::ipc::InvocationReply;
 
 /// How long the timeline of an invocation, or the freeze after it, waits for the telemetry of the invocation.
 const TELEMETRY_WAIT: Duration = Duration::from_millis(300);
+/// How long `dev` waits for a subscription after the last invocation.
+const SUBSCRIPTION_WAIT: Duration = Duration::from_secs(2);
 /// How long a shutdown waits for invocations in flight, so that an invocation that crashed an extension is reported
 /// too.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
@@ -45,6 +49,8 @@ pub(crate) struct InstanceConfig {
     pub(crate) init_timeout: Option<Duration>,
     /// The script name of an extension that the user starts, for instance in a debugger.
     pub(crate) attach: Option<String>,
+    /// The port of the platform's API; by default, a free one.
+    pub(crate) api_port: Option<u16>,
 }
 
 /// A function that is a process.
@@ -69,6 +75,7 @@ pub(crate) struct Instance {
     platform: Arc<Platform>,
     event_bridge: Arc<EventBridge>,
     conflicts: Arc<Conflicts>,
+    loop_detector: Arc<LoopDetector>,
     /// `None` once the extensions and the function have booted.
     booting: Option<BootFuture>,
     in_flight: JoinSet<anyhow::Result<CompletedInvocation>>,
@@ -98,6 +105,8 @@ pub(crate) enum InstanceEvent {
     Exited(String),
     /// An extension cannot receive telemetry, for this reason.
     Conflict(String),
+    /// The extension with this script name logs a line for each of its own lines.
+    TelemetryLoop(String),
 }
 
 impl Instance {
@@ -108,8 +117,12 @@ impl Instance {
         output: Arc<Output>,
     ) -> anyhow::Result<Self> {
         let conflicts = Arc::new(Conflicts::default());
-        let event_bridge = EventBridge::new(Arc::clone(&output), Arc::clone(&conflicts));
-        let event_bridge = Arc::new(event_bridge);
+        let loop_detector = Arc::new(LoopDetector::default());
+        let event_bridge = Arc::new(EventBridge::new(
+            Arc::clone(&output),
+            Arc::clone(&conflicts),
+            Arc::clone(&loop_detector),
+        ));
         let observer = Arc::clone(&event_bridge);
         let mut builder = Platform::builder().observer(move |event| observer.observe(event));
         for (name, value) in &config.user_data {
@@ -117,6 +130,10 @@ impl Instance {
         }
         if let Some(faults) = &config.faults {
             builder = builder.faults(faults.parse()?);
+        }
+        if let Some(port) = config.api_port {
+            api_port::check(port)?;
+            builder = builder.port(port);
         }
         if let Some(timeout) = config.timeout {
             builder = builder.function_timeout(timeout);
@@ -140,6 +157,7 @@ impl Instance {
             platform,
             event_bridge,
             conflicts,
+            loop_detector,
             booting: Some(Box::pin(booting)),
             in_flight: JoinSet::new(),
             output,
@@ -159,6 +177,15 @@ impl Instance {
     /// Returns the conflicts of its extensions, which can be found until it has shut down.
     pub(crate) fn conflicts(&self) -> Arc<Conflicts> {
         Arc::clone(&self.conflicts)
+    }
+
+    /// Waits a short time for a subscription to telemetry if an extension is about to subscribe, so that it receives the
+    /// telemetry of the invocations before the shutdown.
+    pub(crate) async fn wait_for_subscription(&self) {
+        if self.conflicts.expects_subscription() {
+            let subscription = self.platform.wait_for_subscription();
+            let _ = tokio::time::timeout(SUBSCRIPTION_WAIT, subscription).await;
+        }
     }
 
     /// Returns whether no invocation is in flight.
@@ -221,6 +248,9 @@ impl Instance {
                 Ok(InstanceEvent::Invoked(report.ok))
             }
             conflict = self.conflicts.next() => Ok(InstanceEvent::Conflict(conflict)),
+            script = self.loop_detector.find(&self.platform) => {
+                Ok(InstanceEvent::TelemetryLoop(script))
+            }
             script = self.platform.wait_for_exit() => Ok(InstanceEvent::Exited(script)),
         }
     }

@@ -1,5 +1,6 @@
 //! `cargo fg dev`: boots an instance, invokes the function, and rebuilds and boots again when a file is saved.
 
+mod api_port;
 mod conflicts;
 mod dev_loop;
 mod event;
@@ -8,6 +9,7 @@ mod fault_spec;
 mod file_watcher;
 mod instance;
 mod keyboard;
+mod loop_detector;
 mod output;
 mod recording;
 mod saved_files;
@@ -24,6 +26,7 @@ use self::dev_loop::DevLoop;
 use crate::boot::BootSet;
 use crate::signals::ShutdownSignals;
 
+pub(crate) use self::api_port::check as check_api_port;
 pub(crate) use self::event::DevEvent;
 pub(crate) use self::fault_spec::FaultSpec;
 pub(crate) use self::instance::{InstanceConfig, RealFunction};

@@ -15,3 +15,4 @@ mod plain;
 mod rebuild;
 pub(crate) mod running;
 mod shutdown;
+mod telemetry_loop;

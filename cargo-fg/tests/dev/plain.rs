@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use nix::sys::signal::Signal;
 
-use super::running::{Running, TestContext, lines, stderr};
+use super::running::{Running, TestContext, fixture, lines, stderr};
 
 #[test]
 fn stops_after_the_given_number_of_invocations() {
@@ -84,6 +84,23 @@ fn telemetry_is_shown() {
         !lines.iter().any(|line| line.starts_with("lost")),
         "{lines:?}"
     );
+}
+
+#[test]
+fn last_invocation_waits_for_a_late_subscription() {
+    let (context, telemetry) = TestContext::with_second_port();
+    let script = fixture("subscriber.py").display().to_string();
+    let [port, telemetry] = [context.lease.port(), telemetry.port()];
+    let command = format!("python3 '{script}' extensionA.sh {port} {telemetry}");
+    let output = context
+        .fg(&["dev", "--cmd", &command, "--script", "extensionA.sh"])
+        .args(["--invocations", "1"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let lines = lines(&output);
+    let subscribed = format!("subscribed http://127.0.0.1:{telemetry} extension");
+    assert!(lines.contains(&subscribed), "{lines:?}");
 }
 
 #[test]

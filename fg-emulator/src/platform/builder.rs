@@ -20,6 +20,7 @@ use crate::{Error, Event, Faults, telemetry};
 pub struct PlatformBuilder {
     observer: Option<Callback>,
     faults: Faults,
+    port: u16,
     settings: FunctionSettings,
 }
 
@@ -58,6 +59,16 @@ impl PlatformBuilder {
     #[must_use]
     pub fn faults(mut self, faults: Faults) -> Self {
         self.faults = faults;
+        self
+    }
+
+    /// Sets the port of the API on 127.0.0.1. By default, or if it is 0, the API listens on a free port.
+    ///
+    /// A fixed port is for programs that are started elsewhere with a fixed `EXTENSION_API_ADDR`, for example in a
+    /// debugger.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
         self
     }
 
@@ -107,11 +118,11 @@ impl PlatformBuilder {
         self
     }
 
-    /// Starts the platform. Its API listens on a free port of 127.0.0.1.
+    /// Starts the platform. Its API listens on 127.0.0.1.
     ///
     /// # Errors
     ///
-    /// See [`Platform::start`].
+    /// See [`Platform::start`]. Also returns an error if the [port](Self::port) is in use.
     ///
     /// # Panics
     ///
@@ -123,7 +134,7 @@ impl PlatformBuilder {
     pub async fn start(self) -> Result<Platform, Error> {
         let context = || Error::context::<std::io::Error>("cannot start the platform");
         let directory = TempDir::with_prefix("fg-emulator-").map_err(context())?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))
             .await
             .map_err(context())?;
         let address = listener.local_addr().map_err(context())?;
