@@ -16,6 +16,7 @@ mod cargo;
 mod check;
 mod cli;
 mod dev;
+mod env_file;
 mod invocation;
 mod invoke;
 mod ipc;

@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use fg_emulator::Faults;
 
-use crate::cases::{Budget, CaseId, Fixture, Group, Selection, registration, resources, shutdown};
+use crate::cases::{
+    Budget, CaseId, Fixture, Group, Selection, registration, resources, settings, shutdown,
+};
 use crate::extension_under_test::PreparedExtension;
 use crate::harness::{Harness, ProcessGroup, Start, StopMode};
 use crate::report::{Outcome, Report};
@@ -163,6 +165,9 @@ impl Checks {
         }
         if report.is_pending(CaseId::Res03) {
             resources::check_writes(harness, stop_mode, report).await?;
+        }
+        if report.is_pending(CaseId::Set01) {
+            settings::check_user_data(harness, stop_mode, report).await?;
         }
         if report.is_pending(CaseId::End02) {
             shutdown::check_in_flight(harness, report).await?;

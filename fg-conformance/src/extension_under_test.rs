@@ -1,5 +1,6 @@
 //! [`ExtensionUnderTest`]: the extension to check, and how it is booted.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ pub struct ExtensionUnderTest {
     origin: Origin,
     description: Option<String>,
     environment: Vec<(OsString, OsString)>,
+    user_data: BTreeMap<String, String>,
     /// The start script of a ZIP to boot.
     script: Option<String>,
 }
@@ -82,6 +84,7 @@ impl ExtensionUnderTest {
             origin,
             description: None,
             environment: Vec::new(),
+            user_data: BTreeMap::new(),
             script: None,
         }
     }
@@ -124,6 +127,15 @@ impl ExtensionUnderTest {
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a setting that a user sets in the function's console.
+    ///
+    /// It is in `RUNTIME_USERDATA` (D), and in all boots but that of SET-01 it is also an environment variable (?).
+    #[must_use]
+    pub fn user_data(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.user_data.insert(name.into(), value.into());
         self
     }
 
@@ -222,6 +234,7 @@ impl ExtensionUnderTest {
             script,
             launch,
             environment: self.environment.clone(),
+            user_data: self.user_data.clone(),
         }
     }
 }
@@ -233,6 +246,7 @@ pub(crate) struct PreparedExtension {
     pub(crate) script: String,
     launch: Launch,
     environment: Vec<(OsString, OsString)>,
+    user_data: BTreeMap<String, String>,
 }
 
 #[derive(Debug)]
@@ -252,8 +266,32 @@ impl PreparedExtension {
         }
     }
 
+    /// Returns the settings in `RUNTIME_USERDATA`.
+    pub(crate) fn user_data(&self) -> &BTreeMap<String, String> {
+        &self.user_data
+    }
+
     /// Returns the command that the emulator boots.
     pub(crate) fn command(&self) -> ExtensionCommand {
+        let user_data = self.user_data.iter();
+        user_data.fold(
+            self.command_with_user_data_only(),
+            |command, (name, value)| {
+                // A variable of the same name takes precedence.
+                match self
+                    .environment
+                    .iter()
+                    .any(|(other, _)| other == name.as_str())
+                {
+                    true => command,
+                    false => command.env(name, value),
+                }
+            },
+        )
+    }
+
+    /// Returns the command without the settings of the user as environment variables.
+    pub(crate) fn command_with_user_data_only(&self) -> ExtensionCommand {
         let command = match &self.launch {
             Launch::Program(program, arguments) => {
                 let command = ExtensionCommand::new(&self.script, program);

@@ -22,6 +22,12 @@ NAME = "extensionNightWatch.sh"
 FAULT = os.environ.get("FAULT", "")
 PORT = int(os.environ.get("FG_EXTENSION_PORT", "8081"))
 TELEMETRY_PORT = int(os.environ.get("FG_TELEMETRY_PORT", "8082") or 0)
+USER_DATA = json.loads(os.environ.get("RUNTIME_USERDATA", "{}"))
+if "CITY" in USER_DATA:
+    if FAULT == "ignores-user-data" and "CITY" not in os.environ:
+        sys.exit("CITY is not set")
+    if FAULT == "moves-without-city" and "CITY" not in os.environ:
+        PORT, TELEMETRY_PORT = TELEMETRY_PORT, 0
 FIELDS = {"traceId", "invokedFunctionUrn"}
 SUBTYPES = re.compile(r"platform\.(start|report|runtimedone|(init|restore)(start|report|runtimedone))", re.I)
 

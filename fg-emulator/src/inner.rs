@@ -10,6 +10,7 @@ use fg_util::select::{Either, select};
 use tokio::sync::watch;
 
 use crate::fault::FaultInjector;
+use crate::function::FunctionSettings;
 use crate::observer::{Callback, Observer};
 use crate::process::guard::Guard;
 use crate::state::{Rejection, State};
@@ -20,6 +21,7 @@ pub(crate) struct Inner {
     pub(crate) function_name: &'static str,
     pub(crate) function_version: &'static str,
     pub(crate) function_urn: &'static str,
+    pub(crate) settings: FunctionSettings,
     pub(crate) faults: FaultInjector,
     pub(crate) guard: Guard,
     pub(crate) observer: Observer,
@@ -32,6 +34,7 @@ impl Inner {
     pub(crate) fn new(
         address: SocketAddr,
         directory: &Path,
+        settings: FunctionSettings,
         faults: Faults,
         observer: Callback,
     ) -> Result<Self, Error> {
@@ -40,6 +43,7 @@ impl Inner {
             function_name: "helloWorld",
             function_version: "$LATEST",
             function_urn: "sn:cn:yrk:1111:function:0@test@hello:latest",
+            settings,
             faults: FaultInjector::new(faults),
             guard: Guard::start(directory)?,
             observer: Observer::new(observer),
@@ -50,13 +54,14 @@ impl Inner {
 
     /// Returns the environment variables for every process of the instance.
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
-        [
-            ("EXTENSION_API_ADDR", self.address.to_string().as_str()),
-            ("RUNTIME_FUNC_NAME", self.function_name),
-            ("RUNTIME_FUNC_VERSION", self.function_version),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into()
+        let mut environment = vec![
+            ("EXTENSION_API_ADDR", self.address.to_string()),
+            ("RUNTIME_FUNC_NAME", self.function_name.to_owned()),
+            ("RUNTIME_FUNC_VERSION", self.function_version.to_owned()),
+        ];
+        environment.extend(self.settings.environment());
+        let owned = |(name, value): (&str, _)| (name.to_owned(), value);
+        environment.into_iter().map(owned).collect()
     }
 
     pub(crate) fn register(

@@ -40,7 +40,7 @@ impl Forwarder {
     /// Returns an error if a setting whose name starts with `FG_OTLP_` is invalid, or if there is no Tokio runtime. An
     /// invalid `OTEL_` setting is only logged, because it may be meant for an SDK inside the function.
     pub fn init(registration: &Registration) -> Result<Self, Error> {
-        let Some(config) = Config::read(|name| std::env::var_os(name))? else {
+        let Some(config) = Config::read(fg_extension::setting)? else {
             return Ok(Self(None));
         };
         // These variables describe the function (D). They are optional, so an invalid one is ignored.
@@ -203,9 +203,9 @@ mod tests {
 
     #[tokio::test]
     async fn other_tasks_run_while_a_large_batch_is_translated() {
-        let config = Config::read(|name| match name {
-            "FG_OTLP_BUFFER" => Some("1GiB".into()),
-            "OTEL_EXPORTER_OTLP_ENDPOINT" => Some("http://127.0.0.1:1".into()),
+        let config = Config::from_variables(|name| match name {
+            "FG_OTLP_BUFFER" => Some("1GiB"),
+            "OTEL_EXPORTER_OTLP_ENDPOINT" => Some("http://127.0.0.1:1"),
             _ => None,
         });
         let config = config.unwrap().unwrap();

@@ -29,9 +29,10 @@
 //!
 //! # Settings
 //!
-//! An extension reads its settings from environment variables, once, at start-up. An empty variable counts as unset. If
-//! a value is invalid, [`run`](fn@run) returns an error that names the variable, and the generated `main` exits with
-//! status 1.
+//! An extension reads its settings once, at start-up: from environment variables, else from `RUNTIME_USERDATA`, else from a
+//! file beside the program. [`setting`] looks up settings of your own in the same way. An empty value counts as unset. If a
+//! value is invalid, [`run`](fn@run) returns an error that names the setting and where it came from, and the generated
+//! `main` exits with status 1.
 //!
 //! FunctionGraph itself sets `EXTENSION_API_ADDR`, the address of its API. All other settings are optional:
 //!

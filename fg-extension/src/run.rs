@@ -237,7 +237,7 @@ impl Startup {
         info!(
             "registered with {} as {name}, listening on {}",
             self.config.platform,
-            self.config.port.address()
+            self.config.port.authority()
         );
         self.lifecycle.advance(Phase::Registered);
         let timeout = self.config.shutdown_timeout;

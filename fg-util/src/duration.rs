@@ -30,16 +30,31 @@ pub fn parse_with_unit(text: &str) -> Option<Duration> {
 #[must_use]
 pub fn format(duration: Duration) -> String {
     if duration.is_zero() {
-        "0s".to_owned()
-    } else if duration.subsec_nanos() == 0 && duration.as_secs().is_multiple_of(3600) {
-        format!("{}h", duration.as_secs() / 3600)
-    } else if duration < Duration::from_millis(1) {
-        // `Debug` would use microseconds or nanoseconds, which `parse` does not accept.
-        let milliseconds = format!("0.{:06}", duration.subsec_nanos());
-        format!("{}ms", milliseconds.trim_end_matches('0'))
-    } else {
-        format!("{duration:?}")
+        return "0s".to_owned();
     }
+    if duration.subsec_nanos() == 0 && duration.as_secs().is_multiple_of(3600) {
+        return format!("{}h", duration.as_secs() / 3600);
+    }
+    // `Debug` would use microseconds and nanoseconds, which `parse` does not accept, and it would make every extension larger.
+    let (whole, fraction, unit) = match duration.as_secs() {
+        0 => {
+            let nanos = duration.subsec_nanos();
+            let fraction = format!(".{:06}", nanos % 1_000_000);
+            (u64::from(nanos / 1_000_000), fraction, "ms")
+        }
+        seconds => (seconds, format!(".{:09}", duration.subsec_nanos()), "s"),
+    };
+    let fraction = fraction.trim_end_matches('0').trim_end_matches('.');
+    format!("{whole}{fraction}{unit}")
+}
+
+/// Formats a duration, rounded down to milliseconds, as [`format`] does.
+#[must_use]
+pub fn format_rounded(duration: Duration) -> String {
+    format(Duration::new(
+        duration.as_secs(),
+        duration.subsec_millis() * 1_000_000,
+    ))
 }
 
 fn read(number: &str, unit: &str) -> Option<Duration> {
@@ -90,6 +105,13 @@ mod tests {
         assert_eq!(parse("2"), Some(Duration::from_secs(2)));
         assert_eq!(parse("0.25"), Some(Duration::from_millis(250)));
         assert_eq!(parse_with_unit("2"), None);
+    }
+
+    #[test]
+    fn rounded_durations_have_whole_milliseconds() {
+        for (micros, text) in [(999, "0s"), (1_999, "1ms"), (1_234_567, "1.234s")] {
+            assert_eq!(format_rounded(Duration::from_micros(micros)), text);
+        }
     }
 
     #[test]

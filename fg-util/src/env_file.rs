@@ -31,7 +31,7 @@ pub fn value<'a>(file: &'a str, name: &str) -> Option<&'a str> {
 /// assert_eq!(parse("FG_LOG = info"), Ok(vec![("FG_LOG", "info")]));
 /// assert_eq!(
 ///     parse("export FG_LOG=info\n"),
-///     Err(vec!["1: `export FG_LOG` is not a name; remove `export`".to_owned()])
+///     Err(vec!["line 1: `export FG_LOG` is not a name (remove `export`)".to_owned()])
 /// );
 /// ```
 pub fn parse(file: &str) -> Result<Vec<(&str, &str)>, Vec<String>> {
@@ -43,7 +43,7 @@ pub fn parse(file: &str) -> Result<Vec<(&str, &str)>, Vec<String>> {
         }
         let problem = match parse_line(line) {
             Ok((name, _)) if settings.iter().any(|(other, _)| *other == name) => {
-                format!("{name} was set before; remove one of the lines")
+                format!("{name} was set before (remove one of the lines)")
             }
             Ok(setting) => {
                 settings.push(setting);
@@ -51,7 +51,7 @@ pub fn parse(file: &str) -> Result<Vec<(&str, &str)>, Vec<String>> {
             }
             Err(problem) => problem,
         };
-        problems.push(format!("{}: {problem}", index + 1));
+        problems.push(format!("line {}: {problem}", index + 1));
     }
     match problems.is_empty() {
         true => Ok(settings),
@@ -62,7 +62,7 @@ pub fn parse(file: &str) -> Result<Vec<(&str, &str)>, Vec<String>> {
 fn parse_line(line: &str) -> Result<(&str, &str), String> {
     let Some((name, value)) = line.split_once('=') else {
         // The line may be a part of a secret.
-        return Err("the line has no `=`; write `NAME=VALUE`".to_owned());
+        return Err("it has no `=` (write `NAME=VALUE`)".to_owned());
     };
     let (name, value) = (name.trim(), value.trim());
     if !is_name(name) {
@@ -71,17 +71,17 @@ fn parse_line(line: &str) -> Result<(&str, &str), String> {
             None => "write letters, digits and `_`",
         };
         let name = crate::error::one_line(name);
-        return Err(format!("`{name}` is not a name; {hint}"));
+        return Err(format!("`{name}` is not a name ({hint})"));
     }
     let is_quoted = |quote| value.len() > 1 && value.starts_with(quote) && value.ends_with(quote);
     if is_quoted('"') || is_quoted('\'') {
         return Err(format!(
-            "the value of {name} is in quotes, which would be a part of it; remove them"
+            "the value of {name} is in quotes, which would be a part of it (remove them)"
         ));
     }
     if value.contains(char::is_control) {
         return Err(format!(
-            "the value of {name} contains a control character; remove it"
+            "the value of {name} contains a control character (remove it)"
         ));
     }
     Ok((name, value))
@@ -120,15 +120,15 @@ mod tests {
     fn each_problem_is_reported_with_its_line_and_without_the_value() {
         let file = "A=1\nsecret\nexport B=secret\nA-B=secret\n1A=secret\n=secret\nC=\"secret\"\nD='secret'\nA=secret\nE=sec\tret";
         let expected = [
-            "2: the line has no `=`; write `NAME=VALUE`",
-            "3: `export B` is not a name; remove `export`",
-            "4: `A-B` is not a name; write letters, digits and `_`",
-            "5: `1A` is not a name; write letters, digits and `_`",
-            "6: `` is not a name; write letters, digits and `_`",
-            "7: the value of C is in quotes, which would be a part of it; remove them",
-            "8: the value of D is in quotes, which would be a part of it; remove them",
-            "9: A was set before; remove one of the lines",
-            "10: the value of E contains a control character; remove it",
+            "line 2: it has no `=` (write `NAME=VALUE`)",
+            "line 3: `export B` is not a name (remove `export`)",
+            "line 4: `A-B` is not a name (write letters, digits and `_`)",
+            "line 5: `1A` is not a name (write letters, digits and `_`)",
+            "line 6: `` is not a name (write letters, digits and `_`)",
+            "line 7: the value of C is in quotes, which would be a part of it (remove them)",
+            "line 8: the value of D is in quotes, which would be a part of it (remove them)",
+            "line 9: A was set before (remove one of the lines)",
+            "line 10: the value of E contains a control character (remove it)",
         ];
         assert_eq!(parse(file).unwrap_err(), expected);
     }

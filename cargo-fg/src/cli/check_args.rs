@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use fg_conformance::{Budget, Format, Selection, list_cases};
 
+use super::environment_args::EnvironmentArgs;
 use super::source_args::SourceArgs;
-use super::values::variable;
 use crate::check;
 
 #[derive(Debug, clap::Args)]
@@ -21,9 +21,8 @@ pub(super) struct CheckArgs {
     /// Limits for start-up time and peak memory, such as start=50ms,rss=8MB
     #[arg(long, value_name = "LIMITS")]
     budget: Option<Budget>,
-    /// Set an environment variable for the extension (repeatable)
-    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
-    env: Vec<(String, String)>,
+    #[command(flatten)]
+    environment: EnvironmentArgs,
     /// List the cases without running them
     #[arg(long)]
     list: bool,
@@ -57,10 +56,15 @@ impl CheckArgs {
             return Ok(ExitCode::SUCCESS);
         }
         let selection = Selection::parse(&self.cases)?;
+        // Report an invalid file before anything is built.
+        let variables = self.environment.variables()?;
         let mut extension =
             check::extension_under_test(&self.source.source()?, &self.source.target.cargo)?;
-        for (name, value) in &self.env {
+        for (name, value) in variables {
             extension = extension.env(name, value);
+        }
+        for (name, value) in &self.environment.user_data {
+            extension = extension.user_data(name, value);
         }
         check::run(
             extension,

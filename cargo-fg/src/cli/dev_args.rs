@@ -10,8 +10,9 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use fg_emulator::{Faults, ScriptName};
 
+use super::environment_args::EnvironmentArgs;
 use super::source_args::SourceArgs;
-use super::values::{OutputFormat, duration, variable};
+use super::values::{OutputFormat, duration};
 use crate::boot::{BootSet, ExtensionSource};
 use crate::cargo::BuildTarget;
 use crate::dev::{
@@ -74,9 +75,8 @@ pub(super) struct DevArgs {
     /// Send the invocations of a recording at the same times and with the same faults, then stop
     #[arg(long, value_name = "FILE", conflicts_with_all = ["invocations", "interval", "freeze", "fault"])]
     replay: Option<PathBuf>,
-    /// Set an environment variable for the extensions (repeatable)
-    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
-    env: Vec<(String, String)>,
+    #[command(flatten)]
+    environment: EnvironmentArgs,
     /// Do not start the extension: print its environment, and wait for you or your debugger to start it
     #[arg(long, conflicts_with_all = ["cmd", "arguments"], group = "no package")]
     attach: bool,
@@ -123,6 +123,7 @@ impl DevArgs {
             let cannot = || format!("cannot find the function {}", function.display());
             std::fs::metadata(function).with_context(cannot)?;
         }
+        let environment = self.environment.variables()?;
         let freeze = self.freeze || header.as_ref().is_some_and(|header| header.freeze);
         let schedule = match recording {
             Some(recording) => Schedule::replay(recording.entries),
@@ -170,7 +171,8 @@ impl DevArgs {
             config: InstanceConfig {
                 faults,
                 freeze,
-                environment: self.env,
+                environment,
+                user_data: self.environment.user_data,
                 function: self.function,
                 attach,
             },

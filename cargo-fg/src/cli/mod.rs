@@ -3,6 +3,7 @@
 mod check_args;
 mod defaults;
 mod dev_args;
+mod environment_args;
 mod invoke_args;
 mod new_args;
 mod package_args;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::source_args::TargetArgs;
 use super::values::variable;
+use crate::env_file::EnvFile;
 use crate::package::{PackageOptions, package};
 
 #[derive(Debug, clap::Args)]
@@ -20,6 +21,9 @@ pub(super) struct PackageArgs {
     /// Target to build for, such as aarch64-unknown-linux-musl (default: musl for this machine's processor)
     #[arg(long = "target", value_name = "TARGET")]
     triple: Option<String>,
+    /// File with settings, NAME=VALUE lines, to put next to the program: the extension reads them if they are set nowhere else
+    #[arg(long, value_name = "FILE")]
+    env_file: Option<PathBuf>,
     /// Set an environment variable for the boot that verifies the ZIP (repeatable)
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
@@ -40,6 +44,7 @@ impl PackageArgs {
             triple: self.triple,
             include: self.include,
             out: self.out,
+            env_file: self.env_file.as_deref().map(EnvFile::read).transpose()?,
             environment: self.env,
         })?;
         Ok(ExitCode::SUCCESS)

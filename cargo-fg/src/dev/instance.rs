@@ -31,6 +31,8 @@ pub(crate) struct InstanceConfig {
     pub(crate) freeze: bool,
     /// Environment variables for the extensions.
     pub(crate) environment: Vec<(String, String)>,
+    /// The settings in `RUNTIME_USERDATA`.
+    pub(crate) user_data: Vec<(String, String)>,
     /// The bootstrap of a custom runtime; if `None`, the function is synthetic.
     pub(crate) function: Option<PathBuf>,
     /// The script name of an extension that the user starts, for instance in a debugger.
@@ -87,6 +89,9 @@ impl Instance {
         let event_bridge = Arc::new(EventBridge::new(Arc::clone(&output)));
         let observer = Arc::clone(&event_bridge);
         let mut builder = Platform::builder().observer(move |event| observer.observe(event));
+        for (name, value) in &config.user_data {
+            builder = builder.user_data(name, value);
+        }
         if let Some(faults) = &config.faults {
             builder = builder.faults(faults.parse()?);
         }

@@ -23,6 +23,8 @@ pub(crate) enum PackageEntry {
     Directory,
     /// An executable file with this text.
     Script(String),
+    /// A file with this text.
+    Text(String),
     /// A copy of the file at `path`.
     File {
         path: PathBuf,
@@ -55,6 +57,19 @@ impl PackageContents {
                 is_executable,
             },
         );
+        Ok(())
+    }
+
+    /// Adds the file with settings, which has the name of the program with `.env` at its end.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if an included file has the same name.
+    pub(crate) fn add_settings(&mut self, name: String, text: String) -> anyhow::Result<()> {
+        if self.entries.contains_key(&name) {
+            bail!("cannot include {name}: the settings of --env-file have the same name");
+        }
+        self.entries.insert(name, PackageEntry::Text(text));
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 mod build_plan;
 mod contents;
 mod linkage;
+mod settings_file;
 mod start_script;
 mod upload;
 mod verify;
@@ -24,6 +25,7 @@ use self::upload::how_to_upload;
 use self::verify::verify;
 use self::zip_writer::write_zip;
 use crate::cargo::{BuildTarget, BuiltProgram, CargoOptions, SelectedProgram, Workspace, build};
+use crate::env_file::EnvFile;
 use crate::signals::ShutdownSignals;
 
 /// The parsed arguments of `cargo fg package`.
@@ -36,6 +38,8 @@ pub(crate) struct PackageOptions {
     pub(crate) include: Vec<PathBuf>,
     /// The ZIP to write, or the directory to write it to.
     pub(crate) out: Option<PathBuf>,
+    /// The settings to package beside the program.
+    pub(crate) env_file: Option<EnvFile>,
     /// Environment variables for the boot that verifies the ZIP.
     pub(crate) environment: Vec<(String, String)>,
 }
@@ -46,6 +50,8 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
     for path in &options.include {
         contents.include(path)?;
     }
+    let settings = options.env_file.as_ref().map(settings_file::text);
+    let settings = settings.transpose()?;
     let current = std::env::current_dir().context("cannot determine the current directory")?;
     let workspace = Workspace::read(&options.cargo)?;
     let programs = workspace.select(std::slice::from_ref(&options.target), &options.cargo)?;
@@ -66,6 +72,9 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
         format!("{}-{}", built.package, built.name)
     };
     contents.add_program(&script, &name, built.path)?;
+    if let Some(text) = settings {
+        contents.add_settings(format!("{name}.env"), text)?;
+    }
     let file = format!("{name}.zip");
     let zip = match &options.out {
         Some(directory) if directory.is_dir() => directory.join(file),
@@ -81,6 +90,10 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
     )?;
     for file in contents.files() {
         print_line("", format_args!("extension/{file}"))?;
+    }
+
+    for warning in options.env_file.iter().flat_map(settings_file::warnings) {
+        print_line("Warning", warning)?;
     }
 
     if plan.is_cross {

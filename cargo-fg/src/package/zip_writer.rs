@@ -50,6 +50,10 @@ fn fill(contents: &PackageContents, file: &mut NamedTempFile) -> anyhow::Result<
                 zip.start_file(name, mode(true))?;
                 zip.write_all(text.as_bytes())?;
             }
+            PackageEntry::Text(text) => {
+                zip.start_file(name, mode(false))?;
+                zip.write_all(text.as_bytes())?;
+            }
             PackageEntry::File {
                 path,
                 is_executable,

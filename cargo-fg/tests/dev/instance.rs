@@ -148,11 +148,51 @@ fn process_started_by_the_user_is_attached() {
 }
 
 #[test]
+fn settings_are_in_the_environment_or_in_user_data() {
+    let context = TestContext::new();
+    let file = context.directory.path().join("dev.env");
+    std::fs::write(&file, "A=file\nB=file\n").unwrap();
+    let script = "echo A=$A B=$B C=$C user data: $RUNTIME_USERDATA >&2; exit 1";
+    let mut dev = context.fg(&["dev", "--script", "extensionA.sh", "--cmd"]);
+    dev.arg(format!("sh -c '{script}'"))
+        .args([
+            "--env",
+            "B=option",
+            "--user-data",
+            "C=user \"data\"",
+            "--invocations",
+            "1",
+        ])
+        .arg("--env-file")
+        .arg(&file);
+    let output = dev.output().unwrap();
+    let expected = r#" A=file B=option C= user data: {"C":"user \"data\""}"#;
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(stdout.contains(expected), "{stdout}");
+    assert_eq!(output.status.code(), Some(1));
+
+    let mut check = context.fg(&["check", "--script", "extensionA.sh", "--cmd"]);
+    check
+        .arg(format!("sh -c '{script}'"))
+        .args(["--user-data", "C=user data", "REG-01", "--env-file"])
+        .arg(&file);
+    let output = check.output().unwrap();
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let expected = r#"A=file B=file C=user data user data: {"C":"user data"}"#;
+    assert!(stdout.contains(expected), "{stdout}");
+}
+
+#[test]
 fn invalid_options_are_rejected() {
     let context = TestContext::new();
     for (arguments, expected) in [
         (&["--env", "GREETING"][..], "expected NAME=VALUE"),
         (&["--env", "=x"], "expected NAME=VALUE"),
+        (&["--user-data", "x"], "expected NAME=VALUE"),
+        (
+            &["--env-file", "/no/such.env"],
+            "cannot read /no/such.env: ",
+        ),
         (&["--interval", "often"], "often"),
         (&["--seed", "1"], "--fault"),
         (

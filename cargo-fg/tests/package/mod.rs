@@ -68,6 +68,11 @@ fn hello_is_packaged_and_booted() {
     write(&directory.join("data/tool"), "#!/bin/sh\n", 0o700);
     write(&directory.join("data/more/a.txt"), "a", 0o600);
     write(&directory.join("settings.toml"), "", 0o664);
+    write(
+        &directory.join("prod.env"),
+        "# production\n\nFG_LOG = info\nDB_PASSWORD=hunter2\n",
+        0o600,
+    );
     let (zip, again) = (directory.join("out/hello.zip"), directory.join("again.zip"));
     let run = |zip: &Path, more: &[&str]| {
         let path = |path: &str| directory.join(path).to_str().unwrap().to_owned();
@@ -78,6 +83,8 @@ fn hello_is_packaged_and_booted() {
             &path("data"),
             "--include",
             &path("settings.toml"),
+            "--env-file",
+            &path("prod.env"),
             "--out",
         ])
         .arg(zip)
@@ -109,7 +116,22 @@ fn hello_is_packaged_and_booted() {
         "{stdout}"
     );
 
+    // The extension reads the file.
+    assert!(
+        stdout.contains("      stderr INFO extensionHello.sh: registered with "),
+        "{stdout}"
+    );
+    let warning = format!(
+        "\n     Warning {} puts DB_PASSWORD into the ZIP, where everybody who can download it can read it",
+        directory.join("prod.env").display()
+    );
+    assert!(
+        stdout.contains(&warning) && !stdout.contains("hunter2"),
+        "{stdout}"
+    );
+
     let entries = unzip(&zip);
+    assert_eq!(text(&entries[7].2), "FG_LOG=info\nDB_PASSWORD=hunter2\n");
     let listed: Vec<_> = entries
         .iter()
         .map(|(name, mode, _)| (name.as_str(), *mode))
@@ -124,6 +146,7 @@ fn hello_is_packaged_and_booted() {
             ("extension/data/tool", 0o100_755),
             ("extension/extensionHello.sh", 0o100_755),
             ("extension/hello", 0o100_755),
+            ("extension/hello.env", 0o100_644),
             ("extension/settings.toml", 0o100_644),
         ]
     );
@@ -163,7 +186,7 @@ fn hello_is_packaged_and_booted() {
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(
         stdout.contains(
-            "      stderr ERROR extensionHello.sh: cannot read FG_SHUTDOWN_TIMEOUT: `soon`"
+            "      stderr ERROR extensionHello.sh: cannot read FG_SHUTDOWN_TIMEOUT from the environment: `soon`"
         ),
         "{stdout}"
     );
@@ -477,5 +500,35 @@ fn unavailable_targets_are_rejected() {
         let output = machine.package(&["--target", target], &[]);
         assert_eq!(text(&output.stderr), expected);
         assert_eq!(output.status.code(), Some(1));
+    }
+}
+
+#[test]
+fn invalid_settings_files_are_rejected_before_the_build() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("bad.env");
+    let shown = file.display();
+    for (settings, expected) in [
+        (
+            "export A=hunter2\nB=\"hunter2\"\n",
+            format!(
+                "cannot read {shown}: line 1: `export A` is not a name (remove `export`); line 2: the value of B is in \
+                 quotes, which would be a part of it (remove them)"
+            ),
+        ),
+        (
+            "RUNTIME_USERDATA={}",
+            format!(
+                "cannot package {shown}: it contains RUNTIME_USERDATA, which the platform sets; remove the line"
+            ),
+        ),
+    ] {
+        write(&file, settings, 0o600);
+        let output = package(&["-p", "hello", "--env-file"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(text(&output.stderr), format!("error: {expected}\n"));
     }
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::sync::{Mutex, PoisonError};
 
-use fg_extension::{Error, Invocation, Registration, extension};
+use fg_extension::{Error, Invocation, Registration, Setting, extension, setting};
 
 struct AuditLog {
     file: Mutex<BufWriter<File>>,
@@ -15,7 +15,8 @@ impl AuditLog {
     /// Called once, after the extension has registered. Invocations that arrive before it returns are queued.
     #[init]
     async fn open(registration: &Registration) -> Result<Self, Error> {
-        let path = std::env::var("AUDIT_LOG").unwrap_or_else(|_| "/tmp/audit.log".to_owned());
+        let path = setting("AUDIT_LOG")?.map(Setting::into_value);
+        let path = path.unwrap_or_else(|| "/tmp/audit.log".to_owned());
         let file = File::options()
             .create(true)
             .append(true)

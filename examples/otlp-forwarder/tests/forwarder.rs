@@ -270,7 +270,7 @@ async fn invalid_fg_setting_is_reported() -> Result<(), Error> {
     let printed = shutdown.extensions[0].stderr();
     assert!(
         printed.starts_with(
-            "ERROR extensionOtlpForwarder.sh: the extension failed to initialize: cannot read FG_OTLP_FLUSH: `never` is "
+            "ERROR extensionOtlpForwarder.sh: the extension failed to initialize: cannot read FG_OTLP_FLUSH from the environment: `never` is "
         ) && printed.lines().count() == 1,
         "{printed}"
     );
@@ -297,8 +297,8 @@ async fn invalid_standard_setting_disables_only_its_signal() -> Result<(), Error
     assert!(shutdown.is_clean(), "{shutdown:?}");
     let printed = shutdown.extensions[0].stderr();
     let starts = [
-        "ERROR extensionOtlpForwarder.sh: cannot read OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `collector:4318` ",
-        "WARN extensionOtlpForwarder.sh: cannot read OTEL_EXPORTER_OTLP_TIMEOUT: `10s` ",
+        "ERROR extensionOtlpForwarder.sh: cannot read OTEL_EXPORTER_OTLP_TRACES_ENDPOINT from the environment: `collector:4318` ",
+        "WARN extensionOtlpForwarder.sh: cannot read OTEL_EXPORTER_OTLP_TIMEOUT from the environment: `10s` ",
     ];
     assert_eq!(printed.lines().count(), 2, "{printed}");
     for start in starts {

@@ -116,6 +116,9 @@ case_ids! {
         Res03 = "RES-03",
         Res04 = "RES-04",
     }
+    Settings "SET" "Settings" {
+        Set01 = "SET-01",
+    }
     Shutdown "END" "Shutdown" {
         End01 = "END-01",
         End02 = "END-02",

@@ -9,6 +9,7 @@ mod package;
 pub(crate) mod registration;
 pub(crate) mod resources;
 mod selection;
+pub(crate) mod settings;
 pub(crate) mod shutdown;
 mod start_script;
 mod table;

@@ -6,6 +6,7 @@ mod process_group;
 pub(crate) mod read_only;
 mod received;
 
+use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -91,6 +92,17 @@ impl<'a> Harness<'a> {
         self.boot_command(faults, || self.extension.command()).await
     }
 
+    /// Boots the extension with the settings of the user in `RUNTIME_USERDATA` only.
+    pub(crate) async fn boot_with_user_data_only(&self) -> Result<Booted, Error> {
+        let command = || self.extension.command_with_user_data_only();
+        self.boot_command(Faults::default(), command).await
+    }
+
+    /// Returns the address of the first registration.
+    pub(crate) fn first_address(&self) -> Option<SocketAddr> {
+        self.address.get().copied()
+    }
+
     /// Boots the extension in a mount namespace in which only `/tmp` is writable.
     pub(crate) async fn boot_read_only(&self, read_only: &ReadOnly) -> Result<Booted, Error> {
         let command = || read_only.wrap(self.extension.command());
@@ -103,7 +115,8 @@ impl<'a> Harness<'a> {
         command: impl Fn() -> ExtensionCommand,
     ) -> Result<Booted, Error> {
         let is_package = self.extension.directory().is_some();
-        let booted = boot_once(faults.clone(), command(), is_package).await?;
+        let user_data = self.extension.user_data();
+        let booted = boot_once(faults.clone(), user_data, command(), is_package).await?;
         let exit = match &booted.start {
             Start::Exited(exit) if booted.recorder.recorded().requests.is_empty() => exit,
             Start::Registered(registered) => {
@@ -127,7 +140,7 @@ impl<'a> Harness<'a> {
              listener of the extension to avoid this",
         );
         wait_until_time_wait_is_over(&message).await;
-        boot_once(faults, command(), is_package).await
+        boot_once(faults, user_data, command(), is_package).await
     }
 }
 
@@ -143,16 +156,19 @@ fn not_executable(error: &fg_emulator::Error) -> Option<String> {
 
 async fn boot_once(
     faults: Faults,
+    user_data: &BTreeMap<String, String>,
     command: ExtensionCommand,
     is_package: bool,
 ) -> Result<Booted, Error> {
     let recorder = Arc::new(CallRecorder::default());
     let observer = Arc::clone(&recorder);
-    let platform = Platform::builder()
+    let builder = Platform::builder()
         .observer(move |event| observer.observe(event))
-        .faults(faults)
-        .start()
-        .await?;
+        .faults(faults);
+    let builder = user_data.iter().fold(builder, |builder, (name, value)| {
+        builder.user_data(name, value)
+    });
+    let platform = builder.start().await?;
     let booted = tokio::select! {
         biased;
         booted = platform.boot(command) => Some(booted),

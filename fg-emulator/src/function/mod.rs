@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod runtime_state;
+mod settings;
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,6 +14,7 @@ use crate::Error;
 
 pub(crate) use self::bootstrap::Bootstrap;
 pub(crate) use self::runtime_state::RuntimeState;
+pub(crate) use self::settings::FunctionSettings;
 
 /// The function's part of one invocation.
 #[derive(Clone, Debug)]

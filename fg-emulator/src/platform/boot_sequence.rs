@@ -288,6 +288,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn extension_finds_user_data_in_its_environment() {
+        let builder = Platform::builder().user_data("A", "1").user_data("B", "2");
+        let platform = builder.start().await.unwrap();
+        let boot = ExtensionCommand::new("extensionNightWatch.sh", "sh");
+        let boot = boot.arg("-c").arg("echo $RUNTIME_USERDATA; exit 3");
+        let error = platform.boot(boot).await.unwrap_err();
+        let exit = error.process_exit().unwrap();
+        assert_eq!(exit.stdout(), "{\"A\":\"1\",\"B\":\"2\"}\n");
+    }
+
+    #[tokio::test]
     async fn error_on_standard_output_is_reported() {
         let platform = Platform::start().await.unwrap();
         let boot = ExtensionCommand::new("extensionNightWatch.sh", "sh");

@@ -1,4 +1,4 @@
-//! [`PlatformBuilder`]: starts a platform with an observer and faults.
+//! [`PlatformBuilder`]: starts a platform with an observer, faults, and settings of the function.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -8,16 +8,18 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use super::Platform;
+use crate::function::FunctionSettings;
 use crate::http::{self, Api};
 use crate::inner::Inner;
 use crate::observer::Callback;
 use crate::{Error, Event, Faults, telemetry};
 
-/// A builder for a [`Platform`] with an observer or with faults.
+/// A builder for a [`Platform`] with an observer, with faults, or with settings of the function.
 #[derive(Default)]
 pub struct PlatformBuilder {
     observer: Option<Callback>,
     faults: Faults,
+    settings: FunctionSettings,
 }
 
 impl PlatformBuilder {
@@ -58,6 +60,30 @@ impl PlatformBuilder {
         self
     }
 
+    /// Adds a variable to the user data: the variables that a user sets for the function in the platform's console.
+    ///
+    /// The function and the extensions find them in the environment variable `RUNTIME_USERDATA`, as a JSON object of strings
+    /// (D functiongraph_01_0406 for a function, I for an extension). Without user data, the variable is not set (?). Whether
+    /// the platform also sets an environment variable for each of them is unknown (?): use
+    /// [`ExtensionCommand::env`](crate::ExtensionCommand::env) to emulate that.
+    ///
+    /// ```no_run
+    /// # async fn test() -> Result<(), fg_emulator::Error> {
+    /// use fg_emulator::Platform;
+    ///
+    /// let platform = Platform::builder()
+    ///     .user_data("COLLECTOR", "http://192.0.2.7:4318")
+    ///     .start()
+    ///     .await?; // RUNTIME_USERDATA={"COLLECTOR":"http://192.0.2.7:4318"}
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn user_data(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.user_data.insert(name.into(), value.into());
+        self
+    }
+
     /// Starts the platform. Its API listens on a free port of 127.0.0.1.
     ///
     /// # Errors
@@ -82,6 +108,7 @@ impl PlatformBuilder {
         let inner = Arc::new(Inner::new(
             address,
             directory.path(),
+            self.settings,
             self.faults,
             observer,
         )?);
@@ -102,6 +129,7 @@ impl fmt::Debug for PlatformBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PlatformBuilder")
             .field("faults", &self.faults)
+            .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
 }

@@ -91,7 +91,8 @@ impl Platform {
     }
 
     /// Returns the environment variables that the platform sets for every process of the instance:
-    /// `EXTENSION_API_ADDR`, `RUNTIME_FUNC_NAME` and `RUNTIME_FUNC_VERSION`.
+    /// `EXTENSION_API_ADDR`, `RUNTIME_FUNC_NAME`, `RUNTIME_FUNC_VERSION`, and `RUNTIME_USERDATA` if there is
+    /// [user data](PlatformBuilder::user_data).
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
         self.inner.environment()

@@ -1,4 +1,4 @@
-//! The configuration, read from the environment: the standard settings of OTLP exporters, and our own `FG_OTLP_`
+//! The configuration: the standard settings of OTLP exporters, and our own `FG_OTLP_`
 //! settings.
 //!
 //! The standard settings are specified in <https://opentelemetry.io/docs/specs/otel/protocol/exporter/> and
@@ -6,20 +6,18 @@
 //! be meant for an SDK inside the function, and telemetry must never break the function, so it is only logged, as the
 //! specification asks. An invalid `FG_OTLP_` setting is an error, because only this crate reads those.
 
-mod environment;
 mod parse;
+mod settings;
 
 #[cfg(test)]
 mod tests;
 
-use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use fg_extension::Error;
+use fg_extension::{Error, Setting};
 use hyper::{HeaderMap, Uri};
 
-use self::environment::Environment;
+use self::settings::Settings;
 use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;
 
@@ -60,7 +58,8 @@ pub(crate) struct SignalConfig {
     /// The time limit for one request and its response.
     pub(crate) timeout: Duration,
     pub(crate) compression: Compression,
-    pub(crate) certificate: Option<CertificateFile>,
+    /// The path of a PEM file with the root certificates to trust instead of the bundled ones.
+    pub(crate) certificate: Option<Setting>,
 }
 
 /// How the body of a request is compressed.
@@ -68,14 +67,6 @@ pub(crate) struct SignalConfig {
 pub(crate) enum Compression {
     Gzip,
     None,
-}
-
-/// A PEM file with the root certificates to trust instead of the bundled ones.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct CertificateFile {
-    /// The name of the setting, for the error if the file cannot be used.
-    pub(crate) setting: String,
-    pub(crate) path: PathBuf,
 }
 
 /// When to flush.
@@ -97,7 +88,7 @@ enum ExporterSelection {
 }
 
 impl Config {
-    /// Reads the settings from the environment, which `variable` looks up.
+    /// Reads the settings, which `lookup` looks up.
     ///
     /// Returns `None` if `OTEL_SDK_DISABLED` is `true`. The other settings are not read in that case, so that an
     /// invalid one does not stop a disabled forwarder.
@@ -105,39 +96,58 @@ impl Config {
     /// # Errors
     ///
     /// Returns an error for the first `FG_OTLP_` setting that is invalid.
-    pub(crate) fn read(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<Self>, Error> {
-        let environment = Environment::new(&variable);
-        let text = |_: &str, value: &str| Ok(value.to_owned());
-        let disabled = environment.parse_or_warn("OTEL_SDK_DISABLED", text);
+    pub(crate) fn read(
+        lookup: impl Fn(&str) -> Result<Option<Setting>, Error>,
+    ) -> Result<Option<Self>, Error> {
+        let settings = Settings::new(&lookup);
+        let text = |setting: &Setting| Ok(setting.value().to_owned());
+        let disabled = settings.parse_or_warn("OTEL_SDK_DISABLED", text);
         if disabled.is_some_and(|disabled| disabled.eq_ignore_ascii_case("true")) {
             return Ok(None);
         }
         Ok(Some(Self {
             resource: ResourceConfig {
-                service_name: environment.parse_or_warn("OTEL_SERVICE_NAME", text),
-                attributes: environment
+                service_name: settings.parse_or_warn("OTEL_SERVICE_NAME", text),
+                attributes: settings
                     .parse_or_warn("OTEL_RESOURCE_ATTRIBUTES", parse::attributes)
                     .unwrap_or_default(),
             },
-            signals: Signal::ALL.map(|signal| SignalConfig::read(&environment, signal)),
-            flush_mode: environment
+            signals: Signal::ALL.map(|signal| SignalConfig::read(&settings, signal)),
+            flush_mode: settings
                 .parse("FG_OTLP_FLUSH", parse::flush_mode)?
                 .unwrap_or(FlushMode::Adaptive),
-            flush_interval: environment
-                .parse("FG_OTLP_FLUSH_INTERVAL", |name, value| {
-                    parse::duration(name, value, Duration::from_millis(1))
+            flush_interval: settings
+                .parse("FG_OTLP_FLUSH_INTERVAL", |setting| {
+                    parse::duration(setting, Duration::from_millis(1))
                 })?
                 .unwrap_or(Duration::from_secs(5)),
-            flush_timeout: environment
-                .parse("FG_OTLP_FLUSH_TIMEOUT", |name, value| {
-                    parse::duration(name, value, Duration::ZERO)
+            flush_timeout: settings
+                .parse("FG_OTLP_FLUSH_TIMEOUT", |setting| {
+                    parse::duration(setting, Duration::ZERO)
                 })?
                 .unwrap_or(Duration::from_millis(400)),
-            buffer: environment
+            buffer: settings
                 .parse("FG_OTLP_BUFFER", parse::buffer_size)?
                 .unwrap_or(4 << 20),
-            diagnostics: environment.into_diagnostics(),
+            diagnostics: settings.into_diagnostics(),
         }))
+    }
+
+    /// Does the same as [`read`](Self::read) with a function that returns the value of an environment variable.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn from_variables<V: AsRef<str>>(
+        variable: impl Fn(&str) -> Option<V>,
+    ) -> Result<Option<Self>, Error> {
+        Self::read(|name| {
+            let setting = |value: V| {
+                Setting::new(
+                    name,
+                    value.as_ref(),
+                    fg_extension::SettingSource::Environment,
+                )
+            };
+            Ok(variable(name).and_then(setting))
+        })
     }
 
     pub(crate) fn signal(&self, signal: Signal) -> Option<&SignalConfig> {
@@ -152,44 +162,39 @@ pub(crate) fn signals_disabled(error: &Error) -> Diagnostic {
 
 impl SignalConfig {
     /// Reads the settings of the signal. Returns `None` if the signal is disabled or its endpoint is invalid.
-    fn read(environment: &Environment<'_>, signal: Signal) -> Option<Self> {
+    fn read(settings: &Settings<'_>, signal: Signal) -> Option<Self> {
         let exporter = format!("OTEL_{}_EXPORTER", signal.env_name());
-        if environment.parse_or_warn(&exporter, parse::exporter) == Some(ExporterSelection::None) {
+        if settings.parse_or_warn(&exporter, parse::exporter) == Some(ExporterSelection::None) {
             return None;
         }
-        let endpoint = endpoint(environment, signal)
-            .map_err(|error| environment.report(signals_disabled(&error)))
+        let endpoint = endpoint(settings, signal)
+            .map_err(|error| settings.report(signals_disabled(&error)))
             .ok()?;
-        environment.for_signal(signal, "PROTOCOL", parse::protocol);
+        settings.for_signal(signal, "PROTOCOL", parse::protocol);
         Some(Self {
             endpoint,
-            headers: environment
+            headers: settings
                 .for_signal(signal, "HEADERS", parse::headers)
                 .unwrap_or_default(),
-            timeout: environment
+            timeout: settings
                 .for_signal(signal, "TIMEOUT", parse::timeout)
                 .unwrap_or(Duration::from_secs(10)),
-            compression: environment
+            compression: settings
                 .for_signal(signal, "COMPRESSION", parse::compression)
                 .unwrap_or(Compression::Gzip),
-            certificate: environment.for_signal(signal, "CERTIFICATE", |name, path| {
-                Ok(CertificateFile {
-                    setting: name.to_owned(),
-                    path: path.into(),
-                })
-            }),
+            certificate: settings.for_signal(signal, "CERTIFICATE", |setting| Ok(setting.clone())),
         })
     }
 }
 
 /// Returns the endpoint of a signal: its own setting unchanged, or else the common endpoint with the signal's path.
-fn endpoint(environment: &Environment<'_>, signal: Signal) -> Result<Uri, Error> {
+fn endpoint(settings: &Settings<'_>, signal: Signal) -> Result<Uri, Error> {
     let own = format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.env_name());
     let common = "OTEL_EXPORTER_OTLP_ENDPOINT";
-    if let Some(endpoint) = environment.parse(&own, parse::endpoint)? {
+    if let Some(endpoint) = settings.parse(&own, parse::endpoint)? {
         return Ok(endpoint);
     }
-    let base = environment.get(common)?;
-    let base = base.as_deref().unwrap_or("http://localhost:4318");
-    parse::endpoint_below(common, base, signal.path())
+    let base = settings.parse(common, parse::endpoint)?;
+    let base = base.unwrap_or_else(|| Uri::from_static("http://localhost:4318"));
+    parse::below(base, signal.path())
 }

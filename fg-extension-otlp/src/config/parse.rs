@@ -2,33 +2,20 @@
 
 use std::time::Duration;
 
-use fg_extension::Error;
-use fg_util::error::one_line;
+use fg_extension::{Error, Setting};
+use fg_util::duration;
 use fg_util::setting::SizeRange;
-use fg_util::{duration, setting};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Uri};
 
 use super::{Compression, ExporterSelection, FlushMode};
 
-/// Returns the error for an invalid value.
-pub(super) fn invalid(name: &str, value: &str, problem: &str, hint: &str) -> Error {
-    setting::invalid(name, value, problem, hint).into()
-}
-
 /// Parses a URL, which is used unchanged.
-pub(super) fn endpoint(name: &str, value: &str) -> Result<Uri, Error> {
-    // The error message is logged, so it must not contain a password.
-    let shown = match (value.find("://"), value.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme < at => {
-            format!("{}://***{}", &value[..scheme], &value[at..])
-        }
-        _ => value.to_owned(),
-    };
-    let invalid = |problem: &str, hint: &str| Err(invalid(name, &shown, problem, hint));
+pub(super) fn endpoint(setting: &Setting) -> Result<Uri, Error> {
+    let invalid = |problem: &str, hint: &str| Err(setting.invalid(problem, hint).into());
     let example = "write a URL such as `https://collector.example:4318`";
 
-    let Ok(uri) = value.parse::<Uri>() else {
+    let Ok(uri) = setting.value().parse::<Uri>() else {
         return invalid("is not a URL", example);
     };
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
@@ -51,9 +38,8 @@ pub(super) fn endpoint(name: &str, value: &str) -> Result<Uri, Error> {
     Ok(uri)
 }
 
-/// Parses the common URL and appends the path of a signal.
-pub(super) fn endpoint_below(name: &str, value: &str, path: &str) -> Result<Uri, Error> {
-    let base = endpoint(name, value)?;
+/// Appends a path to a URL.
+pub(super) fn below(base: Uri, path: &str) -> Result<Uri, Error> {
     let mut joined = base.path().trim_end_matches('/').to_owned();
     joined.push_str(path);
     if let Some(query) = base.query() {
@@ -66,21 +52,19 @@ pub(super) fn endpoint_below(name: &str, value: &str, path: &str) -> Result<Uri,
 }
 
 /// Parses the name of an exporter.
-pub(super) fn exporter(name: &str, value: &str) -> Result<ExporterSelection, Error> {
-    match value.to_ascii_lowercase().as_str() {
+pub(super) fn exporter(setting: &Setting) -> Result<ExporterSelection, Error> {
+    match setting.value().to_ascii_lowercase().as_str() {
         "otlp" => Ok(ExporterSelection::Otlp),
         "none" => Ok(ExporterSelection::None),
-        _ => Err(invalid(
-            name,
-            value,
-            "is not a supported exporter",
-            "write `otlp` or `none`",
-        )),
+        _ => Err(setting
+            .invalid("is not a supported exporter", "write `otlp` or `none`")
+            .into()),
     }
 }
 
 /// Checks the protocol; `http/protobuf` is the only supported one.
-pub(super) fn protocol(name: &str, value: &str) -> Result<(), Error> {
+pub(super) fn protocol(setting: &Setting) -> Result<(), Error> {
+    let value = setting.value();
     if value.eq_ignore_ascii_case("http/protobuf") {
         return Ok(());
     }
@@ -91,20 +75,17 @@ pub(super) fn protocol(name: &str, value: &str) -> Result<(), Error> {
     } else {
         "write `http/protobuf`, which collectors accept at the same endpoint"
     };
-    Err(invalid(name, value, problem, hint))
+    Err(setting.invalid(problem, hint).into())
 }
 
 /// Parses the name of a compression.
-pub(super) fn compression(name: &str, value: &str) -> Result<Compression, Error> {
-    match value.to_ascii_lowercase().as_str() {
+pub(super) fn compression(setting: &Setting) -> Result<Compression, Error> {
+    match setting.value().to_ascii_lowercase().as_str() {
         "gzip" => Ok(Compression::Gzip),
         "none" => Ok(Compression::None),
-        _ => Err(invalid(
-            name,
-            value,
-            "is not a supported compression",
-            "write `gzip` or `none`",
-        )),
+        _ => Err(setting
+            .invalid("is not a supported compression", "write `gzip` or `none`")
+            .into()),
     }
 }
 
@@ -112,15 +93,13 @@ pub(super) fn compression(name: &str, value: &str) -> Result<Compression, Error>
 ///
 /// The specification defines 0 as "no limit". Here it means the longest supported duration, because an unlimited wait
 /// would never end for a connection that died in a freeze.
-pub(super) fn timeout(name: &str, value: &str) -> Result<Duration, Error> {
+pub(super) fn timeout(setting: &Setting) -> Result<Duration, Error> {
+    let value = setting.value();
     if !is_number(value) {
         let problem = "is not a number of milliseconds";
-        return Err(invalid(
-            name,
-            value,
-            problem,
-            "write a number such as `10000`",
-        ));
+        return Err(setting
+            .invalid(problem, "write a number such as `10000`")
+            .into());
     }
     // Parsing digits only fails on overflow.
     let timeout = value.parse().map_or(duration::MAX, Duration::from_millis);
@@ -131,37 +110,37 @@ pub(super) fn timeout(name: &str, value: &str) -> Result<Duration, Error> {
 }
 
 /// Parses the name of a flush mode.
-pub(super) fn flush_mode(name: &str, value: &str) -> Result<FlushMode, Error> {
-    match value.to_ascii_lowercase().as_str() {
+pub(super) fn flush_mode(setting: &Setting) -> Result<FlushMode, Error> {
+    match setting.value().to_ascii_lowercase().as_str() {
         "adaptive" => Ok(FlushMode::Adaptive),
         "end" => Ok(FlushMode::End),
         "periodic" => Ok(FlushMode::Periodic),
-        _ => Err(invalid(
-            name,
-            value,
-            "is not a flush mode",
-            "write `adaptive`, `end` or `periodic`",
-        )),
+        _ => Err(setting
+            .invalid(
+                "is not a flush mode",
+                "write `adaptive`, `end` or `periodic`",
+            )
+            .into()),
     }
 }
 
 /// Parses a duration of at least `min` and at most one hour.
-pub(super) fn duration(name: &str, value: &str, min: Duration) -> Result<Duration, Error> {
-    Ok(setting::parse_duration(name, value, min..=duration::MAX)?)
+pub(super) fn duration(setting: &Setting, min: Duration) -> Result<Duration, Error> {
+    Ok(setting.parse_duration(min..=duration::MAX)?)
 }
 
 /// Parses a size from 1 KB to 1 GiB.
-pub(super) fn buffer_size(name: &str, value: &str) -> Result<usize, Error> {
+pub(super) fn buffer_size(setting: &Setting) -> Result<usize, Error> {
     let range = SizeRange {
         bytes: 1000..=1 << 30,
         text: "1KB to 1GiB",
     };
-    Ok(setting::parse_size(name, value, range)?)
+    Ok(setting.parse_size(range)?)
 }
 
 /// Parses `key=value,key2=value2`; keys and values are percent-encoded.
-pub(super) fn attributes(name: &str, value: &str) -> Result<Vec<(String, String)>, Error> {
-    list(value)
+pub(super) fn attributes(setting: &Setting) -> Result<Vec<(String, String)>, Error> {
+    list(setting.value())
         .map(|entry| {
             let (key, value) = entry.split_once('=')?;
             let key = percent_decoded(key.trim())?;
@@ -169,28 +148,22 @@ pub(super) fn attributes(name: &str, value: &str) -> Result<Vec<(String, String)
         })
         .collect::<Option<_>>()
         .ok_or_else(|| {
-            invalid(
-                name,
-                value,
-                "is not a list of `key=value` pairs",
-                "write pairs such as `deployment.environment.name=test,team=a%20b`, percent-encoded where needed",
-            )
+            let hint = "write pairs such as `deployment.environment.name=test,team=a%20b`, percent-encoded where needed";
+            setting.invalid("is not a list of `key=value` pairs", hint).into()
         })
 }
 
 /// Parses `key=value,key2=value2` into headers; the values are percent-encoded.
 ///
 /// The values are usually credentials, so an error message contains at most the name of a header.
-pub(super) fn headers(name: &str, value: &str) -> Result<HeaderMap, Error> {
+pub(super) fn headers(setting: &Setting) -> Result<HeaderMap, Error> {
     let invalid = |problem: &str| -> Error {
-        one_line(&format!(
-            "cannot read {name}: {problem}; write pairs such as `api-key=secret,x-tenant=a%20b`, \
-             percent-encoded where needed"
-        ))
-        .into()
+        let hint =
+            "write pairs such as `api-key=secret,x-tenant=a%20b`, percent-encoded where needed";
+        setting.unreadable(&format!("{problem}; {hint}")).into()
     };
     let mut headers = HeaderMap::new();
-    for (index, entry) in list(value).enumerate() {
+    for (index, entry) in list(setting.value()).enumerate() {
         let Some((key, value)) = entry.split_once('=') else {
             return Err(invalid(&format!("entry {} has no `=`", index + 1)));
         };

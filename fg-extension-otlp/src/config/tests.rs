@@ -3,10 +3,10 @@
 use super::*;
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
-    Config::read(|name| {
+    Config::from_variables(|name| {
         let mut variables = variables.iter();
         let found = variables.find(|(variable, _)| *variable == name);
-        found.map(|(_, value)| OsString::from(value))
+        found.map(|(_, value)| *value)
     })
     .map(|config| config.unwrap())
     .map_err(|error| error.to_string())
@@ -153,8 +153,9 @@ fn signal_with_an_invalid_endpoint_is_disabled() {
                 panic!("{:?}", config.diagnostics);
             };
             assert!(
-                error.starts_with(&format!("cannot read {name}: `{shown}` {why}"))
-                    && error.ends_with("; the signals that use it are disabled"),
+                error.starts_with(&format!(
+                    "cannot read {name} from the environment: `{shown}` {why}"
+                )) && error.ends_with("; the signals that use it are disabled"),
                 "{error}"
             );
             assert!(!error.contains("secret"), "{error}");
@@ -216,7 +217,7 @@ fn invalid_header_is_reported_without_its_value() {
         assert!(signals(&config).iter().all(|it| it.headers.is_empty()));
         assert!(
             error.starts_with(&format!(
-                "cannot read OTEL_EXPORTER_OTLP_HEADERS: {problem}; "
+                "cannot read OTEL_EXPORTER_OTLP_HEADERS from the environment: {problem}; "
             )) && error.contains("write pairs such as `api-key=secret"),
             "{error}"
         );
@@ -251,7 +252,7 @@ fn timeout_is_in_milliseconds_up_to_an_hour() {
         assert_eq!(
             warning,
             format!(
-                "cannot read OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: `{value}` is not a number of milliseconds; \
+                "cannot read OTEL_EXPORTER_OTLP_TRACES_TIMEOUT from the environment: `{value}` is not a number of milliseconds; \
                  write a number such as `10000`; the setting is ignored"
             )
         );
@@ -277,7 +278,7 @@ fn compression_is_gzip_or_none() {
     );
     assert_eq!(
         warning,
-        "cannot read OTEL_EXPORTER_OTLP_COMPRESSION: `zstd` is not a supported compression; write `gzip` or `none`; \
+        "cannot read OTEL_EXPORTER_OTLP_COMPRESSION from the environment: `zstd` is not a supported compression; write `gzip` or `none`; \
          the setting is ignored"
     );
 }
@@ -303,7 +304,7 @@ fn unsupported_protocol_is_a_warning() {
         signals(&config);
         assert!(
             warning.starts_with(&format!(
-                "cannot read {name}: `{value}` is not a supported protocol"
+                "cannot read {name} from the environment: `{value}` is not a supported protocol"
             )) && warning.contains("write `http/protobuf`")
                 && warning.contains(what),
             "{warning}"
@@ -326,7 +327,7 @@ fn signal_without_an_exporter_is_disabled() {
     signals(&config);
     assert_eq!(
         warning,
-        "cannot read OTEL_METRICS_EXPORTER: `prometheus` is not a supported exporter; \
+        "cannot read OTEL_METRICS_EXPORTER from the environment: `prometheus` is not a supported exporter; \
          write `otlp` or `none`; the setting is ignored"
     );
 }
@@ -338,20 +339,16 @@ fn certificate_is_a_path() {
         ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "/opt/traces.pem"),
     ])
     .unwrap();
-    let certificate = |setting: &str, path: &str| CertificateFile {
-        setting: setting.to_owned(),
-        path: path.into(),
+    let certificate = |setting: &str, path: &str| {
+        Setting::new(setting, path, fg_extension::SettingSource::Environment)
     };
     assert_eq!(
         signals(&config)[Signal::Traces.index()].certificate,
-        Some(certificate(
-            "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
-            "/opt/traces.pem"
-        ))
+        certificate("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "/opt/traces.pem")
     );
     assert_eq!(
         signals(&config)[Signal::Logs.index()].certificate,
-        Some(certificate("OTEL_EXPORTER_OTLP_CERTIFICATE", "/opt/ca.pem"))
+        certificate("OTEL_EXPORTER_OTLP_CERTIFICATE", "/opt/ca.pem")
     );
 }
 
@@ -376,7 +373,7 @@ fn resource_has_the_configured_attributes() {
         assert_eq!(config.resource.attributes, []);
         assert!(
             error.starts_with(&format!(
-                "cannot read OTEL_RESOURCE_ATTRIBUTES: `{value}` is not a list of `key=value` pairs; write"
+                "cannot read OTEL_RESOURCE_ATTRIBUTES from the environment: `{value}` is not a list of `key=value` pairs; write"
             )),
             "{error}"
         );
@@ -391,13 +388,13 @@ fn sdk_disabled_overrides_other_settings() {
         ("1", false),
         ("false", false),
     ] {
-        let config = Config::read(|name| match name {
-            "OTEL_SDK_DISABLED" => Some(value.into()),
+        let config = Config::from_variables(|name| match name {
+            "OTEL_SDK_DISABLED" => Some(value),
             _ => None,
         });
         assert_eq!(config.unwrap().is_none(), disabled, "{value}");
     }
-    let all_invalid = Config::read(|_| Some("true".into()));
+    let all_invalid = Config::from_variables(|_| Some("true"));
     assert!(all_invalid.unwrap().is_none());
 }
 
@@ -412,7 +409,7 @@ fn flush_mode_is_one_of_three() {
     }
     assert_eq!(
         read(&[("FG_OTLP_FLUSH", "never")]).unwrap_err(),
-        "cannot read FG_OTLP_FLUSH: `never` is not a flush mode; write `adaptive`, `end` or `periodic`"
+        "cannot read FG_OTLP_FLUSH from the environment: `never` is not a flush mode; write `adaptive`, `end` or `periodic`"
     );
 }
 
@@ -437,7 +434,7 @@ fn flush_durations_have_units() {
     assert_eq!(zero.flush_timeout, Duration::ZERO);
     assert_eq!(
         read(&[("FG_OTLP_FLUSH_INTERVAL", "0s")]).unwrap_err(),
-        "cannot read FG_OTLP_FLUSH_INTERVAL: `0s` is not a duration from 1ms to 1h; write it as `500ms`, `10s` or `1m`"
+        "cannot read FG_OTLP_FLUSH_INTERVAL from the environment: `0s` is not a duration from 1ms to 1h; write it as `500ms`, `10s` or `1m`"
     );
     for value in ["soon", "-1s", "2h", "1e3s", "s", "."] {
         assert!(
@@ -465,31 +462,32 @@ fn buffer_size_is_parsed_within_its_range() {
         assert_eq!(
             error,
             format!(
-                "cannot read FG_OTLP_BUFFER: `{value}` is not a size from 1KB to 1GiB; \
+                "cannot read FG_OTLP_BUFFER from the environment: `{value}` is not a size from 1KB to 1GiB; \
                  write it as `512KiB`, `4MiB` or `4194304`"
             )
         );
     }
 }
 
-#[cfg(unix)]
 #[test]
-fn value_that_is_not_utf8_is_reported() {
-    use std::os::unix::ffi::OsStringExt;
+fn setting_that_cannot_be_looked_up_is_reported() {
     let read = |bad: &str| {
-        Config::read(|name| (name == bad).then(|| OsString::from_vec(vec![b'a', 0xff])))
+        Config::read(|name| match name == bad {
+            true => Err(format!("cannot read {name} from RUNTIME_USERDATA: why").into()),
+            false => Ok(None),
+        })
     };
     let config = read("OTEL_SERVICE_NAME").unwrap().unwrap();
     assert_eq!(config.resource.service_name, None);
     assert_eq!(
         config.diagnostics,
         [Diagnostic::Warning(
-            "cannot read OTEL_SERVICE_NAME: `a\u{fffd}` is not UTF-8; write it in UTF-8; the setting is ignored"
+            "cannot read OTEL_SERVICE_NAME from RUNTIME_USERDATA: why; the setting is ignored"
                 .to_owned()
         )]
     );
     assert_eq!(
         read("FG_OTLP_FLUSH").unwrap_err().to_string(),
-        "cannot read FG_OTLP_FLUSH: `a\u{fffd}` is not UTF-8; write it in UTF-8"
+        "cannot read FG_OTLP_FLUSH from RUNTIME_USERDATA: why"
     );
 }

@@ -174,7 +174,7 @@ mod tests {
 
     #[tokio::test]
     async fn connections_are_not_reused_after_a_freeze() {
-        let config = Config::read(|_| None).unwrap().unwrap();
+        let config = Config::from_variables(|_| None::<&str>).unwrap().unwrap();
         let config = config.signal(Signal::Traces).cloned().unwrap();
         let mut client = OtlpClient::new(Signal::Traces, config).unwrap();
         let now = FreezeAwareInstant::now();

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use fg_extension::Error;
-use fg_util::error::{chain, one_line};
+use fg_extension::{Error, Setting};
+use fg_util::error::chain;
 use http_body_util::Full;
 use hyper::Request;
 use hyper::body::Bytes;
@@ -17,7 +17,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::resolver::Resolver;
-use crate::config::{CertificateFile, SignalConfig};
+use crate::config::SignalConfig;
 
 /// The maximum size of the head of a response, and of the interim responses that are read at once.
 const MAX_HEAD_BYTES: usize = 16 << 10;
@@ -85,16 +85,12 @@ impl ConnectionPool {
 }
 
 /// Reads the root certificates to trust from a PEM file.
-fn read_roots(certificate: &CertificateFile) -> Result<RootCertStore, Error> {
+fn read_roots(certificate: &Setting) -> Result<RootCertStore, Error> {
     let invalid = |problem: &str| -> Error {
-        one_line(&format!(
-            "cannot read {}: `{}` {problem}; write the path of a PEM file with the root certificates to trust",
-            certificate.setting,
-            certificate.path.display()
-        ))
-        .into()
+        let hint = "write the path of a PEM file with the root certificates to trust";
+        certificate.invalid(problem, hint).into()
     };
-    let pem = std::fs::read(&certificate.path)
+    let pem = std::fs::read(certificate.value())
         .map_err(|error| invalid(&format!("cannot be opened ({error})")))?;
     let mut roots = RootCertStore::empty();
     for root in CertificateDer::pem_slice_iter(&pem) {

@@ -71,7 +71,7 @@ fn check_settings(text: &str) -> ResourceConfig {
             .map(|value| value.trim())
             .filter(|value| !value.is_empty())
     };
-    let config = match Config::read(|name| settings.get(name).map(Into::into)) {
+    let config = match Config::from_variables(|name| settings.get(name)) {
         Ok(Some(config)) => config,
         Ok(None) => {
             let disabled = setting("OTEL_SDK_DISABLED").map(str::to_ascii_lowercase);

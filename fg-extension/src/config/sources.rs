@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::sync::OnceLock;
 
+use fg_util::env_file;
+use fg_util::error::one_line;
 use fg_util::setting::{Setting, SettingSource};
-use fg_util::{env_file, error};
 
 use crate::{Error, json};
 
@@ -137,14 +138,14 @@ impl SettingsFile {
         match std::fs::read_to_string(&path) {
             Ok(text) => {
                 let name = path.file_name().unwrap_or_default();
-                let name = error::one_line(&name.to_string_lossy());
+                let name = name.to_string_lossy().into_owned();
                 Ok(Some(Self { name, text }))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(format!(
-                "cannot read the settings in {}: {error}",
-                error::one_line(&path.to_string_lossy())
-            )),
+            Err(error) => Err(one_line(&format!(
+                "cannot read {}: {error}",
+                path.display()
+            ))),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use fg_util::duration;
 use fg_util::error::{chain, excerpt, one_line};
 use fg_util::select::{Either, select};
 use hyper::StatusCode;
@@ -123,7 +124,10 @@ async fn handle<T: Extension, D: Telemetry<T>>(
                     // A handler that blocks its thread may complete too late, without being interrupted.
                     Some(outcome) if start.elapsed() <= timeout => outcome,
                     _ => {
-                        let message = format!("the handler exceeded its timeout of {timeout:?}");
+                        let message = format!(
+                            "the handler exceeded its timeout of {}",
+                            duration::format(timeout)
+                        );
                         return Err(("HandlerTimeout", message));
                     }
                 }

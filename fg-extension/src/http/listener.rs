@@ -56,7 +56,11 @@ pub(crate) fn bind(
         let hint = (error.kind() == io::ErrorKind::AddrInUse).then(|| {
             format!("set {setting} to a free port from 8081 to 8090, as in `{name}=<port>`")
         });
-        RunError::listen(format!("cannot listen on {address}"), error, hint)
+        RunError::listen(
+            format!("cannot listen on {}", port.authority()),
+            error,
+            hint,
+        )
     })?;
     let tracked = lifecycle.track(Activity::Listener);
     Ok(Listener { socket, tracked })

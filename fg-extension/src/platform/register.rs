@@ -1,5 +1,6 @@
 //! The registration with the platform.
 
+use fg_util::duration;
 use hyper::StatusCode;
 
 use crate::config::Config;
@@ -13,7 +14,7 @@ pub(crate) async fn register(
     name: ExtensionName,
     config: &Config,
 ) -> Result<Registration, RunError> {
-    let address = config.port.address().to_string();
+    let address = config.port.authority();
     let request = ApiRequest {
         platform: &config.platform,
         path: "/extension/register",
@@ -68,15 +69,15 @@ fn rejected(name: ExtensionName, config: &Config, rejection: &Rejection) -> RunE
     RunError::rejected(format!(
         "the platform at {} rejected the registration of {name} at {} with {rejection}; {hint}",
         config.platform,
-        config.port.address(),
+        config.port.authority(),
     ))
 }
 
 fn unreachable(config: &Config, attempts: u32, last: Error) -> RunError {
     let message = format!(
-        "cannot register with the platform at {} within {:?} ({})",
+        "cannot register with the platform at {} within {} ({})",
         config.platform,
-        config.register_timeout,
+        duration::format(config.register_timeout),
         count_attempts(attempts),
     );
     let hint = "check EXTENSION_API_ADDR, or increase FG_REGISTER_TIMEOUT".to_owned();

@@ -6,6 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use fg_util::backoff::Backoff;
+use fg_util::duration;
 use fg_util::error::chain;
 
 use super::client::{ApiRequest, ApiResponse, Rejection};
@@ -114,8 +115,9 @@ impl ApiRequest<'_> {
                 // The pause must not use up the time for another attempt.
                 let pause = backoff.next_pause().min(left / 2);
                 info!(
-                    "{} attempt {attempts} failed, retrying in {pause:.0?}: {}",
+                    "{} attempt {attempts} failed, retrying in {}: {}",
                     self.purpose,
+                    duration::format_rounded(pause),
                     chain(error.as_ref())
                 );
                 next_attempt = Some(elapsed + pause);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fg_util::duration;
 use fg_util::error::{chain, one_line};
 use hyper::StatusCode;
 use serde::Serialize;
@@ -36,7 +37,7 @@ pub(crate) async fn subscribe(
     let subscribe = Subscribe {
         subscriber: Subscriber {
             protocol: "POST",
-            uri: format!("http://{}", port.address()),
+            uri: format!("http://{}", port.authority()),
         },
         types,
     };
@@ -49,7 +50,7 @@ pub(crate) async fn subscribe(
         purpose: "subscription",
     };
     match request.post(timeout).await {
-        Ok(_) => info!("subscribed to telemetry, listening on {}", port.address()),
+        Ok(_) => info!("subscribed to telemetry, listening on {}", port.authority()),
         Err(ApiError::Rejected(rejection)) => {
             let hint = match rejection.status {
                 StatusCode::BAD_REQUEST => {
@@ -60,12 +61,13 @@ pub(crate) async fn subscribe(
             error!(
                 "continuing without telemetry: the platform at {platform} \
                  rejected the subscription of {} with {rejection}{hint}",
-                port.address(),
+                port.authority(),
             );
         }
         Err(ApiError::NoResponse(attempts, last)) => error!(
-            "continuing without telemetry: cannot subscribe with the platform at {platform} within {timeout:?} \
+            "continuing without telemetry: cannot subscribe with the platform at {platform} within {} \
              ({}): {}; increase FG_REGISTER_TIMEOUT to wait longer",
+            duration::format(timeout),
             count_attempts(attempts),
             one_line(&chain(last.as_ref()))
         ),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fg_util::backoff::Backoff;
+use fg_util::duration::format_rounded;
 use fg_util::error::{chain, excerpt};
 use fg_util::select::{run_alongside, select};
 use hyper::body::Bytes;
@@ -176,7 +177,7 @@ impl Delivery {
             match Moment::now().timeout(time_limit, handler).await {
                 Some(Ok(())) => Ok(()),
                 Some(Err(error)) => Err(chain(error.as_ref())),
-                None => Err(format!("timed out after {time_limit:.0?}")),
+                None => Err(format!("timed out after {}", format_rounded(time_limit))),
             }
         });
         handled.await.unwrap_or_else(|panic| Err(panic.to_string()))

@@ -56,6 +56,11 @@ impl Port {
     pub(crate) fn address(self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.0).into()
     }
+
+    /// Returns the address as text. A `SocketAddr` can format IPv6 addresses too, which makes every extension larger.
+    pub(crate) fn authority(self) -> String {
+        format!("127.0.0.1:{}", self.0)
+    }
 }
 
 /// Returns the error message for a port that is out of range.

@@ -6,8 +6,8 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use self::secret::around_password;
 pub use self::secret::is_secret;
-use self::secret::without_password;
 use crate::error::one_line;
 use crate::{duration, size};
 
@@ -101,15 +101,30 @@ impl Setting {
     /// );
     /// ```
     #[must_use]
+    #[cold]
     pub fn invalid(&self, problem: &str, hint: &str) -> String {
+        let shown = self.shown();
+        self.unreadable(&format!("{shown} {problem}; {hint}"))
+    }
+
+    /// Returns the error message about a setting that cannot be used, with a reason that does not contain the value.
+    #[must_use]
+    #[cold]
+    pub fn unreadable(&self, reason: &str) -> String {
         let Self { name, source, .. } = self;
-        let value = match is_secret(name) {
-            true => "the value".to_owned(),
-            false => format!("`{}`", without_password(&self.value)),
-        };
-        one_line(&format!(
-            "cannot read {name} from {source}: {value} {problem}; {hint}"
-        ))
+        one_line(&format!("cannot read {name} from {source}: {reason}"))
+    }
+
+    /// Returns the value as messages show it.
+    #[cold]
+    fn shown(&self) -> String {
+        if is_secret(&self.name) {
+            return "the value".to_owned();
+        }
+        match around_password(&self.value) {
+            Some((scheme, host)) => format!("`{scheme}***{host}`"),
+            None => format!("`{}`", self.value),
+        }
     }
 
     /// Parses a duration within a range.
@@ -145,13 +160,9 @@ impl Setting {
 
 impl fmt::Debug for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let value = match is_secret(&self.name) {
-            true => "***".into(),
-            false => without_password(&self.value),
-        };
         f.debug_struct("Setting")
             .field("name", &self.name)
-            .field("value", &value)
+            .field("value", &self.shown())
             .field("source", &self.source)
             .finish()
     }

@@ -40,27 +40,27 @@ fn invalid_settings_are_reported() {
         (
             "EXTENSION_API_ADDR",
             "nowhere",
-            "cannot read EXTENSION_API_ADDR: `nowhere` is not `host:port`; write an address such as `127.0.0.1:9001`",
+            "cannot read EXTENSION_API_ADDR from the environment: `nowhere` is not `host:port`; write an address such as `127.0.0.1:9001`",
         ),
         (
             "FG_EXTENSION_PORT",
             "8091",
-            "cannot read FG_EXTENSION_PORT: `8091` is not a port from 8081 to 8090; write a port such as `8085`, or a list such as `extensionFixture.sh=8085,extensionOther.sh=8086`",
+            "cannot read FG_EXTENSION_PORT from the environment: `8091` is not a port from 8081 to 8090; write a port such as `8085`, or a list such as `extensionFixture.sh=8085,extensionOther.sh=8086`",
         ),
         (
             "FG_REGISTER_TIMEOUT",
             "soon",
-            "cannot read FG_REGISTER_TIMEOUT: `soon` is not a duration from 1ms to 1h; write it as `500ms`, `10s` or `1m`",
+            "cannot read FG_REGISTER_TIMEOUT from the environment: `soon` is not a duration from 1ms to 1h; write it as `500ms`, `10s` or `1m`",
         ),
         (
             "FG_SHUTDOWN_TIMEOUT",
             "2h",
-            "cannot read FG_SHUTDOWN_TIMEOUT: `2h` is not a duration from 0s to 1h; write it as `500ms`, `10s` or `1m`",
+            "cannot read FG_SHUTDOWN_TIMEOUT from the environment: `2h` is not a duration from 0s to 1h; write it as `500ms`, `10s` or `1m`",
         ),
         (
             "FG_LOG",
             "loud",
-            "cannot read FG_LOG: `loud` is not a level; write `off`, `error`, `warn`, `info`, `debug` or `trace`",
+            "cannot read FG_LOG from the environment: `loud` is not a level; write `off`, `error`, `warn`, `info`, `debug` or `trace`",
         ),
     ] {
         let start = Start::new(FIXTURE)
@@ -68,6 +68,54 @@ fn invalid_settings_are_reported() {
             .env(setting, value);
         assert_eq!(failure(&start.run()), line);
     }
+}
+
+#[test]
+fn settings_come_from_the_environment_then_from_user_data_then_from_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("my fixture");
+    std::fs::copy(FIXTURE, &program).unwrap();
+    let start = |more: &[(&str, &str)]| {
+        let start = Start::new(program.to_str().unwrap()).env("EXTENSION_API_ADDR", "127.0.0.1:1");
+        let all = more.iter();
+        all.fold(start, |start, (name, value)| start.env(name, value))
+    };
+    let user_data = ("RUNTIME_USERDATA", r#"{"FG_LOG": "too loud"}"#);
+    std::fs::write(directory.path().join("my fixture.env"), "FG_LOG=silent\n").unwrap();
+    for (variables, source) in [
+        (
+            &[user_data, ("FG_LOG", "loud")][..],
+            "the environment: `loud`",
+        ),
+        (&[user_data, ("FG_LOG", "")], "RUNTIME_USERDATA: `too loud`"),
+        (&[("RUNTIME_USERDATA", "{}")], "my fixture.env: `silent`"),
+    ] {
+        let exited = start(variables).run();
+        let expected = format!("cannot read FG_LOG from {source} is not a level; ");
+        let line = failure(&exited);
+        assert!(line.starts_with(&expected), "{line}");
+    }
+
+    let file = directory.path().join("my fixture.env");
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    let exited = start(&[]).run();
+    let expected = format!(
+        "cannot read {}: Is a directory (os error 21)",
+        file.display()
+    );
+    assert_eq!(failure(&exited), expected);
+}
+
+#[test]
+fn user_data_that_is_not_an_object_is_a_warning() {
+    let platform = ScriptedPlatform::start([ScriptedResponse::status("403 Forbidden", "no")]);
+    let exited = Start::new(FIXTURE)
+        .with(&platform)
+        .env("RUNTIME_USERDATA", "secret")
+        .run();
+    let warning = "WARN extensionFixture.sh: RUNTIME_USERDATA is not a JSON object, so no settings are read from it\n";
+    assert!(exited.stderr.starts_with(warning), "{}", exited.stderr);
 }
 
 #[test]
@@ -87,8 +135,8 @@ fn too_few_file_descriptors_are_reported() {
     let exited = with_limit(9).env("EXTENSION_API_ADDR", "127.0.0.1:1").run();
     let line = failure(&exited);
     assert!(
-        line.starts_with("cannot listen on 127.0.0.1:")
-            && line.ends_with(": Too many open files (os error 24)"),
+        line.starts_with("cannot read ")
+            && line.ends_with("fixture.env: Too many open files (os error 24)"),
         "{line}"
     );
 }

@@ -5,7 +5,7 @@ use std::io::ErrorKind::{InvalidInput, Unsupported};
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
-use fg_extension::{Error, TelemetryEvent, extension};
+use fg_extension::{Error, Setting, TelemetryEvent, extension, setting};
 
 struct Archive {
     file: Mutex<File>,
@@ -16,8 +16,8 @@ impl Archive {
     /// Called once, after the extension has registered. Telemetry that arrives before it returns is buffered.
     #[init]
     async fn open() -> Result<Self, Error> {
-        let path = std::env::var("ARCHIVE_FILE");
-        let path = path.unwrap_or_else(|_| "/tmp/telemetry.jsonl".to_owned());
+        let path = setting("ARCHIVE_FILE")?.map(Setting::into_value);
+        let path = path.unwrap_or_else(|| "/tmp/telemetry.jsonl".to_owned());
         let file = File::options()
             .create(true)
             .append(true)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fg_extension::{Error, Invocation, extension};
+use fg_extension::{Error, Invocation, extension, setting};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
@@ -23,10 +23,13 @@ struct LineSender {
 impl LineSender {
     #[init]
     async fn new() -> Result<Self, Error> {
-        let collector = std::env::var("COLLECTOR")
-            .map_err(|_| "COLLECTOR is not set; write an address, such as 127.0.0.1:4000")?;
+        let hint = "write an address, such as 127.0.0.1:4000";
+        let collector = setting("COLLECTOR")?.ok_or("COLLECTOR is not set; write an address")?;
+        if !collector.value().contains(':') {
+            return Err(collector.invalid("has no port", hint).into());
+        }
         Ok(Self {
-            collector,
+            collector: collector.into_value(),
             unsent: Mutex::default(),
         })
     }

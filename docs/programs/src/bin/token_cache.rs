@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use fg_extension::{Error, Invocation, extension};
+use fg_extension::{Error, Invocation, extension, setting};
 use tokio::sync::Mutex;
 
 const MAX_AGE: Duration = Duration::from_secs(60);
@@ -23,9 +23,9 @@ struct Token {
 impl TokenCache {
     #[init]
     async fn new() -> Result<Self, Error> {
-        let file = std::env::var_os("TOKEN_FILE").ok_or("TOKEN_FILE is not set")?;
+        let file = setting("TOKEN_FILE")?.ok_or("TOKEN_FILE is not set")?;
         Ok(Self {
-            file: file.into(),
+            file: file.value().into(),
             token: Mutex::default(),
         })
     }

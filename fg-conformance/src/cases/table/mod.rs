@@ -8,6 +8,7 @@ mod invocation;
 mod package;
 mod registration;
 mod resources;
+mod settings;
 mod shutdown;
 mod telemetry;
 
@@ -19,13 +20,14 @@ use super::CaseId;
 /// Style: `sentence` is a requirement without a full stop; `tried` consists of full sentences; `remedy` is an imperative in
 /// lower case without a full stop.
 pub(crate) const CASES: &[Case; CaseId::ALL.len()] = &{
-    const GROUPS: [&[Case]; 8] = [
+    const GROUPS: [&[Case]; 9] = [
         &package::CASES,
         &registration::CASES,
         &invocation::CASES,
         &freeze::CASES,
         &telemetry::CASES,
         &resources::CASES,
+        &settings::CASES,
         &shutdown::CASES,
         &budget::CASES,
     ];
@@ -111,14 +113,14 @@ mod tests {
         };
         assert_eq!(
             blocked(CaseId::Inv01),
-            "INV-02 INV-03 INV-04 INV-05 INV-06 INV-07 INV-08 FRZ-01 FRZ-02 RES-01 RES-02 RES-03 END-02 BUD-02"
+            "INV-02 INV-03 INV-04 INV-05 INV-06 INV-07 INV-08 FRZ-01 FRZ-02 RES-01 RES-02 RES-03 SET-01 END-02 BUD-02"
         );
         assert_eq!(blocked(CaseId::Tel01), "TEL-02 TEL-03 TEL-04");
         assert_eq!(blocked(CaseId::End01), "END-02 END-03");
         assert_eq!(
             blocked(CaseId::Reg03),
             "REG-06 REG-07 REG-08 REG-09 INV-01 INV-02 INV-03 INV-04 INV-05 INV-06 INV-07 INV-08 FRZ-01 FRZ-02 \
-             TEL-01 TEL-02 TEL-03 TEL-04 RES-01 RES-02 RES-03 RES-04 END-01 END-02 END-03 BUD-01 BUD-02"
+             TEL-01 TEL-02 TEL-03 TEL-04 RES-01 RES-02 RES-03 RES-04 SET-01 END-01 END-02 END-03 BUD-01 BUD-02"
         );
         for harmless in [CaseId::Pkg13, CaseId::Reg05, CaseId::Inv04, CaseId::End02] {
             assert_eq!(blocked(harmless), "");

@@ -3,6 +3,7 @@
 mod invocations;
 mod registration;
 mod resources;
+mod settings;
 mod shutdown;
 mod telemetry;
 

@@ -25,10 +25,10 @@ const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 fn config(variables: &[(&str, &str)]) -> Config {
     let mut all = variables.to_vec();
     all.push(("FG_OTLP_FLUSH_TIMEOUT", "1h"));
-    let config = Config::read(|name| {
+    let config = Config::from_variables(|name| {
         let mut variables = all.iter();
         let found = variables.find(|(variable, _)| *variable == name);
-        found.map(|(_, value)| value.into())
+        found.map(|(_, value)| value)
     });
     config.unwrap().unwrap()
 }

@@ -114,7 +114,7 @@ async fn unusable_certificate_disables_its_signal() {
     let missing = error("/nonexistent.pem");
     assert!(
         missing.starts_with(&format!(
-            "cannot read {name}: `/nonexistent.pem` cannot be opened (No such file"
+            "cannot read {name} from the environment: `/nonexistent.pem` cannot be opened (No such file"
         )) && missing
             .ends_with("; write the path of a PEM file with the root certificates to trust"),
         "{missing}"
