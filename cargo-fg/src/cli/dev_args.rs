@@ -169,6 +169,7 @@ impl DevArgs {
             }
         };
         let options = self.source.target.cargo;
+        let directory = options.directory();
         let rebuild: Rebuild = Arc::new(move || BootSet::prepare(&sources, &options));
         let build_start = SystemTime::now();
         let boot_set = rebuild()?;
@@ -209,6 +210,7 @@ impl DevArgs {
             },
             schedule,
             boot_set,
+            directory,
             build_start,
             rebuild,
             recorder,

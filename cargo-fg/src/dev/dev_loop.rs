@@ -73,7 +73,8 @@ impl DevLoop {
         let output = Arc::new(plan.output);
         let mut scripts = plan.boot_set.script_names();
         scripts.extend(plan.config.attach.clone());
-        let control_server = match ControlServer::listen(scripts, plan.config.function_kind()) {
+        let function = plan.config.function_kind();
+        let control_server = match ControlServer::listen(scripts, function, &plan.directory) {
             Ok(server) => Some(server),
             Err(error) => {
                 output.warn(&format!(

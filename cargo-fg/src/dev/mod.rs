@@ -17,6 +17,7 @@ mod schedule;
 mod timeline;
 mod watch_set;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -40,6 +41,8 @@ pub(crate) struct DevPlan {
     pub(crate) schedule: Schedule,
     /// The extensions of the first instance.
     pub(crate) boot_set: BootSet,
+    /// A directory in the workspace of the extensions, by which `cargo fg invoke` finds this `dev`.
+    pub(crate) directory: PathBuf,
     /// When the build of these extensions started.
     pub(crate) build_start: SystemTime,
     pub(crate) rebuild: Rebuild,

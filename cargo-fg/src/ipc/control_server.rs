@@ -39,8 +39,12 @@ pub(crate) struct ControlServer {
 }
 
 impl ControlServer {
-    /// Starts to listen. The greeting contains `scripts` and `function`.
-    pub(crate) fn listen(scripts: Vec<String>, function: FunctionKind) -> anyhow::Result<Self> {
+    /// Starts to listen. The greeting contains `scripts`, `function`, and the workspace of `directory`.
+    pub(crate) fn listen(
+        scripts: Vec<String>,
+        function: FunctionKind,
+        directory: &Path,
+    ) -> anyhow::Result<Self> {
         let pid = std::process::id();
         let (path, listener) = bind(pid)?;
         let killed = path.clone();
@@ -53,7 +57,7 @@ impl ControlServer {
             greeting: Greeting {
                 pid,
                 scripts,
-                workspace: workspace_of(&folder),
+                workspace: workspace_of(directory),
                 folder,
                 function,
             },

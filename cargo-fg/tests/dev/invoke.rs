@@ -225,14 +225,17 @@ fn dev_of_this_workspace_is_preferred() {
     far.line("invoked #2 ");
 
     let mut command = context.python(&RARELY);
+    // The workspace is that of `--manifest-path`.
     command
-        .current_dir(&here)
+        .arg("--manifest-path")
+        .arg(here.join("Cargo.toml"))
+        .current_dir(&elsewhere)
         .env("FG_EXTENSION_PORT", other.port().to_string());
     let mut near = Running::start(command);
     near.line("invoked #1 ");
     let output = invoke();
     assert!(output.status.success(), "{}", stderr(&output));
-    assert_eq!(lines(&output)[0], named(&near, &here));
+    assert_eq!(lines(&output)[0], named(&near, &elsewhere));
     near.line("invoked #2 ");
     // JSON output contains reports only.
     let mut command = context.fg(&["invoke", "--output", "json"]);
