@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
-pub(crate) use self::build::{BuiltProgram, build};
+pub(crate) use self::build::{BuiltProgram, build, build_to_run};
 pub(crate) use self::configuration::{has_key, is_configured};
 pub(crate) use self::options::CargoOptions;
 pub(crate) use self::selection::{BuildTarget, ProgramChoice, SelectedProgram};

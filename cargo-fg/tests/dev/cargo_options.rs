@@ -63,6 +63,11 @@ impl TwoPackages {
     }
 
     fn run(&self, subcommand: &str, directory: &Path, arguments: &[&str]) -> Output {
+        let mut command = self.command(subcommand, directory, arguments);
+        command.output().unwrap()
+    }
+
+    fn command(&self, subcommand: &str, directory: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
         command
             .args(["fg", subcommand])
@@ -70,7 +75,7 @@ impl TwoPackages {
             .current_dir(directory)
             .env("XDG_RUNTIME_DIR", self.0.path())
             .env_remove("CARGO_TARGET_DIR");
-        command.output().unwrap()
+        command
     }
 
     /// Runs `dev` in the workspace, and returns what the extensions print.
@@ -314,6 +319,32 @@ fn several_packages_are_built_at_once() {
         builds(&["-p", "a", "--bin", "one", "--also", "b"]),
         (1, vec!["extensionOne.sh: one [] dev none".to_owned()])
     );
+}
+
+#[test]
+fn features_are_those_of_the_build_of_this_program_in_the_same_workspace() {
+    let workspace = TwoPackages::new();
+    let members = "[workspace]\nresolver = \"3\"\nmembers = [\"a\", \"b\", \"cargo-fg\"]\n";
+    workspace.write("Cargo.toml", members);
+    workspace.write("b/src/lib.rs", "");
+    let manifest = "[package]\nname = \"cargo-fg\"\nedition = \"2024\"\n\
+                    [dependencies]\nb = { path = \"../b\", features = [\"half\"] }\n";
+    workspace.write("cargo-fg/Cargo.toml", manifest);
+    workspace.write("cargo-fg/src/main.rs", "fn main() {}");
+    let printed_by = |variable: &str, arguments: &[&str]| {
+        let directory = workspace.path("cargo-fg").canonicalize().unwrap();
+        let mut command = workspace.command("dev", workspace.0.path(), arguments);
+        command
+            .args(["-p", "b", "--bin", "same", "--invocations", "1"])
+            .env(variable, directory);
+        printed(&command.output().unwrap())
+    };
+    assert_eq!(printed_by("OTHER", &[]), ["same [] dev none"]);
+    // As `cargo run` sets it.
+    assert_eq!(printed_by("CARGO_MANIFEST_DIR", &[]), ["same [] dev half"]);
+    // Another profile has nothing in common with that build.
+    let release = printed_by("CARGO_MANIFEST_DIR", &["--release"]);
+    assert_eq!(release, ["same [] release none"]);
 }
 
 #[test]
