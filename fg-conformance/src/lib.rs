@@ -49,6 +49,7 @@ mod harness;
 pub mod port_owner;
 mod report;
 mod shared_process;
+mod system;
 
 pub use cases::{Budget, Case, CaseId, Group, Mark, Selection};
 pub use checks::Checks;

@@ -1,11 +1,11 @@
-//! Finds the process that listens on a port of the platform's range, in `/proc`.
+//! Finds the process that listens on a port of the platform's range.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use fg_emulator::PORT_RANGE;
-use nix::unistd::Uid;
-use procfs::net::{TcpNetEntry, TcpState};
-use procfs::process::{FDTarget, Process, all_processes};
+
+use crate::system::{IS_LINUX, has_time_wait_connection, owner};
 
 /// Parts of error messages that say that an address is in use: those of the operating system, of Node.js, and of libraries.
 const IN_USE: [&str; 4] = ["in use", "eaddrinuse", "not free", "already bound"];
@@ -19,8 +19,36 @@ const IN_USE: [&str; 4] = ["in use", "eaddrinuse", "not free", "already bound"];
 pub fn ports_in_use(message: &str) -> Vec<String> {
     let ports = ports(message).into_iter();
     let in_use =
-        ports.filter_map(|port| Some(format!("port {port} is in use by {}", owner(port)?)));
+        ports.filter_map(|port| Some(format!("port {port} is in use by {}", port_owner(port)?)));
     in_use.collect()
+}
+
+/// Returns the ports of the platform's range that a message both names and reports as in use.
+#[must_use]
+pub fn ports_named_in_use(message: &str) -> Vec<u16> {
+    if says_in_use(message) {
+        named_ports(message)
+    } else {
+        Vec::new()
+    }
+}
+
+/// The process that listens on a port. Displayed as `python3 (pid 123)`, or as `a process of another user`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct PortOwner {
+    /// The name and the ID of the process; `None` if it belongs to another user.
+    pub process: Option<(String, i32)>,
+}
+
+impl fmt::Display for PortOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.process {
+            Some((name, id)) => write!(f, "{name} (pid {id})"),
+            None if IS_LINUX => f.write_str("a process of another user"),
+            None => f.write_str("another process"),
+        }
+    }
 }
 
 /// Returns whether an error message says that a port of the range is in use.
@@ -35,60 +63,10 @@ pub(crate) fn is_in_time_wait(message: &str) -> bool {
     ports(message).into_iter().any(has_time_wait_connection)
 }
 
-fn has_time_wait_connection(port: u16) -> bool {
-    let is_time_wait = |entry: &TcpNetEntry| {
-        entry.local_address.port() == port && entry.state == TcpState::TimeWait
-    };
-    tcp_entries().any(|entry| is_time_wait(&entry))
-}
-
-/// Iterates over all TCP sockets of this network namespace.
-pub(crate) fn tcp_entries() -> impl Iterator<Item = TcpNetEntry> {
-    let tables = [procfs::net::tcp(), procfs::net::tcp6()];
-    tables.into_iter().filter_map(Result::ok).flatten()
-}
-
-/// Returns the process that listens on this port of 127.0.0.1, for example `python3 (pid 123)`. Returns `None` if the port is
-/// free.
-fn owner(port: u16) -> Option<String> {
-    let (mut sockets, mut is_ours) = (Vec::new(), false);
-    for entry in tcp_entries().filter(|entry| uses_port(entry, port)) {
-        sockets.push(entry.inode);
-        is_ours |= entry.uid == Uid::effective().as_raw();
-    }
-    if sockets.is_empty() {
-        return None;
-    }
-    let process = all_processes()
-        .into_iter()
-        .flatten()
-        .filter_map(Result::ok)
-        .find(|process| owns_any_socket(process, &sockets));
-    // The open files of another user's process are not visible, so no process may be found.
-    let process = process.map(|process| {
-        let name = process.stat().map(|stat| stat.comm);
-        let name = name.unwrap_or_else(|_| "a process".to_owned());
-        format!("{name} (pid {})", process.pid)
-    });
-    match process {
-        // The process has just exited.
-        None if is_ours => None,
-        None => Some("a process of another user".to_owned()),
-        named => named,
-    }
-}
-
-/// Returns whether the socket listens on this port of 127.0.0.1 or of all addresses.
-fn uses_port(entry: &TcpNetEntry, port: u16) -> bool {
-    let ip = entry.local_address.ip().to_canonical();
-    let is_ours = ip.is_unspecified() || ip.is_loopback();
-    entry.state == TcpState::Listen && entry.local_address.port() == port && is_ours
-}
-
-fn owns_any_socket(process: &Process, sockets: &[u64]) -> bool {
-    process.fd().into_iter().flatten().any(
-        |file| matches!(file, Ok(file) if matches!(file.target, FDTarget::Socket(inode) if sockets.contains(&inode))),
-    )
+/// Returns the process that listens on this port of 127.0.0.1. Returns `None` if the port is free.
+#[must_use]
+pub fn port_owner(port: u16) -> Option<PortOwner> {
+    owner(port)
 }
 
 /// Returns the ports of the platform's range that a message reports as in use.
@@ -96,10 +74,23 @@ fn owns_any_socket(process: &Process, sockets: &[u64]) -> bool {
 /// Ports that follow a colon, as in an address, take precedence over other numbers. If the message names no port, all
 /// ports of the range are returned.
 fn ports(text: &str) -> Vec<u16> {
-    let lower_case = text.to_lowercase();
-    if !IN_USE.iter().any(|part| lower_case.contains(part)) {
+    if !says_in_use(text) {
         return Vec::new();
     }
+    let named = named_ports(text);
+    if named.is_empty() {
+        return PORT_RANGE.collect();
+    }
+    named
+}
+
+fn says_in_use(text: &str) -> bool {
+    let lower_case = text.to_lowercase();
+    IN_USE.iter().any(|part| lower_case.contains(part))
+}
+
+/// Returns the ports of the platform's range that a text names.
+fn named_ports(text: &str) -> Vec<u16> {
     let mut after_colon = false;
     let (mut of_addresses, mut others) = (BTreeSet::new(), BTreeSet::new());
     for part in text.split_inclusive(|c: char| !c.is_ascii_digit()) {
@@ -114,51 +105,12 @@ fn ports(text: &str) -> Vec<u16> {
     let named = [of_addresses, others]
         .into_iter()
         .find(|ports| !ports.is_empty());
-    named.map_or_else(|| PORT_RANGE.collect(), |ports| ports.into_iter().collect())
+    named.into_iter().flatten().collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-    use std::net::{TcpListener, TcpStream};
-
-    use super::{has_time_wait_connection, owner, ports};
-
-    #[test]
-    fn the_process_of_a_listener_is_found() {
-        for address in ["127.0.0.1:0", "0.0.0.0:0", "[::]:0"] {
-            let Ok(listener) = TcpListener::bind(address) else {
-                // This machine has no IPv6.
-                assert_eq!(address, "[::]:0");
-                continue;
-            };
-            let port = listener.local_addr().unwrap().port();
-            let owner = owner(port).unwrap();
-            let id = format!("(pid {})", std::process::id());
-            assert!(owner.ends_with(&id), "{owner}");
-        }
-    }
-
-    #[test]
-    fn a_connection_closed_by_its_server_is_in_time_wait() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let mut client = TcpStream::connect(address).unwrap();
-        let (server, _) = listener.accept().unwrap();
-        drop(listener);
-        assert!(!has_time_wait_connection(address.port()));
-        drop(server);
-        // The server has closed its side by now, and the client closes last.
-        assert_eq!(client.read(&mut [0]).unwrap(), 0);
-        drop(client);
-        assert!(has_time_wait_connection(address.port()));
-    }
-
-    #[test]
-    fn a_port_that_nobody_listens_on_has_no_owner() {
-        // Port 1 is never used; a free port of the range may be taken by another test at any time.
-        assert_eq!(owner(1), None);
-    }
+    use super::{ports, ports_named_in_use};
 
     #[test]
     fn ports_in_use_are_parsed_from_messages() {
@@ -180,12 +132,14 @@ mod tests {
             ("nonsense", &[]),
         ] {
             assert_eq!(ports(text), expected, "{text}");
+            assert_eq!(ports_named_in_use(text), expected, "{text}");
         }
         for text in [
             "OSError: [Errno 98] Address already in use",
             "listen EADDRINUSE",
         ] {
             assert_eq!(ports(text).len(), 10, "{text}");
+            assert!(ports_named_in_use(text).is_empty(), "{text}");
         }
     }
 }

@@ -4,6 +4,7 @@
 pub(crate) async fn hello(invocation: Invocation) {
     println!("{}", invocation.trace_id);
 }
+const __ONE_EXTENSION_PER_PROGRAM: () = ();
 fn main() -> ::std::process::ExitCode {
     use ::fg_extension::__private;
     const _: () = __private::assert_root(__private::module_path!());

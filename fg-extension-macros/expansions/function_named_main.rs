@@ -1,4 +1,6 @@
 #[cfg(unix)]
+const __ONE_EXTENSION_PER_PROGRAM: () = ();
+#[cfg(unix)]
 fn main() -> ::std::process::ExitCode {
     use sdk::fg_extension::__private;
     #[allow(clippy::unused_async)]

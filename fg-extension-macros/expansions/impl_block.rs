@@ -22,6 +22,7 @@ impl Forwarder {
         Ok(())
     }
 }
+const __ONE_EXTENSION_PER_PROGRAM: () = ();
 const _: () = {
     use ::fg_extension::__private;
     const _: () = __private::assert_root(__private::module_path!());

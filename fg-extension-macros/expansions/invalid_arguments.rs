@@ -4,6 +4,7 @@
 #[allow(unused)]
 #[allow(clippy::unused_async)]
 async fn hello(_: Invocation) {}
+const __ONE_EXTENSION_PER_PROGRAM: () = ();
 fn main() -> ::std::process::ExitCode {
     use ::fg_extension::__private;
     const _: () = __private::assert_root(__private::module_path!());

@@ -11,6 +11,7 @@ impl Forwarder {
     #[allow(clippy::unused_async, clippy::unused_self)]
     async fn flush(&mut self) {}
 }
+const __ONE_EXTENSION_PER_PROGRAM: () = ();
 const _: () = {
     use ::fg_extension::__private;
     const _: () = __private::assert_root(__private::module_path!());

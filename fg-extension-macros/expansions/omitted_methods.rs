@@ -3,6 +3,7 @@ impl Archive {
     #[cfg(feature = "telemetry")]
     async fn append(&self, events: Vec<TelemetryEvent>) {}
 }
+const __ONE_EXTENSION_PER_PROGRAM: () = ();
 #[cfg(not(any(all(feature = "telemetry"))))]
 ::core::compile_error! {
     "`#[cfg]` disables every method of `Archive` with `#[invoke]` or `#[telemetry]`; keep at least one of them in every configuration"

@@ -5,6 +5,7 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{FnArg, Signature};
 
+use crate::expand::program_marker;
 use crate::parse::function::Function;
 use crate::parse::impl_block::{ImplBlock, ImplItemKind};
 use crate::parse::item::Item;
@@ -12,7 +13,7 @@ use crate::parse::item::Item;
 /// Returns the author's item, so that code that uses it still resolves, and a `main`, so that rustc does not report a
 /// missing one.
 pub(crate) fn fallback(item: &Item) -> TokenStream {
-    match item {
+    let item = match item {
         Item::Function(function) => {
             let is_main = function.signature.ident.unraw() == "main";
             let function = without_receiver(function);
@@ -28,7 +29,9 @@ pub(crate) fn fallback(item: &Item) -> TokenStream {
             quote! { #[allow(unused)] #block fn main() {} }
         }
         Item::Other(tokens) => quote! { #tokens fn main() {} },
-    }
+    };
+    let marker = program_marker(&[]);
+    quote! { #marker #item }
 }
 
 /// Turns a trait implementation with roles into an inherent `impl` block.
@@ -58,6 +61,7 @@ fn without_receiver(function: &Function) -> TokenStream {
     }
     let Function {
         attributes,
+        conflicts: _,
         visibility,
         signature,
         body: _,

@@ -27,11 +27,12 @@ mod expansion_tests;
 mod fallback;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod library;
 mod lower;
 mod model;
 mod parse;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
 
 use diagnostics::Diagnostics;
@@ -47,11 +48,16 @@ pub fn extension(
     arguments: proc_macro::TokenStream,
     item: proc_macro::TokenStream,
 ) -> proc_macro::TokenStream {
-    extension_impl(arguments.into(), item.into()).into()
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    let is_library = library::is_library(&proc_macro::Span::call_site().file(), is_set);
+    extension_impl(arguments.into(), item.into(), is_library).into()
 }
 
-fn extension_impl(arguments: TokenStream, tokens: TokenStream) -> TokenStream {
+fn extension_impl(arguments: TokenStream, tokens: TokenStream, is_library: bool) -> TokenStream {
     let mut diagnostics = Diagnostics::new();
+    if is_library {
+        diagnostics.push(syn::Error::new(Span::call_site(), library::MESSAGE));
+    }
     let arguments = parse::arguments::parse_extension(arguments, &mut diagnostics);
     let item = parse::item::parse(tokens.clone(), &mut diagnostics);
     let model = lower::lower(&arguments, &item, &mut diagnostics);

@@ -3,12 +3,14 @@
 //! They use blocking sockets and are independent of the crates under test.
 
 mod client;
+mod cpu;
 mod platform;
 mod process;
 
 use std::path::PathBuf;
 
 pub use client::{Client, Response, post, request};
+pub use cpu::compute;
 pub use platform::{ScriptedPlatform, ScriptedResponse};
 pub use process::{ExitedProcess, Extension, Start, Stream};
 

@@ -1,15 +1,14 @@
 //! Builds programs with cargo, and finds the files that were built.
 
 use std::path::PathBuf;
-use std::process::Stdio;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
 
-use super::cargo;
 use super::options::CargoOptions;
 use super::selection::{BuildTarget, SelectedProgram};
 use super::workspace::Workspace;
+use super::{build_scripts, cargo};
 
 const THIS_PACKAGE: &str = env!("CARGO_PKG_NAME");
 
@@ -89,10 +88,7 @@ pub(crate) fn build(
                 .arg(format!("--{}", program.kind))
                 .arg(&program.name);
         }
-        let output = command
-            .stderr(Stdio::inherit())
-            .output()
-            .context("cannot run cargo")?;
+        let output = build_scripts::output(&mut command).context("cannot run cargo")?;
         if !output.status.success() {
             // cargo has printed the reason.
             bail!("the build failed");

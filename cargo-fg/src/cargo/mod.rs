@@ -1,6 +1,7 @@
 //! Runs cargo: builds, metadata, and configuration.
 
 mod build;
+mod build_scripts;
 mod configuration;
 mod options;
 mod selection;
@@ -11,6 +12,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail};
 
 pub(crate) use self::build::{BuiltProgram, build, build_to_run};
+pub(crate) use self::build_scripts::finished_for as build_script_finished_for;
 pub(crate) use self::configuration::{has_key, is_configured};
 pub(crate) use self::options::CargoOptions;
 pub(crate) use self::selection::{BuildTarget, ProgramChoice, SelectedProgram};

@@ -1,18 +1,21 @@
 //! Reads keys from the terminal, one at a time, without Enter.
 
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, stdin};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
 use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal as Number, raise};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
-use nix::unistd::{getpgrp, tcgetpgrp};
+use nix::unistd::{getpgrp, tcgetpgrp, ttyname};
 use tokio::net::unix::pipe::Receiver;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::signals::before_kill;
 
 /// The line that lists the keys; with its label, it fits into 80 columns.
 pub(crate) const HELP: &str = "i invoke, t telemetry on/off, f freeze, r rebuild, s stop, q quit";
@@ -45,10 +48,15 @@ impl Keyboard {
         let tty = File::options()
             .read(true)
             .custom_flags(OFlag::O_NONBLOCK.bits())
-            .open("/dev/tty")
+            .open(terminal())
             .context(cannot)?;
+        let original_mode = tcgetattr(&tty).context(cannot)?;
+        let (killed_tty, mode) = (tty.try_clone().context(cannot)?, original_mode.clone());
+        before_kill(move || {
+            let _ = tcsetattr(&killed_tty, SetArg::TCSANOW, &mode);
+        });
         let keyboard = Self {
-            original_mode: tcgetattr(&tty).context(cannot)?,
+            original_mode,
             suspend: signal(SignalKind::from_raw(Number::SIGTSTP as i32)).context(cannot)?,
             resume: signal(SignalKind::from_raw(Number::SIGCONT as i32)).context(cannot)?,
             tty: Receiver::from_file_unchecked(tty).context(cannot)?,
@@ -106,6 +114,15 @@ impl Keyboard {
             let _ = tcsetattr(&self.tty, SetArg::TCSADRAIN, mode);
         }
     }
+}
+
+/// Returns the path of the controlling terminal.
+fn terminal() -> PathBuf {
+    // macOS cannot poll `/dev/tty`, but it can poll the device itself.
+    let device = cfg!(target_os = "macos").then(|| ttyname(stdin()).ok());
+    device
+        .flatten()
+        .unwrap_or_else(|| PathBuf::from("/dev/tty"))
 }
 
 impl Drop for Keyboard {

@@ -6,15 +6,25 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
 
-use super::discovery::{socket_directory, socket_path};
+use super::discovery::{existing_directory, socket_path};
 use super::wire::{Greeting, read, write};
 use crate::invocation::{InvocationReport, InvocationSpec};
 
 /// How long a `dev` may take to send its greeting. It sends none while it shuts down an instance.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Returns whether a process with this ID exists.
+fn is_alive(pid: u32) -> bool {
+    let signal = |pid| kill(Pid::from_raw(pid), None);
+    // The process of another user cannot be sent a signal, but it exists.
+    i32::try_from(pid).is_ok_and(|pid| signal(pid) != Err(Errno::ESRCH))
+}
 
 /// A connection to a running `dev`.
 pub(crate) struct ControlClient {
@@ -47,7 +57,10 @@ impl ControlClient {
 
     /// Connects to the `dev` with this process ID.
     pub(super) async fn connect_to(pid: u32) -> anyhow::Result<Self> {
-        let client = Self::connect(&socket_path(&socket_directory()?, pid)).await?;
+        let client = match existing_directory()? {
+            Some(directory) => Self::connect(&socket_path(&directory, pid)).await?,
+            None => None,
+        };
         client.with_context(|| format!("no cargo fg dev is running with pid {pid}"))
     }
 
@@ -66,7 +79,7 @@ impl ControlClient {
             Ok(stream) => stream,
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 // If the process is alive, it has created the socket and is about to listen.
-                if !Path::new("/proc").join(pid.to_string()).exists() {
+                if !is_alive(pid) {
                     let _ = fs::remove_file(path);
                 }
                 return Ok(None);

@@ -18,7 +18,7 @@ pub(crate) struct BuildPlan {
     pub(crate) target: String,
     /// A note to print for the user.
     pub(crate) note: Option<String>,
-    /// Whether the target has another processor than this machine, so that the program cannot be booted here.
+    /// Whether the target has another processor or system than this machine, so that the program cannot be booted here.
     pub(crate) is_cross: bool,
     /// Options for cargo.
     pub(crate) options: Vec<String>,
@@ -54,6 +54,9 @@ impl BuildPlan {
             }
             Some(target) => (target.to_owned(), None),
             None if install(&musl)? => (musl, None),
+            None if !host.contains("-linux-") => {
+                bail!("the target {musl} is not installed, and `rustup target add {musl}` failed")
+            }
             None => {
                 let note = format!(
                     "the target {musl} is not installed, and `rustup target add {musl}` failed; linking glibc \
@@ -63,7 +66,7 @@ impl BuildPlan {
             }
         };
         let mut plan = Self {
-            is_cross: architecture(&target) != here,
+            is_cross: architecture(&target) != here || !host.contains("-linux-"),
             options: vec![format!("--target={target}")],
             environment: Vec::new(),
             target,

@@ -27,6 +27,7 @@ use self::zip_writer::write_zip;
 use crate::cargo::{BuildTarget, BuiltProgram, CargoOptions, SelectedProgram, Workspace, build};
 use crate::env_file::EnvFile;
 use crate::signals::ShutdownSignals;
+use crate::terminal::printable;
 
 /// The parsed arguments of `cargo fg package`.
 pub(crate) struct PackageOptions {
@@ -97,10 +98,12 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
     }
 
     if plan.is_cross {
-        print_line(
-            "Not booted",
-            "because this machine has a different processor",
-        )?;
+        let why = if cfg!(target_os = "linux") {
+            "because this machine has a different processor"
+        } else {
+            "because this machine does not run Linux"
+        };
+        print_line("Not booted", why)?;
     } else {
         boot_from(&zip, &script, &options.environment).with_context(|| {
             format!("wrote {shown}, but cannot run the extension from it (set variables that it needs with --env)")
@@ -164,5 +167,7 @@ fn print_output(line: &OutputLine) {
 }
 
 fn print_line(label: &str, text: impl Display) -> anyhow::Result<()> {
-    writeln!(std::io::stdout(), "{label:>12} {text}").context("cannot write to stdout")
+    let stdout = std::io::stdout();
+    let text = printable(&text.to_string(), &stdout);
+    writeln!(&stdout, "{label:>12} {text}").context("cannot write to stdout")
 }

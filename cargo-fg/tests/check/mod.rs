@@ -165,7 +165,7 @@ fn an_interrupted_check_leaves_no_files_or_processes() {
 
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{output:?}");
-    assert_eq!(output.stderr, b"error: interrupted\n");
+    assert!(output.stderr.ends_with(b"error: interrupted\n"));
     assert_eq!(pipe.read(&mut [0]).unwrap(), 0);
     assert_eq!(std::fs::read_dir(temporary).unwrap().count(), 0);
 }
@@ -217,7 +217,11 @@ fn a_signal_while_a_zip_is_unpacked_leaves_no_files() {
         changes.recv().unwrap().unwrap();
         kill(Pid::from_raw(fg.id().cast_signed()), signal).unwrap();
         let output = fg.wait_with_output().unwrap();
-        assert_eq!(output.stderr, b"error: interrupted\n", "{output:?}");
+        // Removing many files may take so long that the shutdown is reported.
+        assert!(
+            output.stderr.ends_with(b"error: interrupted\n"),
+            "{output:?}"
+        );
         let status = if command == "check" { 2 } else { 1 };
         assert_eq!(output.status.code(), Some(status), "{output:?}");
         assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0);

@@ -191,12 +191,12 @@ fn hello_is_packaged_and_booted() {
         "{stdout}"
     );
     assert!(
-        stderr.ends_with("extensionHello.sh exited with exit status: 1 before it registered\n"),
+        stderr.ends_with("extensionHello.sh exited with status 1 before it registered\n"),
         "{stderr}"
     );
     assert!(fs::read(&zip).unwrap() == fs::read(directory.join("hello.zip")).unwrap());
     // No temporary file is left.
-    assert_eq!(fs::read_dir(directory).unwrap().count(), 5);
+    assert_eq!(fs::read_dir(directory).unwrap().count(), 6);
 }
 
 #[test]

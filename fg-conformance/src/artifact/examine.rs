@@ -13,7 +13,7 @@ use super::zip_error::ZipError;
 use super::{Archive, Elf};
 
 /// The first bytes of an ELF file.
-const ELF_MAGIC: &[u8] = b"\x7fELF";
+pub(crate) const ELF_MAGIC: &[u8] = b"\x7fELF";
 
 /// A ZIP and its contents.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ mod zip_error;
 pub(crate) use self::archive::{Archive, FOLDER, Resolved};
 pub(crate) use self::cancellation::run_blocking;
 pub use self::elf::{Elf, GlibcVersion, Needs};
-pub(crate) use self::examine::{ExaminedProgram, ExaminedZip, examine};
+pub(crate) use self::examine::{ELF_MAGIC, ExaminedProgram, ExaminedZip, examine};
 pub(crate) use self::limits::MAX_ALL_SCRIPTS_BYTES;
 pub use self::limits::{
     MAX_DIRECT_UPLOAD, MAX_FILES, MAX_OBJECT_STORAGE_UPLOAD, against_direct_upload_limit,

@@ -9,6 +9,7 @@ use super::CaseId;
 use crate::Error;
 use crate::harness::{Harness, ProcessGroup, Start, StopMode};
 use crate::report::{Finding, Report};
+use crate::system::IS_LINUX;
 
 /// How many boots are measured; the median counts.
 const BOOTS: usize = 5;
@@ -103,6 +104,9 @@ impl Budget {
                 &format!("peak resident memory {}", limit.format(memory)),
                 &limit.format(limit.bytes),
             ),
+            Some(Err(error)) if !IS_LINUX => {
+                Finding::skip(format!("cannot measure the memory: {error}"))
+            }
             Some(Err(error)) => Finding::fail(format!("cannot measure the memory: {error}")),
             None => Finding::fail("cannot measure the memory: the process ID is unknown"),
         };

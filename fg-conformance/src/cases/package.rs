@@ -9,10 +9,11 @@ use super::zip_scripts::ZipScripts;
 use super::{CaseId, Group, start_script};
 use crate::Error;
 use crate::artifact::{
-    Archive, ExaminedZip, FOLDER, MAX_DIRECT_UPLOAD, MAX_FILES, MAX_OBJECT_STORAGE_UPLOAD,
-    against_direct_upload_limit,
+    Archive, ELF_MAGIC, ExaminedZip, FOLDER, MAX_DIRECT_UPLOAD, MAX_FILES,
+    MAX_OBJECT_STORAGE_UPLOAD, against_direct_upload_limit,
 };
 use crate::report::{Finding, Report};
+use crate::system::IS_LINUX;
 
 /// The cases that need the contents of the ELF files.
 const PROGRAM_CASES: [CaseId; 4] = [CaseId::Pkg03, CaseId::Pkg06, CaseId::Pkg07, CaseId::Pkg15];
@@ -105,10 +106,13 @@ pub(crate) fn check_without_zip(
     if let Some(path) = program {
         let bytes = std::fs::read(path)
             .map_err(Error::because(format!("cannot read {}", path.display())))?;
-        let name = path.file_name().unwrap_or(path.as_os_str());
-        programs.push(ElfProgram::new(&name.to_string_lossy(), &bytes));
-        check_elf(&programs, report);
-        check_libraries(&programs, |_| false, report);
+        // On another system, the program is built for development, and not for the platform.
+        if IS_LINUX || bytes.starts_with(ELF_MAGIC) {
+            let name = path.file_name().unwrap_or(path.as_os_str());
+            programs.push(ElfProgram::new(&name.to_string_lossy(), &bytes));
+            check_elf(&programs, report);
+            check_libraries(&programs, |_| false, report);
+        }
         why = "no ZIP given; build one with `cargo fg package` and use --zip";
     }
     // PKG-06 blocks these.
@@ -128,6 +132,10 @@ fn bootable(programs: &[ElfProgram], report: &mut Report) -> Bootable {
     report.block_dependents_of_group(Group::Package);
     let needed = CaseId::Reg01.case().prevented_by;
     if report.first_failed(needed).is_some() {
+        Bootable::No
+    } else if !programs.is_empty() && !IS_LINUX {
+        let why = "booting the packaged program needs Linux";
+        report.skip(|case| CaseId::Pkg06.blocks(case.id), why);
         Bootable::No
     } else if programs.iter().all(ElfProgram::matches_this_machine) {
         Bootable::Yes

@@ -9,6 +9,8 @@ use fg_emulator::ExtensionCommand;
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use crate::system::{IS_LINUX, NEEDS_LINUX};
+
 /// What the system says if a process writes to a read-only file system, in lower case.
 pub(crate) const ERROR: &str = "read-only file system";
 
@@ -51,6 +53,9 @@ pub(crate) struct ReadOnly {
 impl ReadOnly {
     /// Finds out how a mount namespace can be created: as root, or else in a user namespace. Returns why it cannot.
     pub(crate) async fn find(own_directory: Option<&Path>) -> Result<Self, String> {
+        if !IS_LINUX {
+            return Err(NEEDS_LINUX.to_owned());
+        }
         let mut why = String::new();
         for options in [
             &["--mount"][..],

@@ -51,6 +51,7 @@ mod tests {
     use super::{clients, clients_without_unread_data};
 
     #[test]
+    #[cfg_attr(not(target_os = "linux"), ignore = "needs Linux")]
     fn unread_data_and_connections_that_are_not_accepted_are_seen() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

@@ -1,6 +1,6 @@
 //! The guard: kills the processes of an instance that left their group, or that remain after this program was killed.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::Stdio;
@@ -10,6 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::Command;
 
+use super::system::processes_with;
 use crate::Error;
 
 /// The environment variable that marks the processes of a platform.
@@ -22,7 +23,8 @@ const VARIABLE: &str = "FG_EMULATOR_PROCESS";
 /// with the marker in their environment, in any group.
 ///
 /// It repeats the search, because a killed process remains visible for a moment, a process may start others during the
-/// search, and the environment of a process that is just executing another program appears empty.
+/// search, and the environment of a process that is just executing another program appears empty. Without `/proc`, it finds
+/// no such processes.
 const SCRIPT: &str = r#"
 groups=
 while read -r change group; do
@@ -139,23 +141,4 @@ impl Marker {
             }
         }
     }
-}
-
-fn processes_with(marker: &[u8]) -> Vec<Pid> {
-    let Ok(processes) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    processes
-        .filter_map(|process| {
-            let process = process.ok()?;
-            let id = process.file_name().to_str()?.parse().ok()?;
-            // The environment of another user's process cannot be read, and that of an exited process is empty. Neither
-            // belongs to this platform.
-            let environment = fs::read(process.path().join("environ")).ok()?;
-            let mut variables = environment.split(|byte| *byte == 0);
-            variables
-                .any(|variable| variable == marker)
-                .then(|| Pid::from_raw(id))
-        })
-        .collect()
 }

@@ -33,6 +33,7 @@ pub(crate) fn expand(model: Model) -> TokenStream {
     let root = quote! { const _: () = __private::assert_root(__private::module_path!()); };
     // Not through `__private`, so that a missing crate is reported only once, at the import.
     let exit_code = quote! { ::std::process::ExitCode };
+    let marker = program_marker(&cfgs);
     let port = new_port(&port);
     // The constant is outside of the `impl` because `cargo check` does not evaluate associated constants.
     let port = quote! { const __PORT: __private::Port = #port; };
@@ -63,6 +64,7 @@ pub(crate) fn expand(model: Model) -> TokenStream {
             let invoke = expand_invoke(&[invoke], None);
             quote! {
                 #outside
+                #marker
 
                 #(#[cfg(#cfgs)])*
                 fn main() -> #exit_code {
@@ -105,6 +107,7 @@ pub(crate) fn expand(model: Model) -> TokenStream {
                 .map(|method| implement_telemetry_handler(method, &self_type));
             quote! {
                 #item
+                #marker
 
                 #no_handler_left
 
@@ -131,6 +134,15 @@ pub(crate) fn expand(model: Model) -> TokenStream {
                 }
             }
         }
+    }
+}
+
+/// Generates the item that a second `#[extension]` defines again. rustc also reports a second `main`, but the author has
+/// not written one, and this name says what the mistake is.
+pub(crate) fn program_marker(cfgs: &[TokenStream]) -> TokenStream {
+    quote! {
+        #(#[cfg(#cfgs)])*
+        const __ONE_EXTENSION_PER_PROGRAM: () = ();
     }
 }
 

@@ -1,10 +1,11 @@
 //! The header of an `impl` block, which is everything before its braces.
 
-use proc_macro2::{TokenStream, TokenTree};
-use quote::ToTokens;
+use proc_macro2::{Group, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
 use syn::Type;
 use syn::ext::IdentExt;
 
+use super::conflicts;
 use crate::diagnostics::{Diagnostics, with_help};
 use crate::parse::impl_block::ImplBlock;
 use crate::parse::role::Role;
@@ -19,6 +20,7 @@ pub(super) enum ImplHeader {
 /// Checks the header. Returns `None` if the methods cannot be checked either.
 pub(super) fn lower(block: &ImplBlock, diagnostics: &mut Diagnostics) -> Option<ImplHeader> {
     let name = type_name(&block.self_type);
+    conflicts::report(&block.conflicts, "remove one of them", diagnostics);
     for attribute in &block.attributes {
         if let Some(role) = Role::of(attribute) {
             let message = with_help(
@@ -38,27 +40,33 @@ pub(super) fn lower(block: &ImplBlock, diagnostics: &mut Diagnostics) -> Option<
         );
         return None;
     }
-    if !block.generics.params.is_empty() {
+    let generics = &block.generics;
+    let cannot_borrow = |help| {
+        let message = "cannot borrow data, because an extension lives as long as its process";
+        with_help(format!("`{name}` {message}"), help)
+    };
+    let static_type = with_static_lifetimes(&block.self_type);
+    if generics.type_params().next().is_some() || generics.const_params().next().is_some() {
         diagnostics.error(
-            &block.generics,
+            generics,
             with_help(
                 "`#[extension]` cannot be used on a generic `impl` block",
                 format!("write a concrete type, such as `impl {name}<String>`"),
             ),
         );
-        return Some(ImplHeader::Invalid);
+    } else if !generics.params.is_empty() {
+        let message = match static_type {
+            Some(static_type) => cannot_borrow(format!("write `impl {static_type}`")),
+            None => with_help("unused lifetime", "remove it"),
+        };
+        diagnostics.error(generics, message);
+    } else if let Some(static_type) = static_type {
+        let message = cannot_borrow(format!("write `impl {static_type}`"));
+        diagnostics.error(&block.self_type, message);
+    } else {
+        return Some(ImplHeader::Valid);
     }
-    if let Some(lifetime) = borrowed_lifetime(block.self_type.to_token_stream()) {
-        diagnostics.error(
-            &block.self_type,
-            with_help(
-                format!("`{name}` cannot borrow data: an extension lives as long as its process"),
-                format!("write `'static` instead of `{lifetime}`"),
-            ),
-        );
-        return Some(ImplHeader::Invalid);
-    }
-    Some(ImplHeader::Valid)
+    Some(ImplHeader::Invalid)
 }
 
 /// Returns the name of the type, as in `Forwarder` for `crate::sinks::Forwarder<Http>`.
@@ -75,24 +83,56 @@ pub(super) fn type_name(self_type: &Type) -> String {
     )
 }
 
-/// Returns the first lifetime that is not `'static`.
-fn borrowed_lifetime(self_type: TokenStream) -> Option<String> {
-    let mut tokens = self_type.into_iter();
-    while let Some(token) = tokens.next() {
-        match token {
-            TokenTree::Punct(quote) if quote.as_char() == '\'' => {
-                let name = tokens.next()?.to_string();
-                if name != "static" {
-                    return Some(format!("'{name}"));
-                }
-            }
-            TokenTree::Group(group) => {
-                if let Some(lifetime) = borrowed_lifetime(group.stream()) {
-                    return Some(lifetime);
-                }
-            }
-            _ => {}
-        }
+/// Returns the type with `'static` in place of every other lifetime, or `None` if it has no other lifetime.
+fn with_static_lifetimes(self_type: &Type) -> Option<String> {
+    let mut changed = false;
+    let tokens = replace_lifetimes(self_type.to_token_stream(), &mut changed);
+    // As rustfmt writes it.
+    let mut text = tokens.to_string();
+    for (written, formatted) in [
+        (" <", "<"),
+        ("< ", "<"),
+        (" >", ">"),
+        ("& ", "&"),
+        (" ::", "::"),
+        (":: ", "::"),
+        (" ,", ","),
+    ] {
+        text = text.replace(written, formatted);
     }
-    None
+    changed.then_some(text)
+}
+
+fn replace_lifetimes(tokens: TokenStream, changed: &mut bool) -> TokenStream {
+    let mut replaced = TokenStream::new();
+    let mut tokens = tokens.into_iter().peekable();
+    let mut is_after_word = false;
+    let is_quote =
+        |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == '\'');
+    while let Some(token) = tokens.next() {
+        let is_word = matches!(token, TokenTree::Ident(_));
+        match token {
+            token if is_quote(&token) => {
+                let is_static = tokens
+                    .next()
+                    .is_some_and(|name| name.to_string() == "static");
+                *changed |= !is_static;
+                replaced.extend(quote!('static));
+            }
+            TokenTree::Punct(and)
+                if and.as_char() == '&' && tokens.peek().is_some_and(|next| !is_quote(next)) =>
+            {
+                *changed = true;
+                replaced.extend(quote!(&'static));
+            }
+            // The parameters of a function type, as in `fn(&str)`, have lifetimes of their own.
+            TokenTree::Group(group) if !is_after_word => {
+                let inner = replace_lifetimes(group.stream(), changed);
+                replaced.extend([TokenTree::Group(Group::new(group.delimiter(), inner))]);
+            }
+            token => replaced.extend([token]),
+        }
+        is_after_word = is_word;
+    }
+    replaced
 }

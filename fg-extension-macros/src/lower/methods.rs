@@ -6,7 +6,7 @@ use syn::Meta;
 
 use super::impl_header::{self, ImplHeader, type_name};
 use super::signature::{self, Expected};
-use super::{port, subscription};
+use super::{conflicts, port, subscription};
 use crate::diagnostics::{Diagnostics, with_help};
 use crate::model::{Callee, Handlers, Methods, Subscription, TelemetryMethod};
 use crate::parse::arguments::{
@@ -73,6 +73,16 @@ fn assign_roles<'a>(
 ) -> [Vec<MethodWithRole<'a>>; 4] {
     let mut roles: [Vec<MethodWithRole<'_>>; 4] = [const { Vec::new() }; 4];
     for item in &block.items {
+        if let ImplItemKind::Method(method) = &item.kind {
+            let name = &method.signature.ident;
+            let help = match item.role_attributes.first() {
+                Some(_) => format!("the `impl` block already has it, so remove it from `{name}`"),
+                None => {
+                    format!("the `impl` block already has it, so write `#[invoke]` on `{name}`")
+                }
+            };
+            conflicts::report(&method.conflicts, &help, diagnostics);
+        }
         for attribute in &item.role_attributes {
             let role = attribute.role.name();
             let path = attribute.path();

@@ -1,5 +1,6 @@
 //! Validates the arguments and the item: every rule that the author must follow is here.
 
+mod conflicts;
 mod crate_path;
 mod extension_arguments;
 mod impl_header;
@@ -71,6 +72,7 @@ pub(crate) fn lower(
 
 fn lower_function(function: &Function, diagnostics: &mut Diagnostics) -> Option<Handlers> {
     let name = &function.signature.ident;
+    conflicts::report(&function.conflicts, "remove one of them", diagnostics);
     for attribute in &function.attributes {
         if let Some(role) = Role::of(attribute) {
             let role = role.name();

@@ -1,7 +1,7 @@
 //! Checks the signature of the function, or of a method that has a role.
 
-use proc_macro2::TokenStream;
-use quote::ToTokens;
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
 use syn::{FnArg, Lifetime, Receiver, ReceiverKind, ReturnType, Safety, Signature, Token, Type};
 
@@ -62,7 +62,7 @@ pub(super) fn lower(
     diagnostics: &mut Diagnostics,
 ) -> Option<Callee> {
     let signature = &function.signature;
-    let qualifiers = check_qualifiers(signature, diagnostics);
+    let qualifiers = check_qualifiers(function, diagnostics);
     let parameters = lower_inputs(signature, expected, diagnostics)?;
     matches!(qualifiers, Qualifiers::Callable).then(|| Callee {
         cfgs: super::cfgs(&function.attributes),
@@ -84,10 +84,21 @@ enum Qualifiers {
 }
 
 /// Checks everything in a signature except the parameters and the return type.
-fn check_qualifiers(signature: &Signature, diagnostics: &mut Diagnostics) -> Qualifiers {
+fn check_qualifiers(function: &Function, diagnostics: &mut Diagnostics) -> Qualifiers {
+    let signature = &function.signature;
     let name = &signature.ident;
     let mut can_be_called = true;
-    if signature.asyncness.is_none() {
+    if signature.asyncness.is_none() && calls_block_on(function.body.clone().into()) {
+        // `#[tokio::main]` above `#[extension]` is expanded first, and leaves such a function.
+        let fn_token = &signature.fn_token;
+        diagnostics.error(
+            quote!(#fn_token #name),
+            with_help(
+                format!("`#[extension]` brings its own runtime and `main`, so `{name}` cannot start another runtime"),
+                "remove `#[tokio::main]`, or write `async fn` and `.await` instead of `block_on`",
+            ),
+        );
+    } else if signature.asyncness.is_none() {
         diagnostics.push(syn::Error::new(
             signature.fn_token.span,
             with_help(
@@ -152,6 +163,15 @@ fn check_qualifiers(signature: &Signature, diagnostics: &mut Diagnostics) -> Qua
     }
 }
 
+/// Returns whether a body runs a future to its end. The attributes of all runtimes generate such a body.
+fn calls_block_on(body: TokenStream) -> bool {
+    body.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == "block_on",
+        TokenTree::Group(group) => calls_block_on(group.stream()),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
+}
+
 /// Checks the parameters, and returns the types of those after the receiver.
 fn lower_inputs<'a>(
     signature: &'a Signature,
@@ -187,9 +207,16 @@ fn lower_inputs<'a>(
             [] => "`&self`".to_owned(),
             parameters => list(parameters),
         };
+        let state = if expected.takes_self {
+            "for state, use fields of `self`"
+        } else if expected.required.is_some() {
+            "for state, use an `impl` block"
+        } else {
+            "for settings, read environment variables"
+        };
         let message = with_help(
             format!("`{name}` has too many parameters"),
-            format!("remove this: it takes only {parameters}"),
+            format!("remove this, since it takes only {parameters}; {state}"),
         );
         diagnostics.error(surplus, message);
         return None;
@@ -263,19 +290,21 @@ fn check_receiver(
     let name = &signature.ident;
     match receiver {
         None if !expected.takes_self => return true,
-        Some(receiver)
-            if expected.takes_self
-                && matches!(&receiver.kind, ReceiverKind::Reference(_, lifetime, None) if !is_static(lifetime)) =>
-        {
-            return true;
+        Some(receiver) if expected.takes_self => {
+            let help = match SelfKind::of(receiver) {
+                SelfKind::Shared => return true,
+                SelfKind::Exclusive => {
+                    "handlers share the extension, so keep state that changes in a `Mutex` or an atomic"
+                }
+                SelfKind::Other => {
+                    "handlers borrow the extension, so keep what outlives a call in a field of type `Arc`"
+                }
+            };
+            diagnostics.error(
+                receiver,
+                with_help(format!("`{name}` must take `&self`"), help),
+            );
         }
-        Some(receiver) if expected.takes_self => diagnostics.error(
-            receiver,
-            with_help(
-                format!("`{name}` must take `&self`"),
-                "handlers share the extension, so keep state that changes in a `Mutex` or an atomic",
-            ),
-        ),
         Some(receiver) => {
             let help = match (expected.required, expected.optional) {
                 // It may be a method whose `impl` block should have the attribute.
@@ -308,6 +337,39 @@ fn check_receiver(
         }
     }
     false
+}
+
+/// How a method takes `self`.
+enum SelfKind {
+    /// `&self`, or `self: &Self`.
+    Shared,
+    /// `&mut self`, or by value.
+    Exclusive,
+    /// `&'static self`, or a smart pointer.
+    Other,
+}
+
+impl SelfKind {
+    fn of(receiver: &Receiver) -> Self {
+        // rustc reports a path that is not that of the type.
+        let is_plain = |ty: &Type| matches!(ty, Type::Path(path) if path.path.segments.iter().all(|it| it.arguments.is_none()));
+        let (lifetime, mutability) = match &receiver.kind {
+            ReceiverKind::Reference(_, lifetime, mutability) => (lifetime, mutability),
+            ReceiverKind::Typed(_, ty) => match &**ty {
+                Type::Reference(reference) if is_plain(&reference.elem) => {
+                    (&reference.lifetime, &reference.mutability)
+                }
+                ty if is_plain(ty) => return Self::Exclusive,
+                _ => return Self::Other,
+            },
+            _ => return Self::Exclusive,
+        };
+        match mutability {
+            Some(_) => Self::Exclusive,
+            None if is_static(lifetime) => Self::Other,
+            None => Self::Shared,
+        }
+    }
 }
 
 /// Returns whether the input has the type of `parameter`. Compares the names of the types, and ignores `&` and the path.

@@ -12,6 +12,8 @@ use super::role::without_role_attributes;
 /// If the body is missing, `body` is the semicolon, and rustc reports the mistake.
 pub(crate) struct Function {
     pub(crate) attributes: Vec<Attribute>,
+    /// The attributes that conflict with `#[extension]`, which are reported and not emitted.
+    pub(crate) conflicts: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) signature: Signature,
     pub(crate) body: TokenTree,
@@ -21,11 +23,13 @@ impl Function {
     /// Parses the signature and the body, which follow the attributes and the visibility.
     pub(crate) fn parse(
         attributes: Vec<Attribute>,
+        conflicts: Vec<Attribute>,
         visibility: Visibility,
         input: ParseStream<'_>,
     ) -> syn::Result<Self> {
         Ok(Self {
             attributes,
+            conflicts,
             visibility,
             signature: input.parse()?,
             body: input.parse()?,

@@ -5,6 +5,7 @@ use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Generics, Path, Signature, Token, Type, Visibility, token};
 
+use super::conflict::Conflict;
 use super::function::Function;
 use super::role::{Role, RoleAttribute, without_role_attributes};
 
@@ -13,6 +14,8 @@ pub(crate) struct ImplBlock {
     /// The tokens before the braces.
     header: TokenStream,
     pub(crate) attributes: Vec<Attribute>,
+    /// The attributes that conflict with `#[extension]`, which are reported and not emitted.
+    pub(crate) conflicts: Vec<Attribute>,
     pub(crate) generics: Generics,
     /// `None` for an inherent impl.
     pub(crate) trait_path: Option<Path>,
@@ -40,7 +43,11 @@ impl ImplBlock {
         input.peek(Token![impl]) || (input.peek(Token![unsafe]) && input.peek2(Token![impl]))
     }
 
-    pub(crate) fn parse(attributes: Vec<Attribute>, input: ParseStream<'_>) -> syn::Result<Self> {
+    pub(crate) fn parse(
+        attributes: Vec<Attribute>,
+        conflicts: Vec<Attribute>,
+        input: ParseStream<'_>,
+    ) -> syn::Result<Self> {
         let start = input.fork();
         input.parse::<Option<Token![unsafe]>>()?;
         input.parse::<Token![impl]>()?;
@@ -56,6 +63,7 @@ impl ImplBlock {
         Ok(Self {
             header: header.into_iter().collect(),
             attributes,
+            conflicts,
             generics,
             trait_path,
             self_type,
@@ -103,7 +111,12 @@ fn parse_impl_item(input: ParseStream<'_>) -> syn::Result<ImplItem> {
         .and_then(|_| fork.parse::<Signature>());
     if signature.is_ok() && (fork.peek(token::Brace) || fork.peek(Token![;])) {
         let visibility = input.parse()?;
-        let method = Function::parse(attributes, visibility, input)?;
+        let is_handler = !role_attributes.is_empty();
+        let (conflicts, attributes) = attributes.into_iter().partition(|attribute| {
+            // The runtime does not call other methods, so they may have any attribute but this one.
+            Conflict::of(attribute).is_some_and(|it| is_handler || it == Conflict::Extension)
+        });
+        let method = Function::parse(attributes, conflicts, visibility, input)?;
         return Ok(ImplItem {
             role_attributes,
             kind: ImplItemKind::Method(Box::new(method)),

@@ -4,6 +4,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Signature};
 
+use super::conflict::Conflict;
 use super::function::Function;
 use super::impl_block::ImplBlock;
 use super::role::strip_role_attributes;
@@ -29,8 +30,11 @@ pub(crate) fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Item 
 
 fn parse_item(input: ParseStream<'_>) -> syn::Result<Item> {
     let attributes = input.call(Attribute::parse_outer)?;
+    let (conflicts, attributes) = attributes
+        .into_iter()
+        .partition(|attribute| Conflict::of(attribute).is_some());
     if ImplBlock::is_next(input) {
-        return ImplBlock::parse(attributes, input).map(Item::Impl);
+        return ImplBlock::parse(attributes, conflicts, input).map(Item::Impl);
     }
     let start = input.span();
     let visibility = input.parse()?;
@@ -39,7 +43,7 @@ fn parse_item(input: ParseStream<'_>) -> syn::Result<Item> {
         let message = format!("`#[extension]` cannot be used on {description}");
         return Err(syn::Error::new(start, with_help(message, help)));
     }
-    Function::parse(attributes, visibility, input).map(Item::Function)
+    Function::parse(attributes, conflicts, visibility, input).map(Item::Function)
 }
 
 /// An item that is neither a function nor an `impl` block, as the error message describes it.

@@ -2,9 +2,9 @@
 //! `#[shutdown]`.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
-use quote::ToTokens;
 use syn::{Attribute, Meta};
 
+use super::conflict::path_of;
 use crate::diagnostics::did_you_mean;
 
 /// The trait method that calls the author's method.
@@ -69,8 +69,7 @@ impl Role {
 impl RoleAttribute {
     /// Returns the path of the attribute as written: `invoke`, or a misspelling of it.
     pub(crate) fn path(&self) -> String {
-        let path = self.attribute.path().to_token_stream().to_string();
-        path.replace(' ', "")
+        path_of(&self.attribute)
     }
 }
 

@@ -2,4 +2,5 @@
 //! compile with the expected errors.
 
 mod fail;
+mod library;
 mod pass;

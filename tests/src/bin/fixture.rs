@@ -6,8 +6,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use fg_extension::{Error, Invocation, extension};
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike;
+use fg_extension_tests::compute;
 use tokio::sync::Barrier;
 
 /// The number of `together` invocations that must be in flight before any of them finishes.
@@ -29,16 +28,6 @@ impl std::fmt::Display for PanicInDisplay {
 }
 
 impl std::error::Error for PanicInDisplay {}
-
-/// Uses the CPU for 30 ms, however long that takes.
-fn compute() {
-    let cpu_time = || {
-        let usage = getrusage(UsageWho::RUSAGE_THREAD).expect("it is supported");
-        (usage.user_time() + usage.system_time()).num_milliseconds()
-    };
-    let start = cpu_time();
-    while cpu_time() - start < 30 {}
-}
 
 /// Also covers a port that is an expression and a function named `main`.
 #[extension(name = "extensionFixture.sh", port = FIRST_PORT + 1)]

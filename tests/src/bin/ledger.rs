@@ -9,8 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fg_extension::{Error, Invocation, TelemetryEvent, extension};
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike;
+use fg_extension_tests::compute;
 
 struct Ledger {
     file: Mutex<File>,
@@ -37,16 +36,6 @@ fn number(event: &TelemetryEvent) -> &str {
     let rest = event.json().trim_start_matches(r#"{"n":"#);
     let end = rest.find(|it: char| !it.is_ascii_digit());
     &rest[..end.unwrap_or(rest.len())]
-}
-
-/// Uses the CPU for 30 ms, however long that takes.
-fn compute() {
-    let cpu_time = || {
-        let usage = getrusage(UsageWho::RUSAGE_THREAD).expect("it is supported");
-        (usage.user_time() + usage.system_time()).num_milliseconds()
-    };
-    let start = cpu_time();
-    while cpu_time() - start < 30 {}
 }
 
 #[extension(name = "extensionLedger.sh", port = 8081, timeout = "2s")]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use procfs::ProcResult;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -102,7 +101,7 @@ impl Run {
 
     fn sample(&mut self) {
         match self.group.map(ProcessGroup::usage) {
-            Some(ProcResult::Ok(usage)) => self.samples.push((self.posted, usage)),
+            Some(Ok(usage)) => self.samples.push((self.posted, usage)),
             // A process of the group may have exited while it was read.
             Some(Err(error)) => self.sample_error = Some(error.to_string()),
             None => self.sample_error = Some("the process ID is unknown".to_owned()),

@@ -23,7 +23,7 @@ pub(crate) async fn check_leader(booted: Booted, report: &mut Report) -> Result<
         _ => None,
     };
     let finding = match group {
-        Some(group) => sigterm_to_leader(group).await,
+        Some(group) => sigterm_to_leader(group).await.unwrap_or_else(Finding::skip),
         None => Finding::skip("the process ID of the extension is unknown"),
     };
     report.record(CaseId::End03, finding);
@@ -31,23 +31,25 @@ pub(crate) async fn check_leader(booted: Booted, report: &mut Report) -> Result<
     booted.stop(StopMode::Kill).await
 }
 
-async fn sigterm_to_leader(group: ProcessGroup) -> Finding {
-    if let Err(error) = group.signal_leader(Signal::SIGTERM) {
-        return Finding::skip(error);
-    }
+async fn sigterm_to_leader(group: ProcessGroup) -> Result<Finding, String> {
+    group.signal_leader(Signal::SIGTERM)?;
     let start = Instant::now();
     // The process of the start script is not reaped here, so it keeps its ID and the processes their group.
-    let mut running = group.names();
+    let names = || {
+        let names = group.names();
+        names.map_err(|error| format!("cannot list the processes: {error}"))
+    };
+    let mut running = names()?;
     while !running.is_empty() && start.elapsed() < EXITS_WITHIN {
         tokio::time::sleep(POLL_EVERY).await;
-        running = group.names();
+        running = names()?;
     }
-    if running.is_empty() {
+    Ok(if running.is_empty() {
         Finding::pass(format!("exited {:.1?} after SIGTERM", start.elapsed()))
     } else {
         Finding::warn(format!(
             "still running {EXITS_WITHIN:?} after SIGTERM to the process of the start script alone: {}",
             running.join(", ")
         ))
-    }
+    })
 }

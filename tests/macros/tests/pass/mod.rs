@@ -27,7 +27,11 @@ fn programs() -> Vec<(PathBuf, String)> {
     let mut programs = Vec::new();
     for topic in std::fs::read_dir("ui").expect("the tests run in their package's directory") {
         let topic = topic.expect("a topic").path();
-        for source in std::fs::read_dir(topic.join("pass")).expect("a directory of the topic") {
+        // Some mistakes have no program that compiles.
+        let Ok(sources) = std::fs::read_dir(topic.join("pass")) else {
+            continue;
+        };
+        for source in sources {
             let source = source.expect("a file").path();
             let name = format!(
                 "{}-{}",

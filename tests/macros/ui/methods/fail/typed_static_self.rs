@@ -1,0 +1,13 @@
+use fg_extension::{Invocation, extension};
+
+#[derive(Default)]
+struct Hello;
+
+#[extension(name = "extensionHello.sh", port = 8081)]
+impl Hello {
+    #[invoke]
+    async fn on_invoke(self: &'static Self, _: Invocation) {}
+
+    #[shutdown]
+    async fn close(self: std::pin::Pin<&Self>) {}
+}

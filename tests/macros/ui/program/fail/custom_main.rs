@@ -1,0 +1,6 @@
+use fg_extension::{Invocation, extension};
+
+#[extension(name = "extensionHello.sh", port = 8081)]
+async fn hello(_: Invocation) {}
+
+fn main() {}
