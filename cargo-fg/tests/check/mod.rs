@@ -263,7 +263,7 @@ fn a_check_that_cannot_run_exits_with_status_2() {
         (
             &["REG-10", "-p", "hello"][..],
             "error: unknown case `REG-10`; the cases are PKG-01 to PKG-15, REG-01 to REG-09, INV-01 to INV-08, FRZ-01 to FRZ-02, \
-             TEL-01 to TEL-04, RES-01 to RES-04, END-01 to END-03, BUD-01 to BUD-02\n",
+             TEL-01 to TEL-04, RES-01 to RES-04, SET-01, END-01 to END-03, BUD-01 to BUD-02\n",
         ),
         (
             &["--explain", "x"],

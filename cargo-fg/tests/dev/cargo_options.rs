@@ -15,7 +15,9 @@ fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
     let feature = if cfg!(feature = "half") { "half" } else { "none" };
-    println!("{} {arguments:?} {profile} {feature}", env!("CARGO_BIN_NAME"));
+    let line = format!("{} {arguments:?} {profile} {feature}", env!("CARGO_BIN_NAME"));
+    println!("{line}");
+    eprintln!("{line}");
     std::process::exit(1);
 }
 "#;
@@ -146,7 +148,7 @@ fn options_are_passed_to_cargo() {
     let output = workspace.run("check", workspace.0.path(), &arguments);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.contains("exited before it registered"), "{text}");
+    assert!(text.contains(r#""same [\"x\"] release none""#), "{text}");
 }
 
 #[test]

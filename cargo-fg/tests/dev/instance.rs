@@ -235,7 +235,7 @@ fn invalid_options_are_rejected() {
         ),
         (
             &["--script", "extensionA.sh"],
-            "--script requires --cmd, the command to run",
+            "<--cmd <COMMAND>|--zip <FILE>|--attach>",
         ),
         (
             &["--attach", "--script", "nonsense"],
