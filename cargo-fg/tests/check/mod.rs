@@ -77,7 +77,7 @@ fn handler_that_blocks_is_one_failure() {
         assert_eq!(ids(&cases, "fail", "").len(), 1, "{cases:?}");
         // END-01 too, although the process is killed.
         let blocked = ids(&cases, "skip", "blocked by INV-01");
-        assert_eq!(blocked.len(), 19, "{cases:?}");
+        assert_eq!(blocked.len(), 20, "{cases:?}");
         elapsed
     };
     let package = ["-p", "fg-extension-tests", "--bin", "fixture"];
@@ -237,7 +237,7 @@ fn cases_are_listed_and_explained() {
         String::from_utf8(output.stdout).unwrap()
     };
     let list = output(&["--list"]);
-    assert_eq!(list.lines().count(), 47, "{list}");
+    assert_eq!(list.lines().count(), 48, "{list}");
     assert!(
         list.contains("\nREG-05  I  2707          listens before it registers\n"),
         "{list}"
