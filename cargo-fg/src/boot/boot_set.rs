@@ -8,7 +8,7 @@ use fg_emulator::ExtensionCommand;
 
 use super::boot_spec::{BootProgram, BootSpec};
 use super::extension_source::ExtensionSource;
-use crate::cargo::{CargoOptions, Workspace, build};
+use crate::cargo::{CargoOptions, build_to_run};
 
 /// Extensions that are ready to boot on one instance, each with the fingerprint of its program if it was built.
 pub(crate) struct BootSet(Vec<(BootSpec, Option<u64>)>);
@@ -31,14 +31,7 @@ impl BootSet {
             _ => None,
         });
         let targets: Vec<_> = targets.collect();
-        let built = match targets.is_empty() {
-            true => Vec::new(),
-            false => {
-                let programs = Workspace::read(options)?.select(&targets, options)?;
-                build(&programs, options, &[], &[])?
-            }
-        };
-        let mut built = built.into_iter();
+        let mut built = build_to_run(&targets, options)?.into_iter();
         let specs = sources.iter().map(|source| {
             let spec = source.prepare(&mut built)?;
             let fingerprint = fingerprint(&spec);

@@ -6,8 +6,11 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 
 use super::options::CargoOptions;
-use super::selection::SelectedProgram;
+use super::selection::{BuildTarget, SelectedProgram};
+use super::workspace::Workspace;
 use super::{build_scripts, cargo};
+
+const THIS_PACKAGE: &str = env!("CARGO_PKG_NAME");
 
 /// A program that cargo has built.
 #[derive(Clone, Debug)]
@@ -18,6 +21,41 @@ pub(crate) struct BuiltProgram {
     pub(crate) package: String,
     /// The path of the executable.
     pub(crate) path: PathBuf,
+}
+
+/// Builds the targets to run them on this machine, all at once, and returns them in the same order.
+///
+/// # Errors
+///
+/// Returns an error if a target does not match exactly one program, or if the build fails.
+pub(crate) fn build_to_run(
+    targets: &[BuildTarget],
+    options: &CargoOptions,
+) -> anyhow::Result<Vec<BuiltProgram>> {
+    if targets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let workspace = Workspace::read(options)?;
+    let programs = workspace.select(targets, options)?;
+    let more_options: &[&str] = match is_just_built(&workspace, options) {
+        true => &["--package", THIS_PACKAGE],
+        false => &[],
+    };
+    build(&programs, options, more_options, &[])
+}
+
+/// Returns whether `cargo run` has built this program in the same workspace, as the alias `cargo fg` of the clone does. If the
+/// package of this program is selected too, cargo resolves the same features for common dependencies, and does not compile
+/// them again.
+fn is_just_built(workspace: &Workspace, options: &CargoOptions) -> bool {
+    // `cargo run` sets this variable.
+    let directory = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    options.is_default_build()
+        && directory.is_some_and(|directory| {
+            let manifest = directory.join("Cargo.toml");
+            let mut packages = workspace.packages.iter();
+            packages.any(|it| it.name == THIS_PACKAGE && it.manifest_path == manifest)
+        })
 }
 
 /// Builds the programs, with additional options and variables for cargo, and returns them in the same order.

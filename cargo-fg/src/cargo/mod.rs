@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
-pub(crate) use self::build::{BuiltProgram, build};
+pub(crate) use self::build::{BuiltProgram, build, build_to_run};
 pub(crate) use self::build_scripts::finished_for as build_script_finished_for;
 pub(crate) use self::configuration::{has_key, is_configured};
 pub(crate) use self::options::CargoOptions;

@@ -1,6 +1,6 @@
 //! The options of cargo that every subcommand which builds accepts, and passes on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Options that select what cargo compiles, and where.
@@ -44,6 +44,21 @@ impl CargoOptions {
             Some(name) if name == "dev" => "debug",
             Some(name) => name,
         }
+    }
+
+    /// Returns whether the build has the profile, the features and the directory that cargo uses by default.
+    pub(super) fn is_default_build(&self) -> bool {
+        let Self {
+            manifest_path: _,
+            features,
+            all_features,
+            no_default_features,
+            release,
+            profile,
+            target_dir,
+        } = self;
+        let has_flag = *all_features || *no_default_features || *release;
+        !has_flag && features.is_empty() && profile.is_none() && target_dir.is_none()
     }
 
     /// Returns the arguments for `cargo build`.
@@ -91,7 +106,7 @@ impl CargoOptions {
     pub(super) fn enabled<'a>(
         &'a self,
         package: &'a str,
-        features: &'a std::collections::BTreeMap<String, Vec<String>>,
+        features: &'a BTreeMap<String, Vec<String>>,
     ) -> BTreeSet<&'a str> {
         let named = self.features.iter().flat_map(|it| it.split([',', ' ']));
         let named = named.map(|name| match name.split_once('/') {

@@ -7,7 +7,7 @@ use anyhow::Context;
 use fg_conformance::{Budget, Checks, ExtensionUnderTest, Format, Outcome, Selection};
 
 use crate::boot::ExtensionSource;
-use crate::cargo::{BuiltProgram, CargoOptions, Workspace, build};
+use crate::cargo::{BuiltProgram, CargoOptions, build_to_run};
 use crate::signals::ShutdownSignals;
 use crate::terminal::printable;
 
@@ -69,9 +69,7 @@ pub(crate) fn extension_under_test(
                 .description(shell_words::join(command)))
         }
         ExtensionSource::Package(target, arguments) => {
-            let targets = std::slice::from_ref(target);
-            let programs = Workspace::read(options)?.select(targets, options)?;
-            let mut built = build(&programs, options, &[], &[])?.into_iter();
+            let mut built = build_to_run(std::slice::from_ref(target), options)?.into_iter();
             let BuiltProgram {
                 name,
                 package,

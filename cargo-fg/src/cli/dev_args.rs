@@ -154,25 +154,27 @@ impl DevArgs {
         };
 
         let mut sources = self.also;
-        let attach = match (self.attach, &self.source.script) {
-            (true, Some(script)) => Some(ScriptName::new(script)?.to_string()),
-            (true, None) => {
-                // Only the script name is needed, but one build is faster than two.
-                sources.insert(0, self.source.source()?);
-                let mut all = BootSet::prepare(&sources, &self.source.target.cargo)?;
-                sources.remove(0);
-                all.remove_first().map(|spec| spec.script_name)
+        let script = self.source.script.clone().filter(|_| self.attach);
+        let is_first_attached = self.attach && script.is_none();
+        match &script {
+            Some(script) => {
+                ScriptName::new(script)?;
             }
-            (false, _) => {
-                sources.insert(0, self.source.source()?);
-                None
-            }
-        };
+            None => sources.insert(0, self.source.source()?),
+        }
         let options = self.source.target.cargo;
         let directory = options.directory();
-        let rebuild: Rebuild = Arc::new(move || BootSet::prepare(&sources, &options));
         let build_start = SystemTime::now();
-        let boot_set = rebuild()?;
+        let mut boot_set = BootSet::prepare(&sources, &options)?;
+        let attach = match is_first_attached {
+            // It was prepared with the others, in one build, for its script name.
+            true => {
+                sources.remove(0);
+                boot_set.remove_first().map(|spec| spec.script_name)
+            }
+            false => script,
+        };
+        let rebuild: Rebuild = Arc::new(move || BootSet::prepare(&sources, &options));
         let mut scripts = boot_set.script_names();
         scripts.extend(attach.clone());
 

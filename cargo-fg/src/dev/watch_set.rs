@@ -99,9 +99,11 @@ impl WatchSet {
     /// sources, those of its path dependencies, the files that they include, and the files that build scripts read.
     fn add_program(&mut self, program: &Path) {
         let dep_info = fs::read_to_string(program.with_extension("d")).unwrap_or_default();
+        // cargo writes the first of these only into a directory that it creates itself.
+        let marks = ["CACHEDIR.TAG", ".rustc_info.json"];
         let target = program
             .ancestors()
-            .find(|directory| directory.join("CACHEDIR.TAG").exists());
+            .find(|directory| marks.iter().any(|mark| directory.join(mark).exists()));
         let is_source = |file: &PathBuf| target.is_none_or(|target| !file.starts_with(target));
         for file in dependencies(&dep_info).into_iter().filter(is_source) {
             self.add_file(&file);
@@ -201,7 +203,7 @@ mod tests {
             "a/src/main.rs",
             "a/assets/text.txt",
             "a/assets/other.txt",
-            "target/CACHEDIR.TAG",
+            "target/.rustc_info.json",
             "target/debug/a",
             "target/debug/build/generated.rs",
         ] {

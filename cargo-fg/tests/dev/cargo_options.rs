@@ -15,7 +15,9 @@ fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
     let feature = if cfg!(feature = "half") { "half" } else { "none" };
-    println!("{} {arguments:?} {profile} {feature}", env!("CARGO_BIN_NAME"));
+    let line = format!("{} {arguments:?} {profile} {feature}", env!("CARGO_BIN_NAME"));
+    println!("{line}");
+    eprintln!("{line}");
     std::process::exit(1);
 }
 "#;
@@ -63,6 +65,11 @@ impl TwoPackages {
     }
 
     fn run(&self, subcommand: &str, directory: &Path, arguments: &[&str]) -> Output {
+        let mut command = self.command(subcommand, directory, arguments);
+        command.output().unwrap()
+    }
+
+    fn command(&self, subcommand: &str, directory: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
         command
             .args(["fg", subcommand])
@@ -70,7 +77,7 @@ impl TwoPackages {
             .current_dir(directory)
             .env("XDG_RUNTIME_DIR", self.0.path())
             .env_remove("CARGO_TARGET_DIR");
-        command.output().unwrap()
+        command
     }
 
     /// Runs `dev` in the workspace, and returns what the extensions print.
@@ -141,10 +148,7 @@ fn options_are_passed_to_cargo() {
     let output = workspace.run("check", workspace.0.path(), &arguments);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        text.contains("exited with status 1 before it registered"),
-        "{text}"
-    );
+    assert!(text.contains(r#""same [\"x\"] release none""#), "{text}");
 }
 
 #[test]
@@ -317,6 +321,32 @@ fn several_packages_are_built_at_once() {
         builds(&["-p", "a", "--bin", "one", "--also", "b"]),
         (1, vec!["extensionOne.sh: one [] dev none".to_owned()])
     );
+}
+
+#[test]
+fn features_are_those_of_the_build_of_this_program_in_the_same_workspace() {
+    let workspace = TwoPackages::new();
+    let members = "[workspace]\nresolver = \"3\"\nmembers = [\"a\", \"b\", \"cargo-fg\"]\n";
+    workspace.write("Cargo.toml", members);
+    workspace.write("b/src/lib.rs", "");
+    let manifest = "[package]\nname = \"cargo-fg\"\nedition = \"2024\"\n\
+                    [dependencies]\nb = { path = \"../b\", features = [\"half\"] }\n";
+    workspace.write("cargo-fg/Cargo.toml", manifest);
+    workspace.write("cargo-fg/src/main.rs", "fn main() {}");
+    let printed_by = |variable: &str, arguments: &[&str]| {
+        let directory = workspace.path("cargo-fg").canonicalize().unwrap();
+        let mut command = workspace.command("dev", workspace.0.path(), arguments);
+        command
+            .args(["-p", "b", "--bin", "same", "--invocations", "1"])
+            .env(variable, directory);
+        printed(&command.output().unwrap())
+    };
+    assert_eq!(printed_by("OTHER", &[]), ["same [] dev none"]);
+    // As `cargo run` sets it.
+    assert_eq!(printed_by("CARGO_MANIFEST_DIR", &[]), ["same [] dev half"]);
+    // Another profile has nothing in common with that build.
+    let release = printed_by("CARGO_MANIFEST_DIR", &["--release"]);
+    assert_eq!(release, ["same [] release none"]);
 }
 
 #[test]
