@@ -105,6 +105,27 @@ fn sum(metrics: &[Metric], name: &str) -> Option<i64> {
 }
 
 #[tokio::test]
+async fn endpoint_in_the_user_data_of_the_function_is_found() -> Result<(), Error> {
+    let collector = Collector::start().await;
+    let endpoint = format!("http://{}", collector.address);
+    let platform = Platform::builder()
+        .user_data("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+        .user_data("FG_OTLP_FLUSH", "end")
+        .start()
+        .await?;
+    let forwarder = ExtensionCommand::new(SCRIPT, PROGRAM)
+        .lease_port()
+        .lease_telemetry_port();
+    platform.boot(forwarder).await?;
+    platform.wait_for_subscription().await?;
+    let trace_ids = invoke(&platform, 2).await?;
+    wait_for(&collector, &trace_ids).await;
+    let shutdown = platform.shutdown().await?;
+    assert!(shutdown.is_clean(), "{shutdown:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn data_is_not_dropped_when_the_collector_is_slow() -> Result<(), Error> {
     let collector = Collector::start().await;
     let platform = Platform::start().await?;
