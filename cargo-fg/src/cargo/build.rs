@@ -1,14 +1,14 @@
 //! Builds programs with cargo, and finds the files that were built.
 
+use std::fmt;
 use std::path::PathBuf;
-use std::process::Stdio;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
 
-use super::cargo;
 use super::options::CargoOptions;
 use super::selection::SelectedProgram;
+use super::{cargo, stderr_copy};
 
 /// A program that cargo has built.
 #[derive(Clone, Debug)]
@@ -20,6 +20,21 @@ pub(crate) struct BuiltProgram {
     /// The path of the executable.
     pub(crate) path: PathBuf,
 }
+
+/// The error of a build that fails. cargo has printed the reason.
+#[derive(Debug)]
+pub(crate) struct BuildFailed {
+    /// The last part of what cargo printed.
+    pub(crate) stderr: String,
+}
+
+impl fmt::Display for BuildFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the build failed")
+    }
+}
+
+impl std::error::Error for BuildFailed {}
 
 /// Builds the programs, with additional options and variables for cargo, and returns them in the same order.
 ///
@@ -51,13 +66,10 @@ pub(crate) fn build(
                 .arg(format!("--{}", program.kind))
                 .arg(&program.name);
         }
-        let output = command
-            .stderr(Stdio::inherit())
-            .output()
-            .context("cannot run cargo")?;
+        let output = stderr_copy::output(&mut command).context("cannot run cargo")?;
         if !output.status.success() {
-            // cargo has printed the reason.
-            bail!("the build failed");
+            let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+            bail!(BuildFailed { stderr });
         }
         let messages = String::from_utf8_lossy(&output.stdout);
         for program in programs {

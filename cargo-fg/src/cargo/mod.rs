@@ -4,14 +4,15 @@ mod build;
 mod configuration;
 mod options;
 mod selection;
+mod stderr_copy;
 mod workspace;
 
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
-pub(crate) use self::build::{BuiltProgram, build};
-pub(crate) use self::configuration::{has_key, is_configured};
+pub(crate) use self::build::{BuildFailed, BuiltProgram, build};
+pub(crate) use self::configuration::{configuration_files, has_key, is_configured, read_table};
 pub(crate) use self::options::CargoOptions;
 pub(crate) use self::selection::{BuildTarget, ProgramChoice, SelectedProgram};
 pub(crate) use self::workspace::{Workspace, workspace};

@@ -1,0 +1,80 @@
+//! Runs a command whose stderr the user sees as it is written, and which is kept too, to find out why the command failed.
+
+use std::io::{self, IsTerminal, Read, Write};
+use std::process::{Command, Output, Stdio};
+
+/// How much of the end is kept. The command line of a linker, which rustc prints, has some 10 KB.
+const MAX_KEPT: usize = 256 * 1024;
+
+/// Runs cargo, and returns its output. `stderr` contains only the last part.
+pub(super) fn output(command: &mut Command) -> io::Result<Output> {
+    if io::stderr().is_terminal() {
+        // cargo does not see the terminal, but should look as if it did.
+        let width = terminal_size::terminal_size_of(io::stderr()).map_or(80, |(width, _)| width.0);
+        for (name, value) in [
+            ("CARGO_TERM_COLOR", "always"),
+            ("CARGO_TERM_PROGRESS_WHEN", "always"),
+            ("CARGO_TERM_PROGRESS_WIDTH", &width.to_string()),
+        ] {
+            if std::env::var_os(name).is_none() {
+                command.env(name, value);
+            }
+        }
+    }
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (stdout, stderr) = std::thread::scope(|scope| {
+        let copying = scope.spawn(|| {
+            stderr
+                .map(|from| copy(from, io::stderr()))
+                .unwrap_or_default()
+        });
+        let mut bytes = Vec::new();
+        let read = stdout.map(|mut stdout| stdout.read_to_end(&mut bytes));
+        let copied = copying.join().unwrap_or_default();
+        read.transpose().map(|_| (bytes, copied))
+    })?;
+    Ok(Output {
+        status: child.wait()?,
+        stdout,
+        stderr,
+    })
+}
+
+/// Writes what is read to `to`, and returns the last part of it.
+fn copy(mut from: impl Read, mut to: impl Write) -> Vec<u8> {
+    let mut kept = Vec::new();
+    let mut buffer = vec![0; 8192];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return kept,
+            Ok(len) => {
+                // If stderr is closed, read on: cargo must not be blocked.
+                let _ = to.write_all(&buffer[..len]);
+                kept.extend_from_slice(&buffer[..len]);
+                kept.drain(..kept.len().saturating_sub(MAX_KEPT));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return kept,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_KEPT, copy};
+
+    #[test]
+    fn the_end_is_kept() {
+        let mut text = vec![b' '; MAX_KEPT];
+        text.extend_from_slice(b"\nend\n");
+        let mut written = Vec::new();
+        let kept = copy(text.as_slice(), &mut written);
+        assert_eq!(written, text);
+        assert_eq!(kept.len(), MAX_KEPT);
+        assert!(kept.ends_with(b"\nend\n"));
+    }
+}
