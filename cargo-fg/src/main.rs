@@ -23,6 +23,7 @@ mod ipc;
 mod new;
 mod package;
 mod signals;
+mod terminal;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -30,13 +31,16 @@ use std::process::ExitCode;
 use fg_util::error::chain;
 
 use self::cli::CommandLine;
+use self::terminal::printable;
 
 fn main() -> ExitCode {
     let command_line = CommandLine::from_env();
     let failure = command_line.failure();
     command_line.run().unwrap_or_else(|error| {
         // If stderr is closed, the exit status is all that is left to report the failure.
-        let _ = writeln!(std::io::stderr(), "error: {}", chain(error.as_ref()));
+        let stderr = std::io::stderr();
+        let message = printable(&chain(error.as_ref()), &stderr);
+        let _ = writeln!(&stderr, "error: {message}");
         failure
     })
 }

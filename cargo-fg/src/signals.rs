@@ -1,22 +1,42 @@
 //! The shutdown signals of commands that have child processes and temporary directories to clean up.
 
+use std::io::Write;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
 use anyhow::{Context, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+/// The exit status after a second Ctrl-C, which is that of a shell whose command was interrupted.
+const KILLED: i32 = 130;
+
+/// How long a shutdown may take before it is reported.
+const REPORT_DELAY: Duration = Duration::from_millis(300);
+
+/// Whether a signal has arrived. Signals belong to the process, so all listeners share this state.
+static ARRIVED: Mutex<Option<watch::Receiver<bool>>> = Mutex::new(None);
+
+type Hook = Box<dyn Fn() + Send>;
+
+/// What is called before the process kills itself.
+static BEFORE_KILL: Mutex<Vec<Hook>> = Mutex::new(Vec::new());
 
 /// A listener for Ctrl-C, Ctrl-\, SIGTERM, and SIGHUP (a closed terminal).
-pub(crate) struct ShutdownSignals(Vec<Signal>);
+pub(crate) struct ShutdownSignals(watch::Receiver<bool>);
 
 impl ShutdownSignals {
-    /// Starts to listen for the signals; from then on they no longer terminate the process.
+    /// Starts to listen for the signals; from then on the first of them no longer terminates the process.
+    ///
+    /// A second Ctrl-C or Ctrl-\ kills the process, whatever it is doing.
     pub(crate) fn listen() -> anyhow::Result<Self> {
-        let kinds = [
-            SignalKind::interrupt(),
-            SignalKind::terminate(),
-            SignalKind::hangup(),
-            SignalKind::quit(),
-        ];
-        let signals = kinds.into_iter().map(signal).collect::<Result<_, _>>();
-        Ok(Self(signals.context("cannot listen for signals")?))
+        let mut arrived = lock(&ARRIVED);
+        if let Some(arrived) = &*arrived {
+            return Ok(Self(arrived.clone()));
+        }
+        let receiver = start().context("cannot listen for signals")?;
+        *arrived = Some(receiver.clone());
+        Ok(Self(receiver))
     }
 
     /// Runs the task, and cancels it when a signal arrives.
@@ -34,20 +54,74 @@ impl ShutdownSignals {
         }
     }
 
-    /// Waits until a signal arrives.
+    /// Waits until a signal has arrived. Returns at once if that was before the call.
     ///
     /// # Cancel safety
     ///
     /// This method is cancel safe: no signal is lost.
     pub(crate) async fn recv(&mut self) {
-        std::future::poll_fn(|cx| {
-            let mut signals = self.0.iter_mut();
-            if signals.any(|signal| signal.poll_recv(cx).is_ready()) {
-                std::task::Poll::Ready(())
-            } else {
-                std::task::Poll::Pending
-            }
-        })
-        .await;
+        // The thread owns the sender as long as the process runs.
+        let _ = self.0.wait_for(|arrived| *arrived).await;
     }
+}
+
+/// Adds a function that is called before a second Ctrl-C kills the process, since destructors do not run then.
+pub(crate) fn before_kill(hook: impl Fn() + Send + 'static) {
+    lock(&BEFORE_KILL).push(Box::new(hook));
+}
+
+/// Starts the thread that waits for signals. It is a thread of its own, so that a second Ctrl-C kills the process even if
+/// the runtime of the command is blocked.
+fn start() -> anyhow::Result<watch::Receiver<bool>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let entered = runtime.enter();
+    let keyboard = [SignalKind::interrupt(), SignalKind::quit()].map(signal);
+    let others = [SignalKind::terminate(), SignalKind::hangup()].map(signal);
+    drop(entered);
+    let mut keyboard: Vec<_> = keyboard.into_iter().collect::<Result<_, _>>()?;
+    let mut others: Vec<_> = others.into_iter().collect::<Result<_, _>>()?;
+    let (sender, receiver) = watch::channel(false);
+    let listen = async move {
+        tokio::select! {
+            () = any(&mut keyboard) => {}
+            () = any(&mut others) => {}
+        }
+        sender.send_replace(true);
+        if tokio::time::timeout(REPORT_DELAY, any(&mut keyboard))
+            .await
+            .is_err()
+        {
+            let message = "shutting down; press Ctrl-C again to kill";
+            // If stderr is closed, nobody waits for the message.
+            let _ = writeln!(std::io::stderr(), "{message}");
+            any(&mut keyboard).await;
+        }
+        for hook in &*lock(&BEFORE_KILL) {
+            hook();
+        }
+        std::process::exit(KILLED);
+    };
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || runtime.block_on(listen))?;
+    Ok(receiver)
+}
+
+/// Waits until one of the signals arrives.
+async fn any(signals: &mut [Signal]) {
+    std::future::poll_fn(|cx| {
+        let mut signals = signals.iter_mut();
+        if signals.any(|signal| signal.poll_recv(cx).is_ready()) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

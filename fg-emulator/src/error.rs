@@ -12,7 +12,7 @@ use crate::ProcessExit;
 /// in one line, so that a test that returns the error prints all of it:
 ///
 /// ```text
-/// Error: extensionHello.sh exited with exit status: 1 before it registered: extensionHello.sh: port 8081 is in use
+/// Error: extensionHello.sh exited with status 1 before it registered: extensionHello.sh: port 8081 is in use
 /// ```
 pub struct Error(Box<ErrorInner>);
 

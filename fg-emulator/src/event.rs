@@ -1,6 +1,7 @@
 //! [`Event`]: what the platform reports to its observer.
 
 use std::net::SocketAddr;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use hyper::body::Bytes;
@@ -36,6 +37,15 @@ pub enum Event {
     },
     /// An extension or the function printed a line.
     Output(OutputLine),
+    /// The process of the function exited, or was killed because an invocation timed out. It is started again for the next
+    /// invocation. Not reported at a shutdown.
+    #[non_exhaustive]
+    FunctionExited {
+        /// The exit status; [`describe_exit`](crate::describe_exit) puts it into words.
+        status: ExitStatus,
+        /// Whether the process was killed because an invocation timed out.
+        timed_out: bool,
+    },
     /// An extension subscribed to telemetry.
     Subscribed(Subscription),
     /// The subscriber acknowledged a batch of telemetry.
@@ -80,7 +90,7 @@ pub struct ApiRequest {
     pub name: Option<String>,
     /// The header `FunctionGraph-Extension-Address`.
     pub address: Option<String>,
-    /// The names of those two headers that the request contains more than once. Their first value counts.
+    /// The names of those two headers that the request contains more than once. Such a registration is rejected.
     pub repeated_headers: Vec<&'static str>,
     /// The body. Empty if it is incomplete or larger than 6 MiB.
     pub body: Bytes,

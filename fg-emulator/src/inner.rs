@@ -1,8 +1,10 @@
 //! The data shared by the tasks of a platform: the state, with notification of changes, and the observer.
 
+use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::symlink;
 use std::panic::resume_unwind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -11,10 +13,11 @@ use tokio::sync::watch;
 
 use crate::fault::FaultInjector;
 use crate::function::FunctionSettings;
+use crate::function::settings::{MEMORY_MB, PACKAGE, PROJECT_ID, REGION, whole_seconds};
 use crate::observer::{Callback, Observer};
 use crate::process::guard::Guard;
 use crate::state::{Rejection, State};
-use crate::{Error, Event, Fault, Faults, OutputLine, TelemetryType};
+use crate::{Error, Event, Fault, Faults, OutputLine, ProcessExit, TelemetryType};
 
 pub(crate) struct Inner {
     pub(crate) address: SocketAddr,
@@ -22,6 +25,9 @@ pub(crate) struct Inner {
     pub(crate) function_version: &'static str,
     pub(crate) function_urn: &'static str,
     pub(crate) settings: FunctionSettings,
+    /// The directory of the function's code: empty for a synthetic function.
+    code_root: PathBuf,
+    log_directory: PathBuf,
     pub(crate) faults: FaultInjector,
     pub(crate) guard: Guard,
     pub(crate) observer: Observer,
@@ -38,12 +44,18 @@ impl Inner {
         faults: Faults,
         observer: Callback,
     ) -> Result<Self, Error> {
+        let context = || Error::context::<std::io::Error>("cannot start the platform");
+        let (code_root, log_directory) = (directory.join("code"), directory.join("log"));
+        fs::create_dir(&code_root).map_err(context())?;
+        fs::create_dir(&log_directory).map_err(context())?;
         Ok(Self {
             address,
             function_name: "helloWorld",
             function_version: "$LATEST",
             function_urn: "sn:cn:yrk:1111:function:0@test@hello:latest",
             settings,
+            code_root,
+            log_directory,
             faults: FaultInjector::new(faults),
             guard: Guard::start(directory)?,
             observer: Observer::new(observer),
@@ -60,8 +72,51 @@ impl Inner {
             ("RUNTIME_FUNC_VERSION", self.function_version.to_owned()),
         ];
         environment.extend(self.settings.environment());
+        let directories = [
+            ("RUNTIME_CODE_ROOT", &self.code_root),
+            ("RUNTIME_LOG_DIR", &self.log_directory),
+        ];
+        environment.extend(directories.map(|(name, path)| (name, path.display().to_string())));
         let owned = |(name, value): (&str, _)| (name.to_owned(), value);
         environment.into_iter().map(owned).collect()
+    }
+
+    /// Makes `RUNTIME_CODE_ROOT` a link to the directory of the function. Extensions that have started before have the
+    /// variable already.
+    pub(crate) fn set_code_root(&self, directory: &Path) -> std::io::Result<()> {
+        // It is an empty directory, or the link to another function that could not be booted.
+        fs::remove_file(&self.code_root).or_else(|_| fs::remove_dir(&self.code_root))?;
+        symlink(directory, &self.code_root)
+    }
+
+    /// Returns the headers of a request to an HTTP function (D functiongraph_01_1442; I: the values of all but the first).
+    pub(crate) fn http_function_headers(&self, id: &str) -> [(&'static str, String); 8] {
+        [
+            ("X-CFF-Request-Id", id.to_owned()),
+            ("X-CFF-Memory", MEMORY_MB.to_string()),
+            ("X-CFF-Timeout", whole_seconds(self.settings.timeout)),
+            ("X-CFF-Func-Version", self.function_version.to_owned()),
+            ("X-CFF-Func-Name", self.function_name.to_owned()),
+            ("X-CFF-Project-Id", PROJECT_ID.to_owned()),
+            ("X-CFF-Package", PACKAGE.to_owned()),
+            ("X-CFF-Region", REGION.to_owned()),
+        ]
+    }
+
+    /// Returns the error of a process that exited before it was ready. Its source is what the process printed.
+    pub(crate) fn exit_error(&self, message: String, exit: ProcessExit) -> Error {
+        let message = match self.faults.seed() {
+            Some(seed) => format!("{message} (fault seed {seed})"),
+            None => message,
+        };
+        // Some programs print errors on standard output.
+        let output = [exit.stderr(), exit.stdout()];
+        let output = output.iter().map(|text| text.trim_end());
+        let error = match output.into_iter().find(|text| !text.is_empty()) {
+            Some(output) => Error::context(message)(output),
+            None => Error::new(message),
+        };
+        error.with_process_exit(exit)
     }
 
     pub(crate) fn register(
@@ -85,6 +140,12 @@ impl Inner {
         Ok(())
     }
 
+    /// Rejects a registration without applying it.
+    pub(crate) fn reject_registration(&self, rejection: Rejection) -> Result<(), Rejection> {
+        self.state().last_rejection = Some(rejection.error_message.clone());
+        Err(rejection)
+    }
+
     pub(crate) fn subscribe(&self, body: &[u8]) -> Result<(), Rejection> {
         let subscription = self.state().subscribe(body)?;
         self.report(&Event::Subscribed(subscription));
@@ -97,6 +158,7 @@ impl Inner {
         self.update(|state| {
             let telemetry = &mut state.telemetry;
             telemetry.process_printed(kind, &line.text, SystemTime::now());
+            state.printed(&line);
         });
         self.report(&Event::Output(line));
     }

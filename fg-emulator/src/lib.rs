@@ -103,10 +103,11 @@
 //! # }
 //! ```
 //!
-//! # Run a custom-runtime function
+//! # Run a real function
 //!
 //! By default the function is synthetic: it does what the [`InvokeRequest`] says, without a process.
-//! [`Platform::boot_function`] runs the `bootstrap` of a custom runtime instead:
+//! [`Platform::boot_function`] runs the `bootstrap` of a custom runtime instead, and [`Platform::boot_http_function`] that of
+//! an HTTP function:
 //!
 //! ```no_run
 //! # async fn test() -> Result<(), fg_emulator::Error> {
@@ -150,7 +151,12 @@
 //! mark facts about the platform: D is documented (D 2707 is on the page `functiongraph_06_2707`), I is inferred, and ? is
 //! unknown. Where the documentation is silent, the emulator behaves as follows:
 //!
-//! - A registration that breaks a rule is rejected with status 400.
+//! - A registration that breaks a rule is rejected with status 400, and so is one with a header that occurs twice.
+//! - A function whose process exits is started again for the next invocation. One that times out is killed.
+//! - An HTTP function has failed if it responds with a status other than 2xx, as in the open-source relative of the
+//!   platform's engine.
+//! - A function of a custom runtime is initialized when it requests its first event, since there is no documented request
+//!   for an initializer.
 //! - An invoke event is posted to all extensions at the same time, when the function starts, over a new connection each.
 //! - A shutdown is SIGTERM, followed by SIGKILL after a grace period of 5 seconds.
 //! - Telemetry is delivered in order, one batch at a time. A batch contains the buffered events, up to 256 KiB. The buffer
@@ -180,6 +186,7 @@ mod function;
 mod http;
 mod inner;
 mod invocation;
+mod json;
 mod observer;
 mod platform;
 mod port;
@@ -196,6 +203,6 @@ pub use function::{FunctionOutcome, FunctionRun};
 pub use invocation::{ExtensionResponse, HttpResponse, InvokeRequest, InvokeResult};
 pub use platform::{Platform, PlatformBuilder, RegisteredExtension, ShutdownReport};
 pub use port::{PORT_RANGE, PortLease, is_extension_address};
-pub use process::{OutputLine, OutputStream, ProcessExit};
+pub use process::{OutputLine, OutputStream, ProcessExit, describe_exit};
 pub use script_name::ScriptName;
 pub use telemetry::{Subscription, TelemetryType};

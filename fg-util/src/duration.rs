@@ -48,7 +48,7 @@ pub fn format(duration: Duration) -> String {
     format!("{whole}{fraction}{unit}")
 }
 
-/// Formats a duration, rounded down to milliseconds, as [`format`] does.
+/// Formats a duration, rounded down to milliseconds, as [`format`](fn@format) does.
 #[must_use]
 pub fn format_rounded(duration: Duration) -> String {
     format(Duration::new(

@@ -27,6 +27,13 @@
     clippy::unwrap_used
 )]
 
+// This crate is compiled before the code that does not compile on Windows, so the message is the only error. The macro
+// crate does not enable the feature.
+#[cfg(all(windows, feature = "unix-only"))]
+compile_error!(
+    "fg-extension and cargo-fg do not support Windows; use them in WSL, which runs Linux: https://learn.microsoft.com/windows/wsl"
+);
+
 pub mod backoff;
 pub mod duration;
 pub mod env_file;
@@ -37,4 +44,5 @@ pub mod script_name;
 pub mod select;
 pub mod setting;
 pub mod size;
+pub mod terminal;
 pub mod throttle;

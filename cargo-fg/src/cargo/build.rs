@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::options::CargoOptions;
 use super::selection::SelectedProgram;
-use super::{cargo, stderr_copy};
+use super::{build_scripts, cargo};
 
 /// A program that cargo has built.
 #[derive(Clone, Debug)]
@@ -66,7 +66,7 @@ pub(crate) fn build(
                 .arg(format!("--{}", program.kind))
                 .arg(&program.name);
         }
-        let output = stderr_copy::output(&mut command).context("cannot run cargo")?;
+        let output = build_scripts::output(&mut command).context("cannot run cargo")?;
         if !output.status.success() {
             let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
             bail!(BuildFailed { stderr });

@@ -80,6 +80,13 @@ impl CargoOptions {
             .and_then(|path| Path::canonicalize(&path).ok())
     }
 
+    /// Returns the directory that cargo starts from: that of `--manifest-path`, or the current one.
+    pub(crate) fn directory(&self) -> PathBuf {
+        let of_manifest = self.manifest_path.as_deref().and_then(Path::parent);
+        let of_manifest = of_manifest.and_then(|it| it.canonicalize().ok());
+        of_manifest.unwrap_or_else(|| std::env::current_dir().unwrap_or_default())
+    }
+
     /// Returns the features of a package that these options enable, including those that other features enable.
     pub(super) fn enabled<'a>(
         &'a self,

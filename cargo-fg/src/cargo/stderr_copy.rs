@@ -1,47 +1,34 @@
-//! Runs a command whose stderr the user sees as it is written, and which is kept too, to find out why the command failed.
+//! Copies what cargo prints to stderr, where the user sees it as it is written, to find out later why a build failed.
 
 use std::io::{self, IsTerminal, Read, Write};
-use std::process::{Command, Output, Stdio};
+use std::process::{ChildStderr, Command, Stdio};
+use std::thread::JoinHandle;
 
 /// How much of the end is kept. The command line of a linker, which rustc prints, has some 10 KB.
 const MAX_KEPT: usize = 256 * 1024;
 
-/// Runs cargo, and returns its output. `stderr` contains only the last part.
-pub(super) fn output(command: &mut Command) -> io::Result<Output> {
-    if io::stderr().is_terminal() {
-        // cargo does not see the terminal, but should look as if it did.
-        let width = terminal_size::terminal_size_of(io::stderr()).map_or(80, |(width, _)| width.0);
-        for (name, value) in [
-            ("CARGO_TERM_COLOR", "always"),
-            ("CARGO_TERM_PROGRESS_WHEN", "always"),
-            ("CARGO_TERM_PROGRESS_WIDTH", &width.to_string()),
-        ] {
-            if std::env::var_os(name).is_none() {
-                command.env(name, value);
-            }
+/// Makes the stderr of a command a pipe.
+pub(super) fn pipe(command: &mut Command) {
+    command.stderr(Stdio::piped());
+    if !io::stderr().is_terminal() {
+        return;
+    }
+    // cargo does not see the terminal, but should look as if it did.
+    let width = terminal_size::terminal_size_of(io::stderr()).map_or(80, |(width, _)| width.0);
+    for (name, value) in [
+        ("CARGO_TERM_COLOR", "always"),
+        ("CARGO_TERM_PROGRESS_WHEN", "always"),
+        ("CARGO_TERM_PROGRESS_WIDTH", &width.to_string()),
+    ] {
+        if std::env::var_os(name).is_none() {
+            command.env(name, value);
         }
     }
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let (stdout, stderr) = std::thread::scope(|scope| {
-        let copying = scope.spawn(|| {
-            stderr
-                .map(|from| copy(from, io::stderr()))
-                .unwrap_or_default()
-        });
-        let mut bytes = Vec::new();
-        let read = stdout.map(|mut stdout| stdout.read_to_end(&mut bytes));
-        let copied = copying.join().unwrap_or_default();
-        read.transpose().map(|_| (bytes, copied))
-    })?;
-    Ok(Output {
-        status: child.wait()?,
-        stdout,
-        stderr,
-    })
+}
+
+/// Starts a thread that copies the pipe to stderr, and returns the last part of it.
+pub(super) fn copy_to_stderr(pipe: ChildStderr) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(|| copy(pipe, io::stderr()))
 }
 
 /// Writes what is read to `to`, and returns the last part of it.

@@ -9,6 +9,7 @@ use fg_conformance::{Budget, Checks, ExtensionUnderTest, Format, Outcome, Select
 use crate::boot::ExtensionSource;
 use crate::cargo::{BuiltProgram, CargoOptions, Workspace, build};
 use crate::signals::ShutdownSignals;
+use crate::terminal::printable;
 
 /// Runs the selected cases, or all cases if there is no selection, and prints the report. An interrupt cancels the run.
 ///
@@ -25,7 +26,9 @@ pub(crate) fn run(
 ) -> anyhow::Result<ExitCode> {
     let mut checks = Checks::new(extension).budget(budget).on_notice(|notice| {
         // If standard error is closed, the notice is lost.
-        let _ = writeln!(std::io::stderr(), "{notice}");
+        let stderr = std::io::stderr();
+        let notice = printable(notice, &stderr);
+        let _ = writeln!(&stderr, "{notice}");
     });
     if let Some(selection) = selection {
         checks = checks.select(selection);

@@ -56,6 +56,7 @@ impl CheckArgs {
             return Ok(ExitCode::SUCCESS);
         }
         let selection = Selection::parse(&self.cases)?;
+        // Report an invalid file before anything is built.
         let variables = self.environment.variables()?;
         let mut extension =
             check::extension_under_test(&self.source.source()?, &self.source.target.cargo)?;

@@ -2,22 +2,23 @@
 
 use std::fs::File;
 use std::io::IsTerminal;
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
 use fg_emulator::{Faults, ScriptName};
 
 use super::environment_args::EnvironmentArgs;
 use super::source_args::SourceArgs;
-use super::values::{OutputFormat, duration};
+use super::values::{OutputFormat, duration, timeout};
 use crate::boot::{BootSet, ExtensionSource};
 use crate::cargo::BuildTarget;
 use crate::dev::{
-    self, DevEvent, DevPlan, FaultSpec, InstanceConfig, Output, OutputStyle, Rebuild, Recorder,
-    Recording, RecordingHeader, Schedule,
+    self, DevEvent, DevPlan, FaultSpec, InstanceConfig, Output, OutputStyle, RealFunction, Rebuild,
+    Recorder, Recording, RecordingHeader, Schedule,
 };
 use crate::signals::ShutdownSignals;
 
@@ -40,8 +41,8 @@ When a source file is saved, `dev` builds and boots the extension again, unless
 With --attach, the script name is that of --script, of the package, or of --zip.
 
 The exit status is 1 if an invocation of --invocations or --replay fails, if an
-extension does not shut down cleanly, or if one exits unexpectedly while `dev`
-neither watches files nor reads keys.";
+extension does not shut down cleanly, or if one exits unexpectedly or cannot
+receive telemetry while `dev` neither watches files nor reads keys.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -52,7 +53,7 @@ pub(super) struct DevArgs {
     #[arg(long, value_name = "EXTENSION", value_parser = also_source)]
     also: Vec<ExtensionSource>,
     /// Stop after N invocations, sent one after the other
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     invocations: Option<u64>,
     /// Time between invocations, such as 200ms (default without a terminal: 1s; with --invocations: 0s)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
@@ -60,9 +61,21 @@ pub(super) struct DevArgs {
     /// Run a real function, the bootstrap of a custom runtime (default: a synthetic function)
     #[arg(long, value_name = "FILE")]
     function: Option<PathBuf>,
+    /// The function is an HTTP function: FILE serves HTTP on 127.0.0.1:8000
+    #[arg(long, requires = "function")]
+    http: bool,
+    /// Time-out of an invocation of the function (default: 30s)
+    #[arg(long, value_name = "DURATION", value_parser = timeout)]
+    timeout: Option<Duration>,
+    /// Time-out of the initialization of the function (default: 15s)
+    #[arg(long, value_name = "DURATION", value_parser = timeout, requires = "function")]
+    init_timeout: Option<Duration>,
     /// Freeze the instance after each invocation; the next invocation thaws it
     #[arg(long)]
     freeze: bool,
+    /// Restore the instance from a snapshot before each invocation but the first
+    #[arg(long)]
+    restore: bool,
     /// Inject faults, such as register-503*2,event-duplicate,freeze=0.3 (an invalid name prints the list)
     #[arg(long, value_name = "FAULTS", value_parser = faults)]
     fault: Option<String>,
@@ -80,6 +93,9 @@ pub(super) struct DevArgs {
     /// Do not start the extension: print its environment, and wait for you or your debugger to start it
     #[arg(long, conflicts_with_all = ["cmd", "arguments"], group = "no package")]
     attach: bool,
+    /// Port of the local FunctionGraph's API, so that EXTENSION_API_ADDR stays the same (default: a free port)
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    api_port: Option<u16>,
     /// Lines for humans (with timelines on a terminal only), or one JSON object per line
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     output: OutputFormat,
@@ -119,9 +135,16 @@ impl DevArgs {
             // Report an invalid fault before anything is built.
             faults.parse()?;
         }
+        self.api_port.map(dev::check_api_port).transpose()?;
         if let Some(function) = &self.function {
             let cannot = || format!("cannot find the function {}", function.display());
             std::fs::metadata(function).with_context(cannot)?;
+            // The emulator waits for another emulator's function, as tests need it.
+            if self.http && TcpStream::connect(("127.0.0.1", 8000)).is_ok() {
+                bail!(
+                    "port 8000 is in use, on which an HTTP function must listen; stop the program that uses it"
+                );
+            }
         }
         let environment = self.environment.variables()?;
         let freeze = self.freeze || header.as_ref().is_some_and(|header| header.freeze);
@@ -146,7 +169,9 @@ impl DevArgs {
             }
         };
         let options = self.source.target.cargo;
+        let directory = options.directory();
         let rebuild: Rebuild = Arc::new(move || BootSet::prepare(&sources, &options));
+        let build_start = SystemTime::now();
         let boot_set = rebuild()?;
         let mut scripts = boot_set.script_names();
         scripts.extend(attach.clone());
@@ -173,11 +198,20 @@ impl DevArgs {
                 freeze,
                 environment,
                 user_data: self.environment.user_data,
-                function: self.function,
+                restore: self.restore,
+                function: self.function.map(|path| RealFunction {
+                    path,
+                    is_http: self.http,
+                }),
+                timeout: self.timeout,
+                init_timeout: self.init_timeout,
                 attach,
+                api_port: self.api_port,
             },
             schedule,
             boot_set,
+            directory,
+            build_start,
             rebuild,
             recorder,
             output,

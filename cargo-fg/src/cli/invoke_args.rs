@@ -33,7 +33,7 @@ pub(super) struct InvokeArgs {
     /// Time that the synthetic function runs, such as 200ms (default: 0s)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     duration: Option<Duration>,
-    /// Process ID of the `cargo fg dev` to use, if several are running
+    /// Process ID of the `cargo fg dev` to use, if several are running (default: the one in this workspace)
     #[arg(long, value_name = "PID")]
     dev: Option<u32>,
     /// Lines for humans, or one JSON object per line
@@ -71,7 +71,8 @@ impl InvokeArgs {
             count: self.count,
             concurrency: self.concurrency,
             dev: self.dev,
-            output: Output::new(style, false),
+            // The lines that an extension printed during a failed invocation do not follow its start.
+            output: Output::new(style, true),
         })
     }
 }

@@ -17,6 +17,14 @@ pub(super) fn variable(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// Parses a time-out such as `3s`, which must be longer than zero.
+pub(super) fn timeout(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("must be longer than zero".to_owned()),
+        timeout => Ok(timeout),
+    }
+}
+
 /// Parses a duration such as `200ms`; the unit is required.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     fg_util::duration::parse_with_unit(text)

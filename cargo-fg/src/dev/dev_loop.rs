@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
-use fg_emulator::ProcessExit;
+use fg_emulator::{ProcessExit, describe_exit};
 use tokio::task::JoinHandle;
 
 use super::event::DevEvent;
@@ -16,6 +16,7 @@ use super::instance::{Instance, InstanceConfig, InstanceEvent};
 use super::keyboard::{self, Key, Keyboard};
 use super::output::Output;
 use super::recording::Recorder;
+use super::saved_files::{Changes, SavedFiles};
 use super::schedule::Schedule;
 use super::watch_set::WatchSet;
 use super::{DevPlan, Rebuild};
@@ -36,11 +37,13 @@ pub(super) struct DevLoop {
     output: Arc<Output>,
     instance: Option<Instance>,
     file_watcher: Option<FileWatcher>,
+    saved_files: SavedFiles,
     keyboard: Option<Keyboard>,
     control_server: Option<ControlServer>,
     /// Invocations that `cargo fg invoke` has requested, queued until the instance has booted.
     requests: Vec<InvocationRequest>,
     pending_build: Option<PendingBuild>,
+    last_build_failed: bool,
     sent: u64,
     failed: u64,
 }
@@ -70,7 +73,8 @@ impl DevLoop {
         let output = Arc::new(plan.output);
         let mut scripts = plan.boot_set.script_names();
         scripts.extend(plan.config.attach.clone());
-        let control_server = match ControlServer::listen(scripts, plan.config.function_kind()) {
+        let function = plan.config.function_kind();
+        let control_server = match ControlServer::listen(scripts, function, &plan.directory) {
             Ok(server) => Some(server),
             Err(error) => {
                 output.warn(&format!(
@@ -88,10 +92,12 @@ impl DevLoop {
             output,
             instance: None,
             file_watcher: plan.watches_files.then(FileWatcher::default),
+            saved_files: SavedFiles::after_build(plan.build_start),
             keyboard: plan.reads_keys.then(Keyboard::open).transpose()?,
             control_server,
             requests: Vec::new(),
             pending_build: None,
+            last_build_failed: false,
             sent: 0,
             failed: 0,
         };
@@ -107,7 +113,10 @@ impl DevLoop {
             self.output.note("keys", keyboard::HELP);
         }
         self.boot().await?;
+        // The files were not watched during the first build.
+        self.handle_changes(self.saved_files.changed_during_build());
         let outcome = self.handle_events(&mut signals).await;
+        let conflicts = self.instance.as_ref().map(Instance::conflicts);
         let exits = self.shut_down_instance().await?;
         if let Err(error) = outcome {
             // If an extension exited unexpectedly, that is the cause of the other error.
@@ -118,7 +127,14 @@ impl DevLoop {
             });
         }
         if let Some(exit) = exits.iter().find(|exit| !exit.is_clean()) {
-            bail!("{} did not shut down cleanly: {}", exit.script, exit.status);
+            let (script, how) = (&exit.script, describe_exit(exit.status));
+            bail!("{script} did not shut down cleanly: it {how}");
+        }
+        // It may have been found after the last invocation.
+        if let Some(conflict) = conflicts.and_then(|conflicts| conflicts.take())
+            && !self.can_wait()
+        {
+            bail!("{conflict}");
         }
         Ok(())
     }
@@ -126,6 +142,12 @@ impl DevLoop {
     async fn handle_events(&mut self, signals: &mut ShutdownSignals) -> anyhow::Result<()> {
         loop {
             if self.is_done() {
+                if let Some(instance) = &self.instance {
+                    tokio::select! {
+                        () = signals.recv() => {}
+                        () = instance.wait_for_subscription() => {}
+                    }
+                }
                 return match self.failed {
                     0 => Ok(()),
                     failed => Err(anyhow!("{failed} of {} invocations failed", self.sent)),
@@ -144,7 +166,7 @@ impl DevLoop {
                     key => self.handle_key(&key).await?,
                 },
                 paths = changed_paths(&self.file_watcher), if self.pending_build.is_none() => {
-                    self.handle_changes(&paths);
+                    self.handle_changes(paths);
                 }
                 build = finished(&mut self.pending_build) => self.handle_build(build).await?,
                 request = next_request(&mut self.control_server) => self.requests.push(request),
@@ -176,7 +198,7 @@ impl DevLoop {
     }
 
     async fn handle_instance_event(&mut self, event: InstanceEvent) -> anyhow::Result<()> {
-        let can_wait = self.file_watcher.is_some() || self.keyboard.is_some();
+        let can_wait = self.can_wait();
         match event {
             InstanceEvent::Booted(Ok(())) => self.schedule.booted(),
             InstanceEvent::Booted(Err(error)) => {
@@ -196,8 +218,24 @@ impl DevLoop {
                 }
                 self.note_waiting();
             }
+            InstanceEvent::Conflict(message) => {
+                if !can_wait {
+                    bail!("{message}");
+                }
+                let message = format!("{message}; the current instance keeps running");
+                self.output.emit(DevEvent::Failed { message });
+            }
+            InstanceEvent::TelemetryLoop(script) => self.output.warn(&format!(
+                "{script} logs lines about the telemetry of its own lines, without an end; do not log for each event of \
+                 the type `extension`, or do not subscribe to this type"
+            )),
         }
         Ok(())
+    }
+
+    /// Returns whether the user can continue after a failure, by saving a file or pressing a key.
+    fn can_wait(&self) -> bool {
+        self.file_watcher.is_some() || self.keyboard.is_some()
     }
 
     fn note_waiting(&self) {
@@ -271,13 +309,21 @@ impl DevLoop {
         Ok(())
     }
 
-    fn handle_changes(&mut self, paths: &BTreeSet<PathBuf>) {
-        let here = std::env::current_dir().unwrap_or_default();
-        let relative = |path: &PathBuf| {
-            let relative: &Path = path.strip_prefix(&here).unwrap_or(path);
-            relative.display().to_string()
+    fn handle_changes(&mut self, written: BTreeSet<PathBuf>) {
+        // After a failure, saving a file again without a change is a request to try again.
+        let any = self.instance.is_none() || self.last_build_failed;
+        let paths = match self.saved_files.changes(written, any) {
+            Changes::None => return,
+            Changes::Saved(paths) => paths,
+            Changes::Repeated(paths) => {
+                let paths = relative(&paths).join(", ");
+                self.output.warn(&format!(
+                    "not building again: each build changes {paths}; to build, save a file or press r"
+                ));
+                return;
+            }
         };
-        let paths = paths.iter().map(relative).collect();
+        let paths = relative(&paths);
         self.output.emit(DevEvent::Changed { paths });
         // Watch for deleted files too: if their absence fails the build, restoring them must cause another build.
         self.watch_files();
@@ -286,6 +332,7 @@ impl DevLoop {
 
     fn start_build(&mut self, cause: BuildCause) {
         if self.pending_build.is_none() {
+            self.saved_files.build_started();
             let rebuild = Arc::clone(&self.rebuild);
             let task = tokio::task::spawn_blocking(move || rebuild());
             self.pending_build = Some(PendingBuild { task, cause });
@@ -293,6 +340,8 @@ impl DevLoop {
     }
 
     async fn handle_build(&mut self, build: FinishedBuild) -> anyhow::Result<()> {
+        self.saved_files.build_finished();
+        self.last_build_failed = build.outcome.is_err();
         let boot_set = match build.outcome {
             Ok(boot_set) => boot_set,
             Err(error) => {
@@ -322,14 +371,28 @@ impl DevLoop {
         let Some(file_watcher) = &mut self.file_watcher else {
             return;
         };
-        let watch_set = WatchSet::new(&self.boot_set, self.config.function.as_deref());
+        let function = self.config.function.as_ref();
+        let function = function.map(|function| function.path.as_path());
+        let watch_set = WatchSet::new(&self.boot_set, function);
         if let Err(error) = file_watcher.watch(watch_set) {
             // For instance, other processes may use up the limit of watches. Everything else works without watching.
             let warning = format!("saving a file does not cause a rebuild: {error:#}");
             self.output.warn(&warning);
             self.file_watcher = None;
+            return;
         }
+        self.saved_files.add(file_watcher.files());
     }
+}
+
+/// Returns the paths as a user writes them in the current directory.
+fn relative(paths: &BTreeSet<PathBuf>) -> Vec<String> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let relative = |path: &PathBuf| {
+        let relative: &Path = path.strip_prefix(&here).unwrap_or(path);
+        relative.display().to_string()
+    };
+    paths.iter().map(relative).collect()
 }
 
 fn unexpected_exit(script: &str) -> anyhow::Error {

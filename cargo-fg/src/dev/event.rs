@@ -31,7 +31,7 @@ pub(crate) enum DevEvent<'a> {
     /// An extension, or the function, printed a line.
     Output {
         script: &'a str,
-        stream: &'static str,
+        stream: &'a str,
         text: &'a str,
     },
     /// The platform rejected a request.
@@ -71,10 +71,12 @@ pub(crate) enum DevEvent<'a> {
     Changed { paths: Vec<String> },
     /// A build produced the same program again.
     Unchanged,
-    /// A build or a boot failed.
+    /// A build or a boot failed, or an extension cannot receive telemetry.
     Failed { message: String },
     /// An extension exited before it was stopped.
     Exited { script: &'a str, status: String },
+    /// The process of the function exited, or was killed because an invocation timed out.
+    FunctionExited { status: String, timed_out: bool },
     /// An extension was stopped.
     Stopped {
         script: &'a str,
@@ -115,8 +117,19 @@ impl DevEvent<'_> {
                 script,
                 stream,
                 text,
-            } if several => (*stream, format!("{script}: {text}")),
-            Self::Output { stream, text, .. } => (*stream, (*text).to_owned()),
+            } => {
+                let label = if *stream == "stderr" {
+                    "stderr"
+                } else {
+                    "stdout"
+                };
+                let prefix = if several {
+                    format!("{script}: ")
+                } else {
+                    String::new()
+                };
+                (label, format!("{prefix}{text}"))
+            }
             Self::Rejected {
                 method,
                 path,
@@ -168,7 +181,18 @@ impl DevEvent<'_> {
             ),
             Self::Failed { message } => ("failed", message.clone()),
             Self::Exited { script, status } => {
-                ("exited", format!("{script} unexpectedly, {status}"))
+                ("exited", format!("{script} unexpectedly: it {status}"))
+            }
+            Self::FunctionExited { status, timed_out } => {
+                let reason = if *timed_out {
+                    ", since an invocation timed out"
+                } else {
+                    ""
+                };
+                (
+                    "exited",
+                    format!("the function {status}{reason}; the next invocation starts it again"),
+                )
             }
             Self::Stopped {
                 script,
@@ -177,7 +201,7 @@ impl DevEvent<'_> {
                 killed,
             } => {
                 let killed = if *killed {
-                    ", killed: it did not exit after SIGTERM"
+                    ": it did not exit after SIGTERM"
                 } else {
                     ""
                 };

@@ -3,17 +3,21 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use fg_emulator::{Event, OutputStream, Subscription};
+use fg_emulator::{Event, Subscription, describe_exit};
 
+use super::conflicts::Conflicts;
 use super::event::{DevEvent, count};
+use super::loop_detector::LoopDetector;
 use super::output::{Output, OutputStyle};
 use super::timeline::Row;
-use crate::invocation::{InvocationReport, millis};
+use crate::invocation::{InvocationReport, millis, stream_name};
 
 /// The observer of a platform. On a terminal, it defers telemetry deliveries while an invocation is in flight, since
 /// the timeline of that invocation shows them.
 pub(crate) struct EventBridge {
     output: Arc<Output>,
+    conflicts: Arc<Conflicts>,
+    loop_detector: Arc<LoopDetector>,
     pending: Mutex<PendingDeliveries>,
 }
 
@@ -31,9 +35,15 @@ struct DeferredDelivery {
 }
 
 impl EventBridge {
-    pub(crate) fn new(output: Arc<Output>) -> Self {
+    pub(crate) fn new(
+        output: Arc<Output>,
+        conflicts: Arc<Conflicts>,
+        loop_detector: Arc<LoopDetector>,
+    ) -> Self {
         Self {
             output,
+            conflicts,
+            loop_detector,
             pending: Mutex::default(),
         }
     }
@@ -41,6 +51,7 @@ impl EventBridge {
     /// Must be called before an invocation is sent, and followed by a call of
     /// [`invocation_finished`](Self::invocation_finished).
     pub(crate) fn invocation_starts(&self) {
+        self.loop_detector.invocation_starts();
         self.pending().invocations += 1;
     }
 
@@ -51,24 +62,31 @@ impl EventBridge {
             pending.invocations = pending.invocations.saturating_sub(1);
             std::mem::take(&mut pending.deliveries)
         };
+        self.loop_detector.invocation_finished();
         if self.output.style == OutputStyle::Terminal {
             let rows = rows(report, start, &deliveries);
             let heading = format!("#{} {}", report.number, report.trace_id);
             self.output.print_timeline(&heading, &rows);
+            for (label, text) in report.error_lines() {
+                self.output.note(label, &text);
+            }
         } else {
             self.output.emit(DevEvent::Invoked(report));
         }
     }
 
-    /// Emits an event of the platform.
+    /// Emits an event of the platform, and then looks for a conflict or a loop.
     pub(crate) fn observe(&self, event: &Event) {
+        self.emit(event);
+        self.conflicts.observe(event);
+        self.loop_detector.observe(event);
+    }
+
+    fn emit(&self, event: &Event) {
         let dev_event = match event {
             Event::Output(line) => DevEvent::Output {
                 script: &line.script,
-                stream: match line.stream {
-                    OutputStream::Stdout => "stdout",
-                    OutputStream::Stderr => "stderr",
-                },
+                stream: stream_name(line.stream),
                 text: &line.text,
             },
             Event::Rejected {
@@ -82,6 +100,12 @@ impl EventBridge {
                 path,
                 status: *status,
                 message: error_message,
+            },
+            Event::FunctionExited {
+                status, timed_out, ..
+            } => DevEvent::FunctionExited {
+                status: describe_exit(*status),
+                timed_out: *timed_out,
             },
             Event::Subscribed(Subscription { uri, types, .. }) => DevEvent::Subscribed {
                 uri,

@@ -70,6 +70,11 @@ impl FileWatcher {
         Ok(())
     }
 
+    /// Returns the watched files, including those that are missing.
+    pub(crate) fn files(&self) -> BTreeSet<PathBuf> {
+        self.watch_set.files()
+    }
+
     /// Waits until files have changed and no further change follows, and returns their paths.
     ///
     /// # Cancel safety

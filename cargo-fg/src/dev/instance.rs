@@ -7,19 +7,25 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use fg_conformance::port_owner::ports_in_use;
-use fg_emulator::{Error, ExtensionCommand, Platform, ProcessExit, RegisteredExtension};
+use fg_emulator::{
+    Error, ExtensionCommand, Platform, ProcessExit, RegisteredExtension, describe_exit,
+};
 use tokio::task::JoinSet;
 
+use super::api_port;
+use super::conflicts::Conflicts;
 use super::event::DevEvent;
 use super::event_bridge::EventBridge;
 use super::fault_spec::FaultSpec;
+use super::loop_detector::LoopDetector;
 use super::output::{Output, OutputStyle};
 use crate::invocation::{FunctionKind, InvocationReport, InvocationSpec, millis};
 use crate::ipc::InvocationReply;
 
 /// How long the timeline of an invocation, or the freeze after it, waits for the telemetry of the invocation.
 const TELEMETRY_WAIT: Duration = Duration::from_millis(300);
+/// How long `dev` waits for a subscription after the last invocation.
+const SUBSCRIPTION_WAIT: Duration = Duration::from_secs(2);
 /// How long a shutdown waits for invocations in flight, so that an invocation that crashed an extension is reported
 /// too.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
@@ -33,10 +39,26 @@ pub(crate) struct InstanceConfig {
     pub(crate) environment: Vec<(String, String)>,
     /// The settings in `RUNTIME_USERDATA`.
     pub(crate) user_data: Vec<(String, String)>,
-    /// The bootstrap of a custom runtime; if `None`, the function is synthetic.
-    pub(crate) function: Option<PathBuf>,
+    /// Restore the instance from a snapshot before each invocation but the first.
+    pub(crate) restore: bool,
+    /// If `None`, the function is synthetic.
+    pub(crate) function: Option<RealFunction>,
+    /// The time-out of an invocation; if `None`, the emulator's.
+    pub(crate) timeout: Option<Duration>,
+    /// The time-out of the function's initialization; if `None`, the emulator's.
+    pub(crate) init_timeout: Option<Duration>,
     /// The script name of an extension that the user starts, for instance in a debugger.
     pub(crate) attach: Option<String>,
+    /// The port of the platform's API; by default, a free one.
+    pub(crate) api_port: Option<u16>,
+}
+
+/// A function that is a process.
+pub(crate) struct RealFunction {
+    /// The bootstrap.
+    pub(crate) path: PathBuf,
+    /// Whether it serves HTTP on port 8000, instead of using the API of custom runtimes.
+    pub(crate) is_http: bool,
 }
 
 impl InstanceConfig {
@@ -52,11 +74,15 @@ impl InstanceConfig {
 pub(crate) struct Instance {
     platform: Arc<Platform>,
     event_bridge: Arc<EventBridge>,
+    conflicts: Arc<Conflicts>,
+    loop_detector: Arc<LoopDetector>,
     /// `None` once the extensions and the function have booted.
     booting: Option<BootFuture>,
     in_flight: JoinSet<anyhow::Result<CompletedInvocation>>,
     output: Arc<Output>,
     freeze_after_invocation: bool,
+    restores: bool,
+    was_invoked: bool,
     function_kind: FunctionKind,
     frozen: bool,
 }
@@ -77,6 +103,10 @@ pub(crate) enum InstanceEvent {
     Invoked(bool),
     /// The extension with this script name exited unexpectedly.
     Exited(String),
+    /// An extension cannot receive telemetry, for this reason.
+    Conflict(String),
+    /// The extension with this script name logs a line for each of its own lines.
+    TelemetryLoop(String),
 }
 
 impl Instance {
@@ -86,7 +116,13 @@ impl Instance {
         commands: Vec<ExtensionCommand>,
         output: Arc<Output>,
     ) -> anyhow::Result<Self> {
-        let event_bridge = Arc::new(EventBridge::new(Arc::clone(&output)));
+        let conflicts = Arc::new(Conflicts::default());
+        let loop_detector = Arc::new(LoopDetector::default());
+        let event_bridge = Arc::new(EventBridge::new(
+            Arc::clone(&output),
+            Arc::clone(&conflicts),
+            Arc::clone(&loop_detector),
+        ));
         let observer = Arc::clone(&event_bridge);
         let mut builder = Platform::builder().observer(move |event| observer.observe(event));
         for (name, value) in &config.user_data {
@@ -94,6 +130,16 @@ impl Instance {
         }
         if let Some(faults) = &config.faults {
             builder = builder.faults(faults.parse()?);
+        }
+        if let Some(port) = config.api_port {
+            api_port::check(port)?;
+            builder = builder.port(port);
+        }
+        if let Some(timeout) = config.timeout {
+            builder = builder.function_timeout(timeout);
+        }
+        if let Some(timeout) = config.init_timeout {
+            builder = builder.init_timeout(timeout);
         }
         let platform = builder.start().await?;
         output.emit(DevEvent::Platform {
@@ -105,14 +151,19 @@ impl Instance {
             Arc::clone(&config),
             commands,
             Arc::clone(&output),
+            Arc::clone(&conflicts),
         );
         Ok(Self {
             platform,
             event_bridge,
+            conflicts,
+            loop_detector,
             booting: Some(Box::pin(booting)),
             in_flight: JoinSet::new(),
             output,
             freeze_after_invocation: config.freeze,
+            restores: config.restore,
+            was_invoked: false,
             function_kind: config.function_kind(),
             frozen: false,
         })
@@ -121,6 +172,20 @@ impl Instance {
     /// Returns whether the instance has booted, so that the function can be invoked.
     pub(crate) fn is_up(&self) -> bool {
         self.booting.is_none()
+    }
+
+    /// Returns the conflicts of its extensions, which can be found until it has shut down.
+    pub(crate) fn conflicts(&self) -> Arc<Conflicts> {
+        Arc::clone(&self.conflicts)
+    }
+
+    /// Waits a short time for a subscription to telemetry if an extension is about to subscribe, so that it receives the
+    /// telemetry of the invocations before the shutdown.
+    pub(crate) async fn wait_for_subscription(&self) {
+        if self.conflicts.expects_subscription() {
+            let subscription = self.platform.wait_for_subscription();
+            let _ = tokio::time::timeout(SUBSCRIPTION_WAIT, subscription).await;
+        }
     }
 
     /// Returns whether no invocation is in flight.
@@ -142,15 +207,21 @@ impl Instance {
         let function_kind = self.function_kind;
         let waits_for_telemetry =
             self.freeze_after_invocation || self.output.style == OutputStyle::Terminal;
+        let restores = std::mem::replace(&mut self.was_invoked, true) && self.restores;
         self.in_flight.spawn(async move {
+            if restores {
+                platform.restore().await;
+            }
             let invocation = spec.invocation(&trace_id);
             let invoked = platform.invoke_with(invocation).await?;
             let start = invoked.started_at;
-            let report = InvocationReport::new(number, &spec, function_kind, invoked);
+            let mut report = InvocationReport::new(number, &spec, function_kind, invoked);
             if let Some(reply) = reply {
                 // This fails if the client has disconnected; then nobody needs the report.
                 let _ = reply.send(Ok(report.clone()));
             }
+            // They have been printed already.
+            report.printed.clear();
             if waits_for_telemetry {
                 let _ = tokio::time::timeout(TELEMETRY_WAIT, platform.wait_for_telemetry()).await;
             }
@@ -175,6 +246,10 @@ impl Instance {
                     self.freeze();
                 }
                 Ok(InstanceEvent::Invoked(report.ok))
+            }
+            conflict = self.conflicts.next() => Ok(InstanceEvent::Conflict(conflict)),
+            script = self.loop_detector.find(&self.platform) => {
+                Ok(InstanceEvent::TelemetryLoop(script))
             }
             script = self.platform.wait_for_exit() => Ok(InstanceEvent::Exited(script)),
         }
@@ -216,7 +291,7 @@ impl Instance {
         };
         let shutdown = platform.shutdown().await?;
         for exit in &shutdown.extensions {
-            let (script, status) = (&exit.script, exit.status.to_string());
+            let (script, status) = (&exit.script, describe_exit(exit.status));
             self.output.emit(match exit.stop_duration {
                 None => DevEvent::Exited { script, status },
                 Some(duration) => DevEvent::Stopped {
@@ -237,6 +312,7 @@ async fn boot_all(
     config: Arc<InstanceConfig>,
     commands: Vec<ExtensionCommand>,
     output: Arc<Output>,
+    conflicts: Arc<Conflicts>,
 ) -> anyhow::Result<()> {
     for command in commands {
         let command = config
@@ -246,7 +322,8 @@ async fn boot_all(
         let registered = platform
             .boot(command)
             .await
-            .map_err(|error| boot_error(&error))?;
+            .map_err(|error| boot_error(&error, &conflicts))?;
+        conflicts.add_extension(&registered.script, registered.pid);
         emit_registered(&output, &registered);
     }
     if let Some(script) = &config.attach {
@@ -258,9 +335,18 @@ async fn boot_all(
         });
         emit_registered(&output, &platform.attach(script).await?);
     }
-    if let Some(function) = &config.function {
-        let booted = platform.boot_function(function).await;
-        booted.map_err(|error| boot_error(&error))?;
+    if let Some(RealFunction { path, is_http }) = &config.function {
+        let booted = match is_http {
+            true => platform.boot_http_function(path).await,
+            false => platform.boot_function(path).await,
+        };
+        booted.map_err(|error| {
+            let error = boot_error(&error, &conflicts);
+            match error.to_string().contains("did not request an event") {
+                true => anyhow!("{error}; if it is an HTTP function, add --http"),
+                false => error,
+            }
+        })?;
     }
     Ok(())
 }
@@ -284,12 +370,12 @@ fn emit_registered(output: &Output, registered: &RegisteredExtension) {
 
 /// Returns the reason why a boot failed, including which ports are in use. It leaves out the output of the program,
 /// which has already been printed.
-fn boot_error(error: &Error) -> anyhow::Error {
+fn boot_error(error: &Error, conflicts: &Conflicts) -> anyhow::Error {
     let Some(exit) = error.process_exit() else {
         return anyhow!("{}", fg_util::error::chain(error));
     };
     let lines = exit.output.iter().map(|line| line.text.as_str());
-    let in_use = ports_in_use(&lines.collect::<Vec<_>>().join("\n"));
+    let in_use = conflicts.ports_in_use(&lines.collect::<Vec<_>>().join("\n"));
     match &in_use[..] {
         [] => anyhow!("{error}"),
         in_use => anyhow!("{error}; {}", in_use.join(", ")),

@@ -15,6 +15,8 @@ use nix::unistd::{getpgrp, tcgetpgrp, ttyname};
 use tokio::net::unix::pipe::Receiver;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::signals::before_kill;
+
 /// The line that lists the keys; with its label, it fits into 80 columns.
 pub(crate) const HELP: &str = "i invoke, t telemetry on/off, f freeze, r rebuild, s stop, q quit";
 
@@ -48,8 +50,13 @@ impl Keyboard {
             .custom_flags(OFlag::O_NONBLOCK.bits())
             .open(terminal())
             .context(cannot)?;
+        let original_mode = tcgetattr(&tty).context(cannot)?;
+        let (killed_tty, mode) = (tty.try_clone().context(cannot)?, original_mode.clone());
+        before_kill(move || {
+            let _ = tcsetattr(&killed_tty, SetArg::TCSANOW, &mode);
+        });
         let keyboard = Self {
-            original_mode: tcgetattr(&tty).context(cannot)?,
+            original_mode,
             suspend: signal(SignalKind::from_raw(Number::SIGTSTP as i32)).context(cannot)?,
             resume: signal(SignalKind::from_raw(Number::SIGCONT as i32)).context(cannot)?,
             tty: Receiver::from_file_unchecked(tty).context(cannot)?,

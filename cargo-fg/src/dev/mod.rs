@@ -1,5 +1,7 @@
 //! `cargo fg dev`: boots an instance, invokes the function, and rebuilds and boots again when a file is saved.
 
+mod api_port;
+mod conflicts;
 mod dev_loop;
 mod event;
 mod event_bridge;
@@ -7,13 +9,17 @@ mod fault_spec;
 mod file_watcher;
 mod instance;
 mod keyboard;
+mod loop_detector;
 mod output;
 mod recording;
+mod saved_files;
 mod schedule;
 mod timeline;
 mod watch_set;
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::anyhow;
 
@@ -21,9 +27,10 @@ use self::dev_loop::DevLoop;
 use crate::boot::BootSet;
 use crate::signals::ShutdownSignals;
 
+pub(crate) use self::api_port::check as check_api_port;
 pub(crate) use self::event::DevEvent;
 pub(crate) use self::fault_spec::FaultSpec;
-pub(crate) use self::instance::InstanceConfig;
+pub(crate) use self::instance::{InstanceConfig, RealFunction};
 pub(crate) use self::output::{Output, OutputStyle};
 pub(crate) use self::recording::{Recorder, Recording, RecordingHeader};
 pub(crate) use self::schedule::Schedule;
@@ -34,6 +41,10 @@ pub(crate) struct DevPlan {
     pub(crate) schedule: Schedule,
     /// The extensions of the first instance.
     pub(crate) boot_set: BootSet,
+    /// A directory in the workspace of the extensions, by which `cargo fg invoke` finds this `dev`.
+    pub(crate) directory: PathBuf,
+    /// When the build of these extensions started.
+    pub(crate) build_start: SystemTime,
     pub(crate) rebuild: Rebuild,
     pub(crate) recorder: Option<Recorder>,
     /// Whether a saved file causes a build and a boot.

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::event::DevEvent;
 use super::timeline::{self, Row};
+use crate::terminal::printable;
 
 /// The form in which events are printed.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -72,7 +73,9 @@ impl Output {
 
     /// Prints a warning to stderr, in any style. A closed stderr is ignored.
     pub(crate) fn warn(&self, text: &str) {
-        let _ = writeln!(io::stderr(), "warning: {text}");
+        let stderr = io::stderr();
+        let text = printable(text, &stderr);
+        let _ = writeln!(&stderr, "warning: {text}");
     }
 
     /// Prints the timeline of an invocation below its heading.
@@ -80,7 +83,7 @@ impl Output {
         let columns = terminal_size::terminal_size().map_or(80, |(width, _)| width.0);
         let mut text = line(&("invoked", heading.to_owned()));
         for line in timeline::lines(rows, columns.into()) {
-            text += &line;
+            text += &printable(&line, &io::stdout());
             text.push('\n');
         }
         self.write(&text);
@@ -115,6 +118,7 @@ impl Output {
 }
 
 fn line((label, text): &(&'static str, String)) -> String {
+    let text = printable(text, &io::stdout());
     if label.is_empty() {
         return format!("{text}\n");
     }

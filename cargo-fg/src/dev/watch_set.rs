@@ -73,6 +73,28 @@ impl WatchSet {
         self.files.contains(path) || (has_extension && !is_hidden)
     }
 
+    /// Returns the watched files, including those that are missing.
+    pub(crate) fn files(&self) -> BTreeSet<PathBuf> {
+        let mut files = self.files.clone();
+        for (directory, depth) in &self.directories {
+            self.collect_files(directory, *depth, &mut files);
+        }
+        files
+    }
+
+    fn collect_files(&self, directory: &Path, depth: WatchDepth, files: &mut BTreeSet<PathBuf>) {
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            let path = entry.path();
+            // A symbolic link may lead to a directory that contains it.
+            let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_directory && depth == WatchDepth::Tree {
+                self.collect_files(&path, depth, files);
+            } else if !is_directory && self.contains(&path) {
+                files.insert(path);
+            }
+        }
+    }
+
     /// Adds the files that a program was built from. cargo lists them in a dep-info file next to the program: its own
     /// sources, those of its path dependencies, the files that they include, and the files that build scripts read.
     fn add_program(&mut self, program: &Path) {

@@ -6,7 +6,7 @@ mod spec;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::report::{InvocationReport, millis};
+pub(crate) use self::report::{InvocationReport, millis, stream_name};
 pub(crate) use self::spec::{InvocationSpec, Payload};
 
 /// The kind of function that is invoked.

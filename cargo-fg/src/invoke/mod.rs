@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::dev::{DevEvent, Output};
 use crate::invocation::{FunctionKind, InvocationReport, InvocationSpec};
-use crate::ipc::ControlClient;
+use crate::ipc::{ControlClient, Found};
 
 pub(crate) use self::payload::read_payload;
 
@@ -24,7 +24,7 @@ pub(crate) struct InvokePlan {
     pub(crate) count: u64,
     /// The number of invocations in flight at the same time.
     pub(crate) concurrency: u16,
-    /// The process ID of the `dev`; if `None`, there must be exactly one `dev`.
+    /// The process ID of the `dev`; if `None`, it is the only one, or the only one in this workspace.
     pub(crate) dev: Option<u32>,
     pub(crate) output: Output,
 }
@@ -36,7 +36,14 @@ pub(crate) struct InvokePlan {
 /// Returns an error if the `dev` cannot be reached, or exits before all invocations have finished.
 pub(crate) async fn invoke(plan: InvokePlan) -> anyhow::Result<u64> {
     let output = plan.output;
-    let client = ControlClient::find(plan.dev).await?;
+    let Found {
+        client,
+        is_surprising,
+    } = ControlClient::find(plan.dev).await?;
+    if is_surprising {
+        let description = client.greeting.description();
+        output.note("dev", &description);
+    }
     if plan.needs_synthetic && client.greeting.function != FunctionKind::Synthetic {
         bail!(
             "cannot set --outcome or --duration: they apply to the synthetic function, and this cargo fg dev runs a \
@@ -64,9 +71,16 @@ pub(crate) async fn invoke(plan: InvokePlan) -> anyhow::Result<u64> {
             () = output.closed() => break,
         };
         let Some(report) = report else { break };
-        let report = report?;
+        let mut report = report?;
         failed += u64::from(!report.ok);
         times.push(report.duration_ms);
+        for line in std::mem::take(&mut report.printed) {
+            output.emit(DevEvent::Output {
+                script: &line.script,
+                stream: &line.stream,
+                text: &line.text,
+            });
+        }
         output.emit(DevEvent::Invoked(&report));
     }
     workers.shutdown().await;

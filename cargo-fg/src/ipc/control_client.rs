@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
 
-use super::discovery::{socket_directory, socket_path};
+use super::discovery::{existing_directory, socket_path};
 use super::wire::{Greeting, read, write};
 use crate::invocation::{InvocationReport, InvocationSpec};
 
@@ -57,7 +57,10 @@ impl ControlClient {
 
     /// Connects to the `dev` with this process ID.
     pub(super) async fn connect_to(pid: u32) -> anyhow::Result<Self> {
-        let client = Self::connect(&socket_path(&socket_directory()?, pid)).await?;
+        let client = match existing_directory()? {
+            Some(directory) => Self::connect(&socket_path(&directory, pid)).await?,
+            None => None,
+        };
         client.with_context(|| format!("no cargo fg dev is running with pid {pid}"))
     }
 

@@ -1,7 +1,8 @@
 //! The server of the control socket, in `cargo fg dev`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -10,9 +11,13 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::discovery::{socket_directory, socket_path};
+use super::discovery::{remove_if_empty, socket_directory, socket_path, workspace_of};
 use super::wire::{Greeting, read, write};
 use crate::invocation::{FunctionKind, InvocationReport, InvocationSpec};
+use crate::signals::before_kill;
+
+/// How many times to create the directory of the socket.
+const MAX_ATTEMPTS: u32 = 10;
 
 /// An invocation that a client has requested.
 pub(crate) struct InvocationRequest {
@@ -34,14 +39,17 @@ pub(crate) struct ControlServer {
 }
 
 impl ControlServer {
-    /// Starts to listen. The greeting contains `scripts` and `function`.
-    pub(crate) fn listen(scripts: Vec<String>, function: FunctionKind) -> anyhow::Result<Self> {
+    /// Starts to listen. The greeting contains `scripts`, `function`, and the workspace of `directory`.
+    pub(crate) fn listen(
+        scripts: Vec<String>,
+        function: FunctionKind,
+        directory: &Path,
+    ) -> anyhow::Result<Self> {
         let pid = std::process::id();
-        let path = socket_path(&socket_directory()?, pid);
-        // Remove the socket of a killed `dev` that had the same process ID.
-        let _ = fs::remove_file(&path);
-        let listener = UnixListener::bind(&path)
-            .with_context(|| format!("cannot listen on {}", path.display()))?;
+        let (path, listener) = bind(pid)?;
+        let killed = path.clone();
+        before_kill(move || remove(&killed));
+        let folder = std::env::current_dir().unwrap_or_default();
         let (sender, requests) = mpsc::channel(64);
         Ok(Self {
             path,
@@ -49,7 +57,8 @@ impl ControlServer {
             greeting: Greeting {
                 pid,
                 scripts,
-                folder: std::env::current_dir().unwrap_or_default(),
+                workspace: workspace_of(directory),
+                folder,
                 function,
             },
             connections: JoinSet::new(),
@@ -87,7 +96,33 @@ impl ControlServer {
 
 impl Drop for ControlServer {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        remove(&self.path);
+    }
+}
+
+/// Removes the socket, and the directory if it was the last one.
+fn remove(socket: &Path) {
+    let _ = fs::remove_file(socket);
+    if let Some(directory) = socket.parent() {
+        remove_if_empty(directory);
+    }
+}
+
+fn bind(pid: u32) -> anyhow::Result<(PathBuf, UnixListener)> {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let path = socket_path(&socket_directory()?, pid);
+        // Remove the socket of a killed `dev` that had the same process ID.
+        let _ = fs::remove_file(&path);
+        match UnixListener::bind(&path) {
+            Ok(listener) => return Ok((path, listener)),
+            // Another `dev` has just exited, and removed the directory.
+            Err(error) if error.kind() == ErrorKind::NotFound && attempts < MAX_ATTEMPTS => {}
+            Err(error) => {
+                return Err(error).context(format!("cannot listen on {}", path.display()));
+            }
+        }
     }
 }
 

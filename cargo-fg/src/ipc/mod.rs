@@ -11,3 +11,4 @@ mod wire;
 
 pub(crate) use self::control_client::ControlClient;
 pub(crate) use self::control_server::{ControlServer, InvocationReply, InvocationRequest};
+pub(crate) use self::discovery::Found;

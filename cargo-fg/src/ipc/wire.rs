@@ -18,7 +18,22 @@ pub(crate) struct Greeting {
     pub(crate) pid: u32,
     pub(crate) scripts: Vec<String>,
     pub(crate) folder: PathBuf,
+    /// The workspace of that directory.
+    pub(crate) workspace: PathBuf,
     pub(crate) function: FunctionKind,
+}
+
+impl Greeting {
+    /// Returns the scripts and the directory, which distinguish one `dev` from another.
+    pub(crate) fn description(&self) -> String {
+        let Self {
+            pid,
+            scripts,
+            folder,
+            ..
+        } = self;
+        format!("{pid} ({} in {})", scripts.join(", "), folder.display())
+    }
 }
 
 /// Writes a value as a line of JSON.

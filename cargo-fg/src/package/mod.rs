@@ -34,6 +34,7 @@ use crate::cargo::{
 };
 use crate::env_file::EnvFile;
 use crate::signals::ShutdownSignals;
+use crate::terminal::printable;
 
 /// The parsed arguments of `cargo fg package`.
 pub(crate) struct PackageOptions {
@@ -188,5 +189,7 @@ fn print_output(line: &OutputLine) {
 }
 
 fn print_line(label: &str, text: impl Display) -> anyhow::Result<()> {
-    writeln!(std::io::stdout(), "{label:>12} {text}").context("cannot write to stdout")
+    let stdout = std::io::stdout();
+    let text = printable(&text.to_string(), &stdout);
+    writeln!(&stdout, "{label:>12} {text}").context("cannot write to stdout")
 }

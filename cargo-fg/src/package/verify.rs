@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use fg_conformance::artifact::UnpackedPackage;
-use fg_emulator::{Event, HttpResponse, OutputLine, Platform};
+use fg_emulator::{Event, HttpResponse, OutputLine, Platform, describe_exit};
 
 /// The time that the extension took to register, to respond, and to shut down.
 pub(crate) struct Verified {
@@ -65,7 +65,10 @@ pub(crate) async fn verify(
     let exit = shutdown.extensions.first();
     let exit = exit.ok_or_else(|| anyhow!("the emulator did not report the exit of {script}"))?;
     if !exit.is_clean() {
-        bail!("{script} did not shut down cleanly: {}", exit.status);
+        bail!(
+            "{script} did not shut down cleanly: it {}",
+            describe_exit(exit.status)
+        );
     }
     Ok(Verified {
         registered,

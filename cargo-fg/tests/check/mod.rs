@@ -77,7 +77,7 @@ fn handler_that_blocks_is_one_failure() {
         assert_eq!(ids(&cases, "fail", "").len(), 1, "{cases:?}");
         // END-01 too, although the process is killed.
         let blocked = ids(&cases, "skip", "blocked by INV-01");
-        assert_eq!(blocked.len(), 19, "{cases:?}");
+        assert_eq!(blocked.len(), 20, "{cases:?}");
         elapsed
     };
     let package = ["-p", "fg-extension-tests", "--bin", "fixture"];
@@ -165,7 +165,7 @@ fn an_interrupted_check_leaves_no_files_or_processes() {
 
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{output:?}");
-    assert_eq!(output.stderr, b"error: interrupted\n");
+    assert!(output.stderr.ends_with(b"error: interrupted\n"));
     assert_eq!(pipe.read(&mut [0]).unwrap(), 0);
     assert_eq!(std::fs::read_dir(temporary).unwrap().count(), 0);
 }
@@ -217,7 +217,11 @@ fn a_signal_while_a_zip_is_unpacked_leaves_no_files() {
         changes.recv().unwrap().unwrap();
         kill(Pid::from_raw(fg.id().cast_signed()), signal).unwrap();
         let output = fg.wait_with_output().unwrap();
-        assert_eq!(output.stderr, b"error: interrupted\n", "{output:?}");
+        // Removing many files may take so long that the shutdown is reported.
+        assert!(
+            output.stderr.ends_with(b"error: interrupted\n"),
+            "{output:?}"
+        );
         let status = if command == "check" { 2 } else { 1 };
         assert_eq!(output.status.code(), Some(status), "{output:?}");
         assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0);
@@ -233,7 +237,7 @@ fn cases_are_listed_and_explained() {
         String::from_utf8(output.stdout).unwrap()
     };
     let list = output(&["--list"]);
-    assert_eq!(list.lines().count(), 47, "{list}");
+    assert_eq!(list.lines().count(), 48, "{list}");
     assert!(
         list.contains("\nREG-05  I  2707          listens before it registers\n"),
         "{list}"
@@ -259,7 +263,7 @@ fn a_check_that_cannot_run_exits_with_status_2() {
         (
             &["REG-10", "-p", "hello"][..],
             "error: unknown case `REG-10`; the cases are PKG-01 to PKG-15, REG-01 to REG-09, INV-01 to INV-08, FRZ-01 to FRZ-02, \
-             TEL-01 to TEL-04, RES-01 to RES-04, END-01 to END-03, BUD-01 to BUD-02\n",
+             TEL-01 to TEL-04, RES-01 to RES-04, SET-01, END-01 to END-03, BUD-01 to BUD-02\n",
         ),
         (
             &["--explain", "x"],

@@ -141,7 +141,10 @@ fn options_are_passed_to_cargo() {
     let output = workspace.run("check", workspace.0.path(), &arguments);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.contains("exited before it registered"), "{text}");
+    assert!(
+        text.contains("exited with status 1 before it registered"),
+        "{text}"
+    );
 }
 
 #[test]

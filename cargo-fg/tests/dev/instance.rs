@@ -1,5 +1,6 @@
 //! The contents of an instance: several extensions, a real function, an environment, and an attached process.
 
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use super::running::{Running, TestContext, after_prefix, fixture, lines, night_watch, stderr};
@@ -52,9 +53,8 @@ fn port_that_another_extension_has_is_reported_with_its_owner() {
     let stderr = stderr(&output);
     let last = stderr.lines().last().unwrap();
     assert!(
-        last.starts_with(
-            "error: extensionAuditLog.sh exited with exit status: 1 before it registered; "
-        ) && last.contains(&format!("port {port} is in use by hello (pid ")),
+        last.starts_with("error: extensionAuditLog.sh exited with status 1 before it registered; ")
+            && last.contains(&format!("port {port} is in use by hello (pid ")),
         "{stderr}"
     );
     let lines = lines(&output);
@@ -65,7 +65,7 @@ fn port_that_another_extension_has_is_reported_with_its_owner() {
     assert!(lines.contains(&hint), "{lines:#?}");
     // The other one shuts down cleanly.
     let stopped = after_prefix(&lines, "stopped extensionHello.sh in ");
-    assert!(stopped[0].ends_with(", exit status: 0"), "{lines:#?}");
+    assert!(stopped[0].ends_with(", exited with status 0"), "{lines:#?}");
 }
 
 #[test]
@@ -148,6 +148,34 @@ fn process_started_by_the_user_is_attached() {
 }
 
 #[test]
+fn api_has_the_chosen_port() {
+    let context = TestContext::new();
+    // A port that was free a moment ago.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let dev = || {
+        let mut command = context.python(&["--invocations", "1", "--api-port", &port]);
+        command.output().unwrap()
+    };
+    let output = dev();
+    assert_eq!(output.status.code(), Some(1));
+    let expected = format!(
+        "error: cannot use --api-port {port}: the port is in use by {} (pid {}); choose another port\n",
+        std::fs::read_to_string("/proc/self/comm").unwrap().trim(),
+        std::process::id()
+    );
+    assert_eq!(stderr(&output), expected);
+    drop(listener);
+    // Twice, since connections of the first run remain for a while.
+    for _ in 0..2 {
+        let output = dev();
+        assert!(output.status.success(), "{}", stderr(&output));
+        let platform = format!("platform EXTENSION_API_ADDR=127.0.0.1:{port}");
+        assert_eq!(lines(&output)[0], platform);
+    }
+}
+
+#[test]
 fn settings_are_in_the_environment_or_in_user_data() {
     let context = TestContext::new();
     let file = context.directory.path().join("dev.env");
@@ -194,6 +222,12 @@ fn invalid_options_are_rejected() {
             "cannot read /no/such.env: ",
         ),
         (&["--interval", "often"], "often"),
+        (&["--invocations", "0"], "0 is not in 1.."),
+        (&["--api-port", "0"], "0 is not in 1.."),
+        (
+            &["--api-port", "8085"],
+            "cannot use --api-port 8085: ports 8081 to 8090 are those of extensions",
+        ),
         (&["--seed", "1"], "--fault"),
         (
             &["--replay", "a", "--invocations", "2"],
@@ -201,7 +235,7 @@ fn invalid_options_are_rejected() {
         ),
         (
             &["--script", "extensionA.sh"],
-            "--script requires --cmd, the command to run",
+            "<--cmd <COMMAND>|--zip <FILE>|--attach>",
         ),
         (
             &["--attach", "--script", "nonsense"],

@@ -193,6 +193,69 @@ fn dev_is_selected_by_its_pid() {
 }
 
 #[test]
+fn dev_of_this_workspace_is_preferred() {
+    let (context, other) = TestContext::with_second_port();
+    let [here, elsewhere] = ["here", "elsewhere"].map(|name| {
+        let directory = context.directory.path().join(name);
+        std::fs::create_dir_all(directory.join("src")).unwrap();
+        std::fs::write(directory.join("Cargo.lock"), "").unwrap();
+        directory
+    });
+    let mut command = context.python(&RARELY);
+    let mut far = Running::start({
+        command.current_dir(&elsewhere);
+        command
+    });
+    far.line("invoked #1 ");
+    let invoke = || {
+        let mut command = context.fg(&["invoke"]);
+        command.current_dir(here.join("src")).output().unwrap()
+    };
+    // The only one is of another workspace, so it is named.
+    let named = |dev: &Running, directory: &std::path::Path| {
+        let directory = directory.display();
+        format!(
+            "dev {} (extensionNightWatch.sh in {directory})",
+            dev.child.id()
+        )
+    };
+    let output = invoke();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(lines(&output)[0], named(&far, &elsewhere));
+    far.line("invoked #2 ");
+
+    let mut command = context.python(&RARELY);
+    // The workspace is that of `--manifest-path`.
+    command
+        .arg("--manifest-path")
+        .arg(here.join("Cargo.toml"))
+        .current_dir(&elsewhere)
+        .env("FG_EXTENSION_PORT", other.port().to_string());
+    let mut near = Running::start(command);
+    near.line("invoked #1 ");
+    let output = invoke();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(lines(&output)[0], named(&near, &elsewhere));
+    near.line("invoked #2 ");
+    // JSON output contains reports only.
+    let mut command = context.fg(&["invoke", "--output", "json"]);
+    let output = command.current_dir(&here).output().unwrap();
+    assert_eq!(events(&output).len(), 1);
+    near.line("invoked #3 ");
+
+    // The directory of the sockets is removed with the last socket.
+    let directory = context.directory.path().join("cargo-fg");
+    for dev in [far, near] {
+        assert!(directory.exists());
+        dev.signal(Signal::SIGTERM);
+        assert!(dev.wait_for_exit().1.success());
+    }
+    assert!(!directory.exists());
+    assert!(!invoke().status.success());
+    assert!(!directory.exists());
+}
+
+#[test]
 fn socket_directory_accessible_to_others_is_rejected() {
     let context = TestContext::new();
     let directory = context.directory.path().join("cargo-fg");

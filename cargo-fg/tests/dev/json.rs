@@ -61,7 +61,7 @@ fn every_line_is_an_event() {
     let last = events.last().unwrap();
     assert_eq!(
         (&last["event"], &last["status"]),
-        (&"stopped".into(), &"exit status: 0".into())
+        (&"stopped".into(), &"exited with status 0".into())
     );
     let known = ["platform", "output", "registered", "invoked", "stopped"];
     for event in &events {

@@ -1,8 +1,12 @@
 //! Tests of `cargo fg dev` and `cargo fg invoke`.
 #![allow(clippy::unwrap_used, reason = "test helpers may panic like tests")]
 
+mod build_script;
 mod cargo_options;
+mod conflicts;
+mod escapes;
 mod faults;
+mod function;
 mod instance;
 mod invoke;
 mod json;
@@ -11,3 +15,4 @@ mod plain;
 mod rebuild;
 pub(crate) mod running;
 mod shutdown;
+mod telemetry_loop;

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use nix::sys::signal::Signal;
 
-use super::running::{Running, TestContext, lines, stderr};
+use super::running::{Running, TestContext, fixture, lines, stderr};
 
 #[test]
 fn stops_after_the_given_number_of_invocations() {
@@ -48,7 +48,8 @@ fn stops_after_the_given_number_of_invocations() {
     assert_eq!(trace_ids.len(), 3, "{lines:?}");
     let last = lines.last().unwrap();
     assert!(
-        last.starts_with("stopped extensionHello.sh in ") && last.ends_with(", exit status: 0"),
+        last.starts_with("stopped extensionHello.sh in ")
+            && last.ends_with(", exited with status 0"),
         "{last}"
     );
     assert_eq!(lines.len(), 2 + 2 * 3 + 1, "{lines:?}");
@@ -86,6 +87,23 @@ fn telemetry_is_shown() {
 }
 
 #[test]
+fn last_invocation_waits_for_a_late_subscription() {
+    let (context, telemetry) = TestContext::with_second_port();
+    let script = fixture("subscriber.py").display().to_string();
+    let [port, telemetry] = [context.lease.port(), telemetry.port()];
+    let command = format!("python3 '{script}' extensionA.sh {port} {telemetry}");
+    let output = context
+        .fg(&["dev", "--cmd", &command, "--script", "extensionA.sh"])
+        .args(["--invocations", "1"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let lines = lines(&output);
+    let subscribed = format!("subscribed http://127.0.0.1:{telemetry} extension");
+    assert!(lines.contains(&subscribed), "{lines:?}");
+}
+
+#[test]
 fn runs_until_it_is_interrupted() {
     // Ctrl-C; a service manager; a closed terminal.
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
@@ -96,7 +114,7 @@ fn runs_until_it_is_interrupted() {
         let (lines, status) = dev.wait_for_exit();
         let last = lines.last().unwrap();
         assert!(last.starts_with("stopped extensionHello.sh"), "{last}");
-        assert!(last.ends_with("exit status: 0"), "{last}");
+        assert!(last.ends_with("exited with status 0"), "{last}");
         assert!(status.success());
     }
 }
@@ -123,7 +141,7 @@ fn package_without_an_extension_is_reported() {
         ),
         (
             "fg-extension-tests",
-            "error: package `fg-extension-tests` has several binaries: bootstrap, by_hand, fixture, foreign, forwarder, host, ledger, panicking_subscriber, telemetry, telemetry_archive, twins; choose one with --bin, or with `default-run` in its Cargo.toml\n",
+            "error: package `fg-extension-tests` has several binaries: bootstrap, by_hand, fixture, foreign, forwarder, host, http_function, ledger, panicking_subscriber, telemetry, telemetry_archive, twins; choose one with --bin, or with `default-run` in its Cargo.toml\n",
         ),
     ] {
         let context = TestContext::new();

@@ -32,7 +32,7 @@ fn saved_script_is_rebooted() {
     // After a script that does not boot, `dev` waits for the next save.
     save(&script, "nonsense");
     dev.line("stopped ");
-    dev.line("failed extensionNightWatch.sh exited with exit status: 1 before it registered");
+    dev.line("failed extensionNightWatch.sh exited with status 1 before it registered");
     dev.line("waiting for a file to be saved");
     save(&context.directory.path().join("beside.py"), "");
     assert_eq!(dev.line("changed "), "changed beside.py");
@@ -54,7 +54,7 @@ fn script_is_rebooted_after_being_deleted_and_restored() {
     dev.line("invoked #1 ");
 
     fs::remove_file(&script).unwrap();
-    dev.line("failed extensionNightWatch.sh exited with exit status: 2 before it registered");
+    dev.line("failed extensionNightWatch.sh exited with status 2 before it registered");
     save(&script, &text);
     dev.line("registered ");
     // A save causes an invocation at once, even with a long interval.
@@ -98,7 +98,7 @@ fn crashed_extension_is_booted_after_a_save() {
         text.replace("os.environ.get(\"FAULT\", \"\")", "\"dies\""),
     );
     let mut dev = Running::start(context.python_at(&script, &[]));
-    dev.line("exited extensionNightWatch.sh unexpectedly, exit status: 3");
+    dev.line("exited extensionNightWatch.sh unexpectedly: it exited with status 3");
     dev.line("waiting for a file to be saved");
     let without_instance = context.fg(&["invoke"]).output().unwrap();
     assert!(
@@ -111,12 +111,13 @@ fn crashed_extension_is_booted_after_a_save() {
 }
 
 /// Returns the source of an extension without dependencies, which builds quickly.
-fn foreign() -> String {
+pub(crate) fn foreign() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/src/bin/foreign.rs");
     fs::read_to_string(path).unwrap()
 }
 
-const MANIFEST: &str = "[package]\nname = \"foreign\"\nedition = \"2024\"\n[workspace]\n";
+pub(crate) const MANIFEST: &str =
+    "[package]\nname = \"foreign\"\nedition = \"2024\"\n[workspace]\n";
 
 #[test]
 fn saved_package_is_rebuilt() {
@@ -193,7 +194,7 @@ fn pack(zip: &Path, label: &str) {
 }
 
 /// Saves a file like an editor: writes a new file, and renames it.
-fn save(path: &Path, text: impl AsRef<[u8]>) {
+pub(crate) fn save(path: &Path, text: impl AsRef<[u8]>) {
     let replacement = path.with_extension("new");
     fs::write(&replacement, text).unwrap();
     fs::rename(replacement, path).unwrap();

@@ -107,6 +107,17 @@ impl Running {
         }
     }
 
+    /// Returns the lines that have been read so far.
+    pub(crate) fn seen(&self) -> &[String] {
+        &self.seen
+    }
+
+    /// Returns the lines of stderr, which must be piped.
+    pub(crate) fn errors(&mut self) -> impl Iterator<Item = String> + use<> {
+        let stderr = self.child.stderr.take().expect("stderr is piped");
+        BufReader::new(stderr).lines().map_while(Result::ok)
+    }
+
     /// Waits for the next line that starts with the prefix. Returns it without its indentation.
     pub(crate) fn line(&mut self, prefix: &str) -> String {
         self.line_that(&format!("starts with `{prefix}`"), |line| {

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
 
 use nix::sys::signal::Signal;
 
@@ -27,7 +28,7 @@ fn port_in_use_names_its_owner() {
         let output = command.output().unwrap();
         assert_eq!(output.status.code(), Some(1));
         let stderr_text = stderr(&output);
-        let prefix = format!("error: {script} exited with exit status: 1 before it registered; ");
+        let prefix = format!("error: {script} exited with status 1 before it registered; ");
         let last = stderr_text.lines().last().unwrap().to_owned() + "\n";
         assert!(
             last.starts_with(&prefix) && last.contains(port_owner.trim()),
@@ -53,7 +54,7 @@ fn unexpected_exit_is_reported_once() {
     let lines = lines(&output);
     assert_eq!(
         after_prefix(&lines, "exited "),
-        ["extensionNightWatch.sh unexpectedly, exit status: 3"],
+        ["extensionNightWatch.sh unexpectedly: it exited with status 3"],
         "{lines:#?}"
     );
     assert_eq!(
@@ -72,10 +73,10 @@ fn booted_extensions_shut_down_when_another_fails_to_boot() {
     assert_eq!(output.status.code(), Some(1));
     let lines = lines(&output);
     let stopped = after_prefix(&lines, "stopped extensionNightWatch.sh in ");
-    assert!(stopped[0].ends_with(", exit status: 0"), "{lines:#?}");
+    assert!(stopped[0].ends_with(", exited with status 0"), "{lines:#?}");
     assert_eq!(
         stderr(&output),
-        "error: extensionOther.sh exited with exit status: 1 before it registered\n"
+        "error: extensionOther.sh exited with status 1 before it registered\n"
     );
 }
 
@@ -113,6 +114,29 @@ fn invocation_without_status_200_is_a_failure() {
         );
     }
     assert_eq!(stderr(&output), "error: 2 of 2 invocations failed\n");
+}
+
+#[test]
+fn second_interrupt_kills() {
+    let context = TestContext::new();
+    let mut command = context.python(&[]);
+    command
+        .env("FAULT", "ignores-sigterm")
+        .stderr(Stdio::piped());
+    let mut dev = Running::start(command);
+    dev.line("registered ");
+    let mut errors = dev.errors();
+    let mut connection = TcpStream::connect(("127.0.0.1", context.lease.port())).unwrap();
+    dev.signal(Signal::SIGINT);
+    let message = "shutting down; press Ctrl-C again to kill";
+    assert_eq!(errors.next().as_deref(), Some(message));
+    dev.signal(Signal::SIGINT);
+    let (lines, status) = dev.wait_for_exit();
+    assert_eq!(status.code(), Some(130));
+    assert!(after_prefix(&lines, "stopped ").is_empty(), "{lines:#?}");
+    // The connection is closed when the extension is killed.
+    assert!(matches!(connection.read(&mut [0]), Ok(0) | Err(_)));
+    assert!(!context.directory.path().join("cargo-fg").exists());
 }
 
 #[test]

@@ -113,7 +113,7 @@ fn variants(source: &str, name: &str) -> BTreeMap<String, BTreeSet<String>> {
             let end = fields
                 .find(|c: char| !c.is_alphanumeric())
                 .unwrap_or(fields.len());
-            current = fields[..end].to_lowercase();
+            current = kebab_case(&fields[..end]);
             variants.entry(current.clone()).or_default();
             fields = fields[end..].trim_start_matches([' ', '{']);
         }
@@ -313,12 +313,25 @@ mod tests {
     );
 }
 
+/// Returns the name of a variant as serde renames it.
+fn kebab_case(name: &str) -> String {
+    let mut words = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !words.is_empty() {
+            words.push('-');
+        }
+        words.push(c.to_ascii_lowercase());
+    }
+    words
+}
+
 #[test]
 fn variants_of_an_enum_are_found() {
     let source = "\
 enum Event<'a> {
     /// Nothing more: no fields.
     Frozen,
+    FunctionExited,
     Failed { message: String },
     Fault { fault: &'a str, what: u8 },
     Invoked(Report),
@@ -346,6 +359,7 @@ struct Other {
             "failed message",
             "fault fault what",
             "frozen ",
+            "function-exited ",
             "invoked ",
             "lost events"
         ]

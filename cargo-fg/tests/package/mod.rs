@@ -203,7 +203,7 @@ fn hello_is_packaged_and_booted() {
         "{stdout}"
     );
     assert!(
-        stderr.ends_with("extensionHello.sh exited with exit status: 1 before it registered\n"),
+        stderr.ends_with("extensionHello.sh exited with status 1 before it registered\n"),
         "{stderr}"
     );
     assert!(fs::read(&zip).unwrap() == fs::read(directory.join("hello.zip")).unwrap());

@@ -12,6 +12,8 @@ async fn invocations_are_written_at_shutdown() -> Result<(), Box<dyn std::error:
     let platform = Platform::start().await?;
     let boot = ExtensionCommand::new(SCRIPT, PROGRAM).env("AUDIT_LOG", &file);
     platform.boot(boot.lease_port()).await?;
+    platform.wait_until_ready(SCRIPT).await?;
+    assert!(file.exists(), "`#[init]` has returned, so the file is open");
     let (first, second) = (platform.invoke().await?, platform.invoke().await?);
     first.assert_ok();
     second.assert_ok();

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use fg_emulator::{ApiRequest, Fault, FaultRate, Faults, is_extension_address};
+use fg_emulator::{ApiRequest, Fault, FaultRate, Faults, describe_exit, is_extension_address};
 
 use super::{CaseId, Group};
 use crate::Error;
@@ -47,7 +47,7 @@ pub(crate) fn check_first_registration(booted: &Booted, script: &str, report: &m
 fn describe_unregistered(start: &Start, recorded: &Recorded) -> String {
     let reason = match start {
         Start::Exited(Exit { status, .. }) => {
-            format!("exited before it registered ({status})")
+            format!("{} before it registered", describe_exit(*status))
         }
         Start::NotExecutable(why) => format!("cannot execute the start script: {why}"),
         _ => "did not register".to_owned(),
@@ -82,7 +82,7 @@ fn check_headers(request: &ApiRequest) -> Finding {
     if !missing.is_empty() {
         Finding::fail(format!("missing header: {}", missing.join(" and ")))
     } else if !request.repeated_headers.is_empty() {
-        Finding::warn(format!(
+        Finding::fail(format!(
             "repeated header: {}; it is unknown which value the platform uses",
             request.repeated_headers.join(" and ")
         ))
@@ -180,7 +180,7 @@ pub(crate) async fn check_retry(
                 bad.push(format!("no registration was accepted after {description}"))
             }
             (Start::Exited(Exit { status, .. }), _) => {
-                bad.push(format!("exited after {description} ({status})"));
+                bad.push(format!("{} after {description}", describe_exit(*status)));
             }
             (Start::Unregistered, Some(_)) => {
                 bad.push(format!("retried after {description}, but did not register"));
@@ -221,10 +221,11 @@ pub(crate) async fn check_rejection(
     let booted = harness.boot(faults).await?;
     let finding = match &booted.start {
         Start::Exited(Exit { status, .. }) if !status.success() => {
-            Finding::pass(format!("exited after status 400 ({status})"))
+            Finding::pass(format!("{} after status 400", describe_exit(*status)))
         }
         Start::Exited(Exit { status, .. }) => Finding::fail(format!(
-            "exited after status 400 ({status}); expected a non-zero exit status"
+            "{} after status 400; expected a non-zero exit status",
+            describe_exit(*status)
         )),
         _ => Finding::fail(format!(
             "still running {QUIET_PERIOD:?} after status 400; expected it to exit with a non-zero status"

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
-use fg_emulator::Platform;
+use fg_emulator::{Platform, describe_exit};
 use tokio::time::{Instant, timeout};
 
 use super::CaseId;
@@ -136,7 +136,10 @@ pub(crate) async fn check_writes(
                 .map(drop)
                 .map_err(|error| format!("the invocation failed: {error}"))
         }
-        Start::Exited(exit) => Err(format!("exited before it registered ({})", exit.status)),
+        Start::Exited(exit) => Err(format!(
+            "{} before it registered",
+            describe_exit(exit.status)
+        )),
         Start::NotExecutable(why) => Err(format!("cannot execute the start script: {why}")),
         Start::Unregistered => Err("did not register".to_owned()),
     };
@@ -178,7 +181,10 @@ async fn exit_result(platform: Platform) -> Result<Result<(), String>, Error> {
         !exit.is_clean() && !by_sigterm.contains(&Some(super::shutdown::EXIT_AFTER_SIGTERM))
     });
     Ok(match failed {
-        Some(exit) => Err(format!("the shutdown failed ({})", exit.status)),
+        Some(exit) => Err(format!(
+            "the shutdown failed: it {}",
+            describe_exit(exit.status)
+        )),
         None => Ok(()),
     })
 }

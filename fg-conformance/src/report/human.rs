@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use fg_util::error::excerpt;
+use fg_util::terminal::neutralize;
 
 use super::{Finding, Outcome, Report};
 use crate::cases::{Case, Group};
@@ -124,7 +125,8 @@ impl Writer {
             "\n{title}Standard error of the extension (last lines){title:#}\n"
         ));
         for line in lines {
-            let line = excerpt(line).replace(char::is_control, " ");
+            let line = excerpt(line);
+            let line = neutralize(&line);
             self.push(format_args!("  {dim}{line}{dim:#}\n"));
         }
     }

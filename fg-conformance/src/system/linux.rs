@@ -12,6 +12,7 @@ use procfs::process::{FDTarget, MMapPath, Process, all_processes};
 use procfs::{ProcError, ProcResult};
 
 use crate::harness::{ProcessGroup, Usage};
+use crate::port_owner::PortOwner;
 
 /// How far the heap of a JavaScript runtime may grow without a leak, in bytes: a Node extension grew by 32 MB in 20,000 events, and
 /// no further.
@@ -31,9 +32,8 @@ fn tcp_entries() -> impl Iterator<Item = TcpNetEntry> {
     tables.into_iter().filter_map(Result::ok).flatten()
 }
 
-/// Returns the process that listens on this port of 127.0.0.1, for example `python3 (pid 123)`. Returns `None` if the port is
-/// free.
-pub(crate) fn owner(port: u16) -> Option<String> {
+/// Returns the process that listens on this port of 127.0.0.1. Returns `None` if the port is free.
+pub(crate) fn owner(port: u16) -> Option<PortOwner> {
     let (mut sockets, mut is_ours) = (Vec::new(), false);
     for entry in tcp_entries().filter(|entry| uses_port(entry, port)) {
         sockets.push(entry.inode);
@@ -51,14 +51,10 @@ pub(crate) fn owner(port: u16) -> Option<String> {
     let process = process.map(|process| {
         let name = process.stat().map(|stat| stat.comm);
         let name = name.unwrap_or_else(|_| "a process".to_owned());
-        format!("{name} (pid {})", process.pid)
+        (name, process.pid)
     });
-    match process {
-        // The process has just exited.
-        None if is_ours => None,
-        None => Some("a process of another user".to_owned()),
-        named => named,
-    }
+    // If the process is this user's but was not found, it has just exited.
+    (process.is_some() || !is_ours).then_some(PortOwner { process })
 }
 
 /// Returns whether the socket listens on this port of 127.0.0.1 or of all addresses.
@@ -206,7 +202,7 @@ mod tests {
                 continue;
             };
             let port = listener.local_addr().unwrap().port();
-            let owner = owner(port).unwrap();
+            let owner = owner(port).unwrap().to_string();
             let id = format!("(pid {})", std::process::id());
             assert!(owner.ends_with(&id), "{owner}");
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::NEEDS_LINUX;
 use crate::harness::{ProcessGroup, Usage};
+use crate::port_owner::PortOwner;
 
 /// How long it may take to connect to this machine.
 const CONNECTS_WITHIN: Duration = Duration::from_millis(200);
@@ -18,10 +19,10 @@ pub(crate) fn has_time_wait_connection(_port: u16) -> bool {
 }
 
 /// Returns what listens on this port of 127.0.0.1, without its name. Returns `None` if the port is free.
-pub(crate) fn owner(port: u16) -> Option<String> {
+pub(crate) fn owner(port: u16) -> Option<PortOwner> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let connection = TcpStream::connect_timeout(&address, CONNECTS_WITHIN);
-    connection.is_ok().then(|| "another process".to_owned())
+    connection.is_ok().then_some(PortOwner { process: None })
 }
 
 // The same methods as on Linux.

@@ -32,7 +32,7 @@ async function invoke(request) {
     return [400, { error: `not JSON: ${error.message}` }];
   }
   if (typeof event?.traceId !== 'string') return [400, { error: 'traceId must be a string' }];
-  if (FAULT === 'keeps-memory') kept.push(new Array(4000).fill(event.traceId));
+  if (FAULT === 'keeps-memory') kept.push(new Array(8000).fill(event.traceId));
   if (FAULT === 'keeps-descriptor') kept.push(fs.openSync('/dev/null'));
   await sleep(HANDLER_MS);
   return [200, { traceId: event.traceId, invokedFunctionUrn: event.invokedFunctionUrn }];
@@ -90,7 +90,7 @@ process.on('SIGTERM', () => {
 server.listen({ port: PORT, host: FAULT === 'all-interfaces' ? undefined : '127.0.0.1', backlog: 128 }, register);
 if (FAULT === 'polls') {
   setInterval(() => {
-    const end = Date.now() + 5;
+    const end = Date.now() + 50;
     while (Date.now() < end);
   }, 10);
 }

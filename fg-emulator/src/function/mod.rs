@@ -1,8 +1,12 @@
-//! The function of the instance: synthetic, or a custom runtime's `bootstrap`.
+//! The function of the instance: synthetic, or a process.
 
+mod apig_event;
 mod bootstrap;
+mod http_server;
+mod process;
+mod response;
 mod runtime_state;
-mod settings;
+pub(crate) mod settings;
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,6 +17,8 @@ use hyper::body::Bytes;
 use crate::Error;
 
 pub(crate) use self::bootstrap::Bootstrap;
+pub(crate) use self::process::FunctionKind;
+pub(crate) use self::response::RuntimeResponse;
 pub(crate) use self::runtime_state::RuntimeState;
 pub(crate) use self::settings::FunctionSettings;
 
@@ -24,18 +30,25 @@ pub struct FunctionRun {
     pub outcome: FunctionOutcome,
     /// The time from the start of the invocation until the function completed it.
     pub duration: Duration,
-    /// The body of the response or error that the `bootstrap` posted; empty after a timeout, and for a synthetic
-    /// function.
+    /// The body of the response or error that the `bootstrap` posted, or the body of an HTTP function's response. Empty for
+    /// a synthetic function that has the outcome of its [`InvokeRequest`](crate::InvokeRequest).
+    ///
+    /// If the function did not respond, this is an error in the format of a custom runtime (D functiongraph_01_0406), such
+    /// as `{"errorType":"FunctionExited","errorMessage":"the function was killed by SIGSEGV"}`. The platform's own error
+    /// types are unknown (?). These are the emulator's: `FunctionExited`, `FunctionTimeout`, `FunctionNotStarted`,
+    /// `InvalidPayload` and `InvalidResponse`.
     pub response: Bytes,
+    /// The status of an HTTP function's response; `None` if it did not respond, and for other functions.
+    pub http_status: Option<u16>,
 }
 
 /// How the function completed an invocation. Parsed from and displayed as `ok`, `error` or `timeout`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum FunctionOutcome {
-    /// The function responded.
+    /// The function responded. An HTTP function responded with a status from 200 to 299 (I, the open engine).
     Ok,
-    /// The function reported an error, or its process exited.
+    /// The function reported an error, its process exited, or it responded with another status.
     Error,
     /// The function did not respond in time.
     Timeout,

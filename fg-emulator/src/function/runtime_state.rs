@@ -1,22 +1,34 @@
-//! The state of a custom runtime's invocations, without I/O.
+//! The state of a real function's invocations, without I/O.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use hyper::body::Bytes;
+use tokio::time::Instant;
 
+use super::RuntimeResponse;
 use crate::state::Rejection;
-
-/// The response of the function, or the error that it reported.
-pub(crate) type RuntimeResponse = Result<Bytes, Bytes>;
 
 /// The queued and running invocations of the function.
 #[derive(Debug, Default)]
 pub(crate) struct RuntimeState {
     claimed: bool,
-    ready: bool,
+    /// Whether a process may become ready: one was started, and has neither exited nor been killed.
+    has_process: bool,
+    /// When the process of the function was initialized; `None` while none is.
+    ready: Option<Instant>,
+    /// When the function last received an event or responded, or when one was queued while it had nothing to do.
+    last_progress: Option<Instant>,
     queued: VecDeque<(String, Bytes)>,
-    /// The invocations that the function has received, each with its response once the function has responded.
-    running: BTreeMap<String, Option<RuntimeResponse>>,
+    /// The invocations that the function has received.
+    running: BTreeMap<String, RunningInvocation>,
+}
+
+#[derive(Debug)]
+struct RunningInvocation {
+    started: Instant,
+    /// `None` until the function has responded.
+    response: Option<RuntimeResponse>,
 }
 
 impl RuntimeState {
@@ -25,36 +37,57 @@ impl RuntimeState {
         !std::mem::replace(&mut self.claimed, true)
     }
 
-    /// Marks the function as initialized: it has requested an event.
-    pub(crate) fn mark_ready(&mut self) {
-        self.ready = true;
+    /// Records that a process is being started.
+    pub(crate) fn process_started(&mut self) {
+        self.has_process = true;
     }
 
-    /// Returns whether the function has ever requested an event.
+    /// Marks the process as initialized: it has requested an event, or its port accepts connections.
+    pub(crate) fn mark_ready(&mut self) {
+        // A request of a process that was killed may still arrive.
+        if self.has_process {
+            self.ready.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Returns whether the process is initialized.
     pub(crate) fn is_ready(&self) -> bool {
-        self.ready
+        self.ready.is_some()
     }
 
     /// Queues an event for the function.
     pub(crate) fn enqueue(&mut self, id: &str, payload: Bytes) {
+        if self.queued.is_empty() && !self.is_busy() {
+            self.last_progress = Some(Instant::now());
+        }
         self.queued.push_back((id.to_owned(), payload));
+    }
+
+    pub(crate) fn has_queued(&self) -> bool {
+        !self.queued.is_empty()
     }
 
     /// Returns the next event, and marks its invocation as running.
     pub(crate) fn dequeue(&mut self) -> Option<(String, Bytes)> {
+        self.ready?;
         let (id, payload) = self.queued.pop_front()?;
-        self.running.insert(id.clone(), None);
+        let started = Instant::now();
+        self.last_progress = Some(started);
+        let response = None;
+        self.running
+            .insert(id.clone(), RunningInvocation { started, response });
         Some((id, payload))
     }
 
     /// Stores the response of the function. Rejects a second response, and one to an unknown invocation.
     pub(crate) fn respond(&mut self, id: &str, response: RuntimeResponse) -> Result<(), Rejection> {
         match self.running.get_mut(id) {
-            Some(open @ None) => {
-                *open = Some(response);
+            Some(invocation) if invocation.response.is_none() => {
+                invocation.response = Some(response);
+                self.last_progress = Some(Instant::now());
                 Ok(())
             }
-            Some(Some(_)) => {
+            Some(_) => {
                 let message = format!("invocation {id} already has a response");
                 Err(Rejection::new("InvocationAnswered", message))
             }
@@ -67,8 +100,8 @@ impl RuntimeState {
 
     /// Removes the invocation and returns its response, once the function has responded.
     pub(crate) fn take_response(&mut self, id: &str) -> Option<RuntimeResponse> {
-        self.running.get(id)?.as_ref()?;
-        self.running.remove(id)?
+        self.running.get(id)?.response.as_ref()?;
+        self.running.remove(id)?.response
     }
 
     /// Cancels an invocation. The function does not receive it if it is still queued; a later response is rejected.
@@ -76,15 +109,66 @@ impl RuntimeState {
         self.queued.retain(|(queued, _)| queued != id);
         self.running.remove(id);
     }
+
+    /// Returns when the invocation times out.
+    ///
+    /// The time of an invocation starts when the function receives the event. A queued event times out only if the
+    /// function makes no progress at all. `None` while the process is initialized, which has a time-out of its own, or
+    /// while the function is busy with other invocations.
+    pub(crate) fn deadline(&self, id: &str, timeout: Duration) -> Option<Instant> {
+        if let Some(invocation) = self.running.get(id) {
+            return Some(invocation.started + timeout);
+        }
+        let ready = self.ready?;
+        (!self.is_busy()).then(|| self.last_progress.map_or(ready, |at| at.max(ready)) + timeout)
+    }
+
+    /// Records that the process has exited or is about to be killed: the running invocations fail, queued ones wait for
+    /// the next process.
+    pub(crate) fn process_exited(&mut self, response: &RuntimeResponse) {
+        self.has_process = false;
+        self.ready = None;
+        for invocation in self.running.values_mut() {
+            invocation.response.get_or_insert_with(|| response.clone());
+        }
+    }
+
+    /// Fails the queued invocations, because no process could be started for them.
+    pub(crate) fn fail_queued(&mut self, response: &RuntimeResponse) {
+        let started = Instant::now();
+        for (id, _) in self.queued.drain(..) {
+            let response = Some(response.clone());
+            self.running
+                .insert(id, RunningInvocation { started, response });
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        let mut running = self.running.values();
+        running.any(|invocation| invocation.response.is_none())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::RuntimeState;
+    use std::time::Duration;
+
+    use tokio::time::{Instant, advance};
+
+    use super::{RuntimeResponse, RuntimeState};
+
+    fn ok(body: &'static str) -> RuntimeResponse {
+        RuntimeResponse::ok(body.into())
+    }
+
+    fn rejected(result: Result<(), crate::state::Rejection>) -> &'static str {
+        result.unwrap_err().error_type
+    }
 
     #[test]
     fn invocations_are_dequeued_in_order_and_completed_once() {
         let mut runtime = RuntimeState::default();
+        runtime.process_started();
         assert!(!runtime.is_ready());
         runtime.mark_ready();
         assert!(runtime.is_ready() && runtime.dequeue().is_none());
@@ -93,30 +177,64 @@ mod tests {
         }
         assert_eq!(runtime.dequeue(), Some(("a".to_owned(), "a".into())));
         assert_eq!(runtime.dequeue(), Some(("b".to_owned(), "b".into())));
-        let rejected = |result: Result<(), crate::state::Rejection>| result.unwrap_err().error_type;
         // The function has not received `c` yet.
-        assert_eq!(
-            rejected(runtime.respond("c", Ok("".into()))),
-            "InvocationNotFound"
-        );
+        assert_eq!(rejected(runtime.respond("c", ok(""))), "InvocationNotFound");
         assert_eq!(runtime.take_response("b"), None);
-        runtime.respond("b", Err("oh".into())).unwrap();
-        assert_eq!(
-            rejected(runtime.respond("b", Ok("".into()))),
-            "InvocationAnswered"
-        );
-        assert_eq!(runtime.take_response("b"), Some(Err("oh".into())));
-        assert_eq!(
-            rejected(runtime.respond("b", Ok("".into()))),
-            "InvocationNotFound"
-        );
+        runtime.respond("b", ok("oh")).unwrap();
+        assert_eq!(rejected(runtime.respond("b", ok(""))), "InvocationAnswered");
+        assert_eq!(runtime.take_response("b"), Some(ok("oh")));
+        assert_eq!(rejected(runtime.respond("b", ok(""))), "InvocationNotFound");
 
         runtime.cancel("a");
         runtime.cancel("c");
-        assert_eq!(
-            rejected(runtime.respond("a", Ok("".into()))),
-            "InvocationNotFound"
-        );
+        assert_eq!(rejected(runtime.respond("a", ok(""))), "InvocationNotFound");
         assert!(runtime.dequeue().is_none());
+    }
+
+    #[test]
+    fn queued_invocations_wait_for_the_next_process() {
+        let mut runtime = RuntimeState::default();
+        runtime.process_started();
+        runtime.mark_ready();
+        runtime.enqueue("a", "a".into());
+        runtime.enqueue("b", "b".into());
+        assert!(runtime.dequeue().is_some());
+        runtime.process_exited(&ok("exited"));
+        assert_eq!(runtime.take_response("a"), Some(ok("exited")));
+        // The process that has exited must not receive another event.
+        runtime.mark_ready();
+        assert!(runtime.has_queued() && runtime.dequeue().is_none());
+        runtime.process_started();
+        runtime.mark_ready();
+        assert_eq!(runtime.dequeue(), Some(("b".to_owned(), "b".into())));
+
+        runtime.enqueue("c", "c".into());
+        runtime.fail_queued(&ok("cannot start"));
+        assert_eq!(runtime.take_response("c"), Some(ok("cannot start")));
+        assert!(!runtime.has_queued());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_of_an_invocation_starts_when_the_function_receives_it() {
+        const TIMEOUT: Duration = Duration::from_secs(3);
+        let mut runtime = RuntimeState::default();
+        runtime.process_started();
+        runtime.enqueue("a", "a".into());
+        assert_eq!(runtime.deadline("a", TIMEOUT), None, "initializing");
+        advance(TIMEOUT * 2).await;
+        runtime.mark_ready();
+        let now = Instant::now();
+        assert_eq!(runtime.deadline("a", TIMEOUT), Some(now + TIMEOUT));
+
+        runtime.enqueue("b", "b".into());
+        advance(TIMEOUT / 3).await;
+        let received = Instant::now();
+        runtime.dequeue().unwrap();
+        assert_eq!(runtime.deadline("a", TIMEOUT), Some(received + TIMEOUT));
+        assert_eq!(runtime.deadline("b", TIMEOUT), None, "busy with `a`");
+        advance(TIMEOUT / 3).await;
+        runtime.respond("a", ok("")).unwrap();
+        let now = Instant::now();
+        assert_eq!(runtime.deadline("b", TIMEOUT), Some(now + TIMEOUT));
     }
 }

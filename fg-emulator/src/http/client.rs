@@ -1,4 +1,4 @@
-//! The HTTP client. It opens a new connection for each POST, because a pooled one would not survive a freeze.
+//! The HTTP client. It opens a new connection for each request, because a pooled one would not survive a freeze.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,7 +21,8 @@ pub(crate) async fn post(
     body: Bytes,
     response_timeout: Duration,
 ) -> Result<Response<Bytes>, Error> {
-    match tokio::time::timeout(response_timeout, exchange(address, path, body)).await {
+    let exchange = async { send(address, json_request(address, path, body)?).await };
+    match tokio::time::timeout(response_timeout, exchange).await {
         Ok(result) => result.map_err(Error::context(format!(
             "cannot post {description} to {address}"
         ))),
@@ -31,17 +32,27 @@ pub(crate) async fn post(
     }
 }
 
-async fn exchange(
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+fn json_request(
     address: SocketAddr,
     path: &str,
     body: Bytes,
-) -> Result<Response<Bytes>, Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<Request<Full<Bytes>>, BoxError> {
     let request = Request::post(path)
         .header(header::HOST, address.to_string())
         .header(header::CONTENT_TYPE, "application/json")
         // hyper omits the length of an empty body, which not every server treats as 0.
         .header(header::CONTENT_LENGTH, body.len())
         .body(Full::new(body))?;
+    Ok(request)
+}
+
+/// Sends a request over a new connection, and returns the response. There is no timeout.
+pub(crate) async fn send(
+    address: SocketAddr,
+    request: Request<Full<Bytes>>,
+) -> Result<Response<Bytes>, BoxError> {
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;

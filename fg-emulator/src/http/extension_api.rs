@@ -41,7 +41,12 @@ pub(super) async fn handle(request: &ReceivedRequest, inner: &Inner) -> Reply {
             if let Some(fault) = registration_fault(inner).await {
                 return fault;
             }
-            inner.register(api_request.name.as_deref(), api_request.address.as_deref())
+            if let [name, ..] = api_request.repeated_headers[..] {
+                let message = format!("header {name} occurs more than once");
+                inner.reject_registration(Rejection::new("RepeatedHeader", message))
+            } else {
+                inner.register(api_request.name.as_deref(), api_request.address.as_deref())
+            }
         }
         "/telemetry" => match &request.body {
             Ok(body) => inner.subscribe(body),

@@ -1,4 +1,7 @@
-//! The runtime API, which a custom-runtime function uses (D, user guide).
+//! The runtime API, which a custom-runtime function uses (D functiongraph_01_0406).
+//!
+//! The documented headers with keys and tokens (`X-CFF-Access-Key`, `X-CFF-Auth-Token`, `X-CFF-Secret-Key`,
+//! `X-CFF-Security-Token`) are not sent: they need an agency, and an emulator has no keys.
 
 use std::time::SystemTime;
 
@@ -7,6 +10,7 @@ use hyper::header::HeaderValue;
 use hyper::{Method, Response, StatusCode};
 
 use super::received_request::{ReceivedRequest, Reply};
+use crate::function::RuntimeResponse;
 use crate::inner::Inner;
 use crate::state::Rejection;
 
@@ -24,9 +28,12 @@ pub(super) async fn handle(request: &ReceivedRequest, inner: &Inner) -> Reply {
         });
         let (id, payload) = inner.wait_until(|state| state.runtime.dequeue()).await;
         let mut response = Response::new(Full::new(payload));
+        let headers = response.headers_mut();
         if let Ok(id) = HeaderValue::try_from(id) {
-            response.headers_mut().insert("X-Cff-Request-Id", id);
+            headers.insert("X-Cff-Request-Id", id);
         }
+        // D: the type of the invocation. I: its value, for an invocation whose caller waits for the response.
+        headers.insert("X-CFF-Invoke-Type", HeaderValue::from_static("sync"));
         return Reply::Respond(response);
     }
     let id_of = |kind: &str| {
@@ -50,7 +57,10 @@ pub(super) async fn handle(request: &ReceivedRequest, inner: &Inner) -> Reply {
             return Reply::Reject(StatusCode::PAYLOAD_TOO_LARGE, rejection);
         }
     };
-    let response = if is_response { Ok(body) } else { Err(body) };
+    let response = match is_response {
+        true => RuntimeResponse::ok(body),
+        false => RuntimeResponse::reported_error(body),
+    };
     match inner.update(|state| state.runtime.respond(id, response)) {
         Ok(()) => Reply::Respond(Response::new(Full::default())),
         Err(rejection) => Reply::Reject(StatusCode::NOT_FOUND, rejection),

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use fg_util::error::{excerpt, one_line};
+use fg_util::error::one_line;
 use hyper::body::Bytes;
 
-use crate::Error;
 use crate::function::FunctionRun;
+use crate::{Error, OutputLine};
 
 /// The result of one invocation of the function.
 #[derive(Debug)]
@@ -19,6 +19,10 @@ pub struct InvokeResult {
     pub responses: Vec<ExtensionResponse>,
     /// How the function ran.
     pub function: FunctionRun,
+    /// The lines that the extensions and the function printed while the invocation was in flight, also those about other
+    /// invocations: the first 256 KiB. If the function or an extension failed, includes lines that were read up to 20
+    /// milliseconds later.
+    pub printed: Vec<OutputLine>,
     /// When the invocation started.
     pub started_at: Instant,
     /// The time until the function and all extensions had finished.
@@ -64,20 +68,27 @@ impl InvokeResult {
     ///
     /// # Panics
     ///
-    /// Panics if an extension did not. The message contains its response or error, and the seed if the platform injects
-    /// faults.
+    /// Panics if an extension did not. The message contains its response or error, what it printed during the invocation,
+    /// and the seed if the platform injects faults.
     #[track_caller]
     pub fn assert_ok(&self) {
         let failed = self.responses.iter().filter(|response| !response.is_ok());
+        let scripts: Vec<_> = failed.clone().map(|response| &response.script).collect();
         let failed: Vec<_> = failed.map(ExtensionResponse::describe).collect();
+        let printed = self
+            .printed
+            .iter()
+            .filter(|line| scripts.contains(&&line.script));
+        let printed = printed.map(|line| format!("\n  {} printed: {}", line.script, line.text));
         let seed = match self.seed {
             Some(seed) => format!(" (fault seed {seed})"),
             None => String::new(),
         };
         assert!(
             failed.is_empty(),
-            "not every extension responded with status 200{seed}: {}",
-            failed.join("; ")
+            "not every extension responded with status 200{seed}: {}{}",
+            failed.join("; "),
+            printed.collect::<String>()
         );
     }
 }
@@ -93,7 +104,7 @@ impl ExtensionResponse {
     fn describe(&self) -> String {
         match &self.result {
             Ok(HttpResponse { status, body }) => {
-                let body = one_line(&excerpt(&String::from_utf8_lossy(body)));
+                let body = one_line(&String::from_utf8_lossy(body));
                 let separator = if body.is_empty() { "" } else { ": " };
                 format!("{}: status {status}{separator}{body}", self.script)
             }

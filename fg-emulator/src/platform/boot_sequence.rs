@@ -9,10 +9,10 @@ use fg_util::select::{Either, select};
 
 use super::Platform;
 use super::shutdown::GRACE_PERIOD;
-use crate::function::Bootstrap;
+use crate::function::{Bootstrap, FunctionKind};
 use crate::port::ExtensionPorts;
 use crate::process::Process;
-use crate::{Error, ExtensionCommand, ProcessExit, TelemetryType};
+use crate::{Error, ExtensionCommand, TelemetryType, describe_exit};
 
 /// How long an extension may take to register, and a function to request its first event (?). It is longer than the
 /// 10 seconds after which `fg-extension` stops retrying.
@@ -132,32 +132,87 @@ impl Platform {
     /// synthetic.
     ///
     /// `bootstrap` is the path of the executable. It runs in the directory that contains it, and uses the API at
-    /// `$RUNTIME_API_ADDR` (D, user guide):
+    /// `$RUNTIME_API_ADDR` (D functiongraph_01_0406):
     ///
     /// 1. `GET /v1/runtime/invocation/request` waits for an event, and returns the payload. The response's header
-    ///    `X-Cff-Request-Id` contains the ID of the invocation.
+    ///    `X-Cff-Request-Id` contains the ID of the invocation, and `X-CFF-Invoke-Type` is `sync` (I).
     /// 2. `POST /v1/runtime/invocation/response/{id}` or `/v1/runtime/invocation/error/{id}` completes the invocation.
     ///
-    /// [`InvokeResult::function`](crate::InvokeResult::function) contains the outcome. An invocation times out after 30
-    /// seconds; a response that arrives later is rejected. If the process exits, the invocation and all later ones fail.
+    /// The function is initialized when it requests its first event: a custom runtime does its initialization itself, there
+    /// is no request for it (D functiongraph_01_0406).
+    ///
+    /// [`InvokeResult::function`](crate::InvokeResult::function) contains the outcome of an invocation:
+    ///
+    /// - If the process exits, the invocations that it has received fail, and their
+    ///   [response](crate::FunctionRun::response) says how it exited. The observer gets an
+    ///   [`Event::FunctionExited`](crate::Event::FunctionExited). The process is started again for the next invocation (I).
+    /// - An invocation times out after the [function's time-out](crate::PlatformBuilder::function_timeout), which starts when
+    ///   the function receives the event. The process is then killed (I), and started again for the next invocation.
     ///
     /// # Errors
     ///
     /// Returns an error if a function is already booted, if the file cannot be executed, or if the process exits or does
-    /// not request an event within 15 seconds. In the last two cases the source of the error is what the process printed,
+    /// not request an event within the [init time-out](crate::PlatformBuilder::init_timeout). In the last two cases the source of the error is what the process printed,
     /// and [`Error::process_exit`] returns how it exited.
     ///
     /// # Cancel safety
     ///
     /// If the future is dropped before it completes, the process is killed, and the function is synthetic again.
     pub async fn boot_function(&self, bootstrap: impl Into<PathBuf>) -> Result<(), Error> {
-        let path = bootstrap.into();
-        self.inner
-            .or_observer_panic(self.boot_bootstrap(&path))
+        self.boot_real_function(&bootstrap.into(), FunctionKind::CustomRuntime)
             .await
     }
 
-    async fn boot_bootstrap(&self, path: &Path) -> Result<(), Error> {
+    /// Boots an HTTP function, and waits until it listens on port 8000. Without this call, the function is synthetic.
+    ///
+    /// `bootstrap` is the path of the executable, which must serve HTTP on 127.0.0.1:8000 (D functiongraph_01_1442). It runs
+    /// in the directory that contains it. The port is leased, so that tests can run in parallel.
+    ///
+    /// The payload of an invocation is an event of the API gateway, the only trigger of HTTP functions (D), such as
+    /// `{"httpMethod": "GET", "path": "/orders"}`. Its fields `httpMethod`, `path`, `headers`, `queryStringParameters`,
+    /// `body` and `isBase64Encoded` become a request (I). If fields are missing, it is `GET /` without a body (I). The request
+    /// has the headers `X-CFF-Request-Id`, `X-CFF-Memory`, `X-CFF-Timeout`, `X-CFF-Func-Version`, `X-CFF-Func-Name`,
+    /// `X-CFF-Project-Id`, `X-CFF-Package` and `X-CFF-Region` (D).
+    ///
+    /// [`InvokeResult::function`](crate::InvokeResult::function) contains the body and the status of the response. The
+    /// platform passes them to the gateway as JSON, with the body in Base64 (D); the emulator has no gateway. A time-out or an
+    /// exit is handled as in [`boot_function`](Self::boot_function).
+    ///
+    /// ```no_run
+    /// # async fn test() -> Result<(), fg_emulator::Error> {
+    /// use fg_emulator::{InvokeRequest, Platform};
+    ///
+    /// let platform = Platform::start().await?;
+    /// platform.boot_bin("extensionHello.sh", "target/debug/hello").await?;
+    /// platform.boot_http_function("function/bootstrap").await?;
+    ///
+    /// let request = InvokeRequest::new().payload(r#"{"httpMethod": "GET", "path": "/orders"}"#);
+    /// let invoked = platform.invoke_with(request).await?;
+    /// assert_eq!(invoked.function.http_status, Some(200));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if another program uses port 8000, and in the same cases as
+    /// [`boot_function`](Self::boot_function).
+    ///
+    /// # Cancel safety
+    ///
+    /// See [`boot_function`](Self::boot_function).
+    pub async fn boot_http_function(&self, bootstrap: impl Into<PathBuf>) -> Result<(), Error> {
+        self.boot_real_function(&bootstrap.into(), FunctionKind::Http)
+            .await
+    }
+
+    async fn boot_real_function(&self, path: &Path, kind: FunctionKind) -> Result<(), Error> {
+        self.inner
+            .or_observer_panic(self.boot_bootstrap(path, kind))
+            .await
+    }
+
+    async fn boot_bootstrap(&self, path: &Path, kind: FunctionKind) -> Result<(), Error> {
         if !self.inner.update(|state| state.runtime.claim()) {
             return Err(Error::new(
                 "cannot boot a second function: an instance runs one function",
@@ -166,30 +221,10 @@ impl Platform {
         let release = self
             .inner
             .update_on_drop(|state| state.runtime = Default::default());
-        let bootstrap = Bootstrap::start(path, &self.inner).await?;
-        let ready = self
-            .inner
-            .wait_until(|state| state.runtime.is_ready().then_some(()));
-        let outcome = tokio::time::timeout(BOOT_TIMEOUT, bootstrap.unless_exited(ready)).await;
-        if let Ok(Some(())) = outcome {
-            *self.lock_function() = Some(Arc::new(bootstrap));
-            release.disarm();
-            return Ok(());
-        }
-        let exit = bootstrap.stop(GRACE_PERIOD).await?;
-        let message = match outcome {
-            Ok(_) => format!(
-                "the function ({}) exited with {} before it requested an event",
-                path.display(),
-                exit.status
-            ),
-            Err(_) => format!(
-                "the function ({}) did not request an event within {BOOT_TIMEOUT:?}; a bootstrap must send GET \
-                 http://$RUNTIME_API_ADDR/v1/runtime/invocation/request",
-                path.display()
-            ),
-        };
-        Err(self.boot_error(message, exit))
+        let bootstrap = Bootstrap::start(path, kind, &self.inner).await?;
+        *self.lock_function() = Some(Arc::new(bootstrap));
+        release.disarm();
+        Ok(())
     }
 
     fn add_extension(&self, script: &str) -> Result<(), Error> {
@@ -235,7 +270,10 @@ impl Platform {
         }
         let exit = process.stop(GRACE_PERIOD).await?;
         let message = match outcome {
-            Ok(_) => format!("{script} exited with {} before it registered", exit.status),
+            Ok(_) => format!(
+                "{script} {} before it registered",
+                describe_exit(exit.status)
+            ),
             Err(_) => match self.inner.state().last_rejection.take() {
                 // The registration may be another extension's: one with a wrong name does not show who sent it.
                 Some(rejection) => format!(
@@ -244,22 +282,7 @@ impl Platform {
                 None => format!("{script} did not register within {BOOT_TIMEOUT:?}"),
             },
         };
-        Err(self.boot_error(message, exit))
-    }
-
-    fn boot_error(&self, message: String, exit: ProcessExit) -> Error {
-        let message = match self.inner.faults.seed() {
-            Some(seed) => format!("{message} (fault seed {seed})"),
-            None => message,
-        };
-        // Some programs print errors on standard output.
-        let output = [exit.stderr(), exit.stdout()];
-        let output = output.iter().map(|text| text.trim_end());
-        let error = match output.into_iter().find(|text| !text.is_empty()) {
-            Some(output) => Error::context(message)(output),
-            None => Error::new(message),
-        };
-        error.with_process_exit(exit)
+        Err(self.inner.exit_error(message, exit))
     }
 }
 
@@ -307,7 +330,7 @@ mod tests {
         let source = std::error::Error::source(&error).unwrap();
         assert_eq!(
             format!("{error}: {source}"),
-            "extensionNightWatch.sh exited with exit status: 3 before it registered: no stars"
+            "extensionNightWatch.sh exited with status 3 before it registered: no stars"
         );
     }
 }

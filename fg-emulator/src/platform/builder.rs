@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -19,6 +20,7 @@ use crate::{Error, Event, Faults, telemetry};
 pub struct PlatformBuilder {
     observer: Option<Callback>,
     faults: Faults,
+    port: u16,
     settings: FunctionSettings,
 }
 
@@ -60,10 +62,42 @@ impl PlatformBuilder {
         self
     }
 
+    /// Sets the port of the API on 127.0.0.1. By default, or if it is 0, the API listens on a free port.
+    ///
+    /// A fixed port is for programs that are started elsewhere with a fixed `EXTENSION_API_ADDR`, for example in a
+    /// debugger.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Sets how long an invocation of the function may take (default: 30 seconds).
+    ///
+    /// A longer one fails with [`FunctionOutcome::Timeout`](crate::FunctionOutcome::Timeout). The process of the function, if
+    /// there is one, is then killed, and started again for the next invocation (I). The function and the extensions find the
+    /// time-out in `RUNTIME_TIMEOUT`, in seconds, rounded up (D functiongraph_01_0154 for a function, I for an extension).
+    #[must_use]
+    pub fn function_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = timeout;
+        self
+    }
+
+    /// Sets how long the process of the function may take to initialize (default: 15 seconds): to request its first event,
+    /// or to listen on port 8000.
+    ///
+    /// If it is set, it is in `RUNTIME_INITIALIZER_TIMEOUT` as well, in seconds, rounded up (D functiongraph_01_0154). The
+    /// platform allows 1 to 300 seconds (D functiongraph_01_0201).
+    #[must_use]
+    pub fn init_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.init_timeout = Some(timeout);
+        self
+    }
+
     /// Adds a variable to the user data: the variables that a user sets for the function in the platform's console.
     ///
     /// The function and the extensions find them in the environment variable `RUNTIME_USERDATA`, as a JSON object of strings
-    /// (D functiongraph_01_0406 for a function, I for an extension). Without user data, the variable is not set (?). Whether
+    /// (D functiongraph_01_0154 for a function, I for an extension). Without user data, the variable is not set (?). Whether
     /// the platform also sets an environment variable for each of them is unknown (?): use
     /// [`ExtensionCommand::env`](crate::ExtensionCommand::env) to emulate that.
     ///
@@ -84,11 +118,11 @@ impl PlatformBuilder {
         self
     }
 
-    /// Starts the platform. Its API listens on a free port of 127.0.0.1.
+    /// Starts the platform. Its API listens on 127.0.0.1.
     ///
     /// # Errors
     ///
-    /// See [`Platform::start`].
+    /// See [`Platform::start`]. Also returns an error if the [port](Self::port) is in use.
     ///
     /// # Panics
     ///
@@ -100,7 +134,7 @@ impl PlatformBuilder {
     pub async fn start(self) -> Result<Platform, Error> {
         let context = || Error::context::<std::io::Error>("cannot start the platform");
         let directory = TempDir::with_prefix("fg-emulator-").map_err(context())?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))
             .await
             .map_err(context())?;
         let address = listener.local_addr().map_err(context())?;

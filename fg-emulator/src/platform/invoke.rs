@@ -1,14 +1,17 @@
 //! Invokes the function: runs it, and posts the invoke event to the extensions at the same time.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use hyper::body::Bytes;
 use tokio::task::JoinSet;
 
 use super::Platform;
-use crate::function::FunctionRun;
+use crate::function::{FunctionRun, RuntimeResponse};
 use crate::invocation::EventPost;
-use crate::{Error, Fault, InvokeRequest, InvokeResult};
+use crate::{Error, Fault, FunctionOutcome, InvokeRequest, InvokeResult};
+
+/// How long the output of processes is read after an invocation that failed.
+const LATE_OUTPUT: Duration = Duration::from_millis(20);
 
 impl Platform {
     /// Invokes the function once, with default settings: a new trace ID, the payload `{}`, and a synthetic function that
@@ -69,6 +72,8 @@ impl Platform {
             inner.update(|state| state.telemetry.paused += 1);
             inner.update_on_drop(|state| state.telemetry.paused -= 1)
         });
+        let printed = inner.state().store_printed();
+        let discard_printed = inner.update_on_drop(|state| drop(state.take_printed(printed)));
         let (started_at, start) = (SystemTime::now(), Instant::now());
         inner.update(|state| state.telemetry.invocation_started(&trace_id, started_at));
         if !after
@@ -109,11 +114,19 @@ impl Platform {
             telemetry.invocation_done(&trace_id, started_at, &function);
         });
         drop(paused);
+        let is_ok = function.outcome == FunctionOutcome::Ok;
+        if !is_ok || responses.iter().any(|response| !response.is_ok()) {
+            // The lines that say why may not have been read yet.
+            tokio::time::sleep(LATE_OUTPUT).await;
+        }
+        discard_printed.disarm();
+        let printed = inner.state().take_printed(printed);
         responses.sort_by(|a, b| (&a.script, a.posted_after).cmp(&(&b.script, b.posted_after)));
         Ok(InvokeResult {
             trace_id,
             responses,
             function,
+            printed,
             started_at: start,
             duration,
             seed: inner.faults.seed(),
@@ -127,25 +140,30 @@ impl Platform {
         started_at: SystemTime,
         start: Instant,
     ) -> FunctionRun {
-        let (outcome, response) = match self.bootstrap() {
-            Some(function) => {
-                let payload = request.payload.clone();
-                function.run(trace_id, payload, &self.inner).await
-            }
+        let response = match self.bootstrap() {
+            Some(function) => function.run(trace_id, request.payload.clone()).await,
             None => {
                 for line in &request.logs {
                     let at = SystemTime::now();
                     self.inner
                         .update(|state| state.telemetry.function_logged(trace_id, line, at));
                 }
-                tokio::time::sleep(request.duration).await;
-                (request.outcome, Bytes::new())
+                let timeout = self.inner.settings.timeout;
+                tokio::time::sleep(request.duration.min(timeout)).await;
+                match request.duration > timeout {
+                    true => RuntimeResponse::timeout(timeout),
+                    false => RuntimeResponse {
+                        outcome: request.outcome,
+                        ..RuntimeResponse::ok(Bytes::new())
+                    },
+                }
             }
         };
         let run = FunctionRun {
-            outcome,
+            outcome: response.outcome,
             duration: start.elapsed(),
-            response,
+            response: response.body,
+            http_status: response.http_status,
         };
         self.inner
             .update(|state| state.telemetry.function_done(trace_id, started_at, &run));

@@ -4,6 +4,7 @@ mod boot_sequence;
 mod builder;
 mod freeze;
 mod invoke;
+mod ready;
 mod shutdown;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use crate::process::Process;
 pub(crate) use self::boot_sequence::BOOT_TIMEOUT;
 pub use self::boot_sequence::RegisteredExtension;
 pub use self::builder::PlatformBuilder;
+pub(crate) use self::shutdown::GRACE_PERIOD;
 pub use self::shutdown::ShutdownReport;
 
 /// An emulated FunctionGraph with one instance: one function, and its extensions.
@@ -90,9 +92,14 @@ impl Platform {
         self.inner.address
     }
 
-    /// Returns the environment variables that the platform sets for every process of the instance:
-    /// `EXTENSION_API_ADDR`, `RUNTIME_FUNC_NAME`, `RUNTIME_FUNC_VERSION`, and `RUNTIME_USERDATA` if there is
-    /// [user data](PlatformBuilder::user_data).
+    /// Returns the environment variables that the platform sets for every process of the instance: `EXTENSION_API_ADDR`, and
+    /// those that are documented for functions (D functiongraph_01_0154; I: extensions have them, too).
+    ///
+    /// These are `RUNTIME_PROJECT_ID`, `RUNTIME_FUNC_NAME`, `RUNTIME_FUNC_VERSION`, `RUNTIME_PACKAGE`, `RUNTIME_HANDLER`,
+    /// `RUNTIME_TIMEOUT`, `RUNTIME_MEMORY`, `RUNTIME_CPU`, `RUNTIME_CODE_ROOT`, `RUNTIME_LOG_DIR`, and, if they were set,
+    /// `RUNTIME_USERDATA` ([`user_data`](PlatformBuilder::user_data)) and `RUNTIME_INITIALIZER_TIMEOUT`
+    /// ([`init_timeout`](PlatformBuilder::init_timeout)). `RUNTIME_CODE_ROOT` is a link to the directory of the `bootstrap`;
+    /// before one is booted, and for a synthetic function, it is an empty directory.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
         self.inner.environment()

@@ -13,7 +13,7 @@ use super::Platform;
 use crate::{Error, ProcessExit};
 
 /// How long a process has between SIGTERM and SIGKILL (I).
-pub(super) const GRACE_PERIOD: Duration = Duration::from_secs(5);
+pub(crate) const GRACE_PERIOD: Duration = Duration::from_secs(5);
 
 /// Describes how the processes of the instance exited.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub struct ShutdownReport {
     /// The extensions that the platform booted, ordered by script name. [Attached](Platform::attach) extensions are not
     /// included.
     pub extensions: Vec<ProcessExit>,
-    /// The custom-runtime function; `None` if the function was synthetic.
+    /// The last process of the function; `None` if the function was synthetic.
     pub function: Option<ProcessExit>,
 }
 
@@ -91,7 +91,7 @@ impl Platform {
         let function = self.lock_function().take();
         // This is the only reference: an invocation borrows the platform, so none is in flight.
         let function = match function.and_then(Arc::into_inner) {
-            Some(function) => Some(function.stop(GRACE_PERIOD).await?),
+            Some(function) => function.stop(GRACE_PERIOD).await?,
             None => None,
         };
         self.inner.drain_telemetry().await;

@@ -66,6 +66,21 @@ impl PortLease {
         self.port
     }
 
+    /// Acquires the lease of this port, without blocking the thread. Another program may use the port nevertheless.
+    pub(crate) async fn acquire_port(port: u16) -> Result<Self, Error> {
+        let lock = lock_file(&port.to_string())?;
+        let deadline = Instant::now() + ACQUIRE_TIMEOUT;
+        while lock.try_lock().is_err() {
+            if Instant::now() > deadline {
+                return Err(Error::new(format!(
+                    "cannot lease port {port}: it was leased for {ACQUIRE_TIMEOUT:?}"
+                )));
+            }
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+        Ok(Self { port, _lock: lock })
+    }
+
     /// Acquires `count` ports at once, without blocking the thread.
     pub(crate) async fn acquire_async(count: usize) -> Result<Vec<Self>, Error> {
         if count == 0 {
@@ -173,7 +188,7 @@ fn lock_file(name: &str) -> Result<File, Error> {
 ///
 /// The socket does not listen: a process that another thread forks at this moment inherits it until it executes its
 /// program, and a listening socket would keep the port in use after this function returns.
-fn is_free(port: u16) -> bool {
+pub(crate) fn is_free(port: u16) -> bool {
     let bind = || {
         let socket = TcpSocket::new_v4()?;
         socket.set_reuseaddr(true)?;

@@ -1,9 +1,32 @@
 //! [`ProcessExit`]: how a process exited, and what it printed.
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use super::{OutputLine, OutputStream};
+
+/// Returns how a process exited, in words that follow its name: `exited with status 1`, or `was killed by SIGSEGV`.
+///
+/// ```
+/// let status = std::process::Command::new("false").status()?;
+/// assert_eq!(fg_emulator::describe_exit(status), "exited with status 1");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[must_use]
+pub fn describe_exit(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with status {code}"),
+        (None, Some(number)) => match Signal::try_from(number) {
+            Ok(signal) => format!("was killed by {}", signal.as_str()),
+            Err(_) => format!("was killed by signal {number}"),
+        },
+        // A process that was waited for has exited or was killed.
+        (None, None) => "exited".to_owned(),
+    }
+}
 
 /// Describes how the process of an extension or the function exited.
 #[derive(Debug)]
@@ -45,5 +68,27 @@ impl ProcessExit {
     fn lines_of(&self, stream: OutputStream) -> String {
         let lines = self.output.iter().filter(|line| line.stream == stream);
         lines.flat_map(|line| [line.text.as_str(), "\n"]).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    use super::describe_exit;
+
+    #[test]
+    fn exits_are_described_in_words() {
+        for (raw, description) in [
+            (0, "exited with status 0"),
+            (7 << 8, "exited with status 7"),
+            (11, "was killed by SIGSEGV"),
+            // With a core dump.
+            (0x80 | 6, "was killed by SIGABRT"),
+            (40, "was killed by signal 40"),
+        ] {
+            assert_eq!(describe_exit(ExitStatus::from_raw(raw)), description);
+        }
     }
 }

@@ -9,6 +9,7 @@ mod system;
 use std::io::ErrorKind;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
@@ -21,7 +22,7 @@ use crate::inner::Inner;
 use crate::port::ExtensionPorts;
 use crate::{Error, TelemetryType};
 
-pub use self::exit::ProcessExit;
+pub use self::exit::{ProcessExit, describe_exit};
 pub use self::output::{OutputLine, OutputStream};
 
 /// A process and its group, which are killed on drop.
@@ -104,6 +105,28 @@ impl Process {
         Ok(status)
     }
 
+    /// Returns whether the process has exited.
+    pub(crate) fn has_exited(&mut self) -> Result<bool, Error> {
+        let exited = self.child.try_wait();
+        let exited = exited.map_err(Error::context(format!("cannot wait for {}", self.name)))?;
+        if exited.is_some() {
+            self.clean_up();
+        }
+        Ok(exited.is_some())
+    }
+
+    /// Completes when both output streams of the process have ended.
+    pub(crate) fn poll_output_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.output.poll_end(cx)
+    }
+
+    /// Kills the process and its group. It can still be waited for.
+    pub(crate) fn kill(&self) {
+        if self.id().is_some() {
+            self.signal(Signal::SIGKILL);
+        }
+    }
+
     /// Kills the remaining processes of the group, and those that left it. Must run immediately after the process was waited
     /// for, because the system may then reuse its ID.
     fn clean_up(&mut self) {
@@ -118,12 +141,7 @@ impl Process {
     /// Sends SIGTERM to the group, waits for the grace period, sends SIGKILL, and kills the processes that left the group.
     pub(crate) async fn stop(mut self, grace_period: Duration) -> Result<ProcessExit, Error> {
         let start = Instant::now();
-        let exited = self.id().is_none()
-            || self
-                .child
-                .try_wait()
-                .map_err(Error::context(format!("cannot wait for {}", self.name)))?
-                .is_some();
+        let exited = self.has_exited()?;
         let mut killed = false;
         if !exited {
             self.signal(Signal::SIGTERM);

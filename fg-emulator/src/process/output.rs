@@ -1,6 +1,7 @@
 //! Captures the output of processes, line by line.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
@@ -82,6 +83,12 @@ impl Output {
             readers.spawn(read(stderr, emit(OutputStream::Stderr)));
         }
         Self { captured, readers }
+    }
+
+    /// Completes when both streams have ended.
+    pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(_reader) = ready!(self.readers.poll_join_next(cx)) {}
+        Poll::Ready(())
     }
 
     /// Waits until both streams end, for at most a second, and returns the captured output. A stream ends when the last

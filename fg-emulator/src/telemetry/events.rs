@@ -7,9 +7,7 @@ use humantime::format_rfc3339_millis;
 use serde::Serialize;
 
 use super::TelemetryType;
-
-/// The minimum memory of a function (D, user guide).
-const MEMORY_MB: u32 = 128;
+use crate::function::settings::MEMORY_MB;
 
 /// A phase of the instance's lifecycle, for which the platform emits three events.
 #[derive(Clone, Copy, Debug)]

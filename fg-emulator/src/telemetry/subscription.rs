@@ -4,11 +4,11 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use hyper::Uri;
-use serde::Deserialize;
+use serde_json::Value;
 
-use crate::is_extension_address;
 use crate::port::{FIRST_PORT, LAST_PORT};
 use crate::state::Rejection;
+use crate::{is_extension_address, json};
 
 /// A subscription to telemetry: the types that an extension receives, and the URI that they are posted to.
 ///
@@ -25,8 +25,7 @@ pub struct Subscription {
 }
 
 /// A type of telemetry (D 2710). Displayed in lower case, as in the request: `platform`, `function` or `extension`.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum TelemetryType {
     /// Events about the lifecycle of the instance and each invocation.
@@ -37,40 +36,81 @@ pub enum TelemetryType {
     Extension,
 }
 
+const ALL_TYPES: [TelemetryType; 3] = [
+    TelemetryType::Platform,
+    TelemetryType::Function,
+    TelemetryType::Extension,
+];
+
 impl Subscription {
     /// Parses the body of the request.
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Rejection> {
-        let body: SubscriptionBody = serde_json::from_slice(body).map_err(|error| {
-            let message = format!("invalid subscription: {error}");
+        let invalid = |message| {
+            let message = format!("invalid subscription: {message}");
             Rejection::new("InvalidSubscription", message)
-        })?;
-        let Subscriber { protocol, uri } = body.subscriber;
+        };
+        let body = json::parse_object(body).map_err(invalid)?;
+        let subscriber = match body.get("subscriber") {
+            Some(Value::Object(subscriber)) => subscriber,
+            other => return Err(invalid(wrong_kind("subscriber", "an object", other))),
+        };
+        let string = |key| match subscriber.get(key) {
+            Some(Value::String(text)) => Ok(text.as_str()),
+            other => Err(invalid(wrong_kind(key, "a string", other))),
+        };
+        let (protocol, uri) = (string("protocol")?, string("uri")?);
+        let types = match body.get("types") {
+            Some(Value::Array(types)) => types,
+            other => return Err(invalid(wrong_kind("types", "an array", other))),
+        };
         if protocol != "POST" {
             let message = format!("unsupported protocol `{protocol}`; use POST");
             return Err(Rejection::new("InvalidProtocol", message));
         }
-        let Some((address, path)) = target(&uri) else {
+        let (address, path) = target(uri).map_err(|problem| {
             let message = format!(
-                "uri `{uri}` is outside the range http://127.0.0.1:{FIRST_PORT} to http://127.0.0.1:{LAST_PORT}"
+                "uri `{uri}` {problem}; use http://127.0.0.1:{FIRST_PORT} to http://127.0.0.1:{LAST_PORT}"
             );
-            return Err(Rejection::new("InvalidUri", message));
-        };
-        if body.types.is_empty() {
-            let message = "`types` is empty".to_owned();
-            return Err(Rejection::new("InvalidTypes", message));
-        }
-        for (i, kind) in body.types.iter().enumerate() {
-            if body.types[..i].contains(kind) {
-                let message = format!("type `{kind}` is listed twice");
-                return Err(Rejection::new("InvalidTypes", message));
-            }
-        }
+            Rejection::new("InvalidUri", message)
+        })?;
         Ok(Self {
-            uri,
-            types: body.types,
+            uri: uri.to_owned(),
+            types: parse_types(types).map_err(|error| Rejection::new("InvalidTypes", error))?,
             address,
             path,
         })
+    }
+}
+
+/// Returns the message about a value that is missing or of another kind.
+fn wrong_kind(key: &str, expected: &str, value: Option<&Value>) -> String {
+    match value {
+        None => format!("`{key}` is missing; expected {expected}"),
+        Some(value) => format!("`{key}` must be {expected}, not {}", json::kind(value)),
+    }
+}
+
+fn parse_types(values: &[Value]) -> Result<Vec<TelemetryType>, String> {
+    let mut types = Vec::new();
+    for value in values {
+        let Value::String(name) = value else {
+            let kind = json::kind(value);
+            return Err(format!("`types` must contain strings, not {kind}"));
+        };
+        let mut all = ALL_TYPES.into_iter();
+        let Some(kind) = all.find(|kind| kind.to_string() == *name) else {
+            return Err(format!(
+                "unknown type `{name}`; expected platform, function or extension"
+            ));
+        };
+        if types.contains(&kind) {
+            return Err(format!("type `{name}` is listed twice"));
+        }
+        types.push(kind);
+    }
+    match types.is_empty() {
+        true => Err("`types` is empty".to_owned()),
+        false => Ok(types),
     }
 }
 
@@ -84,23 +124,20 @@ impl fmt::Display for TelemetryType {
     }
 }
 
-#[derive(Deserialize)]
-struct SubscriptionBody {
-    subscriber: Subscriber,
-    types: Vec<TelemetryType>,
-}
-
-#[derive(Deserialize)]
-struct Subscriber {
-    protocol: String,
-    uri: String,
-}
-
-fn target(uri: &str) -> Option<(SocketAddr, String)> {
-    let uri: Uri = uri.parse().ok()?;
-    let address = uri.authority()?.as_str().parse().ok()?;
-    let path = uri.path_and_query()?.as_str().to_owned();
-    (uri.scheme_str() == Some("http") && is_extension_address(address)).then_some((address, path))
+/// Returns the address and the path of a URI, or what is wrong with it.
+fn target(uri: &str) -> Result<(SocketAddr, String), &'static str> {
+    let parsed: Uri = uri.parse().map_err(|_| "is not a URI")?;
+    if parsed.scheme_str() != Some("http") {
+        return Err("does not start with http://");
+    }
+    let authority = parsed.authority().ok_or("has no host")?;
+    let address = authority.as_str().parse().ok();
+    let address = address.filter(|address| is_extension_address(*address));
+    let path = parsed.path_and_query().map_or("/", |path| path.as_str());
+    match address {
+        Some(address) => Ok((address, path.to_owned())),
+        None => Err("is not in the range of the platform"),
+    }
 }
 
 #[cfg(test)]
@@ -138,24 +175,33 @@ mod tests {
         ] {
             assert_eq!(parse("POST", uri, r#"["platform"]"#).unwrap().path, path);
         }
-        for uri in [
-            "http://127.0.0.1:8080",
-            "http://127.0.0.1:8091",
-            "http://127.0.0.1",
-            "https://127.0.0.1:8082",
-            "http://localhost:8082",
-            "http://sandbox:8082",
-            "http://me@127.0.0.1:8082",
-            "127.0.0.1:8082",
-            "/telemetry",
-            "",
+        for (problem, uris) in [
+            (
+                "is not in the range of the platform",
+                &[
+                    "http://127.0.0.1:8080",
+                    "http://127.0.0.1:8091",
+                    "http://127.0.0.1",
+                    "http://127.0.0.1:80820/",
+                    "http://localhost:8082",
+                    "http://sandbox:8082",
+                    "http://me@127.0.0.1:8082",
+                ][..],
+            ),
+            (
+                "does not start with http://",
+                &["https://127.0.0.1:8082", "127.0.0.1:8082", "/telemetry"],
+            ),
+            ("is not a URI", &["", "http:// a"]),
         ] {
-            assert_eq!(
-                parse("POST", uri, r#"["platform"]"#),
-                Err(format!(
-                    "uri `{uri}` is outside the range http://127.0.0.1:8081 to http://127.0.0.1:8090"
-                ))
-            );
+            for uri in uris {
+                assert_eq!(
+                    parse("POST", uri, r#"["platform"]"#),
+                    Err(format!(
+                        "uri `{uri}` {problem}; use http://127.0.0.1:8081 to http://127.0.0.1:8090"
+                    ))
+                );
+            }
         }
     }
 
@@ -177,18 +223,48 @@ mod tests {
             (
                 "POST",
                 r#"["logs"]"#,
-                "invalid subscription: unknown variant `logs`, expected one of `platform`, \
-                 `function`, `extension` at line 1 column 85",
+                "unknown type `logs`; expected platform, function or extension",
+            ),
+            (
+                "POST",
+                r#"["Platform"]"#,
+                "unknown type `Platform`; expected platform, function or extension",
+            ),
+            (
+                "POST",
+                r#"[{"platform": true}]"#,
+                "`types` must contain strings, not an object",
             ),
         ] {
             assert_eq!(parse(protocol, uri, types), Err(message.to_owned()));
         }
         for (body, message) in [
-            ("", "EOF while parsing a value at line 1 column 0"),
-            ("{}", "missing field `subscriber` at line 1 column 2"),
+            ("", "the body is empty; expected a JSON object"),
+            ("[]", "the body must be a JSON object, not an array"),
+            ("{}", "`subscriber` is missing; expected an object"),
+            (
+                r#"{"subscriber": "http://127.0.0.1:8082"}"#,
+                "`subscriber` must be an object, not a string",
+            ),
+            (
+                r#"{"subscriber": {"protocol": null}}"#,
+                "`protocol` must be a string, not null",
+            ),
+            (
+                r#"{"subscriber": {"protocol": "POST"}}"#,
+                "`uri` is missing; expected a string",
+            ),
             (
                 r#"{"subscriber": {"protocol": "POST", "uri": "http://127.0.0.1:8082"}}"#,
-                "missing field `types` at line 1 column 68",
+                "`types` is missing; expected an array",
+            ),
+            (
+                r#"{"subscriber": {"protocol": "POST", "uri": "http://127.0.0.1:8082"}, "types": "platform"}"#,
+                "`types` must be an array, not a string",
+            ),
+            (
+                r#"{"types": [], "types": []}"#,
+                "the body is not valid: key `types` occurs twice at line 1 column 21",
             ),
         ] {
             let rejection = Subscription::parse(body.as_bytes()).unwrap_err();

@@ -24,7 +24,7 @@ pub(crate) struct TelemetryState {
     pub(crate) frozen: bool,
     /// How many times the instance has been frozen.
     pub(crate) freezes: u64,
-    /// How many invocations in flight delay the delivery of telemetry.
+    /// How many invocations in flight, and callers, delay the delivery of telemetry.
     pub(crate) paused: usize,
 }
 
@@ -198,6 +198,7 @@ mod tests {
             outcome,
             duration: Duration::from_micros(micros),
             response: Bytes::new(),
+            http_status: None,
         }
     }
 

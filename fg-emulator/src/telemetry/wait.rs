@@ -81,6 +81,22 @@ impl Platform {
         self.inner.or_observer_panic(settled).await;
     }
 
+    /// Delivers no telemetry until the delay is over. Events that are emitted until then are buffered.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it completes, the delivery continues.
+    pub async fn delay_telemetry(&self, delay: Duration) {
+        self.inner.update(|state| state.telemetry.paused += 1);
+        let resume = self
+            .inner
+            .update_on_drop(|state| state.telemetry.paused -= 1);
+        self.inner
+            .or_observer_panic(tokio::time::sleep(delay))
+            .await;
+        drop(resume);
+    }
+
     /// Posts an arbitrary body to the subscriber, and returns the status of the response. The body is posted at once, even
     /// if the instance is frozen, and without retries.
     ///

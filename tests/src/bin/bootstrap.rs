@@ -1,4 +1,5 @@
-//! A custom runtime on plain sockets. The payload of an invocation selects its behavior: `fail`, `exit`, or success.
+//! A custom runtime on plain sockets. The payload of an invocation selects its behavior: `fail`, `exit`, `abort`, `leave`
+//! (exit after the response), `hang`, `environment`, or success.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -9,11 +10,32 @@ fn main() -> std::io::Result<()> {
         println!("{id} got {payload}");
         let (kind, body) = match payload.as_str() {
             "fail" => ("error", r#"{"errorType":"Oh","errorMessage":"no"}"#),
-            "exit" => std::process::exit(7),
+            "exit" => {
+                eprintln!("out of stock");
+                std::process::exit(7)
+            }
+            "abort" => std::process::abort(),
+            "hang" => loop {
+                std::thread::park();
+            },
+            "environment" => ("response", environment().leak() as &str),
             _ => ("response", "done"),
         };
         send(&format!("POST /v1/runtime/invocation/{kind}/{id}"), body)?;
+        if payload == "leave" {
+            return Ok(());
+        }
     }
+}
+
+/// Returns the variables of the platform, one a line.
+fn environment() -> String {
+    let mut variables: Vec<_> = std::env::vars()
+        .filter(|(name, _)| name.starts_with("RUNTIME_"))
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    variables.sort();
+    variables.join("\n")
 }
 
 /// Sends a request and returns the request ID and the body of the response.

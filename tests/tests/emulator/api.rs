@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use fg_emulator::{Event, ExtensionCommand, Platform, PortLease};
 use fg_extension_tests::{Client, golden, post, request};
+use serde_json::json;
 
 fn register(port: u16, headers: &str) -> fg_extension_tests::Response {
     let head = format!(
@@ -44,6 +45,26 @@ async fn unknown_and_invalid_requests_are_rejected_and_reported() {
         register(port, "").json()["errorInfo"]["errorType"],
         "MissingHeader"
     );
+    let name = "FunctionGraph-Extension-Name: extensionOther.sh\r\n";
+    let address = "FunctionGraph-Extension-Address: 127.0.0.1:8081\r\n";
+    for (headers, repeated) in [
+        (
+            format!("{name}{name}{address}"),
+            "FunctionGraph-Extension-Name",
+        ),
+        (
+            format!("{name}{address}{address}"),
+            "FunctionGraph-Extension-Address",
+        ),
+    ] {
+        let response = register(port, &headers);
+        let message = format!("header {repeated} occurs more than once");
+        let info = json!({"errorType": "RepeatedHeader", "errorMessage": message});
+        assert_eq!(
+            (response.status, &response.json()["errorInfo"]),
+            (400, &info)
+        );
+    }
     assert_eq!(post(port, "/logs", "{}").status, 404);
     for path in ["/extension/register", "/telemetry"] {
         let response = Client::connect(port)
@@ -57,6 +78,8 @@ async fn unknown_and_invalid_requests_are_rejected_and_reported() {
     assert_eq!(
         *reported.lock().unwrap(),
         [
+            "POST /extension/register 400",
+            "POST /extension/register 400",
             "POST /extension/register 400",
             "POST /extension/register 400",
             "POST /logs 404",
@@ -142,7 +165,7 @@ async fn program_that_never_registers_is_reported() {
     let error = platform.boot(boot).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "extensionOther.sh exited with exit status: 1 before it registered"
+        "extensionOther.sh exited with status 1 before it registered"
     );
     let printed = std::error::Error::source(&error).unwrap().to_string();
     assert!(

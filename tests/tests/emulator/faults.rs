@@ -56,7 +56,7 @@ async fn error_of_a_rejected_registration_contains_the_seed_and_the_exit() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "extensionFixture.sh exited with exit status: 1 before it registered (fault seed 77)"
+        "extensionFixture.sh exited with status 1 before it registered (fault seed 77)"
     );
     let stopped = error.process_exit().unwrap();
     assert_eq!(

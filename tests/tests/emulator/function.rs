@@ -1,9 +1,13 @@
 //! Tests of the function: synthetic, or a custom runtime.
 
+use std::os::unix::process::ExitStatusExt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fg_emulator::{Event, ExtensionCommand, FunctionOutcome, InvokeRequest, Platform, PortLease};
+use fg_emulator::{
+    Event, ExtensionCommand, FunctionOutcome, InvokeRequest, Platform, PlatformBuilder, PortLease,
+    describe_exit,
+};
 use fg_extension_tests::{Client, post, request};
 use serde_json::{Value, json};
 
@@ -11,7 +15,11 @@ const BOOTSTRAP: &str = env!("CARGO_BIN_EXE_bootstrap");
 
 /// Starts a platform with an extension that accepts every invoke event.
 async fn platform() -> Platform {
-    let platform = Platform::start().await.unwrap();
+    platform_with(Platform::builder()).await
+}
+
+async fn platform_with(builder: PlatformBuilder) -> Platform {
+    let platform = builder.start().await.unwrap();
     let fixture = env!("CARGO_BIN_EXE_fixture");
     platform
         .boot_bin("extensionFixture.sh", fixture)
@@ -52,25 +60,270 @@ async fn bootstrap_responds() {
     for invoked in [first, second] {
         assert_eq!(invoked.unwrap().function.outcome, FunctionOutcome::Ok);
     }
-    let invocation = || InvokeRequest::new().payload("exit");
-    for _ in 0..2 {
-        let invoked = platform.invoke_with(invocation()).await.unwrap();
-        invoked.assert_ok();
-        assert_eq!(invoked.function.outcome, FunctionOutcome::Error);
-        let response: Value = serde_json::from_slice(&invoked.function.response).unwrap();
-        assert_eq!(response["errorType"], "FunctionEnded");
-    }
-
     let shutdown = platform.shutdown().await.unwrap();
     assert!(shutdown.is_clean());
     let function = shutdown.function.unwrap();
-    assert_eq!((function.status.code(), function.killed), (Some(7), false));
+    assert_eq!(function.status.signal(), Some(15));
     let printed = function.stdout();
     let payloads: Vec<_> = printed
         .lines()
         .map(|line| line.split_once(" got ").unwrap().1)
         .collect();
-    assert_eq!(payloads, ["{}", "fail", "", "{}", "{}", "exit"]);
+    assert_eq!(payloads, ["{}", "fail", "", "{}", "{}"]);
+}
+
+/// Invokes the function with a payload, and returns the outcome and the response.
+async fn invoke(platform: &Platform, payload: &str) -> (FunctionOutcome, String) {
+    let invocation = InvokeRequest::new().payload(payload.to_owned());
+    let invoked = platform.invoke_with(invocation).await.unwrap();
+    invoked.assert_ok();
+    let response = String::from_utf8_lossy(&invoked.function.response).into_owned();
+    (invoked.function.outcome, response)
+}
+
+fn exited(how: &str) -> (FunctionOutcome, String) {
+    let response =
+        format!(r#"{{"errorType":"FunctionExited","errorMessage":"the function {how}"}}"#);
+    (FunctionOutcome::Error, response)
+}
+
+fn done() -> (FunctionOutcome, String) {
+    (FunctionOutcome::Ok, "done".to_owned())
+}
+
+/// An observer that stores how the function exited.
+fn exits() -> (
+    Arc<Mutex<Vec<String>>>,
+    impl Fn(&Event) + Send + Sync + 'static,
+) {
+    let exits = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&exits);
+    let observer = move |event: &Event| {
+        if let Event::FunctionExited {
+            status, timed_out, ..
+        } = event
+        {
+            let exit = format!("{} {timed_out}", describe_exit(*status));
+            log.lock().unwrap().push(exit);
+        }
+    };
+    (exits, observer)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn function_that_exits_is_reported_and_started_again() {
+    let (exits, observer) = exits();
+    let platform = platform_with(Platform::builder().observer(observer)).await;
+    platform.boot_function(BOOTSTRAP).await.unwrap();
+    assert_eq!(
+        invoke(&platform, "exit").await,
+        exited("exited with status 7")
+    );
+    assert_eq!(invoke(&platform, "{}").await, done());
+    assert_eq!(
+        invoke(&platform, "abort").await,
+        exited("was killed by SIGABRT")
+    );
+    // It exits after its response, so no invocation fails.
+    assert_eq!(invoke(&platform, "leave").await, done());
+    assert_eq!(invoke(&platform, "{}").await, done());
+    assert_eq!(
+        exits.lock().unwrap()[..],
+        [
+            "exited with status 7 false",
+            "was killed by SIGABRT false",
+            "exited with status 0 false"
+        ]
+    );
+    // An invocation that the function has not received yet waits for the next process.
+    let (first, second) = tokio::join!(invoke(&platform, "exit"), invoke(&platform, "{}"));
+    assert_eq!(first, exited("exited with status 7"));
+    assert_eq!(second, done());
+
+    invoke(&platform, "exit").await;
+    let function = platform.shutdown().await.unwrap().function.unwrap();
+    assert_eq!(
+        (function.status.code(), function.stderr().as_str()),
+        (Some(7), "out of stock\n")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn function_that_cannot_be_started_again_is_reported() {
+    let platform = platform().await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("bootstrap");
+    let text = format!(
+        "#!/bin/sh\n[ ! -e gone ] || {{ echo no stock >&2; exit 3; }}\ntouch gone\nexec '{BOOTSTRAP}'\n"
+    );
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    platform.boot_function(&path).await.unwrap();
+    invoke(&platform, "exit").await;
+    let (outcome, response) = invoke(&platform, "{}").await;
+    let message = format!(
+        "the function ({}) exited with status 3 before it could request an event: no stock",
+        path.display()
+    );
+    let expected = json!({"errorType": "FunctionNotStarted", "errorMessage": message});
+    assert_eq!(serde_json::from_str::<Value>(&response).unwrap(), expected);
+    assert_eq!(outcome, FunctionOutcome::Error);
+    // The next invocation tries again.
+    std::fs::remove_file(directory.path().join("gone")).unwrap();
+    assert_eq!(invoke(&platform, "{}").await, done());
+    assert!(platform.shutdown().await.unwrap().is_clean());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invocation_that_takes_too_long_times_out() {
+    let (exits, observer) = exits();
+    let timeout = Duration::from_millis(200);
+    let builder = Platform::builder().observer(observer);
+    let platform = platform_with(builder.function_timeout(timeout)).await;
+    let timed_out = (
+        FunctionOutcome::Timeout,
+        r#"{"errorType":"FunctionTimeout","errorMessage":"the function did not respond within 200ms"}"#
+            .to_owned(),
+    );
+    let slow = InvokeRequest::new().duration(Duration::from_secs(3600));
+    let invoked = platform.invoke_with(slow).await.unwrap();
+    assert_eq!(invoked.function.outcome, FunctionOutcome::Timeout);
+    assert_eq!(invoked.function.response, timed_out.1.as_bytes());
+
+    platform.boot_function(BOOTSTRAP).await.unwrap();
+    assert_eq!(invoke(&platform, "hang").await, timed_out);
+    // The process was killed, and the next one responds.
+    let (outcome, environment) = invoke(&platform, "environment").await;
+    assert_eq!(outcome, FunctionOutcome::Ok);
+    assert!(environment.contains("RUNTIME_TIMEOUT=1"), "{environment}");
+    assert_eq!(exits.lock().unwrap()[..], ["was killed by SIGKILL true"]);
+    assert!(platform.shutdown().await.unwrap().is_clean());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documented_variables_are_set() {
+    let builder = Platform::builder()
+        .user_data("COLLECTOR", "http://192.0.2.7")
+        .init_timeout(Duration::from_secs(9));
+    let platform = platform_with(builder).await;
+    platform.boot_function(BOOTSTRAP).await.unwrap();
+    let environment = invoke(&platform, "environment").await.1;
+    let value = |name: &str| {
+        let mut lines = environment.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        value.unwrap_or_else(|| panic!("{name} is missing: {environment}"))
+    };
+    for (name, expected) in [
+        ("RUNTIME_PROJECT_ID", "1111"),
+        ("RUNTIME_FUNC_NAME", "helloWorld"),
+        ("RUNTIME_FUNC_VERSION", "$LATEST"),
+        ("RUNTIME_PACKAGE", "test"),
+        ("RUNTIME_HANDLER", "bootstrap"),
+        ("RUNTIME_TIMEOUT", "30"),
+        ("RUNTIME_MEMORY", "128"),
+        ("RUNTIME_CPU", "300"),
+        ("RUNTIME_INITIALIZER_TIMEOUT", "9"),
+        ("RUNTIME_USERDATA", r#"{"COLLECTOR":"http://192.0.2.7"}"#),
+    ] {
+        assert_eq!(value(name), expected, "{name}");
+    }
+    let code = std::fs::canonicalize(value("RUNTIME_CODE_ROOT")).unwrap();
+    let directory = std::path::Path::new(BOOTSTRAP).parent().unwrap();
+    assert_eq!(code, std::fs::canonicalize(directory).unwrap());
+    assert!(
+        std::fs::metadata(value("RUNTIME_LOG_DIR"))
+            .unwrap()
+            .is_dir()
+    );
+    assert!(platform.shutdown().await.unwrap().is_clean());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http_function_responds() {
+    let (exits, observer) = exits();
+    let platform = platform_with(Platform::builder().observer(observer)).await;
+    let program = env!("CARGO_BIN_EXE_http_function");
+    platform.boot_http_function(program).await.unwrap();
+    let event =
+        r#"{"httpMethod": "POST", "path": "/orders", "body": "aGk=", "isBase64Encoded": true}"#;
+    let request = InvokeRequest::new().payload(event).trace_id("t1");
+    let function = platform.invoke_with(request).await.unwrap().function;
+    assert_eq!(
+        (function.outcome, function.http_status),
+        (FunctionOutcome::Ok, Some(200))
+    );
+    let response = String::from_utf8_lossy(&function.response).into_owned();
+    let mut lines = response.lines();
+    assert_eq!(lines.next(), Some("POST /orders HTTP/1.1"));
+    assert_eq!(lines.next_back(), Some("hi"));
+    let headers: Vec<_> = lines.collect();
+    for header in [
+        "x-cff-request-id: t1",
+        "x-cff-memory: 128",
+        "x-cff-timeout: 30",
+        "x-cff-func-version: $LATEST",
+        "x-cff-func-name: helloWorld",
+        "x-cff-project-id: 1111",
+        "x-cff-package: test",
+        "x-cff-region: cn",
+    ] {
+        assert!(headers.contains(&header), "{header}: {headers:#?}");
+    }
+
+    let request = InvokeRequest::new().payload(r#"{"path": "/fail"}"#);
+    let function = platform.invoke_with(request).await.unwrap().function;
+    assert_eq!(
+        (function.outcome, function.http_status),
+        (FunctionOutcome::Error, Some(503))
+    );
+    assert_eq!(function.response, "out of stock");
+
+    let (outcome, response) = invoke(&platform, "hello").await;
+    assert_eq!(outcome, FunctionOutcome::Error);
+    assert!(
+        response.contains("must be an event of the API gateway"),
+        "{response}"
+    );
+
+    assert_eq!(
+        invoke(&platform, r#"{"path": "/exit"}"#).await,
+        exited("exited with status 7")
+    );
+    assert!(
+        invoke(&platform, "{}")
+            .await
+            .1
+            .starts_with("GET / HTTP/1.1")
+    );
+    assert_eq!(exits.lock().unwrap()[..], ["exited with status 7 false"]);
+    assert!(platform.shutdown().await.unwrap().is_clean());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http_function_that_does_not_listen_is_reported() {
+    let builder = Platform::builder().init_timeout(Duration::from_millis(100));
+    let platform = platform_with(builder).await;
+    let error = platform.boot_http_function(BOOTSTRAP).await.unwrap_err();
+    assert!(error.process_exit().is_some());
+    let error = error.to_string();
+    // Without an API to request events from, it exits at once.
+    assert!(
+        error.ends_with("before it could listen on 127.0.0.1:8000"),
+        "{error}"
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("bootstrap");
+    std::fs::write(&path, "#!/bin/sh\nexec sleep 1000\n").unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let error = platform.boot_http_function(&path).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "the function ({}) did not listen on 127.0.0.1:8000 within 100ms; the server of an HTTP function must listen \
+             on port 8000",
+            path.display()
+        )
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,7 +332,7 @@ async fn bootstrap_that_does_not_start_is_reported() {
     for (path, message) in [
         (
             "/bin/false",
-            "the function (/bin/false) exited with exit status: 1 before it requested an event",
+            "the function (/bin/false) exited with status 1 before it could request an event",
         ),
         (
             "/no/such/bootstrap",

@@ -9,4 +9,5 @@ mod function;
 mod instance;
 mod observer;
 pub(crate) mod processes;
+mod ready;
 mod telemetry;

@@ -7,7 +7,7 @@ mod load;
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
-use fg_emulator::{Platform, ProcessExit};
+use fg_emulator::{Platform, ProcessExit, describe_exit};
 use nix::sys::signal::Signal;
 
 pub(crate) use self::in_flight::check_in_flight;
@@ -40,7 +40,7 @@ pub(crate) async fn check_sigterm(
 fn exit_finding(exit: &ProcessExit, is_handled: bool, has_children: bool) -> Finding {
     let status = exit.status;
     let Some(duration) = exit.stop_duration else {
-        return Finding::fail(format!("exited before SIGTERM was sent ({status})"));
+        return Finding::fail(format!("{} before SIGTERM was sent", describe_exit(status)));
     };
     if exit.killed {
         Finding::fail(format!(
@@ -62,7 +62,8 @@ fn exit_finding(exit: &ProcessExit, is_handled: bool, has_children: bool) -> Fin
         ))
     } else if !status.success() {
         Finding::fail(format!(
-            "expected exit status 0, got {status} ({duration:.0?} after SIGTERM)"
+            "expected exit status 0, but it {} {duration:.0?} after SIGTERM",
+            describe_exit(status)
         ))
     } else if duration > EXPECTED_WITHIN {
         Finding::warn(format!(

@@ -1,6 +1,6 @@
 //! Faults of the registration.
 
-use fg_conformance::Outcome::{Fail, Skip, Warn};
+use fg_conformance::Outcome::{Fail, Skip};
 
 use super::{LIGHT, check_all};
 use crate::support::{check, ids, night_watch};
@@ -17,7 +17,7 @@ async fn faults_of_the_registration_are_found() {
             "exits-early",
             Fail,
             "REG-01",
-            "exited before it registered (exit status: 1)",
+            "exited with status 1 before it registered",
             from_2,
         ),
         (
@@ -36,10 +36,10 @@ async fn faults_of_the_registration_are_found() {
         ),
         (
             "repeated-header",
-            Warn,
+            Fail,
             "REG-02",
             "repeated header: FunctionGraph-Extension-Name",
-            "",
+            rest,
         ),
         (
             "wrong-name",
@@ -80,14 +80,14 @@ async fn faults_after_the_registration_are_found() {
             "no-retry",
             Fail,
             "REG-07",
-            "exited after status 503 (exit status: 1); exited after a connection reset (exit status: 1)",
+            "exited with status 1 after status 503; exited with status 1 after a connection reset",
             "",
         ),
         (
             "exits-0",
             Fail,
             "REG-08",
-            "exited after status 400 (exit status: 0); expected a non-zero exit status",
+            "exited with status 0 after status 400; expected a non-zero exit status",
             "",
         ),
         (
@@ -106,7 +106,7 @@ async fn a_second_boot_that_fails_is_the_cause_of_all_failures_in_further_boots(
     let directory = tempfile::tempdir().unwrap();
     let extension = night_watch("").env("LOCK", directory.path().join("lock"));
     let report = check(extension, &["REG", "RES-03", "END"]).await;
-    let detail = "in its second boot: exited before it registered (exit status: 1)";
+    let detail = "in its second boot: exited with status 1 before it registered";
     assert_eq!(ids(&report, Fail, ""), ["REG-09"], "{report}");
     assert_eq!(ids(&report, Fail, detail), ["REG-09"], "{report}");
     assert_eq!(

@@ -23,7 +23,7 @@ async fn faults_of_the_shutdown_are_found() {
                 "exits-3",
                 Fail,
                 "END-01",
-                "expected exit status 0, got exit status: 3 (",
+                "expected exit status 0, but it exited with status 3 ",
                 "END-02 END-03",
             ),
             (

@@ -1,0 +1,52 @@
+//! Tests of control characters that an extension prints.
+
+use std::process::Command;
+
+use super::json::events;
+use super::running::{TestContext, lines};
+
+/// A command that prints a sequence that clears the screen, and a color.
+const PRINTS: &str = r#"extensionA.sh=printf "\033[2Ja \033[31mred\033[0m\rline\n""#;
+
+fn dev(context: &TestContext, arguments: &[&str]) -> Command {
+    let also = ["--also", PRINTS, "--invocations", "1"];
+    context.python(&[&also, arguments].concat())
+}
+
+#[test]
+fn terminal_gets_no_control_characters_but_colors() {
+    let context = TestContext::new();
+    let dev = dev(&context, &[]);
+    let arguments = [dev.get_program()].into_iter().chain(dev.get_args());
+    let line = shell_words::join(arguments.map(|argument| argument.to_str().unwrap()));
+    let output = Command::new("script")
+        .args(["--quiet", "--command", &line, "/dev/null"])
+        .envs(
+            dev.get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .env("TERM", "xterm")
+        .env_remove("NO_COLOR")
+        .output()
+        .unwrap();
+    let lines = lines(&output);
+    let expected = "stdout extensionA.sh: \\x1b[2Ja \x1b[31mred\x1b[0m\\rline";
+    assert!(lines.iter().any(|line| line == expected), "{lines:#?}");
+}
+
+#[test]
+fn file_gets_plain_text_and_json_the_original() {
+    let context = TestContext::new();
+    let output = dev(&context, &[]).output().unwrap();
+    let lines = lines(&output);
+    let expected = "stdout extensionA.sh: a red\\rline";
+    assert!(lines.iter().any(|line| line == expected), "{lines:#?}");
+
+    let output = dev(&context, &["--output", "json"]).output().unwrap();
+    let original = "\x1b[2Ja \x1b[31mred\x1b[0m\rline";
+    let events = events(&output);
+    assert!(
+        events.iter().any(|event| event["text"] == original),
+        "{events:#?}"
+    );
+}
