@@ -1,5 +1,6 @@
 //! Builds programs with cargo, and finds the files that were built.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -8,7 +9,7 @@ use serde_json::Value;
 use super::options::CargoOptions;
 use super::selection::{BuildTarget, SelectedProgram};
 use super::workspace::Workspace;
-use super::{build_scripts, cargo};
+use super::{CargoStderr, build_scripts, cargo};
 
 const THIS_PACKAGE: &str = env!("CARGO_PKG_NAME");
 
@@ -41,7 +42,13 @@ pub(crate) fn build_to_run(
         true => &["--package", THIS_PACKAGE],
         false => &[],
     };
-    build(&programs, options, more_options, &[])
+    build(
+        &programs,
+        options,
+        more_options,
+        &[],
+        CargoStderr::Inherited,
+    )
 }
 
 /// Returns whether `cargo run` has built this program in the same workspace, as the alias `cargo fg` of the clone does. If the
@@ -58,6 +65,21 @@ fn is_just_built(workspace: &Workspace, options: &CargoOptions) -> bool {
         })
 }
 
+/// The error of a build that fails. cargo has printed the reason.
+#[derive(Debug)]
+pub(crate) struct BuildFailed {
+    /// The last part of what cargo printed; empty unless it was copied.
+    pub(crate) stderr: String,
+}
+
+impl fmt::Display for BuildFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the build failed")
+    }
+}
+
+impl std::error::Error for BuildFailed {}
+
 /// Builds the programs, with additional options and variables for cargo, and returns them in the same order.
 ///
 /// # Errors
@@ -68,6 +90,7 @@ pub(crate) fn build(
     options: &CargoOptions,
     more_options: &[&str],
     environment: &[(&str, &str)],
+    stderr: CargoStderr,
 ) -> anyhow::Result<Vec<BuiltProgram>> {
     // One build compiles common dependencies once, with the features that all of the programs need.
     let builds = match are_distinct(programs) {
@@ -88,10 +111,10 @@ pub(crate) fn build(
                 .arg(format!("--{}", program.kind))
                 .arg(&program.name);
         }
-        let output = build_scripts::output(&mut command).context("cannot run cargo")?;
+        let output = build_scripts::output(&mut command, stderr).context("cannot run cargo")?;
         if !output.status.success() {
-            // cargo has printed the reason.
-            bail!("the build failed");
+            let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+            bail!(BuildFailed { stderr });
         }
         let messages = String::from_utf8_lossy(&output.stdout);
         for program in programs {

@@ -9,13 +9,19 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use super::{CargoStderr, stderr_copy};
+
 /// When the build script of each package last finished in a build of this process, by the directory of the package.
 static FINISHED: Mutex<BTreeMap<PathBuf, SystemTime>> = Mutex::new(BTreeMap::new());
 
-/// Runs `cargo build` with JSON messages, and returns its stdout.
-pub(super) fn output(command: &mut Command) -> io::Result<Output> {
+/// Runs `cargo build` with JSON messages, and returns its stdout, and the last part of its stderr if that is copied.
+pub(super) fn output(command: &mut Command, stderr: CargoStderr) -> io::Result<Output> {
     let command = command.stdin(Stdio::null()).stdout(Stdio::piped());
+    if stderr == CargoStderr::Copied {
+        stderr_copy::pipe(command);
+    }
     let mut child = command.spawn()?;
+    let stderr = child.stderr.take().map(stderr_copy::copy_to_stderr);
     let mut stdout = Vec::new();
     if let Some(pipe) = child.stdout.take() {
         let mut reader = BufReader::new(pipe);
@@ -30,7 +36,9 @@ pub(super) fn output(command: &mut Command) -> io::Result<Output> {
     Ok(Output {
         status: child.wait()?,
         stdout,
-        stderr: Vec::new(),
+        stderr: stderr
+            .and_then(|copying| copying.join().ok())
+            .unwrap_or_default(),
     })
 }
 

@@ -14,14 +14,27 @@ pub(crate) fn is_configured(key: &[&str]) -> bool {
 
 /// Returns whether the TOML file has this key.
 pub(crate) fn has_key(file: &Path, key: &[&str]) -> bool {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    // cargo itself reports a file that is not valid TOML.
-    let table: Table = text.parse().unwrap_or_default();
+    let table = read_table(file);
     let mut keys = key.iter();
     let first = keys.next().and_then(|key| table.get(*key));
     keys.try_fold(first, |at, key| Some(at.and_then(|it: &Value| it.get(key))))
         .flatten()
         .is_some()
+}
+
+/// Returns the contents of a TOML file, and an empty table if it cannot be read: cargo itself reports that.
+pub(crate) fn read_table(file: &Path) -> Table {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    text.parse().unwrap_or_default()
+}
+
+/// Returns cargo's configuration files and their contents, the one with the highest precedence first.
+pub(crate) fn configuration_files() -> Vec<(PathBuf, Table)> {
+    let tables = files().into_iter().map(|file| {
+        let table = read_table(&file);
+        (file, table)
+    });
+    tables.filter(|(_, table)| !table.is_empty()).collect()
 }
 
 /// Returns the configuration files that cargo reads in the current directory, whether or not they exist.

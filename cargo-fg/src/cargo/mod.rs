@@ -5,17 +5,19 @@ mod build_scripts;
 mod configuration;
 mod options;
 mod selection;
+mod stderr_copy;
 mod workspace;
 
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
-pub(crate) use self::build::{BuiltProgram, build, build_to_run};
+pub(crate) use self::build::{BuildFailed, BuiltProgram, build, build_to_run};
 pub(crate) use self::build_scripts::finished_for as build_script_finished_for;
-pub(crate) use self::configuration::{has_key, is_configured};
+pub(crate) use self::configuration::{configuration_files, has_key, is_configured, read_table};
 pub(crate) use self::options::CargoOptions;
 pub(crate) use self::selection::{BuildTarget, ProgramChoice, SelectedProgram};
+pub(crate) use self::stderr_copy::CargoStderr;
 pub(crate) use self::workspace::{Workspace, workspace};
 
 /// Returns a command that runs the cargo that started this process, or else the one in `PATH`.

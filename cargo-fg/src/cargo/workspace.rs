@@ -19,7 +19,7 @@ pub(crate) struct Workspace {
     #[serde(rename = "target_directory")]
     pub(crate) target: PathBuf,
     /// The members of the workspace.
-    pub(super) packages: Vec<Package>,
+    pub(crate) packages: Vec<Package>,
     /// The IDs of the packages that cargo builds by default.
     #[serde(rename = "workspace_default_members")]
     pub(super) default_members: Vec<String>,

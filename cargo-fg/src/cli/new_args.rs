@@ -13,13 +13,13 @@ use crate::new::{NewOptions, TEMPLATES, Template, list_templates, new};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct NewArgs {
-    /// Name of the package, or path of the directory to create, such as night-watch
+    /// Name of the package, or path of its directory, such as night-watch; `.` is the current directory
     #[arg(value_name = "NAME", required_unless_present = "list")]
     directory: Option<PathBuf>,
     /// Example to copy
     #[arg(long, value_name = "NAME", default_value = TEMPLATES[0].name, value_parser = template_names())]
     example: String,
-    /// Port of the extension, from 8081 to 8090 (default: the example's)
+    /// Port of the extension, from 8081 to 8090 (default: the example's, or another one if a package nearby uses it)
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(ports()))]
     port: Option<u16>,
     /// Clone of the fg-extension repository to depend on (default: the one that cargo-fg comes from)

@@ -12,10 +12,10 @@ use crate::package::{PackageOptions, package};
 pub(super) struct PackageArgs {
     #[command(flatten)]
     pub(super) target: TargetArgs,
-    /// ZIP to write, or existing directory to write it to (default: target/fg/NAME.zip)
+    /// ZIP to write, or directory to write it to, which exists or ends with `/` (default: target/fg/NAME.zip)
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// File or directory to put next to the program (repeatable)
+    /// File or directory to put next to the program; links are followed (repeatable)
     #[arg(long, value_name = "PATH")]
     include: Vec<PathBuf>,
     /// Target to build for, such as aarch64-unknown-linux-musl (default: musl for this machine's processor)

@@ -1,23 +1,32 @@
 //! Creates the directory and the files of a new package.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, bail};
 
 use super::checkout::find_checkout;
 use super::package_manifest::package_manifest;
 use super::package_name::script_name_of;
+use super::ports::Ports;
 use super::rollback::Rollback;
+use super::taken_ports::TakenPorts;
 use super::templates::Template;
 use crate::cargo::{cargo, stdout_of, workspace};
 
+/// The files of a new package.
+const FILES: [&str; 3] = ["Cargo.toml", "src/main.rs", "tests/boots.rs"];
+
+/// What cargo creates besides, unless the package is in a repository.
+const VERSION_CONTROL: [&str; 2] = [".git", ".gitignore"];
+
 /// A package to create.
 pub(crate) struct NewPackage<'a> {
-    /// The directory to create. Its name becomes the name of the package.
+    /// The directory to create or, if it exists, to create the package in. Its name becomes the name of the package.
     pub(crate) directory: &'a Path,
     pub(crate) template: &'a Template,
-    pub(crate) port: u16,
+    /// The port that the user chose.
+    pub(crate) port: Option<u16>,
     /// The clone of this repository to depend on; by default, one is found.
     pub(crate) checkout: Option<&'a Path>,
 }
@@ -27,6 +36,9 @@ pub(crate) struct NewPackage<'a> {
 pub(crate) struct CreatedPackage {
     pub(crate) name: String,
     pub(crate) script_name: String,
+    pub(crate) ports: Ports,
+    /// What the user should know about the ports.
+    pub(crate) note: Option<String>,
     /// The workspace that the package is a member of; `None` if it is its own workspace.
     pub(crate) workspace: Option<PathBuf>,
     /// The clone of this repository that the package depends on.
@@ -39,22 +51,32 @@ pub(crate) struct CreatedPackage {
 ///
 /// # Errors
 ///
-/// Returns an error if the name is invalid, the directory exists, no clone is found, or cargo rejects the package. Then
-/// no file has changed.
+/// Returns an error if the name is invalid, one of the files exists, no port is free, no clone is found, or cargo rejects
+/// the package. Then no file has changed.
 pub(crate) fn create(new: &NewPackage<'_>) -> anyhow::Result<CreatedPackage> {
     let shown = new.directory.display();
-    let name = new.directory.file_name().map(|name| name.to_string_lossy());
+    let cannot = || format!("cannot create {shown}");
+    let directory = absolute(new.directory)?;
+    let named = if is_current(new.directory) {
+        &directory
+    } else {
+        new.directory
+    };
+    let name = named.file_name().map(|name| name.to_string_lossy());
     let name = name.with_context(|| {
         format!(
             "cannot create {shown}: the path does not end in a name; write one such as night-watch"
         )
     })?;
     let script_name = script_name_of(&name)?;
-    if new.directory.symlink_metadata().is_ok() {
-        bail!("cannot create {shown}: it already exists; choose another name, or remove it");
+    let exists = new.directory.symlink_metadata().is_ok();
+    if exists {
+        require_free(new.directory).with_context(cannot)?;
     }
-    let directory = absolute(new.directory)?;
     let checkout = find_checkout(new.checkout, &directory)?;
+    let taken = TakenPorts::around(&directory, &checkout);
+    let default = new.template.ports;
+    let ports = Ports::choose(default, new.port, &taken).with_context(cannot)?;
     let rest = directory.strip_prefix(&checkout).ok();
     // In the clone, the dependencies have relative paths like those of its other packages, so that the clone can be
     // moved.
@@ -62,18 +84,15 @@ pub(crate) fn create(new: &NewPackage<'_>) -> anyhow::Result<CreatedPackage> {
     let dependency_base = to_checkout.as_ref().unwrap_or(&checkout);
     let manifest = package_manifest(new.template, &name, &checkout, dependency_base)?;
 
-    let rollback = Rollback::new(&directory);
-    // `cargo new` rejects names that a package must not have, and adds the package to the workspace that contains it.
+    let rollback = Rollback::new(&directory, &[&FILES[..], &VERSION_CONTROL].concat());
+    // cargo rejects names that a package must not have, and adds the package to the workspace that contains it.
     let mut command = cargo();
-    command
-        .args(["new", "--quiet", "--vcs", "none", "--"])
-        .arg(&directory);
-    stdout_of(&mut command).with_context(|| format!("cannot create {shown}"))?;
-    for (file, text) in [
-        ("Cargo.toml", manifest),
-        ("src/main.rs", new.template.main(&script_name, new.port)),
-        ("tests/boots.rs", new.template.test(&name, &script_name)),
-    ] {
+    let subcommand = if exists { "init" } else { "new" };
+    command.args([subcommand, "--quiet", "--"]).arg(&directory);
+    stdout_of(&mut command).with_context(cannot)?;
+    let main = new.template.main(&script_name, ports);
+    let test = new.template.test(&name, &script_name);
+    for (file, text) in FILES.into_iter().zip([manifest, main, test]) {
         let path = directory.join(file);
         let written = match path.parent() {
             Some(parent) => fs::create_dir_all(parent).and_then(|()| fs::write(&path, text)),
@@ -88,10 +107,54 @@ pub(crate) fn create(new: &NewPackage<'_>) -> anyhow::Result<CreatedPackage> {
     Ok(CreatedPackage {
         name: name.into_owned(),
         script_name,
+        ports,
+        note: port_note(ports, default, new.port, &taken),
         is_in_checkout: to_checkout.is_some(),
         checkout,
         workspace: (workspace != directory).then_some(workspace),
     })
+}
+
+/// Returns whether the path is the current directory.
+pub(super) fn is_current(path: &Path) -> bool {
+    path.components().eq([Component::CurDir])
+}
+
+/// Returns an error that lists the files of a package that are already in the directory.
+fn require_free(directory: &Path) -> anyhow::Result<()> {
+    if !directory.is_dir() {
+        bail!("it exists, and is not a directory; choose another name");
+    }
+    let existing = FILES.map(|file| {
+        let exists = directory.join(file).symlink_metadata().is_ok();
+        exists.then_some(file)
+    });
+    let existing: Vec<_> = existing.into_iter().flatten().collect();
+    if !existing.is_empty() {
+        bail!(
+            "it already contains {}; choose another name, or remove what is there",
+            existing.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// Returns a note if the ports are not the default, or if another package uses the port that the user chose.
+fn port_note(
+    ports: Ports,
+    default: Ports,
+    wanted: Option<u16>,
+    taken: &TakenPorts,
+) -> Option<String> {
+    let shared = taken.list(|port| ports.all().any(|own| own == port));
+    if !shared.is_empty() {
+        return Some(format!(
+            "other packages use the same port, {shared}; extensions of one function need different ports"
+        ));
+    }
+    let avoided = taken.list(|port| default.all().any(|own| own == port));
+    (wanted.is_none() && !avoided.is_empty())
+        .then(|| format!("other packages use the ports of the example: {avoided}"))
 }
 
 /// Returns the absolute path. Symbolic links are resolved in the part of it that exists.
@@ -123,6 +186,7 @@ edition = "2024"
 [workspace.dependencies]
 fg-emulator = { path = "fg-emulator", version = "0.1.0" }
 fg-extension = { path = "fg-extension", version = "0.1.0" }
+serde_json = "1.0"
 tokio = { version = "1.54", default-features = false }
 "#;
         fs::write(checkout.join("Cargo.toml"), manifest).unwrap();
@@ -130,7 +194,7 @@ tokio = { version = "1.54", default-features = false }
         let new = NewPackage {
             directory: &directory,
             template: &TEMPLATES[0],
-            port: 8081,
+            port: None,
             checkout: Some(checkout),
         };
         let error = create(&new).unwrap_err().to_string();

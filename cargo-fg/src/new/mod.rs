@@ -4,22 +4,24 @@ mod checkout;
 mod create;
 mod package_manifest;
 mod package_name;
+mod ports;
 mod rollback;
+mod taken_ports;
 mod templates;
 
 use std::fmt::Write;
 use std::path::Path;
 
-use self::create::{CreatedPackage, NewPackage, create};
+use self::create::{CreatedPackage, NewPackage, create, is_current};
 
 pub(crate) use self::templates::{TEMPLATES, Template};
 
 /// The parsed arguments of `cargo fg new`.
 pub(crate) struct NewOptions<'a> {
-    /// The directory to create. Its name becomes the name of the package.
+    /// The directory to create or, if it exists, to create the package in. Its name becomes the name of the package.
     pub(crate) directory: &'a Path,
     pub(crate) template: &'static Template,
-    /// The port of the extension; by default, that of the template.
+    /// The port of the extension; by default, that of the template, or another one that is free.
     pub(crate) port: Option<u16>,
     /// The clone of this repository to depend on; by default, one is found.
     pub(crate) checkout: Option<&'a Path>,
@@ -32,22 +34,23 @@ pub(crate) fn new(options: &NewOptions<'_>) -> anyhow::Result<String> {
         template,
         ..
     } = options;
-    let port = options.port.unwrap_or(template.port);
     let created = create(&NewPackage {
         directory,
         template,
-        port,
+        port: options.port,
         checkout: options.checkout,
     })?;
     let CreatedPackage {
         name,
         script_name,
         checkout,
+        ports,
         ..
     } = created;
 
     let mut text = String::new();
-    let ports = match template.telemetry_port(port) {
+    let port = ports.extension;
+    let ports = match ports.telemetry {
         Some(telemetry) => format!("port {port}, telemetry port {telemetry}"),
         None => format!("port {port}"),
     };
@@ -56,6 +59,9 @@ pub(crate) fn new(options: &NewOptions<'_>) -> anyhow::Result<String> {
         text,
         "     Created `{name}` from the example `{template}`: {script_name}, {ports}"
     )?;
+    if let Some(note) = created.note {
+        writeln!(text, "        Note {note}")?;
+    }
     if let Some(workspace) = created.workspace {
         writeln!(
             text,
@@ -68,15 +74,19 @@ pub(crate) fn new(options: &NewOptions<'_>) -> anyhow::Result<String> {
         text,
         "     Depends on the clone {checkout}, until fg-extension is published"
     )?;
-    let next = directory.to_string_lossy();
-    writeln!(text, "        Next cd {}", shell_words::quote(&next))?;
+    let mut next = Vec::new();
+    if !is_current(directory) {
+        let directory = directory.to_string_lossy();
+        next.push(format!("cd {}", shell_words::quote(&directory)));
+    }
     // `cargo fg` may be the alias in the clone, which does not exist elsewhere.
     if !created.is_in_checkout && checkout::is_cargo_run() {
         let path = format!("{checkout}/cargo-fg");
         let path = shell_words::quote(&path);
-        writeln!(text, "{:13}cargo install --path {path}", "")?;
+        next.push(format!("cargo install --path {path}"));
     }
-    writeln!(text, "{:13}cargo fg dev\n{:13}cargo test", "", "")?;
+    next.extend(["cargo fg dev".to_owned(), "cargo test".to_owned()]);
+    writeln!(text, "        Next {}", next.join("\n             "))?;
     Ok(text)
 }
 

@@ -9,8 +9,12 @@ use toml::{Table, Value};
 use super::package_name::is_same_crate;
 use super::templates::Template;
 
-/// The dependencies of the package's test.
+/// The dependencies of the code in the guide, in addition to those of the template. fg-extension depends on tokio, too. For `tracing`, the guide has the command that adds it.
+const GUIDE_DEPENDENCIES: &str = "tokio = { features = ['io-util', 'net', 'rt', 'sync', 'time'] }";
+
+/// The dependencies of the package's test, and of the tests in the guide.
 const TEST_DEPENDENCIES: &str = "fg-emulator = {}
+serde_json = {}
 tokio = { features = ['macros', 'rt'] }";
 
 /// Returns the Cargo.toml of a package with this name and the dependencies of the template, in the versions of the
@@ -47,15 +51,19 @@ pub(crate) fn package_manifest(
     }
     let template: Table = template.manifest.parse()?;
     let normal = template.get("dependencies").and_then(Value::as_table);
+    let mut normal = normal.cloned().unwrap_or_default();
+    for (dependency, wanted) in GUIDE_DEPENDENCIES.parse::<Table>()? {
+        add_features(&mut normal, dependency, wanted);
+    }
     let test: Table = TEST_DEPENDENCIES.parse()?;
 
     let mut text = format!(
         "[package]\nname = {}\nversion = \"0.1.0\"\nedition = {edition}\npublish = false\n",
         quoted(name)
     );
-    for (section, dependencies) in [("dependencies", normal), ("dev-dependencies", Some(&test))] {
+    for (section, dependencies) in [("dependencies", normal), ("dev-dependencies", test)] {
         writeln!(text, "\n[{section}]")?;
-        for (dependency, wanted) in dependencies.into_iter().flatten() {
+        for (dependency, wanted) in &dependencies {
             let version = versions.get(dependency);
             let version = version.with_context(|| {
                 format!("the workspace of the clone has no version of {dependency}")
@@ -71,6 +79,19 @@ pub(crate) fn package_manifest(
         }
     }
     Ok(text)
+}
+
+/// Adds a dependency, or its features if the dependency is there already.
+fn add_features(dependencies: &mut Table, dependency: String, wanted: Value) {
+    let Some(existing) = dependencies.get_mut(&dependency) else {
+        dependencies.insert(dependency, wanted);
+        return;
+    };
+    let more = wanted.get("features").and_then(Value::as_array);
+    let features = existing.get_mut("features").and_then(Value::as_array_mut);
+    if let (Some(features), Some(more)) = (features, more) {
+        features.extend(more.iter().cloned());
+    }
 }
 
 /// Returns the `path` or `version` of a dependency, taken from its entry in the clone's workspace.

@@ -1,29 +1,38 @@
 //! Undoes the changes of a `cargo fg new` that fails midway.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A guard that restores the previous state when it is dropped, unless it was [disarmed](Self::disarm).
 pub(crate) struct Rollback {
-    /// The outermost directory that will be created.
-    directory: PathBuf,
-    /// The manifests above it and their contents, since `cargo new` adds a member to the manifest of a workspace.
-    manifests: Vec<(PathBuf, Vec<u8>)>,
+    /// The files and directories that do not exist yet: of each path that will be created, its outermost missing part.
+    missing: BTreeSet<PathBuf>,
+    /// The files that cargo may change, and their contents: it adds a member to the manifest of a workspace, and a line
+    /// to `.gitignore`.
+    changing: Vec<(PathBuf, Vec<u8>)>,
     armed: bool,
 }
 
 impl Rollback {
-    /// Records the state before the directory is created. The path must be absolute.
-    pub(crate) fn new(directory: &Path) -> Self {
-        let missing = directory.ancestors().take_while(|it| !it.exists());
-        let manifests = directory.ancestors().filter_map(|it| {
-            let manifest = it.join("Cargo.toml");
-            let text = fs::read(&manifest).ok()?;
-            Some((manifest, text))
+    /// Records the state before `entries` are created in the directory. The path must be absolute.
+    pub(crate) fn new(directory: &Path, entries: &[&str]) -> Self {
+        let missing = entries.iter().filter_map(|entry| {
+            let path = directory.join(entry);
+            let missing = path
+                .ancestors()
+                .take_while(|it| it.symlink_metadata().is_err());
+            missing.last().map(Path::to_owned)
+        });
+        let manifests = directory.ancestors().map(|it| it.join("Cargo.toml"));
+        let changing = manifests.chain([directory.join(".gitignore")]);
+        let changing = changing.filter_map(|file| {
+            let text = fs::read(&file).ok()?;
+            Some((file, text))
         });
         Self {
-            directory: missing.last().unwrap_or(directory).to_owned(),
-            manifests: manifests.collect(),
+            missing: missing.collect(),
+            changing: changing.collect(),
             armed: true,
         }
     }
@@ -40,10 +49,16 @@ impl Drop for Rollback {
             return;
         }
         // Ignore errors: they would hide the error that caused the rollback.
-        let _ = fs::remove_dir_all(&self.directory);
-        for (manifest, text) in &self.manifests {
-            if fs::read(manifest).is_ok_and(|now| now != *text) {
-                let _ = fs::write(manifest, text);
+        for path in &self.missing {
+            let _ = if path.is_dir() {
+                fs::remove_dir_all(path)
+            } else {
+                fs::remove_file(path)
+            };
+        }
+        for (file, text) in &self.changing {
+            if fs::read(file).is_ok_and(|now| now != *text) {
+                let _ = fs::write(file, text);
             }
         }
     }

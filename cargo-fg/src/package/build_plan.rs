@@ -6,7 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use crate::cargo::{CargoOptions, has_key, is_configured, stdout_of};
+use super::profile::ReleaseProfile;
+use crate::cargo::{CargoOptions, is_configured, stdout_of};
 
 /// Lowers the size up to which LLVM inlines a function: `hello` is 110 KB smaller, and needs 6 % more instructions for an
 /// invocation.
@@ -24,6 +25,8 @@ pub(crate) struct BuildPlan {
     pub(crate) options: Vec<String>,
     /// Environment variables for cargo.
     pub(crate) environment: Vec<(String, String)>,
+    /// The settings of the release profile.
+    pub(crate) profile: ReleaseProfile,
 }
 
 impl BuildPlan {
@@ -69,12 +72,14 @@ impl BuildPlan {
             is_cross: architecture(&target) != here || !host.contains("-linux-"),
             options: vec![format!("--target={target}")],
             environment: Vec::new(),
+            profile: ReleaseProfile::default(),
             target,
             note,
         };
         // A profile that the user names is used as it is.
         if cargo.profile.is_none() {
-            plan.make_small(workspace);
+            plan.profile = ReleaseProfile::new(workspace);
+            plan.environment.clone_from(&plan.profile.environment);
         }
         let is_musl = plan.target.contains("-musl");
         let mut flags = Vec::new();
@@ -91,18 +96,6 @@ impl BuildPlan {
         }
         plan.add_flags(&flags);
         Ok(plan)
-    }
-
-    /// Enables profile settings that make the program smaller, since all of it is loaded at a cold start.
-    fn make_small(&mut self, workspace: &Path) {
-        let settings = [("strip", "symbols"), ("lto", "fat"), ("codegen-units", "1")];
-        for (setting, value) in settings {
-            let key = ["profile", "release", setting];
-            if !has_key(&workspace.join("Cargo.toml"), &key) && !is_configured(&key) {
-                let name = setting.to_uppercase().replace('-', "_");
-                self.set(&format!("CARGO_PROFILE_RELEASE_{name}"), value);
-            }
-        }
     }
 
     /// Selects a linker and a C compiler for musl, if none is configured. Rust ships musl itself.
@@ -154,11 +147,10 @@ impl BuildPlan {
         }
         // cargo reads only the first of these that is set.
         if let Ok(configured) = std::env::var("CARGO_ENCODED_RUSTFLAGS") {
-            let flags = flags.join("\u{1f}");
-            self.set(
-                "CARGO_ENCODED_RUSTFLAGS",
-                &format!("{configured}\u{1f}{flags}"),
-            );
+            // An empty variable contains no flags, not an empty one.
+            let configured = configured.split('\u{1f}').filter(|flag| !flag.is_empty());
+            let all: Vec<_> = configured.chain(flags.iter().copied()).collect();
+            self.set("CARGO_ENCODED_RUSTFLAGS", &all.join("\u{1f}"));
         } else if let Ok(configured) = std::env::var("RUSTFLAGS") {
             self.set("RUSTFLAGS", &format!("{configured} {}", flags.join(" ")));
         } else {
@@ -191,13 +183,13 @@ fn install(target: &str) -> anyhow::Result<bool> {
     Ok(added.is_ok_and(|status| status.success()))
 }
 
-fn rustc(arguments: &[&str]) -> anyhow::Result<String> {
+pub(super) fn rustc(arguments: &[&str]) -> anyhow::Result<String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     stdout_of(Command::new(rustc).args(arguments))
 }
 
 /// Returns the architecture of a target triple, such as `x86_64`.
-fn architecture(target: &str) -> &str {
+pub(super) fn architecture(target: &str) -> &str {
     target.split('-').next().unwrap_or(target)
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use fg_conformance::artifact::MAX_FILES;
 use fg_emulator::ScriptName;
 
@@ -73,7 +73,8 @@ impl PackageContents {
         Ok(())
     }
 
-    /// Adds a file, or a directory with everything in it, next to the program.
+    /// Adds a file, or a directory with everything in it, next to the program. Symbolic links are followed, wherever they
+    /// lead: the ZIP contains what they lead to, under the name of the link.
     ///
     /// # Errors
     ///
@@ -81,8 +82,8 @@ impl PackageContents {
     /// (D user guide), start scripts, or the number of files.
     pub(crate) fn include(&mut self, path: &Path) -> anyhow::Result<()> {
         let cannot = || format!("cannot include {}", path.display());
+        let canonical = follow(path).with_context(cannot)?;
         // `.` and `..` have a name only in their canonical form.
-        let canonical = path.canonicalize().with_context(cannot)?;
         let name = path.file_name().or(canonical.file_name());
         let name = name.context("it has no name").with_context(cannot)?;
         let name = name
@@ -95,13 +96,7 @@ impl PackageContents {
                 path.display()
             );
         }
-        self.add(name.to_owned(), path).with_context(cannot)?;
-        if self.entries.len() > MAX_FILES {
-            bail!(
-                "too many files: FunctionGraph accepts at most {MAX_FILES} in a ZIP; include fewer"
-            );
-        }
-        Ok(())
+        self.add(name.to_owned(), path, &[]).with_context(cannot)
     }
 
     /// Returns the paths of the files, in order.
@@ -113,14 +108,22 @@ impl PackageContents {
         files.map(|(name, _)| name.as_str())
     }
 
-    fn add(&mut self, name: String, path: &Path) -> anyhow::Result<()> {
+    /// Adds a path. `parents` are the canonical paths of the directories that it is in.
+    fn add(&mut self, name: String, path: &Path, parents: &[PathBuf]) -> anyhow::Result<()> {
         if name.ends_with('~') {
             bail!("FunctionGraph rejects file names that end with `~`: {name}");
         }
         if self.entries.contains_key(&name) {
             bail!("{name} is already in the ZIP");
         }
-        let metadata = fs::metadata(path).with_context(|| path.display().to_string())?;
+        if self.entries.len() >= MAX_FILES {
+            bail!(
+                "too many files: FunctionGraph accepts at most {MAX_FILES} in a ZIP; include fewer"
+            );
+        }
+        let shown = || path.display().to_string();
+        let canonical = follow(path).with_context(shown)?;
+        let metadata = fs::metadata(&canonical).with_context(shown)?;
         if metadata.is_file() {
             let is_executable = metadata.permissions().mode() & 0o111 != 0;
             let path = path.to_owned();
@@ -133,19 +136,38 @@ impl PackageContents {
             );
             return Ok(());
         }
-        // Do not follow links to directories within a directory: they may form a cycle.
-        if !metadata.is_dir() || (name.contains('/') && path.is_symlink()) {
+        if !metadata.is_dir() {
             bail!("{} is neither a file nor a directory", path.display());
         }
-        for entry in fs::read_dir(path)? {
+        if parents.contains(&canonical) {
+            bail!(
+                "{} is a symbolic link to {}, which contains the link; remove it",
+                path.display(),
+                canonical.display()
+            );
+        }
+        let parents = [parents, &[canonical]].concat();
+        for entry in fs::read_dir(path).with_context(shown)? {
             let entry = entry?;
             let file_name = entry.file_name();
             let file_name = file_name.to_str();
             let file_name =
                 file_name.with_context(|| format!("{} is not UTF-8", entry.path().display()))?;
-            self.add(format!("{name}/{file_name}"), &entry.path())?;
+            self.add(format!("{name}/{file_name}"), &entry.path(), &parents)?;
         }
         self.entries.insert(name, PackageEntry::Directory);
         Ok(())
     }
+}
+
+/// Returns the path without symbolic links.
+fn follow(path: &Path) -> anyhow::Result<PathBuf> {
+    path.canonicalize()
+        .map_err(|error| match fs::read_link(path) {
+            Ok(to) => anyhow!(
+                "it is a symbolic link to {}, which cannot be followed: {error}",
+                to.display()
+            ),
+            Err(_) => error.into(),
+        })
 }

@@ -1,9 +1,12 @@
 //! `cargo fg package`: builds an extension for FunctionGraph, writes the ZIP that is uploaded as a dependency (D 2705,
 //! 2708), and boots the extension from the ZIP.
 
+mod build_hint;
 mod build_plan;
 mod contents;
 mod linkage;
+mod processor;
+mod profile;
 mod settings_file;
 mod start_script;
 mod upload;
@@ -14,17 +17,22 @@ use std::fmt::Display;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use fg_conformance::artifact::{against_direct_upload_limit, read_script_name};
 use fg_emulator::{OutputLine, OutputStream};
 
+use self::build_hint::build_hint;
 use self::build_plan::BuildPlan;
 use self::contents::PackageContents;
-use self::linkage::linkage_note;
+use self::linkage::{linkage_note, read_program};
+use self::processor::processor_warning;
 use self::upload::how_to_upload;
 use self::verify::verify;
 use self::zip_writer::write_zip;
-use crate::cargo::{BuildTarget, BuiltProgram, CargoOptions, SelectedProgram, Workspace, build};
+use crate::cargo::{
+    BuildFailed, BuildTarget, BuiltProgram, CargoOptions, CargoStderr, SelectedProgram, Workspace,
+    build,
+};
 use crate::env_file::EnvFile;
 use crate::signals::ShutdownSignals;
 use crate::terminal::printable;
@@ -60,9 +68,14 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
     if let Some(note) = &plan.note {
         print_line("Note", note)?;
     }
+    if let Some(warning) = processor_warning(&plan) {
+        print_line("Warning", warning)?;
+    }
     let built = build_by(&plan, &programs, &options.cargo)?;
     let script = read_script_name(&built.path)?;
-    if let Some(note) = linkage_note(&built.path)? {
+    let program = read_program(&built.path)?;
+    let notes = [linkage_note(&program)?, plan.profile.debug_note(&program)];
+    for note in notes.into_iter().flatten() {
         print_line("Note", note)?;
     }
     // The programs of two extensions must not have the same file name, or one may overwrite the other (D user guide
@@ -78,7 +91,7 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
     }
     let file = format!("{name}.zip");
     let zip = match &options.out {
-        Some(directory) if directory.is_dir() => directory.join(file),
+        Some(directory) if is_directory(directory) => directory.join(file),
         Some(zip) => zip.clone(),
         None => workspace.target.join("fg").join(file),
     };
@@ -115,6 +128,11 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
     print_line("", "then add it to the function: Code > Dependencies > Add")
 }
 
+/// Returns whether `--out` names a directory, which need not exist if the path ends with a slash.
+fn is_directory(out: &Path) -> bool {
+    out.is_dir() || out.as_os_str().as_encoded_bytes().ends_with(b"/")
+}
+
 fn build_by(
     plan: &BuildPlan,
     programs: &[SelectedProgram],
@@ -125,7 +143,12 @@ fn build_by(
     let environment: Vec<_> = environment
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
-    let built = build(programs, cargo, &options, &environment).map_err(|error| {
+    let built = build(programs, cargo, &options, &environment, CargoStderr::Copied).map_err(|error| {
+        let failed = error.downcast_ref::<BuildFailed>();
+        let manifest = cargo.manifest_path.as_deref();
+        if let Some(hint) = failed.and_then(|it| build_hint(&it.stderr, &plan.target, manifest)) {
+            return anyhow!("the build failed: {hint}");
+        }
         if !plan.is_cross {
             return error;
         }

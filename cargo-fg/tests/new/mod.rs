@@ -1,6 +1,9 @@
 //! Tests of `cargo fg new`.
 #![allow(clippy::unwrap_used, reason = "test helpers may panic like tests")]
 
+mod existing_directory;
+mod ports;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -60,13 +63,15 @@ fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Returns all files in the directory and its subdirectories.
+/// Returns all files in the directory and its subdirectories, except those of git.
 fn files(directory: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            files.extend(self::files(&path));
+            if !path.ends_with(".git") {
+                files.extend(self::files(&path));
+            }
         } else {
             files.push(path);
         }
@@ -207,7 +212,8 @@ fn package_outside_a_workspace_is_self_contained() {
     let created = directory.path().join("a sub/night_watch");
     assert_eq!(
         files(&created),
-        ["Cargo.toml", "src/main.rs", "tests/boots.rs"].map(|file| created.join(file))
+        [".gitignore", "Cargo.toml", "src/main.rs", "tests/boots.rs"]
+            .map(|file| created.join(file))
     );
     let hello = read(format!("{checkout}/examples/hello/src/main.rs"));
     let hello = hello
@@ -225,9 +231,11 @@ publish = false
 
 [dependencies]
 fg-extension = {{ path = "{checkout}/fg-extension", features = ["dlmalloc"] }}
+tokio = {{ version = "1.54", features = ["io-util", "net", "rt", "sync", "time"] }}
 
 [dev-dependencies]
 fg-emulator = {{ path = "{checkout}/fg-emulator" }}
+serde_json = {{ version = "1.0.154" }}
 tokio = {{ version = "1.54", features = ["macros", "rt"] }}
 "#
         )
@@ -274,25 +282,6 @@ fn package_depends_on_the_given_clone() {
 }
 
 #[test]
-fn telemetry_gets_a_separate_port() {
-    let directory = tempfile::tempdir().unwrap();
-    for (name, port, telemetry_port) in [("a", "8084", "8085"), ("b", "8090", "8089")] {
-        let printed = stdout(&new(
-            directory.path(),
-            &[name, "--example", "telemetry-archive", "--port", port],
-        ));
-        let ports = format!(", port {port}, telemetry port {telemetry_port}\n");
-        assert!(printed.contains(&ports), "{printed}");
-        let main = read(directory.path().join(name).join("src/main.rs"));
-        assert!(main.contains(&format!(".sh\", port = {port})]")), "{main}");
-        assert!(
-            main.contains(&format!("#[telemetry(port = {telemetry_port}, ")),
-            "{main}"
-        );
-    }
-}
-
-#[test]
 fn rejected_packages_leave_no_files() {
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();
@@ -300,6 +289,7 @@ fn rejected_packages_leave_no_files() {
     fs::write(directory.join("Cargo.toml"), manifest).unwrap();
     let created = stdout(&new(directory, &["here"]));
     assert!(created.contains("Added it"), "{created}");
+    fs::write(directory.join("file"), "").unwrap();
     let before = files(directory);
 
     let long = "x".repeat(65);
@@ -307,7 +297,13 @@ fn rejected_packages_leave_no_files() {
         (
             &["here"][..],
             1,
-            "error: cannot create here: it already exists; choose another name, or remove it\n",
+            "error: cannot create here: it already contains Cargo.toml, src/main.rs, tests/boots.rs; choose another name, or \
+             remove what is there\n",
+        ),
+        (
+            &["file"],
+            1,
+            "error: cannot create file: it exists, and is not a directory; choose another name\n",
         ),
         (
             &["sub/here"],

@@ -1,11 +1,15 @@
 //! Tests of `cargo fg package`.
 #![allow(clippy::unwrap_used, reason = "test helpers may panic like tests")]
 
+mod build_plan;
+mod machine;
+mod user_settings;
+
 use std::fs::{self, File, Permissions};
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
 use std::time::SystemTime;
 
 use zip::ZipArchive;
@@ -68,6 +72,10 @@ fn hello_is_packaged_and_booted() {
     write(&directory.join("data/tool"), "#!/bin/sh\n", 0o700);
     write(&directory.join("data/more/a.txt"), "a", 0o600);
     write(&directory.join("settings.toml"), "", 0o664);
+    // Links are followed, out of the included directory too, to files and to directories.
+    write(&directory.join("shared/b.txt"), "b", 0o644);
+    symlink("../../shared/b.txt", directory.join("data/more/b.txt")).unwrap();
+    symlink("../shared", directory.join("data/shared")).unwrap();
     write(
         &directory.join("prod.env"),
         "# production\n\nFG_LOG = info\nDB_PASSWORD=hunter2\n",
@@ -131,7 +139,8 @@ fn hello_is_packaged_and_booted() {
     );
 
     let entries = unzip(&zip);
-    assert_eq!(text(&entries[7].2), "FG_LOG=info\nDB_PASSWORD=hunter2\n");
+    assert_eq!(text(&entries[4].2), "b");
+    assert_eq!(text(&entries[10].2), "FG_LOG=info\nDB_PASSWORD=hunter2\n");
     let listed: Vec<_> = entries
         .iter()
         .map(|(name, mode, _)| (name.as_str(), *mode))
@@ -143,6 +152,9 @@ fn hello_is_packaged_and_booted() {
             ("extension/data/", 0o40755),
             ("extension/data/more/", 0o40755),
             ("extension/data/more/a.txt", 0o100_644),
+            ("extension/data/more/b.txt", 0o100_644),
+            ("extension/data/shared/", 0o40755),
+            ("extension/data/shared/b.txt", 0o100_644),
             ("extension/data/tool", 0o100_755),
             ("extension/extensionHello.sh", 0o100_755),
             ("extension/hello", 0o100_755),
@@ -150,7 +162,7 @@ fn hello_is_packaged_and_booted() {
             ("extension/settings.toml", 0o100_644),
         ]
     );
-    let script = text(&entries[5].2);
+    let script = text(&entries[8].2);
     assert!(
         script.starts_with("#!/bin/sh\n") && script.ends_with("\n"),
         "{script}"
@@ -159,7 +171,7 @@ fn hello_is_packaged_and_booted() {
         !script.contains('\r') && script.contains("\nprogram='hello'\n"),
         "{script}"
     );
-    assert!(!is_dynamic(&entries[6].2));
+    assert!(!is_dynamic(&entries[9].2));
 
     let mut check = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
     check.args(["fg", "check", "PKG", "--zip"]).arg(&zip);
@@ -196,7 +208,7 @@ fn hello_is_packaged_and_booted() {
     );
     assert!(fs::read(&zip).unwrap() == fs::read(directory.join("hello.zip")).unwrap());
     // No temporary file is left.
-    assert_eq!(fs::read_dir(directory).unwrap().count(), 6);
+    assert_eq!(fs::read_dir(directory).unwrap().count(), 7);
 }
 
 #[test]
@@ -206,7 +218,19 @@ fn invalid_includes_are_rejected() {
     for file in ["extensionX.sh", "a~", "b/c/d~", "e/f", "f/e", "loop/f"] {
         write(&directory.join(file), "", 0o644);
     }
-    std::os::unix::fs::symlink(".", directory.join("loop/loop")).unwrap();
+    for (link, to) in [
+        ("loop/loop", "../loop"),
+        ("dangling/a", "/no/such"),
+        ("itself/a", "a"),
+    ] {
+        let link = directory.join(link);
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        symlink(to, link).unwrap();
+    }
+    let is_loop = format!(
+        "loop/loop is a symbolic link to {}, which contains the link; remove it\n",
+        directory.canonicalize().unwrap().join("loop").display()
+    );
     for (included, expected) in [
         (
             &["extensionX.sh"][..],
@@ -221,7 +245,19 @@ fn invalid_includes_are_rejected() {
             "b: FunctionGraph rejects file names that end with `~`: b/c/d~\n",
         ),
         (&["e/f", "f"], "f: f is already in the ZIP\n"),
-        (&["loop"], "loop/loop is neither a file nor a directory\n"),
+        (&["loop"], &is_loop),
+        (
+            &["dangling"],
+            "dangling/a: it is a symbolic link to /no/such, which cannot be followed: No such file or directory (os error 2)\n",
+        ),
+        (
+            &["itself"],
+            "itself/a: it is a symbolic link to a, which cannot be followed: Too many levels of symbolic links (os error 40)\n",
+        ),
+        (
+            &["dangling/a"],
+            "a: it is a symbolic link to /no/such, which cannot be followed: No such file or directory (os error 2)\n",
+        ),
         (
             &["missing"],
             "missing: No such file or directory (os error 2)\n",
@@ -239,267 +275,6 @@ fn invalid_includes_are_rejected() {
             "{stderr}"
         );
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
-    }
-}
-
-/// A directory with a package, and in `bin` fake tools: a cargo that prints its options and variables instead of
-/// building, and a rustc and a rustup that determine the installed targets.
-struct Machine(tempfile::TempDir);
-
-impl Machine {
-    fn new(manifest: &str) -> Self {
-        let machine = Self(tempfile::tempdir().unwrap());
-        machine.write(
-            "Cargo.toml",
-            &format!("[package]\nname = \"demo\"\n{manifest}"),
-        );
-        machine.write("src/main.rs", "fn main() {}");
-        machine.write(
-            "bin/cargo",
-            "#!/bin/sh\n[ \"$1\" = build ] || exec \"$REAL_CARGO\" \"$@\"\nprintf '%s\\n' \"$@\" >&2\n/usr/bin/env >&2\nexit 1\n",
-        );
-        machine.write("bin/rustup", "#!/bin/sh\nexit 1\n");
-        machine.targets("");
-        machine
-    }
-
-    /// Writes an executable file in a child process. If this process wrote it, executing it could fail (ETXTBSY), since
-    /// a process that another test is starting may still have the file open.
-    fn write(&self, path: &str, text: &str) {
-        let path = self.path(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let mut command = Command::new("/bin/sh");
-        command.args([
-            "-c",
-            r#"printf %s "$1" > "$2" && chmod 755 "$2""#,
-            "sh",
-            text,
-        ]);
-        assert!(command.arg(path).status().unwrap().success());
-    }
-
-    fn path(&self, path: &str) -> PathBuf {
-        self.0.path().join(path)
-    }
-
-    /// Sets the targets that are installed, in addition to that of the machine.
-    fn targets(&self, targets: &str) {
-        let rustc = format!(
-            "#!/bin/sh\ncase $1 in --version) echo rustc 1.93.0; exit;; esac\n\
-             case $2 in host-tuple) echo x86_64-unknown-linux-gnu; exit;; esac\n\
-             for target in {targets}; do [ $target != $4 ] || {{ echo /; exit; }}; done\necho /no/such/directory\n"
-        );
-        self.write("bin/rustc", &rustc);
-    }
-
-    fn package(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-fg"));
-        command
-            .args(["fg", "package"])
-            .args(arguments)
-            .current_dir(self.0.path())
-            .env_clear()
-            .env("PATH", self.path("bin"))
-            .env("CARGO", self.path("bin/cargo"))
-            .env("CARGO_HOME", self.path("home"))
-            .env("RUSTC", self.path("bin/rustc"))
-            .env("REAL_CARGO", env!("CARGO"))
-            .envs(environment.iter().copied());
-        command.output().unwrap()
-    }
-
-    /// Returns the options and variables that cargo gets, one per line.
-    fn build_lines(&self, arguments: &[&str], environment: &[(&str, &str)]) -> String {
-        let output = self.package(arguments, environment);
-        let stderr = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(1));
-        assert!(stderr.contains("the build failed\n"), "{stderr}");
-        text(&output.stdout) + &stderr
-    }
-}
-
-#[track_caller]
-fn assert_lines(lines: &str, expected: &[&str], unexpected: &[&str]) {
-    for line in expected {
-        assert!(lines.lines().any(|it| it == *line), "{line} in\n{lines}");
-    }
-    for prefix in unexpected {
-        assert!(
-            !lines.lines().any(|it| it.starts_with(prefix)),
-            "{prefix} in\n{lines}"
-        );
-    }
-}
-
-const MUSL: &str = "x86_64-unknown-linux-musl";
-
-#[test]
-fn musl_is_linked_with_the_available_linker() {
-    let machine = Machine::new("");
-    machine.targets(MUSL);
-    let lines = machine.build_lines(&[], &[]);
-    let target = "--target=x86_64-unknown-linux-musl";
-    let cc = "CC_x86_64_unknown_linux_musl=cc";
-    let cflags = "CFLAGS_x86_64_unknown_linux_musl=-U_FORTIFY_SOURCE";
-    let strip = "CARGO_PROFILE_RELEASE_STRIP=symbols";
-    let lto = "CARGO_PROFILE_RELEASE_LTO=fat";
-    let units = "CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1";
-    let flags = r#"target.x86_64-unknown-linux-musl.rustflags=["-Clink-arg=-Wl,-z,pack-relative-relocs", "-Cllvm-args=-inline-threshold=75"]"#;
-    let glibc = ["RUSTFLAGS", "        Note"];
-    assert_lines(
-        &lines,
-        &[
-            "--release",
-            target,
-            cc,
-            cflags,
-            strip,
-            lto,
-            units,
-            "--config",
-            flags,
-        ],
-        &glibc,
-    );
-
-    // The user's choices are not overridden.
-    let lines = machine.build_lines(&[], &[("RUSTFLAGS", "-Copt-level=1")]);
-    let added = "RUSTFLAGS=-Copt-level=1 -Clink-arg=-Wl,-z,pack-relative-relocs -Cllvm-args=-inline-threshold=75";
-    assert_lines(&lines, &[added], &["--config"]);
-    for key in ["build", "target.x86_64-unknown-linux-musl"] {
-        let config = format!("[{key}]\nrustflags = \"-Copt-level=1\"\n");
-        machine.write(".cargo/config.toml", &config);
-        assert_lines(&machine.build_lines(&[], &[]), &[target], &["--config"]);
-    }
-    let linker = "[target.x86_64-unknown-linux-musl]\nlinker = \"ld\"\n";
-    machine.write(".cargo/config.toml", linker);
-    let flags =
-        r#"target.x86_64-unknown-linux-musl.rustflags=["-Cllvm-args=-inline-threshold=75"]"#;
-    assert_lines(&machine.build_lines(&[], &[]), &[flags], &[]);
-    fs::remove_file(machine.path(".cargo/config.toml")).unwrap();
-    let lines = machine.build_lines(&[], &[("CC", "clang")]);
-    assert_lines(&lines, &[target, strip], &["CC_", "CFLAGS_"]);
-    let lines = machine.build_lines(&[], &[("CARGO_PROFILE_RELEASE_STRIP", "none")]);
-    assert_lines(&lines, &["CARGO_PROFILE_RELEASE_STRIP=none"], &[strip]);
-    machine.write("bin/musl-gcc", "#!/bin/sh\n");
-    assert_lines(
-        &machine.build_lines(&[], &[]),
-        &[target],
-        &["CC_", "CFLAGS_"],
-    );
-
-    let machine = Machine::new("[profile.release]\nstrip = false\ncodegen-units = 2\n");
-    machine.targets(MUSL);
-    let lines = machine.build_lines(&[], &[]);
-    let unexpected = [
-        "CARGO_PROFILE_RELEASE_STRIP",
-        "CARGO_PROFILE_RELEASE_CODEGEN_UNITS",
-    ];
-    assert_lines(&lines, &[target, lto], &unexpected);
-}
-
-#[test]
-fn options_of_cargo_are_passed_on() {
-    let machine = Machine::new("[features]\na = []\n");
-    machine.targets(MUSL);
-    let arguments = [
-        "-F",
-        "a",
-        "--target-dir",
-        "built",
-        "--manifest-path",
-        "Cargo.toml",
-    ];
-    let expected = [
-        "--features=a",
-        "--target-dir=built",
-        "--manifest-path=Cargo.toml",
-        "--release",
-        "CARGO_PROFILE_RELEASE_LTO=fat",
-    ];
-    let lines = machine.build_lines(&arguments, &[]);
-    assert_lines(&lines, &expected, &["--profile"]);
-    assert_lines(
-        &machine.build_lines(&["--release"], &[]),
-        &["--release"],
-        &[],
-    );
-    // A profile that the user names is used as it is.
-    let lines = machine.build_lines(&["--profile", "small"], &[]);
-    assert_lines(
-        &lines,
-        &["--profile=small"],
-        &["--release", "CARGO_PROFILE_"],
-    );
-}
-
-#[test]
-fn glibc_is_linked_statically_without_musl() {
-    let machine = Machine::new("");
-    let lines = machine.build_lines(&[], &[]);
-    let note = "        Note the target x86_64-unknown-linux-musl is not installed, and `rustup target add x86_64-unknown-linux-musl` \
-                failed; linking glibc statically instead";
-    let target = "--target=x86_64-unknown-linux-gnu";
-    let flags = r#"target.x86_64-unknown-linux-gnu.rustflags=["-Ctarget-feature=+crt-static", "-Cllvm-args=-inline-threshold=75"]"#;
-    assert_lines(
-        &lines,
-        &[note, target, "--config", flags],
-        &["RUSTFLAGS", "CC_"],
-    );
-
-    let lines = machine.build_lines(&[], &[("RUSTFLAGS", "-Copt-level=1")]);
-    let rustflags =
-        "RUSTFLAGS=-Copt-level=1 -Ctarget-feature=+crt-static -Cllvm-args=-inline-threshold=75";
-    assert_lines(&lines, &[note, target, rustflags], &["--config"]);
-}
-
-#[test]
-fn programs_for_other_processors_are_linked_with_lld() {
-    let arm = "aarch64-unknown-linux-musl";
-    let machine = Machine::new("");
-    machine.targets(arm);
-    let lines = machine.build_lines(&["--target", arm], &[]);
-    let lld = "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld";
-    let flags = r#"target.aarch64-unknown-linux-musl.rustflags=["-Clink-arg=-zpack-relative-relocs", "-Cllvm-args=-inline-threshold=75"]"#;
-    let failed = "error: cannot build for aarch64-unknown-linux-musl (if a dependency compiles C code, set \
-                  CC_aarch64_unknown_linux_musl to a cross compiler): the build failed";
-    assert_lines(
-        &lines,
-        &["--target=aarch64-unknown-linux-musl", lld, flags, failed],
-        &["CC_"],
-    );
-
-    let theirs = ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "gcc");
-    assert_lines(
-        &machine.build_lines(&["--target", arm], &[theirs]),
-        &[],
-        &[lld],
-    );
-    let config = format!("[target.{arm}]\nlinker = \"gcc\"\n");
-    for file in [".cargo/config.toml", "home/config.toml"] {
-        machine.write(file, &config);
-        let lines = machine.build_lines(&["--target", arm], &[]);
-        assert_lines(&lines, &["--release"], &["CARGO_TARGET_AARCH64"]);
-        fs::remove_file(machine.path(file)).unwrap();
-    }
-}
-
-#[test]
-fn unavailable_targets_are_rejected() {
-    let machine = Machine::new("");
-    for (target, expected) in [
-        (
-            "aarch64-unknown-linux-musl",
-            "error: the target aarch64-unknown-linux-musl is not installed, and `rustup target add aarch64-unknown-linux-musl` failed\n",
-        ),
-        (
-            "x86_64-pc-windows-gnu",
-            "error: cannot package for x86_64-pc-windows-gnu: FunctionGraph runs Linux; use --target x86_64-unknown-linux-musl\n",
-        ),
-    ] {
-        let output = machine.package(&["--target", target], &[]);
-        assert_eq!(text(&output.stderr), expected);
-        assert_eq!(output.status.code(), Some(1));
     }
 }
 

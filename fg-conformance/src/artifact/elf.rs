@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use object::read::elf::{Dyn, ElfFile64, FileHeader, ProgramHeader};
-use object::{Architecture, Endianness, Object, elf};
+use object::{Architecture, Endianness, Object, ObjectSection, elf};
 
 use super::limits::MAX_PATH_BYTES;
 use crate::Error;
@@ -28,6 +28,7 @@ pub struct Elf {
     glibc: Option<GlibcVersion>,
     /// The shared libraries that it needs, as it names them.
     pub(crate) libraries: BTreeSet<String>,
+    debug_size: u64,
 }
 
 /// What a program needs besides the kernel.
@@ -99,7 +100,14 @@ impl Elf {
             loader,
             glibc,
             libraries: libraries(&file),
+            debug_size: debug_size(&file),
         })
+    }
+
+    /// Returns the size of debug information and symbols in bytes, which stripping the program would remove.
+    #[must_use]
+    pub fn debug_size(&self) -> u64 {
+        self.debug_size
     }
 
     /// Returns what the program needs besides the kernel.
@@ -111,6 +119,17 @@ impl Elf {
             (_, version) => Needs::Glibc(version),
         }
     }
+}
+
+/// Returns the size of the sections that no program needs to run. A section without a valid name counts as needed.
+fn debug_size(file: &ElfFile64<'_, Endianness>) -> u64 {
+    let sections = file.sections().filter(|section| {
+        section
+            .name()
+            .is_ok_and(|name| name.starts_with(".debug_") || [".symtab", ".strtab"].contains(&name))
+    });
+    let sizes = sections.filter_map(|section| Some(section.file_range()?.1));
+    sizes.fold(0, u64::saturating_add)
 }
 
 /// Returns the shared libraries that the file needs. A damaged table counts as empty, because the loader reads another one.
@@ -160,6 +179,7 @@ mod tests {
         let path = std::env::current_exe().unwrap();
         let elf = Elf::parse(&std::fs::read(path).unwrap()).unwrap();
         assert!(elf.is_executable);
+        assert!(elf.debug_size() > 0);
         let is_static = cfg!(target_feature = "crt-static");
         assert_eq!(elf.needs() == Needs::OnlyKernel, is_static, "{elf:?}");
         assert_eq!(elf.libraries.contains("libc.so.6"), !is_static, "{elf:?}");
