@@ -81,7 +81,7 @@ fn ports_of_other_extensions_are_avoided() {
     };
     rejected(
         &["i", "--example", "telemetry-archive"],
-        "error: cannot create i: the package needs 2 of the ports 8081 to 8090, but 1 of them is free, because other \
+        "error: cannot create i: the package needs 2 of the ports 8081 to 8090, but only 1 is free, because other \
          packages here use 8081 (a), 8082 (b), ",
     );
     // A setting that is packaged beside the program replaces the port in the source.
