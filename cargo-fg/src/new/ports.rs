@@ -54,11 +54,12 @@ impl Ports {
         let Some((extension, telemetry)) = chosen else {
             let count = default.all().count();
             let free = match free.len() {
-                1 => "1 is".to_owned(),
-                free => format!("{free} are"),
+                0 => "none is".to_owned(),
+                1 => "only 1 is".to_owned(),
+                free => format!("only {free} are"),
             };
             bail!(
-                "the package needs {count} of the ports {} to {}, but only {free} free, because other packages \
+                "the package needs {count} of the ports {} to {}, but {free} free, because other packages \
                  here use {}; choose a port that no other extension of its function has with --port PORT",
                 PORT_RANGE.start(),
                 PORT_RANGE.end(),

@@ -88,7 +88,7 @@ fn ports_of_other_extensions_are_avoided() {
     fs::write(workspace.join("b/prod.env"), "FG_EXTENSION_PORT=8088\n").unwrap();
     rejected(
         &["i"],
-        "error: cannot create i: the package needs 1 of the ports 8081 to 8090, but 0 of them is free, ",
+        "error: cannot create i: the package needs 1 of the ports 8081 to 8090, but none is free, ",
     );
     assert!(!workspace.join("i").exists());
 
