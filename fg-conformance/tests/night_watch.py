@@ -132,7 +132,7 @@ class Invocations(Handler):
             return 500, {"error": "the vault\nis sealed"}
         if FAULT in ("exits-on-sigterm", "exits-later", "drops-partial"):
             # A handler that takes a moment, not always the same, so that requests are in flight when the signal arrives.
-            time.sleep(random.uniform(0.5, 0.9))
+            time.sleep(random.uniform(0.7, 0.9))
         if FAULT == "exits-on-sigterm" and signal.SIGTERM in signal.sigpending():
             os._exit(0)
         if FAULT == "exits-later" and signal.SIGTERM in signal.sigpending():

@@ -33,7 +33,7 @@ pub(super) struct PackageArgs {
 }
 
 fn no_arguments(_: &str) -> Result<String, &'static str> {
-    Err("FunctionGraph starts an extension without arguments; use environment variables instead")
+    Err("FunctionGraph starts an extension without arguments; use settings instead (--env-file)")
 }
 
 impl PackageArgs {

@@ -212,7 +212,7 @@ fn lower_inputs<'a>(
         } else if expected.required.is_some() {
             "for state, use an `impl` block"
         } else {
-            "for settings, read environment variables"
+            "for settings, use `fg_extension::setting`"
         };
         let message = with_help(
             format!("`{name}` has too many parameters"),

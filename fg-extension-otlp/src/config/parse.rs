@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use fg_extension::{Error, Setting};
-use fg_util::duration;
 use fg_util::setting::SizeRange;
+use fg_util::{duration, setting};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Uri};
 
@@ -126,7 +126,7 @@ pub(super) fn flush_mode(setting: &Setting) -> Result<FlushMode, Error> {
 
 /// Parses a duration of at least `min` and at most one hour.
 pub(super) fn duration(setting: &Setting, min: Duration) -> Result<Duration, Error> {
-    Ok(setting.parse_duration(min..=duration::MAX)?)
+    Ok(setting::parse_duration(setting, min..=duration::MAX)?)
 }
 
 /// Parses a size from 1 KB to 1 GiB.
@@ -135,7 +135,7 @@ pub(super) fn buffer_size(setting: &Setting) -> Result<usize, Error> {
         bytes: 1000..=1 << 30,
         text: "1KB to 1GiB",
     };
-    Ok(setting.parse_size(range)?)
+    Ok(setting::parse_size(setting, range)?)
 }
 
 /// Parses `key=value,key2=value2`; keys and values are percent-encoded.

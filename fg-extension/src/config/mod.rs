@@ -13,7 +13,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use fg_util::duration;
-use fg_util::setting::{Setting, SizeRange};
+use fg_util::setting::{Setting, SizeRange, parse_duration, parse_size};
 
 pub(crate) use platform_address::PlatformAddress;
 use port_setting::choose_port;
@@ -180,7 +180,7 @@ impl<F: Fn(&str) -> Option<OsString>> Sources<'_, F> {
                 .unwrap_or(default_port),
             types: subscription.types(),
             buffer: match self.get("FG_TELEMETRY_BUFFER")? {
-                Some(setting) => setting.parse_size(BUFFER_RANGE)?,
+                Some(setting) => parse_size(&setting, BUFFER_RANGE)?,
                 None => 4 << 20,
             },
             timeout: self.duration("FG_TELEMETRY_TIMEOUT", Duration::from_secs(30), MILLISECOND)?,
@@ -189,7 +189,7 @@ impl<F: Fn(&str) -> Option<OsString>> Sources<'_, F> {
 
     fn duration(&self, name: &str, default: Duration, min: Duration) -> Result<Duration, String> {
         match self.get(name)? {
-            Some(setting) => setting.parse_duration(min..=duration::MAX),
+            Some(setting) => parse_duration(&setting, min..=duration::MAX),
             None => Ok(default),
         }
     }

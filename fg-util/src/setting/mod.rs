@@ -126,36 +126,6 @@ impl Setting {
             None => format!("`{}`", self.value),
         }
     }
-
-    /// Parses a duration within a range.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error message if the value is not a duration, or if it is out of range.
-    pub fn parse_duration(&self, range: RangeInclusive<Duration>) -> Result<Duration, String> {
-        duration::parse(&self.value)
-            .filter(|duration| range.contains(duration))
-            .ok_or_else(|| {
-                let problem = format!(
-                    "is not a duration from {} to {}",
-                    duration::format(*range.start()),
-                    duration::format(*range.end())
-                );
-                self.invalid(&problem, duration::HINT)
-            })
-    }
-
-    /// Parses a number of bytes within a range.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error message if the value is not a size, or if it is out of range.
-    pub fn parse_size(&self, range: SizeRange) -> Result<usize, String> {
-        size::parse(&self.value)
-            .and_then(|bytes| usize::try_from(bytes).ok())
-            .filter(|bytes| range.bytes.contains(bytes))
-            .ok_or_else(|| self.invalid(&format!("is not a size from {}", range.text), size::HINT))
-    }
 }
 
 impl fmt::Debug for Setting {
@@ -166,6 +136,39 @@ impl fmt::Debug for Setting {
             .field("source", &self.source)
             .finish()
     }
+}
+
+/// Parses a duration within a range.
+///
+/// # Errors
+///
+/// Returns an error message if the value is not a duration, or if it is out of range.
+pub fn parse_duration(
+    setting: &Setting,
+    range: RangeInclusive<Duration>,
+) -> Result<Duration, String> {
+    duration::parse(&setting.value)
+        .filter(|duration| range.contains(duration))
+        .ok_or_else(|| {
+            let problem = format!(
+                "is not a duration from {} to {}",
+                duration::format(*range.start()),
+                duration::format(*range.end())
+            );
+            setting.invalid(&problem, duration::HINT)
+        })
+}
+
+/// Parses a number of bytes within a range.
+///
+/// # Errors
+///
+/// Returns an error message if the value is not a size, or if it is out of range.
+pub fn parse_size(setting: &Setting, range: SizeRange) -> Result<usize, String> {
+    size::parse(&setting.value)
+        .and_then(|bytes| usize::try_from(bytes).ok())
+        .filter(|bytes| range.bytes.contains(bytes))
+        .ok_or_else(|| setting.invalid(&format!("is not a size from {}", range.text), size::HINT))
 }
 
 /// The range of sizes that a setting accepts.
@@ -204,7 +207,7 @@ mod tests {
     #[test]
     fn error_message_contains_the_source_and_the_range() {
         let range = Duration::from_millis(1)..=duration::MAX;
-        let parse = |value| setting("FG_REGISTER_TIMEOUT", value).parse_duration(range.clone());
+        let parse = |value| parse_duration(&setting("FG_REGISTER_TIMEOUT", value), range.clone());
         assert_eq!(parse("5s"), Ok(Duration::from_secs(5)));
         assert_eq!(
             parse("0"),
@@ -222,7 +225,7 @@ mod tests {
         let source = SettingSource::File("hello.env".to_owned());
         let parse = |value| {
             let setting = Setting::new("FG_TELEMETRY_BUFFER", value, source.clone());
-            setting.unwrap().parse_size(range.clone())
+            parse_size(&setting.unwrap(), range.clone())
         };
         assert_eq!(parse("1.5MiB"), Ok(1_572_864));
         assert_eq!(

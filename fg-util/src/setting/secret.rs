@@ -1,7 +1,7 @@
 //! Which settings are secret, by their names, and credentials in URLs.
 
 /// Words within a name, in upper case.
-const WORDS: [&str; 8] = [
+const WORDS: [&str; 10] = [
     "SECRET",
     "TOKEN",
     "PASSW",
@@ -9,9 +9,12 @@ const WORDS: [&str; 8] = [
     "CREDENTIAL",
     "AUTHORIZATION",
     "APIKEY",
+    "ACCESSKEY",
+    "PRIVATEKEY",
     "COOKIE",
 ];
-/// Parts of a name that are separated by `_`, in upper case. As parts of other words they are harmless.
+/// Words at the end of a part of a name, in upper case: the parts are separated by `_`, or by a capital letter as in
+/// `accessKey`. Within other words, such as `MONKEY`, they are harmless.
 const PARTS: [&str; 8] = ["KEY", "KEYS", "AK", "SK", "PWD", "PASS", "AUTH", "HEADERS"];
 
 /// Returns whether a setting with this name probably has a secret value, such as a password.
@@ -28,7 +31,7 @@ pub fn is_secret(name: &str) -> bool {
     WORDS.iter().any(|word| contains(name, word.as_bytes()))
         || name
             .split(|byte| !byte.is_ascii_alphanumeric())
-            .any(|part| PARTS.iter().any(|word| is_equal(part, word.as_bytes())))
+            .any(|part| PARTS.iter().any(|word| ends_with(part, word.as_bytes())))
 }
 
 // String searches and inlined loops would make every extension larger.
@@ -37,17 +40,32 @@ fn contains(name: &[u8], word: &[u8]) -> bool {
     name.windows(word.len()).any(|part| is_equal(part, word))
 }
 
+/// Returns whether a part of a name is the word, or ends with it after a lower-case letter.
+#[inline(never)]
+fn ends_with(part: &[u8], word: &[u8]) -> bool {
+    let Some(start) = part.len().checked_sub(word.len()) else {
+        return false;
+    };
+    let starts_here =
+        start == 0 || part[start - 1].is_ascii_lowercase() && part[start].is_ascii_uppercase();
+    starts_here && is_equal(&part[start..], word)
+}
+
 #[inline(never)]
 fn is_equal(part: &[u8], word: &[u8]) -> bool {
     part.eq_ignore_ascii_case(word)
 }
 
-/// Returns what is before and after the user name and the password in a URL.
+/// Returns what is before and after the user name and the password in a URL, with or without its scheme.
 pub(super) fn around_password(value: &str) -> Option<(&str, &str)> {
     let bytes = value.as_bytes();
-    let scheme = bytes.windows(3).position(|part| part == b"://")?;
     let at = bytes.iter().rposition(|byte| *byte == b'@')?;
-    (scheme < at).then(|| (&value[..scheme + 3], &value[at..]))
+    let colon = bytes.iter().position(|byte| *byte == b':')?;
+    let start = match bytes.get(colon..colon + 3) == Some(b"://") {
+        true => colon + 3,
+        false => 0,
+    };
+    (colon < at && start <= at).then(|| (&value[..start], &value[at..]))
 }
 
 #[cfg(test)]
@@ -65,6 +83,9 @@ mod tests {
             "DB_PASS",
             "SIGNING_KEY",
             "x-api-key",
+            "accessKey",
+            "dbPwd",
+            "ACCESSKEY",
         ] {
             assert!(is_secret(name), "{name}");
         }
@@ -73,6 +94,8 @@ mod tests {
             "MONKEY",
             "KEYBOARD_LAYOUT",
             "TASK",
+            "monkey",
+            "turnkeyMode",
             "AUTHOR",
             "BYPASS_CACHE",
             "OTEL_SERVICE_NAME",
@@ -87,7 +110,9 @@ mod tests {
             ("https://me:pw@host/p", Some(("https://", "@host/p"))),
             ("https://me:p@w@host", Some(("https://", "@host"))),
             ("https://host/@x", Some(("https://", "@x"))),
+            ("me:pw@host:4318", Some(("", "@host:4318"))),
             ("a@b", None),
+            ("a@b:1", None),
             ("https://host", None),
         ] {
             assert_eq!(around_password(value), rest, "{value}");
