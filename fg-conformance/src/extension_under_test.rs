@@ -273,33 +273,35 @@ impl PreparedExtension {
 
     /// Returns the command that the emulator boots.
     pub(crate) fn command(&self) -> ExtensionCommand {
+        // A variable of the same name takes precedence.
         let user_data = self.user_data.iter();
-        user_data.fold(
-            self.command_with_user_data_only(),
-            |command, (name, value)| {
-                // A variable of the same name takes precedence.
-                match self
-                    .environment
-                    .iter()
-                    .any(|(other, _)| other == name.as_str())
-                {
-                    true => command,
-                    false => command.env(name, value),
-                }
-            },
-        )
+        let command = user_data.fold(self.bare_command(), |command, (name, value)| {
+            command.env(name, value)
+        });
+        let environment = self.environment.iter();
+        environment.fold(command, |command, (name, value)| command.env(name, value))
     }
 
     /// Returns the command without the settings of the user as environment variables.
     pub(crate) fn command_with_user_data_only(&self) -> ExtensionCommand {
-        let command = match &self.launch {
+        let is_variable =
+            |(name, _): &&(OsString, OsString)| self.user_data.keys().all(|it| name != it.as_str());
+        let environment = self.environment.iter().filter(is_variable);
+        let command = environment.fold(self.bare_command(), |command, (name, value)| {
+            command.env(name, value)
+        });
+        let user_data = self.user_data.keys();
+        user_data.fold(command, ExtensionCommand::env_remove)
+    }
+
+    /// Returns the command without variables.
+    fn bare_command(&self) -> ExtensionCommand {
+        match &self.launch {
             Launch::Program(program, arguments) => {
                 let command = ExtensionCommand::new(&self.script, program);
                 arguments.iter().fold(command, ExtensionCommand::arg)
             }
             Launch::Package(package) => package.command(),
-        };
-        let environment = self.environment.iter();
-        environment.fold(command, |command, (name, value)| command.env(name, value))
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::values::variable;
+use anyhow::bail;
+
+use super::values::{setting, variable};
 use crate::env_file::EnvFile;
 
 #[derive(Debug, clap::Args)]
@@ -14,7 +16,7 @@ pub(super) struct EnvironmentArgs {
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
     /// Add a setting to RUNTIME_USERDATA, where the platform puts what a user sets in the function's console (repeatable)
-    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
     pub(super) user_data: Vec<(String, String)>,
 }
 
@@ -26,6 +28,11 @@ impl EnvironmentArgs {
             None => Vec::new(),
         };
         variables.extend(self.env.iter().cloned());
+        if !self.user_data.is_empty()
+            && variables.iter().any(|(name, _)| name == "RUNTIME_USERDATA")
+        {
+            bail!("--user-data sets RUNTIME_USERDATA; do not set it with --env or --env-file, too");
+        }
         Ok(variables)
     }
 }

@@ -17,6 +17,18 @@ pub(super) fn variable(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// Parses a setting of the function's console, `NAME=VALUE`.
+pub(super) fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = variable(text)?;
+    if !fg_util::env_file::is_name(&name) {
+        return Err("a name consists of letters, digits and `_`".to_owned());
+    }
+    if fg_util::setting::is_set_by_platform(&name) {
+        return Err(format!("the platform sets {name}; use --env to replace it"));
+    }
+    Ok((name, value))
+}
+
 /// Parses a time-out such as `3s`, which must be longer than zero.
 pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     match duration(text)? {

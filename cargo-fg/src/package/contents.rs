@@ -37,7 +37,7 @@ impl PackageContents {
     ///
     /// # Errors
     ///
-    /// Returns an error if an included file has the same name as the program.
+    /// Returns an error if an included file has the same name as the program, or as the file with its settings.
     pub(crate) fn add_program(
         &mut self,
         script: &str,
@@ -46,6 +46,12 @@ impl PackageContents {
     ) -> anyhow::Result<()> {
         if self.entries.contains_key(program) {
             bail!("cannot include {program}: the extension's program has the same name");
+        }
+        let settings = format!("{program}.env");
+        if self.entries.contains_key(&settings) {
+            bail!(
+                "cannot include {settings}: the extension reads its settings from a file with this name; use --env-file, which checks them"
+            );
         }
         let text = PackageEntry::Script(start_script(program));
         self.entries.insert(script.to_owned(), text);
@@ -61,16 +67,9 @@ impl PackageContents {
     }
 
     /// Adds the file with settings, which has the name of the program with `.env` at its end.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if an included file has the same name.
-    pub(crate) fn add_settings(&mut self, name: String, text: String) -> anyhow::Result<()> {
-        if self.entries.contains_key(&name) {
-            bail!("cannot include {name}: the settings of --env-file have the same name");
-        }
+    pub(crate) fn add_settings(&mut self, program: &str, text: String) {
+        let name = format!("{program}.env");
         self.entries.insert(name, PackageEntry::Text(text));
-        Ok(())
     }
 
     /// Adds a file, or a directory with everything in it, next to the program. Symbolic links are followed, wherever they

@@ -87,7 +87,7 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
     };
     contents.add_program(&script, &name, built.path)?;
     if let Some(text) = settings {
-        contents.add_settings(format!("{name}.env"), text)?;
+        contents.add_settings(&name, text);
     }
     let file = format!("{name}.zip");
     let zip = match &options.out {
@@ -118,8 +118,15 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
         };
         print_line("Not booted", why)?;
     } else {
-        boot_from(&zip, &script, &options.environment).with_context(|| {
-            format!("wrote {shown}, but cannot run the extension from it (set variables that it needs with --env)")
+        boot_from(&zip, &script, options).with_context(|| {
+            let hint = match &options.env_file {
+                Some(file) => format!(
+                    "its settings are those of {} and of --env",
+                    file.path.display()
+                ),
+                None => "set variables that it needs with --env".to_owned(),
+            };
+            format!("wrote {shown}, but cannot run the extension from it ({hint})")
         })?;
     }
     let how =
@@ -161,12 +168,14 @@ fn build_by(
     built?.pop().context("cargo built no program")
 }
 
-fn boot_from(zip: &Path, script: &str, environment: &[(String, String)]) -> anyhow::Result<()> {
+fn boot_from(zip: &Path, script: &str, options: &PackageOptions) -> anyhow::Result<()> {
+    let packaged = options.env_file.as_ref();
+    let packaged = packaged.map_or(&[][..], |file| &file.settings);
     let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
     let verified = runtime.block_on(async {
         let mut signals = ShutdownSignals::listen()?;
         signals
-            .run_or_cancel(verify(zip, environment, print_output))
+            .run_or_cancel(verify(zip, &options.environment, packaged, print_output))
             .await
     })?;
     let times = [verified.registered, verified.invoked, verified.shut_down];

@@ -2,7 +2,7 @@
 //! `RUNTIME_USERDATA`.
 
 use anyhow::bail;
-use fg_util::setting::is_secret;
+use fg_util::setting::{has_password, is_secret, is_set_by_platform};
 
 use crate::env_file::EnvFile;
 
@@ -12,8 +12,6 @@ use crate::env_file::EnvFile;
 ///
 /// Returns an error if the file contains a variable that the platform sets.
 pub(crate) fn text(file: &EnvFile) -> anyhow::Result<String> {
-    let is_set_by_platform =
-        |name: &str| name == "EXTENSION_API_ADDR" || name.starts_with("RUNTIME_");
     let mut names = file.settings.iter().map(|(name, _)| name);
     if let Some(name) = names.find(|name| is_set_by_platform(name)) {
         let path = file.path.display();
@@ -36,16 +34,25 @@ pub(crate) fn warnings(file: &EnvFile) -> Vec<String> {
         let names: Vec<_> = wanted.map(|(name, _)| name.as_str()).collect();
         (!names.is_empty()).then(|| names.join(", "))
     };
-    let secrets = names(|name, _| is_secret(name)).map(|names| {
+    let secrets = names(|name, value| is_secret(name) || has_password(value)).map(|names| {
         format!(
             "{path} puts {names} into the ZIP, where everybody who can download it can read it; set secrets in the function's \
              console instead"
         )
     });
-    let references = names(|_, value| value.contains("${") || value.contains("$(")).map(|names| {
-        format!("{path} has `$` in {names}: values are not expanded, the runtime reads them as they are written")
+    let references = names(|_, value| has_shell_syntax(value)).map(|names| {
+        format!(
+            "{path} has what looks like a variable or a comment in {names}: the runtime reads values as they are written"
+        )
     });
     secrets.into_iter().chain(references).collect()
+}
+
+fn has_shell_syntax(value: &str) -> bool {
+    let is_reference = |after: &str| {
+        after.starts_with(|c: char| c.is_ascii_alphabetic() || ['_', '{', '('].contains(&c))
+    };
+    value.contains(" #") || value.split('$').skip(1).any(is_reference)
 }
 
 #[cfg(test)]
@@ -86,14 +93,18 @@ mod tests {
         let warnings = warnings(&file(&[
             ("API_KEY", "hunter2"),
             ("DB_PASSWORD", "hunter3"),
-            ("HOME_URL", "${HOME}/x"),
+            ("DB", "mysql://me:hunter4@db"),
+            ("HOME_URL", "$HOME/x"),
+            ("GREETING", "hello # world"),
+            ("PRICE", "5$ or 6#"),
         ]));
         assert_eq!(
             warnings,
             [
-                "prod.env puts API_KEY, DB_PASSWORD into the ZIP, where everybody who can download it can read it; set secrets \
+                "prod.env puts API_KEY, DB_PASSWORD, DB into the ZIP, where everybody who can download it can read it; set secrets \
                  in the function's console instead",
-                "prod.env has `$` in HOME_URL: values are not expanded, the runtime reads them as they are written",
+                "prod.env has what looks like a variable or a comment in HOME_URL, GREETING: the runtime reads values as they are \
+                 written",
             ]
         );
     }

@@ -14,8 +14,8 @@ pub(crate) struct Verified {
     pub(crate) shut_down: Duration,
 }
 
-/// Unpacks the ZIP as the platform would, boots the extension, invokes it once, and shuts it down. Passes each line
-/// that the extension prints to `print`.
+/// Unpacks the ZIP as the platform would, boots the extension, invokes it once, and shuts it down. `settings` are those in the
+/// ZIP. Passes each line that the extension prints to `print`.
 ///
 /// # Errors
 ///
@@ -24,12 +24,21 @@ pub(crate) struct Verified {
 pub(crate) async fn verify(
     zip: &Path,
     environment: &[(String, String)],
+    settings: &[(String, String)],
     print: impl Fn(&OutputLine) + Send + Sync + 'static,
 ) -> anyhow::Result<Verified> {
     let package = UnpackedPackage::unpack(zip, None).await?;
     let script = package.script_name().to_owned();
-    // Lease ports, since other extensions may be running on this machine.
-    let command = package.command().lease_port().lease_telemetry_port();
+    let has = |name: &str| settings.iter().any(|(setting, _)| setting == name);
+    // Lease ports, since other extensions may be running on this machine. Those that are packaged are used, to find out whether
+    // the extension accepts them.
+    let mut command = package.command();
+    if !has("FG_EXTENSION_PORT") {
+        command = command.lease_port();
+    }
+    if !has("FG_TELEMETRY_PORT") {
+        command = command.lease_telemetry_port();
+    }
     let command = environment
         .iter()
         .fold(command, |command, (name, value)| command.env(name, value));

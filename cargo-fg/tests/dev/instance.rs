@@ -217,6 +217,15 @@ fn invalid_options_are_rejected() {
         (&["--env", "GREETING"][..], "expected NAME=VALUE"),
         (&["--env", "=x"], "expected NAME=VALUE"),
         (&["--user-data", "x"], "expected NAME=VALUE"),
+        (&["--user-data", "A B=x"], "letters, digits and `_`"),
+        (
+            &["--user-data", "EXTENSION_API_ADDR=x:1"],
+            "the platform sets EXTENSION_API_ADDR",
+        ),
+        (
+            &["--user-data", "A=x", "--env", "RUNTIME_USERDATA={}"],
+            "--user-data sets RUNTIME_USERDATA; do not set it",
+        ),
         (
             &["--env-file", "/no/such.env"],
             "cannot read /no/such.env: ",

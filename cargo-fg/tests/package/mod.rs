@@ -307,3 +307,43 @@ fn invalid_settings_files_are_rejected_before_the_build() {
         assert_eq!(text(&output.stderr), format!("error: {expected}\n"));
     }
 }
+
+#[test]
+fn packaged_settings_are_tried() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("prod.env");
+    write(&file, "FG_EXTENSION_PORT=99\n", 0o600);
+    let zip = directory.path().join("hello.zip");
+    let run = |more: &[&str]| {
+        let mut command = package(&["-p", "hello", "--out"]);
+        command.arg(&zip).args(more).output().unwrap()
+    };
+    let file = file.to_str().unwrap();
+    let output = run(&["--env-file", file]);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(
+        stdout.contains("cannot read FG_EXTENSION_PORT from hello.env: `99` is not a port"),
+        "{stdout}"
+    );
+    assert!(
+        stderr.contains(&format!(
+            "cannot run the extension from it (its settings are those of {file} and of --env): "
+        )),
+        "{stderr}"
+    );
+
+    // Without the checks of --env-file.
+    let settings = directory.path().join("hello.env");
+    write(&settings, "export A=1", 0o600);
+    let output = run(&["--include", settings.to_str().unwrap()]);
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.ends_with(
+            "error: cannot include hello.env: the extension reads its settings from a file with this name; use --env-file, \
+             which checks them\n"
+        ),
+        "{stderr}"
+    );
+}

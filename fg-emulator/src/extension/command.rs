@@ -28,7 +28,8 @@ pub struct ExtensionCommand {
     executable: Executable,
     /// A program and its arguments, through which the executable is run.
     wrapper: Option<(OsString, Vec<OsString>)>,
-    pub(crate) environment: BTreeMap<OsString, OsString>,
+    /// The variables to set; those without a value are removed.
+    pub(crate) environment: BTreeMap<OsString, Option<OsString>>,
     lease_port: bool,
     lease_telemetry_port: bool,
 }
@@ -82,7 +83,14 @@ impl ExtensionCommand {
     /// Sets an environment variable of the process. Overrides a variable of the platform with the same name.
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        self.environment.insert(name.into(), value.into());
+        self.environment.insert(name.into(), Some(value.into()));
+        self
+    }
+
+    /// Removes an environment variable, so that the process does not inherit it.
+    #[must_use]
+    pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
+        self.environment.insert(name.into(), None);
         self
     }
 

@@ -241,9 +241,13 @@ impl Platform {
     ) -> Result<RegisteredExtension, Error> {
         let script = &command.script;
         let mut executable = command.executable(self.directory.path())?;
-        executable
-            .envs(self.inner.environment())
-            .envs(&command.environment);
+        executable.envs(self.inner.environment());
+        for (name, value) in &command.environment {
+            match value {
+                Some(value) => executable.env(name, value),
+                None => executable.env_remove(name),
+            };
+        }
         let start = Instant::now();
         let kind = TelemetryType::Extension;
         let mut process = Process::spawn(script, executable, kind, ports, &self.inner).await?;

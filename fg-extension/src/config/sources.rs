@@ -39,7 +39,7 @@ process_static! {
 ///
 /// # Errors
 ///
-/// Returns an error if the variable is not UTF-8, if the field in `RUNTIME_USERDATA` is not a string, or if the file cannot be
+/// Returns an error if the variable is not UTF-8, if the field in `RUNTIME_USERDATA` is an object or an array, or if the file cannot be
 /// read. A `RUNTIME_USERDATA` that is not a JSON object is ignored, since the function's user may need it for other things; the
 /// runtime logs a warning about it.
 pub fn setting(name: &str) -> Result<Option<Setting>, Error> {
@@ -102,13 +102,21 @@ impl<F: Fn(&str) -> Option<OsString>> Sources<'_, F> {
         let Some(object) = self.user_data() else {
             return Ok(None);
         };
-        match json::field(&object, name).map(json::text) {
-            None => Ok(None),
-            Some(Some(value)) => Ok(Setting::new(name, &value, SettingSource::UserData)),
-            Some(None) => Err(format!(
-                "cannot read {name} from {USER_DATA}: the value is not a string; write it in quotes"
-            )),
-        }
+        let Some(field) = json::field(&object, name) else {
+            return Ok(None);
+        };
+        // How the platform writes numbers is unknown (?).
+        let value = match json::text(field) {
+            Some(text) => text,
+            None if field.starts_with(['{', '[']) => {
+                return Err(format!(
+                    "cannot read {name} from {USER_DATA}: the value is a JSON object or array; write text or a number"
+                ));
+            }
+            None if field == "null" => return Ok(None),
+            None => field.into(),
+        };
+        Ok(Setting::new(name, &value, SettingSource::UserData))
     }
 
     fn user_data(&self) -> Option<String> {

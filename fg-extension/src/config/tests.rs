@@ -323,7 +323,9 @@ fn settings_are_looked_up_in_the_environment_then_in_user_data_then_in_the_file(
     }));
     let variable = |name: &str| {
         let value = match name {
-            "RUNTIME_USERDATA" => r#"{"A": "user data", "B": "user \u0064ata", "C": " ", "D": 1}"#,
+            "RUNTIME_USERDATA" => {
+                r#"{"A": "user data", "B": "user \u0064ata", "C": " ", "D": [1], "F": 1.50, "G": true, "H": null}"#
+            }
             "A" => " environment ",
             "B" => "",
             _ => return None,
@@ -339,6 +341,9 @@ fn settings_are_looked_up_in_the_environment_then_in_user_data_then_in_the_file(
         ("B", Some(("user data", "RUNTIME_USERDATA"))),
         ("C", Some(("file", "hello.env"))),
         ("E", None),
+        ("F", Some(("1.50", "RUNTIME_USERDATA"))),
+        ("G", Some(("true", "RUNTIME_USERDATA"))),
+        ("H", None),
     ] {
         let setting = sources.get(name).unwrap();
         let found = setting
@@ -351,7 +356,7 @@ fn settings_are_looked_up_in_the_environment_then_in_user_data_then_in_the_file(
     }
     assert_eq!(
         sources.get("D").unwrap_err(),
-        "cannot read D from RUNTIME_USERDATA: the value is not a string; write it in quotes"
+        "cannot read D from RUNTIME_USERDATA: the value is a JSON object or array; write text or a number"
     );
     assert_eq!(sources.user_data_warning(), None);
 }

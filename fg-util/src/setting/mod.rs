@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use self::secret::around_password;
-pub use self::secret::is_secret;
+pub use self::secret::{has_password, is_secret};
 use crate::error::one_line;
 use crate::{duration, size};
 
@@ -178,6 +178,12 @@ pub struct SizeRange {
     pub bytes: RangeInclusive<usize>,
     /// The range as it appears in error messages, such as `1KB to 1GiB`.
     pub text: &'static str,
+}
+
+/// Returns whether the platform itself sets a variable with this name, so that it is not a setting.
+#[must_use]
+pub fn is_set_by_platform(name: &str) -> bool {
+    name == "EXTENSION_API_ADDR" || name.starts_with("RUNTIME_")
 }
 
 /// Parses a port number that consists of digits only.

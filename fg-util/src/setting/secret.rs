@@ -56,6 +56,19 @@ fn is_equal(part: &[u8], word: &[u8]) -> bool {
     part.eq_ignore_ascii_case(word)
 }
 
+/// Returns whether a value is a URL, with or without its scheme, that contains a password.
+///
+/// ```
+/// use fg_util::setting::has_password;
+///
+/// assert!(has_password("mysql://me:secret@db") && has_password("me:secret@db"));
+/// assert!(!has_password("me@db") && !has_password("mysql://db"));
+/// ```
+#[must_use]
+pub fn has_password(value: &str) -> bool {
+    around_password(value).is_some()
+}
+
 /// Returns what is before and after the user name and the password in a URL, with or without its scheme.
 pub(super) fn around_password(value: &str) -> Option<(&str, &str)> {
     let bytes = value.as_bytes();

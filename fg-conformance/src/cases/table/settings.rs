@@ -9,7 +9,7 @@ pub(super) const CASES: [Case; 1] = [Case {
     id: Set01,
     mark: Unknown,
     source: "user guide",
-    sentence: "finds its settings in RUNTIME_USERDATA alone",
+    sentence: "starts with its settings in RUNTIME_USERDATA alone",
     tried: "The check boots the extension with the settings of --user-data in RUNTIME_USERDATA only; in the other boots, they are \
             also environment variables. The extension must register at the same address, and respond to an event. It is \
             unknown whether what a user sets in the function's console reaches an extension as environment variables, so an \

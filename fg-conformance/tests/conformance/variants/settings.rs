@@ -23,7 +23,9 @@ async fn settings_that_must_be_in_the_environment_are_found() {
             "with its settings in RUNTIME_USERDATA alone: registered 127.0.0.1:",
         ),
     ] {
+        // A variable of the same name is removed in the boot of SET-01.
         let extension = night_watch(fault).user_data("CITY", "Par\"is");
+        let extension = extension.env("CITY", "Rome");
         let report = check(extension, &["REG", "INV-01", "SET", "END"]).await;
         assert_eq!(
             ids(&report, outcome, expected),
