@@ -402,17 +402,38 @@ check = ["REG-01"]
         "{text}"
     );
 
+    // `--profile` conflicts with `-r`.
+    let release = r#"[package.metadata.fg]
+dev = ["-r", "--bin", "one", "--invocations", "1", "--", "default"]
+"#;
+    workspace.write_manifest("a", release);
+    assert_eq!(run(&[]), [r#"one ["default"] release none"#]);
+    assert_eq!(run(&["--profile", "dev"]), [r#"one ["default"] dev none"#]);
+    // `--seed` requires `--fault`.
+    let fault = "[package.metadata.fg]\ndev = [\"--bin\", \"one\", \"--invocations\", \"1\", \"--fault\", \"event-duplicate\"]\n";
+    workspace.write_manifest("a", fault);
+    assert_eq!(run(&["--seed", "7"]), ["one [] dev none"]);
+
     // Other packages, and commands, have no such options.
     assert_eq!(workspace.printed(&["-p", "b"]), ["same [] dev none"]);
 
-    workspace.write_manifest("a", "[package.metadata.fg]\nrun = []\n");
-    let output = workspace.run("dev", &workspace.path("a"), &[]);
-    assert_eq!(output.status.code(), Some(2));
-    let stderr = stderr(&output);
     let place = workspace.path("a/Cargo.toml").canonicalize().unwrap();
-    let message = format!(
-        "error: invalid [package.metadata.fg] in {}: unknown key `run`; the keys are check, dev, package\n",
-        place.display()
-    );
-    assert!(stderr.starts_with(&message), "{stderr}");
+    let place = place.display();
+    for (table, message) in [
+        (
+            "run = []",
+            "unknown key `run`; the keys are check, dev, package\n",
+        ),
+        (
+            "dev = [\"--cmd\", \"sh\", \"--script\", \"extensionX.sh\"]",
+            "`dev`: --cmd cannot be a default, because it selects what to build or boot",
+        ),
+    ] {
+        workspace.write_manifest("a", &format!("[package.metadata.fg]\n{table}\n"));
+        let output = workspace.run("dev", &workspace.path("a"), &[]);
+        assert_eq!(output.status.code(), Some(2));
+        let stderr = stderr(&output);
+        let message = format!("error: invalid [package.metadata.fg] in {place}: {message}");
+        assert!(stderr.starts_with(&message), "{stderr}");
+    }
 }
