@@ -14,6 +14,7 @@ use crate::fault::FaultInjector;
 use crate::function::settings::{MEMORY_MB, PACKAGE, PROJECT_ID, REGION, whole_seconds};
 use crate::function::{CodeRoot, FunctionSettings};
 use crate::observer::{Callback, Observer};
+use crate::process::drain::Streams;
 use crate::process::guard::Guard;
 use crate::state::{Rejection, State};
 use crate::{Error, Event, Fault, Faults, OutputLine, ProcessExit, TelemetryType};
@@ -29,6 +30,7 @@ pub(crate) struct Inner {
     pub(crate) faults: FaultInjector,
     pub(crate) guard: Guard,
     pub(crate) observer: Observer,
+    pub(crate) streams: Streams,
     state: Mutex<State>,
     /// Signals every change of the state.
     changed: watch::Sender<()>,
@@ -57,6 +59,7 @@ impl Inner {
             faults: FaultInjector::new(faults),
             guard: Guard::start(directory)?,
             observer: Observer::new(observer),
+            streams: Streams::default(),
             state: Mutex::new(State::new(SystemTime::now())),
             changed: watch::Sender::new(()),
         })
