@@ -19,6 +19,7 @@ use crate::Error;
 
 pub(crate) use self::bootstrap::Bootstrap;
 pub(crate) use self::code_root::CodeRoot;
+pub use self::http_server::HTTP_FUNCTION_PORT;
 pub(crate) use self::process::FunctionKind;
 pub(crate) use self::response::RuntimeResponse;
 pub(crate) use self::runtime_state::RuntimeState;
