@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::symlink;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,9 +11,10 @@ use fg_util::select::{Either, select};
 use tokio::sync::watch;
 
 use crate::fault::FaultInjector;
-use crate::function::FunctionSettings;
 use crate::function::settings::{MEMORY_MB, PACKAGE, PROJECT_ID, REGION, whole_seconds};
+use crate::function::{CodeRoot, FunctionSettings};
 use crate::observer::{Callback, Observer};
+use crate::process::drain::Streams;
 use crate::process::guard::Guard;
 use crate::state::{Rejection, State};
 use crate::{Error, Event, Fault, Faults, OutputLine, ProcessExit, TelemetryType};
@@ -25,12 +25,12 @@ pub(crate) struct Inner {
     pub(crate) function_version: &'static str,
     pub(crate) function_urn: &'static str,
     pub(crate) settings: FunctionSettings,
-    /// The directory of the function's code: empty for a synthetic function.
-    code_root: PathBuf,
+    pub(crate) code_root: CodeRoot,
     log_directory: PathBuf,
     pub(crate) faults: FaultInjector,
     pub(crate) guard: Guard,
     pub(crate) observer: Observer,
+    pub(crate) streams: Streams,
     state: Mutex<State>,
     /// Signals every change of the state.
     changed: watch::Sender<()>,
@@ -45,8 +45,8 @@ impl Inner {
         observer: Callback,
     ) -> Result<Self, Error> {
         let context = || Error::context::<std::io::Error>("cannot start the platform");
-        let (code_root, log_directory) = (directory.join("code"), directory.join("log"));
-        fs::create_dir(&code_root).map_err(context())?;
+        let code_root = CodeRoot::create(directory).map_err(context())?;
+        let log_directory = directory.join("log");
         fs::create_dir(&log_directory).map_err(context())?;
         Ok(Self {
             address,
@@ -59,6 +59,7 @@ impl Inner {
             faults: FaultInjector::new(faults),
             guard: Guard::start(directory)?,
             observer: Observer::new(observer),
+            streams: Streams::default(),
             state: Mutex::new(State::new(SystemTime::now())),
             changed: watch::Sender::new(()),
         })
@@ -73,20 +74,12 @@ impl Inner {
         ];
         environment.extend(self.settings.environment());
         let directories = [
-            ("RUNTIME_CODE_ROOT", &self.code_root),
-            ("RUNTIME_LOG_DIR", &self.log_directory),
+            ("RUNTIME_CODE_ROOT", self.code_root.path()),
+            ("RUNTIME_LOG_DIR", self.log_directory.as_path()),
         ];
         environment.extend(directories.map(|(name, path)| (name, path.display().to_string())));
         let owned = |(name, value): (&str, _)| (name.to_owned(), value);
         environment.into_iter().map(owned).collect()
-    }
-
-    /// Makes `RUNTIME_CODE_ROOT` a link to the directory of the function. Extensions that have started before have the
-    /// variable already.
-    pub(crate) fn set_code_root(&self, directory: &Path) -> std::io::Result<()> {
-        // It is an empty directory, or the link to another function that could not be booted.
-        fs::remove_file(&self.code_root).or_else(|_| fs::remove_dir(&self.code_root))?;
-        symlink(directory, &self.code_root)
     }
 
     /// Returns the headers of a request to an HTTP function (D functiongraph_01_1442; I: the values of all but the first).

@@ -199,7 +199,7 @@ pub use error::Error;
 pub use event::{ApiRequest, Event};
 pub use extension::ExtensionCommand;
 pub use fault::{Fault, FaultRate, Faults};
-pub use function::{FunctionOutcome, FunctionRun};
+pub use function::{FunctionOutcome, FunctionRun, HTTP_FUNCTION_PORT};
 pub use invocation::{ExtensionResponse, HttpResponse, InvokeRequest, InvokeResult};
 pub use platform::{Platform, PlatformBuilder, RegisteredExtension, ShutdownReport};
 pub use port::{PORT_RANGE, PortLease, is_extension_address};

@@ -106,8 +106,9 @@ pub(crate) fn build(
             .args(more_options)
             .envs(environment.iter().copied());
         for program in programs {
+            // A name can be that of a dependency too.
             command
-                .args(["--package", &program.package])
+                .args(["--package", &program.package_id])
                 .arg(format!("--{}", program.kind))
                 .arg(&program.name);
         }

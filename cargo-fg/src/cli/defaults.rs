@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Id};
 use serde_json::Value;
 
 use super::CommandLine;
@@ -12,6 +13,15 @@ use crate::cargo::Workspace;
 
 /// The keys of the table: the subcommands that build a package.
 const KEYS: [&str; 3] = ["check", "dev", "package"];
+
+/// The IDs of the arguments that select another package, a command or a ZIP, and how they are written.
+const SELECTORS: [(&str, &str); 5] = [
+    ("package", "--package"),
+    ("manifest_path", "--manifest-path"),
+    ("cmd", "--cmd"),
+    ("script", "--script"),
+    ("zip", "--zip"),
+];
 
 /// Parses the arguments again, with the default options of the package before those of the user. Returns `None` if the package
 /// has none, or is not found, which is reported later.
@@ -68,95 +78,119 @@ fn options(table: &Value, subcommand: &str) -> Result<Vec<String>, String> {
 
 /// Checks the options of one key on their own.
 fn check(subcommand: &str, options: &[String]) -> Result<(), String> {
-    let program = ["cargo fg", subcommand].map(str::to_owned);
-    let parsed = CommandLine::try_parse_from(program.iter().chain(options));
-    let parsed = parsed.map_err(|error| {
+    let mut command = CommandLine::command();
+    let given = given(&mut command, subcommand, options).map_err(|error| {
         let message = error.to_string();
         let lines = message.lines().take_while(|line| !line.is_empty());
         let lines: Vec<_> = lines.map(str::trim).collect();
         lines.join(" ").replacen("error: ", "", 1)
     })?;
-    match parsed.target() {
-        Some((_, target)) if target.selects_package() => Err(
-            "--package and --manifest-path select the package whose options these are".to_owned(),
-        ),
-        _ => Ok(()),
+    match SELECTORS
+        .iter()
+        .find(|(id, _)| given.iter().any(|it| it == id))
+    {
+        Some((_, option)) => Err(format!(
+            "{option} cannot be a default, because it selects what to build or boot, and these are the options of this \
+             package; write it on the command line"
+        )),
+        None => Ok(()),
     }
 }
 
-/// Parses the default options and then the user's arguments. An option that conflicts with one of the user is left out.
+/// Parses the default options and then the user's arguments. A default that conflicts with an option of the user is left out.
 fn parse(
-    mut defaults: Vec<String>,
+    defaults: Vec<String>,
     subcommand: &str,
     arguments: &[OsString],
 ) -> Result<CommandLine, clap::Error> {
-    let is_end = |argument: &OsString| argument == "--";
-    // The arguments for the program are last.
-    let for_program = match defaults.iter().position(|option| option == "--") {
-        Some(position) => defaults.split_off(position),
-        None => Vec::new(),
-    };
-    let for_program = match arguments.iter().any(is_end) {
-        true => Vec::new(),
-        false => for_program,
-    };
-    let mut options = split(defaults);
-    loop {
-        // An option of the user replaces a default, unless it is repeatable.
-        let mut command = CommandLine::command()
-            .mut_subcommand(subcommand, |subcommand| subcommand.args_override_self(true));
-        let (program, rest) = arguments.split_at(arguments.len().min(2));
-        let defaults = options.iter().flatten().map(OsString::from);
-        let all = program.iter().cloned().chain(defaults);
-        let all = all.chain(rest.iter().cloned());
-        let all = all.chain(for_program.iter().map(OsString::from));
-        let error = match command.try_get_matches_from_mut(all) {
-            Ok(matches) => return CommandLine::from_arg_matches(&matches),
-            Err(error) => error,
-        };
-        let conflicting = conflicting(&error);
-        let is_in_conflict = |option: &Vec<String>| {
-            let name = option.first().and_then(|it| it.split('=').next());
-            name.is_some_and(|name| conflicting.iter().any(|it| it == name))
-        };
-        match options.iter().position(is_in_conflict) {
-            Some(position) => options.remove(position),
-            None => return Err(error),
-        };
+    // An option of the user replaces a default, unless it is repeatable.
+    let mut command = CommandLine::command()
+        .mut_subcommand(subcommand, |subcommand| subcommand.args_override_self(true));
+    let (program, own) = arguments.split_at(arguments.len().min(2));
+    // One option may require another one of the defaults.
+    let mut lenient = CommandLine::command().ignore_errors(true);
+    let given_by_user = given(&mut lenient, subcommand, own)?;
+    let conflicting = conflicting(&lenient, subcommand, &given_by_user);
+    let mut kept = Vec::new();
+    for option in split(defaults, subcommand) {
+        let ids = given(&mut lenient, subcommand, &option)?;
+        if !ids.iter().any(|id| conflicting.contains(id)) {
+            kept.push(option);
+        }
     }
+    // The arguments for the program are last.
+    let (for_program, kept): (Vec<_>, Vec<_>) = kept.into_iter().partition(|it| is_for_program(it));
+    let replaces = own.iter().any(|argument| argument == "--");
+    let for_program = for_program.into_iter().filter(|_| !replaces);
+    let all = program.iter().cloned();
+    let all = all.chain(kept.into_iter().flatten().map(OsString::from));
+    let all = all.chain(own.iter().cloned());
+    let all = all.chain(for_program.flatten().map(OsString::from));
+    let matches = command.try_get_matches_from_mut(all)?;
+    CommandLine::from_arg_matches(&matches)
 }
 
-/// Splits a list into options, each with its value if that is a separate argument.
-fn split(list: Vec<String>) -> Vec<Vec<String>> {
+/// Returns the IDs of the arguments of the subcommand that these options set.
+fn given<T: Into<OsString> + Clone>(
+    command: &mut Command,
+    subcommand: &str,
+    options: &[T],
+) -> Result<Vec<Id>, clap::Error> {
+    let program = ["cargo fg", subcommand].map(OsString::from);
+    let all = program
+        .into_iter()
+        .chain(options.iter().cloned().map(Into::into));
+    let matches = command.try_get_matches_from_mut(all)?;
+    let matches = matches.subcommand_matches(subcommand);
+    let ids = matches
+        .into_iter()
+        .flat_map(|it| it.ids().map(move |id| (it, id)));
+    let is_given = |(matches, id): &(&ArgMatches, &Id)| {
+        matches.value_source(id.as_str()) == Some(ValueSource::CommandLine)
+    };
+    Ok(ids.filter(is_given).map(|(_, id)| id.clone()).collect())
+}
+
+/// Returns the IDs of all arguments that cannot be used together with one of these.
+fn conflicting(command: &Command, subcommand: &str, given: &[Id]) -> Vec<Id> {
+    let mut conflicting = Vec::new();
+    let Some(command) = command.find_subcommand(subcommand) else {
+        return conflicting;
+    };
+    for argument in command.get_arguments() {
+        // Only one of the two declares a conflict.
+        for other in command.get_arg_conflicts_with(argument) {
+            let (id, other) = (argument.get_id(), other.get_id());
+            conflicting.extend(given.contains(id).then(|| other.clone()));
+            conflicting.extend(given.contains(other).then(|| id.clone()));
+        }
+    }
+    conflicting
+}
+
+/// Splits a list into options, each with its value if that is a separate argument. The last one may be `--` and the arguments
+/// for the program.
+fn split(list: Vec<String>, subcommand: &str) -> Vec<Vec<String>> {
+    let mut command = CommandLine::command();
     let mut options: Vec<Vec<String>> = Vec::new();
     for argument in list {
+        // An option without its value is invalid.
+        let is_incomplete = |option: &[String], command: &mut Command| {
+            let error = given(command, subcommand, option).err();
+            error.is_some_and(|error| error.kind() == ErrorKind::InvalidValue)
+        };
         match options.last_mut() {
-            Some(option) if !argument.starts_with('-') => option.push(argument),
+            Some(option) if is_for_program(option) || is_incomplete(option, &mut command) => {
+                option.push(argument);
+            }
             _ => options.push(vec![argument]),
         }
     }
     options
 }
 
-/// Returns the options that cannot be used together, such as `--freeze`.
-fn conflicting(error: &clap::Error) -> Vec<String> {
-    if error.kind() != ErrorKind::ArgumentConflict {
-        return Vec::new();
-    }
-    let mut shown = Vec::new();
-    for (kind, value) in error.context() {
-        match (kind, value) {
-            (ContextKind::InvalidArg | ContextKind::PriorArg, ContextValue::String(one)) => {
-                shown.push(one.clone());
-            }
-            (ContextKind::InvalidArg | ContextKind::PriorArg, ContextValue::Strings(several)) => {
-                shown.extend_from_slice(several);
-            }
-            _ => {}
-        }
-    }
-    let names = shown.iter().filter_map(|it| it.split([' ', '=']).next());
-    names.map(str::to_owned).collect()
+fn is_for_program(option: &[String]) -> bool {
+    option.first().is_some_and(|first| first == "--")
 }
 
 #[cfg(test)]
@@ -213,6 +247,45 @@ mod tests {
     }
 
     #[test]
+    fn defaults_that_conflict_with_options_of_the_user_are_left_out() {
+        let release = ["--features", "x", "-r", "--freeze"];
+        assert_same(
+            &release,
+            &["--profile", "small"],
+            &["--features=x", "--freeze", "--profile=small"],
+        );
+        // One argument sets two options.
+        assert_same(&["-rFx"], &["--profile", "small"], &["--profile=small"]);
+        assert_same(
+            &["--freeze", "--", "-x", "y"],
+            &["--attach"],
+            &["--freeze", "--attach"],
+        );
+        assert_same(&["--attach"], &["--", "x"], &["--", "x"]);
+        assert_same(
+            &["--seed", "1", "--fault", "freeze"],
+            &["--replay", "x"],
+            &["--seed=1", "--replay=x"],
+        );
+    }
+
+    #[test]
+    fn values_are_not_mistaken_for_options() {
+        let list = ["--release", "REG-01", "--env", "A=B", "-F", "x", "REG-02"];
+        let list = list.map(str::to_owned).to_vec();
+        assert_eq!(
+            super::split(list, "check"),
+            [
+                &["--release"][..],
+                &["REG-01"],
+                &["--env", "A=B"],
+                &["-F", "x"],
+                &["REG-02"]
+            ]
+        );
+    }
+
+    #[test]
     fn conflict_between_options_of_the_user_is_reported() {
         let error = parsed(&["--freeze"], &["--bin", "a", "--example", "b"]).unwrap_err();
         assert!(error.contains("cannot be used with"), "{error}");
@@ -244,11 +317,23 @@ mod tests {
             ),
             (
                 list(&["-p", "x"]),
-                "`dev`: --package and --manifest-path select the package",
+                "`dev`: --package cannot be a default, because it selects",
             ),
             (
                 list(&["--manifest-path=x"]),
-                "`dev`: --package and --manifest-path select",
+                "`dev`: --manifest-path cannot be a default, because it selects",
+            ),
+            (
+                list(&["--cmd", "python3 x.py", "--script", "extensionX.sh"]),
+                "`dev`: --cmd cannot be a default, because it selects",
+            ),
+            (
+                list(&["--attach", "--script=extensionX.sh"]),
+                "`dev`: --script cannot be a default, because it selects",
+            ),
+            (
+                list(&["--freeze", "--zip", "x.zip"]),
+                "`dev`: --zip cannot be a default, because it selects",
             ),
         ] {
             let error = options(&table, "check").unwrap_err();

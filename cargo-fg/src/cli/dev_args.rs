@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::IsTerminal;
-use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -139,12 +138,7 @@ impl DevArgs {
         if let Some(function) = &self.function {
             let cannot = || format!("cannot find the function {}", function.display());
             std::fs::metadata(function).with_context(cannot)?;
-            // The emulator waits for another emulator's function, as tests need it.
-            if self.http && TcpStream::connect(("127.0.0.1", 8000)).is_ok() {
-                bail!(
-                    "port 8000 is in use, on which an HTTP function must listen; stop the program that uses it"
-                );
-            }
+            self.http.then(dev::check_http_port).transpose()?;
         }
         let environment = self.environment.variables()?;
         let freeze = self.freeze || header.as_ref().is_some_and(|header| header.freeze);

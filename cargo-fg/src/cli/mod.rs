@@ -10,9 +10,11 @@ mod package_args;
 mod source_args;
 mod values;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::source_args::TargetArgs;
 
@@ -46,15 +48,30 @@ impl CommandLine {
         if arguments.get(1).is_some_and(|argument| argument == "fg") {
             arguments.remove(1);
         }
-        let parsed = Self::parse_from(&arguments);
-        let with_defaults = parsed.target().map(|(subcommand, target)| {
+        let parsed = Self::try_parse_from(&arguments);
+        let is_incomplete =
+            |error: &clap::Error| error.kind() == ErrorKind::MissingRequiredArgument;
+        let lenient = match &parsed {
+            // The defaults may contain what an option requires.
+            Err(error) if is_incomplete(error) => Self::parse_leniently(&arguments),
+            _ => None,
+        };
+        let target = parsed.as_ref().ok().or(lenient.as_ref());
+        let with_defaults = target.and_then(Self::target).map(|(subcommand, target)| {
             defaults::parse_with_defaults(target, subcommand, &arguments)
         });
         match with_defaults {
             Some(Ok(Some(with_defaults))) => with_defaults,
             Some(Err(error)) => error.exit(),
-            Some(Ok(None)) | None => parsed,
+            Some(Ok(None)) | None => parsed.unwrap_or_else(|error| error.exit()),
         }
+    }
+
+    /// Parses arguments without those that clap rejects.
+    fn parse_leniently(arguments: &[OsString]) -> Option<Self> {
+        let mut command = Self::command().ignore_errors(true);
+        let matches = command.try_get_matches_from_mut(arguments).ok()?;
+        Self::from_arg_matches(&matches).ok()
     }
 
     /// Returns the name of a subcommand that builds a package, and the arguments that select it.

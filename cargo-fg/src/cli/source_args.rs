@@ -45,11 +45,6 @@ pub(super) struct SourceArgs {
 }
 
 impl TargetArgs {
-    /// Returns whether the arguments, and not the current directory, select the package.
-    pub(super) fn selects_package(&self) -> bool {
-        self.package.is_some() || self.cargo.manifest_path.is_some()
-    }
-
     pub(super) fn build_target(&self) -> BuildTarget {
         BuildTarget {
             package: self.package.clone(),

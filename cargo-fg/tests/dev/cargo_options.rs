@@ -324,6 +324,37 @@ fn several_packages_are_built_at_once() {
 }
 
 #[test]
+fn package_has_the_name_of_a_dependency() {
+    let workspace = TwoPackages::new();
+    workspace.write(
+        "with space/Cargo.toml",
+        "[workspace]\nmembers = [\"a\"]\nexclude = [\"other\"]\nresolver = \"3\"\n",
+    );
+    let package = "[package]\nname = \"a\"\nedition = \"2024\"\n";
+    let dependency = "[dependencies]\nother = { package = \"a\", path = \"../other\" }\n";
+    let manifest = format!("{package}version = \"0.1.0\"\n{dependency}");
+    workspace.write("with space/a/Cargo.toml", &manifest);
+    let main = MAIN.replace("SCRIPT", "extensionA.sh");
+    workspace.write("with space/a/src/main.rs", &main);
+    let manifest = format!("{package}version = \"0.2.0\"\n");
+    workspace.write("with space/other/Cargo.toml", &manifest);
+    workspace.write("with space/other/src/lib.rs", "");
+
+    for directory in ["with space", "with space/a"] {
+        let output = workspace.run("dev", &workspace.path(directory), &["--invocations", "1"]);
+        assert_eq!(printed(&output), ["a [] dev none"]);
+    }
+    // Messages of cargo name the package by its name.
+    let arguments = ["--invocations", "1", "--features", "missing"];
+    let output = workspace.run("dev", &workspace.path("with space"), &arguments);
+    let stderr = stderr(&output);
+    assert!(
+        stderr.contains("the package 'a' does not contain"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn features_are_those_of_the_build_of_this_program_in_the_same_workspace() {
     let workspace = TwoPackages::new();
     let members = "[workspace]\nresolver = \"3\"\nmembers = [\"a\", \"b\", \"cargo-fg\"]\n";
@@ -371,17 +402,38 @@ check = ["REG-01"]
         "{text}"
     );
 
+    // `--profile` conflicts with `-r`.
+    let release = r#"[package.metadata.fg]
+dev = ["-r", "--bin", "one", "--invocations", "1", "--", "default"]
+"#;
+    workspace.write_manifest("a", release);
+    assert_eq!(run(&[]), [r#"one ["default"] release none"#]);
+    assert_eq!(run(&["--profile", "dev"]), [r#"one ["default"] dev none"#]);
+    // `--seed` requires `--fault`.
+    let fault = "[package.metadata.fg]\ndev = [\"--bin\", \"one\", \"--invocations\", \"1\", \"--fault\", \"event-duplicate\"]\n";
+    workspace.write_manifest("a", fault);
+    assert_eq!(run(&["--seed", "7"]), ["one [] dev none"]);
+
     // Other packages, and commands, have no such options.
     assert_eq!(workspace.printed(&["-p", "b"]), ["same [] dev none"]);
 
-    workspace.write_manifest("a", "[package.metadata.fg]\nrun = []\n");
-    let output = workspace.run("dev", &workspace.path("a"), &[]);
-    assert_eq!(output.status.code(), Some(2));
-    let stderr = stderr(&output);
     let place = workspace.path("a/Cargo.toml").canonicalize().unwrap();
-    let message = format!(
-        "error: invalid [package.metadata.fg] in {}: unknown key `run`; the keys are check, dev, package\n",
-        place.display()
-    );
-    assert!(stderr.starts_with(&message), "{stderr}");
+    let place = place.display();
+    for (table, message) in [
+        (
+            "run = []",
+            "unknown key `run`; the keys are check, dev, package\n",
+        ),
+        (
+            "dev = [\"--cmd\", \"sh\", \"--script\", \"extensionX.sh\"]",
+            "`dev`: --cmd cannot be a default, because it selects what to build or boot",
+        ),
+    ] {
+        workspace.write_manifest("a", &format!("[package.metadata.fg]\n{table}\n"));
+        let output = workspace.run("dev", &workspace.path("a"), &[]);
+        assert_eq!(output.status.code(), Some(2));
+        let stderr = stderr(&output);
+        let message = format!("error: invalid [package.metadata.fg] in {place}: {message}");
+        assert!(stderr.starts_with(&message), "{stderr}");
+    }
 }

@@ -1,5 +1,7 @@
 //! A real function: its exits, time-outs and errors, and HTTP functions.
 
+use std::process::Stdio;
+
 use super::running::{Running, TestContext, after_prefix, fixture, lines, stderr};
 
 /// No invocation but the first, and those of `invoke`.
@@ -78,14 +80,28 @@ fn error_of_a_function_is_shown_in_full() {
     assert_eq!(event["function"]["response"], error.as_str());
 }
 
+/// Starts `dev` with an HTTP function. If the function of another test has the port, tries again.
+fn start_http_function(context: &TestContext) -> Running {
+    loop {
+        let mut command = context.python(&RARELY);
+        command.args(["--http", "--function"]);
+        command.arg(fixture("http_function"));
+        command.stderr(Stdio::piped());
+        let mut dev = Running::start(command);
+        let invoked = dev.find_line(|line| line.starts_with("invoked #1 "));
+        if invoked.is_some() {
+            return dev;
+        }
+        let errors: Vec<_> = dev.errors().collect();
+        let is_port_in_use = |line: &String| line.starts_with("error: port 8000 is in use by ");
+        assert!(errors.iter().any(is_port_in_use), "{errors:#?}");
+    }
+}
+
 #[test]
 fn http_function_is_invoked() {
     let context = TestContext::new();
-    let mut command = context.python(&RARELY);
-    command.args(["--http", "--function"]);
-    command.arg(fixture("http_function"));
-    let mut dev = Running::start(command);
-    dev.line("invoked #1 ");
+    let _dev = start_http_function(&context);
     for (path, outcome) in [("/orders", "ok"), ("/fail", "error")] {
         let event = format!(r#"{{"httpMethod": "GET", "path": "{path}"}}"#);
         let output = context.fg(&["invoke", &event]).output().unwrap();
@@ -104,7 +120,9 @@ fn http_function_is_invoked() {
     assert_eq!(output.status.code(), Some(1));
     let stderr = stderr(&output);
     assert!(
-        stderr.contains("port 8000 is in use, on which an HTTP function must listen"),
+        stderr.starts_with("error: port 8000 is in use by ")
+            && stderr.contains(" (pid ")
+            && stderr.ends_with("), and an HTTP function must listen on it; stop that process\n"),
         "{stderr}"
     );
 }

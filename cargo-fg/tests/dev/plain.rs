@@ -1,5 +1,6 @@
 //! Lines for humans, without a terminal.
 
+use std::net::TcpListener;
 use std::process::Stdio;
 
 use nix::sys::signal::Signal;
@@ -92,15 +93,17 @@ fn last_invocation_waits_for_a_late_subscription() {
     let script = fixture("subscriber.py").display().to_string();
     let [port, telemetry] = [context.lease.port(), telemetry.port()];
     let command = format!("python3 '{script}' extensionA.sh {port} {telemetry}");
-    let output = context
-        .fg(&["dev", "--cmd", &command, "--script", "extensionA.sh"])
-        .args(["--invocations", "1"])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", stderr(&output));
-    let lines = lines(&output);
-    let subscribed = format!("subscribed http://127.0.0.1:{telemetry} extension");
-    assert!(lines.contains(&subscribed), "{lines:?}");
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let mut dev = context.fg(&["dev", "--cmd", &command, "--script", "extensionA.sh"]);
+    dev.args(["--invocations", "1"]);
+    dev.env("TEST_ADDR", listener.local_addr().unwrap().to_string());
+    let mut dev = Running::start(dev);
+    let (extension, _) = listener.accept().unwrap();
+    // The extension subscribes after the last invocation.
+    dev.line("invoked #1 ");
+    drop(extension);
+    dev.line(&format!("subscribed http://127.0.0.1:{telemetry} extension"));
+    assert!(dev.wait_for_exit().1.success());
 }
 
 #[test]

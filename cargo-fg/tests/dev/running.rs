@@ -131,15 +131,21 @@ impl Running {
         description: &str,
         matches: impl Fn(&str) -> bool,
     ) -> String {
+        let line = self.find_line(matches);
+        line.unwrap_or_else(|| panic!("there is no line that {description}: {:#?}", self.seen))
+    }
+
+    /// Waits for the next line that matches. Returns `None` if the output ends before.
+    pub(crate) fn find_line(&mut self, matches: impl Fn(&str) -> bool) -> Option<String> {
         let until = Instant::now() + TIMEOUT;
         // The deadline is for the whole wait, since a `dev` may print other lines all the time.
         while let Some(line) = self.next_line(until) {
             self.seen.push(line.clone());
             if matches(&line) {
-                return line;
+                return Some(line);
             }
         }
-        panic!("there is no line that {description}: {:#?}", self.seen);
+        None
     }
 
     /// Waits for one line per prefix, in any order. The output of an extension arrives through a pipe and its requests

@@ -1,15 +1,16 @@
-"""An extension that subscribes to telemetry, on its own port or on a second one, and then only after an invocation.
+"""An extension that subscribes to telemetry, on its own port or on a second one.
 
-It prints a line for each telemetry event if LOOPS is set.
+With a second port, it subscribes when it has been invoked and the test has closed the connection to TEST_ADDR. It prints a
+line for each telemetry event if LOOPS is set.
 """
 
 import http.client
 import json
 import os
 import signal
+import socket
 import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 NAME = sys.argv[1]
@@ -50,7 +51,8 @@ address = f"127.0.0.1:{PORT}"
 post("/extension/register", {"FunctionGraph-Extension-Name": NAME, "FunctionGraph-Extension-Address": address}, "")
 if TELEMETRY_PORT != PORT:
     invoked.wait()
-    time.sleep(0.3)
+    host, port = os.environ["TEST_ADDR"].split(":")
+    socket.create_connection((host, int(port))).recv(1)
 subscriber = {"protocol": "POST", "uri": f"http://127.0.0.1:{TELEMETRY_PORT}"}
 status = post("/telemetry", {}, json.dumps({"subscriber": subscriber, "types": ["extension"]}))
 print("subscribed with status", status, flush=True)

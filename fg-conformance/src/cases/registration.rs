@@ -14,7 +14,8 @@ use crate::report::{Finding, Report};
 pub(crate) fn check_first_registration(booted: &Booted, script: &str, report: &mut Report) {
     let recorded = booted.recorder.recorded();
     let Some((request, _)) = recorded.registrations().next() else {
-        let detail = describe_unregistered(&booted.start, &recorded);
+        let reason = booted.start.registered().err().unwrap_or_default();
+        let detail = describe_unregistered(reason, &recorded);
         report.record(CaseId::Reg01, Finding::fail(detail));
         report.block_within_group(Group::Registration);
         return;
@@ -31,27 +32,23 @@ pub(crate) fn check_first_registration(booted: &Booted, script: &str, report: &m
         }
     }
     let others = [CaseId::Reg02, CaseId::Reg03, CaseId::Reg04];
-    let first = match &booted.start {
-        Start::Registered(registered) => Finding::pass(format!(
+    let first = match booted.start.registered() {
+        Ok(registered) => Finding::pass(format!(
             "registered {:.1?} after starting",
             registered.startup_duration
         )),
         // The other cases report why the registration was rejected.
-        _ if report.first_failed(&others).is_some() => Finding::pass("sent a registration in time"),
-        _ => Finding::fail(describe_unregistered(&booted.start, &recorded)),
+        Err(_) if report.first_failed(&others).is_some() => {
+            Finding::pass("sent a registration in time")
+        }
+        Err(reason) => Finding::fail(describe_unregistered(reason, &recorded)),
     };
     report.record(CaseId::Reg01, first);
     report.block_within_group(Group::Registration);
 }
 
-fn describe_unregistered(start: &Start, recorded: &Recorded) -> String {
-    let reason = match start {
-        Start::Exited(Exit { status, .. }) => {
-            format!("{} before it registered", describe_exit(*status))
-        }
-        Start::NotExecutable(why) => format!("cannot execute the start script: {why}"),
-        _ => "did not register".to_owned(),
-    };
+/// Adds the requests that the extension sent to the reason why it is not registered.
+fn describe_unregistered(reason: String, recorded: &Recorded) -> String {
     let others = recorded
         .requests
         .iter()
@@ -141,13 +138,16 @@ pub(crate) async fn check_next_boot(
     report: &mut Report,
 ) -> Result<Option<Booted>, Error> {
     let booted = harness.boot(Faults::default()).await?;
-    if let Start::Registered(registered) = &booted.start {
-        let duration = registered.startup_duration;
-        let finding = Finding::pass(format!("registered {duration:.1?} after starting"));
-        report.record(CaseId::Reg09, finding);
-        return Ok(Some(booted));
-    }
-    let detail = describe_unregistered(&booted.start, &booted.recorder.recorded());
+    let reason = match booted.start.registered() {
+        Ok(registered) => {
+            let duration = registered.startup_duration;
+            let finding = Finding::pass(format!("registered {duration:.1?} after starting"));
+            report.record(CaseId::Reg09, finding);
+            return Ok(Some(booted));
+        }
+        Err(reason) => reason,
+    };
+    let detail = describe_unregistered(reason, &booted.recorder.recorded());
     report.record(
         CaseId::Reg09,
         Finding::fail(format!("in its second boot: {detail}")),

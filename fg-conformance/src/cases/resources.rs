@@ -12,7 +12,7 @@ use super::invocation::{INVOKE_PATH, event};
 use crate::Error;
 use crate::harness::client::{HttpResponse, post, wait_until_listening};
 use crate::harness::read_only::{self, ReadOnly};
-use crate::harness::{CallRecorder, Harness, ProcessGroup, Recorded, Start, StopMode};
+use crate::harness::{CallRecorder, Harness, ProcessGroup, Recorded, StopMode};
 use crate::report::{Finding, Report};
 
 /// How long RES-01 measures the CPU time at once, and how often. Right after the invocations, a just-in-time compiler or a
@@ -125,8 +125,8 @@ pub(crate) async fn check_writes(
         }
     };
     let booted = harness.boot_read_only(&read_only).await?;
-    let invoked = match &booted.start {
-        Start::Registered(registered) => {
+    let invoked = match booted.start.registered() {
+        Ok(registered) => {
             if report.is_failed(CaseId::Reg05) {
                 wait_until_listening(registered.address).await;
             }
@@ -136,12 +136,7 @@ pub(crate) async fn check_writes(
                 .map(drop)
                 .map_err(|error| format!("the invocation failed: {error}"))
         }
-        Start::Exited(exit) => Err(format!(
-            "{} before it registered",
-            describe_exit(exit.status)
-        )),
-        Start::NotExecutable(why) => Err(format!("cannot execute the start script: {why}")),
-        Start::Unregistered => Err("did not register".to_owned()),
+        Err(reason) => Err(reason),
     };
     let recorder = booted.recorder.clone();
     let exited = if stop_mode == StopMode::Graceful && invoked.is_ok() {

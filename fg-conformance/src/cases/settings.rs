@@ -4,7 +4,7 @@ use super::CaseId;
 use super::invocation::{INVOKE_PATH, event};
 use crate::Error;
 use crate::harness::client::{HttpResponse, post, wait_until_listening};
-use crate::harness::{Harness, Start, StopMode};
+use crate::harness::{Harness, StopMode};
 use crate::report::{Finding, Report};
 
 /// Checks SET-01, in a separate boot.
@@ -19,8 +19,8 @@ pub(crate) async fn check_user_data(
         return Ok(());
     }
     let booted = harness.boot_with_user_data_only().await?;
-    let problem = match &booted.start {
-        Start::Registered(registered) => {
+    let problem = match booted.start.registered() {
+        Ok(registered) => {
             if report.is_failed(CaseId::Reg05) {
                 wait_until_listening(registered.address).await;
             }
@@ -37,9 +37,7 @@ pub(crate) async fn check_user_data(
                 (Ok(_), _) => None,
             }
         }
-        Start::Exited(exit) => Some(format!("exited before it registered ({})", exit.status)),
-        Start::NotExecutable(why) => Some(format!("cannot execute the start script: {why}")),
-        Start::Unregistered => Some("did not register".to_owned()),
+        Err(reason) => Some(reason),
     };
     let finding = match problem {
         None => Finding::pass("registers and responds with its settings in RUNTIME_USERDATA alone"),

@@ -14,7 +14,9 @@ use std::process::ExitStatus;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use fg_emulator::{ExtensionCommand, Faults, Platform, ProcessExit, RegisteredExtension};
+use fg_emulator::{
+    ExtensionCommand, Faults, Platform, ProcessExit, RegisteredExtension, describe_exit,
+};
 use nix::errno::Errno;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -56,6 +58,25 @@ pub(crate) enum Start {
     Unregistered,
     /// The system does not execute the start script of the ZIP, for this reason.
     NotExecutable(String),
+}
+
+impl Start {
+    /// Returns the extension if it registered.
+    ///
+    /// # Errors
+    ///
+    /// Returns what it did instead, as the end of a sentence about the extension.
+    pub(crate) fn registered(&self) -> Result<&RegisteredExtension, String> {
+        match self {
+            Self::Registered(registered) => Ok(registered),
+            Self::Exited(exit) => Err(format!(
+                "{} before it registered",
+                describe_exit(exit.status)
+            )),
+            Self::Unregistered => Err("did not register".to_owned()),
+            Self::NotExecutable(why) => Err(format!("cannot execute the start script: {why}")),
+        }
+    }
 }
 
 /// How a process exited.

@@ -55,7 +55,9 @@ impl Bootstrap {
     ) -> Result<Self, Error> {
         let port = match kind {
             FunctionKind::CustomRuntime => None,
-            FunctionKind::Http => Some(PortLease::acquire_port(http_server::PORT).await?),
+            FunctionKind::Http => {
+                Some(PortLease::acquire_port(http_server::HTTP_FUNCTION_PORT).await?)
+            }
         };
         let shared = Arc::new(Shared {
             path: path.into(),

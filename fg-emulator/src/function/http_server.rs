@@ -15,10 +15,12 @@ use crate::inner::Inner;
 use crate::port::is_free;
 use crate::{Error, FunctionOutcome};
 
-/// The port on which the function must listen (D).
-pub(super) const PORT: u16 = 8000;
-pub(super) const ADDRESS: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), PORT);
+/// The port on which an HTTP function must listen (D functiongraph_01_1442).
+pub const HTTP_FUNCTION_PORT: u16 = 8000;
+pub(super) const ADDRESS: SocketAddr = SocketAddr::new(
+    std::net::IpAddr::V4(Ipv4Addr::LOCALHOST),
+    HTTP_FUNCTION_PORT,
+);
 /// The pause between two attempts to connect while the function starts (I, the open engine).
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// How long to wait for a process that was killed.
@@ -30,10 +32,10 @@ const EXIT_WAIT: Duration = Duration::from_millis(500);
 /// sends no notification.
 pub(super) async fn wait_until_port_is_free() -> Result<(), Error> {
     let deadline = Instant::now() + FREE_TIMEOUT;
-    while !is_free(PORT) {
+    while !is_free(HTTP_FUNCTION_PORT) {
         if Instant::now() > deadline {
             return Err(Error::new(format!(
-                "port {PORT} is in use, on which an HTTP function must listen; stop the program that uses it"
+                "port {HTTP_FUNCTION_PORT} is in use, on which an HTTP function must listen; stop the program that uses it"
             )));
         }
         tokio::time::sleep(POLL_INTERVAL).await;

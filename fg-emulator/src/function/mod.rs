@@ -2,6 +2,7 @@
 
 mod apig_event;
 mod bootstrap;
+mod code_root;
 mod http_server;
 mod process;
 mod response;
@@ -17,6 +18,8 @@ use hyper::body::Bytes;
 use crate::Error;
 
 pub(crate) use self::bootstrap::Bootstrap;
+pub(crate) use self::code_root::CodeRoot;
+pub use self::http_server::HTTP_FUNCTION_PORT;
 pub(crate) use self::process::FunctionKind;
 pub(crate) use self::response::RuntimeResponse;
 pub(crate) use self::runtime_state::RuntimeState;

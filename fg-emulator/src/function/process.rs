@@ -65,7 +65,7 @@ impl FunctionProcess {
         let io_context = || Error::context::<std::io::Error>(context());
         let path = std::fs::canonicalize(path).map_err(io_context())?;
         let directory = path.parent().unwrap_or(Path::new("/"));
-        inner.set_code_root(directory).map_err(io_context())?;
+        inner.code_root.set(directory).map_err(io_context())?;
         let mut command = Command::new(&path);
         command.envs(inner.environment()).current_dir(directory);
         let mut connection = JoinSet::new();

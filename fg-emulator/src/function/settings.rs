@@ -1,10 +1,10 @@
 //! [`FunctionSettings`]: what a user sets for the function in the platform's console.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 /// The settings of the function, which its process and the extensions read from their environment.
-#[derive(Debug)]
 pub(crate) struct FunctionSettings {
     /// How long an invocation may take.
     pub(crate) timeout: Duration,
@@ -31,6 +31,22 @@ impl Default for FunctionSettings {
             init_timeout: None,
             user_data: BTreeMap::new(),
         }
+    }
+}
+
+/// Without the values of the user data, which may be secrets.
+impl fmt::Debug for FunctionSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            timeout,
+            init_timeout,
+            user_data,
+        } = self;
+        f.debug_struct("FunctionSettings")
+            .field("timeout", timeout)
+            .field("init_timeout", init_timeout)
+            .field("user_data", &user_data.keys())
+            .finish()
     }
 }
 

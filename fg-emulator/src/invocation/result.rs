@@ -20,8 +20,7 @@ pub struct InvokeResult {
     /// How the function ran.
     pub function: FunctionRun,
     /// The lines that the extensions and the function printed while the invocation was in flight, also those about other
-    /// invocations: the first 256 KiB. If the function or an extension failed, includes lines that were read up to 20
-    /// milliseconds later.
+    /// invocations: the last 256 KiB.
     pub printed: Vec<OutputLine>,
     /// When the invocation started.
     pub started_at: Instant,

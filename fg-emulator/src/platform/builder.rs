@@ -167,3 +167,16 @@ impl fmt::Debug for PlatformBuilder {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::PlatformBuilder;
+
+    #[test]
+    fn debug_omits_values_of_the_user_data() {
+        let builder = PlatformBuilder::default().user_data("TOKEN", "s3cret");
+        let text = format!("{builder:?}");
+        assert!(text.contains("TOKEN"), "{text}");
+        assert!(!text.contains("s3cret"), "{text}");
+    }
+}

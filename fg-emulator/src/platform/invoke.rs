@@ -1,6 +1,6 @@
 //! Invokes the function: runs it, and posts the invoke event to the extensions at the same time.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use hyper::body::Bytes;
 use tokio::task::JoinSet;
@@ -8,10 +8,7 @@ use tokio::task::JoinSet;
 use super::Platform;
 use crate::function::{FunctionRun, RuntimeResponse};
 use crate::invocation::EventPost;
-use crate::{Error, Fault, FunctionOutcome, InvokeRequest, InvokeResult};
-
-/// How long the output of processes is read after an invocation that failed.
-const LATE_OUTPUT: Duration = Duration::from_millis(20);
+use crate::{Error, Fault, InvokeRequest, InvokeResult};
 
 impl Platform {
     /// Invokes the function once, with default settings: a new trace ID, the payload `{}`, and a synthetic function that
@@ -114,11 +111,11 @@ impl Platform {
             telemetry.invocation_done(&trace_id, started_at, &function);
         });
         drop(paused);
-        let is_ok = function.outcome == FunctionOutcome::Ok;
-        if !is_ok || responses.iter().any(|response| !response.is_ok()) {
-            // The lines that say why may not have been read yet.
-            tokio::time::sleep(LATE_OUTPUT).await;
-        }
+        // The lines that were printed before the responses may not have been read yet.
+        let drain = inner.streams.drain();
+        inner
+            .wait_until(|_| drain.is_complete().then_some(()))
+            .await;
         discard_printed.disarm();
         let printed = inner.state().take_printed(printed);
         responses.sort_by(|a, b| (&a.script, a.posted_after).cmp(&(&b.script, b.posted_after)));

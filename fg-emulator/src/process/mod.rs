@@ -1,5 +1,6 @@
 //! The processes of an instance. Each runs in its own process group, and is frozen, thawed and stopped with the instance.
 
+pub(crate) mod drain;
 mod exit;
 mod group_freeze;
 pub(crate) mod guard;
@@ -70,7 +71,8 @@ impl Process {
             .id()
             .and_then(|id| i32::try_from(id).ok())
             .unwrap_or_default();
-        let output = Output::capture(&mut child, name, kind, inner);
+        let output = Output::capture(&mut child, name, kind, inner)
+            .map_err(Error::context(format!("cannot read the output of {name}")))?;
         let group = Pid::from_raw(id);
         inner.guard.add_group(group);
         Ok(Self {

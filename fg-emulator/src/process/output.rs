@@ -55,12 +55,16 @@ pub(crate) struct Captured {
 
 impl Output {
     /// Captures both streams of the process. Each line becomes telemetry of the given type.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the process of the platform has too many open files.
     pub(crate) fn capture(
         child: &mut Child,
         script: &str,
         kind: TelemetryType,
         inner: &Arc<Inner>,
-    ) -> Self {
+    ) -> std::io::Result<Self> {
         let captured = Arc::default();
         let mut readers = JoinSet::new();
         let emit = |stream| {
@@ -76,13 +80,19 @@ impl Output {
                 lock(&captured).push(line);
             }
         };
+        let notify = || {
+            let inner = Arc::clone(inner);
+            move || inner.notify_waiters()
+        };
         if let Some(stdout) = child.stdout.take() {
+            let stdout = inner.streams.track(stdout, notify())?;
             readers.spawn(read(stdout, emit(OutputStream::Stdout)));
         }
         if let Some(stderr) = child.stderr.take() {
+            let stderr = inner.streams.track(stderr, notify())?;
             readers.spawn(read(stderr, emit(OutputStream::Stderr)));
         }
-        Self { captured, readers }
+        Ok(Self { captured, readers })
     }
 
     /// Completes when both streams have ended.

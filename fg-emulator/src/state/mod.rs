@@ -1,5 +1,6 @@
 //! The state of the platform and the rules for changing it, without I/O.
 
+mod printed;
 mod rejection;
 
 use std::collections::BTreeMap;
@@ -11,12 +12,11 @@ use crate::port::{FIRST_PORT, LAST_PORT};
 use crate::telemetry::{Subscription, TelemetryState};
 use crate::{OutputLine, ScriptName, is_extension_address};
 
+use self::printed::Printed;
 pub(crate) use self::rejection::Rejection;
 
 /// The maximum number of extensions of a function (D 2707).
 const MAX_EXTENSIONS: usize = 10;
-/// The maximum size of the lines that are stored for an invocation.
-const MAX_PRINTED_BYTES: usize = 256 * 1024;
 
 /// The booted extensions, the telemetry, and the invocations of a custom runtime.
 #[derive(Debug, Default)]
@@ -27,39 +27,24 @@ pub(crate) struct State {
     pub(crate) last_rejection: Option<String>,
     pub(crate) telemetry: TelemetryState,
     pub(crate) runtime: RuntimeState,
-    /// What the processes print, for each invocation in flight.
-    printed: BTreeMap<u64, Printed>,
-    next_printed: u64,
-}
-
-/// The lines that were printed during an invocation.
-#[derive(Debug, Default)]
-struct Printed {
-    lines: Vec<OutputLine>,
-    bytes: usize,
+    /// What the processes print while invocations are in flight.
+    printed: Printed,
 }
 
 impl State {
     /// Starts to store the lines that the processes print. Returns the key for [`take_printed`](Self::take_printed).
     pub(crate) fn store_printed(&mut self) -> u64 {
-        self.next_printed += 1;
-        self.printed.insert(self.next_printed, Printed::default());
-        self.next_printed
+        self.printed.start()
     }
 
     /// Returns the stored lines, and stops storing them.
     pub(crate) fn take_printed(&mut self, key: u64) -> Vec<OutputLine> {
-        self.printed.remove(&key).unwrap_or_default().lines
+        self.printed.take(key)
     }
 
-    /// Stores a line that a process printed for each invocation in flight.
+    /// Stores a line that a process printed for the invocations in flight.
     pub(crate) fn printed(&mut self, line: &OutputLine) {
-        for printed in self.printed.values_mut() {
-            printed.bytes += line.text.len();
-            if printed.bytes <= MAX_PRINTED_BYTES {
-                printed.lines.push(line.clone());
-            }
-        }
+        self.printed.push(line);
     }
 
     /// Returns the state of an instance that starts at `started_at`.

@@ -54,6 +54,13 @@ async fn bootstrap_responds() {
             (invoked.function.outcome, &invoked.function.response[..]),
             (outcome, response.as_bytes())
         );
+        // The function prints the payload before it responds.
+        let printed = invoked.printed.iter().map(|line| line.text.as_str());
+        let printed: Vec<_> = printed.filter(|line| line.contains(" got ")).collect();
+        assert!(
+            matches!(printed[..], [line] if line.ends_with(&format!(" got {payload}"))),
+            "{printed:?}"
+        );
     }
     // Concurrent invocations are queued.
     let (first, second) = tokio::join!(platform.invoke(), platform.invoke());

@@ -12,7 +12,7 @@ use crate::Error;
 use crate::cases::CaseId;
 use crate::cases::invocation::{INVOKE_PATH, event};
 use crate::harness::client::{Connection, wait_until_listening};
-use crate::harness::{Booted, Harness, ProcessGroup, Start, StopMode, clients_without_unread_data};
+use crate::harness::{Booted, Harness, ProcessGroup, StopMode, clients_without_unread_data};
 use crate::report::{Finding, Report};
 use crate::system::{IS_LINUX, NEEDS_LINUX};
 
@@ -98,9 +98,8 @@ enum Partial {
 }
 
 async fn attempt(booted: &Booted, observed: &mut Observed, report: &Report) -> Result<(), String> {
-    let Start::Registered(registered) = &booted.start else {
-        return Err("did not register when it was booted again".to_owned());
-    };
+    let registered = booted.start.registered();
+    let registered = registered.map_err(|reason| format!("in another boot: {reason}"))?;
     // An extension that fails this case may not be listening yet.
     if report.is_failed(CaseId::Reg05) {
         wait_until_listening(registered.address).await;

@@ -15,7 +15,7 @@ async fn settings_that_must_be_in_the_environment_are_found() {
         (
             "ignores-user-data",
             Warn,
-            "with its settings in RUNTIME_USERDATA alone: exited before it registered (exit status: 1)",
+            "with its settings in RUNTIME_USERDATA alone: exited with status 1 before it registered",
         ),
         (
             "moves-without-city",
