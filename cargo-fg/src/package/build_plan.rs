@@ -5,9 +5,11 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, bail};
+use toml::Value;
 
 use super::profile::ReleaseProfile;
-use crate::cargo::{CargoOptions, is_configured, stdout_of};
+use super::target_cfg::TargetCfg;
+use crate::cargo::{CargoOptions, configuration_files, is_configured, stdout_of};
 
 /// Lowers the size up to which LLVM inlines a function: `hello` is 110 KB smaller, and needs 6 % more instructions for an
 /// invocation.
@@ -154,8 +156,48 @@ impl BuildPlan {
         } else if let Ok(configured) = std::env::var("RUSTFLAGS") {
             self.set("RUSTFLAGS", &format!("{configured} {}", flags.join(" ")));
         } else {
-            let rustflags = format!("target.{}.rustflags={flags:?}", self.target);
+            let (key, configured) = self.configured_flags();
+            let rustflags = match configured {
+                // cargo would replace it.
+                Some(configured) => {
+                    let all = format!("{configured} {}", flags.join(" "));
+                    format!("{key}.rustflags={}", Value::String(all))
+                }
+                None => format!("{key}.rustflags={flags:?}"),
+            };
             self.options.extend(["--config".to_owned(), rustflags]);
+        }
+    }
+
+    /// Returns the table of the configuration whose flags cargo uses, and the flags if they are one string. cargo appends to a
+    /// list.
+    fn configured_flags(&self) -> (String, Option<String>) {
+        let cfg = TargetCfg::new(&self.target);
+        let files = configuration_files();
+        let has_flags = |table: &Value| table.get("rustflags").is_some();
+        let of_target = files.iter().any(|(_, file)| {
+            let tables = file.get("target").and_then(Value::as_table);
+            let mut tables = tables.into_iter().flatten();
+            tables.any(|(key, table)| cfg.has(key) && has_flags(table))
+        });
+        // cargo ignores the flags of `build` if there are some for the target.
+        let is_of_target = of_target
+            || is_configured(&["target", &self.target, "rustflags"])
+            || !is_configured(&["build", "rustflags"]);
+        let string_at = |key: &[&str]| {
+            let mut values = files.iter().filter_map(|(_, file)| {
+                let (first, rest) = key.split_first()?;
+                let value = file.get(*first);
+                rest.iter().fold(value, |value, key| value?.get(*key))
+            });
+            values.next()?.as_str().map(str::to_owned)
+        };
+        match is_of_target {
+            true => (
+                format!("target.{}", self.target),
+                string_at(&["target", &self.target, "rustflags"]),
+            ),
+            false => ("build".to_owned(), string_at(&["build", "rustflags"])),
         }
     }
 

@@ -9,6 +9,7 @@ mod processor;
 mod profile;
 mod settings_file;
 mod start_script;
+mod target_cfg;
 mod upload;
 mod verify;
 mod zip_writer;

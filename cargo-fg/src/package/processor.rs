@@ -6,6 +6,7 @@ use anyhow::Context;
 use toml::Value;
 
 use super::build_plan::{BuildPlan, architecture, rustc};
+use super::target_cfg::TargetCfg;
 use crate::cargo::{cargo, configuration_files, stdout_of};
 
 /// The flags that select instructions.
@@ -102,10 +103,11 @@ fn processor_flags(target: &str) -> Vec<String> {
         .flatten()
         .flat_map(|(name, flags)| selected(&name, flags.split_whitespace()))
         .collect();
+    let cfg = TargetCfg::new(target);
     for (file, table) in configuration_files() {
         let targets = table.get("target").and_then(Value::as_table);
         let targets = targets.into_iter().flatten();
-        let targets = targets.filter(|(key, _)| *key == target || key.starts_with("cfg("));
+        let targets = targets.filter(|(key, _)| cfg.has(key));
         let tables = targets.map(|(_, table)| table).chain(table.get("build"));
         for flags in tables.filter_map(|table| table.get("rustflags")) {
             found.extend(in_value(&file, flags));

@@ -102,7 +102,9 @@ fn last_invocation_waits_for_a_late_subscription() {
     // The extension subscribes after the last invocation.
     dev.line("invoked #1 ");
     drop(extension);
-    dev.line(&format!("subscribed http://127.0.0.1:{telemetry} extension"));
+    dev.line(&format!(
+        "subscribed http://127.0.0.1:{telemetry} extension"
+    ));
     assert!(dev.wait_for_exit().1.success());
 }
 

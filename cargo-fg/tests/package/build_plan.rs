@@ -123,6 +123,36 @@ fn glibc_is_linked_statically_without_musl() {
     let rustflags =
         "RUSTFLAGS=-Copt-level=1 -Ctarget-feature=+crt-static -Cllvm-args=-inline-threshold=75";
     assert_lines(&lines, &[note, target, rustflags], &["--config"]);
+
+    // The user's flags are kept: cargo appends to a list, and ignores those of `build` if there are some for the target.
+    let flags = |key: &str| format!("{key}.rustflags=[\"-Ctarget-feature=+crt-static\"]");
+    let of_target = "target.x86_64-unknown-linux-gnu";
+    let list = "rustflags = [\"-Copt-level=1\"]\n";
+    let string = "rustflags = \"-Copt-level=1\"\n";
+    for (config, expected) in [
+        (format!("[build]\n{list}"), flags("build")),
+        (
+            format!("[build]\n{string}"),
+            "build.rustflags=\"-Copt-level=1 -Ctarget-feature=+crt-static\"".to_owned(),
+        ),
+        (format!("[{of_target}]\n{list}"), flags(of_target)),
+        (
+            format!("[{of_target}]\n{string}[build]\n{list}"),
+            format!("{of_target}.rustflags=\"-Copt-level=1 -Ctarget-feature=+crt-static\""),
+        ),
+        (
+            format!("[target.'cfg(unix)']\n{list}[build]\n{list}"),
+            flags(of_target),
+        ),
+        (
+            format!("[target.'cfg(windows)']\n{list}[build]\n{list}"),
+            flags("build"),
+        ),
+    ] {
+        machine.write(".cargo/config.toml", &config);
+        let lines = machine.build_lines(&[], &[]);
+        assert_lines(&lines, &["--config", &expected], &["RUSTFLAGS"]);
+    }
 }
 
 #[test]

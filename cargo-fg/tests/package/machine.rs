@@ -50,7 +50,7 @@ impl Machine {
     pub(super) fn targets(&self, targets: &str) {
         let rustc = format!(
             "#!/bin/sh\ncase $1 in --version) echo rustc 1.93.0; exit;; esac\n\
-             case $2 in host-tuple) echo x86_64-unknown-linux-gnu; exit;; esac\n\
+             case $2 in host-tuple) echo x86_64-unknown-linux-gnu; exit;; cfg) echo unix; exit;; esac\n\
              for target in {targets}; do [ $target != $4 ] || {{ echo /; exit; }}; done\necho /no/such/directory\n"
         );
         self.write("bin/rustc", &rustc);

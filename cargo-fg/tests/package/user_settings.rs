@@ -68,7 +68,8 @@ fn flags_for_other_processors_are_a_warning() {
     };
     let flags = [("RUSTFLAGS", "-C target-cpu=native")];
     assert_eq!(stdout(&flags), warning("-Ctarget-cpu=native in RUSTFLAGS"));
-    let config = "[target.'cfg(unix)']\nrustflags = [\"-Ctarget-feature=+avx\"]\n";
+    let config = "[target.'cfg(unix)']\nrustflags = [\"-Ctarget-feature=+avx\"]\n\
+                  [target.'cfg(windows)']\nrustflags = [\"-Ctarget-feature=+avx2\"]\n";
     machine.write(".cargo/config.toml", config);
     let file = machine.path(".cargo/config.toml");
     let file = file.canonicalize().unwrap();

@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::{Context, Poll, Waker};
 
-use fg_emulator::{Event, ExtensionCommand, Platform};
+use fg_emulator::{Event, ExtensionCommand, Platform, PortLease};
 use nix::sys::stat::Mode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 const SCRIPT: &str = "extensionByHand.sh";
@@ -42,9 +44,7 @@ async fn extension_is_ready_when_init_has_returned() {
     let (platform, mut stdin, _directory) = boot().await;
     {
         let mut ready = pin!(platform.wait_until_ready(SCRIPT));
-        // Much longer than a connection takes.
-        let early = tokio::time::timeout(Duration::from_millis(100), &mut ready).await;
-        assert!(early.is_err(), "`init` has not returned");
+        assert!(poll_once(&mut ready).is_pending());
         writeln!(stdin).unwrap();
         ready.await.unwrap();
     }
@@ -59,6 +59,56 @@ async fn extension_is_ready_when_init_has_returned() {
     assert!(shutdown.is_clean());
     // The connection without a request is not logged.
     assert_eq!(shutdown.extensions[0].stderr(), "");
+}
+
+/// The extension is this test, so that it sees what the platform does before it accepts.
+#[tokio::test]
+async fn extension_is_not_ready_before_it_closes_the_connection() {
+    let lease = tokio::task::spawn_blocking(PortLease::acquire).await;
+    let lease = lease.unwrap().unwrap();
+    let listener = TcpListener::bind(("127.0.0.1", lease.port()))
+        .await
+        .unwrap();
+    let platform = Platform::start().await.unwrap();
+    let address = platform.address();
+    let register = async {
+        let head = format!(
+            "POST /extension/register HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\
+             FunctionGraph-Extension-Name: {SCRIPT}\r\nFunctionGraph-Extension-Address: {}\r\n\r\n",
+            listener.local_addr().unwrap()
+        );
+        let mut api = TcpStream::connect(address).await.unwrap();
+        api.write_all(head.as_bytes()).await.unwrap();
+        let mut response = String::new();
+        api.read_to_string(&mut response).await.unwrap();
+        assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+    };
+    let (attached, ()) = tokio::join!(platform.attach(SCRIPT), register);
+    attached.unwrap();
+
+    let mut ready = pin!(platform.wait_until_ready(SCRIPT));
+    let accepted = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        // The platform has nothing left to do but to wait.
+        let mut received = Vec::new();
+        stream.read_to_end(&mut received).await.unwrap();
+        assert!(received.is_empty());
+        stream
+    };
+    let stream = tokio::select! {
+        biased;
+        _ = &mut ready => panic!("the extension has not closed the connection"),
+        stream = accepted => stream,
+    };
+    assert!(poll_once(&mut ready).is_pending());
+    drop(stream);
+    ready.await.unwrap();
+}
+
+/// Polls a future without waiting.
+fn poll_once<F: Future>(future: &mut Pin<&mut F>) -> Poll<F::Output> {
+    let mut context = Context::from_waker(Waker::noop());
+    future.as_mut().poll(&mut context)
 }
 
 #[tokio::test(flavor = "multi_thread")]
