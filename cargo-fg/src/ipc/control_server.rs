@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::discovery::{remove_if_empty, socket_directory, socket_path, workspace_of};
 use super::wire::{Greeting, read, write};
 use crate::invocation::{FunctionKind, InvocationReport, InvocationSpec};
-use crate::signals::before_kill;
+use crate::signals::{KillHook, before_kill};
 
 /// How many times to create the directory of the socket.
 const MAX_ATTEMPTS: u32 = 10;
@@ -32,6 +32,7 @@ pub(crate) type InvocationReply = oneshot::Sender<Result<InvocationReport, Strin
 pub(crate) struct ControlServer {
     path: PathBuf,
     listener: UnixListener,
+    _kill_hook: KillHook,
     greeting: Greeting,
     connections: JoinSet<()>,
     sender: mpsc::Sender<InvocationRequest>,
@@ -48,12 +49,13 @@ impl ControlServer {
         let pid = std::process::id();
         let (path, listener) = bind(pid)?;
         let killed = path.clone();
-        before_kill(move || remove(&killed));
+        let kill_hook = before_kill(move || remove(&killed));
         let folder = std::env::current_dir().unwrap_or_default();
         let (sender, requests) = mpsc::channel(64);
         Ok(Self {
             path,
             listener,
+            _kill_hook: kill_hook,
             greeting: Greeting {
                 pid,
                 scripts,
