@@ -31,7 +31,7 @@ pub(crate) enum BootProgram {
         /// The contents of the ZIP, in a temporary directory.
         package: UnpackedPackage,
         /// Removes the directory if the process is killed with a second Ctrl-C.
-        kill_hook: KillHook,
+        _kill_hook: KillHook,
     },
 }
 

@@ -111,7 +111,7 @@ impl ExtensionSource {
                     program: BootProgram::Unpacked {
                         zip: path.clone(),
                         package,
-                        kill_hook,
+                        _kill_hook: kill_hook,
                     },
                     arguments: Vec::new(),
                 })
