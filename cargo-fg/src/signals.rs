@@ -1,6 +1,7 @@
 //! The shutdown signals of commands that have child processes and temporary directories to clean up.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,8 +20,16 @@ static ARRIVED: Mutex<Option<watch::Receiver<bool>>> = Mutex::new(None);
 
 type Hook = Box<dyn Fn() + Send>;
 
-/// What is called before the process kills itself.
-static BEFORE_KILL: Mutex<Vec<Hook>> = Mutex::new(Vec::new());
+/// What is called before the process kills itself, each with its ID.
+static BEFORE_KILL: Mutex<Vec<(u64, Hook)>> = Mutex::new(Vec::new());
+
+/// The ID of the next hook.
+static NEXT_HOOK: AtomicU64 = AtomicU64::new(0);
+
+/// A function that is called before a second Ctrl-C kills the process. Dropping this removes it.
+#[derive(Debug)]
+#[must_use = "dropping it removes the function"]
+pub(crate) struct KillHook(u64);
 
 /// A listener for Ctrl-C, Ctrl-\, SIGTERM, and SIGHUP (a closed terminal).
 pub(crate) struct ShutdownSignals(watch::Receiver<bool>);
@@ -66,8 +75,16 @@ impl ShutdownSignals {
 }
 
 /// Adds a function that is called before a second Ctrl-C kills the process, since destructors do not run then.
-pub(crate) fn before_kill(hook: impl Fn() + Send + 'static) {
-    lock(&BEFORE_KILL).push(Box::new(hook));
+pub(crate) fn before_kill(hook: impl Fn() + Send + 'static) -> KillHook {
+    let id = NEXT_HOOK.fetch_add(1, Ordering::Relaxed);
+    lock(&BEFORE_KILL).push((id, Box::new(hook)));
+    KillHook(id)
+}
+
+impl Drop for KillHook {
+    fn drop(&mut self) {
+        lock(&BEFORE_KILL).retain(|(id, _)| *id != self.0);
+    }
 }
 
 /// Starts the thread that waits for signals. It is a thread of its own, so that a second Ctrl-C kills the process even if
@@ -93,12 +110,10 @@ fn start() -> anyhow::Result<watch::Receiver<bool>> {
             .await
             .is_err()
         {
-            let message = "shutting down; press Ctrl-C again to kill";
-            // If stderr is closed, nobody waits for the message.
-            let _ = writeln!(std::io::stderr(), "{message}");
+            report_shutdown();
             any(&mut keyboard).await;
         }
-        for hook in &*lock(&BEFORE_KILL) {
+        for (_, hook) in &*lock(&BEFORE_KILL) {
             hook();
         }
         std::process::exit(KILLED);
@@ -107,6 +122,19 @@ fn start() -> anyhow::Result<watch::Receiver<bool>> {
         .name("signals".to_owned())
         .spawn(move || runtime.block_on(listen))?;
     Ok(receiver)
+}
+
+/// Prints how to kill the process. This does not wait for stderr, which may be blocked: a second Ctrl-C must still kill.
+fn report_shutdown() {
+    let print = || {
+        let message = "shutting down; press Ctrl-C again to kill";
+        // If stderr is closed, nobody waits for the message.
+        let _ = writeln!(std::io::stderr(), "{message}");
+    };
+    // Without a thread, the message is missing, but the shutdown is not affected.
+    let _ = std::thread::Builder::new()
+        .name("shutdown-notice".to_owned())
+        .spawn(print);
 }
 
 /// Waits until one of the signals arrives.

@@ -20,6 +20,7 @@ struct ErrorInner {
     message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
     process_exit: Option<ProcessExit>,
+    is_init_timeout: bool,
 }
 
 impl Error {
@@ -28,6 +29,7 @@ impl Error {
             message: message.into(),
             source: None,
             process_exit: None,
+            is_init_timeout: false,
         }))
     }
 
@@ -46,6 +48,18 @@ impl Error {
     pub(crate) fn with_process_exit(mut self, process_exit: ProcessExit) -> Self {
         self.0.process_exit = Some(process_exit);
         self
+    }
+
+    pub(crate) fn with_init_timeout(mut self) -> Self {
+        self.0.is_init_timeout = true;
+        self
+    }
+
+    /// Returns whether this error is about a function that was running, but did not become ready within the
+    /// [init time-out](crate::PlatformBuilder::init_timeout).
+    #[must_use]
+    pub fn is_init_timeout(&self) -> bool {
+        self.0.is_init_timeout
     }
 
     /// Returns how the process exited, if this error is about an extension that did not register or a function that did

@@ -32,6 +32,8 @@ pub enum Event {
         path: String,
         /// The status of the response.
         status: u16,
+        /// The `errorType` of the response, such as `AlreadySubscribed`. The platform's own error types are unknown (?).
+        error_type: &'static str,
         /// Why the request was rejected. The response contains the same message.
         error_message: String,
     },

@@ -41,6 +41,25 @@ pub fn neutralize(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// Returns the JSON text with the characters escaped that [`neutralize`] escapes and that JSON allows in strings, so that a
+/// terminal can show it. The value is the same.
+#[must_use]
+pub fn neutralize_json(json: &str) -> Cow<'_, str> {
+    if !json.chars().any(is_unsafe) {
+        return Cow::Borrowed(json);
+    }
+    let mut safe = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            // Outside of strings, JSON allows no unsafe character but this one; in strings, it must be escaped.
+            '\r' => safe.push(c),
+            c if is_unsafe(c) => safe.push_str(&format!("\\u{:04x}", c as u32)),
+            c => safe.push(c),
+        }
+    }
+    Cow::Owned(safe)
+}
+
 fn is_unsafe(c: char) -> bool {
     let changes_direction = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     changes_direction || (c.is_control() && c != '\n' && c != '\t')
@@ -56,7 +75,7 @@ fn style(text: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::neutralize;
+    use super::{neutralize, neutralize_json};
 
     #[test]
     fn control_characters_are_escaped() {
@@ -88,6 +107,19 @@ mod tests {
             ("\x1b[1m\x1b[2Jé", "\x1b[1m\\x1b[2Jé\x1b[0m"),
         ] {
             assert_eq!(neutralize(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn json_has_no_control_characters_and_the_same_value() {
+        for (json, expected) in [
+            (
+                "{\"a\": \"\u{9b}2Jé\u{202e}\u{7f}\"}",
+                r#"{"a": "\u009b2Jé\u202e\u007f"}"#,
+            ),
+            ("[\r\n\t\"plain\"]", "[\r\n\t\"plain\"]"),
+        ] {
+            assert_eq!(neutralize_json(json), expected);
         }
     }
 }

@@ -6,6 +6,7 @@ use fg_conformance::artifact::UnpackedPackage;
 use fg_emulator::ExtensionCommand;
 
 use crate::cargo::BuiltProgram;
+use crate::signals::KillHook;
 
 /// An extension that is ready to boot. It can be booted any number of times.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(crate) enum BootProgram {
         zip: PathBuf,
         /// The contents of the ZIP, in a temporary directory.
         package: UnpackedPackage,
+        /// Removes the directory if the process is killed with a second Ctrl-C.
+        _kill_hook: KillHook,
     },
 }
 

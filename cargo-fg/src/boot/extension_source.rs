@@ -8,7 +8,7 @@ use fg_emulator::ScriptName;
 
 use super::boot_spec::{BootProgram, BootSpec};
 use crate::cargo::{BuildTarget, BuiltProgram};
-use crate::signals::ShutdownSignals;
+use crate::signals::{ShutdownSignals, before_kill};
 
 /// The source of an extension.
 #[derive(Clone, Debug)]
@@ -101,11 +101,17 @@ impl ExtensionSource {
             }),
             Self::Zip { path, script_name } => {
                 let package = unpack(path, script_name.clone())?;
+                let directory = package.directory().to_owned();
+                let kill_hook = before_kill(move || {
+                    // Nobody can handle an error of a process that is being killed.
+                    let _ = std::fs::remove_dir_all(&directory);
+                });
                 Ok(BootSpec {
                     script_name: package.script_name().to_owned(),
                     program: BootProgram::Unpacked {
                         zip: path.clone(),
                         package,
+                        _kill_hook: kill_hook,
                     },
                     arguments: Vec::new(),
                 })

@@ -1,7 +1,9 @@
 //! Builds programs with cargo, and finds the files that were built.
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, bail};
 use serde_json::Value;
@@ -9,7 +11,7 @@ use serde_json::Value;
 use super::options::CargoOptions;
 use super::selection::{BuildTarget, SelectedProgram};
 use super::workspace::Workspace;
-use super::{CargoStderr, build_scripts, cargo};
+use super::{CargoStderr, cargo, stderr_copy};
 
 const THIS_PACKAGE: &str = env!("CARGO_PKG_NAME");
 
@@ -112,7 +114,7 @@ pub(crate) fn build(
                 .arg(format!("--{}", program.kind))
                 .arg(&program.name);
         }
-        let output = build_scripts::output(&mut command, stderr).context("cannot run cargo")?;
+        let output = output(&mut command, stderr).context("cannot run cargo")?;
         if !output.status.success() {
             let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
             bail!(BuildFailed { stderr });
@@ -128,6 +130,26 @@ pub(crate) fn build(
         }
     }
     Ok(built)
+}
+
+/// Runs a command, and returns its stdout, and the last part of its stderr if that is copied.
+fn output(command: &mut Command, stderr: CargoStderr) -> io::Result<Output> {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::piped());
+    match stderr {
+        CargoStderr::Inherited => {
+            command.stderr(Stdio::inherit());
+        }
+        CargoStderr::Copied => stderr_copy::pipe(command),
+    }
+    let mut child = command.spawn()?;
+    let copying = child.stderr.take().map(stderr_copy::copy_to_stderr);
+    let output = child.wait_with_output()?;
+    Ok(Output {
+        stderr: copying
+            .and_then(|copying| copying.join().ok())
+            .unwrap_or_default(),
+        ..output
+    })
 }
 
 /// Returns whether the name of each program selects it among the programs of all their packages: cargo builds a name in every

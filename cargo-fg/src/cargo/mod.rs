@@ -1,7 +1,6 @@
 //! Runs cargo: builds, metadata, and configuration.
 
 mod build;
-mod build_scripts;
 mod configuration;
 mod options;
 mod selection;
@@ -13,7 +12,6 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail};
 
 pub(crate) use self::build::{BuildFailed, BuiltProgram, build, build_to_run};
-pub(crate) use self::build_scripts::finished_for as build_script_finished_for;
 pub(crate) use self::configuration::{configuration_files, has_key, is_configured, read_table};
 pub(crate) use self::options::CargoOptions;
 pub(crate) use self::selection::{BuildTarget, ProgramChoice, SelectedProgram};

@@ -12,6 +12,10 @@ use tokio::sync::Notify;
 /// The path of a subscription (D 2710).
 const SUBSCRIPTION: &str = "/telemetry";
 
+/// What the runtime of this framework logs if it cannot receive telemetry. Other lines about ports in use are no evidence:
+/// an extension may try the next port.
+const WITHOUT_TELEMETRY: &str = "continuing without telemetry";
+
 /// The conflicts between the extensions of an instance, and with other processes.
 ///
 /// An extension of this framework continues without telemetry if its telemetry port is in use or if another extension has
@@ -28,8 +32,10 @@ struct State {
     groups: BTreeMap<i32, String>,
     /// The port of each registered extension.
     registered: BTreeMap<String, u16>,
-    /// Conflicts of extensions that have not registered. If one of them exits instead, its boot fails.
-    pending: BTreeMap<String, String>,
+    /// The ports that extensions could not listen on, whose owners have not been looked up.
+    unavailable: Vec<(String, u16)>,
+    /// The ports whose owners have been looked up.
+    looked_up: BTreeSet<(String, u16)>,
     /// The URIs of all requests for a subscription, in their order.
     requested: Vec<String>,
     /// The URI and, if it is known, the script name of the subscriber.
@@ -55,19 +61,11 @@ impl Conflicts {
                 script, address, ..
             } => {
                 state.registered.insert(script.clone(), address.port());
-                if let Some(conflict) = state.pending.remove(script) {
-                    state.report(conflict);
-                }
             }
-            Event::Output(line) => {
-                let Some(conflict) = state.port_conflict(&line.script, &line.text) else {
-                    return;
-                };
-                if state.registered.contains_key(&line.script) {
-                    state.report(conflict);
-                } else {
-                    state.pending.insert(line.script.clone(), conflict);
-                }
+            Event::Output(line) if line.text.contains(WITHOUT_TELEMETRY) => {
+                let ports = ports_named_in_use(&line.text).into_iter();
+                let unavailable = ports.map(|port| (line.script.clone(), port));
+                state.unavailable.extend(unavailable);
             }
             Event::ApiRequest(ApiRequest { path, body, .. }) if path == SUBSCRIPTION => {
                 let body: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -79,17 +77,15 @@ impl Conflicts {
                 state.subscribed = Some((uri.clone(), state.subscriber(uri)));
             }
             Event::Rejected {
-                path,
-                error_message,
-                ..
-            } if path == SUBSCRIPTION && error_message.contains("already subscribed") => {
+                path, error_type, ..
+            } if path == SUBSCRIPTION && *error_type == "AlreadySubscribed" => {
                 if let Some(conflict) = state.second_subscriber() {
                     state.report(conflict);
                 }
             }
             _ => return,
         }
-        if !state.unreported.is_empty() {
+        if !state.unreported.is_empty() || !state.unavailable.is_empty() {
             drop(state);
             self.found.notify_one();
         }
@@ -109,8 +105,32 @@ impl Conflicts {
         }
     }
 
+    /// Finds out which processes own the ports that registered extensions could not listen on. That takes long on a
+    /// machine with many processes, so the observer does not do it, and it is done once for each port.
+    pub(crate) fn look_up_owners(&self) {
+        let unavailable = {
+            let mut state = self.state();
+            let State {
+                unavailable,
+                registered,
+                looked_up,
+                ..
+            } = &mut *state;
+            // If an extension exits before it registers, its boot fails.
+            let found = unavailable.extract_if(.., |(script, _)| registered.contains_key(&*script));
+            found
+                .filter(|found| looked_up.insert(found.clone()))
+                .collect::<Vec<_>>()
+        };
+        for (script, port) in unavailable {
+            let owner = port_owner(port);
+            self.state().report_port(&script, port, owner.as_ref());
+        }
+    }
+
     /// Returns the first conflict that has not been returned.
     pub(crate) fn take(&self) -> Option<String> {
+        self.look_up_owners();
         let mut state = self.state();
         (!state.unreported.is_empty()).then(|| state.unreported.remove(0))
     }
@@ -155,17 +175,16 @@ impl State {
         }
     }
 
-    /// Returns the conflict if an extension printed that a port is in use which another process has.
-    fn port_conflict(&self, script: &str, text: &str) -> Option<String> {
-        let owned = ports_named_in_use(text).into_iter().filter_map(|port| {
-            let owner = port_owner(port)?;
-            let is_own = self.script_of(&owner).as_deref() == Some(script);
-            (!is_own).then(|| (port, self.describe(&owner)))
-        });
-        let (port, owner) = owned.into_iter().next()?;
-        Some(format!(
-            "{script} cannot listen on port {port}: it is in use by {owner}; give each extension its own ports"
-        ))
+    /// Reports that an extension could not listen on a port, which this process owns.
+    fn report_port(&mut self, script: &str, port: u16, owner: Option<&PortOwner>) {
+        let owner = match owner {
+            Some(owner) => format!("is in use by {}", self.describe(owner)),
+            // It has exited since.
+            None => "was in use".to_owned(),
+        };
+        self.report(format!(
+            "{script} cannot listen on port {port}: it {owner}; give each extension its own ports"
+        ));
     }
 
     /// Returns the conflict between the subscriber and the extension whose subscription was rejected.

@@ -117,6 +117,10 @@ impl DevLoop {
         self.handle_changes(self.saved_files.changed_during_build());
         let outcome = self.handle_events(&mut signals).await;
         let conflicts = self.instance.as_ref().map(Instance::conflicts);
+        if let Some(conflicts) = &conflicts {
+            // While the extensions that own the ports are running.
+            conflicts.look_up_owners();
+        }
         let exits = self.shut_down_instance().await?;
         if let Err(error) = outcome {
             // If an extension exited unexpectedly, that is the cause of the other error.

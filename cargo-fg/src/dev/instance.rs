@@ -341,10 +341,10 @@ async fn boot_all(
             false => platform.boot_function(path).await,
         };
         booted.map_err(|error| {
-            let error = boot_error(&error, &conflicts);
-            match error.to_string().contains("did not request an event") {
-                true => anyhow!("{error}; if it is an HTTP function, add --http"),
-                false => error,
+            let message = boot_error(&error, &conflicts);
+            match error.is_init_timeout() && !is_http {
+                true => anyhow!("{message}; if it is an HTTP function, add --http"),
+                false => message,
             }
         })?;
     }

@@ -15,7 +15,7 @@ use nix::unistd::{getpgrp, tcgetpgrp, ttyname};
 use tokio::net::unix::pipe::Receiver;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::signals::before_kill;
+use crate::signals::{KillHook, before_kill};
 
 /// The line that lists the keys; with its label, it fits into 80 columns.
 pub(crate) const HELP: &str = "i invoke, t telemetry on/off, f freeze, r rebuild, s stop, q quit";
@@ -39,6 +39,7 @@ pub(crate) struct Keyboard {
     original_mode: Termios,
     suspend: Signal,
     resume: Signal,
+    _kill_hook: KillHook,
 }
 
 impl Keyboard {
@@ -52,11 +53,11 @@ impl Keyboard {
             .context(cannot)?;
         let original_mode = tcgetattr(&tty).context(cannot)?;
         let (killed_tty, mode) = (tty.try_clone().context(cannot)?, original_mode.clone());
-        before_kill(move || {
-            let _ = tcsetattr(&killed_tty, SetArg::TCSANOW, &mode);
-        });
+        // Output that the terminal holds back must not delay the kill.
+        let kill_hook = before_kill(move || set_mode(&killed_tty, SetArg::TCSANOW, &mode));
         let keyboard = Self {
             original_mode,
+            _kill_hook: kill_hook,
             suspend: signal(SignalKind::from_raw(Number::SIGTSTP as i32)).context(cannot)?,
             resume: signal(SignalKind::from_raw(Number::SIGCONT as i32)).context(cannot)?,
             tty: Receiver::from_file_unchecked(tty).context(cannot)?,
@@ -100,19 +101,19 @@ impl Keyboard {
         let mut mode = self.original_mode.clone();
         mode.local_flags
             .remove(LocalFlags::ICANON | LocalFlags::ECHO);
-        self.set_mode(&mode);
+        set_mode(&self.tty, SetArg::TCSADRAIN, &mode);
     }
 
     fn restore_mode(&self) {
-        self.set_mode(&self.original_mode);
+        set_mode(&self.tty, SetArg::TCSADRAIN, &self.original_mode);
     }
+}
 
-    fn set_mode(&self, mode: &Termios) {
-        // Changing the mode stops a process that is in the background.
-        if is_foreground(&self.tty) {
-            // This fails only if the terminal has hung up.
-            let _ = tcsetattr(&self.tty, SetArg::TCSADRAIN, mode);
-        }
+fn set_mode(tty: &impl AsFd, when: SetArg, mode: &Termios) {
+    // Changing the mode stops a process that is in the background.
+    if is_foreground(tty) {
+        // This fails only if the terminal has hung up.
+        let _ = tcsetattr(tty, when, mode);
     }
 }
 

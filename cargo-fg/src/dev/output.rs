@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
+use fg_util::terminal::neutralize_json;
 use serde::Serialize;
 use tokio::sync::Notify;
 
@@ -58,7 +59,7 @@ impl Output {
             let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
             // Strings and numbers can always be serialized.
             let line = serde_json::to_string(&JsonLine { time, event }).unwrap_or_default();
-            return self.write(&format!("{line}\n"));
+            return self.write(&format!("{}\n", neutralize_json(&line)));
         }
         let lines = event.lines(self.several);
         self.write(&lines.iter().map(line).collect::<String>());

@@ -11,13 +11,15 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::discovery::{remove_if_empty, socket_directory, socket_path, workspace_of};
+use super::discovery::{
+    create_directory, directory_path, remove_if_empty, socket_path, workspace_of,
+};
 use super::wire::{Greeting, read, write};
 use crate::invocation::{FunctionKind, InvocationReport, InvocationSpec};
-use crate::signals::before_kill;
+use crate::signals::{KillHook, before_kill};
 
 /// How many times to create the directory of the socket.
-const MAX_ATTEMPTS: u32 = 10;
+const MAX_ATTEMPTS: u32 = 100;
 
 /// An invocation that a client has requested.
 pub(crate) struct InvocationRequest {
@@ -32,6 +34,7 @@ pub(crate) type InvocationReply = oneshot::Sender<Result<InvocationReport, Strin
 pub(crate) struct ControlServer {
     path: PathBuf,
     listener: UnixListener,
+    _kill_hook: KillHook,
     greeting: Greeting,
     connections: JoinSet<()>,
     sender: mpsc::Sender<InvocationRequest>,
@@ -46,14 +49,15 @@ impl ControlServer {
         directory: &Path,
     ) -> anyhow::Result<Self> {
         let pid = std::process::id();
-        let (path, listener) = bind(pid)?;
+        let (path, listener) = bind(&directory_path(), pid)?;
         let killed = path.clone();
-        before_kill(move || remove(&killed));
+        let kill_hook = before_kill(move || remove(&killed));
         let folder = std::env::current_dir().unwrap_or_default();
         let (sender, requests) = mpsc::channel(64);
         Ok(Self {
             path,
             listener,
+            _kill_hook: kill_hook,
             greeting: Greeting {
                 pid,
                 scripts,
@@ -108,11 +112,12 @@ fn remove(socket: &Path) {
     }
 }
 
-fn bind(pid: u32) -> anyhow::Result<(PathBuf, UnixListener)> {
+fn bind(directory: &Path, pid: u32) -> anyhow::Result<(PathBuf, UnixListener)> {
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let path = socket_path(&socket_directory()?, pid);
+        create_directory(directory)?;
+        let path = socket_path(directory, pid);
         // Remove the socket of a killed `dev` that had the same process ID.
         let _ = fs::remove_file(&path);
         match UnixListener::bind(&path) {
@@ -143,4 +148,28 @@ async fn serve(
         write(&mut stream, &response).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bind, remove};
+
+    #[tokio::test]
+    async fn sockets_are_created_while_others_remove_the_directory() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("cargo-fg");
+        let bind_often = |pid: u32| {
+            let directory = directory.clone();
+            tokio::task::spawn_blocking(move || {
+                for _ in 0..300 {
+                    let (path, _listener) = bind(&directory, pid).unwrap();
+                    remove(&path);
+                }
+            })
+        };
+        let (one, two) = (bind_often(1), bind_often(2));
+        one.await.unwrap();
+        two.await.unwrap();
+        assert!(!directory.exists());
+    }
 }

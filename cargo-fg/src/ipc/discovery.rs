@@ -79,8 +79,16 @@ impl ControlClient {
         let Some(directory) = existing_directory()? else {
             return Ok((Vec::new(), None));
         };
-        let entries = fs::read_dir(&directory)
-            .with_context(|| format!("cannot read {}", directory.display()))?;
+        let entries = match fs::read_dir(&directory) {
+            Ok(entries) => entries,
+            // The last `dev` has just exited, and removed the directory.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok((Vec::new(), None));
+            }
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", directory.display()));
+            }
+        };
         let mut connections = JoinSet::new();
         for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
             connections.spawn(async move { Self::connect(&path).await });
@@ -116,22 +124,23 @@ pub(super) fn workspace_of(directory: &Path) -> PathBuf {
     workspace.unwrap_or(directory).to_owned()
 }
 
-/// Returns the directory of the sockets, and creates it if it is missing. Only the user can access it.
+/// Creates the directory of the sockets if it is missing. Only the user can access it. Another process may remove it at
+/// any time.
 ///
 /// # Errors
 ///
 /// Returns an error if the directory cannot be created, belongs to another user, or is accessible to other users.
-pub(super) fn socket_directory() -> anyhow::Result<PathBuf> {
-    let directory = directory_path();
-    let created = fs::DirBuilder::new().mode(0o700).create(&directory);
+pub(super) fn create_directory(directory: &Path) -> anyhow::Result<()> {
+    let created = fs::DirBuilder::new().mode(0o700).create(directory);
     if let Err(error) = created
         && error.kind() != io::ErrorKind::AlreadyExists
     {
         let shown = directory.display();
         return Err(error).with_context(|| format!("cannot create the directory {shown}"));
     }
-    check_directory(&directory)?;
-    Ok(directory)
+    // Another process may have removed it.
+    check_directory(directory)?;
+    Ok(())
 }
 
 /// Returns the directory of the sockets, or `None` if it is missing, so that no `dev` is running.
@@ -141,11 +150,25 @@ pub(super) fn socket_directory() -> anyhow::Result<PathBuf> {
 /// Returns an error if the directory belongs to another user, or is accessible to other users.
 pub(super) fn existing_directory() -> anyhow::Result<Option<PathBuf>> {
     let directory = directory_path();
-    if fs::symlink_metadata(&directory).is_err() {
-        return Ok(None);
+    Ok(check_directory(&directory)?.map(|()| directory))
+}
+
+/// Checks that only the user can access the directory. Returns `None` if it is missing.
+fn check_directory(directory: &Path) -> anyhow::Result<Option<()>> {
+    let shown = directory.display();
+    let metadata = match fs::symlink_metadata(directory) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {shown}")),
+    };
+    let is_own = metadata.uid() == Uid::effective().as_raw();
+    if !metadata.is_dir() || !is_own || metadata.mode() & 0o077 != 0 {
+        bail!(
+            "cannot use {shown} for sockets: it must be a directory that only you can access; remove it, or set \
+             XDG_RUNTIME_DIR"
+        );
     }
-    check_directory(&directory)?;
-    Ok(Some(directory))
+    Ok(Some(()))
 }
 
 /// Removes the directory of the sockets unless it contains one.
@@ -155,7 +178,7 @@ pub(super) fn remove_if_empty(directory: &Path) {
 }
 
 /// Returns the path of the directory of the sockets.
-fn directory_path() -> PathBuf {
+pub(super) fn directory_path() -> PathBuf {
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|directory| !directory.is_empty());
     match runtime {
         Some(directory) => Path::new(&directory).join("cargo-fg"),
@@ -163,25 +186,31 @@ fn directory_path() -> PathBuf {
     }
 }
 
-fn check_directory(directory: &Path) -> anyhow::Result<()> {
-    let shown = directory.display();
-    let metadata =
-        fs::symlink_metadata(directory).with_context(|| format!("cannot read {shown}"))?;
-    let is_own = metadata.uid() == Uid::effective().as_raw();
-    if !metadata.is_dir() || !is_own || metadata.mode() & 0o077 != 0 {
-        bail!(
-            "cannot use {shown} for sockets: it must be a directory that only you can access; remove it, or set \
-             XDG_RUNTIME_DIR"
-        );
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
 
-    use super::workspace_of;
+    use super::{check_directory, create_directory, remove_if_empty, workspace_of};
+
+    #[test]
+    fn directory_that_is_removed_at_any_time_is_missing() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("cargo-fg");
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                for _ in 0..2000 {
+                    create_directory(&directory).unwrap();
+                    remove_if_empty(&directory);
+                }
+            });
+            while !other.is_finished() {
+                let _ = check_directory(&directory).unwrap();
+                create_directory(&directory).unwrap();
+                remove_if_empty(&directory);
+            }
+        });
+        assert!(check_directory(&directory).unwrap().is_none());
+    }
 
     #[test]
     fn workspace_is_the_closest_directory_with_a_lockfile() {

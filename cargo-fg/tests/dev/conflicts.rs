@@ -90,6 +90,27 @@ fn conflict_is_reported_once_while_files_are_watched() {
 }
 
 #[test]
+fn extension_that_tries_the_next_port_is_correct() {
+    let (context, other) = TestContext::with_second_port();
+    let _listener = TcpListener::bind(("127.0.0.1", other.port())).unwrap();
+    let script = fixture("subscriber.py").display().to_string();
+    let (port, busy) = (context.lease.port(), other.port());
+    let run = format!(
+        "echo port {busy} is in use, trying {port} && exec python3 '{script}' extensionA.sh {port}"
+    );
+    let command = shell_words::join(["sh", "-c", &run]);
+    let output = context
+        .fg(&["dev", "--cmd", &command, "--script", "extensionA.sh"])
+        .args(["--invocations", "1"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let printed = format!("stdout port {busy} is in use, trying {port}");
+    assert!(lines(&output).contains(&printed), "{:#?}", lines(&output));
+    assert_eq!(stderr(&output), "");
+}
+
+#[test]
 fn second_subscriber_is_an_error() {
     let (context, other) = TestContext::with_second_port();
     let script = fixture("subscriber.py").display().to_string();

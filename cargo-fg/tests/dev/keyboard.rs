@@ -3,6 +3,9 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use super::running::{Running, TestContext};
 
 #[test]
@@ -55,4 +58,33 @@ fn keys_control_the_instance() {
     press("q");
     dev.line("stopped ");
     assert!(dev.wait_for_exit().1.success());
+}
+
+#[test]
+fn second_interrupt_kills_in_the_background() {
+    let context = TestContext::new();
+    let dev = context.python(&[]);
+    let arguments = [dev.get_program()].into_iter().chain(dev.get_args());
+    let line = shell_words::join(arguments.map(|argument| argument.to_str().unwrap()));
+    let job = format!("set -m; {line} & echo; echo job $!; wait $!; echo status $?");
+    let mut command = Command::new("script");
+    command
+        .args(["--quiet", "--flush", "--command"])
+        .arg(shell_words::join(["bash", "-c", &job]))
+        .arg("/dev/null")
+        .envs(
+            dev.get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .env("FAULT", "ignores-sigterm")
+        .stdin(Stdio::piped());
+    let mut script = Running::start(command);
+    let job = script.line("job ");
+    let job = Pid::from_raw(job.trim_start_matches("job ").parse().unwrap());
+    script.line("invoked #1 ");
+    kill(job, Signal::SIGINT).unwrap();
+    script.line("shutting down; press Ctrl-C again to kill");
+    kill(job, Signal::SIGINT).unwrap();
+    // A stopped job has the status 150.
+    assert_eq!(script.line("status "), "status 130");
 }

@@ -173,7 +173,7 @@ fn saved_zip_is_rebooted() {
 }
 
 /// Writes a ZIP with the Python extension, which prints its process ID after the label.
-fn pack(zip: &Path, label: &str) {
+pub(crate) fn pack(zip: &Path, label: &str) {
     let start = "#!/bin/sh\nexec python3 \"${0%/*}/night_watch.py\"\n";
     let text = fs::read_to_string(night_watch()).unwrap();
     let text = text.replace("\"pid\"", &format!("\"{label}\""));

@@ -1,9 +1,11 @@
 //! Tests of how `dev` stops after failures: ports in use, crashes, and failed invocations.
 
-use std::io::Read;
+use std::io::{PipeWriter, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 
 use super::running::{Running, TestContext, after_prefix, lines, stderr};
@@ -137,6 +139,67 @@ fn second_interrupt_kills() {
     // The connection is closed when the extension is killed.
     assert!(matches!(connection.read(&mut [0]), Ok(0) | Err(_)));
     assert!(!context.directory.path().join("cargo-fg").exists());
+}
+
+#[test]
+fn second_interrupt_removes_the_unpacked_zip() {
+    let context = TestContext::new();
+    let [zip, temporary] = ["a.zip", "tmp"].map(|name| context.directory.path().join(name));
+    std::fs::create_dir(&temporary).unwrap();
+    super::rebuild::pack(&zip, "pid");
+    let mut command = context.fg(&["dev", "--zip"]);
+    command
+        .arg(&zip)
+        .env("FG_TELEMETRY_PORT", "")
+        .env("FAULT", "ignores-sigterm")
+        .env("TMPDIR", &temporary);
+    let mut dev = Running::start(command);
+    dev.line("registered ");
+    let unpacked = || {
+        let files = std::fs::read_dir(&temporary).unwrap();
+        let names = files.map(|file| file.unwrap().file_name());
+        names
+            .filter(|name| name.to_str().unwrap().starts_with("cargo-fg-"))
+            .count()
+    };
+    assert_eq!(unpacked(), 1);
+    dev.signal(Signal::SIGINT);
+    dev.signal(Signal::SIGQUIT);
+    assert_eq!(dev.wait_for_exit().1.code(), Some(130));
+    assert_eq!(unpacked(), 0);
+}
+
+#[test]
+fn second_interrupt_kills_while_stderr_is_blocked() {
+    let context = TestContext::new();
+    let (_unread, writer) = std::io::pipe().unwrap();
+    fill(&writer);
+    let mut command = context.python(&[]);
+    command.env("FAULT", "ignores-sigterm").stderr(writer);
+    let mut dev = Running::start(command);
+    dev.line("registered ");
+    dev.signal(Signal::SIGINT);
+    // The message is being written.
+    let until = Instant::now() + Duration::from_secs(60);
+    while !thread_names(dev.child.id()).any(|name| name.trim() == "shutdown-notice") {
+        assert!(Instant::now() < until);
+        std::thread::yield_now();
+    }
+    dev.signal(Signal::SIGINT);
+    assert_eq!(dev.wait_for_exit().1.code(), Some(130));
+}
+
+/// Writes to a pipe until it is full.
+fn fill(pipe: &PipeWriter) {
+    fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+    let mut writer = pipe;
+    while writer.write(&[b'x'; 4096]).is_ok() {}
+    fcntl(pipe, FcntlArg::F_SETFL(OFlag::empty())).unwrap();
+}
+
+fn thread_names(pid: u32) -> impl Iterator<Item = String> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
 }
 
 #[test]

@@ -54,7 +54,8 @@ impl UnpackedPackage {
     }
 
     /// Returns the directory that contains the files of the ZIP.
-    pub(crate) fn directory(&self) -> &Path {
+    #[must_use]
+    pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 

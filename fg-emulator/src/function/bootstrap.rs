@@ -169,7 +169,7 @@ impl Shared {
                 let hint = kind.hint();
                 let message =
                     format!("the function ({path}) did not {readiness} within {timeout:?}; {hint}");
-                inner.exit_error(message, exit)
+                inner.exit_error(message, exit).with_init_timeout()
             }
         })
     }

@@ -62,6 +62,7 @@ async fn serve_connection(stream: TcpStream, api: Api, inner: Arc<Inner>) {
             method: "?".to_owned(),
             path: "?".to_owned(),
             status: if error.is_parse_too_large() { 431 } else { 400 },
+            error_type: "InvalidRequest",
             error_message: format!("cannot read the request: {error}"),
         }),
         // Other connection errors are not reported: the client sees them too.
@@ -121,6 +122,7 @@ async fn handle(
         method: request.method.to_string(),
         path: request.path,
         status: status.as_u16(),
+        error_type: rejection.error_type,
         error_message: rejection.error_message,
     });
     Some(response)
