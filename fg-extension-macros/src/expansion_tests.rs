@@ -7,7 +7,7 @@ use quote::quote;
 use crate::extension_impl;
 
 fn check(arguments: TokenStream, item: TokenStream, expected: ExpectFile) {
-    let expansion = extension_impl(arguments, item, false);
+    let expansion = extension_impl(arguments, item, false, || false);
     let file = syn::parse2(expansion).expect("the expansion is Rust");
     expected.assert_eq(&prettyplease::unparse(&file));
 }
@@ -20,7 +20,7 @@ fn script_names_are_valid_as_in_the_golden_list() {
         let item = quote!(
             async fn hello(_: Invocation) {}
         );
-        extension_impl(arguments, item, false)
+        extension_impl(arguments, item, false, || false)
             .to_string()
             .contains("compile_error")
     };

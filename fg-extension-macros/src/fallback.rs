@@ -13,40 +13,66 @@ use crate::parse::item::Item;
 /// Returns the author's item, so that code that uses it still resolves, and a `main`, so that rustc does not report a
 /// missing one.
 pub(crate) fn fallback(item: &Item) -> TokenStream {
-    let item = match item {
-        Item::Function(function) => {
-            let is_main = function.signature.ident.unraw() == "main";
-            let function = without_receiver(function);
-            if is_main {
-                // At the top level, rustc would reject an async `main` or one with a parameter.
-                quote! { fn main() { #[allow(unused)] #function } }
-            } else {
-                quote! { #[allow(unused)] #function fn main() {} }
-            }
-        }
-        Item::Impl(block) => {
-            let block = without_trait(block);
-            quote! { #[allow(unused)] #block fn main() {} }
-        }
-        Item::Other(tokens) => quote! { #tokens fn main() {} },
-    };
     let marker = program_marker(&[]);
-    quote! { #marker #item }
+    let is_main = is_main(item);
+    let item = author_item(item);
+    if is_main {
+        // At the top level, rustc would reject an async `main` or one with a parameter.
+        quote! { #marker fn main() { #item } }
+    } else {
+        quote! { #marker #item fn main() {} }
+    }
 }
 
-/// Turns a trait implementation with roles into an inherent `impl` block.
+/// Returns the author's item alone, for a second `#[extension]` in a program.
+pub(crate) fn without_main(item: &Item) -> TokenStream {
+    let is_main = is_main(item);
+    let item = author_item(item);
+    if is_main {
+        // The program already has a `main`.
+        quote! { const _: () = { #item }; }
+    } else {
+        item
+    }
+}
+
+/// Returns whether the item is a function named `main`.
+fn is_main(item: &Item) -> bool {
+    matches!(item, Item::Function(function) if function.signature.ident.unraw() == "main")
+}
+
+/// Returns the item without what `lower` reports and rustc would report as well.
+fn author_item(item: &Item) -> TokenStream {
+    match item {
+        Item::Function(function) => {
+            let function = without_receiver(function);
+            quote! { #[allow(unused)] #function }
+        }
+        Item::Impl(block) => {
+            let block = inherent(block);
+            quote! { #[allow(unused)] #block }
+        }
+        Item::Other(tokens) => tokens.clone(),
+    }
+}
+
+/// Turns a trait implementation with roles, or the `impl` block of a reference, into an inherent `impl` block of the type.
 ///
-/// The methods do not belong to the trait. `lower` reports the mistake, and rustc would report each method as well.
-fn without_trait(block: &ImplBlock) -> TokenStream {
-    let (self_type, items) = (&block.self_type, &block.items);
+/// The methods do not belong to the trait, and a reference has no inherent methods. `lower` reports the mistake, and rustc
+/// would report it as well.
+fn inherent(block: &ImplBlock) -> TokenStream {
+    let items = &block.items;
+    let generics = &block.generics;
+    let where_clause = &generics.where_clause;
     let has_roles = items.iter().any(|item| !item.role_attributes.is_empty());
     if block.trait_path.is_some() && has_roles {
-        let generics = &block.generics;
-        let where_clause = &generics.where_clause;
+        let self_type = &block.self_type;
         let methods = items
             .iter()
             .filter(|item| matches!(item.kind, ImplItemKind::Method(_)));
         quote! { impl #generics #self_type #where_clause { #(#methods)* } }
+    } else if let (None, Some(referent)) = (&block.trait_path, block.referent()) {
+        quote! { impl #generics #referent #where_clause { #(#items)* } }
     } else {
         block.to_token_stream()
     }

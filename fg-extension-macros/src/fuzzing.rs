@@ -32,7 +32,7 @@ pub fn attribute(data: &[u8]) {
         return;
     }
     let is_rust = syn::parse2::<syn::Item>(item.clone()).is_ok();
-    let expansion = extension_impl(arguments.clone(), item, false);
+    let expansion = extension_impl(arguments.clone(), item, false, || false);
     let has_errors = expansion.to_string().contains("compile_error");
     match syn::parse2::<syn::File>(expansion.clone()) {
         Ok(file) => {

@@ -31,6 +31,7 @@ mod library;
 mod lower;
 mod model;
 mod parse;
+mod second;
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
@@ -50,16 +51,25 @@ pub fn extension(
 ) -> proc_macro::TokenStream {
     let is_set = |name: &str| std::env::var_os(name).is_some();
     let is_library = library::is_library(&proc_macro::Span::call_site().file(), is_set);
-    extension_impl(arguments.into(), item.into(), is_library).into()
+    extension_impl(arguments.into(), item.into(), is_library, second::is_second).into()
 }
 
-fn extension_impl(arguments: TokenStream, tokens: TokenStream, is_library: bool) -> TokenStream {
+fn extension_impl(
+    arguments: TokenStream,
+    tokens: TokenStream,
+    is_library: bool,
+    is_second: impl FnOnce() -> bool,
+) -> TokenStream {
     let mut diagnostics = Diagnostics::new();
     if is_library {
         diagnostics.push(syn::Error::new(Span::call_site(), library::MESSAGE));
     }
     let arguments = parse::arguments::parse_extension(arguments, &mut diagnostics);
     let item = parse::item::parse(tokens.clone(), &mut diagnostics);
+    let is_second = is_second();
+    if is_second && !is_library {
+        diagnostics.push(syn::Error::new(Span::call_site(), second::MESSAGE));
+    }
     let model = lower::lower(&arguments, &item, &mut diagnostics);
     if model.is_none() && diagnostics.is_empty() {
         // Without a program there must be an error, or the crate would compile to nothing.
@@ -68,6 +78,7 @@ fn extension_impl(arguments: TokenStream, tokens: TokenStream, is_library: bool)
     }
     let errors = diagnostics.finish();
     let program = match model {
+        _ if is_second => fallback::without_main(&item),
         Some(mut model) => {
             if errors.is_some() {
                 // Invalid methods are not called, so they and their helpers would be reported as unused.

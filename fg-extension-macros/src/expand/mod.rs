@@ -137,8 +137,8 @@ pub(crate) fn expand(model: Model) -> TokenStream {
     }
 }
 
-/// Generates the item that a second `#[extension]` defines again. rustc also reports a second `main`, but the author has
-/// not written one, and this name says what the mistake is.
+/// Generates the item that a second `#[extension]` defines again, if `second` does not recognize it. A second `main` is an
+/// error too, but the author has not written one, and this name says what the mistake is.
 pub(crate) fn program_marker(cfgs: &[TokenStream]) -> TokenStream {
     quote! {
         #(#[cfg(#cfgs)])*

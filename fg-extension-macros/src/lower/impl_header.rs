@@ -40,6 +40,18 @@ pub(super) fn lower(block: &ImplBlock, diagnostics: &mut Diagnostics) -> Option<
         );
         return None;
     }
+    if let Some(referent) = block.referent() {
+        let referent = with_static_lifetimes(referent)
+            .unwrap_or_else(|| format_type(referent.to_token_stream()));
+        diagnostics.error(
+            &block.self_type,
+            with_help(
+                "`#[extension]` cannot be used on an `impl` block of a reference",
+                format!("implement it for the type itself: write `impl {referent}`"),
+            ),
+        );
+        return Some(ImplHeader::Invalid);
+    }
     let generics = &block.generics;
     let cannot_borrow = |help| {
         let message = "cannot borrow data, because an extension lives as long as its process";
@@ -69,12 +81,13 @@ pub(super) fn lower(block: &ImplBlock, diagnostics: &mut Diagnostics) -> Option<
     Some(ImplHeader::Invalid)
 }
 
-/// Returns the name of the type, as in `Forwarder` for `crate::sinks::Forwarder<Http>`.
+/// Returns the name of the type, as in `Forwarder` for `&crate::sinks::Forwarder<Http>`.
 pub(super) fn type_name(self_type: &Type) -> String {
     match self_type {
         Type::Path(path) => path.path.segments.last(),
         Type::Group(group) => return type_name(&group.elem),
         Type::Paren(paren) => return type_name(&paren.elem),
+        Type::Reference(reference) => return type_name(&reference.elem),
         _ => None,
     }
     .map_or_else(
@@ -87,7 +100,11 @@ pub(super) fn type_name(self_type: &Type) -> String {
 fn with_static_lifetimes(self_type: &Type) -> Option<String> {
     let mut changed = false;
     let tokens = replace_lifetimes(self_type.to_token_stream(), &mut changed);
-    // As rustfmt writes it.
+    changed.then(|| format_type(tokens))
+}
+
+/// Returns the type as rustfmt writes it.
+fn format_type(tokens: TokenStream) -> String {
     let mut text = tokens.to_string();
     for (written, formatted) in [
         (" <", "<"),
@@ -100,7 +117,7 @@ fn with_static_lifetimes(self_type: &Type) -> Option<String> {
     ] {
         text = text.replace(written, formatted);
     }
-    changed.then_some(text)
+    text
 }
 
 fn replace_lifetimes(tokens: TokenStream, changed: &mut bool) -> TokenStream {

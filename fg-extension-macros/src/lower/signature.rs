@@ -3,10 +3,13 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
-use syn::{FnArg, Lifetime, Receiver, ReceiverKind, ReturnType, Safety, Signature, Token, Type};
+use syn::{
+    Attribute, FnArg, Lifetime, Receiver, ReceiverKind, ReturnType, Safety, Signature, Token, Type,
+};
 
 use crate::diagnostics::{Diagnostics, list, with_help};
 use crate::model::Callee;
+use crate::parse::conflict::Conflict;
 use crate::parse::function::Function;
 use crate::parse::role::Role;
 
@@ -88,17 +91,22 @@ fn check_qualifiers(function: &Function, diagnostics: &mut Diagnostics) -> Quali
     let signature = &function.signature;
     let name = &signature.ident;
     let mut can_be_called = true;
-    if signature.asyncness.is_none() && calls_block_on(function.body.clone().into()) {
-        // `#[tokio::main]` above `#[extension]` is expanded first, and leaves such a function.
-        let fn_token = &signature.fn_token;
-        diagnostics.error(
-            quote!(#fn_token #name),
-            with_help(
-                format!("`#[extension]` brings its own runtime and `main`, so `{name}` cannot start another runtime"),
-                "remove `#[tokio::main]`, or write `async fn` and `.await` instead of `block_on`",
-            ),
-        );
-    } else if signature.asyncness.is_none() {
+    let is_async = signature.asyncness.is_some();
+    if !is_async && calls_block_on(function.body.clone().into()) {
+        // `#[tokio::main]` and `#[tokio::test]` above `#[extension]` are expanded first, and leave such a function. A test
+        // is already reported.
+        let is_test = |attribute: &Attribute| Conflict::of(attribute) == Some(Conflict::Test);
+        if !function.conflicts.iter().any(is_test) {
+            let fn_token = &signature.fn_token;
+            diagnostics.error(
+                quote!(#fn_token #name),
+                with_help(
+                    format!("`#[extension]` brings its own runtime and `main`, so `{name}` cannot start another runtime"),
+                    "remove `#[tokio::main]`, or write `async fn` and `.await` instead of `block_on`",
+                ),
+            );
+        }
+    } else if !is_async {
         diagnostics.push(syn::Error::new(
             signature.fn_token.span,
             with_help(

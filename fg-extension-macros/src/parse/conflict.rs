@@ -34,3 +34,9 @@ pub(crate) fn path_of(attribute: &Attribute) -> String {
     let path = attribute.path().to_token_stream().to_string();
     path.replace(' ', "")
 }
+
+/// Returns whether a macro wrote the attribute, as in `#[::core::prelude::v1::test]`. Authors write `#[test]`.
+pub(crate) fn is_generated(attribute: &Attribute) -> bool {
+    let mut segments = attribute.path().segments.iter();
+    segments.any(|segment| segment.ident == "prelude")
+}

@@ -72,6 +72,21 @@ impl ImplBlock {
             items,
         })
     }
+    /// Returns `A` if the type is `&A`, and `None` if it is not a reference.
+    pub(crate) fn referent(&self) -> Option<&Type> {
+        let (mut referent, mut is_reference) = (&self.self_type, false);
+        loop {
+            referent = match referent {
+                Type::Reference(reference) => {
+                    is_reference = true;
+                    &reference.elem
+                }
+                Type::Paren(paren) if is_reference => &paren.elem,
+                Type::Group(group) => &group.elem,
+                _ => return is_reference.then_some(referent),
+            };
+        }
+    }
 }
 
 /// Parses `Trait for`, or nothing.
