@@ -5,9 +5,10 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::extension_impl;
+use crate::second::Earlier;
 
 fn check(arguments: TokenStream, item: TokenStream, expected: ExpectFile) {
-    let expansion = extension_impl(arguments, item, false, || false);
+    let expansion = extension_impl(arguments, item, false, |_| Earlier::default());
     let file = syn::parse2(expansion).expect("the expansion is Rust");
     expected.assert_eq(&prettyplease::unparse(&file));
 }
@@ -20,7 +21,7 @@ fn script_names_are_valid_as_in_the_golden_list() {
         let item = quote!(
             async fn hello(_: Invocation) {}
         );
-        extension_impl(arguments, item, false, || false)
+        extension_impl(arguments, item, false, |_| Earlier::default())
             .to_string()
             .contains("compile_error")
     };

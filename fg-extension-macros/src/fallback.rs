@@ -24,7 +24,7 @@ pub(crate) fn fallback(item: &Item) -> TokenStream {
     }
 }
 
-/// Returns the author's item alone, for a second `#[extension]` in a program.
+/// Returns the author's item alone, for a program that already has a generated `main`.
 pub(crate) fn without_main(item: &Item) -> TokenStream {
     let is_main = is_main(item);
     let item = author_item(item);

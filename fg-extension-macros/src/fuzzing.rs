@@ -14,6 +14,7 @@ use syn::punctuated::Punctuated;
 use syn::{Expr, ExprLit, Lit, MetaNameValue, Token};
 
 use crate::extension_impl;
+use crate::second::Earlier;
 
 /// Expands the attribute. The input is the arguments, and the item from the first line break on.
 ///
@@ -32,7 +33,7 @@ pub fn attribute(data: &[u8]) {
         return;
     }
     let is_rust = syn::parse2::<syn::Item>(item.clone()).is_ok();
-    let expansion = extension_impl(arguments.clone(), item, false, || false);
+    let expansion = extension_impl(arguments.clone(), item, false, |_| Earlier::default());
     let has_errors = expansion.to_string().contains("compile_error");
     match syn::parse2::<syn::File>(expansion.clone()) {
         Ok(file) => {

@@ -37,6 +37,8 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote;
 
 use diagnostics::Diagnostics;
+use parse::item::Item;
+use second::Earlier;
 
 // The fuzzer builds this crate as an ordinary library.
 #[cfg(not(fuzzing))]
@@ -51,14 +53,14 @@ pub fn extension(
 ) -> proc_macro::TokenStream {
     let is_set = |name: &str| std::env::var_os(name).is_some();
     let is_library = library::is_library(&proc_macro::Span::call_site().file(), is_set);
-    extension_impl(arguments.into(), item.into(), is_library, second::is_second).into()
+    extension_impl(arguments.into(), item.into(), is_library, second::earlier).into()
 }
 
 fn extension_impl(
     arguments: TokenStream,
     tokens: TokenStream,
     is_library: bool,
-    is_second: impl FnOnce() -> bool,
+    earlier: impl FnOnce(bool) -> Earlier,
 ) -> TokenStream {
     let mut diagnostics = Diagnostics::new();
     if is_library {
@@ -66,8 +68,8 @@ fn extension_impl(
     }
     let arguments = parse::arguments::parse_extension(arguments, &mut diagnostics);
     let item = parse::item::parse(tokens.clone(), &mut diagnostics);
-    let is_second = is_second();
-    if is_second && !is_library {
+    let earlier = earlier(!matches!(item, Item::Other(_)));
+    if earlier.has_extension && !is_library {
         diagnostics.push(syn::Error::new(Span::call_site(), second::MESSAGE));
     }
     let model = lower::lower(&arguments, &item, &mut diagnostics);
@@ -78,7 +80,7 @@ fn extension_impl(
     }
     let errors = diagnostics.finish();
     let program = match model {
-        _ if is_second => fallback::without_main(&item),
+        _ if earlier.has_main => fallback::without_main(&item),
         Some(mut model) => {
             if errors.is_some() {
                 // Invalid methods are not called, so they and their helpers would be reported as unused.

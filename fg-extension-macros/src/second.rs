@@ -6,19 +6,33 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) const MESSAGE: &str = "a program can contain only one `#[extension]`; move this one to a program of its own, such as `src/bin/other.rs`";
 
-/// Whether this process has already expanded an `#[extension]`.
-static EXPANDED: AtomicBool = AtomicBool::new(false);
+/// What earlier expansions of `#[extension]` have added to the program.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Earlier {
+    pub(crate) has_main: bool,
+    /// False if the attribute was only on items that cannot have it. That is already reported.
+    pub(crate) has_extension: bool,
+}
 
-/// Returns whether the program certainly contains another `#[extension]`, which was expanded before.
+static HAS_MAIN: AtomicBool = AtomicBool::new(false);
+static HAS_EXTENSION: AtomicBool = AtomicBool::new(false);
+
+/// Returns what the program certainly contains already, and remembers this `#[extension]`. `is_extension` says whether its
+/// item can have it.
 ///
-/// A process of rustc compiles one crate, and expands each attribute once. rust-analyzer expands the attributes of many crates in
-/// one process, and again after each change, so only rustc is trusted. Elsewhere, the generated items of the same name are
-/// the error.
+/// A process of rustc compiles one crate, and expands each attribute once. rust-analyzer expands the attributes of many
+/// crates in one process, and again after each change, so only rustc is trusted. Elsewhere, the generated items of the same
+/// name are the error.
 ///
 /// Call it once for each `#[extension]`. rustc evaluates `#[cfg]` before it expands the attribute, even if `#[cfg]` is below.
-pub(crate) fn is_second() -> bool {
-    let is_rustc = std::env::current_exe().is_ok_and(|program| is_rustc(&program));
-    is_rustc && EXPANDED.swap(true, Ordering::Relaxed)
+pub(crate) fn earlier(is_extension: bool) -> Earlier {
+    if !std::env::current_exe().is_ok_and(|program| is_rustc(&program)) {
+        return Earlier::default();
+    }
+    Earlier {
+        has_main: HAS_MAIN.swap(true, Ordering::Relaxed),
+        has_extension: is_extension && HAS_EXTENSION.swap(true, Ordering::Relaxed),
+    }
 }
 
 /// Recognizes rustc, also with a version in its name, and Clippy.
@@ -33,7 +47,7 @@ fn is_rustc(program: &Path) -> bool {
 mod tests {
     use std::path::Path;
 
-    use super::{is_rustc, is_second};
+    use super::{earlier, is_rustc};
 
     #[test]
     fn only_rustc_is_trusted_to_expand_each_attribute_once() {
@@ -51,7 +65,7 @@ mod tests {
 
     #[test]
     fn other_programs_may_expand_several_attributes() {
-        assert!(!is_second());
-        assert!(!is_second());
+        assert!(!earlier(true).has_main);
+        assert!(!earlier(true).has_extension);
     }
 }
