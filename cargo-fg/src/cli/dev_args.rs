@@ -25,6 +25,9 @@ use crate::signals::ShutdownSignals;
 /// The time between two invocations if no keys can be pressed.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
 
+/// The port of an HTTP function (D functiongraph_01_1442).
+const HTTP_FUNCTION_PORT: u16 = 8000;
+
 /// The time to remove temporary files after a signal.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -136,16 +139,21 @@ impl DevArgs {
             faults.parse()?;
         }
         self.api_port.map(dev::check_api_port).transpose()?;
-        if let Some(function) = &self.function {
-            let cannot = || format!("cannot find the function {}", function.display());
-            std::fs::metadata(function).with_context(cannot)?;
-            // The emulator waits for another emulator's function, as tests need it.
-            if self.http && TcpStream::connect(("127.0.0.1", 8000)).is_ok() {
+        if self.http {
+            if self.api_port == Some(HTTP_FUNCTION_PORT) {
                 bail!(
-                    "port 8000 is in use, on which an HTTP function must listen; stop the program that uses it"
+                    "cannot use --api-port {HTTP_FUNCTION_PORT} with --http: an HTTP function listens on this port; choose \
+                     another port"
+                );
+            }
+            // The emulator waits for another emulator's function, as tests need it.
+            if TcpStream::connect(("127.0.0.1", HTTP_FUNCTION_PORT)).is_ok() {
+                bail!(
+                    "port {HTTP_FUNCTION_PORT} is in use, on which an HTTP function must listen; stop the program that uses it"
                 );
             }
         }
+        self.record.as_deref().map(Recorder::check).transpose()?;
         let environment = self.environment.variables()?;
         let freeze = self.freeze || header.as_ref().is_some_and(|header| header.freeze);
         let schedule = match recording {
@@ -165,7 +173,7 @@ impl DevArgs {
         let options = self.source.target.cargo;
         let directory = options.directory();
         let build_start = SystemTime::now();
-        let mut boot_set = BootSet::prepare(&sources, &options)?;
+        let mut boot_set = BootSet::prepare(&sources, &options, self.function.as_deref())?;
         let attach = match is_first_attached {
             // It was prepared with the others, in one build, for its script name.
             true => {
@@ -174,7 +182,9 @@ impl DevArgs {
             }
             false => script,
         };
-        let rebuild: Rebuild = Arc::new(move || BootSet::prepare(&sources, &options));
+        let function = self.function.clone();
+        let rebuild: Rebuild =
+            Arc::new(move || BootSet::prepare(&sources, &options, function.as_deref()));
         let mut scripts = boot_set.script_names();
         scripts.extend(attach.clone());
 
