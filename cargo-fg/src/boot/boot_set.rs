@@ -2,28 +2,38 @@
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
+use fg_conformance::artifact::check_executable;
 use fg_emulator::ExtensionCommand;
 
 use super::boot_spec::{BootProgram, BootSpec};
 use super::extension_source::ExtensionSource;
 use crate::cargo::{CargoOptions, build_to_run};
 
-/// Extensions that are ready to boot on one instance, each with the fingerprint of its program if it was built.
-pub(crate) struct BootSet(Vec<(BootSpec, Option<u64>)>);
+/// Extensions that are ready to boot on one instance.
+pub(crate) struct BootSet {
+    /// Each extension with the fingerprint of its program if it was built.
+    specs: Vec<(BootSpec, Option<u64>)>,
+    /// The fingerprint of the function's file, if the function is not synthetic.
+    function: Option<u64>,
+}
 
 impl BootSet {
-    /// Prepares the extensions: builds the packages with one run of cargo, and unpacks the ZIPs.
+    /// Prepares the extensions for an instance that runs this function: builds the packages with one run of cargo, and unpacks
+    /// the ZIPs.
     ///
     /// # Errors
     ///
-    /// Returns an error if an extension cannot be built or unpacked, or if two have the same script name. What can be checked
-    /// before the build is checked before it.
+    /// Returns an error if an extension cannot be built or unpacked, if two have the same script name, or if the function
+    /// cannot be run. What can be checked before the build is checked before it.
     pub(crate) fn prepare(
         sources: &[ExtensionSource],
         options: &CargoOptions,
+        function: Option<&Path>,
     ) -> anyhow::Result<Self> {
+        function.map(check_function).transpose()?;
         sources.iter().try_for_each(ExtensionSource::check)?;
         check_distinct(sources.iter().filter_map(ExtensionSource::script_name))?;
         let targets = sources.iter().filter_map(|source| match source {
@@ -37,14 +47,17 @@ impl BootSet {
             let fingerprint = fingerprint(&spec);
             Ok((spec, fingerprint))
         });
-        let set = Self(specs.collect::<anyhow::Result<_>>()?);
+        let set = Self {
+            specs: specs.collect::<anyhow::Result<_>>()?,
+            function: function.and_then(hash_of),
+        };
         check_distinct(set.iter().map(|spec| spec.script_name.as_str()))?;
         Ok(set)
     }
 
     /// Removes the first extension, and returns it.
     pub(crate) fn remove_first(&mut self) -> Option<BootSpec> {
-        let first = (!self.0.is_empty()).then(|| self.0.remove(0));
+        let first = (!self.specs.is_empty()).then(|| self.specs.remove(0));
         first.map(|(spec, _)| spec)
     }
 
@@ -57,15 +70,20 @@ impl BootSet {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &BootSpec> {
-        self.0.iter().map(|(spec, _)| spec)
+        self.specs.iter().map(|(spec, _)| spec)
     }
 
-    /// Returns whether both sets have the same programs. Commands and ZIPs have no fingerprint, so they always count as
-    /// changed.
+    /// Returns whether both sets have the same programs and the same function. Commands and ZIPs have no fingerprint, so they
+    /// always count as changed.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
-        let fingerprints = |set: &Self| set.0.iter().map(|(_, fingerprint)| *fingerprint).collect();
+        let fingerprints = |set: &Self| {
+            set.specs
+                .iter()
+                .map(|(_, fingerprint)| *fingerprint)
+                .collect()
+        };
         let (own, others): (Vec<_>, Vec<_>) = (fingerprints(self), fingerprints(other));
-        own == others && own.iter().all(Option::is_some)
+        self.function == other.function && own == others && own.iter().all(Option::is_some)
     }
 }
 
@@ -87,7 +105,18 @@ fn fingerprint(spec: &BootSpec) -> Option<u64> {
     let BootProgram::Built(built) = &spec.program else {
         return None;
     };
+    hash_of(&built.path)
+}
+
+/// Returns the hash of a file, and `None` if it cannot be read.
+fn hash_of(path: &Path) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
-    std::fs::read(&built.path).ok()?.hash(&mut hasher);
+    std::fs::read(path).ok()?.hash(&mut hasher);
     Some(hasher.finish())
+}
+
+/// Checks that the function's file can be run.
+fn check_function(path: &Path) -> anyhow::Result<()> {
+    check_executable(path)
+        .map_err(|problem| anyhow!("cannot run the function {}: {problem}", path.display()))
 }

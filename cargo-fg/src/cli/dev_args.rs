@@ -24,6 +24,9 @@ use crate::signals::ShutdownSignals;
 /// The time between two invocations if no keys can be pressed.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
 
+/// The port of an HTTP function (D functiongraph_01_1442).
+const HTTP_FUNCTION_PORT: u16 = 8000;
+
 /// The time to remove temporary files after a signal.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -135,11 +138,16 @@ impl DevArgs {
             faults.parse()?;
         }
         self.api_port.map(dev::check_api_port).transpose()?;
-        if let Some(function) = &self.function {
-            let cannot = || format!("cannot find the function {}", function.display());
-            std::fs::metadata(function).with_context(cannot)?;
-            self.http.then(dev::check_http_port).transpose()?;
+        if self.http {
+            if self.api_port == Some(HTTP_FUNCTION_PORT) {
+                bail!(
+                    "cannot use --api-port {HTTP_FUNCTION_PORT} with --http: an HTTP function listens on this port; choose \
+                     another port"
+                );
+            }
+            dev::check_http_port()?;
         }
+        self.record.as_deref().map(Recorder::check).transpose()?;
         let environment = self.environment.variables()?;
         let freeze = self.freeze || header.as_ref().is_some_and(|header| header.freeze);
         let schedule = match recording {
@@ -159,7 +167,7 @@ impl DevArgs {
         let options = self.source.target.cargo;
         let directory = options.directory();
         let build_start = SystemTime::now();
-        let mut boot_set = BootSet::prepare(&sources, &options)?;
+        let mut boot_set = BootSet::prepare(&sources, &options, self.function.as_deref())?;
         let attach = match is_first_attached {
             // It was prepared with the others, in one build, for its script name.
             true => {
@@ -168,7 +176,9 @@ impl DevArgs {
             }
             false => script,
         };
-        let rebuild: Rebuild = Arc::new(move || BootSet::prepare(&sources, &options));
+        let function = self.function.clone();
+        let rebuild: Rebuild =
+            Arc::new(move || BootSet::prepare(&sources, &options, function.as_deref()));
         let mut scripts = boot_set.script_names();
         scripts.extend(attach.clone());
 

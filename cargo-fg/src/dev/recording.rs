@@ -1,7 +1,7 @@
 //! Recordings of the invocations that a `dev` has sent, for `--replay`.
 
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -73,6 +73,22 @@ impl RecordingHeader {
 }
 
 impl Recorder {
+    /// Checks that the file can be written, without changing it. Used before a build, after which the file is created.
+    pub(crate) fn check(path: &Path) -> anyhow::Result<()> {
+        let exists = path.exists();
+        if exists && !path.is_file() && !path.is_dir() {
+            // Opening a pipe would block, or end the input of its reader.
+            return Ok(());
+        }
+        let mut options = File::options();
+        let opened = options.create(true).append(true).open(path);
+        opened.with_context(|| format!("cannot write the recording {}", path.display()))?;
+        if !exists {
+            let _ = fs::remove_file(path);
+        }
+        Ok(())
+    }
+
     /// Creates the file, or truncates it, and writes the header.
     pub(crate) fn create(path: &Path, header: &RecordingHeader) -> anyhow::Result<Self> {
         let file = File::create(path)

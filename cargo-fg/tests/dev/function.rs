@@ -1,7 +1,11 @@
 //! A real function: its exits, time-outs and errors, and HTTP functions.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Stdio;
 
+use super::rebuild::{MANIFEST, foreign};
 use super::running::{Running, TestContext, after_prefix, fixture, lines, stderr};
 
 /// No invocation but the first, and those of `invoke`.
@@ -139,6 +143,91 @@ fn invalid_options_of_the_function_are_reported() {
         let output = context.python(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    }
+}
+
+/// Writes an executable file.
+fn write_function(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn saved_function_is_rebooted_with_a_package() {
+    let context = TestContext::new();
+    let directory = context.directory.path();
+    fs::create_dir(directory.join("src")).unwrap();
+    fs::write(directory.join("Cargo.toml"), MANIFEST).unwrap();
+    fs::write(directory.join("src/main.rs"), foreign()).unwrap();
+    let function = directory.join("function.py");
+    let text = fs::read_to_string(fixture("bootstrap")).unwrap();
+    write_function(&function, &text);
+    let mut command = context.fg(&["dev", "--interval", "1h", "--function", "function.py"]);
+    command
+        .current_dir(directory)
+        .env("CARGO_TARGET_DIR", directory.join("target"))
+        .stderr(Stdio::null());
+    let mut dev = Running::start(command);
+    dev.line("invoked #1 ");
+
+    fs::write(&function, text.replace("received an", "noticed the")).unwrap();
+    assert_eq!(dev.line("changed "), "changed function.py");
+    dev.line("stopped ");
+    dev.lines_in_any_order(["function noticed the event", "invoked #2 "]);
+
+    // A function that cannot be run does not replace the instance.
+    fs::write(&function, text.replace("#!/usr", "#!/no")).unwrap();
+    let failed = dev.line("failed ");
+    assert!(
+        failed.contains("its interpreter /no/bin/env; ")
+            && failed.ends_with("; the current instance keeps running"),
+        "{failed}"
+    );
+}
+
+#[test]
+fn function_and_files_are_checked_before_the_build() {
+    let context = TestContext::new();
+    let directory = context.directory.path();
+    let script = directory.join("function.sh");
+    write_function(&script, "#!/bin/sh\r\nexit\r\n");
+    let plain = directory.join("plain");
+    fs::write(&plain, "#!/bin/sh\n").unwrap();
+    let [script, plain, directory] =
+        [script.as_path(), plain.as_path(), directory].map(|path| path.to_str().unwrap());
+    for (arguments, expected) in [
+        (
+            &["--function", script][..],
+            format!("cannot run the function {script}: line 1 ends with a carriage return; save "),
+        ),
+        (
+            &["--function", plain],
+            format!("{plain}: it is not executable; make it executable: chmod +x {plain}"),
+        ),
+        (
+            &["--function", directory],
+            format!("{directory}: it is a directory; pass the file to execute"),
+        ),
+        (
+            &["--http", "--function", script, "--api-port", "8000"],
+            "cannot use --api-port 8000 with --http: an HTTP function listens on this port; "
+                .to_owned(),
+        ),
+        (
+            &["--record", "/no/such/file"],
+            "cannot write the recording /no/such/file: No such file".to_owned(),
+        ),
+        (
+            &["--record", directory],
+            format!("cannot write the recording {directory}: Is a directory"),
+        ),
+    ] {
+        // The package cannot be built, which is not reported.
+        let arguments = [&["dev", "-p", "no-such-package"], arguments].concat();
+        let output = context.fg(&arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let stderr = stderr(&output);
+        assert!(stderr.contains(&expected), "{expected}: {stderr}");
     }
 }
 

@@ -5,6 +5,7 @@ mod cancellation;
 mod elf;
 mod entry;
 mod examine;
+mod executable;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod limits;
@@ -18,6 +19,8 @@ pub(crate) use self::archive::{Archive, FOLDER, Resolved};
 pub(crate) use self::cancellation::run_blocking;
 pub use self::elf::{Elf, GlibcVersion, Needs};
 pub(crate) use self::examine::{ELF_MAGIC, ExaminedProgram, ExaminedZip, examine};
+pub use self::executable::check_executable;
+pub(crate) use self::executable::{interpreter, line_with_carriage_return, missing_interpreter};
 pub(crate) use self::limits::MAX_ALL_SCRIPTS_BYTES;
 pub use self::limits::{
     MAX_DIRECT_UPLOAD, MAX_FILES, MAX_OBJECT_STORAGE_UPLOAD, against_direct_upload_limit,

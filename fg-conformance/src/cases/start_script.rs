@@ -1,9 +1,8 @@
 //! PKG-02, PKG-04 and PKG-05: the name and the text of the start script.
 
-use std::path::Path;
-
 use fg_emulator::ScriptName;
 
+use crate::artifact::{interpreter, line_with_carriage_return, missing_interpreter};
 use crate::report::Finding;
 
 /// Interpreters that exist in every Linux image.
@@ -28,33 +27,19 @@ pub(super) fn check_name(name: &str) -> Result<String, String> {
 
 /// Checks PKG-04.
 pub(super) fn check_line_endings(script: &[u8]) -> Result<String, String> {
-    match script
-        .split(|byte| *byte == b'\n')
-        .position(|line| line.contains(&b'\r'))
-    {
+    match line_with_carriage_return(script) {
         None => Ok("no carriage returns".to_owned()),
-        Some(before) => Err(format!("line {} has a carriage return", before + 1)),
+        Some(line) => Err(format!("line {line} has a carriage return")),
     }
 }
 
 /// Checks PKG-05.
 pub(super) fn check_shebang(script: &[u8]) -> Finding {
-    let line = script
-        .split(|byte| *byte == b'\n')
-        .next()
-        .unwrap_or_default();
-    let line = String::from_utf8_lossy(line);
-    if line.starts_with('\u{feff}') {
-        return Finding::fail("the script starts with a byte order mark");
-    }
-    let Some(rest) = line.strip_prefix("#!") else {
-        return Finding::fail("the first line does not start with `#!`");
-    };
-    match rest.split_whitespace().next() {
-        Some(interpreter) if SHELLS.contains(&interpreter) => {
+    match interpreter(script) {
+        Ok(interpreter) if SHELLS.contains(&interpreter.as_str()) => {
             Finding::pass(format!("#!{interpreter}"))
         }
-        Some(interpreter) if interpreter.starts_with('/') => {
+        Ok(interpreter) => {
             let here = match missing_interpreter(script) {
                 Some(_) => ", and this machine does not have it",
                 None => "",
@@ -63,20 +48,8 @@ pub(super) fn check_shebang(script: &[u8]) -> Finding {
                 "it is unknown whether the platform has {interpreter}{here}"
             ))
         }
-        Some(interpreter) => Finding::fail(format!(
-            "the interpreter `{interpreter}` is not an absolute path"
-        )),
-        None => Finding::fail("the `#!` line does not name an interpreter"),
+        Err(problem) => Finding::fail(problem),
     }
-}
-
-/// Returns the interpreter that the first line names, if this machine does not have it and cannot run the script.
-pub(super) fn missing_interpreter(script: &[u8]) -> Option<String> {
-    let line = script.split(|byte| *byte == b'\n').next()?;
-    let line = String::from_utf8_lossy(line);
-    let interpreter = line.strip_prefix("#!")?.split_whitespace().next()?;
-    let is_missing = interpreter.starts_with('/') && !Path::new(interpreter).exists();
-    is_missing.then(|| interpreter.to_owned())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::package::{listed, shortened};
 use super::{CaseId, start_script};
-use crate::artifact::{Archive, FOLDER, MAX_ALL_SCRIPTS_BYTES, Resolved};
+use crate::artifact::{Archive, FOLDER, MAX_ALL_SCRIPTS_BYTES, Resolved, missing_interpreter};
 use crate::report::{Finding, Outcome, Report};
 
 /// The start scripts of a ZIP, in alphabetical order.
@@ -84,7 +84,7 @@ impl ZipScripts {
     pub(super) fn missing_interpreter(&self, name: &str) -> Option<String> {
         let script = self.0.iter().find(|script| script.name == name)?;
         match &script.file {
-            ScriptFile::Text { text, .. } => start_script::missing_interpreter(text),
+            ScriptFile::Text { text, .. } => missing_interpreter(text),
             _ => None,
         }
     }

@@ -64,7 +64,11 @@ impl Process {
         let mut child = spawn_child(&mut command)
             .await
             .map_err(Error::context(format!(
-                "cannot start {name} ({})",
+                "cannot start {} ({})",
+                match kind {
+                    TelemetryType::Function => "the function",
+                    _ => name,
+                },
                 command.as_std().get_program().display()
             )))?;
         let id = child
