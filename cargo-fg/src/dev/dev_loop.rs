@@ -269,7 +269,8 @@ impl DevLoop {
         Ok(())
     }
 
-    /// Sends the requested invocations if the instance has booted, and rejects them if no instance will boot.
+    /// Sends the requested invocations if the instance has booted, and rejects them if no instance will boot, or only once the
+    /// user starts a process.
     fn serve_requests(&mut self) -> anyhow::Result<()> {
         match &self.instance {
             Some(instance) if instance.is_up() => {
@@ -282,7 +283,18 @@ impl DevLoop {
                     let _ = reply.send(Err(NO_INSTANCE.to_owned()));
                 }
             }
-            _ => {}
+            Some(instance) => {
+                let Some(script) = instance.awaited_script() else {
+                    return Ok(());
+                };
+                for InvocationRequest { reply, .. } in self.requests.drain(..) {
+                    let _ = reply.send(Err(format!(
+                        "cannot invoke: cargo fg dev waits for {script} to register; start it with the variables that dev \
+                         has printed"
+                    )));
+                }
+            }
+            None => {}
         }
         Ok(())
     }

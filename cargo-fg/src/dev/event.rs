@@ -26,7 +26,9 @@ pub(crate) enum DevEvent<'a> {
     Registered {
         script: &'a str,
         address: SocketAddr,
-        duration_ms: f64,
+        /// `None` if the user has started an attached process again.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        duration_ms: Option<f64>,
     },
     /// An extension, or the function, printed a line.
     Output {
@@ -106,7 +108,12 @@ impl DevEvent<'_> {
                 duration_ms,
             } => (
                 "registered",
-                format!("{script} at {address}, {duration_ms:.2} ms after its start"),
+                match duration_ms {
+                    Some(duration_ms) => {
+                        format!("{script} at {address}, {duration_ms:.2} ms after its start")
+                    }
+                    None => format!("{script} at {address}, started again"),
+                },
             ),
             Self::Output {
                 script: "bootstrap",

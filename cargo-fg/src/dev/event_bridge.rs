@@ -1,5 +1,6 @@
 //! Converts the events of one platform to events of `dev`, and defers telemetry deliveries that become bars.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,8 @@ pub(crate) struct EventBridge {
     conflicts: Arc<Conflicts>,
     loop_detector: Arc<LoopDetector>,
     pending: Mutex<PendingDeliveries>,
+    /// The scripts that have registered.
+    registered: Mutex<BTreeSet<String>>,
 }
 
 #[derive(Default)]
@@ -45,6 +48,7 @@ impl EventBridge {
             conflicts,
             loop_detector,
             pending: Mutex::default(),
+            registered: Mutex::default(),
         }
     }
 
@@ -88,6 +92,14 @@ impl EventBridge {
                 script: &line.script,
                 stream: stream_name(line.stream),
                 text: &line.text,
+            },
+            // The boot emits the first registration.
+            Event::Registered {
+                script, address, ..
+            } if !self.is_new(script) => DevEvent::Registered {
+                script,
+                address: *address,
+                duration_ms: None,
             },
             Event::Rejected {
                 method,
@@ -158,6 +170,14 @@ impl EventBridge {
             });
         }
         true
+    }
+
+    fn is_new(&self, script: &str) -> bool {
+        let mut registered = self
+            .registered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        registered.insert(script.to_owned())
     }
 
     fn pending(&self) -> MutexGuard<'_, PendingDeliveries> {

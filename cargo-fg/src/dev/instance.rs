@@ -4,6 +4,7 @@ use std::future::pending;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
@@ -85,6 +86,9 @@ pub(crate) struct Instance {
     was_invoked: bool,
     function_kind: FunctionKind,
     frozen: bool,
+    config: Arc<InstanceConfig>,
+    /// Whether the process that the user starts has registered.
+    is_attached: Arc<AtomicBool>,
 }
 
 /// An invocation that has finished.
@@ -146,12 +150,14 @@ impl Instance {
             address: platform.address(),
         });
         let platform = Arc::new(platform);
+        let is_attached = Arc::new(AtomicBool::new(false));
         let booting = boot_all(
             Arc::clone(&platform),
             Arc::clone(&config),
             commands,
             Arc::clone(&output),
             Arc::clone(&conflicts),
+            Arc::clone(&is_attached),
         );
         Ok(Self {
             platform,
@@ -166,12 +172,20 @@ impl Instance {
             was_invoked: false,
             function_kind: config.function_kind(),
             frozen: false,
+            config,
+            is_attached,
         })
     }
 
     /// Returns whether the instance has booted, so that the function can be invoked.
     pub(crate) fn is_up(&self) -> bool {
         self.booting.is_none()
+    }
+
+    /// Returns the script name of the process that the user has not started yet.
+    pub(crate) fn awaited_script(&self) -> Option<&str> {
+        let script = self.config.attach.as_deref();
+        script.filter(|_| !self.is_attached.load(Ordering::Relaxed))
     }
 
     /// Returns the conflicts of its extensions, which can be found until it has shut down.
@@ -242,6 +256,7 @@ impl Instance {
             Some(done) = self.in_flight.join_next() => {
                 let CompletedInvocation { report, start } = done??;
                 self.event_bridge.invocation_finished(&report, start);
+                self.note_lost_process(&report);
                 if self.freeze_after_invocation && self.is_idle() {
                     self.freeze();
                 }
@@ -252,6 +267,20 @@ impl Instance {
                 Ok(InstanceEvent::TelemetryLoop(script))
             }
             script = self.platform.wait_for_exit() => Ok(InstanceEvent::Exited(script)),
+        }
+    }
+
+    /// Prints what to do if the process that the user has started is gone.
+    fn note_lost_process(&self, report: &InvocationReport) {
+        let Some(script) = &self.config.attach else {
+            return;
+        };
+        let mut extensions = report.extensions.iter();
+        let is_lost = extensions.any(|it| it.script == *script && it.refused_connection());
+        if is_lost {
+            let message =
+                format!("for {script} to register again; start it with the same variables");
+            self.output.note("waiting", &message);
         }
     }
 
@@ -313,6 +342,7 @@ async fn boot_all(
     commands: Vec<ExtensionCommand>,
     output: Arc<Output>,
     conflicts: Arc<Conflicts>,
+    is_attached: Arc<AtomicBool>,
 ) -> anyhow::Result<()> {
     for command in commands {
         let command = config
@@ -333,7 +363,9 @@ async fn boot_all(
             script,
             environment: all.map(|(name, value)| (&**name, &**value)).collect(),
         });
-        emit_registered(&output, &platform.attach(script).await?);
+        let registered = platform.attach(script).await?;
+        is_attached.store(true, Ordering::Relaxed);
+        emit_registered(&output, &registered);
     }
     if let Some(RealFunction { path, is_http }) = &config.function {
         let booted = match is_http {
@@ -364,7 +396,7 @@ fn emit_registered(output: &Output, registered: &RegisteredExtension) {
     output.emit(DevEvent::Registered {
         script: &registered.script,
         address: registered.address,
-        duration_ms: millis(registered.startup_duration),
+        duration_ms: Some(millis(registered.startup_duration)),
     });
 }
 

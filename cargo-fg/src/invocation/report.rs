@@ -196,6 +196,11 @@ impl ExtensionReport {
         self.status == Some(200)
     }
 
+    /// Returns whether no process listens on the address that the extension has registered.
+    pub(crate) fn refused_connection(&self) -> bool {
+        self.status.is_none() && self.detail.contains("Connection refused")
+    }
+
     fn text(&self) -> String {
         let outcome = self
             .status

@@ -1,6 +1,7 @@
 //! Tests of `cargo fg dev` and `cargo fg invoke`.
 #![allow(clippy::unwrap_used, reason = "test helpers may panic like tests")]
 
+mod attach;
 mod build_script;
 mod cargo_options;
 mod conflicts;

@@ -99,7 +99,8 @@ impl Platform {
     /// is no timeout.
     ///
     /// Start the process with the variables of [`environment`](Self::environment). The platform posts invoke events and
-    /// telemetry to it, but does not capture its output, freeze it, or stop it.
+    /// telemetry to it, but does not capture its output, freeze it, or stop it. A process that registers under the name later
+    /// replaces it, since a debugger starts a program again.
     ///
     /// # Errors
     ///
@@ -115,6 +116,7 @@ impl Platform {
         let remove = self
             .inner
             .update_on_drop(|state| state.remove_extension(&script));
+        self.inner.state().attached.insert(script.clone());
         let address = self
             .inner
             .wait_until(|state| state.registered_address(&script));

@@ -3,7 +3,7 @@
 mod printed;
 mod rejection;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
@@ -23,6 +23,10 @@ const MAX_EXTENSIONS: usize = 10;
 pub(crate) struct State {
     /// The booted scripts, each with its address once it is registered.
     extensions: BTreeMap<String, Option<SocketAddr>>,
+    /// The scripts whose processes the user starts. They may register again, since a debugger starts a program again.
+    pub(crate) attached: BTreeSet<String>,
+    /// Whether an attached process has been started again, and may repeat its subscription.
+    may_resubscribe: bool,
     /// Why the last rejected registration was rejected.
     pub(crate) last_rejection: Option<String>,
     pub(crate) telemetry: TelemetryState,
@@ -79,6 +83,11 @@ impl State {
     /// Removes a script whose process has exited.
     pub(crate) fn remove_extension(&mut self, script: &str) {
         self.extensions.remove(script);
+        self.attached.remove(script);
+        self.unsubscribe_if_alone();
+    }
+
+    fn unsubscribe_if_alone(&mut self) {
         // A subscription does not identify its extension. If no extension is left, the subscriber has exited.
         if self.registered_extensions().is_empty() {
             self.telemetry.unsubscribe();
@@ -112,23 +121,28 @@ impl State {
                 let message = format!("no script `{name}` was booted");
                 return Err(Rejection::new("ExtensionNotFound", message));
             }
-            Some(Some(_)) => {
+            Some(Some(_)) if !self.attached.contains(name) => {
                 return Err(Rejection::new(
                     "ExtensionRegistered",
                     format!("{name} is already registered"),
                 ));
             }
-            Some(None) => {}
+            Some(_) => {}
         }
         if let Some((other, _)) = self
             .extensions
             .iter()
-            .find(|(_, used)| **used == Some(address))
+            .find(|(other, used)| *other != name && **used == Some(address))
         {
             return Err(Rejection::new(
                 "AddressInUse",
                 format!("{address} is already registered by {other}"),
             ));
+        }
+        let previous = self.extensions.insert(name.to_owned(), None);
+        if previous.flatten().is_some() {
+            self.unsubscribe_if_alone();
+            self.may_resubscribe = true;
         }
         self.extensions.insert(name.to_owned(), Some(address));
         Ok((name.to_owned(), address))
@@ -145,6 +159,11 @@ impl State {
         if self.registered_extensions().is_empty() {
             let message = "no extension is registered; register before subscribing";
             return Err(Rejection::new("NotRegistered", message));
+        }
+        let may_resubscribe = std::mem::take(&mut self.may_resubscribe);
+        let current = self.telemetry.subscription();
+        if may_resubscribe && current.is_some_and(|current| current.uri == subscription.uri) {
+            self.telemetry.unsubscribe();
         }
         self.telemetry.subscribe(&subscription)?;
         Ok(subscription)
@@ -236,6 +255,34 @@ mod tests {
         state.add_extension("extensionB.sh").unwrap();
         state.register(Some("extensionB.sh"), other).unwrap();
         assert!(state.subscribe(body).is_ok());
+    }
+
+    #[test]
+    fn attached_extension_can_be_started_again() {
+        let mut state = State::default();
+        let body = include_bytes!("../../../tests/golden/telemetry-subscription.json");
+        let (at, other) = (Some("127.0.0.1:8081"), Some("127.0.0.1:8083"));
+        state.add_extension("extensionA.sh").unwrap();
+        state.attached.insert("extensionA.sh".to_owned());
+        for _ in 0..2 {
+            state.register(Some("extensionA.sh"), at).unwrap();
+            assert!(state.subscribe(body).is_ok());
+            assert_eq!(rejected(state.subscribe(body)), "AlreadySubscribed");
+        }
+        // Another extension does not lose its subscription, and keeps its port.
+        state.add_extension("extensionB.sh").unwrap();
+        state.register(Some("extensionB.sh"), other).unwrap();
+        assert_eq!(
+            rejected(state.register(Some("extensionA.sh"), other)),
+            "AddressInUse"
+        );
+        state.register(Some("extensionA.sh"), at).unwrap();
+        assert!(state.subscribe(body).is_ok());
+        assert_eq!(rejected(state.subscribe(body)), "AlreadySubscribed");
+        assert_eq!(
+            rejected(state.register(Some("extensionB.sh"), other)),
+            "ExtensionRegistered"
+        );
     }
 
     #[test]
