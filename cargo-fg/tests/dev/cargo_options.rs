@@ -243,7 +243,7 @@ fn mistakes_are_found_before_the_build() {
         (
             &["dev", "-p", "b", "--function", "x"],
             1,
-            "cannot find the function x",
+            "cannot run the function x: ",
         ),
         (
             &["dev", "--zip", "x.zip", "--also", "b"],
