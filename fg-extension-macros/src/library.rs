@@ -7,11 +7,13 @@ pub(crate) const MESSAGE: &str = "`#[extension]` generates `main`, so it cannot 
 /// Returns whether the file with `#[extension]` is certainly the root of a library that Cargo builds.
 ///
 /// Cargo sets `CARGO_BIN_NAME` for programs and examples only. It sets neither for integration tests, hence the file name.
-/// In rust-analyzer, the file has no name.
+/// In rust-analyzer, the file has no name. A doctest is a program in the file of the library; rustdoc sets a variable when it
+/// compiles one.
 pub(crate) fn is_library(file: &str, is_set: impl Fn(&str) -> bool) -> bool {
     Path::new(file).ends_with("src/lib.rs")
         && is_set("CARGO_CRATE_NAME")
         && !is_set("CARGO_BIN_NAME")
+        && !is_set("UNSTABLE_RUSTDOC_TEST_PATH")
 }
 
 #[cfg(test)]
@@ -27,6 +29,12 @@ mod tests {
             ("src/main.rs", &["CARGO_CRATE_NAME"], false),
             // An integration test without a harness has no `CARGO_BIN_NAME`.
             ("tests/lib.rs", &["CARGO_CRATE_NAME"], false),
+            // A doctest.
+            (
+                "src/lib.rs",
+                &["CARGO_CRATE_NAME", "UNSTABLE_RUSTDOC_TEST_PATH"],
+                false,
+            ),
             // Another build tool, and rust-analyzer.
             ("src/lib.rs", &[], false),
             ("", &["CARGO_CRATE_NAME"], false),
