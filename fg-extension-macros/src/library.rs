@@ -24,7 +24,7 @@ mod tests {
     fn only_a_library_that_cargo_builds_is_recognized() {
         for (file, variables, expected) in [
             ("src/lib.rs", &["CARGO_CRATE_NAME"][..], true),
-            ("/work/hello/src/lib.rs", &["CARGO_CRATE_NAME"], true),
+            ("/srv/hello/src/lib.rs", &["CARGO_CRATE_NAME"], true),
             ("src/lib.rs", &["CARGO_CRATE_NAME", "CARGO_BIN_NAME"], false),
             ("src/main.rs", &["CARGO_CRATE_NAME"], false),
             // An integration test without a harness has no `CARGO_BIN_NAME`.

@@ -55,7 +55,7 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// Returns an error if there is no manifest, or if cargo rejects that of any package in the workspace.
+    /// Returns an error if the manifest is missing, or if cargo rejects that of any package in the workspace.
     pub(crate) fn read(options: &CargoOptions) -> anyhow::Result<Self> {
         let mut workspace = metadata(None, options.manifest_path.as_deref())
             .context("cannot determine the package to build")?;

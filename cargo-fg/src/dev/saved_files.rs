@@ -185,7 +185,7 @@ impl Contents {
     }
 }
 
-/// Returns when a file was last written, and `None` for a directory or if there is no file.
+/// Returns when a file was last written, and `None` for a directory or a missing file.
 fn modified(path: &Path) -> Option<SystemTime> {
     let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
     metadata.modified().ok()

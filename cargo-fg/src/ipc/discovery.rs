@@ -24,7 +24,7 @@ impl ControlClient {
     ///
     /// # Errors
     ///
-    /// Returns an error if there is no such `dev`, or if `pid` is `None` and there are several.
+    /// Returns an error if no such `dev` runs, or if `pid` is `None` and several run.
     pub(crate) async fn find(pid: Option<u32>) -> anyhow::Result<Found> {
         if let Some(pid) = pid {
             let client = Self::connect_to(pid).await?;

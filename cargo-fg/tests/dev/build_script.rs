@@ -60,7 +60,7 @@ fn file_that_the_build_script_writes_causes_one_build() {
     let directory = context.directory.path().to_owned();
     fs::write(directory.join("build.rs"), build_script("0")).unwrap();
     let mut dev = Running::start(dev(&context, &uses_generated("418 I'm a teapot")));
-    // Whoever wrote it during the first build: it may have been the user.
+    // It may have been the user who wrote it during the first build.
     dev.line("changed src/generated.rs");
     dev.line("unchanged ");
     assert_saves_cause_one_build_each(&mut dev, &directory.join("src/main.rs"));

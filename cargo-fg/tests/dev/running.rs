@@ -132,7 +132,7 @@ impl Running {
         matches: impl Fn(&str) -> bool,
     ) -> String {
         let line = self.find_line(matches);
-        line.unwrap_or_else(|| panic!("there is no line that {description}: {:#?}", self.seen))
+        line.unwrap_or_else(|| panic!("no line {description}: {:#?}", self.seen))
     }
 
     /// Waits for the next line that matches. Returns `None` if the output ends before.

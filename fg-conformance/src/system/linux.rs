@@ -130,7 +130,7 @@ impl ProcessGroup {
         self.members().is_ok_and(|members| members.len() > 1)
     }
 
-    /// Returns how far the heap may grow although there is no leak, because a garbage collector may wait that long, in bytes.
+    /// Returns how far the heap may grow without a leak, because a garbage collector may wait that long, in bytes.
     pub(crate) fn heap_slack(self) -> u64 {
         let members = self.members().unwrap_or_default().into_iter();
         let maps = members.filter_map(|process| process.maps().ok()).flatten();

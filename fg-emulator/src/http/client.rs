@@ -48,7 +48,7 @@ fn json_request(
     Ok(request)
 }
 
-/// Sends a request over a new connection, and returns the response. There is no timeout.
+/// Sends a request over a new connection, and returns the response. It waits without a timeout.
 pub(crate) async fn send(
     address: SocketAddr,
     request: Request<Full<Bytes>>,

@@ -117,7 +117,7 @@ async fn sigterm_during_requests(
     let load = Load::start(address);
     load.wait_for_responses().await;
     let received = || clients_without_unread_data(address.port());
-    // Without a connection, or after an early response, there is no request that waits for its rest.
+    // Without a connection, or after an early response, no request waits for its rest.
     let mut half_connection = Connection::open_within(address, RESPONDS_WITHIN).await.ok();
     let half_client = half_connection
         .as_ref()
