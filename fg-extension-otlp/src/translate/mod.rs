@@ -123,6 +123,23 @@ impl Translator {
         }
     }
 
+    /// Joins the spans of the function with the spans of their invocations.
+    #[allow(clippy::unused_self)]
+    pub(crate) fn correlate_spans(
+        &mut self,
+        _: &mut [opentelemetry_proto::tonic::trace::v1::ResourceSpans],
+        _: SystemTime,
+    ) {
+    }
+
+    #[allow(clippy::unused_self)]
+    pub(crate) fn correlate_log_records(
+        &mut self,
+        _: &mut [opentelemetry_proto::tonic::logs::v1::ResourceLogs],
+        _: SystemTime,
+    ) {
+    }
+
     /// Returns the resource that the telemetry belongs to.
     pub(crate) fn resource(&self) -> Resource {
         resource::resource(
