@@ -3,6 +3,7 @@
 mod collector;
 mod delivery;
 mod flushing;
+mod responses;
 mod scheduling;
 mod tls;
 
