@@ -182,9 +182,6 @@ impl SignalConfig {
         for warning in warnings {
             settings.report(warning);
         }
-        let tls = TlsConfig::read(settings, signal)
-            .map_err(|error| settings.report(signals_disabled(&error)))
-            .ok()?;
         let proxy = Proxy::read(settings, &endpoint);
         Some(Self {
             endpoint,
@@ -195,7 +192,7 @@ impl SignalConfig {
             compression: settings
                 .for_signal(signal, "COMPRESSION", parse::compression)
                 .unwrap_or(Compression::Gzip),
-            tls,
+            tls: TlsConfig::read(settings, signal),
             proxy,
         })
     }

@@ -3,6 +3,8 @@
 mod collector;
 mod delivery;
 mod flushing;
+mod proxy;
+mod raw;
 mod responses;
 mod scheduling;
 mod tls;
