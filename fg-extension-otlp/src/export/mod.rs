@@ -25,7 +25,8 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use clock::TimeLimit;
 pub(crate) use counters::ExportCounters;
 pub(crate) use exporter::Exporter;
-pub(crate) use received::ReceivedData;
-pub(crate) use request::Snapshot;
+pub(crate) use received::{ReceivedData, ReceivedResource};
+pub(crate) use request::{PROTOBUF, Snapshot};
