@@ -8,7 +8,9 @@
 
 mod own_endpoint;
 mod parse;
+mod proxy;
 mod settings;
+mod tls;
 
 #[cfg(test)]
 mod tests;
@@ -20,7 +22,9 @@ use fg_extension::{Error, Setting};
 use hyper::{HeaderMap, Uri};
 
 use self::own_endpoint::is_own;
+pub(crate) use self::proxy::Proxy;
 use self::settings::Settings;
+pub(crate) use self::tls::TlsConfig;
 use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;
 
@@ -65,8 +69,11 @@ pub(crate) struct SignalConfig {
     /// The time limit for one request and its response.
     pub(crate) timeout: Duration,
     pub(crate) compression: Compression,
-    /// The path of a PEM file with the root certificates to trust instead of the bundled ones.
-    pub(crate) certificate: Option<Setting>,
+    pub(crate) tls: TlsConfig,
+    /// `None` if requests are sent directly.
+    pub(crate) proxy: Option<Proxy>,
+    /// The address of this extension's own receiver, to which nothing is sent.
+    pub(crate) own_receiver: Option<SocketAddr>,
 }
 
 /// The default of `FG_OTLP_RECEIVER`: the default endpoint of SDKs.
@@ -115,7 +122,7 @@ impl Config {
         if disabled.is_some_and(|disabled| disabled.eq_ignore_ascii_case("true")) {
             return Ok(None);
         }
-        let base = settings.parse("FG_OTLP_ENDPOINT", parse::endpoint)?;
+        let base = settings.endpoint("FG_OTLP_ENDPOINT")?;
         let signals =
             Signal::ALL.map(|signal| SignalConfig::read(&settings, signal, base.as_ref()));
         Ok(Some(Self {
@@ -178,6 +185,10 @@ impl Config {
             {
                 own.push(signal);
             }
+            // A host name shows only when it is connected to where it leads.
+            if let Some(config) = config {
+                config.own_receiver = Some(receiver);
+            }
         }
         if !own.is_empty() {
             let diagnostic = own_endpoint::diagnostic(&own, receiver, self.has_endpoint);
@@ -211,18 +222,25 @@ impl SignalConfig {
             .map_err(|error| settings.report(signals_disabled(&error)))
             .ok()?;
         settings.for_signal(signal, "PROTOCOL", parse::protocol);
+        settings.for_signal(signal, "INSECURE", parse::insecure);
+        let headers = settings.for_signal(signal, "HEADERS", |setting| Ok(parse::headers(setting)));
+        let (headers, warnings) = headers.unwrap_or_default();
+        for warning in warnings {
+            settings.report(warning);
+        }
+        let proxy = Proxy::read(settings, &endpoint);
         Some(Self {
             endpoint,
-            headers: settings
-                .for_signal(signal, "HEADERS", parse::headers)
-                .unwrap_or_default(),
+            headers,
             timeout: settings
                 .for_signal(signal, "TIMEOUT", parse::timeout)
                 .unwrap_or(Duration::from_secs(10)),
             compression: settings
                 .for_signal(signal, "COMPRESSION", parse::compression)
                 .unwrap_or(Compression::Gzip),
-            certificate: settings.for_signal(signal, "CERTIFICATE", |setting| Ok(setting.clone())),
+            tls: TlsConfig::read(settings, signal),
+            proxy,
+            own_receiver: None,
         })
     }
 }
@@ -231,10 +249,10 @@ impl SignalConfig {
 fn endpoint(settings: &Settings<'_>, signal: Signal) -> Result<Uri, Error> {
     let own = format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.env_name());
     let common = "OTEL_EXPORTER_OTLP_ENDPOINT";
-    if let Some(endpoint) = settings.parse(&own, parse::endpoint)? {
+    if let Some(endpoint) = settings.endpoint(&own)? {
         return Ok(endpoint);
     }
-    let base = settings.parse(common, parse::endpoint)?;
+    let base = settings.endpoint(common)?;
     let base = base.unwrap_or_else(|| Uri::from_static("http://localhost:4318"));
     parse::below(base, signal.path())
 }

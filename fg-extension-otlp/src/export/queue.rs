@@ -1,5 +1,7 @@
 //! The queue of encoded spans, log records, and received data that wait to be sent.
 
+mod split;
+
 use std::collections::VecDeque;
 
 use super::counters::ItemCounts;
@@ -26,10 +28,12 @@ pub(super) struct ExportQueue {
 }
 
 /// The items of one signal. Counts are numbers of records: spans, log records, or data points.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct SignalQueue {
     items: VecDeque<QueuedItem>,
     bytes: usize,
+    /// The maximum size of a batch. It decreases when the collector rejects a batch as too large.
+    max_batch_bytes: usize,
     waiting: u64,
     in_flight: u64,
     dropped: u64,
@@ -40,6 +44,9 @@ struct MetricsChange {
     /// The sequence number of the oldest change that has not been sent.
     changed: Option<u64>,
     in_flight: bool,
+    /// Whether the collector rejected a request with our own metrics and received ones as too large, so that they are sent
+    /// in separate requests.
+    is_separate: bool,
 }
 
 /// What is queued and sent as a whole.
@@ -75,7 +82,7 @@ impl ExportQueue {
             capacity,
             bytes: 0,
             next: 0,
-            signals: Default::default(),
+            signals: Signal::ALL.map(|_| SignalQueue::new()),
             metrics: MetricsChange::default(),
         }
     }
@@ -90,7 +97,7 @@ impl ExportQueue {
         let (bytes, records) = (item.size(), item.item.records());
         let waiting: usize = self.signals.iter().map(|queue| queue.bytes).sum();
         let in_flight = self.bytes - waiting;
-        let fits = bytes <= self.capacity - in_flight;
+        let fits = bytes <= self.capacity.saturating_sub(in_flight);
         while fits && self.bytes + bytes > self.capacity && self.drop_oldest() {}
         let queue = &mut self.signals[signal.index()];
         if fits {
@@ -119,10 +126,14 @@ impl ExportQueue {
             let changed = self.metrics.changed.take_if(|changed| *changed < end);
             batch.has_own_metrics = changed.is_some();
             self.metrics.in_flight = batch.has_own_metrics;
+            if batch.has_own_metrics && self.metrics.is_separate {
+                return Some(batch);
+            }
         }
         let queue = &mut self.signals[signal.index()];
         while let Some(item) = queue.items.front() {
-            let has_room = batch.items.is_empty() || batch.bytes + item.size() <= BATCH_BYTES;
+            let has_room =
+                batch.items.is_empty() || batch.bytes + item.size() <= queue.max_batch_bytes;
             if item.sequence >= end || !has_room {
                 break;
             }
@@ -223,6 +234,17 @@ impl ExportQueue {
 }
 
 impl SignalQueue {
+    fn new() -> Self {
+        Self {
+            items: VecDeque::new(),
+            bytes: 0,
+            max_batch_bytes: BATCH_BYTES,
+            waiting: 0,
+            in_flight: 0,
+            dropped: 0,
+        }
+    }
+
     fn push_back(&mut self, item: QueuedItem) {
         self.bytes += item.size();
         self.waiting += item.item.records();
@@ -299,6 +321,11 @@ impl Batch {
     /// Returns the number of spans, log records, or received data points.
     pub(super) fn count(&self) -> u64 {
         self.items.iter().map(|item| item.item.records()).sum()
+    }
+
+    /// Returns the size of all items, as they are encoded.
+    pub(super) fn encoded_bytes(&self) -> usize {
+        self.items().map(Item::bytes).sum()
     }
 
     pub(super) fn items(&self) -> impl Iterator<Item = &Item> {

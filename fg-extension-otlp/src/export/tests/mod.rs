@@ -3,6 +3,9 @@
 pub(crate) mod collector;
 mod delivery;
 mod flushing;
+mod proxy;
+mod raw;
+mod responses;
 mod scheduling;
 mod tls;
 
