@@ -7,6 +7,7 @@
 //! specification asks. An invalid `FG_OTLP_` setting is an error, because only this crate reads those.
 
 mod parse;
+mod sdk;
 mod settings;
 
 #[cfg(test)]
@@ -17,6 +18,7 @@ use std::time::Duration;
 use fg_extension::{Error, Setting};
 use hyper::{HeaderMap, Uri};
 
+pub(crate) use self::sdk::SdkConfig;
 use self::settings::Settings;
 use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;
@@ -25,6 +27,9 @@ use crate::signal::Signal;
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) resource: ResourceConfig,
+    pub(crate) sdk: SdkConfig,
+    /// `FG_OTLP_OWN_METRICS`: whether the metrics about the forwarder itself are sent.
+    pub(crate) own_metrics: bool,
     /// Indexed by [`Signal::index`]; `None` if the signal is disabled.
     signals: [Option<SignalConfig>; Signal::ALL.len()],
     /// `FG_OTLP_FLUSH`
@@ -39,9 +44,11 @@ pub(crate) struct Config {
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
-/// The user's settings for the resource.
+/// The user's settings for the resource, and for what the platform does not name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ResourceConfig {
+    /// `FG_OTLP_TRIGGER`: the value of `faas.trigger`, because no event names the trigger. `None` if it is left out.
+    pub(crate) trigger: Option<&'static str>,
     /// `OTEL_SERVICE_NAME`; takes precedence over `service.name` in the resource attributes.
     pub(crate) service_name: Option<String>,
     /// `OTEL_RESOURCE_ATTRIBUTES`, in the order of the setting.
@@ -107,11 +114,16 @@ impl Config {
         }
         Ok(Some(Self {
             resource: ResourceConfig {
+                trigger: settings.parse("FG_OTLP_TRIGGER", parse::trigger)?,
                 service_name: settings.parse_or_warn("OTEL_SERVICE_NAME", text),
                 attributes: settings
                     .parse_or_warn("OTEL_RESOURCE_ATTRIBUTES", parse::attributes)
                     .unwrap_or_default(),
             },
+            sdk: SdkConfig::read(&settings),
+            own_metrics: settings
+                .parse("FG_OTLP_OWN_METRICS", parse::switch)?
+                .unwrap_or(false),
             signals: Signal::ALL.map(|signal| SignalConfig::read(&settings, signal)),
             flush_mode: settings
                 .parse("FG_OTLP_FLUSH", parse::flush_mode)?
