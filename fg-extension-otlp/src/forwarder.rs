@@ -7,6 +7,7 @@ use fg_extension::{Error, Invocation, Registration, TelemetryCounters, Telemetry
 
 use crate::config::Config;
 use crate::export::{ExportCounters, Exporter, Snapshot};
+use crate::overdue::OverdueSpans;
 use crate::translate::{FunctionInfo, Translated, Translator};
 use crate::turn::Turn;
 
@@ -27,7 +28,8 @@ struct Pipeline {
     translator: Arc<Mutex<Translator>>,
     /// The counters of the subscription, once `telemetry` has been called.
     counters: Arc<OnceLock<TelemetryCounters>>,
-    exporter: Exporter,
+    exporter: Arc<Exporter>,
+    overdue: OverdueSpans,
 }
 
 impl Forwarder {
@@ -62,12 +64,8 @@ impl Forwarder {
             let (translator, counters) = (Arc::clone(&translator), Arc::clone(&counters));
             move |export| snapshot(&lock(&translator), counters.get(), export)
         };
-        let exporter = Exporter::start(&config, snapshot)?;
-        Ok(Self(Some(Pipeline {
-            translator,
-            counters,
-            exporter,
-        })))
+        let exporter = Arc::new(Exporter::start(&config, snapshot)?);
+        Ok(Self(Some(Pipeline::start(translator, counters, exporter)?)))
     }
 
     /// Records an invocation and, depending on `FG_OTLP_FLUSH`, waits until queued data has been sent, for at most
@@ -78,7 +76,10 @@ impl Forwarder {
     /// If the future is dropped, data is still sent in the background.
     pub async fn invoke(&self, invocation: &Invocation) {
         if let Some(pipeline) = &self.0 {
-            lock(&pipeline.translator).record_invocation(invocation);
+            let mut out = Translated::default();
+            lock(&pipeline.translator).record_invocation(invocation, SystemTime::now(), &mut out);
+            emit(&pipeline.exporter, out);
+            pipeline.overdue.update();
             pipeline.exporter.record_invocation(SystemTime::now());
             pipeline.exporter.flush_for_invocation().await;
         }
@@ -113,6 +114,7 @@ impl Forwarder {
         let is_platform = |event: &TelemetryEvent| matches!(event, TelemetryEvent::Platform(_));
         if events.iter().any(is_platform) {
             pipeline.exporter.metrics_changed();
+            pipeline.overdue.update();
         }
         // Any event can be the last one before a freeze, since some log lines arrive after the report.
         pipeline.exporter.request_flush();
@@ -135,11 +137,44 @@ impl Forwarder {
         let Some(pipeline) = &self.0 else {
             return Ok(());
         };
+        pipeline.overdue.stop().await;
         let mut out = Translated::default();
         lock(&pipeline.translator).finish(SystemTime::now(), &mut out);
         pipeline.exporter.enqueue(out.spans, out.log_records);
         pipeline.exporter.metrics_changed();
         pipeline.exporter.shutdown().await
+    }
+}
+
+impl Pipeline {
+    /// Starts the task that emits spans whose missing events do not arrive.
+    fn start(
+        translator: Arc<Mutex<Translator>>,
+        counters: Arc<OnceLock<TelemetryCounters>>,
+        exporter: Arc<Exporter>,
+    ) -> Result<Self, Error> {
+        let emit = {
+            let exporter = Arc::clone(&exporter);
+            move |out| {
+                emit(&exporter, out);
+                exporter.request_flush();
+            }
+        };
+        let overdue = OverdueSpans::start(Arc::clone(&translator), emit)?;
+        Ok(Self {
+            translator,
+            counters,
+            exporter,
+            overdue,
+        })
+    }
+}
+
+/// Queues spans that have waited long enough for events, and records that they have changed the metrics.
+fn emit(exporter: &Exporter, out: Translated) {
+    if !out.spans.is_empty() {
+        exporter.enqueue(out.spans, out.log_records);
+        exporter.metrics_changed();
     }
 }
 
@@ -215,11 +250,13 @@ mod tests {
             "instance".to_owned(),
             SystemTime::now(),
         );
-        let forwarder = Forwarder(Some(Pipeline {
-            translator: Arc::new(Mutex::new(translator)),
-            counters: Arc::default(),
-            exporter: Exporter::start(&config, |_| Snapshot::default()).unwrap(),
-        }));
+        let exporter = Exporter::start(&config, |_| Snapshot::default()).unwrap();
+        let pipeline = Pipeline::start(
+            Arc::new(Mutex::new(translator)),
+            Arc::default(),
+            Arc::new(exporter),
+        );
+        let forwarder = Forwarder(Some(pipeline.unwrap()));
         let log = r#"{"type": "function", "record": "a"}"#;
         let events = vec![serde_json::from_str::<TelemetryEvent>(log).unwrap(); 50_000];
         let turns = Cell::new(0);
