@@ -4,6 +4,8 @@ mod event_order;
 mod faas_metrics;
 mod log_records;
 mod missing_reports;
+mod received_logs;
+mod received_spans;
 mod resource_attributes;
 mod span_fields;
 
