@@ -186,6 +186,7 @@ mod forwarder;
 pub mod fuzzing {
     pub use crate::export::fuzzing::otlp_bodies;
 }
+mod overdue;
 mod receiver;
 mod signal;
 mod translate;
