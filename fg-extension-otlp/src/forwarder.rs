@@ -1,13 +1,16 @@
 //! [`Forwarder`], the public API: connects the translator to the exporter.
 
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use fg_extension::{Error, Invocation, Registration, TelemetryCounters, TelemetryEvent};
 
 use crate::config::Config;
+use crate::diagnostic::Diagnostic;
 use crate::export::{ExportCounters, Exporter, Snapshot};
 use crate::overdue::OverdueSpans;
+use crate::receiver::{self, Pipe, Receiver};
 use crate::translate::{FunctionInfo, Translated, Translator};
 use crate::turn::Turn;
 
@@ -29,6 +32,8 @@ struct Pipeline {
     /// The counters of the subscription, once `telemetry` has been called.
     counters: Arc<OnceLock<TelemetryCounters>>,
     exporter: Arc<Exporter>,
+    /// `None` if the receiver is off, or its address is in use.
+    receiver: Option<Receiver>,
     overdue: OverdueSpans,
 }
 
@@ -42,9 +47,10 @@ impl Forwarder {
     /// Returns an error if a setting whose name starts with `FG_OTLP_` is invalid, or if there is no Tokio runtime. An
     /// invalid `OTEL_` setting is only logged, because it may be meant for an SDK inside the function.
     pub fn init(registration: &Registration) -> Result<Self, Error> {
-        let Some(config) = Config::read(fg_extension::setting)? else {
+        let Some(mut config) = Config::read(fg_extension::setting)? else {
             return Ok(Self(None));
         };
+        let listener = bind_receiver(&mut config);
         // These variables describe the function (D). They are optional, so an invalid one is ignored.
         let variable = |name| std::env::var(name).ok();
         let function = FunctionInfo {
@@ -65,7 +71,12 @@ impl Forwarder {
             move |export| snapshot(&lock(&translator), counters.get(), export)
         };
         let exporter = Arc::new(Exporter::start(&config, snapshot)?);
-        Ok(Self(Some(Pipeline::start(translator, counters, exporter)?)))
+        let mut pipeline = Pipeline::start(translator, counters, exporter)?;
+        pipeline.receiver = match listener {
+            Some(listener) => Some(Receiver::start(listener, pipeline.pipe(config.buffer))?),
+            None => None,
+        };
+        Ok(Self(Some(pipeline)))
     }
 
     /// Records an invocation and, depending on `FG_OTLP_FLUSH`, waits until queued data has been sent, for at most
@@ -122,7 +133,8 @@ impl Forwarder {
 
     /// Sends all queued data, including spans whose `report` has not arrived. Call this once.
     ///
-    /// Takes at most three times `FG_OTLP_FLUSH_TIMEOUT`, or one second if that is longer.
+    /// Takes at most three times `FG_OTLP_FLUSH_TIMEOUT`, or one second if that is longer, after the receiver has been
+    /// closed, which takes at most 200 ms.
     ///
     /// # Errors
     ///
@@ -137,6 +149,9 @@ impl Forwarder {
         let Some(pipeline) = &self.0 else {
             return Ok(());
         };
+        if let Some(receiver) = &pipeline.receiver {
+            receiver.shutdown().await;
+        }
         pipeline.overdue.stop().await;
         let mut out = Translated::default();
         lock(&pipeline.translator).finish(SystemTime::now(), &mut out);
@@ -166,7 +181,17 @@ impl Pipeline {
             counters,
             exporter,
             overdue,
+            receiver: None,
         })
+    }
+
+    /// Returns where received data goes.
+    fn pipe(&self, buffer: usize) -> Pipe {
+        Pipe {
+            translator: Arc::clone(&self.translator),
+            exporter: Arc::clone(&self.exporter),
+            buffer,
+        }
     }
 }
 
@@ -181,6 +206,28 @@ fn emit(exporter: &Exporter, out: Translated) {
 impl std::fmt::Debug for Pipeline {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pipeline").finish_non_exhaustive()
+    }
+}
+
+/// Binds the address of the receiver, and disables the signals that would be sent to it.
+///
+/// If the address is in use, such as by a collector on a developer's machine or by another extension, this only logs a
+/// warning.
+fn bind_receiver(config: &mut Config) -> Option<TcpListener> {
+    let address = config.receiver?;
+    match receiver::bind(address) {
+        Ok(listener) => {
+            config.disable_own_endpoints(address);
+            Some(listener)
+        }
+        Err(error) => {
+            let message = format!(
+                "cannot receive the function's own telemetry at {address}: {error}; \
+                 set FG_OTLP_RECEIVER to another address or to `off`"
+            );
+            config.diagnostics.push(Diagnostic::Warning(message));
+            None
+        }
     }
 }
 
@@ -219,6 +266,7 @@ fn snapshot(
     Snapshot {
         resource: translator.resource(),
         scope: Translator::scope(),
+        schema_url: "",
         metrics: translator.metrics(telemetry, &own, SystemTime::now()),
     }
 }

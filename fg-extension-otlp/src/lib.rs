@@ -215,6 +215,7 @@ pub mod fuzzing {
     pub use crate::export::fuzzing::otlp_bodies;
 }
 mod overdue;
+mod receiver;
 mod signal;
 mod translate;
 mod turn;

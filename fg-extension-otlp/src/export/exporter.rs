@@ -13,12 +13,15 @@ use tokio::task::JoinSet;
 use super::client::OtlpClient;
 use super::clock::{FreezeAwareInstant, TimeLimit};
 use super::counters::ExportCounters;
+use super::queue::Item;
+use super::received::{ReceivedPart, ReceivedRequest};
 use super::request::{Snapshot, encode_log_record, encode_span};
 use super::scheduler::Scheduler;
 use super::worker::{ExporterInner, run};
 use crate::config::{Config, signals_disabled};
 use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;
+use crate::turn::Turn;
 
 /// The minimum timeout of the shutdown, even if `FG_OTLP_FLUSH_TIMEOUT` is zero.
 const MIN_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
@@ -49,7 +52,7 @@ impl Exporter {
         let mut diagnostics = config.diagnostics.clone();
         let clients = Signal::ALL.map(|signal| {
             let config = config.signal(signal)?.clone();
-            OtlpClient::new(signal, config)
+            OtlpClient::new(signal, config, &mut diagnostics)
                 .map_err(|error| signals_disabled(&error).add_to(&mut diagnostics))
                 .ok()
         });
@@ -91,20 +94,41 @@ impl Exporter {
         }
     }
 
-    /// Queues spans and log records.
+    /// Queues our own spans and log records.
     ///
     /// This never waits: if the queue is full, the oldest items are dropped.
     pub(crate) fn enqueue(&self, spans: Vec<Span>, log_records: Vec<LogRecord>) {
-        if spans.is_empty() && log_records.is_empty() {
-            return;
-        }
         // Encoded before the lock is taken, one item at a time.
-        let spans = spans
-            .into_iter()
-            .map(|it| (Signal::Traces, encode_span(it)));
+        let spans = spans.into_iter();
+        let spans = spans.map(|it| (Signal::Traces, encode_span(it)));
         let logs = log_records.into_iter();
         let logs = logs.map(|it| (Signal::Logs, encode_log_record(it)));
-        for (signal, item) in spans.chain(logs) {
+        self.enqueue_items(spans.chain(logs));
+    }
+
+    /// Queues received data, like [`enqueue`](Self::enqueue).
+    pub(crate) async fn enqueue_received(&self, request: ReceivedRequest) {
+        let mut turn = Turn::start();
+        for data in request.into_data() {
+            let signal = data.signal();
+            let (resource, parts) = data.into_parts();
+            for part in parts {
+                turn.yield_before(0).await;
+                let item = Item::received(ReceivedPart::new(resource.clone(), &part));
+                self.enqueue_items([(signal, item)].into_iter());
+            }
+        }
+    }
+
+    /// Returns whether the signal is exported.
+    pub(crate) fn is_on(&self, signal: Signal) -> bool {
+        self.inner.lock().is_on(signal)
+    }
+
+    fn enqueue_items(&self, items: impl Iterator<Item = (Signal, Item)>) {
+        let mut is_empty = true;
+        for (signal, item) in items {
+            is_empty = false;
             let line = {
                 let mut scheduler = self.inner.lock();
                 let dropped = scheduler.queue.dropped();
@@ -117,7 +141,9 @@ impl Exporter {
                 line.log();
             }
         }
-        self.inner.wake_workers();
+        if !is_empty {
+            self.inner.wake_workers();
+        }
     }
 
     /// Records that the metrics have changed, so that they are sent with the next flush.
@@ -178,34 +204,33 @@ impl Exporter {
             workers.shutdown().await;
         }
         std::mem::forget(unfinished);
-        let (outstanding, lost, counters) = {
+        let (outstanding, rejected, lost, dropped) = {
             let scheduler = self.inner.lock();
             (
                 scheduler.describe_outstanding(),
+                scheduler.describe_rejected(),
                 scheduler.report_lost(),
-                scheduler.counters(),
+                scheduler.counters().dropped,
             )
         };
-        let ExportCounters {
-            dropped, rejected, ..
-        } = counters;
         if let Some(lost) = lost {
             lost.log();
         }
-        match outstanding {
-            None if dropped.is_zero() && rejected.is_zero() => Ok(()),
-            None if dropped.is_zero() => {
-                Err(format!("rejected by the collector: {rejected}").into())
-            }
-            None => Err(format!(
-                "dropped because the buffer was full: {dropped}; increase FG_OTLP_BUFFER"
-            )
-            .into()),
-            Some(outstanding) => Err(format!(
+        let outstanding = outstanding.map(|outstanding| {
+            format!(
                 "not exported within {timeout:?}: {outstanding}; \
                  increase FG_OTLP_FLUSH_TIMEOUT if the collector needs more time"
             )
-            .into()),
+        });
+        let dropped = (!dropped.is_zero()).then(|| {
+            format!("dropped because the buffer was full: {dropped}; increase FG_OTLP_BUFFER")
+        });
+        let problems = [outstanding, dropped, rejected];
+        let problems: Vec<String> = problems.into_iter().flatten().collect();
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems.join("; ").into())
         }
     }
 

@@ -20,6 +20,7 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message;
 
+use super::queue::Item;
 use super::request::{Snapshot, encode_log_record, encode_request, encode_span};
 use super::response::ExportResult;
 use crate::config::{Config, ResourceConfig};
@@ -125,9 +126,13 @@ fn check_headers<'a>(
     settings: [Option<&str>; 2],
     messages: &[&str],
 ) {
-    // The names are not encoded.
-    let list = |setting: &str| pairs(setting, |name| Some(name.to_owned()));
-    let lists = settings.map(|setting| setting.and_then(list).unwrap_or_default());
+    // The names are not encoded. Invalid entries are skipped.
+    let list = |setting: &str| -> Vec<(String, String)> {
+        let entries = setting.split(',');
+        let pair = |entry| pairs(entry, |name| Some(name.to_owned()));
+        entries.filter_map(pair).flatten().collect()
+    };
+    let lists = settings.map(|setting| setting.map(list).unwrap_or_default());
     let is_pair = |name: &str, value: &header::HeaderValue| {
         lists.iter().flatten().any(|(key, text)| {
             key.eq_ignore_ascii_case(name) && text.as_bytes() == value.as_bytes()
@@ -149,7 +154,7 @@ fn check_headers<'a>(
         assert!(!is_reserved.contains(&name.as_str()), "{name}");
         count += 1;
     }
-    assert!(count == 0 || lists.iter().any(|list| list.len() == count));
+    assert!(lists.iter().any(|list| list.len() >= count));
     for setting in settings.into_iter().flatten() {
         let entries = || setting.split(',').filter_map(|entry| entry.split_once('='));
         for (_, value) in entries().filter(|(_, value)| value.trim().len() > 12) {
@@ -229,6 +234,7 @@ fn check_requests(resource: ResourceConfig, events: &[TelemetryEvent]) {
     let snapshot = Snapshot {
         resource: translator.resource(),
         scope: Translator::scope(),
+        schema_url: "",
         metrics,
     };
     check_attributes(&snapshot.resource.attributes);
@@ -264,10 +270,7 @@ fn check_attributes(attributes: &[KeyValue]) {
 
 /// Tests that the requests decode as what they were encoded from.
 fn check_encoded(snapshot: &Snapshot, out: Translated) {
-    let encode = |signal, items: &[Vec<u8>]| {
-        let items = items.iter().map(Vec::as_slice);
-        encode_request(signal, snapshot.clone(), items)
-    };
+    let encode = |signal, items: &[Item]| encode_request(signal, snapshot.clone(), items.iter());
     let items: Vec<_> = out.spans.iter().cloned().map(encode_span).collect();
     let body = encode(Signal::Traces, &items);
     assert_eq!(body.is_some(), !out.spans.is_empty());
@@ -314,8 +317,7 @@ fn check_length(length: usize) {
         ..LogRecord::default()
     };
     let item = encode_log_record(log.clone());
-    let items = [item.as_slice()].into_iter();
-    let body = encode_request(Signal::Logs, Snapshot::default(), items).unwrap();
+    let body = encode_request(Signal::Logs, Snapshot::default(), [&item].into_iter()).unwrap();
     let request = ExportLogsServiceRequest::decode(body.as_slice()).unwrap();
     assert_eq!(request.resource_logs[0].scope_logs[0].log_records, [log]);
 }
@@ -360,8 +362,14 @@ fn check_response(data: &[u8]) {
                 assert!([429, 502, 503, 504].contains(&head.status.as_u16()));
                 check_message(&reason);
             }
+            ExportResult::TooLarge { reason } => {
+                assert_eq!(head.status, 413);
+                check_message(&reason);
+            }
+            ExportResult::CompressionRejected { .. } => panic!("only the client knows this"),
             ExportResult::Rejected { reason } => {
-                assert!(!head.status.is_success());
+                assert!(!head.status.is_success() || reason.contains("text/html"));
+                assert_ne!(head.status, 413);
                 assert!(![429, 502, 503, 504].contains(&head.status.as_u16()));
                 check_message(&reason);
             }

@@ -9,18 +9,24 @@ mod exporter;
 mod flush_policy;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod hint;
 mod queue;
+mod received;
 mod request;
 mod resolver;
 mod response;
 mod retry;
 mod scheduler;
 mod signal_state;
+mod stream;
+mod tls;
 mod worker;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
+pub(crate) use clock::TimeLimit;
 pub(crate) use counters::ExportCounters;
 pub(crate) use exporter::Exporter;
-pub(crate) use request::Snapshot;
+pub(crate) use received::ReceivedRequest;
+pub(crate) use request::{PROTOBUF, Snapshot};

@@ -1,5 +1,7 @@
 //! The scheduler: decides, without I/O, when to send, flush, retry, and wait, and what to log.
 
+mod results;
+
 use std::time::Duration;
 
 use fg_util::throttle::Throttle;
@@ -7,8 +9,7 @@ use fg_util::throttle::Throttle;
 use super::clock::FreezeAwareInstant;
 use super::counters::{ExportCounters, ItemCounts};
 use super::flush_policy::FlushPolicy;
-use super::queue::{Batch, ExportQueue};
-use super::response::ExportResult;
+use super::queue::{ExportQueue, Item};
 use super::signal_state::SignalState;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
@@ -21,6 +22,8 @@ pub(super) struct Scheduler {
     flush_timeout: Duration,
     exported: ItemCounts,
     rejected: ItemCounts,
+    /// Whether the collector rejected the latest snapshot of our own metrics.
+    own_metrics_are_rejected: bool,
     signals: [SignalState; Signal::ALL.len()],
     /// How many flushes have been requested.
     requested_flush: u64,
@@ -78,6 +81,7 @@ impl Scheduler {
             flush_timeout: config.flush_timeout,
             exported: ItemCounts::default(),
             rejected: ItemCounts::default(),
+            own_metrics_are_rejected: false,
             signals: endpoints.map(|endpoint| SignalState::new(endpoint, now)),
             requested_flush: 0,
             shutdown: None,
@@ -169,10 +173,15 @@ impl Scheduler {
         self.signals[signal.index()].complete_flush(flush, self.flush_timeout, now);
     }
 
+    /// Returns whether the signal is exported.
+    pub(super) fn is_on(&self, signal: Signal) -> bool {
+        self.signals[signal.index()].is_on()
+    }
+
     /// Queues an encoded item, unless the signal is disabled.
-    pub(super) fn enqueue(&mut self, signal: Signal, encoded: Vec<u8>) {
+    pub(super) fn enqueue(&mut self, signal: Signal, item: Item) {
         if self.signals[signal.index()].is_on() {
-            self.queue.push(signal, encoded);
+            self.queue.push(signal, item);
         }
     }
 
@@ -181,80 +190,6 @@ impl Scheduler {
         if self.signals[Signal::Metrics.index()].is_on() {
             self.queue.metrics_changed();
         }
-    }
-
-    /// Records the result for a batch, and returns a line for the log if there is something to report.
-    ///
-    /// The caller must release the lock before it writes the line, which may come back as a log record to export.
-    pub(super) fn record_result(
-        &mut self,
-        batch: Batch,
-        result: ExportResult,
-        now: FreezeAwareInstant,
-    ) -> (AfterRequest, Option<Diagnostic>) {
-        let (signal, count) = (batch.signal(), batch.count());
-        let state = &mut self.signals[signal.index()];
-        let is_outage = !matches!(result, ExportResult::Accepted { .. });
-        let mut after = AfterRequest::SendMore;
-        let issue = match result {
-            ExportResult::Accepted { rejected, message } => {
-                state.record_accepted();
-                let (endpoint, all) = (state.endpoint(), signal.count(count));
-                let issue = if rejected > 0 {
-                    let rejected = match count {
-                        0 => signal.count(rejected),
-                        _ => format!("{rejected} of {all}"),
-                    };
-                    Some(format!("{endpoint} rejected {rejected}: {message}"))
-                } else if !message.is_empty() {
-                    Some(format!(
-                        "{endpoint} accepted {all} with a warning: {message}"
-                    ))
-                } else {
-                    None
-                };
-                // For metrics, this is the number of rejected data points, while `count` is zero.
-                let rejected = rejected.min(count);
-                self.rejected.add(signal, rejected);
-                self.exported.add(signal, count - rejected);
-                self.queue.complete(batch);
-                issue
-            }
-            ExportResult::Rejected { reason } => {
-                let (endpoint, all) = (state.endpoint(), signal.count(count));
-                let issue = format!("{endpoint} permanently rejected {all}: {reason}");
-                state.record_rejected(reason);
-                self.rejected.add(signal, count);
-                self.queue.complete(batch);
-                Some(issue)
-            }
-            ExportResult::Retryable {
-                retry_after,
-                reason,
-            } => {
-                after = AfterRequest::BackOff;
-                let requested = self.requested_flush;
-                let pause = state.record_failure(retry_after, reason.clone(), requested, now);
-                self.queue.requeue(batch);
-                let (endpoint, pause) = (state.endpoint(), pause.as_millis());
-                Some(format!(
-                    "cannot send {signal} to {endpoint}: {reason}; retrying in {pause} ms"
-                ))
-            }
-        };
-        let recovered = || {
-            state
-                .is_outage_logged
-                .then(|| Diagnostic::Info(format!("{} accepts {signal} again", state.endpoint())))
-        };
-        let is_issue = issue.is_some();
-        let line = issue.map(Diagnostic::Warning).or_else(recovered);
-        let line = self.admit(line, now);
-        if line.is_some() {
-            let state = &mut self.signals[signal.index()];
-            state.is_outage_logged = is_outage || (is_issue && state.is_outage_logged);
-        }
-        (after, line)
     }
 
     /// Returns a line for the log about dropped items, unless the throttle suppresses it.
@@ -276,37 +211,14 @@ impl Scheduler {
             || self.queue.bytes() <= self.queue.capacity() / 2
             || is_down(Signal::Traces)
             || is_down(Signal::Logs)
+            || (is_down(Signal::Metrics) && self.queue.outstanding().data_points > 0)
     }
 
     /// Returns a line about the items that were dropped or rejected so far, if there are any.
     pub(super) fn report_lost(&self) -> Option<Diagnostic> {
         let counters = self.counters();
         let is_complete = counters.dropped.is_zero() && counters.rejected.is_zero();
-        (!is_complete)
-            .then(|| Diagnostic::Error(format!("some spans or log records were lost: {counters}")))
-    }
-
-    /// Describes the data that has not been exported, and why. Returns `None` if all data has been exported.
-    pub(super) fn describe_outstanding(&self) -> Option<String> {
-        let outstanding = self.queue.outstanding();
-        let items = |signal: Signal, count| (count > 0).then(|| (signal, signal.count(count)));
-        let parts = [
-            items(Signal::Traces, outstanding.spans),
-            items(Signal::Logs, outstanding.log_records),
-            self.queue
-                .has_outstanding_metrics()
-                .then(|| (Signal::Metrics, "the latest metrics".to_owned())),
-        ];
-        let parts: Vec<String> = parts
-            .into_iter()
-            .flatten()
-            .map(|(signal, what)| {
-                let state = &self.signals[signal.index()];
-                let reason = state.last_error().unwrap_or("no response in time");
-                format!("{what} to {} ({reason})", state.endpoint())
-            })
-            .collect();
-        (!parts.is_empty()).then(|| parts.join(", "))
+        (!is_complete).then(|| Diagnostic::Error(format!("some data was lost: {counters}")))
     }
 
     /// Returns the current counters.

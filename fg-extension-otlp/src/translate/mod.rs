@@ -24,6 +24,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 
 use self::bounded_json::is_within_limits;
 use self::metrics::FaasMetrics;
+pub(crate) use self::resource::enrich;
 pub(crate) use self::spans::REORDER_WINDOW as MAX_WAIT;
 use self::spans::{Outcome, Phase, SpanBuilder, SpanEnvironment, SpanTracker};
 use crate::config::ResourceConfig;

@@ -14,7 +14,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::header::HeaderMap;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -26,16 +26,24 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 /// A collector. Dropping it closes its listener and all connections.
-pub(super) struct Collector {
-    pub(super) address: SocketAddr,
+pub(crate) struct Collector {
+    pub(crate) address: SocketAddr,
     script: Arc<Mutex<VecDeque<ScriptedResponse>>>,
     received: mpsc::UnboundedReceiver<Received>,
     close: watch::Sender<()>,
     tasks: JoinSet<()>,
 }
 
+/// How a collector accepts connections and requests.
+#[derive(Clone, Default)]
+struct Options {
+    tls: Option<TlsAcceptor>,
+    /// The maximum size of a body. Larger ones are rejected with status 413.
+    max_body: Option<usize>,
+}
+
 /// What the collector does with a request. After the end of the script, it responds with an empty 200.
-pub(super) enum ScriptedResponse {
+pub(crate) enum ScriptedResponse {
     Respond(Response<Full<Bytes>>),
     /// Responds once the test sends the signal.
     RespondWhen(oneshot::Receiver<()>, Response<Full<Bytes>>),
@@ -47,33 +55,51 @@ pub(super) enum ScriptedResponse {
     Never,
 }
 
-pub(super) struct Received {
-    pub(super) path: String,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
-    pub(super) connection: usize,
+pub(crate) struct Received {
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    pub(crate) connection: usize,
+    /// Whether the body was not too large.
+    pub(crate) is_accepted: bool,
 }
 
 impl Collector {
-    pub(super) async fn start() -> Self {
-        Self::serve(bind().await, None)
+    pub(crate) async fn start() -> Self {
+        Self::serve(bind().await, Options::default())
+    }
+
+    /// Starts a collector that rejects larger bodies with status 413.
+    pub(crate) async fn start_with_limit(max_body: usize) -> Self {
+        let options = Options {
+            max_body: Some(max_body),
+            ..Options::default()
+        };
+        Self::serve(bind().await, options)
     }
 
     /// Starts a collector at the address of one that was killed.
-    pub(super) async fn start_again(address: SocketAddr) -> Self {
-        Self::serve(TcpListener::bind(address).await.unwrap(), None)
+    pub(crate) async fn start_again(address: SocketAddr) -> Self {
+        Self::serve(
+            TcpListener::bind(address).await.unwrap(),
+            Options::default(),
+        )
     }
 
     /// Starts a collector at a reserved address.
-    pub(super) fn start_late(socket: TcpSocket) -> Self {
-        Self::serve(socket.listen(16).unwrap(), None)
+    pub(crate) fn start_late(socket: TcpSocket) -> Self {
+        Self::serve(socket.listen(16).unwrap(), Options::default())
     }
 
-    pub(super) async fn start_tls(acceptor: TlsAcceptor) -> Self {
-        Self::serve(bind().await, Some(acceptor))
+    pub(crate) async fn start_tls(acceptor: TlsAcceptor) -> Self {
+        let options = Options {
+            tls: Some(acceptor),
+            ..Options::default()
+        };
+        Self::serve(bind().await, options)
     }
 
-    fn serve(listener: TcpListener, tls: Option<TlsAcceptor>) -> Self {
+    fn serve(listener: TcpListener, options: Options) -> Self {
         let address = listener.local_addr().unwrap();
         let script = Arc::new(Mutex::new(VecDeque::new()));
         let (received, receiver) = mpsc::unbounded_channel();
@@ -85,15 +111,16 @@ impl Collector {
             for connection in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
                 let (script, received) = (Arc::clone(&responses), received.clone());
-                let (tls, closed) = (tls.clone(), closed.subscribe());
+                let (options, closed) = (options.clone(), closed.subscribe());
                 connections.spawn(async move {
                     let session = Session {
                         connection,
                         closed,
                         script,
                         received,
+                        max_body: options.max_body,
                     };
-                    match tls {
+                    match options.tls {
                         None => session.serve(stream).await,
                         Some(tls) => {
                             if let Ok(stream) = tls.accept(stream).await {
@@ -114,40 +141,40 @@ impl Collector {
     }
 
     /// Appends a response to the script. The script does not distinguish between paths.
-    pub(super) fn will_respond(&self, response: ScriptedResponse) {
+    pub(crate) fn will_respond(&self, response: ScriptedResponse) {
         self.script.lock().unwrap().push_back(response);
     }
 
     /// Closes all connections abruptly.
-    pub(super) async fn close_connections(&self) {
+    pub(crate) async fn close_connections(&self) {
         self.close.send_replace(());
         // Each session drops its receiver when its connection is closed.
         self.close.closed().await;
     }
 
     /// Closes everything and releases the address.
-    pub(super) async fn kill(mut self) {
+    pub(crate) async fn kill(mut self) {
         self.tasks.shutdown().await;
         self.close.closed().await;
     }
 
     /// Waits for the next request.
-    pub(super) async fn received(&mut self) -> Received {
+    pub(crate) async fn received(&mut self) -> Received {
         self.received.recv().await.unwrap()
     }
 
     /// Returns whether another request has arrived.
-    pub(super) fn has_received(&mut self) -> bool {
+    pub(crate) fn has_received(&mut self) -> bool {
         self.received.try_recv().is_ok()
     }
 }
 
 impl ScriptedResponse {
-    pub(super) fn status(status: u16) -> Self {
+    pub(crate) fn status(status: u16) -> Self {
         Self::with(status, &[], b"")
     }
 
-    pub(super) fn with(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Self {
+    pub(crate) fn with(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Self {
         let mut response = Response::builder().status(status);
         for (name, value) in headers {
             response = response.header(*name, *value);
@@ -160,7 +187,7 @@ impl ScriptedResponse {
     }
 
     /// Delays this response until the test sends the signal.
-    pub(super) fn gated(self) -> (oneshot::Sender<()>, Self) {
+    pub(crate) fn gated(self) -> (oneshot::Sender<()>, Self) {
         let Self::Respond(response) = self else {
             panic!("only a response can be delayed");
         };
@@ -168,7 +195,7 @@ impl ScriptedResponse {
         (open, Self::RespondWhen(gate, response))
     }
 
-    pub(super) fn protobuf(status: u16, message: &impl Message) -> Self {
+    pub(crate) fn protobuf(status: u16, message: &impl Message) -> Self {
         let headers = [("content-type", "application/x-protobuf")];
         Self::with(status, &headers, &message.encode_to_vec())
     }
@@ -176,7 +203,7 @@ impl ScriptedResponse {
 
 impl Received {
     /// Returns the names of all spans, the severities of all log records, or the names of all metrics.
-    pub(super) fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let body = self.body.as_slice();
         match self.path.rsplit('/').next().unwrap() {
             "traces" => {
@@ -210,6 +237,7 @@ struct Session {
     closed: watch::Receiver<()>,
     script: Arc<Mutex<VecDeque<ScriptedResponse>>>,
     received: mpsc::UnboundedSender<Received>,
+    max_body: Option<usize>,
 }
 
 impl Session {
@@ -237,6 +265,7 @@ impl Session {
             std::future::pending().await
         };
         let mut body = body.to_bytes().to_vec();
+        let is_accepted = self.max_body.is_none_or(|max| body.len() <= max);
         if head
             .headers
             .get("content-encoding")
@@ -255,7 +284,14 @@ impl Session {
             headers: head.headers,
             body,
             connection: self.connection,
+            is_accepted,
         });
+        if !is_accepted {
+            let response = Full::from("<html>too large</html>");
+            let mut response = Response::new(response.boxed());
+            *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+            return Ok(response);
+        }
         let empty = Response::new(Full::default());
         match response {
             None => Ok(empty.map(BodyExt::boxed)),
@@ -289,7 +325,7 @@ impl Body for Stalled {
 }
 
 /// A TCP connection, with or without TLS.
-pub(super) trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin {}
+pub(crate) trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin {}
 impl Stream for TcpStream {}
 impl Stream for tokio_rustls::server::TlsStream<TcpStream> {}
 

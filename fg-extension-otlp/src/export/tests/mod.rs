@@ -1,8 +1,11 @@
 //! Tests of the exporter with a scripted collector.
 
-mod collector;
+pub(crate) mod collector;
 mod delivery;
 mod flushing;
+mod proxy;
+mod raw;
+mod responses;
 mod scheduling;
 mod tls;
 
@@ -72,7 +75,11 @@ fn with_metrics(names: &[&str]) -> Snapshot {
 }
 
 fn counts(spans: u64, log_records: u64) -> ItemCounts {
-    ItemCounts { spans, log_records }
+    ItemCounts {
+        spans,
+        log_records,
+        data_points: 0,
+    }
 }
 
 /// Reserves an address that refuses connections until the test listens on it.
