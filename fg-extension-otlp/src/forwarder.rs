@@ -113,17 +113,19 @@ impl Forwarder {
         // Only once: if the runtime calls again with the same events because this takes too long, none has been queued yet.
         pipeline.exporter.wait_for_capacity().await;
         let mut turn = Turn::start();
+        let mut has_spans = false;
         for event in events {
             turn.yield_before(event.json().len()).await;
             // One event at a time: what is translated takes much more memory than what is queued.
             let mut out = Translated::default();
             lock(&pipeline.translator).translate(event, SystemTime::now(), &mut out);
+            has_spans |= !out.spans.is_empty();
             pipeline.exporter.enqueue(out.spans, out.log_records);
         }
-        // Logs change only our own counters. They do not cause a request: otherwise our log line about a failed request
+        // Most logs change only our own counters. They do not cause a request: otherwise our log line about a failed request
         // would cause the next request.
         let is_platform = |event: &TelemetryEvent| matches!(event, TelemetryEvent::Platform(_));
-        if events.iter().any(is_platform) {
+        if has_spans || events.iter().any(is_platform) {
             pipeline.exporter.metrics_changed();
             pipeline.overdue.update();
         }
