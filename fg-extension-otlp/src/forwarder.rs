@@ -184,6 +184,7 @@ fn snapshot(
     Snapshot {
         resource: translator.resource(),
         scope: Translator::scope(),
+        schema_url: "",
         metrics: translator.metrics(telemetry, &own, SystemTime::now()),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::signal::Signal;
 
-/// How many spans and log records were exported, dropped, and rejected so far.
+/// How many spans, log records, and received data points were exported, dropped, and rejected so far.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct ExportCounters {
     pub(crate) exported: ItemCounts,
@@ -16,11 +16,12 @@ pub(crate) struct ExportCounters {
     pub(crate) queued_bytes: usize,
 }
 
-/// A number of spans and a number of log records.
+/// A number of spans, of log records, and of data points that were received from the function.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct ItemCounts {
     pub(crate) spans: u64,
     pub(crate) log_records: u64,
+    pub(crate) data_points: u64,
 }
 
 impl ItemCounts {
@@ -28,7 +29,7 @@ impl ItemCounts {
         match signal {
             Signal::Traces => self.spans += count,
             Signal::Logs => self.log_records += count,
-            Signal::Metrics => {}
+            Signal::Metrics => self.data_points += count,
         }
     }
 
@@ -61,6 +62,10 @@ impl fmt::Display for ItemCounts {
             Signal::Traces.count(self.spans),
             Signal::Logs.count(self.log_records),
         );
-        write!(f, "{spans}, {logs}")
+        write!(f, "{spans}, {logs}")?;
+        match self.data_points {
+            0 => Ok(()),
+            count => write!(f, ", {}", Signal::Metrics.count(count)),
+        }
     }
 }

@@ -13,6 +13,8 @@ use tokio::task::JoinSet;
 use super::client::OtlpClient;
 use super::clock::{FreezeAwareInstant, TimeLimit};
 use super::counters::ExportCounters;
+use super::queue::Item;
+use super::received::ReceivedData;
 use super::request::{Snapshot, encode_log_record, encode_span};
 use super::scheduler::Scheduler;
 use super::worker::{ExporterInner, run};
@@ -91,20 +93,29 @@ impl Exporter {
         }
     }
 
-    /// Queues spans and log records.
+    /// Queues our own spans and log records.
     ///
     /// This never waits: if the queue is full, the oldest items are dropped.
     pub(crate) fn enqueue(&self, spans: Vec<Span>, log_records: Vec<LogRecord>) {
-        if spans.is_empty() && log_records.is_empty() {
-            return;
-        }
         // Encoded before the lock is taken, one item at a time.
-        let spans = spans
-            .into_iter()
-            .map(|it| (Signal::Traces, encode_span(it)));
+        let spans = spans.into_iter();
+        let spans = spans.map(|it| (Signal::Traces, encode_span(it)));
         let logs = log_records.into_iter();
         let logs = logs.map(|it| (Signal::Logs, encode_log_record(it)));
-        for (signal, item) in spans.chain(logs) {
+        self.enqueue_items(spans.chain(logs));
+    }
+
+    /// Queues data that was received from the function, like [`enqueue`](Self::enqueue).
+    pub(crate) fn enqueue_received(&self, data: ReceivedData) {
+        let signal = data.signal();
+        let parts = data.into_parts().into_iter();
+        self.enqueue_items(parts.map(|part| (signal, Item::received(part))));
+    }
+
+    fn enqueue_items(&self, items: impl Iterator<Item = (Signal, Item)>) {
+        let mut is_empty = true;
+        for (signal, item) in items {
+            is_empty = false;
             let line = {
                 let mut scheduler = self.inner.lock();
                 let dropped = scheduler.queue.dropped();
@@ -117,7 +128,9 @@ impl Exporter {
                 line.log();
             }
         }
-        self.inner.wake_workers();
+        if !is_empty {
+            self.inner.wake_workers();
+        }
     }
 
     /// Records that the metrics have changed, so that they are sent with the next flush.

@@ -20,6 +20,7 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message;
 
+use super::queue::Item;
 use super::request::{Snapshot, encode_log_record, encode_request, encode_span};
 use super::response::ExportResult;
 use crate::config::{Config, ResourceConfig};
@@ -228,6 +229,7 @@ fn check_requests(resource: ResourceConfig, events: &[TelemetryEvent]) {
     let snapshot = Snapshot {
         resource: translator.resource(),
         scope: Translator::scope(),
+        schema_url: "",
         metrics,
     };
     check_attributes(&snapshot.resource.attributes);
@@ -263,10 +265,7 @@ fn check_attributes(attributes: &[KeyValue]) {
 
 /// Tests that the requests decode as what they were encoded from.
 fn check_encoded(snapshot: &Snapshot, out: Translated) {
-    let encode = |signal, items: &[Vec<u8>]| {
-        let items = items.iter().map(Vec::as_slice);
-        encode_request(signal, snapshot.clone(), items)
-    };
+    let encode = |signal, items: &[Item]| encode_request(signal, snapshot.clone(), items.iter());
     let items: Vec<_> = out.spans.iter().cloned().map(encode_span).collect();
     let body = encode(Signal::Traces, &items);
     assert_eq!(body.is_some(), !out.spans.is_empty());
@@ -313,8 +312,7 @@ fn check_length(length: usize) {
         ..LogRecord::default()
     };
     let item = encode_log_record(log.clone());
-    let items = [item.as_slice()].into_iter();
-    let body = encode_request(Signal::Logs, Snapshot::default(), items).unwrap();
+    let body = encode_request(Signal::Logs, Snapshot::default(), [&item].into_iter()).unwrap();
     let request = ExportLogsServiceRequest::decode(body.as_slice()).unwrap();
     assert_eq!(request.resource_logs[0].scope_logs[0].log_records, [log]);
 }

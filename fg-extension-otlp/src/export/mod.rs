@@ -10,6 +10,7 @@ mod flush_policy;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod queue;
+mod received;
 mod request;
 mod resolver;
 mod response;
@@ -23,4 +24,5 @@ mod tests;
 
 pub(crate) use counters::ExportCounters;
 pub(crate) use exporter::Exporter;
+pub(crate) use received::ReceivedData;
 pub(crate) use request::Snapshot;

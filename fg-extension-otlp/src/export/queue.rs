@@ -1,34 +1,36 @@
-//! The queue of encoded spans and log records that wait to be sent.
+//! The queue of encoded spans, log records, and received data that wait to be sent.
 
 use std::collections::VecDeque;
 
 use super::counters::ItemCounts;
+use super::received::ReceivedPart;
 use crate::signal::Signal;
 
 /// The maximum size, in bytes, of the items in one request, unless a single item is larger.
 pub(super) const BATCH_BYTES: usize = 1 << 20;
 
-/// First-in, first-out queues of encoded spans and log records with a shared capacity, and whether the metrics have
+/// A first-in, first-out queue of encoded items for each signal, with a shared capacity, and whether our own metrics have
 /// changed.
 ///
-/// Items in flight still count towards the capacity, so that there is room for them if they are requeued. Metrics are
-/// cumulative, so the latest snapshot includes all earlier ones, and no snapshot is queued.
+/// Items in flight still count towards the capacity, so that there is room for them if they are requeued. Our own metrics
+/// are cumulative, so the latest snapshot includes all earlier ones, and no snapshot is queued.
 #[derive(Debug)]
 pub(super) struct ExportQueue {
     capacity: usize,
-    /// The size of all items, including those in flight, as counted by [`EncodedItem::size`].
+    /// The size of all items, including those in flight, as counted by [`QueuedItem::size`].
     bytes: usize,
-    /// The sequence number of the next item, across both queues.
+    /// The sequence number of the next item, across all queues.
     next: u64,
-    spans: SignalQueue,
-    logs: SignalQueue,
+    signals: [SignalQueue; Signal::ALL.len()],
     metrics: MetricsChange,
 }
 
+/// The items of one signal. Counts are numbers of records: spans, log records, or data points.
 #[derive(Debug, Default)]
 struct SignalQueue {
-    items: VecDeque<EncodedItem>,
+    items: VecDeque<QueuedItem>,
     bytes: usize,
+    waiting: u64,
     in_flight: u64,
     dropped: u64,
 }
@@ -40,21 +42,31 @@ struct MetricsChange {
     in_flight: bool,
 }
 
-/// One encoded span or log record.
+/// What is queued and sent as a whole.
 #[derive(Debug)]
-struct EncodedItem {
-    sequence: u64,
-    encoded: Vec<u8>,
+pub(super) enum Item {
+    /// One span or log record of our own, as encoded by [`encode_span`](super::request::encode_span).
+    Own(Vec<u8>),
+    /// Data that was received from the function.
+    Received(Box<ReceivedPart>),
 }
 
-/// The items of one request. A batch of metrics has no items, because the snapshot is taken when the request is
-/// encoded.
+/// An item with its position.
+#[derive(Debug)]
+struct QueuedItem {
+    sequence: u64,
+    item: Item,
+}
+
+/// The items of one request. Our own metrics are not items, because their snapshot is taken when the request is encoded.
 #[derive(Debug)]
 #[must_use = "a batch in flight must be passed to `complete` or `requeue`"]
 pub(super) struct Batch {
     signal: Signal,
-    items: Vec<EncodedItem>,
+    items: Vec<QueuedItem>,
     bytes: usize,
+    /// Whether the request also contains our own metrics.
+    has_own_metrics: bool,
 }
 
 impl ExportQueue {
@@ -63,35 +75,33 @@ impl ExportQueue {
             capacity,
             bytes: 0,
             next: 0,
-            spans: SignalQueue::default(),
-            logs: SignalQueue::default(),
+            signals: Default::default(),
             metrics: MetricsChange::default(),
         }
     }
 
-    /// Queues an encoded span or log record.
+    /// Queues an item.
     ///
     /// If there is no room for it, drops the oldest items. If the items in flight leave no room for it, drops the item
     /// itself.
-    pub(super) fn push(&mut self, signal: Signal, encoded: Vec<u8>) {
+    pub(super) fn push(&mut self, signal: Signal, item: Item) {
         let sequence = self.next_sequence();
-        let item = EncodedItem { sequence, encoded };
-        let bytes = item.size();
-        let in_flight = self.bytes - self.spans.bytes - self.logs.bytes;
+        let item = QueuedItem { sequence, item };
+        let (bytes, records) = (item.size(), item.item.records());
+        let waiting: usize = self.signals.iter().map(|queue| queue.bytes).sum();
+        let in_flight = self.bytes - waiting;
         let fits = bytes <= self.capacity - in_flight;
         while fits && self.bytes + bytes > self.capacity && self.drop_oldest() {}
-        if let Some(queue) = self.queue(signal) {
-            if fits {
-                queue.items.push_back(item);
-                queue.bytes += bytes;
-                self.bytes += bytes;
-            } else {
-                queue.dropped += 1;
-            }
+        let queue = &mut self.signals[signal.index()];
+        if fits {
+            queue.push_back(item);
+            self.bytes += bytes;
+        } else {
+            queue.dropped += records;
         }
     }
 
-    /// Records that the metrics have changed.
+    /// Records that our own metrics have changed.
     pub(super) fn metrics_changed(&mut self) {
         let sequence = self.next_sequence();
         self.metrics.changed.get_or_insert(sequence);
@@ -105,83 +115,72 @@ impl ExportQueue {
     /// Takes the oldest items of the signal that arrived before `end`, up to the maximum size of a request.
     pub(super) fn take_batch(&mut self, signal: Signal, end: u64) -> Option<Batch> {
         let mut batch = Batch::empty(signal);
-        let Some(queue) = self.queue(signal) else {
-            self.metrics.changed.take_if(|changed| *changed < end)?;
-            self.metrics.in_flight = true;
-            return Some(batch);
-        };
+        if signal == Signal::Metrics {
+            let changed = self.metrics.changed.take_if(|changed| *changed < end);
+            batch.has_own_metrics = changed.is_some();
+            self.metrics.in_flight = batch.has_own_metrics;
+        }
+        let queue = &mut self.signals[signal.index()];
         while let Some(item) = queue.items.front() {
             let has_room = batch.items.is_empty() || batch.bytes + item.size() <= BATCH_BYTES;
             if item.sequence >= end || !has_room {
                 break;
             }
             batch.bytes += item.size();
-            batch.items.extend(queue.items.pop_front());
+            batch.items.extend(queue.pop_front());
         }
-        queue.bytes -= batch.bytes;
         queue.in_flight += batch.count();
-        (!batch.items.is_empty()).then_some(batch)
+        (batch.has_own_metrics || !batch.items.is_empty()).then_some(batch)
     }
 
     /// Removes a batch that was in flight.
     pub(super) fn complete(&mut self, batch: Batch) {
         self.bytes -= batch.bytes;
-        match self.queue(batch.signal) {
-            Some(queue) => queue.in_flight -= batch.count(),
-            None => self.metrics.in_flight = false,
+        self.signals[batch.signal.index()].in_flight -= batch.count();
+        if batch.has_own_metrics {
+            self.metrics.in_flight = false;
         }
     }
 
     /// Puts a batch that was in flight back at the front.
     pub(super) fn requeue(&mut self, batch: Batch) {
-        let Some(queue) = self.queue(batch.signal) else {
+        if batch.has_own_metrics {
             // Zero, because this change is older than any later one. The next snapshot includes both.
             self.metrics.changed = Some(0);
             self.metrics.in_flight = false;
-            return;
-        };
+        }
+        let queue = &mut self.signals[batch.signal.index()];
         queue.in_flight -= batch.count();
-        queue.bytes += batch.bytes;
         for item in batch.items.into_iter().rev() {
-            queue.items.push_front(item);
+            queue.push_front(item);
         }
     }
 
     /// Returns whether the signal has data that waits to be sent, not counting data in flight.
-    pub(super) fn has_waiting(&mut self, signal: Signal) -> bool {
-        match self.queue(signal) {
-            Some(queue) => !queue.items.is_empty(),
-            None => self.metrics.changed.is_some(),
-        }
+    pub(super) fn has_waiting(&self, signal: Signal) -> bool {
+        let has_changed = signal == Signal::Metrics && self.metrics.changed.is_some();
+        has_changed || !self.signals[signal.index()].items.is_empty()
     }
 
     /// Returns whether so many items of the signal wait that they should be sent early, before the queue is full.
-    pub(super) fn has_full_batch(&mut self, signal: Signal) -> bool {
+    pub(super) fn has_full_batch(&self, signal: Signal) -> bool {
         let threshold = BATCH_BYTES.min(self.capacity / 2);
-        self.queue(signal)
-            .is_some_and(|queue| queue.bytes >= threshold)
+        self.signals[signal.index()].bytes >= threshold
     }
 
-    /// Returns how many items wait or are in flight.
+    /// Returns how many records wait or are in flight, without our own metrics.
     pub(super) fn outstanding(&self) -> ItemCounts {
-        let outstanding = |queue: &SignalQueue| queue.items.len() as u64 + queue.in_flight;
-        ItemCounts {
-            spans: outstanding(&self.spans),
-            log_records: outstanding(&self.logs),
-        }
+        self.counts(|queue| queue.waiting + queue.in_flight)
     }
 
-    /// Returns whether a change of the metrics waits or is in flight.
+    /// Returns whether a change of our own metrics waits or is in flight.
     pub(super) fn has_outstanding_metrics(&self) -> bool {
         self.metrics.changed.is_some() || self.metrics.in_flight
     }
 
-    /// Returns how many items were dropped because the queue was full.
+    /// Returns how many records were dropped because the queue was full.
     pub(super) fn dropped(&self) -> ItemCounts {
-        ItemCounts {
-            spans: self.spans.dropped,
-            log_records: self.logs.dropped,
-        }
+        self.counts(|queue| queue.dropped)
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -197,37 +196,89 @@ impl ExportQueue {
         self.next - 1
     }
 
-    fn queue(&mut self, signal: Signal) -> Option<&mut SignalQueue> {
-        match signal {
-            Signal::Traces => Some(&mut self.spans),
-            Signal::Logs => Some(&mut self.logs),
-            Signal::Metrics => None,
+    fn counts(&self, count: impl Fn(&SignalQueue) -> u64) -> ItemCounts {
+        let mut counts = ItemCounts::default();
+        for signal in Signal::ALL {
+            counts.add(signal, count(&self.signals[signal.index()]));
         }
+        counts
     }
 
-    /// Drops the oldest item of both queues. Returns `false` if no item waits.
+    /// Drops the oldest item of all queues. Returns `false` if no item waits.
     fn drop_oldest(&mut self) -> bool {
-        let oldest =
-            |queue: &SignalQueue| queue.items.front().map_or(u64::MAX, |item| item.sequence);
-        let queue = if oldest(&self.spans) < oldest(&self.logs) {
-            &mut self.spans
-        } else {
-            &mut self.logs
-        };
-        let Some(item) = queue.items.pop_front() else {
+        let oldest = self
+            .signals
+            .iter_mut()
+            .min_by_key(|queue| queue.items.front().map_or(u64::MAX, |item| item.sequence));
+        let Some((queue, item)) = oldest.and_then(|queue| {
+            let item = queue.pop_front()?;
+            Some((queue, item))
+        }) else {
             return false;
         };
-        queue.bytes -= item.size();
-        queue.dropped += 1;
+        queue.dropped += item.item.records();
         self.bytes -= item.size();
         true
     }
 }
 
-impl EncodedItem {
+impl SignalQueue {
+    fn push_back(&mut self, item: QueuedItem) {
+        self.bytes += item.size();
+        self.waiting += item.item.records();
+        self.items.push_back(item);
+    }
+
+    fn push_front(&mut self, item: QueuedItem) {
+        self.bytes += item.size();
+        self.waiting += item.item.records();
+        self.items.push_front(item);
+    }
+
+    fn pop_front(&mut self) -> Option<QueuedItem> {
+        let item = self.items.pop_front()?;
+        self.bytes -= item.size();
+        self.waiting -= item.item.records();
+        Some(item)
+    }
+}
+
+impl Item {
+    pub(super) fn received(part: ReceivedPart) -> Self {
+        Self::Received(Box::new(part))
+    }
+
+    /// Returns the number of spans, log records, or data points.
+    pub(super) fn records(&self) -> u64 {
+        match self {
+            Self::Own(_) => 1,
+            Self::Received(part) => part.records,
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Own(encoded) => encoded.len(),
+            Self::Received(part) => part.bytes(),
+        }
+    }
+
+    /// Splits an item into halves. Returns the item itself if it contains only one record.
+    pub(super) fn split(self, signal: Signal) -> Result<[Self; 2], Self> {
+        match self {
+            Self::Own(_) => Err(self),
+            Self::Received(part) => match part.split(signal) {
+                Ok(halves) => Ok(halves.map(Self::received)),
+                Err(part) => Err(Self::received(part)),
+            },
+        }
+    }
+}
+
+impl QueuedItem {
     /// Returns the size in memory, including the overhead, which matters for many small items.
     fn size(&self) -> usize {
-        size_of::<Self>() + self.encoded.len()
+        size_of::<Self>() + self.item.bytes()
     }
 }
 
@@ -237,6 +288,7 @@ impl Batch {
             signal,
             items: Vec::new(),
             bytes: 0,
+            has_own_metrics: false,
         }
     }
 
@@ -244,37 +296,61 @@ impl Batch {
         self.signal
     }
 
+    /// Returns the number of spans, log records, or received data points.
     pub(super) fn count(&self) -> u64 {
-        self.items.len() as u64
+        self.items.iter().map(|item| item.item.records()).sum()
     }
 
-    pub(super) fn items(&self) -> impl Iterator<Item = &[u8]> {
-        self.items.iter().map(|item| item.encoded.as_slice())
+    pub(super) fn items(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().map(|item| &item.item)
+    }
+
+    /// Returns whether the request also contains our own metrics.
+    pub(super) fn has_own_metrics(&self) -> bool {
+        self.has_own_metrics
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     const ALL: u64 = u64::MAX;
 
     /// Creates an item that takes `bytes` in memory.
-    fn item(name: u8, bytes: usize) -> Vec<u8> {
-        vec![name; bytes - size_of::<EncodedItem>()]
+    fn item(name: u8, bytes: usize) -> Item {
+        Item::Own(vec![name; bytes - size_of::<QueuedItem>()])
+    }
+
+    /// Creates an item with a number of records that takes `bytes` in memory.
+    fn received(name: u8, bytes: usize, records: u64) -> Item {
+        Item::received(ReceivedPart {
+            resource: Arc::default(),
+            encoded: vec![name; bytes - size_of::<QueuedItem>() - size_of::<ReceivedPart>()],
+            records,
+        })
     }
 
     fn names(batch: Option<Batch>) -> Vec<u8> {
-        let batch = batch.unwrap();
-        batch.items().map(|item| item[0]).collect()
+        let name = |item: &Item| match item {
+            Item::Own(encoded) => encoded[0],
+            Item::Received(part) => part.encoded[0],
+        };
+        batch.unwrap().items().map(name).collect()
     }
 
     fn counts(spans: u64, log_records: u64) -> ItemCounts {
-        ItemCounts { spans, log_records }
+        ItemCounts {
+            spans,
+            log_records,
+            data_points: 0,
+        }
     }
 
     #[test]
-    fn oldest_items_of_both_queues_are_dropped_first() {
+    fn oldest_items_of_all_queues_are_dropped_first() {
         let mut queue = ExportQueue::new(400);
         queue.push(Signal::Traces, item(1, 100));
         queue.push(Signal::Logs, item(2, 100));
@@ -316,10 +392,7 @@ mod tests {
         queue.requeue(batch);
         assert_eq!((queue.bytes(), queue.outstanding()), (300, counts(3, 0)));
         let batch = queue.take_batch(Signal::Traces, ALL).unwrap();
-        assert_eq!(
-            batch.items().map(|item| item[0]).collect::<Vec<_>>(),
-            [1, 2, 4]
-        );
+        assert_eq!(batch.count(), 3);
         queue.complete(batch);
         assert_eq!((queue.bytes(), queue.outstanding()), (0, counts(0, 0)));
     }
@@ -376,5 +449,44 @@ mod tests {
         assert!(!queue.has_full_batch(Signal::Logs));
         queue.push(Signal::Logs, item(2, 40));
         assert!(queue.has_full_batch(Signal::Logs) && !queue.has_full_batch(Signal::Traces));
+    }
+
+    #[test]
+    fn received_items_count_their_records() {
+        let mut queue = ExportQueue::new(400);
+        queue.push(Signal::Metrics, received(1, 100, 7));
+        queue.push(Signal::Traces, received(2, 100, 5));
+        queue.push(Signal::Traces, item(3, 100));
+        queue.push(Signal::Logs, received(4, 200, 20));
+        let dropped = |data_points| ItemCounts {
+            data_points,
+            ..ItemCounts::default()
+        };
+        assert_eq!(
+            (queue.dropped(), queue.outstanding()),
+            (dropped(7), counts(6, 20))
+        );
+        let batch = queue.take_batch(Signal::Traces, ALL).unwrap();
+        assert_eq!((batch.count(), queue.outstanding()), (6, counts(6, 20)));
+        queue.requeue(batch);
+        assert_eq!(queue.outstanding(), counts(6, 20));
+        assert_eq!(names(queue.take_batch(Signal::Traces, ALL)), [2, 3]);
+    }
+
+    #[test]
+    fn received_metrics_are_sent_with_and_without_our_own() {
+        let mut queue = ExportQueue::new(1000);
+        queue.push(Signal::Metrics, received(1, 100, 7));
+        let batch = queue.take_batch(Signal::Metrics, ALL).unwrap();
+        assert!(!batch.has_own_metrics() && !queue.has_outstanding_metrics());
+        queue.metrics_changed();
+        assert!(queue.has_waiting(Signal::Metrics));
+        queue.requeue(batch);
+        let batch = queue.take_batch(Signal::Metrics, ALL).unwrap();
+        assert!(batch.has_own_metrics() && batch.count() == 7);
+        assert!(!queue.has_waiting(Signal::Metrics) && queue.has_outstanding_metrics());
+        queue.complete(batch);
+        assert_eq!((queue.bytes(), queue.outstanding()), (0, counts(0, 0)));
+        assert!(!queue.has_outstanding_metrics());
     }
 }

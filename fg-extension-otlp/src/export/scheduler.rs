@@ -7,7 +7,7 @@ use fg_util::throttle::Throttle;
 use super::clock::FreezeAwareInstant;
 use super::counters::{ExportCounters, ItemCounts};
 use super::flush_policy::FlushPolicy;
-use super::queue::{Batch, ExportQueue};
+use super::queue::{Batch, ExportQueue, Item};
 use super::response::ExportResult;
 use super::signal_state::SignalState;
 use crate::config::Config;
@@ -170,9 +170,9 @@ impl Scheduler {
     }
 
     /// Queues an encoded item, unless the signal is disabled.
-    pub(super) fn enqueue(&mut self, signal: Signal, encoded: Vec<u8>) {
+    pub(super) fn enqueue(&mut self, signal: Signal, item: Item) {
         if self.signals[signal.index()].is_on() {
-            self.queue.push(signal, encoded);
+            self.queue.push(signal, item);
         }
     }
 
@@ -213,7 +213,7 @@ impl Scheduler {
                 } else {
                     None
                 };
-                // For metrics, this is the number of rejected data points, while `count` is zero.
+                // The rejected data points may be our own, which are not counted.
                 let rejected = rejected.min(count);
                 self.rejected.add(signal, rejected);
                 self.exported.add(signal, count - rejected);
@@ -276,14 +276,14 @@ impl Scheduler {
             || self.queue.bytes() <= self.queue.capacity() / 2
             || is_down(Signal::Traces)
             || is_down(Signal::Logs)
+            || (is_down(Signal::Metrics) && self.queue.outstanding().data_points > 0)
     }
 
     /// Returns a line about the items that were dropped or rejected so far, if there are any.
     pub(super) fn report_lost(&self) -> Option<Diagnostic> {
         let counters = self.counters();
         let is_complete = counters.dropped.is_zero() && counters.rejected.is_zero();
-        (!is_complete)
-            .then(|| Diagnostic::Error(format!("some spans or log records were lost: {counters}")))
+        (!is_complete).then(|| Diagnostic::Error(format!("some data was lost: {counters}")))
     }
 
     /// Describes the data that has not been exported, and why. Returns `None` if all data has been exported.
@@ -293,6 +293,7 @@ impl Scheduler {
         let parts = [
             items(Signal::Traces, outstanding.spans),
             items(Signal::Logs, outstanding.log_records),
+            items(Signal::Metrics, outstanding.data_points),
             self.queue
                 .has_outstanding_metrics()
                 .then(|| (Signal::Metrics, "the latest metrics".to_owned())),

@@ -154,7 +154,10 @@ async fn send(
         };
         let batch = in_flight.insert(batch);
         let counters = inner.lock().counters();
-        let snapshot = (inner.snapshot)(counters);
+        let mut snapshot = (inner.snapshot)(counters);
+        if !batch.has_own_metrics() {
+            snapshot.metrics.clear();
+        }
         let request = encode_request(signal, snapshot, batch.items());
         let result = match request {
             Some(request) => Some(client.export(request).await),

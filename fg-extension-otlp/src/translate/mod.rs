@@ -22,6 +22,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 
 use self::bounded_json::is_within_limits;
 use self::metrics::FaasMetrics;
+pub(crate) use self::resource::enrich;
 use self::spans::{Outcome, Phase, SpanBuilder, SpanTracker};
 use crate::config::ResourceConfig;
 

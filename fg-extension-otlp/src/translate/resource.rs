@@ -1,6 +1,7 @@
 //! The resource: the function and the instance that the telemetry belongs to.
 
 use fg_extension::FunctionUrn;
+use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use serde_json::Value;
 
@@ -86,4 +87,28 @@ pub(super) fn resource(
             .collect(),
         ..Resource::default()
     }
+}
+
+/// Adds the attributes of our resource that a resource of the function lacks.
+///
+/// The function's attributes are kept, except for the name that an SDK makes up (`unknown_service:python`). Ours describe
+/// the same function instance, except for those of the SDK.
+pub(crate) fn enrich(mut received: Resource, own: &Resource) -> Resource {
+    received
+        .attributes
+        .retain(|attribute| !is_made_up(attribute));
+    let missing = own.attributes.iter().filter(|own| {
+        let is_same = |received: &KeyValue| received.key == own.key;
+        !own.key.starts_with("telemetry.") && !received.attributes.iter().any(is_same)
+    });
+    let missing: Vec<KeyValue> = missing.cloned().collect();
+    received.attributes.extend(missing);
+    received
+}
+
+/// Returns whether the attribute is the name that an SDK gives a service without a name.
+fn is_made_up(attribute: &KeyValue) -> bool {
+    let value = attribute.value.as_ref().and_then(|it| it.value.as_ref());
+    attribute.key == "service.name"
+        && matches!(value, Some(any_value::Value::StringValue(name)) if name.starts_with("unknown_service"))
 }

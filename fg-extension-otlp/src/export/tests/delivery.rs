@@ -364,7 +364,7 @@ async fn oldest_items_are_dropped_while_the_collector_is_down() {
     exporter.enqueue(spans(&[&name(0)]), Vec::new());
     // Queueing an item has an overhead.
     let bytes = exporter.counters().queued_bytes;
-    assert!(bytes > request::encode_span(spans(&[&name(0)]).remove(0)).len());
+    assert!(bytes > request::encode_span(spans(&[&name(0)]).remove(0)).bytes());
     let remaining = 1000 / bytes;
     for number in 1..99 {
         exporter.enqueue(spans(&[&name(number)]), Vec::new());

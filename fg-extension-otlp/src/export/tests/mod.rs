@@ -72,7 +72,11 @@ fn with_metrics(names: &[&str]) -> Snapshot {
 }
 
 fn counts(spans: u64, log_records: u64) -> ItemCounts {
-    ItemCounts { spans, log_records }
+    ItemCounts {
+        spans,
+        log_records,
+        data_points: 0,
+    }
 }
 
 /// Reserves an address that refuses connections until the test listens on it.

@@ -1,6 +1,7 @@
 //! Tests of the scheduler: what is sent when, what invocations wait for, and what is logged.
 
 use super::clock::FreezeAwareInstant;
+use super::queue::Item;
 use super::response::ExportResult;
 use super::scheduler::{Action, AfterRequest, PendingFlush, Scheduler};
 use super::*;
@@ -27,7 +28,7 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 fn push(scheduler: &mut Scheduler) {
-    scheduler.queue.push(Signal::Traces, vec![0; 10]);
+    scheduler.queue.push(Signal::Traces, Item::Own(vec![0; 10]));
 }
 
 /// Sends one batch of spans with this result.
@@ -138,12 +139,14 @@ fn adaptive_mode_is_end_or_periodic() {
 #[test]
 fn full_batch_is_sent_early() {
     let mut scheduler = scheduler(&[("FG_OTLP_FLUSH", "end"), ("FG_OTLP_BUFFER", "1000")]);
-    scheduler.queue.push(Signal::Traces, vec![0; 460]);
+    scheduler
+        .queue
+        .push(Signal::Traces, Item::Own(vec![0; 460]));
     assert_eq!(
         scheduler.next_action(Signal::Traces, FreezeAwareInstant::now()),
         Action::Wait(None)
     );
-    scheduler.queue.push(Signal::Traces, vec![0; 10]);
+    scheduler.queue.push(Signal::Traces, Item::Own(vec![0; 10]));
     assert!(is_send(
         scheduler.next_action(Signal::Traces, FreezeAwareInstant::now())
     ));
@@ -255,7 +258,7 @@ fn disabled_signal_buffers_no_items_and_blocks_no_flush() {
         FreezeAwareInstant::now(),
     );
     for signal in [Signal::Traces, Signal::Logs] {
-        scheduler.enqueue(signal, vec![0; 10]);
+        scheduler.enqueue(signal, Item::Own(vec![0; 10]));
     }
     scheduler.metrics_changed();
     assert_eq!(
