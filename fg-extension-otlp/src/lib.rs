@@ -178,6 +178,7 @@
 )]
 
 mod config;
+mod delivery;
 mod diagnostic;
 mod export;
 mod forwarder;
@@ -186,6 +187,7 @@ mod forwarder;
 pub mod fuzzing {
     pub use crate::export::fuzzing::otlp_bodies;
 }
+mod own_metrics;
 mod signal;
 mod translate;
 mod turn;

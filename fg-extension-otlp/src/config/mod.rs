@@ -18,7 +18,7 @@ use std::time::Duration;
 use fg_extension::{Error, Setting};
 use hyper::{HeaderMap, Uri};
 
-pub(crate) use self::sdk::SdkConfig;
+pub(crate) use self::sdk::{SdkConfig, TemporalityPreference};
 use self::settings::Settings;
 use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;

@@ -13,9 +13,10 @@ use tokio::task::JoinSet;
 use super::client::OtlpClient;
 use super::clock::{FreezeAwareInstant, TimeLimit};
 use super::counters::ExportCounters;
+use super::hold::Hold;
 use super::queue::Item;
 use super::received::ReceivedData;
-use super::request::{Snapshot, encode_log_record, encode_span};
+use super::request::{Snapshot, SnapshotRequest, encode_log_record, encode_span};
 use super::scheduler::Scheduler;
 use super::worker::{ExporterInner, run};
 use crate::config::{Config, signals_disabled};
@@ -45,7 +46,7 @@ impl Exporter {
     /// Returns an error if there is no Tokio runtime.
     pub(crate) fn start(
         config: &Config,
-        snapshot: impl Fn(ExportCounters) -> Snapshot + Send + Sync + 'static,
+        snapshot: impl Fn(SnapshotRequest) -> Snapshot + Send + Sync + 'static,
     ) -> Result<Self, Error> {
         let runtime = Handle::try_current()?;
         let mut diagnostics = config.diagnostics.clone();
@@ -72,6 +73,12 @@ impl Exporter {
             workers: Mutex::new(workers),
             flush_timeout: config.flush_timeout,
         })
+    }
+
+    /// Sends nothing before the first invocation is recorded, unless it does not come for long, much data waits, or the
+    /// shutdown begins.
+    pub(crate) fn hold_until_invocation(&self) {
+        self.inner.lock().hold = Some(Hold::new());
     }
 
     /// Waits until half of the queue is free.
@@ -141,7 +148,11 @@ impl Exporter {
 
     /// Records an invocation for the flush policy.
     pub(crate) fn record_invocation(&self, now: SystemTime) {
-        self.inner.lock().flush_policy.record_invocation(now);
+        {
+            let mut scheduler = self.inner.lock();
+            scheduler.flush_policy.record_invocation(now);
+            scheduler.hold = None;
+        }
         // If the process was just thawed, something may be due although its timer has not fired.
         self.inner.wake_workers();
     }

@@ -9,6 +9,7 @@ mod exporter;
 mod flush_policy;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod hold;
 mod queue;
 mod received;
 mod request;
@@ -25,4 +26,4 @@ mod tests;
 pub(crate) use counters::ExportCounters;
 pub(crate) use exporter::Exporter;
 pub(crate) use received::ReceivedData;
-pub(crate) use request::Snapshot;
+pub(crate) use request::{Snapshot, SnapshotRequest};

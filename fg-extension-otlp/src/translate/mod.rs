@@ -2,6 +2,7 @@
 
 mod any_value;
 mod bounded_json;
+mod enrich;
 mod ids;
 mod logs;
 mod metrics;
@@ -11,9 +12,10 @@ mod spans;
 mod tests;
 mod timestamps;
 
+use std::cell::OnceCell;
 use std::time::SystemTime;
 
-use fg_extension::{FunctionUrn, Invocation, PlatformEvent, TelemetryCounters, TelemetryEvent};
+use fg_extension::{FunctionUrn, Invocation, PlatformEvent, TelemetryEvent};
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::Metric;
@@ -21,10 +23,13 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
 use self::bounded_json::is_within_limits;
+pub(crate) use self::enrich::enrich;
 use self::metrics::FaasMetrics;
-pub(crate) use self::resource::enrich;
+pub(crate) use self::metrics::Observation;
+pub(crate) use self::resource::SCHEMA_URL;
 use self::spans::{Outcome, Phase, SpanBuilder, SpanTracker};
-use crate::config::ResourceConfig;
+use crate::config::{ResourceConfig, SdkConfig};
+use crate::delivery::Delivery;
 
 /// Translates events into OTLP.
 ///
@@ -34,6 +39,8 @@ use crate::config::ResourceConfig;
 pub(crate) struct Translator {
     function: FunctionInfo,
     resource: ResourceConfig,
+    /// The resource in all requests, once one was sent.
+    sent_resource: OnceCell<Resource>,
     instance_id: String,
     /// The URN of the latest invocation.
     urn: Option<FunctionUrn>,
@@ -78,14 +85,22 @@ impl Translator {
             // An empty text counts as missing.
             text.take_if(|text| text.is_empty());
         }
+        let trigger = resource.trigger;
         Self {
             function,
             resource,
+            sent_resource: OnceCell::new(),
             instance_id,
             urn: None,
             spans: SpanTracker::default(),
-            metrics: FaasMetrics::new(now),
+            metrics: FaasMetrics::new(trigger, now),
         }
+    }
+
+    /// Applies the settings of an SDK that the forwarder honors.
+    pub(crate) fn with_sdk(self, sdk: SdkConfig) -> Self {
+        let metrics = self.metrics.with_temporality(sdk.temporality);
+        Self { metrics, ..self }
     }
 
     /// Records an invocation and its URN, which contains the region, the project, and the name of the function.
@@ -124,25 +139,29 @@ impl Translator {
     }
 
     /// Returns the resource that the telemetry belongs to.
+    ///
+    /// It is the same from the first call on, even if more becomes known: a backend keeps the telemetry of each resource
+    /// apart.
     pub(crate) fn resource(&self) -> Resource {
-        resource::resource(
-            &self.function,
-            self.urn.as_ref(),
-            &self.resource,
-            &self.instance_id,
-        )
+        let resource = self.sent_resource.get_or_init(|| {
+            resource::resource(
+                &self.function,
+                self.urn.as_ref(),
+                &self.resource,
+                &self.instance_id,
+            )
+        });
+        resource.clone()
     }
 
-    /// Returns the current values of all metrics, and of additional counters with a name, a unit, and a value.
-    ///
-    /// All of them are cumulative.
+    /// Returns the metrics for a request, or none if there is nothing to send; see [`FaasMetrics::collect`].
     pub(crate) fn metrics(
-        &self,
-        telemetry: Option<&TelemetryCounters>,
-        own: &[(&'static str, &'static str, u64)],
+        &mut self,
+        previous: Option<Delivery>,
+        own: &[Observation],
         now: SystemTime,
     ) -> Vec<Metric> {
-        self.metrics.snapshot(telemetry, own, now)
+        self.metrics.collect(previous, own, now)
     }
 
     /// Returns the instrumentation scope: this crate.
@@ -172,7 +191,8 @@ impl Translator {
                 return;
             };
             if phase == Phase::Invocation && (late.is_end || late.outcome.is_some()) {
-                self.metrics.record_end(outcome);
+                let error_type = spans::error_type(event);
+                self.metrics.record_end(outcome, error_type.as_deref(), now);
             }
             if let Some(outcome) = late.outcome {
                 let log = logs::from_late_event(event, trace, outcome, now);
@@ -181,7 +201,7 @@ impl Translator {
             return;
         }
         if phase == Phase::Init && !self.spans.knows(trace, phase) {
-            self.metrics.record_cold_start();
+            self.metrics.record_cold_start(now);
         }
         let closed = self.spans.record_event(trace, (phase, stage), event, now);
         for span in closed {
@@ -203,7 +223,7 @@ impl Translator {
     }
 
     fn emit(&mut self, span: SpanBuilder, now: SystemTime, out: &mut Translated) {
-        self.metrics.record_span(&span);
+        self.metrics.record_span(&span, now);
         out.spans
             .push(span.build(&self.function, self.urn.as_ref(), now));
     }

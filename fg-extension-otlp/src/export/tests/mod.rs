@@ -3,6 +3,7 @@
 mod collector;
 mod delivery;
 mod flushing;
+mod metrics;
 mod scheduling;
 mod tls;
 

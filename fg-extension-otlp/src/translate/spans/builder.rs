@@ -140,6 +140,11 @@ impl SpanBuilder {
         self.outcome
     }
 
+    /// Returns the `errorType` of the first failure.
+    pub(crate) fn error_type(&self) -> Option<&str> {
+        self.error_type.as_deref()
+    }
+
     pub(crate) fn max_memory_mb(&self) -> Option<f64> {
         self.max_memory_mb
     }

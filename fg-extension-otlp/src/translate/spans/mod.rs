@@ -6,7 +6,7 @@ mod phase;
 mod tracker;
 
 pub(super) use builder::SpanBuilder;
-pub(super) use outcome::Outcome;
+pub(super) use outcome::{Outcome, error_type};
 pub(super) use phase::Phase;
 #[cfg(test)]
 pub(super) use tracker::MAX_SPANS;
