@@ -1,13 +1,16 @@
 //! [`Forwarder`], the public API: connects the translator to the exporter.
 
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use fg_extension::{Error, Invocation, Registration, TelemetryCounters, TelemetryEvent};
 
 use crate::config::Config;
+use crate::diagnostic::Diagnostic;
 use crate::export::{Exporter, Snapshot, SnapshotRequest};
 use crate::own_metrics::own_metrics;
+use crate::receiver::{self, Pipe, Receiver};
 use crate::translate::{FunctionInfo, SCHEMA_URL, Translated, Translator};
 use crate::turn::Turn;
 
@@ -28,9 +31,11 @@ struct Pipeline {
     translator: Arc<Mutex<Translator>>,
     /// The counters of the subscription, once `telemetry` has been called.
     counters: Arc<OnceLock<TelemetryCounters>>,
-    exporter: Exporter,
+    exporter: Arc<Exporter>,
     /// Completed when the metrics were requested for the first time.
     first_metrics: Once,
+    /// `None` if the receiver is off, or its address is in use.
+    receiver: Option<Receiver>,
 }
 
 impl Forwarder {
@@ -43,9 +48,10 @@ impl Forwarder {
     /// Returns an error if a setting whose name starts with `FG_OTLP_` is invalid, or if there is no Tokio runtime. An
     /// invalid `OTEL_` setting is only logged, because it may be meant for an SDK inside the function.
     pub fn init(registration: &Registration) -> Result<Self, Error> {
-        let Some(config) = Config::read(fg_extension::setting)? else {
+        let Some(mut config) = Config::read(fg_extension::setting)? else {
             return Ok(Self(None));
         };
+        let listener = bind_receiver(&mut config);
         // These variables describe the function (D). They are optional, so an invalid one is ignored.
         let variable = |name| std::env::var(name).ok();
         let function = FunctionInfo {
@@ -81,14 +87,21 @@ impl Forwarder {
                 }
             }
         };
-        let exporter = Exporter::start(&config, snapshot)?;
+        let exporter = Arc::new(Exporter::start(&config, snapshot)?);
         // Only an invocation contains the region and the account of the function, which are part of the resource.
         exporter.hold_until_invocation();
+        let pipe = Pipe {
+            translator: Arc::clone(&translator),
+            exporter: Arc::clone(&exporter),
+            buffer: config.buffer,
+        };
+        let receiver = listener.map(|listener| Receiver::start(listener, pipe));
         Ok(Self(Some(Pipeline {
             translator,
             counters,
             exporter,
             first_metrics: Once::new(),
+            receiver: receiver.transpose()?,
         })))
     }
 
@@ -147,7 +160,8 @@ impl Forwarder {
 
     /// Sends all queued data, including spans whose `report` has not arrived. Call this once.
     ///
-    /// Takes at most three times `FG_OTLP_FLUSH_TIMEOUT`, or one second if that is longer.
+    /// Takes at most three times `FG_OTLP_FLUSH_TIMEOUT`, or one second if that is longer, after the receiver has been
+    /// closed, which takes at most 200 ms.
     ///
     /// # Errors
     ///
@@ -162,6 +176,9 @@ impl Forwarder {
         let Some(pipeline) = &self.0 else {
             return Ok(());
         };
+        if let Some(receiver) = &pipeline.receiver {
+            receiver.shutdown().await;
+        }
         let mut out = Translated::default();
         lock(&pipeline.translator).finish(SystemTime::now(), &mut out);
         pipeline.exporter.enqueue(out.spans, out.log_records);
@@ -173,6 +190,28 @@ impl Forwarder {
 impl std::fmt::Debug for Pipeline {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pipeline").finish_non_exhaustive()
+    }
+}
+
+/// Binds the address of the receiver, and disables the signals that would be sent to it.
+///
+/// If the address is in use, such as by a collector on a developer's machine or by another extension, this only logs a
+/// warning.
+fn bind_receiver(config: &mut Config) -> Option<TcpListener> {
+    let address = config.receiver?;
+    match receiver::bind(address) {
+        Ok(listener) => {
+            config.disable_own_endpoints(address);
+            Some(listener)
+        }
+        Err(error) => {
+            let message = format!(
+                "cannot receive the function's own telemetry at {address}: {error}; \
+                 set FG_OTLP_RECEIVER to another address or to `off`"
+            );
+            config.diagnostics.push(Diagnostic::Warning(message));
+            None
+        }
     }
 }
 
@@ -206,8 +245,9 @@ mod tests {
         let forwarder = Forwarder(Some(Pipeline {
             translator: Arc::new(Mutex::new(translator)),
             counters: Arc::default(),
-            exporter: Exporter::start(&config, |_| Snapshot::default()).unwrap(),
+            exporter: Arc::new(Exporter::start(&config, |_| Snapshot::default()).unwrap()),
             first_metrics: Once::new(),
+            receiver: None,
         }));
         let log = r#"{"type": "function", "record": "a"}"#;
         let events = vec![serde_json::from_str::<TelemetryEvent>(log).unwrap(); 50_000];

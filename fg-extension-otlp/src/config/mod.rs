@@ -6,6 +6,7 @@
 //! be meant for an SDK inside the function, and telemetry must never break the function, so it is only logged, as the
 //! specification asks. An invalid `FG_OTLP_` setting is an error, because only this crate reads those.
 
+mod own_endpoint;
 mod parse;
 mod sdk;
 mod settings;
@@ -13,11 +14,13 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use fg_extension::{Error, Setting};
 use hyper::{HeaderMap, Uri};
 
+use self::own_endpoint::is_own;
 pub(crate) use self::sdk::{SdkConfig, TemporalityPreference};
 use self::settings::Settings;
 use crate::diagnostic::Diagnostic;
@@ -32,6 +35,8 @@ pub(crate) struct Config {
     pub(crate) own_metrics: bool,
     /// Indexed by [`Signal::index`]; `None` if the signal is disabled.
     signals: [Option<SignalConfig>; Signal::ALL.len()],
+    /// Whether a setting contains an endpoint.
+    has_endpoint: bool,
     /// `FG_OTLP_FLUSH`
     pub(crate) flush_mode: FlushMode,
     /// `FG_OTLP_FLUSH_INTERVAL`: the time between two periodic flushes.
@@ -40,6 +45,8 @@ pub(crate) struct Config {
     pub(crate) flush_timeout: Duration,
     /// `FG_OTLP_BUFFER`: the size, in bytes, of the buffer for spans and log records that wait to be sent.
     pub(crate) buffer: usize,
+    /// `FG_OTLP_RECEIVER`: where the function's own telemetry is received. `None` if the receiver is off.
+    pub(crate) receiver: Option<SocketAddr>,
     /// Problems with standard settings, to be logged.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -68,6 +75,9 @@ pub(crate) struct SignalConfig {
     /// The path of a PEM file with the root certificates to trust instead of the bundled ones.
     pub(crate) certificate: Option<Setting>,
 }
+
+/// The default of `FG_OTLP_RECEIVER`: the default endpoint of SDKs.
+const DEFAULT_RECEIVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4318);
 
 /// How the body of a request is compressed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -112,6 +122,9 @@ impl Config {
         if disabled.is_some_and(|disabled| disabled.eq_ignore_ascii_case("true")) {
             return Ok(None);
         }
+        let base = settings.parse("FG_OTLP_ENDPOINT", parse::endpoint)?;
+        let signals =
+            Signal::ALL.map(|signal| SignalConfig::read(&settings, signal, base.as_ref()));
         Ok(Some(Self {
             resource: ResourceConfig {
                 trigger: settings.parse("FG_OTLP_TRIGGER", parse::trigger)?,
@@ -124,7 +137,8 @@ impl Config {
             own_metrics: settings
                 .parse("FG_OTLP_OWN_METRICS", parse::switch)?
                 .unwrap_or(false),
-            signals: Signal::ALL.map(|signal| SignalConfig::read(&settings, signal)),
+            signals,
+            has_endpoint: base.is_some() || settings.has_endpoint(),
             flush_mode: settings
                 .parse("FG_OTLP_FLUSH", parse::flush_mode)?
                 .unwrap_or(FlushMode::Adaptive),
@@ -141,6 +155,9 @@ impl Config {
             buffer: settings
                 .parse("FG_OTLP_BUFFER", parse::buffer_size)?
                 .unwrap_or(4 << 20),
+            receiver: settings
+                .parse("FG_OTLP_RECEIVER", parse::receiver)?
+                .unwrap_or(Some(DEFAULT_RECEIVER)),
             diagnostics: settings.into_diagnostics(),
         }))
     }
@@ -162,6 +179,24 @@ impl Config {
         })
     }
 
+    /// Disables the signals whose endpoint is the receiver at this address, which would send data in a loop.
+    pub(crate) fn disable_own_endpoints(&mut self, receiver: SocketAddr) {
+        let mut own = Vec::new();
+        for signal in Signal::ALL {
+            let config = &mut self.signals[signal.index()];
+            if config
+                .take_if(|config| is_own(&config.endpoint, receiver))
+                .is_some()
+            {
+                own.push(signal);
+            }
+        }
+        if !own.is_empty() {
+            let diagnostic = own_endpoint::diagnostic(&own, receiver, self.has_endpoint);
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
     pub(crate) fn signal(&self, signal: Signal) -> Option<&SignalConfig> {
         self.signals[signal.index()].as_ref()
     }
@@ -173,13 +208,18 @@ pub(crate) fn signals_disabled(error: &Error) -> Diagnostic {
 }
 
 impl SignalConfig {
-    /// Reads the settings of the signal. Returns `None` if the signal is disabled or its endpoint is invalid.
-    fn read(settings: &Settings<'_>, signal: Signal) -> Option<Self> {
+    /// Reads the settings of the signal. `base` is the URL of the collector for all signals, if it is set. Returns `None`
+    /// if the signal is disabled or its endpoint is invalid.
+    fn read(settings: &Settings<'_>, signal: Signal, base: Option<&Uri>) -> Option<Self> {
         let exporter = format!("OTEL_{}_EXPORTER", signal.env_name());
         if settings.parse_or_warn(&exporter, parse::exporter) == Some(ExporterSelection::None) {
             return None;
         }
-        let endpoint = endpoint(settings, signal)
+        let endpoint = match base {
+            Some(base) => parse::below(base.clone(), signal.path()),
+            None => endpoint(settings, signal),
+        };
+        let endpoint = endpoint
             .map_err(|error| settings.report(signals_disabled(&error)))
             .ok()?;
         settings.for_signal(signal, "PROTOCOL", parse::protocol);

@@ -1,5 +1,6 @@
 //! Parsers for the values of settings, with the error message for each kind of invalid value.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use fg_extension::{Error, Setting};
@@ -49,6 +50,22 @@ pub(super) fn below(base: Uri, path: &str) -> Result<Uri, Error> {
     let mut parts = base.into_parts();
     parts.path_and_query = Some(joined.parse()?);
     Ok(Uri::from_parts(parts)?)
+}
+
+/// Parses the address of the receiver, or `off`.
+pub(super) fn receiver(setting: &Setting) -> Result<Option<SocketAddr>, Error> {
+    let value = setting.value();
+    if value.eq_ignore_ascii_case("off") {
+        return Ok(None);
+    }
+    match value.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() && address.port() != 0 => Ok(Some(address)),
+        _ => {
+            let problem = "is not a loopback address with a port";
+            let hint = "write `off`, or an address such as `127.0.0.1:4318`";
+            Err(setting.invalid(problem, hint).into())
+        }
+    }
 }
 
 /// Parses the name of an exporter.

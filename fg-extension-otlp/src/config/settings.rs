@@ -70,6 +70,14 @@ impl<'a> Settings<'a> {
             .or_else(|| self.parse_or_warn(&format!("OTEL_EXPORTER_OTLP_{suffix}"), &parse))
     }
 
+    /// Returns whether a standard setting contains an endpoint.
+    pub(super) fn has_endpoint(&self) -> bool {
+        let is_set = |name: &str| matches!(self.get(name), Ok(Some(_)));
+        let own = |signal: Signal| format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.env_name());
+        is_set("OTEL_EXPORTER_OTLP_ENDPOINT")
+            || Signal::ALL.into_iter().any(|signal| is_set(&own(signal)))
+    }
+
     pub(super) fn report(&self, diagnostic: Diagnostic) {
         diagnostic.add_to(&mut self.diagnostics.borrow_mut());
     }

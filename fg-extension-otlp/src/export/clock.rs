@@ -46,14 +46,14 @@ impl FreezeAwareInstant {
 /// arrived in the meantime. So the wait consists of short parts, and a part counts as its planned duration, even if its
 /// timer fires much later.
 #[derive(Debug)]
-pub(super) struct TimeLimit {
+pub(crate) struct TimeLimit {
     left: Duration,
     /// When the limit has passed on the clocks, and how long the process may run after that.
     expiry: Option<(FreezeAwareInstant, Duration)>,
 }
 
 impl TimeLimit {
-    pub(super) fn new(limit: Duration) -> Self {
+    pub(crate) fn new(limit: Duration) -> Self {
         Self {
             left: limit,
             expiry: None,
@@ -80,7 +80,7 @@ impl TimeLimit {
     }
 
     /// Waits for `future` until the time is used up. Returns `None` on timeout.
-    pub(super) async fn wait<F: Future>(&mut self, future: F) -> Option<F::Output> {
+    pub(crate) async fn wait<F: Future>(&mut self, future: F) -> Option<F::Output> {
         const PART: Duration = Duration::from_millis(100);
         let mut future = std::pin::pin!(future);
         loop {

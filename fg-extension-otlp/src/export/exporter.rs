@@ -15,7 +15,7 @@ use super::clock::{FreezeAwareInstant, TimeLimit};
 use super::counters::ExportCounters;
 use super::hold::Hold;
 use super::queue::Item;
-use super::received::ReceivedData;
+use super::received::{ReceivedData, ReceivedPart, ReceivedResource};
 use super::request::{Snapshot, SnapshotRequest, encode_log_record, encode_span};
 use super::scheduler::Scheduler;
 use super::worker::{ExporterInner, run};
@@ -112,11 +112,15 @@ impl Exporter {
         self.enqueue_items(spans.chain(logs));
     }
 
-    /// Queues data that was received from the function, like [`enqueue`](Self::enqueue).
-    pub(crate) fn enqueue_received(&self, data: ReceivedData) {
-        let signal = data.signal();
-        let parts = data.into_parts().into_iter();
-        self.enqueue_items(parts.map(|part| (signal, Item::received(part))));
+    /// Queues a part of received data, like [`enqueue`](Self::enqueue).
+    pub(crate) fn enqueue_received(&self, resource: &ReceivedResource, part: &ReceivedData) {
+        let item = Item::received(ReceivedPart::new(resource.clone(), part));
+        self.enqueue_items([(part.signal(), item)].into_iter());
+    }
+
+    /// Returns whether the signal is exported.
+    pub(crate) fn is_on(&self, signal: Signal) -> bool {
+        self.inner.lock().is_on(signal)
     }
 
     fn enqueue_items(&self, items: impl Iterator<Item = (Signal, Item)>) {

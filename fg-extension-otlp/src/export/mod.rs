@@ -23,7 +23,8 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use clock::TimeLimit;
 pub(crate) use counters::ExportCounters;
 pub(crate) use exporter::Exporter;
-pub(crate) use received::ReceivedData;
-pub(crate) use request::{Snapshot, SnapshotRequest};
+pub(crate) use received::{ReceivedData, ReceivedResource};
+pub(crate) use request::{PROTOBUF, Snapshot, SnapshotRequest};

@@ -316,8 +316,7 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
+    use super::super::received::ReceivedResource;
     use super::*;
 
     const ALL: u64 = u64::MAX;
@@ -330,7 +329,7 @@ mod tests {
     /// Creates an item with a number of records that takes `bytes` in memory.
     fn received(name: u8, bytes: usize, records: u64) -> Item {
         Item::received(ReceivedPart {
-            resource: Arc::default(),
+            resource: ReceivedResource::default(),
             encoded: vec![name; bytes - size_of::<QueuedItem>() - size_of::<ReceivedPart>()],
             records,
         })

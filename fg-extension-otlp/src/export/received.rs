@@ -25,12 +25,15 @@ pub(crate) enum ReceivedData {
     Metrics(ResourceMetrics),
 }
 
+/// An encoded resource as the function sent it. All parts of the same data share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ReceivedResource(Arc<Bytes>);
+
 /// One part of received data, encoded once.
 #[derive(Clone, Debug)]
 pub(super) struct ReceivedPart {
-    /// The encoded resource, as the function sent it. It is completed when a request is encoded, because some attributes
-    /// are only known then. All parts of the same data share it.
-    pub(super) resource: Arc<Bytes>,
+    /// It is completed when a request is encoded, because some attributes are only known then.
+    pub(super) resource: ReceivedResource,
     /// The `ResourceSpans`, `ResourceLogs`, or `ResourceMetrics` without the resource.
     pub(super) encoded: Vec<u8>,
     /// The number of spans, log records, or data points.
@@ -59,31 +62,23 @@ impl ReceivedData {
         records as u64
     }
 
-    /// Encodes the data in parts of bounded size. Data without records has no parts.
-    pub(super) fn into_parts(mut self) -> Vec<ReceivedPart> {
+    /// Splits the data into parts of bounded size, without their resource. Data without records has no parts.
+    pub(crate) fn into_parts(mut self) -> (ReceivedResource, Vec<Self>) {
         self.remove_empty();
-        let resource = Arc::new(Bytes::from(self.take_resource().encode_to_vec()));
+        let resource = ReceivedResource(Arc::new(self.take_resource().encode_to_vec().into()));
         let mut parts = Vec::new();
         // The part that comes next is at the end.
         let mut rest = vec![self];
         while let Some(mut data) = rest.pop() {
             let records = data.records();
-            if records == 0 {
-                continue;
+            let is_large = records > PART_RECORDS || data.encoded_len() > PART_BYTES;
+            match is_large.then(|| data.split_off()).flatten() {
+                Some(second) => rest.extend([second, data]),
+                None if records > 0 => parts.push(data),
+                None => {}
             }
-            if records > PART_RECORDS || data.encoded_len() > PART_BYTES {
-                if let Some(second) = data.split_off() {
-                    rest.extend([second, data]);
-                    continue;
-                }
-            }
-            parts.push(ReceivedPart {
-                resource: Arc::clone(&resource),
-                encoded: data.encode(),
-                records,
-            });
         }
-        parts
+        (resource, parts)
     }
 
     /// Removes scopes and metrics without records, so that each half of a split has at least one record.
@@ -149,7 +144,7 @@ impl ReceivedData {
         })
     }
 
-    fn encoded_len(&self) -> usize {
+    pub(crate) fn encoded_len(&self) -> usize {
         match self {
             Self::Spans(data) => data.encoded_len(),
             Self::Logs(data) => data.encoded_len(),
@@ -166,10 +161,31 @@ impl ReceivedData {
     }
 }
 
+impl ReceivedResource {
+    /// Decodes the resource.
+    pub(super) fn decode(&self) -> Resource {
+        // It was encoded here, so it can be decoded.
+        Resource::decode(Bytes::clone(&self.0)).unwrap_or_default()
+    }
+
+    /// Returns whether both belong to the same data.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 impl ReceivedPart {
+    pub(super) fn new(resource: ReceivedResource, data: &ReceivedData) -> Self {
+        Self {
+            resource,
+            encoded: data.encode(),
+            records: data.records(),
+        }
+    }
+
     /// Returns the size in memory. The resource counts in each part, because it stays as long as one of them.
     pub(super) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.resource.len() + self.encoded.len()
+        size_of::<Self>() + self.resource.0.len() + self.encoded.len()
     }
 
     /// Splits the part into halves. Returns the part itself if it contains only one record.
@@ -187,11 +203,7 @@ impl ReceivedPart {
         let Some(second) = first.split_off() else {
             return Err(self);
         };
-        Ok([first, second].map(|half| Self {
-            resource: Arc::clone(&self.resource),
-            encoded: half.encode(),
-            records: half.records(),
-        }))
+        Ok([first, second].map(|half| Self::new(self.resource.clone(), &half)))
     }
 }
 
@@ -278,6 +290,12 @@ mod tests {
         })
     }
 
+    fn parts(data: ReceivedData) -> Vec<ReceivedPart> {
+        let (resource, parts) = data.into_parts();
+        let part = |data| ReceivedPart::new(resource.clone(), data);
+        parts.iter().map(part).collect()
+    }
+
     /// Returns the URL of the scope and the name of each span.
     fn names(part: &ReceivedPart) -> Vec<(String, String)> {
         let data = ResourceSpans::decode(part.encoded.as_slice()).unwrap();
@@ -295,8 +313,8 @@ mod tests {
     #[test]
     fn parts_are_bounded_and_in_order() {
         for (count, name) in [(1, "x"), (2000, ""), (30, &*"x".repeat(10_000))] {
-            let parts = spans(count, name).into_parts();
-            let resource = Resource::decode(Bytes::clone(&parts[0].resource)).unwrap();
+            let parts = parts(spans(count, name));
+            let resource = parts[0].resource.decode();
             assert_eq!(resource.dropped_attributes_count, 7);
             let mut all = Vec::new();
             for part in &parts {
@@ -313,7 +331,7 @@ mod tests {
 
     #[test]
     fn data_without_records_has_no_parts() {
-        assert_eq!(spans(0, "").into_parts().len(), 0);
+        assert_eq!(parts(spans(0, "")).len(), 0);
         let metrics = ResourceMetrics {
             scope_metrics: vec![ScopeMetrics {
                 metrics: vec![Metric::default(); 3],
@@ -321,7 +339,7 @@ mod tests {
             }],
             ..ResourceMetrics::default()
         };
-        assert_eq!(ReceivedData::Metrics(metrics).into_parts().len(), 0);
+        assert_eq!(parts(ReceivedData::Metrics(metrics)).len(), 0);
     }
 
     #[test]
@@ -336,7 +354,7 @@ mod tests {
             }],
             ..ResourceLogs::default()
         });
-        let mut parts = logs.into_parts();
+        let mut parts = parts(logs);
         assert_eq!(parts.len(), 1);
         let part = parts.remove(0).split(Signal::Logs).unwrap_err();
         assert_eq!(part.records, 1);
@@ -365,7 +383,7 @@ mod tests {
             }],
             ..ResourceMetrics::default()
         });
-        let mut rest = data.into_parts();
+        let mut rest = parts(data);
         assert_eq!(rest[0].records, 4);
         let mut single = Vec::new();
         while let Some(part) = rest.pop() {

@@ -1,8 +1,5 @@
 //! Assembles the body of a request from items that are already encoded.
 
-use std::sync::Arc;
-
-use hyper::body::Bytes;
 use hyper::header::HeaderValue;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
@@ -21,7 +18,7 @@ use crate::signal::Signal;
 use crate::translate::enrich;
 
 /// The media type of a request, and of a response to it.
-pub(super) const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
+pub(crate) const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
 
 /// What a snapshot is taken for.
 pub(crate) struct SnapshotRequest {
@@ -99,14 +96,11 @@ pub(super) fn encode_request<'a>(
     while let Some(part) = received.next() {
         // The parts of the same data follow each other, so that they are one `Resource…` again.
         let mut parts = vec![part.encoded.as_slice()];
-        while let Some(next) = received.next_if(|next| Arc::ptr_eq(&next.resource, &part.resource))
-        {
+        while let Some(next) = received.next_if(|next| next.resource.is_same(&part.resource)) {
             parts.push(&next.encoded);
         }
-        // It was encoded here, so it can be decoded.
-        let resource = Resource::decode(Bytes::clone(&part.resource)).unwrap_or_default();
         let resource = WithResource {
-            resource: Some(enrich(resource, &snapshot.resource)),
+            resource: Some(enrich(part.resource.decode(), &snapshot.resource)),
         };
         append_field(&mut body, RESOURCE_FIELD, &resource.encode_to_vec(), &parts);
     }
@@ -225,7 +219,7 @@ mod tests {
     use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
     use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 
-    use super::super::received::ReceivedData;
+    use super::super::received::{ReceivedData, ReceivedPart};
     use super::*;
 
     fn snapshot() -> Snapshot {
@@ -348,9 +342,12 @@ mod tests {
         };
         // The second one has several parts.
         let all = [received("a", 3), received("b", 2000)];
-        let parts = all.clone().map(|it| ReceivedData::Logs(it).into_parts());
-        let [first, second] = parts.map(|parts| parts.into_iter().map(Item::received));
-        let mut items: Vec<Item> = first.collect();
+        let items = all.clone().map(|data| -> Vec<Item> {
+            let (resource, parts) = ReceivedData::Logs(data).into_parts();
+            let part = |data| Item::received(ReceivedPart::new(resource.clone(), data));
+            parts.iter().map(part).collect()
+        });
+        let [mut items, second] = items;
         items.push(encode_log_record(LogRecord::default()));
         items.extend(second);
         assert!(items.len() > 4, "{}", items.len());

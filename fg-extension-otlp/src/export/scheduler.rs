@@ -197,6 +197,11 @@ impl Scheduler {
         self.signals[signal.index()].complete_flush(flush, self.flush_timeout, now);
     }
 
+    /// Returns whether the signal is exported.
+    pub(super) fn is_on(&self, signal: Signal) -> bool {
+        self.signals[signal.index()].is_on()
+    }
+
     /// Queues an encoded item, unless the signal is disabled.
     pub(super) fn enqueue(&mut self, signal: Signal, item: Item) {
         if self.signals[signal.index()].is_on() {

@@ -1,0 +1,18 @@
+//! The OTLP receiver: accepts what the function's own SDK sends, over OTLP/HTTP on a loopback address.
+//!
+//! It needs no timers for idle connections, which a freeze would break: their number is limited, and the one that has
+//! been idle for the longest is closed when there are too many.
+
+mod connections;
+mod decode;
+mod decoded_size;
+mod listener;
+mod pipe;
+mod response;
+mod service;
+#[cfg(test)]
+mod tests;
+mod valid_ids;
+
+pub(crate) use listener::{Receiver, bind};
+pub(crate) use pipe::Pipe;

@@ -1,0 +1,177 @@
+//! The service: checks a request, reads its body, and passes its data on.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use fg_util::error::{excerpt, one_line};
+use fg_util::throttle::Throttle;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::{Method, Request, StatusCode};
+use tokio::sync::Semaphore;
+
+use super::decode::{DecodeError, Encoding, decode, decode_large};
+use super::pipe::Pipe;
+use super::response::{Format, HttpResponse, Rejection, accepted, rejected};
+use crate::diagnostic::Diagnostic;
+use crate::export::TimeLimit;
+use crate::signal::Signal;
+
+/// How long a request waits for the collector, and for other requests, before it is rejected with status 503. The SDK
+/// retries it.
+const MAX_WAIT: Duration = Duration::from_millis(250);
+
+/// How long a body may take to arrive. A freeze does not count.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The maximum number of bodies that are in memory at the same time.
+const MAX_BODIES: usize = 3;
+
+/// The largest body that is accepted, even if the buffer is large. Decoding it takes some time, and some memory.
+const MAX_BODY_BYTES: usize = 16 << 20;
+
+/// Serves the requests of all connections.
+pub(super) struct Service {
+    pipe: Pipe,
+    max_body: usize,
+    bodies: Semaphore,
+    /// Requests are decoded one at a time, because what is decoded takes more memory than what is queued.
+    decoding: Semaphore,
+    log_throttle: Mutex<Throttle>,
+}
+
+impl Service {
+    pub(super) fn new(pipe: Pipe) -> Self {
+        Self {
+            // A request is accepted if half of the buffer is free.
+            max_body: (pipe.buffer / 2).min(MAX_BODY_BYTES),
+            pipe,
+            bodies: Semaphore::new(MAX_BODIES),
+            decoding: Semaphore::new(1),
+            log_throttle: Mutex::new(Throttle::one_per_second()),
+        }
+    }
+
+    /// Responds to a request.
+    pub(super) async fn respond(&self, request: Request<Incoming>) -> HttpResponse {
+        let format = Format::of(request.headers());
+        let path = excerpt(request.uri().path());
+        let result = match format {
+            Some(format) => self.receive(request, format).await,
+            None => Err(check_target(&request).err().unwrap_or_else(|| {
+                let message =
+                    "the header Content-Type is neither application/x-protobuf nor application/json";
+                Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
+            })),
+        };
+        // A client that uses another format is likely to be a person.
+        let format = format.unwrap_or(Format::Json);
+        match result {
+            Ok(()) => accepted(format),
+            Err(rejection) => {
+                self.log(&path, &rejection);
+                rejected(format, rejection)
+            }
+        }
+    }
+
+    async fn receive(&self, request: Request<Incoming>, format: Format) -> Result<(), Rejection> {
+        let signal = check_target(&request)?;
+        let encoding = Encoding::of(request.headers()).ok_or_else(|| {
+            let message = "the header Content-Encoding is neither gzip nor identity";
+            Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
+        })?;
+        if request.body().size_hint().lower() > self.max_body as u64 {
+            return Err(self.too_large());
+        }
+        let mut limit = TimeLimit::new(MAX_WAIT);
+        let busy = |what: &str| Rejection::new(StatusCode::SERVICE_UNAVAILABLE, what);
+        let wait = limit.wait(self.pipe.wait_for_capacity()).await;
+        wait.ok_or_else(|| busy("more than half of the export buffer is in use; retry later"))?;
+        // Never closed.
+        let Some(Ok(_body)) = limit.wait(self.bodies.acquire()).await else {
+            return Err(busy("other requests are being received; retry later"));
+        };
+        let body = self.read(request.into_body()).await?;
+        if !self.pipe.is_on(signal) {
+            return Ok(());
+        }
+        let Ok(_decoding) = self.decoding.acquire().await else {
+            return Err(busy("the receiver is shutting down"));
+        };
+        let max = self.max_body;
+        let decoded = if body.len() > encoding.max_inline() {
+            decode_large(move || decode(signal, format, encoding, &body, max)).await
+        } else {
+            decode(signal, format, encoding, &body, max)
+        };
+        let decoded = decoded.map_err(|error| match error {
+            DecodeError::TooLarge => self.too_large(),
+            DecodeError::Invalid(message) => Rejection::new(StatusCode::BAD_REQUEST, message),
+        })?;
+        for (resource, parts) in decoded {
+            self.pipe.pass_on(&resource, parts).await;
+        }
+        Ok(())
+    }
+
+    async fn read(&self, body: Incoming) -> Result<Bytes, Rejection> {
+        let body = Limited::new(body, self.max_body).collect();
+        match TimeLimit::new(BODY_TIMEOUT).wait(body).await {
+            Some(Ok(body)) => Ok(body.to_bytes()),
+            Some(Err(error)) if error.is::<LengthLimitError>() => Err(self.too_large()),
+            Some(Err(error)) => Err(Rejection::new(
+                StatusCode::BAD_REQUEST,
+                one_line(&format!("cannot read the body: {error}")),
+            )),
+            None => Err(Rejection::new(
+                StatusCode::REQUEST_TIMEOUT,
+                format!("the body did not arrive within {BODY_TIMEOUT:?}"),
+            )),
+        }
+    }
+
+    fn too_large(&self) -> Rejection {
+        Rejection::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!(
+                "the request is larger than {} bytes, which is half of FG_OTLP_BUFFER; send smaller batches",
+                self.max_body
+            ),
+        )
+    }
+
+    /// Logs why a request was rejected, unless the client is asked to retry it.
+    fn log(&self, path: &str, rejection: &Rejection) {
+        let Rejection { status, message } = rejection;
+        if *status == StatusCode::SERVICE_UNAVAILABLE {
+            return;
+        }
+        let admitted = {
+            let throttle = self.log_throttle.lock();
+            let mut throttle = throttle.unwrap_or_else(PoisonError::into_inner);
+            throttle.admit(Instant::now())
+        };
+        if admitted {
+            Diagnostic::Warning(format!(
+                "the OTLP receiver rejected a request to {path} with status {}: {message}",
+                status.as_u16()
+            ))
+            .log();
+        }
+    }
+}
+
+/// Returns the signal that the path names.
+fn check_target(request: &Request<Incoming>) -> Result<Signal, Rejection> {
+    let path = request.uri().path();
+    let Some(signal) = Signal::ALL.into_iter().find(|it| it.path() == path) else {
+        let message = "the path is not /v1/traces, /v1/metrics, or /v1/logs";
+        return Err(Rejection::new(StatusCode::NOT_FOUND, message));
+    };
+    if request.method() != Method::POST {
+        let message = "the method is not POST";
+        return Err(Rejection::new(StatusCode::METHOD_NOT_ALLOWED, message));
+    }
+    Ok(signal)
+}
