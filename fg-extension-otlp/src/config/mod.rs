@@ -8,8 +8,10 @@
 
 mod own_endpoint;
 mod parse;
+mod proxy;
 mod sdk;
 mod settings;
+mod tls;
 
 #[cfg(test)]
 mod tests;
@@ -21,8 +23,10 @@ use fg_extension::{Error, Setting};
 use hyper::{HeaderMap, Uri};
 
 use self::own_endpoint::is_own;
+pub(crate) use self::proxy::Proxy;
 pub(crate) use self::sdk::{SdkConfig, TemporalityPreference};
 use self::settings::Settings;
+pub(crate) use self::tls::TlsConfig;
 use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;
 
@@ -72,8 +76,9 @@ pub(crate) struct SignalConfig {
     /// The time limit for one request and its response.
     pub(crate) timeout: Duration,
     pub(crate) compression: Compression,
-    /// The path of a PEM file with the root certificates to trust instead of the bundled ones.
-    pub(crate) certificate: Option<Setting>,
+    pub(crate) tls: TlsConfig,
+    /// `None` if requests are sent directly.
+    pub(crate) proxy: Option<Proxy>,
 }
 
 /// The default of `FG_OTLP_RECEIVER`: the default endpoint of SDKs.
@@ -223,18 +228,27 @@ impl SignalConfig {
             .map_err(|error| settings.report(signals_disabled(&error)))
             .ok()?;
         settings.for_signal(signal, "PROTOCOL", parse::protocol);
+        settings.for_signal(signal, "INSECURE", parse::insecure);
+        let headers = settings.for_signal(signal, "HEADERS", |setting| Ok(parse::headers(setting)));
+        let (headers, warnings) = headers.unwrap_or_default();
+        for warning in warnings {
+            settings.report(warning);
+        }
+        let tls = TlsConfig::read(settings, signal)
+            .map_err(|error| settings.report(signals_disabled(&error)))
+            .ok()?;
+        let proxy = Proxy::read(settings, &endpoint);
         Some(Self {
             endpoint,
-            headers: settings
-                .for_signal(signal, "HEADERS", parse::headers)
-                .unwrap_or_default(),
+            headers,
             timeout: settings
                 .for_signal(signal, "TIMEOUT", parse::timeout)
                 .unwrap_or(Duration::from_secs(10)),
             compression: settings
                 .for_signal(signal, "COMPRESSION", parse::compression)
                 .unwrap_or(Compression::Gzip),
-            certificate: settings.for_signal(signal, "CERTIFICATE", |setting| Ok(setting.clone())),
+            tls,
+            proxy,
         })
     }
 }
@@ -243,10 +257,17 @@ impl SignalConfig {
 fn endpoint(settings: &Settings<'_>, signal: Signal) -> Result<Uri, Error> {
     let own = format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.env_name());
     let common = "OTEL_EXPORTER_OTLP_ENDPOINT";
-    if let Some(endpoint) = settings.parse(&own, parse::endpoint)? {
+    let parse = |setting: &Setting| {
+        if setting.value().contains('#') {
+            let problem = "a request cannot contain a fragment; the part from `#` on is ignored";
+            settings.report(Diagnostic::Warning(setting.unreadable(problem)));
+        }
+        parse::endpoint(setting)
+    };
+    if let Some(endpoint) = settings.parse(&own, parse)? {
         return Ok(endpoint);
     }
-    let base = settings.parse(common, parse::endpoint)?;
+    let base = settings.parse(common, parse)?;
     let base = base.unwrap_or_else(|| Uri::from_static("http://localhost:4318"));
     parse::below(base, signal.path())
 }

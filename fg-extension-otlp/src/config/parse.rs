@@ -10,21 +10,36 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Uri};
 
 use super::{Compression, ExporterSelection, FlushMode};
+use crate::diagnostic::Diagnostic;
 
 /// Parses a URL, which is used unchanged.
 pub(super) fn endpoint(setting: &Setting) -> Result<Uri, Error> {
-    let invalid = |problem: &str, hint: &str| Err(setting.invalid(problem, hint).into());
+    let value = setting.value();
+    let invalid = |problem: &str, hint: &str| {
+        // A user name, a query, and a fragment may be or contain a key.
+        let message = match value.contains(['@', '?', '#']) {
+            true => setting.unreadable(&format!("the value {problem}; {hint}")),
+            false => setting.invalid(problem, hint),
+        };
+        Err(message.into())
+    };
     let example = "write a URL such as `https://collector.example:4318`";
 
-    let Ok(uri) = setting.value().parse::<Uri>() else {
+    let scheme = value.split_once("://").map(|(scheme, _)| scheme);
+    match scheme.map(str::to_ascii_lowercase).as_deref() {
+        Some("http" | "https") => {}
+        Some("grpc" | "grpcs") => {
+            let hint = "write `http://` or `https://` and the collector's port for OTLP over HTTP, usually 4318";
+            return invalid("is for gRPC, which is not supported", hint);
+        }
+        _ => return invalid("does not start with `http://` or `https://`", example),
+    }
+    let Ok(uri) = value.parse::<Uri>() else {
         return invalid("is not a URL", example);
     };
-    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-        return invalid("does not start with `http://` or `https://`", example);
+    let Some(authority) = uri.authority() else {
+        return invalid("has no host", example);
     };
-    if scheme != "http" && scheme != "https" {
-        return invalid("does not start with `http://` or `https://`", example);
-    }
     if authority.as_str().contains('@') {
         return invalid(
             "contains a user name",
@@ -92,6 +107,13 @@ pub(super) fn protocol(setting: &Setting) -> Result<(), Error> {
     } else {
         "write `http/protobuf`, which collectors accept at the same endpoint"
     };
+    Err(setting.invalid(problem, hint).into())
+}
+
+/// Rejects the setting that turns off TLS for gRPC.
+pub(super) fn insecure(setting: &Setting) -> Result<(), Error> {
+    let problem = "has no effect, because it is for gRPC";
+    let hint = "write `http://` into the endpoint to turn off TLS";
     Err(setting.invalid(problem, hint).into())
 }
 
@@ -195,37 +217,45 @@ pub(super) fn attributes(setting: &Setting) -> Result<Vec<(String, String)>, Err
         .collect()
 }
 
-/// Parses `key=value,key2=value2` into headers; the values are percent-encoded.
+/// Parses `key=value,key2=value2` into headers; the values are percent-encoded. Returns the valid headers, and a warning
+/// about each invalid one.
 ///
-/// The values are usually credentials, so an error message contains at most the name of a header.
-pub(super) fn headers(setting: &Setting) -> Result<HeaderMap, Error> {
-    let invalid = |problem: &str| -> Error {
-        let hint =
-            "write pairs such as `api-key=secret,x-tenant=a%20b`, percent-encoded where needed";
-        setting.unreadable(&format!("{problem}; {hint}")).into()
-    };
-    let mut headers = HeaderMap::new();
+/// The values are usually credentials, so a warning contains at most the name of a header.
+pub(super) fn headers(setting: &Setting) -> (HeaderMap, Vec<Diagnostic>) {
+    let hint = "write pairs such as `api-key=secret,x-tenant=a%20b`, percent-encoded where needed";
+    let (mut headers, mut warnings) = (HeaderMap::new(), Vec::new());
     for (index, entry) in list(setting.value()).enumerate() {
-        let Some((key, value)) = entry.split_once('=') else {
-            return Err(invalid(&format!("entry {} has no `=`", index + 1)));
-        };
-        let key = key.trim();
-        let Ok(header) = HeaderName::from_bytes(key.as_bytes()) else {
-            return Err(invalid(&format!("`{key}` is not a header name")));
-        };
-        if RESERVED_HEADERS.contains(&header) {
-            return Err(invalid(&format!("the exporter itself sets `{key}`")));
+        match header(index + 1, entry) {
+            Ok((name, value)) => drop(headers.append(name, value)),
+            Err(problem) => {
+                let message = setting.unreadable(&format!("{problem}; {hint}"));
+                warnings.push(Diagnostic::Warning(format!(
+                    "{message}; this header is not sent"
+                )));
+            }
         }
-        let decoded = percent_decoded(value.trim());
-        let Some(mut value) = decoded.and_then(|value| HeaderValue::try_from(value).ok()) else {
-            return Err(invalid(&format!(
-                "the value of `{key}` is not a valid header value"
-            )));
-        };
-        value.set_sensitive(true);
-        headers.append(header, value);
     }
-    Ok(headers)
+    (headers, warnings)
+}
+
+/// Parses the entry of a list of headers with this number, or returns what is wrong with it.
+fn header(number: usize, entry: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let Some((key, value)) = entry.split_once('=') else {
+        return Err(format!("entry {number} has no `=`"));
+    };
+    let key = key.trim();
+    let Ok(name) = HeaderName::from_bytes(key.as_bytes()) else {
+        return Err(format!("`{key}` is not a header name"));
+    };
+    if RESERVED_HEADERS.contains(&name) {
+        return Err(format!("the exporter itself sets `{key}`"));
+    }
+    let decoded = percent_decoded(value.trim());
+    let Some(mut value) = decoded.and_then(|value| HeaderValue::try_from(value).ok()) else {
+        return Err(format!("the value of `{key}` is not a valid header value"));
+    };
+    value.set_sensitive(true);
+    Ok((name, value))
 }
 
 /// Headers that the body, the protocol, and the connection determine.

@@ -177,7 +177,7 @@ fn limit(setting: &Setting) -> Result<usize, Error> {
 }
 
 /// Settings of an SDK that the forwarder does not read.
-const WITHOUT_EFFECT: [&str; 22] = [
+const WITHOUT_EFFECT: [&str; 21] = [
     "OTEL_BSP_SCHEDULE_DELAY",
     "OTEL_BSP_EXPORT_TIMEOUT",
     "OTEL_BSP_MAX_QUEUE_SIZE",
@@ -189,7 +189,6 @@ const WITHOUT_EFFECT: [&str; 22] = [
     "OTEL_METRIC_EXPORT_INTERVAL",
     "OTEL_METRIC_EXPORT_TIMEOUT",
     "OTEL_METRICS_EXEMPLAR_FILTER",
-    "OTEL_EXPORTER_OTLP_INSECURE",
     "OTEL_SPAN_EVENT_COUNT_LIMIT",
     "OTEL_SPAN_LINK_COUNT_LIMIT",
     "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",

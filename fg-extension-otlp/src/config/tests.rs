@@ -63,7 +63,7 @@ fn defaults_follow_the_specification_except_for_gzip() {
             assert!(
                 signal.compression == Compression::Gzip
                     && signal.headers.is_empty()
-                    && signal.certificate.is_none()
+                    && signal.tls.certificate.is_none()
             );
             assert_eq!(signal.timeout, Duration::from_secs(10));
         }
@@ -123,8 +123,9 @@ fn signal_with_an_invalid_endpoint_is_disabled() {
         ("collector", "", "does not start with"),
         ("/v1/traces", "", "does not start with"),
         ("ftp://collector", "", "does not start with"),
-        ("grpc://collector:4317", "", "does not start with"),
-        ("unix:///var/run/otlp", "", "is not a URL"),
+        ("grpc://collector:4317", "", "is for gRPC"),
+        ("http:collector:4318", "", "does not start with"),
+        ("unix:///var/run/otlp", "", "does not start with"),
         ("http://", "", "is not a URL"),
         ("http://a b", "", "is not a URL"),
         ("http://:4318", "", "has no host"),
@@ -137,11 +138,18 @@ fn signal_with_an_invalid_endpoint_is_disabled() {
         ("http://::1:4318", "", ""),
         (
             "https://me:secret@host/x",
-            "https://***@host/x",
+            "the value",
             "contains a user name",
         ),
+        ("me:secret@host", "the value", "does not start with"),
+        ("host:1?key=secret", "the value", "does not start with"),
+        ("http://a b?key=secret", "the value", "is not a URL"),
+        ("http://a b#secret", "the value", "is not a URL"),
     ] {
-        let shown = if shown.is_empty() { value } else { shown };
+        let shown = match shown {
+            "" => format!("`{value}`"),
+            shown => shown.to_owned(),
+        };
         for (name, on) in [
             ("OTEL_EXPORTER_OTLP_ENDPOINT", [false; 3]),
             ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", [true, true, false]),
@@ -149,12 +157,13 @@ fn signal_with_an_invalid_endpoint_is_disabled() {
             let config = read(&[(name, value)]).unwrap();
             let is_on = |signal| config.signal(signal).is_some();
             assert_eq!(Signal::ALL.map(is_on), on);
-            let [Diagnostic::Error(error)] = &*config.diagnostics else {
+            let has_fragment = usize::from(value.contains('#'));
+            let [Diagnostic::Error(error)] = &config.diagnostics[has_fragment..] else {
                 panic!("{:?}", config.diagnostics);
             };
             assert!(
                 error.starts_with(&format!(
-                    "cannot read {name} from the environment: `{shown}` {why}"
+                    "cannot read {name} from the environment: {shown} {why}"
                 )) && error.ends_with("; the signals that use it are disabled"),
                 "{error}"
             );
@@ -213,16 +222,190 @@ fn invalid_header_is_reported_without_its_value() {
             "the value of `a` is not a valid header value",
         ),
     ] {
-        let (config, error) = read_with_warning(&[("OTEL_EXPORTER_OTLP_HEADERS", value)]);
-        assert!(signals(&config).iter().all(|it| it.headers.is_empty()));
+        // The other headers are sent.
+        let (value, key) = (
+            format!("{value},api-key=valid"),
+            "OTEL_EXPORTER_OTLP_HEADERS",
+        );
+        let (config, error) = read_with_warning(&[(key, &value)]);
+        for signal in signals(&config) {
+            assert_eq!(signal.headers["api-key"], "valid");
+            assert_eq!(signal.headers.contains_key("a"), value.starts_with("a=b,"));
+        }
         assert!(
             error.starts_with(&format!(
                 "cannot read OTEL_EXPORTER_OTLP_HEADERS from the environment: {problem}; "
-            )) && error.contains("write pairs such as `api-key=secret"),
+            )) && error.contains("write pairs such as `api-key=secret")
+                && error.ends_with("; this header is not sent"),
             "{error}"
         );
         assert_eq!(error.matches("secret").count(), 1, "{error}");
     }
+}
+
+#[test]
+fn fragment_of_an_endpoint_is_ignored_with_a_warning() {
+    let (config, warning) = read_with_warning(&[(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "https://collector/otlp?key=a#secret",
+    )]);
+    assert_eq!(
+        endpoints(&config)[0],
+        "https://collector/otlp/v1/traces?key=a"
+    );
+    assert_eq!(
+        warning,
+        "cannot read OTEL_EXPORTER_OTLP_ENDPOINT from the environment: a request cannot contain a fragment; \
+         the part from `#` on is ignored"
+    );
+}
+
+#[test]
+fn setting_for_grpc_has_no_effect() {
+    let (config, warning) = read_with_warning(&[("OTEL_EXPORTER_OTLP_INSECURE", "true")]);
+    signals(&config);
+    assert!(
+        warning.starts_with(
+            "cannot read OTEL_EXPORTER_OTLP_INSECURE from the environment: `true` has no effect, because it is for gRPC; "
+        ),
+        "{warning}"
+    );
+}
+
+/// Returns the proxy of an endpoint, its authorization, and the setting that names it.
+fn proxy_of(
+    endpoint: &str,
+    variables: &[(&str, &str)],
+) -> Option<(String, Option<String>, String)> {
+    let mut all = vec![("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)];
+    all.extend(variables);
+    let config = read(&all).unwrap();
+    assert_eq!(config.diagnostics, []);
+    let proxies = signals(&config).map(|signal| signal.proxy.clone());
+    let proxy = proxies.into_iter().next().flatten()?;
+    assert!(!format!("{proxy:?}").contains("Basic"));
+    let authorization = proxy.authorization.as_ref();
+    let authorization = authorization.map(|value| value.to_str().unwrap().to_owned());
+    Some((proxy.host().to_owned(), authorization, proxy.setting))
+}
+
+#[test]
+fn proxy_depends_on_the_scheme() {
+    let host = |proxy: Option<(String, _, String)>| proxy.map(|(host, _, name)| (host, name));
+    let of = |host: &str, name: &str| Some((host.to_owned(), name.to_owned()));
+    let (http, https) = ("http://c.example:4318", "https://c.example");
+    let both = [("HTTP_PROXY", "http://plain:1"), ("https_proxy", "tls:2")];
+    assert_eq!(host(proxy_of(http, &both)), of("plain:1", "HTTP_PROXY"));
+    assert_eq!(host(proxy_of(https, &both)), of("tls:2", "https_proxy"));
+    let all = [
+        ("all_proxy", "http://all:3"),
+        ("HTTP_PROXY", "http://upper:1"),
+        ("http_proxy", "http://lower:1"),
+    ];
+    assert_eq!(host(proxy_of(http, &all)), of("upper:1", "HTTP_PROXY"));
+    assert_eq!(host(proxy_of(https, &all)), of("all:3", "all_proxy"));
+    assert_eq!(proxy_of(https, &[("HTTP_PROXY", "http://plain:1")]), None);
+}
+
+#[test]
+fn proxy_has_exceptions() {
+    for (endpoint, no_proxy, has_proxy) in [
+        ("http://collector.example", "", true),
+        ("http://collector.example", "example", false),
+        ("http://collector.example", "other, .example", false),
+        ("http://collector.example", "collector", true),
+        ("http://collector.example", "*", false),
+        ("http://10.1.2.3:4318", "10.0.0.0/8", false),
+        ("http://10.1.2.3:4318", "10.1.2.4", true),
+        ("http://[2001:db8::1]:4318", "2001:db8::/32", false),
+        ("http://localhost:4318", "", false),
+        ("http://LOCALHOST.:4318", "", false),
+        ("http://127.0.0.2:4318", "", false),
+        ("http://[::1]:4318", "", false),
+    ] {
+        let variables = [("HTTP_PROXY", "http://proxy:1"), ("NO_PROXY", no_proxy)];
+        let proxy = proxy_of(endpoint, &variables);
+        assert_eq!(proxy.is_some(), has_proxy, "{endpoint} {no_proxy}");
+    }
+}
+
+#[test]
+fn user_name_of_a_proxy_becomes_its_authorization() {
+    let (host, authorization, _) = proxy_of(
+        "https://collector.example",
+        &[("HTTPS_PROXY", "http://me:p%40ss@proxy.example:3128/")],
+    )
+    .unwrap();
+    assert_eq!(host, "proxy.example:3128");
+    // `me:p@ss` in Base64.
+    assert_eq!(authorization.as_deref(), Some("Basic bWU6cEBzcw=="));
+}
+
+#[test]
+fn unusable_proxy_is_reported_without_its_value() {
+    for value in [
+        "https://me:secret@proxy:1",
+        "socks5://me:secret@proxy:1",
+        "http://me:secret@",
+        "http://secret secret",
+    ] {
+        let (config, warning) = read_with_warning(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector"),
+            ("HTTP_PROXY", value),
+        ]);
+        assert!(signals(&config).iter().all(|it| it.proxy.is_none()));
+        assert_eq!(
+            warning,
+            "cannot read HTTP_PROXY from the environment: the value is not the `http://` URL of a proxy; \
+             write a URL such as `http://proxy.example:3128`; the setting is ignored"
+        );
+    }
+}
+
+#[test]
+fn client_certificate_needs_a_key() {
+    let disabled = |variables: &[(&str, &str)]| {
+        let config = read(variables).unwrap();
+        let [Diagnostic::Error(error)] = &*config.diagnostics else {
+            panic!("{:?}", config.diagnostics);
+        };
+        let is_off = |signal: &Signal| config.signal(*signal).is_none();
+        (
+            Signal::ALL.iter().filter(|it| is_off(it)).count(),
+            error.clone(),
+        )
+    };
+    assert_eq!(
+        disabled(&[("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/a.pem")]),
+        (
+            3,
+            "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE is set, but OTEL_EXPORTER_OTLP_CLIENT_KEY is not; \
+             set both to use a client certificate; the signals that use it are disabled"
+                .to_owned()
+        )
+    );
+    assert_eq!(
+        disabled(&[("OTEL_EXPORTER_OTLP_LOGS_CLIENT_KEY", "/a.pem")]),
+        (
+            1,
+            "OTEL_EXPORTER_OTLP_LOGS_CLIENT_KEY is set, but OTEL_EXPORTER_OTLP_LOGS_CLIENT_CERTIFICATE is not; \
+             set both to use a client certificate; the signals that use it are disabled"
+                .to_owned()
+        )
+    );
+    // The two may come from different settings.
+    let config = read(&[
+        ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/a.pem"),
+        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/b.pem"),
+        ("OTEL_EXPORTER_OTLP_LOGS_CLIENT_KEY", "/c.pem"),
+    ])
+    .unwrap();
+    let keys = signals(&config).map(|signal| {
+        let (certificate, key) = signal.tls.client.clone().unwrap();
+        assert_eq!(certificate.value(), "/a.pem");
+        key.value().to_owned()
+    });
+    assert_eq!(keys, ["/b.pem", "/b.pem", "/c.pem"]);
 }
 
 #[test]
@@ -343,11 +526,11 @@ fn certificate_is_a_path() {
         Setting::new(setting, path, fg_extension::SettingSource::Environment)
     };
     assert_eq!(
-        signals(&config)[Signal::Traces.index()].certificate,
+        signals(&config)[Signal::Traces.index()].tls.certificate,
         certificate("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "/opt/traces.pem")
     );
     assert_eq!(
-        signals(&config)[Signal::Logs.index()].certificate,
+        signals(&config)[Signal::Logs.index()].tls.certificate,
         certificate("OTEL_EXPORTER_OTLP_CERTIFICATE", "/opt/ca.pem")
     );
 }

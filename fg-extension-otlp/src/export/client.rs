@@ -7,15 +7,18 @@ use fg_util::error::{chain, one_line};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderValue};
-use hyper::{Method, Request, Response};
+use hyper::http::uri::Scheme;
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::client::legacy;
 
 use super::clock::{FreezeAwareInstant, TimeLimit};
 use super::compression::compress;
-use super::connector::{ConnectionPool, Connector};
+use super::connector::{ConnectionPool, Connector, OwnReceiver};
+use super::hint;
 use super::request::PROTOBUF;
 use super::response::ExportResult;
 use crate::config::{Compression, SignalConfig};
+use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;
 
 /// The form that the specification recommends: exporter, language, and version.
@@ -58,10 +61,14 @@ impl OtlpClient {
     ///
     /// # Errors
     ///
-    /// Returns an error if the trusted certificates cannot be read.
-    pub(super) fn new(signal: Signal, config: SignalConfig) -> Result<Self, Error> {
+    /// Returns an error if the certificates cannot be read.
+    pub(super) fn new(
+        signal: Signal,
+        config: SignalConfig,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Result<Self, Error> {
         Ok(Self {
-            connector: Connector::new(&config)?,
+            connector: Connector::new(&config, diagnostics)?,
             signal,
             config,
             pool: None,
@@ -70,8 +77,7 @@ impl OtlpClient {
 
     /// Returns the URL of the endpoint without the query, which may contain a key.
     pub(super) fn endpoint(&self) -> String {
-        let uri = self.config.endpoint.to_string();
-        uri.split('?').next().unwrap_or_default().to_owned()
+        hint::without_secrets(&self.config.endpoint.to_string())
     }
 
     /// Sends an encoded `Export…ServiceRequest`.
@@ -93,18 +99,37 @@ impl OtlpClient {
                     pool.has_served = true;
                     pool.last_used = FreezeAwareInstant::now();
                 }
-                return result;
+                return result.with_note(&self.proxy_note());
             }
-            // The prefix of hyper's client adds no information.
+            Some(Err(error)) if is_own_receiver(&error) => {
+                let reason = "this is the extension's own receiver; set FG_OTLP_ENDPOINT to the URL of a collector";
+                return ExportResult::Rejected {
+                    reason: reason.to_owned(),
+                };
+            }
             Some(Err(error)) => {
-                one_line(chain(&error).trim_start_matches("client error (Connect): "))
+                // The prefix of hyper's client adds no information.
+                let reason = one_line(chain(&error).trim_start_matches("client error (Connect): "));
+                match hint::for_error(&error, &self.config.endpoint) {
+                    Some(hint) => format!("{reason}; {hint}"),
+                    None => reason,
+                }
             }
             None => format!("no response within {timeout:?}"),
         };
         self.pool = None;
-        ExportResult::Retryable {
+        let failure = ExportResult::Retryable {
             retry_after: None,
             reason,
+        };
+        failure.with_note(&self.proxy_note())
+    }
+
+    /// Returns a note for messages about failures, which names the proxy, or an empty string.
+    fn proxy_note(&self) -> String {
+        match &self.config.proxy {
+            Some(proxy) => format!(", through the proxy {} of {}", proxy.host(), proxy.setting),
+            None => String::new(),
         }
     }
 
@@ -129,12 +154,21 @@ impl OtlpClient {
         headers.clone_from(&self.config.headers);
         headers.entry(header::USER_AGENT).or_insert(USER_AGENT);
         headers.insert(header::CONTENT_TYPE, PROTOBUF);
+        if let Some(proxy) = self.config.proxy.as_ref().filter(|_| !self.is_tls())
+            && let Some(authorization) = &proxy.authorization
+        {
+            headers.insert(header::PROXY_AUTHORIZATION, authorization.clone());
+        }
         if self.config.compression == Compression::Gzip {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         self.pool(FreezeAwareInstant::now())
             .connections
             .request(request)
+    }
+
+    fn is_tls(&self) -> bool {
+        self.config.endpoint.scheme() == Some(&Scheme::HTTPS)
     }
 
     /// Returns the pool of the previous request if it is recent enough, or else a new one.
@@ -155,7 +189,7 @@ impl OtlpClient {
     }
 
     /// Reads the response, and waits for its body within the limit.
-    async fn read(&self, response: Response<Incoming>, mut limit: TimeLimit) -> ExportResult {
+    async fn read(&mut self, response: Response<Incoming>, mut limit: TimeLimit) -> ExportResult {
         let (head, body) = response.into_parts();
         // The status is known by now, so a body that is cut off or stalls is treated as empty.
         let body = Limited::new(body, MAX_BODY_BYTES).collect();
@@ -163,8 +197,26 @@ impl OtlpClient {
             Some(Ok(body)) => body.to_bytes(),
             Some(Err(_)) | None => Bytes::new(),
         };
+        if head.status == StatusCode::UNSUPPORTED_MEDIA_TYPE
+            && self.config.compression == Compression::Gzip
+        {
+            self.config.compression = Compression::None;
+            let reason = format!("status {}", head.status);
+            return ExportResult::CompressionRejected { reason };
+        }
         ExportResult::from_response(self.signal, &head, &body)
     }
+}
+
+fn is_own_receiver(error: &legacy::Error) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if error.is::<OwnReceiver>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 #[cfg(test)]
@@ -176,7 +228,7 @@ mod tests {
     async fn connections_are_not_reused_after_a_freeze() {
         let config = Config::from_variables(|_| None::<&str>).unwrap().unwrap();
         let config = config.signal(Signal::Traces).cloned().unwrap();
-        let mut client = OtlpClient::new(Signal::Traces, config).unwrap();
+        let mut client = OtlpClient::new(Signal::Traces, config, &mut Vec::new()).unwrap();
         let now = FreezeAwareInstant::now();
         client.pool(now).has_served = true;
         assert!(client.pool(now.after_freeze(MAX_IDLE)).has_served);

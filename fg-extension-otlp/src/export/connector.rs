@@ -1,105 +1,185 @@
-//! Connections to a collector, with TLS if the scheme of its endpoint is `https`.
+//! Connections to a collector: direct or through a proxy, with TLS if the scheme of its endpoint is `https`.
 
-use std::sync::Arc;
+use std::error::Error as StdError;
+use std::fmt;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use fg_extension::{Error, Setting};
-use fg_util::error::chain;
+use fg_extension::Error;
 use http_body_util::Full;
-use hyper::Request;
+use hyper::Uri;
 use hyper::body::Bytes;
 use hyper::http::uri::Scheme;
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Builder, Client, ResponseFuture};
-use hyper_util::rt::TokioExecutor;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::legacy::{Builder, Client};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpStream;
+use tower_service::Service;
 
 use super::resolver::Resolver;
+use super::stream::Stream;
+use super::tls;
 use crate::config::SignalConfig;
+use crate::diagnostic::Diagnostic;
 
 /// The maximum size of the head of a response, and of the interim responses that are read at once.
 const MAX_HEAD_BYTES: usize = 16 << 10;
 
+/// Keeps connections for the next request. The owner decides how long they can be reused.
+pub(super) type ConnectionPool = Client<Connector, Full<Bytes>>;
+
 /// Opens connections to the endpoint of a signal.
 #[derive(Clone)]
 pub(super) enum Connector {
-    Plain(HttpConnector<Resolver>),
-    Tls(HttpsConnector<HttpConnector<Resolver>>),
+    Plain(Dialer),
+    Tls(HttpsConnector<Dialer>),
 }
 
-/// Keeps connections for the next request. The owner decides how long they can be reused.
-pub(super) enum ConnectionPool {
-    Plain(Client<HttpConnector<Resolver>, Full<Bytes>>),
-    Tls(Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>),
+/// Opens TCP connections to the endpoint, or to its proxy.
+#[derive(Clone)]
+pub(super) struct Dialer {
+    route: Route,
+    /// An address that is not to be connected to: this extension's own receiver.
+    rejected: Option<SocketAddr>,
 }
+
+#[derive(Clone)]
+enum Route {
+    Direct(HttpConnector<Resolver>),
+    /// Through a proxy that forwards requests.
+    Forward(HttpConnector<Resolver>, Uri),
+    /// Through a proxy that forwards bytes.
+    Tunnel(Tunnel<HttpConnector<Resolver>>),
+}
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
 impl Connector {
     /// Creates a connector for the endpoint of a signal. Sets up TLS only if the scheme is `https`.
     ///
     /// # Errors
     ///
-    /// Returns an error if the trusted certificates cannot be read.
-    pub(super) fn new(config: &SignalConfig) -> Result<Self, Error> {
+    /// Returns an error if the certificates cannot be read.
+    pub(super) fn new(
+        config: &SignalConfig,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Result<Self, Error> {
         let mut tcp = HttpConnector::new_with_resolver(Resolver);
         tcp.set_nodelay(true);
-        if config.endpoint.scheme() != Some(&Scheme::HTTPS) {
-            return Ok(Self::Plain(tcp));
-        }
         tcp.enforce_http(false);
-
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls =
-            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        let tls = match &config.certificate {
-            Some(certificate) => tls.with_root_certificates(read_roots(certificate)?),
-            None => tls.with_webpki_roots(),
+        let is_tls = config.endpoint.scheme() == Some(&Scheme::HTTPS);
+        let route = match &config.proxy {
+            None => Route::Direct(tcp),
+            Some(proxy) if is_tls => {
+                let mut tunnel = Tunnel::new(proxy.uri.clone(), tcp);
+                if let Some(authorization) = &proxy.authorization {
+                    tunnel = tunnel.with_auth(authorization.clone());
+                }
+                Route::Tunnel(tunnel)
+            }
+            Some(proxy) => Route::Forward(tcp, proxy.uri.clone()),
         };
+        let dialer = Dialer {
+            route,
+            rejected: None,
+        };
+        if !is_tls {
+            return Ok(Self::Plain(dialer));
+        }
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls.with_no_client_auth())
+            .with_tls_config(tls::client_config(&config.tls, diagnostics)?)
             .https_only()
             .enable_http1()
-            .wrap_connector(tcp);
+            .wrap_connector(dialer);
         Ok(Self::Tls(connector))
     }
 
     /// Creates an empty pool.
     pub(super) fn pool(&self) -> ConnectionPool {
-        let mut builder = Builder::new(TokioExecutor::new());
-        builder.http1_max_buf_size(MAX_HEAD_BYTES);
+        Builder::new(TokioExecutor::new())
+            .http1_max_buf_size(MAX_HEAD_BYTES)
+            .build(self.clone())
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = Stream;
+    type Error = BoxError;
+    type Future = BoxFuture<Stream>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         match self {
-            Self::Plain(connector) => ConnectionPool::Plain(builder.build(connector.clone())),
-            Self::Tls(connector) => ConnectionPool::Tls(builder.build(connector.clone())),
+            Self::Plain(dialer) => dialer.poll_ready(cx),
+            Self::Tls(connector) => connector.poll_ready(cx),
+        }
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        match self {
+            Self::Plain(dialer) => {
+                let is_forwarded = matches!(dialer.route, Route::Forward(..));
+                let connecting = dialer.call(uri);
+                Box::pin(async move { Ok(Stream::new(connecting.await?, is_forwarded)) })
+            }
+            Self::Tls(connector) => {
+                let connecting = connector.call(uri);
+                Box::pin(async move { Ok(Stream::new(connecting.await?, false)) })
+            }
         }
     }
 }
 
-impl ConnectionPool {
-    pub(super) fn request(&self, request: Request<Full<Bytes>>) -> ResponseFuture {
-        match self {
-            Self::Plain(client) => client.request(request),
-            Self::Tls(client) => client.request(request),
+impl Service<Uri> for Dialer {
+    type Response = TokioIo<TcpStream>;
+    type Error = BoxError;
+    type Future = BoxFuture<TokioIo<TcpStream>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        match &mut self.route {
+            Route::Direct(tcp) | Route::Forward(tcp, _) => tcp.poll_ready(cx).map_err(Into::into),
+            Route::Tunnel(tunnel) => tunnel.poll_ready(cx).map_err(Into::into),
+        }
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let rejected = self.rejected;
+        match &mut self.route {
+            Route::Direct(tcp) => {
+                let connecting = tcp.call(uri);
+                Box::pin(async move {
+                    let stream = connecting.await?;
+                    // Only the connection shows what a host name resolved to.
+                    let peer = stream.inner().peer_addr().ok();
+                    match rejected.filter(|address| peer == Some(*address)) {
+                        Some(address) => Err(OwnReceiver(address).into()),
+                        None => Ok(stream),
+                    }
+                })
+            }
+            Route::Forward(tcp, proxy) => {
+                let connecting = tcp.call(proxy.clone());
+                Box::pin(async move { Ok(connecting.await?) })
+            }
+            Route::Tunnel(tunnel) => {
+                let connecting = tunnel.call(uri);
+                Box::pin(async move { Ok(connecting.await?) })
+            }
         }
     }
 }
 
-/// Reads the root certificates to trust from a PEM file.
-fn read_roots(certificate: &Setting) -> Result<RootCertStore, Error> {
-    let invalid = |problem: &str| -> Error {
-        let hint = "write the path of a PEM file with the root certificates to trust";
-        certificate.invalid(problem, hint).into()
-    };
-    let pem = std::fs::read(certificate.value())
-        .map_err(|error| invalid(&format!("cannot be opened ({error})")))?;
-    let mut roots = RootCertStore::empty();
-    for root in CertificateDer::pem_slice_iter(&pem) {
-        root.map_err(|error| chain(&error))
-            .and_then(|root| roots.add(root).map_err(|error| chain(&error)))
-            .map_err(|why| invalid(&format!("contains an invalid certificate ({why})")))?;
+/// The endpoint is this extension's own receiver, so exported data would come back forever.
+#[derive(Debug)]
+pub(super) struct OwnReceiver(SocketAddr);
+
+impl fmt::Display for OwnReceiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is this extension's own receiver", self.0)
     }
-    if roots.is_empty() {
-        return Err(invalid("contains no certificate"));
-    }
-    Ok(roots)
 }
+
+impl StdError for OwnReceiver {}

@@ -52,7 +52,7 @@ impl Exporter {
         let mut diagnostics = config.diagnostics.clone();
         let clients = Signal::ALL.map(|signal| {
             let config = config.signal(signal)?.clone();
-            OtlpClient::new(signal, config)
+            OtlpClient::new(signal, config, &mut diagnostics)
                 .map_err(|error| signals_disabled(&error).add_to(&mut diagnostics))
                 .ok()
         });
@@ -206,34 +206,33 @@ impl Exporter {
             workers.shutdown().await;
         }
         std::mem::forget(unfinished);
-        let (outstanding, lost, counters) = {
+        let (outstanding, rejected, lost, dropped) = {
             let scheduler = self.inner.lock();
             (
                 scheduler.describe_outstanding(),
+                scheduler.describe_rejected(),
                 scheduler.report_lost(),
-                scheduler.counters(),
+                scheduler.counters().dropped,
             )
         };
-        let ExportCounters {
-            dropped, rejected, ..
-        } = counters;
         if let Some(lost) = lost {
             lost.log();
         }
-        match outstanding {
-            None if dropped.is_zero() && rejected.is_zero() => Ok(()),
-            None if dropped.is_zero() => {
-                Err(format!("rejected by the collector: {rejected}").into())
-            }
-            None => Err(format!(
-                "dropped because the buffer was full: {dropped}; increase FG_OTLP_BUFFER"
-            )
-            .into()),
-            Some(outstanding) => Err(format!(
+        let outstanding = outstanding.map(|outstanding| {
+            format!(
                 "not exported within {timeout:?}: {outstanding}; \
                  increase FG_OTLP_FLUSH_TIMEOUT if the collector needs more time"
             )
-            .into()),
+        });
+        let dropped = (!dropped.is_zero()).then(|| {
+            format!("dropped because the buffer was full: {dropped}; increase FG_OTLP_BUFFER")
+        });
+        let problems = [outstanding, dropped, rejected];
+        let problems: Vec<String> = problems.into_iter().flatten().collect();
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems.join("; ").into())
         }
     }
 

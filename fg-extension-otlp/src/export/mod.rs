@@ -9,6 +9,7 @@ mod exporter;
 mod flush_policy;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod hint;
 mod hold;
 mod queue;
 mod received;
@@ -18,6 +19,8 @@ mod response;
 mod retry;
 mod scheduler;
 mod signal_state;
+mod stream;
+mod tls;
 mod worker;
 
 #[cfg(test)]

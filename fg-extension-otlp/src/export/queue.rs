@@ -8,6 +8,9 @@ use crate::signal::Signal;
 
 /// The maximum size, in bytes, of the items in one request, unless a single item is larger.
 pub(super) const BATCH_BYTES: usize = 1 << 20;
+/// A batch of at most this size is not split. A collector that rejects even this as too large is unlikely to accept
+/// any item, and each item would cost a request.
+const MIN_SPLIT_BYTES: usize = 4 << 10;
 
 /// A first-in, first-out queue of encoded items for each signal, with a shared capacity, and whether our own metrics have
 /// changed.
@@ -26,10 +29,12 @@ pub(super) struct ExportQueue {
 }
 
 /// The items of one signal. Counts are numbers of records: spans, log records, or data points.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct SignalQueue {
     items: VecDeque<QueuedItem>,
     bytes: usize,
+    /// The maximum size of a batch. It decreases when the collector rejects a batch as too large.
+    max_batch_bytes: usize,
     waiting: u64,
     in_flight: u64,
     dropped: u64,
@@ -40,6 +45,9 @@ struct MetricsChange {
     /// The sequence number of the oldest change that has not been sent.
     changed: Option<u64>,
     in_flight: bool,
+    /// Whether the collector rejected a request with our own metrics and received ones as too large, so that they are sent
+    /// in separate requests.
+    is_separate: bool,
 }
 
 /// What is queued and sent as a whole.
@@ -77,7 +85,7 @@ impl ExportQueue {
             capacity,
             bytes: 0,
             next: 0,
-            signals: Default::default(),
+            signals: Signal::ALL.map(|_| SignalQueue::new()),
             metrics: MetricsChange::default(),
         }
     }
@@ -92,7 +100,7 @@ impl ExportQueue {
         let (bytes, records) = (item.size(), item.item.records());
         let waiting: usize = self.signals.iter().map(|queue| queue.bytes).sum();
         let in_flight = self.bytes - waiting;
-        let fits = bytes <= self.capacity - in_flight;
+        let fits = bytes <= self.capacity.saturating_sub(in_flight);
         while fits && self.bytes + bytes > self.capacity && self.drop_oldest() {}
         let queue = &mut self.signals[signal.index()];
         if fits {
@@ -121,10 +129,14 @@ impl ExportQueue {
             let changed = self.metrics.changed.take_if(|changed| *changed < end);
             batch.has_own_metrics = changed.is_some();
             self.metrics.in_flight = batch.has_own_metrics;
+            if batch.has_own_metrics && self.metrics.is_separate {
+                return Some(batch);
+            }
         }
         let queue = &mut self.signals[signal.index()];
         while let Some(item) = queue.items.front() {
-            let has_room = batch.items.is_empty() || batch.bytes + item.size() <= BATCH_BYTES;
+            let has_room =
+                batch.items.is_empty() || batch.bytes + item.size() <= queue.max_batch_bytes;
             if item.sequence >= end || !has_room {
                 break;
             }
@@ -156,6 +168,47 @@ impl ExportQueue {
         for item in batch.items.into_iter().rev() {
             queue.push_front(item);
         }
+    }
+
+    /// Puts a batch that the collector rejected as too large back at the front, so that it is sent in parts. Later
+    /// batches of the signal are not larger than these parts. Returns the batch if it cannot be split.
+    pub(super) fn split(&mut self, mut batch: Batch) -> Result<(), Batch> {
+        if batch.has_own_metrics && !batch.items.is_empty() {
+            self.metrics.is_separate = true;
+            self.requeue(batch);
+            return Ok(());
+        }
+        if batch.bytes <= MIN_SPLIT_BYTES {
+            return Err(batch);
+        }
+        if batch.items.len() == 1 && !self.split_items(&mut batch) {
+            return Err(batch);
+        }
+        // Smaller than the batch, so that each attempt makes progress.
+        let half = (batch.bytes / 2).max(MIN_SPLIT_BYTES);
+        let queue = &mut self.signals[batch.signal.index()];
+        queue.max_batch_bytes = queue.max_batch_bytes.min(half);
+        self.requeue(batch);
+        Ok(())
+    }
+
+    /// Splits the items of a batch in flight into halves. Returns whether there are more items now.
+    fn split_items(&mut self, batch: &mut Batch) -> bool {
+        let (signal, before) = (batch.signal, batch.items.len());
+        let items = std::mem::take(&mut batch.items).into_iter();
+        batch.items = items
+            .flat_map(|QueuedItem { sequence, item }| {
+                let halves = item.split(signal).map_or_else(|item| vec![item], Vec::from);
+                halves
+                    .into_iter()
+                    .map(move |item| QueuedItem { sequence, item })
+            })
+            .collect();
+        // Each half counts the resource that both share.
+        self.bytes -= batch.bytes;
+        batch.bytes = batch.items.iter().map(QueuedItem::size).sum();
+        self.bytes += batch.bytes;
+        batch.items.len() > before
     }
 
     /// Returns whether the signal has data that waits to be sent, not counting data in flight.
@@ -225,6 +278,17 @@ impl ExportQueue {
 }
 
 impl SignalQueue {
+    fn new() -> Self {
+        Self {
+            items: VecDeque::new(),
+            bytes: 0,
+            max_batch_bytes: BATCH_BYTES,
+            waiting: 0,
+            in_flight: 0,
+            dropped: 0,
+        }
+    }
+
     fn push_back(&mut self, item: QueuedItem) {
         self.bytes += item.size();
         self.waiting += item.item.records();
@@ -304,6 +368,11 @@ impl Batch {
         self.items.iter().map(|item| item.item.records()).sum()
     }
 
+    /// Returns the size of all items, as they are encoded.
+    pub(super) fn encoded_bytes(&self) -> usize {
+        self.items().map(Item::bytes).sum()
+    }
+
     pub(super) fn items(&self) -> impl Iterator<Item = &Item> {
         self.items.iter().map(|item| &item.item)
     }
@@ -316,7 +385,9 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
-    use super::super::received::ReceivedResource;
+    use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+
+    use super::super::received::{ReceivedData, ReceivedResource};
     use super::*;
 
     const ALL: u64 = u64::MAX;
@@ -412,6 +483,101 @@ mod tests {
             requests.push(names(queue.take_batch(Signal::Logs, ALL)));
         }
         assert_eq!(requests, [vec![1, 2], vec![3], vec![4], vec![5]]);
+    }
+
+    #[test]
+    fn batch_that_is_too_large_is_split() {
+        let mut queue = ExportQueue::new(8 * BATCH_BYTES);
+        for name in 1..=8 {
+            queue.push(Signal::Logs, item(name, 5000));
+        }
+        queue.push(Signal::Traces, item(9, 30_000));
+        queue.push(Signal::Traces, item(10, 100));
+
+        let mut sizes = Vec::new();
+        let last = loop {
+            let batch = queue.take_batch(Signal::Logs, ALL).unwrap();
+            sizes.push(batch.count());
+            if let Err(batch) = queue.split(batch) {
+                break batch;
+            }
+        };
+        assert_eq!(sizes, [8, 4, 2, 1]);
+        assert_eq!(names(Some(last)), [1]);
+        // The order is kept, and later batches are not larger than the last one.
+        assert_eq!(names(queue.take_batch(Signal::Logs, ALL)), [2]);
+        // Each signal has its own limit.
+        assert_eq!(names(queue.take_batch(Signal::Traces, ALL)), [9, 10]);
+    }
+
+    #[test]
+    fn small_batch_is_not_split() {
+        let mut queue = ExportQueue::new(BATCH_BYTES);
+        for name in 1..=41 {
+            queue.push(Signal::Logs, item(name, 100));
+        }
+        let batch = queue.take_batch(Signal::Logs, ALL).unwrap();
+        assert_eq!(batch.count(), 41);
+        queue.split(batch).unwrap();
+        let batch = queue.take_batch(Signal::Logs, ALL).unwrap();
+        assert_eq!(batch.count(), 40);
+        let batch = queue.split(batch).unwrap_err();
+        queue.complete(batch);
+        assert_eq!(queue.outstanding(), counts(0, 1));
+    }
+
+    #[test]
+    fn received_item_that_is_too_large_is_split() {
+        let spans = ResourceSpans {
+            scope_spans: vec![ScopeSpans {
+                spans: vec![
+                    Span {
+                        name: "x".repeat(6000),
+                        ..Span::default()
+                    };
+                    4
+                ],
+                ..ScopeSpans::default()
+            }],
+            ..ResourceSpans::default()
+        };
+        let mut queue = ExportQueue::new(BATCH_BYTES);
+        let (resource, parts) = ReceivedData::Spans(spans).into_parts();
+        for part in parts {
+            let part = ReceivedPart::new(resource.clone(), &part);
+            queue.push(Signal::Traces, Item::received(part));
+        }
+        let mut sizes = Vec::new();
+        while queue.has_waiting(Signal::Traces) {
+            let batch = queue.take_batch(Signal::Traces, ALL).unwrap();
+            sizes.push(batch.count());
+            if let Err(batch) = queue.split(batch) {
+                queue.complete(batch);
+            }
+            assert_eq!(
+                queue.outstanding().spans,
+                sizes
+                    .iter()
+                    .fold(4, |left, size| left - u64::from(*size == 1))
+            );
+        }
+        assert_eq!(sizes, [4, 2, 1, 1, 2, 1, 1]);
+        assert_eq!(queue.bytes(), 0);
+    }
+
+    #[test]
+    fn own_metrics_are_split_from_received_ones() {
+        let mut queue = ExportQueue::new(BATCH_BYTES);
+        queue.push(Signal::Metrics, received(1, 100, 7));
+        queue.metrics_changed();
+        let batch = queue.take_batch(Signal::Metrics, ALL).unwrap();
+        queue.split(batch).unwrap();
+        let own = queue.take_batch(Signal::Metrics, ALL).unwrap();
+        assert!(own.has_own_metrics() && own.count() == 0);
+        let received = queue.take_batch(Signal::Metrics, ALL).unwrap();
+        assert!(!received.has_own_metrics() && received.count() == 7);
+        let own = queue.split(own).unwrap_err();
+        queue.complete(own);
     }
 
     #[test]

@@ -3,13 +3,15 @@
 use std::time::{Duration, SystemTime};
 
 use fg_util::error::{excerpt, one_line};
-use hyper::header;
+use hyper::StatusCode;
+use hyper::header::{self, HeaderMap};
 use hyper::http::response::Parts;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
 
+use super::hint;
 use super::request::PROTOBUF;
 use super::retry::{is_retryable, retry_after};
 use crate::signal::Signal;
@@ -28,6 +30,10 @@ pub(super) enum ExportResult {
     },
     /// The request was rejected permanently.
     Rejected { reason: String },
+    /// The request was rejected, but parts of it may be accepted.
+    TooLarge { reason: String },
+    /// The request was rejected because of its compression, and may be accepted without.
+    CompressionRejected { reason: String },
 }
 
 impl ExportResult {
@@ -37,6 +43,16 @@ impl ExportResult {
             .headers
             .get(header::CONTENT_TYPE)
             .is_some_and(|kind| kind.as_bytes().starts_with(PROTOBUF.as_bytes()));
+        if head.status.is_success() && is_web_page(&head.headers) {
+            // A login page, or a web server that knows no OTLP: the data is not stored.
+            let reason = format!(
+                "this is not an OTLP endpoint, since it responds with status {} and a web page (text/html); \
+                 check the URL, whose path is usually {}",
+                head.status,
+                signal.path()
+            );
+            return Self::Rejected { reason };
+        }
         if head.status.is_success() {
             let (rejected, message) = is_protobuf
                 .then(|| partial_success(signal, body))
@@ -52,14 +68,41 @@ impl ExportResult {
             message => format!("status {}: {message}", head.status),
         };
         if is_retryable(head.status) {
-            Self::Retryable {
+            return Self::Retryable {
                 retry_after: retry_after(&head.headers, SystemTime::now()),
                 reason,
-            }
-        } else {
-            Self::Rejected { reason }
+            };
+        }
+        if head.status == StatusCode::PAYLOAD_TOO_LARGE {
+            return Self::TooLarge { reason };
+        }
+        Self::Rejected {
+            reason: match hint::for_status(signal, head) {
+                Some(hint) => format!("{reason}; {hint}"),
+                None => reason,
+            },
         }
     }
+
+    /// Appends a note to the reason of a failure.
+    pub(super) fn with_note(mut self, note: &str) -> Self {
+        match &mut self {
+            Self::Accepted { .. } => {}
+            Self::Retryable { reason, .. }
+            | Self::Rejected { reason }
+            | Self::TooLarge { reason }
+            | Self::CompressionRejected { reason } => reason.push_str(note),
+        }
+        self
+    }
+}
+
+fn is_web_page(headers: &HeaderMap) -> bool {
+    const HTML: &[u8] = b"text/html";
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.as_bytes().get(..HTML.len()))
+        .is_some_and(|kind| kind.eq_ignore_ascii_case(HTML))
 }
 
 /// Returns how many items the collector rejected, and the reason.

@@ -1,5 +1,7 @@
 //! The scheduler: decides, without I/O, when to send, flush, retry, and wait, and what to log.
 
+mod results;
+
 use std::time::Duration;
 
 use fg_util::throttle::Throttle;
@@ -10,7 +12,6 @@ use super::flush_policy::FlushPolicy;
 use super::hold::Hold;
 use super::queue::{Batch, ExportQueue, Item};
 use super::request::SnapshotRequest;
-use super::response::ExportResult;
 use super::signal_state::SignalState;
 use crate::config::Config;
 use crate::delivery::Delivery;
@@ -28,6 +29,8 @@ pub(super) struct Scheduler {
     rejected: ItemCounts,
     /// What became of the latest request with our own metrics, until the next one is made.
     own_metrics: Option<Delivery>,
+    /// Whether the collector rejected the latest snapshot of our own metrics.
+    own_metrics_are_rejected: bool,
     signals: [SignalState; Signal::ALL.len()],
     /// How many flushes have been requested.
     requested_flush: u64,
@@ -87,6 +90,7 @@ impl Scheduler {
             exported: ItemCounts::default(),
             rejected: ItemCounts::default(),
             own_metrics: None,
+            own_metrics_are_rejected: false,
             signals: endpoints.map(|endpoint| SignalState::new(endpoint, now)),
             requested_flush: 0,
             shutdown: None,
@@ -224,98 +228,6 @@ impl Scheduler {
         }
     }
 
-    /// Records what became of our own metrics in a batch.
-    pub(super) fn record_own_metrics(&mut self, batch: &Batch, result: &ExportResult) {
-        if !batch.has_own_metrics() {
-            return;
-        }
-        let (delivery, lost) = match result {
-            // Received data points are counted first.
-            ExportResult::Accepted { rejected, .. } => {
-                (Delivery::Accepted, rejected.saturating_sub(batch.count()))
-            }
-            ExportResult::Rejected { .. } => (Delivery::Rejected, batch.delta_points),
-            ExportResult::Retryable { .. } => (Delivery::Failed, 0),
-        };
-        self.own_metrics = Some(delivery);
-        self.rejected
-            .add(Signal::Metrics, lost.min(batch.delta_points));
-    }
-
-    /// Records the result for a batch, and returns a line for the log if there is something to report.
-    ///
-    /// The caller must release the lock before it writes the line, which may come back as a log record to export.
-    pub(super) fn record_result(
-        &mut self,
-        batch: Batch,
-        result: ExportResult,
-        now: FreezeAwareInstant,
-    ) -> (AfterRequest, Option<Diagnostic>) {
-        let (signal, count) = (batch.signal(), batch.count());
-        let state = &mut self.signals[signal.index()];
-        let is_outage = !matches!(result, ExportResult::Accepted { .. });
-        let mut after = AfterRequest::SendMore;
-        let issue = match result {
-            ExportResult::Accepted { rejected, message } => {
-                state.record_accepted();
-                let (endpoint, all) = (state.endpoint(), signal.count(count));
-                let issue = if rejected > 0 {
-                    let rejected = match count {
-                        0 => signal.count(rejected),
-                        _ => format!("{rejected} of {all}"),
-                    };
-                    Some(format!("{endpoint} rejected {rejected}: {message}"))
-                } else if !message.is_empty() {
-                    Some(format!(
-                        "{endpoint} accepted {all} with a warning: {message}"
-                    ))
-                } else {
-                    None
-                };
-                // The rejected data points may be our own, which are not counted.
-                let rejected = rejected.min(count);
-                self.rejected.add(signal, rejected);
-                self.exported.add(signal, count - rejected);
-                self.queue.complete(batch);
-                issue
-            }
-            ExportResult::Rejected { reason } => {
-                let (endpoint, all) = (state.endpoint(), signal.count(count));
-                let issue = format!("{endpoint} permanently rejected {all}: {reason}");
-                state.record_rejected(reason);
-                self.rejected.add(signal, count);
-                self.queue.complete(batch);
-                Some(issue)
-            }
-            ExportResult::Retryable {
-                retry_after,
-                reason,
-            } => {
-                after = AfterRequest::BackOff;
-                let requested = self.requested_flush;
-                let pause = state.record_failure(retry_after, reason.clone(), requested, now);
-                self.queue.requeue(batch);
-                let (endpoint, pause) = (state.endpoint(), pause.as_millis());
-                Some(format!(
-                    "cannot send {signal} to {endpoint}: {reason}; retrying in {pause} ms"
-                ))
-            }
-        };
-        let recovered = || {
-            state
-                .is_outage_logged
-                .then(|| Diagnostic::Info(format!("{} accepts {signal} again", state.endpoint())))
-        };
-        let is_issue = issue.is_some();
-        let line = issue.map(Diagnostic::Warning).or_else(recovered);
-        let line = self.admit(line, now);
-        if line.is_some() {
-            let state = &mut self.signals[signal.index()];
-            state.is_outage_logged = is_outage || (is_issue && state.is_outage_logged);
-        }
-        (after, line)
-    }
-
     /// Returns a line for the log about dropped items, unless the throttle suppresses it.
     pub(super) fn report_dropped(&mut self, now: FreezeAwareInstant) -> Option<Diagnostic> {
         self.log_throttle.admit(now.monotonic()).then(|| {
@@ -343,30 +255,6 @@ impl Scheduler {
         let counters = self.counters();
         let is_complete = counters.dropped.is_zero() && counters.rejected.is_zero();
         (!is_complete).then(|| Diagnostic::Error(format!("some data was lost: {counters}")))
-    }
-
-    /// Describes the data that has not been exported, and why. Returns `None` if all data has been exported.
-    pub(super) fn describe_outstanding(&self) -> Option<String> {
-        let outstanding = self.queue.outstanding();
-        let items = |signal: Signal, count| (count > 0).then(|| (signal, signal.count(count)));
-        let parts = [
-            items(Signal::Traces, outstanding.spans),
-            items(Signal::Logs, outstanding.log_records),
-            items(Signal::Metrics, outstanding.data_points),
-            self.queue
-                .has_outstanding_metrics()
-                .then(|| (Signal::Metrics, "the latest metrics".to_owned())),
-        ];
-        let parts: Vec<String> = parts
-            .into_iter()
-            .flatten()
-            .map(|(signal, what)| {
-                let state = &self.signals[signal.index()];
-                let reason = state.last_error().unwrap_or("no response in time");
-                format!("{what} to {} ({reason})", state.endpoint())
-            })
-            .collect();
-        (!parts.is_empty()).then(|| parts.join(", "))
     }
 
     /// Returns the current counters.

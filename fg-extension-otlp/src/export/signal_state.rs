@@ -26,6 +26,10 @@ pub(super) struct SignalState {
     is_slow: bool,
     /// Why the last request failed, if it failed.
     last_error: Option<String>,
+    /// Why the collector last rejected a request, or a part of it.
+    last_rejection: Option<String>,
+    /// Whether the collector has ever accepted a request, or a part of it.
+    has_accepted: bool,
     /// Whether the log contains a line about an outage, and none about the recovery since then.
     pub(super) is_outage_logged: bool,
 }
@@ -42,6 +46,8 @@ impl SignalState {
             retry_at: None,
             is_slow: false,
             last_error: None,
+            last_rejection: None,
+            has_accepted: false,
             is_outage_logged: false,
         }
     }
@@ -70,6 +76,14 @@ impl SignalState {
 
     pub(super) fn last_error(&self) -> Option<&str> {
         self.last_error.as_deref()
+    }
+
+    pub(super) fn last_rejection(&self) -> Option<&str> {
+        self.last_rejection.as_deref()
+    }
+
+    pub(super) fn has_accepted(&self) -> bool {
+        self.has_accepted
     }
 
     /// Makes a pending retry due, and shortens the pauses between all later ones.
@@ -105,8 +119,19 @@ impl SignalState {
         }
     }
 
-    /// Records that the collector accepted a request.
+    /// Records that the collector accepted a request, or a part of it.
     pub(super) fn record_accepted(&mut self) {
+        self.record_response();
+        self.has_accepted = true;
+    }
+
+    /// Records that the collector rejected a part of a request that it accepted otherwise.
+    pub(super) fn record_partly_rejected(&mut self, reason: String) {
+        self.last_rejection = Some(reason);
+    }
+
+    /// Records a response that needs no pause.
+    pub(super) fn record_response(&mut self) {
         self.has_sent = true;
         self.backoff = None;
         self.last_error = None;
@@ -114,9 +139,9 @@ impl SignalState {
 
     /// Records that the collector rejected a request permanently.
     pub(super) fn record_rejected(&mut self, reason: String) {
-        self.has_sent = true;
-        self.backoff = None;
-        self.last_error = Some(reason);
+        self.record_response();
+        self.last_error = Some(reason.clone());
+        self.last_rejection = Some(reason);
     }
 
     /// Records a failure that is to be retried, and returns the pause before the retry.

@@ -51,11 +51,7 @@ impl ExporterInner {
     /// Records the result for a batch, and logs what there is to report.
     fn record_result(&self, batch: Batch, result: ExportResult) -> AfterRequest {
         let now = FreezeAwareInstant::now();
-        let (after, line) = {
-            let mut scheduler = self.lock();
-            scheduler.record_own_metrics(&batch, &result);
-            scheduler.record_result(batch, result, now)
-        };
+        let (after, line) = self.lock().record_result(batch, result, now);
         if let Some(line) = line {
             line.log();
         }

@@ -14,7 +14,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::header::HeaderMap;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -32,6 +32,14 @@ pub(super) struct Collector {
     received: mpsc::UnboundedReceiver<Received>,
     close: watch::Sender<()>,
     tasks: JoinSet<()>,
+}
+
+/// How a collector accepts connections and requests.
+#[derive(Clone, Default)]
+struct Options {
+    tls: Option<TlsAcceptor>,
+    /// The maximum size of a body. Larger ones are rejected with status 413.
+    max_body: Option<usize>,
 }
 
 /// What the collector does with a request. After the end of the script, it responds with an empty 200.
@@ -52,28 +60,46 @@ pub(super) struct Received {
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
     pub(super) connection: usize,
+    /// Whether the body was not too large.
+    pub(super) is_accepted: bool,
 }
 
 impl Collector {
     pub(super) async fn start() -> Self {
-        Self::serve(bind().await, None)
+        Self::serve(bind().await, Options::default())
+    }
+
+    /// Starts a collector that rejects larger bodies with status 413.
+    pub(super) async fn start_with_limit(max_body: usize) -> Self {
+        let options = Options {
+            max_body: Some(max_body),
+            ..Options::default()
+        };
+        Self::serve(bind().await, options)
     }
 
     /// Starts a collector at the address of one that was killed.
     pub(super) async fn start_again(address: SocketAddr) -> Self {
-        Self::serve(TcpListener::bind(address).await.unwrap(), None)
+        Self::serve(
+            TcpListener::bind(address).await.unwrap(),
+            Options::default(),
+        )
     }
 
     /// Starts a collector at a reserved address.
     pub(super) fn start_late(socket: TcpSocket) -> Self {
-        Self::serve(socket.listen(16).unwrap(), None)
+        Self::serve(socket.listen(16).unwrap(), Options::default())
     }
 
     pub(super) async fn start_tls(acceptor: TlsAcceptor) -> Self {
-        Self::serve(bind().await, Some(acceptor))
+        let options = Options {
+            tls: Some(acceptor),
+            ..Options::default()
+        };
+        Self::serve(bind().await, options)
     }
 
-    fn serve(listener: TcpListener, tls: Option<TlsAcceptor>) -> Self {
+    fn serve(listener: TcpListener, options: Options) -> Self {
         let address = listener.local_addr().unwrap();
         let script = Arc::new(Mutex::new(VecDeque::new()));
         let (received, receiver) = mpsc::unbounded_channel();
@@ -85,15 +111,16 @@ impl Collector {
             for connection in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
                 let (script, received) = (Arc::clone(&responses), received.clone());
-                let (tls, closed) = (tls.clone(), closed.subscribe());
+                let (options, closed) = (options.clone(), closed.subscribe());
                 connections.spawn(async move {
                     let session = Session {
                         connection,
                         closed,
                         script,
                         received,
+                        max_body: options.max_body,
                     };
-                    match tls {
+                    match options.tls {
                         None => session.serve(stream).await,
                         Some(tls) => {
                             if let Ok(stream) = tls.accept(stream).await {
@@ -210,6 +237,7 @@ struct Session {
     closed: watch::Receiver<()>,
     script: Arc<Mutex<VecDeque<ScriptedResponse>>>,
     received: mpsc::UnboundedSender<Received>,
+    max_body: Option<usize>,
 }
 
 impl Session {
@@ -237,6 +265,7 @@ impl Session {
             std::future::pending().await
         };
         let mut body = body.to_bytes().to_vec();
+        let is_accepted = self.max_body.is_none_or(|max| body.len() <= max);
         if head
             .headers
             .get("content-encoding")
@@ -255,7 +284,14 @@ impl Session {
             headers: head.headers,
             body,
             connection: self.connection,
+            is_accepted,
         });
+        if !is_accepted {
+            let response = Full::from("<html>too large</html>");
+            let mut response = Response::new(response.boxed());
+            *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+            return Ok(response);
+        }
         let empty = Response::new(Full::default());
         match response {
             None => Ok(empty.map(BodyExt::boxed)),

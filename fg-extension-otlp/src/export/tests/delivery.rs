@@ -232,7 +232,13 @@ async fn partial_success_is_counted() {
         (counts(1, 2), counts(2, 1))
     );
     let error = exporter.shutdown().await.unwrap_err().to_string();
-    assert_eq!(error, "rejected by the collector: 2 spans, 1 log record");
+    let endpoint = format!("http://{}", collector.address);
+    assert_eq!(
+        error,
+        format!(
+            "rejected: 2 spans by {endpoint}/v1/traces (too old), 1 log record by {endpoint}/v1/logs (no reason given)"
+        )
+    );
 }
 
 #[tokio::test]
@@ -265,7 +271,14 @@ async fn rejected_request_is_dropped_and_counted() {
     exporter.flush_for_invocation().await;
     assert_eq!(exporter.counters().exported, counts(1, 0));
     let error = exporter.shutdown().await.unwrap_err().to_string();
-    assert_eq!(error, "rejected by the collector: 10 spans, 0 log records");
+    let endpoint = format!("http://{}/v1/traces", collector.address);
+    assert_eq!(
+        error,
+        format!(
+            "rejected: 10 spans by {endpoint} (status 307 Temporary Redirect; it redirects to {elsewhere}, \
+             and redirects are not followed; write the final URL)"
+        )
+    );
 }
 
 #[tokio::test]

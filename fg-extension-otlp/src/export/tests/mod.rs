@@ -4,6 +4,7 @@ mod collector;
 mod delivery;
 mod flushing;
 mod metrics;
+mod responses;
 mod scheduling;
 mod tls;
 

@@ -108,7 +108,7 @@ async fn unusable_certificate_disables_its_signal() {
             .signal(Signal::Traces)
             .unwrap()
             .clone();
-        let client = client::OtlpClient::new(Signal::Traces, config);
+        let client = client::OtlpClient::new(Signal::Traces, config, &mut Vec::new());
         client.err().unwrap().to_string()
     };
     let missing = error("/nonexistent.pem");

@@ -1,0 +1,93 @@
+//! The settings of proxies: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, and `NO_PROXY`, in upper or lower case.
+
+use std::net::IpAddr;
+
+use fg_extension::{Error, Setting};
+use hyper::Uri;
+use hyper::header::HeaderValue;
+use hyper::http::uri::Scheme;
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+
+use super::settings::Settings;
+
+/// The proxy of an endpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct Proxy {
+    /// The `http` URL without user name and password.
+    pub(crate) uri: Uri,
+    /// The value of `proxy-authorization`, which is marked as sensitive.
+    pub(crate) authorization: Option<HeaderValue>,
+    /// The name of the setting.
+    pub(crate) setting: String,
+}
+
+impl Proxy {
+    /// Returns the proxy to use for an endpoint, or `None` to connect to it directly.
+    ///
+    /// The lower case of a name counts if the upper case is unset, as in Go and in most other languages. Loopback
+    /// addresses have no proxy, because a proxy cannot reach them.
+    pub(super) fn read(settings: &Settings<'_>, endpoint: &Uri) -> Option<Self> {
+        let host = endpoint.host()?;
+        if is_loopback(host) {
+            return None;
+        }
+        let of_scheme = match endpoint.scheme() == Some(&Scheme::HTTPS) {
+            true => "HTTPS_PROXY",
+            false => "HTTP_PROXY",
+        };
+        let mut names = [of_scheme, "ALL_PROXY"].into_iter();
+        let proxy = names.find_map(|name| either_case(settings, name, parse))?;
+        let excluded = either_case(settings, "NO_PROXY", |setting| {
+            Ok(Matcher::builder().all("proxy").no(setting.value()).build())
+        });
+        let is_excluded = excluded.is_some_and(|matcher| matcher.intercept(endpoint).is_none());
+        (!is_excluded).then_some(proxy)
+    }
+
+    /// Returns the address for messages.
+    pub(crate) fn host(&self) -> &str {
+        self.uri
+            .authority()
+            .map_or("", |authority| authority.as_str())
+    }
+}
+
+fn either_case<T>(
+    settings: &Settings<'_>,
+    name: &str,
+    parse: fn(&Setting) -> Result<T, Error>,
+) -> Option<T> {
+    settings
+        .parse_or_warn(name, parse)
+        .or_else(|| settings.parse_or_warn(&name.to_ascii_lowercase(), parse))
+}
+
+/// Parses the URL of a proxy. The scheme may be missing.
+///
+/// The value may contain a password, so it is not part of the error message.
+fn parse(setting: &Setting) -> Result<Proxy, Error> {
+    let any = Uri::from_static("http://any");
+    let proxy = Matcher::builder().all(setting.value()).build();
+    let proxy = proxy
+        .intercept(&any)
+        .filter(|proxy| proxy.uri().scheme() == Some(&Scheme::HTTP))
+        .filter(|proxy| proxy.uri().host().is_some_and(|host| !host.is_empty()));
+    let Some(proxy) = proxy else {
+        let reason = "the value is not the `http://` URL of a proxy; write a URL such as `http://proxy.example:3128`";
+        return Err(setting.unreadable(reason).into());
+    };
+    Ok(Proxy {
+        uri: proxy.uri().clone(),
+        authorization: Intercept::basic_auth(&proxy).cloned(),
+        setting: setting.name().to_owned(),
+    })
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let is_loopback = address
+        .parse()
+        .is_ok_and(|address: IpAddr| address.is_loopback());
+    let host = host.trim_end_matches('.');
+    is_loopback || host.eq_ignore_ascii_case("localhost")
+}

@@ -1,0 +1,110 @@
+//! What to do about a failed request, as far as the response or the error suggests it.
+
+use std::error::Error;
+use std::io;
+
+use fg_util::error::{excerpt, one_line};
+use hyper::http::response::Parts;
+use hyper::{StatusCode, Uri, header};
+
+use crate::signal::Signal;
+
+/// Returns what to do about a status that means a permanent rejection.
+pub(super) fn for_status(signal: Signal, head: &Parts) -> Option<String> {
+    if head.status.is_redirection() {
+        let target = head.headers.get(header::LOCATION)?;
+        let target = without_secrets(&String::from_utf8_lossy(target.as_bytes()));
+        // Following it would send the credentials in the headers elsewhere.
+        return Some(format!(
+            "it redirects to {target}, and redirects are not followed; write the final URL"
+        ));
+    }
+    let hint = match head.status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            "check OTEL_EXPORTER_OTLP_HEADERS".to_owned()
+        }
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+            format!(
+                "check the path of the URL, which is usually {}",
+                signal.path()
+            )
+        }
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            "write the user name and the password into the URL of the proxy".to_owned()
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            "the endpoint must accept `application/x-protobuf`".to_owned()
+        }
+        _ => return None,
+    };
+    Some(hint)
+}
+
+/// Returns what to do about a request without a response.
+pub(super) fn for_error(error: &(dyn Error + 'static), endpoint: &Uri) -> Option<&'static str> {
+    if endpoint.port_u16() == Some(GRPC_PORT) {
+        return Some(
+            "port 4317 is usually for gRPC, which is not supported; write the port for OTLP over HTTP, usually 4318",
+        );
+    }
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if is_not_tls(error) {
+            return Some("the port does not seem to use TLS; write `http://` if that is intended");
+        }
+        if error.downcast_ref().is_some_and(hyper::Error::is_parse) {
+            return Some(
+                "the port does not speak HTTP/1.1; write `https://` if it uses TLS, \
+                 or the port for OTLP over HTTP, usually 4318, if it is for gRPC",
+            );
+        }
+        next = error.source();
+    }
+    None
+}
+
+const GRPC_PORT: u16 = 4317;
+
+/// Returns whether the error means that the other side sent something else than TLS.
+fn is_not_tls(error: &(dyn Error + 'static)) -> bool {
+    // The source of an `io::Error` is not the error that it contains, but the source of that.
+    let inner = error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref)
+        .and_then(|error| error.downcast_ref());
+    matches!(inner, Some(rustls::Error::InvalidMessage(_)))
+}
+
+/// Returns a URL, which may be relative, without user name, password, query, and fragment, any of which may be a secret.
+pub(super) fn without_secrets(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let start = url.find("//").map_or(0, |slashes| slashes + 2);
+    let (scheme, rest) = url.split_at(start);
+    let authority = rest.find('/').map_or(rest, |end| &rest[..end]);
+    let rest = match authority.rfind('@') {
+        Some(at) if start > 0 => &rest[at + 1..],
+        _ => rest,
+    };
+    one_line(&excerpt(&format!("{scheme}{rest}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn url_is_shown_without_secrets() {
+        for (url, shown) in [
+            ("https://a.example/v1/traces", "https://a.example/v1/traces"),
+            ("https://a.example:1/x?key=secret", "https://a.example:1/x"),
+            ("https://a.example/x#secret", "https://a.example/x"),
+            ("https://me:secret@a.example/x", "https://a.example/x"),
+            ("//me:secret@a.example", "//a.example"),
+            ("/login?key=secret", "/login"),
+            ("/user@home/login", "/user@home/login"),
+            ("", ""),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
+    }
+}
