@@ -187,6 +187,7 @@ mod forwarder;
 pub mod fuzzing {
     pub use crate::export::fuzzing::otlp_bodies;
 }
+mod limits;
 mod own_metrics;
 mod receiver;
 mod signal;

@@ -19,7 +19,7 @@ use super::received::{ReceivedData, ReceivedPart, ReceivedResource};
 use super::request::{Snapshot, SnapshotRequest, encode_log_record, encode_span};
 use super::scheduler::Scheduler;
 use super::worker::{ExporterInner, run};
-use crate::config::{Config, signals_disabled};
+use crate::config::{AttributeLimits, Config, signals_disabled};
 use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;
 
@@ -35,6 +35,8 @@ pub(crate) struct Exporter {
     inner: Arc<ExporterInner>,
     workers: Mutex<JoinSet<()>>,
     flush_timeout: Duration,
+    span_limits: AttributeLimits,
+    log_limits: AttributeLimits,
 }
 
 impl Exporter {
@@ -72,6 +74,8 @@ impl Exporter {
             inner,
             workers: Mutex::new(workers),
             flush_timeout: config.flush_timeout,
+            span_limits: config.sdk.span_limits,
+            log_limits: config.sdk.log_limits,
         })
     }
 
@@ -103,7 +107,13 @@ impl Exporter {
     /// Queues our own spans and log records.
     ///
     /// This never waits: if the queue is full, the oldest items are dropped.
-    pub(crate) fn enqueue(&self, spans: Vec<Span>, log_records: Vec<LogRecord>) {
+    pub(crate) fn enqueue(&self, mut spans: Vec<Span>, mut log_records: Vec<LogRecord>) {
+        for span in &mut spans {
+            span.dropped_attributes_count += self.span_limits.apply(&mut span.attributes);
+        }
+        for log in &mut log_records {
+            log.dropped_attributes_count += self.log_limits.apply(&mut log.attributes);
+        }
         // Encoded before the lock is taken, one item at a time.
         let spans = spans.into_iter();
         let spans = spans.map(|it| (Signal::Traces, encode_span(it)));

@@ -20,6 +20,10 @@ impl TraceId {
         }
     }
 
+    pub(super) fn array(self) -> [u8; 16] {
+        self.0
+    }
+
     pub(super) fn bytes(self) -> Vec<u8> {
         self.0.to_vec()
     }
@@ -34,6 +38,11 @@ impl TraceId {
         let bytes = self.0.iter().chain(name.as_bytes());
         fnv_1a_64(bytes).max(1).to_be_bytes().to_vec()
     }
+}
+
+/// Returns a number that depends on all bytes of a trace ID. It is evenly distributed even if some of them are not.
+pub(super) fn spread(trace_id: [u8; 16]) -> u64 {
+    (mix(u128::from_be_bytes(trace_id)) >> 64) as u64
 }
 
 fn fnv_1a_128(bytes: &[u8]) -> u128 {

@@ -7,6 +7,7 @@ mod ids;
 mod logs;
 mod metrics;
 mod resource;
+mod sampler;
 mod spans;
 #[cfg(test)]
 mod tests;
@@ -22,13 +23,16 @@ use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
+#[cfg(test)]
+pub(crate) use self::any_value::attribute;
 use self::bounded_json::is_within_limits;
 pub(crate) use self::enrich::enrich;
 use self::metrics::FaasMetrics;
 pub(crate) use self::metrics::Observation;
 pub(crate) use self::resource::SCHEMA_URL;
+use self::sampler::TraceSource;
 use self::spans::{Outcome, Phase, SpanBuilder, SpanTracker};
-use crate::config::{ResourceConfig, SdkConfig};
+use crate::config::{ResourceConfig, SamplerConfig, SdkConfig};
 use crate::delivery::Delivery;
 
 /// Translates events into OTLP.
@@ -44,6 +48,7 @@ pub(crate) struct Translator {
     instance_id: String,
     /// The URN of the latest invocation.
     urn: Option<FunctionUrn>,
+    sampler: SamplerConfig,
     spans: SpanTracker,
     metrics: FaasMetrics,
 }
@@ -92,6 +97,7 @@ impl Translator {
             sent_resource: OnceCell::new(),
             instance_id,
             urn: None,
+            sampler: SamplerConfig::default(),
             spans: SpanTracker::default(),
             metrics: FaasMetrics::new(trigger, now),
         }
@@ -100,7 +106,11 @@ impl Translator {
     /// Applies the settings of an SDK that the forwarder honors.
     pub(crate) fn with_sdk(self, sdk: SdkConfig) -> Self {
         let metrics = self.metrics.with_temporality(sdk.temporality);
-        Self { metrics, ..self }
+        Self {
+            metrics,
+            sampler: sdk.sampler,
+            ..self
+        }
     }
 
     /// Records an invocation and its URN, which contains the region, the project, and the name of the function.
@@ -224,7 +234,14 @@ impl Translator {
 
     fn emit(&mut self, span: SpanBuilder, now: SystemTime, out: &mut Translated) {
         self.metrics.record_span(&span, now);
-        out.spans
-            .push(span.build(&self.function, self.urn.as_ref(), now));
+        // The metrics count all invocations.
+        let trace = span.parent.unwrap_or(span.trace);
+        if self
+            .sampler
+            .is_sampled(trace.array(), TraceSource::Invocation)
+        {
+            out.spans
+                .push(span.build(&self.function, self.urn.as_ref(), now));
+        }
     }
 }

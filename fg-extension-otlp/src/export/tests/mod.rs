@@ -3,13 +3,14 @@
 mod collector;
 mod delivery;
 mod flushing;
+mod holding;
 mod metrics;
 mod responses;
 mod scheduling;
 mod tls;
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::Metric;

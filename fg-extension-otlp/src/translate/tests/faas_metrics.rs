@@ -6,6 +6,8 @@ use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use opentelemetry_proto::tonic::metrics::v1::{HistogramDataPoint, Metric, NumberDataPoint};
 use serde_json::{Value, json};
 
+use crate::config::{SamplerConfig, SdkConfig};
+
 use super::{
     Delivery, FunctionInfo, Harness, ID, ResourceConfig, at, attribute, nanos, text, time,
 };
@@ -211,6 +213,21 @@ fn undocumented_status_is_neither_success_nor_error() {
         (point.count, error_type(&point.attributes)),
         (3, String::new())
     );
+}
+
+#[test]
+fn invocations_that_are_not_sampled_are_counted() {
+    let mut harness = Harness::new();
+    harness.translator = harness.translator.with_sdk(SdkConfig {
+        sampler: SamplerConfig {
+            ratio: 0.0,
+            is_parent_based: true,
+        },
+        ..SdkConfig::default()
+    });
+    harness.report(ID);
+    assert_eq!(harness.out.spans, []);
+    assert_eq!(harness.counts(), (1, 0));
 }
 
 #[test]
