@@ -3,9 +3,52 @@
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 
+use super::clock::FreezeAwareInstant;
 use super::collector::Collector;
+use super::hold::Hold;
+use super::queue::Item;
+use super::scheduler::{Action, Scheduler};
 use super::*;
+use crate::signal::Signal;
 use crate::translate::attribute;
+
+/// Returns a scheduler that holds one span, whose flush was requested, and the time.
+fn holding() -> (Scheduler, FreezeAwareInstant) {
+    let endpoints = Signal::ALL.map(|_| Some("http://collector".to_owned()));
+    let now = FreezeAwareInstant::now();
+    let mut scheduler = Scheduler::new(&config(&[("FG_OTLP_FLUSH", "end")]), endpoints, now);
+    scheduler.hold = Some(Hold::new());
+    scheduler.queue.push(Signal::Traces, Item::Own(vec![0; 10]));
+    scheduler.request_flush().unwrap();
+    (scheduler, now)
+}
+
+fn sends(scheduler: &mut Scheduler, now: FreezeAwareInstant) -> bool {
+    let action = scheduler.next_action(Signal::Traces, now);
+    matches!(action, Action::Send { .. })
+}
+
+#[test]
+fn held_data_waits_for_a_limited_time() {
+    let second = Duration::from_secs(1);
+    let (mut scheduler, mut now) = holding();
+    for _ in 0..10 {
+        let wait = Action::Wait(Some(second));
+        assert_eq!(scheduler.next_action(Signal::Traces, now), wait);
+        // A signal without data does not wake up.
+        assert_eq!(scheduler.next_action(Signal::Logs, now), Action::Wait(None));
+        now = now + second;
+    }
+    assert!(sends(&mut scheduler, now));
+
+    let (mut scheduler, now) = holding();
+    scheduler.hold = None;
+    assert!(sends(&mut scheduler, now));
+
+    let (mut scheduler, now) = holding();
+    scheduler.begin_shutdown(second);
+    assert!(sends(&mut scheduler, now));
+}
 
 #[tokio::test]
 async fn data_is_held_until_the_first_invocation() {
