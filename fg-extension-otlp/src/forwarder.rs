@@ -9,6 +9,7 @@ use fg_extension::{Error, Invocation, Registration, TelemetryCounters, Telemetry
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::export::{Exporter, Snapshot, SnapshotRequest};
+use crate::overdue::OverdueSpans;
 use crate::own_metrics::own_metrics;
 use crate::receiver::{self, Pipe, Receiver};
 use crate::translate::{FunctionInfo, SCHEMA_URL, Translated, Translator};
@@ -36,6 +37,7 @@ struct Pipeline {
     first_metrics: Once,
     /// `None` if the receiver is off, or its address is in use.
     receiver: Option<Receiver>,
+    overdue: OverdueSpans,
 }
 
 impl Forwarder {
@@ -96,12 +98,10 @@ impl Forwarder {
             buffer: config.buffer,
         };
         let receiver = listener.map(|listener| Receiver::start(listener, pipe));
+        let pipeline = Pipeline::start(translator, counters, exporter)?;
         Ok(Self(Some(Pipeline {
-            translator,
-            counters,
-            exporter,
-            first_metrics: Once::new(),
             receiver: receiver.transpose()?,
+            ..pipeline
         })))
     }
 
@@ -113,7 +113,10 @@ impl Forwarder {
     /// If the future is dropped, data is still sent in the background.
     pub async fn invoke(&self, invocation: &Invocation) {
         if let Some(pipeline) = &self.0 {
-            lock(&pipeline.translator).record_invocation(invocation);
+            let mut out = Translated::default();
+            lock(&pipeline.translator).record_invocation(invocation, SystemTime::now(), &mut out);
+            emit(&pipeline.exporter, out);
+            pipeline.overdue.update();
             pipeline.exporter.record_invocation(SystemTime::now());
             pipeline.exporter.flush_for_invocation().await;
             // The first request with metrics says that the counters were zero. It does not delay the invocation.
@@ -153,6 +156,7 @@ impl Forwarder {
         let is_platform = |event: &TelemetryEvent| matches!(event, TelemetryEvent::Platform(_));
         if events.iter().any(is_platform) {
             pipeline.exporter.metrics_changed();
+            pipeline.overdue.update();
         }
         // Any event can be the last one before a freeze, since some log lines arrive after the report.
         pipeline.exporter.request_flush();
@@ -179,11 +183,46 @@ impl Forwarder {
         if let Some(receiver) = &pipeline.receiver {
             receiver.shutdown().await;
         }
+        pipeline.overdue.stop().await;
         let mut out = Translated::default();
         lock(&pipeline.translator).finish(SystemTime::now(), &mut out);
         pipeline.exporter.enqueue(out.spans, out.log_records);
         pipeline.exporter.metrics_changed();
         pipeline.exporter.shutdown().await
+    }
+}
+
+impl Pipeline {
+    /// Starts the task that emits spans whose missing events do not arrive.
+    fn start(
+        translator: Arc<Mutex<Translator>>,
+        counters: Arc<OnceLock<TelemetryCounters>>,
+        exporter: Arc<Exporter>,
+    ) -> Result<Self, Error> {
+        let emit = {
+            let exporter = Arc::clone(&exporter);
+            move |out| {
+                emit(&exporter, out);
+                exporter.request_flush();
+            }
+        };
+        let overdue = OverdueSpans::start(Arc::clone(&translator), emit)?;
+        Ok(Self {
+            translator,
+            counters,
+            exporter,
+            first_metrics: Once::new(),
+            receiver: None,
+            overdue,
+        })
+    }
+}
+
+/// Queues spans that have waited long enough for events, and records that they have changed the metrics.
+fn emit(exporter: &Exporter, out: Translated) {
+    if !out.spans.is_empty() {
+        exporter.enqueue(out.spans, out.log_records);
+        exporter.metrics_changed();
     }
 }
 
@@ -242,13 +281,13 @@ mod tests {
             "instance".to_owned(),
             SystemTime::now(),
         );
-        let forwarder = Forwarder(Some(Pipeline {
-            translator: Arc::new(Mutex::new(translator)),
-            counters: Arc::default(),
-            exporter: Arc::new(Exporter::start(&config, |_| Snapshot::default()).unwrap()),
-            first_metrics: Once::new(),
-            receiver: None,
-        }));
+        let exporter = Exporter::start(&config, |_| Snapshot::default()).unwrap();
+        let pipeline = Pipeline::start(
+            Arc::new(Mutex::new(translator)),
+            Arc::default(),
+            Arc::new(exporter),
+        );
+        let forwarder = Forwarder(Some(pipeline.unwrap()));
         let log = r#"{"type": "function", "record": "a"}"#;
         let events = vec![serde_json::from_str::<TelemetryEvent>(log).unwrap(); 50_000];
         let turns = Cell::new(0);

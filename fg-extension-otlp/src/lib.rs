@@ -188,6 +188,7 @@ pub mod fuzzing {
     pub use crate::export::fuzzing::otlp_bodies;
 }
 mod limits;
+mod overdue;
 mod own_metrics;
 mod receiver;
 mod signal;

@@ -5,7 +5,7 @@ use crate::config::SamplerConfig;
 
 /// Where the trace ID of a span is from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum TraceSource {
+pub(crate) enum TraceSource {
     /// Derived from the ID of the invocation.
     Invocation,
     /// A trace of the function, whose tracer is known to have sampled it or not.

@@ -166,13 +166,13 @@ async fn rejected_delta_is_counted_as_rejected() {
     let mut pipeline = Pipeline::start(&collector, "delta");
     collector.will_respond(ScriptedResponse::status(400));
     pipeline.invocation();
-    // The count of invocations and their duration.
+    // The count of invocations, that of cold starts, and the duration.
     assert_eq!(value(&invocations(&collector.received().await)[0]), 1);
     collector.will_respond(partial_success(1));
     pipeline.invocation();
     assert_eq!(value(&invocations(&collector.received().await)[0]), 1);
     let error = pipeline.exporter.shutdown().await.unwrap_err().to_string();
-    assert!(error.contains("3 data points"), "{error}");
+    assert!(error.contains("4 data points"), "{error}");
     assert!(!collector.has_received());
 }
 

@@ -129,6 +129,11 @@ impl FaasMetrics {
         if span.phase != Phase::Invocation {
             return;
         }
+        let init_duration = span.init_duration().map(|duration| duration.as_secs_f64());
+        if let Some(init_duration) = init_duration.and_then(measured) {
+            self.has_unsent = true;
+            self.init_duration.record(None, init_duration, now);
+        }
         let memory = span.max_memory_mb().and_then(|mb| measured(mb * MIB));
         if let Some(memory) = memory {
             self.has_unsent = true;
@@ -153,6 +158,7 @@ impl FaasMetrics {
                 let error_type = self.error_types.of(error_type);
                 self.errors.record(Some(&error_type), 1, now);
             }
+            Some(Outcome::Timeout) => self.timeouts.record(None, 1, now),
         }
         self.has_unsent = true;
     }
@@ -306,7 +312,7 @@ impl FaasMetrics {
     ) -> Option<Arc<str>> {
         match outcome {
             None | Some(Outcome::Success | Outcome::Undocumented) => None,
-            Some(Outcome::Failure) => Some(self.error_types.of(error_type)),
+            Some(Outcome::Failure | Outcome::Timeout) => Some(self.error_types.of(error_type)),
         }
     }
 }

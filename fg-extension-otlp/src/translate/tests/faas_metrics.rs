@@ -85,6 +85,24 @@ impl Harness {
             total(&metrics, "faas.errors"),
         )
     }
+
+    pub(super) fn timeouts(&mut self) -> i64 {
+        total(&self.metrics_after(Some(Delivery::Failed)), "faas.timeouts")
+    }
+
+    pub(super) fn cold_starts(&mut self) -> i64 {
+        total(
+            &self.metrics_after(Some(Delivery::Failed)),
+            "faas.coldstarts",
+        )
+    }
+
+    /// Returns the number of the durations of inits, and their sum in seconds.
+    pub(super) fn init_durations(&mut self) -> (u64, Option<f64>) {
+        let metrics = self.metrics_after(Some(Delivery::Failed));
+        let inits = histogram(&metrics, "faas.init_duration");
+        (inits.count, inits.sum)
+    }
 }
 
 #[test]
