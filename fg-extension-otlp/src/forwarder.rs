@@ -92,17 +92,12 @@ impl Forwarder {
         let exporter = Arc::new(Exporter::start(&config, snapshot)?);
         // Only an invocation contains the region and the account of the function, which are part of the resource.
         exporter.hold_until_invocation();
-        let pipe = Pipe {
-            translator: Arc::clone(&translator),
-            exporter: Arc::clone(&exporter),
-            buffer: config.buffer,
+        let mut pipeline = Pipeline::start(translator, counters, exporter)?;
+        pipeline.receiver = match listener {
+            Some(listener) => Some(Receiver::start(listener, pipeline.pipe(config.buffer))?),
+            None => None,
         };
-        let receiver = listener.map(|listener| Receiver::start(listener, pipe));
-        let pipeline = Pipeline::start(translator, counters, exporter)?;
-        Ok(Self(Some(Pipeline {
-            receiver: receiver.transpose()?,
-            ..pipeline
-        })))
+        Ok(Self(Some(pipeline)))
     }
 
     /// Records an invocation and, depending on `FG_OTLP_FLUSH`, waits until queued data has been sent, for at most
@@ -212,9 +207,18 @@ impl Pipeline {
             counters,
             exporter,
             first_metrics: Once::new(),
-            receiver: None,
             overdue,
+            receiver: None,
         })
+    }
+
+    /// Returns where received data goes.
+    fn pipe(&self, buffer: usize) -> Pipe {
+        Pipe {
+            translator: Arc::clone(&self.translator),
+            exporter: Arc::clone(&self.exporter),
+            buffer,
+        }
     }
 }
 

@@ -79,6 +79,8 @@ pub(crate) struct SignalConfig {
     pub(crate) tls: TlsConfig,
     /// `None` if requests are sent directly.
     pub(crate) proxy: Option<Proxy>,
+    /// The address of this extension's own receiver, to which nothing is sent.
+    pub(crate) own_receiver: Option<SocketAddr>,
 }
 
 /// The default of `FG_OTLP_RECEIVER`: the default endpoint of SDKs.
@@ -127,7 +129,7 @@ impl Config {
         if disabled.is_some_and(|disabled| disabled.eq_ignore_ascii_case("true")) {
             return Ok(None);
         }
-        let base = settings.parse("FG_OTLP_ENDPOINT", parse::endpoint)?;
+        let base = settings.endpoint("FG_OTLP_ENDPOINT")?;
         let signals =
             Signal::ALL.map(|signal| SignalConfig::read(&settings, signal, base.as_ref()));
         Ok(Some(Self {
@@ -138,12 +140,12 @@ impl Config {
                     .parse_or_warn("OTEL_RESOURCE_ATTRIBUTES", parse::attributes)
                     .unwrap_or_default(),
             },
+            signals,
+            has_endpoint: base.is_some() || settings.has_endpoint(),
             sdk: SdkConfig::read(&settings),
             own_metrics: settings
                 .parse("FG_OTLP_OWN_METRICS", parse::switch)?
                 .unwrap_or(false),
-            signals,
-            has_endpoint: base.is_some() || settings.has_endpoint(),
             flush_mode: settings
                 .parse("FG_OTLP_FLUSH", parse::flush_mode)?
                 .unwrap_or(FlushMode::Adaptive),
@@ -195,6 +197,10 @@ impl Config {
             {
                 own.push(signal);
             }
+            // A host name shows only when it is connected to where it leads.
+            if let Some(config) = config {
+                config.own_receiver = Some(receiver);
+            }
         }
         if !own.is_empty() {
             let diagnostic = own_endpoint::diagnostic(&own, receiver, self.has_endpoint);
@@ -234,9 +240,6 @@ impl SignalConfig {
         for warning in warnings {
             settings.report(warning);
         }
-        let tls = TlsConfig::read(settings, signal)
-            .map_err(|error| settings.report(signals_disabled(&error)))
-            .ok()?;
         let proxy = Proxy::read(settings, &endpoint);
         Some(Self {
             endpoint,
@@ -247,8 +250,9 @@ impl SignalConfig {
             compression: settings
                 .for_signal(signal, "COMPRESSION", parse::compression)
                 .unwrap_or(Compression::Gzip),
-            tls,
+            tls: TlsConfig::read(settings, signal),
             proxy,
+            own_receiver: None,
         })
     }
 }
@@ -257,17 +261,10 @@ impl SignalConfig {
 fn endpoint(settings: &Settings<'_>, signal: Signal) -> Result<Uri, Error> {
     let own = format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.env_name());
     let common = "OTEL_EXPORTER_OTLP_ENDPOINT";
-    let parse = |setting: &Setting| {
-        if setting.value().contains('#') {
-            let problem = "a request cannot contain a fragment; the part from `#` on is ignored";
-            settings.report(Diagnostic::Warning(setting.unreadable(problem)));
-        }
-        parse::endpoint(setting)
-    };
-    if let Some(endpoint) = settings.parse(&own, parse)? {
+    if let Some(endpoint) = settings.endpoint(&own)? {
         return Ok(endpoint);
     }
-    let base = settings.parse(common, parse)?;
+    let base = settings.endpoint(common)?;
     let base = base.unwrap_or_else(|| Uri::from_static("http://localhost:4318"));
     parse::below(base, signal.path())
 }

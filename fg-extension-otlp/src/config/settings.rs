@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 
 use fg_extension::{Error, Setting};
+use hyper::Uri;
 
+use super::parse;
 use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;
 
@@ -68,6 +70,19 @@ impl<'a> Settings<'a> {
         let own = format!("OTEL_EXPORTER_OTLP_{}_{suffix}", signal.env_name());
         self.parse_or_warn(&own, &parse)
             .or_else(|| self.parse_or_warn(&format!("OTEL_EXPORTER_OTLP_{suffix}"), &parse))
+    }
+
+    /// Parses the URL of an endpoint. Reports a fragment, which a request cannot contain.
+    pub(super) fn endpoint(&self, name: &str) -> Result<Option<Uri>, Error> {
+        self.parse(name, |setting| {
+            let endpoint = parse::endpoint(setting)?;
+            if setting.value().contains('#') {
+                let problem =
+                    "a request cannot contain a fragment; the part from `#` on is ignored";
+                self.report(Diagnostic::Warning(setting.unreadable(problem)));
+            }
+            Ok(endpoint)
+        })
     }
 
     /// Returns whether a standard setting contains an endpoint.

@@ -42,8 +42,8 @@ pub(super) enum Connector {
 #[derive(Clone)]
 pub(super) struct Dialer {
     route: Route,
-    /// An address that is not to be connected to: this extension's own receiver.
-    rejected: Option<SocketAddr>,
+    /// The address of this extension's own receiver, to which nothing is sent.
+    own_receiver: Option<SocketAddr>,
 }
 
 #[derive(Clone)]
@@ -85,7 +85,7 @@ impl Connector {
         };
         let dialer = Dialer {
             route,
-            rejected: None,
+            own_receiver: config.own_receiver,
         };
         if !is_tls {
             return Ok(Self::Plain(dialer));
@@ -146,7 +146,7 @@ impl Service<Uri> for Dialer {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let rejected = self.rejected;
+        let own_receiver = self.own_receiver;
         match &mut self.route {
             Route::Direct(tcp) => {
                 let connecting = tcp.call(uri);
@@ -154,7 +154,7 @@ impl Service<Uri> for Dialer {
                     let stream = connecting.await?;
                     // Only the connection shows what a host name resolved to.
                     let peer = stream.inner().peer_addr().ok();
-                    match rejected.filter(|address| peer == Some(*address)) {
+                    match own_receiver.filter(|address| peer == Some(*address)) {
                         Some(address) => Err(OwnReceiver(address).into()),
                         None => Ok(stream),
                     }

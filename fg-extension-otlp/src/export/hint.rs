@@ -58,21 +58,27 @@ pub(super) fn for_error(error: &(dyn Error + 'static), endpoint: &Uri) -> Option
                  or the port for OTLP over HTTP, usually 4318, if it is for gRPC",
             );
         }
-        next = error.source();
+        next = cause(error);
     }
     None
+}
+
+/// Returns the cause of an error. The source of an `io::Error` is not the error that it contains, but the source of that.
+fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref)
+    {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    }
 }
 
 const GRPC_PORT: u16 = 4317;
 
 /// Returns whether the error means that the other side sent something else than TLS.
 fn is_not_tls(error: &(dyn Error + 'static)) -> bool {
-    // The source of an `io::Error` is not the error that it contains, but the source of that.
-    let inner = error
-        .downcast_ref::<io::Error>()
-        .and_then(io::Error::get_ref)
-        .and_then(|error| error.downcast_ref());
-    matches!(inner, Some(rustls::Error::InvalidMessage(_)))
+    matches!(error.downcast_ref(), Some(rustls::Error::InvalidMessage(_)))
 }
 
 /// Returns a URL, which may be relative, without user name, password, query, and fragment, any of which may be a secret.

@@ -1,5 +1,7 @@
 //! The queue of encoded spans, log records, and received data that wait to be sent.
 
+mod split;
+
 use std::collections::VecDeque;
 
 use super::counters::ItemCounts;
@@ -8,9 +10,6 @@ use crate::signal::Signal;
 
 /// The maximum size, in bytes, of the items in one request, unless a single item is larger.
 pub(super) const BATCH_BYTES: usize = 1 << 20;
-/// A batch of at most this size is not split. A collector that rejects even this as too large is unlikely to accept
-/// any item, and each item would cost a request.
-const MIN_SPLIT_BYTES: usize = 4 << 10;
 
 /// A first-in, first-out queue of encoded items for each signal, with a shared capacity, and whether our own metrics have
 /// changed.
@@ -168,47 +167,6 @@ impl ExportQueue {
         for item in batch.items.into_iter().rev() {
             queue.push_front(item);
         }
-    }
-
-    /// Puts a batch that the collector rejected as too large back at the front, so that it is sent in parts. Later
-    /// batches of the signal are not larger than these parts. Returns the batch if it cannot be split.
-    pub(super) fn split(&mut self, mut batch: Batch) -> Result<(), Batch> {
-        if batch.has_own_metrics && !batch.items.is_empty() {
-            self.metrics.is_separate = true;
-            self.requeue(batch);
-            return Ok(());
-        }
-        if batch.bytes <= MIN_SPLIT_BYTES {
-            return Err(batch);
-        }
-        if batch.items.len() == 1 && !self.split_items(&mut batch) {
-            return Err(batch);
-        }
-        // Smaller than the batch, so that each attempt makes progress.
-        let half = (batch.bytes / 2).max(MIN_SPLIT_BYTES);
-        let queue = &mut self.signals[batch.signal.index()];
-        queue.max_batch_bytes = queue.max_batch_bytes.min(half);
-        self.requeue(batch);
-        Ok(())
-    }
-
-    /// Splits the items of a batch in flight into halves. Returns whether there are more items now.
-    fn split_items(&mut self, batch: &mut Batch) -> bool {
-        let (signal, before) = (batch.signal, batch.items.len());
-        let items = std::mem::take(&mut batch.items).into_iter();
-        batch.items = items
-            .flat_map(|QueuedItem { sequence, item }| {
-                let halves = item.split(signal).map_or_else(|item| vec![item], Vec::from);
-                halves
-                    .into_iter()
-                    .map(move |item| QueuedItem { sequence, item })
-            })
-            .collect();
-        // Each half counts the resource that both share.
-        self.bytes -= batch.bytes;
-        batch.bytes = batch.items.iter().map(QueuedItem::size).sum();
-        self.bytes += batch.bytes;
-        batch.items.len() > before
     }
 
     /// Returns whether the signal has data that waits to be sent, not counting data in flight.
@@ -385,9 +343,7 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
-    use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
-
-    use super::super::received::{ReceivedData, ReceivedResource};
+    use super::super::received::ReceivedResource;
     use super::*;
 
     const ALL: u64 = u64::MAX;
@@ -483,101 +439,6 @@ mod tests {
             requests.push(names(queue.take_batch(Signal::Logs, ALL)));
         }
         assert_eq!(requests, [vec![1, 2], vec![3], vec![4], vec![5]]);
-    }
-
-    #[test]
-    fn batch_that_is_too_large_is_split() {
-        let mut queue = ExportQueue::new(8 * BATCH_BYTES);
-        for name in 1..=8 {
-            queue.push(Signal::Logs, item(name, 5000));
-        }
-        queue.push(Signal::Traces, item(9, 30_000));
-        queue.push(Signal::Traces, item(10, 100));
-
-        let mut sizes = Vec::new();
-        let last = loop {
-            let batch = queue.take_batch(Signal::Logs, ALL).unwrap();
-            sizes.push(batch.count());
-            if let Err(batch) = queue.split(batch) {
-                break batch;
-            }
-        };
-        assert_eq!(sizes, [8, 4, 2, 1]);
-        assert_eq!(names(Some(last)), [1]);
-        // The order is kept, and later batches are not larger than the last one.
-        assert_eq!(names(queue.take_batch(Signal::Logs, ALL)), [2]);
-        // Each signal has its own limit.
-        assert_eq!(names(queue.take_batch(Signal::Traces, ALL)), [9, 10]);
-    }
-
-    #[test]
-    fn small_batch_is_not_split() {
-        let mut queue = ExportQueue::new(BATCH_BYTES);
-        for name in 1..=41 {
-            queue.push(Signal::Logs, item(name, 100));
-        }
-        let batch = queue.take_batch(Signal::Logs, ALL).unwrap();
-        assert_eq!(batch.count(), 41);
-        queue.split(batch).unwrap();
-        let batch = queue.take_batch(Signal::Logs, ALL).unwrap();
-        assert_eq!(batch.count(), 40);
-        let batch = queue.split(batch).unwrap_err();
-        queue.complete(batch);
-        assert_eq!(queue.outstanding(), counts(0, 1));
-    }
-
-    #[test]
-    fn received_item_that_is_too_large_is_split() {
-        let spans = ResourceSpans {
-            scope_spans: vec![ScopeSpans {
-                spans: vec![
-                    Span {
-                        name: "x".repeat(6000),
-                        ..Span::default()
-                    };
-                    4
-                ],
-                ..ScopeSpans::default()
-            }],
-            ..ResourceSpans::default()
-        };
-        let mut queue = ExportQueue::new(BATCH_BYTES);
-        let (resource, parts) = ReceivedData::Spans(spans).into_parts();
-        for part in parts {
-            let part = ReceivedPart::new(resource.clone(), &part);
-            queue.push(Signal::Traces, Item::received(part));
-        }
-        let mut sizes = Vec::new();
-        while queue.has_waiting(Signal::Traces) {
-            let batch = queue.take_batch(Signal::Traces, ALL).unwrap();
-            sizes.push(batch.count());
-            if let Err(batch) = queue.split(batch) {
-                queue.complete(batch);
-            }
-            assert_eq!(
-                queue.outstanding().spans,
-                sizes
-                    .iter()
-                    .fold(4, |left, size| left - u64::from(*size == 1))
-            );
-        }
-        assert_eq!(sizes, [4, 2, 1, 1, 2, 1, 1]);
-        assert_eq!(queue.bytes(), 0);
-    }
-
-    #[test]
-    fn own_metrics_are_split_from_received_ones() {
-        let mut queue = ExportQueue::new(BATCH_BYTES);
-        queue.push(Signal::Metrics, received(1, 100, 7));
-        queue.metrics_changed();
-        let batch = queue.take_batch(Signal::Metrics, ALL).unwrap();
-        queue.split(batch).unwrap();
-        let own = queue.take_batch(Signal::Metrics, ALL).unwrap();
-        assert!(own.has_own_metrics() && own.count() == 0);
-        let received = queue.take_batch(Signal::Metrics, ALL).unwrap();
-        assert!(!received.has_own_metrics() && received.count() == 7);
-        let own = queue.split(own).unwrap_err();
-        queue.complete(own);
     }
 
     #[test]

@@ -32,21 +32,18 @@ pub(super) fn client_config(
         Some(roots) => tls.with_root_certificates(roots),
         None => tls.with_webpki_roots(),
     };
-    let Some((certificate, key)) = &config.client else {
+    let Some((certificate, key)) = config.client()? else {
         return Ok(tls.with_no_client_auth());
     };
-    let chain_of_client = read_client_chain(certificate)?;
-    tls.with_client_auth_cert(chain_of_client, read_key(key)?)
+    let client = read_client_chain(certificate)?;
+    tls.with_client_auth_cert(client, read_key(key)?)
         .map_err(|error| {
             let problem = format!(
                 "does not contain the key of {} ({error})",
                 certificate.name()
             );
-            key.invalid(
-                &problem,
-                "write the path of the PEM file with the key of the certificate",
-            )
-            .into()
+            let hint = "write the path of the PEM file with the key of the certificate";
+            invalid(key, &problem, hint)
         })
 }
 
@@ -99,7 +96,7 @@ fn read_certificates(setting: &Setting, hint: &str) -> Result<Vec<CertificateDer
         .map(|certificate| certificate.map_err(|error| invalid_certificate(setting, &error, hint)))
         .collect::<Result<Vec<_>, Error>>()?;
     if certificates.is_empty() {
-        return Err(setting.invalid("contains no certificate", hint).into());
+        return Err(invalid(setting, "contains no certificate", hint));
     }
     Ok(certificates)
 }
@@ -110,7 +107,7 @@ fn invalid_certificate(
     hint: &str,
 ) -> Error {
     let problem = format!("contains an invalid certificate ({})", chain(error));
-    setting.invalid(&problem, hint).into()
+    invalid(setting, &problem, hint)
 }
 
 /// Reads a private key in one of the formats PKCS#8, PKCS#1, and SEC1.
@@ -122,14 +119,24 @@ fn read_key(setting: &Setting) -> Result<PrivateKeyDer<'static>, Error> {
             rustls::pki_types::pem::Error::NoItemsFound => "contains no private key".to_owned(),
             error => format!("contains an invalid private key ({})", chain(&error)),
         };
-        setting.invalid(&problem, hint).into()
+        invalid(setting, &problem, hint)
     })
 }
 
 fn read_file(setting: &Setting, hint: &str) -> Result<Vec<u8>, Error> {
-    std::fs::read(setting.value()).map_err(|error| {
-        setting
-            .invalid(&format!("cannot be opened ({error})"), hint)
-            .into()
-    })
+    std::fs::read(setting.value())
+        .map_err(|error| invalid(setting, &format!("cannot be opened ({error})"), hint))
+}
+
+/// Returns the error about a file. The name of the setting looks secret if it ends with `KEY`, but its value is a path.
+fn invalid(setting: &Setting, problem: &str, hint: &str) -> Error {
+    let path = setting.value();
+    // A key that is written in place of a path.
+    let shown = match path.contains("-----") {
+        true => "the value".to_owned(),
+        false => format!("`{path}`"),
+    };
+    setting
+        .unreadable(&format!("{shown} {problem}; {hint}"))
+        .into()
 }

@@ -1,10 +1,12 @@
 //! Tests of the exporter with a scripted collector.
 
-mod collector;
+pub(crate) mod collector;
 mod delivery;
 mod flushing;
 mod holding;
 mod metrics;
+mod proxy;
+mod raw;
 mod responses;
 mod scheduling;
 mod tls;

@@ -218,3 +218,23 @@ async fn rejection_has_a_hint() {
         assert!(error.ends_with(&format!(" ({hint})")), "{error}");
     }
 }
+
+#[tokio::test]
+async fn own_receiver_behind_another_name_receives_nothing() {
+    let mut collector = Collector::start().await;
+    // The system reads this as a short form of the address.
+    let endpoint = format!("http://127.1:{}", collector.address.port());
+    let mut config = config(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)]);
+    config.disable_own_endpoints(collector.address);
+    let exporter = Exporter::start(&config, |_| Snapshot::default()).unwrap();
+    exporter.enqueue(spans(&["a"]), Vec::new());
+    let error = exporter.shutdown().await.unwrap_err().to_string();
+    assert_eq!(
+        error,
+        format!(
+            "nothing was exported; rejected: 1 span by {endpoint}/v1/traces (this is the extension's own receiver; \
+             set FG_OTLP_ENDPOINT to the URL of a collector)"
+        )
+    );
+    assert!(!collector.has_received());
+}

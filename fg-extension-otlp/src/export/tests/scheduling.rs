@@ -365,6 +365,73 @@ fn item_outcomes_are_counted_and_logged() {
 }
 
 #[test]
+fn responses_that_change_the_requests_are_logged() {
+    let (mut scheduler, now) = (scheduler_flushing_at_end(), FreezeAwareInstant::now());
+    scheduler
+        .queue
+        .push(Signal::Traces, Item::Own(vec![0; 3000]));
+    scheduler
+        .queue
+        .push(Signal::Traces, Item::Own(vec![0; 3000]));
+    scheduler.request_flush().unwrap();
+    let reason = || "status 415 Unsupported Media Type".to_owned();
+    let result = ExportResult::CompressionRejected { reason: reason() };
+    let (after, line) = send(&mut scheduler, result, now);
+    assert_eq!(after, AfterRequest::SendMore);
+    assert_eq!(
+        line.unwrap(),
+        "warning: http://t does not accept gzip: status 415 Unsupported Media Type; spans are sent without compression \
+         from now on; set OTEL_EXPORTER_OTLP_COMPRESSION=none"
+    );
+
+    let too_large = || ExportResult::TooLarge {
+        reason: "status 413 Payload Too Large".to_owned(),
+    };
+    scheduler.request_flush().unwrap();
+    let (after, line) = send(&mut scheduler, too_large(), now);
+    assert_eq!(after, AfterRequest::SendMore);
+    let line = line.unwrap();
+    assert!(
+        line.starts_with(
+            "warning: http://t rejected a request with 2 spans of 6000 bytes as too large: \
+             status 413 Payload Too Large; sending smaller requests from now on (exported so far: 0 spans"
+        ),
+        "{line}"
+    );
+    scheduler.request_flush().unwrap();
+    let (_, line) = send(&mut scheduler, too_large(), now + seconds(2));
+    let line = line.unwrap();
+    assert!(
+        line.starts_with(
+            "warning: http://t permanently rejected 1 span of 3000 bytes as too large: status 413 Payload Too Large ("
+        ) && line.contains("rejected: 1 span, "),
+        "{line}"
+    );
+    scheduler.request_flush().unwrap();
+    // The collector is not down because of one large record, so there is no line about a recovery.
+    let (_, line) = send(&mut scheduler, accepted(), now + seconds(4));
+    assert_eq!(line, None);
+    assert_eq!(scheduler.counters().exported.spans, 1);
+}
+
+#[test]
+fn collector_cannot_reject_more_than_it_received() {
+    let (mut scheduler, now) = (scheduler_flushing_at_end(), FreezeAwareInstant::now());
+    push(&mut scheduler);
+    scheduler.request_flush().unwrap();
+    let partial = ExportResult::Accepted {
+        rejected: u64::MAX,
+        message: "too old".to_owned(),
+    };
+    let (_, line) = send(&mut scheduler, partial, now);
+    assert_eq!(
+        line.unwrap(),
+        "warning: http://t rejected 1 of 1 span: too old (exported so far: 0 spans, 0 log records; \
+         rejected: 1 span, 0 log records)"
+    );
+}
+
+#[test]
 fn dropped_items_are_logged() {
     let mut scheduler = scheduler(&[("FG_OTLP_BUFFER", "1000")]);
     let now = FreezeAwareInstant::now();
