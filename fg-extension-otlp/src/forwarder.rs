@@ -1,17 +1,18 @@
 //! [`Forwarder`], the public API: connects the translator to the exporter.
 
 use std::net::TcpListener;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use fg_extension::{Error, Invocation, Registration, TelemetryCounters, TelemetryEvent};
 
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
-use crate::export::{ExportCounters, Exporter, Snapshot};
+use crate::export::{Exporter, Snapshot, SnapshotRequest};
 use crate::overdue::OverdueSpans;
+use crate::own_metrics::own_metrics;
 use crate::receiver::{self, Pipe, Receiver};
-use crate::translate::{FunctionInfo, Translated, Translator};
+use crate::translate::{FunctionInfo, SCHEMA_URL, Translated, Translator};
 use crate::turn::Turn;
 
 /// A forwarder that translates telemetry into OTLP and sends it to a collector.
@@ -32,6 +33,8 @@ struct Pipeline {
     /// The counters of the subscription, once `telemetry` has been called.
     counters: Arc<OnceLock<TelemetryCounters>>,
     exporter: Arc<Exporter>,
+    /// Completed when the metrics were requested for the first time.
+    first_metrics: Once,
     /// `None` if the receiver is off, or its address is in use.
     receiver: Option<Receiver>,
     overdue: OverdueSpans,
@@ -59,18 +62,36 @@ impl Forwarder {
             project_id: variable("RUNTIME_PROJECT_ID"),
             memory_mb: variable("RUNTIME_MEMORY").and_then(|memory| memory.trim().parse().ok()),
         };
-        let translator = Arc::new(Mutex::new(Translator::new(
+        let translator = Translator::new(
             function,
             config.resource.clone(),
             uuid::Uuid::new_v4().to_string(),
             SystemTime::now(),
-        )));
+        );
+        let translator = Arc::new(Mutex::new(translator.with_sdk(config.sdk.clone())));
         let counters = Arc::new(OnceLock::new());
         let snapshot = {
             let (translator, counters) = (Arc::clone(&translator), Arc::clone(&counters));
-            move |export| snapshot(&lock(&translator), counters.get(), export)
+            let has_own_metrics = config.own_metrics;
+            move |request: SnapshotRequest| {
+                let own = match has_own_metrics {
+                    true => own_metrics(counters.get(), &request.counters),
+                    false => Vec::new(),
+                };
+                let mut translator = lock(&translator);
+                let collect = |previous| translator.metrics(previous, &own, SystemTime::now());
+                let metrics = request.metrics.map(collect);
+                Snapshot {
+                    resource: translator.resource(),
+                    scope: Translator::scope(),
+                    schema_url: SCHEMA_URL,
+                    metrics: metrics.unwrap_or_default(),
+                }
+            }
         };
         let exporter = Arc::new(Exporter::start(&config, snapshot)?);
+        // Only an invocation contains the region and the account of the function, which are part of the resource.
+        exporter.hold_until_invocation();
         let mut pipeline = Pipeline::start(translator, counters, exporter)?;
         pipeline.receiver = match listener {
             Some(listener) => Some(Receiver::start(listener, pipeline.pipe(config.buffer))?),
@@ -93,6 +114,11 @@ impl Forwarder {
             pipeline.overdue.update();
             pipeline.exporter.record_invocation(SystemTime::now());
             pipeline.exporter.flush_for_invocation().await;
+            // The first request with metrics says that the counters were zero. It does not delay the invocation.
+            pipeline.first_metrics.call_once(|| {
+                pipeline.exporter.metrics_changed();
+                pipeline.exporter.request_flush();
+            });
         }
     }
 
@@ -182,6 +208,7 @@ impl Pipeline {
             translator,
             counters,
             exporter,
+            first_metrics: Once::new(),
             overdue,
             receiver: None,
         })
@@ -230,46 +257,6 @@ fn bind_receiver(config: &mut Config) -> Option<TcpListener> {
             config.diagnostics.push(Diagnostic::Warning(message));
             None
         }
-    }
-}
-
-/// Returns the resource, the scope, and the current metrics for a request.
-fn snapshot(
-    translator: &Translator,
-    telemetry: Option<&TelemetryCounters>,
-    export: ExportCounters,
-) -> Snapshot {
-    let ExportCounters {
-        exported,
-        dropped,
-        rejected,
-        queued_bytes: _,
-    } = export;
-    let own = [
-        ("fg_extension.otlp.exported.spans", "{span}", exported.spans),
-        ("fg_extension.otlp.dropped.spans", "{span}", dropped.spans),
-        ("fg_extension.otlp.rejected.spans", "{span}", rejected.spans),
-        (
-            "fg_extension.otlp.exported.log_records",
-            "{log_record}",
-            exported.log_records,
-        ),
-        (
-            "fg_extension.otlp.dropped.log_records",
-            "{log_record}",
-            dropped.log_records,
-        ),
-        (
-            "fg_extension.otlp.rejected.log_records",
-            "{log_record}",
-            rejected.log_records,
-        ),
-    ];
-    Snapshot {
-        resource: translator.resource(),
-        scope: Translator::scope(),
-        schema_url: "",
-        metrics: translator.metrics(telemetry, &own, SystemTime::now()),
     }
 }
 

@@ -9,6 +9,7 @@ use super::phase::Phase;
 use super::run::SpanKey;
 use super::tracker::{SpanTracker, exactly_one};
 use crate::translate::ids::TraceId;
+use crate::translate::sampler::TraceSource;
 
 impl SpanTracker {
     /// Returns the invocation with this ID: the newest run that had started by `time`, or else the newest one.
@@ -87,6 +88,15 @@ impl SpanTracker {
                 trace_id: key.trace.bytes(),
                 span_id: key.span_id(),
             },
+        }
+    }
+
+    /// Returns the trace of the span of an invocation, and where its ID is from.
+    pub(crate) fn trace(&self, key: SpanKey) -> ([u8; 16], TraceSource) {
+        match (self.open_span(key), self.emitted.get(key)) {
+            (Some(span), _) => (span.trace_id(), span.trace_source()),
+            (None, Some(emitted)) => (emitted.trace_id, emitted.trace_source),
+            (None, None) => (key.trace.array(), TraceSource::Invocation),
         }
     }
 
