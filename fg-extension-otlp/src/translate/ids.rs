@@ -20,6 +20,11 @@ impl TraceId {
         }
     }
 
+    /// Refers to a trace by the bytes of its ID.
+    pub(super) fn from_array(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
     pub(super) fn bytes(self) -> Vec<u8> {
         self.0.to_vec()
     }

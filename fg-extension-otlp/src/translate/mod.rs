@@ -6,6 +6,7 @@ mod ids;
 mod logs;
 mod metrics;
 mod resource;
+mod snake_case;
 mod spans;
 #[cfg(test)]
 mod tests;
@@ -161,7 +162,8 @@ impl Translator {
         // A span stores the fields of its events.
         let known = known.filter(|_| is_within_limits(event.json()));
         let Some(((phase, stage), trace)) = known else {
-            out.log_records.push(logs::from_platform_event(event, now));
+            let log = logs::from_platform_event(event, &self.spans, now);
+            out.log_records.push(log);
             return;
         };
         if self.spans.is_emitted(trace, phase) {
@@ -174,7 +176,7 @@ impl Translator {
                 self.metrics.record_end(outcome);
             }
             if let Some(outcome) = late.outcome {
-                let log = logs::from_late_event(event, trace, outcome, now);
+                let log = logs::from_late_event(event, trace, outcome, &self.spans, now);
                 out.log_records.push(log);
             }
             return;
@@ -189,7 +191,7 @@ impl Translator {
     }
 
     fn log_record(&self, event: &TelemetryEvent, now: SystemTime) -> LogRecord {
-        match event {
+        let (log, _named_trace) = match event {
             TelemetryEvent::Function(log) => {
                 logs::from_log_event("function", log, &self.spans, now)
             }
@@ -198,7 +200,8 @@ impl Translator {
             }
             // This includes variants that are added to `TelemetryEvent` later.
             event => logs::from_unknown(event.json(), &self.spans, now),
-        }
+        };
+        log
     }
 
     fn emit(&mut self, span: SpanBuilder, now: SystemTime, out: &mut Translated) {

@@ -37,6 +37,8 @@ pub(crate) struct SpanTracker {
 
 /// What is remembered of an emitted span.
 struct EmittedSpan {
+    /// The ID of the invocation as the platform wrote it.
+    id: Option<String>,
     stages: Vec<Stage>,
     outcome: Option<Outcome>,
 }
@@ -177,6 +179,18 @@ impl SpanTracker {
         self.position(trace, Phase::Invocation).is_some()
     }
 
+    /// Returns the ID of an invocation as the platform wrote it.
+    pub(crate) fn request_id(&self, trace: TraceId) -> Option<&str> {
+        let phase = Phase::Invocation;
+        let open = self
+            .position(trace, phase)
+            .and_then(|position| self.open.get(position));
+        match open {
+            Some(span) => span.id.as_deref(),
+            None => self.emitted.get(&(trace, phase))?.id.as_deref(),
+        }
+    }
+
     /// Returns the running invocation, if there is exactly one. If several are running, returns the only one that had
     /// started by `time`.
     ///
@@ -307,6 +321,7 @@ impl SpanTracker {
             let key = (span.trace, span.phase);
             self.emitted_order.push_back(key);
             let emitted = EmittedSpan {
+                id: span.id.clone(),
                 stages: span.stages.clone(),
                 outcome: span.outcome(),
             };
