@@ -206,6 +206,7 @@
 )]
 
 mod config;
+mod delivery;
 mod diagnostic;
 mod export;
 mod forwarder;
@@ -214,7 +215,9 @@ mod forwarder;
 pub mod fuzzing {
     pub use crate::export::fuzzing::otlp_bodies;
 }
+mod limits;
 mod overdue;
+mod own_metrics;
 mod receiver;
 mod signal;
 mod translate;
