@@ -69,8 +69,16 @@ impl SdkConfig {
                 )
                 .unwrap_or_default(),
             sampler: sampler_config(settings),
-            span_limits: AttributeLimits::read(settings, "OTEL_SPAN_ATTRIBUTE"),
-            log_limits: AttributeLimits::read(settings, "OTEL_LOGRECORD_ATTRIBUTE"),
+            span_limits: AttributeLimits::read(
+                settings,
+                "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+                "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+            ),
+            log_limits: AttributeLimits::read(
+                settings,
+                "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT",
+                "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+            ),
         };
         report_without_effect(settings);
         config
@@ -79,15 +87,14 @@ impl SdkConfig {
 
 impl AttributeLimits {
     /// Reads the limits of one kind of record, or else those for all kinds.
-    fn read(settings: &Settings<'_>, prefix: &str) -> Self {
-        let limit = |suffix: &str| {
-            [prefix, "OTEL_ATTRIBUTE"]
-                .into_iter()
-                .find_map(|prefix| settings.parse_or_warn(&format!("{prefix}_{suffix}"), limit))
+    fn read(settings: &Settings<'_>, count: &str, value_length: &str) -> Self {
+        let first = |names: [&str; 2]| {
+            let mut names = names.into_iter();
+            names.find_map(|name| settings.parse_or_warn(name, limit))
         };
         Self {
-            count: limit("COUNT_LIMIT"),
-            value_length: limit("VALUE_LENGTH_LIMIT"),
+            count: first([count, "OTEL_ATTRIBUTE_COUNT_LIMIT"]),
+            value_length: first([value_length, "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"]),
         }
     }
 }
