@@ -147,7 +147,8 @@
 //! - A body that is a string is cut after 1 MiB, and the attribute `functiongraph.log.original_length` has the number of
 //!   bytes before that. The ID of an invocation and the severity are looked for in the first 64 KiB.
 //! - The oldest open spans are sent early if there are more than 1,024, or if they take more than 1 MiB of memory.
-//! - 1,024 sent spans and 2,048 traces of the function are remembered, for what belongs to them and arrives later.
+//! - 1,024 sent spans and 2,048 traces of the function are remembered, for what belongs to them and arrives later; so
+//!   are 16 traces that arrived before anything about their invocation.
 //!
 //! # Settings
 //!
