@@ -2,6 +2,7 @@
 
 mod event_order;
 mod faas_metrics;
+mod log_correlation;
 mod log_records;
 mod resource_attributes;
 mod span_fields;
