@@ -139,17 +139,19 @@ impl Forwarder {
         // Only once: if the runtime calls again with the same events because this takes too long, none has been queued yet.
         pipeline.exporter.wait_for_capacity().await;
         let mut turn = Turn::start();
+        let mut has_spans = false;
         for event in events {
             turn.yield_before(event.json().len()).await;
             // One event at a time: what is translated takes much more memory than what is queued.
             let mut out = Translated::default();
             lock(&pipeline.translator).translate(event, SystemTime::now(), &mut out);
+            has_spans |= !out.spans.is_empty();
             pipeline.exporter.enqueue(out.spans, out.log_records);
         }
-        // Logs change only our own counters. They do not cause a request: otherwise our log line about a failed request
+        // Most logs change only our own counters. They do not cause a request: otherwise our log line about a failed request
         // would cause the next request.
         let is_platform = |event: &TelemetryEvent| matches!(event, TelemetryEvent::Platform(_));
-        if events.iter().any(is_platform) {
+        if has_spans || events.iter().any(is_platform) {
             pipeline.exporter.metrics_changed();
             pipeline.overdue.update();
         }
@@ -270,6 +272,23 @@ mod tests {
     use tokio::task::yield_now;
 
     use super::*;
+    use crate::export::tests::collector::Collector;
+
+    fn forwarder(config: &Config) -> Forwarder {
+        let translator = Translator::new(
+            FunctionInfo::default(),
+            config.resource.clone(),
+            "instance".to_owned(),
+            SystemTime::now(),
+        );
+        let exporter = Exporter::start(config, |_| Snapshot::default()).unwrap();
+        let pipeline = Pipeline::start(
+            Arc::new(Mutex::new(translator)),
+            Arc::default(),
+            Arc::new(exporter),
+        );
+        Forwarder(Some(pipeline.unwrap()))
+    }
 
     #[tokio::test]
     async fn other_tasks_run_while_a_large_batch_is_translated() {
@@ -278,20 +297,7 @@ mod tests {
             "OTEL_EXPORTER_OTLP_ENDPOINT" => Some("http://127.0.0.1:1"),
             _ => None,
         });
-        let config = config.unwrap().unwrap();
-        let translator = Translator::new(
-            FunctionInfo::default(),
-            config.resource.clone(),
-            "instance".to_owned(),
-            SystemTime::now(),
-        );
-        let exporter = Exporter::start(&config, |_| Snapshot::default()).unwrap();
-        let pipeline = Pipeline::start(
-            Arc::new(Mutex::new(translator)),
-            Arc::default(),
-            Arc::new(exporter),
-        );
-        let forwarder = Forwarder(Some(pipeline.unwrap()));
+        let forwarder = forwarder(&config.unwrap().unwrap());
         let log = r#"{"type": "function", "record": "a"}"#;
         let events = vec![serde_json::from_str::<TelemetryEvent>(log).unwrap(); 50_000];
         let turns = Cell::new(0);
@@ -308,5 +314,31 @@ mod tests {
             () = other => {}
         }
         assert!(turns.get() > 2, "{}", turns.get());
+    }
+
+    #[tokio::test]
+    async fn invocation_without_a_report_is_sent_without_another_event() {
+        let mut collector = Collector::start().await;
+        let endpoint = format!("http://{}", collector.address);
+        let config = Config::from_variables(|name| match name {
+            "FG_OTLP_ENDPOINT" => Some(endpoint.as_str()),
+            _ => None,
+        });
+        let forwarder = forwarder(&config.unwrap().unwrap());
+        let event = |name| {
+            let event = format!(r#"{{"name": "platform.{name}", "traceId": "1"}}"#);
+            serde_json::from_str::<TelemetryEvent>(&event).unwrap()
+        };
+        let events = ["start", "runtimeDone"].map(event);
+        let counters = TelemetryCounters::default();
+        forwarder.telemetry(&events, &counters).await;
+        let spans = loop {
+            let request = collector.received().await;
+            if request.path == "/v1/traces" {
+                break request.names();
+            }
+        };
+        assert_eq!(spans, ["function"]);
+        forwarder.shutdown().await.unwrap();
     }
 }

@@ -108,6 +108,39 @@ mod tests {
         );
     }
 
+    /// The guide shows functions that derive the IDs of the span of their invocation.
+    #[test]
+    fn functions_derive_the_same_ids() {
+        let root = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../examples/otlp-forwarder/functions/"
+        );
+        let read = |name: &str| std::fs::read_to_string([root, name].concat()).unwrap();
+        let id = "3da1f2dc-3222-475e-9205-e2e6c6318895";
+        let digits = id.replace('-', "");
+        // How each language writes all digits, and the last 16 of them.
+        for (file, first, all, last) in [
+            ("index.py", "\"00-", "{digits}", "{digits[16:]}"),
+            ("index.js", "`00-", "${digits}", "${digits.slice(16)}"),
+        ] {
+            let text = read(file);
+            let traceparent = text.lines().find_map(|line| line.split_once(first));
+            let (_, traceparent) = traceparent.unwrap();
+            let (traceparent, _) = traceparent.split_once(['"', '`']).unwrap();
+            let traceparent = traceparent
+                .replace(all, &digits)
+                .replace(last, &digits[16..]);
+            let trace = TraceId::of(id);
+            let [trace_id, span_id] = [trace.bytes(), trace.root_span_id()].map(|bytes| {
+                let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
+                digits.collect::<String>()
+            });
+            assert_eq!(traceparent, format!("{trace_id}-{span_id}-01"), "{file}");
+        }
+        let java = read("Index.java");
+        assert!(java.contains("digits, digits.substring(16), TraceFlags.getSampled()"));
+    }
+
     #[test]
     fn any_other_text_is_hashed() {
         // The published offset basis, and the published hash of "a".

@@ -213,7 +213,7 @@ impl Translator {
         // A span stores the fields of its events.
         let known = known.filter(|_| is_within_limits(event.json()));
         let Some((key, stage)) = known else {
-            let mut log = logs::from_platform_event(event, now);
+            let mut log = logs::from_platform_event(event, &self.spans, now);
             self.bind(&mut log);
             out.log_records.push(log);
             return;
@@ -227,7 +227,7 @@ impl Translator {
                 self.metrics.record_end(outcome, error_type.as_deref(), now);
             }
             if let Some(outcome) = late.outcome {
-                let mut log = logs::from_late_event(event, key.trace, outcome, now);
+                let mut log = logs::from_late_event(event, key.trace, outcome, &self.spans, now);
                 let context = self.spans.context(key);
                 (log.trace_id, log.span_id) = (context.trace_id, context.span_id);
                 out.log_records.push(log);
@@ -243,11 +243,9 @@ impl Translator {
     }
 
     fn log_record(&mut self, event: &TelemetryEvent, now: SystemTime) -> LogRecord {
-        let mut log = match event {
+        let (mut log, named_trace) = match event {
             TelemetryEvent::Function(log) => {
-                let log = logs::from_log_event("function", log, &self.spans, now);
-                self.join_trace_of_line(&log);
-                log
+                logs::from_log_event("function", log, &self.spans, now)
             }
             TelemetryEvent::Extension(log) => {
                 logs::from_log_event("extension", log, &self.spans, now)
@@ -255,6 +253,11 @@ impl Translator {
             // This includes variants that are added to `TelemetryEvent` later.
             event => logs::from_unknown(event.json(), &self.spans, now),
         };
+        // An extension has its own traces.
+        let is_function = matches!(event, TelemetryEvent::Function(_));
+        if let Some(named) = named_trace.filter(|_| is_function) {
+            self.join_trace_of_line(&named, &log);
+        }
         self.bind(&mut log);
         log
     }

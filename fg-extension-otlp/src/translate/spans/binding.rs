@@ -68,6 +68,11 @@ impl SpanTracker {
         !self.traces.of(trace_id).is_empty()
     }
 
+    /// Returns whether this invocation is part of a trace of the function or linked to it.
+    pub(crate) fn is_joined(&self, trace_id: &[u8; 16], key: SpanKey) -> bool {
+        self.traces.of(trace_id).contains(&key)
+    }
+
     /// Returns the ID of an invocation as the platform wrote it.
     pub(crate) fn request_id(&self, key: SpanKey) -> Option<&str> {
         match self.open_span(key) {

@@ -45,7 +45,7 @@ impl FunctionTrace {
     }
 }
 
-/// What joining an invocation and a trace of the function came to.
+/// The result of joining an invocation with a trace of the function.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Join {
     /// The span of the invocation is in that trace.

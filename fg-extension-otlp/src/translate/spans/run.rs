@@ -1,4 +1,4 @@
-//! Tells the runs of an invocation apart, since the platform retries an asynchronous invocation with the same ID (?).
+//! Distinguishes the runs of an invocation, since the platform may retry it with the same ID (?).
 
 use std::time::{Duration, SystemTime};
 

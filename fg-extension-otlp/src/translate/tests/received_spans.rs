@@ -248,7 +248,7 @@ fn further_traces_are_linked() {
 }
 
 #[test]
-fn concurrent_invocations_are_told_apart_by_what_spans_name() {
+fn concurrent_invocations_are_distinguished_by_what_spans_name() {
     let mut harness = Harness::new();
     harness.start_at(ID, 0);
     harness.start_at(OTHER_ID, 1);

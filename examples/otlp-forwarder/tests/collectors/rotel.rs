@@ -1,129 +1,40 @@
-//! Boots the extension in a local FunctionGraph, with rotel as a real collector.
-//!
-//! `ROTEL_AGENT` is the path of rotel's program. `cargo xtask rotel` installs rotel and runs these tests.
+//! rotel as the collector, which prints what it receives.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::process::Stdio;
-use std::time::Duration;
+use std::net::SocketAddr;
 
-use fg_emulator::{ExtensionCommand, Platform};
+use fg_emulator::Platform;
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::process::{Child, ChildStdout, Command};
-use tokio::time::{sleep, timeout};
+use tokio::process::Command;
 
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+use crate::function::{Mode, boot_function};
+use crate::program::Program;
+use crate::{Result, derived_ids, extension, free_address, variable};
 
-/// How long to wait before a test fails.
-const TEST_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// A collector that prints what it receives.
-struct Rotel {
-    process: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-    printed: String,
+async fn start(address: SocketAddr) -> Result<Program> {
+    let grpc = free_address().await?.to_string();
+    let mut command = Command::new(variable("ROTEL_AGENT")?);
+    command
+        .args(["start", "--exporter", "blackhole"])
+        .args(["--debug-log-verbosity", "detailed"])
+        .args(["--debug-log", "traces"])
+        .args(["--debug-log", "logs"])
+        .args(["--debug-log", "metrics"])
+        .args(["--otlp-http-endpoint", &address.to_string()])
+        .args(["--otlp-grpc-endpoint", &grpc]);
+    Program::start(&mut command, address).await
 }
 
-impl Rotel {
-    async fn start(address: SocketAddr) -> Result<Self> {
-        let program = std::env::var("ROTEL_AGENT")
-            .map_err(|_| "ROTEL_AGENT is not set; see CONTRIBUTING.md")?;
-        let grpc = free_address().await?;
-        let mut process = Command::new(&program)
-            .args([
-                "start",
-                "--exporter",
-                "blackhole",
-                "--debug-log-verbosity",
-                "detailed",
-            ])
-            .args([
-                "--debug-log",
-                "traces",
-                "--debug-log",
-                "logs",
-                "--debug-log",
-                "metrics",
-            ])
-            .args(["--otlp-http-endpoint", &address.to_string()])
-            .args(["--otlp-grpc-endpoint", &grpc.to_string()])
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| format!("cannot start {program}: {error}"))?;
-        let stdout = process.stdout.take().ok_or("stdout is not piped")?;
-        // rotel does not report when it listens.
-        let connects = async {
-            while TcpStream::connect(address).await.is_err() {
-                sleep(Duration::from_millis(10)).await;
-            }
-        };
-        timeout(TEST_TIMEOUT, connects).await?;
-        Ok(Self {
-            process,
-            lines: BufReader::new(stdout).lines(),
-            printed: String::new(),
-        })
-    }
-
-    /// Waits until rotel has printed all texts.
-    async fn wait_for(&mut self, texts: &[String]) -> Result<()> {
-        for text in texts {
-            self.wait_until(text, |printed| printed.contains(text))
-                .await?;
-        }
-        Ok(())
-    }
-
-    async fn wait_until(
-        &mut self,
-        description: &str,
-        condition: impl Fn(&str) -> bool,
-    ) -> Result<()> {
-        while !condition(&self.printed) {
-            let Ok(line) = timeout(TEST_TIMEOUT, self.lines.next_line()).await else {
-                panic!(
-                    "timed out waiting for\n{description}\nrotel printed\n{}",
-                    self.printed
-                );
-            };
-            self.printed.push_str(&line?.ok_or("rotel exited")?);
-            self.printed.push('\n');
-        }
-        Ok(())
-    }
-
-    async fn kill(mut self) -> Result<()> {
-        Ok(self.process.kill().await?)
-    }
-}
-
-/// Returns an address that is currently unused.
-async fn free_address() -> Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    Ok(listener.local_addr()?)
-}
-
-async fn boot(platform: &Platform, collector: SocketAddr) -> Result<()> {
-    let boot = ExtensionCommand::new(
-        "extensionOtlpForwarder.sh",
-        env!("CARGO_BIN_EXE_otlp-forwarder"),
-    )
-    .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{collector}"))
-    .env(
-        "OTEL_RESOURCE_ATTRIBUTES",
-        "deployment.environment.name=test",
-    )
-    .env("OTEL_SERVICE_NAME", "shop")
-    // The tests run at the same time.
-    .env("FG_OTLP_RECEIVER", "off")
-    .env("FG_OTLP_FLUSH", "end");
-    platform
-        .boot(boot.lease_port().lease_telemetry_port())
-        .await?;
-    platform.wait_for_subscription().await?;
-    Ok(())
+/// Boots the extension, and returns the address of its receiver.
+async fn boot(platform: &Platform, collector: SocketAddr) -> Result<SocketAddr> {
+    let receiver = free_address().await?;
+    let extension = extension(collector, receiver)
+        .env(
+            "OTEL_RESOURCE_ATTRIBUTES",
+            "deployment.environment.name=test",
+        )
+        .env("OTEL_SERVICE_NAME", "shop");
+    crate::boot(platform, extension).await?;
+    Ok(receiver)
 }
 
 /// Invokes the function, and returns what the collector prints about each span.
@@ -142,10 +53,10 @@ async fn invoke(platform: &Platform, times: usize) -> Result<Vec<String>> {
 }
 
 #[tokio::test]
-#[ignore = "needs rotel: `cargo xtask rotel` installs it and runs this"]
+#[ignore = "needs rotel: `cargo xtask collectors` installs it and runs this"]
 async fn collector_receives_the_platform_telemetry() -> Result<()> {
     let address = free_address().await?;
-    let mut rotel = Rotel::start(address).await?;
+    let mut rotel = start(address).await?;
     let platform = Platform::start().await?;
     boot(&platform, address).await?;
     platform.invoke().await?.assert_ok();
@@ -192,8 +103,8 @@ async fn collector_receives_the_platform_telemetry() -> Result<()> {
         ),
         format!("     -> faas.invocation_id: Str({trace_id})\n"),
         "     -> error.type: Str(OutOfMemory)\n".to_owned(),
-        // The log record, correlated with the span.
-        "Timestamp: 1795514400255000000\nSeverityText: ERROR\nSeverityNumber: SEVERITY_NUMBER_ERROR(17)\n\
+        // The log record, with its own timestamp, correlated with the span.
+        "Timestamp: 1795514400254000000\nSeverityText: ERROR\nSeverityNumber: SEVERITY_NUMBER_ERROR(17)\n\
          Body: Str(2026-11-24T10:00:00.254Z 3da1f2dc-3222-475e-9205-e2e6c6318895 ERROR no stock left: ü)\n"
             .to_owned(),
         format!("    Trace ID       : {id}\n    Span ID        : {span_id}\n"),
@@ -227,22 +138,65 @@ async fn collector_receives_the_platform_telemetry() -> Result<()> {
 }
 
 #[tokio::test]
-#[ignore = "needs rotel: `cargo xtask rotel` installs it and runs this"]
+#[ignore = "needs rotel: `cargo xtask collectors` installs it and runs this"]
 async fn late_and_restarted_collector_receives_everything() -> Result<()> {
     let address = free_address().await?;
     let platform = Platform::start().await?;
     boot(&platform, address).await?;
     let early = invoke(&platform, 3).await?;
-    let mut rotel = Rotel::start(address).await?;
+    let mut rotel = start(address).await?;
     rotel.wait_for(&early).await?;
     let midway = invoke(&platform, 3).await?;
     rotel.wait_for(&midway).await?;
     rotel.kill().await?;
     let without = invoke(&platform, 3).await?;
-    let mut rotel = Rotel::start(address).await?;
+    let mut rotel = start(address).await?;
     let after = invoke(&platform, 3).await?;
     rotel.wait_for(&without).await?;
     rotel.wait_for(&after).await?;
+    assert!(platform.shutdown().await?.is_clean());
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs rotel and the Python SDK: `cargo xtask collectors` installs them and runs this"]
+async fn collector_receives_the_telemetry_of_a_function_with_an_sdk() -> Result<()> {
+    let address = free_address().await?;
+    let mut rotel = start(address).await?;
+    let platform = Platform::start().await?;
+    let receiver = boot(&platform, address).await?;
+    let variables = [("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")];
+    let _directory = boot_function(&platform, Mode::Recipe, receiver, &variables).await?;
+    let invoked = platform.invoke().await?;
+    invoked.assert_ok();
+    let (trace_id, span_id) = derived_ids(&invoked.trace_id);
+    let texts = [
+        // The span of the function is a child of the invocation's.
+        format!("    Trace ID       : {trace_id}\n    Parent ID      : {span_id}\n"),
+        format!(
+            "    Trace ID       : {trace_id}\n    Parent ID      : \n    ID             : {span_id}\n"
+        ),
+        "Body: Str(no stock left)\n".to_owned(),
+        "-> Name: shop.orders\n".to_owned(),
+    ];
+    rotel.wait_for(&texts).await?;
+    // The resource of the SDK has kept its attributes, and has those of the function.
+    let resource = rotel
+        .printed
+        .split("Resource")
+        .find(|it| it.contains("-> telemetry.sdk.language: Str(python)"));
+    let resource = resource.ok_or("rotel printed no resource of the SDK")?;
+    for attribute in [
+        "-> faas.name: Str(helloWorld)\n",
+        "-> cloud.provider: Str(huawei_cloud)\n",
+        "-> cloud.region: Str(cn)\n",
+        "-> service.name: Str(shop)\n",
+    ] {
+        assert!(
+            resource.contains(attribute),
+            "{attribute} is not in {resource}"
+        );
+    }
     assert!(platform.shutdown().await?.is_clean());
     Ok(())
 }
