@@ -141,13 +141,17 @@ impl FaasMetrics {
             self.has_unsent = true;
             self.init_duration.record(None, init_duration, now);
         }
-        let memory = span.max_memory_mb().and_then(|mb| measured(mb * MIB));
-        if let Some(memory) = memory {
-            self.has_unsent = true;
-            self.mem_usage.record(None, memory, now);
-        }
+        self.record_memory(span.max_memory_mb(), now);
         if span.has_ended() {
             self.record_end(span.outcome(), span.error_type(), now);
+        }
+    }
+
+    /// Records the memory in the report of an invocation, which may arrive after its span was emitted.
+    pub(crate) fn record_memory(&mut self, mb: Option<f64>, now: SystemTime) {
+        if let Some(memory) = mb.and_then(|mb| measured(mb * MIB)) {
+            self.has_unsent = true;
+            self.mem_usage.record(None, memory, now);
         }
     }
 

@@ -133,6 +133,10 @@ fn is_local_root(span: &Span, in_request: &HashSet<Ids>) -> bool {
     if parent.is_some_and(|parent| in_request.contains(&parent)) {
         return false;
     }
+    // The function derived the parent from the ID of the invocation.
+    if parent.is_some_and(|(trace, parent)| TraceId::from_array(trace).root_span_id() == parent) {
+        return true;
+    }
     match span.flags & HAS_IS_REMOTE {
         // An older SDK does not say whether the parent is in another process.
         0 => matches!(span.kind(), SpanKind::Server | SpanKind::Consumer),

@@ -71,6 +71,16 @@ impl SpanTracker {
         span.id = Some(id.to_owned());
         span.urn = Some(invocation.invoked_function_urn.clone());
         span.invoked_at.get_or_insert(now);
+        let key = span.key();
+        if self.is_concurrent {
+            return;
+        }
+        // The events of earlier invocations may be lost.
+        for other in self.open.iter_mut().filter(|span| !span.has_events()) {
+            if other.key() != key {
+                other.ended_by.get_or_insert(now);
+            }
+        }
     }
 
     /// Returns the span that an event belongs to, or `None` if the event has neither an ID nor a time.
@@ -289,6 +299,7 @@ impl SpanTracker {
             }
             if span.key() == key {
                 span.number = Some(self.started);
+                span.ended_by = None;
                 start = span.run.start;
             } else if span.has(Stage::Report) {
                 span.has_successor = true;

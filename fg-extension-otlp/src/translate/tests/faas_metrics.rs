@@ -86,6 +86,12 @@ impl Harness {
         )
     }
 
+    /// Returns the sum of the memory of all invocations, in bytes.
+    pub(super) fn memory(&mut self) -> f64 {
+        let metrics = self.metrics_after(Some(Delivery::Failed));
+        histogram(&metrics, "faas.mem_usage").sum.unwrap()
+    }
+
     pub(super) fn timeouts(&mut self) -> i64 {
         total(&self.metrics_after(Some(Delivery::Failed)), "faas.timeouts")
     }
