@@ -109,7 +109,12 @@ impl OtlpClient {
             }
             Some(Err(error)) => {
                 // The prefix of hyper's client adds no information.
-                let reason = one_line(chain(&error).trim_start_matches("client error (Connect): "));
+                let reason = chain(&error);
+                let reason = match reason.split_once("): ") {
+                    Some((prefix, reason)) if prefix.starts_with("client error (") => reason,
+                    _ => &reason,
+                };
+                let reason = one_line(reason);
                 match hint::for_error(&error, &self.config.endpoint) {
                     Some(hint) => format!("{reason}; {hint}"),
                     None => reason,

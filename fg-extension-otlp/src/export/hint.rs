@@ -7,10 +7,11 @@ use fg_util::error::{excerpt, one_line};
 use hyper::http::response::Parts;
 use hyper::{StatusCode, Uri, header};
 
-use crate::signal::Signal;
+/// The default paths, in a message that is the same for all signals.
+pub(super) const PATHS: &str = "the usual paths are /v1/traces, /v1/metrics and /v1/logs";
 
 /// Returns what to do about a status that means a permanent rejection.
-pub(super) fn for_status(signal: Signal, head: &Parts) -> Option<String> {
+pub(super) fn for_status(head: &Parts) -> Option<String> {
     if head.status.is_redirection() {
         let target = head.headers.get(header::LOCATION)?;
         let target = without_secrets(&String::from_utf8_lossy(target.as_bytes()));
@@ -24,10 +25,7 @@ pub(super) fn for_status(signal: Signal, head: &Parts) -> Option<String> {
             "check OTEL_EXPORTER_OTLP_HEADERS".to_owned()
         }
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
-            format!(
-                "check the path of the URL, which is usually {}",
-                signal.path()
-            )
+            format!("check the path of the URL; {PATHS}")
         }
         StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
             "write the user name and the password into the URL of the proxy".to_owned()

@@ -116,8 +116,10 @@ async fn record_that_is_too_large_is_dropped_alone() {
     assert_eq!(
         error,
         format!(
-            "rejected: 1 span by http://{}/v1/traces (status 413 Payload Too Large: <html>too large</html>)",
-            collector.address
+            "rejected: 1 span by http://{}/v1/traces (status 413 Payload Too Large: <html>too large</html>; \
+             the request had {} bytes)",
+            collector.address,
+            request::encode_span(spans(&[&large]).remove(0)).bytes()
         )
     );
     assert_eq!(exporter.counters().exported, counts(2, 0));
@@ -186,7 +188,8 @@ async fn web_page_is_not_a_success() {
         error,
         format!(
             "nothing was exported; rejected: 1 span by http://{}/v1/traces (this is not an OTLP endpoint, since it \
-             responds with status 200 OK and a web page (text/html); check the URL, whose path is usually /v1/traces)",
+             responds with status 200 OK and a web page (text/html); check the URL; \
+             the usual paths are /v1/traces, /v1/metrics and /v1/logs)",
             collector.address
         )
     );
@@ -199,11 +202,11 @@ async fn rejection_has_a_hint() {
     for (response, hint) in [
         (
             ScriptedResponse::status(404),
-            "status 404 Not Found; check the path of the URL, which is usually /v1/traces",
+            "status 404 Not Found; check the path of the URL; the usual paths are /v1/traces, /v1/metrics and /v1/logs",
         ),
         (
             ScriptedResponse::status(405),
-            "status 405 Method Not Allowed; check the path of the URL, which is usually /v1/traces",
+            "status 405 Method Not Allowed; check the path of the URL; the usual paths are /v1/traces, /v1/metrics and /v1/logs",
         ),
         (
             ScriptedResponse::with(308, &[("location", location)], b""),
