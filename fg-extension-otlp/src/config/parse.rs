@@ -220,7 +220,10 @@ fn header(number: usize, entry: &str) -> Result<(HeaderName, HeaderValue), Strin
     };
     let key = key.trim();
     let Ok(name) = HeaderName::from_bytes(key.as_bytes()) else {
-        return Err(format!("`{key}` is not a header name"));
+        // Not quoted: `authorization: Basic dTpw==` contains a password before its first `=`.
+        return Err(format!(
+            "entry {number} has no valid header name before its `=`"
+        ));
     };
     if RESERVED_HEADERS.contains(&name) {
         return Err(format!("the exporter itself sets `{key}`"));

@@ -33,6 +33,8 @@ const MAX_IDLE: Duration = Duration::from_secs(3);
 
 /// The maximum size of a response body, which contains a count and a message, or an error page.
 const MAX_BODY_BYTES: usize = 64 << 10;
+/// The minimum length of a header value or a query that is masked in messages.
+const MIN_SECRET_CHARS: usize = 8;
 /// How long the body of a response may take after the status has arrived, within the timeout of the request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long to wait for a response after the process thaws, if the timeout has passed by then. A response that arrived
@@ -209,7 +211,16 @@ impl OtlpClient {
             let reason = format!("status {}", head.status);
             return ExportResult::CompressionRejected { reason };
         }
-        ExportResult::from_response(self.signal, &head, &body)
+        let result = ExportResult::from_response(self.signal, &head, &body);
+        let query = self.config.endpoint.query().into_iter();
+        let headers = self.config.headers.values();
+        // The key follows a word such as `Bearer`.
+        let headers = headers.filter_map(|value| value.to_str().ok()?.split(' ').next_back());
+        // A short value is not a key, and may occur in any message.
+        let secrets = query
+            .chain(headers)
+            .filter(|it| it.len() >= MIN_SECRET_CHARS);
+        secrets.fold(result, ExportResult::without)
     }
 }
 

@@ -85,14 +85,29 @@ impl ExportResult {
 
     /// Appends a note to the reason of a failure.
     pub(super) fn with_note(mut self, note: &str) -> Self {
-        match &mut self {
-            Self::Accepted { .. } => {}
+        if !matches!(self, Self::Accepted { .. }) {
+            self.message_mut().push_str(note);
+        }
+        self
+    }
+
+    /// Replaces a secret, which the response may quote.
+    pub(super) fn without(mut self, secret: &str) -> Self {
+        let message = self.message_mut();
+        if !secret.is_empty() && message.contains(secret) {
+            *message = message.replace(secret, "***");
+        }
+        self
+    }
+
+    fn message_mut(&mut self) -> &mut String {
+        match self {
+            Self::Accepted { message, .. } => message,
             Self::Retryable { reason, .. }
             | Self::Rejected { reason }
             | Self::TooLarge { reason }
-            | Self::CompressionRejected { reason } => reason.push_str(note),
+            | Self::CompressionRejected { reason } => reason,
         }
-        self
     }
 }
 
