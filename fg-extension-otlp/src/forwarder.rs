@@ -9,6 +9,7 @@ use fg_extension::{Error, Invocation, Registration, TelemetryCounters, Telemetry
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::export::{ExportCounters, Exporter, Snapshot};
+use crate::overdue::OverdueSpans;
 use crate::receiver::{self, Pipe, Receiver};
 use crate::translate::{FunctionInfo, Translated, Translator};
 use crate::turn::Turn;
@@ -33,6 +34,7 @@ struct Pipeline {
     exporter: Arc<Exporter>,
     /// `None` if the receiver is off, or its address is in use.
     receiver: Option<Receiver>,
+    overdue: OverdueSpans,
 }
 
 impl Forwarder {
@@ -69,18 +71,12 @@ impl Forwarder {
             move |export| snapshot(&lock(&translator), counters.get(), export)
         };
         let exporter = Arc::new(Exporter::start(&config, snapshot)?);
-        let pipe = Pipe {
-            translator: Arc::clone(&translator),
-            exporter: Arc::clone(&exporter),
-            buffer: config.buffer,
+        let mut pipeline = Pipeline::start(translator, counters, exporter)?;
+        pipeline.receiver = match listener {
+            Some(listener) => Some(Receiver::start(listener, pipeline.pipe(config.buffer))?),
+            None => None,
         };
-        let receiver = listener.map(|listener| Receiver::start(listener, pipe));
-        Ok(Self(Some(Pipeline {
-            translator,
-            counters,
-            exporter,
-            receiver: receiver.transpose()?,
-        })))
+        Ok(Self(Some(pipeline)))
     }
 
     /// Records an invocation and, depending on `FG_OTLP_FLUSH`, waits until queued data has been sent, for at most
@@ -91,7 +87,10 @@ impl Forwarder {
     /// If the future is dropped, data is still sent in the background.
     pub async fn invoke(&self, invocation: &Invocation) {
         if let Some(pipeline) = &self.0 {
-            lock(&pipeline.translator).record_invocation(invocation);
+            let mut out = Translated::default();
+            lock(&pipeline.translator).record_invocation(invocation, SystemTime::now(), &mut out);
+            emit(&pipeline.exporter, out);
+            pipeline.overdue.update();
             pipeline.exporter.record_invocation(SystemTime::now());
             pipeline.exporter.flush_for_invocation().await;
         }
@@ -126,6 +125,7 @@ impl Forwarder {
         let is_platform = |event: &TelemetryEvent| matches!(event, TelemetryEvent::Platform(_));
         if events.iter().any(is_platform) {
             pipeline.exporter.metrics_changed();
+            pipeline.overdue.update();
         }
         // Any event can be the last one before a freeze, since some log lines arrive after the report.
         pipeline.exporter.request_flush();
@@ -152,11 +152,54 @@ impl Forwarder {
         if let Some(receiver) = &pipeline.receiver {
             receiver.shutdown().await;
         }
+        pipeline.overdue.stop().await;
         let mut out = Translated::default();
         lock(&pipeline.translator).finish(SystemTime::now(), &mut out);
         pipeline.exporter.enqueue(out.spans, out.log_records);
         pipeline.exporter.metrics_changed();
         pipeline.exporter.shutdown().await
+    }
+}
+
+impl Pipeline {
+    /// Starts the task that emits spans whose missing events do not arrive.
+    fn start(
+        translator: Arc<Mutex<Translator>>,
+        counters: Arc<OnceLock<TelemetryCounters>>,
+        exporter: Arc<Exporter>,
+    ) -> Result<Self, Error> {
+        let emit = {
+            let exporter = Arc::clone(&exporter);
+            move |out| {
+                emit(&exporter, out);
+                exporter.request_flush();
+            }
+        };
+        let overdue = OverdueSpans::start(Arc::clone(&translator), emit)?;
+        Ok(Self {
+            translator,
+            counters,
+            exporter,
+            overdue,
+            receiver: None,
+        })
+    }
+
+    /// Returns where received data goes.
+    fn pipe(&self, buffer: usize) -> Pipe {
+        Pipe {
+            translator: Arc::clone(&self.translator),
+            exporter: Arc::clone(&self.exporter),
+            buffer,
+        }
+    }
+}
+
+/// Queues spans that have waited long enough for events, and records that they have changed the metrics.
+fn emit(exporter: &Exporter, out: Translated) {
+    if !out.spans.is_empty() {
+        exporter.enqueue(out.spans, out.log_records);
+        exporter.metrics_changed();
     }
 }
 
@@ -255,12 +298,13 @@ mod tests {
             "instance".to_owned(),
             SystemTime::now(),
         );
-        let forwarder = Forwarder(Some(Pipeline {
-            translator: Arc::new(Mutex::new(translator)),
-            counters: Arc::default(),
-            exporter: Arc::new(Exporter::start(&config, |_| Snapshot::default()).unwrap()),
-            receiver: None,
-        }));
+        let exporter = Exporter::start(&config, |_| Snapshot::default()).unwrap();
+        let pipeline = Pipeline::start(
+            Arc::new(Mutex::new(translator)),
+            Arc::default(),
+            Arc::new(exporter),
+        );
+        let forwarder = Forwarder(Some(pipeline.unwrap()));
         let log = r#"{"type": "function", "record": "a"}"#;
         let events = vec![serde_json::from_str::<TelemetryEvent>(log).unwrap(); 50_000];
         let turns = Cell::new(0);

@@ -42,7 +42,7 @@
 //! | --- | --- |
 //! | `platform.start`, `platform.runtimeDone`, `platform.report` | one span per invocation |
 //! | `platform.init…`, `platform.restore…` | an `init` or `restore` span, child of an invocation's span |
-//! | reports | metrics `faas.invoke_duration`, `faas.init_duration`, `faas.mem_usage`, `faas.invocations` (successful invocations), `faas.errors`, `faas.coldstarts` |
+//! | reports | metrics `faas.invoke_duration`, `faas.init_duration`, `faas.mem_usage`, `faas.invocations` (successful invocations), `faas.errors`, `faas.timeouts`, `faas.coldstarts` |
 //! | logs of the function and of extensions | log records |
 //! | unknown events | log records, so that no event is lost |
 //! | counters of the subscription | metrics `fg_extension.telemetry.*` |
@@ -51,27 +51,54 @@
 //! ## Spans
 //!
 //! The span of an invocation is named after the function and has the kind `SERVER`. Its trace ID is the platform's
-//! trace ID: the 16 bytes of a UUID, or a stable hash of any other text. It has `faas.*` and `cloud.*` attributes;
-//! `faas.trigger` is always `other`, because no event names the trigger. It is sent when both `runtimeDone` and
-//! `report` have arrived.
+//! trace ID: the 16 bytes of a UUID, or a stable hash of any other text. Its span ID is the last 8 bytes of the trace
+//! ID. It has `faas.*` and `cloud.*` attributes. `cloud.resource_id` contains the version instead of an alias, which is
+//! the attribute `functiongraph.alias`. No event names the trigger, so `faas.trigger` is the value of
+//! `FG_OTLP_TRIGGER`. The span is sent when both `runtimeDone` and `report` have arrived.
 //!
-//! The span's status is `Error` if an event has a `status` other than `success` *and* an `errorType` (I). Any other
-//! status is undocumented and leaves the span's status unset: it counts as neither a success nor an error. In both
-//! cases the attribute `functiongraph.status` holds the platform's status.
+//! The span's status is `Error` if an event has a `status` other than `success` *and* an `errorType` (I), which becomes
+//! `error.type`, or if one of them says that the time limit was reached, such as `timeout` (I). Then `error.type` is
+//! `timeout`, and the invocation is counted in `faas.timeouts` instead of `faas.errors`. Any other status is
+//! undocumented and leaves the span's status unset: it counts as neither a success nor an error. In all these cases,
+//! the attribute `functiongraph.status` holds the platform's status.
 //!
 //! An `init` or `restore` span is a child of the invocation with the same trace ID, or else of the next invocation (?),
-//! and is not sent before that invocation is known. `faas.coldstart` is true for `init` and for the first invocation
-//! after it, and false for all other invocations.
+//! and is sent after the span of that invocation. `faas.coldstart` is true for `init`, for the first invocation after
+//! it, for an invocation whose report has `initDurationMs`, and for the first invocation of the instance (I) unless an
+//! init belongs to another one. It is false for all other invocations.
+//!
+//! Another `startTime` for the same ID is another run of the invocation (?): a span with the same trace ID and another
+//! span ID, which is counted separately.
 //!
 //! Events can arrive late or not at all:
 //!
-//! - A `report` that arrives before its `runtimeDone` waits for it until another invocation starts, or until any event
-//!   arrives more than a second later.
-//! - If the events about the end of an invocation are missing, its span is sent without them: more than a second after
-//!   a later invocation has ended (unless invocations are known to run concurrently), or at shutdown. The invocation is
-//!   counted in `faas.invocations` or `faas.errors` only once its `runtimeDone` or `report` arrives.
+//! - A `report` that arrives before its `runtimeDone` waits for it until another invocation starts, or for one second.
+//! - If the `report` is missing, the span ends at the time of `runtimeDone` if that is later than the start, or else
+//!   when `runtimeDone` arrived. It is sent one second after that, or at the next invocation if the process was frozen.
+//!   The same holds for an `init` or `restore`.
+//! - If all events about the end of an invocation are missing, its span ends when a later invocation starts, and is sent
+//!   one second after that invocation has ended (unless invocations are known to run concurrently), or at shutdown. The
+//!   invocation is counted in `faas.invocations` or `faas.errors` only once its `runtimeDone` or `report` arrives.
 //! - A failure that arrives after its span was sent is counted, and becomes a log record with the severity `ERROR`. An
 //!   undocumented status that arrives after its span was sent becomes a log record without a severity.
+//!
+//! ## Traces of the function
+//!
+//! A span of an invocation *joins* the function's own trace: it keeps its span ID and takes the trace ID of the
+//! function, and so do its `init` and `restore` and all log records from then on. It joins the first trace that a
+//! received span, a received log record, or a line of the function names, or else the derived trace, which always wins,
+//! since the function may have derived its parent from the ID of the invocation.
+//!
+//! - A received span belongs to the invocation that its attribute `faas.invocation_id` names (or `faas.execution`,
+//!   `aws.request_id`), or whose ID is its trace ID, or else to the only one that was running when it started, or else
+//!   to that of its trace.
+//! - A received span is a local root if it has no parent or if its parent is in another process, according to its flags
+//!   or, without flags, if its kind is `SERVER` or `CONSUMER`. In the trace that the invocation has joined, a local root
+//!   without a parent becomes a child of the invocation's span. A parent in another process becomes that of both.
+//! - The invocation's span has links to at most 32 further traces. If it was sent before, in another trace, the local
+//!   root has a link to it.
+//! - A local root gets the attribute `faas.invocation_id` if it lacks that. Received log records get it, too, and those
+//!   without a trace get the IDs of the invocation's span.
 //!
 //! ## Metrics
 //!
@@ -99,6 +126,7 @@
 //! - A body that is a string is cut after 1 MiB, and the attribute `functiongraph.log.original_length` has the number of
 //!   bytes before that. The ID of an invocation and the severity are looked for in the first 64 KiB.
 //! - The oldest open spans are sent early if there are more than 1,024, or if they take more than 1 MiB of memory.
+//! - 1,024 sent spans and 2,048 traces of the function are remembered, for what belongs to them and arrives later.
 //!
 //! # Settings
 //!
@@ -198,6 +226,7 @@ mod forwarder;
 pub mod fuzzing {
     pub use crate::export::fuzzing::otlp_bodies;
 }
+mod overdue;
 mod receiver;
 mod signal;
 mod translate;

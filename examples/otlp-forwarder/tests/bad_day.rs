@@ -37,6 +37,8 @@ fn with_collector(
     let endpoint = format!("http://{host}:{}", collector.port());
     command
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+        // The tests run at the same time.
+        .env("FG_OTLP_RECEIVER", "off")
         .env("FG_OTLP_FLUSH", "end")
         .lease_port()
         .lease_telemetry_port()

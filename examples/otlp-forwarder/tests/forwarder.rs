@@ -18,6 +18,8 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_otlp-forwarder");
 fn boot(collector: SocketAddr) -> ExtensionCommand {
     ExtensionCommand::new(SCRIPT, PROGRAM)
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{collector}"))
+        // The tests run at the same time.
+        .env("FG_OTLP_RECEIVER", "off")
         .lease_port()
         .lease_telemetry_port()
 }
@@ -114,6 +116,7 @@ async fn endpoint_in_the_user_data_of_the_function_is_found() -> Result<(), Erro
         .start()
         .await?;
     let forwarder = ExtensionCommand::new(SCRIPT, PROGRAM)
+        .env("FG_OTLP_RECEIVER", "off")
         .lease_port()
         .lease_telemetry_port();
     platform.boot(forwarder).await?;

@@ -116,6 +116,8 @@ async fn boot(platform: &Platform, collector: SocketAddr) -> Result<()> {
         "deployment.environment.name=test",
     )
     .env("OTEL_SERVICE_NAME", "shop")
+    // The tests run at the same time.
+    .env("FG_OTLP_RECEIVER", "off")
     .env("FG_OTLP_FLUSH", "end");
     platform
         .boot(boot.lease_port().lease_telemetry_port())

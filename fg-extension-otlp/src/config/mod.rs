@@ -9,6 +9,7 @@
 mod own_endpoint;
 mod parse;
 mod proxy;
+mod sdk;
 mod settings;
 mod tls;
 
@@ -23,6 +24,7 @@ use hyper::{HeaderMap, Uri};
 
 use self::own_endpoint::is_own;
 pub(crate) use self::proxy::Proxy;
+pub(crate) use self::sdk::SdkConfig;
 use self::settings::Settings;
 pub(crate) use self::tls::TlsConfig;
 use crate::diagnostic::Diagnostic;
@@ -32,6 +34,9 @@ use crate::signal::Signal;
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) resource: ResourceConfig,
+    pub(crate) sdk: SdkConfig,
+    /// `FG_OTLP_OWN_METRICS`: whether the metrics about the forwarder itself are sent.
+    pub(crate) own_metrics: bool,
     /// Indexed by [`Signal::index`]; `None` if the signal is disabled.
     signals: [Option<SignalConfig>; Signal::ALL.len()],
     /// Whether a setting contains an endpoint.
@@ -50,9 +55,11 @@ pub(crate) struct Config {
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
-/// The user's settings for the resource.
+/// The user's settings for the resource, and for what the platform does not name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ResourceConfig {
+    /// `FG_OTLP_TRIGGER`: the value of `faas.trigger`, because no event names the trigger. `None` if it is left out.
+    pub(crate) trigger: Option<&'static str>,
     /// `OTEL_SERVICE_NAME`; takes precedence over `service.name` in the resource attributes.
     pub(crate) service_name: Option<String>,
     /// `OTEL_RESOURCE_ATTRIBUTES`, in the order of the setting.
@@ -127,6 +134,7 @@ impl Config {
             Signal::ALL.map(|signal| SignalConfig::read(&settings, signal, base.as_ref()));
         Ok(Some(Self {
             resource: ResourceConfig {
+                trigger: settings.parse("FG_OTLP_TRIGGER", parse::trigger)?,
                 service_name: settings.parse_or_warn("OTEL_SERVICE_NAME", text),
                 attributes: settings
                     .parse_or_warn("OTEL_RESOURCE_ATTRIBUTES", parse::attributes)
@@ -134,6 +142,10 @@ impl Config {
             },
             signals,
             has_endpoint: base.is_some() || settings.has_endpoint(),
+            sdk: SdkConfig::read(&settings),
+            own_metrics: settings
+                .parse("FG_OTLP_OWN_METRICS", parse::switch)?
+                .unwrap_or(false),
             flush_mode: settings
                 .parse("FG_OTLP_FLUSH", parse::flush_mode)?
                 .unwrap_or(FlushMode::Adaptive),

@@ -163,6 +163,28 @@ pub(super) fn flush_mode(setting: &Setting) -> Result<FlushMode, Error> {
     }
 }
 
+/// Parses a type of trigger that the semantic conventions define.
+pub(super) fn trigger(setting: &Setting) -> Result<&'static str, Error> {
+    let value = setting.value();
+    let mut triggers = ["datasource", "http", "pubsub", "timer", "other"].into_iter();
+    let known = triggers.find(|trigger| trigger.eq_ignore_ascii_case(value));
+    known.ok_or_else(|| {
+        let hint = "write `datasource`, `http`, `pubsub`, `timer` or `other`";
+        setting.invalid("is not a type of trigger", hint).into()
+    })
+}
+
+/// Parses `true` or `false`.
+pub(super) fn switch(setting: &Setting) -> Result<bool, Error> {
+    match setting.value().to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(setting
+            .invalid("is neither `true` nor `false`", "write `true` or `false`")
+            .into()),
+    }
+}
+
 /// Parses a duration of at least `min` and at most one hour.
 pub(super) fn duration(setting: &Setting, min: Duration) -> Result<Duration, Error> {
     Ok(setting::parse_duration(setting, min..=duration::MAX)?)
@@ -178,18 +200,21 @@ pub(super) fn buffer_size(setting: &Setting) -> Result<usize, Error> {
 }
 
 /// Parses `key=value,key2=value2`; keys and values are percent-encoded.
+///
+/// An error message contains only the entry that is invalid, because the others may be secret.
 pub(super) fn attributes(setting: &Setting) -> Result<Vec<(String, String)>, Error> {
+    let pair = |entry: &str| {
+        let (key, value) = entry.split_once('=')?;
+        let key = percent_decoded(key.trim())?;
+        (!key.is_empty()).then_some((key, percent_decoded(value.trim())?))
+    };
+    let invalid = |entry: &str| {
+        let hint = "write pairs such as `deployment.environment.name=test,team=a%20b`, percent-encoded where needed";
+        setting.unreadable(&format!("`{entry}` is not a `key=value` pair; {hint}"))
+    };
     list(setting.value())
-        .map(|entry| {
-            let (key, value) = entry.split_once('=')?;
-            let key = percent_decoded(key.trim())?;
-            (!key.is_empty()).then_some((key, percent_decoded(value.trim())?))
-        })
-        .collect::<Option<_>>()
-        .ok_or_else(|| {
-            let hint = "write pairs such as `deployment.environment.name=test,team=a%20b`, percent-encoded where needed";
-            setting.invalid("is not a list of `key=value` pairs", hint).into()
-        })
+        .map(|entry| pair(entry).ok_or_else(|| invalid(entry).into()))
+        .collect()
 }
 
 /// Parses `key=value,key2=value2` into headers; the values are percent-encoded. Returns the valid headers, and a warning

@@ -14,13 +14,14 @@ use super::client::OtlpClient;
 use super::clock::{FreezeAwareInstant, TimeLimit};
 use super::counters::ExportCounters;
 use super::queue::Item;
-use super::received::{ReceivedData, ReceivedPart, ReceivedResource};
+use super::received::{ReceivedPart, ReceivedRequest};
 use super::request::{Snapshot, encode_log_record, encode_span};
 use super::scheduler::Scheduler;
 use super::worker::{ExporterInner, run};
 use crate::config::{Config, signals_disabled};
 use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;
+use crate::turn::Turn;
 
 /// The minimum timeout of the shutdown, even if `FG_OTLP_FLUSH_TIMEOUT` is zero.
 const MIN_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
@@ -105,10 +106,18 @@ impl Exporter {
         self.enqueue_items(spans.chain(logs));
     }
 
-    /// Queues a part of received data, like [`enqueue`](Self::enqueue).
-    pub(crate) fn enqueue_received(&self, resource: &ReceivedResource, part: &ReceivedData) {
-        let item = Item::received(ReceivedPart::new(resource.clone(), part));
-        self.enqueue_items([(part.signal(), item)].into_iter());
+    /// Queues received data, like [`enqueue`](Self::enqueue).
+    pub(crate) async fn enqueue_received(&self, request: ReceivedRequest) {
+        let mut turn = Turn::start();
+        for data in request.into_data() {
+            let signal = data.signal();
+            let (resource, parts) = data.into_parts();
+            for part in parts {
+                turn.yield_before(0).await;
+                let item = Item::received(ReceivedPart::new(resource.clone(), &part));
+                self.enqueue_items([(signal, item)].into_iter());
+            }
+        }
     }
 
     /// Returns whether the signal is exported.

@@ -218,7 +218,8 @@ fn check_requests(resource: ResourceConfig, events: &[TelemetryEvent]) {
         now += Duration::from_millis(300);
         if let Some(id) = event.trace_id().filter(|_| number.is_multiple_of(3)) {
             let urn = "urn:fss:cn-north-4:0a1b:function:default:hello:latest";
-            translator.record_invocation(&Invocation::new(id, urn));
+            let invocation = Invocation::new(id, urn);
+            translator.record_invocation(&invocation, now, &mut out);
         }
         let logs = out.log_records.len();
         translator.translate(event, now, &mut out);

@@ -23,10 +23,10 @@ mod tls;
 mod worker;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use clock::TimeLimit;
 pub(crate) use counters::ExportCounters;
 pub(crate) use exporter::Exporter;
-pub(crate) use received::{ReceivedData, ReceivedResource};
+pub(crate) use received::ReceivedRequest;
 pub(crate) use request::{PROTOBUF, Snapshot};

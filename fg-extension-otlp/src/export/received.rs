@@ -29,6 +29,14 @@ pub(crate) enum ReceivedData {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReceivedResource(Arc<Bytes>);
 
+/// The data of one request.
+#[derive(Debug, PartialEq)]
+pub(crate) enum ReceivedRequest {
+    Spans(Vec<ResourceSpans>),
+    Logs(Vec<ResourceLogs>),
+    Metrics(Vec<ResourceMetrics>),
+}
+
 /// One part of received data, encoded once.
 #[derive(Clone, Debug)]
 pub(super) struct ReceivedPart {
@@ -38,6 +46,17 @@ pub(super) struct ReceivedPart {
     pub(super) encoded: Vec<u8>,
     /// The number of spans, log records, or data points.
     pub(super) records: u64,
+}
+
+impl ReceivedRequest {
+    /// Returns the data of each resource.
+    pub(crate) fn into_data(self) -> Vec<ReceivedData> {
+        match self {
+            Self::Spans(all) => all.into_iter().map(ReceivedData::Spans).collect(),
+            Self::Logs(all) => all.into_iter().map(ReceivedData::Logs).collect(),
+            Self::Metrics(all) => all.into_iter().map(ReceivedData::Metrics).collect(),
+        }
+    }
 }
 
 impl ReceivedData {
@@ -50,7 +69,7 @@ impl ReceivedData {
     }
 
     /// Returns the number of spans, log records, or data points.
-    pub(crate) fn records(&self) -> u64 {
+    fn records(&self) -> u64 {
         let records: usize = match self {
             Self::Spans(data) => data.scope_spans.iter().map(|it| it.spans.len()).sum(),
             Self::Logs(data) => data.scope_logs.iter().map(|it| it.log_records.len()).sum(),
@@ -63,21 +82,24 @@ impl ReceivedData {
     }
 
     /// Splits the data into parts of bounded size, without their resource. Data without records has no parts.
-    pub(crate) fn into_parts(mut self) -> (ReceivedResource, Vec<Self>) {
+    pub(crate) fn into_parts(mut self) -> (ReceivedResource, impl Iterator<Item = Self>) {
         self.remove_empty();
         let resource = ReceivedResource(Arc::new(self.take_resource().encode_to_vec().into()));
-        let mut parts = Vec::new();
         // The part that comes next is at the end.
-        let mut rest = vec![self];
-        while let Some(mut data) = rest.pop() {
-            let records = data.records();
-            let is_large = records > PART_RECORDS || data.encoded_len() > PART_BYTES;
-            match is_large.then(|| data.split_off()).flatten() {
-                Some(second) => rest.extend([second, data]),
-                None if records > 0 => parts.push(data),
-                None => {}
+        let mut rest = match self.records() {
+            0 => Vec::new(),
+            _ => vec![self],
+        };
+        let parts = std::iter::from_fn(move || {
+            loop {
+                let mut data = rest.pop()?;
+                let is_large = data.records() > PART_RECORDS || data.encoded_len() > PART_BYTES;
+                match is_large.then(|| data.split_off()).flatten() {
+                    Some(second) => rest.extend([second, data]),
+                    None => return Some(data),
+                }
             }
-        }
+        });
         (resource, parts)
     }
 
@@ -144,7 +166,7 @@ impl ReceivedData {
         })
     }
 
-    pub(crate) fn encoded_len(&self) -> usize {
+    fn encoded_len(&self) -> usize {
         match self {
             Self::Spans(data) => data.encoded_len(),
             Self::Logs(data) => data.encoded_len(),
@@ -292,8 +314,8 @@ mod tests {
 
     fn parts(data: ReceivedData) -> Vec<ReceivedPart> {
         let (resource, parts) = data.into_parts();
-        let part = |data| ReceivedPart::new(resource.clone(), data);
-        parts.iter().map(part).collect()
+        let part = |data| ReceivedPart::new(resource.clone(), &data);
+        parts.map(part).collect()
     }
 
     /// Returns the URL of the scope and the name of each span.

@@ -315,8 +315,8 @@ mod tests {
         let all = [received("a", 3), received("b", 2000)];
         let items = all.clone().map(|data| -> Vec<Item> {
             let (resource, parts) = ReceivedData::Logs(data).into_parts();
-            let part = |data| Item::received(ReceivedPart::new(resource.clone(), data));
-            parts.iter().map(part).collect()
+            let part = |data| Item::received(ReceivedPart::new(resource.clone(), &data));
+            parts.map(part).collect()
         });
         let [mut items, second] = items;
         items.push(encode_log_record(LogRecord::default()));

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use super::decoded_size;
 use super::response::Format;
 use super::valid_ids::has_valid_ids;
-use crate::export::{ReceivedData, ReceivedResource};
+use crate::export::ReceivedRequest;
 use crate::signal::Signal;
 
 /// The maximum size of a body that is decoded on the thread of the runtime, which takes about 2 ms.
@@ -36,9 +36,6 @@ pub(super) enum DecodeError {
     TooLarge,
     Invalid(String),
 }
-
-/// The parts of the data, by resource.
-pub(super) type Decoded = Vec<(ReceivedResource, Vec<ReceivedData>)>;
 
 impl Encoding {
     /// Returns the encoding that the header `Content-Encoding` names, or `None` if it is not supported.
@@ -66,8 +63,8 @@ impl Encoding {
 /// Runs [`decode`] on a thread of its own, so that it does not hold up other tasks, or on this one if no thread can be
 /// started.
 pub(super) async fn decode_large(
-    decode: impl FnOnce() -> Result<Decoded, DecodeError> + Clone + Send + 'static,
-) -> Result<Decoded, DecodeError> {
+    decode: impl FnOnce() -> Result<ReceivedRequest, DecodeError> + Clone + Send + 'static,
+) -> Result<ReceivedRequest, DecodeError> {
     let (done, decoded) = oneshot::channel();
     let here = decode.clone();
     let started = thread::Builder::new()
@@ -84,7 +81,7 @@ pub(super) async fn decode_large(
     }
 }
 
-/// Decodes a body, and splits its data into parts of bounded size. Neither the uncompressed body nor what it decodes to
+/// Decodes a body. Neither the uncompressed body nor what it decodes to
 /// may be much larger than `max`.
 pub(super) fn decode(
     signal: Signal,
@@ -92,7 +89,7 @@ pub(super) fn decode(
     encoding: Encoding,
     body: &[u8],
     max: usize,
-) -> Result<Decoded, DecodeError> {
+) -> Result<ReceivedRequest, DecodeError> {
     let unzipped;
     let body = match encoding {
         Encoding::Identity => body,
@@ -108,28 +105,26 @@ pub(super) fn decode(
     if decoded_size > decoded_size::max(max) {
         return Err(DecodeError::TooLarge);
     }
-    let data: Vec<ReceivedData> = match signal {
+    let request = match signal {
         Signal::Traces => {
             let request: ExportTraceServiceRequest = decode_as(format, body)?;
-            let all = request.resource_spans.into_iter();
-            all.map(ReceivedData::Spans).collect()
+            ReceivedRequest::Spans(request.resource_spans)
         }
         Signal::Logs => {
             let request: ExportLogsServiceRequest = decode_as(format, body)?;
-            let all = request.resource_logs.into_iter();
-            all.map(ReceivedData::Logs).collect()
+            ReceivedRequest::Logs(request.resource_logs)
         }
         Signal::Metrics => {
             let request: ExportMetricsServiceRequest = decode_as(format, body)?;
-            let all = request.resource_metrics.into_iter();
-            all.map(ReceivedData::Metrics).collect()
+            ReceivedRequest::Metrics(request.resource_metrics)
         }
     };
-    if !data.iter().all(has_valid_ids) {
-        let message = "a trace ID does not have 16 bytes, or a span ID does not have 8";
-        return Err(DecodeError::Invalid(message.to_owned()));
+    match has_valid_ids(&request) {
+        true => Ok(request),
+        false => Err(DecodeError::Invalid(
+            "a trace ID does not have 16 bytes, or a span ID does not have 8".to_owned(),
+        )),
     }
-    Ok(data.into_iter().map(ReceivedData::into_parts).collect())
 }
 
 fn unzip(body: &[u8], max: usize) -> Result<Vec<u8>, DecodeError> {

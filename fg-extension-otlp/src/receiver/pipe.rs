@@ -1,11 +1,11 @@
 //! The way of received data: correlation with invocations, then the export queue.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
-use crate::export::{Exporter, ReceivedData, ReceivedResource};
+use crate::export::{Exporter, ReceivedRequest};
 use crate::signal::Signal;
 use crate::translate::Translator;
-use crate::turn::Turn;
 
 /// Where received data goes.
 #[derive(Clone)]
@@ -28,14 +28,21 @@ impl Pipe {
         self.exporter.wait_for_capacity().await;
     }
 
-    /// Correlates the parts of received data with invocations, and queues them.
-    pub(super) async fn pass_on(&self, resource: &ReceivedResource, parts: Vec<ReceivedData>) {
-        let mut turn = Turn::start();
-        for part in parts {
-            turn.yield_before(part.encoded_len()).await;
-            self.exporter.enqueue_received(resource, &part);
-        }
+    /// Correlates received data with invocations, and queues it.
+    pub(super) async fn pass_on(&self, mut request: ReceivedRequest) {
+        correlate(&self.translator, &mut request);
+        self.exporter.enqueue_received(request).await;
         // Any data can be the last before a freeze.
         self.exporter.request_flush();
+    }
+}
+
+fn correlate(translator: &Mutex<Translator>, request: &mut ReceivedRequest) {
+    let mut translator = translator.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = SystemTime::now();
+    match request {
+        ReceivedRequest::Spans(all) => translator.correlate_spans(all, now),
+        ReceivedRequest::Logs(all) => translator.correlate_log_records(all, now),
+        ReceivedRequest::Metrics(_) => {}
     }
 }

@@ -7,6 +7,7 @@ use fg_util::error::{excerpt, one_line};
 use fg_util::throttle::Throttle;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
+use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode};
 use tokio::sync::Semaphore;
 
@@ -29,6 +30,9 @@ const MAX_BODIES: usize = 3;
 
 /// The largest body that is accepted, even if the buffer is large. Decoding it takes some time, and some memory.
 const MAX_BODY_BYTES: usize = 16 << 20;
+
+/// How much of a body that is rejected is read.
+const MAX_DISCARDED_BYTES: usize = 64 << 20;
 
 /// Serves the requests of all connections.
 pub(super) struct Service {
@@ -54,34 +58,38 @@ impl Service {
 
     /// Responds to a request.
     pub(super) async fn respond(&self, request: Request<Incoming>) -> HttpResponse {
-        let format = Format::of(request.headers());
-        let path = excerpt(request.uri().path());
-        let result = match format {
-            Some(format) => self.receive(request, format).await,
-            None => Err(check_target(&request).err().unwrap_or_else(|| {
-                let message =
-                    "the header Content-Type is neither application/x-protobuf nor application/json";
-                Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
-            })),
-        };
+        let (head, mut body) = request.into_parts();
+        let format = Format::of(&head.headers);
+        let result = self.receive(&head, format, &mut body).await;
         // A client that uses another format is likely to be a person.
         let format = format.unwrap_or(Format::Json);
         match result {
             Ok(()) => accepted(format),
             Err(rejection) => {
-                self.log(&path, &rejection);
+                self.log(&head, &rejection);
+                discard(&mut body).await;
                 rejected(format, rejection)
             }
         }
     }
 
-    async fn receive(&self, request: Request<Incoming>, format: Format) -> Result<(), Rejection> {
-        let signal = check_target(&request)?;
-        let encoding = Encoding::of(request.headers()).ok_or_else(|| {
-            let message = "the header Content-Encoding is neither gzip nor identity";
-            Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
+    async fn receive(
+        &self,
+        head: &Parts,
+        format: Option<Format>,
+        body: &mut Incoming,
+    ) -> Result<(), Rejection> {
+        let signal = signal(head)?;
+        let unsupported = |message| Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
+        let format = format.ok_or_else(|| {
+            unsupported(
+                "the header Content-Type is neither application/x-protobuf nor application/json",
+            )
         })?;
-        if request.body().size_hint().lower() > self.max_body as u64 {
+        let encoding = Encoding::of(&head.headers).ok_or_else(|| {
+            unsupported("the header Content-Encoding is neither gzip nor identity")
+        })?;
+        if body.size_hint().lower() > self.max_body as u64 {
             return Err(self.too_large());
         }
         let mut limit = TimeLimit::new(MAX_WAIT);
@@ -92,7 +100,7 @@ impl Service {
         let Some(Ok(_body)) = limit.wait(self.bodies.acquire()).await else {
             return Err(busy("other requests are being received; retry later"));
         };
-        let body = self.read(request.into_body()).await?;
+        let body = self.read(body).await?;
         if !self.pipe.is_on(signal) {
             return Ok(());
         }
@@ -109,13 +117,11 @@ impl Service {
             DecodeError::TooLarge => self.too_large(),
             DecodeError::Invalid(message) => Rejection::new(StatusCode::BAD_REQUEST, message),
         })?;
-        for (resource, parts) in decoded {
-            self.pipe.pass_on(&resource, parts).await;
-        }
+        self.pipe.pass_on(decoded).await;
         Ok(())
     }
 
-    async fn read(&self, body: Incoming) -> Result<Bytes, Rejection> {
+    async fn read(&self, body: &mut Incoming) -> Result<Bytes, Rejection> {
         let body = Limited::new(body, self.max_body).collect();
         match TimeLimit::new(BODY_TIMEOUT).wait(body).await {
             Some(Ok(body)) => Ok(body.to_bytes()),
@@ -142,7 +148,7 @@ impl Service {
     }
 
     /// Logs why a request was rejected, unless the client is asked to retry it.
-    fn log(&self, path: &str, rejection: &Rejection) {
+    fn log(&self, head: &Parts, rejection: &Rejection) {
         let Rejection { status, message } = rejection;
         if *status == StatusCode::SERVICE_UNAVAILABLE {
             return;
@@ -153,6 +159,7 @@ impl Service {
             throttle.admit(Instant::now())
         };
         if admitted {
+            let path = excerpt(head.uri.path());
             Diagnostic::Warning(format!(
                 "the OTLP receiver rejected a request to {path} with status {}: {message}",
                 status.as_u16()
@@ -163,15 +170,31 @@ impl Service {
 }
 
 /// Returns the signal that the path names.
-fn check_target(request: &Request<Incoming>) -> Result<Signal, Rejection> {
-    let path = request.uri().path();
+fn signal(head: &Parts) -> Result<Signal, Rejection> {
+    let path = head.uri.path();
     let Some(signal) = Signal::ALL.into_iter().find(|it| it.path() == path) else {
         let message = "the path is not /v1/traces, /v1/metrics, or /v1/logs";
         return Err(Rejection::new(StatusCode::NOT_FOUND, message));
     };
-    if request.method() != Method::POST {
+    if head.method != Method::POST {
         let message = "the method is not POST";
         return Err(Rejection::new(StatusCode::METHOD_NOT_ALLOWED, message));
     }
     Ok(signal)
+}
+
+/// Reads the rest of a body. If the connection were closed before, a client that is still sending might not see the
+/// response.
+async fn discard(body: &mut Incoming) {
+    let mut left = MAX_DISCARDED_BYTES;
+    let discard = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            match left.checked_sub(length) {
+                Some(rest) => left = rest,
+                None => return,
+            }
+        }
+    };
+    TimeLimit::new(BODY_TIMEOUT).wait(discard).await;
 }

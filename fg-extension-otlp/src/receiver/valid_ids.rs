@@ -4,22 +4,23 @@ use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::{Exemplar, Metric};
 use opentelemetry_proto::tonic::trace::v1::Span;
 
-use crate::export::ReceivedData;
+use crate::export::ReceivedRequest;
 
 /// Returns whether all trace IDs have 16 bytes and all span IDs have 8, unless they are empty.
-pub(super) fn has_valid_ids(data: &ReceivedData) -> bool {
-    match data {
-        ReceivedData::Spans(data) => {
-            let spans = data.scope_spans.iter().flat_map(|it| &it.spans);
-            spans.into_iter().all(is_valid_span)
+pub(super) fn has_valid_ids(request: &ReceivedRequest) -> bool {
+    match request {
+        ReceivedRequest::Spans(all) => {
+            let scopes = all.iter().flat_map(|it| &it.scope_spans);
+            scopes.flat_map(|it| &it.spans).all(is_valid_span)
         }
-        ReceivedData::Logs(data) => {
-            let mut logs = data.scope_logs.iter().flat_map(|it| &it.log_records);
+        ReceivedRequest::Logs(all) => {
+            let scopes = all.iter().flat_map(|it| &it.scope_logs);
+            let mut logs = scopes.flat_map(|it| &it.log_records);
             logs.all(|log| are_valid(&log.trace_id, &log.span_id))
         }
-        ReceivedData::Metrics(data) => {
-            let mut metrics = data.scope_metrics.iter().flat_map(|it| &it.metrics);
-            metrics.all(is_valid_metric)
+        ReceivedRequest::Metrics(all) => {
+            let scopes = all.iter().flat_map(|it| &it.scope_metrics);
+            scopes.flat_map(|it| &it.metrics).all(is_valid_metric)
         }
     }
 }

@@ -20,13 +20,27 @@ impl TraceId {
         }
     }
 
+    /// Refers to a trace by the bytes of its ID.
+    pub(super) fn from_array(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    pub(super) fn array(self) -> [u8; 16] {
+        self.0
+    }
+
     pub(super) fn bytes(self) -> Vec<u8> {
         self.0.to_vec()
     }
 
-    /// Returns the span ID of the invocation.
+    /// Returns the span ID of the invocation: the last 8 bytes of the trace ID, so that the function can derive the
+    /// parent of its spans from the ID of the invocation alone. They are never zero in a UUID of RFC 9562.
     pub(super) fn root_span_id(self) -> Vec<u8> {
-        self.child_span_id("")
+        let (_, last) = self.0.split_at(8);
+        match last.iter().all(|byte| *byte == 0) {
+            true => self.child_span_id(""),
+            false => last.to_vec(),
+        }
     }
 
     /// Returns the ID of the span with this name within the invocation.
@@ -81,6 +95,48 @@ mod tests {
     }
 
     #[test]
+    fn span_id_of_an_invocation_is_the_end_of_its_trace_id() {
+        let trace = TraceId::of("3da1f2dc-3222-475e-9205-e2e6c6318895");
+        assert_eq!(
+            trace.root_span_id(),
+            0x9205_e2e6_c631_8895_u64.to_be_bytes()
+        );
+    }
+
+    /// The guide shows functions that derive the IDs of the span of their invocation.
+    #[test]
+    fn functions_derive_the_same_ids() {
+        let root = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../examples/otlp-forwarder/functions/"
+        );
+        let read = |name: &str| std::fs::read_to_string([root, name].concat()).unwrap();
+        let id = "3da1f2dc-3222-475e-9205-e2e6c6318895";
+        let digits = id.replace('-', "");
+        // How each language writes all digits, and the last 16 of them.
+        for (file, first, all, last) in [
+            ("index.py", "\"00-", "{digits}", "{digits[16:]}"),
+            ("index.js", "`00-", "${digits}", "${digits.slice(16)}"),
+        ] {
+            let text = read(file);
+            let traceparent = text.lines().find_map(|line| line.split_once(first));
+            let (_, traceparent) = traceparent.unwrap();
+            let (traceparent, _) = traceparent.split_once(['"', '`']).unwrap();
+            let traceparent = traceparent
+                .replace(all, &digits)
+                .replace(last, &digits[16..]);
+            let trace = TraceId::of(id);
+            let [trace_id, span_id] = [trace.bytes(), trace.root_span_id()].map(|bytes| {
+                let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
+                digits.collect::<String>()
+            });
+            assert_eq!(traceparent, format!("{trace_id}-{span_id}-01"), "{file}");
+        }
+        let java = read("Index.java");
+        assert!(java.contains("digits, digits.substring(16), TraceFlags.getSampled()"));
+    }
+
+    #[test]
     fn any_other_text_is_hashed() {
         // The published offset basis, and the published hash of "a".
         assert_eq!(fnv_1a_128(b""), 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d);
@@ -98,7 +154,11 @@ mod tests {
 
     #[test]
     fn ids_are_never_zero() {
-        for text in ["", "00000000-0000-0000-0000-000000000000"] {
+        for text in [
+            "",
+            "00000000-0000-0000-0000-000000000000",
+            "3da1f2dc-3222-475e-0000-000000000000",
+        ] {
             let trace = TraceId::of(text);
             assert_ne!(trace.bytes(), [0; 16]);
             assert_ne!(trace.root_span_id(), [0; 8]);

@@ -5,7 +5,9 @@ mod bounded_json;
 mod ids;
 mod logs;
 mod metrics;
+mod received;
 mod resource;
+mod snake_case;
 mod spans;
 #[cfg(test)]
 mod tests;
@@ -23,7 +25,8 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use self::bounded_json::is_within_limits;
 use self::metrics::FaasMetrics;
 pub(crate) use self::resource::enrich;
-use self::spans::{Outcome, Phase, SpanBuilder, SpanTracker};
+pub(crate) use self::spans::REORDER_WINDOW as MAX_WAIT;
+use self::spans::{Outcome, Phase, SpanBuilder, SpanEnvironment, SpanTracker};
 use crate::config::ResourceConfig;
 
 /// Translates events into OTLP.
@@ -88,16 +91,23 @@ impl Translator {
         }
     }
 
-    /// Records an invocation and its URN, which contains the region, the project, and the name of the function.
+    /// Records an invocation and its URN, which contains the region, the project, and the name of the function. Emits
+    /// the spans that have waited long enough, since the process may have been frozen while they waited.
     ///
     /// Ignores an invocation whose ID or URN is much too long, since open invocations are stored.
-    pub(crate) fn record_invocation(&mut self, invocation: &Invocation) {
+    pub(crate) fn record_invocation(
+        &mut self,
+        invocation: &Invocation,
+        now: SystemTime,
+        out: &mut Translated,
+    ) {
+        self.emit_complete(now, out);
         let id = &invocation.trace_id;
         if id.len().max(invocation.invoked_function_urn.as_str().len()) > MAX_ID_BYTES {
             return;
         }
         self.urn = Some(invocation.invoked_function_urn.clone());
-        self.spans.record_invocation(invocation);
+        self.spans.record_invocation(invocation, now);
     }
 
     /// Translates an event, and emits all spans that it completes.
@@ -111,14 +121,24 @@ impl Translator {
             TelemetryEvent::Platform(event) => self.platform_event(event, now, out),
             event => out.log_records.push(self.log_record(event, now)),
         }
+        self.emit_complete(now, out);
+    }
+
+    /// Emits all spans that are complete, or have waited long enough for events that are missing.
+    pub(crate) fn emit_complete(&mut self, now: SystemTime, out: &mut Translated) {
         for span in self.spans.close_complete(now) {
             self.emit(span, now, out);
         }
     }
 
+    /// Returns when to call [`emit_complete`](Self::emit_complete) if no event arrives before then.
+    pub(crate) fn next_deadline(&self) -> Option<SystemTime> {
+        self.spans.next_deadline()
+    }
+
     /// Emits all incomplete spans, at shutdown.
     pub(crate) fn finish(&mut self, now: SystemTime, out: &mut Translated) {
-        for span in self.spans.close_all() {
+        for span in self.spans.close_all(now) {
             self.emit(span, now, out);
         }
     }
@@ -155,56 +175,71 @@ impl Translator {
     }
 
     fn platform_event(&mut self, event: &PlatformEvent, now: SystemTime, out: &mut Translated) {
-        let known = Phase::of(event.kind()).and_then(|phase| {
-            let trace = self.spans.resolve_trace(phase, event, &self.instance_id)?;
-            Some((phase, trace))
+        let known = Phase::of(event.kind()).and_then(|(phase, stage)| {
+            let key = self
+                .spans
+                .resolve((phase, stage), event, &self.instance_id)?;
+            Some((key, stage))
         });
         // A span stores the fields of its events.
         let known = known.filter(|_| is_within_limits(event.json()));
-        let Some(((phase, stage), trace)) = known else {
-            out.log_records.push(logs::from_platform_event(event, now));
+        let Some((key, stage)) = known else {
+            let mut log = logs::from_platform_event(event, now);
+            self.bind(&mut log);
+            out.log_records.push(log);
             return;
         };
-        if self.spans.is_emitted(trace, phase) {
-            let outcome = Outcome::of(event);
-            let late = (phase, stage);
-            let Some(late) = self.spans.record_late_event(trace, late, outcome) else {
+        if self.spans.is_run_emitted(key) {
+            let Some(late) = self.spans.record_late_event(key, stage, event) else {
                 return;
             };
-            if phase == Phase::Invocation && (late.is_end || late.outcome.is_some()) {
-                self.metrics.record_end(outcome);
+            if key.phase == Phase::Invocation && (late.is_end || late.outcome.is_some()) {
+                self.metrics.record_end(Outcome::of(event));
             }
             if let Some(outcome) = late.outcome {
-                let log = logs::from_late_event(event, trace, outcome, now);
+                let mut log = logs::from_late_event(event, key.trace, outcome, now);
+                let context = self.spans.context(key);
+                (log.trace_id, log.span_id) = (context.trace_id, context.span_id);
                 out.log_records.push(log);
             }
             return;
         }
-        if phase == Phase::Init && !self.spans.knows(trace, phase) {
+        if key.phase == Phase::Init && !self.spans.knows_run(key) && self.spans.count_init() {
             self.metrics.record_cold_start();
         }
-        let closed = self.spans.record_event(trace, (phase, stage), event, now);
-        for span in closed {
+        for span in self.spans.record_event(key, stage, event, now) {
             self.emit(span, now, out);
         }
     }
 
-    fn log_record(&self, event: &TelemetryEvent, now: SystemTime) -> LogRecord {
-        match event {
+    fn log_record(&mut self, event: &TelemetryEvent, now: SystemTime) -> LogRecord {
+        let mut log = match event {
             TelemetryEvent::Function(log) => {
-                logs::from_log_event("function", log, &self.spans, now)
+                let log = logs::from_log_event("function", log, &self.spans, now);
+                self.join_trace_of_line(&log);
+                log
             }
             TelemetryEvent::Extension(log) => {
                 logs::from_log_event("extension", log, &self.spans, now)
             }
             // This includes variants that are added to `TelemetryEvent` later.
             event => logs::from_unknown(event.json(), &self.spans, now),
-        }
+        };
+        self.bind(&mut log);
+        log
     }
 
     fn emit(&mut self, span: SpanBuilder, now: SystemTime, out: &mut Translated) {
+        if span.phase == Phase::Invocation && self.spans.count_invocation(&span) {
+            self.metrics.record_cold_start();
+        }
         self.metrics.record_span(&span);
-        out.spans
-            .push(span.build(&self.function, self.urn.as_ref(), now));
+        let environment = SpanEnvironment {
+            function: &self.function,
+            urn: self.urn.as_ref(),
+            trigger: self.resource.trigger,
+            parent: span.parent.map(|parent| self.spans.context(parent)),
+        };
+        out.spans.push(span.build(environment, now));
     }
 }

@@ -16,9 +16,9 @@ use hyper_util::rt::TokioIo;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::logs::v1::LogRecord;
-use opentelemetry_proto::tonic::metrics::v1::Metric;
-use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs};
+use opentelemetry_proto::tonic::metrics::v1::{Metric, ResourceMetrics};
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
 use prost::Message;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
@@ -40,6 +40,10 @@ pub(crate) struct Received {
     pub(crate) logs: Vec<LogRecord>,
     /// The metrics of the latest request.
     pub(crate) metrics: Vec<Metric>,
+    /// Everything so far, with resources and scopes.
+    pub(crate) resource_spans: Vec<ResourceSpans>,
+    pub(crate) resource_logs: Vec<ResourceLogs>,
+    pub(crate) resource_metrics: Vec<ResourceMetrics>,
 }
 
 struct Shared {
@@ -198,6 +202,8 @@ async fn respond(request: Request<Incoming>, shared: &Shared) -> Response<Full<B
     shared.received.send_modify(|received| match path.as_str() {
         "/v1/traces" => {
             let request = ExportTraceServiceRequest::decode(&*bytes).expect("spans");
+            let all = request.resource_spans.iter().cloned();
+            received.resource_spans.extend(all);
             for resource in request.resource_spans {
                 received
                     .spans
@@ -206,6 +212,8 @@ async fn respond(request: Request<Incoming>, shared: &Shared) -> Response<Full<B
         }
         "/v1/logs" => {
             let request = ExportLogsServiceRequest::decode(&*bytes).expect("log records");
+            let all = request.resource_logs.iter().cloned();
+            received.resource_logs.extend(all);
             for resource in request.resource_logs {
                 received.logs.extend(
                     resource
@@ -217,6 +225,8 @@ async fn respond(request: Request<Incoming>, shared: &Shared) -> Response<Full<B
         }
         "/v1/metrics" => {
             let request = ExportMetricsServiceRequest::decode(&*bytes).expect("metrics");
+            let all = request.resource_metrics.iter().cloned();
+            received.resource_metrics.extend(all);
             let resources = request.resource_metrics.into_iter();
             let scopes = resources.flat_map(|it| it.scope_metrics);
             received.metrics = scopes.flat_map(|it| it.metrics).collect();

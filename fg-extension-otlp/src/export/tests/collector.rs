@@ -26,8 +26,8 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 /// A collector. Dropping it closes its listener and all connections.
-pub(super) struct Collector {
-    pub(super) address: SocketAddr,
+pub(crate) struct Collector {
+    pub(crate) address: SocketAddr,
     script: Arc<Mutex<VecDeque<ScriptedResponse>>>,
     received: mpsc::UnboundedReceiver<Received>,
     close: watch::Sender<()>,
@@ -43,7 +43,7 @@ struct Options {
 }
 
 /// What the collector does with a request. After the end of the script, it responds with an empty 200.
-pub(super) enum ScriptedResponse {
+pub(crate) enum ScriptedResponse {
     Respond(Response<Full<Bytes>>),
     /// Responds once the test sends the signal.
     RespondWhen(oneshot::Receiver<()>, Response<Full<Bytes>>),
@@ -55,22 +55,22 @@ pub(super) enum ScriptedResponse {
     Never,
 }
 
-pub(super) struct Received {
-    pub(super) path: String,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
-    pub(super) connection: usize,
+pub(crate) struct Received {
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    pub(crate) connection: usize,
     /// Whether the body was not too large.
-    pub(super) is_accepted: bool,
+    pub(crate) is_accepted: bool,
 }
 
 impl Collector {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::serve(bind().await, Options::default())
     }
 
     /// Starts a collector that rejects larger bodies with status 413.
-    pub(super) async fn start_with_limit(max_body: usize) -> Self {
+    pub(crate) async fn start_with_limit(max_body: usize) -> Self {
         let options = Options {
             max_body: Some(max_body),
             ..Options::default()
@@ -79,7 +79,7 @@ impl Collector {
     }
 
     /// Starts a collector at the address of one that was killed.
-    pub(super) async fn start_again(address: SocketAddr) -> Self {
+    pub(crate) async fn start_again(address: SocketAddr) -> Self {
         Self::serve(
             TcpListener::bind(address).await.unwrap(),
             Options::default(),
@@ -87,11 +87,11 @@ impl Collector {
     }
 
     /// Starts a collector at a reserved address.
-    pub(super) fn start_late(socket: TcpSocket) -> Self {
+    pub(crate) fn start_late(socket: TcpSocket) -> Self {
         Self::serve(socket.listen(16).unwrap(), Options::default())
     }
 
-    pub(super) async fn start_tls(acceptor: TlsAcceptor) -> Self {
+    pub(crate) async fn start_tls(acceptor: TlsAcceptor) -> Self {
         let options = Options {
             tls: Some(acceptor),
             ..Options::default()
@@ -141,40 +141,40 @@ impl Collector {
     }
 
     /// Appends a response to the script. The script does not distinguish between paths.
-    pub(super) fn will_respond(&self, response: ScriptedResponse) {
+    pub(crate) fn will_respond(&self, response: ScriptedResponse) {
         self.script.lock().unwrap().push_back(response);
     }
 
     /// Closes all connections abruptly.
-    pub(super) async fn close_connections(&self) {
+    pub(crate) async fn close_connections(&self) {
         self.close.send_replace(());
         // Each session drops its receiver when its connection is closed.
         self.close.closed().await;
     }
 
     /// Closes everything and releases the address.
-    pub(super) async fn kill(mut self) {
+    pub(crate) async fn kill(mut self) {
         self.tasks.shutdown().await;
         self.close.closed().await;
     }
 
     /// Waits for the next request.
-    pub(super) async fn received(&mut self) -> Received {
+    pub(crate) async fn received(&mut self) -> Received {
         self.received.recv().await.unwrap()
     }
 
     /// Returns whether another request has arrived.
-    pub(super) fn has_received(&mut self) -> bool {
+    pub(crate) fn has_received(&mut self) -> bool {
         self.received.try_recv().is_ok()
     }
 }
 
 impl ScriptedResponse {
-    pub(super) fn status(status: u16) -> Self {
+    pub(crate) fn status(status: u16) -> Self {
         Self::with(status, &[], b"")
     }
 
-    pub(super) fn with(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Self {
+    pub(crate) fn with(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Self {
         let mut response = Response::builder().status(status);
         for (name, value) in headers {
             response = response.header(*name, *value);
@@ -187,7 +187,7 @@ impl ScriptedResponse {
     }
 
     /// Delays this response until the test sends the signal.
-    pub(super) fn gated(self) -> (oneshot::Sender<()>, Self) {
+    pub(crate) fn gated(self) -> (oneshot::Sender<()>, Self) {
         let Self::Respond(response) = self else {
             panic!("only a response can be delayed");
         };
@@ -195,7 +195,7 @@ impl ScriptedResponse {
         (open, Self::RespondWhen(gate, response))
     }
 
-    pub(super) fn protobuf(status: u16, message: &impl Message) -> Self {
+    pub(crate) fn protobuf(status: u16, message: &impl Message) -> Self {
         let headers = [("content-type", "application/x-protobuf")];
         Self::with(status, &headers, &message.encode_to_vec())
     }
@@ -203,7 +203,7 @@ impl ScriptedResponse {
 
 impl Received {
     /// Returns the names of all spans, the severities of all log records, or the names of all metrics.
-    pub(super) fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let body = self.body.as_slice();
         match self.path.rsplit('/').next().unwrap() {
             "traces" => {
@@ -325,7 +325,7 @@ impl Body for Stalled {
 }
 
 /// A TCP connection, with or without TLS.
-pub(super) trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin {}
+pub(crate) trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin {}
 impl Stream for TcpStream {}
 impl Stream for tokio_rustls::server::TlsStream<TcpStream> {}
 

@@ -1,6 +1,6 @@
 //! Tests of the exporter with a scripted collector.
 
-mod collector;
+pub(crate) mod collector;
 mod delivery;
 mod flushing;
 mod proxy;

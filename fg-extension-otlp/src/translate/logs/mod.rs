@@ -89,7 +89,7 @@ pub(crate) fn from_late_event(
     now: SystemTime,
 ) -> LogRecord {
     let mut log = from_platform_event(event, now);
-    if outcome == Outcome::Failure {
+    if outcome.is_failure() {
         log.severity_number = SeverityNumber::Error.into();
         log.severity_text = "ERROR".to_owned();
     }

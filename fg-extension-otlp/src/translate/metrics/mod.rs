@@ -27,6 +27,7 @@ pub(crate) struct FaasMetrics {
     mem_usage: BucketHistogram,
     invocations: u64,
     errors: u64,
+    timeouts: u64,
     cold_starts: u64,
 }
 
@@ -61,6 +62,7 @@ impl FaasMetrics {
             mem_usage: BucketHistogram::new(MEMORY_BOUNDS),
             invocations: 0,
             errors: 0,
+            timeouts: 0,
             cold_starts: 0,
         }
     }
@@ -79,6 +81,9 @@ impl FaasMetrics {
             Phase::Restore => {}
             Phase::Invocation => {
                 self.invoke_duration.record(duration);
+                let init_duration = span.init_duration();
+                self.init_duration
+                    .record(init_duration.map(|duration| duration.as_secs_f64()));
                 self.mem_usage
                     .record(span.max_memory_mb().map(|mb| mb * MIB));
                 if span.has_ended() {
@@ -94,6 +99,7 @@ impl FaasMetrics {
             None | Some(Outcome::Success) => self.invocations += 1,
             Some(Outcome::Undocumented) => {}
             Some(Outcome::Failure) => self.errors += 1,
+            Some(Outcome::Timeout) => self.timeouts += 1,
         }
     }
 
@@ -163,6 +169,12 @@ impl FaasMetrics {
                 "{error}",
                 "Number of invocation errors.",
                 self.errors,
+            ),
+            counter(
+                "faas.timeouts",
+                "{timeout}",
+                "Number of invocation timeouts.",
+                self.timeouts,
             ),
             counter(
                 "faas.coldstarts",

@@ -4,87 +4,123 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use fg_extension::{FunctionUrn, PlatformEvent};
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
-use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
-use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
-use opentelemetry_proto::tonic::trace::v1::{Span, Status};
+use opentelemetry_proto::tonic::common::v1::AnyValue;
 
+use super::function_trace::{FunctionTrace, Join, MAX_LINKS};
 use super::outcome::{Outcome, error_type};
 use super::phase::{Phase, Stage};
-use crate::translate::FunctionInfo;
-use crate::translate::any_value::{any_value, attribute};
+use super::run::{Run, SpanKey};
+use crate::translate::any_value::any_value;
 use crate::translate::bounded_json::{count_values, value};
 use crate::translate::ids::TraceId;
-use crate::translate::timestamps::unix_nanos;
+use crate::translate::snake_case::snake_case;
 
 /// The data about a phase that has arrived so far.
 pub(crate) struct SpanBuilder {
     pub(crate) trace: TraceId,
     pub(crate) phase: Phase,
+    pub(crate) run: Run,
     /// The trace ID as the platform wrote it.
     pub(crate) id: Option<String>,
     pub(crate) urn: Option<FunctionUrn>,
-    /// Whether this is the first invocation after an init.
+    /// When the extension was notified of the invocation.
+    pub(crate) invoked_at: Option<SystemTime>,
+    /// Whether this is the first invocation after an init, or of the instance.
     pub(crate) is_cold: bool,
+    /// Whether the events of an init of this invocation have arrived.
+    pub(crate) has_init: bool,
     /// The invocation that an init or a restore is a child of.
-    pub(crate) parent: Option<TraceId>,
+    pub(crate) parent: Option<SpanKey>,
+    /// Whether the span of that invocation was emitted, so that its trace does not change any more.
+    pub(crate) is_parent_emitted: bool,
     /// The number of this invocation, in the order in which invocations started.
     pub(crate) number: Option<u64>,
     /// Whether another invocation started after the report.
     pub(crate) has_successor: bool,
     /// When a later invocation ended while this one was still running.
     pub(crate) outlived_at: Option<SystemTime>,
-    pub(crate) stages: Vec<Stage>,
+    /// A time at which this phase had ended, because a later one had started.
+    pub(crate) ended_by: Option<SystemTime>,
     /// An estimate of the memory that the events take that were added.
     pub(crate) memory_bytes: usize,
+    /// The trace of the function that the span is part of.
+    pub(super) joined: Option<FunctionTrace>,
+    /// Further traces of the function.
+    pub(super) links: Vec<FunctionTrace>,
+    pub(super) dropped_links: u32,
+    updated_at: Option<SystemTime>,
+    done_at: Option<SystemTime>,
     reported_at: Option<SystemTime>,
     max_memory_mb: Option<f64>,
-    start: Option<SystemTime>,
-    report_start: Option<SystemTime>,
-    runtime_done: Option<SystemTime>,
+    init_duration: Option<Duration>,
     end: Option<SystemTime>,
     duration: Option<Duration>,
     outcome: Option<Outcome>,
-    /// The first status other than `success`.
-    status: Option<String>,
-    /// The `errorType` of the first failure.
+    /// The first `errorType` of the greatest outcome.
     error_type: Option<String>,
     /// All other fields of the events, as attributes.
-    other: BTreeMap<String, AnyValue>,
+    pub(super) other: BTreeMap<String, AnyValue>,
 }
 
-/// How long an invocation waits for events that may have been overtaken by others.
-const REORDER_WINDOW: Duration = Duration::from_secs(1);
+/// Whether a span can be emitted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Readiness {
+    /// More events are expected.
+    Open,
+    /// The events that are missing may have been overtaken by others, since this time.
+    WaitingSince(SystemTime),
+    Complete,
+}
+
+/// How long a span waits for events that may have been overtaken by others.
+pub(crate) const REORDER_WINDOW: Duration = Duration::from_secs(1);
 
 /// Estimates of the memory that an attribute and each JSON value in it take, besides their text.
 const ATTRIBUTE_BYTES: usize = 192;
 const VALUE_BYTES: usize = 96;
 
 impl SpanBuilder {
-    pub(crate) fn new(trace: TraceId, phase: Phase) -> Self {
+    pub(crate) fn new(key: SpanKey) -> Self {
         Self {
-            trace,
-            phase,
+            trace: key.trace,
+            phase: key.phase,
+            run: Run {
+                number: key.run,
+                ..Run::default()
+            },
             id: None,
             urn: None,
+            invoked_at: None,
             is_cold: false,
+            has_init: false,
             parent: None,
+            is_parent_emitted: false,
             number: None,
             has_successor: false,
             outlived_at: None,
-            stages: Vec::new(),
+            ended_by: None,
             memory_bytes: 0,
+            joined: None,
+            links: Vec::new(),
+            dropped_links: 0,
+            updated_at: None,
+            done_at: None,
             reported_at: None,
             max_memory_mb: None,
-            start: None,
-            report_start: None,
-            runtime_done: None,
+            init_duration: None,
             end: None,
             duration: None,
             outcome: None,
-            status: None,
             error_type: None,
             other: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn key(&self) -> SpanKey {
+        SpanKey {
+            trace: self.trace,
+            phase: self.phase,
+            run: self.run.number,
         }
     }
 
@@ -93,42 +129,35 @@ impl SpanBuilder {
         if self.has(stage) {
             return;
         }
-        self.stages.push(stage);
+        self.run.record(stage, event.start_time());
         self.memory_bytes += event.json().len();
         if self.id.is_none() {
             self.id = trace_id(event).map(str::to_owned);
         }
-        let time = event.start_time();
+        self.updated_at = Some(now);
         match stage {
-            Stage::Start => self.start = time,
-            Stage::RuntimeDone => self.runtime_done = time,
-            Stage::Report => {
-                self.report_start = time;
-                self.reported_at = Some(now);
-            }
+            Stage::Start => {}
+            Stage::RuntimeDone => self.done_at = Some(now),
+            Stage::Report => self.reported_at = Some(now),
         }
         self.end = event.end_time().or(self.end);
         if let Some(metrics) = event.metrics() {
             let duration = metrics.duration_ms().and_then(from_millis);
             self.duration = duration.or(self.duration);
             self.max_memory_mb = metrics.max_memory_used_mb().or(self.max_memory_mb);
+            let init_duration = metrics.init_duration_ms().and_then(from_millis);
+            self.init_duration = init_duration.or(self.init_duration);
             for (name, json) in metrics.iter() {
-                self.add_attribute(["functiongraph.metrics.", &name].concat(), json);
+                self.add_attribute(
+                    ["functiongraph.metrics.", &snake_case(&name)].concat(),
+                    json,
+                );
             }
         }
         for (name, json) in event.other().filter(|(name, _)| !name.is_empty()) {
-            self.add_attribute(["functiongraph.", &name].concat(), json);
+            self.add_attribute(["functiongraph.", &snake_case(&name)].concat(), json);
         }
-        let outcome = Outcome::of(event);
-        self.outcome = self.outcome.max(outcome);
-        if outcome > Some(Outcome::Success) && self.status.is_none() {
-            self.status = event.status().map(str::to_owned);
-            let status = any_value(event.status().into());
-            self.other.insert("functiongraph.status".to_owned(), status);
-        }
-        if outcome == Some(Outcome::Failure) && self.error_type.is_none() {
-            self.error_type = error_type(event);
-        }
+        self.add_outcome(event);
     }
 
     fn add_attribute(&mut self, name: String, json: &str) {
@@ -136,114 +165,104 @@ impl SpanBuilder {
         self.other.insert(name, any_value(value(json)));
     }
 
+    fn add_outcome(&mut self, event: &PlatformEvent) {
+        let outcome = Outcome::of(event);
+        let is_worse = outcome > self.outcome;
+        self.outcome = self.outcome.max(outcome);
+        if outcome > Some(Outcome::Success) {
+            let status = any_value(event.status().into());
+            // The first status other than `success`.
+            self.other
+                .entry("functiongraph.status".to_owned())
+                .or_insert(status);
+        }
+        match outcome {
+            Some(Outcome::Failure) if is_worse => self.error_type = error_type(event),
+            Some(Outcome::Timeout) => self.error_type = Some("timeout".to_owned()),
+            _ => {}
+        }
+    }
+
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         self.outcome
+    }
+
+    /// Returns the `errorType` of a failure, or `timeout`.
+    pub(crate) fn error_type(&self) -> Option<&str> {
+        self.error_type.as_deref()
     }
 
     pub(crate) fn max_memory_mb(&self) -> Option<f64> {
         self.max_memory_mb
     }
 
+    /// Returns the duration of the init that the report of an invocation contains, unless the init has its own events.
+    pub(crate) fn init_duration(&self) -> Option<Duration> {
+        self.init_duration.filter(|_| !self.has_init)
+    }
+
+    /// Returns whether this is the first invocation after an init, as far as the events say.
+    pub(crate) fn is_cold(&self) -> bool {
+        self.is_cold || self.init_duration.is_some()
+    }
+
     /// Returns the duration that the platform measured, or else the time from start to end.
     pub(crate) fn duration(&self) -> Option<Duration> {
         let between_times = || {
-            let start = self.start.or(self.report_start)?;
-            self.end?.duration_since(start).ok()
+            let start = self.run.start.or(self.run.report_start)?;
+            let runtime_done = self.run.runtime_done.filter(|done| *done > start);
+            let end = self.end.or(runtime_done).or(self.done_at)?;
+            end.duration_since(start).ok()
         };
         self.duration.or_else(between_times)
     }
 
-    /// Builds the span from the data so far. `urn` is the URN of the latest invocation, used if this one has none.
-    pub(crate) fn build(
-        self,
-        function: &FunctionInfo,
-        urn: Option<&FunctionUrn>,
-        now: SystemTime,
-    ) -> Span {
-        let (start, end) = self.times(now);
-        let urn = self.urn.as_ref().or(urn);
-        let name = function.name.as_deref().or_else(|| urn?.name());
-        let version = function.version.as_deref().or_else(|| urn?.version());
-
-        let other = self.other.into_iter().map(|(key, value)| KeyValue {
-            key,
-            value: Some(value),
-            ..KeyValue::default()
-        });
-        let mut attributes: Vec<_> = other.collect();
-        let cold_start = match self.phase {
-            Phase::Init => Some(true),
-            Phase::Restore => None,
-            Phase::Invocation => Some(self.is_cold),
-        };
-        attributes.extend(cold_start.map(|cold| attribute("faas.coldstart", cold)));
-        let is_invocation = self.phase == Phase::Invocation;
-        let texts = [
-            // No event names the trigger.
-            ("faas.trigger", is_invocation.then_some("other")),
-            ("faas.invocation_id", self.id.as_deref()),
-            ("faas.name", name),
-            ("faas.version", version),
-            ("cloud.resource_id", urn.map(FunctionUrn::as_str)),
-        ];
-        attributes.extend(
-            texts
-                .into_iter()
-                .filter_map(|(key, text)| Some(attribute(key, text?))),
-        );
-        let status = self.error_type.map(|error_type| {
-            attributes.push(attribute("error.type", error_type));
-            Status {
-                message: self.status.unwrap_or_default(),
-                code: StatusCode::Error.into(),
-            }
-        });
-
-        // An init or a restore without an invocation is the root of its own trace.
-        let parent = self.parent.map(TraceId::root_span_id).unwrap_or_default();
-        let trace = self.parent.unwrap_or(self.trace);
-        let (name, kind, span_id, parent_span_id) = match self.phase {
-            Phase::Init => (
-                "init",
-                SpanKind::Internal,
-                self.trace.child_span_id("init"),
-                parent,
-            ),
-            Phase::Restore => (
-                "restore",
-                SpanKind::Internal,
-                self.trace.child_span_id("restore"),
-                parent,
-            ),
-            Phase::Invocation => (
-                name.unwrap_or("function"),
-                SpanKind::Server,
-                self.trace.root_span_id(),
-                Vec::new(),
-            ),
-        };
-        Span {
-            trace_id: trace.bytes(),
-            span_id,
-            parent_span_id,
-            name: name.to_owned(),
-            kind: kind.into(),
-            start_time_unix_nano: unix_nanos(start),
-            end_time_unix_nano: unix_nanos(end),
-            attributes,
-            status,
-            ..Span::default()
+    /// Joins the span with a trace of the function, or links it if it has joined another one.
+    pub(super) fn join(&mut self, mut trace: FunctionTrace) -> Join {
+        let own_id = self.key().span_id();
+        trace.parent = trace.parent.filter(|parent| own_id != parent.as_slice());
+        let is_derived = trace.trace_id == self.trace.array();
+        if is_derived && let Some(other) = self.joined.filter(|it| it.trace_id != trace.trace_id) {
+            // The function derived its parent from the ID of the invocation, so the span must be in that trace.
+            self.joined = Some(trace);
+            trace = other;
         }
+        let joined = self.joined.get_or_insert(trace);
+        if joined.trace_id == trace.trace_id {
+            joined.update(&trace);
+            return Join::Joined;
+        }
+        let is_full = self.links.len() >= MAX_LINKS;
+        let is_same = |link: &&mut FunctionTrace| link.trace_id == trace.trace_id;
+        match self.links.iter_mut().find(is_same) {
+            Some(link) => {
+                // Roots are joined after other spans of their trace.
+                link.span_id = trace.span_id.or(link.span_id);
+                link.update(&trace);
+            }
+            None if is_full => self.dropped_links = self.dropped_links.saturating_add(1),
+            None => self.links.push(trace),
+        }
+        match is_derived {
+            true => Join::Joined,
+            false => Join::Linked,
+        }
+    }
+
+    /// Returns the ID of the trace that the span is part of.
+    pub(crate) fn trace_id(&self) -> [u8; 16] {
+        let joined = self.joined.map(|joined| joined.trace_id);
+        joined.unwrap_or_else(|| self.trace.array())
     }
 
     /// Returns whether an event of the stage has arrived.
     pub(crate) fn has(&self, stage: Stage) -> bool {
-        self.stages.contains(&stage)
+        self.run.has(stage)
     }
 
     /// Returns whether any event has arrived. A phase without events does not become a span.
     pub(crate) fn has_events(&self) -> bool {
-        !self.stages.is_empty()
+        !self.run.stages.is_empty()
     }
 
     /// Returns whether this is an invocation that has started and not ended, as far as known.
@@ -263,45 +282,75 @@ impl SpanBuilder {
 
     /// Returns whether the invocation had started by `time`.
     pub(crate) fn started_by(&self, time: SystemTime) -> bool {
-        self.start.is_some_and(|start| start <= time)
+        self.run.start.is_some_and(|start| start <= time)
+    }
+
+    /// Returns whether the function was running at `time`, as far as known.
+    pub(crate) fn contains(&self, time: SystemTime) -> bool {
+        let start = self.run.start.or(self.run.report_start).or_else(|| {
+            // The events are late, or there is no telemetry.
+            self.invoked_at?.checked_sub(REORDER_WINDOW)
+        });
+        let Some(start) = start.filter(|start| *start <= time) else {
+            return false;
+        };
+        let has_end = self.has_ended() || self.ended_by.is_some();
+        !has_end || self.end_after(start).is_none_or(|end| time <= end)
+    }
+
+    /// Returns whether the span can be emitted.
+    pub(crate) fn readiness(&self) -> Readiness {
+        let waiting = |since: Option<SystemTime>| since.map(Readiness::WaitingSince);
+        let readiness = match (self.phase, self.reported_at) {
+            // The trace of the invocation must be known.
+            (Phase::Init | Phase::Restore, _) if !self.is_parent_emitted => None,
+            (Phase::Init | Phase::Restore, Some(_)) => Some(Readiness::Complete),
+            (Phase::Init | Phase::Restore, None) => waiting(self.updated_at),
+            // Only `runtimeDone` always has a status.
+            (Phase::Invocation, Some(_)) if self.has(Stage::RuntimeDone) || self.has_successor => {
+                Some(Readiness::Complete)
+            }
+            (Phase::Invocation, Some(reported_at)) => waiting(Some(reported_at)),
+            (Phase::Invocation, None) => waiting(self.done_at.or(self.outlived_at)),
+        };
+        readiness.unwrap_or(Readiness::Open)
     }
 
     /// Returns whether the span can be emitted, because it is complete or has waited long enough.
     pub(crate) fn is_complete(&self, now: SystemTime) -> bool {
-        let has_waited = |since: SystemTime| {
-            let waited = now.duration_since(since).unwrap_or_default();
-            waited > REORDER_WINDOW
-        };
-        let Some(reported_at) = self.reported_at else {
-            return self.outlived_at.is_some_and(has_waited);
-        };
-        match self.phase {
-            // Wait until the invocation is known.
-            Phase::Init | Phase::Restore => self.parent.is_some(),
-            // Only `runtimeDone` always has a status.
-            Phase::Invocation => {
-                self.has(Stage::RuntimeDone) || self.has_successor || has_waited(reported_at)
-            }
+        match self.readiness() {
+            Readiness::Open => false,
+            // If the clock was set back, it is unknown how long the span has waited.
+            Readiness::WaitingSince(since) => now
+                .duration_since(since)
+                .map_or(true, |waited| waited >= REORDER_WINDOW),
+            Readiness::Complete => true,
         }
     }
 
     /// Returns the start and the end. The end is never before the start, even if the events say so.
-    fn times(&self, now: SystemTime) -> (SystemTime, SystemTime) {
+    pub(crate) fn times(&self, now: SystemTime) -> (SystemTime, SystemTime) {
         let measured = self.duration.unwrap_or_default();
         let start = self
+            .run
             .start
-            .or(self.report_start)
+            .or(self.run.report_start)
             .or_else(|| self.end?.checked_sub(measured))
-            .or(self.runtime_done)
+            .or(self.run.runtime_done)
             .unwrap_or(now);
-        let end = self
-            .end
+        let end = self.end_after(start).unwrap_or(now);
+        (start, end.max(start))
+    }
+
+    /// Returns the end: as reported, or else when the runtime was done.
+    fn end_after(&self, start: SystemTime) -> Option<SystemTime> {
+        self.end
             .filter(|end| *end >= start)
             .or_else(|| start.checked_add(self.duration?))
-            .or(self.runtime_done.filter(|done| *done > start))
+            .or(self.run.runtime_done.filter(|done| *done > start))
             .or(self.end)
-            .unwrap_or(now);
-        (start, end.max(start))
+            .or(self.done_at)
+            .or(self.ended_by)
     }
 }
 

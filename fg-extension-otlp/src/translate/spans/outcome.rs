@@ -11,19 +11,29 @@ pub(crate) enum Outcome {
     Undocumented,
     /// An undocumented status together with an `errorType` (I).
     Failure,
+    /// A status or an `errorType` that names a timeout (I).
+    Timeout,
 }
 
 impl Outcome {
     /// Returns the outcome in an event, or `None` if its status is missing or empty.
     pub(crate) fn of(event: &PlatformEvent) -> Option<Self> {
-        event.status().filter(|status| !status.is_empty())?;
+        let status = event.status().filter(|status| !status.is_empty())?;
+        let error_type = || error_type(event);
         Some(if event.is_success() {
             Self::Success
-        } else if error_type(event).is_some() {
+        } else if is_timeout(status) || error_type().is_some_and(|kind| is_timeout(&kind)) {
+            Self::Timeout
+        } else if error_type().is_some() {
             Self::Failure
         } else {
             Self::Undocumented
         })
+    }
+
+    /// Returns whether the phase failed.
+    pub(crate) fn is_failure(self) -> bool {
+        matches!(self, Self::Failure | Self::Timeout)
     }
 }
 
@@ -31,4 +41,43 @@ impl Outcome {
 pub(crate) fn error_type(event: &PlatformEvent) -> Option<String> {
     let error_type: String = event.field("errorType")?;
     Some(error_type.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Returns whether a word of the platform means that the function reached its time limit (?), such as `timeout`,
+/// `Timed out` or `Sandbox.Timedout`. An exception of the function, such as `SocketTimeoutException`, is an error.
+fn is_timeout(word: &str) -> bool {
+    let word = word.rsplit('.').next().unwrap_or(word);
+    let letters: String = word.chars().filter(char::is_ascii_alphabetic).collect();
+    ["timeout", "timedout", "functiontimeout", "invoketimeout"]
+        .iter()
+        .any(|known| letters.eq_ignore_ascii_case(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_timeout;
+
+    #[test]
+    fn only_the_time_limit_of_the_function_is_a_timeout() {
+        for word in [
+            "timeout",
+            "TIMEOUT",
+            "timed out",
+            "Sandbox.Timedout",
+            "Function.Timeout",
+            "InvokeTimeout",
+        ] {
+            assert!(is_timeout(word), "{word}");
+        }
+        for word in [
+            "",
+            "error",
+            "TimeoutError",
+            "SocketTimeoutException",
+            "ETIMEDOUT",
+            "no timeout",
+        ] {
+            assert!(!is_timeout(word), "{word}");
+        }
+    }
 }

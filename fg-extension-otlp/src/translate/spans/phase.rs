@@ -19,6 +19,15 @@ pub(crate) enum Stage {
 }
 
 impl Phase {
+    /// Returns a name for this phase, which is also that of the spans of children.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Restore => "restore",
+            Self::Invocation => "invocation",
+        }
+    }
+
     /// Returns the phase and the stage of a platform event, or `None` if its kind is unknown.
     pub(crate) fn of(kind: PlatformEventKind) -> Option<(Self, Stage)> {
         Some(match kind {

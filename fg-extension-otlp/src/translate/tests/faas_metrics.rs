@@ -71,6 +71,20 @@ impl Harness {
             value("faas.errors", "{error}"),
         )
     }
+
+    pub(super) fn timeouts(&self) -> i64 {
+        count(&self.metrics(), "faas.timeouts", "{timeout}")
+    }
+
+    pub(super) fn cold_starts(&self) -> i64 {
+        count(&self.metrics(), "faas.coldstarts", "{coldstart}")
+    }
+
+    /// Returns the number of the durations of inits, and their sum in seconds.
+    pub(super) fn init_durations(&self) -> (u64, Option<f64>) {
+        let inits = histogram(&self.metrics(), "faas.init_duration", "s");
+        (inits.count, inits.sum)
+    }
 }
 
 #[test]
@@ -155,7 +169,7 @@ fn failed_invocation_counts_as_an_error() {
 #[test]
 fn undocumented_status_is_neither_success_nor_error() {
     let mut harness = Harness::new();
-    for status in ["timeout", "failure", "ok", "200"] {
+    for status in ["killed", "failure", "ok", "200"] {
         harness.done(status, status);
         harness.report_alone(status);
     }
@@ -175,7 +189,7 @@ fn missing_measurements_are_omitted() {
         .map(|metric| metric.name.as_str())
         .filter(|name| name.starts_with("faas."))
         .collect();
-    assert_eq!(names, ["faas.invocations"]);
+    assert_eq!(names, ["faas.invocations", "faas.coldstarts"]);
 }
 
 #[test]

@@ -175,6 +175,8 @@ fn log_record_is_correlated_with_the_functions_own_span() {
         assert_eq!(log.span_id, 0x00f0_67aa_0ba9_02b7_u64.to_be_bytes());
         assert_eq!(attribute(&log.attributes, "faas.invocation_id"), None);
     }
+    let mut harness = Harness::new();
+    harness.start("1");
     for record in [
         json!({"trace_id": trace}),
         json!({"traceId": trace, "spanId": span}),

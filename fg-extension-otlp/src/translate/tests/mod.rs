@@ -3,6 +3,9 @@
 mod event_order;
 mod faas_metrics;
 mod log_records;
+mod missing_reports;
+mod received_logs;
+mod received_spans;
 mod resource_attributes;
 mod span_fields;
 
@@ -57,7 +60,8 @@ impl Harness {
     fn invoked(&mut self, id: &str, urn: &str) {
         let invocation: Invocation =
             serde_json::from_value(json!({"traceId": id, "invokedFunctionUrn": urn})).unwrap();
-        self.translator.record_invocation(&invocation);
+        self.translator
+            .record_invocation(&invocation, self.now, &mut self.out);
     }
 
     fn start(&mut self, id: &str) {

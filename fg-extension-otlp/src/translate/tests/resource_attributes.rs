@@ -93,6 +93,7 @@ fn user_attributes_take_precedence() {
             .collect()
     };
     let mut config = ResourceConfig {
+        trigger: None,
         service_name: Some(String::new()),
         attributes: attributes(&[
             ("service.name", "mine"),

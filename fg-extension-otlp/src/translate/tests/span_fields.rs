@@ -15,10 +15,11 @@ pub(super) fn times(span: &Span) -> (u64, u64) {
     (span.start_time_unix_nano, span.end_time_unix_nano)
 }
 
-pub(super) fn error(message: &str) -> Option<Status> {
+/// Returns the status of a failure. It has no message, since `error.type` has the reason.
+pub(super) fn error() -> Option<Status> {
     Some(Status {
-        message: message.into(),
         code: StatusCode::Error.into(),
+        ..Status::default()
     })
 }
 
@@ -53,17 +54,35 @@ fn invocation_becomes_a_span() {
     assert_eq!(span.status, None);
     for (key, value) in [
         ("faas.invocation_id", text(ID)),
-        ("faas.coldstart", Any::BoolValue(false)),
-        ("faas.trigger", text("other")),
+        // The first invocation of an instance is a cold start.
+        ("faas.coldstart", Any::BoolValue(true)),
         ("faas.name", text("hello")),
         ("faas.version", text("latest")),
         ("cloud.resource_id", text(URN)),
-        ("functiongraph.metrics.billedDurationMs", Any::IntValue(13)),
+        (
+            "functiongraph.metrics.billed_duration_ms",
+            Any::IntValue(13),
+        ),
     ] {
         assert_eq!(attribute(&span.attributes, key), Some(&value), "{key}");
     }
-    assert_eq!(attribute(&span.attributes, "error.type"), None);
+    for key in ["error.type", "faas.trigger", "functiongraph.alias"] {
+        assert_eq!(attribute(&span.attributes, key), None, "{key}");
+    }
+    assert_eq!(span.flags, 0x01);
     assert_eq!(harness.out.log_records, []);
+}
+
+#[test]
+fn trigger_is_the_configured_one() {
+    let resource = ResourceConfig {
+        trigger: Some("pubsub"),
+        ..ResourceConfig::default()
+    };
+    let mut harness = Harness::with(FunctionInfo::default(), resource);
+    harness.report(ID);
+    let trigger = attribute(&harness.out.spans[0].attributes, "faas.trigger");
+    assert_eq!(trigger, Some(&text("pubsub")));
 }
 
 #[test]
@@ -90,6 +109,7 @@ fn span_name_comes_from_the_registration_or_the_urn() {
 fn each_invocation_has_its_own_urn_or_the_latest() {
     let mut harness = Harness::new();
     let with_alias = "urn:fss:cn-north-4:0a1b:function:default:hello:!prod";
+    let without_alias = with_alias.trim_end_matches(":!prod");
     harness.invoked("1", with_alias);
     harness.invoked("2", URN);
     for id in ["1", "2", "3"] {
@@ -102,8 +122,10 @@ fn each_invocation_has_its_own_urn_or_the_latest() {
     });
     assert_eq!(
         urns.collect::<Vec<_>>(),
-        [text(with_alias), text(URN), text(URN)]
+        [text(without_alias), text(URN), text(URN)]
     );
+    let alias = attribute(&harness.out.spans[0].attributes, "functiongraph.alias");
+    assert_eq!(alias, Some(&text("prod")));
 }
 
 #[test]
@@ -121,7 +143,7 @@ fn init_and_restore_are_children_of_the_invocation() {
     }
     harness.report(ID);
     harness.report(OTHER_ID);
-    let [init, restore, invocation, other] = &harness.out.spans[..] else {
+    let [invocation, init, restore, other] = &harness.out.spans[..] else {
         panic!("{:?}", harness.out.spans);
     };
     for (child, name, start) in [(init, "init", 0), (restore, "restore", 100)] {
@@ -130,6 +152,8 @@ fn init_and_restore_are_children_of_the_invocation() {
         assert_eq!(child.trace_id, invocation.trace_id);
         assert_eq!(child.parent_span_id, invocation.span_id);
         assert_ne!(child.span_id, invocation.span_id);
+        // The parent is not in another process.
+        assert_eq!(child.flags, 0x101);
         assert_eq!(times(child), (nanos(start), nanos(start + 50)));
         assert_eq!(child.status, None);
     }
@@ -148,7 +172,7 @@ fn failed_init_has_an_error_status() {
     harness.event(json!({"name": "platform.initReport", "endTime": time(9), "traceId": ID, "metrics": {"durationMs": 9}}));
     harness.finish();
     let span = &harness.out.spans[0];
-    assert_eq!(span.status, error("failure"));
+    assert_eq!(span.status, error());
     // There is no invocation, so the span has no parent.
     assert!(span.parent_span_id.is_empty());
     assert_eq!(times(span), (nanos(0), nanos(9)));
@@ -169,18 +193,23 @@ fn span_status_follows_status_and_error_type() {
     let timeout = r#", "status": " timeout ""#;
     let success = r#", "status": "Success""#;
     let error_type = r#", "status": "error", "errorType": " OutOfMemory ""#;
+    let timeout_type = r#", "status": "failed", "errorType": "Function.TimedOut""#;
     let other_type = r#", "status": "failed", "errorType": "Oh""#;
     for (done, report, message, kind) in [
         (error_type, "", "error", "OutOfMemory"),
         ("", error_type, "error", "OutOfMemory"),
         (success, error_type, "error", "OutOfMemory"),
         (error_type, success, "error", "OutOfMemory"),
-        (error_type, timeout, "error", "OutOfMemory"),
-        (timeout, error_type, "timeout", "OutOfMemory"),
         (error_type, other_type, "error", "OutOfMemory"),
+        // A timeout is the reason of whatever else is reported.
+        (error_type, timeout, "error", "timeout"),
+        (timeout, error_type, "timeout", "timeout"),
+        (timeout, "", "timeout", "timeout"),
+        (success, timeout, "timeout", "timeout"),
+        (timeout_type, "", "failed", "timeout"),
     ] {
         let span = spans_of(done, report);
-        assert_eq!(span.status, error(message), "{done} {report}");
+        assert_eq!(span.status, error(), "{done} {report}");
         for (key, value) in [("error.type", kind), ("functiongraph.status", message)] {
             assert_eq!(
                 attribute(&span.attributes, key),
@@ -191,10 +220,8 @@ fn span_status_follows_status_and_error_type() {
     }
     // An undocumented status is neither a success nor a failure.
     for (done, report, status) in [
-        (timeout, "", "timeout"),
-        ("", timeout, "timeout"),
-        (success, timeout, "timeout"),
-        (timeout, success, "timeout"),
+        (r#", "status": "killed""#, "", "killed"),
+        (success, r#", "status": "killed""#, "killed"),
         (r#", "status": "OK""#, success, "OK"),
         (r#", "status": "200""#, "", "200"),
         (r#", "status": "error", "errorType": 7"#, "", "error"),
@@ -217,7 +244,7 @@ fn span_status_follows_status_and_error_type() {
     assert_eq!(span.status, None);
     assert_eq!(attribute(&span.attributes, "error.type"), None);
     assert_eq!(
-        attribute(&span.attributes, "functiongraph.errorType"),
+        attribute(&span.attributes, "functiongraph.error_type"),
         Some(&text("none"))
     );
 }
@@ -301,6 +328,8 @@ fn unfinished_spans_are_emitted_at_shutdown() {
         "name": "platform.runtimeDone", "startTime": time(40), "traceId": "done", "status": "error", "errorType": "Oh",
     }));
     harness.start("done at once");
+    // The start of the run is not its end, which is when the event arrived.
+    harness.now = at(50);
     harness.event(
         json!({"name": "platform.runtimeDone", "startTime": time(0), "traceId": "done at once"}),
     );
@@ -325,7 +354,7 @@ fn unfinished_spans_are_emitted_at_shutdown() {
         spans,
         [
             ("hello", nanos(40), &text("done")),
-            ("hello", nanos(90), &text("done at once")),
+            ("hello", nanos(50), &text("done at once")),
             ("hello", nanos(90), &text("started")),
             ("init", nanos(90), &text("started")),
         ]
@@ -334,7 +363,7 @@ fn unfinished_spans_are_emitted_at_shutdown() {
         attribute(&harness.out.spans[2].attributes, "faas.coldstart"),
         Some(&Any::BoolValue(true))
     );
-    assert_eq!(harness.out.spans[0].status, error("error"));
+    assert_eq!(harness.out.spans[0].status, error());
     harness.finish();
     harness.report("started");
     assert_eq!(harness.out.spans.len(), 4);

@@ -1,0 +1,118 @@
+//! Binds the function's own telemetry to invocations.
+
+use std::time::SystemTime;
+
+use super::build::SpanContext;
+use super::builder::SpanBuilder;
+use super::function_trace::{FunctionTrace, Join};
+use super::phase::Phase;
+use super::run::SpanKey;
+use super::tracker::{SpanTracker, exactly_one};
+use crate::translate::ids::TraceId;
+
+impl SpanTracker {
+    /// Returns the invocation with this ID: the newest run that had started by `time`, or else the newest one.
+    pub(crate) fn invocation(&self, id: TraceId, time: Option<SystemTime>) -> Option<SpanKey> {
+        let emitted = self.emitted.runs(id, Phase::Invocation).iter();
+        let emitted = emitted.map(|span| {
+            (
+                span.run.number,
+                time.is_some_and(|time| span.started_by(time)),
+            )
+        });
+        let open = self
+            .open
+            .iter()
+            .filter(|span| span.trace == id && span.phase == Phase::Invocation)
+            .map(|span| {
+                (
+                    span.run.number,
+                    time.is_some_and(|time| span.started_by(time)),
+                )
+            });
+        let runs: Vec<_> = emitted.chain(open).collect();
+        let started = runs.iter().rev().find(|(_, started)| *started);
+        let (run, _) = started.or(runs.last())?;
+        Some(SpanKey {
+            run: *run,
+            ..SpanKey::first(id, Phase::Invocation)
+        })
+    }
+
+    /// Returns the only invocation whose function was running at a time.
+    pub(crate) fn invocation_at(&self, time: SystemTime) -> Option<SpanKey> {
+        exactly_one(self.invocations_at(time))
+    }
+
+    /// Returns the invocation of a trace of the function. If several invocations are part of the trace, returns the
+    /// only one that was running at `time`.
+    pub(crate) fn invocation_of_trace(
+        &self,
+        trace_id: &[u8; 16],
+        time: Option<SystemTime>,
+    ) -> Option<SpanKey> {
+        if let Some(key) = self.invocation(TraceId::from_array(*trace_id), time) {
+            return Some(key);
+        }
+        let known = self.traces.of(trace_id);
+        if let (Some(time), [_, _, ..]) = (time, known) {
+            let mut running = self.invocations_at(time);
+            return exactly_one(running.by_ref().filter(|key| known.contains(key)));
+        }
+        exactly_one(known.iter().copied())
+    }
+
+    /// Returns whether any invocation is part of a trace of the function or linked to it.
+    pub(crate) fn knows_trace(&self, trace_id: &[u8; 16]) -> bool {
+        !self.traces.of(trace_id).is_empty()
+    }
+
+    /// Returns the ID of an invocation as the platform wrote it.
+    pub(crate) fn request_id(&self, key: SpanKey) -> Option<&str> {
+        match self.open_span(key) {
+            Some(span) => span.id.as_deref(),
+            None => self.emitted.get(key)?.id.as_deref(),
+        }
+    }
+
+    /// Returns the IDs of the span of an invocation, in the trace that it has joined.
+    pub(crate) fn context(&self, key: SpanKey) -> SpanContext {
+        match (self.open_span(key), self.emitted.get(key)) {
+            (Some(span), _) => SpanContext {
+                trace_id: span.trace_id().to_vec(),
+                span_id: key.span_id(),
+            },
+            (None, Some(emitted)) => emitted.context(key),
+            (None, None) => SpanContext {
+                trace_id: key.trace.bytes(),
+                span_id: key.span_id(),
+            },
+        }
+    }
+
+    /// Joins an invocation with a trace of the function: its span becomes part of the trace or, if it is part of
+    /// another one, is linked to it. Does nothing if the span was emitted.
+    pub(crate) fn join(&mut self, key: SpanKey, trace: FunctionTrace) -> Join {
+        self.traces.insert(trace.trace_id, key);
+        let position = self.position(key);
+        if let Some(span) = position.and_then(|position| self.open.get_mut(position)) {
+            return span.join(trace);
+        }
+        match self.emitted.get(key) {
+            Some(span) if span.is_in(&trace.trace_id) => Join::Joined,
+            _ => Join::TooLate,
+        }
+    }
+
+    fn open_span(&self, key: SpanKey) -> Option<&SpanBuilder> {
+        self.open.get(self.position(key)?)
+    }
+
+    fn invocations_at(&self, time: SystemTime) -> impl Iterator<Item = SpanKey> {
+        let is_running =
+            move |span: &&SpanBuilder| span.phase == Phase::Invocation && span.contains(time);
+        let open = self.open.iter().filter(is_running);
+        open.map(SpanBuilder::key)
+            .chain(self.emitted.invocations_at(time))
+    }
+}
