@@ -110,13 +110,6 @@ pub(super) fn protocol(setting: &Setting) -> Result<(), Error> {
     Err(setting.invalid(problem, hint).into())
 }
 
-/// Rejects the setting that turns off TLS for gRPC.
-pub(super) fn insecure(setting: &Setting) -> Result<(), Error> {
-    let problem = "has no effect, because it is for gRPC";
-    let hint = "write `http://` into the endpoint to turn off TLS";
-    Err(setting.invalid(problem, hint).into())
-}
-
 /// Parses the name of a compression.
 pub(super) fn compression(setting: &Setting) -> Result<Compression, Error> {
     match setting.value().to_ascii_lowercase().as_str() {

@@ -262,18 +262,6 @@ fn fragment_of_an_endpoint_is_ignored_with_a_warning() {
     );
 }
 
-#[test]
-fn setting_for_grpc_has_no_effect() {
-    let (config, warning) = read_with_warning(&[("OTEL_EXPORTER_OTLP_INSECURE", "true")]);
-    signals(&config);
-    assert!(
-        warning.starts_with(
-            "cannot read OTEL_EXPORTER_OTLP_INSECURE from the environment: `true` has no effect, because it is for gRPC; "
-        ),
-        "{warning}"
-    );
-}
-
 /// Returns the proxy of an endpoint, its authorization, and the setting that names it.
 fn proxy_of(
     endpoint: &str,

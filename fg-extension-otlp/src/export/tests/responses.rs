@@ -248,7 +248,10 @@ async fn key_in_a_response_is_not_repeated() {
     let endpoint = format!("http://{}?token=abcdefgh", collector.address);
     let config = config(&[
         ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
-        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%2012345678,x-tenant=a"),
+        (
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "authorization=Bearer%2012345678,x-tenant=a",
+        ),
     ]);
     let exporter = Exporter::start(&config, |_| Snapshot::default()).unwrap();
     let body = b"no route for /v1/traces?token=abcdefgh with key 12345678";
