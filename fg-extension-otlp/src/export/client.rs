@@ -46,6 +46,8 @@ pub(super) struct OtlpClient {
     signal: Signal,
     config: SignalConfig,
     connector: Connector,
+    /// Whether there has been a response to any request.
+    has_responded: bool,
     /// The pool of the previous request.
     pool: Option<TrustedPool>,
 }
@@ -73,6 +75,7 @@ impl OtlpClient {
             connector: Connector::new(&config, diagnostics)?,
             signal,
             config,
+            has_responded: false,
             pool: None,
         })
     }
@@ -95,6 +98,7 @@ impl OtlpClient {
         let mut limit = TimeLimit::with_grace_after_freeze(timeout, GRACE_AFTER_FREEZE);
         let reason = match limit.wait(self.send(body)).await {
             Some(Ok(response)) => {
+                self.has_responded = true;
                 limit.shorten(BODY_TIMEOUT);
                 let result = self.read(response, limit).await;
                 if let Some(pool) = &mut self.pool {
@@ -117,7 +121,9 @@ impl OtlpClient {
                     _ => &reason,
                 };
                 let reason = one_line(reason);
-                match hint::for_error(&error, &self.config.endpoint) {
+                let may_use_tls = !self.is_tls() && !self.has_responded && !error.is_connect();
+                let hint = hint::for_error(&error, &self.config.endpoint);
+                match hint.or_else(|| may_use_tls.then_some(hint::MAY_USE_TLS)) {
                     Some(hint) => format!("{reason}; {hint}"),
                     None => reason,
                 }
