@@ -171,10 +171,10 @@
 //!
 //! The standard settings of an [OTLP exporter](https://opentelemetry.io/docs/specs/otel/protocol/exporter/) have their
 //! standard effect: `OTEL_EXPORTER_OTLP_ENDPOINT`, `_HEADERS`, `_TIMEOUT` (at most one hour), `_COMPRESSION` (default:
-//! `gzip`), `_CERTIFICATE`, `_PROTOCOL` (only `http/protobuf`), and their variants for one signal;
+//! `gzip`), `_CERTIFICATE`, `_CLIENT_CERTIFICATE`, `_CLIENT_KEY`, `_PROTOCOL` (only `http/protobuf`), and their variants
+//! for one signal;
 //! `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER`, and `OTEL_LOGS_EXPORTER` (`otlp`, or `none` to disable the signal);
-//! `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, and `OTEL_SDK_DISABLED`. Client certificates
-//! (`_CLIENT_CERTIFICATE`, `_CLIENT_KEY`) are not supported.
+//! `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, and `OTEL_SDK_DISABLED`.
 //! With `OTEL_SDK_DISABLED=true`, the forwarder sends no data, but the extension still subscribes to telemetry.
 //!
 //! An invalid standard setting is ignored with a warning in the log, because it may be meant for an SDK inside the
@@ -195,6 +195,10 @@
 //!
 //! Other settings of an SDK, such as `OTEL_BSP_SCHEDULE_DELAY`, have no effect on the forwarder. Those that are set are
 //! named in one line with the level `INFO`.
+//!
+//! Settings that many programs read have their usual effect, too: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, and
+//! `NO_PROXY`, in upper or lower case, and `SSL_CERT_FILE`. Only proxies with an `http://` URL are supported. An endpoint
+//! on a loopback address has no proxy.
 //!
 //! These settings are specific to this crate. If one is invalid, [`Forwarder::init`] fails:
 //!
@@ -239,7 +243,14 @@
 //! response. The pause between retries grows up to 5 s, or up to 500 ms at shutdown, and includes a random part, so
 //! that clients do not retry all at once. The last attempt of the shutdown starts 250 ms before the end of its time. A
 //! `Retry-After` header is honored up to five minutes. Data that the collector rejects with any other status is not
-//! sent again, and is counted as rejected.
+//! sent again, and is counted as rejected. There are three exceptions:
+//!
+//! - After a status of 413, a batch is sent again in halves, down to single records or 4 KiB, and later batches of the
+//!   signal are not larger than the parts.
+//! - After a status of 415, a compressed batch is sent again without compression, as are all later ones of the signal.
+//! - A successful response with a web page (`text/html`) does not come from an OTLP endpoint, so the data is rejected.
+//!
+//! Redirects are not followed, because that would send credentials to another host.
 //!
 //! The result of a request is known as soon as the status of the response has arrived. Its body may take another 2 s;
 //! after that, it is treated as empty. A connection that was idle for more than three seconds is not reused, because it
