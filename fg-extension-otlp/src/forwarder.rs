@@ -1,17 +1,18 @@
 //! [`Forwarder`], the public API: connects the translator to the exporter.
 
 use std::net::TcpListener;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use fg_extension::{Error, Invocation, Registration, TelemetryCounters, TelemetryEvent};
 
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
-use crate::export::{ExportCounters, Exporter, Snapshot};
+use crate::export::{Exporter, Snapshot, SnapshotRequest};
 use crate::overdue::OverdueSpans;
+use crate::own_metrics::own_metrics;
 use crate::receiver::{self, Pipe, Receiver};
-use crate::translate::{FunctionInfo, Translated, Translator};
+use crate::translate::{FunctionInfo, SCHEMA_URL, Translated, Translator};
 use crate::turn::Turn;
 
 /// A forwarder that translates telemetry into OTLP and sends it to a collector.
@@ -32,6 +33,8 @@ struct Pipeline {
     /// The counters of the subscription, once `telemetry` has been called.
     counters: Arc<OnceLock<TelemetryCounters>>,
     exporter: Arc<Exporter>,
+    /// Completed when the metrics were requested for the first time.
+    first_metrics: Once,
     /// `None` if the receiver is off, or its address is in use.
     receiver: Option<Receiver>,
     overdue: OverdueSpans,
@@ -59,18 +62,36 @@ impl Forwarder {
             project_id: variable("RUNTIME_PROJECT_ID"),
             memory_mb: variable("RUNTIME_MEMORY").and_then(|memory| memory.trim().parse().ok()),
         };
-        let translator = Arc::new(Mutex::new(Translator::new(
+        let translator = Translator::new(
             function,
             config.resource.clone(),
             uuid::Uuid::new_v4().to_string(),
             SystemTime::now(),
-        )));
+        );
+        let translator = Arc::new(Mutex::new(translator.with_sdk(config.sdk.clone())));
         let counters = Arc::new(OnceLock::new());
         let snapshot = {
             let (translator, counters) = (Arc::clone(&translator), Arc::clone(&counters));
-            move |export| snapshot(&lock(&translator), counters.get(), export)
+            let has_own_metrics = config.own_metrics;
+            move |request: SnapshotRequest| {
+                let own = match has_own_metrics {
+                    true => own_metrics(counters.get(), &request.counters),
+                    false => Vec::new(),
+                };
+                let mut translator = lock(&translator);
+                let collect = |previous| translator.metrics(previous, &own, SystemTime::now());
+                let metrics = request.metrics.map(collect);
+                Snapshot {
+                    resource: translator.resource(),
+                    scope: Translator::scope(),
+                    schema_url: SCHEMA_URL,
+                    metrics: metrics.unwrap_or_default(),
+                }
+            }
         };
         let exporter = Arc::new(Exporter::start(&config, snapshot)?);
+        // Only an invocation contains the region and the account of the function, which are part of the resource.
+        exporter.hold_until_invocation();
         let mut pipeline = Pipeline::start(translator, counters, exporter)?;
         pipeline.receiver = match listener {
             Some(listener) => Some(Receiver::start(listener, pipeline.pipe(config.buffer))?),
@@ -93,6 +114,11 @@ impl Forwarder {
             pipeline.overdue.update();
             pipeline.exporter.record_invocation(SystemTime::now());
             pipeline.exporter.flush_for_invocation().await;
+            // The first request with metrics says that the counters were zero. It does not delay the invocation.
+            pipeline.first_metrics.call_once(|| {
+                pipeline.exporter.metrics_changed();
+                pipeline.exporter.request_flush();
+            });
         }
     }
 
@@ -113,17 +139,19 @@ impl Forwarder {
         // Only once: if the runtime calls again with the same events because this takes too long, none has been queued yet.
         pipeline.exporter.wait_for_capacity().await;
         let mut turn = Turn::start();
+        let mut has_spans = false;
         for event in events {
             turn.yield_before(event.json().len()).await;
             // One event at a time: what is translated takes much more memory than what is queued.
             let mut out = Translated::default();
             lock(&pipeline.translator).translate(event, SystemTime::now(), &mut out);
+            has_spans |= !out.spans.is_empty();
             pipeline.exporter.enqueue(out.spans, out.log_records);
         }
-        // Logs change only our own counters. They do not cause a request: otherwise our log line about a failed request
+        // Most logs change only our own counters. They do not cause a request: otherwise our log line about a failed request
         // would cause the next request.
         let is_platform = |event: &TelemetryEvent| matches!(event, TelemetryEvent::Platform(_));
-        if events.iter().any(is_platform) {
+        if has_spans || events.iter().any(is_platform) {
             pipeline.exporter.metrics_changed();
             pipeline.overdue.update();
         }
@@ -180,6 +208,7 @@ impl Pipeline {
             translator,
             counters,
             exporter,
+            first_metrics: Once::new(),
             overdue,
             receiver: None,
         })
@@ -231,46 +260,6 @@ fn bind_receiver(config: &mut Config) -> Option<TcpListener> {
     }
 }
 
-/// Returns the resource, the scope, and the current metrics for a request.
-fn snapshot(
-    translator: &Translator,
-    telemetry: Option<&TelemetryCounters>,
-    export: ExportCounters,
-) -> Snapshot {
-    let ExportCounters {
-        exported,
-        dropped,
-        rejected,
-        queued_bytes: _,
-    } = export;
-    let own = [
-        ("fg_extension.otlp.exported.spans", "{span}", exported.spans),
-        ("fg_extension.otlp.dropped.spans", "{span}", dropped.spans),
-        ("fg_extension.otlp.rejected.spans", "{span}", rejected.spans),
-        (
-            "fg_extension.otlp.exported.log_records",
-            "{log_record}",
-            exported.log_records,
-        ),
-        (
-            "fg_extension.otlp.dropped.log_records",
-            "{log_record}",
-            dropped.log_records,
-        ),
-        (
-            "fg_extension.otlp.rejected.log_records",
-            "{log_record}",
-            rejected.log_records,
-        ),
-    ];
-    Snapshot {
-        resource: translator.resource(),
-        scope: Translator::scope(),
-        schema_url: "",
-        metrics: translator.metrics(telemetry, &own, SystemTime::now()),
-    }
-}
-
 fn lock(translator: &Mutex<Translator>) -> MutexGuard<'_, Translator> {
     // Ignores poisoning: the translator is consistent after every event.
     translator.lock().unwrap_or_else(PoisonError::into_inner)
@@ -283,6 +272,23 @@ mod tests {
     use tokio::task::yield_now;
 
     use super::*;
+    use crate::export::tests::collector::Collector;
+
+    fn forwarder(config: &Config) -> Forwarder {
+        let translator = Translator::new(
+            FunctionInfo::default(),
+            config.resource.clone(),
+            "instance".to_owned(),
+            SystemTime::now(),
+        );
+        let exporter = Exporter::start(config, |_| Snapshot::default()).unwrap();
+        let pipeline = Pipeline::start(
+            Arc::new(Mutex::new(translator)),
+            Arc::default(),
+            Arc::new(exporter),
+        );
+        Forwarder(Some(pipeline.unwrap()))
+    }
 
     #[tokio::test]
     async fn other_tasks_run_while_a_large_batch_is_translated() {
@@ -291,20 +297,7 @@ mod tests {
             "OTEL_EXPORTER_OTLP_ENDPOINT" => Some("http://127.0.0.1:1"),
             _ => None,
         });
-        let config = config.unwrap().unwrap();
-        let translator = Translator::new(
-            FunctionInfo::default(),
-            config.resource.clone(),
-            "instance".to_owned(),
-            SystemTime::now(),
-        );
-        let exporter = Exporter::start(&config, |_| Snapshot::default()).unwrap();
-        let pipeline = Pipeline::start(
-            Arc::new(Mutex::new(translator)),
-            Arc::default(),
-            Arc::new(exporter),
-        );
-        let forwarder = Forwarder(Some(pipeline.unwrap()));
+        let forwarder = forwarder(&config.unwrap().unwrap());
         let log = r#"{"type": "function", "record": "a"}"#;
         let events = vec![serde_json::from_str::<TelemetryEvent>(log).unwrap(); 50_000];
         let turns = Cell::new(0);
@@ -321,5 +314,31 @@ mod tests {
             () = other => {}
         }
         assert!(turns.get() > 2, "{}", turns.get());
+    }
+
+    #[tokio::test]
+    async fn invocation_without_a_report_is_sent_without_another_event() {
+        let mut collector = Collector::start().await;
+        let endpoint = format!("http://{}", collector.address);
+        let config = Config::from_variables(|name| match name {
+            "FG_OTLP_ENDPOINT" => Some(endpoint.as_str()),
+            _ => None,
+        });
+        let forwarder = forwarder(&config.unwrap().unwrap());
+        let event = |name| {
+            let event = format!(r#"{{"name": "platform.{name}", "traceId": "1"}}"#);
+            serde_json::from_str::<TelemetryEvent>(&event).unwrap()
+        };
+        let events = ["start", "runtimeDone"].map(event);
+        let counters = TelemetryCounters::default();
+        forwarder.telemetry(&events, &counters).await;
+        let spans = loop {
+            let request = collector.received().await;
+            if request.path == "/v1/traces" {
+                break request.names();
+            }
+        };
+        assert_eq!(spans, ["function"]);
+        forwarder.shutdown().await.unwrap();
     }
 }

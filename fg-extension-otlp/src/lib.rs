@@ -45,8 +45,8 @@
 //! | reports | metrics `faas.invoke_duration`, `faas.init_duration`, `faas.mem_usage`, `faas.invocations` (successful invocations), `faas.errors`, `faas.timeouts`, `faas.coldstarts` |
 //! | logs of the function and of extensions | log records |
 //! | unknown events | log records, so that no event is lost |
-//! | counters of the subscription | metrics `fg_extension.telemetry.*` |
-//! | counters of the exporter | metrics `fg_extension.otlp.exported.spans`, `.dropped.spans` (the buffer was full), `.rejected.spans` (the collector rejected them permanently), and the same for `log_records` |
+//! | counters of the subscription, if `FG_OTLP_OWN_METRICS` is `true` | metrics `functiongraph.telemetry.*` |
+//! | counters of the exporter, if `FG_OTLP_OWN_METRICS` is `true` | metrics `functiongraph.otlp.exported.spans`, `.dropped.spans` (the buffer was full), `.rejected.spans` (the collector rejected them permanently), and the same for `log_records` |
 //!
 //! ## Spans
 //!
@@ -102,9 +102,30 @@
 //!
 //! ## Metrics
 //!
-//! All metrics are cumulative. They are sent after platform events and at shutdown, with the values of all counters at
-//! that time. Log records alone do not cause a request for metrics; otherwise the forwarder's own log line about a
-//! failed request would cause the next request.
+//! Metrics are sent after platform events and at shutdown, if they have changed. Log records alone do not cause a
+//! request for metrics; otherwise the forwarder's own log line about a failed request would cause the next request.
+//!
+//! - Metrics are cumulative by default. The counters are first sent as zeros, in the background during the first
+//!   invocation. A series that is new later, such as one for another `error.type`, starts with a second data point in the
+//!   same request: a zero just before the first value. So `increase()` in Prometheus, which ignores start times, counts
+//!   the first value.
+//! - `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` selects changes instead (`delta`), which Datadog and Dynatrace
+//!   require. `lowmemory` is the same, except that the metrics about the forwarder itself stay cumulative. What was in a
+//!   request that failed is part of the next one. Data points that the collector rejects permanently are lost, and
+//!   counted as rejected. Cumulative values that are rejected are part of the next ones.
+//! - `faas.errors`, `faas.invoke_duration`, and `faas.init_duration` have the attribute `error.type` for failures. After
+//!   32 different types, and for a type of more than 256 bytes, it is `_OTHER`. Timeouts are counted in `faas.timeouts`,
+//!   not in `faas.errors`.
+//!
+//! ## Resource
+//!
+//! The resource describes the instance of the function, with `service.*`, `faas.*`, and `cloud.*` attributes. The region
+//! and the account are part of the URN, which is only known from the first invocation. Backends keep the telemetry of
+//! different resources apart, so all data is held until then: for at most 10 s in which the process runs, until half of
+//! the buffer is full, or until the shutdown. From the first request on, the resource stays the same.
+//!
+//! Resources of telemetry that the function sends gain the attributes that they lack. `unknown_service` as a name, which
+//! SDKs use if no name is set, is replaced.
 //!
 //! ## Log records
 //!
@@ -135,13 +156,27 @@
 //! `gzip`), `_CERTIFICATE`, `_CLIENT_CERTIFICATE`, `_CLIENT_KEY`, `_PROTOCOL` (only `http/protobuf`), and their variants
 //! for one signal;
 //! `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER`, and `OTEL_LOGS_EXPORTER` (`otlp`, or `none` to disable the signal);
-//! `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, and `OTEL_SDK_DISABLED`. The preferences for temporality and
-//! histograms are not supported.
+//! `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, and `OTEL_SDK_DISABLED`.
 //! With `OTEL_SDK_DISABLED=true`, the forwarder sends no data, but the extension still subscribes to telemetry.
 //!
 //! An invalid standard setting is ignored with a warning in the log, because it may be meant for an SDK inside the
 //! function. If that leaves a signal without an endpoint or without trusted certificates, an error is logged and the
 //! signal is disabled; the other signals and the extension keep working.
+//!
+//! These settings of an SDK are honored, too:
+//!
+//! - `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE`, as described above.
+//! - `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`: `always_on`, `always_off`, `traceidratio`, and the same with
+//!   `parentbased_`. The span of an invocation that has joined the function's trace follows the decision of the
+//!   function's tracer if the sampler is based on the parent. Otherwise it compares the last eight bytes of the trace ID
+//!   with the ratio, as SDKs do. For other invocations, all bytes of the ID count, because those of a UUID are not evenly
+//!   distributed. Metrics count all invocations.
+//! - `OTEL_ATTRIBUTE_COUNT_LIMIT`, `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`, and their variants for spans (`OTEL_SPAN_…`) and
+//!   log records (`OTEL_LOGRECORD_…`). Attributes that start with `functiongraph.` are dropped first, and counted in
+//!   `dropped_attributes_count`. Received data is not limited.
+//!
+//! Other settings of an SDK, such as `OTEL_BSP_SCHEDULE_DELAY`, have no effect on the forwarder. Those that are set are
+//! named in one line with the level `INFO`.
 //!
 //! Settings that many programs read have their usual effect, too: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, and
 //! `NO_PROXY`, in upper or lower case, and `SSL_CERT_FILE`. Only proxies with an `http://` URL are supported. An endpoint
@@ -155,6 +190,9 @@
 //!   shutdown may take three times as long, or one second if that is longer.
 //! - `FG_OTLP_BUFFER`: the size of the buffer for spans and log records (default: `4MiB`). When it is full, the oldest
 //!   are dropped and counted.
+//! - `FG_OTLP_OWN_METRICS`: `true` to send the metrics about the forwarder itself (default: `false`).
+//! - `FG_OTLP_TRIGGER`: the value of `faas.trigger` on spans and metrics, since no event names the trigger: `datasource`,
+//!   `http`, `pubsub`, `timer`, or `other` (default: none).
 //!
 //! # When data is sent
 //!
@@ -218,6 +256,7 @@
 )]
 
 mod config;
+mod delivery;
 mod diagnostic;
 mod export;
 mod forwarder;
@@ -226,7 +265,9 @@ mod forwarder;
 pub mod fuzzing {
     pub use crate::export::fuzzing::otlp_bodies;
 }
+mod limits;
 mod overdue;
+mod own_metrics;
 mod receiver;
 mod signal;
 mod translate;

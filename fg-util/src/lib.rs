@@ -37,6 +37,7 @@ compile_error!(
 pub mod backoff;
 pub mod duration;
 pub mod env_file;
+pub mod epoch;
 pub mod error;
 pub mod json_escape;
 pub mod port;

@@ -1,22 +1,24 @@
 //! Maintenance commands of this repository, run as `cargo xtask <command>`.
 
 mod bless;
+mod collectors;
 mod fuzz;
 mod mutations;
 mod public_api;
-mod rotel;
 mod run;
 
 use std::process::ExitCode;
 
 const HELP: &str = "\
 cargo xtask bless                 update the expected outputs of tests; review the diff afterwards
+cargo xtask collectors            install rotel, oteltap and the Python SDK of OpenTelemetry into target/collectors, and run
+                                  the tests of the OTLP export that need them
+cargo xtask collectors phoenix    install phoenix, which takes more than 800 MB, and run the test that needs it
 cargo xtask fuzz [TARGET] [--seconds SECONDS]
                                   run one fuzz target or all of them, each for 60 seconds or as long as given
 cargo xtask mutations [TEXT]      check that the simulation finds bugs that are put into the runtime
 cargo xtask public-api            compare the public API of each crate with its public-api.txt
 cargo xtask public-api --update   update public-api.txt
-cargo xtask rotel                 install rotel, a collector, into target/rotel and run the tests that need it
 ";
 
 fn main() -> ExitCode {
@@ -27,6 +29,8 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let result = match arguments[..] {
         ["bless"] => bless::bless(),
+        ["collectors"] => collectors::test(),
+        ["collectors", "phoenix"] => collectors::test_phoenix(),
         ["fuzz", ref arguments @ ..] => match fuzz_arguments(arguments) {
             Some((target, seconds)) => fuzz::fuzz(target, seconds),
             None => return usage(),
@@ -35,7 +39,6 @@ fn main() -> ExitCode {
         ["mutations", filter] => mutations::check(filter),
         ["public-api"] => public_api::compare(),
         ["public-api", "--update"] => public_api::update(),
-        ["rotel"] => rotel::test(),
         _ => return usage(),
     };
     match result {

@@ -24,7 +24,7 @@ use hyper::{HeaderMap, Uri};
 
 use self::own_endpoint::is_own;
 pub(crate) use self::proxy::Proxy;
-pub(crate) use self::sdk::SdkConfig;
+pub(crate) use self::sdk::{AttributeLimits, SamplerConfig, SdkConfig, TemporalityPreference};
 use self::settings::Settings;
 pub(crate) use self::tls::TlsConfig;
 use crate::diagnostic::Diagnostic;

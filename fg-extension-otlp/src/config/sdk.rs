@@ -69,8 +69,16 @@ impl SdkConfig {
                 )
                 .unwrap_or_default(),
             sampler: sampler_config(settings),
-            span_limits: AttributeLimits::read(settings, "OTEL_SPAN_ATTRIBUTE"),
-            log_limits: AttributeLimits::read(settings, "OTEL_LOGRECORD_ATTRIBUTE"),
+            span_limits: AttributeLimits::read(
+                settings,
+                "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+                "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+            ),
+            log_limits: AttributeLimits::read(
+                settings,
+                "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT",
+                "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+            ),
         };
         report_without_effect(settings);
         config
@@ -79,15 +87,14 @@ impl SdkConfig {
 
 impl AttributeLimits {
     /// Reads the limits of one kind of record, or else those for all kinds.
-    fn read(settings: &Settings<'_>, prefix: &str) -> Self {
-        let limit = |suffix: &str| {
-            [prefix, "OTEL_ATTRIBUTE"]
-                .into_iter()
-                .find_map(|prefix| settings.parse_or_warn(&format!("{prefix}_{suffix}"), limit))
+    fn read(settings: &Settings<'_>, count: &str, value_length: &str) -> Self {
+        let first = |names: [&str; 2]| {
+            let mut names = names.into_iter();
+            names.find_map(|name| settings.parse_or_warn(name, limit))
         };
         Self {
-            count: limit("COUNT_LIMIT"),
-            value_length: limit("VALUE_LENGTH_LIMIT"),
+            count: first([count, "OTEL_ATTRIBUTE_COUNT_LIMIT"]),
+            value_length: first([value_length, "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"]),
         }
     }
 }
@@ -177,7 +184,7 @@ fn limit(setting: &Setting) -> Result<usize, Error> {
 }
 
 /// Settings of an SDK that the forwarder does not read.
-const WITHOUT_EFFECT: [&str; 22] = [
+const WITHOUT_EFFECT: [&str; 21] = [
     "OTEL_BSP_SCHEDULE_DELAY",
     "OTEL_BSP_EXPORT_TIMEOUT",
     "OTEL_BSP_MAX_QUEUE_SIZE",
@@ -189,7 +196,6 @@ const WITHOUT_EFFECT: [&str; 22] = [
     "OTEL_METRIC_EXPORT_INTERVAL",
     "OTEL_METRIC_EXPORT_TIMEOUT",
     "OTEL_METRICS_EXEMPLAR_FILTER",
-    "OTEL_EXPORTER_OTLP_INSECURE",
     "OTEL_SPAN_EVENT_COUNT_LIMIT",
     "OTEL_SPAN_LINK_COUNT_LIMIT",
     "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
@@ -225,5 +231,174 @@ fn report_without_effect(settings: &Settings<'_>) {
              FG_OTLP_BUFFER how much waits, and FG_LOG the log level; histograms have explicit buckets",
             names.join(", ")
         )));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, Error> {
+        let variable = |name: &str| {
+            let mut variables = variables.iter();
+            let found = variables.find(|(variable, _)| *variable == name);
+            found.map(|(_, value)| *value)
+        };
+        Config::from_variables(variable).map(|config| config.unwrap())
+    }
+
+    /// Reads a configuration with these variables, which must all be valid.
+    fn sdk(variables: &[(&str, &str)]) -> SdkConfig {
+        let config = read(variables).unwrap();
+        assert_eq!(config.diagnostics, []);
+        config.sdk
+    }
+
+    /// Reads a configuration with a variable that is not valid, and returns the warning.
+    fn warning(variables: &[(&str, &str)]) -> (SdkConfig, String) {
+        let config = read(variables).unwrap();
+        match &*config.diagnostics {
+            [Diagnostic::Warning(warning)] => (config.sdk, warning.clone()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn temporality_is_one_of_three() {
+        let name = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
+        for (value, expected) in [
+            ("", TemporalityPreference::Cumulative),
+            ("Cumulative", TemporalityPreference::Cumulative),
+            ("DELTA", TemporalityPreference::Delta),
+            ("lowMemory", TemporalityPreference::LowMemory),
+        ] {
+            assert_eq!(sdk(&[(name, value)]).temporality, expected, "{value}");
+        }
+        let (config, warning) = warning(&[(name, "deltas")]);
+        assert_eq!(config.temporality, TemporalityPreference::Cumulative);
+        assert_eq!(
+            warning,
+            format!(
+                "cannot read {name} from the environment: `deltas` is not a temporality preference; \
+                 write `cumulative`, `delta` or `lowmemory`; the setting is ignored"
+            )
+        );
+    }
+
+    #[test]
+    fn sampler_has_a_ratio() {
+        for (name, argument, ratio, is_parent_based) in [
+            ("", "0.5", 1.0, true),
+            ("always_on", "0.5", 1.0, false),
+            ("always_off", "", 0.0, false),
+            ("traceidratio", "0.25", 0.25, false),
+            ("traceidratio", "", 1.0, false),
+            ("parentbased_always_on", "", 1.0, true),
+            ("parentbased_always_off", "", 0.0, true),
+            ("ParentBased_TraceIdRatio", "1e-3", 0.001, true),
+        ] {
+            let variables = [
+                ("OTEL_TRACES_SAMPLER", name),
+                ("OTEL_TRACES_SAMPLER_ARG", argument),
+            ];
+            let expected = SamplerConfig {
+                ratio,
+                is_parent_based,
+            };
+            assert_eq!(sdk(&variables).sampler, expected, "{name}");
+        }
+        for argument in ["1.5", "-0.1", "NaN", "half"] {
+            let (config, warning) = warning(&[
+                ("OTEL_TRACES_SAMPLER", "traceidratio"),
+                ("OTEL_TRACES_SAMPLER_ARG", argument),
+            ]);
+            assert!(config.sampler.ratio >= 1.0);
+            assert!(
+                warning.contains("is not a number from 0 to 1; write"),
+                "{warning}"
+            );
+        }
+        for sampler in ["jaeger_remote", "parentbased_xray", "on"] {
+            let (config, warning) = warning(&[("OTEL_TRACES_SAMPLER", sampler)]);
+            assert_eq!(config.sampler, SamplerConfig::default());
+            assert!(
+                warning.contains(&format!("`{sampler}` is not a supported sampler; write")),
+                "{warning}"
+            );
+        }
+    }
+
+    #[test]
+    fn limits_of_one_kind_of_record_come_first() {
+        let limits = |count, value_length| AttributeLimits {
+            count,
+            value_length,
+        };
+        assert_eq!(sdk(&[]).span_limits, limits(None, None));
+        let config = sdk(&[
+            ("OTEL_ATTRIBUTE_COUNT_LIMIT", "10"),
+            ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "100"),
+            ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "20"),
+            ("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", "0"),
+        ]);
+        assert_eq!(config.span_limits, limits(Some(20), Some(100)));
+        assert_eq!(config.log_limits, limits(Some(10), Some(0)));
+        let (config, warning) = warning(&[("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "-1")]);
+        assert_eq!(config.span_limits, limits(None, None));
+        assert!(
+            warning.contains("`-1` is not a limit; write a whole number"),
+            "{warning}"
+        );
+    }
+
+    #[test]
+    fn settings_without_an_effect_are_named_in_one_line() {
+        let histograms = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
+        sdk(&[
+            (histograms, "Explicit_Bucket_Histogram"),
+            ("OTEL_PROPAGATORS", ""),
+        ]);
+        let config = read(&[
+            (histograms, "base2_exponential_bucket_histogram"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "secret"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "5000"),
+        ]);
+        let [Diagnostic::Info(line)] = &*config.unwrap().diagnostics else {
+            panic!("not one line");
+        };
+        assert!(
+            line.starts_with(&format!(
+                "these settings have no effect on the forwarder: \
+                 OTEL_BSP_SCHEDULE_DELAY, OTEL_METRIC_EXPORT_INTERVAL, {histograms}; FG_OTLP_FLUSH"
+            )) && !line.contains("secret"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn invalid_setting_of_our_own_is_an_error() {
+        let trigger = |value| {
+            let config = read(&[("FG_OTLP_TRIGGER", value)]);
+            config.map(|config| config.resource.trigger)
+        };
+        assert_eq!(trigger("").unwrap(), None);
+        assert_eq!(trigger("PubSub").unwrap(), Some("pubsub"));
+        assert_eq!(
+            trigger("apig").unwrap_err().to_string(),
+            "cannot read FG_OTLP_TRIGGER from the environment: `apig` is not a type of trigger; \
+             write `datasource`, `http`, `pubsub`, `timer` or `other`"
+        );
+        let own_metrics = |value| {
+            let config = read(&[("FG_OTLP_OWN_METRICS", value)]);
+            config.map(|config| config.own_metrics)
+        };
+        assert!(!own_metrics("").unwrap() && !own_metrics("false").unwrap());
+        assert!(own_metrics("True").unwrap());
+        assert_eq!(
+            own_metrics("1").unwrap_err().to_string(),
+            "cannot read FG_OTLP_OWN_METRICS from the environment: `1` is neither `true` nor `false`; \
+             write `true` or `false`"
+        );
     }
 }

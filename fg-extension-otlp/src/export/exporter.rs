@@ -12,13 +12,13 @@ use tokio::task::JoinSet;
 
 use super::client::OtlpClient;
 use super::clock::{FreezeAwareInstant, TimeLimit};
-use super::counters::ExportCounters;
+use super::hold::Hold;
 use super::queue::Item;
 use super::received::{ReceivedPart, ReceivedRequest};
-use super::request::{Snapshot, encode_log_record, encode_span};
+use super::request::{Snapshot, SnapshotRequest, encode_log_record, encode_span};
 use super::scheduler::Scheduler;
 use super::worker::{ExporterInner, run};
-use crate::config::{Config, signals_disabled};
+use crate::config::{AttributeLimits, Config, signals_disabled};
 use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;
 use crate::turn::Turn;
@@ -35,6 +35,8 @@ pub(crate) struct Exporter {
     inner: Arc<ExporterInner>,
     workers: Mutex<JoinSet<()>>,
     flush_timeout: Duration,
+    span_limits: AttributeLimits,
+    log_limits: AttributeLimits,
 }
 
 impl Exporter {
@@ -46,7 +48,7 @@ impl Exporter {
     /// Returns an error if there is no Tokio runtime.
     pub(crate) fn start(
         config: &Config,
-        snapshot: impl Fn(ExportCounters) -> Snapshot + Send + Sync + 'static,
+        snapshot: impl Fn(SnapshotRequest) -> Snapshot + Send + Sync + 'static,
     ) -> Result<Self, Error> {
         let runtime = Handle::try_current()?;
         let mut diagnostics = config.diagnostics.clone();
@@ -72,7 +74,15 @@ impl Exporter {
             inner,
             workers: Mutex::new(workers),
             flush_timeout: config.flush_timeout,
+            span_limits: config.sdk.span_limits,
+            log_limits: config.sdk.log_limits,
         })
+    }
+
+    /// Sends nothing before the first invocation is recorded, unless it does not come for long, much data waits, or the
+    /// shutdown begins.
+    pub(crate) fn hold_until_invocation(&self) {
+        self.inner.lock().hold = Some(Hold::new());
     }
 
     /// Waits until half of the queue is free.
@@ -97,7 +107,13 @@ impl Exporter {
     /// Queues our own spans and log records.
     ///
     /// This never waits: if the queue is full, the oldest items are dropped.
-    pub(crate) fn enqueue(&self, spans: Vec<Span>, log_records: Vec<LogRecord>) {
+    pub(crate) fn enqueue(&self, mut spans: Vec<Span>, mut log_records: Vec<LogRecord>) {
+        for span in &mut spans {
+            span.dropped_attributes_count += self.span_limits.apply(&mut span.attributes);
+        }
+        for log in &mut log_records {
+            log.dropped_attributes_count += self.log_limits.apply(&mut log.attributes);
+        }
         // Encoded before the lock is taken, one item at a time.
         let spans = spans.into_iter();
         let spans = spans.map(|it| (Signal::Traces, encode_span(it)));
@@ -154,7 +170,11 @@ impl Exporter {
 
     /// Records an invocation for the flush policy.
     pub(crate) fn record_invocation(&self, now: SystemTime) {
-        self.inner.lock().flush_policy.record_invocation(now);
+        {
+            let mut scheduler = self.inner.lock();
+            scheduler.flush_policy.record_invocation(now);
+            scheduler.hold = None;
+        }
         // If the process was just thawed, something may be due although its timer has not fired.
         self.inner.wake_workers();
     }
@@ -247,7 +267,7 @@ impl Exporter {
     }
 
     #[cfg(test)]
-    pub(super) fn counters(&self) -> ExportCounters {
+    pub(super) fn counters(&self) -> super::counters::ExportCounters {
         self.inner.lock().counters()
     }
 }

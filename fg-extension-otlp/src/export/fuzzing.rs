@@ -20,11 +20,13 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message;
 
+use super::counters::ExportCounters;
 use super::queue::Item;
 use super::request::{Snapshot, encode_log_record, encode_request, encode_span};
 use super::response::ExportResult;
 use crate::config::{Config, ResourceConfig};
 use crate::diagnostic::Diagnostic;
+use crate::own_metrics::own_metrics;
 use crate::signal::Signal;
 use crate::translate::{FunctionInfo, Translated, Translator};
 
@@ -230,7 +232,14 @@ fn check_requests(resource: ResourceConfig, events: &[TelemetryEvent]) {
     translator.finish(now, &mut out);
     assert!(out.spans.len() <= events.len() && out.log_records.len() <= events.len());
     check_spans(&out, now);
-    let metrics = translator.metrics(Some(&TelemetryCounters::default()), &[("own", "1", 7)], now);
+    let metrics = translator.metrics(
+        None,
+        &own_metrics(
+            Some(&TelemetryCounters::default()),
+            &ExportCounters::default(),
+        ),
+        now,
+    );
     let snapshot = Snapshot {
         resource: translator.resource(),
         scope: Translator::scope(),

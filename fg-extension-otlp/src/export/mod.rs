@@ -10,6 +10,7 @@ mod flush_policy;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod hint;
+mod hold;
 mod queue;
 mod received;
 mod request;
@@ -29,4 +30,4 @@ pub(crate) use clock::TimeLimit;
 pub(crate) use counters::ExportCounters;
 pub(crate) use exporter::Exporter;
 pub(crate) use received::ReceivedRequest;
-pub(crate) use request::{PROTOBUF, Snapshot};
+pub(crate) use request::{PROTOBUF, Snapshot, SnapshotRequest};

@@ -74,6 +74,8 @@ pub(super) struct Batch {
     bytes: usize,
     /// Whether the request also contains our own metrics.
     has_own_metrics: bool,
+    /// How many data points of our own metrics are lost if the collector rejects them.
+    pub(super) delta_points: u64,
 }
 
 impl ExportQueue {
@@ -311,6 +313,7 @@ impl Batch {
             items: Vec::new(),
             bytes: 0,
             has_own_metrics: false,
+            delta_points: 0,
         }
     }
 

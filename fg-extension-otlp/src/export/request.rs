@@ -3,17 +3,30 @@
 use hyper::header::HeaderValue;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
-use opentelemetry_proto::tonic::metrics::v1::{Metric, ResourceMetrics, ScopeMetrics};
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::{
+    AggregationTemporality, Metric, ResourceMetrics, ScopeMetrics,
+};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 
+use super::counters::ExportCounters;
 use super::queue::Item;
+use crate::delivery::Delivery;
 use crate::signal::Signal;
 use crate::translate::enrich;
 
 /// The media type of a request, and of a response to it.
 pub(crate) const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
+
+/// What a snapshot is taken for.
+pub(crate) struct SnapshotRequest {
+    pub(crate) counters: ExportCounters,
+    /// What became of the previous request with our metrics, if this one is to have them too. The inner `None` is for the
+    /// first such request.
+    pub(crate) metrics: Option<Option<Delivery>>,
+}
 
 /// Our resource and scope in a request, and our current metrics.
 #[derive(Clone, Debug, Default)]
@@ -22,8 +35,24 @@ pub(crate) struct Snapshot {
     pub(crate) scope: InstrumentationScope,
     /// The URL of the semantic conventions that our resource and our records follow.
     pub(crate) schema_url: &'static str,
-    /// Cumulative metrics.
+    /// Empty if the metrics were not asked for, or have not changed.
     pub(crate) metrics: Vec<Metric>,
+}
+
+impl Snapshot {
+    /// Returns the number of data points that are not part of a later value, so they are lost if the collector rejects
+    /// them.
+    pub(super) fn delta_points(&self) -> u64 {
+        let delta = i32::from(AggregationTemporality::Delta);
+        let points = self.metrics.iter().map(|metric| match &metric.data {
+            Some(Data::Sum(it)) if it.aggregation_temporality == delta => it.data_points.len(),
+            Some(Data::Histogram(it)) if it.aggregation_temporality == delta => {
+                it.data_points.len()
+            }
+            _ => 0,
+        });
+        points.sum::<usize>() as u64
+    }
 }
 
 /// Encodes a span as an item of the queue: a `ScopeSpans` that contains only this span.

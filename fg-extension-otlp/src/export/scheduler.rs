@@ -9,9 +9,12 @@ use fg_util::throttle::Throttle;
 use super::clock::FreezeAwareInstant;
 use super::counters::{ExportCounters, ItemCounts};
 use super::flush_policy::FlushPolicy;
-use super::queue::{ExportQueue, Item};
+use super::hold::Hold;
+use super::queue::{Batch, ExportQueue, Item};
+use super::request::SnapshotRequest;
 use super::signal_state::SignalState;
 use crate::config::Config;
+use crate::delivery::Delivery;
 use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;
 
@@ -19,9 +22,13 @@ use crate::signal::Signal;
 pub(super) struct Scheduler {
     pub(super) queue: ExportQueue,
     pub(super) flush_policy: FlushPolicy,
+    /// `Some` while no data is sent because the resource is incomplete.
+    pub(super) hold: Option<Hold>,
     flush_timeout: Duration,
     exported: ItemCounts,
     rejected: ItemCounts,
+    /// What became of the latest request with our own metrics, until the next one is made.
+    own_metrics: Option<Delivery>,
     /// Whether the collector rejected the latest snapshot of our own metrics.
     own_metrics_are_rejected: bool,
     signals: [SignalState; Signal::ALL.len()],
@@ -78,9 +85,11 @@ impl Scheduler {
         Self {
             queue: ExportQueue::new(config.buffer),
             flush_policy: FlushPolicy::new(config.flush_mode, config.flush_interval),
+            hold: None,
             flush_timeout: config.flush_timeout,
             exported: ItemCounts::default(),
             rejected: ItemCounts::default(),
+            own_metrics: None,
             own_metrics_are_rejected: false,
             signals: endpoints.map(|endpoint| SignalState::new(endpoint, now)),
             requested_flush: 0,
@@ -139,6 +148,9 @@ impl Scheduler {
     /// Returns what the worker of the signal does next.
     pub(super) fn next_action(&mut self, signal: Signal, now: FreezeAwareInstant) -> Action {
         let has_waiting = self.queue.has_waiting(signal);
+        if let Some(wait) = self.hold(now) {
+            return Action::Wait(has_waiting.then_some(wait));
+        }
         let state = &mut self.signals[signal.index()];
         let wait = match (self.shutdown, state.retry_at) {
             (Some(_), _) if !has_waiting => return Action::Finish,
@@ -168,6 +180,22 @@ impl Scheduler {
         }
     }
 
+    /// Returns how long to hold all data back, or `None` if it may be sent.
+    fn hold(&mut self, now: FreezeAwareInstant) -> Option<Duration> {
+        let hold = self.hold.as_mut()?;
+        let is_full = self.queue.bytes() > self.queue.capacity() / 2
+            || Signal::ALL
+                .into_iter()
+                .any(|signal| self.queue.has_full_batch(signal));
+        let wait = hold
+            .wait(now)
+            .filter(|_| self.shutdown.is_none() && !is_full);
+        if wait.is_none() {
+            self.hold = None;
+        }
+        wait
+    }
+
     /// Records that there was an attempt to send everything that arrived before the flush.
     pub(super) fn complete_flush(&mut self, signal: Signal, flush: u64, now: FreezeAwareInstant) {
         self.signals[signal.index()].complete_flush(flush, self.flush_timeout, now);
@@ -189,6 +217,14 @@ impl Scheduler {
     pub(super) fn metrics_changed(&mut self) {
         if self.signals[Signal::Metrics.index()].is_on() {
             self.queue.metrics_changed();
+        }
+    }
+
+    /// Returns what the request for the batch needs.
+    pub(super) fn snapshot_request(&mut self, batch: &Batch) -> SnapshotRequest {
+        SnapshotRequest {
+            counters: self.counters(),
+            metrics: batch.has_own_metrics().then(|| self.own_metrics.take()),
         }
     }
 

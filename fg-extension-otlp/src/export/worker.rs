@@ -13,9 +13,8 @@ use tokio::sync::{Notify, watch};
 
 use super::client::OtlpClient;
 use super::clock::FreezeAwareInstant;
-use super::counters::ExportCounters;
 use super::queue::Batch;
-use super::request::{Snapshot, encode_request};
+use super::request::{Snapshot, SnapshotRequest, encode_request};
 use super::response::ExportResult;
 use super::scheduler::{Action, AfterRequest, PendingFlush, Scheduler};
 use crate::signal::Signal;
@@ -23,7 +22,7 @@ use crate::signal::Signal;
 /// The state that the exporter and its workers share.
 pub(super) struct ExporterInner {
     scheduler: Mutex<Scheduler>,
-    snapshot: Box<dyn Fn(ExportCounters) -> Snapshot + Send + Sync>,
+    snapshot: Box<dyn Fn(SnapshotRequest) -> Snapshot + Send + Sync>,
     wake: [Notify; Signal::ALL.len()],
     /// Notifies the tasks that wait for a flush whenever a worker has made progress.
     progress: watch::Sender<()>,
@@ -32,7 +31,7 @@ pub(super) struct ExporterInner {
 impl ExporterInner {
     pub(super) fn new(
         scheduler: Scheduler,
-        snapshot: impl Fn(ExportCounters) -> Snapshot + Send + Sync + 'static,
+        snapshot: impl Fn(SnapshotRequest) -> Snapshot + Send + Sync + 'static,
     ) -> Self {
         Self {
             scheduler: Mutex::new(scheduler),
@@ -153,11 +152,9 @@ async fn send(
             return;
         };
         let batch = in_flight.insert(batch);
-        let counters = inner.lock().counters();
-        let mut snapshot = (inner.snapshot)(counters);
-        if !batch.has_own_metrics() {
-            snapshot.metrics.clear();
-        }
+        let snapshot = inner.lock().snapshot_request(batch);
+        let snapshot = (inner.snapshot)(snapshot);
+        batch.delta_points = snapshot.delta_points();
         let request = encode_request(signal, snapshot, batch.items());
         let result = match request {
             Some(request) => Some(client.export(request).await),

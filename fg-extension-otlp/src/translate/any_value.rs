@@ -5,7 +5,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, Key
 use serde_json::Value;
 
 /// Creates an attribute from a key and a JSON value.
-pub(super) fn attribute(key: impl Into<String>, value: impl Into<Value>) -> KeyValue {
+pub(crate) fn attribute(key: impl Into<String>, value: impl Into<Value>) -> KeyValue {
     KeyValue {
         key: key.into(),
         value: Some(any_value(value.into())),

@@ -50,6 +50,11 @@ impl TraceId {
     }
 }
 
+/// Returns a number that depends on all bytes of a trace ID. It is evenly distributed even if some of them are not.
+pub(super) fn spread(trace_id: [u8; 16]) -> u64 {
+    (mix(u128::from_be_bytes(trace_id)) >> 64) as u64
+}
+
 fn fnv_1a_128(bytes: &[u8]) -> u128 {
     bytes
         .iter()

@@ -2,32 +2,40 @@
 
 mod any_value;
 mod bounded_json;
+mod enrich;
 mod ids;
 mod logs;
 mod metrics;
 mod received;
 mod resource;
+mod sampler;
 mod snake_case;
 mod spans;
 #[cfg(test)]
 mod tests;
 mod timestamps;
 
+use std::cell::OnceCell;
 use std::time::SystemTime;
 
-use fg_extension::{FunctionUrn, Invocation, PlatformEvent, TelemetryCounters, TelemetryEvent};
+use fg_extension::{FunctionUrn, Invocation, PlatformEvent, TelemetryEvent};
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
+#[cfg(test)]
+pub(crate) use self::any_value::attribute;
 use self::bounded_json::is_within_limits;
+pub(crate) use self::enrich::enrich;
 use self::metrics::FaasMetrics;
-pub(crate) use self::resource::enrich;
+pub(crate) use self::metrics::Observation;
+pub(crate) use self::resource::SCHEMA_URL;
 pub(crate) use self::spans::REORDER_WINDOW as MAX_WAIT;
 use self::spans::{Outcome, Phase, SpanBuilder, SpanEnvironment, SpanTracker};
-use crate::config::ResourceConfig;
+use crate::config::{ResourceConfig, SamplerConfig, SdkConfig};
+use crate::delivery::Delivery;
 
 /// Translates events into OTLP.
 ///
@@ -37,9 +45,12 @@ use crate::config::ResourceConfig;
 pub(crate) struct Translator {
     function: FunctionInfo,
     resource: ResourceConfig,
+    /// The resource in all requests, once one was sent.
+    sent_resource: OnceCell<Resource>,
     instance_id: String,
     /// The URN of the latest invocation.
     urn: Option<FunctionUrn>,
+    sampler: SamplerConfig,
     spans: SpanTracker,
     metrics: FaasMetrics,
 }
@@ -81,13 +92,26 @@ impl Translator {
             // An empty text counts as missing.
             text.take_if(|text| text.is_empty());
         }
+        let trigger = resource.trigger;
         Self {
             function,
             resource,
+            sent_resource: OnceCell::new(),
             instance_id,
             urn: None,
+            sampler: SamplerConfig::default(),
             spans: SpanTracker::default(),
-            metrics: FaasMetrics::new(now),
+            metrics: FaasMetrics::new(trigger, now),
+        }
+    }
+
+    /// Applies the settings of an SDK that the forwarder honors.
+    pub(crate) fn with_sdk(self, sdk: SdkConfig) -> Self {
+        let metrics = self.metrics.with_temporality(sdk.temporality);
+        Self {
+            metrics,
+            sampler: sdk.sampler,
+            ..self
         }
     }
 
@@ -144,25 +168,29 @@ impl Translator {
     }
 
     /// Returns the resource that the telemetry belongs to.
+    ///
+    /// It is the same from the first call on, even if more becomes known: a backend keeps the telemetry of each resource
+    /// apart.
     pub(crate) fn resource(&self) -> Resource {
-        resource::resource(
-            &self.function,
-            self.urn.as_ref(),
-            &self.resource,
-            &self.instance_id,
-        )
+        let resource = self.sent_resource.get_or_init(|| {
+            resource::resource(
+                &self.function,
+                self.urn.as_ref(),
+                &self.resource,
+                &self.instance_id,
+            )
+        });
+        resource.clone()
     }
 
-    /// Returns the current values of all metrics, and of additional counters with a name, a unit, and a value.
-    ///
-    /// All of them are cumulative.
+    /// Returns the metrics for a request, or none if there is nothing to send; see [`FaasMetrics::collect`].
     pub(crate) fn metrics(
-        &self,
-        telemetry: Option<&TelemetryCounters>,
-        own: &[(&'static str, &'static str, u64)],
+        &mut self,
+        previous: Option<Delivery>,
+        own: &[Observation],
         now: SystemTime,
     ) -> Vec<Metric> {
-        self.metrics.snapshot(telemetry, own, now)
+        self.metrics.collect(previous, own, now)
     }
 
     /// Returns the instrumentation scope: this crate.
@@ -184,7 +212,7 @@ impl Translator {
         // A span stores the fields of its events.
         let known = known.filter(|_| is_within_limits(event.json()));
         let Some((key, stage)) = known else {
-            let mut log = logs::from_platform_event(event, now);
+            let mut log = logs::from_platform_event(event, &self.spans, now);
             self.bind(&mut log);
             out.log_records.push(log);
             return;
@@ -194,10 +222,11 @@ impl Translator {
                 return;
             };
             if key.phase == Phase::Invocation && (late.is_end || late.outcome.is_some()) {
-                self.metrics.record_end(Outcome::of(event));
+                let (outcome, error_type) = (Outcome::of(event), spans::error_type(event));
+                self.metrics.record_end(outcome, error_type.as_deref(), now);
             }
             if let Some(outcome) = late.outcome {
-                let mut log = logs::from_late_event(event, key.trace, outcome, now);
+                let mut log = logs::from_late_event(event, key.trace, outcome, &self.spans, now);
                 let context = self.spans.context(key);
                 (log.trace_id, log.span_id) = (context.trace_id, context.span_id);
                 out.log_records.push(log);
@@ -205,7 +234,7 @@ impl Translator {
             return;
         }
         if key.phase == Phase::Init && !self.spans.knows_run(key) && self.spans.count_init() {
-            self.metrics.record_cold_start();
+            self.metrics.record_cold_start(now);
         }
         for span in self.spans.record_event(key, stage, event, now) {
             self.emit(span, now, out);
@@ -213,11 +242,9 @@ impl Translator {
     }
 
     fn log_record(&mut self, event: &TelemetryEvent, now: SystemTime) -> LogRecord {
-        let mut log = match event {
+        let (mut log, named_trace) = match event {
             TelemetryEvent::Function(log) => {
-                let log = logs::from_log_event("function", log, &self.spans, now);
-                self.join_trace_of_line(&log);
-                log
+                logs::from_log_event("function", log, &self.spans, now)
             }
             TelemetryEvent::Extension(log) => {
                 logs::from_log_event("extension", log, &self.spans, now)
@@ -225,15 +252,28 @@ impl Translator {
             // This includes variants that are added to `TelemetryEvent` later.
             event => logs::from_unknown(event.json(), &self.spans, now),
         };
+        // An extension has its own traces.
+        let is_function = matches!(event, TelemetryEvent::Function(_));
+        if let Some(named) = named_trace.filter(|_| is_function) {
+            self.join_trace_of_line(&named, &log);
+        }
         self.bind(&mut log);
         log
     }
 
     fn emit(&mut self, span: SpanBuilder, now: SystemTime, out: &mut Translated) {
         if span.phase == Phase::Invocation && self.spans.count_invocation(&span) {
-            self.metrics.record_cold_start();
+            self.metrics.record_cold_start(now);
         }
-        self.metrics.record_span(&span);
+        self.metrics.record_span(&span, now);
+        // The metrics count all invocations.
+        let (trace, source) = match span.parent {
+            Some(parent) => self.spans.trace(parent),
+            None => (span.trace_id(), span.trace_source()),
+        };
+        if !self.sampler.is_sampled(trace, source) {
+            return;
+        }
         let environment = SpanEnvironment {
             function: &self.function,
             urn: self.urn.as_ref(),

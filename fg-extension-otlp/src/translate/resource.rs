@@ -1,7 +1,6 @@
 //! The resource: the function and the instance that the telemetry belongs to.
 
 use fg_extension::FunctionUrn;
-use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use serde_json::Value;
 
@@ -9,10 +8,14 @@ use super::FunctionInfo;
 use super::any_value::attribute;
 use crate::config::ResourceConfig;
 
+/// The version of the semantic conventions that our attributes and metrics follow.
+pub(crate) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
+
 /// Returns the resource for the function's instance, according to the [semantic conventions][1]. The user's attributes
 /// take precedence.
 ///
 /// The conventions define no values for Huawei Cloud, so the values here follow the pattern of the other providers.
+/// `telemetry.sdk.*` is left out: it would say that the function has an SDK, in our language.
 ///
 /// [1]: https://opentelemetry.io/docs/specs/semconv/resource/faas/
 pub(super) fn resource(
@@ -33,7 +36,7 @@ pub(super) fn resource(
     let project = project.or(function.project_id.as_deref());
     let memory = function.memory_mb.map(|mb| mb.saturating_mul(1024 * 1024));
 
-    let found: [(&str, Option<Value>); 15] = [
+    let found: [(&str, Option<Value>); 12] = [
         // The specification defines `unknown_service` for a service without a name.
         (
             "service.name",
@@ -52,13 +55,7 @@ pub(super) fn resource(
             urn.and_then(FunctionUrn::region).map(Value::from),
         ),
         ("cloud.account.id", tenant.map(Value::from)),
-        ("huawei_cloud.project.id", project.map(Value::from)),
-        ("telemetry.sdk.name", Some(env!("CARGO_PKG_NAME").into())),
-        ("telemetry.sdk.language", Some("rust".into())),
-        (
-            "telemetry.sdk.version",
-            Some(env!("CARGO_PKG_VERSION").into()),
-        ),
+        ("functiongraph.project.id", project.map(Value::from)),
     ];
     let mut all: Vec<(&str, Value)> = found
         .into_iter()
@@ -87,28 +84,4 @@ pub(super) fn resource(
             .collect(),
         ..Resource::default()
     }
-}
-
-/// Adds the attributes of our resource that a resource of the function lacks.
-///
-/// The function's attributes are kept, except for the name that an SDK makes up (`unknown_service:python`). Ours describe
-/// the same function instance, except for those of the SDK.
-pub(crate) fn enrich(mut received: Resource, own: &Resource) -> Resource {
-    received
-        .attributes
-        .retain(|attribute| !is_made_up(attribute));
-    let missing = own.attributes.iter().filter(|own| {
-        let is_same = |received: &KeyValue| received.key == own.key;
-        !own.key.starts_with("telemetry.") && !received.attributes.iter().any(is_same)
-    });
-    let missing: Vec<KeyValue> = missing.cloned().collect();
-    received.attributes.extend(missing);
-    received
-}
-
-/// Returns whether the attribute is the name that an SDK gives a service without a name.
-fn is_made_up(attribute: &KeyValue) -> bool {
-    let value = attribute.value.as_ref().and_then(|it| it.value.as_ref());
-    attribute.key == "service.name"
-        && matches!(value, Some(any_value::Value::StringValue(name)) if name.starts_with("unknown_service"))
 }

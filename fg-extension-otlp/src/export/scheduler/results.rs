@@ -1,6 +1,7 @@
 //! The results of requests: what they mean for the items and the counters, and what to log.
 
 use super::{AfterRequest, Scheduler};
+use crate::delivery::Delivery;
 use crate::diagnostic::Diagnostic;
 use crate::export::clock::FreezeAwareInstant;
 use crate::export::counters::ItemCounts;
@@ -24,6 +25,9 @@ impl Scheduler {
             result,
             ExportResult::Retryable { .. } | ExportResult::Rejected { .. }
         );
+        if batch.has_own_metrics() {
+            self.own_metrics = Some(Delivery::Failed);
+        }
         let mut after = AfterRequest::SendMore;
         let issue = match result {
             ExportResult::Accepted { rejected, message } => {
@@ -87,14 +91,17 @@ impl Scheduler {
         } else {
             None
         };
-        // The rejected data points may be our own, which are not counted.
+        // Received data points are counted first. Our own are part of the next total, unless they are changes.
+        let own_rejected = rejected.saturating_sub(count).min(batch.delta_points);
         let rejected = rejected.min(count);
-        if rejected > 0 {
+        if rejected + own_rejected > 0 {
             state.record_partly_rejected(message);
         }
+        self.rejected.add(signal, own_rejected);
         self.rejected.add(signal, rejected);
         self.exported.add(signal, count - rejected);
         if batch.has_own_metrics() {
+            self.own_metrics = Some(Delivery::Accepted);
             self.own_metrics_are_rejected = false;
         }
         self.queue.complete(batch);
@@ -107,8 +114,12 @@ impl Scheduler {
         let state = &mut self.signals[signal.index()];
         let issue = format!("{} permanently rejected {all}: {reason}", state.endpoint());
         state.record_rejected(reason);
-        self.rejected.add(signal, batch.count());
-        self.own_metrics_are_rejected |= batch.has_own_metrics();
+        self.rejected
+            .add(signal, batch.count() + batch.delta_points);
+        if batch.has_own_metrics() {
+            self.own_metrics = Some(Delivery::Rejected);
+            self.own_metrics_are_rejected = batch.delta_points == 0;
+        }
         self.queue.complete(batch);
         issue
     }

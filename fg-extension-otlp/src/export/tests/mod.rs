@@ -3,6 +3,8 @@
 pub(crate) mod collector;
 mod delivery;
 mod flushing;
+mod holding;
+mod metrics;
 mod proxy;
 mod raw;
 mod responses;
@@ -10,7 +12,7 @@ mod scheduling;
 mod tls;
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::Metric;

@@ -18,6 +18,8 @@ pub(super) struct ParsedLine<'a> {
     pub(super) time: Option<SystemTime>,
     /// The ID of an invocation, or the token in its place.
     pub(super) id: Option<RequestId<'a>>,
+    /// What follows a time and a certain ID, or else the whole line. A line of the platform itself has no message.
+    pub(super) message: &'a str,
 }
 
 /// What stands in the place of an invocation's ID.
@@ -35,10 +37,25 @@ impl<'a> ParsedLine<'a> {
         let (first, rest) = split_token(text);
         let time = zoned_time(first);
         let rest = if time.is_some() { rest } else { text };
+        if let Some(id) = quoted_id(rest) {
+            return Self {
+                time,
+                id: Some(id),
+                message: "",
+            };
+        }
+        let (id, message) = leading_id(rest, time.is_some());
+        let is_certain = matches!(id, Some(RequestId::Certain(_)));
         Self {
             time,
-            id: quoted_id(rest).or_else(|| leading_id(rest, time.is_some())),
+            id,
+            message: if is_certain { message } else { text },
         }
+    }
+
+    /// Returns whether the message follows the platform's prefix.
+    pub(super) fn is_after_prefix(&self) -> bool {
+        matches!(self.id, Some(RequestId::Certain(_)))
     }
 }
 
@@ -62,15 +79,15 @@ fn quoted_id(text: &str) -> Option<RequestId<'_>> {
     (!id.is_empty()).then_some(RequestId::Certain(id))
 }
 
-fn leading_id(text: &str, is_after_time: bool) -> Option<RequestId<'_>> {
-    let (id, _) = split_token(text);
-    if id.is_empty() {
-        return None;
-    }
-    Some(match is_after_time && is_uuid(id) {
-        true => RequestId::Certain(id),
-        false => RequestId::Possible(id),
-    })
+/// Returns the token in the place of an ID, and what follows it.
+fn leading_id(text: &str, is_after_time: bool) -> (Option<RequestId<'_>>, &str) {
+    let (id, message) = split_token(text);
+    let id = match is_after_time && is_uuid(id) {
+        _ if id.is_empty() => None,
+        true => Some(RequestId::Certain(id)),
+        false => Some(RequestId::Possible(id)),
+    };
+    (id, message)
 }
 
 /// Splits off the text before the first white space.
@@ -92,13 +109,34 @@ mod tests {
     #[test]
     fn observed_formats_are_parsed() {
         let time = Some(UNIX_EPOCH + Duration::from_millis(1_687_651_200_250));
-        for (text, id) in [
-            (format!("2023-06-25T00:00:00.250Z Start invoke request '{ID}', version: latest"), RequestId::Certain(ID)),
-            ("2023-06-25T00:00:00.250Z Finish invoke request 'r 1', duration: 2.049ms, billing duration: 3ms".into(), RequestId::Certain("r 1")),
-            (format!("  2023-06-25T00:00:00.250Z\t{ID} INFO hello"), RequestId::Certain(ID)),
-            ("2023-06-25T00:00:00.250Z request-1 INFO hello".into(), RequestId::Possible("request-1")),
+        for (text, id, message) in [
+            (
+                format!("2023-06-25T00:00:00.250Z Start invoke request '{ID}', version: latest"),
+                RequestId::Certain(ID),
+                "",
+            ),
+            (
+                "2023-06-25T00:00:00.250Z Finish invoke request 'r 1', duration: 2.049ms".into(),
+                RequestId::Certain("r 1"),
+                "",
+            ),
+            (
+                format!("  2023-06-25T00:00:00.250Z\t{ID} INFO hello"),
+                RequestId::Certain(ID),
+                "INFO hello",
+            ),
+            (
+                "2023-06-25T00:00:00.250Z request-1 INFO hello".into(),
+                RequestId::Possible("request-1"),
+                "2023-06-25T00:00:00.250Z request-1 INFO hello",
+            ),
         ] {
-            assert_eq!(ParsedLine::parse(&text), ParsedLine { time, id: Some(id) }, "{text}");
+            let id = Some(id);
+            assert_eq!(
+                ParsedLine::parse(&text),
+                ParsedLine { time, id, message },
+                "{text}"
+            );
         }
     }
 

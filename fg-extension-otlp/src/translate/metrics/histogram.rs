@@ -2,11 +2,14 @@
 
 use std::time::SystemTime;
 
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::metrics::v1::HistogramDataPoint;
 
+use super::instrument::Aggregation;
 use crate::translate::timestamps::unix_nanos;
 
 /// A histogram with explicit bucket bounds.
+#[derive(Clone)]
 pub(super) struct BucketHistogram {
     bounds: &'static [f64],
     /// The count of each bucket. There is one bucket more than there are bounds.
@@ -26,12 +29,18 @@ impl BucketHistogram {
             max: f64::NEG_INFINITY,
         }
     }
+}
 
-    /// Records a value. Ignores a value that is missing, negative, infinite, or not a number.
-    pub(super) fn record(&mut self, value: Option<f64>) {
-        let Some(value) = value.filter(|value| value.is_finite() && *value >= 0.0) else {
-            return;
-        };
+/// Returns the value, unless it is negative, infinite, or not a number.
+pub(super) fn measured(value: f64) -> Option<f64> {
+    Some(value).filter(|value| value.is_finite() && *value >= 0.0)
+}
+
+impl Aggregation for BucketHistogram {
+    type Value = f64;
+    type Point = HistogramDataPoint;
+
+    fn record(&mut self, value: f64) {
         // Bounds are inclusive: a value equal to a bound belongs to the bucket below it.
         let bucket = self.bounds.partition_point(|bound| *bound < value);
         if let Some(count) = self.counts.get_mut(bucket) {
@@ -42,20 +51,42 @@ impl BucketHistogram {
         self.max = self.max.max(value);
     }
 
-    /// Returns a data point, or `None` if no value was recorded.
-    pub(super) fn point(&self, start: SystemTime, now: SystemTime) -> Option<HistogramDataPoint> {
-        let count = self.counts.iter().sum();
-        (count > 0).then(|| HistogramDataPoint {
+    fn merge(&mut self, later: &Self) {
+        for (count, later) in self.counts.iter_mut().zip(&later.counts) {
+            *count += later;
+        }
+        self.sum += later.sum;
+        self.min = self.min.min(later.min);
+        self.max = self.max.max(later.max);
+    }
+
+    fn clear(&mut self) {
+        *self = Self::new(self.bounds);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.counts.iter().all(|count| *count == 0)
+    }
+
+    fn point(
+        &self,
+        attributes: Vec<KeyValue>,
+        start: SystemTime,
+        time: SystemTime,
+    ) -> HistogramDataPoint {
+        let has_values = !self.is_empty();
+        HistogramDataPoint {
+            attributes,
             start_time_unix_nano: unix_nanos(start),
-            time_unix_nano: unix_nanos(now),
-            count,
+            time_unix_nano: unix_nanos(time),
+            count: self.counts.iter().sum(),
             sum: Some(self.sum),
             bucket_counts: self.counts.clone(),
             explicit_bounds: self.bounds.to_vec(),
-            min: Some(self.min),
-            max: Some(self.max),
+            min: has_values.then_some(self.min),
+            max: has_values.then_some(self.max),
             ..HistogramDataPoint::default()
-        })
+        }
     }
 }
 
@@ -63,22 +94,38 @@ impl BucketHistogram {
 mod tests {
     use std::time::UNIX_EPOCH;
 
-    use super::BucketHistogram;
+    use super::*;
 
     #[test]
     fn values_fall_into_buckets() {
         let mut histogram = BucketHistogram::new(&[1.0, 2.0]);
-        assert_eq!(histogram.point(UNIX_EPOCH, UNIX_EPOCH), None);
-        for value in [0.5, 1.0, 1.5, 2.5, 7.0] {
-            histogram.record(Some(value));
-        }
-        for value in [None, Some(-1.0), Some(f64::NAN), Some(f64::INFINITY)] {
+        let point =
+            |histogram: &BucketHistogram| histogram.point(Vec::new(), UNIX_EPOCH, UNIX_EPOCH);
+        let empty = point(&histogram);
+        assert_eq!((empty.count, empty.sum, empty.min), (0, Some(0.0), None));
+        for value in [0.5, 1.0, 1.5] {
             histogram.record(value);
         }
-        let point = histogram.point(UNIX_EPOCH, UNIX_EPOCH).unwrap();
-        assert_eq!(point.bucket_counts, [2, 1, 2]);
-        assert_eq!(point.explicit_bounds, [1.0, 2.0]);
-        assert_eq!((point.count, point.sum), (5, Some(12.5)));
-        assert_eq!((point.min, point.max), (Some(0.5), Some(7.0)));
+        let mut later = BucketHistogram::new(&[1.0, 2.0]);
+        for value in [2.5, 7.0] {
+            later.record(value);
+        }
+        histogram.merge(&later);
+        let all = point(&histogram);
+        assert_eq!(all.bucket_counts, [2, 1, 2]);
+        assert_eq!(all.explicit_bounds, [1.0, 2.0]);
+        assert_eq!((all.count, all.sum), (5, Some(12.5)));
+        assert_eq!((all.min, all.max), (Some(0.5), Some(7.0)));
+        assert_eq!(point(&later).min, Some(2.5));
+        histogram.clear();
+        assert_eq!(point(&histogram), empty);
+    }
+
+    #[test]
+    fn values_that_are_no_measurement_are_left_out() {
+        for value in [-1.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(measured(value), None);
+        }
+        assert_eq!(measured(0.0), Some(0.0));
     }
 }

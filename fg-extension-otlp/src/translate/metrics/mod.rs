@@ -1,34 +1,54 @@
-//! Metrics about the emitted spans, and our own counters.
+//! Metrics about the emitted spans, and about the forwarder itself.
 
+mod counter;
+mod error_types;
 mod histogram;
+mod instrument;
+mod own;
+mod temporality;
 
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use fg_extension::TelemetryCounters;
-use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
-use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
-use opentelemetry_proto::tonic::metrics::v1::{
-    AggregationTemporality, Histogram, HistogramDataPoint, Metric, NumberDataPoint, Sum,
-};
+use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, Histogram, Metric, Sum};
 
-use self::histogram::BucketHistogram;
+use self::counter::Counter;
+use self::error_types::ErrorTypes;
+use self::histogram::{BucketHistogram, measured};
+use self::instrument::{Collection, Instrument};
+pub(crate) use self::own::Observation;
+use self::own::OwnMetrics;
 use super::any_value::attribute;
 use super::spans::{Outcome, Phase, SpanBuilder};
-use super::timestamps::unix_nanos;
+use crate::config::TemporalityPreference;
+use crate::delivery::Delivery;
 
 /// Metrics about the spans emitted since start-up, named according to the [semantic conventions for FaaS metrics][1].
 ///
+/// What is collected for a request counts as sent only when the next collection says what became of that request.
+///
 /// [1]: https://opentelemetry.io/docs/specs/semconv/faas/faas-metrics/
 pub(crate) struct FaasMetrics {
+    temporality: TemporalityPreference,
+    /// `faas.trigger`
+    trigger: Option<&'static str>,
     start: SystemTime,
-    invoke_duration: BucketHistogram,
-    init_duration: BucketHistogram,
-    mem_usage: BucketHistogram,
-    invocations: u64,
-    errors: u64,
-    timeouts: u64,
-    cold_starts: u64,
+    /// The time of the data points in the latest request.
+    requested: SystemTime,
+    /// The time of the latest data points that need not be sent again.
+    settled: SystemTime,
+    /// Whether there is anything that no collector has.
+    has_unsent: bool,
+    error_types: ErrorTypes,
+    invoke_duration: Instrument<BucketHistogram>,
+    init_duration: Instrument<BucketHistogram>,
+    mem_usage: Instrument<BucketHistogram>,
+    invocations: Instrument<Counter>,
+    errors: Instrument<Counter>,
+    timeouts: Instrument<Counter>,
+    cold_starts: Instrument<Counter>,
+    own: OwnMetrics,
 }
 
 const MIB: f64 = 1024.0 * 1024.0;
@@ -54,189 +74,247 @@ const MEMORY_BOUNDS: &[f64] = &[
 ];
 
 impl FaasMetrics {
-    pub(crate) fn new(start: SystemTime) -> Self {
+    pub(crate) fn new(trigger: Option<&'static str>, start: SystemTime) -> Self {
+        let counter = || Instrument::from_zero(Counter::default());
+        let histogram = |bounds| Instrument::new(BucketHistogram::new(bounds));
         Self {
+            temporality: TemporalityPreference::Cumulative,
+            trigger,
             start,
-            invoke_duration: BucketHistogram::new(DURATION_BOUNDS),
-            init_duration: BucketHistogram::new(DURATION_BOUNDS),
-            mem_usage: BucketHistogram::new(MEMORY_BOUNDS),
-            invocations: 0,
-            errors: 0,
-            timeouts: 0,
-            cold_starts: 0,
+            requested: start,
+            settled: start,
+            // Cumulative counters are sent from the start, when they are zero.
+            has_unsent: true,
+            error_types: ErrorTypes::default(),
+            invoke_duration: histogram(DURATION_BOUNDS),
+            init_duration: histogram(DURATION_BOUNDS),
+            mem_usage: histogram(MEMORY_BOUNDS),
+            invocations: counter(),
+            errors: counter(),
+            timeouts: counter(),
+            cold_starts: counter(),
+            own: OwnMetrics::default(),
+        }
+    }
+
+    pub(crate) fn with_temporality(self, temporality: TemporalityPreference) -> Self {
+        Self {
+            temporality,
+            ..self
         }
     }
 
     /// Records a cold start.
-    pub(crate) fn record_cold_start(&mut self) {
-        self.cold_starts += 1;
+    pub(crate) fn record_cold_start(&mut self, now: SystemTime) {
+        self.has_unsent = true;
+        self.cold_starts.record(None, 1, now);
     }
 
     /// Records a span. If no event about the end of an invocation has arrived, it counts as neither a success nor an
     /// error.
-    pub(crate) fn record_span(&mut self, span: &SpanBuilder) {
+    pub(crate) fn record_span(&mut self, span: &SpanBuilder, now: SystemTime) {
         let duration = span.duration().map(|duration| duration.as_secs_f64());
-        match span.phase {
-            Phase::Init => self.init_duration.record(duration),
-            Phase::Restore => {}
-            Phase::Invocation => {
-                self.invoke_duration.record(duration);
-                let init_duration = span.init_duration();
-                self.init_duration
-                    .record(init_duration.map(|duration| duration.as_secs_f64()));
-                self.mem_usage
-                    .record(span.max_memory_mb().map(|mb| mb * MIB));
-                if span.has_ended() {
-                    self.record_end(span.outcome());
-                }
-            }
+        let duration = duration.and_then(measured);
+        let error_type = self.error_type(span.outcome(), span.error_type());
+        let error_type = error_type.as_ref();
+        let histogram = match span.phase {
+            Phase::Init => &mut self.init_duration,
+            Phase::Restore => return,
+            Phase::Invocation => &mut self.invoke_duration,
+        };
+        if let Some(duration) = duration {
+            self.has_unsent = true;
+            histogram.record(error_type, duration, now);
+        }
+        if span.phase != Phase::Invocation {
+            return;
+        }
+        let init_duration = span.init_duration().map(|duration| duration.as_secs_f64());
+        if let Some(init_duration) = init_duration.and_then(measured) {
+            self.has_unsent = true;
+            self.init_duration.record(None, init_duration, now);
+        }
+        let memory = span.max_memory_mb().and_then(|mb| measured(mb * MIB));
+        if let Some(memory) = memory {
+            self.has_unsent = true;
+            self.mem_usage.record(None, memory, now);
+        }
+        if span.has_ended() {
+            self.record_end(span.outcome(), span.error_type(), now);
         }
     }
 
     /// Records the end of an invocation. An end without a status counts as a success.
-    pub(crate) fn record_end(&mut self, outcome: Option<Outcome>) {
+    pub(crate) fn record_end(
+        &mut self,
+        outcome: Option<Outcome>,
+        error_type: Option<&str>,
+        now: SystemTime,
+    ) {
         match outcome {
-            None | Some(Outcome::Success) => self.invocations += 1,
-            Some(Outcome::Undocumented) => {}
-            Some(Outcome::Failure) => self.errors += 1,
-            Some(Outcome::Timeout) => self.timeouts += 1,
+            None | Some(Outcome::Success) => self.invocations.record(None, 1, now),
+            Some(Outcome::Undocumented) => return,
+            Some(Outcome::Failure) => {
+                let error_type = self.error_types.of(error_type);
+                self.errors.record(Some(&error_type), 1, now);
+            }
+            Some(Outcome::Timeout) => self.timeouts.record(None, 1, now),
         }
+        self.has_unsent = true;
     }
 
-    /// Returns the current values of all metrics and counters.
-    pub(crate) fn snapshot(
-        &self,
-        telemetry: Option<&TelemetryCounters>,
-        own: &[(&'static str, &'static str, u64)],
+    /// Returns the metrics for a request, or none if there is nothing to send.
+    ///
+    /// `previous` is what became of the request with the metrics of the previous call. `own` are our own metrics, which
+    /// are always sent.
+    pub(crate) fn collect(
+        &mut self,
+        previous: Option<Delivery>,
+        own: &[Observation],
         now: SystemTime,
     ) -> Vec<Metric> {
-        let now = now.max(self.start);
-        let histogram = |name, unit, description, histogram: &BucketHistogram| {
+        self.settle(previous);
+        if !self.has_unsent && own.is_empty() {
+            return Vec::new();
+        }
+        self.has_unsent = false;
+        // Later than the previous data points, even if the clock was set back.
+        self.requested = now.max(self.requested + Duration::from_nanos(1));
+        let trigger = self.trigger;
+        let collection = Collection {
+            temporality: self.temporality.recorded(),
+            start: self.start,
+            settled: self.settled,
+            now: self.requested,
+            attributes: trigger
+                .map(|trigger| attribute("faas.trigger", trigger))
+                .into_iter()
+                .collect(),
+        };
+        let mut metrics = self.collect_faas(&collection);
+        let collection = Collection {
+            temporality: self.temporality.observed(),
+            ..collection
+        };
+        metrics.extend(self.own.collect(own, &collection));
+        metrics
+    }
+
+    fn collect_faas(&mut self, collection: &Collection) -> Vec<Metric> {
+        let histogram = |name, description, unit, histogram: &mut Instrument<BucketHistogram>| {
+            let data_points = histogram.collect(collection);
+            let has_points = !data_points.is_empty();
             let data = Data::Histogram(Histogram {
-                data_points: vec![HistogramDataPoint {
-                    attributes: trigger(),
-                    ..histogram.point(self.start, now)?
-                }],
-                aggregation_temporality: AggregationTemporality::Cumulative.into(),
+                data_points,
+                aggregation_temporality: collection.temporality.into(),
             });
-            Some(metric(name, unit, description, data))
+            has_points.then(|| metric(name, unit, description, data))
         };
-        let sum = |name, unit, description, attributes, value: u64, is_monotonic| {
+        let counter = |name, description, unit, counter: &mut Instrument<Counter>| {
+            let data_points = counter.collect(collection);
+            let has_points = !data_points.is_empty();
             let data = Data::Sum(Sum {
-                data_points: vec![NumberDataPoint {
-                    attributes,
-                    start_time_unix_nano: unix_nanos(self.start),
-                    time_unix_nano: unix_nanos(now),
-                    value: Some(Value::AsInt(i64::try_from(value).unwrap_or(i64::MAX))),
-                    ..NumberDataPoint::default()
-                }],
-                aggregation_temporality: AggregationTemporality::Cumulative.into(),
-                is_monotonic,
+                data_points,
+                aggregation_temporality: collection.temporality.into(),
+                is_monotonic: true,
             });
-            metric(name, unit, description, data)
+            has_points.then(|| metric(name, unit, description, data))
         };
-        // A counter that is zero is omitted.
-        let counter = |name, unit, description, value| {
-            (value > 0).then(|| sum(name, unit, description, trigger(), value, true))
-        };
-        let faas = [
+        let metrics = [
             histogram(
                 "faas.invoke_duration",
-                "s",
                 "Measures the duration of the function's logic execution.",
-                &self.invoke_duration,
+                "s",
+                &mut self.invoke_duration,
             ),
             histogram(
                 "faas.init_duration",
-                "s",
                 "Measures the duration of the function's initialization, such as a cold start.",
-                &self.init_duration,
+                "s",
+                &mut self.init_duration,
             ),
             histogram(
                 "faas.mem_usage",
-                "By",
                 "Distribution of max memory usage per invocation.",
-                &self.mem_usage,
+                "By",
+                &mut self.mem_usage,
             ),
             counter(
                 "faas.invocations",
-                "{invocation}",
                 "Number of successful invocations.",
-                self.invocations,
+                "{invocation}",
+                &mut self.invocations,
             ),
             counter(
                 "faas.errors",
-                "{error}",
                 "Number of invocation errors.",
-                self.errors,
+                "{error}",
+                &mut self.errors,
             ),
             counter(
                 "faas.timeouts",
-                "{timeout}",
                 "Number of invocation timeouts.",
-                self.timeouts,
+                "{timeout}",
+                &mut self.timeouts,
             ),
             counter(
                 "faas.coldstarts",
-                "{coldstart}",
                 "Number of invocation cold starts.",
-                self.cold_starts,
+                "{coldstart}",
+                &mut self.cold_starts,
             ),
         ];
-        let subscription = telemetry.into_iter().flat_map(|telemetry| {
-            let counters = [
-                (
-                    "fg_extension.telemetry.received",
-                    "{event}",
-                    "Telemetry events that were acknowledged to the platform.",
-                    telemetry.received(),
-                ),
-                (
-                    "fg_extension.telemetry.delivered",
-                    "{event}",
-                    "Telemetry events that were delivered to the extension.",
-                    telemetry.delivered(),
-                ),
-                (
-                    "fg_extension.telemetry.rejected",
-                    "{batch}",
-                    "Telemetry batches that were rejected because the buffer was full.",
-                    telemetry.rejected(),
-                ),
-                (
-                    "fg_extension.telemetry.lost",
-                    "{event}",
-                    "Telemetry events that were acknowledged but not delivered.",
-                    telemetry.lost(),
-                ),
-            ];
-            let queued = sum(
-                "fg_extension.telemetry.queued",
-                "By",
-                "Telemetry that is buffered for the extension.",
-                Vec::new(),
-                telemetry.bytes_queued(),
-                false,
-            );
-            let counter = |(name, unit, description, value)| {
-                sum(name, unit, description, Vec::new(), value, true)
-            };
-            counters.map(counter).into_iter().chain([queued])
-        });
-        faas.into_iter()
-            .flatten()
-            .chain(subscription)
-            .chain(
-                own.iter()
-                    .map(|(name, unit, value)| sum(name, unit, "", Vec::new(), *value, true)),
-            )
-            .collect()
+        metrics.into_iter().flatten().collect()
     }
-}
 
-/// Returns the attribute for the trigger, which no event names.
-fn trigger() -> Vec<KeyValue> {
-    vec![attribute("faas.trigger", "other")]
+    /// Records what became of the latest request.
+    fn settle(&mut self, delivery: Option<Delivery>) {
+        let temporality = self.temporality.recorded();
+        match delivery {
+            None => return,
+            Some(Delivery::Failed) => {
+                self.has_unsent = true;
+                return;
+            }
+            Some(Delivery::Accepted) => {}
+            // The next cumulative value includes this one. A change would most likely be rejected again, so it is lost,
+            // and the exporter counts it.
+            Some(Delivery::Rejected) => {
+                self.has_unsent |= temporality == AggregationTemporality::Cumulative;
+            }
+        }
+        self.settled = self.requested;
+        self.own.settle();
+        let histograms = [
+            &mut self.invoke_duration,
+            &mut self.init_duration,
+            &mut self.mem_usage,
+        ];
+        for histogram in histograms {
+            histogram.settle(temporality);
+        }
+        let counters = [
+            &mut self.invocations,
+            &mut self.errors,
+            &mut self.timeouts,
+            &mut self.cold_starts,
+        ];
+        for counter in counters {
+            counter.settle(temporality);
+        }
+    }
+
+    /// Returns the `error.type` of a phase, or `None` if it did not fail.
+    fn error_type(
+        &mut self,
+        outcome: Option<Outcome>,
+        error_type: Option<&str>,
+    ) -> Option<Arc<str>> {
+        match outcome {
+            None | Some(Outcome::Success | Outcome::Undocumented) => None,
+            Some(Outcome::Failure | Outcome::Timeout) => Some(self.error_types.of(error_type)),
+        }
+    }
 }
 
 fn metric(name: &str, unit: &str, description: &str, data: Data) -> Metric {

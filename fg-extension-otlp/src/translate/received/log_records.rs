@@ -7,6 +7,7 @@ use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs};
 use super::ids::{add_invocation_id, id, invocation_id, time};
 use crate::translate::Translator;
 use crate::translate::ids::TraceId;
+use crate::translate::logs::NamedTrace;
 use crate::translate::spans::{FunctionTrace, SpanKey};
 
 impl Translator {
@@ -27,7 +28,15 @@ impl Translator {
                 continue;
             };
             match trace_id {
-                Some(trace_id) => self.join_named_trace(key, trace_id, log),
+                Some(trace_id) => {
+                    let trace = FunctionTrace {
+                        trace_id,
+                        span_id: id(&log.span_id),
+                        parent: None,
+                        flags: log.flags,
+                    };
+                    self.join_named_trace(key, trace);
+                }
                 None => {
                     let context = self.spans.context(key);
                     (log.trace_id, log.span_id) = (context.trace_id, context.span_id);
@@ -38,31 +47,39 @@ impl Translator {
     }
 
     /// Binds a log record with the derived IDs of an invocation to the span of its run, in the trace that it has
-    /// joined.
+    /// joined. A record that names only that trace belongs to the span of the invocation, too.
     pub(in crate::translate) fn bind(&self, log: &mut LogRecord) {
-        let Some(trace) = id(&log.trace_id).map(TraceId::from_array) else {
+        let Some(trace_id) = id(&log.trace_id) else {
             return;
         };
-        let is_derived = log.span_id == trace.root_span_id();
-        if let Some(key) = self.spans.invocation(trace, time(log.time_unix_nano))
-            && is_derived
-        {
-            let context = self.spans.context(key);
-            (log.trace_id, log.span_id) = (context.trace_id, context.span_id);
+        let trace = TraceId::from_array(trace_id);
+        let time = time(log.time_unix_nano);
+        if log.span_id == trace.root_span_id() {
+            if let Some(key) = self.spans.invocation(trace, time) {
+                let context = self.spans.context(key);
+                (log.trace_id, log.span_id) = (context.trace_id, context.span_id);
+            }
+        } else if log.span_id.is_empty() {
+            let named = invocation_id(&log.attributes);
+            let key = named.and_then(|id| self.spans.invocation(id, time));
+            let context = key.map(|key| self.spans.context(key));
+            if let Some(context) = context.filter(|context| context.trace_id == trace_id) {
+                log.span_id = context.span_id;
+            }
         }
     }
 
     /// Joins the invocation of a line of the function with the trace that the line names.
-    pub(in crate::translate) fn join_trace_of_line(&mut self, log: &LogRecord) {
-        let Some(trace_id) = id(&log.trace_id) else {
-            return;
-        };
+    pub(in crate::translate) fn join_trace_of_line(&mut self, named: &NamedTrace, log: &LogRecord) {
         let time = time(log.time_unix_nano);
-        let named = invocation_id(&log.attributes);
-        let key = named.and_then(|id| self.spans.invocation(id, time));
-        let key = key.or_else(|| self.spans.running(time).map(|span| span.key()));
-        if let Some(key) = key {
-            self.join_named_trace(key, trace_id, log);
+        if let Some(key) = self.spans.invocation(named.invocation, time) {
+            let trace = FunctionTrace {
+                trace_id: named.trace_id,
+                span_id: named.span_id,
+                parent: None,
+                flags: named.flags,
+            };
+            self.join_named_trace(key, trace);
         }
     }
 
@@ -79,21 +96,12 @@ impl Translator {
             .or_else(|| self.spans.invocation_at(time))
     }
 
-    fn join_named_trace(&mut self, key: SpanKey, trace_id: [u8; 16], log: &LogRecord) {
-        let context = self.spans.context(key);
-        let is_known = self
-            .spans
-            .invocation(TraceId::from_array(trace_id), None)
-            .is_some()
-            || self.spans.knows_trace(&trace_id)
-            || context.trace_id == trace_id;
+    fn join_named_trace(&mut self, key: SpanKey, trace: FunctionTrace) {
+        let trace_id = &trace.trace_id;
+        let derived = TraceId::from_array(*trace_id);
+        let is_known =
+            self.spans.invocation(derived, None).is_some() || self.spans.is_joined(trace_id, key);
         if !is_known {
-            let trace = FunctionTrace {
-                trace_id,
-                span_id: id(&log.span_id),
-                parent: None,
-                flags: log.flags,
-            };
             self.spans.join(key, trace);
         }
     }

@@ -12,7 +12,9 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
 use super::ids::{add_invocation_id, id, invocation_id, time};
 use crate::translate::Translator;
 use crate::translate::ids::TraceId;
-use crate::translate::spans::{FunctionTrace, HAS_IS_REMOTE, IS_REMOTE, Join, MAX_LINKS, SpanKey};
+use crate::translate::spans::{
+    FunctionTrace, HAS_IS_REMOTE, IS_REMOTE, Join, MAX_LINKS, SAMPLED, SpanKey,
+};
 
 /// The IDs of a span.
 type Ids = ([u8; 16], [u8; 8]);
@@ -47,7 +49,7 @@ impl Translator {
                     trace_id,
                     span_id: Some(span_id),
                     parent: None,
-                    flags: span.flags,
+                    flags: span.flags | SAMPLED,
                 };
                 self.spans.join(key, trace);
             }
@@ -65,7 +67,8 @@ impl Translator {
             trace_id,
             span_id: Some(span_id),
             parent: id(&span.parent_span_id),
-            flags: span.flags,
+            // Some SDKs leave out this flag, but only sampled spans are exported.
+            flags: span.flags | SAMPLED,
         };
         match self.spans.join(key, trace) {
             Join::Joined if span.parent_span_id.is_empty() => {

@@ -9,6 +9,7 @@ use super::phase::Phase;
 use super::run::SpanKey;
 use super::tracker::{SpanTracker, exactly_one};
 use crate::translate::ids::TraceId;
+use crate::translate::sampler::TraceSource;
 
 impl SpanTracker {
     /// Returns the invocation with this ID: the newest run that had started by `time`, or else the newest one.
@@ -67,6 +68,11 @@ impl SpanTracker {
         !self.traces.of(trace_id).is_empty()
     }
 
+    /// Returns whether this invocation is part of a trace of the function or linked to it.
+    pub(crate) fn is_joined(&self, trace_id: &[u8; 16], key: SpanKey) -> bool {
+        self.traces.of(trace_id).contains(&key)
+    }
+
     /// Returns the ID of an invocation as the platform wrote it.
     pub(crate) fn request_id(&self, key: SpanKey) -> Option<&str> {
         match self.open_span(key) {
@@ -87,6 +93,15 @@ impl SpanTracker {
                 trace_id: key.trace.bytes(),
                 span_id: key.span_id(),
             },
+        }
+    }
+
+    /// Returns the trace of the span of an invocation, and where its ID is from.
+    pub(crate) fn trace(&self, key: SpanKey) -> ([u8; 16], TraceSource) {
+        match (self.open_span(key), self.emitted.get(key)) {
+            (Some(span), _) => (span.trace_id(), span.trace_source()),
+            (None, Some(emitted)) => (emitted.trace_id, emitted.trace_source),
+            (None, None) => (key.trace.array(), TraceSource::Invocation),
         }
     }
 

@@ -6,13 +6,14 @@ use std::time::{Duration, SystemTime};
 use fg_extension::{FunctionUrn, PlatformEvent};
 use opentelemetry_proto::tonic::common::v1::AnyValue;
 
-use super::function_trace::{FunctionTrace, Join, MAX_LINKS};
+use super::function_trace::{FunctionTrace, Join, MAX_LINKS, SAMPLED};
 use super::outcome::{Outcome, error_type};
 use super::phase::{Phase, Stage};
 use super::run::{Run, SpanKey};
 use crate::translate::any_value::any_value;
 use crate::translate::bounded_json::{count_values, value};
 use crate::translate::ids::TraceId;
+use crate::translate::sampler::TraceSource;
 use crate::translate::snake_case::snake_case;
 
 /// The data about a phase that has arrived so far.
@@ -190,6 +191,16 @@ impl SpanBuilder {
     /// Returns the `errorType` of a failure, or `timeout`.
     pub(crate) fn error_type(&self) -> Option<&str> {
         self.error_type.as_deref()
+    }
+
+    /// Returns where the trace ID of the span of an invocation is from.
+    pub(crate) fn trace_source(&self) -> TraceSource {
+        match self.joined {
+            None => TraceSource::Invocation,
+            Some(trace) => TraceSource::Function {
+                is_sampled: trace.flags & SAMPLED != 0,
+            },
+        }
     }
 
     pub(crate) fn max_memory_mb(&self) -> Option<f64> {

@@ -11,6 +11,7 @@ use super::run::{Run, SpanKey};
 use super::tracker::{LateEvent, MAX_SPANS};
 use crate::translate::MAX_ID_BYTES;
 use crate::translate::ids::TraceId;
+use crate::translate::sampler::TraceSource;
 
 /// The spans that were emitted lately, so that events may arrive late, and twice.
 #[derive(Default)]
@@ -27,7 +28,8 @@ pub(super) struct EmittedSpan {
     /// The trace ID as the platform wrote it.
     pub(super) id: Option<Box<str>>,
     /// The trace that the span is part of.
-    trace_id: [u8; 16],
+    pub(super) trace_id: [u8; 16],
+    pub(super) trace_source: TraceSource,
     times: (SystemTime, SystemTime),
     outcome: Option<Outcome>,
 }
@@ -57,6 +59,7 @@ impl EmittedSpans {
                 run: span.run.clone(),
                 id: id.map(Box::from),
                 trace_id: span.trace_id(),
+                trace_source: span.trace_source(),
                 times: span.times(now),
                 outcome: span.outcome(),
             });

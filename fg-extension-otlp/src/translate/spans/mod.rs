@@ -14,8 +14,10 @@ mod tracker;
 pub(super) use build::SpanEnvironment;
 pub(crate) use builder::REORDER_WINDOW;
 pub(super) use builder::SpanBuilder;
-pub(super) use function_trace::{FunctionTrace, HAS_IS_REMOTE, IS_REMOTE, Join, MAX_LINKS};
-pub(super) use outcome::Outcome;
+pub(super) use function_trace::{
+    FunctionTrace, HAS_IS_REMOTE, IS_REMOTE, Join, MAX_LINKS, SAMPLED,
+};
+pub(super) use outcome::{Outcome, error_type};
 pub(super) use phase::Phase;
 pub(super) use run::SpanKey;
 #[cfg(test)]

@@ -46,7 +46,8 @@ fn line_becomes_the_body() {
         "log.type": "mine", "faas.invocation_id": 7, "": 1,
     }));
     assert_eq!(log.body, Some(any(text(&line))));
-    assert_eq!(log.time_unix_nano, nanos(5));
+    // The time of the line, not that of the event.
+    assert_eq!(log.time_unix_nano, nanos(7));
     assert_eq!(log.observed_time_unix_nano, nanos(99));
     assert_eq!(
         (log.severity_number(), log.severity_text.as_str()),
@@ -159,44 +160,242 @@ fn log_record_is_correlated_by_the_id_in_the_event() {
     assert_correlated(&harness.log(record), ID);
 }
 
+/// The IDs of a span of the function itself.
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const SPAN: &str = "00f067aa0ba902b7";
+
+/// Asserts that a record belongs to a trace of the function, and to the invocation with this ID. Without a span of the
+/// function, it belongs to that of the invocation, which has joined the trace.
+#[track_caller]
+fn assert_in_own_trace(log: &LogRecord, span: bool, id: &str) {
+    let trace = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128;
+    assert_eq!(log.trace_id, trace.to_be_bytes());
+    let own_span_id = 0x00f0_67aa_0ba9_02b7_u64.to_be_bytes().to_vec();
+    let span_id = TraceId::of(id).root_span_id();
+    assert_eq!(log.span_id, if span { own_span_id } else { span_id });
+    let request_id = attribute(&log.attributes, "faas.invocation_id");
+    assert_eq!(request_id, Some(&text(id)));
+}
+
 #[test]
 fn log_record_is_correlated_with_the_functions_own_span() {
-    let (trace, span) = ("4BF92F3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
     let mut harness = Harness::new();
-    harness.start("1");
+    harness.start(ID);
+    let upper = TRACE.to_uppercase();
+    let prefix = format!("2023-06-25T00:00:00.250Z {ID} INFO ");
     for record in [
-        json!({"trace_id": trace, "span_id": span, "requestId": "1"}),
-        json!({"trace_id": trace, "span_id": span}),
-        json!(json!({"trace_id": trace, "span_id": span}).to_string()),
+        json!({"trace_id": upper, "span_id": SPAN, "requestId": ID}),
+        json!({"trace_id": TRACE, "span_id": SPAN}),
+        json!({"traceId": TRACE, "spanId": SPAN, "trace_flags": "01"}),
+        json!({"mdc": {"trace_id": TRACE, "span_id": SPAN}}),
+        json!(json!({"trace_id": TRACE, "span_id": SPAN}).to_string()),
+        json!(format!(
+            "{prefix}{}",
+            json!({"trace.id": TRACE, "span.id": SPAN})
+        )),
+        json!(format!("{prefix}[trace_id={TRACE} span_id={SPAN}] hello")),
+        json!(format!("{prefix}traceparent: 00-{TRACE}-{SPAN}-01")),
     ] {
         let log = harness.log(json!({"type": "function", "record": record}));
-        let trace = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128;
-        assert_eq!(log.trace_id, trace.to_be_bytes());
-        assert_eq!(log.span_id, 0x00f0_67aa_0ba9_02b7_u64.to_be_bytes());
-        assert_eq!(attribute(&log.attributes, "faas.invocation_id"), None);
+        assert_in_own_trace(&log, true, ID);
+    }
+    for record in [
+        json!({"trace_id": TRACE}),
+        json!({"trace_id": TRACE, "span_id": &SPAN[1..]}),
+        json!({"trace_id": TRACE, "span_id": "0".repeat(16)}),
+        json!(format!("{prefix}trace_id={TRACE} hello")),
+    ] {
+        let log = harness.log(json!({"type": "function", "record": record}));
+        assert_in_own_trace(&log, false, ID);
     }
     let mut harness = Harness::new();
-    harness.start("1");
+    harness.start(ID);
     for record in [
-        json!({"trace_id": trace}),
-        json!({"traceId": trace, "spanId": span}),
-        json!({"trace_id": trace, "span_id": &span[1..]}),
-        json!({"trace_id": trace, "span_id": "0".repeat(16)}),
-        json!({"trace_id": "0".repeat(32), "span_id": span}),
-        json!({"trace_id": format!("+{}", &trace[1..]), "span_id": span}),
+        json!({"trace_id": "0".repeat(32), "span_id": SPAN}),
+        json!({"trace_id": format!("+{}", &TRACE[1..]), "span_id": SPAN}),
+        json!({"span_id": SPAN}),
     ] {
-        assert_correlated(
-            &harness.log(json!({"type": "function", "record": record})),
-            "1",
-        );
+        let log = harness.log(json!({"type": "function", "record": record}));
+        assert_correlated(&log, ID);
     }
-    // The trace of an invocation has no spans of the function.
-    harness.start(trace);
-    let record = json!({"trace_id": trace, "span_id": span});
-    assert_correlated(
-        &harness.log(json!({"type": "function", "record": record})),
-        trace,
+}
+
+#[test]
+fn flags_of_the_trace_are_kept() {
+    let mut harness = Harness::new();
+    for (record, flags) in [
+        (json!({"trace_id": TRACE, "trace_flags": "01"}), 1),
+        (json!({"trace_id": TRACE, "trace_flags": 3}), 3),
+        (json!(format!("traceparent=00-{TRACE}-{SPAN}-01 hello")), 1),
+        (
+            json!(format!("[trace_id={TRACE} trace_sampled=True] hello")),
+            1,
+        ),
+        (json!({"trace_id": TRACE}), 0),
+    ] {
+        let log = harness.log(json!({"type": "function", "record": record}));
+        assert_eq!(log.flags, flags, "{record}");
+    }
+}
+
+#[test]
+fn span_of_the_function_within_the_trace_of_its_invocation_is_kept() {
+    let mut harness = Harness::new();
+    harness.start(ID);
+    harness.start(OTHER_ID);
+    let trace = ID.replace('-', "");
+    let log =
+        harness.log(json!({"type": "function", "record": {"trace_id": trace, "span_id": SPAN}}));
+    assert_eq!(log.trace_id, TraceId::of(ID).bytes());
+    assert_eq!(log.span_id, 0x00f0_67aa_0ba9_02b7_u64.to_be_bytes());
+    assert_eq!(
+        attribute(&log.attributes, "faas.invocation_id"),
+        Some(&text(ID))
     );
+    // Without a span, it belongs to that of the invocation.
+    let log = harness.log(json!({"type": "function", "record": {"trace_id": trace}}));
+    assert_correlated(&log, ID);
+    // An invocation can be part of the trace of another one.
+    let record = json!({"trace_id": trace, "span_id": SPAN, "requestId": OTHER_ID});
+    let log = harness.log(json!({"type": "function", "record": record}));
+    assert_eq!(log.trace_id, TraceId::of(ID).bytes());
+    let request_id = attribute(&log.attributes, "faas.invocation_id");
+    assert_eq!(request_id, Some(&text(OTHER_ID)));
+}
+
+#[test]
+fn id_of_the_invocation_is_spelled_like_the_platform_spells_it() {
+    let mut harness = Harness::new();
+    harness.start(ID);
+    harness.start(OTHER_ID);
+    let (upper, plain) = (ID.to_uppercase(), ID.replace('-', ""));
+    let lines = [upper.clone(), plain.clone()].map(|id| json!(format!("request {id} is done")));
+    let prefixes = [upper.clone(), plain.clone()]
+        .map(|id| json!(format!("2023-06-25T00:00:00.250Z {id} INFO hi")));
+    let fields = [upper, plain].map(|id| json!({"request_id": id}));
+    for record in lines.iter().chain(&prefixes).chain(&fields) {
+        let log = harness.log(json!({"type": "function", "record": record}));
+        assert_correlated(&log, ID);
+    }
+    harness.report(ID);
+    for record in prefixes.iter().chain(&fields) {
+        let log = harness.log(json!({"type": "function", "record": record}));
+        assert_correlated(&log, ID);
+    }
+}
+
+#[test]
+fn log_record_is_correlated_by_the_id_in_an_object() {
+    let mut harness = Harness::new();
+    harness.start("r-1");
+    harness.start(ID);
+    for record in [
+        json!({"function_request_id": "r-1"}),
+        json!({"awsRequestId": "r-1"}),
+        json!({"AWS_REQUEST_ID": "r-1"}),
+        json!({"request-id": "r-1"}),
+        json!({"RequestID": "r-1"}),
+        json!({"ctx": {"requestId": "r-1"}}),
+        json!({"context": {"request_id": "r-1"}}),
+        json!({"a": [{"context": {"requestId": " r-1 "}}]}),
+        json!({"faas.invocation_id": "r-1"}),
+        json!({"requestId": "r-1", "ctx": {"requestId": ID}}),
+    ] {
+        let text = json!(record.to_string());
+        let prefixed = json!(format!("[2023-06-25 00:00:00] {record}"));
+        for record in [record, text, prefixed] {
+            let log = harness.log(json!({"type": "function", "record": record}));
+            assert_correlated(&log, "r-1");
+        }
+    }
+    // The ID of an open invocation counts anywhere.
+    for record in [
+        json!({"message": format!("request {ID} is done")}),
+        json!({"a": {"b": ["x", ID]}}),
+    ] {
+        let log = harness.log(json!({"type": "function", "record": record}));
+        assert_correlated(&log, ID);
+    }
+    let record = json!({"requestId": "r-2", "requestIds": "r-1", "message": "r-1"});
+    assert_uncorrelated(&harness.log(json!({"type": "function", "record": record})));
+}
+
+#[test]
+fn time_of_the_logger_precedes_that_of_the_event() {
+    let mut harness = Harness::new();
+    for (record, millis) in [
+        (json!({"time": nanos(3) / 1_000_000}), 3),
+        (json!({"timestamp": (nanos(3) / 1_000_000).to_string()}), 3),
+        (json!({"ts": 1_687_651_200.003}), 3),
+        (json!({"Timestamp": time(3)}), 3),
+        (json!({"@t": time(3)}), 3),
+        (json!(json!({"time": time(3)}).to_string()), 3),
+        (json!(format!("{} hello", time(3))), 3),
+        (json!(format!("[{}] [ERROR] hello", time(3))), 3),
+        (json!(format!("time={} level=info", time(3))), 3),
+        (
+            json!(format!(
+                "{} {ID} INFO {}",
+                time(4),
+                json!({"time": time(3)})
+            )),
+            3,
+        ),
+        // A time without a zone is ambiguous, and a small number is not a time.
+        (json!({"time": "2023-06-25 00:00:00.003"}), 5),
+        (json!({"time": 3}), 5),
+        (json!("2023-06-25 00:00:00.003 hello"), 5),
+        (json!("1687651200003 rows"), 5),
+        (json!("hello"), 5),
+    ] {
+        let log = harness.log(json!({"type": "function", "time": time(5), "record": record}));
+        assert_eq!(log.time_unix_nano, nanos(millis), "{record}");
+        assert_eq!(log.observed_time_unix_nano, nanos(0));
+    }
+}
+
+#[test]
+fn epoch_times_are_exact() {
+    let mut harness = Harness::new();
+    for nanos in (0..500).map(|index| 1_675_209_830_100_000_000 + index * 1_000_003_000_000_u64) {
+        let millis = nanos / 1_000_000;
+        let expected = millis * 1_000_000;
+        let log = harness.log(json!({"type": "function", "time": millis, "record": "hello"}));
+        assert_eq!(log.time_unix_nano, expected);
+        let log = harness.log(json!({"type": "function", "record": {"time": millis}}));
+        assert_eq!(log.time_unix_nano, expected);
+        let log = harness.log(json!({"name": "platform.freeze", "startTime": millis}));
+        assert_eq!(log.time_unix_nano, expected);
+    }
+}
+
+#[test]
+fn attributes_have_names_in_snake_case() {
+    let mut harness = Harness::new();
+    let log = harness.log(json!({
+        "type": "function", "record": "hello", "logStream": "a", "log_stream": "b", "logType": "c",
+    }));
+    assert_eq!(
+        attribute(&log.attributes, "functiongraph.log_stream"),
+        Some(&text("a"))
+    );
+    assert_eq!(
+        attribute(&log.attributes, "functiongraph.log_type"),
+        Some(&text("c"))
+    );
+    assert_eq!(log.attributes.len(), 3);
+}
+
+#[test]
+fn colors_stay_in_the_body() {
+    let mut harness = Harness::new();
+    let line = "\u{1b}[31mERROR\u{1b}[0m no disk";
+    let log = harness.line(line);
+    assert_eq!(
+        (log.severity_number(), &log.severity_text[..]),
+        (SeverityNumber::Error, "ERROR")
+    );
+    assert_eq!(log.body, Some(any(text(line))));
 }
 
 #[test]

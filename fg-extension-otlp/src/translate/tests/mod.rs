@@ -3,6 +3,7 @@
 mod event_order;
 mod faas_metrics;
 mod log_records;
+mod metric_requests;
 mod missing_reports;
 mod received_logs;
 mod received_spans;
@@ -11,7 +12,7 @@ mod span_fields;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fg_extension::{Invocation, TelemetryCounters};
+use fg_extension::Invocation;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::metrics::v1::Metric;
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 
 use super::{FunctionInfo, Translated, Translator};
 use crate::config::ResourceConfig;
+use crate::delivery::Delivery;
 
 const ID: &str = "3da1f2dc-3222-475e-9205-e2e6c6318895";
 const OTHER_ID: &str = "00000000-0000-4000-8000-000000000002";
@@ -99,9 +101,14 @@ impl Harness {
         self.translator.finish(self.now, &mut self.out);
     }
 
-    fn metrics(&self) -> Vec<Metric> {
-        self.translator
-            .metrics(Some(&TelemetryCounters::default()), &[], self.now)
+    /// Returns the metrics for a request, as if the collector had accepted the previous one.
+    fn metrics(&mut self) -> Vec<Metric> {
+        self.metrics_after(Some(Delivery::Accepted))
+    }
+
+    /// Returns the metrics for a request.
+    fn metrics_after(&mut self, previous: Option<Delivery>) -> Vec<Metric> {
+        self.translator.metrics(previous, &[], self.now)
     }
 }
 

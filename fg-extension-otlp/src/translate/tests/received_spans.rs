@@ -7,6 +7,7 @@ use serde_json::json;
 use super::super::any_value;
 use super::super::ids::TraceId;
 use super::{Harness, ID, OTHER_ID, URN, at, attribute, nanos, text, time};
+use crate::config::{SamplerConfig, SdkConfig};
 
 /// A trace of the function.
 const TRACE: u128 = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736;
@@ -367,4 +368,43 @@ fn lines_of_the_function_join_its_trace() {
     harness.event(line);
     harness.end_at(ID, 0, 20);
     assert_eq!(harness.last_span().trace_id, TraceId::of(ID).bytes());
+}
+
+#[test]
+fn span_is_sampled_if_that_of_the_function_is() {
+    for (is_parent_based, trace, is_sent) in [
+        (true, Some(TRACE), true),
+        // The recipe: the function derives its trace from the ID of the invocation.
+        (true, Some(derived(ID)), true),
+        (true, None, false),
+        (false, Some(TRACE), false),
+    ] {
+        let mut harness = Harness::new();
+        let sampler = SamplerConfig {
+            ratio: 0.0,
+            is_parent_based,
+        };
+        harness.translator = harness.translator.with_sdk(SdkConfig {
+            sampler,
+            ..SdkConfig::default()
+        });
+        harness.event(json!({"name": "platform.initStart", "startTime": time(0), "traceId": ID}));
+        harness.event(json!({"name": "platform.initReport", "startTime": time(0), "traceId": ID}));
+        harness.invoked(ID, URN);
+        harness.start_at(ID, 1);
+        if let Some(trace) = trace {
+            // This SDK leaves out the flag of a sampled trace.
+            harness.receive([with_flags(0, named(ID, span(trace, ROOT, 0, 2)))]);
+        }
+        harness.end_at(ID, 1, 20);
+        harness.finish();
+        let mut names: Vec<_> = harness.out.spans.iter().map(|span| &span.name).collect();
+        names.sort();
+        let expected: &[&str] = match is_sent {
+            true => &["hello", "init"],
+            false => &[],
+        };
+        assert_eq!(names, expected, "{trace:?}");
+        assert_eq!(harness.counts(), (1, 0));
+    }
 }

@@ -23,8 +23,8 @@ fn check(harness: &Harness, expected: &[(&str, &str)]) {
 
 #[test]
 fn resource_describes_the_function() {
-    let mut harness = Harness::with(function(), ResourceConfig::default());
-    check(&harness, &[("huawei_cloud.project.id", "0a1b")]);
+    let harness = Harness::with(function(), ResourceConfig::default());
+    check(&harness, &[("functiongraph.project.id", "0a1b")]);
     let attributes = harness.translator.resource().attributes;
     assert_eq!(attribute(&attributes, "cloud.region"), None);
     assert_eq!(
@@ -32,6 +32,7 @@ fn resource_describes_the_function() {
         Some(&Any::IntValue(134_217_728))
     );
 
+    let mut harness = Harness::with(function(), ResourceConfig::default());
     harness.invoked(ID, URN);
     check(
         &harness,
@@ -45,20 +46,32 @@ fn resource_describes_the_function() {
             ("cloud.provider", "huawei_cloud"),
             ("cloud.platform", "huawei_cloud_functiongraph"),
             ("cloud.region", "cn-north-4"),
-            ("huawei_cloud.project.id", "0a1b"),
-            ("telemetry.sdk.name", "fg-extension-otlp"),
-            ("telemetry.sdk.language", "rust"),
-            ("telemetry.sdk.version", env!("CARGO_PKG_VERSION")),
+            ("functiongraph.project.id", "0a1b"),
         ],
     );
     // The project must not be reported as an account.
     let attributes = harness.translator.resource().attributes;
     assert_eq!(attribute(&attributes, "cloud.account.id"), None);
+    // The forwarder is not the SDK of the function.
+    assert!(
+        attributes
+            .iter()
+            .all(|attribute| !attribute.key.starts_with("telemetry."))
+    );
+}
+
+#[test]
+fn resource_stays_as_it_was_first_sent() {
+    let mut harness = Harness::new();
+    let first = harness.translator.resource();
+    harness.invoked(ID, URN);
+    assert_eq!(harness.translator.resource(), first);
+    assert_eq!(attribute(&first.attributes, "cloud.region"), None);
 }
 
 #[test]
 fn urn_supplies_missing_attributes() {
-    let mut harness = Harness::new();
+    let harness = Harness::new();
     check(&harness, &[("service.name", "unknown_service")]);
     let attributes = harness.translator.resource().attributes;
     for key in [
@@ -66,10 +79,11 @@ fn urn_supplies_missing_attributes() {
         "faas.version",
         "faas.max_memory",
         "cloud.account.id",
-        "huawei_cloud.project.id",
+        "functiongraph.project.id",
     ] {
         assert_eq!(attribute(&attributes, key), None, "{key}");
     }
+    let mut harness = Harness::new();
     harness.invoked(ID, "sn:cn:yrk:1111:function:0@test@hello:latest");
     check(
         &harness,
@@ -81,7 +95,7 @@ fn urn_supplies_missing_attributes() {
         ],
     );
     let attributes = harness.translator.resource().attributes;
-    assert_eq!(attribute(&attributes, "huawei_cloud.project.id"), None);
+    assert_eq!(attribute(&attributes, "functiongraph.project.id"), None);
 }
 
 #[test]

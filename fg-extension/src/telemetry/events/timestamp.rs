@@ -40,7 +40,7 @@ impl Timestamp {
 pub(super) fn parse(json: &str) -> Option<SystemTime> {
     match json::text(json) {
         Some(text) => parse_rfc3339(text.trim()),
-        None => since_1970(json.parse().ok()?),
+        None => since_1970(json),
     }
 }
 
@@ -66,17 +66,22 @@ impl Visitor<'_> for TimestampVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<Timestamp, E> {
-        let time = since_1970(number);
+        // The shortest text that stands for the number is what was written, up to 15 digits.
+        let time = since_1970(&number.to_string());
         time.map(Timestamp)
             .ok_or_else(|| E::invalid_value(Unexpected::Float(number), &self))
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Timestamp, E> {
-        self.visit_f64(number as f64)
+        let time = since_1970(&number.to_string());
+        time.map(Timestamp)
+            .ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<Timestamp, E> {
-        self.visit_f64(number as f64)
+        let time = since_1970(&number.to_string());
+        time.map(Timestamp)
+            .ok_or_else(|| E::invalid_value(Unexpected::Signed(number), &self))
     }
 }
 
@@ -107,20 +112,9 @@ fn two_digits(text: &str, max: u64) -> Option<u64> {
     (number <= max).then_some(number)
 }
 
-/// Converts a number to a time. Seconds are assumed up to the year 5138, and smaller units for larger numbers.
-fn since_1970(number: f64) -> Option<SystemTime> {
-    let per_second = match number {
-        ..1e11 => 1.0,
-        ..1e14 => 1e3,
-        ..1e17 => 1e6,
-        _ => 1e9,
-    };
-    // A float has a resolution of about a quarter of a microsecond here, so it is rounded to microseconds.
-    let micros = (number / per_second * 1e6).round();
-    let duration = Duration::try_from_secs_f64(micros / 1e6).ok()?;
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_micros(
-        u64::try_from(duration.as_micros()).ok()?,
-    ))
+/// Converts the text of a number to a time.
+fn since_1970(number: &str) -> Option<SystemTime> {
+    SystemTime::UNIX_EPOCH.checked_add(fg_util::epoch::parse(number)?)
 }
 
 #[cfg(test)]
@@ -150,6 +144,24 @@ mod tests {
             assert_eq!(parse(&raw.to_string()), Some(time), "{raw}");
             let timestamp: Timestamp = serde_json::from_value(raw).unwrap();
             assert_eq!(timestamp.time(), time);
+        }
+    }
+
+    #[test]
+    fn numbers_are_exact() {
+        for nanos in (0..1_000).map(|index| 1_675_209_830_100_000_000 + index * 7_919_000_003_u64) {
+            let millis = nanos / 1_000_000;
+            let time = Some(SystemTime::UNIX_EPOCH + Duration::from_millis(millis));
+            assert_eq!(parse(&millis.to_string()), time);
+            let timestamp: Timestamp = serde_json::from_value(millis.into()).unwrap();
+            assert_eq!(Some(timestamp.time()), time);
+            // A float keeps the microseconds.
+            let micros = nanos / 1_000;
+            let time = SystemTime::UNIX_EPOCH + Duration::from_micros(micros);
+            let seconds = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
+            assert_eq!(parse(&seconds), Some(time), "{seconds}");
+            let timestamp: Timestamp = serde_json::from_str(&seconds).unwrap();
+            assert_eq!(timestamp.time(), time, "{seconds}");
         }
     }
 
