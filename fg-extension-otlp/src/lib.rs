@@ -45,6 +45,7 @@
 //! | reports | metrics `faas.invoke_duration`, `faas.init_duration`, `faas.mem_usage`, `faas.invocations` (successful invocations), `faas.errors`, `faas.timeouts`, `faas.coldstarts` |
 //! | logs of the function and of extensions | log records |
 //! | unknown events | log records, so that no event is lost |
+//! | what the function's own SDK sends to the receiver | the same, with a complete resource |
 //! | counters of the subscription, if `FG_OTLP_OWN_METRICS` is `true` | metrics `functiongraph.telemetry.*` |
 //! | counters of the exporter, if `FG_OTLP_OWN_METRICS` is `true` | metrics `functiongraph.otlp.exported.spans`, `.dropped.spans` (the buffer was full), `.rejected.spans` (the collector rejected them permanently), and the same for `log_records` |
 //!
@@ -129,13 +130,51 @@
 //!
 //! ## Log records
 //!
-//! The severity is the level that the line or its JSON object contains. A log record is correlated with the first of
-//! these that exists:
+//! The body is the line or the object as it came. The rest is what a person reads in it:
 //!
-//! 1. the function's own span, if the body contains a W3C trace ID *and* span ID (`trace_id`, `span_id`);
-//! 2. a known invocation whose ID is in the event, its record, or the line;
-//! 3. the invocation ID in a field of the event itself, or in a line that has the platform's format;
+//! - The severity is the level at the start of a line, in the formats of common loggers, or that of a JSON object, also if
+//!   the object follows the header of a logger or the platform's prefix `<time>Z <id> INFO`. Its text keeps the spelling of
+//!   the logger. A word in a sentence is not a level. The numbers are those of appendix B of the log data model:
+//!   `CRITICAL` is `ERROR2`, except for .NET, zap's `dpanic` and `panic` are `ERROR2` and `ERROR3`. An uncaught
+//!   exception or a stack trace has a number, but no text.
+//! - The timestamp is the time that the logger wrote, in RFC 3339 or a similar format with a zone, or as the time since
+//!   1970 in seconds, milliseconds, microseconds or nanoseconds. Otherwise it is the time of the event. A time without a zone
+//!   is ambiguous, and does not count.
+//! - Colors of terminals do not count.
+//!
+//! The invocation is the first of these that exists. `faas.invocation_id` has the platform's spelling of its ID.
+//!
+//! 1. a known invocation whose ID is in the event, at the start of the line, or in a field of the record, such as
+//!    `requestId`, `aws_request_id` or `ctx.requestId`, in any spelling;
+//! 2. the invocation ID in a field of the event itself, or in a line that has the platform's format;
+//! 3. an open invocation whose ID is anywhere in the line or the record;
 //! 4. the only running invocation or, if several are running, the only one that had started by the time of the record.
+//!
+//! A record with a W3C trace ID belongs to that trace, and to the span whose ID is beside it: `trace_id` and `span_id`,
+//! `traceId`, `otelTraceID`, `trace.id`, `traceparent`, in any spelling, in a nested object such as `mdc`, or in a text, such
+//! as `[trace_id=… span_id=…]`. Any other record belongs to the span of its invocation.
+//!
+//! # The receiver
+//!
+//! The forwarder receives the telemetry of the function's own SDK over OTLP/HTTP at `FG_OTLP_RECEIVER`, as protobuf or
+//! JSON, compressed with gzip or not. Received data is queued, sent, retried, and counted like the forwarder's own. It is
+//! sent in the same requests, after the forwarder's own data.
+//!
+//! - A received resource keeps its attributes, except for a `service.name` that an SDK made up (`unknown_service…`). It
+//!   gets those of the forwarder's resource that it lacks, except `telemetry.sdk.*`.
+//! - A request is rejected with status 503 and `Retry-After: 1` if more than half of the buffer is in use for 250 ms,
+//!   unless the collector is down, and with status 413 if it is larger than half of the buffer or 16 MiB, also when it
+//!   has been decompressed, or if it would take more than eight times as much memory when it is decoded.
+//! - A request with a trace ID or a span ID of a wrong length is rejected with status 400, because a collector would
+//!   reject everything that is sent with it.
+//! - A signal that is not exported is accepted and dropped, because SDKs log an error for each request that is rejected.
+//! - At most 64 connections are open; if there are more, the one that was opened first and is idle is closed. They have
+//!   no timeouts, so a freeze does not break them. The body of a request must arrive within 10 s.
+//! - [`Forwarder::shutdown`] closes the receiver before its flush, so that the flush includes what has arrived.
+//!
+//! If the address is in use, a warning is logged, and the function's telemetry is not received. If the address is also the
+//! endpoint of the export, an error is logged, and the signals with that endpoint are not exported. This is the case if no
+//! endpoint is set, because the default endpoint of exporters is the default address of the receiver.
 //!
 //! # Limits
 //!
@@ -145,18 +184,20 @@
 //!   of a log exceed these limits, the body contains the whole event. A platform event that exceeds them becomes a log
 //!   record instead of a part of a span.
 //! - A body that is a string is cut after 1 MiB, and the attribute `functiongraph.log.original_length` has the number of
-//!   bytes before that. The ID of an invocation and the severity are looked for in the first 64 KiB.
+//!   bytes before that. The ID of an invocation is looked for in the first 64 KiB, a trace ID in the first 4 KiB, and the
+//!   severity in the first 1 KiB.
 //! - The oldest open spans are sent early if there are more than 1,024, or if they take more than 1 MiB of memory.
-//! - 1,024 sent spans and 2,048 traces of the function are remembered, for what belongs to them and arrives later.
+//! - 1,024 sent spans and 2,048 traces of the function are remembered, for what belongs to them and arrives later; so
+//!   are 16 traces that arrived before anything about their invocation.
 //!
 //! # Settings
 //!
 //! The standard settings of an [OTLP exporter](https://opentelemetry.io/docs/specs/otel/protocol/exporter/) have their
 //! standard effect: `OTEL_EXPORTER_OTLP_ENDPOINT`, `_HEADERS`, `_TIMEOUT` (at most one hour), `_COMPRESSION` (default:
-//! `gzip`), `_CERTIFICATE`, `_PROTOCOL` (only `http/protobuf`), and their variants for one signal;
+//! `gzip`), `_CERTIFICATE`, `_CLIENT_CERTIFICATE`, `_CLIENT_KEY`, `_PROTOCOL` (only `http/protobuf`), and their variants
+//! for one signal;
 //! `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER`, and `OTEL_LOGS_EXPORTER` (`otlp`, or `none` to disable the signal);
-//! `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, and `OTEL_SDK_DISABLED`. Client certificates
-//! (`_CLIENT_CERTIFICATE`, `_CLIENT_KEY`) are not supported.
+//! `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, and `OTEL_SDK_DISABLED`.
 //! With `OTEL_SDK_DISABLED=true`, the forwarder sends no data, but the extension still subscribes to telemetry.
 //!
 //! An invalid standard setting is ignored with a warning in the log, because it may be meant for an SDK inside the
@@ -178,14 +219,21 @@
 //! Other settings of an SDK, such as `OTEL_BSP_SCHEDULE_DELAY`, have no effect on the forwarder. Those that are set are
 //! named in one line with the level `INFO`.
 //!
+//! Settings that many programs read have their usual effect, too: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, and
+//! `NO_PROXY`, in upper or lower case, and `SSL_CERT_FILE`. Only proxies with an `http://` URL are supported. An endpoint
+//! on a loopback address has no proxy.
+//!
 //! These settings are specific to this crate. If one is invalid, [`Forwarder::init`] fails:
 //!
+//! - `FG_OTLP_ENDPOINT`: the base URL of the collector for all signals. It overrides `OTEL_EXPORTER_OTLP_ENDPOINT` and the
+//!   endpoints of single signals, which an SDK in the function may need for itself.
+//! - `FG_OTLP_RECEIVER`: the loopback address of the receiver, or `off` (default: `127.0.0.1:4318`).
 //! - `FG_OTLP_FLUSH`: when to send data: `end`, `periodic`, or `adaptive` (default: `adaptive`).
 //! - `FG_OTLP_FLUSH_INTERVAL`: the time between two periodic flushes (default: `5s`).
 //! - `FG_OTLP_FLUSH_TIMEOUT`: the longest time that a flush may delay an invocation (default: `400ms`). The flush at
 //!   shutdown may take three times as long, or one second if that is longer.
-//! - `FG_OTLP_BUFFER`: the size of the buffer for spans and log records (default: `4MiB`). When it is full, the oldest
-//!   are dropped and counted.
+//! - `FG_OTLP_BUFFER`: the size of the buffer for spans, log records, and received metrics (default: `4MiB`). When it is
+//!   full, the oldest are dropped and counted.
 //! - `FG_OTLP_OWN_METRICS`: `true` to send the metrics about the forwarder itself (default: `false`).
 //! - `FG_OTLP_TRIGGER`: the value of `faas.trigger` on spans and metrics, since no event names the trigger: `datasource`,
 //!   `http`, `pubsub`, `timer`, or `other` (default: none).
@@ -196,7 +244,7 @@
 //! sent by then may never be sent.
 //!
 //! - `end` sends all queued data before the response to an invocation, and again, without delaying any invocation,
-//!   whenever telemetry arrives.
+//!   whenever telemetry arrives or is received from the function.
 //! - `periodic` sends every `FG_OTLP_FLUSH_INTERVAL` and delays no invocation. Data that arrives between the last flush
 //!   and a freeze waits until the next invocation thaws the process, or until shutdown. It is lost if neither happens,
 //!   or if the platform kills the process without a signal.
@@ -221,7 +269,14 @@
 //! response. The pause between retries grows up to 5 s, or up to 500 ms at shutdown, and includes a random part, so
 //! that clients do not retry all at once. The last attempt of the shutdown starts 250 ms before the end of its time. A
 //! `Retry-After` header is honored up to five minutes. Data that the collector rejects with any other status is not
-//! sent again, and is counted as rejected.
+//! sent again, and is counted as rejected. There are three exceptions:
+//!
+//! - After a status of 413, a batch is sent again in halves, down to single records or 4 KiB, and later batches of the
+//!   signal are not larger than the parts.
+//! - After a status of 415, a compressed batch is sent again without compression, as are all later ones of the signal.
+//! - A successful response with a web page (`text/html`) does not come from an OTLP endpoint, so the data is rejected.
+//!
+//! Redirects are not followed, because that would send credentials to another host.
 //!
 //! The result of a request is known as soon as the status of the response has arrived. Its body may take another 2 s;
 //! after that, it is treated as empty. A connection that was idle for more than three seconds is not reused, because it

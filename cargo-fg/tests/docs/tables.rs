@@ -191,9 +191,10 @@ fn settings(source: &str) -> BTreeSet<String> {
             names.insert(format!("OTEL_EXPORTER_OTLP_{suffix}"));
         }
         for literal in line.split('"').skip(1).step_by(2) {
-            let is_setting = ["FG_", "OTEL_", "RUNTIME_", "EXTENSION_API_"]
+            let is_setting = ["FG_", "OTEL_", "RUNTIME_", "EXTENSION_API_", "SSL_"]
                 .iter()
-                .any(|prefix| literal.starts_with(prefix));
+                .any(|prefix| literal.starts_with(prefix))
+                || literal.ends_with("_PROXY");
             let is_name = |c: char| c.is_ascii_uppercase() || c == '_' || c == '{' || c == '}';
             if is_setting && literal.chars().all(is_name) {
                 names.extend(each_signal(&literal.replace("{}", "SIGNAL")));

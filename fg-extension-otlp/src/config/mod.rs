@@ -234,7 +234,6 @@ impl SignalConfig {
             .map_err(|error| settings.report(signals_disabled(&error)))
             .ok()?;
         settings.for_signal(signal, "PROTOCOL", parse::protocol);
-        settings.for_signal(signal, "INSECURE", parse::insecure);
         let headers = settings.for_signal(signal, "HEADERS", |setting| Ok(parse::headers(setting)));
         let (headers, warnings) = headers.unwrap_or_default();
         for warning in warnings {

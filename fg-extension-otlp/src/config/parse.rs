@@ -110,13 +110,6 @@ pub(super) fn protocol(setting: &Setting) -> Result<(), Error> {
     Err(setting.invalid(problem, hint).into())
 }
 
-/// Rejects the setting that turns off TLS for gRPC.
-pub(super) fn insecure(setting: &Setting) -> Result<(), Error> {
-    let problem = "has no effect, because it is for gRPC";
-    let hint = "write `http://` into the endpoint to turn off TLS";
-    Err(setting.invalid(problem, hint).into())
-}
-
 /// Parses the name of a compression.
 pub(super) fn compression(setting: &Setting) -> Result<Compression, Error> {
     match setting.value().to_ascii_lowercase().as_str() {
@@ -245,7 +238,10 @@ fn header(number: usize, entry: &str) -> Result<(HeaderName, HeaderValue), Strin
     };
     let key = key.trim();
     let Ok(name) = HeaderName::from_bytes(key.as_bytes()) else {
-        return Err(format!("`{key}` is not a header name"));
+        // Not quoted: `authorization: Basic dTpw==` contains a password before its first `=`.
+        return Err(format!(
+            "entry {number} has no valid header name before its `=`"
+        ));
     };
     if RESERVED_HEADERS.contains(&name) {
         return Err(format!("the exporter itself sets `{key}`"));

@@ -38,9 +38,9 @@ impl Proxy {
         let mut names = [of_scheme, "ALL_PROXY"].into_iter();
         let proxy = names.find_map(|name| either_case(settings, name, parse))?;
         let excluded = either_case(settings, "NO_PROXY", |setting| {
-            Ok(Matcher::builder().all("proxy").no(setting.value()).build())
+            Ok(setting.value().to_owned())
         });
-        let is_excluded = excluded.is_some_and(|matcher| matcher.intercept(endpoint).is_none());
+        let is_excluded = excluded.is_some_and(|list| is_excluded(endpoint, &list));
         (!is_excluded).then_some(proxy)
     }
 
@@ -83,11 +83,30 @@ fn parse(setting: &Setting) -> Result<Proxy, Error> {
     })
 }
 
+/// Returns whether the list, the value of `NO_PROXY`, contains the endpoint.
+fn is_excluded(endpoint: &Uri, list: &str) -> bool {
+    let default_port = match endpoint.scheme() == Some(&Scheme::HTTPS) {
+        true => 443,
+        false => 80,
+    };
+    let port = endpoint.port_u16().unwrap_or(default_port);
+    // The matcher knows no ports.
+    let without_port = |entry: &str| match entry.trim().split_once(':') {
+        Some((host, digits)) if !digits.contains(':') => {
+            (digits.parse() == Ok(port)).then(|| host.to_owned())
+        }
+        _ => Some(entry.to_owned()),
+    };
+    let list: Vec<String> = list.split(',').filter_map(without_port).collect();
+    let matcher = Matcher::builder().all("proxy").no(list.join(","));
+    matcher.build().intercept(endpoint).is_none()
+}
+
 fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     let is_loopback = address
         .parse()
-        .is_ok_and(|address: IpAddr| address.is_loopback());
+        .is_ok_and(|address: IpAddr| address.to_canonical().is_loopback());
     let host = host.trim_end_matches('.');
     is_loopback || host.eq_ignore_ascii_case("localhost")
 }

@@ -19,12 +19,12 @@ pub(crate) struct TlsConfig {
 impl TlsConfig {
     /// Reads the settings of the signal.
     pub(super) fn read(settings: &Settings<'_>, signal: Signal) -> Self {
-        let path = |suffix| settings.for_signal(signal, suffix, |setting| Ok(setting.clone()));
+        let path = |setting: &Setting| Ok(setting.clone());
         Self {
-            certificate: path("CERTIFICATE"),
-            system_roots: settings.parse_or_warn("SSL_CERT_FILE", |setting| Ok(setting.clone())),
-            client_certificate: path("CLIENT_CERTIFICATE"),
-            client_key: path("CLIENT_KEY"),
+            certificate: settings.for_signal(signal, "CERTIFICATE", path),
+            system_roots: settings.parse_or_warn("SSL_CERT_FILE", path),
+            client_certificate: settings.for_signal(signal, "CLIENT_CERTIFICATE", path),
+            client_key: settings.for_signal(signal, "CLIENT_KEY", path),
         }
     }
 

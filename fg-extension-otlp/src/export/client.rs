@@ -33,6 +33,8 @@ const MAX_IDLE: Duration = Duration::from_secs(3);
 
 /// The maximum size of a response body, which contains a count and a message, or an error page.
 const MAX_BODY_BYTES: usize = 64 << 10;
+/// The minimum length of a header value or a query that is masked in messages.
+const MIN_SECRET_CHARS: usize = 8;
 /// How long the body of a response may take after the status has arrived, within the timeout of the request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long to wait for a response after the process thaws, if the timeout has passed by then. A response that arrived
@@ -44,6 +46,8 @@ pub(super) struct OtlpClient {
     signal: Signal,
     config: SignalConfig,
     connector: Connector,
+    /// Whether there has been a response to any request.
+    has_responded: bool,
     /// The pool of the previous request.
     pool: Option<TrustedPool>,
 }
@@ -71,6 +75,7 @@ impl OtlpClient {
             connector: Connector::new(&config, diagnostics)?,
             signal,
             config,
+            has_responded: false,
             pool: None,
         })
     }
@@ -93,6 +98,7 @@ impl OtlpClient {
         let mut limit = TimeLimit::with_grace_after_freeze(timeout, GRACE_AFTER_FREEZE);
         let reason = match limit.wait(self.send(body)).await {
             Some(Ok(response)) => {
+                self.has_responded = true;
                 limit.shorten(BODY_TIMEOUT);
                 let result = self.read(response, limit).await;
                 if let Some(pool) = &mut self.pool {
@@ -109,8 +115,15 @@ impl OtlpClient {
             }
             Some(Err(error)) => {
                 // The prefix of hyper's client adds no information.
-                let reason = one_line(chain(&error).trim_start_matches("client error (Connect): "));
-                match hint::for_error(&error, &self.config.endpoint) {
+                let reason = chain(&error);
+                let reason = match reason.split_once("): ") {
+                    Some((prefix, reason)) if prefix.starts_with("client error (") => reason,
+                    _ => &reason,
+                };
+                let reason = one_line(reason);
+                let may_use_tls = !self.is_tls() && !self.has_responded && !error.is_connect();
+                let hint = hint::for_error(&error, &self.config.endpoint);
+                match hint.or_else(|| may_use_tls.then_some(hint::MAY_USE_TLS)) {
                     Some(hint) => format!("{reason}; {hint}"),
                     None => reason,
                 }
@@ -204,7 +217,16 @@ impl OtlpClient {
             let reason = format!("status {}", head.status);
             return ExportResult::CompressionRejected { reason };
         }
-        ExportResult::from_response(self.signal, &head, &body)
+        let result = ExportResult::from_response(self.signal, &head, &body);
+        let query = self.config.endpoint.query().into_iter();
+        let headers = self.config.headers.values();
+        // The key follows a word such as `Bearer`.
+        let headers = headers.filter_map(|value| value.to_str().ok()?.split(' ').next_back());
+        // A short value is not a key, and may occur in any message.
+        let secrets = query
+            .chain(headers)
+            .filter(|it| it.len() >= MIN_SECRET_CHARS);
+        secrets.fold(result, ExportResult::without)
     }
 }
 

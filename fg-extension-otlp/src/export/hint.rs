@@ -6,11 +6,13 @@ use std::io;
 use fg_util::error::{excerpt, one_line};
 use hyper::http::response::Parts;
 use hyper::{StatusCode, Uri, header};
+use rustls::{AlertDescription, CertificateError};
 
-use crate::signal::Signal;
+/// The default paths, in a message that is the same for all signals.
+pub(super) const PATHS: &str = "the usual paths are /v1/traces, /v1/metrics and /v1/logs";
 
 /// Returns what to do about a status that means a permanent rejection.
-pub(super) fn for_status(signal: Signal, head: &Parts) -> Option<String> {
+pub(super) fn for_status(head: &Parts) -> Option<String> {
     if head.status.is_redirection() {
         let target = head.headers.get(header::LOCATION)?;
         let target = without_secrets(&String::from_utf8_lossy(target.as_bytes()));
@@ -24,10 +26,7 @@ pub(super) fn for_status(signal: Signal, head: &Parts) -> Option<String> {
             "check OTEL_EXPORTER_OTLP_HEADERS".to_owned()
         }
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
-            format!(
-                "check the path of the URL, which is usually {}",
-                signal.path()
-            )
+            format!("check the path of the URL; {PATHS}")
         }
         StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
             "write the user name and the password into the URL of the proxy".to_owned()
@@ -49,8 +48,8 @@ pub(super) fn for_error(error: &(dyn Error + 'static), endpoint: &Uri) -> Option
     }
     let mut next = Some(error);
     while let Some(error) = next {
-        if is_not_tls(error) {
-            return Some("the port does not seem to use TLS; write `http://` if that is intended");
+        if let Some(hint) = error.downcast_ref().and_then(for_tls_error) {
+            return Some(hint);
         }
         if error.downcast_ref().is_some_and(hyper::Error::is_parse) {
             return Some(
@@ -76,10 +75,26 @@ fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
 
 const GRPC_PORT: u16 = 4317;
 
-/// Returns whether the error means that the other side sent something else than TLS.
-fn is_not_tls(error: &(dyn Error + 'static)) -> bool {
-    matches!(error.downcast_ref(), Some(rustls::Error::InvalidMessage(_)))
+fn for_tls_error(error: &rustls::Error) -> Option<&'static str> {
+    Some(match error {
+        rustls::Error::InvalidMessage(_) => {
+            "the port does not seem to use TLS; write `http://` if that is intended"
+        }
+        // The latter comes from a root certificate with the right name and another key.
+        rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) => {
+            "set OTEL_EXPORTER_OTLP_CERTIFICATE to a PEM file with the root certificate of the collector"
+        }
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            "set OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY"
+        }
+        _ => return None,
+    })
 }
+
+/// What to do if a port never responds to a request without TLS, but accepts connections and closes them.
+pub(super) const MAY_USE_TLS: &str = "write `https://` if the port uses TLS";
 
 /// Returns a URL, which may be relative, without user name, password, query, and fragment, any of which may be a secret.
 pub(super) fn without_secrets(url: &str) -> String {

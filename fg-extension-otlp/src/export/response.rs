@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResp
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
 
-use super::hint;
+use super::hint::{self, PATHS};
 use super::request::PROTOBUF;
 use super::retry::{is_retryable, retry_after};
 use crate::signal::Signal;
@@ -47,9 +47,8 @@ impl ExportResult {
             // A login page, or a web server that knows no OTLP: the data is not stored.
             let reason = format!(
                 "this is not an OTLP endpoint, since it responds with status {} and a web page (text/html); \
-                 check the URL, whose path is usually {}",
-                head.status,
-                signal.path()
+                 check the URL; {PATHS}",
+                head.status
             );
             return Self::Rejected { reason };
         }
@@ -77,7 +76,7 @@ impl ExportResult {
             return Self::TooLarge { reason };
         }
         Self::Rejected {
-            reason: match hint::for_status(signal, head) {
+            reason: match hint::for_status(head) {
                 Some(hint) => format!("{reason}; {hint}"),
                 None => reason,
             },
@@ -86,14 +85,29 @@ impl ExportResult {
 
     /// Appends a note to the reason of a failure.
     pub(super) fn with_note(mut self, note: &str) -> Self {
-        match &mut self {
-            Self::Accepted { .. } => {}
+        if !matches!(self, Self::Accepted { .. }) {
+            self.message_mut().push_str(note);
+        }
+        self
+    }
+
+    /// Replaces a secret, which the response may quote.
+    pub(super) fn without(mut self, secret: &str) -> Self {
+        let message = self.message_mut();
+        if !secret.is_empty() && message.contains(secret) {
+            *message = message.replace(secret, "***");
+        }
+        self
+    }
+
+    fn message_mut(&mut self) -> &mut String {
+        match self {
+            Self::Accepted { message, .. } => message,
             Self::Retryable { reason, .. }
             | Self::Rejected { reason }
             | Self::TooLarge { reason }
-            | Self::CompressionRejected { reason } => reason.push_str(note),
+            | Self::CompressionRejected { reason } => reason,
         }
-        self
     }
 }
 

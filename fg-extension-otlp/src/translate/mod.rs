@@ -126,6 +126,7 @@ impl Translator {
         out: &mut Translated,
     ) {
         self.emit_complete(now, out);
+        self.metrics.record_invocation();
         let id = &invocation.trace_id;
         if id.len().max(invocation.invoked_function_urn.as_str().len()) > MAX_ID_BYTES {
             return;

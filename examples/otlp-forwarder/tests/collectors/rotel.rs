@@ -103,8 +103,8 @@ async fn collector_receives_the_platform_telemetry() -> Result<()> {
         ),
         format!("     -> faas.invocation_id: Str({trace_id})\n"),
         "     -> error.type: Str(OutOfMemory)\n".to_owned(),
-        // The log record, correlated with the span.
-        "Timestamp: 1795514400255000000\nSeverityText: ERROR\nSeverityNumber: SEVERITY_NUMBER_ERROR(17)\n\
+        // The log record, with its own timestamp, correlated with the span.
+        "Timestamp: 1795514400254000000\nSeverityText: ERROR\nSeverityNumber: SEVERITY_NUMBER_ERROR(17)\n\
          Body: Str(2026-11-24T10:00:00.254Z 3da1f2dc-3222-475e-9205-e2e6c6318895 ERROR no stock left: ü)\n"
             .to_owned(),
         format!("    Trace ID       : {id}\n    Span ID        : {span_id}\n"),

@@ -4,6 +4,7 @@ use super::{AfterRequest, Scheduler};
 use crate::delivery::Delivery;
 use crate::diagnostic::Diagnostic;
 use crate::export::clock::FreezeAwareInstant;
+use crate::export::counters::ItemCounts;
 use crate::export::queue::Batch;
 use crate::export::response::ExportResult;
 use crate::export::signal_state::SignalState;
@@ -32,10 +33,7 @@ impl Scheduler {
             ExportResult::Accepted { rejected, message } => {
                 self.record_accepted(batch, rejected, message)
             }
-            ExportResult::Rejected { reason } => {
-                let what = signal.count(batch.count());
-                Some(self.record_rejected(batch, &what, reason))
-            }
+            ExportResult::Rejected { reason } => Some(self.record_rejected(batch, reason)),
             ExportResult::TooLarge { reason } => Some(self.record_too_large(batch, reason)),
             ExportResult::CompressionRejected { reason } => {
                 // Not throttled, because this happens at most once for each signal.
@@ -110,11 +108,11 @@ impl Scheduler {
         issue
     }
 
-    /// Records that the collector rejected a batch permanently. `what` describes the batch.
-    fn record_rejected(&mut self, batch: Batch, what: &str, reason: String) -> String {
-        let signal = batch.signal();
+    /// Records that the collector rejected a batch permanently.
+    fn record_rejected(&mut self, batch: Batch, reason: String) -> String {
+        let (signal, all) = (batch.signal(), batch.signal().count(batch.count()));
         let state = &mut self.signals[signal.index()];
-        let issue = format!("{} permanently rejected {what}: {reason}", state.endpoint());
+        let issue = format!("{} permanently rejected {all}: {reason}", state.endpoint());
         state.record_rejected(reason);
         self.rejected
             .add(signal, batch.count() + batch.delta_points);
@@ -141,8 +139,8 @@ impl Scheduler {
                 )
             }
             Err(batch) => {
-                let what = format!("{all} of {bytes} bytes as too large");
-                self.record_rejected(batch, &what, reason)
+                let reason = format!("{reason}; the request had {bytes} bytes");
+                self.record_rejected(batch, reason)
             }
         }
     }
@@ -162,60 +160,59 @@ impl Scheduler {
 
     /// Describes the data that the collector rejected permanently, and why. Returns `None` if it rejected none.
     pub(in crate::export) fn describe_rejected(&self) -> Option<String> {
-        let items = |signal: Signal, count| (count > 0).then(|| (signal, signal.count(count)));
-        let all = [
-            items(Signal::Traces, self.rejected.spans),
-            items(Signal::Logs, self.rejected.log_records),
-            items(Signal::Metrics, self.rejected.data_points),
-            self.own_metrics_are_rejected
-                .then(|| (Signal::Metrics, "the latest metrics".to_owned())),
-        ];
-        // The reason is usually the same for all signals.
-        let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
-        for (signal, what) in all.into_iter().flatten() {
+        let what = describe(self.rejected, self.own_metrics_are_rejected);
+        let parts = what.into_iter().map(|(signal, what)| {
             let state = &self.signals[signal.index()];
             let reason = state.last_rejection().filter(|reason| !reason.is_empty());
             let reason = reason.unwrap_or("no reason given");
-            let what = format!("{what} by {}", state.endpoint());
-            match groups.iter_mut().find(|(known, _)| *known == reason) {
-                Some((_, parts)) => parts.push(what),
-                None => groups.push((reason, vec![what])),
-            }
-        }
-        let groups = groups
-            .iter()
-            .map(|(reason, parts)| format!("{} ({reason})", parts.join(", ")));
-        let groups: Vec<String> = groups.collect();
+            (format!("{what} by {}", state.endpoint()), reason)
+        });
+        let parts = group_by_reason(parts)?;
         let has_accepted = self.signals.iter().any(SignalState::has_accepted);
-        let prefix = if has_accepted {
-            ""
-        } else {
-            "nothing was exported; "
+        let prefix = match has_accepted {
+            true => "rejected",
+            false => "nothing was exported; rejected",
         };
-        (!groups.is_empty()).then(|| format!("{prefix}rejected: {}", groups.join(", ")))
+        Some(format!("{prefix}: {parts}"))
     }
 
     /// Describes the data that has not been exported, and why. Returns `None` if all data has been exported.
     pub(in crate::export) fn describe_outstanding(&self) -> Option<String> {
-        let outstanding = self.queue.outstanding();
-        let items = |signal: Signal, count| (count > 0).then(|| (signal, signal.count(count)));
-        let parts = [
-            items(Signal::Traces, outstanding.spans),
-            items(Signal::Logs, outstanding.log_records),
-            items(Signal::Metrics, outstanding.data_points),
-            self.queue
-                .has_outstanding_metrics()
-                .then(|| (Signal::Metrics, "the latest metrics".to_owned())),
-        ];
-        let parts: Vec<String> = parts
-            .into_iter()
-            .flatten()
-            .map(|(signal, what)| {
-                let state = &self.signals[signal.index()];
-                let reason = state.last_error().unwrap_or("no response in time");
-                format!("{what} to {} ({reason})", state.endpoint())
-            })
-            .collect();
-        (!parts.is_empty()).then(|| parts.join(", "))
+        let what = describe(
+            self.queue.outstanding(),
+            self.queue.has_outstanding_metrics(),
+        );
+        group_by_reason(what.into_iter().map(|(signal, what)| {
+            let state = &self.signals[signal.index()];
+            let reason = state.last_error().unwrap_or("no response in time");
+            (format!("{what} to {}", state.endpoint()), reason)
+        }))
     }
+}
+
+/// Describes the counts that are not zero.
+fn describe(counts: ItemCounts, with_own_metrics: bool) -> Vec<(Signal, String)> {
+    let items = |signal: Signal, count| (count > 0).then(|| (signal, signal.count(count)));
+    let all = [
+        items(Signal::Traces, counts.spans),
+        items(Signal::Logs, counts.log_records),
+        items(Signal::Metrics, counts.data_points),
+        with_own_metrics.then(|| (Signal::Metrics, "the latest metrics".to_owned())),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// Joins descriptions, each group with the same reason followed by that reason. Returns `None` if there are none.
+fn group_by_reason<'a>(parts: impl Iterator<Item = (String, &'a str)>) -> Option<String> {
+    let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
+    for (part, reason) in parts {
+        match groups.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, parts)) => parts.push(part),
+            None => groups.push((reason, vec![part])),
+        }
+    }
+    let groups = groups.iter();
+    let groups = groups.map(|(reason, parts)| format!("{} ({reason})", parts.join(", ")));
+    let groups: Vec<String> = groups.collect();
+    (!groups.is_empty()).then(|| groups.join(", "))
 }

@@ -241,10 +241,10 @@ async fn last_flush_reports_lost_items() {
     let error = exporter.shutdown().await.unwrap_err().to_string();
     for part in [
         "not exported within 3s: 2 spans to http://127.0.0.1:",
-        "/v1/traces (tcp connect error: ",
-        "Connection refused",
-        ", 1 log record to http://127.0.0.1:",
+        "/v1/traces, 1 log record to http://127.0.0.1:",
         ", the latest metrics to http://127.0.0.1:",
+        "/v1/metrics (tcp connect error: ",
+        "Connection refused",
         "FG_OTLP_FLUSH_TIMEOUT",
     ] {
         assert!(error.contains(part), "{part} is not in {error}");

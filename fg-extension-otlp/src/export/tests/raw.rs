@@ -85,6 +85,16 @@ async fn port_that_does_not_speak_http_has_a_hint() {
 }
 
 #[tokio::test]
+async fn port_that_never_responds_has_a_hint() {
+    let (address, _) = server(b"", usize::MAX).await;
+    let error = send(address, &[]).await.unwrap();
+    assert!(
+        error.contains("; write `https://` if the port uses TLS)"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn port_without_tls_has_a_hint() {
     let plain = Collector::start().await;
     let endpoint = format!("https://{}", plain.address);

@@ -116,8 +116,10 @@ async fn record_that_is_too_large_is_dropped_alone() {
     assert_eq!(
         error,
         format!(
-            "rejected: 1 span by http://{}/v1/traces (status 413 Payload Too Large: <html>too large</html>)",
-            collector.address
+            "rejected: 1 span by http://{}/v1/traces (status 413 Payload Too Large: <html>too large</html>; \
+             the request had {} bytes)",
+            collector.address,
+            request::encode_span(spans(&[&large]).remove(0)).bytes()
         )
     );
     assert_eq!(exporter.counters().exported, counts(2, 0));
@@ -186,7 +188,8 @@ async fn web_page_is_not_a_success() {
         error,
         format!(
             "nothing was exported; rejected: 1 span by http://{}/v1/traces (this is not an OTLP endpoint, since it \
-             responds with status 200 OK and a web page (text/html); check the URL, whose path is usually /v1/traces)",
+             responds with status 200 OK and a web page (text/html); check the URL; \
+             the usual paths are /v1/traces, /v1/metrics and /v1/logs)",
             collector.address
         )
     );
@@ -199,11 +202,11 @@ async fn rejection_has_a_hint() {
     for (response, hint) in [
         (
             ScriptedResponse::status(404),
-            "status 404 Not Found; check the path of the URL, which is usually /v1/traces",
+            "status 404 Not Found; check the path of the URL; the usual paths are /v1/traces, /v1/metrics and /v1/logs",
         ),
         (
             ScriptedResponse::status(405),
-            "status 405 Method Not Allowed; check the path of the URL, which is usually /v1/traces",
+            "status 405 Method Not Allowed; check the path of the URL; the usual paths are /v1/traces, /v1/metrics and /v1/logs",
         ),
         (
             ScriptedResponse::with(308, &[("location", location)], b""),
@@ -237,4 +240,28 @@ async fn own_receiver_behind_another_name_receives_nothing() {
         )
     );
     assert!(!collector.has_received());
+}
+
+#[tokio::test]
+async fn key_in_a_response_is_not_repeated() {
+    let collector = Collector::start().await;
+    let endpoint = format!("http://{}?token=abcdefgh", collector.address);
+    let config = config(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+        (
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "authorization=Bearer%2012345678,x-tenant=a",
+        ),
+    ]);
+    let exporter = Exporter::start(&config, |_| Snapshot::default()).unwrap();
+    let body = b"no route for /v1/traces?token=abcdefgh with key 12345678";
+    collector.will_respond(ScriptedResponse::with(403, &[], body));
+    exporter.enqueue(spans(&["a"]), Vec::new());
+    let error = exporter.shutdown().await.unwrap_err().to_string();
+    assert!(
+        error.contains(
+            "/v1/traces (status 403 Forbidden: no route for /v1/traces?*** with key ***;"
+        ),
+        "{error}"
+    );
 }

@@ -403,7 +403,7 @@ fn responses_that_change_the_requests_are_logged() {
     let line = line.unwrap();
     assert!(
         line.starts_with(
-            "warning: http://t permanently rejected 1 span of 3000 bytes as too large: status 413 Payload Too Large ("
+            "warning: http://t permanently rejected 1 span: status 413 Payload Too Large; the request had 3000 bytes ("
         ) && line.contains("rejected: 1 span, "),
         "{line}"
     );

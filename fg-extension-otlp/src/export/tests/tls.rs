@@ -117,7 +117,8 @@ async fn collector_with_an_unknown_root_is_not_trusted() {
     for error in [bundled, other] {
         assert!(
             error.contains("1 span to https://localhost:")
-                && error.contains("invalid peer certificate"),
+                && error.contains("invalid peer certificate")
+                && error.contains("; set OTEL_EXPORTER_OTLP_CERTIFICATE to a PEM file"),
             "{error}"
         );
     }
@@ -230,7 +231,10 @@ async fn client_certificate_is_sent() {
     let exporter = with_client(&[("FG_OTLP_FLUSH_TIMEOUT", "1s")]);
     exporter.enqueue(spans(&["a"]), Vec::new());
     let error = exporter.shutdown().await.unwrap_err().to_string();
-    assert!(error.contains("CertificateRequired"), "{error}");
+    assert!(
+        error.contains("CertificateRequired; set OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and"),
+        "{error}"
+    );
     assert!(!collector.has_received());
 }
 

@@ -40,6 +40,7 @@ pub(crate) struct FaasMetrics {
     settled: SystemTime,
     /// Whether there is anything that no collector has.
     has_unsent: bool,
+    was_invoked: bool,
     error_types: ErrorTypes,
     invoke_duration: Instrument<BucketHistogram>,
     init_duration: Instrument<BucketHistogram>,
@@ -83,8 +84,8 @@ impl FaasMetrics {
             start,
             requested: start,
             settled: start,
-            // Cumulative counters are sent from the start, when they are zero.
-            has_unsent: true,
+            has_unsent: false,
+            was_invoked: false,
             error_types: ErrorTypes::default(),
             invoke_duration: histogram(DURATION_BOUNDS),
             init_duration: histogram(DURATION_BOUNDS),
@@ -102,6 +103,12 @@ impl FaasMetrics {
             temporality,
             ..self
         }
+    }
+
+    /// Records an invocation. Cumulative counters are sent from the first one on, when they are zero.
+    pub(crate) fn record_invocation(&mut self) {
+        self.has_unsent |= !self.was_invoked;
+        self.was_invoked = true;
     }
 
     /// Records a cold start.

@@ -222,6 +222,23 @@ fn error_types_are_series_of_their_own_up_to_a_limit() {
 }
 
 #[test]
+fn duration_of_a_timeout_has_an_error_type() {
+    let mut harness = Harness::new();
+    harness.done(ID, "timeout");
+    harness.report_alone(ID);
+    let metrics = harness.metrics_after(None);
+    let [point] = histogram_points(&metrics, "faas.invoke_duration") else {
+        panic!("{metrics:?}");
+    };
+    assert_eq!(error_type(&point.attributes), "timeout");
+    let [timeouts] = sum_points(&metrics, "faas.timeouts") else {
+        panic!("{metrics:?}");
+    };
+    assert_eq!((number(timeouts), timeouts.attributes.len()), (1, 0));
+    assert_eq!(harness.counts(), (0, 0));
+}
+
+#[test]
 fn undocumented_status_is_neither_success_nor_error() {
     let mut harness = Harness::new();
     for status in ["failure", "ok", "200"] {
