@@ -126,6 +126,7 @@ impl Translator {
         out: &mut Translated,
     ) {
         self.emit_complete(now, out);
+        self.metrics.record_invocation();
         let id = &invocation.trace_id;
         if id.len().max(invocation.invoked_function_urn.as_str().len()) > MAX_ID_BYTES {
             return;
@@ -221,6 +222,11 @@ impl Translator {
             let Some(late) = self.spans.record_late_event(key, stage, event) else {
                 return;
             };
+            if key.phase == Phase::Invocation {
+                let metrics = event.metrics();
+                let memory = metrics.and_then(|metrics| metrics.max_memory_used_mb());
+                self.metrics.record_memory(memory, now);
+            }
             if key.phase == Phase::Invocation && (late.is_end || late.outcome.is_some()) {
                 let (outcome, error_type) = (Outcome::of(event), spans::error_type(event));
                 self.metrics.record_end(outcome, error_type.as_deref(), now);

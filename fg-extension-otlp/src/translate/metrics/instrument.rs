@@ -165,7 +165,8 @@ impl<A: Aggregation> Series<A> {
         }
         let before = self.first_recorded?.checked_sub(TICK)?;
         let oldest = collection.now.checked_sub(MAX_AGE_OF_ZERO)?;
-        let time = before.max(oldest).max(collection.start);
+        // At the start itself, a data point would say that the start is unknown.
+        let time = before.max(oldest).max(collection.start + TICK);
         let gap = collection.now.duration_since(time).ok()?;
         (gap >= TICK).then_some(time)
     }

@@ -40,6 +40,7 @@ pub(crate) struct FaasMetrics {
     settled: SystemTime,
     /// Whether there is anything that no collector has.
     has_unsent: bool,
+    was_invoked: bool,
     error_types: ErrorTypes,
     invoke_duration: Instrument<BucketHistogram>,
     init_duration: Instrument<BucketHistogram>,
@@ -83,8 +84,8 @@ impl FaasMetrics {
             start,
             requested: start,
             settled: start,
-            // Cumulative counters are sent from the start, when they are zero.
-            has_unsent: true,
+            has_unsent: false,
+            was_invoked: false,
             error_types: ErrorTypes::default(),
             invoke_duration: histogram(DURATION_BOUNDS),
             init_duration: histogram(DURATION_BOUNDS),
@@ -102,6 +103,12 @@ impl FaasMetrics {
             temporality,
             ..self
         }
+    }
+
+    /// Records an invocation. Cumulative counters are sent from the first one on, when they are zero.
+    pub(crate) fn record_invocation(&mut self) {
+        self.has_unsent |= !self.was_invoked;
+        self.was_invoked = true;
     }
 
     /// Records a cold start.
@@ -134,13 +141,17 @@ impl FaasMetrics {
             self.has_unsent = true;
             self.init_duration.record(None, init_duration, now);
         }
-        let memory = span.max_memory_mb().and_then(|mb| measured(mb * MIB));
-        if let Some(memory) = memory {
-            self.has_unsent = true;
-            self.mem_usage.record(None, memory, now);
-        }
+        self.record_memory(span.max_memory_mb(), now);
         if span.has_ended() {
             self.record_end(span.outcome(), span.error_type(), now);
+        }
+    }
+
+    /// Records the memory in the report of an invocation, which may arrive after its span was emitted.
+    pub(crate) fn record_memory(&mut self, mb: Option<f64>, now: SystemTime) {
+        if let Some(memory) = mb.and_then(|mb| measured(mb * MIB)) {
+            self.has_unsent = true;
+            self.mem_usage.record(None, memory, now);
         }
     }
 

@@ -283,7 +283,8 @@ impl SpanBuilder {
 
     /// Returns whether this is an invocation whose events may still arrive.
     pub(crate) fn expects_events(&self) -> bool {
-        self.phase == Phase::Invocation && self.outlived_at.is_none()
+        let is_over = !self.has_events() && self.ended_by.is_some();
+        self.phase == Phase::Invocation && self.outlived_at.is_none() && !is_over
     }
 
     /// Returns whether an event about the end has arrived.

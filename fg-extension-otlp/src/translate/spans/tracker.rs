@@ -7,7 +7,7 @@ use fg_extension::{Invocation, PlatformEvent};
 
 use super::builder::{REORDER_WINDOW, Readiness, SpanBuilder, trace_id};
 use super::emitted::EmittedSpans;
-use super::function_trace::TraceIndex;
+use super::function_trace::{TraceIndex, UnboundTraces};
 use super::outcome::Outcome;
 use super::phase::{Phase, Stage};
 use super::run::{SpanKey, find_run};
@@ -30,6 +30,7 @@ pub(crate) struct SpanTracker {
     pub(super) emitted: EmittedSpans,
     /// The function's own traces.
     pub(super) traces: TraceIndex,
+    pub(super) unbound: UnboundTraces,
     /// How many invocations have started.
     started: u64,
     /// Whether the events of an invocation have arrived.
@@ -71,6 +72,16 @@ impl SpanTracker {
         span.id = Some(id.to_owned());
         span.urn = Some(invocation.invoked_function_urn.clone());
         span.invoked_at.get_or_insert(now);
+        let key = span.key();
+        if self.is_concurrent {
+            return;
+        }
+        // The events of earlier invocations may be lost.
+        for other in self.open.iter_mut().filter(|span| !span.has_events()) {
+            if other.key() != key {
+                other.ended_by.get_or_insert(now);
+            }
+        }
     }
 
     /// Returns the span that an event belongs to, or `None` if the event has neither an ID nor a time.
@@ -164,6 +175,7 @@ impl SpanTracker {
                 Stage::Start => self.record_start(key),
                 Stage::RuntimeDone | Stage::Report => self.record_end(key, stage, now),
             }
+            self.bind_traces();
         }
         while self.open_bytes > MAX_OPEN_BYTES {
             closed.extend(self.take(0, now));
@@ -289,6 +301,7 @@ impl SpanTracker {
             }
             if span.key() == key {
                 span.number = Some(self.started);
+                span.ended_by = None;
                 start = span.run.start;
             } else if span.has(Stage::Report) {
                 span.has_successor = true;

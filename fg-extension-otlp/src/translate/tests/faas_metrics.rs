@@ -86,6 +86,12 @@ impl Harness {
         )
     }
 
+    /// Returns the sum of the memory of all invocations, in bytes.
+    pub(super) fn memory(&mut self) -> f64 {
+        let metrics = self.metrics_after(Some(Delivery::Failed));
+        histogram(&metrics, "faas.mem_usage").sum.unwrap()
+    }
+
     pub(super) fn timeouts(&mut self) -> i64 {
         total(&self.metrics_after(Some(Delivery::Failed)), "faas.timeouts")
     }
@@ -213,6 +219,23 @@ fn error_types_are_series_of_their_own_up_to_a_limit() {
     assert_eq!(durations.len(), 33);
     assert_eq!(error_type(&durations[32].attributes), "_OTHER");
     assert_eq!(durations[32].count, 8);
+}
+
+#[test]
+fn duration_of_a_timeout_has_an_error_type() {
+    let mut harness = Harness::new();
+    harness.done(ID, "timeout");
+    harness.report_alone(ID);
+    let metrics = harness.metrics_after(None);
+    let [point] = histogram_points(&metrics, "faas.invoke_duration") else {
+        panic!("{metrics:?}");
+    };
+    assert_eq!(error_type(&point.attributes), "timeout");
+    let [timeouts] = sum_points(&metrics, "faas.timeouts") else {
+        panic!("{metrics:?}");
+    };
+    assert_eq!((number(timeouts), timeouts.attributes.len()), (1, 0));
+    assert_eq!(harness.counts(), (0, 0));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, Metric};
 use serde_json::json;
 
 use super::faas_metrics::{error_type, find, histogram_points, number, sum_points};
-use super::{Delivery, Harness, at, nanos, time};
+use super::{Delivery, Harness, URN, at, nanos, time};
 use crate::config::{SdkConfig, TemporalityPreference};
 use crate::export::ExportCounters;
 use crate::own_metrics::own_metrics;
@@ -69,7 +69,10 @@ fn check(metrics: &[Metric], name: &str, expected: &[Point<'_>]) {
 #[test]
 fn cumulative_counters_start_with_zero() {
     let mut harness = Harness::new();
+    // Without an invocation, there is nothing to say.
+    assert_eq!(harness.request(50, None), []);
     // The first request is made before anything has happened.
+    harness.invoked("200", URN);
     let metrics = harness.request(100, None);
     for name in [
         "faas.invocations",
@@ -157,6 +160,7 @@ fn zero_is_sent_until_a_collector_has_it_and_is_never_old() {
 fn delta_counts_everything_once() {
     let mut harness = Harness::with_temporality(TemporalityPreference::Delta);
     // There is nothing to send before something has happened.
+    harness.invoked("200", URN);
     assert_eq!(harness.request(100, None), []);
 
     harness.invocation(200, 5, None);

@@ -198,7 +198,8 @@ fn derived_parent_needs_no_change() {
     let trace = derived(ID);
     let parent = u64::from_be_bytes(TraceId::of(ID).root_span_id().try_into().unwrap());
     let sent = with_flags(REMOTE, span(trace, ROOT, parent, 5));
-    for is_late in [false, true] {
+    for (is_late, flags) in [(false, REMOTE), (true, REMOTE), (false, 0)] {
+        let sent = with_flags(flags, sent.clone());
         let mut harness = Harness::new();
         harness.start_at(ID, 0);
         if is_late {
@@ -213,7 +214,8 @@ fn derived_parent_needs_no_change() {
             harness.end_at(ID, 0, 20);
             assert_links(harness.last_span(), &[&other]);
         }
-        assert_child(&root, harness.last_span());
+        assert_eq!(root.trace_id, harness.last_span().trace_id);
+        assert_eq!(root.parent_span_id, harness.last_span().span_id);
         assert!(harness.last_span().parent_span_id.is_empty());
     }
     // The derived trace wins, even if another one arrived first.
@@ -329,6 +331,36 @@ fn spans_may_arrive_before_the_platform_events() {
     harness.start_at(ID, 0);
     harness.end_at(ID, 0, 20);
     assert_child(&root, harness.last_span());
+}
+
+#[test]
+fn spans_may_arrive_before_anything_about_their_invocation() {
+    let mut harness = Harness::new();
+    // The first traces are those of the initialization, and too many of them are forgotten.
+    for init in 1..100 {
+        harness.receive([span(TRACE + init, ROOT, 0, 5)]);
+    }
+    let sent = [span(TRACE, CHILD, ROOT, 106), span(TRACE, ROOT, 0, 105)];
+    assert_eq!(harness.receive(sent.clone()), sent);
+    harness.start_at(ID, 100);
+    harness.end_at(ID, 100, 120);
+    assert_eq!(harness.last_span().trace_id, TRACE.to_be_bytes());
+    assert_links(harness.last_span(), &[]);
+    assert_eq!(harness.out.spans.len(), 1);
+}
+
+#[test]
+fn invocations_whose_events_are_lost_have_ended() {
+    let mut harness = Harness::new();
+    for (id, millis) in [("1", 0), ("2", 1_000), (ID, 2_000)] {
+        harness.now = at(millis);
+        harness.invoked(id, URN);
+    }
+    let [root] = harness.receive([span(TRACE, ROOT, 0, 2_005)]);
+    let id = attribute(&root.attributes, "faas.invocation_id");
+    assert_eq!(id, Some(&text(ID)));
+    harness.event(json!({"type": "function", "time": time(2_006), "record": "hello"}));
+    assert_eq!(harness.out.log_records[0].trace_id, TRACE.to_be_bytes());
 }
 
 #[test]

@@ -103,10 +103,8 @@ pub(super) const OPENINGS: &[Opening] = &[
         "Unhandled Exception:",
         Meaning::Crash(SeverityNumber::Error),
     ),
-    // Node.js
-    ("Uncaught Error", Meaning::Crash(SeverityNumber::Error)),
-    ("Uncaught Exception", Meaning::Crash(SeverityNumber::Error)),
-    ("Uncaught exception", Meaning::Crash(SeverityNumber::Error)),
+    // Node.js: `Uncaught TypeError: text`
+    ("Uncaught ", Meaning::Prefix),
     (
         "UnhandledPromiseRejection",
         Meaning::Crash(SeverityNumber::Error),
@@ -156,28 +154,9 @@ pub(super) const BRACKETS: &[(char, char)] = &[
 /// The tokens that separate the parts of a header.
 pub(super) const SEPARATORS: &[&str] = &["-", "|", "--", "---", "::", ":", "–", "—", ">", "»", "·"];
 
-/// The symbols that consola and signale put before a level.
-pub(super) const SYMBOLS: &[&str] = &[
-    "✖",
-    "✔",
-    "⚠",
-    "⚠\u{fe0f}",
-    "ℹ",
-    "ℹ\u{fe0f}",
-    "●",
-    "⬤",
-    "★",
-    "▶",
-    "❯",
-    "›",
-    "◯",
-    "…",
-];
-
-/// What makes `error: none` a statement about errors, instead of an error.
-pub(super) const NO_ERROR: &[&str] = &[
-    "0", "none", "no", "null", "nil", "false", "-", "n/a", "无", "没有",
-];
+/// What makes `error: none` a statement about errors, instead of an error, before a comma or at the end, or only at the end.
+pub(super) const NO_ERROR: &[&str] = &["0", "none", "null", "nil", "false", "n/a", "无", "没有"];
+pub(super) const NO_ERROR_ALONE: &[&str] = &["no", "-", "ok"];
 
 /// The last parts of the names of exceptions and of warnings.
 pub(super) const EXCEPTIONS: &[(&str, SeverityNumber)] = &[

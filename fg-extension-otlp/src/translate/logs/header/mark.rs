@@ -1,14 +1,15 @@
 //! What follows a level, and marks it as one.
 
 use super::formats::SEPARATORS;
-use super::token;
+use super::time_span::time_len;
+use super::words::token;
 
 /// What follows a word that may be a level.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Mark {
     /// `error: text`, `ERROR:root:text`
     Colon,
-    /// `ERRO[0000]`, `error[E0308]:`
+    /// `ERRO[0000]`, `ERRO[2023-06-25T00:00:00Z]`, `error[E0308]:`
     Counter,
     /// `|ERROR|`
     Pipe,
@@ -18,7 +19,8 @@ pub(super) enum Mark {
     Slash,
     /// `ERROR+4`, with the length and the value.
     Offset(usize, i32),
-    Comma,
+    /// `ERROR, text`, `ERROR! text`
+    Punctuation,
     Tab,
     /// At least two spaces.
     Padding,
@@ -39,9 +41,9 @@ impl Mark {
             ':' if next.is_none_or(|next| !matches!(next, '/' | '0'..='9')) => Some(Self::Colon),
             '[' => {
                 let (counter, _) = text[1..].split_once(']')?;
-                let is_counter =
+                let is_code =
                     !counter.is_empty() && counter.bytes().all(|byte| byte.is_ascii_alphanumeric());
-                is_counter.then_some(Self::Counter)
+                (is_code || time_len(counter).is_some()).then_some(Self::Counter)
             }
             '|' => Some(Self::Pipe),
             '/' => next.is_some_and(char::is_alphabetic).then_some(Self::Slash),
@@ -56,7 +58,7 @@ impl Mark {
                     .is_none_or(char::is_whitespace);
                 ends.then_some(Self::Offset(1 + digits, offset))
             }
-            ',' => Some(Self::Comma),
+            ',' | ';' | '!' => Some(Self::Punctuation),
             '\t' => Some(Self::Tab),
             _ if first.is_whitespace() => {
                 Some(match SEPARATORS.contains(&token(text.trim_start())) {
