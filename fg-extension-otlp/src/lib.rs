@@ -45,6 +45,7 @@
 //! | reports | metrics `faas.invoke_duration`, `faas.init_duration`, `faas.mem_usage`, `faas.invocations` (successful invocations), `faas.errors`, `faas.timeouts`, `faas.coldstarts` |
 //! | logs of the function and of extensions | log records |
 //! | unknown events | log records, so that no event is lost |
+//! | what the function's own SDK sends to the receiver | the same, with a complete resource |
 //! | counters of the subscription, if `FG_OTLP_OWN_METRICS` is `true` | metrics `functiongraph.telemetry.*` |
 //! | counters of the exporter, if `FG_OTLP_OWN_METRICS` is `true` | metrics `functiongraph.otlp.exported.spans`, `.dropped.spans` (the buffer was full), `.rejected.spans` (the collector rejected them permanently), and the same for `log_records` |
 //!
@@ -137,6 +138,28 @@
 //! 3. the invocation ID in a field of the event itself, or in a line that has the platform's format;
 //! 4. the only running invocation or, if several are running, the only one that had started by the time of the record.
 //!
+//! # The receiver
+//!
+//! The forwarder receives the telemetry of the function's own SDK over OTLP/HTTP at `FG_OTLP_RECEIVER`, as protobuf or
+//! JSON, compressed with gzip or not. Received data is queued, sent, retried, and counted like the forwarder's own. It is
+//! sent in the same requests, after the forwarder's own data.
+//!
+//! - A received resource keeps its attributes, except for a `service.name` that an SDK made up (`unknown_service…`). It
+//!   gets those of the forwarder's resource that it lacks, except `telemetry.sdk.*`.
+//! - A request is rejected with status 503 and `Retry-After: 1` if more than half of the buffer is in use for a second,
+//!   unless the collector is down, and with status 413 if it is larger than half of the buffer or 16 MiB, also when it
+//!   has been decompressed, or if it would take more than eight times as much memory when it is decoded.
+//! - A request with a trace ID or a span ID of a wrong length is rejected with status 400, because a collector would
+//!   reject everything that is sent with it.
+//! - A signal that is not exported is accepted and dropped, because SDKs log an error for each request that is rejected.
+//! - At most 64 connections are open; if there are more, the one that was opened first and is idle is closed. They have
+//!   no timeouts, so a freeze does not break them. The body of a request must arrive within 10 s.
+//! - [`Forwarder::shutdown`] closes the receiver before its flush, so that the flush includes what has arrived.
+//!
+//! If the address is in use, a warning is logged, and the function's telemetry is not received. If the address is also the
+//! endpoint of the export, an error is logged, and the signals with that endpoint are not exported. This is the case if no
+//! endpoint is set, because the default endpoint of exporters is the default address of the receiver.
+//!
 //! # Limits
 //!
 //! Decoded JSON takes much more memory than its text, so its size is limited:
@@ -184,12 +207,15 @@
 //!
 //! These settings are specific to this crate. If one is invalid, [`Forwarder::init`] fails:
 //!
+//! - `FG_OTLP_ENDPOINT`: the base URL of the collector for all signals. It overrides `OTEL_EXPORTER_OTLP_ENDPOINT` and the
+//!   endpoints of single signals, which an SDK in the function may need for itself.
+//! - `FG_OTLP_RECEIVER`: the loopback address of the receiver, or `off` (default: `127.0.0.1:4318`).
 //! - `FG_OTLP_FLUSH`: when to send data: `end`, `periodic`, or `adaptive` (default: `adaptive`).
 //! - `FG_OTLP_FLUSH_INTERVAL`: the time between two periodic flushes (default: `5s`).
 //! - `FG_OTLP_FLUSH_TIMEOUT`: the longest time that a flush may delay an invocation (default: `400ms`). The flush at
 //!   shutdown may take three times as long, or one second if that is longer.
-//! - `FG_OTLP_BUFFER`: the size of the buffer for spans and log records (default: `4MiB`). When it is full, the oldest
-//!   are dropped and counted.
+//! - `FG_OTLP_BUFFER`: the size of the buffer for spans, log records, and received metrics (default: `4MiB`). When it is
+//!   full, the oldest are dropped and counted.
 //! - `FG_OTLP_OWN_METRICS`: `true` to send the metrics about the forwarder itself (default: `false`).
 //! - `FG_OTLP_TRIGGER`: the value of `faas.trigger` on spans and metrics, since no event names the trigger: `datasource`,
 //!   `http`, `pubsub`, `timer`, or `other` (default: none).
@@ -200,7 +226,7 @@
 //! sent by then may never be sent.
 //!
 //! - `end` sends all queued data before the response to an invocation, and again, without delaying any invocation,
-//!   whenever telemetry arrives.
+//!   whenever telemetry arrives or is received from the function.
 //! - `periodic` sends every `FG_OTLP_FLUSH_INTERVAL` and delays no invocation. Data that arrives between the last flush
 //!   and a freeze waits until the next invocation thaws the process, or until shutdown. It is lost if neither happens,
 //!   or if the platform kills the process without a signal.

@@ -336,6 +336,28 @@ async fn invalid_standard_setting_disables_only_its_signal() -> Result<(), Error
 }
 
 #[tokio::test]
+async fn rejected_key_is_the_reason_that_the_shutdown_reports() -> Result<(), Error> {
+    let collector = Collector::start_failing(usize::MAX).await;
+    collector.fail_with(hyper::StatusCode::UNAUTHORIZED);
+    let platform = Platform::start().await?;
+    let boot = boot(collector.address).env("OTEL_EXPORTER_OTLP_HEADERS", "api-key=wrong");
+    platform.boot(boot).await?;
+    platform.wait_for_subscription().await?;
+    invoke(&platform, 1).await?;
+    let shutdown = platform.shutdown().await?;
+    let forwarder = &shutdown.extensions[0];
+    assert_eq!(forwarder.status.code(), Some(1));
+    let printed = forwarder.stderr();
+    let last = printed.lines().last().unwrap_or_default();
+    // One span is that of the initialization.
+    let start = "ERROR extensionOtlpForwarder.sh: the extension failed to shut down: nothing was exported; rejected: 2 spans by ";
+    let end = "(status 401 Unauthorized; check OTEL_EXPORTER_OTLP_HEADERS)";
+    assert!(last.starts_with(start) && last.ends_with(end), "{printed}");
+    assert!(!printed.contains("wrong"), "{printed}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn disabled_forwarder_sends_no_requests() -> Result<(), Error> {
     let collector = Collector::start_failing(usize::MAX).await;
     let platform = Platform::start().await?;

@@ -56,6 +56,8 @@ impl Program {
             .env("ARCHIVE_FILE", directory.join("telemetry.jsonl"))
             .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint())
             .env("OTEL_EXPORTER_OTLP_COMPRESSION", "none")
+            // The programs run at the same time.
+            .env("FG_OTLP_RECEIVER", "off")
     }
 
     /// The same with leased ports.
