@@ -130,13 +130,29 @@
 //!
 //! ## Log records
 //!
-//! The severity is the level that the line or its JSON object contains. A log record is correlated with the first of
-//! these that exists:
+//! The body is the line or the object as it came. The rest is what a person reads in it:
 //!
-//! 1. the function's own span, if the body contains a W3C trace ID *and* span ID (`trace_id`, `span_id`);
-//! 2. a known invocation whose ID is in the event, its record, or the line;
-//! 3. the invocation ID in a field of the event itself, or in a line that has the platform's format;
+//! - The severity is the level at the start of a line, in the formats of common loggers, or that of a JSON object, also if
+//!   the object follows the header of a logger or the platform's prefix `<time>Z <id> INFO`. Its text keeps the spelling of
+//!   the logger. A word in a sentence is not a level. The numbers are those of appendix B of the log data model:
+//!   `CRITICAL` is `ERROR2`, except for .NET, zap's `dpanic` and `panic` are `ERROR2` and `ERROR3`. An uncaught
+//!   exception or a stack trace has a number, but no text.
+//! - The timestamp is the time that the logger wrote, in RFC 3339 or a similar format with a zone, or as the time since
+//!   1970 in seconds, milliseconds, microseconds or nanoseconds. Otherwise it is the time of the event. A time without a zone
+//!   is ambiguous, and does not count.
+//! - Colors of terminals do not count.
+//!
+//! The invocation is the first of these that exists. `faas.invocation_id` has the platform's spelling of its ID.
+//!
+//! 1. a known invocation whose ID is in the event, at the start of the line, or in a field of the record, such as
+//!    `requestId`, `aws_request_id` or `ctx.requestId`, in any spelling;
+//! 2. the invocation ID in a field of the event itself, or in a line that has the platform's format;
+//! 3. an open invocation whose ID is anywhere in the line or the record;
 //! 4. the only running invocation or, if several are running, the only one that had started by the time of the record.
+//!
+//! A record with a W3C trace ID belongs to that trace, and to the span whose ID is beside it: `trace_id` and `span_id`,
+//! `traceId`, `otelTraceID`, `trace.id`, `traceparent`, in any spelling, in a nested object such as `mdc`, or in a text, such
+//! as `[trace_id=… span_id=…]`. Any other record belongs to the span of its invocation.
 //!
 //! # The receiver
 //!
@@ -168,9 +184,11 @@
 //!   of a log exceed these limits, the body contains the whole event. A platform event that exceeds them becomes a log
 //!   record instead of a part of a span.
 //! - A body that is a string is cut after 1 MiB, and the attribute `functiongraph.log.original_length` has the number of
-//!   bytes before that. The ID of an invocation and the severity are looked for in the first 64 KiB.
+//!   bytes before that. The ID of an invocation is looked for in the first 64 KiB, a trace ID in the first 4 KiB, and the
+//!   severity in the first 1 KiB.
 //! - The oldest open spans are sent early if there are more than 1,024, or if they take more than 1 MiB of memory.
-//! - 1,024 sent spans and 2,048 traces of the function are remembered, for what belongs to them and arrives later.
+//! - 1,024 sent spans and 2,048 traces of the function are remembered, for what belongs to them and arrives later; so
+//!   are 16 traces that arrived before anything about their invocation.
 //!
 //! # Settings
 //!

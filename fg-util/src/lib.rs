@@ -1,4 +1,4 @@
-//! Utilities shared by the crates of fg-extension: durations, sizes, settings and files with them, error messages, escapes in JSON,
+//! Utilities shared by the crates of fg-extension: durations, sizes, times, settings and files with them, error messages, escapes in JSON,
 //! back-off and log throttling.
 //!
 //! ```

@@ -36,10 +36,15 @@ impl<'a> LogContent<'a> {
         let header = line.as_ref().map(read_header).unwrap_or_default();
         let fields = match body {
             Some(Value::Object(fields)) => Some(Cow::Borrowed(fields)),
-            _ => [text.unwrap_or_default(), header.rest]
-                .into_iter()
-                .find_map(object)
-                .map(Cow::Owned),
+            _ => {
+                let text = text.unwrap_or_default().trim_start();
+                let json = if text.starts_with('{') {
+                    text
+                } else {
+                    header.rest
+                };
+                object(json).map(Cow::Owned)
+            }
         };
         Self {
             text,

@@ -38,37 +38,27 @@ impl Translator {
         }
         // A trace can be joined before its local root span has ended.
         for span in all(resource_spans) {
-            let Some((trace_id, span_id)) = ids(span) else {
+            let Some(trace) = trace_of(span) else {
                 continue;
             };
-            if self.spans.knows_trace(&trace_id) {
+            if self.spans.knows_trace(&trace.trace_id) {
                 continue;
             }
-            if let Some(key) = self.invocation_of_span(span, &trace_id, now) {
-                let trace = FunctionTrace {
-                    trace_id,
-                    span_id: Some(span_id),
-                    parent: None,
-                    flags: span.flags | SAMPLED,
-                };
-                self.spans.join(key, trace);
+            match self.invocation_of_span(span, &trace.trace_id, now) {
+                Some(key) => drop(self.spans.join(key, trace)),
+                None => self.spans.remember_trace(trace, start(span, now)),
             }
         }
     }
 
     fn correlate_root(&mut self, span: &mut Span, now: SystemTime) {
-        let Some((trace_id, span_id)) = ids(span) else {
+        let parent = id(&span.parent_span_id);
+        let Some(trace) = trace_of(span).map(|trace| FunctionTrace { parent, ..trace }) else {
             return;
         };
-        let Some(key) = self.invocation_of_span(span, &trace_id, now) else {
+        let Some(key) = self.invocation_of_span(span, &trace.trace_id, now) else {
+            self.spans.remember_trace(trace, start(span, now));
             return;
-        };
-        let trace = FunctionTrace {
-            trace_id,
-            span_id: Some(span_id),
-            parent: id(&span.parent_span_id),
-            // Some SDKs leave out this flag, but only sampled spans are exported.
-            flags: span.flags | SAMPLED,
         };
         match self.spans.join(key, trace) {
             Join::Joined if span.parent_span_id.is_empty() => {
@@ -99,7 +89,7 @@ impl Translator {
         trace_id: &[u8; 16],
         now: SystemTime,
     ) -> Option<SpanKey> {
-        let start = time(span.start_time_unix_nano).unwrap_or(now);
+        let start = start(span, now);
         let named = invocation_id(&span.attributes).into_iter();
         named
             .chain([TraceId::from_array(*trace_id)])
@@ -122,6 +112,22 @@ fn all_mut(resource_spans: &mut [ResourceSpans]) -> impl Iterator<Item = &mut Sp
 /// Returns the IDs of a span, or `None` if one of them is invalid.
 fn ids(span: &Span) -> Option<Ids> {
     Some((id(&span.trace_id)?, id(&span.span_id)?))
+}
+
+/// Returns the trace of a span, or `None` if an ID is invalid.
+fn trace_of(span: &Span) -> Option<FunctionTrace> {
+    let (trace_id, span_id) = ids(span)?;
+    Some(FunctionTrace {
+        trace_id,
+        span_id: Some(span_id),
+        parent: None,
+        // Some SDKs leave out this flag, but only sampled spans are exported.
+        flags: span.flags | SAMPLED,
+    })
+}
+
+fn start(span: &Span, now: SystemTime) -> SystemTime {
+    time(span.start_time_unix_nano).unwrap_or(now)
 }
 
 /// Returns whether no other span of this instance is the parent of a span, as far as the span says.

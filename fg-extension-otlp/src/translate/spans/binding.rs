@@ -119,6 +119,21 @@ impl SpanTracker {
         }
     }
 
+    /// Remembers a trace whose invocation is unknown, in case that its events are late. `start` is when a span of the
+    /// trace started.
+    pub(crate) fn remember_trace(&mut self, trace: FunctionTrace, start: SystemTime) {
+        self.unbound.insert(trace, start);
+    }
+
+    /// Joins the traces whose invocation is known now.
+    pub(super) fn bind_traces(&mut self) {
+        let mut unbound = std::mem::take(&mut self.unbound);
+        for (key, trace) in unbound.bind(|start| self.invocation_at(start)) {
+            self.join(key, trace);
+        }
+        self.unbound = unbound;
+    }
+
     fn open_span(&self, key: SpanKey) -> Option<&SpanBuilder> {
         self.open.get(self.position(key)?)
     }

@@ -1,6 +1,7 @@
 //! The function's own traces, and which invocations they belong to.
 
 use std::collections::{HashMap, VecDeque};
+use std::time::SystemTime;
 
 use opentelemetry_proto::tonic::trace::v1::span::Link;
 
@@ -54,6 +55,46 @@ pub(crate) enum Join {
     Linked,
     /// The span of the invocation was emitted before, in another trace.
     TooLate,
+}
+
+/// The maximum number of unbound traces.
+const MAX_UNBOUND: usize = 16;
+
+/// Traces of the function that arrived before anything about their invocation, since the platform may notify the
+/// extension late (?).
+#[derive(Default)]
+pub(super) struct UnboundTraces {
+    /// Each with the start of the span that named it, oldest first.
+    traces: VecDeque<(FunctionTrace, SystemTime)>,
+}
+
+impl UnboundTraces {
+    pub(super) fn insert(&mut self, trace: FunctionTrace, start: SystemTime) {
+        let is_same = |(known, _): &&(FunctionTrace, _)| known.trace_id == trace.trace_id;
+        if self.traces.iter().any(|known| is_same(&known)) {
+            return;
+        }
+        if self.traces.len() >= MAX_UNBOUND {
+            self.traces.pop_front();
+        }
+        self.traces.push_back((trace, start));
+    }
+
+    /// Removes and returns the traces for which `find` returns an invocation.
+    pub(super) fn bind(
+        &mut self,
+        find: impl Fn(SystemTime) -> Option<SpanKey>,
+    ) -> Vec<(SpanKey, FunctionTrace)> {
+        let mut bound = Vec::new();
+        self.traces.retain(|(trace, start)| match find(*start) {
+            Some(key) => {
+                bound.push((key, *trace));
+                false
+            }
+            None => true,
+        });
+        bound
+    }
 }
 
 /// The maximum number of pairs of a trace and an invocation that are remembered.

@@ -7,7 +7,7 @@ use fg_extension::{Invocation, PlatformEvent};
 
 use super::builder::{REORDER_WINDOW, Readiness, SpanBuilder, trace_id};
 use super::emitted::EmittedSpans;
-use super::function_trace::TraceIndex;
+use super::function_trace::{TraceIndex, UnboundTraces};
 use super::outcome::Outcome;
 use super::phase::{Phase, Stage};
 use super::run::{SpanKey, find_run};
@@ -30,6 +30,7 @@ pub(crate) struct SpanTracker {
     pub(super) emitted: EmittedSpans,
     /// The function's own traces.
     pub(super) traces: TraceIndex,
+    pub(super) unbound: UnboundTraces,
     /// How many invocations have started.
     started: u64,
     /// Whether the events of an invocation have arrived.
@@ -174,6 +175,7 @@ impl SpanTracker {
                 Stage::Start => self.record_start(key),
                 Stage::RuntimeDone | Stage::Report => self.record_end(key, stage, now),
             }
+            self.bind_traces();
         }
         while self.open_bytes > MAX_OPEN_BYTES {
             closed.extend(self.take(0, now));

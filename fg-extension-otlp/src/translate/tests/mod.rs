@@ -2,6 +2,7 @@
 
 mod event_order;
 mod faas_metrics;
+mod log_correlation;
 mod log_records;
 mod metric_requests;
 mod missing_reports;

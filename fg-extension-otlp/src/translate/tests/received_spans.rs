@@ -334,6 +334,22 @@ fn spans_may_arrive_before_the_platform_events() {
 }
 
 #[test]
+fn spans_may_arrive_before_anything_about_their_invocation() {
+    let mut harness = Harness::new();
+    // The first traces are those of the initialization, and too many of them are forgotten.
+    for init in 1..100 {
+        harness.receive([span(TRACE + init, ROOT, 0, 5)]);
+    }
+    let sent = [span(TRACE, CHILD, ROOT, 106), span(TRACE, ROOT, 0, 105)];
+    assert_eq!(harness.receive(sent.clone()), sent);
+    harness.start_at(ID, 100);
+    harness.end_at(ID, 100, 120);
+    assert_eq!(harness.last_span().trace_id, TRACE.to_be_bytes());
+    assert_links(harness.last_span(), &[]);
+    assert_eq!(harness.out.spans.len(), 1);
+}
+
+#[test]
 fn invocations_whose_events_are_lost_have_ended() {
     let mut harness = Harness::new();
     for (id, millis) in [("1", 0), ("2", 1_000), (ID, 2_000)] {

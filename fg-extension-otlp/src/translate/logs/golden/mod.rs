@@ -10,6 +10,7 @@ use std::time::UNIX_EPOCH;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use serde_json::{Map, Value, json};
 
+use crate::translate::any_value::any_value;
 use crate::translate::logs::from_log_event;
 use crate::translate::spans::SpanTracker;
 use crate::translate::timestamps::{unix_nanos, zoned_time};
@@ -86,6 +87,40 @@ fn enough_loggers_and_sentences_are_covered() {
     assert!(lines.len() >= 200, "{} lines", lines.len());
     assert!(loggers.len() >= 25, "{} loggers", loggers.len());
     assert!(sentences >= 50, "{sentences} sentences");
+}
+
+#[test]
+fn any_text_can_be_read() {
+    const INSERTED: [&str; 12] = [
+        "é", "：", "\u{1b}", "[", "]", "\n", "错误", "=", "\"", " ", "{", "0",
+    ];
+    let lines: Vec<Value> = LINES
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    // A linear congruential generator, so that the texts are the same in each run.
+    let mut state = 7_usize;
+    let mut next = |len: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % len
+    };
+    for _ in 0..5_000 {
+        let mut text: Vec<char> = lines[next(lines.len())]["line"]
+            .as_str()
+            .unwrap()
+            .chars()
+            .collect();
+        for _ in 0..1 + next(3) {
+            let (start, end) = (next(text.len() + 1), next(8));
+            let end = (start + end / 4).min(text.len());
+            text.splice(start..end, INSERTED[next(INSERTED.len())].chars());
+        }
+        let text: String = text.into_iter().collect();
+        let log = translate(&Value::from(text.as_str()));
+        assert_eq!(log.body, Some(any_value(text.into())));
+    }
 }
 
 fn translate(record: &Value) -> LogRecord {

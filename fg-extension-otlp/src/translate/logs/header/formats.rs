@@ -154,7 +154,7 @@ pub(super) const BRACKETS: &[(char, char)] = &[
 /// The tokens that separate the parts of a header.
 pub(super) const SEPARATORS: &[&str] = &["-", "|", "--", "---", "::", ":", "–", "—", ">", "»", "·"];
 
-/// What makes `error: none` a statement about errors, instead of an error: the first word, or all words.
+/// What makes `error: none` a statement about errors, instead of an error, before a comma or at the end, or only at the end.
 pub(super) const NO_ERROR: &[&str] = &["0", "none", "null", "nil", "false", "n/a", "无", "没有"];
 pub(super) const NO_ERROR_ALONE: &[&str] = &["no", "-", "ok"];
 

@@ -73,9 +73,11 @@ pub(super) fn level_word(text: &str) -> Option<(&str, Level)> {
 /// Returns whether the message says that there is no error: `error: none`.
 pub(super) fn is_no_error(word: &str, after: &str) -> bool {
     let message = after.trim_start_matches([':', '：']).trim();
-    let first = token(message).trim_end_matches([',', ';', '.', ')']);
+    let end = message.find(|char: char| char.is_whitespace() || ",;)".contains(char));
+    let (first, rest) = message.split_at(end.unwrap_or(message.len()));
     let is = |text: &str, words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
-    !is_upper(word) && (is(first, NO_ERROR) || is(message, NO_ERROR_ALONE))
+    let is_alone = !rest.starts_with(char::is_whitespace);
+    !is_upper(word) && is_alone && (is(first, NO_ERROR) || is(message, NO_ERROR_ALONE))
 }
 
 /// Returns whether a category of `Microsoft.Extensions.Logging` follows: `: Name.Space[14]`.
