@@ -3,6 +3,8 @@
 
 #[allow(dead_code, reason = "the other tests use the rest")]
 mod collector;
+#[allow(dead_code, reason = "the other tests use the rest")]
+mod sdk;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -13,8 +15,9 @@ use std::time::Duration;
 
 use collector::{Collector, reserve_address};
 use fg_emulator::{Error, Event, ExtensionCommand, Platform};
-use opentelemetry_proto::tonic::common::v1::AnyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -286,6 +289,44 @@ async fn memory_is_bounded_while_the_collector_does_not_respond() -> Result<(), 
     let printed = shutdown.extensions[0].stderr();
     assert!(printed.contains(" log records to http://"), "{printed}");
     assert!(!shutdown.is_clean());
+    Ok(())
+}
+
+#[tokio::test]
+async fn memory_is_bounded_while_the_function_sends_much() -> Result<(), Error> {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let collector = Collector::start_slow(HOUR).await;
+    let receiver = sdk::free_address().await;
+    let platform = Platform::start().await?;
+    let command = ExtensionCommand::new(SCRIPT, PROGRAM);
+    let command = with_collector(command, "127.0.0.1", collector.address)
+        .env("FG_OTLP_RECEIVER", receiver.to_string())
+        .env("OTEL_EXPORTER_OTLP_TIMEOUT", "3600000");
+    let pid = platform.boot(command).await?.pid.unwrap();
+    platform.wait_for_subscription().await?;
+    platform.invoke().await?.assert_ok();
+    let span = |attributes: usize| Span {
+        attributes: vec![KeyValue::default(); attributes],
+        ..sdk::span("n", [1; 16], 1, None)
+    };
+    // Larger in memory than a request may be, nearly as large as it may be there, and many spans.
+    let bomb = sdk::encode_spans(vec![span(400_000)]);
+    let large = sdk::encode_spans(vec![span(80_000)]);
+    let many = sdk::encode_spans(vec![span(0); 20_000]);
+    let mut statuses = Vec::new();
+    for body in [&bomb, &large, &many, &many] {
+        let post = || sdk::post(receiver, "/v1/traces", body.clone());
+        let (a, b, c, d) = tokio::join!(post(), post(), post(), post());
+        statuses.push([a, b, c, d]);
+    }
+    assert!(statuses[0].contains(&413), "{statuses:?}");
+    assert!(statuses[1].contains(&200), "{statuses:?}");
+    assert!(statuses[2..].concat().contains(&503), "{statuses:?}");
+    let peak = peak_memory_kb(pid);
+    println!("{peak} KB: {statuses:?}");
+    // What is decoded takes up to 16 MiB, one request at a time.
+    assert!(peak <= MEMORY_LIMIT_KB + 16_384, "{peak} KB");
+    platform.shutdown().await?;
     Ok(())
 }
 

@@ -245,8 +245,8 @@ async fn unresponsive_collector_delays_one_invocation_per_signal() -> Result<(),
 
 #[tokio::test]
 async fn slow_collector_delays_one_invocation_per_signal() -> Result<(), Error> {
-    // Slightly slower than the timeout, so that there are invocations between any two responses.
-    let collector = Collector::start_slow(FLUSH_TIMEOUT + Duration::from_millis(5)).await;
+    // Slower than the timeout, also if timers are late, so that there are invocations between any two responses.
+    let collector = Collector::start_slow(FLUSH_TIMEOUT + Duration::from_millis(100)).await;
     let platform = Platform::start().await?;
     let (delayed, trace_ids) = invoke_twenty_times(&platform, collector.address).await?;
     assert!(delayed <= SIGNALS, "{delayed}");
@@ -332,6 +332,28 @@ async fn invalid_standard_setting_disables_only_its_signal() -> Result<(), Error
             "{printed}"
         );
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn rejected_key_is_the_reason_that_the_shutdown_reports() -> Result<(), Error> {
+    let collector = Collector::start_failing(usize::MAX).await;
+    collector.fail_with(hyper::StatusCode::UNAUTHORIZED);
+    let platform = Platform::start().await?;
+    let boot = boot(collector.address).env("OTEL_EXPORTER_OTLP_HEADERS", "api-key=wrong");
+    platform.boot(boot).await?;
+    platform.wait_for_subscription().await?;
+    invoke(&platform, 1).await?;
+    let shutdown = platform.shutdown().await?;
+    let forwarder = &shutdown.extensions[0];
+    assert_eq!(forwarder.status.code(), Some(1));
+    let printed = forwarder.stderr();
+    let last = printed.lines().last().unwrap_or_default();
+    // One span is that of the initialization.
+    let start = "ERROR extensionOtlpForwarder.sh: the extension failed to shut down: nothing was exported; rejected: 2 spans by ";
+    let end = "(status 401 Unauthorized; check OTEL_EXPORTER_OTLP_HEADERS)";
+    assert!(last.starts_with(start) && last.ends_with(end), "{printed}");
+    assert!(!printed.contains("wrong"), "{printed}");
     Ok(())
 }
 

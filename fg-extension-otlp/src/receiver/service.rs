@@ -20,7 +20,7 @@ use crate::signal::Signal;
 
 /// How long a request waits for the collector, and for other requests, before it is rejected with status 503. The SDK
 /// retries it.
-const MAX_WAIT: Duration = Duration::from_millis(250);
+const MAX_WAIT: Duration = Duration::from_secs(1);
 
 /// How long a body may take to arrive. A freeze does not count.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);

@@ -11,7 +11,7 @@ use flate2::read::GzDecoder;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -48,8 +48,9 @@ pub(crate) struct Received {
 
 struct Shared {
     received: watch::Sender<Received>,
-    /// How many more requests get a response with status 503.
+    /// How many more requests get a response with the status of a failure.
     failing: AtomicUsize,
+    failure: Mutex<StatusCode>,
     rejected: AtomicUsize,
     /// The paths of the requests that have arrived.
     requests: watch::Sender<Vec<String>>,
@@ -88,6 +89,7 @@ impl Collector {
         let shared = Arc::new(Shared {
             received: watch::Sender::default(),
             failing: failing.into(),
+            failure: Mutex::new(StatusCode::SERVICE_UNAVAILABLE),
             rejected: AtomicUsize::default(),
             requests: watch::Sender::default(),
             delay: Mutex::new(delay),
@@ -115,6 +117,11 @@ impl Collector {
         }
     }
 
+    /// Changes the status of failures, which is 503 at first.
+    pub(crate) fn fail_with(&self, status: StatusCode) {
+        *self.shared.failure.lock().expect("no panic") = status;
+    }
+
     /// Responds to all further requests without a delay.
     pub(crate) fn end_delay(&self) {
         *self.shared.delay.lock().expect("no panic") = Duration::ZERO;
@@ -128,7 +135,7 @@ impl Collector {
         assert!(waited.is_ok(), "timed out waiting for a request to {path}");
     }
 
-    /// Returns how many requests got a response with status 503.
+    /// Returns how many requests got a response with the status of a failure.
     pub(crate) fn rejected(&self) -> usize {
         self.shared.rejected.load(Ordering::Relaxed)
     }
@@ -192,7 +199,7 @@ async fn respond(request: Request<Incoming>, shared: &Shared) -> Response<Full<B
     {
         shared.rejected.fetch_add(1, Ordering::Relaxed);
         let mut response = Response::new(Full::default());
-        *response.status_mut() = hyper::StatusCode::SERVICE_UNAVAILABLE;
+        *response.status_mut() = *shared.failure.lock().expect("no panic");
         return response;
     }
     let mut bytes = Vec::new();

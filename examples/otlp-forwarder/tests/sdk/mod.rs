@@ -63,6 +63,10 @@ pub(crate) async fn post(receiver: SocketAddr, path: &str, body: Vec<u8>) -> u16
 }
 
 pub(crate) async fn post_spans(receiver: SocketAddr, spans: Vec<Span>) -> u16 {
+    post(receiver, "/v1/traces", encode_spans(spans)).await
+}
+
+pub(crate) fn encode_spans(spans: Vec<Span>) -> Vec<u8> {
     let request = ExportTraceServiceRequest {
         resource_spans: vec![ResourceSpans {
             resource: Some(resource()),
@@ -73,7 +77,7 @@ pub(crate) async fn post_spans(receiver: SocketAddr, spans: Vec<Span>) -> u16 {
             ..ResourceSpans::default()
         }],
     };
-    post(receiver, "/v1/traces", request.encode_to_vec()).await
+    request.encode_to_vec()
 }
 
 pub(crate) async fn post_logs(receiver: SocketAddr, log_records: Vec<LogRecord>) -> u16 {

@@ -9,7 +9,9 @@ use opentelemetry_proto::tonic::metrics::v1::{
 };
 
 use super::*;
+use crate::receiver::decode::{Encoding, decode};
 use crate::receiver::decoded_size;
+use crate::receiver::response::Format;
 use crate::signal::Signal;
 
 /// Half of the buffer of the fixture.
@@ -159,4 +161,30 @@ async fn deeply_nested_data_is_rejected() {
     let mut client = fixture.connect().await;
     let reply = client.post("/v1/traces", &[JSON], body.as_bytes()).await;
     assert_eq!(reply.status, 400);
+}
+
+#[test]
+fn damaged_bodies_do_not_panic() {
+    let json = br#"{"resourceSpans":[{"resource":{"attributes":[{"key":"a","value":{"intValue":"5"}}]},"scopeSpans":[{"spans":
+        [{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","name":"\u00e9","events":[{}]}]}]}]}"#;
+    let protobuf = span("damaged");
+    let zipped = gzip(&protobuf);
+    for (format, encoding, body) in [
+        (Format::Json, Encoding::Identity, &json[..]),
+        (Format::Protobuf, Encoding::Identity, &protobuf),
+        (Format::Protobuf, Encoding::Gzip, &zipped),
+    ] {
+        let decode = |body: &[u8]| decode(Signal::Traces, format, encoding, body, MAX);
+        assert!(decode(body).is_ok());
+        let mut errors = 0;
+        for index in 0..body.len() {
+            errors += usize::from(decode(&body[..index]).is_err());
+            for bit in 0..8 {
+                let mut damaged = body.to_vec();
+                damaged[index] ^= 1 << bit;
+                errors += usize::from(decode(&damaged).is_err());
+            }
+        }
+        assert!(errors > body.len(), "{errors}");
+    }
 }
