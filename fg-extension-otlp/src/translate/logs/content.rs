@@ -78,7 +78,11 @@ impl<'a> LogContent<'a> {
     /// Returns the W3C trace context that the logger wrote.
     pub(super) fn trace_context(&self) -> Option<TraceContext> {
         let in_fields = self.fields.as_deref().and_then(TraceContext::of_object);
-        in_fields.or_else(|| TraceContext::of_text(self.text?))
+        // The text of an object has nothing that its fields do not have.
+        let text = self
+            .text
+            .filter(|text| self.fields.is_none() || !text.starts_with('{'));
+        in_fields.or_else(|| TraceContext::of_text(text?))
     }
 }
 

@@ -37,11 +37,12 @@ impl Translator {
             }
         }
         // A trace can be joined before its local root span has ended.
+        let mut searched = HashSet::new();
         for span in all(resource_spans) {
             let Some(trace) = trace_of(span) else {
                 continue;
             };
-            if self.spans.knows_trace(&trace.trace_id) {
+            if self.spans.knows_trace(&trace.trace_id) || !searched.insert(trace.trace_id) {
                 continue;
             }
             match self.invocation_of_span(span, &trace.trace_id, now) {

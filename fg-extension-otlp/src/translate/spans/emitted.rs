@@ -18,8 +18,8 @@ use crate::translate::sampler::TraceSource;
 pub(super) struct EmittedSpans {
     /// The runs of each phase, oldest first.
     runs: HashMap<(TraceId, Phase), Vec<EmittedSpan>>,
-    /// Oldest first.
-    order: VecDeque<SpanKey>,
+    /// The spans and their start and end, oldest first.
+    order: VecDeque<(SpanKey, (SystemTime, SystemTime))>,
 }
 
 /// What is remembered of an emitted span.
@@ -30,17 +30,14 @@ pub(super) struct EmittedSpan {
     /// The trace that the span is part of.
     pub(super) trace_id: [u8; 16],
     pub(super) trace_source: TraceSource,
-    times: (SystemTime, SystemTime),
+    start: SystemTime,
     outcome: Option<Outcome>,
 }
-
-/// How many of the latest spans are searched for an invocation at a given time.
-const MAX_SEARCHED: usize = 128;
 
 impl EmittedSpans {
     pub(super) fn insert(&mut self, span: &SpanBuilder, now: SystemTime) {
         if self.order.len() >= MAX_SPANS
-            && let Some(oldest) = self.order.pop_front()
+            && let Some((oldest, _)) = self.order.pop_front()
             && let Some(runs) = self.runs.get_mut(&(oldest.trace, oldest.phase))
         {
             runs.retain(|emitted| emitted.run.number != oldest.run);
@@ -50,7 +47,8 @@ impl EmittedSpans {
         }
         // Only a span that is neither open nor emitted is opened, so the key is new.
         let key = span.key();
-        self.order.push_back(key);
+        let times = span.times(now);
+        self.order.push_back((key, times));
         let id = span.id.as_deref().filter(|id| id.len() <= MAX_ID_BYTES);
         self.runs
             .entry((key.trace, key.phase))
@@ -60,7 +58,7 @@ impl EmittedSpans {
                 id: id.map(Box::from),
                 trace_id: span.trace_id(),
                 trace_source: span.trace_source(),
-                times: span.times(now),
+                start: times.0,
                 outcome: span.outcome(),
             });
     }
@@ -77,11 +75,12 @@ impl EmittedSpans {
 
     /// Returns the invocations that were running at a time.
     pub(super) fn invocations_at(&self, time: SystemTime) -> impl Iterator<Item = SpanKey> {
-        let latest = self.order.iter().rev().take(MAX_SEARCHED);
-        latest.copied().filter(move |key| {
-            let is_invocation = key.phase == Phase::Invocation;
-            is_invocation && self.get(*key).is_some_and(|span| span.contains(time))
-        })
+        let contains =
+            move |(start, end): &(SystemTime, SystemTime)| (*start..=*end).contains(&time);
+        let spans = self.order.iter();
+        spans
+            .filter(move |(key, times)| key.phase == Phase::Invocation && contains(times))
+            .map(|(key, _)| *key)
     }
 
     /// Records an event for a span that was emitted. Returns `None` if the event was recorded before.
@@ -123,11 +122,6 @@ impl EmittedSpan {
     }
 
     pub(super) fn started_by(&self, time: SystemTime) -> bool {
-        self.times.0 <= time
-    }
-
-    fn contains(&self, time: SystemTime) -> bool {
-        let (start, end) = self.times;
-        (start..=end).contains(&time)
+        self.start <= time
     }
 }

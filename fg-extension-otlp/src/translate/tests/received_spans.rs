@@ -323,6 +323,21 @@ fn only_local_roots_of_invocations_are_changed() {
 }
 
 #[test]
+fn batch_of_many_invocations_is_linked() {
+    let mut harness = Harness::new();
+    for number in 0..1_000 {
+        let (id, start) = (format!("{number}"), number * 20);
+        harness.start_at(&id, start);
+        harness.end_at(&id, start, start + 19);
+    }
+    for number in [0, 500, 999] {
+        let [root] = harness.receive([span(TRACE + u128::from(number), ROOT, 0, number * 20 + 1)]);
+        let invocation = usize::try_from(number).unwrap();
+        assert_links(&root, &[&harness.out.spans[invocation]]);
+    }
+}
+
+#[test]
 fn spans_may_arrive_before_the_platform_events() {
     let mut harness = Harness::new();
     harness.now = at(3);
