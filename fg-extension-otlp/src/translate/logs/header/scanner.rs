@@ -338,7 +338,11 @@ impl<'a> Scanner<'a> {
             }
             _ => (word.len(), level.number),
         };
-        let is_explicit = is_upper && !matches!(mark, Mark::Space | Mark::End);
+        let is_explicit = match mark {
+            Mark::Space | Mark::End => false,
+            Mark::Colon => is_upper || is_category(after),
+            _ => is_upper,
+        };
         self.found = Some(Found::new(number, &rest[..text_len], is_explicit));
         let before = self.before;
         self.advance(

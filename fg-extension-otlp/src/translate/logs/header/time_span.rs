@@ -76,7 +76,7 @@ fn starts_time(text: &str) -> bool {
 
 fn token(text: &str) -> &str {
     let end =
-        text.find(|char: char| char.is_whitespace() || "|[](){}<>=\"'#【】［］".contains(char));
+        text.find(|char: char| char.is_whitespace() || "|;[](){}<>=\"'#【】［］".contains(char));
     &text[..end.unwrap_or(text.len())]
 }
 
@@ -154,7 +154,7 @@ mod tests {
             "25/Jun/2023:00:00:00 +0000",
             "1687651200.250",
         ] {
-            for after in ["", " ERROR x", "|x", "] x", ": x", " [main] x", "\tx"] {
+            for after in ["", " ERROR x", "|x", ";x", "] x", ": x", " [main] x", "\tx"] {
                 let line = format!("{time}{after}");
                 assert_eq!(time_len(&line), Some(time.len()), "{line}");
             }

@@ -45,6 +45,9 @@ const KEYS: &[(&str, Dialect)] = &[
     ("s", Dialect::Abbreviated),
 ];
 
+/// The text beside a number of OpenTelemetry.
+const TEXTS: [&str; 2] = ["severityText", "severity_text"];
+
 /// The objects in which a level is looked for if the record itself has none: ECS, loguru, logstash, Serilog.
 const CONTAINERS: &[&str] = &[
     "log", "record", "@fields", "fields", "level", "data", "event",
@@ -187,9 +190,9 @@ fn of_fields(fields: &Map<String, Value>) -> Option<Severity> {
     // The text of OpenTelemetry is beside its number.
     let (rank, mut severity) = best?;
     if KEYS[rank].1 == Dialect::OpenTelemetry {
-        let text = ["severityText", "severity_text"]
-            .iter()
-            .find_map(|name| fields.get(*name)?.as_str());
+        let is_text = |name: &str| TEXTS.iter().any(|text| text.eq_ignore_ascii_case(name));
+        let text = fields.iter().find(|(name, _)| is_text(name));
+        let text = text.and_then(|(_, value)| value.as_str());
         severity.text = text.unwrap_or_default().to_owned();
     }
     Some(severity)
