@@ -117,8 +117,9 @@ impl<'a> Scanner<'a> {
     pub(super) fn skip_names(&mut self) {
         for _ in 0..MAX_PARTS {
             let rest = self.rest();
-            let message = rest
-                .trim_start_matches(|char: char| char.is_whitespace() || ":：|-!".contains(char));
+            let message = rest.trim_start_matches(|char: char| {
+                char.is_whitespace() || matches!(char, ':' | '：' | '|' | '-' | '!')
+            });
             self.position += rest.len() - message.len();
             let severity = self.found.take();
             let is_part = self.read_group() || self.time.is_none() && self.read_time();
@@ -384,9 +385,9 @@ impl<'a> Scanner<'a> {
         let name = token.trim_end_matches(':');
         let last = name.rsplit(['.', ':', '\\']).next().unwrap_or_default();
         let is_identifier = last.starts_with(|char: char| char.is_ascii_uppercase())
-            && name
-                .chars()
-                .all(|char| char.is_ascii_alphanumeric() || "._$:\\".contains(char));
+            && name.chars().all(|char| {
+                char.is_ascii_alphanumeric() || matches!(char, '.' | '_' | '$' | ':' | '\\')
+            });
         let is_last = rest.len() == token.len() && self.has_stack();
         let is_allowed = self.before != Before::Word && self.before != Before::Separator;
         // `Error: text` has a level, unless it says that there is no error.
@@ -425,9 +426,9 @@ impl<'a> Scanner<'a> {
             return self.advance(token.len(), Before::Name);
         }
         let inner = token.trim_matches(|char: char| char.is_ascii_punctuation());
-        let is_name = inner
-            .contains(|char: char| char.is_ascii_digit() || "./:_=#$".contains(char))
-            || inner.is_empty()
+        let is_name = inner.contains(|char: char| {
+            char.is_ascii_digit() || matches!(char, '.' | '/' | ':' | '_' | '=' | '#' | '$')
+        }) || inner.is_empty()
             || is_uuid(inner)
             || token.ends_with(':') && self.before == Before::Start;
         if is_name || is_before_separator(after) {

@@ -3,6 +3,9 @@
 /// Returns the length of the time that a text starts with, including its date and its zone, or `None` if the text does not
 /// start with a time.
 pub(super) fn time_len(text: &str) -> Option<usize> {
+    if !text.starts_with(|char: char| char.is_ascii_digit() || char.is_ascii_uppercase()) {
+        return None;
+    }
     let mut end = 0;
     let mut previous = None;
     let mut has_name = false;
@@ -75,8 +78,10 @@ fn starts_time(text: &str) -> bool {
 }
 
 fn token(text: &str) -> &str {
-    let end =
-        text.find(|char: char| char.is_whitespace() || "|;[](){}<>=\"'#【】［］".contains(char));
+    const ENDS: [char; 16] = [
+        '|', ';', '[', ']', '(', ')', '{', '}', '<', '>', '=', '"', '\'', '#', '】', '］',
+    ];
+    let end = text.find(|char: char| char.is_whitespace() || ENDS.contains(&char));
     &text[..end.unwrap_or(text.len())]
 }
 

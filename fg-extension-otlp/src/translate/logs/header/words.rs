@@ -73,7 +73,7 @@ pub(super) fn level_word(text: &str) -> Option<(&str, Level)> {
 /// Returns whether the message says that there is no error: `error: none`.
 pub(super) fn is_no_error(word: &str, after: &str) -> bool {
     let message = after.trim_start_matches([':', '：']).trim();
-    let end = message.find(|char: char| char.is_whitespace() || ",;)".contains(char));
+    let end = message.find(|char: char| char.is_whitespace() || matches!(char, ',' | ';' | ')'));
     let (first, rest) = message.split_at(end.unwrap_or(message.len()));
     let is = |text: &str, words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
     let is_alone = !rest.starts_with(char::is_whitespace);
