@@ -54,8 +54,9 @@ pub(super) const CASES: [Case; 4] = [
         sentence: "listens only on the addresses that it registers",
         tried: "After the invocations, the check lists the TCP ports on which processes of the extension listen. A port on all \
                 interfaces is a warning, and so is a port that is neither registered nor subscribed: all processes of an \
-                instance share the ports.",
-        remedy: "bind to 127.0.0.1 instead of all interfaces, and close ports that nothing uses",
+                instance share the ports. A port on 127.0.0.1 that the function needs, such as that of an OTLP receiver, \
+                is fine.",
+        remedy: "bind to 127.0.0.1 instead of all interfaces, and close ports that the function does not need",
         fixture: SharedProcess,
         prevented_by: &[Reg03, Reg04],
     },
