@@ -308,6 +308,7 @@ mod forwarder;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing {
     pub use crate::export::fuzzing::otlp_bodies;
+    pub use crate::receiver::fuzzing::otlp_received;
 }
 mod limits;
 mod overdue;

@@ -9,6 +9,8 @@ mod exporter;
 mod flush_policy;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing_received;
 mod hint;
 mod hold;
 mod queue;

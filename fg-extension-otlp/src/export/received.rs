@@ -69,7 +69,7 @@ impl ReceivedData {
     }
 
     /// Returns the number of spans, log records, or data points.
-    fn records(&self) -> u64 {
+    pub(super) fn records(&self) -> u64 {
         let records: usize = match self {
             Self::Spans(data) => data.scope_spans.iter().map(|it| it.spans.len()).sum(),
             Self::Logs(data) => data.scope_logs.iter().map(|it| it.log_records.len()).sum(),

@@ -6,6 +6,8 @@
 mod connections;
 mod decode;
 mod decoded_size;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod listener;
 mod pipe;
 mod response;
