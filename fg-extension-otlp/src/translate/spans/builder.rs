@@ -85,10 +85,7 @@ impl SpanBuilder {
         Self {
             trace: key.trace,
             phase: key.phase,
-            run: Run {
-                number: key.run,
-                ..Run::default()
-            },
+            run: Run::new(key.run),
             id: None,
             urn: None,
             invoked_at: None,
@@ -273,7 +270,7 @@ impl SpanBuilder {
 
     /// Returns whether any event has arrived. A phase without events does not become a span.
     pub(crate) fn has_events(&self) -> bool {
-        !self.run.stages.is_empty()
+        self.run.has_events()
     }
 
     /// Returns whether this is an invocation that has started and not ended, as far as known.
@@ -289,7 +286,7 @@ impl SpanBuilder {
 
     /// Returns whether an event about the end has arrived.
     pub(crate) fn has_ended(&self) -> bool {
-        self.has(Stage::RuntimeDone) || self.has(Stage::Report)
+        self.run.has_ended()
     }
 
     /// Returns whether the invocation had started by `time`.

@@ -52,7 +52,8 @@ impl EmittedSpans {
         let id = span.id.as_deref().filter(|id| id.len() <= MAX_ID_BYTES);
         self.runs
             .entry((key.trace, key.phase))
-            .or_default()
+            // Nearly all have one run.
+            .or_insert_with(|| Vec::with_capacity(1))
             .push(EmittedSpan {
                 run: span.run.clone(),
                 id: id.map(Box::from),
@@ -96,8 +97,7 @@ impl EmittedSpans {
         if span.run.has(stage) {
             return None;
         }
-        let mut seen = span.run.stages.iter();
-        let is_end = stage != Stage::Start && seen.all(|seen| *seen == Stage::Start);
+        let is_end = stage != Stage::Start && !span.run.has_ended();
         span.run.record(stage, time);
         let known = span.outcome.max(Some(Outcome::Success));
         span.outcome = span.outcome.max(outcome);

@@ -123,7 +123,12 @@ impl TraceIndex {
                 self.invocations.remove(&oldest);
             }
         }
-        self.invocations.entry(trace_id).or_default().push(key);
+        // Nearly all traces have one.
+        let new = || Vec::with_capacity(1);
+        self.invocations
+            .entry(trace_id)
+            .or_insert_with(new)
+            .push(key);
         self.order.push_back((trace_id, key));
     }
 

@@ -40,7 +40,8 @@ impl SpanKey {
 pub(crate) struct Run {
     /// See [`SpanKey::run`].
     pub(crate) number: u64,
-    pub(crate) stages: Vec<Stage>,
+    /// Whether the event of each stage has arrived.
+    stages: [bool; 3],
     pub(crate) start: Option<SystemTime>,
     /// The page has no description of this time (?): when the run started, or when the runtime was done.
     pub(crate) runtime_done: Option<SystemTime>,
@@ -51,8 +52,16 @@ pub(crate) struct Run {
 const TOLERANCE: Duration = Duration::from_secs(1);
 
 impl Run {
+    /// Returns a run without events.
+    pub(crate) fn new(number: u64) -> Self {
+        Self {
+            number,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn record(&mut self, stage: Stage, time: Option<SystemTime>) {
-        self.stages.push(stage);
+        self.stages[stage as usize] = true;
         match stage {
             Stage::Start => self.start = time,
             Stage::RuntimeDone => self.runtime_done = time,
@@ -61,7 +70,17 @@ impl Run {
     }
 
     pub(crate) fn has(&self, stage: Stage) -> bool {
-        self.stages.contains(&stage)
+        self.stages[stage as usize]
+    }
+
+    /// Returns whether any event has arrived.
+    pub(crate) fn has_events(&self) -> bool {
+        self.stages.contains(&true)
+    }
+
+    /// Returns whether an event about the end has arrived.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has(Stage::RuntimeDone) || self.has(Stage::Report)
     }
 
     /// Returns whether an event with this `startTime` certainly belongs to this run.
