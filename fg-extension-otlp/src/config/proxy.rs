@@ -71,7 +71,7 @@ fn parse(setting: &Setting) -> Result<Proxy, Error> {
     let proxy = proxy
         .intercept(&any)
         .filter(|proxy| proxy.uri().scheme() == Some(&Scheme::HTTP))
-        .filter(|proxy| proxy.uri().host().is_some_and(|host| !host.is_empty()));
+        .filter(|proxy| is_address(proxy.uri()));
     let Some(proxy) = proxy else {
         let reason = "the value is not the `http://` URL of a proxy; write a URL such as `http://proxy.example:3128`";
         return Err(setting.unreadable(reason).into());
@@ -81,6 +81,21 @@ fn parse(setting: &Setting) -> Result<Proxy, Error> {
         authorization: Intercept::basic_auth(&proxy).cloned(),
         setting: setting.name().to_owned(),
     })
+}
+
+/// Returns whether the URL has a host, a valid port if it has one, and nothing that may be a part of a password.
+fn is_address(uri: &Uri) -> bool {
+    let Some(authority) = uri.authority() else {
+        return false;
+    };
+    let port = authority.as_str().strip_prefix(authority.host());
+    let has_valid_port = match port {
+        Some("") => true,
+        Some(_) => authority.port_u16().is_some_and(|port| port != 0),
+        // A user name precedes the host: the password contains an `@` that is not percent-encoded.
+        None => false,
+    };
+    !authority.host().is_empty() && has_valid_port
 }
 
 /// Returns whether the list, the value of `NO_PROXY`, contains the endpoint.

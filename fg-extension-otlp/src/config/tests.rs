@@ -342,6 +342,10 @@ fn unusable_proxy_is_reported_without_its_value() {
         "socks5://me:secret@proxy:1",
         "http://me:secret@",
         "http://secret secret",
+        "me:secret",
+        "http://me:se@cret@proxy:1",
+        "http://proxy:65536",
+        "http://proxy:0",
     ] {
         let (config, warning) = read_with_warning(&[
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector"),
