@@ -105,16 +105,34 @@ fn is_excluded(endpoint: &Uri, list: &str) -> bool {
         false => 80,
     };
     let port = endpoint.port_u16().unwrap_or(default_port);
-    // The matcher knows no ports.
-    let without_port = |entry: &str| match entry.trim().split_once(':') {
-        Some((host, digits)) if !digits.contains(':') => {
-            (digits.parse() == Ok(port)).then(|| host.to_owned())
-        }
-        _ => Some(entry.to_owned()),
+    // The matcher knows neither ports nor brackets, and `*` only for names.
+    let host_of = |entry| {
+        let (host, entry_port) = split_port(entry);
+        let is_same_port = entry_port.is_none_or(|digits| digits.parse() == Ok(port));
+        let host = host
+            .strip_prefix('*')
+            .filter(|it| it.starts_with('.'))
+            .unwrap_or(host);
+        is_same_port.then_some(host)
     };
-    let list: Vec<String> = list.split(',').filter_map(without_port).collect();
+    let list: Vec<&str> = list.split(',').map(str::trim).filter_map(host_of).collect();
+    if list.contains(&"*") {
+        return true;
+    }
     let matcher = Matcher::builder().all("proxy").no(list.join(","));
     matcher.build().intercept(endpoint).is_none()
+}
+
+/// Splits an entry of `NO_PROXY` into host and port.
+fn split_port(entry: &str) -> (&str, Option<&str>) {
+    if let Some((host, rest)) = entry.strip_prefix('[').and_then(|it| it.split_once(']')) {
+        return (host, rest.strip_prefix(':'));
+    }
+    match entry.split_once(':') {
+        // An address without brackets has several colons.
+        Some((host, port)) if !port.contains(':') => (host, Some(port)),
+        _ => (entry, None),
+    }
 }
 
 fn is_loopback(host: &str) -> bool {
