@@ -219,7 +219,9 @@ impl OtlpClient {
         }
         let result = ExportResult::from_response(self.signal, &head, &body);
         let query = self.config.endpoint.query().into_iter();
+        let proxy = self.config.proxy.iter();
         let headers = self.config.headers.values();
+        let headers = headers.chain(proxy.filter_map(|proxy| proxy.authorization.as_ref()));
         // The key follows a word such as `Bearer`.
         let headers = headers.filter_map(|value| value.to_str().ok()?.split(' ').next_back());
         // A short value is not a key, and may occur in any message.

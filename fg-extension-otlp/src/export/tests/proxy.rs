@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use super::collector::Collector;
+use super::collector::{Collector, ScriptedResponse};
 use super::tls::Authority;
 use super::*;
 
@@ -173,4 +173,28 @@ async fn failure_of_a_proxy_names_it_without_its_credentials() {
             "{error}"
         );
     }
+}
+
+#[tokio::test]
+async fn credentials_that_a_response_quotes_are_masked() {
+    let collector = Collector::start().await;
+    let proxy = Proxy::start(collector.address, "").await;
+    let exporter = exporter(
+        collector.address,
+        &[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.example"),
+            ("HTTP_PROXY", &proxy.url()),
+        ],
+    );
+    collector.will_respond(ScriptedResponse::with(
+        407,
+        &[],
+        b"wrong: Basic bWU6cEBzcw==",
+    ));
+    exporter.enqueue(spans(&["a"]), Vec::new());
+    let error = exporter.shutdown().await.unwrap_err().to_string();
+    assert!(
+        error.contains("Authentication Required: wrong: Basic ***; write the user name"),
+        "{error}"
+    );
 }
