@@ -135,7 +135,8 @@ async fn metrics_that_are_too_large_are_rejected() {
     let error = exporter.shutdown().await.unwrap_err().to_string();
     assert!(
         error
-            .starts_with("nothing was exported; rejected: the latest metrics by http://127.0.0.1:"),
+            .starts_with("nothing was exported; rejected: the latest metrics by http://127.0.0.1:")
+            && error.ends_with("(status 413 Payload Too Large: <html>too large</html>)"),
         "{error}"
     );
     assert!(collector.has_received() && !collector.has_received());
