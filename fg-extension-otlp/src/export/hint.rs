@@ -89,12 +89,20 @@ fn for_tls_error(error: &rustls::Error) -> Option<&'static str> {
         rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
             "set OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY"
         }
+        // A collector checks no other certificate. Again, the latter comes from a root certificate with another key.
+        rustls::Error::AlertReceived(
+            AlertDescription::UnknownCA | AlertDescription::DecryptError,
+        ) => {
+            "the collector does not trust the client certificate; \
+             write the certificates of its issuers after it in the file of OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"
+        }
         _ => return None,
     })
 }
 
-/// What to do if a port never responds to a request without TLS, but accepts connections and closes them.
-pub(super) const MAY_USE_TLS: &str = "write `https://` if the port uses TLS";
+/// What to do if a port never responds to a request without TLS, but accepts connections and closes them. A server for
+/// gRPC does so, too.
+pub(super) const MAY_USE_TLS: &str = "write `https://` if the port uses TLS, or the port for OTLP over HTTP, usually 4318, if it is for gRPC";
 
 /// Returns a URL, which may be relative, without user name, password, query, and fragment, any of which may be a secret.
 pub(super) fn without_secrets(url: &str) -> String {
