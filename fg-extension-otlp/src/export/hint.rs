@@ -28,9 +28,7 @@ pub(super) fn for_status(head: &Parts) -> Option<String> {
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
             format!("check the path of the URL; {PATHS}")
         }
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-            "write the user name and the password into the URL of the proxy".to_owned()
-        }
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => PROXY_CREDENTIALS.to_owned(),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             "the endpoint must accept `application/x-protobuf`".to_owned()
         }
@@ -50,6 +48,16 @@ pub(super) fn for_error(error: &(dyn Error + 'static), endpoint: &Uri) -> Option
     while let Some(error) = next {
         if let Some(hint) = error.downcast_ref().and_then(for_tls_error) {
             return Some(hint);
+        }
+        // The type of these errors is private.
+        match error.to_string().as_str() {
+            "tunnel error: proxy authorization required" => return Some(PROXY_CREDENTIALS),
+            "tunnel error: unsuccessful" => {
+                return Some(
+                    "the proxy refuses to connect to this host; allow it in the proxy, or add the host to NO_PROXY",
+                );
+            }
+            _ => {}
         }
         if error.downcast_ref().is_some_and(hyper::Error::is_parse) {
             return Some(
@@ -74,6 +82,9 @@ fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
 }
 
 const GRPC_PORT: u16 = 4317;
+
+/// What to do if a proxy rejects a request, with or without a tunnel, because of its credentials.
+const PROXY_CREDENTIALS: &str = "write the user name and the password into the URL of the proxy";
 
 fn for_tls_error(error: &rustls::Error) -> Option<&'static str> {
     Some(match error {

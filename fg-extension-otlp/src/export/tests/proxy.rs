@@ -129,6 +129,7 @@ async fn tls_request_is_tunneled_by_the_proxy() {
 async fn failure_of_a_proxy_names_it_without_its_credentials() {
     let (_socket, closed) = reserve_address();
     let rejecting = Proxy::start(closed, "407 Proxy Authentication Required").await;
+    let refusing = Proxy::start(closed, "403 Forbidden").await;
     let closed_url = format!("http://me:p%40ss@{closed}");
     for (name, url, address, endpoint, problem) in [
         (
@@ -136,7 +137,14 @@ async fn failure_of_a_proxy_names_it_without_its_credentials() {
             rejecting.url(),
             rejecting.address,
             "https://collector.example",
-            "tunnel error: proxy authorization required",
+            "tunnel error: proxy authorization required; write the user name and the password into the URL of the proxy, ",
+        ),
+        (
+            "HTTPS_PROXY",
+            refusing.url(),
+            refusing.address,
+            "https://collector.example",
+            "tunnel error: unsuccessful; the proxy refuses to connect to this host; allow it in the proxy, or add",
         ),
         (
             "HTTPS_PROXY",
