@@ -71,7 +71,7 @@ fn parse(setting: &Setting) -> Result<Proxy, Error> {
     let proxy = proxy
         .intercept(&any)
         .filter(|proxy| proxy.uri().scheme() == Some(&Scheme::HTTP))
-        .filter(|proxy| proxy.uri().host().is_some_and(|host| !host.is_empty()));
+        .filter(|proxy| is_address(proxy.uri()));
     let Some(proxy) = proxy else {
         let reason = "the value is not the `http://` URL of a proxy; write a URL such as `http://proxy.example:3128`";
         return Err(setting.unreadable(reason).into());
@@ -83,6 +83,21 @@ fn parse(setting: &Setting) -> Result<Proxy, Error> {
     })
 }
 
+/// Returns whether the URL has a host, a valid port if it has one, and nothing that may be a part of a password.
+fn is_address(uri: &Uri) -> bool {
+    let Some(authority) = uri.authority() else {
+        return false;
+    };
+    let port = authority.as_str().strip_prefix(authority.host());
+    let has_valid_port = match port {
+        Some("") => true,
+        Some(_) => authority.port_u16().is_some_and(|port| port != 0),
+        // A user name precedes the host: the password contains an `@` that is not percent-encoded.
+        None => false,
+    };
+    !authority.host().is_empty() && has_valid_port
+}
+
 /// Returns whether the list, the value of `NO_PROXY`, contains the endpoint.
 fn is_excluded(endpoint: &Uri, list: &str) -> bool {
     let default_port = match endpoint.scheme() == Some(&Scheme::HTTPS) {
@@ -90,16 +105,34 @@ fn is_excluded(endpoint: &Uri, list: &str) -> bool {
         false => 80,
     };
     let port = endpoint.port_u16().unwrap_or(default_port);
-    // The matcher knows no ports.
-    let without_port = |entry: &str| match entry.trim().split_once(':') {
-        Some((host, digits)) if !digits.contains(':') => {
-            (digits.parse() == Ok(port)).then(|| host.to_owned())
-        }
-        _ => Some(entry.to_owned()),
+    // The matcher knows neither ports nor brackets, and `*` only for names.
+    let host_of = |entry| {
+        let (host, entry_port) = split_port(entry);
+        let is_same_port = entry_port.is_none_or(|digits| digits.parse() == Ok(port));
+        let host = host
+            .strip_prefix('*')
+            .filter(|it| it.starts_with('.'))
+            .unwrap_or(host);
+        is_same_port.then_some(host)
     };
-    let list: Vec<String> = list.split(',').filter_map(without_port).collect();
+    let list: Vec<&str> = list.split(',').map(str::trim).filter_map(host_of).collect();
+    if list.contains(&"*") {
+        return true;
+    }
     let matcher = Matcher::builder().all("proxy").no(list.join(","));
     matcher.build().intercept(endpoint).is_none()
+}
+
+/// Splits an entry of `NO_PROXY` into host and port.
+fn split_port(entry: &str) -> (&str, Option<&str>) {
+    if let Some((host, rest)) = entry.strip_prefix('[').and_then(|it| it.split_once(']')) {
+        return (host, rest.strip_prefix(':'));
+    }
+    match entry.split_once(':') {
+        // An address without brackets has several colons.
+        Some((host, port)) if !port.contains(':') => (host, Some(port)),
+        _ => (entry, None),
+    }
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -217,16 +217,24 @@ impl OtlpClient {
             let reason = format!("status {}", head.status);
             return ExportResult::CompressionRejected { reason };
         }
-        let result = ExportResult::from_response(self.signal, &head, &body);
-        let query = self.config.endpoint.query().into_iter();
+        let secrets: Vec<&str> = self.secrets().collect();
+        ExportResult::from_response(self.signal, &head, &body, &secrets)
+    }
+
+    /// Returns what a response may quote, and messages must not: the query, and the values of headers.
+    fn secrets(&self) -> impl Iterator<Item = &str> {
+        let query = self.config.endpoint.query();
+        let parameters = query.into_iter().flat_map(|query| query.split('&'));
+        let parameters = parameters.filter_map(|pair| Some(pair.split_once('=')?.1));
+        let proxy = self.config.proxy.iter();
         let headers = self.config.headers.values();
-        // The key follows a word such as `Bearer`.
-        let headers = headers.filter_map(|value| value.to_str().ok()?.split(' ').next_back());
+        let headers = headers.chain(proxy.filter_map(|proxy| proxy.authorization.as_ref()));
+        // The key may be only one word, after another such as `Bearer`.
+        let words = headers.filter_map(|value| value.to_str().ok());
+        let words = words.flat_map(|value| value.split(' '));
         // A short value is not a key, and may occur in any message.
-        let secrets = query
-            .chain(headers)
-            .filter(|it| it.len() >= MIN_SECRET_CHARS);
-        secrets.fold(result, ExportResult::without)
+        let secrets = query.into_iter().chain(parameters).chain(words);
+        secrets.filter(|secret| secret.len() >= MIN_SECRET_CHARS)
     }
 }
 

@@ -28,9 +28,7 @@ pub(super) fn for_status(head: &Parts) -> Option<String> {
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
             format!("check the path of the URL; {PATHS}")
         }
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-            "write the user name and the password into the URL of the proxy".to_owned()
-        }
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => PROXY_CREDENTIALS.to_owned(),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             "the endpoint must accept `application/x-protobuf`".to_owned()
         }
@@ -50,6 +48,16 @@ pub(super) fn for_error(error: &(dyn Error + 'static), endpoint: &Uri) -> Option
     while let Some(error) = next {
         if let Some(hint) = error.downcast_ref().and_then(for_tls_error) {
             return Some(hint);
+        }
+        // The type of these errors is private.
+        match error.to_string().as_str() {
+            "tunnel error: proxy authorization required" => return Some(PROXY_CREDENTIALS),
+            "tunnel error: unsuccessful" => {
+                return Some(
+                    "the proxy refuses to connect to this host; allow it in the proxy, or add the host to NO_PROXY",
+                );
+            }
+            _ => {}
         }
         if error.downcast_ref().is_some_and(hyper::Error::is_parse) {
             return Some(
@@ -75,6 +83,9 @@ fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
 
 const GRPC_PORT: u16 = 4317;
 
+/// What to do if a proxy rejects a request, with or without a tunnel, because of its credentials.
+const PROXY_CREDENTIALS: &str = "write the user name and the password into the URL of the proxy";
+
 fn for_tls_error(error: &rustls::Error) -> Option<&'static str> {
     Some(match error {
         rustls::Error::InvalidMessage(_) => {
@@ -89,12 +100,20 @@ fn for_tls_error(error: &rustls::Error) -> Option<&'static str> {
         rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
             "set OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY"
         }
+        // A collector checks no other certificate. Again, the latter comes from a root certificate with another key.
+        rustls::Error::AlertReceived(
+            AlertDescription::UnknownCA | AlertDescription::DecryptError,
+        ) => {
+            "the collector does not trust the client certificate; \
+             write the certificates of its issuers after it in the file of OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"
+        }
         _ => return None,
     })
 }
 
-/// What to do if a port never responds to a request without TLS, but accepts connections and closes them.
-pub(super) const MAY_USE_TLS: &str = "write `https://` if the port uses TLS";
+/// What to do if a port never responds to a request without TLS, but accepts connections and closes them. A server for
+/// gRPC does so, too.
+pub(super) const MAY_USE_TLS: &str = "write `https://` if the port uses TLS, or the port for OTLP over HTTP, usually 4318, if it is for gRPC";
 
 /// Returns a URL, which may be relative, without user name, password, query, and fragment, any of which may be a secret.
 pub(super) fn without_secrets(url: &str) -> String {

@@ -37,8 +37,13 @@ pub(super) enum ExportResult {
 }
 
 impl ExportResult {
-    /// Interprets the response to a request of the signal.
-    pub(super) fn from_response(signal: Signal, head: &Parts, body: &[u8]) -> Self {
+    /// Interprets the response to a request of the signal. Replaces secrets, which the response may quote.
+    pub(super) fn from_response(
+        signal: Signal,
+        head: &Parts,
+        body: &[u8],
+        secrets: &[&str],
+    ) -> Self {
         let is_protobuf = head
             .headers
             .get(header::CONTENT_TYPE)
@@ -59,10 +64,10 @@ impl ExportResult {
                 .unwrap_or_default();
             return Self::Accepted {
                 rejected: rejected.try_into().unwrap_or(0),
-                message: quote(&message),
+                message: quote(&message, secrets),
             };
         }
-        let reason = match error_message(body, is_protobuf) {
+        let reason = match error_message(body, is_protobuf, secrets) {
             message if message.is_empty() => format!("status {}", head.status),
             message => format!("status {}: {message}", head.status),
         };
@@ -77,7 +82,7 @@ impl ExportResult {
         }
         Self::Rejected {
             reason: match hint::for_status(head) {
-                Some(hint) => format!("{reason}; {hint}"),
+                Some(hint) => format!("{reason}; {}", masked(&hint, secrets)),
                 None => reason,
             },
         }
@@ -87,15 +92,6 @@ impl ExportResult {
     pub(super) fn with_note(mut self, note: &str) -> Self {
         if !matches!(self, Self::Accepted { .. }) {
             self.message_mut().push_str(note);
-        }
-        self
-    }
-
-    /// Replaces a secret, which the response may quote.
-    pub(super) fn without(mut self, secret: &str) -> Self {
-        let message = self.message_mut();
-        if !secret.is_empty() && message.contains(secret) {
-            *message = message.replace(secret, "***");
         }
         self
     }
@@ -144,7 +140,7 @@ fn partial_success(signal: Signal, body: &[u8]) -> Option<(i64, String)> {
 }
 
 /// Returns the error message of the collector, or of a proxy in front of it that does not know OTLP.
-fn error_message(body: &[u8], is_protobuf: bool) -> String {
+fn error_message(body: &[u8], is_protobuf: bool, secrets: &[&str]) -> String {
     /// The field of `google.rpc.Status` that is needed here.
     #[derive(Message)]
     struct RpcStatus {
@@ -153,15 +149,22 @@ fn error_message(body: &[u8], is_protobuf: bool) -> String {
     }
     if is_protobuf {
         let status = RpcStatus::decode(body).unwrap_or_default();
-        quote(&status.message)
+        quote(&status.message, secrets)
     } else {
-        quote(&String::from_utf8_lossy(body))
+        quote(&String::from_utf8_lossy(body), secrets)
     }
 }
 
 /// Returns the start of a message from the other side, on one line.
-fn quote(text: &str) -> String {
-    one_line(&excerpt(text.trim()))
+fn quote(text: &str, secrets: &[&str]) -> String {
+    // Before the message is cut, because the rest of a secret that is cut would not be recognized.
+    one_line(&excerpt(masked(text, secrets).trim()))
+}
+
+/// Replaces secrets.
+fn masked(text: &str, secrets: &[&str]) -> String {
+    let replace = |text: String, secret: &&str| text.replace(secret, "***");
+    secrets.iter().fold(text.to_owned(), replace)
 }
 
 #[cfg(test)]
@@ -173,13 +176,23 @@ mod tests {
     #[test]
     fn error_message_comes_from_the_status_or_the_body() {
         let status = [0x08, 3, 0x12, 7, b'n', b'o', b' ', b'r', b'o', b'o', b'm'];
-        assert_eq!(error_message(&status, true), "no room");
+        assert_eq!(error_message(&status, true, &[]), "no room");
         assert_eq!(
-            error_message(b"<p>Not\nFound</p>", false),
+            error_message(b"<p>Not\nFound</p>", false, &[]),
             r"<p>Not\nFound</p>"
         );
-        assert_eq!(error_message(&[0xff], true), "");
-        let long = error_message("ä".repeat(EXCERPT_CHARS + 1).as_bytes(), false);
+        assert_eq!(error_message(&[0xff], true, &[]), "");
+        let long = error_message("ä".repeat(EXCERPT_CHARS + 1).as_bytes(), false, &[]);
         assert_eq!(long, format!("{}…", "ä".repeat(EXCERPT_CHARS)));
+    }
+
+    #[test]
+    fn secret_is_masked_before_the_message_is_cut() {
+        let secret = "12345678".repeat(EXCERPT_CHARS);
+        let body = format!("wrong: {secret}, {secret}");
+        assert_eq!(
+            error_message(body.as_bytes(), false, &[&secret]),
+            "wrong: ***, ***"
+        );
     }
 }

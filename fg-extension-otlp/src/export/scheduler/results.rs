@@ -139,7 +139,11 @@ impl Scheduler {
                 )
             }
             Err(batch) => {
-                let reason = format!("{reason}; the request had {bytes} bytes");
+                // The size of our own metrics is not known here.
+                let reason = match bytes {
+                    0 => reason,
+                    _ => format!("{reason}; the request had {bytes} bytes"),
+                };
                 self.record_rejected(batch, reason)
             }
         }

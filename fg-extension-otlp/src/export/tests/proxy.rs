@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use super::collector::Collector;
+use super::collector::{Collector, ScriptedResponse};
 use super::tls::Authority;
 use super::*;
 
@@ -129,6 +129,7 @@ async fn tls_request_is_tunneled_by_the_proxy() {
 async fn failure_of_a_proxy_names_it_without_its_credentials() {
     let (_socket, closed) = reserve_address();
     let rejecting = Proxy::start(closed, "407 Proxy Authentication Required").await;
+    let refusing = Proxy::start(closed, "403 Forbidden").await;
     let closed_url = format!("http://me:p%40ss@{closed}");
     for (name, url, address, endpoint, problem) in [
         (
@@ -136,7 +137,14 @@ async fn failure_of_a_proxy_names_it_without_its_credentials() {
             rejecting.url(),
             rejecting.address,
             "https://collector.example",
-            "tunnel error: proxy authorization required",
+            "tunnel error: proxy authorization required; write the user name and the password into the URL of the proxy, ",
+        ),
+        (
+            "HTTPS_PROXY",
+            refusing.url(),
+            refusing.address,
+            "https://collector.example",
+            "tunnel error: unsuccessful; the proxy refuses to connect to this host; allow it in the proxy, or add",
         ),
         (
             "HTTPS_PROXY",
@@ -173,4 +181,28 @@ async fn failure_of_a_proxy_names_it_without_its_credentials() {
             "{error}"
         );
     }
+}
+
+#[tokio::test]
+async fn credentials_that_a_response_quotes_are_masked() {
+    let collector = Collector::start().await;
+    let proxy = Proxy::start(collector.address, "").await;
+    let exporter = exporter(
+        collector.address,
+        &[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.example"),
+            ("HTTP_PROXY", &proxy.url()),
+        ],
+    );
+    collector.will_respond(ScriptedResponse::with(
+        407,
+        &[],
+        b"wrong: Basic bWU6cEBzcw==",
+    ));
+    exporter.enqueue(spans(&["a"]), Vec::new());
+    let error = exporter.shutdown().await.unwrap_err().to_string();
+    assert!(
+        error.contains("Authentication Required: wrong: Basic ***; write the user name"),
+        "{error}"
+    );
 }

@@ -89,7 +89,7 @@ async fn port_that_never_responds_has_a_hint() {
     let (address, _) = server(b"", usize::MAX).await;
     let error = send(address, &[]).await.unwrap();
     assert!(
-        error.contains("; write `https://` if the port uses TLS)"),
+        error.contains("; write `https://` if the port uses TLS, or the port for OTLP over HTTP"),
         "{error}"
     );
 }

@@ -235,6 +235,19 @@ async fn client_certificate_is_sent() {
         error.contains("CertificateRequired; set OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and"),
         "{error}"
     );
+
+    let unknown = pem_file(&authority.certificate(&key).pem());
+    let exporter = with_client(&[
+        ("FG_OTLP_FLUSH_TIMEOUT", "1s"),
+        ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", path(&unknown)),
+        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", path(&key_files[0])),
+    ]);
+    exporter.enqueue(spans(&["a"]), Vec::new());
+    let error = exporter.shutdown().await.unwrap_err().to_string();
+    assert!(
+        error.contains("; the collector does not trust the client certificate; write"),
+        "{error}"
+    );
     assert!(!collector.has_received());
 }
 

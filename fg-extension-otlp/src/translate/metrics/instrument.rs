@@ -156,18 +156,25 @@ impl<A: Aggregation> Series<A> {
     }
 
     /// Returns the time of a data point that says that the value was zero, if one has to precede the first value.
+    fn time_of_zero(&self, collection: &Collection) -> Option<SystemTime> {
+        match self.is_introduced {
+            true => None,
+            false => collection.time_of_zero(self.first_recorded?),
+        }
+    }
+}
+
+impl Collection {
+    /// Returns the time of a data point that says that the value was zero before the first one was recorded at this time.
     ///
     /// `increase()` in Prometheus compares data points and ignores their start time. So without a zero, it misses what
     /// the first data point counts.
-    fn time_of_zero(&self, collection: &Collection) -> Option<SystemTime> {
-        if self.is_introduced {
-            return None;
-        }
-        let before = self.first_recorded?.checked_sub(TICK)?;
-        let oldest = collection.now.checked_sub(MAX_AGE_OF_ZERO)?;
+    pub(super) fn time_of_zero(&self, first_recorded: SystemTime) -> Option<SystemTime> {
+        let before = first_recorded.checked_sub(TICK)?;
+        let oldest = self.now.checked_sub(MAX_AGE_OF_ZERO)?;
         // At the start itself, a data point would say that the start is unknown.
-        let time = before.max(oldest).max(collection.start + TICK);
-        let gap = collection.now.duration_since(time).ok()?;
+        let time = before.max(oldest).max(self.start + TICK);
+        let gap = self.now.duration_since(time).ok()?;
         (gap >= TICK).then_some(time)
     }
 }

@@ -1,6 +1,7 @@
 //! The metrics about the forwarder itself, which are only read when they are sent.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, Metric, Sum};
@@ -24,24 +25,37 @@ pub(crate) struct Observation {
 pub(super) struct OwnMetrics {
     requested: BTreeMap<&'static str, u64>,
     settled: BTreeMap<&'static str, u64>,
+    /// When counters were first requested that were not zero by then.
+    first_requested: BTreeMap<&'static str, SystemTime>,
 }
 
 impl OwnMetrics {
     pub(super) fn collect(&mut self, read: &[Observation], collection: &Collection) -> Vec<Metric> {
         let metric = |it: &Observation| {
+            let settled = self.settled.get(it.name).copied();
+            self.requested.insert(it.name, it.value);
             let temporality = match it.is_counter {
                 true => collection.temporality,
                 false => AggregationTemporality::Cumulative,
             };
-            let (value, start) = if temporality == AggregationTemporality::Delta {
-                self.requested.insert(it.name, it.value);
-                let settled = self.settled.get(it.name).copied().unwrap_or_default();
-                (it.value.saturating_sub(settled), collection.settled)
+            let point = |value, start, time| number_point(Vec::new(), value, start, time);
+            let data_points = if temporality == AggregationTemporality::Delta {
+                let change = it.value.saturating_sub(settled.unwrap_or_default());
+                vec![point(change, collection.settled, collection.now)]
             } else {
-                (it.value, collection.start)
+                // A counter that no collector knows starts from zero, always at the same time.
+                let is_new = it.is_counter && it.value > 0 && settled.is_none();
+                let first = is_new.then(|| {
+                    let first = self.first_requested.entry(it.name);
+                    *first.or_insert(collection.now)
+                });
+                let zero = first.and_then(|first| collection.time_of_zero(first));
+                let zero = zero.map(|time| point(0, collection.start, time));
+                let latest = point(it.value, collection.start, collection.now);
+                zero.into_iter().chain([latest]).collect()
             };
             let data = Data::Sum(Sum {
-                data_points: vec![number_point(Vec::new(), value, start, collection.now)],
+                data_points,
                 aggregation_temporality: temporality.into(),
                 is_monotonic: it.is_counter,
             });
