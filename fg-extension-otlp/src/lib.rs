@@ -217,7 +217,7 @@
 //!   `dropped_attributes_count`. Received data is not limited.
 //!
 //! Other settings of an SDK, such as `OTEL_BSP_SCHEDULE_DELAY`, have no effect on the forwarder. Those that are set are
-//! named in one line with the level `INFO`.
+//! named in one line with the level `WARN`.
 //!
 //! Settings that many programs read have their usual effect, too: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, and
 //! `NO_PROXY`, in upper or lower case, and `SSL_CERT_FILE`. Only proxies with an `http://` URL are supported. An endpoint

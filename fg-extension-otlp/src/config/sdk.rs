@@ -226,7 +226,7 @@ fn report_without_effect(settings: &Settings<'_>) {
         names.push(aggregation);
     }
     if !names.is_empty() {
-        settings.report(Diagnostic::Info(format!(
+        settings.report(Diagnostic::Warning(format!(
             "these settings have no effect on the forwarder: {}; FG_OTLP_FLUSH and FG_OTLP_FLUSH_INTERVAL set when data is sent, \
              FG_OTLP_BUFFER how much waits, and FG_LOG the log level; histograms have explicit buckets",
             names.join(", ")
@@ -364,7 +364,7 @@ mod tests {
             ("OTEL_METRIC_EXPORT_INTERVAL", "secret"),
             ("OTEL_BSP_SCHEDULE_DELAY", "5000"),
         ]);
-        let [Diagnostic::Info(line)] = &*config.unwrap().diagnostics else {
+        let [Diagnostic::Warning(line)] = &*config.unwrap().diagnostics else {
             panic!("not one line");
         };
         assert!(

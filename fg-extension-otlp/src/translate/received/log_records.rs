@@ -8,7 +8,7 @@ use super::ids::{add_invocation_id, id, invocation_id, time};
 use crate::translate::Translator;
 use crate::translate::ids::TraceId;
 use crate::translate::logs::NamedTrace;
-use crate::translate::spans::{FunctionTrace, SpanKey};
+use crate::translate::spans::{FunctionTrace, Phase, SAMPLED, SpanKey};
 
 impl Translator {
     /// Adds the ID of the invocation to log records that the function exports, and the IDs of the invocation's span
@@ -40,6 +40,7 @@ impl Translator {
                 None => {
                     let context = self.spans.context(key);
                     (log.trace_id, log.span_id) = (context.trace_id, context.span_id);
+                    log.flags |= self.flags_of_span(key);
                 }
             }
             add_invocation_id(&mut log.attributes, self.spans.request_id(key));
@@ -55,10 +56,11 @@ impl Translator {
         let trace = TraceId::from_array(trace_id);
         let time = time(log.time_unix_nano);
         if log.span_id == trace.root_span_id() {
-            if let Some(key) = self.spans.invocation(trace, time) {
-                let context = self.spans.context(key);
-                (log.trace_id, log.span_id) = (context.trace_id, context.span_id);
-            }
+            let known = self.spans.invocation(trace, time);
+            let key = known.unwrap_or(SpanKey::first(trace, Phase::Invocation));
+            let context = self.spans.context(key);
+            (log.trace_id, log.span_id) = (context.trace_id, context.span_id);
+            log.flags |= self.flags_of_span(key);
         } else if log.span_id.is_empty() {
             let named = invocation_id(&log.attributes);
             let key = named.and_then(|id| self.spans.invocation(id, time));
@@ -80,6 +82,15 @@ impl Translator {
                 flags: named.flags,
             };
             self.join_named_trace(key, trace);
+        }
+    }
+
+    /// Returns the W3C trace flags of records that belong to the span of an invocation: whether it is sent.
+    fn flags_of_span(&self, key: SpanKey) -> u32 {
+        let (trace_id, source) = self.spans.trace(key);
+        match self.sampler.is_sampled(trace_id, source) {
+            true => SAMPLED,
+            false => 0,
         }
     }
 

@@ -118,6 +118,10 @@ fn flags_of_the_trace_are_kept() {
         let log = harness.log(json!({"type": "function", "record": record}));
         assert_eq!(log.flags, flags, "{record}");
     }
+    // The span of the invocation is sent.
+    let log = harness.log(json!({"type": "function", "record": "hello", "requestId": ID}));
+    assert_correlated(&log, ID);
+    assert_eq!(log.flags, 1);
 }
 
 #[test]
