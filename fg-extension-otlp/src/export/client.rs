@@ -217,16 +217,20 @@ impl OtlpClient {
             let reason = format!("status {}", head.status);
             return ExportResult::CompressionRejected { reason };
         }
-        let result = ExportResult::from_response(self.signal, &head, &body);
-        let query = self.config.endpoint.query().into_iter();
+        ExportResult::from_response(self.signal, &head, &body, &self.secrets())
+    }
+
+    /// Returns what may be a key, and may be quoted by a response: the query, the values in it, and those of headers.
+    fn secrets(&self) -> Vec<&str> {
+        let query = self.config.endpoint.query().unwrap_or_default();
+        let in_query = query.split('&').filter_map(|pair| pair.split_once('='));
+        let in_query = in_query.map(|(_, value)| value);
         let headers = self.config.headers.values();
         // The key follows a word such as `Bearer`.
         let headers = headers.filter_map(|value| value.to_str().ok()?.split(' ').next_back());
-        // A short value is not a key, and may occur in any message.
-        let secrets = query
-            .chain(headers)
-            .filter(|it| it.len() >= MIN_SECRET_CHARS);
-        secrets.fold(result, ExportResult::without)
+        // A short value is not a key, and may occur in any message. The query comes first, since it contains others.
+        let all = [query].into_iter().chain(in_query).chain(headers);
+        all.filter(|it| it.len() >= MIN_SECRET_CHARS).collect()
     }
 }
 

@@ -350,7 +350,7 @@ fn check_response(data: &[u8]) {
     };
     let (head, ()) = response.into_parts();
     for signal in Signal::ALL {
-        match ExportResult::from_response(signal, &head, body) {
+        match ExportResult::from_response(signal, &head, body, &[]) {
             ExportResult::Accepted { rejected, message } => {
                 assert!(head.status.is_success() && rejected <= i64::MAX.unsigned_abs());
                 assert!(!message.contains(char::is_control));

@@ -37,8 +37,13 @@ pub(super) enum ExportResult {
 }
 
 impl ExportResult {
-    /// Interprets the response to a request of the signal.
-    pub(super) fn from_response(signal: Signal, head: &Parts, body: &[u8]) -> Self {
+    /// Interprets the response to a request of the signal. `secrets` are hidden if the response quotes them.
+    pub(super) fn from_response(
+        signal: Signal,
+        head: &Parts,
+        body: &[u8],
+        secrets: &[&str],
+    ) -> Self {
         let is_protobuf = head
             .headers
             .get(header::CONTENT_TYPE)
@@ -59,10 +64,10 @@ impl ExportResult {
                 .unwrap_or_default();
             return Self::Accepted {
                 rejected: rejected.try_into().unwrap_or(0),
-                message: quote(&message),
+                message: quote(&message, secrets),
             };
         }
-        let reason = match error_message(body, is_protobuf) {
+        let reason = match quote(&error_message(body, is_protobuf), secrets) {
             message if message.is_empty() => format!("status {}", head.status),
             message => format!("status {}: {message}", head.status),
         };
@@ -77,7 +82,7 @@ impl ExportResult {
         }
         Self::Rejected {
             reason: match hint::for_status(head) {
-                Some(hint) => format!("{reason}; {hint}"),
+                Some(hint) => format!("{reason}; {}", hide(&hint, secrets)),
                 None => reason,
             },
         }
@@ -85,29 +90,14 @@ impl ExportResult {
 
     /// Appends a note to the reason of a failure.
     pub(super) fn with_note(mut self, note: &str) -> Self {
-        if !matches!(self, Self::Accepted { .. }) {
-            self.message_mut().push_str(note);
-        }
-        self
-    }
-
-    /// Replaces a secret, which the response may quote.
-    pub(super) fn without(mut self, secret: &str) -> Self {
-        let message = self.message_mut();
-        if !secret.is_empty() && message.contains(secret) {
-            *message = message.replace(secret, "***");
-        }
-        self
-    }
-
-    fn message_mut(&mut self) -> &mut String {
-        match self {
-            Self::Accepted { message, .. } => message,
+        match &mut self {
+            Self::Accepted { .. } => {}
             Self::Retryable { reason, .. }
             | Self::Rejected { reason }
             | Self::TooLarge { reason }
-            | Self::CompressionRejected { reason } => reason,
+            | Self::CompressionRejected { reason } => reason.push_str(note),
         }
+        self
     }
 }
 
@@ -152,16 +142,22 @@ fn error_message(body: &[u8], is_protobuf: bool) -> String {
         message: String,
     }
     if is_protobuf {
-        let status = RpcStatus::decode(body).unwrap_or_default();
-        quote(&status.message)
+        RpcStatus::decode(body).unwrap_or_default().message
     } else {
-        quote(&String::from_utf8_lossy(body))
+        String::from_utf8_lossy(body).into_owned()
     }
 }
 
-/// Returns the start of a message from the other side, on one line.
-fn quote(text: &str) -> String {
-    one_line(&excerpt(text.trim()))
+/// Returns the start of a message from the other side, on one line and without secrets.
+fn quote(text: &str, secrets: &[&str]) -> String {
+    // Secrets are hidden first, because an excerpt may end in the middle of one.
+    one_line(&excerpt(hide(text, secrets).trim()))
+}
+
+/// Replaces the secrets in a text.
+fn hide(text: &str, secrets: &[&str]) -> String {
+    let secrets = secrets.iter().filter(|secret| !secret.is_empty());
+    secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
 }
 
 #[cfg(test)]
@@ -173,13 +169,11 @@ mod tests {
     #[test]
     fn error_message_comes_from_the_status_or_the_body() {
         let status = [0x08, 3, 0x12, 7, b'n', b'o', b' ', b'r', b'o', b'o', b'm'];
-        assert_eq!(error_message(&status, true), "no room");
-        assert_eq!(
-            error_message(b"<p>Not\nFound</p>", false),
-            r"<p>Not\nFound</p>"
-        );
-        assert_eq!(error_message(&[0xff], true), "");
-        let long = error_message("ä".repeat(EXCERPT_CHARS + 1).as_bytes(), false);
+        let message = |body: &[u8], is_protobuf| quote(&error_message(body, is_protobuf), &[]);
+        assert_eq!(message(&status, true), "no room");
+        assert_eq!(message(b"<p>Not\nFound</p>", false), r"<p>Not\nFound</p>");
+        assert_eq!(message(&[0xff], true), "");
+        let long = message("ä".repeat(EXCERPT_CHARS + 1).as_bytes(), false);
         assert_eq!(long, format!("{}…", "ä".repeat(EXCERPT_CHARS)));
     }
 }

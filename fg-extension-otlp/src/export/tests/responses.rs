@@ -253,15 +253,21 @@ async fn key_in_a_response_is_not_repeated() {
             "authorization=Bearer%2012345678,x-tenant=a",
         ),
     ]);
-    let exporter = Exporter::start(&config, |_| Snapshot::default()).unwrap();
-    let body = b"no route for /v1/traces?token=abcdefgh with key 12345678";
-    collector.will_respond(ScriptedResponse::with(403, &[], body));
-    exporter.enqueue(spans(&["a"]), Vec::new());
-    let error = exporter.shutdown().await.unwrap_err().to_string();
-    assert!(
-        error.contains(
-            "/v1/traces (status 403 Forbidden: no route for /v1/traces?*** with key ***;"
+    // The last one is cut in the middle.
+    let cut = format!("{}12345678", "x".repeat(295));
+    for (body, shown) in [
+        (
+            "no route for /v1/traces?token=abcdefgh with key 12345678",
+            "no route for /v1/traces?*** with key ***;",
         ),
-        "{error}"
-    );
+        ("unknown token `abcdefgh`", "unknown token `***`;"),
+        (&cut, &format!("{}***;", "x".repeat(295))),
+    ] {
+        let exporter = Exporter::start(&config, |_| Snapshot::default()).unwrap();
+        collector.will_respond(ScriptedResponse::with(403, &[], body.as_bytes()));
+        exporter.enqueue(spans(&["a"]), Vec::new());
+        let error = exporter.shutdown().await.unwrap_err().to_string();
+        let expected = format!("/v1/traces (status 403 Forbidden: {shown}");
+        assert!(error.contains(&expected), "{error}");
+    }
 }
