@@ -73,7 +73,7 @@ async fn run(
         }
         let mut out = Translated::default();
         lock(&translator).emit_complete(SystemTime::now(), &mut out);
-        if !out.spans.is_empty() {
+        if out.has_counted {
             emit(out);
         }
     }

@@ -74,6 +74,8 @@ const MAX_ID_BYTES: usize = 1024;
 pub(crate) struct Translated {
     pub(crate) spans: Vec<Span>,
     pub(crate) log_records: Vec<LogRecord>,
+    /// Whether a span was counted in the metrics, even if it was not sampled.
+    pub(crate) has_counted: bool,
 }
 
 impl Translator {
@@ -272,6 +274,7 @@ impl Translator {
             self.metrics.record_cold_start(now);
         }
         self.metrics.record_span(&span, now);
+        out.has_counted = true;
         // The metrics count all invocations.
         let (trace, source) = match span.parent {
             Some(parent) => self.spans.trace(parent),
