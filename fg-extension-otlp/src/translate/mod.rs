@@ -118,7 +118,7 @@ impl Translator {
     }
 
     /// Records an invocation and its URN, which contains the region, the project, and the name of the function. Emits
-    /// the spans that have waited long enough, since the process may have been frozen while they waited.
+    /// the spans that have waited long enough.
     ///
     /// Ignores an invocation whose ID or URN is much too long, since open invocations are stored.
     pub(crate) fn record_invocation(
