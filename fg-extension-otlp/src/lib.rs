@@ -124,7 +124,8 @@
 //! The resource describes the instance of the function, with `service.*`, `faas.*`, and `cloud.*` attributes. The region
 //! and the account are part of the URN, which is only known from the first invocation. Backends keep the telemetry of
 //! different resources apart, so all data is held until then: for at most 10 s in which the process runs, until half of
-//! the buffer is full, or until the shutdown. From the first request on, the resource stays the same.
+//! the buffer is full or 1 MiB of one signal waits, or until the shutdown. From the first request on, the resource stays
+//! the same.
 //!
 //! Resources of telemetry that the function sends gain the attributes that they lack. `unknown_service` as a name, which
 //! SDKs use if no name is set, is replaced.
