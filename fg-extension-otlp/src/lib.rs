@@ -316,6 +316,7 @@ mod limits;
 mod overdue;
 mod own_metrics;
 mod receiver;
+mod rpc_status;
 mod signal;
 mod translate;
 mod turn;

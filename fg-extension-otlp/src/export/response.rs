@@ -14,6 +14,7 @@ use prost::Message;
 use super::hint::{self, PATHS};
 use super::request::PROTOBUF;
 use super::retry::{is_retryable, retry_after};
+use crate::rpc_status::RpcStatus;
 use crate::signal::Signal;
 
 /// The result of a request.
@@ -135,12 +136,6 @@ fn partial_success(signal: Signal, body: &[u8]) -> Option<(i64, String)> {
 
 /// Returns the error message of the collector, or of a proxy in front of it that does not know OTLP.
 fn error_message(body: &[u8], is_protobuf: bool) -> String {
-    /// The field of `google.rpc.Status` that is needed here.
-    #[derive(Message)]
-    struct RpcStatus {
-        #[prost(string, tag = "2")]
-        message: String,
-    }
     if is_protobuf {
         RpcStatus::decode(body).unwrap_or_default().message
     } else {
