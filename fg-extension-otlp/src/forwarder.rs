@@ -1,7 +1,7 @@
 //! [`Forwarder`], the public API: connects the translator to the exporter.
 
 use std::net::TcpListener;
-use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, Once, OnceLock};
 use std::time::SystemTime;
 
 use fg_extension::{Error, Invocation, Registration, TelemetryCounters, TelemetryEvent};
@@ -12,7 +12,7 @@ use crate::export::{Exporter, Snapshot, SnapshotRequest};
 use crate::overdue::OverdueSpans;
 use crate::own_metrics::own_metrics;
 use crate::receiver::{self, Pipe, Receiver};
-use crate::translate::{FunctionInfo, SCHEMA_URL, Translated, Translator};
+use crate::translate::{FunctionInfo, SCHEMA_URL, Translated, Translator, lock};
 use crate::turn::Turn;
 
 /// A forwarder that translates telemetry into OTLP and sends it to a collector.
@@ -258,11 +258,6 @@ fn bind_receiver(config: &mut Config) -> Option<TcpListener> {
             None
         }
     }
-}
-
-fn lock(translator: &Mutex<Translator>) -> MutexGuard<'_, Translator> {
-    // Ignores poisoning: the translator is consistent after every event.
-    translator.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

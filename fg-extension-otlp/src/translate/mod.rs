@@ -16,6 +16,7 @@ mod tests;
 mod timestamps;
 
 use std::cell::OnceCell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use fg_extension::{FunctionUrn, Invocation, PlatformEvent, TelemetryEvent};
@@ -68,6 +69,11 @@ pub(crate) struct FunctionInfo {
 
 /// The maximum length of the ID of an invocation, of a URN, and of the name of an event.
 const MAX_ID_BYTES: usize = 1024;
+
+/// Locks a translator. Ignores poisoning, because a translator is consistent after every event.
+pub(crate) fn lock(translator: &Mutex<Translator>) -> MutexGuard<'_, Translator> {
+    translator.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The result of translating events.
 #[derive(Debug, Default)]
