@@ -196,6 +196,11 @@ impl ExportQueue {
         self.counts(|queue| queue.dropped)
     }
 
+    /// Returns whether more than half of the capacity is in use, including items in flight.
+    pub(super) fn is_half_full(&self) -> bool {
+        self.bytes > self.capacity / 2
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -164,6 +164,8 @@ impl Scheduler {
             (Some(_), None) => Some(Duration::ZERO),
             _ if !state.has_completed(self.requested_flush) => Some(Duration::ZERO),
             _ if self.queue.has_full_batch(signal) => Some(Duration::ZERO),
+            // Senders wait for capacity, even if no signal alone has a full batch.
+            _ if has_waiting && self.queue.is_half_full() => Some(Duration::ZERO),
             _ if has_waiting && !self.flush_policy.flushes_at_end() => {
                 Some((state.sending_since + self.flush_policy.interval()).remaining(now))
             }
@@ -183,7 +185,7 @@ impl Scheduler {
     /// Returns how long to hold all data back, or `None` if it may be sent.
     fn hold(&mut self, now: FreezeAwareInstant) -> Option<Duration> {
         let hold = self.hold.as_mut()?;
-        let is_full = self.queue.bytes() > self.queue.capacity() / 2
+        let is_full = self.queue.is_half_full()
             || Signal::ALL
                 .into_iter()
                 .any(|signal| self.queue.has_full_batch(signal));
@@ -244,7 +246,7 @@ impl Scheduler {
     pub(super) fn has_capacity(&self) -> bool {
         let is_down = |signal: Signal| self.signals[signal.index()].is_down();
         self.shutdown.is_some()
-            || self.queue.bytes() <= self.queue.capacity() / 2
+            || !self.queue.is_half_full()
             || is_down(Signal::Traces)
             || is_down(Signal::Logs)
             || (is_down(Signal::Metrics) && self.queue.outstanding().data_points > 0)
