@@ -1,4 +1,4 @@
-//! The way of received data: correlation with invocations, then the export queue.
+//! The path of received data: correlation with invocations, then the export queue.
 
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
