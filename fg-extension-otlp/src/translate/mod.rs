@@ -234,6 +234,10 @@ impl Translator {
                 let metrics = event.metrics();
                 let memory = metrics.and_then(|metrics| metrics.max_memory_used_mb());
                 self.metrics.record_memory(memory, now);
+                let init = metrics.and_then(|metrics| metrics.init_duration_ms());
+                let init = init.filter(|_| !late.has_init);
+                let init = init.and_then(spans::from_millis);
+                self.metrics.record_init_duration(init, now);
             }
             if key.phase == Phase::Invocation && (late.is_end || late.outcome.is_some()) {
                 let (outcome, error_type) = (Outcome::of(event), spans::error_type(event));

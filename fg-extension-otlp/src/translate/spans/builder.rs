@@ -404,6 +404,6 @@ pub(crate) fn trace_id(event: &PlatformEvent) -> Option<&str> {
 }
 
 /// Converts milliseconds. Returns `None` if the value is negative, too large, or not a number.
-fn from_millis(millis: f64) -> Option<Duration> {
+pub(crate) fn from_millis(millis: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(millis / 1e3).ok()
 }

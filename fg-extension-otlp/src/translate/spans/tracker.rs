@@ -49,6 +49,8 @@ pub(crate) struct LateEvent {
     pub(crate) outcome: Option<Outcome>,
     /// Whether this is the first event about the end of the span.
     pub(crate) is_end: bool,
+    /// Whether the init of the invocation has events of its own.
+    pub(crate) has_init: bool,
 }
 
 impl SpanTracker {

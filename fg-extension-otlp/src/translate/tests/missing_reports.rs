@@ -56,12 +56,14 @@ fn run_without_a_report_ends_when_the_runtime_was_done() {
         assert_eq!(times(&harness.out.spans[0]), (nanos(0), nanos(20)));
         assert_eq!(harness.counts(), (1, 0));
         assert_eq!(harness.translator.next_deadline(), None);
-        // Of the report, only the memory counts now.
+        // Of the report, only the memory and the duration of the init count now.
         for _ in 0..2 {
             harness.event(json!({
-                "name": "platform.report", "startTime": time(0), "traceId": ID, "metrics": {"maxMemoryUsedMB": 64},
+                "name": "platform.report", "startTime": time(0), "traceId": ID,
+                "metrics": {"maxMemoryUsedMB": 64, "initDurationMs": 250},
             }));
         }
+        assert_eq!(harness.init_durations(), (1, Some(0.25)));
         assert_eq!((harness.out.spans.len(), harness.counts()), (1, (1, 0)));
         assert_eq!(harness.memory(), 64.0 * 1024.0 * 1024.0);
     }
