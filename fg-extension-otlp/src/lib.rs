@@ -164,9 +164,10 @@
 //!
 //! - A received resource keeps its attributes, except for a `service.name` that an SDK made up (`unknown_service…`). It
 //!   gets those of the forwarder's resource that it lacks, except `telemetry.sdk.*`.
-//! - A request is rejected with status 503 and `Retry-After: 1` if more than half of the buffer is in use for a second,
-//!   unless the collector is down, and with status 413 if it is larger than half of the buffer or 16 MiB, also when it
-//!   has been decompressed, or if it would take more than eight times as much memory when it is decoded.
+//! - A request is rejected with status 503 and `Retry-After: 1` if three others are being received for a second, or if
+//!   more than half of the buffer is in use for a second, unless the collector is down.
+//! - A request is rejected with status 413 if it is larger than half of the buffer or 16 MiB, also when it has been
+//!   decompressed, or if it would take more than eight times as much memory when it is decoded.
 //! - A request with a trace ID or a span ID of a wrong length is rejected with status 400, because a collector would
 //!   reject everything that is sent with it.
 //! - A signal that is not exported is accepted and dropped, because SDKs log an error for each request that is rejected.

@@ -67,7 +67,7 @@ pub(crate) struct SpanBuilder {
 
 /// Whether a span can be emitted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Readiness {
+enum Readiness {
     /// More events are expected.
     Open,
     /// The events that are missing may have been overtaken by others, since this time.
@@ -317,7 +317,7 @@ impl SpanBuilder {
     }
 
     /// Returns whether the span can be emitted.
-    pub(crate) fn readiness(&self) -> Readiness {
+    fn readiness(&self) -> Readiness {
         let waiting = |since: Option<SystemTime>| since.map(Readiness::WaitingSince);
         let readiness = match (self.phase, self.reported_at) {
             // The trace of the invocation must be known.
