@@ -96,7 +96,8 @@
 //!   to that of its trace.
 //! - A received span is a local root if it has no parent or if its parent is in another process, according to its flags
 //!   or, without flags, if its kind is `SERVER` or `CONSUMER`. In the trace that the invocation has joined, a local root
-//!   without a parent becomes a child of the invocation's span. A parent in another process becomes that of both.
+//!   without a parent becomes a child of the invocation's span, if that is sampled. A parent in another process becomes
+//!   that of both.
 //! - The invocation's span has links to at most 32 further traces. If it was sent before, in another trace, the local
 //!   root has a link to it.
 //! - A local root gets the attribute `faas.invocation_id` if it lacks that. Received log records get it, too, and those
