@@ -151,6 +151,8 @@ impl Scheduler {
         if let Some(wait) = self.hold(now) {
             return Action::Wait(has_waiting.then_some(wait));
         }
+        // Telemetry waits for capacity, even if no signal alone has a full batch.
+        let is_awaited = has_waiting && !self.has_capacity();
         let state = &mut self.signals[signal.index()];
         let wait = match (self.shutdown, state.retry_at) {
             (Some(_), _) if !has_waiting => return Action::Finish,
@@ -164,8 +166,7 @@ impl Scheduler {
             (Some(_), None) => Some(Duration::ZERO),
             _ if !state.has_completed(self.requested_flush) => Some(Duration::ZERO),
             _ if self.queue.has_full_batch(signal) => Some(Duration::ZERO),
-            // Senders wait for capacity, even if no signal alone has a full batch.
-            _ if has_waiting && self.queue.is_half_full() => Some(Duration::ZERO),
+            _ if is_awaited => Some(Duration::ZERO),
             _ if has_waiting && !self.flush_policy.flushes_at_end() => {
                 Some((state.sending_since + self.flush_policy.interval()).remaining(now))
             }
