@@ -1,7 +1,7 @@
 //! [`Forwarder`], the public API: connects the translator to the exporter.
 
 use std::net::TcpListener;
-use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, Once, OnceLock};
 use std::time::SystemTime;
 
 use fg_extension::{Error, Invocation, Registration, TelemetryCounters, TelemetryEvent};
@@ -12,7 +12,7 @@ use crate::export::{Exporter, Snapshot, SnapshotRequest};
 use crate::overdue::OverdueSpans;
 use crate::own_metrics::own_metrics;
 use crate::receiver::{self, Pipe, Receiver};
-use crate::translate::{FunctionInfo, SCHEMA_URL, Translated, Translator};
+use crate::translate::{FunctionInfo, SCHEMA_URL, Translated, Translator, lock};
 use crate::turn::Turn;
 
 /// A forwarder that translates telemetry into OTLP and sends it to a collector.
@@ -139,19 +139,19 @@ impl Forwarder {
         // Only once: if the runtime calls again with the same events because this takes too long, none has been queued yet.
         pipeline.exporter.wait_for_capacity().await;
         let mut turn = Turn::start();
-        let mut has_spans = false;
+        let mut has_counted = false;
         for event in events {
             turn.yield_before(event.json().len()).await;
             // One event at a time: what is translated takes much more memory than what is queued.
             let mut out = Translated::default();
             lock(&pipeline.translator).translate(event, SystemTime::now(), &mut out);
-            has_spans |= !out.spans.is_empty();
+            has_counted |= out.has_counted;
             pipeline.exporter.enqueue(out.spans, out.log_records);
         }
         // Most logs change only our own counters. They do not cause a request: otherwise our log line about a failed request
         // would cause the next request.
         let is_platform = |event: &TelemetryEvent| matches!(event, TelemetryEvent::Platform(_));
-        if has_spans || events.iter().any(is_platform) {
+        if has_counted || events.iter().any(is_platform) {
             pipeline.exporter.metrics_changed();
             pipeline.overdue.update();
         }
@@ -226,7 +226,7 @@ impl Pipeline {
 
 /// Queues spans that have waited long enough for events, and records that they have changed the metrics.
 fn emit(exporter: &Exporter, out: Translated) {
-    if !out.spans.is_empty() {
+    if out.has_counted {
         exporter.enqueue(out.spans, out.log_records);
         exporter.metrics_changed();
     }
@@ -260,15 +260,12 @@ fn bind_receiver(config: &mut Config) -> Option<TcpListener> {
     }
 }
 
-fn lock(translator: &Mutex<Translator>) -> MutexGuard<'_, Translator> {
-    // Ignores poisoning: the translator is consistent after every event.
-    translator.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::time::Duration;
 
+    use opentelemetry_proto::tonic::metrics::v1::Metric;
     use tokio::task::yield_now;
 
     use super::*;
@@ -281,7 +278,16 @@ mod tests {
             "instance".to_owned(),
             SystemTime::now(),
         );
-        let exporter = Exporter::start(config, |_| Snapshot::default()).unwrap();
+        let translator = translator.with_sdk(config.sdk.clone());
+        let snapshot = |request: SnapshotRequest| Snapshot {
+            metrics: request
+                .metrics
+                .map(|_| Metric::default())
+                .into_iter()
+                .collect(),
+            ..Snapshot::default()
+        };
+        let exporter = Exporter::start(config, snapshot).unwrap();
         let pipeline = Pipeline::start(
             Arc::new(Mutex::new(translator)),
             Arc::default(),
@@ -339,6 +345,28 @@ mod tests {
             }
         };
         assert_eq!(spans, ["function"]);
+        forwarder.shutdown().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn invocation_that_is_not_sampled_is_counted_without_another_event() {
+        let mut collector = Collector::start().await;
+        let endpoint = format!("http://{}", collector.address);
+        let config = Config::from_variables(|name| match name {
+            "FG_OTLP_ENDPOINT" => Some(endpoint.as_str()),
+            "OTEL_TRACES_SAMPLER" => Some("always_off"),
+            _ => None,
+        });
+        let forwarder = forwarder(&config.unwrap().unwrap());
+        let done = r#"{"name": "platform.runtimeDone", "traceId": "1"}"#;
+        let events = [serde_json::from_str::<TelemetryEvent>(done).unwrap()];
+        let counters = TelemetryCounters::default();
+        forwarder.telemetry(&events, &counters).await;
+        // After the event, and when its span has waited long enough for a report.
+        for _ in 0..2 {
+            let request = tokio::time::timeout(Duration::from_secs(20), collector.received());
+            assert_eq!(request.await.unwrap().path, "/v1/metrics");
+        }
         forwarder.shutdown().await.unwrap();
     }
 }

@@ -75,8 +75,9 @@
 //!
 //! - A `report` that arrives before its `runtimeDone` waits for it until another invocation starts, or for one second.
 //! - If the `report` is missing, the span ends at the time of `runtimeDone` if that is later than the start, or else
-//!   when `runtimeDone` arrived. It is sent one second after that, or at the next invocation if the process was frozen.
-//!   The same holds for an `init` or `restore`.
+//!   when `runtimeDone` arrived. It is sent one second after that. If the process was frozen in this time, it waits for
+//!   one more second, because the platform may report an invocation only after the freeze (?). The same holds for an
+//!   `init` or `restore`.
 //! - If all events about the end of an invocation are missing, its span ends when a later invocation starts, and is sent
 //!   one second after that invocation has ended (unless invocations are known to run concurrently), or at shutdown. The
 //!   invocation is counted in `faas.invocations` or `faas.errors` only once its `runtimeDone` or `report` arrives.
@@ -95,7 +96,8 @@
 //!   to that of its trace.
 //! - A received span is a local root if it has no parent or if its parent is in another process, according to its flags
 //!   or, without flags, if its kind is `SERVER` or `CONSUMER`. In the trace that the invocation has joined, a local root
-//!   without a parent becomes a child of the invocation's span. A parent in another process becomes that of both.
+//!   without a parent becomes a child of the invocation's span, if that is sampled. A parent in another process becomes
+//!   that of both.
 //! - The invocation's span has links to at most 32 further traces. If it was sent before, in another trace, the local
 //!   root has a link to it.
 //! - A local root gets the attribute `faas.invocation_id` if it lacks that. Received log records get it, too, and those
@@ -123,7 +125,8 @@
 //! The resource describes the instance of the function, with `service.*`, `faas.*`, and `cloud.*` attributes. The region
 //! and the account are part of the URN, which is only known from the first invocation. Backends keep the telemetry of
 //! different resources apart, so all data is held until then: for at most 10 s in which the process runs, until half of
-//! the buffer is full, or until the shutdown. From the first request on, the resource stays the same.
+//! the buffer is full or 1 MiB of one signal waits, or until the shutdown. From the first request on, the resource stays
+//! the same.
 //!
 //! Resources of telemetry that the function sends gain the attributes that they lack. `unknown_service` as a name, which
 //! SDKs use if no name is set, is replaced.
@@ -162,9 +165,10 @@
 //!
 //! - A received resource keeps its attributes, except for a `service.name` that an SDK made up (`unknown_service…`). It
 //!   gets those of the forwarder's resource that it lacks, except `telemetry.sdk.*`.
-//! - A request is rejected with status 503 and `Retry-After: 1` if more than half of the buffer is in use for a second,
-//!   unless the collector is down, and with status 413 if it is larger than half of the buffer or 16 MiB, also when it
-//!   has been decompressed, or if it would take more than eight times as much memory when it is decoded.
+//! - A request is rejected with status 503 and `Retry-After: 1` if three others are being received for a second, or if
+//!   more than half of the buffer is in use for a second, unless the collector is down.
+//! - A request is rejected with status 413 if it is larger than half of the buffer or 16 MiB, also when it has been
+//!   decompressed, or if it would take more than eight times as much memory when it is decoded.
 //! - A request with a trace ID or a span ID of a wrong length is rejected with status 400, because a collector would
 //!   reject everything that is sent with it.
 //! - A signal that is not exported is accepted and dropped, because SDKs log an error for each request that is rejected.
@@ -314,6 +318,7 @@ mod limits;
 mod overdue;
 mod own_metrics;
 mod receiver;
+mod rpc_status;
 mod signal;
 mod translate;
 mod turn;

@@ -1,6 +1,6 @@
 //! Emits spans whose missing events do not arrive in time, even if no other event arrives.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use fg_extension::Error;
@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::translate::{MAX_WAIT, Translated, Translator};
+use crate::translate::{MAX_WAIT, Translated, Translator, lock};
 
 /// A task that waits for the next deadline of the translator.
 ///
@@ -73,14 +73,10 @@ async fn run(
         }
         let mut out = Translated::default();
         lock(&translator).emit_complete(SystemTime::now(), &mut out);
-        if !out.spans.is_empty() {
+        if out.has_counted {
             emit(out);
         }
     }
-}
-
-fn lock(translator: &Mutex<Translator>) -> MutexGuard<'_, Translator> {
-    translator.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! be meant for an SDK inside the function, and telemetry must never break the function, so it is only logged, as the
 //! specification asks. An invalid `FG_OTLP_` setting is an error, because only this crate reads those.
 
+mod host;
 mod own_endpoint;
 mod parse;
 mod proxy;

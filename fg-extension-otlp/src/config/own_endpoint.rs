@@ -3,28 +3,22 @@
 //! The function is likely to see the same variables as the extension (I), and points its SDK at the receiver with them. The
 //! receiver's address is also the default endpoint of exporters.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use hyper::Uri;
 
+use super::host;
 use crate::diagnostic::Diagnostic;
 use crate::signal::Signal;
 
 /// Returns whether the URL leads to the receiver at this address, as far as the URL shows that.
 pub(super) fn is_own(endpoint: &Uri, receiver: SocketAddr) -> bool {
-    let default_port = match endpoint.scheme_str() {
-        Some("https") => 443,
-        _ => 80,
-    };
-    let port = endpoint.port_u16().unwrap_or(default_port);
-    let host = endpoint.host().unwrap_or_default();
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let is_same_host = match host.parse::<IpAddr>() {
+    let is_same_host = match host::address(endpoint) {
         // A connection to the unspecified address reaches this machine.
-        Ok(address) => address.is_unspecified() || address.to_canonical() == receiver.ip(),
-        Err(_) => host.trim_end_matches('.').eq_ignore_ascii_case("localhost"),
+        Some(address) => address.is_unspecified() || address == receiver.ip(),
+        None => host::is_localhost(endpoint),
     };
-    is_same_host && port == receiver.port()
+    is_same_host && host::port(endpoint) == receiver.port()
 }
 
 /// Returns the line that says what is not exported, and what to set.

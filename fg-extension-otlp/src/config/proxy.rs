@@ -1,13 +1,12 @@
 //! The settings of proxies: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, and `NO_PROXY`, in upper or lower case.
 
-use std::net::IpAddr;
-
 use fg_extension::{Error, Setting};
 use hyper::Uri;
 use hyper::header::HeaderValue;
 use hyper::http::uri::Scheme;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
+use super::host;
 use super::settings::Settings;
 
 /// The proxy of an endpoint.
@@ -27,8 +26,8 @@ impl Proxy {
     /// The lower case of a name counts if the upper case is unset, as in Go and in most other languages. Loopback
     /// addresses have no proxy, because a proxy cannot reach them.
     pub(super) fn read(settings: &Settings<'_>, endpoint: &Uri) -> Option<Self> {
-        let host = endpoint.host()?;
-        if is_loopback(host) {
+        let is_loopback = host::address(endpoint).is_some_and(|address| address.is_loopback());
+        if is_loopback || host::is_localhost(endpoint) {
             return None;
         }
         let of_scheme = match endpoint.scheme() == Some(&Scheme::HTTPS) {
@@ -100,11 +99,7 @@ fn is_address(uri: &Uri) -> bool {
 
 /// Returns whether the list, the value of `NO_PROXY`, contains the endpoint.
 fn is_excluded(endpoint: &Uri, list: &str) -> bool {
-    let default_port = match endpoint.scheme() == Some(&Scheme::HTTPS) {
-        true => 443,
-        false => 80,
-    };
-    let port = endpoint.port_u16().unwrap_or(default_port);
+    let port = host::port(endpoint);
     // The matcher knows neither ports nor brackets, and `*` only for names.
     let host_of = |entry| {
         let (host, entry_port) = split_port(entry);
@@ -133,13 +128,4 @@ fn split_port(entry: &str) -> (&str, Option<&str>) {
         Some((host, port)) if !port.contains(':') => (host, Some(port)),
         _ => (entry, None),
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    let is_loopback = address
-        .parse()
-        .is_ok_and(|address: IpAddr| address.to_canonical().is_loopback());
-    let host = host.trim_end_matches('.');
-    is_loopback || host.eq_ignore_ascii_case("localhost")
 }

@@ -14,6 +14,7 @@ use prost::Message;
 use super::hint::{self, PATHS};
 use super::request::PROTOBUF;
 use super::retry::{is_retryable, retry_after};
+use crate::rpc_status::RpcStatus;
 use crate::signal::Signal;
 
 /// The result of a request.
@@ -90,20 +91,14 @@ impl ExportResult {
 
     /// Appends a note to the reason of a failure.
     pub(super) fn with_note(mut self, note: &str) -> Self {
-        if !matches!(self, Self::Accepted { .. }) {
-            self.message_mut().push_str(note);
-        }
-        self
-    }
-
-    fn message_mut(&mut self) -> &mut String {
-        match self {
-            Self::Accepted { message, .. } => message,
+        match &mut self {
+            Self::Accepted { .. } => {}
             Self::Retryable { reason, .. }
             | Self::Rejected { reason }
             | Self::TooLarge { reason }
-            | Self::CompressionRejected { reason } => reason,
+            | Self::CompressionRejected { reason } => reason.push_str(note),
         }
+        self
     }
 }
 
@@ -141,12 +136,6 @@ fn partial_success(signal: Signal, body: &[u8]) -> Option<(i64, String)> {
 
 /// Returns the error message of the collector, or of a proxy in front of it that does not know OTLP.
 fn error_message(body: &[u8], is_protobuf: bool, secrets: &[&str]) -> String {
-    /// The field of `google.rpc.Status` that is needed here.
-    #[derive(Message)]
-    struct RpcStatus {
-        #[prost(string, tag = "2")]
-        message: String,
-    }
     if is_protobuf {
         let status = RpcStatus::decode(body).unwrap_or_default();
         quote(&status.message, secrets)

@@ -151,6 +151,8 @@ impl Scheduler {
         if let Some(wait) = self.hold(now) {
             return Action::Wait(has_waiting.then_some(wait));
         }
+        // Telemetry waits for capacity, even if no signal alone has a full batch.
+        let is_awaited = has_waiting && !self.has_capacity();
         let state = &mut self.signals[signal.index()];
         let wait = match (self.shutdown, state.retry_at) {
             (Some(_), _) if !has_waiting => return Action::Finish,
@@ -164,6 +166,7 @@ impl Scheduler {
             (Some(_), None) => Some(Duration::ZERO),
             _ if !state.has_completed(self.requested_flush) => Some(Duration::ZERO),
             _ if self.queue.has_full_batch(signal) => Some(Duration::ZERO),
+            _ if is_awaited => Some(Duration::ZERO),
             _ if has_waiting && !self.flush_policy.flushes_at_end() => {
                 Some((state.sending_since + self.flush_policy.interval()).remaining(now))
             }
@@ -183,7 +186,7 @@ impl Scheduler {
     /// Returns how long to hold all data back, or `None` if it may be sent.
     fn hold(&mut self, now: FreezeAwareInstant) -> Option<Duration> {
         let hold = self.hold.as_mut()?;
-        let is_full = self.queue.bytes() > self.queue.capacity() / 2
+        let is_full = self.queue.is_half_full()
             || Signal::ALL
                 .into_iter()
                 .any(|signal| self.queue.has_full_batch(signal));
@@ -244,7 +247,7 @@ impl Scheduler {
     pub(super) fn has_capacity(&self) -> bool {
         let is_down = |signal: Signal| self.signals[signal.index()].is_down();
         self.shutdown.is_some()
-            || self.queue.bytes() <= self.queue.capacity() / 2
+            || !self.queue.is_half_full()
             || is_down(Signal::Traces)
             || is_down(Signal::Logs)
             || (is_down(Signal::Metrics) && self.queue.outstanding().data_points > 0)

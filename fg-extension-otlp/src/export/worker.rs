@@ -164,8 +164,9 @@ async fn send(
             return;
         };
         let Some(result) = result else {
+            // Our own metrics have not changed. Received ones may wait, if they are sent in separate requests.
             inner.lock().queue.complete(batch);
-            return;
+            continue;
         };
         if inner.record_result(batch, result) == AfterRequest::BackOff {
             return;

@@ -90,11 +90,15 @@ async fn serve(listener: TcpListener, service: Arc<Service>, stopped: watch::Rec
     {
         let mut stop = pin!(stop(stopped.clone()));
         loop {
-            connections.make_room().await;
             match select(stop.as_mut(), listener.accept()).await {
                 Either::First(()) => break,
                 Either::Second(Ok((stream, _))) => {
-                    start(&mut connections, stream, &service, &stopped)
+                    // All connections can be busy for as long as a body may take.
+                    let room = select(stop.as_mut(), connections.make_room()).await;
+                    start(&mut connections, stream, &service, &stopped);
+                    if let Either::First(()) = room {
+                        break;
+                    }
                 }
                 Either::Second(Err(_)) => {
                     connections.close_idle();

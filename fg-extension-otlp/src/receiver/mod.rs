@@ -1,7 +1,7 @@
 //! The OTLP receiver: accepts what the function's own SDK sends, over OTLP/HTTP on a loopback address.
 //!
-//! It needs no timers for idle connections, which a freeze would break: their number is limited, and the one that has
-//! been idle for the longest is closed when there are too many.
+//! It needs no timers for idle connections, which a freeze would break: their number is limited, and when there are too
+//! many, the one that was opened first and is idle is closed.
 
 mod connections;
 mod decode;

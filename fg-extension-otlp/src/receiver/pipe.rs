@@ -1,11 +1,11 @@
-//! The way of received data: correlation with invocations, then the export queue.
+//! The path of received data: correlation with invocations, then the export queue.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use crate::export::{Exporter, ReceivedRequest};
 use crate::signal::Signal;
-use crate::translate::Translator;
+use crate::translate::{Translator, lock};
 
 /// Where received data goes.
 #[derive(Clone)]
@@ -38,7 +38,7 @@ impl Pipe {
 }
 
 fn correlate(translator: &Mutex<Translator>, request: &mut ReceivedRequest) {
-    let mut translator = translator.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut translator = lock(translator);
     let now = SystemTime::now();
     match request {
         ReceivedRequest::Spans(all) => translator.correlate_spans(all, now),

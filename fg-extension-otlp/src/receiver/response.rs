@@ -7,6 +7,7 @@ use hyper::{Response, StatusCode};
 use prost::Message;
 
 use crate::export::PROTOBUF;
+use crate::rpc_status::RpcStatus;
 
 pub(super) type HttpResponse = Response<Full<Bytes>>;
 
@@ -51,15 +52,6 @@ impl Rejection {
             message: message.into(),
         }
     }
-}
-
-/// The message that OTLP specifies for errors.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct RpcStatus {
-    #[prost(int32, tag = "1")]
-    pub(super) code: i32,
-    #[prost(string, tag = "2")]
-    pub(super) message: String,
 }
 
 /// Returns the response to a request whose data was accepted. All fields of the `Export…ServiceResponse` have their

@@ -138,11 +138,16 @@ impl Service {
     }
 
     fn too_large(&self) -> Rejection {
+        let max = self.max_body;
+        let why = match max {
+            MAX_BODY_BYTES => "the maximum",
+            _ => "half of FG_OTLP_BUFFER",
+        };
         Rejection::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!(
-                "the request is larger than {} bytes, which is half of FG_OTLP_BUFFER; send smaller batches",
-                self.max_body
+                "the request is larger than {max} bytes, which is {why}, or takes too much memory when it is decoded; \
+                 send smaller batches"
             ),
         )
     }

@@ -16,6 +16,7 @@ mod tests;
 mod timestamps;
 
 use std::cell::OnceCell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use fg_extension::{FunctionUrn, Invocation, PlatformEvent, TelemetryEvent};
@@ -69,11 +70,18 @@ pub(crate) struct FunctionInfo {
 /// The maximum length of the ID of an invocation, of a URN, and of the name of an event.
 const MAX_ID_BYTES: usize = 1024;
 
+/// Locks a translator. Ignores poisoning, because a translator is consistent after every event.
+pub(crate) fn lock(translator: &Mutex<Translator>) -> MutexGuard<'_, Translator> {
+    translator.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The result of translating events.
 #[derive(Debug, Default)]
 pub(crate) struct Translated {
     pub(crate) spans: Vec<Span>,
     pub(crate) log_records: Vec<LogRecord>,
+    /// Whether a span was counted in the metrics, even if it was not sampled.
+    pub(crate) has_counted: bool,
 }
 
 impl Translator {
@@ -116,7 +124,7 @@ impl Translator {
     }
 
     /// Records an invocation and its URN, which contains the region, the project, and the name of the function. Emits
-    /// the spans that have waited long enough, since the process may have been frozen while they waited.
+    /// the spans that have waited long enough.
     ///
     /// Ignores an invocation whose ID or URN is much too long, since open invocations are stored.
     pub(crate) fn record_invocation(
@@ -226,6 +234,10 @@ impl Translator {
                 let metrics = event.metrics();
                 let memory = metrics.and_then(|metrics| metrics.max_memory_used_mb());
                 self.metrics.record_memory(memory, now);
+                let init = metrics.and_then(|metrics| metrics.init_duration_ms());
+                let init = init.filter(|_| !late.has_init);
+                let init = init.and_then(spans::from_millis);
+                self.metrics.record_init_duration(init, now);
             }
             if key.phase == Phase::Invocation && (late.is_end || late.outcome.is_some()) {
                 let (outcome, error_type) = (Outcome::of(event), spans::error_type(event));
@@ -272,6 +284,7 @@ impl Translator {
             self.metrics.record_cold_start(now);
         }
         self.metrics.record_span(&span, now);
+        out.has_counted = true;
         // The metrics count all invocations.
         let (trace, source) = match span.parent {
             Some(parent) => self.spans.trace(parent),

@@ -276,3 +276,21 @@ async fn exporter_is_send_and_aborts_its_tasks_on_drop() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn data_of_several_signals_that_fills_half_of_the_buffer_is_sent_at_once() {
+    let mut collector = Collector::start().await;
+    let endpoint = format!("http://{}", collector.address);
+    let config = config(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+        ("FG_OTLP_FLUSH", "periodic"),
+        ("FG_OTLP_FLUSH_INTERVAL", "1h"),
+        ("FG_OTLP_BUFFER", "100KB"),
+    ]);
+    let exporter = Exporter::start(&config, |_| Snapshot::default()).unwrap();
+    let long = "a".repeat(30_000);
+    exporter.enqueue(spans(&[&long]), log_records(&[&long]));
+    let capacity = tokio::time::timeout(TEST_TIMEOUT, exporter.wait_for_capacity());
+    assert!(capacity.await.is_ok());
+    assert_eq!(collector.received().await.names(), [long]);
+}

@@ -6,9 +6,11 @@ use std::time::SystemTime;
 use opentelemetry_proto::tonic::collector::metrics::v1::{
     ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse,
 };
-use opentelemetry_proto::tonic::metrics::v1::NumberDataPoint;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
+use opentelemetry_proto::tonic::metrics::v1::{
+    Gauge, NumberDataPoint, ResourceMetrics, ScopeMetrics,
+};
 use prost::Message;
 use serde_json::json;
 
@@ -207,4 +209,56 @@ async fn unchanged_metrics_are_not_sent_again() {
         pipeline.exporter.shutdown().await.unwrap();
         assert!(!collector.has_received(), "{temporality}");
     }
+}
+
+#[tokio::test]
+async fn received_metrics_are_sent_if_our_own_have_not_changed() {
+    let received = |name: &str| {
+        let metric = Metric {
+            name: name.to_owned(),
+            data: Some(Data::Gauge(Gauge {
+                data_points: vec![NumberDataPoint::default()],
+            })),
+            ..Metric::default()
+        };
+        let scope = ScopeMetrics {
+            metrics: vec![metric],
+            ..ScopeMetrics::default()
+        };
+        ReceivedRequest::Metrics(vec![ResourceMetrics {
+            scope_metrics: vec![scope],
+            ..ResourceMetrics::default()
+        }])
+    };
+    let mut collector = Collector::start().await;
+    let endpoint = format!("http://{}", collector.address);
+    let config = config(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+        ("FG_OTLP_FLUSH", "end"),
+    ]);
+    let own = Arc::new(Mutex::new(vec!["own"]));
+    let snapshot = {
+        let own = Arc::clone(&own);
+        move |request: SnapshotRequest| match request.metrics {
+            Some(_) => with_metrics(&own.lock().unwrap()),
+            None => Snapshot::default(),
+        }
+    };
+    let exporter = Exporter::start(&config, snapshot).unwrap();
+
+    // The collector rejects both together as too large, so they are sent in separate requests from now on.
+    collector.will_respond(ScriptedResponse::status(413));
+    exporter.metrics_changed();
+    exporter.enqueue_received(received("a")).await;
+    exporter.flush_for_invocation().await;
+    for expected in [&["own", "a"][..], &["own"], &["a"]] {
+        assert_eq!(collector.received().await.names(), expected);
+    }
+
+    own.lock().unwrap().clear();
+    exporter.metrics_changed();
+    exporter.enqueue_received(received("b")).await;
+    exporter.flush_for_invocation().await;
+    let request = tokio::time::timeout(TEST_TIMEOUT, collector.received()).await;
+    assert_eq!(request.unwrap().names(), ["b"]);
 }

@@ -501,3 +501,17 @@ fn last_flush_does_not_wait_longer_than_it_may_take() {
         Action::Finish
     );
 }
+
+#[test]
+fn buffer_that_a_failing_signal_fills_does_not_hurry_the_others() {
+    let mut scheduler = scheduler(&[("FG_OTLP_FLUSH", "periodic"), ("FG_OTLP_BUFFER", "1000B")]);
+    let now = FreezeAwareInstant::now();
+    for (signal, size) in [(Signal::Traces, 600), (Signal::Logs, 10)] {
+        scheduler.queue.push(signal, Item::Own(vec![0; size]));
+    }
+    // Telemetry waits for capacity.
+    assert!(is_send(scheduler.next_action(Signal::Logs, now)));
+    send(&mut scheduler, down(), now);
+    assert!(scheduler.has_capacity());
+    assert!(!is_send(scheduler.next_action(Signal::Logs, now)));
+}

@@ -43,6 +43,16 @@ impl Client {
         reply.unwrap().expect("the connection was closed")
     }
 
+    /// Waits until the server reads the body.
+    pub(super) async fn read_continue(&mut self) {
+        let expected = b"HTTP/1.1 100 Continue\r\n\r\n";
+        let mut head = vec![0; expected.len()];
+        let read = self.0.read_exact(&mut head);
+        let read = tokio::time::timeout(TEST_TIMEOUT, read).await;
+        read.unwrap().unwrap();
+        assert_eq!(head, expected);
+    }
+
     /// Reads a response. Returns `None` if the connection is closed.
     pub(super) async fn read_reply(&mut self) -> Option<Reply> {
         let mut head = Vec::new();

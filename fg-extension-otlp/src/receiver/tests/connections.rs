@@ -86,3 +86,40 @@ async fn address_in_use_is_an_error() {
     let error = bind(fixture.address).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
 }
+
+#[tokio::test]
+async fn shutdown_does_not_wait_for_connections_that_are_all_busy() {
+    let fixture = Fixture::without_collector();
+    let mut stalled = Vec::new();
+    for _ in 0..64 {
+        stalled.push(stalled_client(&fixture).await);
+    }
+    let waiting = fixture.connect().await;
+    let shutdown = fixture.receiver.shutdown();
+    // Much shorter than a body may take.
+    let shutdown = tokio::time::timeout(Duration::from_secs(5), shutdown);
+    assert!(shutdown.await.is_ok());
+    drop(waiting);
+}
+
+#[tokio::test]
+async fn new_connection_is_served_while_all_others_are_busy() {
+    let fixture = Fixture::without_collector();
+    let mut stalled = Vec::new();
+    for _ in 0..63 {
+        stalled.push(stalled_client(&fixture).await);
+    }
+    let mut last = fixture.connect().await;
+    let reply = last.post("/v1/traces", &[PROTOBUF], &span("a")).await;
+    assert_eq!(reply.status, 200);
+}
+
+/// Sends a request whose body never comes, and waits until the receiver reads it.
+async fn stalled_client(fixture: &Fixture) -> Client {
+    let mut client = fixture.connect().await;
+    // The path does not exist, so the body is discarded.
+    let request = head("POST", "/a", &["Expect: 100-continue"], 10);
+    client.send(&request).await;
+    client.read_continue().await;
+    client
+}

@@ -62,6 +62,16 @@ async fn body_of_half_the_buffer_is_accepted() {
 }
 
 #[tokio::test]
+async fn large_buffer_does_not_make_bodies_larger() {
+    let fixture = Fixture::start(([127, 0, 0, 1], 1).into(), &[("FG_OTLP_BUFFER", "64MiB")]);
+    let reply = fixture.post_spans(&vec![0; (16 << 20) + 1]).await;
+    assert_eq!(reply.status, 413);
+    let message = String::from_utf8_lossy(&reply.body).into_owned();
+    let expected = "larger than 16777216 bytes, which is the maximum,";
+    assert!(message.contains(expected), "{message}");
+}
+
+#[tokio::test]
 async fn body_of_unknown_length_is_bounded() {
     let fixture = fixture();
     let mut client = fixture.connect().await;

@@ -4,7 +4,7 @@ use prost::Message;
 
 use super::client::head;
 use super::*;
-use crate::receiver::response::RpcStatus;
+use crate::rpc_status::RpcStatus;
 
 #[tokio::test]
 async fn response_has_the_format_of_the_request() {

@@ -136,14 +136,19 @@ impl FaasMetrics {
         if span.phase != Phase::Invocation {
             return;
         }
-        let init_duration = span.init_duration().map(|duration| duration.as_secs_f64());
-        if let Some(init_duration) = init_duration.and_then(measured) {
-            self.has_unsent = true;
-            self.init_duration.record(None, init_duration, now);
-        }
+        self.record_init_duration(span.init_duration(), now);
         self.record_memory(span.max_memory_mb(), now);
         if span.has_ended() {
             self.record_end(span.outcome(), span.error_type(), now);
+        }
+    }
+
+    /// Records the duration of the init in the report of an invocation, which may arrive after its span was emitted.
+    pub(crate) fn record_init_duration(&mut self, duration: Option<Duration>, now: SystemTime) {
+        let seconds = duration.map(|duration| duration.as_secs_f64());
+        if let Some(seconds) = seconds.and_then(measured) {
+            self.has_unsent = true;
+            self.init_duration.record(None, seconds, now);
         }
     }
 

@@ -62,7 +62,8 @@ impl Translator {
             return;
         };
         match self.spans.join(key, trace) {
-            Join::Joined if span.parent_span_id.is_empty() => {
+            // A span that is not sent would be a parent that is missing.
+            Join::Joined if span.parent_span_id.is_empty() && self.is_sampled(key) => {
                 span.parent_span_id = key.span_id();
                 span.flags |= HAS_IS_REMOTE | IS_REMOTE;
             }
@@ -80,6 +81,12 @@ impl Translator {
             }
         }
         add_invocation_id(&mut span.attributes, self.spans.request_id(key));
+    }
+
+    /// Returns whether the span of an invocation is sent.
+    fn is_sampled(&self, key: SpanKey) -> bool {
+        let (trace_id, source) = self.spans.trace(key);
+        self.sampler.is_sampled(trace_id, source)
     }
 
     /// Returns the invocation that a span belongs to: the one that the span names, or whose ID is the trace ID, or else

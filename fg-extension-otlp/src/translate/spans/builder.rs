@@ -49,6 +49,8 @@ pub(crate) struct SpanBuilder {
     /// Further traces of the function.
     pub(super) links: Vec<FunctionTrace>,
     pub(super) dropped_links: u32,
+    /// Until when the span waits for events, if the process was frozen while it waited.
+    extended_to: Option<SystemTime>,
     updated_at: Option<SystemTime>,
     done_at: Option<SystemTime>,
     reported_at: Option<SystemTime>,
@@ -65,7 +67,7 @@ pub(crate) struct SpanBuilder {
 
 /// Whether a span can be emitted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Readiness {
+enum Readiness {
     /// More events are expected.
     Open,
     /// The events that are missing may have been overtaken by others, since this time.
@@ -75,6 +77,9 @@ pub(crate) enum Readiness {
 
 /// How long a span waits for events that may have been overtaken by others.
 pub(crate) const REORDER_WINDOW: Duration = Duration::from_secs(1);
+
+/// How late the end of a wait is noticed at most, unless the process was frozen.
+const MAX_DELAY: Duration = Duration::from_millis(500);
 
 /// Estimates of the memory that an attribute and each JSON value in it take, besides their text.
 const ATTRIBUTE_BYTES: usize = 192;
@@ -101,6 +106,7 @@ impl SpanBuilder {
             joined: None,
             links: Vec::new(),
             dropped_links: 0,
+            extended_to: None,
             updated_at: None,
             done_at: None,
             reported_at: None,
@@ -308,7 +314,7 @@ impl SpanBuilder {
     }
 
     /// Returns whether the span can be emitted.
-    pub(crate) fn readiness(&self) -> Readiness {
+    fn readiness(&self) -> Readiness {
         let waiting = |since: Option<SystemTime>| since.map(Readiness::WaitingSince);
         let readiness = match (self.phase, self.reported_at) {
             // The trace of the invocation must be known.
@@ -325,14 +331,40 @@ impl SpanBuilder {
         readiness.unwrap_or(Readiness::Open)
     }
 
+    /// Returns when the span has waited long enough, or `None` if it does not wait.
+    pub(crate) fn deadline(&self) -> Option<SystemTime> {
+        match self.readiness() {
+            Readiness::WaitingSince(since) => self
+                .extended_to
+                .or_else(|| since.checked_add(REORDER_WINDOW)),
+            Readiness::Open | Readiness::Complete => None,
+        }
+    }
+
+    /// Extends the wait once if the process was frozen: the platform may report an invocation only after the freeze (?).
+    pub(crate) fn extend_wait(&mut self, now: SystemTime) {
+        if let Some(deadline) = self.deadline()
+            && self.extended_to.is_none()
+            && now
+                .duration_since(deadline)
+                .is_ok_and(|late| late > MAX_DELAY)
+        {
+            self.extended_to = now.checked_add(REORDER_WINDOW);
+        }
+    }
+
     /// Returns whether the span can be emitted, because it is complete or has waited long enough.
     pub(crate) fn is_complete(&self, now: SystemTime) -> bool {
+        let has_waited = || {
+            self.deadline().is_none_or(|deadline| {
+                // If the clock was set back, it is unknown how long the span has waited.
+                let left = deadline.duration_since(now).unwrap_or_default();
+                left.is_zero() || left > REORDER_WINDOW
+            })
+        };
         match self.readiness() {
             Readiness::Open => false,
-            // If the clock was set back, it is unknown how long the span has waited.
-            Readiness::WaitingSince(since) => now
-                .duration_since(since)
-                .map_or(true, |waited| waited >= REORDER_WINDOW),
+            Readiness::WaitingSince(_) => has_waited(),
             Readiness::Complete => true,
         }
     }
@@ -369,6 +401,6 @@ pub(crate) fn trace_id(event: &PlatformEvent) -> Option<&str> {
 }
 
 /// Converts milliseconds. Returns `None` if the value is negative, too large, or not a number.
-fn from_millis(millis: f64) -> Option<Duration> {
+pub(crate) fn from_millis(millis: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(millis / 1e3).ok()
 }

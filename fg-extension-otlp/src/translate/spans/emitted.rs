@@ -32,6 +32,8 @@ pub(super) struct EmittedSpan {
     pub(super) trace_source: TraceSource,
     start: SystemTime,
     outcome: Option<Outcome>,
+    /// Whether its init has events of its own.
+    has_init: bool,
 }
 
 impl EmittedSpans {
@@ -61,6 +63,7 @@ impl EmittedSpans {
                 trace_source: span.trace_source(),
                 start: times.0,
                 outcome: span.outcome(),
+                has_init: span.has_init,
             });
     }
 
@@ -104,6 +107,7 @@ impl EmittedSpans {
         Some(LateEvent {
             outcome: outcome.filter(|outcome| Some(*outcome) > known),
             is_end,
+            has_init: span.has_init,
         })
     }
 }

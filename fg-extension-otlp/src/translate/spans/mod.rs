@@ -13,7 +13,7 @@ mod tracker;
 
 pub(super) use build::SpanEnvironment;
 pub(crate) use builder::REORDER_WINDOW;
-pub(super) use builder::SpanBuilder;
+pub(super) use builder::{SpanBuilder, from_millis};
 pub(super) use function_trace::{
     FunctionTrace, HAS_IS_REMOTE, IS_REMOTE, Join, MAX_LINKS, SAMPLED,
 };

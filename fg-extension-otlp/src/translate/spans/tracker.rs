@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use fg_extension::{Invocation, PlatformEvent};
 
-use super::builder::{REORDER_WINDOW, Readiness, SpanBuilder, trace_id};
+use super::builder::{SpanBuilder, trace_id};
 use super::emitted::EmittedSpans;
 use super::function_trace::{TraceIndex, UnboundTraces};
 use super::outcome::Outcome;
@@ -49,6 +49,8 @@ pub(crate) struct LateEvent {
     pub(crate) outcome: Option<Outcome>,
     /// Whether this is the first event about the end of the span.
     pub(crate) is_end: bool,
+    /// Whether the init of the invocation has events of its own.
+    pub(crate) has_init: bool,
 }
 
 impl SpanTracker {
@@ -186,6 +188,9 @@ impl SpanTracker {
 
     /// Closes and returns the spans that are complete.
     pub(crate) fn close_complete(&mut self, now: SystemTime) -> Vec<SpanBuilder> {
+        for span in &mut self.open {
+            span.extend_wait(now);
+        }
         let mut closed = self.close(now, |span| span.is_complete(now));
         if !closed.is_empty() {
             // An init or a restore is complete after its invocation.
@@ -203,12 +208,8 @@ impl SpanTracker {
 
     /// Returns when the next span has waited long enough for events that may be missing.
     pub(crate) fn next_deadline(&self) -> Option<SystemTime> {
-        let deadline = |span: &SpanBuilder| match span.readiness() {
-            Readiness::WaitingSince(since) => since.checked_add(REORDER_WINDOW),
-            // `close_complete` follows every event.
-            Readiness::Open | Readiness::Complete => None,
-        };
-        self.open.iter().filter_map(deadline).min()
+        // `close_complete` follows every event, so no complete span is open.
+        self.open.iter().filter_map(SpanBuilder::deadline).min()
     }
 
     /// Records an init that has its first event. Returns whether it is a cold start that was not counted.

@@ -38,7 +38,6 @@ fn run_without_a_report_ends_when_the_runtime_was_done() {
     let close: [fn(&mut Harness); 4] = [
         |harness| harness.finish(),
         |harness| harness.event(json!({"type": "function", "record": "a"})),
-        // The process was frozen until the next invocation.
         |harness| harness.invoked(OTHER_ID, URN),
         |harness| {
             let now = harness.now;
@@ -52,19 +51,51 @@ fn run_without_a_report_ends_when_the_runtime_was_done() {
         assert_eq!(harness.out.spans, []);
         assert_eq!(harness.counts(), (0, 0));
         assert_eq!(harness.translator.next_deadline(), Some(at(1_020)));
-        harness.now = at(6_000);
+        harness.now = at(1_020);
         close(&mut harness);
         assert_eq!(times(&harness.out.spans[0]), (nanos(0), nanos(20)));
         assert_eq!(harness.counts(), (1, 0));
         assert_eq!(harness.translator.next_deadline(), None);
-        // Of the report, only the memory counts now.
+        // Of the report, only the memory and the duration of the init count now.
         for _ in 0..2 {
             harness.event(json!({
-                "name": "platform.report", "startTime": time(0), "traceId": ID, "metrics": {"maxMemoryUsedMB": 64},
+                "name": "platform.report", "startTime": time(0), "traceId": ID,
+                "metrics": {"maxMemoryUsedMB": 64, "initDurationMs": 250},
             }));
         }
+        assert_eq!(harness.init_durations(), (1, Some(0.25)));
         assert_eq!((harness.out.spans.len(), harness.counts()), (1, (1, 0)));
         assert_eq!(harness.memory(), 64.0 * 1024.0 * 1024.0);
+    }
+}
+
+#[test]
+fn freeze_does_not_count_as_a_wait_for_the_report() {
+    let thawed = || {
+        let mut harness = Harness::new();
+        harness.run_without_report(ID, 0);
+        harness.now = at(600_000);
+        harness.invoked(OTHER_ID, URN);
+        assert_eq!(harness.out.spans, []);
+        assert_eq!(harness.translator.next_deadline(), Some(at(601_000)));
+        harness
+    };
+    let mut harness = thawed();
+    harness.event(json!({
+        "name": "platform.report", "startTime": time(0), "endTime": time(21), "traceId": ID,
+        "metrics": {"billedDurationMs": 30},
+    }));
+    let span = &harness.out.spans[0];
+    assert_eq!(times(span), (nanos(0), nanos(21)));
+    let billed = attribute(&span.attributes, "functiongraph.metrics.billed_duration_ms");
+    assert_eq!(billed, Some(&Any::IntValue(30)));
+
+    // The wait is extended only once.
+    for (millis, count) in [(600_999, 0), (900_000, 1)] {
+        let mut harness = thawed();
+        harness.now = at(millis);
+        harness.event(json!({"type": "function", "record": "a"}));
+        assert_eq!(harness.out.spans.len(), count);
     }
 }
 
@@ -100,7 +131,7 @@ fn init_without_a_report_ends_when_the_runtime_was_done() {
     let mut harness = Harness::new();
     harness.event(json!({"name": "platform.initStart", "startTime": time(0), "traceId": ID}));
     harness.run(OTHER_ID, 310);
-    harness.now = at(5_000);
+    harness.now = at(1_330);
     harness.invoked(ID, URN);
     assert_eq!(times(&harness.out.spans[1]), (nanos(0), nanos(310)));
 }
@@ -110,7 +141,7 @@ fn invocation_that_never_ends_ends_before_the_next_one_starts() {
     let mut harness = Harness::new();
     harness.start("1");
     harness.run("2", 400);
-    harness.run("3", 6_000);
+    harness.run("3", 1_500);
     let [_, first, _] = &harness.out.spans[..] else {
         panic!("{:?}", harness.out.spans);
     };

@@ -455,3 +455,24 @@ fn span_is_sampled_if_that_of_the_function_is() {
         assert_eq!(harness.counts(), (1, 0));
     }
 }
+
+#[test]
+fn invocation_that_is_not_sampled_is_no_parent() {
+    for (ratio, has_parent) in [(0.0, false), (1.0, true)] {
+        let mut harness = Harness::new();
+        harness.translator = harness.translator.with_sdk(SdkConfig {
+            sampler: SamplerConfig {
+                ratio,
+                is_parent_based: false,
+            },
+            ..SdkConfig::default()
+        });
+        harness.start_at(ID, 0);
+        let [root] = harness.receive([span(TRACE, ROOT, 0, 5)]);
+        harness.end_at(ID, 0, 20);
+        assert_eq!(harness.out.spans.len(), usize::from(has_parent));
+        assert_eq!(!root.parent_span_id.is_empty(), has_parent);
+        let id = attribute(&root.attributes, "faas.invocation_id");
+        assert_eq!(id, Some(&text(ID)));
+    }
+}
