@@ -73,6 +73,39 @@ pub(crate) enum Readiness {
     Complete,
 }
 
+/// How a time fits into the run of an invocation, the best first.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Fit {
+    /// It is between the start and the end, or the end is not known.
+    Inside,
+    /// It is so soon after the end that it may be before it.
+    Rounded,
+    /// The start is not known: the extension was notified of the invocation soon after that time.
+    Assumed,
+}
+
+/// The precision of the platform's times, which are cut to whole milliseconds (I).
+const PRECISION: Duration = Duration::from_millis(1);
+
+impl Fit {
+    /// Returns how `time` fits between a start and an end.
+    pub(crate) fn between(
+        start: SystemTime,
+        end: Option<SystemTime>,
+        time: SystemTime,
+    ) -> Option<Self> {
+        if start > time {
+            return None;
+        }
+        let late = end.and_then(|end| time.duration_since(end).ok());
+        match late.unwrap_or_default() {
+            Duration::ZERO => Some(Self::Inside),
+            late if late < PRECISION => Some(Self::Rounded),
+            _ => None,
+        }
+    }
+}
+
 /// How long a span waits for events that may have been overtaken by others.
 pub(crate) const REORDER_WINDOW: Duration = Duration::from_secs(1);
 
@@ -297,17 +330,16 @@ impl SpanBuilder {
         self.run.start.is_some_and(|start| start <= time)
     }
 
-    /// Returns whether the function was running at `time`, as far as known.
-    pub(crate) fn contains(&self, time: SystemTime) -> bool {
-        let start = self.run.start.or(self.run.report_start).or_else(|| {
-            // The events are late, or there is no telemetry.
-            self.invoked_at?.checked_sub(REORDER_WINDOW)
-        });
-        let Some(start) = start.filter(|start| *start <= time) else {
-            return false;
-        };
+    /// Returns how `time` fits into the run of the function, or `None` if it was not running then, as far as known.
+    pub(crate) fn fit(&self, time: SystemTime) -> Option<Fit> {
+        let known = self.run.start.or(self.run.report_start);
+        // Without a start, the events are late, or there is no telemetry.
+        let start = known.or_else(|| self.invoked_at?.checked_sub(REORDER_WINDOW))?;
         let has_end = self.has_ended() || self.ended_by.is_some();
-        !has_end || self.end_after(start).is_none_or(|end| time <= end)
+        let end = self.end_after(start).filter(|_| has_end);
+        let fit = Fit::between(start, end, time)?;
+        let is_assumed = known.is_none() && self.invoked_at.is_some_and(|at| time < at);
+        Some(if is_assumed { Fit::Assumed } else { fit })
     }
 
     /// Returns whether the span can be emitted.

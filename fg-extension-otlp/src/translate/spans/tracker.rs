@@ -40,7 +40,7 @@ pub(crate) struct SpanTracker {
     /// Whether an invocation without an init was counted as a cold start.
     is_cold_start_counted: bool,
     /// Whether an invocation has ended after a later one, so invocations run concurrently.
-    is_concurrent: bool,
+    pub(super) is_concurrent: bool,
 }
 
 /// What an event adds to a span that was emitted before the event arrived.
