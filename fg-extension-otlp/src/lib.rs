@@ -75,8 +75,9 @@
 //!
 //! - A `report` that arrives before its `runtimeDone` waits for it until another invocation starts, or for one second.
 //! - If the `report` is missing, the span ends at the time of `runtimeDone` if that is later than the start, or else
-//!   when `runtimeDone` arrived. It is sent one second after that, or at the next invocation if the process was frozen.
-//!   The same holds for an `init` or `restore`.
+//!   after the duration in the platform's log line `Finish invoke request`, or else when `runtimeDone` arrived, which can
+//!   be after a freeze. It is sent one second after `runtimeDone`, or at the next invocation if the process was frozen.
+//!   The same holds for an `init` or `restore`, which have no such line.
 //! - If all events about the end of an invocation are missing, its span ends when a later invocation starts, and is sent
 //!   one second after that invocation has ended (unless invocations are known to run concurrently), or at shutdown. The
 //!   invocation is counted in `faas.invocations` or `faas.errors` only once its `runtimeDone` or `report` arrives.

@@ -42,6 +42,8 @@ pub(crate) struct SpanBuilder {
     pub(crate) outlived_at: Option<SystemTime>,
     /// A time at which this phase had ended, because a later one had started.
     pub(crate) ended_by: Option<SystemTime>,
+    /// The duration in a log line of the platform. A report is more exact.
+    pub(crate) logged_duration: Option<Duration>,
     /// An estimate of the memory that the events take that were added.
     pub(crate) memory_bytes: usize,
     /// The trace of the function that the span is part of.
@@ -133,6 +135,7 @@ impl SpanBuilder {
             has_successor: false,
             outlived_at: None,
             ended_by: None,
+            logged_duration: None,
             memory_bytes: 0,
             joined: None,
             links: Vec::new(),
@@ -255,6 +258,9 @@ impl SpanBuilder {
         let between_times = || {
             let start = self.run.start.or(self.run.report_start)?;
             let runtime_done = self.run.runtime_done.filter(|done| *done > start);
+            if self.end.or(runtime_done).is_none() && self.logged_duration.is_some() {
+                return self.logged_duration;
+            }
             let end = self.end.or(runtime_done).or(self.done_at)?;
             end.duration_since(start).ok()
         };
@@ -393,6 +399,8 @@ impl SpanBuilder {
             .or_else(|| start.checked_add(self.duration?))
             .or(self.run.runtime_done.filter(|done| *done > start))
             .or(self.end)
+            // `runtimeDone` can arrive after a freeze.
+            .or_else(|| start.checked_add(self.logged_duration?))
             .or(self.done_at)
             .or(self.ended_by)
     }

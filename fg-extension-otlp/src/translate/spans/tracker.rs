@@ -1,7 +1,7 @@
 //! Tracks which spans are open and which have been emitted.
 
 use std::collections::VecDeque;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use fg_extension::{Invocation, PlatformEvent};
 
@@ -182,6 +182,22 @@ impl SpanTracker {
         }
         closed.retain(SpanBuilder::has_events);
         closed
+    }
+
+    /// Records the duration of an invocation that a log line of the platform contains, in case that the report is
+    /// missing.
+    pub(crate) fn record_finish(&mut self, trace: TraceId, duration: Duration) {
+        let mut runs = self.open.iter_mut();
+        let is_run = |span: &&mut SpanBuilder| {
+            span.trace == trace
+                && span.phase == Phase::Invocation
+                && span.has_events()
+                && span.logged_duration.is_none()
+        };
+        // The oldest one that lacks it, since lines arrive in order.
+        if let Some(span) = runs.find(is_run) {
+            span.logged_duration = Some(duration);
+        }
     }
 
     /// Closes and returns the spans that are complete.
