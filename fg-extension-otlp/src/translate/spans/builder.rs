@@ -269,8 +269,12 @@ impl SpanBuilder {
 
     /// Joins the span with a trace of the function, or links it if it has joined another one.
     pub(super) fn join(&mut self, mut trace: FunctionTrace) -> Join {
-        let own_id = self.key().span_id();
-        trace.parent = trace.parent.filter(|parent| own_id != parent.as_slice());
+        // A parent that the function derived is this invocation.
+        let key = self.key();
+        let is_own = |parent: &[u8; 8]| {
+            key.is_root(&trace.trace_id, parent) || key.span_id() == parent.as_slice()
+        };
+        trace.parent = trace.parent.filter(|parent| !is_own(parent));
         let is_derived = trace.trace_id == self.trace.array();
         if is_derived && let Some(other) = self.joined.filter(|it| it.trace_id != trace.trace_id) {
             // The function derived its parent from the ID of the invocation, so the span must be in that trace.

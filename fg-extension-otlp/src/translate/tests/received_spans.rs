@@ -229,6 +229,42 @@ fn derived_parent_needs_no_change() {
 }
 
 #[test]
+fn derived_parent_is_that_of_the_run() {
+    let trace = derived(ID);
+    let parent = u64::from_be_bytes(TraceId::of(ID).root_span_id().try_into().unwrap());
+    for is_late in [false, true] {
+        let mut harness = Harness::new();
+        for (start, id) in [(0, ROOT), (100, CHILD)] {
+            harness.start_at(ID, start);
+            if is_late {
+                harness.end_at(ID, start, start + 20);
+            }
+            let sent = with_flags(REMOTE, span(trace, id, parent, start + 5));
+            let [root] = harness.receive([sent]);
+            if !is_late {
+                harness.end_at(ID, start, start + 20);
+            }
+            assert_child(&root, harness.last_span());
+            assert!(harness.last_span().parent_span_id.is_empty());
+        }
+        let [first, second] = &harness.out.spans[..] else {
+            panic!("{:?}", harness.out.spans);
+        };
+        assert_ne!(first.span_id, second.span_id);
+    }
+    // An invocation of another function whose span the caller has derived.
+    let mut harness = Harness::new();
+    harness.start_at(OTHER_ID, 0);
+    let sent = with_flags(REMOTE, span(trace, ROOT, parent, 5));
+    let [root] = harness.receive([sent]);
+    harness.end_at(OTHER_ID, 0, 20);
+    for span in [&root, harness.last_span()] {
+        assert_eq!(span.trace_id, trace.to_be_bytes());
+        assert_eq!(span.parent_span_id, parent.to_be_bytes());
+    }
+}
+
+#[test]
 fn further_traces_are_linked() {
     let mut harness = Harness::new();
     harness.start_at(ID, 0);
