@@ -75,9 +75,10 @@
 //!
 //! - A `report` that arrives before its `runtimeDone` waits for it until another invocation starts, or for one second.
 //! - If the `report` is missing, the span ends at the time of `runtimeDone` if that is later than the start, or else
-//!   when `runtimeDone` arrived. It is sent one second after that. If the process was frozen in this time, it waits for
+//!   after the duration in the platform's log line `Finish invoke request`, or else when `runtimeDone` arrived, which can
+//!   be after a freeze. It is sent one second after `runtimeDone`. If the process was frozen in this time, it waits for
 //!   one more second, because the platform may report an invocation only after the freeze (?). The same holds for an
-//!   `init` or `restore`.
+//!   `init` or `restore`, which have no such line.
 //! - If all events about the end of an invocation are missing, its span ends when a later invocation starts, and is sent
 //!   one second after that invocation has ended (unless invocations are known to run concurrently), or at shutdown. The
 //!   invocation is counted in `faas.invocations` or `faas.errors` only once its `runtimeDone` or `report` arrives.

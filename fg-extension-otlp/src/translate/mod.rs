@@ -19,7 +19,7 @@ use std::cell::OnceCell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use fg_extension::{FunctionUrn, Invocation, PlatformEvent, TelemetryEvent};
+use fg_extension::{FunctionUrn, Invocation, LogEvent, PlatformEvent, TelemetryEvent};
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::Metric;
@@ -30,6 +30,8 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 pub(crate) use self::any_value::attribute;
 use self::bounded_json::is_within_limits;
 pub(crate) use self::enrich::enrich;
+use self::ids::TraceId;
+use self::logs::FINISH;
 use self::metrics::FaasMetrics;
 pub(crate) use self::metrics::Observation;
 pub(crate) use self::resource::SCHEMA_URL;
@@ -262,6 +264,7 @@ impl Translator {
     fn log_record(&mut self, event: &TelemetryEvent, now: SystemTime) -> LogRecord {
         let (mut log, named_trace) = match event {
             TelemetryEvent::Function(log) => {
+                self.record_finish(log);
                 logs::from_log_event("function", log, &self.spans, now)
             }
             TelemetryEvent::Extension(log) => {
@@ -277,6 +280,17 @@ impl Translator {
         }
         self.bind(&mut log);
         log
+    }
+
+    /// Records the duration of an invocation, if the line contains it.
+    fn record_finish(&mut self, log: &LogEvent) {
+        // Most lines need not be decoded twice.
+        if log.record_json().is_none_or(|json| !json.contains(FINISH)) {
+            return;
+        }
+        if let Some((id, duration)) = logs::finished_invocation(&log.text()) {
+            self.spans.record_finish(TraceId::of(id), duration);
+        }
     }
 
     fn emit(&mut self, span: SpanBuilder, now: SystemTime, out: &mut Translated) {

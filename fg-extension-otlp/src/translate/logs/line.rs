@@ -1,6 +1,6 @@
 //! Parses the log lines of functions.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
@@ -70,8 +70,22 @@ pub(super) fn is_uuid(token: &str) -> bool {
     matches!(token.len(), 32 | 36) && Uuid::try_parse(token).is_ok()
 }
 
+/// Returns the ID and the duration of the invocation that has finished, if the platform wrote the line when it did (D).
+pub(crate) fn finished_invocation(text: &str) -> Option<(&str, Duration)> {
+    let (time, rest) = split_token(text.trim_start());
+    zoned_time(time)?;
+    let (id, rest) = rest.strip_prefix(FINISH)?.split_once('\'')?;
+    let (millis, _) = rest.strip_prefix(", duration: ")?.split_once("ms")?;
+    let millis: f64 = millis.trim().parse().ok()?;
+    let duration = Duration::try_from_secs_f64(millis / 1e3).ok()?;
+    Some((id.trim(), duration)).filter(|(id, _)| !id.is_empty())
+}
+
+/// How the platform's line about the end of an invocation starts.
+pub(crate) const FINISH: &str = "Finish invoke request '";
+
 fn quoted_id(text: &str) -> Option<RequestId<'_>> {
-    let rest = ["Start invoke request '", "Finish invoke request '"]
+    let rest = ["Start invoke request '", FINISH]
         .iter()
         .find_map(|prefix| text.strip_prefix(prefix))?;
     let (id, _) = rest.split_once('\'')?;
@@ -102,7 +116,7 @@ fn split_token(text: &str) -> (&str, &str) {
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use super::{ParsedLine, RequestId, uuids};
+    use super::{ParsedLine, RequestId, finished_invocation, uuids};
 
     const ID: &str = "3da1f2dc-3222-475e-9205-e2e6c6318895";
 
@@ -137,6 +151,31 @@ mod tests {
                 ParsedLine { time, id, message },
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn duration_of_a_finished_invocation_is_read() {
+        let finished = |text: &str| {
+            let line = format!("2023-06-25T00:00:00.250Z {text}");
+            finished_invocation(&line).map(|(id, duration)| (id.to_owned(), duration))
+        };
+        let line = "Finish invoke request 'r 1', duration: 2.049ms, billing duration: 3ms";
+        let expected = ("r 1".to_owned(), Duration::from_micros(2_049));
+        assert_eq!(finished(line), Some(expected));
+        assert_eq!(finished_invocation(line), None);
+        for other in [
+            "",
+            "Start invoke request 'r 1', version: latest",
+            "Finish invoke request 'r 1'",
+            "Finish invoke request 'r 1', duration: 2.049s",
+            "Finish invoke request 'r 1', duration: -1ms",
+            "Finish invoke request 'r 1', duration: NaNms",
+            "Finish invoke request 'r 1', duration: 1e300ms",
+            "Finish invoke request '', duration: 1ms",
+            "INFO Finish invoke request 'r 1', duration: 1ms",
+        ] {
+            assert_eq!(finished(other), None, "{other}");
         }
     }
 

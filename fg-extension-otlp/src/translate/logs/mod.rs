@@ -21,6 +21,7 @@ use serde_json::{Map, Value};
 use self::content::{LogContent, plain_text};
 use self::correlation::Correlation;
 pub(crate) use self::correlation::NamedTrace;
+pub(crate) use self::line::{FINISH, finished_invocation};
 use super::MAX_ID_BYTES;
 use super::any_value::{any_value, attribute};
 use super::bounded_json::{Body, are_other_fields_within_limits, prefix, value};

@@ -67,6 +67,10 @@ impl Translator {
                 span.parent_span_id = key.span_id();
                 span.flags |= HAS_IS_REMOTE | IS_REMOTE;
             }
+            // The function derives the same parent in all runs of an invocation.
+            Join::Joined if key.is_root(&trace.trace_id, &span.parent_span_id) => {
+                span.parent_span_id = key.span_id();
+            }
             Join::Joined | Join::Linked => {}
             Join::TooLate => {
                 let context = self.spans.context(key);

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::build::SpanContext;
-use super::builder::SpanBuilder;
+use super::builder::{Fit, SpanBuilder};
 use super::function_trace::{FunctionTrace, Join};
 use super::phase::Phase;
 use super::run::SpanKey;
@@ -42,7 +42,7 @@ impl SpanTracker {
 
     /// Returns the only invocation whose function was running at a time.
     pub(crate) fn invocation_at(&self, time: SystemTime) -> Option<SpanKey> {
-        exactly_one(self.invocations_at(time))
+        self.best_at(time, |_| true)
     }
 
     /// Returns the invocation of a trace of the function. If several invocations are part of the trace, returns the
@@ -57,8 +57,7 @@ impl SpanTracker {
         }
         let known = self.traces.of(trace_id);
         if let (Some(time), [_, _, ..]) = (time, known) {
-            let mut running = self.invocations_at(time);
-            return exactly_one(running.by_ref().filter(|key| known.contains(key)));
+            return self.best_at(time, |key| known.contains(key));
         }
         exactly_one(known.iter().copied())
     }
@@ -138,11 +137,22 @@ impl SpanTracker {
         self.open.get(self.position(key)?)
     }
 
-    fn invocations_at(&self, time: SystemTime) -> impl Iterator<Item = SpanKey> {
-        let is_running =
-            move |span: &&SpanBuilder| span.phase == Phase::Invocation && span.contains(time);
-        let open = self.open.iter().filter(is_running);
-        open.map(SpanBuilder::key)
+    /// Returns the only invocation among those of `filter` whose run a time fits best.
+    fn best_at(&self, time: SystemTime, filter: impl Fn(&SpanKey) -> bool) -> Option<SpanKey> {
+        let running = self
+            .invocations_at(time)
+            .filter(|(_, key)| filter(key))
+            .collect::<Vec<_>>();
+        let best = running.iter().map(|(fit, _)| *fit).min()?;
+        // An invocation whose start is not known began after the others had ended, unless they run concurrently.
+        let competes = |fit: Fit| fit == best || (self.is_concurrent && fit == Fit::Assumed);
+        exactly_one(running.iter().filter(|(fit, _)| competes(*fit))).map(|(_, key)| *key)
+    }
+
+    fn invocations_at(&self, time: SystemTime) -> impl Iterator<Item = (Fit, SpanKey)> {
+        let open = self.open.iter();
+        let open = open.filter(|span| span.phase == Phase::Invocation);
+        open.filter_map(move |span| Some((span.fit(time)?, span.key())))
             .chain(self.emitted.invocations_at(time))
     }
 }

@@ -42,6 +42,8 @@ pub(crate) struct SpanBuilder {
     pub(crate) outlived_at: Option<SystemTime>,
     /// A time at which this phase had ended, because a later one had started.
     pub(crate) ended_by: Option<SystemTime>,
+    /// The duration in a log line of the platform. A report is more exact.
+    pub(crate) logged_duration: Option<Duration>,
     /// An estimate of the memory that the events take that were added.
     pub(crate) memory_bytes: usize,
     /// The trace of the function that the span is part of.
@@ -75,6 +77,39 @@ enum Readiness {
     Complete,
 }
 
+/// How a time fits into the run of an invocation, the best first.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Fit {
+    /// It is between the start and the end, or the end is not known.
+    Inside,
+    /// It is so soon after the end that it may be before it.
+    Rounded,
+    /// The start is not known: the extension was notified of the invocation soon after that time.
+    Assumed,
+}
+
+/// The precision of the platform's times, which are cut to whole milliseconds (I).
+const PRECISION: Duration = Duration::from_millis(1);
+
+impl Fit {
+    /// Returns how `time` fits between a start and an end.
+    pub(crate) fn between(
+        start: SystemTime,
+        end: Option<SystemTime>,
+        time: SystemTime,
+    ) -> Option<Self> {
+        if start > time {
+            return None;
+        }
+        let late = end.and_then(|end| time.duration_since(end).ok());
+        match late.unwrap_or_default() {
+            Duration::ZERO => Some(Self::Inside),
+            late if late < PRECISION => Some(Self::Rounded),
+            _ => None,
+        }
+    }
+}
+
 /// How long a span waits for events that may have been overtaken by others.
 pub(crate) const REORDER_WINDOW: Duration = Duration::from_secs(1);
 
@@ -102,6 +137,7 @@ impl SpanBuilder {
             has_successor: false,
             outlived_at: None,
             ended_by: None,
+            logged_duration: None,
             memory_bytes: 0,
             joined: None,
             links: Vec::new(),
@@ -225,6 +261,9 @@ impl SpanBuilder {
         let between_times = || {
             let start = self.run.start.or(self.run.report_start)?;
             let runtime_done = self.run.runtime_done.filter(|done| *done > start);
+            if self.end.or(runtime_done).is_none() && self.logged_duration.is_some() {
+                return self.logged_duration;
+            }
             let end = self.end.or(runtime_done).or(self.done_at)?;
             end.duration_since(start).ok()
         };
@@ -233,8 +272,12 @@ impl SpanBuilder {
 
     /// Joins the span with a trace of the function, or links it if it has joined another one.
     pub(super) fn join(&mut self, mut trace: FunctionTrace) -> Join {
-        let own_id = self.key().span_id();
-        trace.parent = trace.parent.filter(|parent| own_id != parent.as_slice());
+        // A parent that the function derived is this invocation.
+        let key = self.key();
+        let is_own = |parent: &[u8; 8]| {
+            key.is_root(&trace.trace_id, parent) || key.span_id() == parent.as_slice()
+        };
+        trace.parent = trace.parent.filter(|parent| !is_own(parent));
         let is_derived = trace.trace_id == self.trace.array();
         if is_derived && let Some(other) = self.joined.filter(|it| it.trace_id != trace.trace_id) {
             // The function derived its parent from the ID of the invocation, so the span must be in that trace.
@@ -300,17 +343,16 @@ impl SpanBuilder {
         self.run.start.is_some_and(|start| start <= time)
     }
 
-    /// Returns whether the function was running at `time`, as far as known.
-    pub(crate) fn contains(&self, time: SystemTime) -> bool {
-        let start = self.run.start.or(self.run.report_start).or_else(|| {
-            // The events are late, or there is no telemetry.
-            self.invoked_at?.checked_sub(REORDER_WINDOW)
-        });
-        let Some(start) = start.filter(|start| *start <= time) else {
-            return false;
-        };
+    /// Returns how `time` fits into the run of the function, or `None` if it was not running then, as far as known.
+    pub(crate) fn fit(&self, time: SystemTime) -> Option<Fit> {
+        let known = self.run.start.or(self.run.report_start);
+        // Without a start, the events are late, or there is no telemetry.
+        let start = known.or_else(|| self.invoked_at?.checked_sub(REORDER_WINDOW))?;
         let has_end = self.has_ended() || self.ended_by.is_some();
-        !has_end || self.end_after(start).is_none_or(|end| time <= end)
+        let end = self.end_after(start).filter(|_| has_end);
+        let fit = Fit::between(start, end, time)?;
+        let is_assumed = known.is_none() && self.invoked_at.is_some_and(|at| time < at);
+        Some(if is_assumed { Fit::Assumed } else { fit })
     }
 
     /// Returns whether the span can be emitted.
@@ -390,6 +432,8 @@ impl SpanBuilder {
             .or_else(|| start.checked_add(self.duration?))
             .or(self.run.runtime_done.filter(|done| *done > start))
             .or(self.end)
+            // `runtimeDone` can arrive after a freeze.
+            .or_else(|| start.checked_add(self.logged_duration?))
             .or(self.done_at)
             .or(self.ended_by)
     }

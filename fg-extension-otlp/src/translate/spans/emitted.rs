@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::SystemTime;
 
 use super::build::SpanContext;
-use super::builder::SpanBuilder;
+use super::builder::{Fit, SpanBuilder};
 use super::outcome::Outcome;
 use super::phase::{Phase, Stage};
 use super::run::{Run, SpanKey};
@@ -78,13 +78,12 @@ impl EmittedSpans {
     }
 
     /// Returns the invocations that were running at a time.
-    pub(super) fn invocations_at(&self, time: SystemTime) -> impl Iterator<Item = SpanKey> {
-        let contains =
-            move |(start, end): &(SystemTime, SystemTime)| (*start..=*end).contains(&time);
-        let spans = self.order.iter();
-        spans
-            .filter(move |(key, times)| key.phase == Phase::Invocation && contains(times))
-            .map(|(key, _)| *key)
+    pub(super) fn invocations_at(&self, time: SystemTime) -> impl Iterator<Item = (Fit, SpanKey)> {
+        let invocations = self.order.iter();
+        let invocations = invocations.filter(|(key, _)| key.phase == Phase::Invocation);
+        invocations.filter_map(move |(key, (start, end))| {
+            Some((Fit::between(*start, Some(*end), time)?, *key))
+        })
     }
 
     /// Records an event for a span that was emitted. Returns `None` if the event was recorded before.

@@ -33,6 +33,11 @@ impl SpanKey {
             (phase, run) => self.trace.child_span_id(&format!("{} {run}", phase.name())),
         }
     }
+
+    /// Returns whether these are the IDs that a function derives for the span of the invocation, in any of its runs.
+    pub(crate) fn is_root(self, trace_id: &[u8; 16], span_id: &[u8]) -> bool {
+        self.trace.array() == *trace_id && self.trace.root_span_id() == span_id
+    }
 }
 
 /// The stages of a run that have arrived, and the `startTime` of each.

@@ -1,7 +1,7 @@
 //! Tracks which spans are open and which have been emitted.
 
 use std::collections::VecDeque;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use fg_extension::{Invocation, PlatformEvent};
 
@@ -40,7 +40,7 @@ pub(crate) struct SpanTracker {
     /// Whether an invocation without an init was counted as a cold start.
     is_cold_start_counted: bool,
     /// Whether an invocation has ended after a later one, so invocations run concurrently.
-    is_concurrent: bool,
+    pub(super) is_concurrent: bool,
 }
 
 /// What an event adds to a span that was emitted before the event arrived.
@@ -184,6 +184,22 @@ impl SpanTracker {
         }
         closed.retain(SpanBuilder::has_events);
         closed
+    }
+
+    /// Records the duration of an invocation that a log line of the platform contains, in case that the report is
+    /// missing.
+    pub(crate) fn record_finish(&mut self, trace: TraceId, duration: Duration) {
+        let mut runs = self.open.iter_mut();
+        let is_run = |span: &&mut SpanBuilder| {
+            span.trace == trace
+                && span.phase == Phase::Invocation
+                && span.has_events()
+                && span.logged_duration.is_none()
+        };
+        // The oldest one that lacks it, since lines arrive in order.
+        if let Some(span) = runs.find(is_run) {
+            span.logged_duration = Some(duration);
+        }
     }
 
     /// Closes and returns the spans that are complete.

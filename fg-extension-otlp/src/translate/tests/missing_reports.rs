@@ -100,6 +100,40 @@ fn freeze_does_not_count_as_a_wait_for_the_report() {
 }
 
 #[test]
+fn run_without_a_report_lasts_as_long_as_the_platform_logged() {
+    // The line comes before `runtimeDone` or after it, which arrives only after a freeze.
+    for is_first in [true, false] {
+        let mut harness = Harness::new();
+        let line = format!(
+            "{} Finish invoke request '{ID}', duration: 20.5ms, billing duration: 21ms",
+            time(20)
+        );
+        let line = json!({"type": "function", "record": line});
+        harness.start(ID);
+        harness.now = at(6_000);
+        if is_first {
+            harness.event(line.clone());
+        }
+        harness.event(json!({
+            "name": "platform.RuntimeDone", "startTime": time(0), "traceId": ID, "status": "success",
+        }));
+        if !is_first {
+            harness.event(line);
+        }
+        harness.finish();
+        let end = nanos(20) + 500_000;
+        assert_eq!(times(&harness.out.spans[0]), (nanos(0), end));
+    }
+    // A report is more exact.
+    let mut harness = Harness::new();
+    harness.start(ID);
+    let line = format!("{} Finish invoke request '{ID}', duration: 500ms", time(20));
+    harness.event(json!({"type": "function", "record": line}));
+    harness.report(ID);
+    assert_eq!(times(&harness.out.spans[0]), (nanos(0), nanos(20)));
+}
+
+#[test]
 fn own_time_of_runtime_done_is_the_end() {
     let mut harness = Harness::new();
     harness.start(ID);

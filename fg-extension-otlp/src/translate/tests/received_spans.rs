@@ -229,6 +229,42 @@ fn derived_parent_needs_no_change() {
 }
 
 #[test]
+fn derived_parent_is_that_of_the_run() {
+    let trace = derived(ID);
+    let parent = u64::from_be_bytes(TraceId::of(ID).root_span_id().try_into().unwrap());
+    for is_late in [false, true] {
+        let mut harness = Harness::new();
+        for (start, id) in [(0, ROOT), (100, CHILD)] {
+            harness.start_at(ID, start);
+            if is_late {
+                harness.end_at(ID, start, start + 20);
+            }
+            let sent = with_flags(REMOTE, span(trace, id, parent, start + 5));
+            let [root] = harness.receive([sent]);
+            if !is_late {
+                harness.end_at(ID, start, start + 20);
+            }
+            assert_child(&root, harness.last_span());
+            assert!(harness.last_span().parent_span_id.is_empty());
+        }
+        let [first, second] = &harness.out.spans[..] else {
+            panic!("{:?}", harness.out.spans);
+        };
+        assert_ne!(first.span_id, second.span_id);
+    }
+    // An invocation of another function whose span the caller has derived.
+    let mut harness = Harness::new();
+    harness.start_at(OTHER_ID, 0);
+    let sent = with_flags(REMOTE, span(trace, ROOT, parent, 5));
+    let [root] = harness.receive([sent]);
+    harness.end_at(OTHER_ID, 0, 20);
+    for span in [&root, harness.last_span()] {
+        assert_eq!(span.trace_id, trace.to_be_bytes());
+        assert_eq!(span.parent_span_id, parent.to_be_bytes());
+    }
+}
+
+#[test]
 fn further_traces_are_linked() {
     let mut harness = Harness::new();
     harness.start_at(ID, 0);
@@ -362,6 +398,59 @@ fn spans_may_arrive_before_anything_about_their_invocation() {
     assert_eq!(harness.last_span().trace_id, TRACE.to_be_bytes());
     assert_links(harness.last_span(), &[]);
     assert_eq!(harness.out.spans.len(), 1);
+}
+
+#[test]
+fn late_spans_belong_to_the_earlier_invocation_while_the_next_one_lacks_its_start() {
+    // The end is exact, or was cut to whole milliseconds.
+    for start in [5, 300] {
+        let mut harness = Harness::new();
+        harness.start_at(ID, 0);
+        harness.end_at(ID, 0, 300);
+        harness.now = at(310);
+        harness.invoked(OTHER_ID, URN);
+        let mut late = span(TRACE, ROOT, 0, start);
+        late.start_time_unix_nano += 1;
+        let [root] = harness.receive([late]);
+        assert_links(&root, &[harness.last_span()]);
+        let id = attribute(&root.attributes, "faas.invocation_id");
+        assert_eq!(id, Some(&text(ID)));
+    }
+    // Concurrent invocations may have been running both.
+    let mut harness = Harness::new();
+    harness.start_at("1", 0);
+    harness.start_at("2", 1);
+    harness.end_at("2", 1, 2);
+    harness.end_at("1", 0, 300);
+    harness.now = at(310);
+    harness.invoked(OTHER_ID, URN);
+    let [root] = harness.receive([span(TRACE, ROOT, 0, 5)]);
+    assert_links(&root, &[]);
+}
+
+#[test]
+fn times_of_the_platform_are_in_whole_milliseconds() {
+    let after_end = |nanos: u64| {
+        let mut root = span(TRACE, ROOT, 0, 20);
+        root.start_time_unix_nano += nanos;
+        root
+    };
+    for (root, is_bound) in [(after_end(999_999), true), (after_end(1_000_000), false)] {
+        let mut harness = Harness::new();
+        harness.start_at(ID, 0);
+        harness.end_at(ID, 0, 20);
+        let [root] = harness.receive([root]);
+        let id = attribute(&root.attributes, "faas.invocation_id");
+        assert_eq!(id, is_bound.then_some(&text(ID)));
+    }
+    // The next invocation started in the millisecond in which the first one ended.
+    let mut harness = Harness::new();
+    harness.start_at(ID, 0);
+    harness.end_at(ID, 0, 20);
+    harness.start_at(OTHER_ID, 20);
+    let [root] = harness.receive([after_end(500_000)]);
+    let id = attribute(&root.attributes, "faas.invocation_id");
+    assert_eq!(id, Some(&text(OTHER_ID)));
 }
 
 #[test]
