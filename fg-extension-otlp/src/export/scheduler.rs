@@ -31,6 +31,9 @@ pub(super) struct Scheduler {
     own_metrics: Option<Delivery>,
     /// Whether the collector rejected the latest snapshot of our own metrics.
     own_metrics_are_rejected: bool,
+    /// Whether the metrics about the forwarder itself have to be sent again at the end of the shutdown, because they count
+    /// what the shutdown sends.
+    has_final_metrics: bool,
     signals: [SignalState; Signal::ALL.len()],
     /// How many flushes have been requested.
     requested_flush: u64,
@@ -91,6 +94,7 @@ impl Scheduler {
             rejected: ItemCounts::default(),
             own_metrics: None,
             own_metrics_are_rejected: false,
+            has_final_metrics: config.own_metrics,
             signals: endpoints.map(|endpoint| SignalState::new(endpoint, now)),
             requested_flush: 0,
             shutdown: None,
@@ -147,6 +151,9 @@ impl Scheduler {
 
     /// Returns what the worker of the signal does next.
     pub(super) fn next_action(&mut self, signal: Signal, now: FreezeAwareInstant) -> Action {
+        if signal == Signal::Metrics && self.final_metrics_wait() {
+            return Action::Wait(None);
+        }
         let has_waiting = self.queue.has_waiting(signal);
         if let Some(wait) = self.hold(now) {
             return Action::Wait(has_waiting.then_some(wait));
@@ -183,6 +190,21 @@ impl Scheduler {
         }
     }
 
+    /// Queues the last metrics about the forwarder itself once the shutdown has sent all other data. Returns whether they
+    /// wait for it. If some data cannot be sent, the metrics that were sent before are the last ones.
+    fn final_metrics_wait(&mut self) -> bool {
+        let Some(shutdown) = self.shutdown.filter(|_| self.has_final_metrics) else {
+            return false;
+        };
+        let others = self.queue.outstanding();
+        if others.spans == 0 && others.log_records == 0 {
+            self.has_final_metrics = false;
+            self.metrics_changed();
+            return false;
+        }
+        matches!(shutdown, Shutdown::Retry { .. }) && !self.queue.has_waiting(Signal::Metrics)
+    }
+
     /// Returns how long to hold all data back, or `None` if it may be sent.
     fn hold(&mut self, now: FreezeAwareInstant) -> Option<Duration> {
         let hold = self.hold.as_mut()?;
@@ -202,6 +224,10 @@ impl Scheduler {
     /// Records that there was an attempt to send everything that arrived before the flush.
     pub(super) fn complete_flush(&mut self, signal: Signal, flush: u64, now: FreezeAwareInstant) {
         self.signals[signal.index()].complete_flush(flush, self.flush_timeout, now);
+    }
+
+    pub(super) fn is_shutting_down(&self) -> bool {
+        self.shutdown.is_some()
     }
 
     /// Returns whether the signal is exported.

@@ -51,11 +51,19 @@ impl ExporterInner {
     /// Records the result for a batch, and logs what there is to report.
     fn record_result(&self, batch: Batch, result: ExportResult) -> AfterRequest {
         let now = FreezeAwareInstant::now();
-        let (after, line) = self.lock().record_result(batch, result, now);
+        let (is_shutdown, (after, line)) = {
+            let mut scheduler = self.lock();
+            let result = scheduler.record_result(batch, result, now);
+            (scheduler.is_shutting_down(), result)
+        };
         if let Some(line) = line {
             line.log();
         }
         self.progress.send_replace(());
+        if is_shutdown {
+            // The last metrics count what the other signals have sent.
+            self.wake_workers();
+        }
         after
     }
 

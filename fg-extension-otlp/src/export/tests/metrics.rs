@@ -262,3 +262,41 @@ async fn received_metrics_are_sent_if_our_own_have_not_changed() {
     let request = tokio::time::timeout(TEST_TIMEOUT, collector.received()).await;
     assert_eq!(request.unwrap().names(), ["b"]);
 }
+
+#[tokio::test]
+async fn last_metrics_of_the_forwarder_count_what_the_shutdown_sent() {
+    let mut traces = Collector::start().await;
+    let mut metrics = Collector::start().await;
+    let (respond, response) = ScriptedResponse::status(200).gated();
+    traces.will_respond(response);
+    let url = |collector: &Collector, path| format!("http://{}{path}", collector.address);
+    let config = config(&[
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            &url(&traces, "/v1/traces"),
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+            &url(&metrics, "/v1/metrics"),
+        ),
+        ("FG_OTLP_FLUSH", "periodic"),
+        ("FG_OTLP_FLUSH_INTERVAL", "1h"),
+        ("FG_OTLP_OWN_METRICS", "true"),
+    ]);
+    let exported = |request: SnapshotRequest| {
+        let spans = request.counters.exported.spans.to_string();
+        with_metrics(&[&spans])
+    };
+    let exporter = Exporter::start(&config, exported).unwrap();
+    exporter.enqueue(spans(&["a"]), Vec::new());
+    exporter.metrics_changed();
+    let requests = async {
+        traces.received().await;
+        assert_eq!(metrics.received().await.names(), ["0"]);
+        respond.send(()).unwrap();
+        assert_eq!(metrics.received().await.names(), ["1"]);
+    };
+    let (shutdown, ()) = tokio::join!(exporter.shutdown(), requests);
+    shutdown.unwrap();
+    assert!(!metrics.has_received());
+}
