@@ -208,7 +208,7 @@ const WITHOUT_EFFECT: [&str; 21] = [
     "OTEL_SEMCONV_STABILITY_OPT_IN",
 ];
 
-/// Names the settings that are set and have no effect, in one line. It is not a warning, because they may be meant for an
+/// Names the settings that are set and have no effect, in one line. It is not an error, because they may be meant for an
 /// SDK inside the function.
 fn report_without_effect(settings: &Settings<'_>) {
     let is_set = |name: &str| settings.get(name).is_ok_and(|setting| setting.is_some());
