@@ -320,6 +320,7 @@ mod overdue;
 mod own_metrics;
 mod receiver;
 mod rpc_status;
+mod shown_url;
 mod signal;
 mod translate;
 mod turn;

@@ -11,13 +11,14 @@ use hyper::{HeaderMap, Uri};
 
 use super::{Compression, ExporterSelection, FlushMode};
 use crate::diagnostic::Diagnostic;
+use crate::shown_url::shown_url;
 
 /// Parses a URL, which is used unchanged.
 pub(super) fn endpoint(setting: &Setting) -> Result<Uri, Error> {
     let value = setting.value();
     let invalid = |problem: &str, hint: &str| {
-        // A user name, a query, and a fragment may be or contain a key.
-        let message = match value.contains(['@', '?', '#']) {
+        let may_contain_secret = value.contains('@') || shown_url(value) != value;
+        let message = match may_contain_secret {
             true => setting.unreadable(&format!("the value {problem}; {hint}")),
             false => setting.invalid(problem, hint),
         };

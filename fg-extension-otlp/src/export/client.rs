@@ -19,6 +19,7 @@ use super::request::PROTOBUF;
 use super::response::ExportResult;
 use crate::config::{Compression, SignalConfig};
 use crate::diagnostic::Diagnostic;
+use crate::shown_url::{keys, shown_url};
 use crate::signal::Signal;
 
 /// The form that the specification recommends: exporter, language, and version.
@@ -80,9 +81,9 @@ impl OtlpClient {
         })
     }
 
-    /// Returns the URL of the endpoint without the query, which may contain a key.
+    /// Returns the URL of the endpoint without secrets.
     pub(super) fn endpoint(&self) -> String {
-        hint::without_secrets(&self.config.endpoint.to_string())
+        shown_url(&self.config.endpoint.to_string())
     }
 
     /// Sends an encoded `Export…ServiceRequest`.
@@ -221,7 +222,8 @@ impl OtlpClient {
         ExportResult::from_response(self.signal, &head, &body, &secrets)
     }
 
-    /// Returns what a response may quote, and messages must not: the query, and the values of headers.
+    /// Returns what a response may quote, and messages must not: the query, keys in the path, and the values of
+    /// headers.
     fn secrets(&self) -> impl Iterator<Item = &str> {
         let query = self.config.endpoint.query();
         let parameters = query.into_iter().flat_map(|query| query.split('&'));
@@ -233,7 +235,9 @@ impl OtlpClient {
         let words = headers.filter_map(|value| value.to_str().ok());
         let words = words.flat_map(|value| value.split(' '));
         // A short value is not a key, and may occur in any message.
-        let secrets = query.into_iter().chain(parameters).chain(words);
+        let in_path = keys(self.config.endpoint.path());
+        let secrets = query.into_iter().chain(parameters).chain(in_path);
+        let secrets = secrets.chain(words);
         secrets.filter(|secret| secret.len() >= MIN_SECRET_CHARS)
     }
 }

@@ -3,10 +3,11 @@
 use std::error::Error;
 use std::io;
 
-use fg_util::error::{excerpt, one_line};
 use hyper::http::response::Parts;
 use hyper::{StatusCode, Uri, header};
 use rustls::{AlertDescription, CertificateError};
+
+use crate::shown_url::shown_url;
 
 /// The default paths, in a message that is the same for all signals.
 pub(super) const PATHS: &str = "the usual paths are /v1/traces, /v1/metrics and /v1/logs";
@@ -15,7 +16,7 @@ pub(super) const PATHS: &str = "the usual paths are /v1/traces, /v1/metrics and 
 pub(super) fn for_status(head: &Parts) -> Option<String> {
     if head.status.is_redirection() {
         let target = head.headers.get(header::LOCATION)?;
-        let target = without_secrets(&String::from_utf8_lossy(target.as_bytes()));
+        let target = shown_url(&String::from_utf8_lossy(target.as_bytes()));
         // Following it would send the credentials in the headers elsewhere.
         return Some(format!(
             "it redirects to {target}, and redirects are not followed; write the final URL"
@@ -114,37 +115,3 @@ fn for_tls_error(error: &rustls::Error) -> Option<&'static str> {
 /// What to do if a port never responds to a request without TLS, but accepts connections and closes them. A server for
 /// gRPC does so, too.
 pub(super) const MAY_USE_TLS: &str = "write `https://` if the port uses TLS, or the port for OTLP over HTTP, usually 4318, if it is for gRPC";
-
-/// Returns a URL, which may be relative, without user name, password, query, and fragment, any of which may be a secret.
-pub(super) fn without_secrets(url: &str) -> String {
-    let url = url.split(['?', '#']).next().unwrap_or_default();
-    let start = url.find("//").map_or(0, |slashes| slashes + 2);
-    let (scheme, rest) = url.split_at(start);
-    let authority = rest.find('/').map_or(rest, |end| &rest[..end]);
-    let rest = match authority.rfind('@') {
-        Some(at) if start > 0 => &rest[at + 1..],
-        _ => rest,
-    };
-    one_line(&excerpt(&format!("{scheme}{rest}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn url_is_shown_without_secrets() {
-        for (url, shown) in [
-            ("https://a.example/v1/traces", "https://a.example/v1/traces"),
-            ("https://a.example:1/x?key=secret", "https://a.example:1/x"),
-            ("https://a.example/x#secret", "https://a.example/x"),
-            ("https://me:secret@a.example/x", "https://a.example/x"),
-            ("//me:secret@a.example", "//a.example"),
-            ("/login?key=secret", "/login"),
-            ("/user@home/login", "/user@home/login"),
-            ("", ""),
-        ] {
-            assert_eq!(without_secrets(url), shown);
-        }
-    }
-}
