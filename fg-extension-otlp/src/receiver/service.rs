@@ -94,8 +94,9 @@ impl Service {
         }
         let mut limit = TimeLimit::new(MAX_WAIT);
         let busy = |what: &str| Rejection::new(StatusCode::SERVICE_UNAVAILABLE, what);
+        let full = || busy("more than half of the export buffer is in use; retry later");
         let wait = limit.wait(self.pipe.wait_for_capacity()).await;
-        wait.ok_or_else(|| busy("more than half of the export buffer is in use; retry later"))?;
+        wait.ok_or_else(full)?;
         // Never closed.
         let Some(Ok(_body)) = limit.wait(self.bodies.acquire()).await else {
             return Err(busy("other requests are being received; retry later"));
@@ -107,6 +108,10 @@ impl Service {
         let Ok(_decoding) = self.decoding.acquire().await else {
             return Err(busy("the receiver is shutting down"));
         };
+        // Requests that arrived at the same time may have filled the buffer since. The next one is let in only after this
+        // one is queued, so what was accepted is not dropped.
+        let wait = limit.wait(self.pipe.wait_for_capacity()).await;
+        wait.ok_or_else(full)?;
         let max = self.max_body;
         let decoded = if body.len() > encoding.max_inline() {
             decode_large(move || decode(signal, format, encoding, &body, max)).await

@@ -134,3 +134,30 @@ async fn requests_are_rejected_while_half_of_the_buffer_is_in_use() {
     assert_eq!(status.code, 14);
     drop(fixture.exporter);
 }
+
+#[tokio::test]
+async fn requests_that_arrive_together_do_not_fill_the_buffer() {
+    let collector = Collector::start().await;
+    collector.will_respond(crate::export::tests::collector::ScriptedResponse::Never);
+    let fixture = Fixture::start(collector.address, &[("FG_OTLP_BUFFER", "20KB")]);
+    let body = span(&"x".repeat(8_000));
+    let head = format!(
+        "POST /v1/traces HTTP/1.1\r\nHost: a\r\n{PROTOBUF}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let mut client = fixture.connect().await;
+        client.send(head.as_bytes()).await;
+        clients.push(client);
+    }
+    // All requests are admitted while the buffer is empty.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let mut statuses = Vec::new();
+    for client in &mut clients {
+        client.send(&body).await;
+        statuses.push(client.reply().await.status);
+    }
+    assert_eq!(statuses, [200, 200, 503]);
+    drop(fixture.exporter);
+}
