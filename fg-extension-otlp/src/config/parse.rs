@@ -1,6 +1,6 @@
 //! Parsers for the values of settings, with the error message for each kind of invalid value.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use fg_extension::{Error, Setting};
@@ -74,7 +74,15 @@ pub(super) fn receiver(setting: &Setting) -> Result<Option<SocketAddr>, Error> {
     if value.eq_ignore_ascii_case("off") {
         return Ok(None);
     }
-    match value.parse::<SocketAddr>() {
+    // Many settings of collectors contain the name.
+    let port = value
+        .strip_prefix("localhost:")
+        .and_then(|port| port.parse().ok());
+    let address = match port {
+        Some(port) => Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+        None => value.parse(),
+    };
+    match address {
         Ok(address) if address.ip().is_loopback() && address.port() != 0 => Ok(Some(address)),
         _ => {
             let problem = "is not a loopback address with a port";

@@ -66,6 +66,17 @@ impl Connections {
         }
     }
 
+    /// Returns whether any connection is open.
+    pub(super) fn are_open(&mut self) -> bool {
+        self.have_room();
+        !self.tasks.is_empty()
+    }
+
+    /// Waits until a connection is closed.
+    pub(super) async fn wait_for_close(&mut self) {
+        self.tasks.join_next().await;
+    }
+
     /// Waits until all connections are closed.
     pub(super) async fn join(&mut self) {
         while self.tasks.join_next().await.is_some() {}

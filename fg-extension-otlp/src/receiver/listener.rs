@@ -28,6 +28,10 @@ use crate::export::TimeLimit;
 /// practice 05_1184), so there are hardly any.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(200);
 
+/// How long the receiver goes on at the shutdown while the function's SDK is connected, since the platform may stop the
+/// function at the same time (?), and the SDK then sends its last data.
+const LINGER: Duration = Duration::from_millis(200);
+
 /// The pause after an error of the listener, such as a lack of descriptors.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 
@@ -73,7 +77,8 @@ impl Receiver {
         })
     }
 
-    /// Closes the listener, and waits for a short time until the requests that have arrived are processed.
+    /// Closes the listener, and waits for a short time until the requests that have arrived are processed. Before that,
+    /// waits for a short time for the last data of a function that has sent some.
     pub(crate) async fn shutdown(&self) {
         self.stop.send_replace(true);
         let mut server = {
@@ -87,6 +92,7 @@ impl Receiver {
 /// Serves connections until `stopped` is true, and then finishes the requests that have arrived.
 async fn serve(listener: TcpListener, service: Arc<Service>, stopped: watch::Receiver<bool>) {
     let mut connections = Connections::default();
+    let (close, closed) = watch::channel(false);
     {
         let mut stop = pin!(stop(stopped.clone()));
         loop {
@@ -95,7 +101,7 @@ async fn serve(listener: TcpListener, service: Arc<Service>, stopped: watch::Rec
                 Either::Second(Ok((stream, _))) => {
                     // All connections can be busy for as long as a body may take.
                     let room = select(stop.as_mut(), connections.make_room()).await;
-                    start(&mut connections, stream, &service, &stopped);
+                    start(&mut connections, stream, &service, &closed);
                     if let Either::First(()) = room {
                         break;
                     }
@@ -107,13 +113,35 @@ async fn serve(listener: TcpListener, service: Arc<Service>, stopped: watch::Rec
             }
         }
     }
+    if service.has_received() {
+        let last_data = linger(&listener, &mut connections, &service, &closed);
+        TimeLimit::new(LINGER).wait(last_data).await;
+    }
     while connections.have_room()
         && let Some(stream) = queued(&listener).await
     {
-        start(&mut connections, stream, &service, &stopped);
+        start(&mut connections, stream, &service, &closed);
     }
+    close.send_replace(true);
     drop(listener);
     TimeLimit::new(DRAIN_TIMEOUT).wait(connections.join()).await;
+}
+
+/// Accepts connections until all are closed.
+async fn linger(
+    listener: &TcpListener,
+    connections: &mut Connections,
+    service: &Arc<Service>,
+    closed: &watch::Receiver<bool>,
+) {
+    while connections.are_open() {
+        let accepted = select(connections.wait_for_close(), listener.accept()).await;
+        if let Either::Second(Ok((stream, _))) = accepted
+            && connections.have_room()
+        {
+            start(connections, stream, service, closed);
+        }
+    }
 }
 
 /// Waits until the receiver shuts down.

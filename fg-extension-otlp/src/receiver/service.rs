@@ -1,5 +1,6 @@
 //! The service: checks a request, reads its body, and passes its data on.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,8 @@ pub(super) struct Service {
     bodies: Semaphore,
     /// Requests are decoded one at a time, because what is decoded takes more memory than what is queued.
     decoding: Semaphore,
+    /// Whether the function has sent anything.
+    has_received: AtomicBool,
     log_throttle: Mutex<Throttle>,
 }
 
@@ -52,8 +55,14 @@ impl Service {
             pipe,
             bodies: Semaphore::new(MAX_BODIES),
             decoding: Semaphore::new(1),
+            has_received: AtomicBool::new(false),
             log_throttle: Mutex::new(Throttle::one_per_second()),
         }
+    }
+
+    /// Returns whether the function has sent anything.
+    pub(super) fn has_received(&self) -> bool {
+        self.has_received.load(Ordering::Relaxed)
     }
 
     /// Responds to a request.
@@ -64,7 +73,10 @@ impl Service {
         // A client that uses another format is likely to be a person.
         let format = format.unwrap_or(Format::Json);
         match result {
-            Ok(()) => accepted(format),
+            Ok(()) => {
+                self.has_received.store(true, Ordering::Relaxed);
+                accepted(format)
+            }
             Err(rejection) => {
                 self.log(&head, &rejection);
                 discard(&mut body).await;

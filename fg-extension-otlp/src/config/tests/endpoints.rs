@@ -119,3 +119,37 @@ fn fragment_of_an_endpoint_is_ignored_with_a_warning() {
          the part from `#` on is ignored"
     );
 }
+
+#[test]
+fn receiver_has_a_loopback_address() {
+    let receiver = |value| {
+        let config = read(&[("FG_OTLP_RECEIVER", value)]);
+        config.map(|config| config.receiver.map(|address| address.to_string()))
+    };
+    for (value, address) in [
+        ("", Some("127.0.0.1:4318")),
+        ("off", None),
+        ("OFF", None),
+        ("127.0.0.2:4319", Some("127.0.0.2:4319")),
+        ("localhost:4319", Some("127.0.0.1:4319")),
+        ("[::1]:4318", Some("[::1]:4318")),
+    ] {
+        assert_eq!(receiver(value).unwrap().as_deref(), address, "{value}");
+    }
+    for value in [
+        "0.0.0.0:4318",
+        "127.0.0.1",
+        "127.0.0.1:0",
+        "localhost:0",
+        "localhost:x",
+        "http://127.0.0.1:4318",
+    ] {
+        assert_eq!(
+            receiver(value).unwrap_err().to_string(),
+            format!(
+                "cannot read FG_OTLP_RECEIVER from the environment: `{value}` is not a loopback address with a port; \
+                 write `off`, or an address such as `127.0.0.1:4318`"
+            )
+        );
+    }
+}

@@ -48,6 +48,34 @@ async fn oldest_idle_connection_is_closed_when_there_are_too_many() {
 }
 
 #[tokio::test]
+async fn shutdown_waits_for_the_last_data_of_the_function() {
+    let mut collector = Collector::start().await;
+    let fixture = Fixture::start(collector.address, &[]);
+    let mut client = fixture.connect().await;
+    let reply = client.post("/v1/traces", &[PROTOBUF], &span("a")).await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(names(&received_spans(&mut collector).await), ["a"]);
+    let last_data = async {
+        // The shutdown has begun.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        let reply = client.post("/v1/traces", &[PROTOBUF], &span("b")).await;
+        assert_eq!(reply.status, 200);
+        assert_eq!(fixture.post_spans(&span("c")).await.status, 200);
+    };
+    let ((), ()) = tokio::join!(fixture.receiver.shutdown(), last_data);
+    let mut received = Vec::new();
+    while received.len() < 2 {
+        let request = received_spans(&mut collector).await;
+        received.extend(names(&request).into_iter().map(str::to_owned));
+    }
+    assert_eq!(received, ["b", "c"]);
+    assert!(client.read_reply().await.is_none());
+    assert!(Client::connect(fixture.address).await.is_err());
+}
+
+#[tokio::test]
 async fn shutdown_accepts_what_has_arrived() {
     let mut collector = Collector::start().await;
     let fixture = Fixture::start(collector.address, &[]);
