@@ -312,7 +312,7 @@ async fn receiver_whose_port_is_taken_is_one_line() -> Result<(), Error> {
 
 #[tokio::test]
 async fn invalid_receiver_address_is_an_error() -> Result<(), Error> {
-    for address in ["0.0.0.0:4318", "127.0.0.1", "127.0.0.1:0", "localhost:4318"] {
+    for address in ["0.0.0.0:4318", "127.0.0.1", "127.0.0.1:0", "collector:4318"] {
         let platform = Platform::start().await?;
         let boot = ExtensionCommand::new(SCRIPT, PROGRAM).env("FG_OTLP_RECEIVER", address);
         platform
