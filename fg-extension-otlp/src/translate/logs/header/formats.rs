@@ -158,6 +158,11 @@ pub(super) const SEPARATORS: &[&str] = &["-", "|", "--", "---", "::", ":", "–"
 pub(super) const NO_ERROR: &[&str] = &["0", "none", "null", "nil", "false", "n/a", "无", "没有"];
 pub(super) const NO_ERROR_ALONE: &[&str] = &["no", "-", "ok"];
 
+/// The Chinese words after a number of errors.
+pub(super) const COUNTERS: &[char] = &[
+    '个', '個', '条', '條', '次', '项', '項', '处', '處', '例', '件', '笔', '筆',
+];
+
 /// The last parts of the names of exceptions and of warnings.
 pub(super) const EXCEPTIONS: &[(&str, SeverityNumber)] = &[
     ("Error", SeverityNumber::Error),
