@@ -33,6 +33,8 @@ pub(super) const OPENINGS: &[Opening] = &[
     ("%L [%n:", Meaning::Letter),
     // Ruby: `E, [2023-06-25T12:00:00 #312] ERROR -- name: text`
     ("%L, [", Meaning::Prefix),
+    // logback, about its configuration: `12:00:00,000 |-ERROR in Class@1 - text`
+    ("|-", Meaning::Prefix),
     // syslog, systemd
     ("<%n>", Meaning::Priority),
     // PHP: `PHP Fatal error:  text`
