@@ -187,7 +187,8 @@
 //!
 //! - A body of more than 64 KiB, or with more than 4,096 values, is a string that contains its JSON. If the other fields
 //!   of a log exceed these limits, the body contains the whole event. A platform event that exceeds them becomes a log
-//!   record instead of a part of a span.
+//!   record instead of a part of a span. Of a log that is too long, the level, the time, and the IDs are looked for in its
+//!   first 64 fields of at most 1 KiB each, if they are in the first 64 KiB.
 //! - A body that is a string is cut after 1 MiB, and the attribute `functiongraph.log.original_length` has the number of
 //!   bytes before that. The ID of an invocation is looked for in the first 64 KiB, a trace ID in the first 4 KiB, and the
 //!   severity in the first 1 KiB.

@@ -1,7 +1,13 @@
 //! Limits on the JSON that is decoded. A decoded value can take a hundred times as much memory as its text.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use fg_util::json_escape;
-use serde_json::Value;
+use serde::Deserializer as _;
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 /// The maximum length of JSON that is decoded.
 pub(super) const MAX_JSON_BYTES: usize = 64 << 10;
@@ -110,6 +116,39 @@ pub(super) fn are_other_fields_within_limits(object: &str, field: &str) -> bool 
     are_few_values(object.len().saturating_sub(field.len()), count)
 }
 
+/// Decodes the short fields at the start of a JSON object that exceeds the limits, or whose end is missing.
+pub(super) fn short_fields(json: &str) -> Map<String, Value> {
+    let mut fields = Map::new();
+    let mut deserializer = serde_json::Deserializer::from_str(prefix(json, MAX_JSON_BYTES));
+    // The error is that the end is missing. What precedes it has been read.
+    let _ = deserializer.deserialize_map(ShortFields(&mut fields));
+    fields
+}
+
+/// Collects the short fields of an object.
+struct ShortFields<'a>(&'a mut Map<String, Value>);
+
+impl<'de> Visitor<'de> for ShortFields<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        const MAX_FIELDS: usize = 64;
+        const MAX_FIELD_BYTES: usize = 1024;
+        while let Some((name, value)) = map.next_entry::<Cow<'de, str>, &'de RawValue>()? {
+            let is_short = name.len() + value.get().len() <= MAX_FIELD_BYTES;
+            if is_short && self.0.len() < MAX_FIELDS {
+                let value = serde_json::from_str(value.get()).ok();
+                self.0.extend(value.map(|value| (name.into_owned(), value)));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Returns the start of a text, with at most `max` bytes.
 pub(super) fn prefix(text: &str, max: usize) -> &str {
     let mut ends = (0..=max.min(text.len())).rev();
@@ -134,7 +173,7 @@ mod tests {
 
     use super::{
         Body, MAX_JSON_BYTES, MAX_TEXT_BYTES, MAX_VALUES, are_other_fields_within_limits, prefix,
-        unescape, value,
+        short_fields, unescape, value,
     };
 
     #[test]
@@ -153,6 +192,20 @@ mod tests {
         let text = ",".repeat(2 * MAX_JSON_BYTES);
         assert_eq!(value(&format!("\"{text}\"")), Value::String(text));
         assert_eq!(value("1e999"), json!("1e999"));
+    }
+
+    #[test]
+    fn short_fields_of_a_long_object_are_decoded() {
+        let long = "x".repeat(2000);
+        let longer = "x".repeat(MAX_JSON_BYTES);
+        let json = format!(
+            r#"{{"level": "error", "ctx": {{"a": [1]}}, "long": "{long}", "t\u0073": 5, "longer": "{longer}", "late": 1}}"#
+        );
+        let expected = json!({"level": "error", "ctx": {"a": [1]}, "ts": 5});
+        assert_eq!(Value::from(short_fields(&json)), expected);
+        for json in ["", "{", "[1]", "5", "{]", "{\"a"] {
+            assert!(short_fields(json).is_empty(), "{json}");
+        }
     }
 
     #[test]

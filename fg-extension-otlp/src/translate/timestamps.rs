@@ -13,20 +13,25 @@ use serde_json::Value;
 /// - `2023/06/25 00:00:00 UTC`
 /// - `25/Jun/2023:00:00:00 +0000`
 ///
-/// Returns `None` if there is no zone, because the time would be ambiguous.
+/// Returns `None` if there is no zone, because the time would be ambiguous, and for times outside of [`PLAUSIBLE`], because
+/// `1970-01-01` and `9999-12-31` stand for no time.
 pub(super) fn zoned_time(text: &str) -> Option<SystemTime> {
     let json = Value::String(rfc_3339(text.trim())?);
-    serde_json::from_value(json).ok().map(Timestamp::time)
+    let time = serde_json::from_value(json).ok().map(Timestamp::time)?;
+    let since_1970 = time.duration_since(UNIX_EPOCH).ok()?;
+    PLAUSIBLE.contains(&since_1970.as_secs()).then_some(time)
 }
 
-/// Parses a number as the time since 1970, in seconds or a smaller unit. Returns `None` for times outside of 2001 to 2100,
+/// Parses a number as the time since 1970, in seconds or a smaller unit. Returns `None` for times outside of [`PLAUSIBLE`],
 /// because small numbers are not times.
 pub(super) fn epoch_time(number: &str) -> Option<SystemTime> {
-    const PLAUSIBLE: std::ops::Range<u64> = 1_000_000_000..4_102_444_800;
     let since_1970 = epoch::parse(number)?;
     let is_plausible = PLAUSIBLE.contains(&since_1970.as_secs());
     is_plausible.then(|| UNIX_EPOCH + since_1970)
 }
+
+/// The seconds since 1970 that can be the time of a log record: from 2001 to 2100.
+const PLAUSIBLE: std::ops::Range<u64> = 1_000_000_000..4_102_444_800;
 
 /// Converts a time to the nanoseconds since 1970 that OTLP uses. Times outside the range, 1970 to 2554, are clamped.
 pub(super) fn unix_nanos(time: SystemTime) -> u64 {
@@ -132,6 +137,9 @@ mod tests {
             "2023-06-25T00:00:00.Z",
             "2023-06-31T00:00:00Z",
             "25/Jux/2023:00:00:00 +0000",
+            "0001-01-01T00:00:00Z",
+            "1970-01-01T00:00:00Z",
+            "9999-12-31T23:59:59Z",
             "2023-06-25T00:00:00+08:000",
             "2023-06-25T00:00:00Z and more",
             "2023-é6-25T00:00:00Z",

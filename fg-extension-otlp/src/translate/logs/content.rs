@@ -10,7 +10,9 @@ use super::line::ParsedLine;
 use super::severity::Severity;
 use super::time::{time_of_object, time_of_text};
 use super::trace_context::TraceContext;
-use crate::translate::bounded_json::{MAX_JSON_BYTES, decode, prefix};
+use crate::translate::bounded_json::{
+    MAX_JSON_BYTES, decode, is_within_limits, prefix, short_fields,
+};
 use crate::translate::timestamps::zoned_time;
 
 /// The parsed body of a log record.
@@ -18,8 +20,10 @@ pub(super) struct LogContent<'a> {
     /// The text without colors, if the body is a text.
     pub(super) text: Option<&'a str>,
     pub(super) line: Option<ParsedLine<'a>>,
-    /// The fields, if the body is an object or a line that contains one after its header.
+    /// The fields, if the body is an object or a line that contains one after its header. Of an object that is too long to
+    /// be decoded, these are only its short fields.
     pub(super) fields: Option<Cow<'a, Map<String, Value>>>,
+    has_all_fields: bool,
     header: Header<'a>,
 }
 
@@ -34,8 +38,8 @@ impl<'a> LogContent<'a> {
     pub(super) fn read(body: Option<&'a Value>, text: Option<&'a str>) -> Self {
         let line = text.map(ParsedLine::parse);
         let header = line.as_ref().map(read_header).unwrap_or_default();
-        let fields = match body {
-            Some(Value::Object(fields)) => Some(Cow::Borrowed(fields)),
+        let (fields, has_all_fields) = match body {
+            Some(Value::Object(fields)) => (Some(Cow::Borrowed(fields)), true),
             _ => {
                 let text = text.unwrap_or_default().trim_start();
                 let json = if text.starts_with('{') {
@@ -43,13 +47,18 @@ impl<'a> LogContent<'a> {
                 } else {
                     header.rest
                 };
-                object(json).map(Cow::Owned)
+                let is_long = body
+                    .and_then(Value::as_str)
+                    .is_some_and(|text| text.len() > MAX_JSON_BYTES);
+                let has_all_fields = !is_long && is_within_limits(json);
+                (object(json, has_all_fields).map(Cow::Owned), has_all_fields)
             }
         };
         Self {
             text,
             line,
             fields,
+            has_all_fields,
             header,
         }
     }
@@ -81,7 +90,7 @@ impl<'a> LogContent<'a> {
         // The text of an object has nothing that its fields do not have.
         let text = self
             .text
-            .filter(|text| self.fields.is_none() || !text.starts_with('{'));
+            .filter(|text| self.fields.is_none() || !self.has_all_fields || !text.starts_with('{'));
         in_fields.or_else(|| TraceContext::of_text(text?))
     }
 }
@@ -104,9 +113,12 @@ fn read_header<'a>(line: &ParsedLine<'a>) -> Header<'a> {
     }
 }
 
-/// Decodes a text that is a JSON object.
-fn object(text: &str) -> Option<Map<String, Value>> {
+/// Decodes a text that is a JSON object, or the short fields of one that is too long.
+fn object(text: &str, is_complete: bool) -> Option<Map<String, Value>> {
     let text = text.trim();
+    if !is_complete {
+        return Some(short_fields(text)).filter(|fields| !fields.is_empty());
+    }
     let is_object = text.starts_with('{') && text.ends_with('}');
     match is_object.then(|| decode(text))? {
         Some(Value::Object(fields)) => Some(fields),

@@ -25,6 +25,8 @@ const KEYS: &[&str] = &[
     "asctime",
     "eventTime",
     "event_time",
+    // OTLP/JSON
+    "timeUnixNano",
     // journald
     "__REALTIME_TIMESTAMP",
 ];

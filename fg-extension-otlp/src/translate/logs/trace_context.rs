@@ -222,7 +222,8 @@ fn is_name_char(char: char) -> bool {
 
 /// Parses an ID in hexadecimal digits. Returns `None` for zero, which is invalid.
 fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let text = text.as_bytes();
+    // The console exporter of OpenTelemetry for Python writes `0x`.
+    let text = text.strip_prefix("0x").unwrap_or(text).as_bytes();
     if text.len() != 2 * N {
         return None;
     }

@@ -284,6 +284,34 @@ fn large_body_is_a_string_with_its_json() {
 }
 
 #[test]
+fn large_object_has_the_level_the_time_and_the_ids_of_its_short_fields() {
+    let mut harness = Harness::new();
+    harness.start(ID);
+    harness.start("1");
+    let trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let fields = json!({
+        "level": "ERROR", "requestId": ID, "span_id": "00f067aa0ba902b7", "time": time(7), "trace_id": trace_id,
+        "user": "x".repeat(1 << 16),
+    });
+    let line = fields.to_string();
+    let prefixed = format!("2023-06-25T00:00:00.009Z {ID} INFO {line}");
+    for record in [&fields, &line.into(), &prefixed.into()] {
+        let log = harness.log(json!({"type": "function", "record": record}));
+        assert_eq!(log.severity_number(), SeverityNumber::Error);
+        assert_eq!(log.severity_text, "ERROR");
+        assert_eq!(log.time_unix_nano, nanos(7));
+        assert_eq!(
+            attribute(&log.attributes, "faas.invocation_id"),
+            Some(&text(ID))
+        );
+        assert_eq!(
+            log.trace_id,
+            u128::from_str_radix(trace_id, 16).unwrap().to_be_bytes()
+        );
+    }
+}
+
+#[test]
 fn longest_text_is_a_mebibyte() {
     const MIB: usize = 1 << 20;
     let mut harness = Harness::new();

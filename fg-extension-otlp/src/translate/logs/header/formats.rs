@@ -33,6 +33,8 @@ pub(super) const OPENINGS: &[Opening] = &[
     ("%L [%n:", Meaning::Letter),
     // Ruby: `E, [2023-06-25T12:00:00 #312] ERROR -- name: text`
     ("%L, [", Meaning::Prefix),
+    // logback, about its configuration: `12:00:00,000 |-ERROR in Class@1 - text`
+    ("|-", Meaning::Prefix),
     // syslog, systemd
     ("<%n>", Meaning::Priority),
     // PHP: `PHP Fatal error:  text`
@@ -157,6 +159,11 @@ pub(super) const SEPARATORS: &[&str] = &["-", "|", "--", "---", "::", ":", "–"
 /// What makes `error: none` a statement about errors, instead of an error, before a comma or at the end, or only at the end.
 pub(super) const NO_ERROR: &[&str] = &["0", "none", "null", "nil", "false", "n/a", "无", "没有"];
 pub(super) const NO_ERROR_ALONE: &[&str] = &["no", "-", "ok"];
+
+/// The Chinese words after a number of errors.
+pub(super) const COUNTERS: &[char] = &[
+    '个', '個', '条', '條', '次', '项', '項', '处', '處', '例', '件', '笔', '筆',
+];
 
 /// The last parts of the names of exceptions and of warnings.
 pub(super) const EXCEPTIONS: &[(&str, SeverityNumber)] = &[

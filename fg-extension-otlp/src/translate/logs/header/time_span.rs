@@ -78,8 +78,9 @@ fn starts_time(text: &str) -> bool {
 }
 
 fn token(text: &str) -> &str {
-    const ENDS: [char; 16] = [
-        '|', ';', '[', ']', '(', ')', '{', '}', '<', '>', '=', '"', '\'', '#', '】', '］',
+    const ENDS: &[char] = &[
+        '|', ';', '[', ']', '(', ')', '{', '}', '<', '>', '=', '"', '\'', '#', '【', '】', '［',
+        '］', '（', '）', '〔', '〕', '〖', '〗', '《', '》',
     ];
     let end = text.find(|char: char| char.is_whitespace() || ENDS.contains(&char));
     &text[..end.unwrap_or(text.len())]
@@ -159,7 +160,17 @@ mod tests {
             "25/Jun/2023:00:00:00 +0000",
             "1687651200.250",
         ] {
-            for after in ["", " ERROR x", "|x", ";x", "] x", ": x", " [main] x", "\tx"] {
+            for after in [
+                "",
+                " ERROR x",
+                "|x",
+                ";x",
+                "] x",
+                ": x",
+                " [main] x",
+                "\tx",
+                "【x】",
+            ] {
                 let line = format!("{time}{after}");
                 assert_eq!(time_len(&line), Some(time.len()), "{line}");
             }

@@ -1,7 +1,7 @@
 //! Recognizes levels among the words of a header.
 
 use super::Found;
-use super::formats::{NO_ERROR, NO_ERROR_ALONE, SEPARATORS};
+use super::formats::{COUNTERS, NO_ERROR, NO_ERROR_ALONE, SEPARATORS};
 use crate::translate::logs::severity::{Level, Usage};
 
 /// Returns the level in the text in brackets, after a time.
@@ -77,7 +77,10 @@ pub(super) fn is_no_error(word: &str, after: &str) -> bool {
     let (first, rest) = message.split_at(end.unwrap_or(message.len()));
     let is = |text: &str, words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
     let is_alone = !rest.starts_with(char::is_whitespace);
-    !is_upper(word) && is_alone && (is(first, NO_ERROR) || is(message, NO_ERROR_ALONE))
+    let is_none = is_alone && (is(first, NO_ERROR) || is(message, NO_ERROR_ALONE));
+    // `错误：0 个`
+    let count = message.strip_prefix('0').map(str::trim_start);
+    !is_upper(word) && (is_none || count.is_some_and(|unit| unit.starts_with(COUNTERS)))
 }
 
 /// Returns whether a category of `Microsoft.Extensions.Logging` follows: `: Name.Space[14]`.

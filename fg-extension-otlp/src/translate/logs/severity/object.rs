@@ -127,6 +127,10 @@ const SERILOG_COMPACT: [&str; 2] = ["@mt", "@m"];
 
 /// Returns whether a field contains the level, as in logfmt.
 pub(in crate::translate::logs) fn is_level_key(name: &str) -> bool {
+    // An environment variable: the level from which a program logs.
+    if matches!(name, "LOG_LEVEL" | "LOGLEVEL") {
+        return false;
+    }
     let mut keys = KEYS
         .iter()
         .filter(|(_, dialect)| *dialect == Dialect::Usual);
