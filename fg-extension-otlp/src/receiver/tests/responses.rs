@@ -141,18 +141,20 @@ async fn requests_that_arrive_together_do_not_fill_the_buffer() {
     collector.will_respond(crate::export::tests::collector::ScriptedResponse::Never);
     let fixture = Fixture::start(collector.address, &[("FG_OTLP_BUFFER", "20KB")]);
     let body = span(&"x".repeat(8_000));
-    let head = format!(
-        "POST /v1/traces HTTP/1.1\r\nHost: a\r\n{PROTOBUF}\r\nContent-Length: {}\r\n\r\n",
-        body.len()
+    let head = head(
+        "POST",
+        "/v1/traces",
+        &[PROTOBUF, "Expect: 100-continue"],
+        body.len(),
     );
     let mut clients = Vec::new();
     for _ in 0..3 {
         let mut client = fixture.connect().await;
-        client.send(head.as_bytes()).await;
+        client.send(&head).await;
+        // The request is admitted, since the buffer is empty.
+        client.read_continue().await;
         clients.push(client);
     }
-    // All requests are admitted while the buffer is empty.
-    tokio::time::sleep(Duration::from_millis(100)).await;
     let mut statuses = Vec::new();
     for client in &mut clients {
         client.send(&body).await;
