@@ -114,7 +114,7 @@ struct WithResource {
     resource: Option<Resource>,
 }
 
-/// Encodes our own items or metrics. The result is empty if there are none.
+/// Encodes our own items or metrics. Without any, the result is empty.
 fn encode_own(signal: Signal, snapshot: &Snapshot, items: &[&[u8]]) -> Vec<u8> {
     let Snapshot {
         resource,

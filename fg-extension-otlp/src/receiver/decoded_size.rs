@@ -1,6 +1,7 @@
 //! The memory that a body will take when it is decoded.
 //!
-//! An empty message takes two bytes in protobuf and hundreds of bytes in memory, so the size of a body is no bound.
+//! An empty message takes two bytes in protobuf and hundreds of bytes in memory, so the size of a body
+//! does not bound the memory.
 
 use opentelemetry_proto::tonic::common::v1::{AnyValue, EntityRef, KeyValue};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};

@@ -206,7 +206,7 @@ fn describe(counts: ItemCounts, with_own_metrics: bool) -> Vec<(Signal, String)>
     all.into_iter().flatten().collect()
 }
 
-/// Joins descriptions, each group with the same reason followed by that reason. Returns `None` if there are none.
+/// Joins descriptions that are grouped by reason, each group followed by its reason. Returns `None` for an empty list.
 fn group_by_reason<'a>(parts: impl Iterator<Item = (String, &'a str)>) -> Option<String> {
     let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
     for (part, reason) in parts {

@@ -408,7 +408,7 @@ fn responses_that_change_the_requests_are_logged() {
         "{line}"
     );
     scheduler.request_flush().unwrap();
-    // The collector is not down because of one large record, so there is no line about a recovery.
+    // The collector is not down because of one large record, so no line reports a recovery.
     let (_, line) = send(&mut scheduler, accepted(), now + seconds(4));
     assert_eq!(line, None);
     assert_eq!(scheduler.counters().exported.spans, 1);

@@ -71,7 +71,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Reads up to the level, or up to the message if there is no level.
+    /// Reads up to the level or, in a line without a level, up to the message.
     pub(super) fn scan(&mut self) -> End {
         for _ in 0..MAX_PARTS {
             self.skip_spaces();
@@ -390,7 +390,7 @@ impl<'a> Scanner<'a> {
             });
         let is_last = rest.len() == token.len() && self.has_stack();
         let is_allowed = self.before != Before::Word && self.before != Before::Separator;
-        // `Error: text` has a level, unless it says that there is no error.
+        // `Error: text` has a level, but `error: none` has not.
         let is_level = Level::of_word(name).is_some();
         if !is_allowed || is_level || !is_identifier || !(token.len() == name.len() + 1 || is_last)
         {

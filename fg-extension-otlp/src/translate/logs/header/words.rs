@@ -70,7 +70,7 @@ pub(super) fn level_word(text: &str) -> Option<(&str, Level)> {
     Some((word, Level::of_word(word)?))
 }
 
-/// Returns whether the message says that there is no error: `error: none`.
+/// Returns whether the message denies an error, as in `error: none`.
 pub(super) fn is_no_error(word: &str, after: &str) -> bool {
     let message = after.trim_start_matches([':', '：']).trim();
     let end = message.find(|char: char| char.is_whitespace() || matches!(char, ',' | ';' | ')'));
