@@ -20,10 +20,12 @@ mod env_file;
 mod invocation;
 mod invoke;
 mod ipc;
+mod journal;
 mod new;
 mod package;
 mod signals;
 mod terminal;
+mod ui;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -1,0 +1,1 @@
+// What was slow in an invocation.

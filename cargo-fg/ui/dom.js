@@ -1,0 +1,1 @@
+// Creates elements, and formats values.

@@ -1,0 +1,1 @@
+// The state of a run, built from the entries of its journal.

@@ -1,0 +1,1 @@
+// Where entries come from: the server, this file, or a recording.

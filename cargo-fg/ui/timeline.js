@@ -1,0 +1,1 @@
+// The timeline: one row for the function, each extension and telemetry, on a canvas.
