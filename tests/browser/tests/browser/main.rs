@@ -1,0 +1,4 @@
+//! Tests of the page in Chromium, run with `--ignored`.
+#![allow(clippy::unwrap_used, reason = "test helpers may panic like tests")]
+
+mod access;
