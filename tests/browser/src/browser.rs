@@ -5,6 +5,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::error::CmdError;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -190,6 +191,21 @@ impl Browser {
         let result = self.get(self.client.execute_async(&body, arguments.to_vec()));
         assert!(result["error"].is_null(), "{}", result["error"]);
         result["value"].clone()
+    }
+
+    /// Presses a key, as on a keyboard: one of WebDriver's key codes, or a character.
+    pub fn key(&self, key: char) {
+        self.keys_together(&[key]);
+    }
+
+    /// Presses several keys together, such as Shift and Tab.
+    pub fn keys_together(&self, keys: &[char]) {
+        let down = keys.iter().map(|&value| KeyAction::Down { value });
+        let up = keys.iter().rev().map(|&value| KeyAction::Up { value });
+        let actions = down
+            .chain(up)
+            .fold(KeyActions::new("keyboard".to_owned()), KeyActions::then);
+        self.get(self.client.perform_actions(actions));
     }
 
     /// Waits until a JavaScript expression is true. Returns its value.

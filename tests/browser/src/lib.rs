@@ -7,6 +7,7 @@
     reason = "test helpers may panic like tests"
 )]
 
+mod audit;
 mod browser;
 mod driver;
 mod generated;
