@@ -309,6 +309,30 @@ impl Browser {
         });
     }
 
+    /// Sets the visible field with this label: types into an input, or chooses an option.
+    pub fn set(&self, label: &str, value: &str) {
+        let tag = self.until_with(
+            "(() => {
+                const fields = [...document.querySelectorAll('input:not([type=file]), select, textarea')].filter(it => it.checkVisibility());
+                const names = it => [it.getAttribute('aria-label'), ...[...it.labels].map(label => label.innerText.trim())];
+                const found = fields.find(it => names(it).includes(arguments[0]))
+                    ?? fields.find(it => names(it).some(name => name?.startsWith(arguments[0])));
+                document.querySelectorAll('[data-field]').forEach(it => it.removeAttribute('data-field'));
+                found?.setAttribute('data-field', '');
+                return found?.localName;
+            })()",
+            &[label.into()],
+        );
+        if tag == "select" {
+            self.get(async {
+                let element = self.client.find(Locator::Css("[data-field]")).await?;
+                element.select_by_label(value).await
+            });
+        } else {
+            self.fill("[data-field]", value);
+        }
+    }
+
     /// Chooses a file in a file picker, which may be hidden.
     pub fn choose_file(&self, selector: &str, path: &Path) {
         self.get(async {

@@ -1,6 +1,6 @@
 //! A running `cargo fg dev` or `cargo fg check`.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -86,11 +86,27 @@ impl Run {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let stdout = child.stdout.take().unwrap();
+        Self::reading(child, stdout)
+    }
+
+    /// Starts a command whose events are its lines of stderr, such as `cargo fg check`, which prints a report on stdout.
+    pub fn start_reading_stderr(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = child.stderr.take().unwrap();
+        Self::reading(child, stderr)
+    }
+
+    fn reading(child: Child, output: impl Read + Send + 'static) -> Self {
         let (sender, events) = channel();
         // Reading from a channel can time out, reading from a pipe cannot.
         std::thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
                 let event = serde_json::from_str(&line).unwrap_or(Value::String(line));
                 if sender.send(event).is_err() {
                     break;
@@ -130,9 +146,15 @@ impl Run {
         if let Some(page) = &self.page {
             return page.clone();
         }
-        let event = self.event("page");
-        let url = event["url"].as_str().unwrap().to_owned();
-        self.page.insert(url).clone()
+        // An event, or a line such as `page http://127.0.0.1:8700/`.
+        let url = |event: &Value| -> Option<String> {
+            if event["event"] == "page" {
+                return Some(event["url"].as_str()?.to_owned());
+            }
+            Some(event.as_str()?.trim().strip_prefix("page ")?.to_owned())
+        };
+        let event = self.event_that("page", |event| url(event).is_some());
+        self.page.insert(url(&event).unwrap_or_default()).clone()
     }
 
     /// Returns the port of the page.

@@ -2,3 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "test helpers may panic like tests")]
 
 mod access;
+mod accessibility;
+mod check;
+mod controls;
+mod files;
+mod hostile;
+mod page;
+mod performance;
+mod rebuild;
