@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::future::pending;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 use fg_emulator::{ProcessExit, describe_exit};
@@ -13,6 +14,7 @@ use super::event::DevEvent;
 use super::fault_spec::FaultSpec;
 use super::file_watcher::FileWatcher;
 use super::instance::{Instance, InstanceConfig, InstanceEvent};
+use super::journal_entries;
 use super::keyboard::{self, Key, Keyboard};
 use super::output::Output;
 use super::recording::Recorder;
@@ -21,8 +23,9 @@ use super::schedule::Schedule;
 use super::watch_set::WatchSet;
 use super::{DevPlan, Rebuild};
 use crate::boot::BootSet;
-use crate::invocation::InvocationSpec;
+use crate::invocation::{InvocationSpec, millis};
 use crate::ipc::{ControlServer, InvocationReply, InvocationRequest};
+use crate::journal::Entry;
 use crate::signals::ShutdownSignals;
 
 const NO_INSTANCE: &str =
@@ -36,6 +39,8 @@ pub(super) struct DevLoop {
     recorder: Option<Recorder>,
     output: Arc<Output>,
     instance: Option<Instance>,
+    /// How many instances have been started.
+    instances: u64,
     file_watcher: Option<FileWatcher>,
     saved_files: SavedFiles,
     keyboard: Option<Keyboard>,
@@ -50,12 +55,16 @@ pub(super) struct DevLoop {
 
 /// A build that runs in the background.
 struct PendingBuild {
-    task: JoinHandle<anyhow::Result<BootSet>>,
+    start: Instant,
+    /// Returns when the build has finished, too.
+    task: JoinHandle<(anyhow::Result<BootSet>, Instant)>,
     cause: BuildCause,
 }
 
 /// A build that has finished.
 struct FinishedBuild {
+    start: Instant,
+    duration: Duration,
     outcome: anyhow::Result<BootSet>,
     cause: BuildCause,
 }
@@ -73,6 +82,9 @@ impl DevLoop {
         let output = Arc::new(plan.output);
         let mut scripts = plan.boot_set.script_names();
         scripts.extend(plan.config.attach.clone());
+        if let Some(journal) = output.journal() {
+            journal_entries::start_session(journal, &plan.config, &scripts);
+        }
         let function = plan.config.function_kind();
         let control_server = match ControlServer::listen(scripts, function, &plan.directory) {
             Ok(server) => Some(server),
@@ -91,6 +103,7 @@ impl DevLoop {
             recorder: plan.recorder,
             output,
             instance: None,
+            instances: 0,
             file_watcher: plan.watches_files.then(FileWatcher::default),
             saved_files: SavedFiles::after_build(plan.build_start),
             keyboard: plan.reads_keys.then(Keyboard::open).transpose()?,
@@ -188,7 +201,9 @@ impl DevLoop {
 
     async fn boot(&mut self) -> anyhow::Result<()> {
         let (config, output) = (Arc::clone(&self.config), Arc::clone(&self.output));
-        let instance = Instance::start(config, self.boot_set.commands(), output).await?;
+        self.instances += 1;
+        let (number, commands) = (self.instances, self.boot_set.commands());
+        let instance = Instance::start(number, config, commands, output).await?;
         self.instance = Some(instance);
         Ok(())
     }
@@ -350,14 +365,24 @@ impl DevLoop {
         if self.pending_build.is_none() {
             self.saved_files.build_started();
             let rebuild = Arc::clone(&self.rebuild);
-            let task = tokio::task::spawn_blocking(move || rebuild());
-            self.pending_build = Some(PendingBuild { task, cause });
+            let start = Instant::now();
+            let task = tokio::task::spawn_blocking(move || (rebuild(), Instant::now()));
+            self.pending_build = Some(PendingBuild { start, task, cause });
         }
     }
 
     async fn handle_build(&mut self, build: FinishedBuild) -> anyhow::Result<()> {
         self.saved_files.build_finished();
         self.last_build_failed = build.outcome.is_err();
+        if let Some(journal) = self.output.journal() {
+            let outcome = match &build.outcome {
+                Ok(boot_set) if boot_set.is_same_as(&self.boot_set) => "unchanged",
+                Ok(_) => "new",
+                Err(_) => "failed",
+            };
+            let d = millis(build.duration);
+            journal.add(build.start, Entry::Build { d, outcome });
+        }
         let boot_set = match build.outcome {
             Ok(boot_set) => boot_set,
             Err(error) => {
@@ -416,12 +441,17 @@ fn unexpected_exit(script: &str) -> anyhow::Error {
 }
 
 async fn finished(pending_build: &mut Option<PendingBuild>) -> FinishedBuild {
-    let Some(PendingBuild { task, cause }) = pending_build else {
+    let Some(PendingBuild { start, task, cause }) = pending_build else {
         return pending().await;
     };
-    let outcome = task.await.context("the build was aborted");
+    let (outcome, end) = match task.await.context("the build was aborted") {
+        Ok(finished) => finished,
+        Err(error) => (Err(error), Instant::now()),
+    };
     let build = FinishedBuild {
-        outcome: outcome.flatten(),
+        start: *start,
+        duration: end.duration_since(*start),
+        outcome,
         cause: *cause,
     };
     *pending_build = None;

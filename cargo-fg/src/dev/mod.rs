@@ -9,12 +9,14 @@ mod fault_spec;
 mod file_watcher;
 mod http_port;
 mod instance;
+mod journal_entries;
 mod keyboard;
 mod loop_detector;
 mod output;
 mod recording;
 mod saved_files;
 mod schedule;
+mod telemetry_body;
 mod timeline;
 mod watch_set;
 
@@ -26,6 +28,7 @@ use anyhow::anyhow;
 
 use self::dev_loop::DevLoop;
 use crate::boot::BootSet;
+use crate::journal::Entry;
 use crate::signals::ShutdownSignals;
 
 pub(crate) use self::api_port::check as check_api_port;
@@ -67,8 +70,9 @@ pub(crate) type Rebuild = Arc<dyn Fn() -> anyhow::Result<BootSet> + Send + Sync>
 /// cleanly. If faults were injected, the message ends with the options that inject them again.
 pub(crate) async fn run(plan: DevPlan, signals: ShutdownSignals) -> anyhow::Result<()> {
     let faults = plan.config.faults.clone();
+    let journal = plan.output.journal().cloned();
     let outcome = DevLoop::new(plan)?.run(signals).await;
-    outcome.map_err(|error| match faults {
+    let outcome = outcome.map_err(|error| match faults {
         Some(faults) => {
             // The error of a boot contains the seed, which is also one of the options.
             let seed = format!(" (fault seed {})", faults.seed);
@@ -76,5 +80,13 @@ pub(crate) async fn run(plan: DevPlan, signals: ShutdownSignals) -> anyhow::Resu
             anyhow!("{message}; to inject the same faults again, use {faults}")
         }
         None => error,
-    })
+    });
+    if let Some(journal) = journal {
+        let message = outcome.as_ref().err().map(|error| format!("{error:#}"));
+        journal.add_now(Entry::End {
+            ok: outcome.is_ok(),
+            message: message.as_deref(),
+        });
+    }
+    outcome
 }
