@@ -3,7 +3,10 @@
 /// The page. It refers to `style.css` and `app.js`, which an export puts into the page itself.
 pub(super) const INDEX: &str = include_str!("../../ui/index.html");
 
-pub(super) const STYLE: &str = include_str!("../../ui/style.css");
+pub(super) const STYLE: &str = concat!(
+    include_str!("../../ui/style.css"),
+    include_str!("../../ui/panels.css"),
+);
 
 /// The program of the page. Its files share one scope, and do not need a build step.
 pub(super) const SCRIPT: &str = concat!(
