@@ -106,16 +106,23 @@ fn page_survives_a_restart_of_dev() {
     assert_eq!(browser.run("return window.sameDocument", &[]), true);
 }
 
-/// Selects an invocation in the list, with the mouse.
+/// Selects an invocation in the list, with the mouse. The list contains only the rows that are visible, so it is scrolled.
 pub(crate) fn select(browser: &Browser, n: u64) {
     browser.until_with(
         "(() => {
-            const rows = [...document.querySelectorAll('#invocations [role=option], #invocations [role=row], #invocations li, #invocations button')];
+            const list = document.querySelector('#invocations [role=listbox]');
+            const rows = [...list.querySelectorAll('[role=option]')];
             const row = rows.find(it => new RegExp(`#${arguments[0]}\\\\b`).test(it.innerText));
             document.querySelectorAll('[data-select]').forEach(it => it.removeAttribute('data-select'));
-            row?.setAttribute('data-select', '');
-            row?.scrollIntoView({block: 'nearest'});
-            return Boolean(row);
+            if (!row) {
+                const before = list.scrollTop;
+                list.scrollTop += list.clientHeight / 2;
+                if (list.scrollTop === before) list.scrollTop = 0;
+                return false;
+            }
+            row.setAttribute('data-select', '');
+            row.scrollIntoView({block: 'nearest'});
+            return true;
         })()",
         &[json!(n)],
     );
