@@ -19,6 +19,8 @@ const DETAIL_BYTES: usize = 64 * 1024 * 1024;
 
 /// What happened since the start of a command, in the order in which it was reported. It is bounded by bytes.
 pub(crate) struct Journal {
+    /// A random ID, which distinguishes this journal from others.
+    session: String,
     start: Instant,
     stored: Mutex<Stored>,
     /// The ID of the last entry.
@@ -61,10 +63,16 @@ struct Line<'a> {
 impl Journal {
     pub(crate) fn new() -> Self {
         Self {
+            session: uuid::Uuid::new_v4().to_string(),
             start: Instant::now(),
             stored: Mutex::default(),
             last: watch::Sender::new(0),
         }
+    }
+
+    /// Returns the ID of the journal.
+    pub(crate) fn session(&self) -> &str {
+        &self.session
     }
 
     /// Adds an entry about something that happened, or started, at `at`. Returns its ID.
