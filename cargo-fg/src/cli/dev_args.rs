@@ -19,6 +19,7 @@ use crate::dev::{
     self, DevEvent, DevPlan, FaultSpec, InstanceConfig, Output, OutputStyle, RealFunction, Rebuild,
     Recorder, Recording, RecordingHeader, Schedule,
 };
+use crate::journal::Journal;
 use crate::listen_port;
 use crate::signals::ShutdownSignals;
 use crate::ui::PagePort;
@@ -204,7 +205,11 @@ impl DevArgs {
         let mut scripts = boot_set.script_names();
         scripts.extend(attach.clone());
 
-        let output = Output::new(style, scripts.len() > 1);
+        // The page can be opened with a key.
+        let has_page = self.ui.is_some() || (has_keys && !schedule.is_finite());
+        let has_journal = self.record.is_some() || has_page;
+        let journal = has_journal.then(|| Arc::new(Journal::new()));
+        let output = Output::new(style, scripts.len() > 1).with_journal(journal);
         if let (Some(file), Some(header)) = (&self.replay, &header) {
             output.emit(DevEvent::Replay {
                 file: file.display().to_string(),

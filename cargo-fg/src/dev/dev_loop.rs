@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::future::pending;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 use fg_emulator::{ProcessExit, describe_exit};
@@ -17,6 +18,7 @@ use super::event::DevEvent;
 use super::fault_spec::FaultSpec;
 use super::file_watcher::FileWatcher;
 use super::instance::{Instance, InstanceConfig, InstanceEvent};
+use super::journal_entries;
 use super::keyboard::{self, Key, Keyboard};
 use super::output::Output;
 use super::page::Page;
@@ -26,9 +28,9 @@ use super::schedule::Schedule;
 use super::watch_set::WatchSet;
 use super::{DevPlan, Rebuild};
 use crate::boot::BootSet;
-use crate::invocation::InvocationSpec;
+use crate::invocation::{InvocationSpec, millis};
 use crate::ipc::{ControlServer, InvocationReply, InvocationRequest};
-use crate::journal::Journal;
+use crate::journal::Entry;
 use crate::signals::ShutdownSignals;
 use crate::ui::{PageMode, PagePort, PageState};
 
@@ -43,6 +45,8 @@ pub(super) struct DevLoop {
     recorder: Option<Recorder>,
     output: Arc<Output>,
     instance: Option<Instance>,
+    /// How many instances have been started.
+    instances: u64,
     file_watcher: Option<FileWatcher>,
     saved_files: SavedFiles,
     keyboard: Option<Keyboard>,
@@ -70,12 +74,16 @@ pub(super) struct DevLoop {
 
 /// A build that runs in the background.
 struct PendingBuild {
-    task: JoinHandle<anyhow::Result<BootSet>>,
+    start: Instant,
+    /// Returns when the build has finished, too.
+    task: JoinHandle<(anyhow::Result<BootSet>, Instant)>,
     cause: BuildCause,
 }
 
 /// A build that has finished.
 struct FinishedBuild {
+    start: Instant,
+    duration: Duration,
     outcome: anyhow::Result<BootSet>,
     cause: BuildCause,
 }
@@ -93,6 +101,9 @@ impl DevLoop {
         let output = Arc::new(plan.output);
         let mut scripts = plan.boot_set.script_names();
         scripts.extend(plan.config.attach.clone());
+        if let Some(journal) = output.journal() {
+            journal_entries::start_session(journal, &plan.config, &scripts);
+        }
         let function = plan.config.function_kind();
         let control_server = match ControlServer::listen(scripts, function, &plan.directory) {
             Ok(server) => Some(server),
@@ -103,7 +114,7 @@ impl DevLoop {
                 None
             }
         };
-        let journal = Arc::new(Journal::new());
+        let journal = output.journal().cloned();
         let state = PageState::without_controls(PageMode::Dev);
         let mut dev = Self {
             faults: plan.config.faults.clone(),
@@ -114,6 +125,7 @@ impl DevLoop {
             recorder: plan.recorder,
             output,
             instance: None,
+            instances: 0,
             file_watcher: plan.watches_files.then(FileWatcher::default),
             saved_files: SavedFiles::after_build(plan.build_start),
             keyboard: (plan.has_keys && plan.reads_keys)
@@ -154,6 +166,13 @@ impl DevLoop {
         }
         let outcome = self.run_instances(&mut signals).await;
         let outcome = outcome.map_err(|error| self.with_faults(error));
+        if let Some(journal) = self.output.journal() {
+            let message = outcome.as_ref().err().map(|error| format!("{error:#}"));
+            journal.add_now(Entry::End {
+                ok: outcome.is_ok(),
+                message: message.as_deref(),
+            });
+        }
         self.stay(&mut signals, &outcome).await;
         self.page.shut_down().await;
         outcome
@@ -237,8 +256,7 @@ impl DevLoop {
                 }
                 build = finished(&mut self.pending_build) => self.handle_build(build).await?,
                 request = next_request(&mut self.control_server) => self.requests.push(request),
-                request = self.page.next_request() => self.handle_page_request(request).await?,
-                () = self.page.browser_failed() => self.note_browser_failure(),
+                event = self.page.next_event() => self.handle_page_event(event).await?,
                 () = finished_in_batch(&mut self.batch) => {}
                 event = next_event(&mut self.instance) => self.handle_instance_event(event?).await?,
                 spec = self.schedule.next(is_idle), if is_up => self.send(spec, None)?,
@@ -259,8 +277,10 @@ impl DevLoop {
 
     async fn boot(&mut self) -> anyhow::Result<()> {
         let (config, output) = (Arc::clone(&self.config), Arc::clone(&self.output));
-        let (commands, faults) = (self.boot_set.commands(), self.faults.as_ref());
-        let instance = Instance::start(config, faults, commands, output).await?;
+        self.instances += 1;
+        let (number, commands) = (self.instances, self.boot_set.commands());
+        let faults = self.faults.as_ref();
+        let instance = Instance::start(number, config, faults, commands, output).await?;
         self.instance = Some(instance);
         Ok(())
     }
@@ -402,14 +422,24 @@ impl DevLoop {
         if self.pending_build.is_none() {
             self.saved_files.build_started();
             let rebuild = Arc::clone(&self.rebuild);
-            let task = tokio::task::spawn_blocking(move || rebuild());
-            self.pending_build = Some(PendingBuild { task, cause });
+            let start = Instant::now();
+            let task = tokio::task::spawn_blocking(move || (rebuild(), Instant::now()));
+            self.pending_build = Some(PendingBuild { start, task, cause });
         }
     }
 
     async fn handle_build(&mut self, build: FinishedBuild) -> anyhow::Result<()> {
         self.saved_files.build_finished();
         self.last_build_failed = build.outcome.is_err();
+        if let Some(journal) = self.output.journal() {
+            let outcome = match &build.outcome {
+                Ok(boot_set) if boot_set.is_same_as(&self.boot_set) => "unchanged",
+                Ok(_) => "new",
+                Err(_) => "failed",
+            };
+            let d = millis(build.duration);
+            journal.add(build.start, Entry::Build { d, outcome });
+        }
         let boot_set = match build.outcome {
             Ok(boot_set) => boot_set,
             Err(error) => {
@@ -468,12 +498,17 @@ fn unexpected_exit(script: &str) -> anyhow::Error {
 }
 
 async fn finished(pending_build: &mut Option<PendingBuild>) -> FinishedBuild {
-    let Some(PendingBuild { task, cause }) = pending_build else {
+    let Some(PendingBuild { start, task, cause }) = pending_build else {
         return pending().await;
     };
-    let outcome = task.await.context("the build was aborted");
+    let (outcome, end) = match task.await.context("the build was aborted") {
+        Ok(finished) => finished,
+        Err(error) => (Err(error), Instant::now()),
+    };
     let build = FinishedBuild {
-        outcome: outcome.flatten(),
+        start: *start,
+        duration: end.duration_since(*start),
+        outcome,
         cause: *cause,
     };
     *pending_build = None;

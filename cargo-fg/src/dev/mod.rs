@@ -9,6 +9,7 @@ mod fault_spec;
 mod file_watcher;
 mod http_port;
 mod instance;
+mod journal_entries;
 mod keyboard;
 mod loop_detector;
 mod output;
@@ -16,6 +17,7 @@ mod page;
 mod recording;
 mod saved_files;
 mod schedule;
+mod telemetry_body;
 mod timeline;
 mod watch_set;
 

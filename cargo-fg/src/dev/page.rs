@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::journal::Journal;
@@ -13,7 +14,8 @@ const BROWSER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The page, whose server may not have been started.
 pub(super) struct Page {
-    journal: Arc<Journal>,
+    /// `None` if this run does not need one.
+    journal: Option<Arc<Journal>>,
     server: Option<PageServer>,
     state: watch::Sender<PageState>,
     commands: mpsc::Sender<PageRequest>,
@@ -22,8 +24,15 @@ pub(super) struct Page {
     opening: Option<oneshot::Receiver<bool>>,
 }
 
+/// An event that the loop of `dev` reacts to.
+pub(super) enum PageEvent {
+    Request(PageRequest),
+    /// The browser could not be opened.
+    BrowserFailed,
+}
+
 impl Page {
-    pub(super) fn new(journal: Arc<Journal>, state: PageState) -> Self {
+    pub(super) fn new(journal: Option<Arc<Journal>>, state: PageState) -> Self {
         let (commands, requests) = command_channel();
         Self {
             journal,
@@ -37,8 +46,9 @@ impl Page {
 
     /// Starts the server.
     pub(super) async fn serve(&mut self, port: PagePort) -> anyhow::Result<()> {
+        let journal = self.journal.clone();
         let content = PageContent {
-            journal: Arc::clone(&self.journal),
+            journal: journal.context("cannot serve a page: this run has no journal")?,
             state: self.state.subscribe(),
             commands: Some(self.commands.clone()),
         };
@@ -64,7 +74,7 @@ impl Page {
         });
     }
 
-    /// Opens the page in the user's browser. [`browser_failed`](Self::browser_failed) reports a failure.
+    /// Opens the page in the user's browser. [`next_event`](Self::next_event) reports a failure.
     pub(super) fn open_browser(&mut self, url: String) {
         let (sender, opening) = oneshot::channel();
         // A thread of its own: the runtime would wait for a blocking task before it shuts down.
@@ -78,32 +88,19 @@ impl Page {
         self.opening = Some(opening);
     }
 
-    /// Waits until it is known that no browser could be opened.
+    /// Waits for the next event.
     ///
     /// # Cancel safety
     ///
-    /// This method is cancel safe.
-    pub(super) async fn browser_failed(&mut self) {
-        if let Some(opening) = &mut self.opening {
-            let is_open = opening.await.unwrap_or(false);
-            self.opening = None;
-            if !is_open {
-                return;
-            }
-        }
-        std::future::pending().await
-    }
-
-    /// Waits for the next command.
-    ///
-    /// # Cancel safety
-    ///
-    /// This method is cancel safe: no command is lost.
-    pub(super) async fn next_request(&mut self) -> PageRequest {
-        match self.requests.recv().await {
-            Some(request) => request,
-            // Unreachable: this struct has a sender.
-            None => std::future::pending().await,
+    /// This method is cancel safe: no event is lost.
+    pub(super) async fn next_event(&mut self) -> PageEvent {
+        let Self {
+            requests, opening, ..
+        } = self;
+        tokio::select! {
+            // The channel is not closed, since this struct has a sender.
+            Some(request) = requests.recv() => PageEvent::Request(request),
+            () = browser_failed(opening) => PageEvent::BrowserFailed,
         }
     }
 
@@ -113,4 +110,16 @@ impl Page {
             server.shut_down().await;
         }
     }
+}
+
+/// Waits until it is known that no browser could be opened.
+async fn browser_failed(opening: &mut Option<oneshot::Receiver<bool>>) {
+    if let Some(receiver) = opening {
+        let is_open = receiver.await.unwrap_or(false);
+        *opening = None;
+        if !is_open {
+            return;
+        }
+    }
+    std::future::pending().await
 }

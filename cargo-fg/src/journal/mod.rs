@@ -1,15 +1,17 @@
 //! The journal: what happened in a run of `dev` or `check`, as the page shows it and a recording stores it.
 
 mod entry;
+mod text;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 use tokio::sync::watch;
 
-pub(crate) use self::entry::Entry;
+pub(crate) use self::entry::{Entry, ExtensionSpan, FunctionSpan};
+pub(crate) use self::text::{Body, MAX_LINE, cut, excerpt};
 use crate::invocation::millis;
 
 /// The memory for entries. If they need more, the oldest ones are dropped.
@@ -19,9 +21,10 @@ const DETAIL_BYTES: usize = 64 * 1024 * 1024;
 
 /// What happened since the start of a command, in the order in which it was reported. It is bounded by bytes.
 pub(crate) struct Journal {
-    /// A random ID, which distinguishes this journal from others.
-    session: String,
     start: Instant,
+    /// The time of the start.
+    epoch: SystemTime,
+    session: String,
     stored: Mutex<Stored>,
     /// The ID of the last entry.
     last: watch::Sender<u64>,
@@ -63,21 +66,50 @@ struct Line<'a> {
 impl Journal {
     pub(crate) fn new() -> Self {
         Self {
-            session: uuid::Uuid::new_v4().to_string(),
             start: Instant::now(),
+            epoch: SystemTime::now(),
+            session: uuid::Uuid::new_v4().to_string(),
             stored: Mutex::default(),
             last: watch::Sender::new(0),
         }
     }
 
-    /// Returns the ID of the journal.
+    /// Returns the random ID that distinguishes this journal from others.
     pub(crate) fn session(&self) -> &str {
         &self.session
+    }
+
+    /// Adds the first entry.
+    pub(crate) fn start_session(
+        &self,
+        command: &str,
+        scripts: &[String],
+        function: &str,
+        faults: &[(String, &str)],
+    ) {
+        let directory = std::env::current_dir().unwrap_or_default();
+        let epoch = self.epoch.duration_since(SystemTime::UNIX_EPOCH);
+        let entry = Entry::Session {
+            session: &self.session,
+            command,
+            epoch_ms: u64::try_from(epoch.unwrap_or_default().as_millis()).unwrap_or(u64::MAX),
+            version: env!("CARGO_PKG_VERSION"),
+            directory: &directory.display().to_string(),
+            scripts,
+            function,
+            faults,
+        };
+        self.add(self.start, entry);
     }
 
     /// Adds an entry about something that happened, or started, at `at`. Returns its ID.
     pub(crate) fn add(&self, at: Instant, entry: Entry<'_>) -> u64 {
         self.add_json(at, entry, None)
+    }
+
+    /// Adds an entry about something that has just happened.
+    pub(crate) fn add_now(&self, entry: Entry<'_>) {
+        self.add(Instant::now(), entry);
     }
 
     /// Adds an entry with further data, which is read with [`detail`](Self::detail) when it is needed.

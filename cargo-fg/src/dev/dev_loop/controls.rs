@@ -6,6 +6,7 @@ use super::super::batch::Batch;
 use super::super::event::DevEvent;
 use super::super::fault_spec::FaultSpec;
 use super::super::keyboard::{self, Key};
+use super::super::page::PageEvent;
 use super::{BuildCause, DevLoop};
 use crate::invocation::{FunctionKind, InvocationSpec};
 use crate::ui::{
@@ -64,8 +65,14 @@ impl DevLoop {
     }
 
     /// Executes a command of the page, and replies to it.
-    pub(super) async fn handle_page_request(&mut self, request: PageRequest) -> anyhow::Result<()> {
-        let PageRequest { command, reply } = request;
+    pub(super) async fn handle_page_event(&mut self, event: PageEvent) -> anyhow::Result<()> {
+        let PageRequest { command, reply } = match event {
+            PageEvent::Request(request) => request,
+            PageEvent::BrowserFailed => {
+                self.note_browser_failure();
+                return Ok(());
+            }
+        };
         let (response, outcome): (PageReply, _) = match self.execute(command).await {
             Ok(Ok(executed)) => (Ok(executed), Ok(())),
             Ok(Err(reason)) => (Err(reason.message()), Ok(())),

@@ -1,8 +1,10 @@
 //! Serves the page after the run has ended, so that its result can be looked at.
 
 use super::super::keyboard::{Key, Keyboard};
+use super::super::page::PageEvent;
 use super::{DevLoop, next_key};
 use crate::signals::ShutdownSignals;
+use crate::ui::PageRequest;
 
 const ENDED: &str = "the run has ended; start cargo fg dev again";
 
@@ -46,11 +48,13 @@ impl DevLoop {
                     Key::Page => self.page.open_browser(url.clone()),
                     _ => self.output.note("keys", HELP),
                 },
-                () = self.page.browser_failed() => self.note_browser_failure(),
-                request = self.page.next_request() => {
-                    // This fails if the client has disconnected.
-                    let _ = request.reply.send(Err(ENDED.to_owned()));
-                }
+                event = self.page.next_event() => match event {
+                    PageEvent::Request(PageRequest { reply, .. }) => {
+                        // This fails if the client has disconnected.
+                        let _ = reply.send(Err(ENDED.to_owned()));
+                    }
+                    PageEvent::BrowserFailed => self.note_browser_failure(),
+                },
             }
         }
     }
