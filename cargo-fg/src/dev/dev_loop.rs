@@ -1,5 +1,8 @@
 //! The event loop of `cargo fg dev`: owns all state, and handles one event at a time.
 
+mod controls;
+mod stay;
+
 use std::collections::BTreeSet;
 use std::future::pending;
 use std::path::{Path, PathBuf};
@@ -10,6 +13,7 @@ use anyhow::{Context, anyhow, bail};
 use fg_emulator::{ProcessExit, describe_exit};
 use tokio::task::JoinHandle;
 
+use super::batch::Batch;
 use super::event::DevEvent;
 use super::fault_spec::FaultSpec;
 use super::file_watcher::FileWatcher;
@@ -17,6 +21,7 @@ use super::instance::{Instance, InstanceConfig, InstanceEvent};
 use super::journal_entries;
 use super::keyboard::{self, Key, Keyboard};
 use super::output::Output;
+use super::page::Page;
 use super::recording::Recorder;
 use super::saved_files::{Changes, SavedFiles};
 use super::schedule::Schedule;
@@ -27,6 +32,7 @@ use crate::invocation::{InvocationSpec, millis};
 use crate::ipc::{ControlServer, InvocationReply, InvocationRequest};
 use crate::journal::Entry;
 use crate::signals::ShutdownSignals;
+use crate::ui::{PageMode, PagePort, PageState};
 
 const NO_INSTANCE: &str =
     "cannot invoke: cargo fg dev has no running instance; save a file, or press r in its terminal";
@@ -47,6 +53,19 @@ pub(super) struct DevLoop {
     control_server: Option<ControlServer>,
     /// Invocations that `cargo fg invoke` has requested, queued until the instance has booted.
     requests: Vec<InvocationRequest>,
+    page: Page,
+    /// Whether to serve the page from the start.
+    page_port: Option<PagePort>,
+    /// Invocations that the page has requested together.
+    batch: Option<Batch>,
+    /// The faults of the platform, and of the next ones.
+    faults: Option<FaultSpec>,
+    /// Whether keys can be read, even if the keyboard is not open.
+    has_keys: bool,
+    /// Whether no instance will be booted anymore.
+    has_ended: bool,
+    /// Whether the user has asked `dev` to exit.
+    quits: bool,
     pending_build: Option<PendingBuild>,
     last_build_failed: bool,
     sent: u64,
@@ -95,7 +114,10 @@ impl DevLoop {
                 None
             }
         };
+        let journal = output.journal().cloned();
+        let state = PageState::without_controls(PageMode::Dev);
         let mut dev = Self {
+            faults: plan.config.faults.clone(),
             config: Arc::new(plan.config),
             schedule: plan.schedule,
             boot_set: plan.boot_set,
@@ -106,9 +128,17 @@ impl DevLoop {
             instances: 0,
             file_watcher: plan.watches_files.then(FileWatcher::default),
             saved_files: SavedFiles::after_build(plan.build_start),
-            keyboard: plan.reads_keys.then(Keyboard::open).transpose()?,
+            keyboard: (plan.has_keys && plan.reads_keys)
+                .then(Keyboard::open)
+                .transpose()?,
             control_server,
             requests: Vec::new(),
+            page: Page::new(journal, state),
+            page_port: plan.page_port,
+            batch: None,
+            has_keys: plan.has_keys,
+            has_ended: false,
+            quits: false,
             pending_build: None,
             last_build_failed: false,
             sent: 0,
@@ -118,17 +148,54 @@ impl DevLoop {
         Ok(dev)
     }
 
+    /// Runs the instances, and then serves the page until the user exits if it was asked for.
     pub(super) async fn run(mut self, mut signals: ShutdownSignals) -> anyhow::Result<()> {
-        if let Some(FaultSpec { spec, seed }) = &self.config.faults {
-            self.output.emit(DevEvent::Faults { spec, seed: *seed });
+        if let Some(FaultSpec { spec, seed }) = &self.faults {
+            let seed = Some(*seed);
+            self.output.emit(DevEvent::Faults { spec, seed });
+        }
+        if let Some(port) = self.page_port {
+            self.serve_page(port).await?;
         }
         if self.keyboard.is_some() {
             self.output.note("keys", keyboard::HELP);
+            if !self.page.is_served() {
+                let message = "press o to open a page that shows the instance";
+                self.output.note("page", message);
+            }
         }
+        let outcome = self.run_instances(&mut signals).await;
+        let outcome = outcome.map_err(|error| self.with_faults(error));
+        if let Some(journal) = self.output.journal() {
+            let message = outcome.as_ref().err().map(|error| format!("{error:#}"));
+            journal.add_now(Entry::End {
+                ok: outcome.is_ok(),
+                message: message.as_deref(),
+            });
+        }
+        self.stay(&mut signals, &outcome).await;
+        self.page.shut_down().await;
+        outcome
+    }
+
+    /// Adds the options that inject the faults again to an error.
+    fn with_faults(&self, error: anyhow::Error) -> anyhow::Error {
+        match &self.faults {
+            Some(faults) => {
+                // The error of a boot contains the seed, which is also one of the options.
+                let seed = format!(" (fault seed {})", faults.seed);
+                let message = format!("{error:#}").replace(&seed, "");
+                anyhow!("{message}; to inject the same faults again, use {faults}")
+            }
+            None => error,
+        }
+    }
+
+    async fn run_instances(&mut self, signals: &mut ShutdownSignals) -> anyhow::Result<()> {
         self.boot().await?;
         // The files were not watched during the first build.
         self.handle_changes(self.saved_files.changed_during_build());
-        let outcome = self.handle_events(&mut signals).await;
+        let outcome = self.handle_events(signals).await;
         let conflicts = self.instance.as_ref().map(Instance::conflicts);
         if let Some(conflicts) = &conflicts {
             // While the extensions that own the ports are running.
@@ -171,15 +238,17 @@ impl DevLoop {
                 };
             }
             self.serve_requests()?;
+            self.send_batch()?;
+            self.page.publish(self.state());
             let (is_up, is_idle) = match &self.instance {
                 Some(instance) => (instance.is_up(), instance.is_idle()),
                 None => (false, false),
             };
             tokio::select! {
-                () = signals.recv() => return Ok(()),
-                () = self.output.closed() => return Ok(()),
+                () = signals.recv() => return self.quit(),
+                () = self.output.closed() => return self.quit(),
                 key = next_key(&mut self.keyboard) => match key {
-                    Key::Quit => return Ok(()),
+                    Key::Quit => return self.quit(),
                     key => self.handle_key(&key).await?,
                 },
                 paths = changed_paths(&self.file_watcher), if self.pending_build.is_none() => {
@@ -187,14 +256,21 @@ impl DevLoop {
                 }
                 build = finished(&mut self.pending_build) => self.handle_build(build).await?,
                 request = next_request(&mut self.control_server) => self.requests.push(request),
+                event = self.page.next_event() => self.handle_page_event(event).await?,
+                () = finished_in_batch(&mut self.batch) => {}
                 event = next_event(&mut self.instance) => self.handle_instance_event(event?).await?,
                 spec = self.schedule.next(is_idle), if is_up => self.send(spec, None)?,
             }
         }
     }
 
+    fn quit(&mut self) -> anyhow::Result<()> {
+        self.quits = true;
+        Ok(())
+    }
+
     fn is_done(&self) -> bool {
-        let instance = self.instance.as_ref();
+        let instance = self.instance.as_ref().filter(|_| self.batch.is_none());
         instance.is_some_and(|instance| instance.is_up() && instance.is_idle())
             && self.schedule.is_over()
     }
@@ -203,17 +279,20 @@ impl DevLoop {
         let (config, output) = (Arc::clone(&self.config), Arc::clone(&self.output));
         self.instances += 1;
         let (number, commands) = (self.instances, self.boot_set.commands());
-        let instance = Instance::start(number, config, commands, output).await?;
+        let faults = self.faults.as_ref();
+        let instance = Instance::start(number, config, faults, commands, output).await?;
         self.instance = Some(instance);
         Ok(())
     }
 
     /// Shuts the instance down, if there is one, and returns how its extensions exited.
     async fn shut_down_instance(&mut self) -> anyhow::Result<Vec<ProcessExit>> {
-        match self.instance.take() {
+        let exits = match self.instance.take() {
             Some(instance) => instance.shut_down().await,
             None => Ok(Vec::new()),
-        }
+        };
+        self.end_batch().await;
+        exits
     }
 
     async fn handle_instance_event(&mut self, event: InstanceEvent) -> anyhow::Result<()> {
@@ -252,15 +331,19 @@ impl DevLoop {
         Ok(())
     }
 
-    /// Returns whether the user can continue after a failure, by saving a file or pressing a key.
+    /// Returns whether the user can continue after a failure, by saving a file, pressing a key, or on the page.
     fn can_wait(&self) -> bool {
-        self.file_watcher.is_some() || self.keyboard.is_some()
+        let can_use_page = self.page.is_served() && !self.schedule.is_finite();
+        self.file_watcher.is_some() || self.keyboard.is_some() || can_use_page
     }
 
     fn note_waiting(&self) {
+        let has_page = self.page.is_served();
         let message = match (&self.file_watcher, &self.keyboard) {
             (Some(_), Some(_)) => "for a file to be saved; press r to rebuild and boot now",
+            (Some(_), None) if has_page => "for a file to be saved, or for Rebuild on the page",
             (Some(_), None) => "for a file to be saved",
+            (None, None) if has_page => "for Rebuild on the page",
             (None, _) => "for a key; press r to rebuild and boot",
         };
         self.output.note("waiting", message);
@@ -310,32 +393,6 @@ impl DevLoop {
                 }
             }
             None => {}
-        }
-        Ok(())
-    }
-
-    async fn handle_key(&mut self, key: &Key) -> anyhow::Result<()> {
-        match (key, &mut self.instance) {
-            (Key::Invoke | Key::Freeze, Some(instance)) if !instance.is_up() => {
-                self.output
-                    .note("waiting", "for the extensions to register");
-            }
-            (Key::Invoke, Some(_)) => self.send(InvocationSpec::default(), None)?,
-            (Key::Freeze, Some(instance)) => instance.toggle_freeze(),
-            (Key::Shutdown, Some(_)) => {
-                self.shut_down_instance().await?;
-                self.note_waiting();
-            }
-            (Key::Invoke | Key::Freeze | Key::Shutdown, None) => self.note_waiting(),
-            (Key::Rebuild, _) => self.start_build(BuildCause::Key),
-            (Key::Telemetry, _) => {
-                let shown = self.output.toggle_telemetry();
-                let message = if shown { "is shown" } else { "is hidden" };
-                self.output.note("telemetry", message);
-            }
-            (Key::Help, _) => self.output.note("keys", keyboard::HELP),
-            // `handle_events` has handled it.
-            (Key::Quit, _) => {}
         }
         Ok(())
     }
@@ -475,6 +532,13 @@ async fn next_key(keyboard: &mut Option<Keyboard>) -> Key {
 async fn changed_paths(file_watcher: &Option<FileWatcher>) -> BTreeSet<PathBuf> {
     match file_watcher {
         Some(file_watcher) => file_watcher.changed_paths().await,
+        None => pending().await,
+    }
+}
+
+async fn finished_in_batch(batch: &mut Option<Batch>) {
+    match batch {
+        Some(batch) => batch.wait().await,
         None => pending().await,
     }
 }

@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use fg_emulator::{
-    Error, ExtensionCommand, Platform, ProcessExit, RegisteredExtension, describe_exit,
+    Error, ExtensionCommand, Faults, Platform, ProcessExit, RegisteredExtension, describe_exit,
 };
 use tokio::task::JoinSet;
 
-use super::api_port;
 use super::conflicts::Conflicts;
 use super::event::DevEvent;
 use super::event_bridge::EventBridge;
@@ -24,6 +23,7 @@ use super::output::{Output, OutputStyle};
 use crate::invocation::{FunctionKind, InvocationReport, InvocationSpec, millis};
 use crate::ipc::InvocationReply;
 use crate::journal::Entry;
+use crate::listen_port;
 
 /// How long the timeline of an invocation, or the freeze after it, waits for the telemetry of the invocation.
 const TELEMETRY_WAIT: Duration = Duration::from_millis(300);
@@ -120,6 +120,7 @@ impl Instance {
     pub(crate) async fn start(
         number: u64,
         config: Arc<InstanceConfig>,
+        faults: Option<&FaultSpec>,
         commands: Vec<ExtensionCommand>,
         output: Arc<Output>,
     ) -> anyhow::Result<Self> {
@@ -139,11 +140,11 @@ impl Instance {
         for (name, value) in &config.user_data {
             builder = builder.user_data(name, value);
         }
-        if let Some(faults) = &config.faults {
+        if let Some(faults) = faults {
             builder = builder.faults(faults.parse()?);
         }
         if let Some(port) = config.api_port {
-            api_port::check(port)?;
+            listen_port::check(&format!("--api-port {port}"), port)?;
             builder = builder.port(port);
         }
         if let Some(timeout) = config.timeout {
@@ -221,6 +222,11 @@ impl Instance {
     /// Returns whether no invocation is in flight.
     pub(crate) fn is_idle(&self) -> bool {
         self.in_flight.is_empty()
+    }
+
+    /// Returns the number of invocations in flight.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.len()
     }
 
     /// Sends an invocation. [`next_event`](Self::next_event) and `reply` report when it has finished.
@@ -306,18 +312,29 @@ impl Instance {
         }
     }
 
-    pub(crate) fn toggle_freeze(&mut self) {
-        if self.platform.is_frozen() {
-            self.platform.thaw();
-            self.output.emit(DevEvent::Thawed);
-        } else {
-            self.freeze();
+    /// Freezes the instance, unless it is frozen.
+    pub(crate) fn freeze(&mut self) {
+        if !self.platform.is_frozen() {
+            self.platform.freeze();
+            self.output.emit(DevEvent::Frozen);
         }
     }
 
-    fn freeze(&mut self) {
-        self.platform.freeze();
-        self.output.emit(DevEvent::Frozen);
+    /// Thaws the instance if it is frozen.
+    pub(crate) fn thaw(&mut self) {
+        if self.platform.is_frozen() {
+            self.platform.thaw();
+            self.output.emit(DevEvent::Thawed);
+        }
+    }
+
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.platform.is_frozen()
+    }
+
+    /// Replaces the faults of the platform.
+    pub(crate) fn set_faults(&self, faults: Faults) {
+        self.platform.set_faults(faults);
     }
 
     /// Shuts the instance down: waits a short time for the invocations in flight, then aborts them. Returns how its

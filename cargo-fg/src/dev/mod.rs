@@ -1,6 +1,6 @@
 //! `cargo fg dev`: boots an instance, invokes the function, and rebuilds and boots again when a file is saved.
 
-mod api_port;
+mod batch;
 mod conflicts;
 mod dev_loop;
 mod event;
@@ -13,6 +13,7 @@ mod journal_entries;
 mod keyboard;
 mod loop_detector;
 mod output;
+mod page;
 mod recording;
 mod saved_files;
 mod schedule;
@@ -24,14 +25,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use anyhow::anyhow;
-
 use self::dev_loop::DevLoop;
 use crate::boot::BootSet;
-use crate::journal::Entry;
 use crate::signals::ShutdownSignals;
+use crate::ui::PagePort;
 
-pub(crate) use self::api_port::check as check_api_port;
 pub(crate) use self::event::DevEvent;
 pub(crate) use self::fault_spec::FaultSpec;
 pub(crate) use self::http_port::check as check_http_port;
@@ -54,8 +52,12 @@ pub(crate) struct DevPlan {
     pub(crate) recorder: Option<Recorder>,
     /// Whether a saved file causes a build and a boot.
     pub(crate) watches_files: bool,
-    /// Whether `dev` reads keys from the terminal.
+    /// Whether `dev` runs on a terminal from which it can read keys.
+    pub(crate) has_keys: bool,
+    /// Whether keys control the run. After a run with a page, they are read in any case.
     pub(crate) reads_keys: bool,
+    /// Where to serve the page from the start.
+    pub(crate) page_port: Option<PagePort>,
     pub(crate) output: Output,
 }
 
@@ -69,24 +71,5 @@ pub(crate) type Rebuild = Arc<dyn Fn() -> anyhow::Result<BootSet> + Send + Sync>
 /// Returns an error if an invocation or a boot fails, or if an extension exits unexpectedly or does not shut down
 /// cleanly. If faults were injected, the message ends with the options that inject them again.
 pub(crate) async fn run(plan: DevPlan, signals: ShutdownSignals) -> anyhow::Result<()> {
-    let faults = plan.config.faults.clone();
-    let journal = plan.output.journal().cloned();
-    let outcome = DevLoop::new(plan)?.run(signals).await;
-    let outcome = outcome.map_err(|error| match faults {
-        Some(faults) => {
-            // The error of a boot contains the seed, which is also one of the options.
-            let seed = format!(" (fault seed {})", faults.seed);
-            let message = format!("{error:#}").replace(&seed, "");
-            anyhow!("{message}; to inject the same faults again, use {faults}")
-        }
-        None => error,
-    });
-    if let Some(journal) = journal {
-        let message = outcome.as_ref().err().map(|error| format!("{error:#}"));
-        journal.add_now(Entry::End {
-            ok: outcome.is_ok(),
-            message: message.as_deref(),
-        });
-    }
-    outcome
+    DevLoop::new(plan)?.run(signals).await
 }
