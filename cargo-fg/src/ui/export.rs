@@ -150,7 +150,10 @@ impl Contents {
         let first_id = last_id + 1 - u64::try_from(kept).unwrap_or(u64::MAX).min(last_id);
 
         let mut left_out = LeftOut {
-            entries: last_id - u64::try_from(entries.len()).unwrap_or(u64::MAX).min(last_id),
+            entries: last_id
+                - u64::try_from(entries.len())
+                    .unwrap_or(u64::MAX)
+                    .min(last_id),
             details: 0,
         };
         let mut details = Vec::new();
@@ -179,7 +182,10 @@ impl Contents {
         let (before_style, rest) = split(assets::INDEX, STYLE_TAG);
         let (before_script, after_script) = split(rest, SCRIPT_TAG);
         let (before_policy, after_policy) = split(before_style, CHARSET_TAG);
-        write!(writer, "{before_policy}{CHARSET_TAG}\n{POLICY}{after_policy}")?;
+        write!(
+            writer,
+            "{before_policy}{CHARSET_TAG}\n{POLICY}{after_policy}"
+        )?;
         write!(writer, "<style>\n{}</style>", assets::STYLE)?;
         write!(writer, "{before_script}")?;
         // The script reads the data, so they precede it.
@@ -249,7 +255,9 @@ fn target(path: &Path) -> PathBuf {
 
 /// Creates a temporary file in the directory of this file, with the permissions of a new file.
 fn create_beside(path: &Path) -> anyhow::Result<NamedTempFile> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
     let directory = parent.unwrap_or(Path::new("."));
     if path.file_name().is_none() || path.is_dir() {
         bail!("it is a directory; name a file in it, such as run.html");
@@ -276,12 +284,11 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::{Contents, LeftOut, assets, check, html, write};
     use super::{CHARSET_TAG, SCRIPT_TAG, STYLE_TAG};
+    use super::{Contents, LeftOut, assets, check, html, write};
     use crate::journal::{Entry, Journal};
 
-    const HOSTILE: &str =
-        "</script><script>alert(1)</script><!-- <script> ]]> \u{2028}\u{2029} \u{0} \r\n \u{fffd} \"'&";
+    const HOSTILE: &str = "</script><script>alert(1)</script><!-- <script> ]]> \u{2028}\u{2029} \u{0} \r\n \u{fffd} \"'&";
 
     fn journal_with(text: &str, detail: Option<&str>, count: usize) -> Journal {
         let journal = Journal::new();
