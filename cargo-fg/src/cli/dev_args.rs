@@ -174,7 +174,7 @@ impl DevArgs {
         let environment = self.environment.variables()?;
         let freeze = self.freeze || header.as_ref().is_some_and(|header| header.freeze);
         let schedule = match recording {
-            Some(recording) => Schedule::replay(recording.entries),
+            Some(recording) => Schedule::replay(recording.invocations),
             None => self.schedule(has_keys),
         };
 

@@ -22,7 +22,7 @@ use super::journal_entries;
 use super::keyboard::{self, Key, Keyboard};
 use super::output::Output;
 use super::page::Page;
-use super::recording::Recorder;
+use super::recorder::Recorder;
 use super::saved_files::{Changes, SavedFiles};
 use super::schedule::Schedule;
 use super::watch_set::WatchSet;
@@ -97,12 +97,15 @@ enum BuildCause {
 }
 
 impl DevLoop {
-    pub(super) fn new(plan: DevPlan) -> anyhow::Result<Self> {
+    pub(super) fn new(mut plan: DevPlan) -> anyhow::Result<Self> {
         let output = Arc::new(plan.output);
         let mut scripts = plan.boot_set.script_names();
         scripts.extend(plan.config.attach.clone());
         if let Some(journal) = output.journal() {
             journal_entries::start_session(journal, &plan.config, &scripts);
+        }
+        if let Some(recorder) = &mut plan.recorder {
+            recorder.write_journal(&output);
         }
         let function = plan.config.function_kind();
         let control_server = match ControlServer::listen(scripts, function, &plan.directory) {
@@ -361,7 +364,7 @@ impl DevLoop {
         let new_id = || uuid::Uuid::new_v4().to_string();
         let trace_id = spec.trace_id.get_or_insert_with(new_id).clone();
         if let Some(recorder) = &mut self.recorder {
-            recorder.record(spec.clone())?;
+            recorder.record(spec.clone());
         }
         instance.invoke(self.sent, spec, trace_id, reply);
         Ok(())
