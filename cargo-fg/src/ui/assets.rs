@@ -16,6 +16,7 @@ pub(super) const SCRIPT: &str = concat!(
     include_str!("../../ui/source.js"),
     include_str!("../../ui/view.js"),
     include_str!("../../ui/timeline.js"),
+    include_str!("../../ui/virtual_list.js"),
     include_str!("../../ui/analysis.js"),
     include_str!("../../ui/invocations.js"),
     include_str!("../../ui/detail.js"),
