@@ -19,9 +19,14 @@ class Session {
     this.dropped = 0;
     this.lastId = 0;
     this.end = 0;
+    /// Invocations, and what the row of telemetry shows, so that what overlaps is in different lanes.
+    this.lanes = new Lanes(MAX_LANES);
+    this.telemetryLanes = new Lanes(MAX_TELEMETRY_LANES);
     this.rows = ["function", "telemetry"];
     this.invocations = [];
     this.inFlight = new Set();
+    /// The failed ones, sorted by time.
+    this.failures = [];
     this.failed = 0;
     this.lostEvents = 0;
     this.byTrace = new Map();
@@ -114,7 +119,9 @@ class Session {
   }
 
   forgetOldest() {
-    for (const list of [this.invocations, this.logs, this.deliveries, this.attempts, this.losses, this.marks, this.freezes]) {
+    for (const list of [
+      this.invocations, this.failures, this.logs, this.deliveries, this.attempts, this.losses, this.marks, this.freezes,
+    ]) {
       if (list.length > MAX_ELEMENTS) {
         const removed = list.splice(0, list.length - MAX_ELEMENTS * 0.8);
         this.dropped += removed.length;
@@ -126,10 +133,20 @@ class Session {
               this.byTrace.delete(invocation.traceId);
             }
           }
+          this.lanes = new Lanes(MAX_LANES, this.invocations);
+        } else if (list === this.deliveries || list === this.attempts) {
+          this.telemetryLanes = new Lanes(MAX_TELEMETRY_LANES, [...this.deliveries, ...this.attempts].sort((a, b) => a.t - b.t));
         }
       }
     }
   }
+}
+
+/// Whether an instance still boots.
+function isBooting(session, instance) {
+  const { bootedD, failedT, shutdownT, downT } = instance;
+  return bootedD === null && failedT === null && shutdownT === null && downT === null && !session.ended
+    && instance === session.instance();
 }
 
 /// The class of what belongs to a row of the timeline. It sets `--row`, the color.
@@ -164,7 +181,10 @@ function invocationOf(session, entry) {
     invocation = {
       n, traceId: text(entry.trace_id), t: entry.t, d: null, ok: null, function: null, extensions: [],
       payload: "", outcome: null, durationMs: null, sentId: null, doneId: null,
+      /// When the function and all extensions were done; later than `t + d` if one of them responded late.
+      end: null,
     };
+    session.lanes.add(invocation);
     insertSorted(session.invocations, invocation, byNumber);
     session.byTrace.set(invocation.traceId, invocation);
     session.inFlight.add(invocation);
@@ -190,7 +210,7 @@ const appliers = {
   boot(session, entry) {
     session.endFreeze(entry.t);
     session.instances.push({
-      instance: entry.instance, t: entry.t, bootedD: null, shutdownT: null, downT: null, downD: null, coldStarts: [], stops: [],
+      instance: entry.instance, t: entry.t, bootedD: null, failedT: null, shutdownT: null, downT: null, downD: null, coldStarts: [], stops: [],
     });
   },
   "cold-start"(session, entry) {
@@ -229,19 +249,28 @@ const appliers = {
     for (const extension of extensions) {
       session.addRow(extension.row);
     }
+    invocation.end = Math.max(...[invocation.d, invocation.function.d, ...extensions.map(({ after, d }) => after + d)]) + invocation.t;
+    session.end = Math.max(session.end, invocation.end);
     session.inFlight.delete(invocation);
-    session.failed += invocation.ok ? 0 : 1;
+    if (!invocation.ok) {
+      session.failed += 1;
+      insertSorted(session.failures, invocation, byStart);
+    }
   },
   delivery(session, entry) {
-    insertSorted(session.deliveries, {
-      id: entry.id, t: entry.t, d: number(entry.d), events: number(entry.events), bytes: number(entry.bytes),
-      status: number(entry.status), types: entry.types ?? {}, traceIds: list(entry.trace_ids),
-    }, byStart);
+    const d = number(entry.d);
+    const delivery = {
+      id: entry.id, t: entry.t, d, end: entry.t + d, events: number(entry.events), bytes: number(entry.bytes),
+      status: number(entry.status), types: Object(entry.types), traceIds: list(entry.trace_ids),
+    };
+    insertSorted(session.deliveries, delivery, byStart);
+    session.telemetryLanes.add(delivery);
   },
   attempt(session, entry) {
-    insertSorted(session.attempts, {
-      id: entry.id, t: entry.t, d: number(entry.d), events: number(entry.events), reason: text(entry.reason),
-    }, byStart);
+    const d = number(entry.d);
+    const failed = { id: entry.id, t: entry.t, d, end: entry.t + d, events: number(entry.events), reason: text(entry.reason) };
+    insertSorted(session.attempts, failed, byStart);
+    session.telemetryLanes.add(failed);
   },
   lost(session, entry) {
     const events = number(entry.events);
@@ -298,6 +327,10 @@ const appliers = {
     session.addMark(entry, null, `build: ${text(entry.outcome)}, ${formatMs(number(entry.d))}`);
   },
   failed(session, entry) {
+    const instance = session.instance();
+    if (instance && instance.bootedD === null) {
+      instance.failedT ??= entry.t;
+    }
     session.addMark(entry, null, text(entry.message));
   },
   warning(session, entry) {
