@@ -11,7 +11,8 @@ const OVERSCAN = 300;
 /// - `key(index)`: a string that identifies the row and what it shows; a row whose key changes is created again
 /// - `create(index)`: creates the element of a row
 /// - `onActive(index)`: a row was chosen, with the pointer or the keyboard
-/// - `onOpen(index)`: Enter was pressed on the active row, or it was chosen again
+/// - `onOpen(index)`: a row was clicked, or Enter was pressed on the active row
+/// - `onScroll()`: the list was scrolled
 class VirtualList {
   constructor(options) {
     this.options = options;
@@ -51,28 +52,22 @@ class VirtualList {
     }
     this.spacer.style.height = `${this.topOf(this.total)}px`;
     if (this.stick === "bottom") {
-      this.programmatic(this.element.scrollHeight);
+      this.element.scrollTop = this.element.scrollHeight;
     } else if (this.stick === "top") {
-      this.programmatic(0);
+      this.element.scrollTop = 0;
     }
     this.render();
   }
 
-  /// Keeps the visible rows in place after rows were added before them.
+  /// Scrolls so that the rows that are visible stay in place after `rows` were added before them.
   shift(rows) {
-    if (this.stick === null && this.element.scrollTop > 0) {
-      this.total = this.options.count();
-      this.spacer.style.height = `${this.topOf(this.total)}px`;
-      this.programmatic(this.element.scrollTop + rows * this.options.rowHeight);
-    }
-  }
-
-  programmatic(top) {
-    this.element.scrollTop = top;
+    this.update();
+    this.element.scrollTop += rows * this.options.rowHeight;
+    this.render();
   }
 
   scrolled() {
-    this.options.onScroll?.(this.atTop(), this.atBottom());
+    this.options.onScroll?.();
     if (this.frame === 0) {
       this.frame = requestAnimationFrame(() => {
         this.frame = 0;
@@ -167,6 +162,7 @@ class VirtualList {
         this.rows.delete(key);
       }
     }
+    let previous = null;
     for (const [key, index] of wanted) {
       let row = this.rows.get(key);
       if (!row) {
@@ -174,8 +170,12 @@ class VirtualList {
         row.classList.add("vlist-row");
         row.setAttribute("role", "option");
         this.rows.set(key, row);
-        this.spacer.append(row);
       }
+      // The order of the elements matters when text is selected with the pointer.
+      if (row.parentNode !== this.spacer || row.previousSibling !== previous) {
+        previous ? previous.after(row) : this.spacer.prepend(row);
+      }
+      previous = row;
       row.id = `${this.prefix}-${index}`;
       row.index = index;
       row.setAttribute("aria-posinset", index + 1);
@@ -184,7 +184,7 @@ class VirtualList {
       row.classList.toggle("active", index === this.active);
     }
     if (this.options.measured) {
-      this.measure(wanted, first);
+      this.measure(wanted);
     }
     for (const [key, index] of wanted) {
       this.rows.get(key).style.transform = `translateY(${this.topOf(index)}px)`;
@@ -213,9 +213,9 @@ class VirtualList {
     if (changed) {
       this.spacer.style.height = `${this.topOf(this.total)}px`;
       if (this.stick === "bottom") {
-        this.programmatic(this.element.scrollHeight);
+        this.element.scrollTop = this.element.scrollHeight;
       } else if (above !== 0) {
-        this.programmatic(scrollTop + above);
+        this.element.scrollTop = scrollTop + above;
       }
     }
   }
@@ -226,9 +226,9 @@ class VirtualList {
     const bottom = this.topOf(index + 1);
     const { scrollTop, clientHeight } = this.element;
     if (top < scrollTop) {
-      this.programmatic(top);
+      this.element.scrollTop = top;
     } else if (bottom > scrollTop + clientHeight) {
-      this.programmatic(bottom - clientHeight);
+      this.element.scrollTop = bottom - clientHeight;
     }
     this.render();
   }
@@ -253,11 +253,8 @@ class VirtualList {
     if (!row || event.target.closest("button, a, input, summary") || !getSelection().isCollapsed) {
       return;
     }
-    if (row.index === this.active) {
-      this.options.onOpen?.(row.index);
-    } else {
-      this.choose(row.index);
-    }
+    this.choose(row.index);
+    this.options.onOpen?.(row.index);
   }
 
   pressed(event) {

@@ -23,6 +23,7 @@ pub(super) const SCRIPT: &str = concat!(
     include_str!("../../ui/minimap.js"),
     include_str!("../../ui/gestures.js"),
     include_str!("../../ui/timeline.js"),
+    include_str!("../../ui/virtual_list.js"),
     include_str!("../../ui/analysis.js"),
     include_str!("../../ui/invocations.js"),
     include_str!("../../ui/detail.js"),
@@ -30,6 +31,7 @@ pub(super) const SCRIPT: &str = concat!(
     include_str!("../../ui/controls.js"),
     include_str!("../../ui/compare.js"),
     include_str!("../../ui/report.js"),
+    include_str!("../../ui/header.js"),
     include_str!("../../ui/app.js"),
     "})();\n",
 );
