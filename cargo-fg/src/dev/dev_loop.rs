@@ -1,7 +1,7 @@
 //! The event loop of `cargo fg dev`: owns all state, and handles one event at a time.
 
 mod controls;
-mod stay;
+mod run_end;
 
 use std::collections::BTreeSet;
 use std::future::pending;
@@ -22,7 +22,7 @@ use super::journal_entries;
 use super::keyboard::{self, Key, Keyboard};
 use super::output::Output;
 use super::page::Page;
-use super::recording::Recorder;
+use super::recorder::Recorder;
 use super::saved_files::{Changes, SavedFiles};
 use super::schedule::Schedule;
 use super::watch_set::WatchSet;
@@ -56,6 +56,8 @@ pub(super) struct DevLoop {
     page: Page,
     /// Whether to serve the page from the start.
     page_port: Option<PagePort>,
+    /// Where to write the page at the end.
+    export: Option<PathBuf>,
     /// Invocations that the page has requested together.
     batch: Option<Batch>,
     /// The faults of the platform, and of the next ones.
@@ -97,12 +99,15 @@ enum BuildCause {
 }
 
 impl DevLoop {
-    pub(super) fn new(plan: DevPlan) -> anyhow::Result<Self> {
+    pub(super) fn new(mut plan: DevPlan) -> anyhow::Result<Self> {
         let output = Arc::new(plan.output);
         let mut scripts = plan.boot_set.script_names();
         scripts.extend(plan.config.attach.clone());
         if let Some(journal) = output.journal() {
             journal_entries::start_session(journal, &plan.config, &scripts);
+        }
+        if let Some(recorder) = &mut plan.recorder {
+            recorder.write_journal(&output);
         }
         let function = plan.config.function_kind();
         let control_server = match ControlServer::listen(scripts, function, &plan.directory) {
@@ -135,6 +140,7 @@ impl DevLoop {
             requests: Vec::new(),
             page: Page::new(journal, state),
             page_port: plan.page_port,
+            export: plan.export,
             batch: None,
             has_keys: plan.has_keys,
             has_ended: false,
@@ -166,13 +172,7 @@ impl DevLoop {
         }
         let outcome = self.run_instances(&mut signals).await;
         let outcome = outcome.map_err(|error| self.with_faults(error));
-        if let Some(journal) = self.output.journal() {
-            let message = outcome.as_ref().err().map(|error| format!("{error:#}"));
-            journal.add_now(Entry::End {
-                ok: outcome.is_ok(),
-                message: message.as_deref(),
-            });
-        }
+        let outcome = self.write_files(outcome).await;
         self.stay(&mut signals, &outcome).await;
         self.page.shut_down().await;
         outcome
@@ -361,7 +361,7 @@ impl DevLoop {
         let new_id = || uuid::Uuid::new_v4().to_string();
         let trace_id = spec.trace_id.get_or_insert_with(new_id).clone();
         if let Some(recorder) = &mut self.recorder {
-            recorder.record(spec.clone())?;
+            recorder.record(spec.clone());
         }
         instance.invoke(self.sent, spec, trace_id, reply);
         Ok(())

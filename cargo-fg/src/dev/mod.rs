@@ -14,6 +14,7 @@ mod keyboard;
 mod loop_detector;
 mod output;
 mod page;
+mod recorder;
 mod recording;
 mod saved_files;
 mod schedule;
@@ -35,7 +36,8 @@ pub(crate) use self::fault_spec::FaultSpec;
 pub(crate) use self::http_port::check as check_http_port;
 pub(crate) use self::instance::{InstanceConfig, RealFunction};
 pub(crate) use self::output::{Output, OutputStyle};
-pub(crate) use self::recording::{Recorder, Recording, RecordingHeader};
+pub(crate) use self::recorder::Recorder;
+pub(crate) use self::recording::{Recording, RecordingHeader};
 pub(crate) use self::schedule::Schedule;
 
 /// The parsed arguments of `cargo fg dev`, with the extensions built.
@@ -58,6 +60,8 @@ pub(crate) struct DevPlan {
     pub(crate) reads_keys: bool,
     /// Where to serve the page from the start.
     pub(crate) page_port: Option<PagePort>,
+    /// The file to which the page is written at the end.
+    pub(crate) export: Option<PathBuf>,
     pub(crate) output: Output,
 }
 

@@ -8,6 +8,7 @@ mod assets;
 mod command;
 mod commands;
 mod event_stream;
+pub(crate) mod export;
 mod listener;
 mod response;
 mod router;
