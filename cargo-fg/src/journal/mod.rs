@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime};
 use serde::Serialize;
 use tokio::sync::watch;
 
-pub(crate) use self::entry::{Entry, ExtensionSpan, FunctionSpan};
+pub(crate) use self::entry::{CaseReport, Entry, ExtensionSpan, FunctionSpan};
 pub(crate) use self::text::{Body, MAX_LINE, cut, excerpt};
 use crate::invocation::millis;
 
@@ -96,6 +96,22 @@ impl Journal {
         function: &str,
         faults: &[(String, &str)],
     ) {
+        self.add_session(command, scripts, function, faults, None);
+    }
+
+    /// Adds the first entry of a `check` of so many cases.
+    pub(crate) fn start_check(&self, cases: usize) {
+        self.add_session("check", &[], "synthetic", &[], Some(cases));
+    }
+
+    fn add_session(
+        &self,
+        command: &str,
+        scripts: &[String],
+        function: &str,
+        faults: &[(String, &str)],
+        cases: Option<usize>,
+    ) {
         let directory = std::env::current_dir().unwrap_or_default();
         let epoch = self.epoch.duration_since(SystemTime::UNIX_EPOCH);
         let entry = Entry::Session {
@@ -107,6 +123,7 @@ impl Journal {
             scripts,
             function,
             faults,
+            cases,
         };
         self.add(self.start, entry);
     }
