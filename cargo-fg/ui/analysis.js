@@ -1,1 +1,405 @@
-// What was slow in an invocation.
+// What was slow in an invocation, and why it failed: only what the entries show, in plain sentences with numbers.
+
+/// An invocation is compared with the others only if at least this many have finished.
+const MIN_COMPARED = 5;
+/// A difference in milliseconds that is worth a sentence. Smaller ones are noise of the machine.
+const NOTABLE_MS = 5;
+/// Telemetry that arrives later than this after its invocation is late.
+const LATE_TELEMETRY_MS = 250;
+/// Without others to compare with, an invocation that takes this long is called slow.
+const SLOW_MS = 200;
+
+const indexes = new WeakMap();
+
+/// Returns what analyses look up again and again: deliveries by trace ID, and medians. It is extended when the session grows.
+function indexOf(session) {
+  let index = indexes.get(session);
+  if (!index || index.generation !== session.generation) {
+    index = { generation: session.generation, deliveries: new Map(), seen: new Set(), finished: -1, medians: null };
+    indexes.set(session, index);
+  }
+  // Deliveries are sorted by their start, so a new one is near the end, but not always the last.
+  for (let at = session.deliveries.length - 1; at >= 0 && index.seen.size < session.deliveries.length; at -= 1) {
+    const delivery = session.deliveries[at];
+    if (!index.seen.has(delivery.id)) {
+      index.seen.add(delivery.id);
+      for (const traceId of delivery.traceIds) {
+        const found = index.deliveries.get(traceId);
+        if (found) {
+          insertSorted(found, delivery, byStart);
+        } else {
+          index.deliveries.set(traceId, [delivery]);
+        }
+      }
+    }
+  }
+  return index;
+}
+
+/// Returns the deliveries that contained events of an invocation, in the order of their start.
+function deliveriesOf(session, invocation) {
+  return indexOf(session).deliveries.get(invocation.traceId) ?? [];
+}
+
+/// Returns the durations of all finished invocations, and of each row in them, sorted.
+function durationsOf(session) {
+  const index = indexOf(session);
+  const finished = session.invocations.length - session.inFlight.size;
+  if (index.finished !== finished) {
+    index.finished = finished;
+    const rows = new Map([["function", []]]);
+    const total = [];
+    for (const invocation of session.invocations) {
+      if (invocation.d === null) {
+        continue;
+      }
+      total.push(invocation.d);
+      rows.get("function").push(invocation.function.d);
+      for (const { row, d } of invocation.extensions) {
+        if (!rows.has(row)) {
+          rows.set(row, []);
+        }
+        rows.get(row).push(d);
+      }
+    }
+    const sort = (values) => Float64Array.from(values).sort();
+    index.medians = { total: sort(total), rows: new Map([...rows].map(([row, values]) => [row, sort(values)])) };
+  }
+  return index.medians;
+}
+
+/// Returns the value below which the share `q` of the sorted values lies, or `null` if there are none.
+function quantile(sorted, q) {
+  if (sorted.length === 0) {
+    return null;
+  }
+  const position = (sorted.length - 1) * q;
+  const low = Math.floor(position);
+  const high = Math.ceil(position);
+  return sorted[low] + (sorted[high] - sorted[low]) * (position - low);
+}
+
+/// Returns whether an invocation took notably longer than the others of the run, or than requested if there are few others.
+function isSlow(session, invocation) {
+  if (invocation.d === null) {
+    return false;
+  }
+  const { total } = durationsOf(session);
+  if (total.length < MIN_COMPARED) {
+    return invocation.d - (invocation.durationMs ?? 0) >= SLOW_MS;
+  }
+  const median = quantile(total, 0.5);
+  return invocation.d > Math.max(2 * median, median + NOTABLE_MS);
+}
+
+/// Returns the part of an invocation that ended last: the function, or the response of an extension.
+function lastPart(invocation) {
+  return partsOf(invocation).reduce((last, part) => (part.end > last.end ? part : last));
+}
+
+/// Returns the function and the responses of the extensions, with their times from the start of the invocation.
+function partsOf(invocation) {
+  const { function: span, extensions } = invocation;
+  const parts = [{ row: "function", start: 0, d: span?.d ?? 0, end: span?.d ?? 0, ok: span?.outcome === "ok" }];
+  for (const { row, after, d, status, error } of extensions) {
+    parts.push({ row, start: after, d, end: after + d, ok: status === 200, status, error });
+  }
+  return parts;
+}
+
+/// Returns the extension that took longest, or `null` if none responded or was asked.
+function slowestExtension(invocation) {
+  return invocation.extensions.reduce((slowest, part) => (slowest && slowest.d >= part.d ? slowest : part), null);
+}
+
+/// Returns the name of the fault that a mark is about.
+function faultName(mark) {
+  return /^fault ([^:]+):/.exec(mark.text)?.[1] ?? "";
+}
+
+/// Returns the marks of a kind from one time to another.
+function marksBetween(session, kind, from, to) {
+  const start = lowerBound(session.marks, from, byStart);
+  const found = [];
+  for (let index = start; index < session.marks.length && session.marks[index].t <= to; index += 1) {
+    if (session.marks[index].kind === kind) {
+      found.push(session.marks[index]);
+    }
+  }
+  return found;
+}
+
+/// Returns the other invocations that were in flight at some time between two times.
+function othersBetween(session, invocation, from, to) {
+  return session.invocations.filter((other) => other !== invocation && other.t < to && endOf(session, other) > from);
+}
+
+/// Returns when an invocation finished, or the last known time if it has not.
+function endOf(session, invocation) {
+  return invocation.d === null ? Math.max(session.end, invocation.t) : invocation.t + invocation.d;
+}
+
+/// Returns for how long two intervals overlap.
+function overlap(from, to, otherFrom, otherTo) {
+  return Math.max(0, Math.min(to, otherTo) - Math.max(from, otherFrom));
+}
+
+/// Returns for how long the instance was frozen between two times.
+function frozenBetween(session, from, to) {
+  return session.freezes.reduce((sum, freeze) => sum + overlap(from, to, freeze.t, freeze.end ?? Infinity), 0);
+}
+
+/// Formats a factor: "1.8", "12", "270".
+function formatFactor(factor) {
+  return factor < 9.95 ? String(Number(factor.toFixed(1))) : numberFormat.format(Math.round(factor));
+}
+
+/// Returns the findings about an invocation, the most important first. Each has a `text` and a `tone`: `bad` for a failure,
+/// `slow` for something that cost time, `plain` for the rest.
+function whatWasSlow(session, invocation) {
+  const findings = [];
+  const add = (tone, text) => findings.push({ tone, text });
+  if (invocation.d === null) {
+    inFlightFindings(session, invocation, add);
+    return findings;
+  }
+  failureFindings(invocation, add);
+  const slow = isSlow(session, invocation);
+  partFindings(session, invocation, slow, add);
+  circumstanceFindings(session, invocation, add);
+  telemetryFindings(session, invocation, add);
+  if (!slow && !findings.some(({ tone }) => tone === "slow")) {
+    const failures = findings.filter(({ tone }) => tone === "bad").length;
+    findings.splice(failures, 0, { tone: "plain", text: nothingSlow(session, invocation) });
+  }
+  const order = ["bad", "slow", "plain"];
+  return findings.sort((a, b) => order.indexOf(a.tone) - order.indexOf(b.tone));
+}
+
+function inFlightFindings(session, invocation, add) {
+  const end = endOf(session, invocation);
+  if (session.ended) {
+    add("bad", `It had not finished when the run ended, ${formatMs(end - invocation.t)} after it was sent.`);
+  } else {
+    add("plain", "It is in flight.");
+  }
+  const frozen = frozenBetween(session, invocation.t, end);
+  if (frozen > 0) {
+    add("slow", `The instance was frozen for ${formatMs(frozen)} of this time.`);
+  }
+}
+
+function failureFindings(invocation, add) {
+  const { function: span, extensions, outcome } = invocation;
+  const wanted = outcome ?? "ok";
+  if (span.outcome !== wanted) {
+    const status = span.status === null ? "" : ` with status ${span.status}`;
+    const requested = outcome === null || outcome === "ok" ? "" : `; the requested outcome was ${outcome}`;
+    const verbs = { ok: "succeeded", error: "failed", timeout: "timed out" };
+    add("bad", `The function ${verbs[span.outcome] ?? `ended with ${span.outcome}`}${status} after ${formatMs(span.d)}${requested}.`);
+  } else if (wanted !== "ok") {
+    add("plain", `The function ended with ${wanted}, as requested.`);
+  }
+  for (const { row, d, status, error } of extensions) {
+    if (status !== 200) {
+      const what = status === null ? "did not respond" : `responded with status ${status}`;
+      add("bad", `${row} ${what} after ${formatMs(d)}${error === "" ? "" : `: ${oneLine(error)}`}.`);
+    }
+  }
+}
+
+/// Returns the start of a text in one line, without the period at its end.
+function oneLine(text) {
+  const line = text.slice(0, 400).replace(/\s+/g, " ").trim();
+  return (line.length > 200 ? `${line.slice(0, 200)}…` : line).replace(/\.$/, "");
+}
+
+/// Says which part took the time, and how this compares with other invocations.
+function partFindings(session, invocation, slow, add) {
+  const { d, t } = invocation;
+  const parts = partsOf(invocation);
+  const last = lastPart(invocation);
+  const { total, rows } = durationsOf(session);
+  const median = quantile(total, 0.5);
+  const cost = d >= NOTABLE_MS;
+  if (cost) {
+    const name = last.row === "function" ? "The function" : last.row;
+    const before = last.start >= NOTABLE_MS ? `, from ${formatMs(last.start)} after the start` : "";
+    add(slow ? "slow" : "plain", `${name} took ${formatMs(last.d)} of ${formatMs(d)}${before}${restFinished(parts, last)}.`);
+  }
+  const requested = invocation.durationMs ?? 0;
+  if (cost && last.row === "function" && requested >= NOTABLE_MS && requested <= last.d) {
+    add("plain", `The synthetic function was asked to run for ${formatMs(requested)}.`);
+  }
+  if (total.length >= MIN_COMPARED && slow) {
+    add("slow", `This is ${formatFactor(d / median)} × the median of ${formatMs(median)} of ${formatCount(total.length, "invocation")}.`);
+    const values = rows.get(last.row);
+    const usual = quantile(values, 0.5);
+    if (usual > 0 && parts.length > 1 && last.d >= 2 * usual && last.d - usual >= NOTABLE_MS) {
+      add("slow", `${last.row === "function" ? "The function" : last.row} usually takes ${formatMs(usual)} (the median).`);
+    }
+  }
+  const end = t + d;
+  const frozen = frozenBetween(session, t, end);
+  if (frozen > 0) {
+    add("slow", `The instance was frozen for ${formatMs(frozen)} of it.`);
+  }
+  postFindings(session, invocation, add);
+}
+
+/// Says when the parts other than the last one had finished.
+function restFinished(parts, last) {
+  const rest = parts.filter((part) => part !== last);
+  if (rest.length === 0) {
+    return "";
+  }
+  if (rest.length === 1) {
+    const name = rest[0].row === "function" ? "the function itself" : rest[0].row;
+    return `; ${name} finished after ${formatMs(rest[0].end)}`;
+  }
+  const end = Math.max(...rest.map((part) => part.end));
+  return `; the others had finished after ${formatMs(end)}`;
+}
+
+/// Says when the event was posted late. A fault is named as the cause only if it cannot belong to another invocation.
+function postFindings(session, invocation, add) {
+  const late = invocation.extensions.filter(({ after }) => after >= NOTABLE_MS);
+  if (late.length === 0) {
+    return;
+  }
+  const { t } = invocation;
+  const first = new Map();
+  for (const { row, after } of late) {
+    const isSecond = invocation.extensions.some((other) => other.row === row && other.after < after);
+    if (!isSecond) {
+      first.set(row, after);
+    }
+  }
+  const duplicates = late.some(({ row }) => !first.has(row));
+  const alone = (mark) => othersBetween(session, invocation, mark.t - 1, mark.t + 1).length === 0;
+  const faults = ["event-late", "telemetry-before"].filter((name) => {
+    const marks = marksBetween(session, "fault", t - 1, t + invocation.d).filter((mark) => faultName(mark) === name);
+    return marks.length > 0 && marks.every(alone);
+  });
+  if (first.size > 0) {
+    const after = Math.min(...first.values());
+    const to = first.size === 1 && session.rows.length > 3 ? ` to ${[...first.keys()][0]}` : "";
+    const cause = faults.length === 0 ? "" : `, because of the fault ${faults.join(" and the fault ")}`;
+    add("slow", `The event was posted${to} ${formatMs(after)} after the start${cause}.`);
+  }
+  if (duplicates) {
+    add("plain", "The event was posted twice with the same trace ID; the second time after the first response.");
+  }
+}
+
+/// Says what else happened at the same time. These are circumstances, not causes.
+function circumstanceFindings(session, invocation, add) {
+  const { t, d } = invocation;
+  const end = t + d;
+  const instance = instanceAt(session, t);
+  if (instance && instance.bootedD !== null && isFirstIn(session, instance, invocation)) {
+    add("plain", `It was the first invocation after a cold start of ${formatMs(instance.bootedD)}.`);
+  }
+  const restart = instance?.coldStarts.find(({ row, t: at, d: took }) => row === "function" && overlap(t, end, at, at + took) > 0);
+  if (restart) {
+    add("slow", `The function was started during it, which took ${formatMs(restart.d)}.`);
+  }
+  const freeze = session.freezes.findLast((candidate) => candidate.end !== null && candidate.end <= t);
+  if (freeze && t - freeze.end < 50) {
+    add("plain", `The instance was thawed ${formatMs(t - freeze.end)} before the start, after ${formatMs(freeze.end - freeze.t)}.`);
+  }
+  const others = othersBetween(session, invocation, t, end).length;
+  if (others > 0) {
+    add("plain", `It ran at the same time as ${others === 1 ? "1 other" : `${numberFormat.format(others)} others`}.`);
+  }
+  const builds = session.builds.filter((build) => overlap(t, end, build.t, build.t + build.d) > 0);
+  if (builds.length > 0) {
+    add("plain", "A build ran at the same time.");
+  }
+  if (instance && instance.shutdownT !== null && instance.shutdownT > t && instance.shutdownT < end) {
+    add("plain", `The shutdown of the instance started ${formatMs(instance.shutdownT - t)} after its start.`);
+  }
+  for (const mark of marksBetween(session, "exited", t, end)) {
+    add("bad", `${capitalized(mark.text)}, ${formatMs(mark.t - t)} after its start.`);
+  }
+}
+
+function capitalized(text) {
+  return text.startsWith("function ") ? `The ${text}` : text;
+}
+
+/// Returns the instance that ran at a time.
+function instanceAt(session, t) {
+  return session.instances.findLast((instance) => instance.t <= t) ?? null;
+}
+
+function isFirstIn(session, instance, invocation) {
+  const booted = instance.t + instance.bootedD;
+  return !session.invocations.some((other) => other !== invocation && other.t >= booted && other.t < invocation.t);
+}
+
+/// Says when the telemetry of an invocation arrived, and what was lost at this time.
+function telemetryFindings(session, invocation, add) {
+  const { t } = invocation;
+  const done = t + invocation.function.d;
+  const deliveries = deliveriesOf(session, invocation);
+  const last = deliveries[deliveries.length - 1];
+  if (last) {
+    const arrived = last.t + last.d;
+    const failed = attemptsOf(session, last);
+    if (arrived - done >= LATE_TELEMETRY_MS || failed.length > 0) {
+      const reasons = failed.length === 0 ? "" : `: ${formatCount(failed.length, "failed attempt")} (${reasonsOf(failed)})`;
+      const when = arrived > done ? `${formatMs(arrived - done)} after the function had finished` : "before the function had finished";
+      add(failed.length > 0 ? "bad" : "plain", `Its last telemetry arrived ${when}${reasons}.`);
+      const frozen = frozenBetween(session, done, arrived);
+      if (frozen > 0) {
+        add("plain", `The instance was frozen for ${formatMs(frozen)} of the time until then.`);
+      }
+    }
+  } else if (marksBetween(session, "subscribed", instanceAt(session, t)?.t ?? 0, done).length > 0 && session.end - done > 1000) {
+    add("plain", "No telemetry about it was delivered.");
+  }
+  const until = Math.max(endOf(session, invocation), last ? last.t + last.d : 0) + 1;
+  for (const loss of session.losses.filter((loss) => loss.t >= t && loss.t <= until)) {
+    add("bad", `${formatCount(loss.events, "telemetry event")} ${loss.events === 1 ? "was" : "were"} lost ${formatMs(loss.t - t)} after its start: ${oneLine(loss.reason)}. ${lossOwner(loss, invocation)}`);
+  }
+}
+
+function lossOwner(loss, invocation) {
+  if (loss.traceIds?.includes(invocation.traceId)) {
+    return "Some of them were about this invocation.";
+  }
+  return "They may be about other invocations.";
+}
+
+/// Returns the failed attempts to deliver the batch of a delivery. Batches are posted one at a time, so they are those since the
+/// batch before.
+function attemptsOf(session, delivery) {
+  const index = session.deliveries.indexOf(delivery);
+  const before = session.deliveries[index - 1];
+  const loss = session.losses.findLast(({ t }) => t < delivery.t);
+  const from = Math.max(before ? before.t + before.d : 0, loss ? loss.t : 0);
+  const start = lowerBound(session.attempts, from, byStart);
+  const found = [];
+  for (let at = start; at < session.attempts.length && session.attempts[at].t < delivery.t; at += 1) {
+    if (session.attempts[at].events === delivery.events) {
+      found.push(session.attempts[at]);
+    }
+  }
+  return found;
+}
+
+/// Returns the different reasons of failed attempts.
+function reasonsOf(attempts) {
+  const reasons = new Set(attempts.map(({ reason }) => /status \d+$/.exec(reason)?.[0] ?? oneLine(reason)));
+  return [...reasons].slice(0, 3).join("; ");
+}
+
+function nothingSlow(session, invocation) {
+  const { total } = durationsOf(session);
+  const start = `Nothing was slow: it took ${formatMs(invocation.d)}`;
+  if (total.length < MIN_COMPARED) {
+    return `${start}.`;
+  }
+  return `${start}, and the median of ${formatCount(total.length, "invocation")} is ${formatMs(quantile(total, 0.5))}.`;
+}

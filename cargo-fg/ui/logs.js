@@ -1,1 +1,240 @@
 // The log lines, with filters.
+
+const LOGS_KEY = "cargo-fg-logs";
+/// A longer line is cut until it is expanded.
+const SHOWN_LINE_CHARS = 1000;
+/// How many characters of a line are laid out when it is expanded.
+const EXPANDED_LINE_CHARS = 64 * 1024;
+
+/// Returns a function that tests a line, for a plain text or a `/regular expression/`. Throws if the expression is invalid.
+function lineTest(query) {
+  const expression = /^\/(.+)\/([imsu]*)$/.exec(query);
+  if (expression) {
+    const regex = new RegExp(expression[1], expression[2]);
+    return (line) => regex.test(line);
+  }
+  const needle = query.toLowerCase();
+  return (line) => line.toLowerCase().includes(needle);
+}
+
+function savedLogSettings() {
+  const saved = readStored(sessionStorage, LOGS_KEY) ?? {};
+  return {
+    hidden: list(saved.hidden).map(text), stream: ["stdout", "stderr"].includes(saved.stream) ? saved.stream : "",
+    query: text(saved.query), selected: saved.selected === true, clock: saved.clock === true, wrap: saved.wrap !== false, follow: saved.follow !== false,
+  };
+}
+
+function createLogs(app) {
+  const { session, source, view } = app;
+  const settings = savedLogSettings();
+  /// The lines that pass the filters, and how many lines have been tested.
+  let shown = [];
+  let tested = 0;
+  let generation = session.generation;
+  let counts = new Map();
+  let test = () => true;
+  const expanded = new Map();
+
+  const chips = el("div", { class: "chips", role: "group", "aria-label": "Extensions" });
+  const stream = el("select", { "aria-label": "Stream", onchange: () => set({ stream: stream.value }) },
+    el("option", { value: "" }, "stdout and stderr"), el("option", { value: "stdout" }, "stdout"), el("option", { value: "stderr" }, "stderr"));
+  const query = el("input", { type: "search", placeholder: "Text or /regex/", "aria-label": "Filter by text or /regular expression/", "aria-describedby": "log-error",
+    oninput: () => set({ query: query.value }) });
+  const error = el("p", { class: "inline-error", id: "log-error", role: "alert" });
+  const toggle = (name, label, title) => el("button", { type: "button", title, onclick: () => set({ [name]: !settings[name] }), "data-setting": name }, label);
+  const toggles = [
+    toggle("selected", "Only the selected invocation", "Lines with its trace ID, and lines printed while it was in flight"),
+    toggle("clock", "Clock", "Time of day instead of the time since the start"),
+    toggle("wrap", "Wrap", "Wrap long lines"), toggle("follow", "Follow", "Scroll to new lines"),
+  ];
+  const summary = el("span", { class: "muted log-summary", role: "status" });
+  const empty = el("p", { class: "empty" });
+  const shownText = () => shown.map((log) => `${formatClock(session, log.t)} ${log.row} ${log.stream} ${plainLogText(log.text)}`).join("\n");
+  const list = new VirtualList({
+    label: "Log lines", rowHeight: 22, measured: true,
+    count: () => shown.length,
+    key: (index) => `${shown[index].id} ${expanded.has(shown[index].id)}`,
+    create: (index) => line(shown[index]),
+    onActive: (index) => {
+      const log = shown[index];
+      if (expanded.has(log.id) || !isCut(log)) {
+        return;
+      }
+    },
+    onOpen: (index) => toggleLine(shown[index]),
+    onScroll: () => follow(list.atBottom()),
+  });
+
+  function follow(value) {
+    if (settings.follow !== value) {
+      settings.follow = value;
+      list.stick = value ? "bottom" : null;
+      save();
+      showToggles();
+    }
+  }
+
+  function save() {
+    store(sessionStorage, LOGS_KEY, settings);
+  }
+
+  function set(change) {
+    Object.assign(settings, change);
+    save();
+    refilter();
+  }
+
+  function isCut(log) {
+    return log.text.length > SHOWN_LINE_CHARS || log.text.endsWith("…");
+  }
+
+  function line(log) {
+    const full = expanded.get(log.id);
+    const content = full ?? log.text;
+    const limit = full === undefined ? SHOWN_LINE_CHARS : EXPANDED_LINE_CHARS;
+    const cut = content.length > limit;
+    const button = isCut(log) ? el("button", { type: "button", class: "quiet small", onclick: () => toggleLine(log) }, full === undefined ? "Show all" : "Show less") : null;
+    return el("div", { class: `log ${log.stream} ${rowClass(session, log.row)}` },
+      el("span", { class: "log-time" }, settings.clock ? formatClock(session, log.t) : formatOffset(log.t)),
+      el("span", { class: "log-row", title: `${log.row}, ${log.stream}` }, el("span", { class: "swatch", "aria-hidden": "true" }), shortName(log.row)),
+      el("span", { class: "log-stream" }, log.stream === "stderr" ? "err" : "out"),
+      el("span", { class: "log-text" }, logText(content.slice(0, limit)), cut && full !== undefined ? el("span", { class: "muted" }, ` … ${formatBytes(content.length - limit)} more; use Copy`) : cut ? "…" : "", button,
+        full !== undefined ? copyButton(() => full) : null));
+  }
+
+  /// Shows all of a line that was cut, by the page or already by the server, or cuts it again.
+  async function toggleLine(log) {
+    if (!isCut(log)) {
+      return;
+    }
+    if (expanded.delete(log.id)) {
+      list.update();
+      return;
+    }
+    const detail = await source.detail(log.id).catch(() => null);
+    expanded.set(log.id, detail?.text ?? log.text);
+    list.update();
+  }
+
+  function selectedInvocation() {
+    return view.selection?.kind === "invocation" ? session.invocation(view.selection.n) : null;
+  }
+
+  function refilter() {
+    error.textContent = "";
+    query.removeAttribute("aria-invalid");
+    let matches = () => true;
+    if (settings.query !== "") {
+      try {
+        const matchesText = lineTest(settings.query);
+        matches = (log) => matchesText(plainLogText(log.text));
+      } catch (problem) {
+        error.textContent = `not a regular expression: ${problem.message.replace(/^Invalid regular expression: /, "")}`;
+        query.setAttribute("aria-invalid", "true");
+      }
+    }
+    const invocation = settings.selected ? selectedInvocation() : null;
+    const end = invocation ? (invocation.d === null ? Infinity : invocation.t + invocation.d) : 0;
+    const hidden = new Set(settings.hidden);
+    test = (log) => !hidden.has(log.row) && (settings.stream === "" || log.stream === settings.stream)
+      && (!settings.selected || (invocation !== null && ((log.t >= invocation.t && log.t <= end) || log.text.includes(invocation.traceId))))
+      && matches(log);
+    shown = [];
+    tested = 0;
+    counts = new Map();
+    filterNew();
+    list.stick = settings.follow ? "bottom" : null;
+    list.active = -1;
+    list.element.classList.toggle("wrap", settings.wrap);
+    list.rows.forEach((row) => row.remove());
+    list.rows.clear();
+    list.update(true);
+    showToggles();
+  }
+
+  /// Tests the lines that are new.
+  function filterNew() {
+    for (; tested < session.logs.length; tested += 1) {
+      const log = session.logs[tested];
+      counts.set(log.row, (counts.get(log.row) ?? 0) + 1);
+      if (test(log)) {
+        shown.push(log);
+      }
+    }
+    showCounts();
+  }
+
+  let chipKey = "";
+  function showCounts() {
+    const rows = session.rows.filter((row) => counts.has(row) || row.startsWith("extension"));
+    const key = JSON.stringify([rows, settings.hidden]);
+    if (key !== chipKey) {
+      chipKey = key;
+      chips.replaceChildren(...rows.map((row) => el("button", {
+        type: "button", class: `chip ${rowClass(session, row)}`, title: row, "aria-pressed": String(!settings.hidden.includes(row)),
+        onclick: () => set({ hidden: settings.hidden.includes(row) ? settings.hidden.filter((other) => other !== row) : [...settings.hidden, row] }),
+      }, el("span", { class: "swatch", "aria-hidden": "true" }), shortName(row), " ", el("span", { class: "count" }))));
+    }
+    rows.forEach((row, index) => {
+      chips.children[index].lastElementChild.textContent = numberFormat.format(counts.get(row) ?? 0);
+    });
+    const all = session.logs.length;
+    summary.textContent = shown.length === all ? formatCount(all, "line") : `${numberFormat.format(shown.length)} of ${formatCount(all, "line")}`;
+    list.element.hidden = shown.length === 0;
+    empty.hidden = shown.length > 0;
+    const noSelection = settings.selected && selectedInvocation() === null;
+    empty.textContent = all === 0 ? "Nothing has been printed yet." : noSelection ? "No invocation is selected." : "No line matches the filters.";
+  }
+
+  function showToggles() {
+    for (const button of toggles) {
+      button.setAttribute("aria-pressed", String(settings[button.dataset.setting]));
+    }
+  }
+
+  let selection = view.selection;
+  let selectedEnd = null;
+  app.logOfSelection = () => set({ selected: true, follow: false });
+  session.onChange(() => {
+    const invocation = settings.selected ? selectedInvocation() : null;
+    if (session.generation !== generation || (invocation && invocation.doneId !== selectedEnd)) {
+      generation = session.generation;
+      selectedEnd = invocation?.doneId ?? null;
+      refilter();
+    } else {
+      filterNew();
+      list.update();
+    }
+  });
+  view.onChange(() => {
+    if (view.selection !== selection) {
+      selection = view.selection;
+      if (settings.selected) {
+        refilter();
+      } else if (selection?.kind === "log") {
+        const index = shown.findIndex(({ id }) => id === selection.id);
+        if (index >= 0) {
+          follow(false);
+          list.setActive(index);
+        }
+      }
+    }
+  });
+  query.value = settings.query;
+  stream.value = settings.stream;
+  refilter();
+  return el("div", { class: "list-panel logs" },
+    el("div", { class: "list-tools" }, chips,
+      el("div", { class: "tool-row" }, query, stream, toggles),
+      error,
+      el("div", { class: "tool-row" }, summary,
+        copyButton(shownText, "Copy shown lines"),
+        el("button", { type: "button", class: "quiet small", onclick: () => downloadText("log.txt", shownText()) }, "Download"))),
+    list.element, empty);
+}
+
+/// Formats a time since the start so that times of all lines have the same form: "12.345 s".
+function formatOffset(t) {
+  return `${(t / 1000).toFixed(3)} s`;
+}

@@ -1,1 +1,134 @@
 // The report of the conformance tests.
+
+const CASE_OUTCOMES = {
+  fail: { icon: "✕", title: "Failed", kind: "bad", verb: "failed" },
+  warn: { icon: "!", title: "Warnings", kind: "warn", verb: "warned" },
+  pass: { icon: "✓", title: "Passed", kind: "ok", verb: "passed" },
+  skip: { icon: "–", title: "Skipped", kind: "skip", verb: "skipped" },
+};
+const CASE_GROUPS = {
+  REG: "Registration", EVT: "Events", INV: "Invocations", TEL: "Telemetry", SHUT: "Shutdown", SHD: "Shutdown", SET: "Settings", PKG: "Package", ZIP: "ZIP",
+  BUD: "Budget", RUN: "Runtime", LOG: "Logs", HTTP: "HTTP",
+};
+const MARKS = { D: "documented", I: "inferred", "?": "unknown" };
+
+function createReport({ session, source }) {
+  const filters = new Set();
+  const head = new Slot();
+  const progress = new Slot();
+  const chips = new Slot();
+  const cases = new Slot();
+  const stderr = new Slot();
+  const update = () => {
+    const { report, ended } = session;
+    const found = report ? list(report.cases) : session.cases;
+    const key = report ? `report ${report.id}` : JSON.stringify(found);
+    head.set(`${key} ${Boolean(ended)}`, () => reportHead(session, found));
+    progress.set(`${report ? "" : found.length} ${source.state?.cases ?? ""} ${Boolean(ended)}`, () => reportProgress(session, source, found));
+    chips.set(`${key} ${[...filters]}`, () => filterChips(found, filters, update));
+    cases.set(`${key} ${[...filters]}`, () => caseGroups(found, filters, report !== null));
+    stderr.set(key, () => (list(report?.stderr).length === 0 ? null : section("Last lines of standard error in boots with a failure", bodyView(list(report.stderr).join("\n"), "stderr.txt"))));
+  };
+  session.onChange(update);
+  source.onState(update);
+  update();
+  return el("div", { class: "report-panel" }, head.element, progress.element, chips.element, cases.element, stderr.element);
+}
+
+function countOutcomes(cases) {
+  const counts = { fail: 0, warn: 0, pass: 0, skip: 0 };
+  for (const { outcome } of cases) {
+    counts[outcome] = (counts[outcome] ?? 0) + 1;
+  }
+  return counts;
+}
+
+function reportHead({ report, ended }, cases) {
+  const counts = countOutcomes(cases);
+  if (!report) {
+    const message = text(ended?.message);
+    return el("header", { class: "detail-head" }, el("h2", {}, ended ? "The check did not finish" : "The check is running"),
+      message === "" ? null : el("p", { class: "inline-error" }, visibleText(message)));
+  }
+  const verdict = counts.fail > 0 ? `${formatCount(counts.fail, "case")} failed` : counts.warn > 0 ? `No case failed, ${formatCount(counts.warn, "warning")}` : "Every case passed";
+  const passed = counts.fail === 0;
+  return el("header", { class: "detail-head" },
+    el("h2", {}, visibleText(text(report.extension))),
+    el("span", { class: `badge ${passed ? "ok" : "bad"}` }, el("span", { "aria-hidden": "true" }, passed ? "✓ " : "✕ "), verdict),
+    el("span", { class: "muted" }, `${formatCount(cases.length, "case")} in ${formatMs(number(report.d))}`));
+}
+
+function reportProgress({ report, ended }, source, cases) {
+  if (report || ended) {
+    return null;
+  }
+  const total = source.state?.cases;
+  const bar = el("progress", { "aria-label": "Progress of the check" });
+  if (Number.isFinite(total)) {
+    bar.max = total;
+    bar.value = cases.length;
+  }
+  return el("div", { class: "progress-row" }, bar, el("span", { class: "muted", role: "status" },
+    Number.isFinite(total) ? `${cases.length} of ${formatCount(total, "case")}` : `${formatCount(cases.length, "case")} finished`));
+}
+
+function filterChips(cases, filters, update) {
+  if (cases.length === 0) {
+    return null;
+  }
+  const counts = countOutcomes(cases);
+  return el("div", { class: "chips", role: "group", "aria-label": "Outcomes" }, Object.entries(CASE_OUTCOMES).map(([outcome, { icon, title, kind }]) => el("button", {
+    type: "button", class: "chip", "aria-pressed": String(filters.has(outcome)), disabled: counts[outcome] === 0 && !filters.has(outcome),
+    onclick: () => {
+      if (!filters.delete(outcome)) {
+        filters.add(outcome);
+      }
+      update();
+      // The chips were created again.
+      document.querySelector(`#report .chip:nth-child(${Object.keys(CASE_OUTCOMES).indexOf(outcome) + 1})`)?.focus();
+    },
+  }, el("span", { class: `outcome ${kind}`, "aria-hidden": "true" }, icon), `${title} `, el("span", { class: "count" }, String(counts[outcome])))));
+}
+
+/// The cases that are not hidden, those that failed first, and grouped by the beginning of their IDs.
+function caseGroups(cases, filters, explained) {
+  const order = Object.keys(CASE_OUTCOMES);
+  const rank = (outcome) => (order.indexOf(outcome) + order.length + 1) % (order.length + 1);
+  const shown = cases.filter(({ outcome }) => filters.size === 0 || filters.has(outcome));
+  const groups = new Map();
+  const add = (name, item) => groups.set(name, [...groups.get(name) ?? [], item]);
+  for (const item of shown.filter(({ outcome }) => outcome === "fail")) {
+    add("Failed", item);
+  }
+  const others = shown.filter(({ outcome }) => outcome !== "fail").sort((a, b) => rank(a.outcome) - rank(b.outcome));
+  const names = [...new Set(shown.map(({ id }) => text(id).split("-")[0]))];
+  for (const name of names) {
+    others.filter(({ id }) => text(id).split("-")[0] === name).forEach((item) => add(CASE_GROUPS[name] ?? name, item));
+  }
+  return [...groups].map(([name, items]) => el("section", { class: "case-group" }, el("h3", {}, `${name} `, el("span", { class: "muted" }, String(items.length))),
+    items.map((item) => (explained ? explainedCase(item) : caseLine(item)))));
+}
+
+function caseTitle({ id, outcome, sentence }) {
+  const { icon, kind, verb } = CASE_OUTCOMES[outcome] ?? { icon: "?", kind: "skip", verb: text(outcome) };
+  return [
+    el("span", { class: `outcome ${kind}`, "aria-hidden": "true" }, icon), el("span", { class: "visually-hidden" }, `${verb}: `),
+    el("code", { class: "case-id" }, text(id)), el("span", { class: "case-sentence" }, text(sentence)), el("span", { class: `case-outcome ${kind}` }, verb),
+  ];
+}
+
+function caseLine(item) {
+  return el("div", { class: "case" }, el("div", { class: "case-head" }, caseTitle(item)));
+}
+
+function explainedCase(item) {
+  const { outcome, detail, sentence, source, mark, tried, remedy } = item;
+  return el("details", { class: "case", open: outcome === "fail" }, el("summary", { class: "case-head" }, caseTitle(item)),
+    facts([
+      text(detail) !== "" && ["Finding", el("span", { class: "pre-wrap" }, visibleText(text(detail)))],
+      ["Requirement", text(sentence)],
+      ["Source", [text(source) === "" ? "" : `${text(source)} `, el("span", { class: "badge", title: MARKS[mark] ?? "" }, `${text(mark)} ${MARKS[mark] ?? ""}`)]],
+      ["Tested by", text(tried)],
+      outcome !== "pass" && text(remedy) !== "" && ["How to fix it", text(remedy)],
+    ]));
+}

@@ -1,1 +1,204 @@
 // Where entries come from: the server, this file, or a recording.
+
+/// How long to wait before the next attempt to connect.
+const RECONNECT_MS = [300, 1000, 2000, 5000, 10_000];
+
+class Source {
+  constructor() {
+    this.live = false;
+    this.state = null;
+    this.connected = false;
+    this.listeners = new Set();
+  }
+
+  /// Calls `listener` when `state` or `connected` has changed.
+  onState(listener) {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  changed() {
+    for (const listener of [...this.listeners]) {
+      listener();
+    }
+  }
+
+  async detail() {
+    return null;
+  }
+
+  async post() {
+    throw new Error("a recording cannot be controlled");
+  }
+}
+
+/// The server of `cargo fg`. Its stream is resumed after an interruption.
+class LiveSource extends Source {
+  constructor(session) {
+    super();
+    this.live = true;
+    this.session = session;
+    this.failures = 0;
+    this.timer = null;
+    this.connect();
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden && this.timer !== null) {
+        this.connect();
+      }
+    });
+  }
+
+  connect() {
+    clearTimeout(this.timer);
+    this.timer = null;
+    const { session } = this;
+    const query = session.id === null ? "" : `?session=${encodeURIComponent(session.id)}&after=${session.lastId}`;
+    const events = new EventSource(`api/events${query}`);
+    let dropped = 0;
+    events.addEventListener("open", () => {
+      this.failures = 0;
+      this.setConnected(true);
+    });
+    events.addEventListener("dropped", (event) => {
+      dropped = number(JSON.parse(event.data).entries);
+    });
+    events.addEventListener("entries", (event) => {
+      // The first entry may have been dropped, but the ID of the message names the session as well.
+      const id = event.lastEventId.slice(0, event.lastEventId.lastIndexOf("/"));
+      if (id !== session.id) {
+        session.clear(id);
+      }
+      session.dropped += dropped;
+      dropped = 0;
+      session.apply(JSON.parse(event.data));
+    });
+    events.addEventListener("state", (event) => {
+      this.state = JSON.parse(event.data);
+      this.changed();
+    });
+    events.addEventListener("error", () => {
+      // The browser would try again without a back-off, and not at all after a status other than 200.
+      events.close();
+      const wait = RECONNECT_MS[Math.min(this.failures, RECONNECT_MS.length - 1)];
+      this.failures += 1;
+      this.timer = setTimeout(() => this.connect(), wait);
+      this.setConnected(false);
+    });
+  }
+
+  setConnected(connected) {
+    if (this.connected !== connected) {
+      this.connected = connected;
+      this.changed();
+    }
+  }
+
+  async detail(id) {
+    const response = await fetch(`api/detail/${id}`);
+    return response.ok ? response.json() : null;
+  }
+
+  async post(path, body = {}) {
+    let response;
+    try {
+      response = await fetch(path.startsWith("/") ? path : `/api/${path}`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+      });
+    } catch {
+      throw new Error("cargo fg does not respond; is it still running?");
+    }
+    const data = await response.json().catch(() => ({}));
+    if (!response.ok) {
+      throw new Error(data.error ?? `status ${response.status}`);
+    }
+    return data;
+  }
+}
+
+/// The entries and details of an exported page or of a recording.
+class StoredSource extends Source {
+  constructor(details) {
+    super();
+    this.details = details;
+  }
+
+  async detail(id) {
+    return this.details.get(Number(id)) ?? null;
+  }
+}
+
+/// Returns the run that an exported page contains, or `null` in a page of the server.
+function readEmbedded(page) {
+  const data = page.getElementById("data");
+  if (!data) {
+    return null;
+  }
+  const { entries, details } = JSON.parse(data.textContent);
+  return storedRun(list(entries), Object.entries(details ?? {}));
+}
+
+/// Reads a recording or an exported page.
+async function readFile(file) {
+  const content = await file.text();
+  if (/^\s*</.test(content)) {
+    // Scripts of a document that is parsed this way do not run.
+    const page = new DOMParser().parseFromString(content, "text/html");
+    const run = attempt(() => readEmbedded(page), `${file.name}: the data of the page is damaged`);
+    if (!run) {
+      throw new Error(`${file.name} has not been exported by cargo fg: it contains no data`);
+    }
+    return run;
+  }
+  return readRecording(file.name, content);
+}
+
+function readRecording(name, content) {
+  const [header, ...lines] = content.split("\n").filter((line) => line.trim() !== "");
+  const notRecording = `${name} is neither a recording nor an exported page of cargo fg`;
+  const { version } = Object(attempt(() => JSON.parse(header), notRecording));
+  if (version === 1) {
+    throw new Error(`${name} has version 1, which contains invocations only; record the run again`);
+  }
+  if (version !== 2) {
+    throw new Error(version === undefined ? notRecording : `${name} has version ${version}, which this page cannot read`);
+  }
+  const entries = [];
+  const details = [];
+  lines.forEach((line, index) => {
+    // A run that was killed may have written only a part of its last line.
+    const parse = () => JSON.parse(line);
+    const value = index === lines.length - 1 ? attempt(parse) : attempt(parse, `${name}, line ${index + 2}, is not JSON`);
+    if (value?.entry) {
+      entries.push(value.entry);
+    } else if (value?.detail) {
+      details.push([value.detail.id, value.detail.detail]);
+    }
+  });
+  if (entries.length === 0) {
+    throw new Error(`${name} contains no entries`);
+  }
+  return storedRun(entries, details);
+}
+
+function storedRun(entries, details) {
+  const session = new Session();
+  session.apply(entries);
+  if (session.lastId === 0) {
+    throw new Error("the file contains no entries");
+  }
+  return { session, source: new StoredSource(new Map(details.map(([id, detail]) => [Number(id), detail]))) };
+}
+
+/// Returns the result of `action`. If it fails, throws an error with `message`, or returns `null` if there is none.
+function attempt(action, message) {
+  try {
+    return action();
+  } catch {
+    if (message === undefined) {
+      return null;
+    }
+    throw new Error(message);
+  }
+}

@@ -1,1 +1,361 @@
 // The timeline: one row for the function, each extension and telemetry, on a canvas.
+
+const MAX_WINDOW_FACTOR = 1.4;
+const ANIMATION_MS = 160;
+
+function createTimeline(app) {
+  const { session, source, view } = app;
+  const canvas = el("canvas", {
+    tabindex: "0", role: "application", "aria-label": "Timeline", "aria-describedby": "timeline-hint timeline-line",
+  });
+  const area = el("div", { class: "timeline-area" }, canvas);
+  const tooltip = el("div", { class: "tooltip", hidden: true });
+  const line = el("div", { id: "timeline-line", class: "timeline-line muted", "aria-live": "polite" });
+  const button = (text, title, action, attributes) => el("button", { type: "button", title, onclick: action, ...attributes }, text);
+  const followButton = button("Follow", "Follow the run (L)", () => (view.follow ? view.setWindow(view.from, view.to) : timeline.follow()), { hidden: !source.live });
+  const toolbar = el("div", { class: "timeline-bar", role: "toolbar", "aria-label": "Timeline" },
+    followButton,
+    button("Fit all", "Show the whole run (0)", () => timeline.fitAll()),
+    button("−", "Zoom out (−)", () => timeline.zoom(ZOOM_STEP), { class: "icon", "aria-label": "Zoom out" }),
+    button("+", "Zoom in (+)", () => timeline.zoom(1 / ZOOM_STEP), { class: "icon", "aria-label": "Zoom in" }),
+    button("‹", "Previous invocation ([)", () => timeline.step(-1), { class: "icon", "aria-label": "Previous invocation" }),
+    button("›", "Next invocation (])", () => timeline.step(1), { class: "icon", "aria-label": "Next invocation" }),
+    line,
+  );
+  const setWindow = (from, to, follow = false) => {
+    const whole = wholeWindow(session, now());
+    const width = Math.max(MIN_WINDOW_MS, Math.min(to - from, (whole.to - whole.from) * MAX_WINDOW_FACTOR));
+    const middle = Math.max(whole.from, Math.min((from + to) / 2, whole.to));
+    view.setWindow(middle - width / 2, middle + width / 2, follow);
+  };
+  const minimap = createMinimap(app, (from, to) => {
+    stopAnimation();
+    setWindow(Math.min(from, to - MIN_WINDOW_MS), to);
+  });
+  const painter = new Painter(canvas);
+  let colors = null;
+  let frame = null;
+  let scroll = 0;
+  let hovered = null;
+  let marks = { key: "", byRow: new Map() };
+  let scheduled = false;
+  let timer = null;
+  let animation = null;
+
+  const now = () => session.now(source.live && source.connected);
+  /// Whether something is drawn that ends now.
+  const isOpen = () => {
+    const instance = session.instance();
+    const freeze = session.freezes[session.freezes.length - 1];
+    return source.live && source.connected && !session.ended
+      && (session.inFlight.size > 0 || freeze?.end === null || (instance !== null && (isBooting(session, instance) || (instance.shutdownT !== null && instance.downT === null))));
+  };
+
+  const schedule = () => {
+    if (!scheduled) {
+      scheduled = true;
+      clearTimeout(timer);
+      requestAnimationFrame(draw);
+    }
+  };
+
+  const marksByRow = () => {
+    const key = `${session.generation}/${session.lastId}`;
+    if (marks.key !== key) {
+      const byRow = new Map();
+      for (const mark of session.marks) {
+        // Builds are spans.
+        if (mark.kind !== "build") {
+          byRow.set(mark.row, [...(byRow.get(mark.row) ?? []), mark]);
+        }
+      }
+      marks = { key, byRow };
+    }
+    return marks.byRow;
+  };
+
+  function draw() {
+    scheduled = false;
+    const width = area.clientWidth;
+    const height = area.clientHeight;
+    if (width === 0 || height === 0) {
+      return;
+    }
+    const present = now();
+    moveWindow(present);
+    colors ??= readColors(area);
+    painter.setColors(colors);
+    const ratio = devicePixelRatio;
+    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+      canvas.width = Math.round(width * ratio);
+      canvas.height = Math.round(height * ratio);
+    }
+    painter.context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    const places = placeRows(session, width, height, painter.labelWidth(session.rows));
+    scroll = Math.max(0, Math.min(scroll, places.content - (height - places.top)));
+    const scale = new Scale(view.from, view.to, places.gutter, width - places.gutter);
+    const open = isOpen();
+    frame = {
+      session, scale, places, height, now: present, scroll, hovered, marks: marksByRow(), isOpen: open,
+      selected: selectedItem(session, view.selection), ticks: axisTicks(painter, scale),
+    };
+    drawTimeline(painter, frame);
+    minimap.draw(present, colors);
+    canvas.style.touchAction = places.content > height - places.top ? "none" : "pan-y";
+    followButton.setAttribute("aria-pressed", String(view.follow));
+    if (animation) {
+      schedule();
+    } else if (open && present >= view.from && present <= view.to) {
+      // The next frame is due when the present has moved by a pixel.
+      timer = setTimeout(schedule, Math.max(16, Math.min(1000, 1 / scale.perMs)));
+    }
+  }
+
+  function moveWindow(present) {
+    if (animation) {
+      const part = Math.min(1, (performance.now() - animation.start) / ANIMATION_MS);
+      const eased = 1 - (1 - part) ** 3;
+      const between = (a, b) => a + (b - a) * eased;
+      // The window changes without a further frame: this one draws it.
+      view.from = between(animation.from.from, animation.to.from);
+      view.to = between(animation.from.to, animation.to.to);
+      if (part === 1) {
+        animation = null;
+        view.changed();
+      }
+    } else if (!source.live && !(view.to > view.from)) {
+      // Nothing more will happen in a recording: it opens with an overview.
+      Object.assign(view, wholeWindow(session, present), { follow: false });
+      view.changed();
+    } else if (view.follow) {
+      const { from, to } = followedWindow(session, present, view);
+      if (from !== view.from || to !== view.to) {
+        view.from = from;
+        view.to = to;
+        view.changed();
+      }
+    }
+  }
+
+  const stopAnimation = () => {
+    animation = null;
+  };
+  const animateTo = ({ from, to }) => {
+    view.follow = false;
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches || document.hidden) {
+      setWindow(from, to);
+    } else {
+      animation = { start: performance.now(), from: { from: view.from, to: view.to }, to: { from, to } };
+      schedule();
+    }
+  };
+
+  /// Moves the window so that a time is in it.
+  const reveal = (t, end = t) => {
+    const width = view.to - view.from;
+    const margin = Math.min(width * 0.1, 40 / (frame?.scale.perMs ?? 1));
+    if (t < view.from + margin || end > view.to - margin) {
+      const middle = end - t > width * 0.7 ? t + width * 0.35 : (t + end) / 2;
+      animateTo({ from: middle - width / 2, to: middle + width / 2 });
+    } else {
+      view.setWindow(view.from, view.to);
+    }
+  };
+
+  const stepIn = (list, by, current, select) => {
+    if (list.length === 0) {
+      return;
+    }
+    const index = current === null ? (by < 0 ? list.length - 1 : lowerBound(list, view.from, byStart)) : lowerBound(list, current.t, byStart);
+    let next = current === null ? index : list[index] === current ? index + by : by > 0 ? index : index - 1;
+    while (current !== null && list[next] && by > 0 && list[next] !== current && list[next].t === current.t && list.indexOf(current, index) >= next) {
+      next += 1;
+    }
+    const item = list[Math.max(0, Math.min(list.length - 1, next))];
+    view.select(select(item));
+    reveal(item.t, item.end ?? item.t);
+  };
+
+  const timeline = {
+    frame: () => frame,
+    zoom(factor, x) {
+      stopAnimation();
+      const scale = frame?.scale;
+      if (scale) {
+        const chosen = selectedItem(session, view.selection)?.item.t;
+        const t = x !== undefined ? scale.t(Math.max(x, scale.left)) : chosen >= view.from && chosen <= view.to ? chosen : (view.from + view.to) / 2;
+        const whole = wholeWindow(session, now());
+        const limited = Math.max(MIN_WINDOW_MS, Math.min((view.to - view.from) * factor, (whole.to - whole.from) * MAX_WINDOW_FACTOR)) / (view.to - view.from);
+        view.setWindow(t - (t - view.from) * limited, t + (view.to - t) * limited);
+      }
+    },
+    pan(px) {
+      if (frame && px !== 0) {
+        stopAnimation();
+        const by = px / frame.scale.perMs;
+        setWindow(view.from + by, view.to + by);
+      }
+    },
+    panPart(part) {
+      timeline.pan(part * (frame?.scale.width ?? 0));
+    },
+    scrollBy(px) {
+      scroll += px;
+      schedule();
+    },
+    fitAll() {
+      animateTo(wholeWindow(session, now()));
+    },
+    follow() {
+      if (!source.live) {
+        return;
+      }
+      stopAnimation();
+      // The window is chosen anew.
+      view.setWindow(0, 0, true);
+    },
+    zoomToSelection() {
+      const selected = selectedItem(session, view.selection);
+      const item = selected?.item ?? session.invocations[session.invocations.length - 1];
+      if (item) {
+        timeline.zoomTo(selected?.kind ?? "invocation", item);
+      }
+    },
+    zoomTo(kind, item) {
+      if (kind === "mark") {
+        animateTo({ from: item.t - 20, to: item.t + 20 });
+      } else {
+        animateTo(invocationWindow(item, now()));
+      }
+    },
+    step(by) {
+      const { invocations } = session;
+      const current = view.selection?.kind === "invocation" ? lowerBound(invocations, view.selection.n, byNumber) : null;
+      const last = invocations.length - 1;
+      if (last >= 0) {
+        const first = Math.min(last, lowerBound(invocations, view.from, byStart));
+        const item = invocations[Math.max(0, Math.min(last, current === null ? (by > 0 && !view.follow ? first : last) : current + by))];
+        view.select({ kind: "invocation", n: item.n });
+        reveal(item.t, item.end ?? now());
+      }
+    },
+    stepFailed(by) {
+      const current = view.selection?.kind === "invocation" ? session.invocation(view.selection.n) : null;
+      stepIn(session.failures, by, current, ({ n }) => ({ kind: "invocation", n }));
+    },
+    stepMark(by) {
+      const current = view.selection?.kind === "mark" ? selectedItem(session, view.selection)?.item ?? null : null;
+      stepIn(session.marks, by, current, ({ id }) => ({ kind: "mark", id }));
+    },
+    click(picked) {
+      view.select(selectionOf(picked));
+      if (picked && selectionOf(picked)) {
+        // What was clicked stays where it is.
+        view.follow = false;
+        view.showTab("detail");
+      }
+    },
+    open(picked) {
+      if (picked?.item.t !== undefined) {
+        const item = picked.kind === "span" ? { t: picked.item.t, end: picked.item.t + picked.item.d } : picked.item;
+        view.select(selectionOf(picked));
+        timeline.zoomTo(picked.kind, item);
+      }
+    },
+    openDetails() {
+      if (view.selection) {
+        view.showTab("detail");
+        byId("detail").focus();
+      }
+    },
+    deselect() {
+      view.select(null);
+    },
+    hover(picked, x, y) {
+      hovered = picked;
+      tooltip.hidden = !picked;
+      if (picked) {
+        const { title, lines } = describe(session, picked, now());
+        tooltip.replaceChildren(el("strong", {}, title), ...lines.map(([text, row]) => el("div", {},
+          row ? el("span", { class: `swatch ${rowClass(session, row)}` }) : null, text)));
+        const bounds = canvas.getBoundingClientRect();
+        tooltip.style.left = `${Math.max(8, Math.min(bounds.left + x + 14, innerWidth - tooltip.offsetWidth - 8))}px`;
+        const below = bounds.top + y + 18;
+        tooltip.style.top = `${below + tooltip.offsetHeight > innerHeight - 8 ? bounds.top + y - tooltip.offsetHeight - 10 : below}px`;
+      }
+      canvas.style.cursor = picked && selectionOf(picked) ? "pointer" : "";
+      schedule();
+    },
+  };
+
+  const describeSelection = () => {
+    const selected = selectedItem(session, view.selection);
+    let text = "";
+    if (selected) {
+      const { title, lines } = describe(session, selected, now());
+      text = [title, ...lines.map(([line]) => line)].join(" · ");
+    } else if (session.invocations.length === 0 && session.instances.length === 0) {
+      text = source.live ? "Waiting for the first boot…" : "This run has no boots and no invocations.";
+    }
+    // Unchanged text must not be read out again.
+    if (line.textContent !== text) {
+      line.textContent = text;
+      line.title = text;
+    }
+  };
+
+  handlePointers(canvas, timeline);
+  canvas.addEventListener("keydown", (event) => {
+    if (handleKey(timeline, event, true)) {
+      event.preventDefault();
+      event.stopPropagation();
+    }
+  });
+  app.timeline = timeline;
+
+  const resize = () => {
+    byId("main").style.setProperty("--timeline-height", `clamp(210px, ${preferredHeight(session) + 78}px, 52%)`);
+    schedule();
+  };
+  let rows = "";
+  session.onChange(() => {
+    const shape = session.rows.map((row) => session.lanesOf(row).lanes.length).join();
+    if (shape !== rows) {
+      rows = shape;
+      resize();
+    }
+    describeSelection();
+    schedule();
+  });
+  view.onChange(() => {
+    describeSelection();
+    schedule();
+  });
+  source.onState(schedule);
+  observeOnce(area, schedule, () => {
+    colors = null;
+    schedule();
+  });
+  resize();
+  describeSelection();
+  return el("div", { class: "timeline" }, toolbar, minimap.element, area, tooltip,
+    el("p", { id: "timeline-hint", class: "visually-hidden" }, "Arrow keys pan and select invocations, plus and minus zoom, question mark shows all keys."));
+}
+
+/// Calls `resized` when the size of an element changes, and `recolored` when the theme does, as long as the element is part of the page.
+function observeOnce(element, resized, recolored) {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const stop = new AbortController();
+  const whileShown = (action) => () => {
+    if (element.isConnected) {
+      action();
+    } else {
+      observer.disconnect();
+      stop.abort();
+    }
+  };
+  const observer = new ResizeObserver(whileShown(resized));
+  observer.observe(element);
+  dark.addEventListener("change", whileShown(recolored), { signal: stop.signal });
+  document.addEventListener("themechange", whileShown(recolored), { signal: stop.signal });
+}

@@ -1,0 +1,125 @@
+// Shows texts of any size from payloads, responses and events: formatted if they are JSON, without freezing the page.
+
+/// How much of a text is shown at first.
+const SHOWN_CHARS = 64 * 1024;
+/// Text is laid out in blocks of this size, which are skipped while they are not visible.
+const BLOCK_CHARS = 8 * 1024;
+/// A larger text is formatted only when asked for.
+const FORMATTED_CHARS = 1024 * 1024;
+
+/// Characters that are invisible, or that change how the text around them is shown.
+const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g;
+
+/// Returns an escape for a character, as in Rust and JavaScript: `\x1b`, `\u202e`.
+function escapeCharacter(character) {
+  const code = character.charCodeAt(0);
+  const named = { 0: "\\0", 8: "\\b", 12: "\\f", 13: "\\r" };
+  return named[code] ?? (code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`);
+}
+
+/// Returns the text with escapes for characters that would be invisible.
+function visibleText(text) {
+  return text.replace(INVISIBLE, escapeCharacter);
+}
+
+/// Returns a value that is JSON in a readable form, or `null` if the text is not an object or an array.
+function formatJson(text) {
+  if (!/^\s*[[{]/.test(text)) {
+    return null;
+  }
+  const value = attempt(() => JSON.parse(text));
+  return value === null ? null : JSON.stringify(value, null, 2);
+}
+
+/// A button that copies a text, and says that it has.
+function copyButton(getText, label = "Copy", name = null) {
+  const button = el("button", { type: "button", class: "quiet small", "aria-label": name, onclick: async () => {
+    const copied = await copyText(getText());
+    button.textContent = copied ? "Copied" : "Not allowed";
+    setTimeout(() => {
+      button.textContent = label;
+    }, 1500);
+  } }, label);
+  return button;
+}
+
+/// Copies a text. The clipboard of the browser is not available to a page that was opened from a file in some browsers.
+async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const area = el("textarea", { class: "visually-hidden", value: text });
+    document.body.append(area);
+    area.select();
+    const copied = attempt(() => document.execCommand("copy")) === true;
+    area.remove();
+    return copied;
+  }
+}
+
+/// Saves a text as a file.
+function downloadText(name, text) {
+  const url = URL.createObjectURL(new Blob([text], { type: "text/plain;charset=utf-8" }));
+  const link = el("a", { href: url, download: name, hidden: true });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+/// Appends a text in blocks, at whose boundaries no line is broken if possible.
+function appendBlocks(parent, text) {
+  let from = 0;
+  while (from < text.length) {
+    let to = Math.min(text.length, from + BLOCK_CHARS);
+    const newline = text.lastIndexOf("\n", to - 1);
+    if (to < text.length && newline > from) {
+      to = newline + 1;
+    }
+    const block = text.slice(from, to);
+    parent.append(el("div", { class: "body-block" }, visibleText(block.endsWith("\n") ? block.slice(0, -1) : block) || "\n"));
+    from = to;
+  }
+}
+
+/// Shows a text, with buttons. `name` is the file name for a download.
+function bodyView(text, name) {
+  if (text === "") {
+    return el("p", { class: "muted body-empty" }, "empty");
+  }
+  let formatted = text.length <= FORMATTED_CHARS ? formatJson(text) : null;
+  let raw = false;
+  let all = false;
+  const pre = el("pre", { class: "body", tabindex: "0" });
+  const more = el("div", { class: "body-more" });
+  const isJson = formatted !== null || (text.length > FORMATTED_CHARS && /^\s*[[{]/.test(text));
+  const toggle = el("button", { type: "button", class: "quiet small", hidden: !isJson, onclick: () => {
+    raw = formatted === null ? false : !raw;
+    formatted ??= formatJson(text);
+    show();
+  } });
+
+  function show() {
+    toggle.textContent = formatted === null || raw ? "Formatted" : "Raw";
+    const content = raw || formatted === null ? text : formatted;
+    const shown = all ? content : content.slice(0, SHOWN_CHARS);
+    pre.replaceChildren();
+    appendBlocks(pre, shown);
+    more.hidden = shown.length === content.length;
+    more.replaceChildren(
+      el("span", { class: "muted" }, `The first ${formatBytes(shown.length)} of ${formatBytes(content.length)} are shown.`),
+      el("button", { type: "button", class: "small", onclick: () => {
+        all = true;
+        show();
+      } }, "Show all"));
+  }
+
+  show();
+  return el("div", { class: "body-view" },
+    el("div", { class: "body-tools" },
+      el("span", { class: "muted" }, formatBytes(new Blob([text]).size)), toggle,
+      copyButton(() => (raw || formatted === null ? text : formatted)),
+      el("button", { type: "button", class: "quiet small", onclick: () => downloadText(name, text) }, "Download")),
+    pre, more);
+}

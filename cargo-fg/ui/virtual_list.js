@@ -1,0 +1,279 @@
+// A list that creates elements only for the rows that are visible, so that 100,000 rows scroll smoothly.
+
+/// How many pixels above and below the visible part are filled too.
+const OVERSCAN = 300;
+
+/// A listbox of rows. `options` are:
+/// - `label`: its name for screen readers
+/// - `rowHeight`: the height of a row, or, with `measured`, the estimate for rows that have not been visible yet
+/// - `measured`: whether rows differ in height
+/// - `count()`: the number of rows
+/// - `key(index)`: a string that identifies the row and what it shows; a row whose key changes is created again
+/// - `create(index)`: creates the element of a row
+/// - `onActive(index)`: a row was chosen, with the pointer or the keyboard
+/// - `onOpen(index)`: a row was clicked, or Enter was pressed on the active row
+/// - `onScroll()`: the list was scrolled
+class VirtualList {
+  constructor(options) {
+    this.options = options;
+    this.spacer = el("div", { class: "vlist-rows" });
+    this.element = el("div", {
+      class: "vlist", role: "listbox", tabindex: "0", "aria-label": options.label,
+      onscroll: () => this.scrolled(), onkeydown: (event) => this.pressed(event), onclick: (event) => this.clicked(event),
+    }, this.spacer);
+    this.rows = new Map();
+    this.active = -1;
+    /// The edge that the list stays at while rows are added: `null`, `"top"` or `"bottom"`.
+    this.stick = null;
+    this.total = 0;
+    this.tops = null;
+    this.prefix = `row${VirtualList.lists++}`;
+    this.frame = 0;
+    this.width = 0;
+    new ResizeObserver(() => this.resized()).observe(this.element);
+  }
+
+  resized() {
+    if (this.element.clientWidth !== this.width && this.options.measured) {
+      this.width = this.element.clientWidth;
+      this.heights = null;
+    }
+    this.update();
+  }
+
+  /// Shows the rows as they are now. `reset` is whether other rows may be at the same indexes.
+  update(reset = false) {
+    if (reset) {
+      this.heights = null;
+    }
+    this.total = this.options.count();
+    if (this.options.measured) {
+      this.grow();
+    }
+    this.spacer.style.height = `${this.topOf(this.total)}px`;
+    if (this.stick === "bottom") {
+      this.element.scrollTop = this.element.scrollHeight;
+    } else if (this.stick === "top") {
+      this.element.scrollTop = 0;
+    }
+    this.render();
+  }
+
+  /// Scrolls so that the rows that are visible stay in place after `rows` were added before them.
+  shift(rows) {
+    this.update();
+    this.element.scrollTop += rows * this.options.rowHeight;
+    this.render();
+  }
+
+  scrolled() {
+    this.options.onScroll?.();
+    if (this.frame === 0) {
+      this.frame = requestAnimationFrame(() => {
+        this.frame = 0;
+        this.render();
+      });
+    }
+  }
+
+  atTop() {
+    return this.element.scrollTop < 4;
+  }
+
+  atBottom() {
+    const { scrollTop, clientHeight, scrollHeight } = this.element;
+    return scrollTop + clientHeight > scrollHeight - 4;
+  }
+
+  /// Extends the heights, which are sums over a binary indexed tree, to the number of rows.
+  grow() {
+    const estimate = this.options.rowHeight;
+    if (!this.heights || this.heights.length < this.total) {
+      const old = this.heights;
+      const capacity = Math.max(256, this.total * 2);
+      this.heights = new Float64Array(capacity).fill(estimate);
+      if (old) {
+        this.heights.set(old);
+      }
+      this.tree = new Float64Array(capacity + 1);
+      for (let index = 1; index <= capacity; index += 1) {
+        this.tree[index] += this.heights[index - 1];
+        const parent = index + (index & -index);
+        if (parent <= capacity) {
+          this.tree[parent] += this.tree[index];
+        }
+      }
+    }
+  }
+
+  setHeight(index, height) {
+    const difference = height - this.heights[index];
+    if (Math.abs(difference) < 0.5) {
+      return 0;
+    }
+    this.heights[index] = height;
+    for (let at = index + 1; at < this.tree.length; at += at & -at) {
+      this.tree[at] += difference;
+    }
+    return difference;
+  }
+
+  topOf(index) {
+    if (!this.options.measured) {
+      return index * this.options.rowHeight;
+    }
+    let sum = 0;
+    for (let at = index; at > 0; at -= at & -at) {
+      sum += this.tree[at];
+    }
+    return sum;
+  }
+
+  /// Returns the row at a position.
+  indexAt(top) {
+    if (!this.options.measured) {
+      return Math.max(0, Math.floor(top / this.options.rowHeight));
+    }
+    let index = 0;
+    let rest = top;
+    for (let step = 2 ** Math.floor(Math.log2(this.tree.length)); step >= 1; step /= 2) {
+      if (index + step < this.tree.length && this.tree[index + step] <= rest) {
+        index += step;
+        rest -= this.tree[index];
+      }
+    }
+    return index;
+  }
+
+  render() {
+    const { scrollTop, clientHeight } = this.element;
+    if (clientHeight === 0) {
+      return;
+    }
+    const first = Math.min(this.indexAt(scrollTop - OVERSCAN < 0 ? 0 : scrollTop - OVERSCAN), Math.max(0, this.total - 1));
+    const last = Math.min(this.total, this.indexAt(scrollTop + clientHeight + OVERSCAN) + 1);
+    const wanted = new Map();
+    for (let index = first; index < last; index += 1) {
+      wanted.set(this.options.key(index), index);
+    }
+    for (const [key, row] of this.rows) {
+      if (!wanted.has(key)) {
+        row.remove();
+        this.rows.delete(key);
+      }
+    }
+    let previous = null;
+    for (const [key, index] of wanted) {
+      let row = this.rows.get(key);
+      if (!row) {
+        row = this.options.create(index);
+        row.classList.add("vlist-row");
+        row.setAttribute("role", "option");
+        this.rows.set(key, row);
+      }
+      // The order of the elements matters when text is selected with the pointer.
+      if (row.parentNode !== this.spacer || row.previousSibling !== previous) {
+        previous ? previous.after(row) : this.spacer.prepend(row);
+      }
+      previous = row;
+      row.id = `${this.prefix}-${index}`;
+      row.index = index;
+      row.setAttribute("aria-posinset", index + 1);
+      row.setAttribute("aria-setsize", this.total);
+      row.setAttribute("aria-selected", index === this.active);
+      row.classList.toggle("active", index === this.active);
+    }
+    if (this.options.measured) {
+      this.measure(wanted);
+    }
+    for (const [key, index] of wanted) {
+      this.rows.get(key).style.transform = `translateY(${this.topOf(index)}px)`;
+    }
+    if (this.active >= first && this.active < last) {
+      this.element.setAttribute("aria-activedescendant", `${this.prefix}-${this.active}`);
+    } else {
+      this.element.removeAttribute("aria-activedescendant");
+    }
+  }
+
+  /// Reads the heights of the visible rows. If rows above the visible part change, the list scrolls by as much.
+  measure(wanted) {
+    const { scrollTop } = this.element;
+    const firstVisible = this.indexAt(scrollTop);
+    let above = 0;
+    let changed = false;
+    const heights = [...wanted].map(([key, index]) => [index, this.rows.get(key).offsetHeight]);
+    for (const [index, height] of heights) {
+      const difference = this.setHeight(index, height);
+      changed ||= difference !== 0;
+      if (index < firstVisible) {
+        above += difference;
+      }
+    }
+    if (changed) {
+      this.spacer.style.height = `${this.topOf(this.total)}px`;
+      if (this.stick === "bottom") {
+        this.element.scrollTop = this.element.scrollHeight;
+      } else if (above !== 0) {
+        this.element.scrollTop = scrollTop + above;
+      }
+    }
+  }
+
+  /// Scrolls until a row is visible.
+  reveal(index) {
+    const top = this.topOf(index);
+    const bottom = this.topOf(index + 1);
+    const { scrollTop, clientHeight } = this.element;
+    if (top < scrollTop) {
+      this.element.scrollTop = top;
+    } else if (bottom > scrollTop + clientHeight) {
+      this.element.scrollTop = bottom - clientHeight;
+    }
+    this.render();
+  }
+
+  setActive(index, reveal = true) {
+    this.active = index;
+    if (reveal && index >= 0) {
+      this.reveal(index);
+    } else {
+      this.render();
+    }
+  }
+
+  choose(index) {
+    this.setActive(index);
+    this.options.onActive?.(index);
+  }
+
+  clicked(event) {
+    const row = event.target.closest(".vlist-row");
+    // A click that ends the selection of text, or that is meant for a control in the row, does not choose the row.
+    if (!row || event.target.closest("button, a, input, summary") || !getSelection().isCollapsed) {
+      return;
+    }
+    this.choose(row.index);
+    this.options.onOpen?.(row.index);
+  }
+
+  pressed(event) {
+    if (event.target !== this.element || event.ctrlKey || event.metaKey || event.altKey || this.total === 0) {
+      return;
+    }
+    const page = Math.max(1, Math.floor(this.element.clientHeight / this.options.rowHeight) - 1);
+    const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
+    if (Object.hasOwn(moves, event.key)) {
+      const from = this.active < 0 ? (event.key === "ArrowDown" ? -1 : 0) : this.active;
+      this.choose(Math.max(0, Math.min(this.total - 1, from + moves[event.key])));
+    } else if (event.key === "Enter" && this.active >= 0) {
+      this.options.onOpen?.(this.active);
+    } else {
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  }
+}
+
+VirtualList.lists = 0;
