@@ -24,7 +24,7 @@ function createReport({ session, source }) {
     const found = report ? list(report.cases) : session.cases;
     const key = report ? `report ${report.id}` : JSON.stringify(found);
     head.set(`${key} ${Boolean(ended)}`, () => reportHead(session, found));
-    progress.set(`${report ? "" : found.length} ${source.state?.cases ?? ""} ${Boolean(ended)}`, () => reportProgress(session, source, found));
+    progress.set(`${report ? "" : found.length} ${session.info?.cases ?? ""} ${Boolean(ended)}`, () => reportProgress(session, found));
     chips.set(`${key} ${[...filters]}`, () => filterChips(found, filters, update));
     cases.set(`${key} ${[...filters]}`, () => caseGroups(found, filters, report !== null));
     stderr.set(key, () => (list(report?.stderr).length === 0 ? null : section("Last lines of standard error in boots with a failure", bodyView(list(report.stderr).join("\n"), "stderr.txt"))));
@@ -58,11 +58,11 @@ function reportHead({ report, ended }, cases) {
     el("span", { class: "muted" }, `${formatCount(cases.length, "case")} in ${formatMs(number(report.d))}`));
 }
 
-function reportProgress({ report, ended }, source, cases) {
+function reportProgress({ report, ended, info }, cases) {
   if (report || ended) {
     return null;
   }
-  const total = source.state?.cases;
+  const total = info?.cases;
   const bar = el("progress", { "aria-label": "Progress of the check" });
   if (Number.isFinite(total)) {
     bar.max = total;
