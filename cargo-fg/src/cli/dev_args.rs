@@ -22,7 +22,7 @@ use crate::dev::{
 use crate::journal::Journal;
 use crate::listen_port;
 use crate::signals::ShutdownSignals;
-use crate::ui::PagePort;
+use crate::ui::{PagePort, export};
 
 /// The time between two invocations if no keys can be pressed.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
@@ -104,6 +104,9 @@ pub(super) struct DevArgs {
     /// Serve a page that shows and controls the instance, on 127.0.0.1 (default port: 8700, or a free one)
     #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, value_parser = clap::value_parser!(u16).range(1..))]
     ui: Option<Option<u16>>,
+    /// Write the page to one HTML file at the end, for instance to attach it to a bug report
+    #[arg(long, value_name = "FILE")]
+    export: Option<PathBuf>,
     /// Lines for humans (with timelines on a terminal only), or one JSON object per line
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     output: OutputFormat,
@@ -171,6 +174,7 @@ impl DevArgs {
             dev::check_http_port()?;
         }
         self.record.as_deref().map(Recorder::check).transpose()?;
+        self.export.as_deref().map(export::check).transpose()?;
         let environment = self.environment.variables()?;
         let freeze = self.freeze || header.as_ref().is_some_and(|header| header.freeze);
         let schedule = match recording {
@@ -207,7 +211,7 @@ impl DevArgs {
 
         // The page can be opened with a key.
         let has_page = self.ui.is_some() || (has_keys && !schedule.is_finite());
-        let has_journal = self.record.is_some() || has_page;
+        let has_journal = self.record.is_some() || self.export.is_some() || has_page;
         let journal = has_journal.then(|| Arc::new(Journal::new()));
         let output = Output::new(style, scripts.len() > 1).with_journal(journal);
         if let (Some(file), Some(header)) = (&self.replay, &header) {
@@ -228,6 +232,7 @@ impl DevArgs {
             has_keys,
             reads_keys: !schedule.is_finite(),
             page_port,
+            export: self.export,
             config: InstanceConfig {
                 faults,
                 freeze,

@@ -1,7 +1,7 @@
 //! The event loop of `cargo fg dev`: owns all state, and handles one event at a time.
 
 mod controls;
-mod stay;
+mod run_end;
 
 use std::collections::BTreeSet;
 use std::future::pending;
@@ -56,6 +56,8 @@ pub(super) struct DevLoop {
     page: Page,
     /// Whether to serve the page from the start.
     page_port: Option<PagePort>,
+    /// Where to write the page at the end.
+    export: Option<PathBuf>,
     /// Invocations that the page has requested together.
     batch: Option<Batch>,
     /// The faults of the platform, and of the next ones.
@@ -138,6 +140,7 @@ impl DevLoop {
             requests: Vec::new(),
             page: Page::new(journal, state),
             page_port: plan.page_port,
+            export: plan.export,
             batch: None,
             has_keys: plan.has_keys,
             has_ended: false,
@@ -169,13 +172,7 @@ impl DevLoop {
         }
         let outcome = self.run_instances(&mut signals).await;
         let outcome = outcome.map_err(|error| self.with_faults(error));
-        if let Some(journal) = self.output.journal() {
-            let message = outcome.as_ref().err().map(|error| format!("{error:#}"));
-            journal.add_now(Entry::End {
-                ok: outcome.is_ok(),
-                message: message.as_deref(),
-            });
-        }
+        let outcome = self.write_files(outcome).await;
         self.stay(&mut signals, &outcome).await;
         self.page.shut_down().await;
         outcome

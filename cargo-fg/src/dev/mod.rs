@@ -60,6 +60,8 @@ pub(crate) struct DevPlan {
     pub(crate) reads_keys: bool,
     /// Where to serve the page from the start.
     pub(crate) page_port: Option<PagePort>,
+    /// The file to which the page is written at the end.
+    pub(crate) export: Option<PathBuf>,
     pub(crate) output: Output,
 }
 

@@ -55,8 +55,11 @@ pub(super) fn json(status: StatusCode, body: impl Into<Bytes>) -> PageResponse {
 }
 
 /// Returns the response of a download.
-pub(super) fn download(file_name: &str, body: impl Into<Bytes>) -> PageResponse {
-    let mut response = full(HTML, body);
+pub(super) fn download(
+    file_name: &str,
+    body: impl Body<Data = Bytes, Error = Infallible> + Send + 'static,
+) -> PageResponse {
+    let mut response = ok(HTML, body);
     let disposition = format!("attachment; filename=\"{file_name}\"");
     if let Ok(disposition) = HeaderValue::from_str(&disposition) {
         response
@@ -82,7 +85,7 @@ pub(super) fn error(status: StatusCode, is_api: bool, message: &str) -> PageResp
 
 /// Returns the response to a method that the path does not have.
 pub(super) fn method_not_allowed(is_api: bool, allowed: &'static str) -> PageResponse {
-    let message = format!("this path needs the method {allowed}");
+    let message = format!("this path does not have this method; use {allowed}");
     let mut response = error(StatusCode::METHOD_NOT_ALLOWED, is_api, &message);
     let allowed = HeaderValue::from_static(allowed);
     response.headers_mut().insert(ALLOW, allowed);

@@ -1,17 +1,24 @@
 //! Finds the response to a request.
 
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
 use super::commands::{self, CommandPath};
 use super::event_stream::{EventStream, start_after};
 use super::response::{self, PageResponse};
 use super::server::Shared;
-use super::{access, assets};
+use super::{access, assets, export};
 
 /// The paths under which everything is for programs.
 const API: &str = "/api/";
+/// How long an export waits for others.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a path leads to.
 #[derive(Clone, Copy)]
@@ -21,6 +28,7 @@ enum Route {
     Style,
     Events,
     Detail(u64),
+    Export,
     Command(CommandPath),
 }
 
@@ -47,6 +55,7 @@ pub(super) async fn respond(request: Request<Incoming>, shared: &Shared) -> Page
         Route::Style => response::full(response::STYLE, assets::STYLE),
         Route::Events => events(&head.headers, head.uri.query(), shared),
         Route::Detail(id) => detail(id, shared),
+        Route::Export => export(shared).await,
     }
 }
 
@@ -57,6 +66,7 @@ impl Route {
             "/app.js" => Self::Script,
             "/style.css" => Self::Style,
             "/api/events" => Self::Events,
+            "/api/export" => Self::Export,
             _ => {
                 let path = path.strip_prefix(API)?;
                 match path.strip_prefix("detail/") {
@@ -69,7 +79,7 @@ impl Route {
 }
 
 fn events(headers: &HeaderMap, query: Option<&str>, shared: &Shared) -> PageResponse {
-    let Ok(permit) = Semaphore::try_acquire_owned(shared.event_streams.clone()) else {
+    let Ok(permit) = Semaphore::try_acquire_owned(Arc::clone(&shared.event_streams)) else {
         let message = "too many pages are open; close some of them";
         return response::error(StatusCode::SERVICE_UNAVAILABLE, true, message);
     };
@@ -79,6 +89,32 @@ fn events(headers: &HeaderMap, query: Option<&str>, shared: &Shared) -> PageResp
     let after = start_after(shared.events.journal.session(), last_event_id, query);
     let stream = EventStream::new(shared.events.clone(), after, permit);
     response::ok(response::EVENT_STREAM, stream)
+}
+
+/// Returns the page as one file. Few of them are in memory at the same time, since they can be large.
+async fn export(shared: &Shared) -> PageResponse {
+    let permit = Arc::clone(&shared.exports).acquire_owned();
+    let Ok(permit) = tokio::time::timeout(EXPORT_TIMEOUT, permit).await else {
+        let message = "other exports are being sent; try again when they have finished";
+        return response::error(StatusCode::SERVICE_UNAVAILABLE, true, message);
+    };
+    let journal = Arc::clone(&shared.events.journal);
+    match spawn_blocking(move || export::html(&journal)).await {
+        Ok(html) => {
+            let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+            // Some file systems do not have colons in names.
+            let file_name = format!("cargo-fg-{}.html", time.replace(':', "-"));
+            let body = Full::from(html).map_frame(move |frame| {
+                let _ = &permit;
+                frame
+            });
+            response::download(&file_name, body)
+        }
+        Err(_) => {
+            let message = "the page could not be exported; try again";
+            response::error(StatusCode::INTERNAL_SERVER_ERROR, true, message)
+        }
+    }
 }
 
 fn detail(id: u64, shared: &Shared) -> PageResponse {

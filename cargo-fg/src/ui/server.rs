@@ -25,6 +25,8 @@ const MAX_CONNECTIONS: usize = 128;
 const MAX_EVENT_STREAMS: usize = 64;
 /// The time to send the head of a request, and for which an idle connection is kept.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// The number of exports that are created or sent at the same time.
+const MAX_EXPORTS: usize = 2;
 /// The size of the buffers of a connection, and so the longest head of a request.
 const BUFFER_BYTES: usize = 64 * 1024;
 /// The time for open pages to receive the last entries.
@@ -50,6 +52,7 @@ pub(super) struct Shared {
     pub(super) port: u16,
     pub(super) events: EventSource,
     pub(super) event_streams: Arc<Semaphore>,
+    pub(super) exports: Arc<Semaphore>,
     pub(super) commands: Option<mpsc::Sender<PageRequest>>,
 }
 
@@ -71,6 +74,7 @@ impl PageServer {
                 closing: closing.subscribe(),
             },
             event_streams: Arc::new(Semaphore::new(MAX_EVENT_STREAMS)),
+            exports: Arc::new(Semaphore::new(MAX_EXPORTS)),
             commands: content.commands,
         };
         let task = tokio::spawn(serve(listener, Arc::new(shared)));

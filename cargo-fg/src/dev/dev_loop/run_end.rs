@@ -1,10 +1,13 @@
-//! Serves the page after the run has ended, so that its result can be looked at.
+//! The end of a run: writes its files, and serves the page so that the result can be looked at.
+
+use tokio::task::spawn_blocking;
 
 use super::super::keyboard::{Key, Keyboard};
 use super::super::page::PageEvent;
 use super::{DevLoop, next_key};
+use crate::journal::Entry;
 use crate::signals::ShutdownSignals;
-use crate::ui::PageRequest;
+use crate::ui::{PageRequest, export};
 
 const ENDED: &str = "the run has ended; start cargo fg dev again";
 
@@ -12,6 +15,47 @@ const ENDED: &str = "the run has ended; start cargo fg dev again";
 const HELP: &str = "o page, q quit";
 
 impl DevLoop {
+    /// Adds the last entry to the journal, and writes the rest of the recording and the export. Returns the outcome of the run.
+    pub(super) async fn write_files(
+        &mut self,
+        mut outcome: anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        if let Some(journal) = self.output.journal() {
+            let message = outcome.as_ref().err().map(|error| format!("{error:#}"));
+            journal.add_now(Entry::End {
+                ok: outcome.is_ok(),
+                message: message.as_deref(),
+            });
+        }
+        let recorded = match self.recorder.take() {
+            Some(recorder) => recorder.finish().await,
+            None => Ok(()),
+        };
+        for written in [recorded, self.write_export().await] {
+            match written {
+                // The failure of the run is more important.
+                Err(error) if outcome.is_err() => self.output.warn(&format!("{error:#}")),
+                Err(error) => outcome = Err(error),
+                Ok(()) => {}
+            }
+        }
+        outcome
+    }
+
+    async fn write_export(&self) -> anyhow::Result<()> {
+        let (Some(path), Some(journal)) = (self.export.clone(), self.output.journal().cloned())
+        else {
+            return Ok(());
+        };
+        let shown = path.display().to_string();
+        let left_out = spawn_blocking(move || export::write(&path, &journal)).await??;
+        if let Some(message) = left_out.message() {
+            self.output.warn(&message);
+        }
+        self.output.note("exported", &shown);
+        Ok(())
+    }
+
     /// Serves the page until the user exits. Returns at once if there is no page, or if the user has ended the run.
     pub(super) async fn stay(
         &mut self,
