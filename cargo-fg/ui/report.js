@@ -12,7 +12,7 @@ const CASE_GROUPS = {
 };
 const MARKS = { D: "documented", I: "inferred", "?": "unknown" };
 
-function createReport({ session, source }) {
+function createReport({ session }) {
   const filters = new Set();
   const head = new Slot();
   const progress = new Slot();
@@ -30,7 +30,6 @@ function createReport({ session, source }) {
     stderr.set(key, () => (list(report?.stderr).length === 0 ? null : section("Last lines of standard error in boots with a failure", bodyView(list(report.stderr).join("\n"), "stderr.txt"))));
   };
   session.onChange(update);
-  source.onState(update);
   update();
   return el("div", { class: "report-panel" }, head.element, progress.element, chips.element, cases.element, stderr.element);
 }
