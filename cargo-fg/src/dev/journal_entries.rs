@@ -246,14 +246,17 @@ pub(super) fn add_event(journal: &Journal, event: &Event) {
             journal.add(now, entry);
         }
         Event::FunctionExited {
-            status, timed_out, ..
+            status,
+            timed_out,
+            exited_at,
+            ..
         } => {
             let how = describe_exit(*status);
             let status = match timed_out {
                 true => format!("{how}, since an invocation timed out"),
                 false => how,
             };
-            add_exited(journal, now, FUNCTION, &status);
+            add_exited(journal, *exited_at, FUNCTION, &status);
         }
         _ => {}
     }
