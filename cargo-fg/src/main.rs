@@ -21,6 +21,7 @@ mod invocation;
 mod invoke;
 mod ipc;
 mod journal;
+mod listen_port;
 mod new;
 mod package;
 mod signals;

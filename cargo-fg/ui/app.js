@@ -3,12 +3,14 @@
 const TABS = [
   ["invocations", "Invocations"], ["detail", "Details"], ["logs", "Logs"], ["controls", "Controls"], ["compare", "Compare"], ["report", "Report"],
 ];
-const THEME_KEY = "cargo-fg-theme";
-const byId = (id) => document.getElementById(id);
 
 /// What every panel receives. `session` and `source` change when another run is shown; then all panels are created again.
 const app = {
-  session: null, source: null, view: new View(),
+  session: null,
+  source: null,
+  view: new View(),
+  timeline: null,
+  run: null,
   /// All runs that are loaded: `{name, session, source}`. The first one is the run that the page was opened for.
   runs: [],
   runListeners: new Set(),
@@ -20,6 +22,7 @@ const app = {
   async addRun(file) {
     const run = { name: file.name, ...await readFile(file) };
     this.runs.push(run);
+    showRuns(this, this.run);
     for (const listener of [...this.runListeners]) {
       listener();
     }
@@ -27,128 +30,118 @@ const app = {
   },
   /// Shows one of the runs.
   show(run) {
-    this.session?.listeners.clear();
-    this.source?.listeners.clear();
-    this.view.listeners.clear();
-    this.runListeners.clear();
+    if (this.run) {
+      this.run.window = this.view.window();
+      for (const { listeners } of [this.session, this.source, this.view]) {
+        listeners.clear();
+      }
+      this.runListeners.clear();
+    }
+    this.run = run;
     this.session = run.session;
     this.source = run.source;
-    mount(this, run);
+    mount(this);
+    showRuns(this, run);
   },
 };
 
-function mount(app, run) {
+function mount(app) {
   const { session, source, view } = app;
-  view.attach(session.id);
+  view.attach(session.id, app.run.window);
   const panels = {
-    timeline: typeof createTimeline === "undefined" ? null : createTimeline,
-    invocations: typeof createInvocations === "undefined" ? null : createInvocations,
-    detail: typeof createDetail === "undefined" ? null : createDetail,
-    logs: typeof createLogs === "undefined" ? null : createLogs,
-    controls: typeof createControls === "undefined" ? null : createControls,
-    compare: typeof createCompare === "undefined" ? null : createCompare,
-    report: typeof createReport === "undefined" ? null : createReport,
+    timeline: createTimeline, invocations: createInvocations, detail: createDetail, logs: createLogs, controls: createControls,
+    compare: createCompare, report: createReport,
   };
   for (const [id, create] of Object.entries(panels)) {
-    byId(id).replaceChildren(create ? create(app) : el("p", { class: "muted" }, id));
+    byId(id).replaceChildren(create(app));
   }
-  createTabs(app);
-  const header = createHeader(app, run);
-  let id = session.id;
+  const updateTabs = createTabs(app);
+  const updateHeader = createHeader(app);
+  let { id, info } = session;
+  const start = () => {
+    if (session.info?.command === "check" && !view.restored) {
+      view.showTab("report");
+    }
+  };
   session.onChange(() => {
     if (session.id !== id) {
       if (id !== null) {
-        header.notice("cargo fg was restarted: this is a new run.");
+        notify("restart", `cargo fg ${session.info?.command ?? ""} was restarted: this is a new run.`);
       }
       id = session.id;
       view.attach(id);
     }
-    header.update();
+    if (session.info !== info) {
+      info = session.info;
+      start();
+    }
+    updateHeader();
+    updateTabs();
   });
-  source.onState(header.update);
-  header.update();
+  source.onState(() => {
+    updateHeader();
+    updateTabs();
+  });
+  start();
+  updateHeader();
+  updateTabs();
 }
 
-function createTabs(app) {
-  const { session, source, view } = app;
+/// Creates the tabs. In a wide window, the invocations and the controls have places of their own.
+function createTabs({ session, source, view }) {
   const wide = matchMedia("(min-width: 900px)");
   const buttons = new Map(TABS.map(([name, title]) => [name, el("button", {
-    type: "button", role: "tab", "aria-controls": name, onclick: () => view.showTab(name),
+    type: "button", role: "tab", id: `tab-${name}`, "aria-controls": name, onclick: () => view.showTab(name),
   }, title)]));
+  let inPlace = "detail";
+  const update = () => {
+    const isCheck = session.info?.command === "check";
+    const hasControls = source.live && !isCheck;
+    const hasPlace = (name) => wide.matches && (name === "invocations" || (name === "controls" && hasControls));
+    const isAvailable = (name) => !hasPlace(name) && (name !== "controls" || hasControls) && (name !== "report" || isCheck);
+    if (isAvailable(view.tab)) {
+      inPlace = view.tab;
+    }
+    const tab = [view.tab, inPlace, "detail"].find(isAvailable);
+    byId("main").classList.toggle("no-controls", !hasControls);
+    byId("main").classList.toggle("no-timeline", isCheck && session.instances.length === 0 && session.invocations.length === 0);
+    for (const [name, button] of buttons) {
+      button.hidden = !isAvailable(name);
+      button.setAttribute("aria-selected", String(name === tab));
+      button.tabIndex = name === tab ? 0 : -1;
+      byId(name).hidden = name !== tab && !hasPlace(name);
+      byId(name).setAttribute("role", hasPlace(name) ? "region" : "tabpanel");
+    }
+  };
   const tabs = byId("tabs");
   tabs.replaceChildren(...buttons.values());
   tabs.onkeydown = (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    const shown = TABS.map(([name]) => name).filter((name) => !buttons.get(name).hidden);
-    if (step) {
-      const index = shown.findIndex((name) => buttons.get(name) === document.activeElement);
-      const name = shown[(index + step + shown.length) % shown.length];
-      view.showTab(name);
-      buttons.get(name).focus();
+    const shown = [...buttons.keys()].filter((name) => !buttons.get(name).hidden);
+    const index = shown.findIndex((name) => buttons.get(name) === document.activeElement);
+    const target = {
+      ArrowRight: (index + 1) % shown.length, ArrowLeft: (index - 1 + shown.length) % shown.length, Home: 0, End: shown.length - 1,
+    }[event.key];
+    if (target !== undefined) {
+      view.showTab(shown[target]);
+      buttons.get(shown[target]).focus();
       event.preventDefault();
-    }
-  };
-  // In a wide window, the invocations and the controls have places of their own.
-  let inPlace = "detail";
-  const update = () => {
-    const check = session.info?.command === "check";
-    const controls = source.live && !check;
-    const available = (name) => (name !== "controls" || controls) && (name !== "report" || check)
-      && !(wide.matches && (name === "invocations" || name === "controls"));
-    if (available(view.tab)) {
-      inPlace = view.tab;
-    }
-    const tab = available(view.tab) ? view.tab : available(inPlace) && wide.matches ? inPlace : wide.matches ? "detail" : "invocations";
-    byId("main").classList.toggle("no-controls", !controls);
-    for (const [name, button] of buttons) {
-      button.hidden = !available(name);
-      button.setAttribute("aria-selected", String(name === tab));
-      button.tabIndex = name === tab ? 0 : -1;
-      byId(name).hidden = name !== tab && !(wide.matches && (name === "invocations" || (name === "controls" && controls)));
+      event.stopPropagation();
     }
   };
   view.onChange(update);
-  session.onChange(update);
   wide.onchange = update;
-  update();
-}
-
-function createHeader(app, run) {
-  const { session, source } = app;
-  const picker = el("input", { type: "file", hidden: true, accept: ".html,.htm,.json,.jsonl,.txt,.rec,*/*", onchange: () => open(picker.files) });
-  const open = async (files) => {
-    for (const file of files) {
-      try {
-        app.show(await app.addRun(file));
-      } catch (error) {
-        notice(error.message, "error");
-      }
-    }
-    picker.value = "";
-  };
-  const notice = (message, kind = "") => {
-    const line = el("div", { class: `notice ${kind}` }, el("span", {}, message),
-      el("button", { class: "quiet", type: "button", onclick: () => line.remove() }, "Dismiss"));
-    byId("notices").append(line);
-  };
-  byId("actions").replaceChildren(
-    picker,
-    el("button", { type: "button", onclick: () => picker.click() }, "Open recording"),
-    ...(source.live ? [el("a", { class: "button", href: "api/export", download: true }, "Export")] : []),
-  );
-  const update = () => {
-    byId("status").replaceChildren(el("span", { class: "state", "data-state": source.state?.instance ?? "none" }, source.state?.instance ?? run.name));
-    byId("counters").replaceChildren(el("span", {}, formatCount(session.invocations.length, "invocation")));
-  };
-  return { update, notice };
+  return update;
 }
 
 function start() {
-  const embedded = readEmbedded(document);
+  setTheme(currentTheme());
+  const embedded = attempt(() => readEmbedded(document), "the data of this page is damaged");
   const session = embedded?.session ?? new Session();
   const run = { name: "this run", session, source: embedded?.source ?? new LiveSource(session) };
   app.runs.push(run);
   app.show(run);
+  acceptDrops(app);
+  handleGlobalKeys(app);
 }
 
 start();

@@ -42,11 +42,11 @@ function drawGrid(painter, { scale, places, height, ticks }) {
 /// Returns the ticks of the axis, which have room for their labels.
 function axisTicks(painter, scale) {
   painter.context.font = FONT;
-  const step = tickStep(Math.max(84, painter.width(formatTick(scale.to, (scale.to - scale.from) / 8, scale.to)) + 26) / scale.perMs);
+  const step = tickStep(Math.max(84, painter.width(formatAxisTime(scale.to, (scale.to - scale.from) / 8, scale.to)) + 26) / scale.perMs);
   const ticks = [];
   for (let index = Math.ceil(scale.from / step); index * step <= scale.to; index += 1) {
     if (index >= 0) {
-      ticks.push({ x: scale.x(index * step), label: formatTick(index * step, step, scale.to) });
+      ticks.push({ x: scale.x(index * step), label: formatAxisTime(index * step, step, scale.to) });
     }
   }
   return ticks;
@@ -120,39 +120,55 @@ function drawSelectedExtent(painter, { scale, places, height, now, selected }) {
 
 function drawRow(painter, frame, place) {
   const { session, scale, now, places, scroll } = frame;
-  const color = painter.colors[rowClass(session, place.row)];
+  const { colors } = painter;
+  const color = colors[rowClass(session, place.row)];
   const top = places.top - scroll + place.lanesY;
   if (top + place.height < places.top || top > frame.height) {
     return;
   }
-  const lanes = place.row === "telemetry" ? session.telemetryLanes : session.lanes;
+  const { lanes, overflow, failed } = session.lanesOf(place.row);
+  const height = place.lane - 2;
   drawBootAndStop(painter, frame, place, color, top);
-  lanes.lanes.forEach((lane, index) => {
-    const y = top + index * place.lane;
-    const columns = new Columns(painter, y + 1, place.lane - 2, color);
-    eachSpan(lane, scale, now, (item, x, width, count) => {
+  lanes.forEach((lane, index) => {
+    const y = top + index * place.lane + 1;
+    const columns = new Columns(painter, y, height, color);
+    eachSpan(lane, scale, now, (span, x, width, count) => {
       if (count > 1 || width < 1) {
         columns.add(x, count);
-      } else if (place.row === "telemetry") {
-        drawDelivery(painter, frame, item, x, width, y + 1, place.lane - 2, color);
       } else {
-        drawInvocation(painter, frame, item, place.row, y + 1, place.lane - 2, color);
+        drawSpan(painter, frame, span, x, width, y, height, color);
       }
     });
     columns.flush();
   });
-  if (place.row !== "telemetry") {
-    drawFailures(painter, frame, place, top);
+  // Failed spans that are so narrow that they are drawn together with others.
+  eachCluster(failed, scale, 1, (x, first) => {
+    if (((failed[first].end ?? now) - failed[first].t) * scale.perMs < 1) {
+      painter.rect(Math.floor(x), top, 2, place.lanes * place.lane, colors.error);
+    }
+  });
+  if (place.row !== "function" && place.row !== "telemetry") {
+    for (const invocation of session.inFlight) {
+      drawPending(painter, frame, scale.x(invocation.t), scale.x(now), top + 1, place.lanes * place.lane - 2);
+    }
   }
-  if (lanes.overflow.length > 0) {
-    const y = top + lanes.lanes.length * place.lane;
-    eachCluster(lanes.overflow, scale, 40, (x, first, next) => {
-      const end = Math.min(scale.x(lanes.overflow[next - 1].end ?? now), x + 40);
-      painter.rect(x, y + 1, Math.max(end - x, 2), 3, color, 0.6);
-      painter.text(`+${next - first}`, x, y + 9, painter.colors.muted);
-    });
-  }
+  const overflowY = top + lanes.length * place.lane;
+  eachCluster(overflow, scale, 40, (x, first, next) => {
+    const end = Math.min(scale.x(overflow[next - 1].end ?? now), x + 40);
+    painter.rect(x, overflowY + 1, Math.max(end - x, 2), 3, color, 0.6);
+    painter.text(`+${next - first}`, x, overflowY + 9, colors.muted);
+  });
   drawMarks(painter, frame, frame.marks.get(place.row) ?? [], top + place.lane / 2);
+}
+
+/// An invocation whose part in this row is not known yet.
+function drawPending(painter, { scale }, x, end, y, height) {
+  const left = Math.max(x, scale.left - 4);
+  const width = Math.min(end, scale.left + scale.width + 4) - left;
+  if (width > 0) {
+    painter.rect(left, y, width, height, painter.colors.muted, 0.08);
+    painter.outline(left, y, width, height, painter.colors["line-strong"], [3, 4]);
+  }
 }
 
 /// Spans of a column of pixels each. The more of them are in a column, the more opaque it is.
@@ -179,81 +195,54 @@ class Columns {
   }
 }
 
-function drawInvocation(painter, frame, invocation, row, y, height, color) {
-  const { scale, now, selected, hovered } = frame;
+function drawSpan(painter, frame, span, x, wide, y, height, color) {
+  const { scale, selected, hovered } = frame;
   const { colors } = painter;
-  const inFlight = invocation.end === null;
-  for (const [start, end, failed] of spansInRow(invocation, row, now)) {
-    const left = Math.max(scale.x(start), scale.left - 4);
-    const right = Math.min(scale.x(end), scale.left + scale.width + 4);
-    const width = Math.max(right - left, 2);
-    if (right < scale.left || left > scale.left + scale.width) {
-      continue;
-    }
-    if (inFlight) {
-      painter.rect(left, y, width, height, row === "function" ? color : colors.muted, row === "function" ? 0.35 : 0.1);
-      painter.outline(left, y, width, height, row === "function" ? color : colors.muted, [4, 3]);
-    } else {
-      painter.rect(left, y, width, height, failed ? colors.error : color);
-      if (failed && width > 6) {
-        painter.rect(left, y, width, height, painter.hatching(colors["on-row"]), 0.25);
-      }
-    }
-    if (selected?.item === invocation || hovered?.item === invocation) {
-      painter.outline(left - 1, y - 1, width + 2, height + 2, selected?.item === invocation ? colors.text : colors["line-strong"]);
-    }
-    if (height >= 12 && width > 20) {
-      const texts = labelsOf(invocation, row, end - start, failed);
-      painter.fit(texts, Math.max(left, scale.left) + 5, y + height / 2 + 0.5, right - Math.max(left, scale.left) - 9, inFlight ? colors.text : colors["on-row"]);
-    }
-  }
-}
-
-function labelsOf(invocation, row, d, failed) {
-  const duration = formatMs(d);
-  if (invocation.end === null) {
-    return row === "function" ? [`#${invocation.n} in flight`, `#${invocation.n}`] : [];
-  }
-  if (row === "function") {
-    const { outcome } = invocation.function;
-    return [...(failed ? [`#${invocation.n} ${outcome} ${duration}`, `#${invocation.n} ${outcome}`, outcome] : [`#${invocation.n}  ${duration}`]), `#${invocation.n}`];
-  }
-  const span = invocation.extensions.find((extension) => extension.row === row);
-  return failed ? [`${span.status ?? span.error} ${duration}`, `${span.status ?? "failed"}`] : [duration];
-}
-
-/// Draws failed invocations which are so narrow that they are drawn together with others.
-function drawFailures(painter, frame, place, top) {
-  const { session, scale, now } = frame;
-  eachSpan(session.failures, scale, now, (item, x, width, count, index) => {
-    if (width >= 1 && count === 1) {
-      return;
-    }
-    const group = session.failures.slice(index, index + Math.min(count, 32));
-    if (group.some((failure) => spansInRow(failure, place.row, now).some(([, , failed]) => failed))) {
-      painter.rect(Math.floor(x), top, 2, place.lanes * place.lane, painter.colors.error);
-    }
-  });
-}
-
-function drawDelivery(painter, { scale, selected, hovered }, item, x, width, y, height, color) {
-  const { colors } = painter;
-  const isAttempt = item.reason !== undefined;
   const left = Math.max(x, scale.left - 4);
-  const shown = Math.max(Math.min(x + width, scale.left + scale.width + 4) - left, 2);
-  if (isAttempt) {
-    painter.rect(left, y, shown, height, colors.surface);
-    painter.rect(left, y, shown, height, painter.hatching(colors.error), 0.7);
-    painter.outline(left, y, shown, height, colors.error);
+  const width = Math.max(Math.min(x + wide, scale.left + scale.width + 4) - left, 2);
+  const isAttempt = span.reason !== undefined;
+  if (span.end === null) {
+    painter.rect(left, y, width, height, color, 0.3);
+    painter.outline(left, y, width, height, color, [4, 3]);
+  } else if (isAttempt) {
+    painter.rect(left, y, width, height, colors.surface);
+    painter.rect(left, y, width, height, painter.hatching(colors.error), 0.6);
+    painter.outline(left, y, width, height, colors.error);
   } else {
-    painter.rect(left, y, shown, height, color);
+    painter.rect(left, y, width, height, span.failed ? colors.error : color);
+    if (span.failed && width > 6) {
+      painter.rect(left, y, width, height, painter.hatching(colors["on-row"]), 0.16);
+    }
   }
-  if (selected?.item === item || hovered?.item === item) {
-    painter.outline(left - 1, y - 1, shown + 2, height + 2, selected?.item === item ? colors.text : colors["line-strong"]);
+  const item = span.invocation ?? span;
+  if (selected?.item === item) {
+    painter.outline(left - 2, y - 1, width + 4, height + 2, colors.surface);
+    painter.outline(left - 1, y - 1, width + 2, height + 2, colors.text);
+  } else if (hovered?.item === item) {
+    painter.outline(left - 1, y - 1, width + 2, height + 2, colors["line-strong"]);
   }
-  if (height >= 12 && !isAttempt) {
-    painter.fit([formatCount(item.events, "event"), String(item.events)], Math.max(left, scale.left) + 5, y + height / 2 + 0.5, shown - 9, colors["on-row"]);
+  if (height >= 12 && width > 16) {
+    const start = Math.max(left, scale.left);
+    const ink = span.end === null || isAttempt ? colors.text : colors["on-row"];
+    painter.fit(spanLabels(span), start + 5, y + height / 2 + 0.5, left + width - start - 9, ink);
   }
+}
+
+/// The texts of a span, of which the first one that fits is shown.
+function spanLabels({ t, end, failed, invocation, extension, events, reason }) {
+  const duration = formatMs(end - t);
+  if (extension) {
+    return failed ? [`${extension.status ?? extension.error} ${duration}`, String(extension.status ?? "failed")] : [duration];
+  }
+  if (!invocation) {
+    return [`${formatCount(events, "event")}${reason === undefined ? "" : ` ${reason}`}`, formatCount(events, "event"), String(events)];
+  }
+  const name = `#${invocation.n}`;
+  if (end === null) {
+    return [`${name} in flight`, name];
+  }
+  const { outcome } = invocation.function;
+  return failed ? [`${name} ${outcome} ${duration}`, `${name} ${outcome}`, outcome, name] : [`${name}  ${duration}`, name];
 }
 
 /// Draws the cold start and the shutdown of what a row shows.

@@ -4,6 +4,9 @@
 const MIN_PART = 1 / 60;
 /// The part of the window that the last invocation fills when the window is chosen.
 const PART = 1 / 4;
+/// The time from the start of the last invocation to the end of its telemetry is shown if it is at most so many times as long as
+/// the invocation.
+const MAX_FOLLOWING = 15;
 const MIN_WINDOW_MS = 0.02;
 
 /// The whole run, with some space around it.
@@ -40,9 +43,11 @@ function followedWindow(session, now, view) {
       return { from: instance.t - width * 0.03, to: end + width * 0.15 };
     }
   }
-  const part = span / current;
-  const width = part >= PART / 4 && part <= 0.6 ? current : span / PART;
-  return { from: first.t - width * 0.35, to: first.t + width * 0.65 };
+  // What follows the invocation, such as its telemetry, is shown if both are readable.
+  const follows = activity - first.t;
+  const wanted = Math.max(span / PART, follows <= span * MAX_FOLLOWING ? follows / 0.7 : 0);
+  const width = wanted / current >= 0.4 && wanted / current <= 1.1 ? current : wanted;
+  return { from: first.t - width * 0.25, to: first.t + width * 0.75 };
 }
 
 function firstInFlight(session) {
@@ -62,7 +67,7 @@ function lastActivity(session, now, otherwise) {
     instance && isBooting(session, instance) ? now : 0,
     instance && instance.bootedD !== null ? instance.t + instance.bootedD : 0,
     instance && instance.downT !== null ? instance.downT + instance.downD : instance?.shutdownT ?? 0,
-    ...session.telemetryLanes.lanes.map(last),
+    ...session.lanesOf("telemetry").lanes.map(last),
     session.marks[session.marks.length - 1]?.t ?? 0,
   );
 }

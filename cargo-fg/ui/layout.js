@@ -7,42 +7,53 @@ const MAX_TELEMETRY_LANES = 3;
 /// Spans of time in as few lanes as possible, so that the spans in one lane do not overlap, and both their starts and their
 /// ends are sorted. A span has `t` and `end`, which is `null` as long as it has not ended.
 class Lanes {
-  constructor(max, spans = []) {
+  constructor(max) {
     this.max = max;
     this.lanes = [[]];
     /// Those that do not fit into a lane, sorted by start.
     this.overflow = [];
-    for (const span of spans) {
-      this.add(span);
-    }
+    /// Those that failed, sorted by start.
+    this.failed = [];
   }
 
   add(span) {
-    for (const lane of this.lanes) {
-      if (this.place(span, lane)) {
-        return;
+    if (!this.lanes.some((lane) => place(span, lane))) {
+      if (this.lanes.length < this.max) {
+        this.lanes.push([span]);
+      } else {
+        insertSorted(this.overflow, span, byStart);
       }
     }
-    if (this.lanes.length < this.max) {
-      this.lanes.push([span]);
-    } else {
-      insertSorted(this.overflow, span, byStart);
+    this.finished(span);
+  }
+
+  finished(span) {
+    if (span.failed) {
+      insertSorted(this.failed, span, byStart);
     }
   }
 
-  place(span, lane) {
-    const last = lane[lane.length - 1];
-    if (!last || spanEnd(last) <= span.t) {
-      lane.push(span);
-      return true;
+  /// Removes the spans that started before a time.
+  forget(t) {
+    for (const list of [...this.lanes, this.overflow, this.failed]) {
+      list.splice(0, lowerBound(list, t, byStart));
     }
-    const index = lowerBound(lane, span.t, byStart);
-    const isFree = (index === 0 || spanEnd(lane[index - 1]) <= span.t) && (index === lane.length || spanEnd(span) <= lane[index].t);
-    if (isFree) {
-      lane.splice(index, 0, span);
-    }
-    return isFree;
   }
+}
+
+/// Puts a span into a lane, if it is free at this time. Most spans start after all others.
+function place(span, lane) {
+  const last = lane[lane.length - 1];
+  if (!last || spanEnd(last) <= span.t) {
+    lane.push(span);
+    return true;
+  }
+  const index = lowerBound(lane, span.t, byStart);
+  const isFree = (index === 0 || spanEnd(lane[index - 1]) <= span.t) && (index === lane.length || spanEnd(span) <= lane[index].t);
+  if (isFree) {
+    lane.splice(index, 0, span);
+  }
+  return isFree;
 }
 
 const spanEnd = (span) => span.end ?? Infinity;
@@ -100,19 +111,6 @@ function eachCluster(elements, scale, distance, visit) {
   }
 }
 
-/// Where an invocation ran in a row: `[start, end, failed]` for each span. Until it has finished, only its start is known.
-function spansInRow(invocation, row, now) {
-  const { t } = invocation;
-  if (invocation.function === null) {
-    return [[t, now, false]];
-  }
-  if (row === "function") {
-    return [[t, t + invocation.function.d, invocation.function.outcome !== "ok"]];
-  }
-  return invocation.extensions.filter((span) => span.row === row)
-    .map((span) => [t + span.after, t + span.after + span.d, span.status !== 200]);
-}
-
 const AXIS_HEIGHT = 24;
 const STRIP_HEIGHT = 20;
 const LABEL_HEIGHT = 16;
@@ -123,13 +121,13 @@ const MAX_LANE = 22;
 
 /// The places of the rows: `{top, height, content, rows: [{row, y, height, lanesY, lane, lanes, overflow}]}`. In a narrow window, the
 /// labels are above the lanes, not at their left.
-function placeRows(session, width, height) {
+function placeRows(session, width, height, labelWidth) {
   const narrow = width < 700;
-  const gutter = narrow ? 0 : 176;
+  const gutter = narrow ? 0 : Math.max(120, Math.min(labelWidth + 36, 240));
   const top = AXIS_HEIGHT + 2 * STRIP_HEIGHT;
   const label = narrow ? LABEL_HEIGHT : 0;
   const needs = session.rows.map((row) => {
-    const { lanes, overflow } = row === "telemetry" ? session.telemetryLanes : session.lanes;
+    const { lanes, overflow } = session.lanesOf(row);
     return { row, lanes: lanes.length, overflow: overflow.length > 0 ? OVERFLOW_HEIGHT : 0 };
   });
   const fixed = needs.reduce((sum, need) => sum + need.overflow + label + 2 * ROW_PADDING, 0);
@@ -150,7 +148,7 @@ function placeRows(session, width, height) {
 /// The height in which all rows have room.
 function preferredHeight(session) {
   return session.rows.reduce((sum, row) => {
-    const { lanes } = row === "telemetry" ? session.telemetryLanes : session.lanes;
+    const { lanes } = session.lanesOf(row);
     return sum + 2 * ROW_PADDING + (lanes.length === 1 ? MAX_LANE : lanes.length * 16);
   }, AXIS_HEIGHT + 2 * STRIP_HEIGHT);
 }
@@ -167,7 +165,7 @@ function tickStep(minMs) {
 }
 
 /// Formats the time at a tick, as precisely as the distance of ticks requires: "250 µs", "12.5 ms", "1.25 s", "3:07.5".
-function formatTick(t, step, to) {
+function formatAxisTime(t, step, to) {
   const decimals = (unit) => Math.max(0, Math.min(9, Math.ceil(-Math.log10(step / unit) - 1e-6)));
   if (Math.abs(t) < step / 1000) {
     return "0";

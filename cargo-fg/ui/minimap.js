@@ -72,7 +72,7 @@ function drawRun(painter, session, scale, now) {
     const lane = height / lanes.length;
     lanes.forEach((spans, index) => {
       eachSpan(spans, scale, now, (span, x, width, count) => {
-        painter.rect(Math.floor(x), y + index * lane, Math.max(width, 2), Math.max(lane - 0.5, 1), color, width < 1 && count < 3 ? 0.7 : 1);
+        painter.rect(Math.floor(x), y + index * lane, Math.max(width, 2), Math.max(lane - 0.5, 1), span.failed && count === 1 ? colors.error : color, width < 1 && count < 3 ? 0.7 : 1);
       });
     });
   };
@@ -80,10 +80,10 @@ function drawRun(painter, session, scale, now) {
     const end = instance.bootedD === null ? instance.failedT ?? instance.downT ?? now : instance.t + instance.bootedD;
     painter.rect(scale.x(instance.t), 2, Math.max((end - instance.t) * scale.perMs, 2), 4, colors.accent, 0.8);
   }
-  band(session.lanes.lanes, 8, 12, colors["row-function"]);
-  band(session.telemetryLanes.lanes, 22, 5, colors["row-telemetry"]);
-  eachSpan(session.failures, scale, now, (span, x, width) => {
-    painter.rect(Math.floor(x), 8, Math.max(width, 2), 12, colors.error);
+  band(session.lanesOf("function").lanes, 8, 12, colors["row-function"]);
+  band(session.lanesOf("telemetry").lanes, 22, 5, colors["row-telemetry"]);
+  eachCluster(session.failures, scale, 2, (x) => {
+    painter.rect(Math.floor(x), 7, 2, 14, colors.error);
   });
   eachCluster(session.losses, scale, 2, (x) => {
     painter.rect(Math.floor(x), 21, 2, 7, colors.error);

@@ -97,6 +97,11 @@ class Painter {
     this.context.fillText(text, x, y);
   }
 
+  labelWidth(labels) {
+    this.context.font = FONT;
+    return Math.max(...labels.map((label) => this.width(label)));
+  }
+
   /// Writes the first text that fits into a width, if one does.
   fit(texts, x, y, width, color) {
     const text = texts.find((text) => this.width(text) <= width);

@@ -18,7 +18,7 @@ function pick(frame, x, y) {
     return null;
   }
   const mark = pickMark(marks.get(place.row) ?? [], scale, x);
-  const { lanes } = place.row === "telemetry" ? session.telemetryLanes : session.lanes;
+  const { lanes } = session.lanesOf(place.row);
   const lane = lanes[Math.min(lanes.length - 1, Math.max(0, Math.floor((rowY - place.lanesY) / place.lane)))];
   const span = nearest(lane, scale, now, x);
   if (mark && !(span && Math.abs(scale.x(mark.item.t) - x) > 4)) {
@@ -26,7 +26,7 @@ function pick(frame, x, y) {
   }
   if (span) {
     return place.row === "telemetry" ? { kind: span.reason === undefined ? "delivery" : "attempt", item: span }
-      : { kind: "invocation", item: span, row: place.row };
+      : { kind: "invocation", item: span.invocation, span };
   }
   return pickBootOrStop(frame, place.row, x);
 }

@@ -19,9 +19,8 @@ class Session {
     this.dropped = 0;
     this.lastId = 0;
     this.end = 0;
-    /// Invocations, and what the row of telemetry shows, so that what overlaps is in different lanes.
-    this.lanes = new Lanes(MAX_LANES);
-    this.telemetryLanes = new Lanes(MAX_TELEMETRY_LANES);
+    /// What the rows of the timeline show: runs of the function, responses of extensions, deliveries.
+    this.lanes = new Map();
     this.rows = ["function", "telemetry"];
     this.invocations = [];
     this.inFlight = new Set();
@@ -107,6 +106,17 @@ class Session {
     }
   }
 
+  /// The lanes of a row. Each span has `t`, `end` (`null` in flight) and `failed`, and is a delivery, an attempt, or part of an
+  /// `invocation`.
+  lanesOf(row) {
+    let lanes = this.lanes.get(row);
+    if (!lanes) {
+      lanes = new Lanes(row === "telemetry" ? MAX_TELEMETRY_LANES : MAX_LANES);
+      this.lanes.set(row, lanes);
+    }
+    return lanes;
+  }
+
   addMark(entry, row, text) {
     insertSorted(this.marks, { id: entry.id, t: entry.t, row, kind: entry.kind, text }, (mark) => mark.t);
   }
@@ -133,9 +143,9 @@ class Session {
               this.byTrace.delete(invocation.traceId);
             }
           }
-          this.lanes = new Lanes(MAX_LANES, this.invocations);
-        } else if (list === this.deliveries || list === this.attempts) {
-          this.telemetryLanes = new Lanes(MAX_TELEMETRY_LANES, [...this.deliveries, ...this.attempts].sort((a, b) => a.t - b.t));
+        }
+        for (const lanes of list === this.invocations || list === this.deliveries || list === this.attempts ? this.lanes.values() : []) {
+          lanes.forget(list[0].t);
         }
       }
     }
@@ -184,7 +194,8 @@ function invocationOf(session, entry) {
       /// When the function and all extensions were done; later than `t + d` if one of them responded late.
       end: null,
     };
-    session.lanes.add(invocation);
+    invocation.run = { t: entry.t, end: null, failed: false, invocation };
+    session.lanesOf("function").add(invocation.run);
     insertSorted(session.invocations, invocation, byNumber);
     session.byTrace.set(invocation.traceId, invocation);
     session.inFlight.add(invocation);
@@ -248,7 +259,11 @@ const appliers = {
     });
     for (const extension of extensions) {
       session.addRow(extension.row);
+      const t = entry.t + extension.after;
+      session.lanesOf(extension.row).add({ t, end: t + extension.d, failed: extension.status !== 200, invocation, extension });
     }
+    Object.assign(invocation.run, { end: invocation.run.t + invocation.function.d, failed: invocation.function.outcome !== "ok" });
+    session.lanesOf("function").finished(invocation.run);
     invocation.end = Math.max(...[invocation.d, invocation.function.d, ...extensions.map(({ after, d }) => after + d)]) + invocation.t;
     session.end = Math.max(session.end, invocation.end);
     session.inFlight.delete(invocation);
@@ -261,16 +276,16 @@ const appliers = {
     const d = number(entry.d);
     const delivery = {
       id: entry.id, t: entry.t, d, end: entry.t + d, events: number(entry.events), bytes: number(entry.bytes),
-      status: number(entry.status), types: Object(entry.types), traceIds: list(entry.trace_ids),
+      status: number(entry.status), failed: false, types: Object(entry.types), traceIds: list(entry.trace_ids),
     };
     insertSorted(session.deliveries, delivery, byStart);
-    session.telemetryLanes.add(delivery);
+    session.lanesOf("telemetry").add(delivery);
   },
   attempt(session, entry) {
     const d = number(entry.d);
-    const failed = { id: entry.id, t: entry.t, d, end: entry.t + d, events: number(entry.events), reason: text(entry.reason) };
+    const failed = { id: entry.id, t: entry.t, d, end: entry.t + d, events: number(entry.events), failed: true, reason: text(entry.reason) };
     insertSorted(session.attempts, failed, byStart);
-    session.telemetryLanes.add(failed);
+    session.lanesOf("telemetry").add(failed);
   },
   lost(session, entry) {
     const events = number(entry.events);

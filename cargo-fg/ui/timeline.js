@@ -12,7 +12,7 @@ function createTimeline(app) {
   const tooltip = el("div", { class: "tooltip", hidden: true });
   const line = el("div", { id: "timeline-line", class: "timeline-line muted", "aria-live": "polite" });
   const button = (text, title, action, attributes) => el("button", { type: "button", title, onclick: action, ...attributes }, text);
-  const followButton = button("Follow", "Follow the run (L)", () => (view.follow ? view.setWindow(view.from, view.to) : timeline.follow()));
+  const followButton = button("Follow", "Follow the run (L)", () => (view.follow ? view.setWindow(view.from, view.to) : timeline.follow()), { hidden: !source.live });
   const toolbar = el("div", { class: "timeline-bar", role: "toolbar", "aria-label": "Timeline" },
     followButton,
     button("Fit all", "Show the whole run (0)", () => timeline.fitAll()),
@@ -91,7 +91,7 @@ function createTimeline(app) {
       canvas.height = Math.round(height * ratio);
     }
     painter.context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    const places = placeRows(session, width, height);
+    const places = placeRows(session, width, height, painter.labelWidth(session.rows));
     scroll = Math.max(0, Math.min(scroll, places.content - (height - places.top)));
     const scale = new Scale(view.from, view.to, places.gutter, width - places.gutter);
     const open = isOpen();
@@ -123,6 +123,10 @@ function createTimeline(app) {
         animation = null;
         view.changed();
       }
+    } else if (!source.live && !(view.to > view.from)) {
+      // Nothing more will happen in a recording: it opens with an overview.
+      Object.assign(view, wholeWindow(session, present), { follow: false });
+      view.changed();
     } else if (view.follow) {
       const { from, to } = followedWindow(session, present, view);
       if (from !== view.from || to !== view.to) {
@@ -203,6 +207,9 @@ function createTimeline(app) {
       animateTo(wholeWindow(session, now()));
     },
     follow() {
+      if (!source.live) {
+        return;
+      }
       stopAnimation();
       // The window is chosen anew.
       view.setWindow(0, 0, true);
@@ -312,7 +319,7 @@ function createTimeline(app) {
   };
   let rows = "";
   session.onChange(() => {
-    const shape = `${session.rows.length}/${session.lanes.lanes.length}/${session.telemetryLanes.lanes.length}`;
+    const shape = session.rows.map((row) => session.lanesOf(row).lanes.length).join();
     if (shape !== rows) {
       rows = shape;
       resize();

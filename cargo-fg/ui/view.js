@@ -22,21 +22,26 @@ class View {
     this.selection = null;
   }
 
-  /// Shows a run: as it was before the page was reloaded, if it is the same run.
-  attach(session) {
+  /// Shows a run: as it was when it was left, or before the page was reloaded, if it is the same run.
+  attach(session, left) {
     this.session = session;
     this.reset();
-    const saved = readStored("sessionStorage", VIEW_KEY);
-    if (saved?.session === session && session !== null) {
+    const saved = left ?? readStored("sessionStorage", VIEW_KEY);
+    /// Whether the user has seen this run before.
+    this.restored = session !== null && saved?.session === session;
+    if (this.restored) {
       this.from = number(saved.from);
       this.to = number(saved.to);
       this.follow = saved.follow !== false || !(this.to > this.from);
       this.selection = saved.selection ?? null;
-    }
-    if (typeof saved?.tab === "string") {
-      this.tab = saved.tab;
+      this.tab = text(saved.tab);
     }
     this.changed();
+  }
+
+  window() {
+    const { session, from, to, follow, selection, tab } = this;
+    return { session, from, to, follow, selection, tab };
   }
 
   /// Sets the time window. `follow` is whether it keeps moving.
@@ -79,8 +84,10 @@ class View {
   save() {
     clearTimeout(this.saving);
     this.saving = null;
-    const { session, from, to, follow, selection, tab } = this;
-    store("sessionStorage", VIEW_KEY, { session, from, to, follow, selection, tab });
+    // As long as no entry has arrived, what was saved before the page was reloaded is still needed.
+    if (this.session !== null) {
+      store("sessionStorage", VIEW_KEY, this.window());
+    }
   }
 }
 

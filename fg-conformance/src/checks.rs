@@ -5,13 +5,13 @@ use std::time::Instant;
 use fg_emulator::Faults;
 
 use crate::cases::{
-    Budget, CaseId, Fixture, Group, Selection, registration, resources, settings, shutdown,
+    Budget, Case, CaseId, Fixture, Group, Selection, registration, resources, settings, shutdown,
 };
 use crate::extension_under_test::PreparedExtension;
 use crate::harness::{Harness, ProcessGroup, Start, StopMode};
-use crate::report::{Outcome, Report};
+use crate::report::{OnFinding, Outcome, Report};
 use crate::shared_process::SharedProcess;
-use crate::{Error, ExtensionUnderTest};
+use crate::{Error, ExtensionUnderTest, Finding};
 
 /// A run of conformance tests against an extension.
 ///
@@ -21,6 +21,7 @@ pub struct Checks {
     selection: Option<Selection>,
     budget: Budget,
     on_notice: Box<dyn Fn(&str) + Send + Sync>,
+    on_finding: OnFinding,
 }
 
 impl Checks {
@@ -34,6 +35,7 @@ impl Checks {
             selection: None,
             budget: Budget::default(),
             on_notice: Box::new(|_| {}),
+            on_finding: OnFinding::default(),
         }
     }
 
@@ -58,6 +60,29 @@ impl Checks {
         self
     }
 
+    /// Sets a callback for findings: it is called once for each case of the report, as soon as the report contains the case.
+    ///
+    /// A case that was not selected is reported when it blocks a selected one. The callback runs on the task of
+    /// [`run`](Self::run), so it must not block.
+    ///
+    /// ```
+    /// # use fg_conformance::{Checks, ExtensionUnderTest};
+    /// # let extension = ExtensionUnderTest::zip("night-watch.zip");
+    /// let checks = Checks::new(extension);
+    /// let count = checks.selection().cases().count();
+    /// let checks = checks.on_finding(move |case, finding| {
+    ///     println!("{} of {count} cases: {:?}", case.id, finding.outcome);
+    /// });
+    /// ```
+    #[must_use]
+    pub fn on_finding(
+        mut self,
+        on_finding: impl Fn(&'static Case, &Finding) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_finding = OnFinding::new(on_finding);
+        self
+    }
+
     /// Runs the selected cases and returns the report.
     ///
     /// The port that the extension listens on must be free. To run several checks at the same time, the extension must read
@@ -77,13 +102,15 @@ impl Checks {
     /// If the future is dropped, the processes that it started are killed, and its temporary directories are removed.
     pub async fn run(&self) -> Result<Report, Error> {
         let start = Instant::now();
-        let mut report = Report::new(self.selection());
+        let mut report = Report::new(self.selection()).on_finding(self.on_finding.clone());
         self.run_cases(&mut report).await?;
-        report.set_duration(start.elapsed());
+        report.finish(start.elapsed());
         Ok(report)
     }
 
-    fn selection(&self) -> Selection {
+    /// Returns the cases that will be run.
+    #[must_use]
+    pub fn selection(&self) -> Selection {
         match &self.selection {
             Some(selection) => selection.clone(),
             None if self.budget.is_empty() => Selection::all().without(Group::Budget),

@@ -21,6 +21,11 @@ pub enum Event {
         script: String,
         /// The address to which the platform posts invoke events.
         address: SocketAddr,
+        /// When the process was started; `None` for an [attached](crate::Platform::attach) extension, whose process the
+        /// platform has not started.
+        started_at: Option<Instant>,
+        /// When it registered.
+        registered_at: Instant,
     },
     /// The extension API, or the API of a custom runtime, rejected a request: the request broke a rule, is not part of the
     /// API, or was rejected by an injected fault.
@@ -47,7 +52,32 @@ pub enum Event {
         status: ExitStatus,
         /// Whether the process was killed because an invocation timed out.
         timed_out: bool,
+        /// When the exit was observed. The event is reported when all that the process printed has been read.
+        exited_at: Instant,
     },
+    /// The function was initialized: it requested its first event, or, if it is an HTTP function, it listens. Also reported
+    /// when its process was started again. Not reported for a synthetic function.
+    #[non_exhaustive]
+    FunctionInitialized {
+        /// When the process was started.
+        started_at: Instant,
+        /// The time from the start of the process to the end of the initialization.
+        duration: Duration,
+    },
+    /// A synthetic function logged a line of its [`InvokeRequest`](crate::InvokeRequest).
+    #[non_exhaustive]
+    FunctionLogged {
+        /// The trace ID of the invocation.
+        trace_id: String,
+        /// The line.
+        text: String,
+    },
+    /// The instance was frozen: by [`Platform::freeze`](crate::Platform::freeze), [`restore`](crate::Platform::restore), or the
+    /// fault [`Freeze`](Fault::Freeze). Reported when its processes have stopped; not reported if it was frozen already.
+    Frozen,
+    /// The instance was thawed: by [`Platform::thaw`](crate::Platform::thaw), an invocation, a shutdown, or at the end of a
+    /// restoration or of the fault [`Freeze`](Fault::Freeze). Not reported if it was not frozen.
+    Thawed,
     /// An extension subscribed to telemetry.
     Subscribed(Subscription),
     /// The subscriber acknowledged a batch of telemetry.
@@ -61,6 +91,21 @@ pub enum Event {
         started_at: Instant,
         /// The time from connecting to the last byte of the response.
         round_trip: Duration,
+        /// The batch: a JSON array of events.
+        body: Bytes,
+    },
+    /// A batch of telemetry was posted, and not acknowledged. It is posted again, unless [`TelemetryLost`](Self::TelemetryLost)
+    /// follows.
+    #[non_exhaustive]
+    TelemetryAttemptFailed {
+        /// The number of events in the batch.
+        events: usize,
+        /// When the POST started.
+        started_at: Instant,
+        /// The time from connecting to the failure.
+        round_trip: Duration,
+        /// Why it failed, such as `http://127.0.0.1:8082 responded with status 503`.
+        reason: String,
     },
     /// Telemetry was lost: the buffer was full, delivery failed, or the instance was shut down before delivery.
     #[non_exhaustive]
@@ -69,6 +114,8 @@ pub enum Event {
         events: usize,
         /// Why they were lost.
         reason: String,
+        /// The lost events: a JSON array. If the buffer was full, it contains only the first ones, up to 256 KiB.
+        body: Bytes,
     },
     /// A fault was injected.
     #[non_exhaustive]

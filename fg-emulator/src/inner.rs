@@ -117,7 +117,7 @@ impl Inner {
         name: Option<&str>,
         address: Option<&str>,
     ) -> Result<(), Rejection> {
-        let (script, address) = {
+        let (script, registration) = {
             let mut state = self.state();
             let registered = state.register(name, address);
             if let Err(rejection) = &registered {
@@ -128,7 +128,12 @@ impl Inner {
             registered
         };
         // The observer sees the event before those who wait for the registration continue.
-        self.report(&Event::Registered { script, address });
+        self.report(&Event::Registered {
+            script,
+            address: registration.address,
+            started_at: registration.started_at,
+            registered_at: registration.at,
+        });
         self.notify_waiters();
         Ok(())
     }

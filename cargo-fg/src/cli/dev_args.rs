@@ -19,7 +19,10 @@ use crate::dev::{
     self, DevEvent, DevPlan, FaultSpec, InstanceConfig, Output, OutputStyle, RealFunction, Rebuild,
     Recorder, Recording, RecordingHeader, Schedule,
 };
+use crate::journal::Journal;
+use crate::listen_port;
 use crate::signals::ShutdownSignals;
+use crate::ui::{PagePort, export};
 
 /// The time between two invocations if no keys can be pressed.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
@@ -98,6 +101,12 @@ pub(super) struct DevArgs {
     /// Port of the local FunctionGraph's API, so that EXTENSION_API_ADDR stays the same (default: a free port)
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     api_port: Option<u16>,
+    /// Serve a page that shows and controls the instance, on 127.0.0.1 (default port: 8700, or a free one)
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, value_parser = clap::value_parser!(u16).range(1..))]
+    ui: Option<Option<u16>>,
+    /// Write the page to one HTML file at the end, for instance to attach it to a bug report
+    #[arg(long, value_name = "FILE")]
+    export: Option<PathBuf>,
     /// Lines for humans (with timelines on a terminal only), or one JSON object per line
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     output: OutputFormat,
@@ -137,8 +146,25 @@ impl DevArgs {
             // Report an invalid fault before anything is built.
             faults.parse()?;
         }
-        self.api_port.map(dev::check_api_port).transpose()?;
+        if let Some(port) = self.api_port {
+            listen_port::check(&format!("--api-port {port}"), port)?;
+        }
+        let page_port = self.ui.map(|fixed| PagePort { fixed });
+        page_port.map(PagePort::check).transpose()?;
+        if let (Some(Some(page)), Some(api)) = (self.ui, self.api_port)
+            && page == api
+        {
+            bail!(
+                "cannot use --ui={page} with --api-port {api}: choose another port for one of them"
+            );
+        }
         if self.http {
+            if self.ui == Some(Some(HTTP_FUNCTION_PORT)) {
+                bail!(
+                    "cannot use --ui={HTTP_FUNCTION_PORT} with --http: an HTTP function listens on this port; choose another \
+                     port"
+                );
+            }
             if self.api_port == Some(HTTP_FUNCTION_PORT) {
                 bail!(
                     "cannot use --api-port {HTTP_FUNCTION_PORT} with --http: an HTTP function listens on this port; choose \
@@ -148,10 +174,11 @@ impl DevArgs {
             dev::check_http_port()?;
         }
         self.record.as_deref().map(Recorder::check).transpose()?;
+        self.export.as_deref().map(export::check).transpose()?;
         let environment = self.environment.variables()?;
         let freeze = self.freeze || header.as_ref().is_some_and(|header| header.freeze);
         let schedule = match recording {
-            Some(recording) => Schedule::replay(recording.entries),
+            Some(recording) => Schedule::replay(recording.invocations),
             None => self.schedule(has_keys),
         };
 
@@ -182,7 +209,11 @@ impl DevArgs {
         let mut scripts = boot_set.script_names();
         scripts.extend(attach.clone());
 
-        let output = Output::new(style, scripts.len() > 1);
+        // The page can be opened with a key.
+        let has_page = self.ui.is_some() || (has_keys && !schedule.is_finite());
+        let has_journal = self.record.is_some() || self.export.is_some() || has_page;
+        let journal = has_journal.then(|| Arc::new(Journal::new()));
+        let output = Output::new(style, scripts.len() > 1).with_journal(journal);
         if let (Some(file), Some(header)) = (&self.replay, &header) {
             output.emit(DevEvent::Replay {
                 file: file.display().to_string(),
@@ -198,7 +229,10 @@ impl DevArgs {
         };
         Ok(DevPlan {
             watches_files: !schedule.is_finite() && attach.is_none(),
-            reads_keys: has_keys && !schedule.is_finite(),
+            has_keys,
+            reads_keys: !schedule.is_finite(),
+            page_port,
+            export: self.export,
             config: InstanceConfig {
                 faults,
                 freeze,
@@ -236,7 +270,7 @@ impl DevArgs {
         let interval = match (self.interval, self.invocations) {
             (Some(interval), _) => interval,
             (None, Some(_)) => Duration::ZERO,
-            (None, None) if has_keys => return Schedule::Once { due: false },
+            (None, None) if has_keys || self.ui.is_some() => return Schedule::Once { due: false },
             (None, None) => DEFAULT_INTERVAL,
         };
         Schedule::steady(self.invocations, interval)

@@ -1,29 +1,38 @@
 //! The event loop of `cargo fg dev`: owns all state, and handles one event at a time.
 
+mod controls;
+mod run_end;
+
 use std::collections::BTreeSet;
 use std::future::pending;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 use fg_emulator::{ProcessExit, describe_exit};
 use tokio::task::JoinHandle;
 
+use super::batch::Batch;
 use super::event::DevEvent;
 use super::fault_spec::FaultSpec;
 use super::file_watcher::FileWatcher;
 use super::instance::{Instance, InstanceConfig, InstanceEvent};
+use super::journal_entries;
 use super::keyboard::{self, Key, Keyboard};
 use super::output::Output;
-use super::recording::Recorder;
+use super::page::Page;
+use super::recorder::Recorder;
 use super::saved_files::{Changes, SavedFiles};
 use super::schedule::Schedule;
 use super::watch_set::WatchSet;
 use super::{DevPlan, Rebuild};
 use crate::boot::BootSet;
-use crate::invocation::InvocationSpec;
+use crate::invocation::{InvocationSpec, millis};
 use crate::ipc::{ControlServer, InvocationReply, InvocationRequest};
+use crate::journal::Entry;
 use crate::signals::ShutdownSignals;
+use crate::ui::{PageMode, PagePort, PageState};
 
 const NO_INSTANCE: &str =
     "cannot invoke: cargo fg dev has no running instance; save a file, or press r in its terminal";
@@ -36,12 +45,29 @@ pub(super) struct DevLoop {
     recorder: Option<Recorder>,
     output: Arc<Output>,
     instance: Option<Instance>,
+    /// How many instances have been started.
+    instances: u64,
     file_watcher: Option<FileWatcher>,
     saved_files: SavedFiles,
     keyboard: Option<Keyboard>,
     control_server: Option<ControlServer>,
     /// Invocations that `cargo fg invoke` has requested, queued until the instance has booted.
     requests: Vec<InvocationRequest>,
+    page: Page,
+    /// Whether to serve the page from the start.
+    page_port: Option<PagePort>,
+    /// Where to write the page at the end.
+    export: Option<PathBuf>,
+    /// Invocations that the page has requested together.
+    batch: Option<Batch>,
+    /// The faults of the platform, and of the next ones.
+    faults: Option<FaultSpec>,
+    /// Whether keys can be read, even if the keyboard is not open.
+    has_keys: bool,
+    /// Whether no instance will be booted anymore.
+    has_ended: bool,
+    /// Whether the user has asked `dev` to exit.
+    quits: bool,
     pending_build: Option<PendingBuild>,
     last_build_failed: bool,
     sent: u64,
@@ -50,12 +76,16 @@ pub(super) struct DevLoop {
 
 /// A build that runs in the background.
 struct PendingBuild {
-    task: JoinHandle<anyhow::Result<BootSet>>,
+    start: Instant,
+    /// Returns when the build has finished, too.
+    task: JoinHandle<(anyhow::Result<BootSet>, Instant)>,
     cause: BuildCause,
 }
 
 /// A build that has finished.
 struct FinishedBuild {
+    start: Instant,
+    duration: Duration,
     outcome: anyhow::Result<BootSet>,
     cause: BuildCause,
 }
@@ -69,10 +99,16 @@ enum BuildCause {
 }
 
 impl DevLoop {
-    pub(super) fn new(plan: DevPlan) -> anyhow::Result<Self> {
+    pub(super) fn new(mut plan: DevPlan) -> anyhow::Result<Self> {
         let output = Arc::new(plan.output);
         let mut scripts = plan.boot_set.script_names();
         scripts.extend(plan.config.attach.clone());
+        if let Some(journal) = output.journal() {
+            journal_entries::start_session(journal, &plan.config, &scripts);
+        }
+        if let Some(recorder) = &mut plan.recorder {
+            recorder.write_journal(&output);
+        }
         let function = plan.config.function_kind();
         let control_server = match ControlServer::listen(scripts, function, &plan.directory) {
             Ok(server) => Some(server),
@@ -83,7 +119,10 @@ impl DevLoop {
                 None
             }
         };
+        let journal = output.journal().cloned();
+        let state = PageState::without_controls(PageMode::Dev);
         let mut dev = Self {
+            faults: plan.config.faults.clone(),
             config: Arc::new(plan.config),
             schedule: plan.schedule,
             boot_set: plan.boot_set,
@@ -91,11 +130,21 @@ impl DevLoop {
             recorder: plan.recorder,
             output,
             instance: None,
+            instances: 0,
             file_watcher: plan.watches_files.then(FileWatcher::default),
             saved_files: SavedFiles::after_build(plan.build_start),
-            keyboard: plan.reads_keys.then(Keyboard::open).transpose()?,
+            keyboard: (plan.has_keys && plan.reads_keys)
+                .then(Keyboard::open)
+                .transpose()?,
             control_server,
             requests: Vec::new(),
+            page: Page::new(journal, state),
+            page_port: plan.page_port,
+            export: plan.export,
+            batch: None,
+            has_keys: plan.has_keys,
+            has_ended: false,
+            quits: false,
             pending_build: None,
             last_build_failed: false,
             sent: 0,
@@ -105,17 +154,48 @@ impl DevLoop {
         Ok(dev)
     }
 
+    /// Runs the instances, and then serves the page until the user exits if it was asked for.
     pub(super) async fn run(mut self, mut signals: ShutdownSignals) -> anyhow::Result<()> {
-        if let Some(FaultSpec { spec, seed }) = &self.config.faults {
-            self.output.emit(DevEvent::Faults { spec, seed: *seed });
+        if let Some(FaultSpec { spec, seed }) = &self.faults {
+            let seed = Some(*seed);
+            self.output.emit(DevEvent::Faults { spec, seed });
+        }
+        if let Some(port) = self.page_port {
+            self.serve_page(port).await?;
         }
         if self.keyboard.is_some() {
             self.output.note("keys", keyboard::HELP);
+            if !self.page.is_served() {
+                let message = "press o to open a page that shows the instance";
+                self.output.note("page", message);
+            }
         }
+        let outcome = self.run_instances(&mut signals).await;
+        let outcome = outcome.map_err(|error| self.with_faults(error));
+        let outcome = self.write_files(outcome).await;
+        self.stay(&mut signals, &outcome).await;
+        self.page.shut_down().await;
+        outcome
+    }
+
+    /// Adds the options that inject the faults again to an error.
+    fn with_faults(&self, error: anyhow::Error) -> anyhow::Error {
+        match &self.faults {
+            Some(faults) => {
+                // The error of a boot contains the seed, which is also one of the options.
+                let seed = format!(" (fault seed {})", faults.seed);
+                let message = format!("{error:#}").replace(&seed, "");
+                anyhow!("{message}; to inject the same faults again, use {faults}")
+            }
+            None => error,
+        }
+    }
+
+    async fn run_instances(&mut self, signals: &mut ShutdownSignals) -> anyhow::Result<()> {
         self.boot().await?;
         // The files were not watched during the first build.
         self.handle_changes(self.saved_files.changed_during_build());
-        let outcome = self.handle_events(&mut signals).await;
+        let outcome = self.handle_events(signals).await;
         let conflicts = self.instance.as_ref().map(Instance::conflicts);
         if let Some(conflicts) = &conflicts {
             // While the extensions that own the ports are running.
@@ -158,15 +238,17 @@ impl DevLoop {
                 };
             }
             self.serve_requests()?;
+            self.send_batch()?;
+            self.page.publish(self.state());
             let (is_up, is_idle) = match &self.instance {
                 Some(instance) => (instance.is_up(), instance.is_idle()),
                 None => (false, false),
             };
             tokio::select! {
-                () = signals.recv() => return Ok(()),
-                () = self.output.closed() => return Ok(()),
+                () = signals.recv() => return self.quit(),
+                () = self.output.closed() => return self.quit(),
                 key = next_key(&mut self.keyboard) => match key {
-                    Key::Quit => return Ok(()),
+                    Key::Quit => return self.quit(),
                     key => self.handle_key(&key).await?,
                 },
                 paths = changed_paths(&self.file_watcher), if self.pending_build.is_none() => {
@@ -174,31 +256,43 @@ impl DevLoop {
                 }
                 build = finished(&mut self.pending_build) => self.handle_build(build).await?,
                 request = next_request(&mut self.control_server) => self.requests.push(request),
+                event = self.page.next_event() => self.handle_page_event(event).await?,
+                () = finished_in_batch(&mut self.batch) => {}
                 event = next_event(&mut self.instance) => self.handle_instance_event(event?).await?,
                 spec = self.schedule.next(is_idle), if is_up => self.send(spec, None)?,
             }
         }
     }
 
+    fn quit(&mut self) -> anyhow::Result<()> {
+        self.quits = true;
+        Ok(())
+    }
+
     fn is_done(&self) -> bool {
-        let instance = self.instance.as_ref();
+        let instance = self.instance.as_ref().filter(|_| self.batch.is_none());
         instance.is_some_and(|instance| instance.is_up() && instance.is_idle())
             && self.schedule.is_over()
     }
 
     async fn boot(&mut self) -> anyhow::Result<()> {
         let (config, output) = (Arc::clone(&self.config), Arc::clone(&self.output));
-        let instance = Instance::start(config, self.boot_set.commands(), output).await?;
+        self.instances += 1;
+        let (number, commands) = (self.instances, self.boot_set.commands());
+        let faults = self.faults.as_ref();
+        let instance = Instance::start(number, config, faults, commands, output).await?;
         self.instance = Some(instance);
         Ok(())
     }
 
     /// Shuts the instance down, if there is one, and returns how its extensions exited.
     async fn shut_down_instance(&mut self) -> anyhow::Result<Vec<ProcessExit>> {
-        match self.instance.take() {
+        let exits = match self.instance.take() {
             Some(instance) => instance.shut_down().await,
             None => Ok(Vec::new()),
-        }
+        };
+        self.end_batch().await;
+        exits
     }
 
     async fn handle_instance_event(&mut self, event: InstanceEvent) -> anyhow::Result<()> {
@@ -237,15 +331,19 @@ impl DevLoop {
         Ok(())
     }
 
-    /// Returns whether the user can continue after a failure, by saving a file or pressing a key.
+    /// Returns whether the user can continue after a failure, by saving a file, pressing a key, or on the page.
     fn can_wait(&self) -> bool {
-        self.file_watcher.is_some() || self.keyboard.is_some()
+        let can_use_page = self.page.is_served() && !self.schedule.is_finite();
+        self.file_watcher.is_some() || self.keyboard.is_some() || can_use_page
     }
 
     fn note_waiting(&self) {
+        let has_page = self.page.is_served();
         let message = match (&self.file_watcher, &self.keyboard) {
             (Some(_), Some(_)) => "for a file to be saved; press r to rebuild and boot now",
+            (Some(_), None) if has_page => "for a file to be saved, or for Rebuild on the page",
             (Some(_), None) => "for a file to be saved",
+            (None, None) if has_page => "for Rebuild on the page",
             (None, _) => "for a key; press r to rebuild and boot",
         };
         self.output.note("waiting", message);
@@ -263,7 +361,7 @@ impl DevLoop {
         let new_id = || uuid::Uuid::new_v4().to_string();
         let trace_id = spec.trace_id.get_or_insert_with(new_id).clone();
         if let Some(recorder) = &mut self.recorder {
-            recorder.record(spec.clone())?;
+            recorder.record(spec.clone());
         }
         instance.invoke(self.sent, spec, trace_id, reply);
         Ok(())
@@ -299,32 +397,6 @@ impl DevLoop {
         Ok(())
     }
 
-    async fn handle_key(&mut self, key: &Key) -> anyhow::Result<()> {
-        match (key, &mut self.instance) {
-            (Key::Invoke | Key::Freeze, Some(instance)) if !instance.is_up() => {
-                self.output
-                    .note("waiting", "for the extensions to register");
-            }
-            (Key::Invoke, Some(_)) => self.send(InvocationSpec::default(), None)?,
-            (Key::Freeze, Some(instance)) => instance.toggle_freeze(),
-            (Key::Shutdown, Some(_)) => {
-                self.shut_down_instance().await?;
-                self.note_waiting();
-            }
-            (Key::Invoke | Key::Freeze | Key::Shutdown, None) => self.note_waiting(),
-            (Key::Rebuild, _) => self.start_build(BuildCause::Key),
-            (Key::Telemetry, _) => {
-                let shown = self.output.toggle_telemetry();
-                let message = if shown { "is shown" } else { "is hidden" };
-                self.output.note("telemetry", message);
-            }
-            (Key::Help, _) => self.output.note("keys", keyboard::HELP),
-            // `handle_events` has handled it.
-            (Key::Quit, _) => {}
-        }
-        Ok(())
-    }
-
     fn handle_changes(&mut self, written: BTreeSet<PathBuf>) {
         // After a failure, saving a file again without a change is a request to try again.
         let any = self.instance.is_none() || self.last_build_failed;
@@ -350,14 +422,24 @@ impl DevLoop {
         if self.pending_build.is_none() {
             self.saved_files.build_started();
             let rebuild = Arc::clone(&self.rebuild);
-            let task = tokio::task::spawn_blocking(move || rebuild());
-            self.pending_build = Some(PendingBuild { task, cause });
+            let start = Instant::now();
+            let task = tokio::task::spawn_blocking(move || (rebuild(), Instant::now()));
+            self.pending_build = Some(PendingBuild { start, task, cause });
         }
     }
 
     async fn handle_build(&mut self, build: FinishedBuild) -> anyhow::Result<()> {
         self.saved_files.build_finished();
         self.last_build_failed = build.outcome.is_err();
+        if let Some(journal) = self.output.journal() {
+            let outcome = match &build.outcome {
+                Ok(boot_set) if boot_set.is_same_as(&self.boot_set) => "unchanged",
+                Ok(_) => "new",
+                Err(_) => "failed",
+            };
+            let d = millis(build.duration);
+            journal.add(build.start, Entry::Build { d, outcome });
+        }
         let boot_set = match build.outcome {
             Ok(boot_set) => boot_set,
             Err(error) => {
@@ -416,12 +498,17 @@ fn unexpected_exit(script: &str) -> anyhow::Error {
 }
 
 async fn finished(pending_build: &mut Option<PendingBuild>) -> FinishedBuild {
-    let Some(PendingBuild { task, cause }) = pending_build else {
+    let Some(PendingBuild { start, task, cause }) = pending_build else {
         return pending().await;
     };
-    let outcome = task.await.context("the build was aborted");
+    let (outcome, end) = match task.await.context("the build was aborted") {
+        Ok(finished) => finished,
+        Err(error) => (Err(error), Instant::now()),
+    };
     let build = FinishedBuild {
-        outcome: outcome.flatten(),
+        start: *start,
+        duration: end.duration_since(*start),
+        outcome,
         cause: *cause,
     };
     *pending_build = None;
@@ -445,6 +532,13 @@ async fn next_key(keyboard: &mut Option<Keyboard>) -> Key {
 async fn changed_paths(file_watcher: &Option<FileWatcher>) -> BTreeSet<PathBuf> {
     match file_watcher {
         Some(file_watcher) => file_watcher.changed_paths().await,
+        None => pending().await,
+    }
+}
+
+async fn finished_in_batch(batch: &mut Option<Batch>) {
+    match batch {
+        Some(batch) => batch.wait().await,
         None => pending().await,
     }
 }

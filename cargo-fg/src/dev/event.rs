@@ -13,8 +13,14 @@ use crate::invocation::InvocationReport;
 pub(crate) enum DevEvent<'a> {
     /// The platform has started.
     Platform { address: SocketAddr },
-    /// Faults will be injected.
-    Faults { spec: &'a str, seed: u64 },
+    /// These faults will be injected from now on; if the list is empty, none.
+    Faults {
+        spec: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seed: Option<u64>,
+    },
+    /// The page is served at this address.
+    Page { url: &'a str },
     /// A recording will be replayed.
     Replay { file: String, scripts: &'a [String] },
     /// `dev` waits for a process that the user starts with this environment to register.
@@ -93,7 +99,14 @@ impl DevEvent<'_> {
     pub(crate) fn lines(&self, several: bool) -> Vec<(&'static str, String)> {
         let (label, text) = match self {
             Self::Platform { address } => ("platform", format!("EXTENSION_API_ADDR={address}")),
-            Self::Faults { spec, seed } => ("faults", format!("--fault {spec} --seed {seed}")),
+            Self::Faults { spec, seed } => (
+                "faults",
+                match seed {
+                    Some(seed) => format!("--fault {spec} --seed {seed}"),
+                    None => "none".to_owned(),
+                },
+            ),
+            Self::Page { url } => ("page", (*url).to_owned()),
             Self::Replay { file, scripts } => {
                 let scripts = scripts.join(", ");
                 ("replay", format!("{file}, recorded with {scripts}"))

@@ -8,6 +8,7 @@ use fg_emulator::{Event, Subscription, describe_exit};
 
 use super::conflicts::Conflicts;
 use super::event::{DevEvent, count};
+use super::journal_entries;
 use super::loop_detector::LoopDetector;
 use super::output::{Output, OutputStyle};
 use super::timeline::Row;
@@ -81,6 +82,9 @@ impl EventBridge {
 
     /// Emits an event of the platform, and then looks for a conflict or a loop.
     pub(crate) fn observe(&self, event: &Event) {
+        if let Some(journal) = self.output.journal() {
+            journal_entries::add_event(journal, event);
+        }
         self.emit(event);
         self.conflicts.observe(event);
         self.loop_detector.observe(event);

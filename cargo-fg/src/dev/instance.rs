@@ -9,19 +9,21 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use fg_emulator::{
-    Error, ExtensionCommand, Platform, ProcessExit, RegisteredExtension, describe_exit,
+    Error, ExtensionCommand, Faults, Platform, ProcessExit, RegisteredExtension, describe_exit,
 };
 use tokio::task::JoinSet;
 
-use super::api_port;
 use super::conflicts::Conflicts;
 use super::event::DevEvent;
 use super::event_bridge::EventBridge;
 use super::fault_spec::FaultSpec;
+use super::journal_entries;
 use super::loop_detector::LoopDetector;
 use super::output::{Output, OutputStyle};
 use crate::invocation::{FunctionKind, InvocationReport, InvocationSpec, millis};
 use crate::ipc::InvocationReply;
+use crate::journal::Entry;
+use crate::listen_port;
 
 /// How long the timeline of an invocation, or the freeze after it, waits for the telemetry of the invocation.
 const TELEMETRY_WAIT: Duration = Duration::from_millis(300);
@@ -73,6 +75,7 @@ impl InstanceConfig {
 
 /// An instance that is booting or has booted.
 pub(crate) struct Instance {
+    number: u64,
     platform: Arc<Platform>,
     event_bridge: Arc<EventBridge>,
     conflicts: Arc<Conflicts>,
@@ -85,7 +88,6 @@ pub(crate) struct Instance {
     restores: bool,
     was_invoked: bool,
     function_kind: FunctionKind,
-    frozen: bool,
     config: Arc<InstanceConfig>,
     /// Whether the process that the user starts has registered.
     is_attached: Arc<AtomicBool>,
@@ -114,12 +116,18 @@ pub(crate) enum InstanceEvent {
 }
 
 impl Instance {
-    /// Starts the platform. The extensions and the function boot while [`next_event`](Self::next_event) is polled.
+    /// Starts the platform of the instance with this number. The extensions and the function boot while [`next_event`](Self::next_event) is polled.
     pub(crate) async fn start(
+        number: u64,
         config: Arc<InstanceConfig>,
+        faults: Option<&FaultSpec>,
         commands: Vec<ExtensionCommand>,
         output: Arc<Output>,
     ) -> anyhow::Result<Self> {
+        let start = Instant::now();
+        if let Some(journal) = output.journal() {
+            journal.add(start, Entry::Boot { instance: number });
+        }
         let conflicts = Arc::new(Conflicts::default());
         let loop_detector = Arc::new(LoopDetector::default());
         let event_bridge = Arc::new(EventBridge::new(
@@ -132,11 +140,11 @@ impl Instance {
         for (name, value) in &config.user_data {
             builder = builder.user_data(name, value);
         }
-        if let Some(faults) = &config.faults {
+        if let Some(faults) = faults {
             builder = builder.faults(faults.parse()?);
         }
         if let Some(port) = config.api_port {
-            api_port::check(port)?;
+            listen_port::check(&format!("--api-port {port}"), port)?;
             builder = builder.port(port);
         }
         if let Some(timeout) = config.timeout {
@@ -151,7 +159,7 @@ impl Instance {
         });
         let platform = Arc::new(platform);
         let is_attached = Arc::new(AtomicBool::new(false));
-        let booting = boot_all(
+        let boot = boot_all(
             Arc::clone(&platform),
             Arc::clone(&config),
             commands,
@@ -159,7 +167,17 @@ impl Instance {
             Arc::clone(&conflicts),
             Arc::clone(&is_attached),
         );
+        let journal = output.journal().cloned();
+        let booting = async move {
+            boot.await?;
+            if let Some(journal) = journal {
+                let (instance, d) = (number, millis(start.elapsed()));
+                journal.add(start, Entry::Booted { instance, d });
+            }
+            Ok(())
+        };
         Ok(Self {
+            number,
             platform,
             event_bridge,
             conflicts,
@@ -171,7 +189,6 @@ impl Instance {
             restores: config.restore,
             was_invoked: false,
             function_kind: config.function_kind(),
-            frozen: false,
             config,
             is_attached,
         })
@@ -207,6 +224,11 @@ impl Instance {
         self.in_flight.is_empty()
     }
 
+    /// Returns the number of invocations in flight.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
     /// Sends an invocation. [`next_event`](Self::next_event) and `reply` report when it has finished.
     pub(crate) fn invoke(
         &mut self,
@@ -215,13 +237,16 @@ impl Instance {
         trace_id: String,
         reply: Option<InvocationReply>,
     ) {
-        self.frozen = false;
+        if let Some(journal) = self.output.journal() {
+            journal_entries::add_invoke(journal, number, &trace_id, &spec, self.function_kind);
+        }
         self.event_bridge.invocation_starts();
         let platform = Arc::clone(&self.platform);
         let function_kind = self.function_kind;
         let waits_for_telemetry =
             self.freeze_after_invocation || self.output.style == OutputStyle::Terminal;
         let restores = std::mem::replace(&mut self.was_invoked, true) && self.restores;
+        let output = Arc::clone(&self.output);
         self.in_flight.spawn(async move {
             if restores {
                 platform.restore().await;
@@ -229,7 +254,10 @@ impl Instance {
             let invocation = spec.invocation(&trace_id);
             let invoked = platform.invoke_with(invocation).await?;
             let start = invoked.started_at;
-            let mut report = InvocationReport::new(number, &spec, function_kind, invoked);
+            let mut report = InvocationReport::new(number, &spec, function_kind, &invoked);
+            if let Some(journal) = output.journal() {
+                journal_entries::add_invoked(journal, &report, &invoked);
+            }
             if let Some(reply) = reply {
                 // This fails if the client has disconnected; then nobody needs the report.
                 let _ = reply.send(Ok(report.clone()));
@@ -284,25 +312,39 @@ impl Instance {
         }
     }
 
-    pub(crate) fn toggle_freeze(&mut self) {
-        if self.frozen {
-            self.platform.thaw();
-            self.frozen = false;
-            self.output.emit(DevEvent::Thawed);
-        } else {
-            self.freeze();
+    /// Freezes the instance, unless it is frozen.
+    pub(crate) fn freeze(&mut self) {
+        if !self.platform.is_frozen() {
+            self.platform.freeze();
+            self.output.emit(DevEvent::Frozen);
         }
     }
 
-    fn freeze(&mut self) {
-        self.platform.freeze();
-        self.frozen = true;
-        self.output.emit(DevEvent::Frozen);
+    /// Thaws the instance if it is frozen.
+    pub(crate) fn thaw(&mut self) {
+        if self.platform.is_frozen() {
+            self.platform.thaw();
+            self.output.emit(DevEvent::Thawed);
+        }
+    }
+
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.platform.is_frozen()
+    }
+
+    /// Replaces the faults of the platform.
+    pub(crate) fn set_faults(&self, faults: Faults) {
+        self.platform.set_faults(faults);
     }
 
     /// Shuts the instance down: waits a short time for the invocations in flight, then aborts them. Returns how its
     /// extensions exited.
     pub(crate) async fn shut_down(mut self) -> anyhow::Result<Vec<ProcessExit>> {
+        let start = Instant::now();
+        let instance = self.number;
+        if let Some(journal) = self.output.journal() {
+            journal.add(start, Entry::Shutdown { instance });
+        }
         // Canceling the boot kills an extension that has not registered yet.
         self.booting = None;
         let drained = async {
@@ -319,6 +361,11 @@ impl Instance {
             return Ok(Vec::new());
         };
         let shutdown = platform.shutdown().await?;
+        if let Some(journal) = self.output.journal() {
+            journal_entries::add_shutdown(journal, &shutdown);
+            let d = millis(start.elapsed());
+            journal.add(start, Entry::Down { instance, d });
+        }
         for exit in &shutdown.extensions {
             let (script, status) = (&exit.script, describe_exit(exit.status));
             self.output.emit(match exit.stop_duration {

@@ -18,7 +18,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::signals::{KillHook, before_kill};
 
 /// The line that lists the keys; with its label, it fits into 80 columns.
-pub(crate) const HELP: &str = "i invoke, t telemetry on/off, f freeze, r rebuild, s stop, q quit";
+pub(crate) const HELP: &str = "i invoke, t telemetry, f freeze, r rebuild, s stop, o page, q quit";
 
 /// A key that has a meaning.
 pub(crate) enum Key {
@@ -27,6 +27,7 @@ pub(crate) enum Key {
     Freeze,
     Rebuild,
     Shutdown,
+    Page,
     Quit,
     Help,
 }
@@ -87,6 +88,7 @@ impl Keyboard {
                     Some(b'f') => return Key::Freeze,
                     Some(b'r' | b'b') => return Key::Rebuild,
                     Some(b's') => return Key::Shutdown,
+                    Some(b'o') => return Key::Page,
                     // The terminal has hung up, or Ctrl-D (4) was pressed.
                     None | Some(b'q' | 4) => return Key::Quit,
                     Some(b'?' | b'h') => return Key::Help,

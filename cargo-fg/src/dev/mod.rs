@@ -1,6 +1,6 @@
 //! `cargo fg dev`: boots an instance, invokes the function, and rebuilds and boots again when a file is saved.
 
-mod api_port;
+mod batch;
 mod conflicts;
 mod dev_loop;
 mod event;
@@ -9,12 +9,16 @@ mod fault_spec;
 mod file_watcher;
 mod http_port;
 mod instance;
+mod journal_entries;
 mod keyboard;
 mod loop_detector;
 mod output;
+mod page;
+mod recorder;
 mod recording;
 mod saved_files;
 mod schedule;
+mod telemetry_body;
 mod timeline;
 mod watch_set;
 
@@ -22,19 +26,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use anyhow::anyhow;
-
 use self::dev_loop::DevLoop;
 use crate::boot::BootSet;
 use crate::signals::ShutdownSignals;
+use crate::ui::PagePort;
 
-pub(crate) use self::api_port::check as check_api_port;
 pub(crate) use self::event::DevEvent;
 pub(crate) use self::fault_spec::FaultSpec;
 pub(crate) use self::http_port::check as check_http_port;
 pub(crate) use self::instance::{InstanceConfig, RealFunction};
 pub(crate) use self::output::{Output, OutputStyle};
-pub(crate) use self::recording::{Recorder, Recording, RecordingHeader};
+pub(crate) use self::recorder::Recorder;
+pub(crate) use self::recording::{Recording, RecordingHeader};
 pub(crate) use self::schedule::Schedule;
 
 /// The parsed arguments of `cargo fg dev`, with the extensions built.
@@ -51,8 +54,14 @@ pub(crate) struct DevPlan {
     pub(crate) recorder: Option<Recorder>,
     /// Whether a saved file causes a build and a boot.
     pub(crate) watches_files: bool,
-    /// Whether `dev` reads keys from the terminal.
+    /// Whether `dev` runs on a terminal from which it can read keys.
+    pub(crate) has_keys: bool,
+    /// Whether keys control the run. After a run with a page, they are read in any case.
     pub(crate) reads_keys: bool,
+    /// Where to serve the page from the start.
+    pub(crate) page_port: Option<PagePort>,
+    /// The file to which the page is written at the end.
+    pub(crate) export: Option<PathBuf>,
     pub(crate) output: Output,
 }
 
@@ -66,15 +75,5 @@ pub(crate) type Rebuild = Arc<dyn Fn() -> anyhow::Result<BootSet> + Send + Sync>
 /// Returns an error if an invocation or a boot fails, or if an extension exits unexpectedly or does not shut down
 /// cleanly. If faults were injected, the message ends with the options that inject them again.
 pub(crate) async fn run(plan: DevPlan, signals: ShutdownSignals) -> anyhow::Result<()> {
-    let faults = plan.config.faults.clone();
-    let outcome = DevLoop::new(plan)?.run(signals).await;
-    outcome.map_err(|error| match faults {
-        Some(faults) => {
-            // The error of a boot contains the seed, which is also one of the options.
-            let seed = format!(" (fault seed {})", faults.seed);
-            let message = format!("{error:#}").replace(&seed, "");
-            anyhow!("{message}; to inject the same faults again, use {faults}")
-        }
-        None => error,
-    })
+    DevLoop::new(plan)?.run(signals).await
 }

@@ -1,6 +1,7 @@
 //! The output on stdout: human-readable lines, timelines on a terminal, or JSON.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
@@ -10,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::event::DevEvent;
 use super::timeline::{self, Row};
+use crate::journal::{Entry, Journal};
 use crate::terminal::printable;
 
 /// The form in which events are printed.
@@ -30,6 +32,7 @@ pub(crate) struct Output {
     pub(crate) several: bool,
     quiet_telemetry: AtomicBool,
     closed: Notify,
+    journal: Option<Arc<Journal>>,
 }
 
 #[derive(Serialize)]
@@ -46,11 +49,31 @@ impl Output {
             several,
             quiet_telemetry: AtomicBool::new(false),
             closed: Notify::new(),
+            journal: None,
         }
+    }
+
+    /// Sets the journal, to which warnings, failures and saved files are added.
+    pub(crate) fn with_journal(mut self, journal: Option<Arc<Journal>>) -> Self {
+        self.journal = journal;
+        self
+    }
+
+    /// Returns the journal, if this run has one.
+    pub(crate) fn journal(&self) -> Option<&Arc<Journal>> {
+        self.journal.as_ref()
     }
 
     /// Prints an event, unless it is a telemetry delivery and telemetry is hidden.
     pub(crate) fn emit(&self, event: DevEvent<'_>) {
+        if let Some(journal) = &self.journal {
+            match &event {
+                DevEvent::Failed { message } => journal.add_now(Entry::Failed { message }),
+                DevEvent::Changed { paths } => journal.add_now(Entry::Changed { paths }),
+                // The other events are added where they happen.
+                _ => {}
+            }
+        }
         let is_delivery = matches!(event, DevEvent::Telemetry { .. });
         if is_delivery && !self.shows_telemetry() {
             return;
@@ -74,6 +97,9 @@ impl Output {
 
     /// Prints a warning to stderr, in any style. A closed stderr is ignored.
     pub(crate) fn warn(&self, text: &str) {
+        if let Some(journal) = &self.journal {
+            journal.add_now(Entry::Warning { message: text });
+        }
         let stderr = io::stderr();
         let text = printable(text, &stderr);
         let _ = writeln!(&stderr, "warning: {text}");

@@ -1,20 +1,20 @@
-//! Recordings of the invocations that a `dev` has sent, for `--replay`.
+//! The format of recordings: the invocations that a `dev` has sent, for `--replay`, and what happened, for the page.
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 
 use super::fault_spec::FaultSpec;
-use crate::invocation::{InvocationSpec, millis};
+use crate::invocation::InvocationSpec;
 
-/// The version of the format. Recordings of other versions are rejected.
-const VERSION: u32 = 1;
+/// The version of the format that is written. Version 1 has neither entries nor details.
+const VERSION: u32 = 2;
 
 /// The first line of a recording: the conditions under which the invocations were sent.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -30,27 +30,27 @@ pub(crate) struct RecordingHeader {
     pub(crate) freeze: bool,
 }
 
-/// Each other line of a recording: one invocation.
+/// A line of a recording: one invocation.
 #[derive(Debug, Deserialize, Serialize)]
-struct RecordedInvocation {
+pub(super) struct RecordedInvocation {
     /// The time since the first invocation, in milliseconds.
-    at_ms: f64,
+    pub(super) at_ms: f64,
     #[serde(flatten)]
-    spec: InvocationSpec,
+    pub(super) spec: InvocationSpec,
 }
 
-/// A writer of a recording.
-pub(crate) struct Recorder {
-    path: PathBuf,
-    file: File,
-    /// The time of the first invocation.
-    start: Option<Instant>,
+/// A line of a recording with an entry of the journal, or with the details of one. A replay skips it.
+#[derive(Deserialize)]
+struct JournalLine {
+    entry: Option<IgnoredAny>,
+    detail: Option<IgnoredAny>,
 }
 
 /// A recording that has been read from a file.
 pub(crate) struct Recording {
     pub(crate) header: RecordingHeader,
-    pub(crate) entries: VecDeque<(Duration, InvocationSpec)>,
+    /// The invocations, each with the time since the first one.
+    pub(crate) invocations: VecDeque<(Duration, InvocationSpec)>,
 }
 
 impl RecordingHeader {
@@ -72,153 +72,150 @@ impl RecordingHeader {
     }
 }
 
-impl Recorder {
-    /// Checks that the file can be written, without changing it. Used before a build, after which the file is created.
-    pub(crate) fn check(path: &Path) -> anyhow::Result<()> {
-        let exists = path.exists();
-        if exists && !path.is_file() && !path.is_dir() {
-            // Opening a pipe would block, or end the input of its reader.
-            return Ok(());
-        }
-        let mut options = File::options();
-        let opened = options.create(true).append(true).open(path);
-        opened.with_context(|| format!("cannot write the recording {}", path.display()))?;
-        if !exists {
-            let _ = fs::remove_file(path);
-        }
-        Ok(())
-    }
-
-    /// Creates the file, or truncates it, and writes the header.
-    pub(crate) fn create(path: &Path, header: &RecordingHeader) -> anyhow::Result<Self> {
-        let file = File::create(path)
-            .with_context(|| format!("cannot write the recording {}", path.display()))?;
-        let mut recorder = Self {
-            path: path.to_owned(),
-            file,
-            start: None,
-        };
-        recorder.write(header)?;
-        Ok(recorder)
-    }
-
-    /// Writes an invocation. Must be called before the invocation is sent, so that the recording contains it even if it
-    /// crashes the extension.
-    pub(crate) fn record(&mut self, spec: InvocationSpec) -> anyhow::Result<()> {
-        let now = Instant::now();
-        let start = *self.start.get_or_insert(now);
-        self.write(&RecordedInvocation {
-            at_ms: millis(now.duration_since(start)),
-            spec,
-        })
-    }
-
-    fn write(&mut self, line: &impl Serialize) -> anyhow::Result<()> {
-        let mut write = || {
-            let mut text = serde_json::to_vec(line)?;
-            text.push(b'\n');
-            self.file.write_all(&text)
-        };
-        write().with_context(|| format!("cannot write the recording {}", self.path.display()))
-    }
-}
-
 impl Recording {
-    /// Reads a recording.
+    /// Reads the invocations of a recording. A last line that was cut off, since `dev` was killed or the disk was full, is
+    /// skipped.
     ///
     /// # Errors
     ///
     /// Returns an error if the file cannot be read, has another version, or has an invalid line or no invocation.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let path_shown = path.display();
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read the recording {path_shown}"))?;
-        let mut lines = text.lines();
-        let header = lines.next().unwrap_or_default();
-        let header: RecordingHeader = serde_json::from_str(header).with_context(|| {
+        let cannot_read = || format!("cannot read the recording {path_shown}");
+        let mut reader = BufReader::new(File::open(path).with_context(cannot_read)?);
+        let mut line = Vec::new();
+        reader
+            .read_until(b'\n', &mut line)
+            .with_context(cannot_read)?;
+        let header: RecordingHeader = serde_json::from_slice(&line).with_context(|| {
             format!("cannot replay {path_shown}: line 1 is not the header of a recording")
         })?;
-        if header.recording != VERSION {
+        let version = header.recording;
+        if !(1..=VERSION).contains(&version) {
             bail!(
-                "cannot replay {path_shown}: it has version {}, and this cargo fg reads version {VERSION}",
-                header.recording
+                "cannot replay {path_shown}: it has version {version}, and this cargo fg reads versions 1 to {VERSION}"
             );
         }
-        let entries = lines.enumerate().map(|(i, line)| {
-            let line_number = i + 2;
-            let invalid = || {
-                format!("cannot replay {path_shown}: line {line_number} is not a valid invocation")
-            };
-            let entry: RecordedInvocation = serde_json::from_str(line).with_context(invalid)?;
-            let at = Duration::try_from_secs_f64(entry.at_ms / 1000.0).with_context(invalid)?;
-            Ok((at, entry.spec))
-        });
-        let entries: VecDeque<_> = entries.collect::<anyhow::Result<_>>()?;
-        if entries.is_empty() {
+        let mut invocations = VecDeque::new();
+        for line_number in 2.. {
+            line.clear();
+            let count = reader.read_until(b'\n', &mut line);
+            if count.with_context(cannot_read)? == 0 {
+                break;
+            }
+            match invocation(&line, version) {
+                Ok(Some(invocation)) => invocations.push_back(invocation),
+                Ok(None) => {}
+                Err(_) if is_cut_off(&line) => break,
+                Err(error) => {
+                    return Err(error.context(format!(
+                        "cannot replay {path_shown}: line {line_number} is not a valid invocation"
+                    )));
+                }
+            }
+        }
+        if invocations.is_empty() {
             bail!("cannot replay {path_shown}: it has no invocations");
         }
-        Ok(Self { header, entries })
+        Ok(Self {
+            header,
+            invocations,
+        })
     }
+}
+
+/// Parses a line after the first. Returns `None` for a line that a replay skips.
+fn invocation(line: &[u8], version: u32) -> anyhow::Result<Option<(Duration, InvocationSpec)>> {
+    if version > 1 {
+        let line: JournalLine = serde_json::from_slice(line)?;
+        if line.entry.is_some() || line.detail.is_some() {
+            return Ok(None);
+        }
+    }
+    let invocation: RecordedInvocation = serde_json::from_slice(line)?;
+    let at = Duration::try_from_secs_f64(invocation.at_ms / 1000.0)?;
+    Ok(Some((at, invocation.spec)))
+}
+
+/// Returns whether the line is the beginning of a JSON object without its end, and the last line of the file.
+fn is_cut_off(line: &[u8]) -> bool {
+    let is_unfinished =
+        |line: &str| serde_json::from_str::<IgnoredAny>(line).is_err_and(|error| error.is_eof());
+    // It may have been cut within a character.
+    !line.ends_with(b"\n") && is_unfinished(&String::from_utf8_lossy(line))
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use tokio::time::advance;
+    use super::Recording;
 
-    use super::{FaultSpec, Recorder, Recording, RecordingHeader};
-    use crate::invocation::InvocationSpec;
-
-    #[tokio::test(start_paused = true)]
-    async fn recordings_round_trip() {
+    fn read(text: &[u8]) -> anyhow::Result<Recording> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("recording");
-        let scripts = vec!["extensionA.sh".to_owned()];
-        let faults = FaultSpec {
-            spec: "freeze=0.5".to_owned(),
-            seed: 7,
-        };
-        let header = RecordingHeader::new(scripts, Some(faults), true);
-        let mut recorder = Recorder::create(&path, &header).unwrap();
-        // The first invocation is at 0 even if it is sent late.
-        for (trace_id, pause) in [("a", 1_000), ("b", 1_500)] {
-            advance(Duration::from_millis(pause)).await;
-            let trace_id = Some(trace_id.to_owned());
-            recorder
-                .record(InvocationSpec {
-                    trace_id,
-                    ..InvocationSpec::default()
-                })
-                .unwrap();
+        std::fs::write(&path, text).unwrap();
+        Recording::read(&path)
+    }
+
+    #[test]
+    fn both_versions_are_replayed() {
+        let version_1 = r#"{"recording":1,"scripts":["extensionA.sh"],"freeze":false}
+{"at_ms":0,"payload":"{}","outcome":"ok","duration":"0s"}
+{"at_ms":12.5,"trace_id":"b","payload":"x","outcome":"error","duration":"2ms"}
+"#;
+        let version_2 = r#"{"recording":2,"scripts":["extensionA.sh"],"freeze":false}
+{"entry":{"id":1,"t":0,"kind":"session","at_ms":-1}}
+{"at_ms":0,"payload":"{}","outcome":"ok","duration":"0s"}
+{"entry":{"id":2,"t":0.1,"kind":"invoke","payload":"entry"}}
+{"detail":{"id":2,"detail":{"payload":"{}"}}}
+{"at_ms":12.5,"trace_id":"b","payload":"x","outcome":"error","duration":"2ms"}
+"#;
+        for text in [version_1, version_2] {
+            let recording = read(text.as_bytes()).unwrap();
+            assert_eq!(recording.header.scripts, ["extensionA.sh"]);
+            let [(first, _), (second, spec)] = &*Vec::from(recording.invocations) else {
+                panic!("{text}");
+            };
+            assert_eq!(*first, Duration::ZERO);
+            assert_eq!(*second, Duration::from_micros(12_500));
+            assert_eq!(spec.trace_id.as_deref(), Some("b"));
         }
-        let Recording { header, entries } = Recording::read(&path).unwrap();
-        assert_eq!(header.scripts, ["extensionA.sh"]);
-        assert_eq!(header.fault.as_deref(), Some("freeze=0.5"));
-        assert_eq!((header.seed, header.freeze), (Some(7), true));
-        let entries: Vec<_> = entries
-            .iter()
-            .map(|(at, spec)| (at.as_millis(), spec.trace_id.as_deref()))
-            .collect();
-        assert_eq!(entries, [(0, Some("a")), (1_500, Some("b"))]);
     }
 
     #[test]
     fn invalid_recordings_are_rejected() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("recording");
         let header = r#"{"recording":1,"scripts":[]}"#;
-        let entry = r#"{"at_ms":0,"payload":"{}"}"#;
+        let header_2 = r#"{"recording":2,"scripts":[]}"#;
+        let invocation = r#"{"at_ms":0,"payload":"{}"}"#;
+        let entry = r#"{"entry":{"id":1}}"#;
         for (text, message) in [
             (String::new(), "line 1 is not the header of a recording"),
             ("[package]\n".to_owned(), "line 1 is not the header"),
             (
-                r#"{"recording":2,"scripts":[]}"#.to_owned(),
-                "it has version 2, and this cargo fg reads version 1",
+                r#"{"recording":3,"scripts":[]}"#.to_owned(),
+                "it has version 3, and this cargo fg reads versions 1 to 2",
+            ),
+            (
+                r#"{"recording":0,"scripts":[]}"#.to_owned(),
+                "it has version 0",
             ),
             (format!("{header}\n"), "it has no invocations"),
+            (format!("{header_2}\n{entry}\n"), "it has no invocations"),
             (
-                format!("{header}\n{entry}\nnonsense\n"),
+                format!("{header}\n{invocation}\nnonsense\n"),
+                "line 3 is not a valid invocation",
+            ),
+            (
+                format!("{header_2}\n{entry}\n{invocation}\nnonsense"),
+                "line 4 is not a valid invocation",
+            ),
+            (
+                format!("{header}\n{invocation}\n{entry}\n"),
+                "line 3 is not a valid invocation",
+            ),
+            (
+                format!("{header_2}\n{invocation}\n{{\"at_ms\"\n{invocation}\n"),
                 "line 3 is not a valid invocation",
             ),
             (
@@ -226,10 +223,31 @@ mod tests {
                 "line 2 is not a valid invocation",
             ),
         ] {
-            std::fs::write(&path, &text).unwrap();
-            let error = Recording::read(&path).err().unwrap();
+            let error = read(text.as_bytes()).err().unwrap();
             assert!(format!("{error:#}").contains(message), "{text}: {error:#}");
         }
-        assert!(Recording::read(directory.path()).is_err());
+        assert!(Recording::read(&std::env::temp_dir()).is_err());
+    }
+
+    #[test]
+    fn line_that_was_cut_off_is_skipped() {
+        let whole = concat!(
+            "{\"recording\":2,\"scripts\":[]}\n",
+            "{\"at_ms\":0,\"payload\":\"{}\"}\n",
+        );
+        for cut in [
+            "{",
+            "{\"entry\":{\"id\":7,\"text\":\"caf\u{e9}",
+            "{\"detail\"",
+            "{\"at_ms\":5,\"payload\":",
+        ] {
+            for surplus in 0..=1 {
+                let text = [whole, cut].concat();
+                // With `surplus`, the last byte is missing, too: in one of the cases, it is a half of a character.
+                let text = &text.as_bytes()[..text.len() - surplus];
+                let recording = read(text).unwrap();
+                assert_eq!(recording.invocations.len(), 1, "{cut}");
+            }
+        }
     }
 }

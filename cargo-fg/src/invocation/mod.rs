@@ -7,7 +7,7 @@ mod spec;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::report::{InvocationReport, millis, stream_name};
-pub(crate) use self::spec::{InvocationSpec, Payload};
+pub(crate) use self::spec::{InvocationSpec, MAX_PAYLOAD_BYTES, PAYLOAD_TOO_LARGE, Payload};
 
 /// The kind of function that is invoked.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]

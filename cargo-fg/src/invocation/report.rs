@@ -70,19 +70,15 @@ impl InvocationReport {
         number: u64,
         spec: &InvocationSpec,
         function_kind: FunctionKind,
-        invoked: InvokeResult,
+        invoked: &InvokeResult,
     ) -> Self {
-        let function = invoked.function;
-        let extensions: Vec<_> = invoked
-            .responses
-            .into_iter()
-            .map(ExtensionReport::new)
-            .collect();
+        let function = &invoked.function;
+        let extensions: Vec<_> = invoked.responses.iter().map(ExtensionReport::new).collect();
         let ok = function.outcome == spec.outcome && extensions.iter().all(ExtensionReport::is_ok);
         let response = String::from_utf8_lossy(&function.response);
         Self {
             number,
-            trace_id: invoked.trace_id,
+            trace_id: invoked.trace_id.clone(),
             ok,
             duration_ms: millis(invoked.duration),
             function: FunctionReport {
@@ -98,7 +94,7 @@ impl InvocationReport {
             extensions,
             printed: match ok {
                 true => Vec::new(),
-                false => invoked.printed.into_iter().map(PrintedLine::new).collect(),
+                false => invoked.printed.iter().map(PrintedLine::new).collect(),
             },
         }
     }
@@ -175,16 +171,16 @@ impl FunctionReport {
 }
 
 impl ExtensionReport {
-    fn new(response: ExtensionResponse) -> Self {
-        let (status, detail) = match response.result {
+    fn new(response: &ExtensionResponse) -> Self {
+        let (status, detail) = match &response.result {
             Ok(HttpResponse { status: 200, .. }) => (Some(200), String::new()),
             Ok(HttpResponse { status, body, .. }) => {
-                (Some(status), String::from_utf8_lossy(&body).into_owned())
+                (Some(*status), String::from_utf8_lossy(body).into_owned())
             }
-            Err(error) => (None, fg_util::error::chain(&error)),
+            Err(error) => (None, fg_util::error::chain(error)),
         };
         Self {
-            script: response.script,
+            script: response.script.clone(),
             after_ms: millis(response.posted_after),
             duration_ms: millis(response.round_trip),
             status,
@@ -274,11 +270,11 @@ fn error_text(body: &str) -> String {
 }
 
 impl PrintedLine {
-    fn new(line: OutputLine) -> Self {
+    fn new(line: &OutputLine) -> Self {
         Self {
-            script: line.script,
+            script: line.script.clone(),
             stream: stream_name(line.stream).to_owned(),
-            text: line.text,
+            text: line.text.clone(),
         }
     }
 }

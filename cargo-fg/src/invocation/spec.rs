@@ -8,6 +8,13 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use fg_emulator::{FunctionOutcome, InvokeRequest};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+/// The largest body of a request (D user guide).
+pub(crate) const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
+
+/// The message about a larger payload.
+pub(crate) const PAYLOAD_TOO_LARGE: &str =
+    "the payload is too large: FunctionGraph accepts at most 6 MB";
+
 /// The parameters of an invocation. A real function ignores the outcome, the duration and the logs; the synthetic
 /// function ignores the payload.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -34,7 +41,7 @@ pub(crate) struct InvocationSpec {
 pub(crate) struct Payload(pub(crate) Vec<u8>);
 
 #[derive(Deserialize, Serialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a payload is a text or `{\"base64\": …}`")]
 enum PayloadJson {
     Text(String),
     Bytes { base64: String },

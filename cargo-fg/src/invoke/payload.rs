@@ -4,10 +4,7 @@ use std::io::Read;
 
 use anyhow::{Context, bail};
 
-use crate::invocation::Payload;
-
-/// The largest body of a request (D user guide).
-const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
+use crate::invocation::{MAX_PAYLOAD_BYTES, PAYLOAD_TOO_LARGE, Payload};
 
 /// Returns the payload for an argument: text, `@FILE`, or `-` for standard input.
 ///
@@ -33,7 +30,7 @@ pub(crate) fn read_payload(argument: &str) -> anyhow::Result<Payload> {
         },
     };
     if payload.len() > MAX_PAYLOAD_BYTES {
-        bail!("the payload is too large: FunctionGraph accepts at most 6 MB");
+        bail!("{PAYLOAD_TOO_LARGE}");
     }
     Ok(Payload(payload))
 }

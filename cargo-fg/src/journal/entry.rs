@@ -29,6 +29,9 @@ pub(crate) enum Entry<'a> {
         function: &'a str,
         /// The faults that can be injected: their names, and what they do.
         faults: &'a [(String, &'a str)],
+        /// The number of cases that `check` runs.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cases: Option<usize>,
     },
     /// An instance starts to boot. Instances are numbered from 1.
     Boot { instance: u64 },

@@ -6,8 +6,10 @@ mod human;
 mod json;
 mod junit;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::catalog::list_cases;
@@ -34,7 +36,12 @@ pub struct Report {
     blockers: BTreeSet<CaseId>,
     /// The last lines that the extension printed to standard error in boots with a failure.
     stderr: Vec<String>,
+    on_finding: OnFinding,
 }
+
+/// A callback for findings.
+#[derive(Clone)]
+pub(crate) struct OnFinding(Arc<dyn Fn(&'static Case, &Finding) + Send + Sync>);
 
 /// The format of a report.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -59,16 +66,33 @@ impl Report {
             findings: BTreeMap::new(),
             blockers: BTreeSet::new(),
             stderr: Vec::new(),
+            on_finding: OnFinding::default(),
         }
+    }
+
+    /// Sets the callback for findings.
+    pub(crate) fn on_finding(mut self, on_finding: OnFinding) -> Self {
+        self.on_finding = on_finding;
+        self
+    }
+
+    /// Returns the name of the start script, or the path of a ZIP that cannot be booted.
+    #[must_use]
+    pub fn extension(&self) -> &str {
+        &self.extension
     }
 
     /// Iterates over the cases and their findings, in the order of the IDs.
     pub fn findings(&self) -> impl Iterator<Item = (&'static Case, &Finding)> {
         CASES.iter().filter_map(|case| {
-            let is_shown = self.selection.contains(case.id) || self.blockers.contains(&case.id);
-            let finding = self.findings.get(&case.id).filter(|_| is_shown)?;
-            Some((case, finding))
+            let finding = self.findings.get(&case.id)?;
+            self.is_shown(case.id).then_some((case, finding))
         })
+    }
+
+    /// Returns whether the report contains the finding of this case.
+    fn is_shown(&self, id: CaseId) -> bool {
+        self.selection.contains(id) || self.blockers.contains(&id)
     }
 
     /// Returns the number of cases with this outcome.
@@ -107,8 +131,10 @@ impl Report {
         self.description = description;
     }
 
-    pub(crate) fn set_duration(&mut self, duration: Duration) {
+    /// Must be called after the last finding. Drops the callback, so that the report does not keep alive what that owns.
+    pub(crate) fn finish(&mut self, duration: Duration) {
         self.duration = duration;
+        self.on_finding = OnFinding::default();
     }
 
     /// Returns whether the case is selected and has no finding yet.
@@ -125,7 +151,19 @@ impl Report {
 
     /// Records a finding. Only the first finding of a case counts.
     pub(crate) fn record(&mut self, id: CaseId, finding: impl Into<Finding>) {
-        self.findings.entry(id).or_insert_with(|| finding.into());
+        if let Entry::Vacant(vacant) = self.findings.entry(id) {
+            vacant.insert(finding.into());
+            if self.is_shown(id) {
+                self.report(id);
+            }
+        }
+    }
+
+    /// Reports the finding of this case to the callback, if there is one.
+    fn report(&self, id: CaseId) {
+        if let Some(finding) = self.findings.get(&id) {
+            (self.on_finding.0)(id.case(), finding);
+        }
     }
 
     pub(crate) fn is_warned(&self, id: CaseId) -> bool {
@@ -192,7 +230,11 @@ impl Report {
     /// Skips the matching cases that have no finding yet, because of this case.
     pub(crate) fn block_matching(&mut self, blocker: CaseId, matches: impl Fn(&Case) -> bool) {
         if self.any_pending(&matches) {
+            let was_shown = self.is_shown(blocker);
             self.blockers.insert(blocker);
+            if !was_shown {
+                self.report(blocker);
+            }
         }
         self.skip(matches, &format!("blocked by {blocker}"));
     }
@@ -202,6 +244,24 @@ impl Report {
         self.stderr.extend_from_slice(&recorder.recorded().stderr);
         let surplus = self.stderr.len().saturating_sub(MAX_STDERR_LINES);
         self.stderr.drain(..surplus);
+    }
+}
+
+impl OnFinding {
+    pub(crate) fn new(call: impl Fn(&'static Case, &Finding) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(call))
+    }
+}
+
+impl Default for OnFinding {
+    fn default() -> Self {
+        Self::new(|_, _| {})
+    }
+}
+
+impl fmt::Debug for OnFinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnFinding")
     }
 }
 

@@ -25,6 +25,36 @@ async fn a_case_that_blocks_a_selected_one_is_reported() {
     assert_eq!(report.count(Fail), 1, "{report}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn findings_are_reported_once_while_the_cases_run() {
+    for (fault, names) in [
+        ("", ["REG", "END-01"]),
+        // REG-03 is not selected, but blocks a selected case.
+        ("wrong-name", ["INV-01", "TEL"]),
+    ] {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let report = run(night_watch(fault), |checks| {
+            let checks = checks.select(Selection::parse(names).unwrap());
+            assert!(checks.selection().cases().count() > 3);
+            checks.on_finding(move |case, finding| {
+                sender
+                    .send((case.id.as_str(), finding.outcome))
+                    .expect("a receiver");
+            })
+        });
+        let report = report.await;
+        let mut found: Vec<_> = receiver.iter().collect();
+        found.sort_by_key(|(id, _)| *id);
+        let mut expected: Vec<_> = report
+            .findings()
+            .map(|(case, finding)| (case.id.as_str(), finding.outcome))
+            .collect();
+        expected.sort_by_key(|(id, _)| *id);
+        assert_eq!(found, expected, "{report}");
+        assert_eq!(report.extension(), "extensionNightWatch.sh");
+    }
+}
+
 #[tokio::test]
 async fn an_invalid_script_name_is_not_booted() {
     let extension = ExtensionUnderTest::command("night_watch.sh", "no-such-program", [""; 0]);

@@ -1,51 +1,64 @@
 //! The fault injector: decides from the seed when to inject which fault.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Fault, FaultRate, Faults};
 
 /// Decides at each opportunity whether to inject a fault. The decisions depend only on the seed.
 #[derive(Debug, Default)]
-pub(crate) struct FaultInjector {
+pub(crate) struct FaultInjector(Mutex<Injected>);
+
+#[derive(Debug, Default)]
+struct Injected {
     faults: Faults,
     /// How many opportunities each fault has had.
-    opportunities: Mutex<BTreeMap<Fault, u32>>,
+    opportunities: BTreeMap<Fault, u32>,
 }
 
 impl FaultInjector {
     pub(crate) fn new(faults: Faults) -> Self {
-        Self {
+        let injector = Self::default();
+        injector.replace(faults);
+        injector
+    }
+
+    /// Injects these faults from now on, instead of the current ones. Opportunities are counted from now on, too.
+    pub(crate) fn replace(&self, faults: Faults) {
+        *self.lock() = Injected {
             faults,
-            opportunities: Mutex::default(),
-        }
+            opportunities: BTreeMap::new(),
+        };
     }
 
     /// Returns the seed, or `None` if no faults are configured.
     pub(crate) fn seed(&self) -> Option<u64> {
-        (!self.faults.is_empty()).then_some(self.faults.seed)
+        let faults = &self.lock().faults;
+        (!faults.is_empty()).then_some(faults.seed)
     }
 
     /// Counts an opportunity for the fault, and returns whether to inject the fault.
     pub(crate) fn should_inject(&self, fault: Fault) -> bool {
-        let Some(rate) = self.faults.rates.get(&fault) else {
+        let mut injected = self.lock();
+        let (seed, rate) = (injected.faults.seed, injected.faults.rates.get(&fault));
+        let Some(rate) = rate.copied() else {
             return false;
         };
-        let mut opportunities = self
-            .opportunities
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let count = opportunities.entry(fault).or_default();
+        let count = injected.opportunities.entry(fault).or_default();
         let number = *count;
         *count += 1;
-        match *rate {
+        match rate {
             FaultRate::First(count) => number < count,
             // This depends only on the seed, the fault, and the number, so that adding a fault does not change the
             // decisions about the others.
             FaultRate::Probability(probability) => {
-                fraction(self.faults.seed, fault as u64, number.into()) < probability
+                fraction(seed, fault as u64, number.into()) < probability
             }
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Injected> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,6 +105,19 @@ mod tests {
         let some = injected("freeze=0.3", 3, Fault::Freeze);
         let count = some.iter().filter(|injected| **injected).count();
         assert!((250..350).contains(&count), "{count}");
+    }
+
+    #[test]
+    fn replaced_faults_have_their_own_opportunities() {
+        let first = || Faults::parse("event-late*1", 0).unwrap();
+        let injector = FaultInjector::new(first());
+        let inject = || [(); 2].map(|()| injector.should_inject(Fault::EventLate));
+        assert_eq!(inject(), [true, false]);
+        injector.replace(first());
+        assert_eq!(inject(), [true, false]);
+        assert_eq!(injector.seed(), Some(0));
+        injector.replace(Faults::new(7));
+        assert_eq!((inject(), injector.seed()), ([false, false], None));
     }
 
     #[test]

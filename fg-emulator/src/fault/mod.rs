@@ -43,6 +43,63 @@ pub enum Fault {
     Freeze,
 }
 
+impl Fault {
+    /// All faults, in the order of the documentation.
+    pub const ALL: [Self; 11] = [
+        Self::RegisterSlow,
+        Self::RegisterRejected,
+        Self::RegisterReset,
+        Self::RegisterUnavailable,
+        Self::EventDuplicate,
+        Self::EventLate,
+        Self::EventMalformed,
+        Self::EventHuge,
+        Self::TelemetryBefore,
+        Self::TelemetryAfter,
+        Self::Freeze,
+    ];
+
+    /// Returns the name, as in a list of faults.
+    fn name(self) -> &'static str {
+        match self {
+            Self::RegisterSlow => "register-slow",
+            Self::RegisterRejected => "register-rejected",
+            Self::RegisterReset => "register-reset",
+            Self::RegisterUnavailable => "register-503",
+            Self::EventDuplicate => "event-duplicate",
+            Self::EventLate => "event-late",
+            Self::EventMalformed => "event-malformed",
+            Self::EventHuge => "event-huge",
+            Self::TelemetryBefore => "telemetry-before",
+            Self::TelemetryAfter => "telemetry-after",
+            Self::Freeze => "freeze",
+        }
+    }
+
+    /// Returns what the platform does, in a phrase without a subject, such as `posts an invocation twice, with the same trace
+    /// ID`.
+    #[must_use]
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::RegisterSlow => "responds to a registration after a second",
+            Self::RegisterRejected => "rejects a registration with status 400",
+            Self::RegisterReset => "resets the connection of a registration",
+            Self::RegisterUnavailable => "responds to a registration with status 503",
+            Self::EventDuplicate => "posts an invocation twice, with the same trace ID",
+            Self::EventLate => "posts an invocation after the function has finished",
+            Self::EventMalformed => "posts a truncated body before the invocation",
+            Self::EventHuge => "adds an unknown field of 5 MiB to the invocation",
+            Self::TelemetryBefore => {
+                "delivers the telemetry about the start of an invocation before it posts the invocation"
+            }
+            Self::TelemetryAfter => {
+                "delivers no telemetry before the extension has responded to the invocation"
+            }
+            Self::Freeze => "freezes the instance for 200 ms, before or after the invocation",
+        }
+    }
+}
+
 /// How often a fault is injected.
 ///
 /// Each registration is an opportunity for the faults of registrations, and each invocation for those of events and
@@ -170,27 +227,13 @@ fn parse_item(item: &str) -> Result<(Fault, FaultRate), Error> {
     Ok((fault, rate))
 }
 
-const NAMES: [(Fault, &str); 11] = [
-    (Fault::RegisterSlow, "register-slow"),
-    (Fault::RegisterRejected, "register-rejected"),
-    (Fault::RegisterReset, "register-reset"),
-    (Fault::RegisterUnavailable, "register-503"),
-    (Fault::EventDuplicate, "event-duplicate"),
-    (Fault::EventLate, "event-late"),
-    (Fault::EventMalformed, "event-malformed"),
-    (Fault::EventHuge, "event-huge"),
-    (Fault::TelemetryBefore, "telemetry-before"),
-    (Fault::TelemetryAfter, "telemetry-after"),
-    (Fault::Freeze, "freeze"),
-];
-
 impl FromStr for Fault {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let known = NAMES.iter().find(|(_, name)| *name == text);
-        known.map(|(fault, _)| *fault).ok_or_else(|| {
-            let names: Vec<_> = NAMES.iter().map(|(_, name)| *name).collect();
+        let known = Self::ALL.into_iter().find(|fault| fault.name() == text);
+        known.ok_or_else(|| {
+            let names = Self::ALL.map(Self::name);
             Error::new(format!(
                 "unknown fault `{text}`; expected one of {}",
                 names.join(", ")
@@ -201,20 +244,20 @@ impl FromStr for Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = NAMES.iter().find(|(fault, _)| fault == self);
-        f.write_str(name.map_or("", |(_, name)| *name))
+        f.write_str(self.name())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Fault, FaultRate, Faults, NAMES};
+    use super::{Fault, FaultRate, Faults};
 
     #[test]
     fn names_and_rates_are_parsed() {
-        for (fault, name) in NAMES {
-            assert_eq!(fault.to_string(), name);
-            assert_eq!(name.parse::<Fault>().unwrap(), fault);
+        for (position, fault) in Fault::ALL.into_iter().enumerate() {
+            assert_eq!(fault.to_string().parse::<Fault>().unwrap(), fault);
+            // The position goes into the pseudorandom decisions.
+            assert_eq!(fault as usize, position);
         }
         let faults = Faults::parse("freeze = 0.5, event-late * 3", 9).unwrap();
         let same = Faults::new(9)

@@ -12,6 +12,7 @@ use fg_util::error::chain;
 use fg_util::select::{Either, select};
 use hyper::body::Bytes;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::http_server;
 use super::process::{FunctionKind, FunctionProcess};
@@ -148,11 +149,16 @@ impl Shared {
         } = self;
         let timeout = inner.settings.init_timeout.unwrap_or(BOOT_TIMEOUT);
         inner.update(|state| state.runtime.process_started());
+        let started_at = Instant::now();
         let process = FunctionProcess::spawn(path, *kind, inner).await?;
         *self.process() = Some(process);
-        let ready = inner.wait_until(|state| state.runtime.is_ready().then_some(()));
+        let ready = inner.wait_until(|state| state.runtime.ready_at());
         let outcome = tokio::time::timeout(timeout, select(ready, self.exited())).await;
-        if let Ok(Either::First(())) = outcome {
+        if let Ok(Either::First(ready_at)) = outcome {
+            inner.report(&Event::FunctionInitialized {
+                started_at: started_at.into_std(),
+                duration: ready_at.duration_since(started_at),
+            });
             return Ok(());
         }
         let (path, readiness) = (path.display(), kind.readiness());
@@ -203,6 +209,7 @@ impl Shared {
         self.inner.report(&Event::FunctionExited {
             status: exit.status,
             timed_out,
+            exited_at: exit.exited_at,
         });
         let message = format!("the function {}", describe_exit(exit.status));
         *self.last_exit() = Some(exit);

@@ -50,9 +50,9 @@ impl RuntimeState {
         }
     }
 
-    /// Returns whether the process is initialized.
-    pub(crate) fn is_ready(&self) -> bool {
-        self.ready.is_some()
+    /// Returns when the process was initialized, or `None` until it is.
+    pub(crate) fn ready_at(&self) -> Option<Instant> {
+        self.ready
     }
 
     /// Queues an event for the function.
@@ -169,9 +169,9 @@ mod tests {
     fn invocations_are_dequeued_in_order_and_completed_once() {
         let mut runtime = RuntimeState::default();
         runtime.process_started();
-        assert!(!runtime.is_ready());
+        assert_eq!(runtime.ready_at(), None);
         runtime.mark_ready();
-        assert!(runtime.is_ready() && runtime.dequeue().is_none());
+        assert!(runtime.ready_at().is_some() && runtime.dequeue().is_none());
         for id in ["a", "b", "c"] {
             runtime.enqueue(id, id.into());
         }

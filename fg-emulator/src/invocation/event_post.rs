@@ -48,6 +48,11 @@ impl EventPost {
         })
     }
 
+    /// Returns the body that is posted. Faults can precede it with half of it, or post it twice.
+    pub(crate) fn body(&self) -> Bytes {
+        self.body.clone()
+    }
+
     pub(crate) async fn post(
         self,
         script: String,

@@ -19,6 +19,8 @@ pub struct InvokeResult {
     pub responses: Vec<ExtensionResponse>,
     /// How the function ran.
     pub function: FunctionRun,
+    /// The body of the invoke event, as it was posted to each extension (D 2707).
+    pub event: Bytes,
     /// The lines that the extensions and the function printed while the invocation was in flight, also those about other
     /// invocations: the last 256 KiB.
     pub printed: Vec<OutputLine>,

@@ -12,6 +12,7 @@ use super::shutdown::GRACE_PERIOD;
 use crate::function::{Bootstrap, FunctionKind};
 use crate::port::ExtensionPorts;
 use crate::process::Process;
+use crate::state::Registration;
 use crate::{Error, ExtensionCommand, TelemetryType, describe_exit};
 
 /// How long an extension may take to register, and a function to request its first event (?). It is longer than the
@@ -117,14 +118,12 @@ impl Platform {
             .inner
             .update_on_drop(|state| state.remove_extension(&script));
         self.inner.state().attached.insert(script.clone());
-        let address = self
-            .inner
-            .wait_until(|state| state.registered_address(&script));
-        let address = self.inner.or_observer_panic(address).await;
+        let registration = self.inner.wait_until(|state| state.registration(&script));
+        let registration = self.inner.or_observer_panic(registration).await;
         remove.disarm();
         Ok(RegisteredExtension {
             script,
-            address,
+            address: registration.address,
             startup_duration: start.elapsed(),
             pid: None,
         })
@@ -251,22 +250,21 @@ impl Platform {
             };
         }
         let start = Instant::now();
+        self.inner.state().process_started(script, start);
         let kind = TelemetryType::Extension;
         let mut process = Process::spawn(script, executable, kind, ports, &self.inner).await?;
-        let registered = self
-            .inner
-            .wait_until(|state| state.registered_address(script));
+        let registered = self.inner.wait_until(|state| state.registration(script));
         let outcome = tokio::time::timeout(BOOT_TIMEOUT, select(registered, process.wait())).await;
-        let address = match outcome {
-            Ok(Either::First(address)) => Some(address),
+        let registration = match outcome {
+            Ok(Either::First(registration)) => Some(registration),
             // It may have registered just before it exited.
-            Ok(Either::Second(_)) | Err(_) => self.inner.state().registered_address(script),
+            Ok(Either::Second(_)) | Err(_) => self.inner.state().registration(script),
         };
-        if let Some(address) = address {
+        if let Some(Registration { address, at, .. }) = registration {
             let registered = RegisteredExtension {
                 script: script.clone(),
                 address,
-                startup_duration: start.elapsed(),
+                startup_duration: at.duration_since(start),
                 pid: process.id(),
             };
             self.processes().insert(script.clone(), process);

@@ -25,7 +25,8 @@ pub struct PlatformBuilder {
 }
 
 impl PlatformBuilder {
-    /// Sets a closure that is called for every [`Event`]. The platform's tasks call it, so it must not block.
+    /// Sets a closure that is called for every [`Event`]. The platform's tasks call it, so it must not block, and it must not
+    /// call methods of the platform.
     ///
     /// The observer may contain assertions. If it panics, the platform method that the test is awaiting panics with the
     /// same message, or else the next method that the test calls. [`shutdown`](Platform::shutdown) first stops the
@@ -153,6 +154,7 @@ impl PlatformBuilder {
             directory,
             processes: Mutex::default(),
             function: Mutex::default(),
+            freezing: Mutex::default(),
             server,
             delivery,
         })

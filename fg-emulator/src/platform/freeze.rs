@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Platform;
-use crate::Fault;
 use crate::process::Process;
+use crate::{Event, Fault};
 
 /// How long the fault `freeze` and a restoration freeze the instance.
 const FREEZE_DURATION: Duration = Duration::from_millis(200);
@@ -34,21 +34,36 @@ impl Platform {
     /// # }
     /// ```
     pub fn freeze(&self) {
-        self.inner.update(|state| state.telemetry.set_frozen(true));
+        let _lock = self.lock_freezing();
+        let changes = self.inner.update(|state| state.telemetry.set_frozen(true));
         self.processes().values().for_each(Process::freeze);
         if let Some(function) = self.bootstrap() {
             function.freeze();
         }
+        if changes {
+            self.inner.report(&Event::Frozen);
+        }
+    }
+
+    /// Returns whether the instance is frozen.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        self.inner.state().telemetry.frozen
     }
 
     /// Thaws the instance: resumes its processes with SIGCONT, and delivers the buffered telemetry. Does nothing if the
     /// instance is not frozen.
     pub fn thaw(&self) {
+        let _lock = self.lock_freezing();
         self.processes().values().for_each(Process::thaw);
         if let Some(function) = self.bootstrap() {
             function.thaw();
         }
-        self.inner.update(|state| state.telemetry.set_frozen(false));
+        if self.inner.state().telemetry.set_frozen(false) {
+            // The observer sees the event before what the thawed instance does.
+            self.inner.report(&Event::Thawed);
+            self.inner.notify_waiters();
+        }
     }
 
     /// Emulates a restoration from a snapshot (D: the platform does this for Java on x86 only).
@@ -76,8 +91,7 @@ impl Platform {
     }
 
     pub(super) fn thaw_if_frozen(&self) {
-        let frozen = self.inner.state().telemetry.frozen;
-        if frozen {
+        if self.is_frozen() {
             self.thaw();
         }
     }

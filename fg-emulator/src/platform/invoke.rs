@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::Platform;
 use crate::function::{FunctionRun, RuntimeResponse};
 use crate::invocation::EventPost;
-use crate::{Error, Fault, InvokeRequest, InvokeResult};
+use crate::{Error, Event, Fault, InvokeRequest, InvokeResult};
 
 impl Platform {
     /// Invokes the function once, with default settings: a new trace ID, the payload `{}`, and a synthetic function that
@@ -85,12 +85,13 @@ impl Platform {
             Fault::EventLate,
             "the event is posted after the function has finished",
         );
-        let event = EventPost::new(inner, &trace_id)?;
+        let post = EventPost::new(inner, &trace_id)?;
+        let event = post.body();
         // A `JoinSet`, because it aborts its tasks when this future is dropped.
         let mut posts = JoinSet::new();
         let mut post_to_all = || {
             for (script, address) in &registered {
-                posts.spawn(event.clone().post(script.clone(), *address, start));
+                posts.spawn(post.clone().post(script.clone(), *address, start));
             }
         };
         if !late {
@@ -123,6 +124,7 @@ impl Platform {
             trace_id,
             responses,
             function,
+            event,
             printed,
             started_at: start,
             duration,
@@ -144,6 +146,10 @@ impl Platform {
                     let at = SystemTime::now();
                     self.inner
                         .update(|state| state.telemetry.function_logged(trace_id, line, at));
+                    self.inner.report(&Event::FunctionLogged {
+                        trace_id: trace_id.to_owned(),
+                        text: line.clone(),
+                    });
                 }
                 let timeout = self.inner.settings.timeout;
                 tokio::time::sleep(request.duration.min(timeout)).await;

@@ -15,10 +15,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use crate::Error;
 use crate::function::Bootstrap;
 use crate::inner::Inner;
 use crate::process::Process;
+use crate::{Error, Faults};
 
 pub(crate) use self::boot_sequence::BOOT_TIMEOUT;
 pub use self::boot_sequence::RegisteredExtension;
@@ -43,6 +43,8 @@ pub struct Platform {
     directory: TempDir,
     processes: Mutex<BTreeMap<String, Process>>,
     function: Mutex<Option<Arc<Bootstrap>>>,
+    /// Locked while the instance is frozen or thawed, so that processes, state and events agree if both happen at once.
+    freezing: Mutex<()>,
     server: JoinHandle<()>,
     delivery: JoinHandle<()>,
 }
@@ -105,12 +107,36 @@ impl Platform {
         self.inner.environment()
     }
 
+    /// Replaces the faults that the platform injects.
+    ///
+    /// The new ones apply from the next opportunity: those of registrations to later registrations, and those of events and
+    /// telemetry to invocations that start later. Opportunities are counted again, so `freeze*1` injects a freeze once more.
+    /// `Faults::default()` injects none.
+    ///
+    /// ```no_run
+    /// # async fn test(platform: fg_emulator::Platform) -> Result<(), fg_emulator::Error> {
+    /// use fg_emulator::Faults;
+    ///
+    /// platform.set_faults(Faults::parse("event-duplicate", 42)?);
+    /// platform.invoke().await?.assert_ok(); // the event is posted twice
+    /// platform.set_faults(Faults::default());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_faults(&self, faults: Faults) {
+        self.inner.faults.replace(faults);
+    }
+
     fn bootstrap(&self) -> Option<Arc<Bootstrap>> {
         self.lock_function().clone()
     }
 
     fn lock_function(&self) -> MutexGuard<'_, Option<Arc<Bootstrap>>> {
         self.function.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_freezing(&self) -> MutexGuard<'_, ()> {
+        self.freezing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn processes(&self) -> MutexGuard<'_, BTreeMap<String, Process>> {

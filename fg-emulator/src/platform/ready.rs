@@ -48,11 +48,12 @@ impl Platform {
     }
 
     async fn ready(&self, script: &str) -> Result<(), Error> {
-        let Some(address) = self.inner.state().registered_address(script) else {
+        let Some(registration) = self.inner.state().registration(script) else {
             return Err(Error::new(format!(
                 "cannot wait for {script}: it is not registered; boot it first"
             )));
         };
+        let address = registration.address;
         let served = async {
             while !accepts(address).await {
                 if self.has_exited(script)? {

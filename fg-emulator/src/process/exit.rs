@@ -2,7 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -38,6 +38,10 @@ pub struct ProcessExit {
     pub status: ExitStatus,
     /// The time from SIGTERM to the exit. `None` if the process exited by itself.
     pub stop_duration: Option<Duration>,
+    /// When it received SIGTERM. `None` if the process exited by itself.
+    pub stop_requested_at: Option<Instant>,
+    /// When its exit was observed.
+    pub exited_at: Instant,
     /// Whether the process was killed because it did not exit within the grace period of five seconds.
     pub killed: bool,
     /// The lines that the process printed: the first MiB of each stream.

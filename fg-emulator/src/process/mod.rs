@@ -34,8 +34,8 @@ pub(crate) struct Process {
     output: Output,
     marker: Marker,
     inner: Arc<Inner>,
-    /// Whether the remaining processes of the group have been killed.
-    cleaned_up: bool,
+    /// When its exit was observed. The remaining processes of the group have then been killed.
+    exited_at: Option<Instant>,
     _ports: ExtensionPorts,
 }
 
@@ -86,7 +86,7 @@ impl Process {
             output,
             marker,
             inner: Arc::clone(inner),
-            cleaned_up: false,
+            exited_at: None,
             _ports: ports,
         })
     }
@@ -136,8 +136,8 @@ impl Process {
     /// Kills the remaining processes of the group, and those that left it. Must run immediately after the process was waited
     /// for, because the system may then reuse its ID.
     fn clean_up(&mut self) {
-        if !self.cleaned_up {
-            self.cleaned_up = true;
+        if self.exited_at.is_none() {
+            self.exited_at = Some(Instant::now());
             self.signal(Signal::SIGKILL);
             self.inner.guard.remove_group(self.group);
             self.marker.kill_all();
@@ -162,11 +162,14 @@ impl Process {
         }
         let stop_duration = (!exited).then(|| start.elapsed());
         let status = self.wait().await?;
+        let exited_at = self.exited_at.unwrap_or_else(Instant::now);
         let output = self.output.finish().await;
         Ok(ProcessExit {
             script: std::mem::take(&mut self.name),
             status,
             stop_duration,
+            stop_requested_at: (!exited).then_some(start),
+            exited_at,
             killed,
             output: output.lines,
             dropped_output_bytes: output.dropped,

@@ -5,7 +5,7 @@ mod rejection;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use crate::function::RuntimeState;
 use crate::port::{FIRST_PORT, LAST_PORT};
@@ -21,8 +21,8 @@ const MAX_EXTENSIONS: usize = 10;
 /// The booted extensions, the telemetry, and the invocations of a custom runtime.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    /// The booted scripts, each with its address once it is registered.
-    extensions: BTreeMap<String, Option<SocketAddr>>,
+    /// The booted scripts.
+    extensions: BTreeMap<String, Extension>,
     /// The scripts whose processes the user starts. They may register again, since a debugger starts a program again.
     pub(crate) attached: BTreeSet<String>,
     /// Whether an attached process has been started again, and may repeat its subscription.
@@ -33,6 +33,22 @@ pub(crate) struct State {
     pub(crate) runtime: RuntimeState,
     /// What the processes print while invocations are in flight.
     printed: Printed,
+}
+
+#[derive(Debug, Default)]
+struct Extension {
+    /// When its process was started. `None` if the user starts it.
+    started_at: Option<Instant>,
+    registration: Option<Registration>,
+}
+
+/// A registration of an extension.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Registration {
+    pub(crate) address: SocketAddr,
+    pub(crate) at: Instant,
+    /// When the process of the extension was started. `None` if the user has started it.
+    pub(crate) started_at: Option<Instant>,
 }
 
 impl State {
@@ -76,8 +92,16 @@ impl State {
                 format!("a function has at most {MAX_EXTENSIONS} extensions"),
             ));
         }
-        self.extensions.insert(script.to_owned(), None);
+        self.extensions
+            .insert(script.to_owned(), Extension::default());
         Ok(())
+    }
+
+    /// Records when the process of a booted script was started.
+    pub(crate) fn process_started(&mut self, script: &str, at: Instant) {
+        if let Some(extension) = self.extensions.get_mut(script) {
+            extension.started_at = Some(at);
+        }
     }
 
     /// Removes a script whose process has exited.
@@ -99,7 +123,7 @@ impl State {
         &mut self,
         name: Option<&str>,
         address: Option<&str>,
-    ) -> Result<(String, SocketAddr), Rejection> {
+    ) -> Result<(String, Registration), Rejection> {
         let missing =
             |header| Rejection::new("MissingHeader", format!("header {header} is missing"));
         let name = name.ok_or_else(|| missing("FunctionGraph-Extension-Name"))?;
@@ -121,7 +145,7 @@ impl State {
                 let message = format!("no script `{name}` was booted");
                 return Err(Rejection::new("ExtensionNotFound", message));
             }
-            Some(Some(_)) if !self.attached.contains(name) => {
+            Some(extension) if extension.is_registered() && !self.attached.contains(name) => {
                 return Err(Rejection::new(
                     "ExtensionRegistered",
                     format!("{name} is already registered"),
@@ -132,25 +156,37 @@ impl State {
         if let Some((other, _)) = self
             .extensions
             .iter()
-            .find(|(other, used)| *other != name && **used == Some(address))
+            .find(|(other, used)| *other != name && used.address() == Some(address))
         {
             return Err(Rejection::new(
                 "AddressInUse",
                 format!("{address} is already registered by {other}"),
             ));
         }
-        let previous = self.extensions.insert(name.to_owned(), None);
-        if previous.flatten().is_some() {
+        let previous = self
+            .extensions
+            .insert(name.to_owned(), Extension::default());
+        let previous = previous.unwrap_or_default();
+        if previous.is_registered() {
             self.unsubscribe_if_alone();
             self.may_resubscribe = true;
         }
-        self.extensions.insert(name.to_owned(), Some(address));
-        Ok((name.to_owned(), address))
+        let registration = Registration {
+            address,
+            at: Instant::now(),
+            started_at: previous.started_at,
+        };
+        let extension = Extension {
+            started_at: previous.started_at,
+            registration: Some(registration),
+        };
+        self.extensions.insert(name.to_owned(), extension);
+        Ok((name.to_owned(), registration))
     }
 
-    /// Returns the address of the extension, or `None` until it is registered.
-    pub(crate) fn registered_address(&self, script: &str) -> Option<SocketAddr> {
-        *self.extensions.get(script)?
+    /// Returns the registration of the extension, or `None` until it is registered.
+    pub(crate) fn registration(&self, script: &str) -> Option<Registration> {
+        self.extensions.get(script)?.registration
     }
 
     /// Applies a subscription to telemetry, given the body of the request. A registration must precede it (D 2710).
@@ -171,9 +207,20 @@ impl State {
 
     /// Returns the registered extensions, ordered by script name. They receive the invoke events.
     pub(crate) fn registered_extensions(&self) -> Vec<(String, SocketAddr)> {
-        let registered =
-            |(script, address): (&String, &Option<SocketAddr>)| Some((script.clone(), (*address)?));
+        let registered = |(script, extension): (&String, &Extension)| {
+            Some((script.clone(), extension.address()?))
+        };
         self.extensions.iter().filter_map(registered).collect()
+    }
+}
+
+impl Extension {
+    fn address(&self) -> Option<SocketAddr> {
+        Some(self.registration?.address)
+    }
+
+    fn is_registered(&self) -> bool {
+        self.registration.is_some()
     }
 }
 
@@ -214,11 +261,15 @@ mod tests {
         assert!(state.registered_extensions().is_empty());
 
         let address = "127.0.0.1:8081".parse().unwrap();
-        let registered = ("extensionA.sh".to_owned(), address);
+        let started_at = std::time::Instant::now();
+        state.process_started("extensionA.sh", started_at);
+        let (script, registration) = state.register(Some("extensionA.sh"), at).unwrap();
         assert_eq!(
-            state.register(Some("extensionA.sh"), at),
-            Ok(registered.clone())
+            (script.as_str(), registration.address),
+            ("extensionA.sh", address)
         );
+        assert_eq!(registration.started_at, Some(started_at));
+        assert!(registration.at >= started_at);
         assert_eq!(
             rejected(state.register(Some("extensionA.sh"), at)),
             "ExtensionRegistered"
@@ -227,7 +278,7 @@ mod tests {
             rejected(state.register(Some("extensionB.sh"), at)),
             "AddressInUse"
         );
-        assert_eq!(state.registered_extensions(), [registered]);
+        assert_eq!(state.registered_extensions(), [(script, address)]);
 
         state.remove_extension("extensionA.sh");
         assert!(state.register(Some("extensionB.sh"), at).is_ok());

@@ -8,7 +8,7 @@ use hyper::body::Bytes;
 use hyper::{Response, header};
 
 use super::Subscription;
-use super::buffer::Batch;
+use super::buffer::{Batch, LostEvents};
 use crate::http::client;
 use crate::inner::Inner;
 use crate::{Error, Event};
@@ -24,21 +24,31 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) async fn deliver(inner: Arc<Inner>) {
     loop {
         let (subscription, batch) = inner.wait_until(|state| state.telemetry.next_batch()).await;
-        if batch.dropped > 0 {
+        let Batch {
+            body,
+            events,
+            dropped,
+        } = batch;
+        if let Some(LostEvents { events, body }) = dropped {
             inner.report(&Event::TelemetryLost {
-                events: batch.dropped,
+                events,
                 reason: "the buffer was full".to_owned(),
+                body,
             });
         }
-        let events = batch.events;
-        let event = match post_batch(&subscription, batch, &inner).await {
+        let event = match post_batch(&subscription, &body, events, &inner).await {
             Ok((status, started_at, round_trip)) => Event::TelemetryDelivered {
                 events,
                 status,
                 started_at,
                 round_trip,
+                body,
             },
-            Err(reason) => Event::TelemetryLost { events, reason },
+            Err(reason) => Event::TelemetryLost {
+                events,
+                reason,
+                body,
+            },
         };
         inner.report(&event);
         inner.update(|state| state.telemetry.batch_settled());
@@ -58,28 +68,35 @@ pub(super) async fn post(
 /// the round trip; or the reason why the batch is lost.
 async fn post_batch(
     subscription: &Subscription,
-    batch: Batch,
+    body: &Bytes,
+    events: usize,
     inner: &Inner,
 ) -> Result<(u16, Instant, Duration), String> {
-    let body = Bytes::from(batch.body);
     let mut backoff = Backoff::new(FIRST_PAUSE, RESPONSE_TIMEOUT);
     let mut attempt = 1;
     loop {
         let start = Instant::now();
         let freezes = inner.state().telemetry.freezes;
         let response = post(subscription, body.clone()).await;
+        let round_trip = start.elapsed();
         let retry_after = response.as_ref().ok().and_then(retry_after);
-        let reason = match response.map(|response| response.status().as_u16()) {
-            Ok(status @ 200..300) => return Ok((status, start, start.elapsed())),
-            Ok(status @ ..500) if status != 408 && status != 429 => {
-                return Err(format!(
-                    "{} responded with status {status}",
-                    subscription.uri
-                ));
-            }
-            Ok(status) => format!("{} responded with status {status}", subscription.uri),
-            Err(error) => format!("{error:?}"),
+        let (reason, is_final) = match response.map(|response| response.status().as_u16()) {
+            Ok(status @ 200..300) => return Ok((status, start, round_trip)),
+            Ok(status) => (
+                format!("{} responded with status {status}", subscription.uri),
+                status < 500 && status != 408 && status != 429,
+            ),
+            Err(error) => (format!("{error:?}"), false),
         };
+        inner.report(&Event::TelemetryAttemptFailed {
+            events,
+            started_at: start,
+            round_trip,
+            reason: reason.clone(),
+        });
+        if is_final {
+            return Err(reason);
+        }
         // An attempt that failed because the subscriber was frozen does not count.
         inner
             .wait_until(|state| (!state.telemetry.frozen).then_some(()))

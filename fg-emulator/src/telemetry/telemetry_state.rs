@@ -74,10 +74,12 @@ impl TelemetryState {
         self.subscription.as_ref()
     }
 
-    /// Records that the instance was frozen or thawed.
-    pub(crate) fn set_frozen(&mut self, frozen: bool) {
-        self.freezes += u64::from(frozen && !self.frozen);
+    /// Records that the instance was frozen or thawed. Returns whether this changes anything.
+    pub(crate) fn set_frozen(&mut self, frozen: bool) -> bool {
+        let changes = frozen != self.frozen;
+        self.freezes += u64::from(frozen && changes);
         self.frozen = frozen;
+        changes
     }
 
     /// Records that the instance was restored from a snapshot.
@@ -205,7 +207,7 @@ mod tests {
     fn emitted(telemetry: &mut TelemetryState) -> Value {
         let (_, batch) = telemetry.next_batch().unwrap();
         telemetry.batch_settled();
-        serde_json::from_str(&batch.body).unwrap()
+        serde_json::from_slice(&batch.body).unwrap()
     }
 
     #[test]
@@ -316,9 +318,11 @@ mod tests {
             .subscribe(&subscription(r#"["platform"]"#))
             .unwrap();
         telemetry.invocation_started("t1", at(0));
-        telemetry.set_frozen(true);
+        assert!(telemetry.set_frozen(true));
+        assert!(!telemetry.set_frozen(true), "already frozen");
         assert!(telemetry.next_batch().is_none());
-        telemetry.set_frozen(false);
+        assert!(telemetry.set_frozen(false));
+        assert!(!telemetry.set_frozen(false), "not frozen");
         telemetry.paused += 1;
         assert!(telemetry.next_batch().is_none());
         telemetry.paused -= 1;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hyper::body::Bytes;
 
+use super::buffer::LostEvents;
 use super::{Subscription, delivery};
 use crate::inner::Inner;
 use crate::platform::BOOT_TIMEOUT;
@@ -141,13 +142,16 @@ impl Inner {
     /// Closes the buffer, and reports the events that were not delivered.
     pub(crate) fn close_telemetry(&self) {
         let mut state = self.state();
-        let events = state.telemetry.buffer.close();
+        let lost = state.telemetry.buffer.close();
         let subscribed = state.telemetry.subscription.is_some();
         drop(state);
-        if events > 0 && subscribed {
+        if let Some(LostEvents { events, body }) = lost
+            && subscribed
+        {
             self.report(&Event::TelemetryLost {
                 events,
                 reason: "the instance was shut down before delivery".to_owned(),
+                body,
             });
         }
     }

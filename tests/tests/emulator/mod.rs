@@ -4,6 +4,7 @@
 
 mod api;
 mod dropped;
+mod events;
 mod faults;
 mod function;
 mod instance;
