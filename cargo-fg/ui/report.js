@@ -7,8 +7,7 @@ const CASE_OUTCOMES = {
   skip: { icon: "–", title: "Skipped", kind: "skip", verb: "skipped" },
 };
 const CASE_GROUPS = {
-  REG: "Registration", EVT: "Events", INV: "Invocations", TEL: "Telemetry", SHUT: "Shutdown", SHD: "Shutdown", SET: "Settings", PKG: "Package", ZIP: "ZIP",
-  BUD: "Budget", RUN: "Runtime", LOG: "Logs", HTTP: "HTTP",
+  PKG: "Package", REG: "Registration", INV: "Invocation", FRZ: "Freeze", TEL: "Telemetry", RES: "Resources", SET: "Settings", END: "Shutdown", BUD: "Budget",
 };
 const MARKS = { D: "documented", I: "inferred", "?": "unknown" };
 
