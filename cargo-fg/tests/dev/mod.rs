@@ -12,6 +12,7 @@ mod instance;
 mod invoke;
 mod journal;
 mod json;
+pub(crate) mod json;
 mod keyboard;
 mod plain;
 mod rebuild;
