@@ -10,7 +10,7 @@ mod faults;
 mod function;
 mod instance;
 mod invoke;
-mod json;
+pub(crate) mod json;
 mod keyboard;
 mod plain;
 mod rebuild;
