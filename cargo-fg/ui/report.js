@@ -23,7 +23,7 @@ function createReport({ session }) {
     const found = report ? list(report.cases) : session.cases;
     const key = report ? `report ${report.id}` : JSON.stringify(found);
     head.set(`${key} ${Boolean(ended)}`, () => reportHead(session, found));
-    progress.set(`${report ? "" : found.length} ${Boolean(ended)}`, () => reportProgress(session, found));
+    progress.set(`${report ? "" : found.length} ${session.info?.cases ?? ""} ${Boolean(ended)}`, () => reportProgress(session, found));
     chips.set(`${key} ${[...filters]}`, () => filterChips(found, filters, update));
     cases.set(`${key} ${[...filters]}`, () => caseGroups(found, filters, report !== null));
     stderr.set(key, () => (list(report?.stderr).length === 0 ? null : section("Last lines of standard error in boots with a failure", bodyView(list(report.stderr).join("\n"), "stderr.txt"))));

@@ -14,7 +14,7 @@ pub(super) fn observe(checks: Checks, journal: &Arc<Journal>) -> Checks {
     let journal = Arc::clone(journal);
     checks.on_finding(move |case: &'static Case, finding: &Finding| {
         journal.add_now(Entry::Case {
-            id: case.id.as_str(),
+            case: case.id.as_str(),
             outcome: name(finding.outcome),
         });
     })

@@ -56,7 +56,10 @@ pub(crate) fn run(checks: Checks, format: Format, views: &Views) -> anyhow::Resu
             print(&report.render(format)?)?;
             exported?;
             if let Some(page) = &page {
-                note("waiting", &format!("for Ctrl-C; until then, the page stays at {}", page.url()));
+                note(
+                    "waiting",
+                    &format!("for Ctrl-C; until then, the page stays at {}", page.url()),
+                );
                 signals.recv().await;
             }
             Ok(report)

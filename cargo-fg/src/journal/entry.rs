@@ -135,7 +135,7 @@ pub(crate) enum Entry<'a> {
     /// A warning of `dev`.
     Warning { message: &'a str },
     /// A case of `check` has a finding; a case can be reported again. Its explanation is in `Report`.
-    Case { id: &'a str, outcome: &'a str },
+    Case { case: &'a str, outcome: &'a str },
     /// The report of `check`.
     Report {
         extension: &'a str,
