@@ -42,9 +42,9 @@ function createLogs(app) {
   const query = el("input", { type: "search", placeholder: "Text or /regex/", "aria-label": "Filter by text or /regular expression/", "aria-describedby": "log-error",
     oninput: () => set({ query: query.value }) });
   const error = el("p", { class: "inline-error", id: "log-error", role: "alert" });
-  const toggle = (name, label, title) => el("button", { type: "button", title, onclick: () => set({ [name]: !settings[name] }), "data-setting": name }, label);
+  const toggle = (name, label, title) => el("button", { type: "button", class: "small", title, onclick: () => set({ [name]: !settings[name] }), "data-setting": name }, label);
   const toggles = [
-    toggle("selected", "Selected invocation only", "Lines with its trace ID, and lines printed while it was in flight"),
+    toggle("selected", "Selected invocation", "Lines with its trace ID, and lines printed while it was in flight"),
     toggle("clock", "Clock", "Time of day instead of the time since the start"),
     toggle("wrap", "Wrap", "Wrap long lines"), toggle("follow", "Follow", "Scroll to new lines"),
   ];
@@ -223,11 +223,11 @@ function createLogs(app) {
   refilter();
   return el("div", { class: "list-panel logs" },
     el("div", { class: "list-tools" }, chips,
-      el("div", { class: "tool-row" }, query, stream, toggles),
+      el("div", { class: "tool-row" }, query, stream),
       error,
-      el("div", { class: "tool-row" }, summary,
-        copyButton(shownText, "Copy shown lines"),
-        el("button", { type: "button", class: "quiet small", onclick: () => downloadText("log.txt", shownText()) }, "Download"))),
+      el("div", { class: "tool-row" }, summary, toggles,
+        copyButton(shownText, "Copy", "Copy the shown lines"),
+        el("button", { type: "button", class: "quiet small", "aria-label": "Download the shown lines", onclick: () => downloadText("log.txt", shownText()) }, "Download"))),
     list.element, empty);
 }
 
