@@ -6,8 +6,8 @@ const MIN_COMPARED = 5;
 const NOTABLE_MS = 5;
 /// Telemetry that arrives later than this after its invocation is late.
 const LATE_TELEMETRY_MS = 250;
-/// Without others to compare with, an invocation that takes this long is called slow.
-const SLOW_MS = 200;
+/// Without enough others to compare with, an invocation is slow if it takes this much longer than requested.
+const SLOW_MS = 100;
 
 const indexes = new WeakMap();
 
@@ -92,9 +92,9 @@ function isSlow(session, invocation) {
   return invocation.d > Math.max(2 * median, median + NOTABLE_MS);
 }
 
-/// Returns the part of an invocation that ended last: the function, or the response of an extension.
-function lastPart(invocation) {
-  return partsOf(invocation).reduce((last, part) => (part.end > last.end ? part : last));
+/// Returns the part that ended last: the function, or the response of an extension.
+function lastPart(parts) {
+  return parts.reduce((last, part) => (part.end > last.end ? part : last));
 }
 
 /// Returns the function and the responses of the extensions, with their times from the start of the invocation.
@@ -190,11 +190,12 @@ function inFlightFindings(session, invocation, add) {
 }
 
 function failureFindings(invocation, add) {
-  const { function: span, extensions, outcome } = invocation;
+  const { function: span, extensions, outcome, ok } = invocation;
   const wanted = outcome ?? "ok";
-  if (span.outcome !== wanted) {
+  const responded = extensions.every(({ status }) => status === 200);
+  if (span.outcome !== wanted || (!ok && responded)) {
     const status = span.status === null ? "" : ` with status ${span.status}`;
-    const requested = outcome === null || outcome === "ok" ? "" : `; the requested outcome was ${outcome}`;
+    const requested = outcome === null || outcome === "ok" || outcome === span.outcome ? "" : `; the requested outcome was ${outcome}`;
     const verbs = { ok: "succeeded", error: "failed", timeout: "timed out" };
     add("bad", `The function ${verbs[span.outcome] ?? `ended with ${span.outcome}`}${status} after ${formatMs(span.d)}${requested}.`);
   } else if (wanted !== "ok") {
@@ -218,24 +219,25 @@ function oneLine(text) {
 function partFindings(session, invocation, slow, add) {
   const { d, t } = invocation;
   const parts = partsOf(invocation);
-  const last = lastPart(invocation);
+  const last = lastPart(parts);
   const { total, rows } = durationsOf(session);
   const median = quantile(total, 0.5);
   const cost = d >= NOTABLE_MS;
   if (cost) {
     const name = last.row === "function" ? "The function" : last.row;
     const before = last.start >= NOTABLE_MS ? `, from ${formatMs(last.start)} after the start` : "";
-    add(slow ? "slow" : "plain", `${name} took ${formatMs(last.d)} of ${formatMs(d)}${before}${restFinished(parts, last)}.`);
+    const took = last.d >= 0.99 * d ? `all of the ${formatMs(d)}` : `${formatMs(last.d)} of ${formatMs(d)}`;
+    add(slow ? "slow" : "plain", `${name} took ${took}${before}${restFinished(parts, last)}.`);
   }
   const requested = invocation.durationMs ?? 0;
-  if (cost && last.row === "function" && requested >= NOTABLE_MS && requested <= last.d) {
+  if (slow && last.row === "function" && requested >= NOTABLE_MS && requested <= last.d) {
     add("plain", `The synthetic function was asked to run for ${formatMs(requested)}.`);
   }
   if (total.length >= MIN_COMPARED && slow) {
     add("slow", `This is ${formatFactor(d / median)} × the median of ${formatMs(median)} of ${formatCount(total.length, "invocation")}.`);
     const values = rows.get(last.row);
     const usual = quantile(values, 0.5);
-    if (usual > 0 && parts.length > 1 && last.d >= 2 * usual && last.d - usual >= NOTABLE_MS) {
+    if (usual > 0 && Math.abs(usual - median) > 0.1 * median && last.d >= 2 * usual && last.d - usual >= NOTABLE_MS) {
       add("slow", `${last.row === "function" ? "The function" : last.row} usually takes ${formatMs(usual)} (the median).`);
     }
   }
@@ -397,7 +399,11 @@ function reasonsOf(attempts) {
 
 function nothingSlow(session, invocation) {
   const { total } = durationsOf(session);
+  const requested = invocation.durationMs ?? 0;
   const start = `Nothing was slow: it took ${formatMs(invocation.d)}`;
+  if (requested >= NOTABLE_MS) {
+    return `${start}, and the synthetic function was asked to run for ${formatMs(requested)}.`;
+  }
   if (total.length < MIN_COMPARED) {
     return `${start}.`;
   }

@@ -10,7 +10,7 @@ class Slot {
   set(key, create) {
     if (key !== this.key) {
       this.key = key;
-      this.element.replaceChildren(...[create()].flat().filter(Boolean));
+      this.element.replaceChildren(...[create()].flat(Infinity).filter(Boolean));
     }
   }
 }
@@ -53,7 +53,7 @@ function withDetail(cache, id, create) {
         el("button", { type: "button", class: "small", onclick: load }, "Try again"));
     }
     place.removeAttribute("aria-busy");
-    place.replaceChildren(...[content].flat());
+    place.replaceChildren(...[content].flat(Infinity).filter(Boolean));
   };
   load();
   return place;
@@ -81,7 +81,7 @@ function createDetail(app) {
       shown = key;
       refresh = null;
       const content = selection ? select(selection) : nothingSelected(app);
-      root.replaceChildren(...[content.elements ?? content].flat());
+      root.replaceChildren(...[content.elements ?? content].flat(Infinity));
       refresh = content.refresh ?? null;
       root.scrollTop = 0;
       byId("detail").scrollTop = 0;
@@ -230,7 +230,7 @@ function eventList(body, invocation) {
 /// Creates the contents of a `details` element when it is opened for the first time.
 function fillOnce(details, create) {
   if (details.open && details.childElementCount === 1) {
-    details.append(...[create()].flat());
+    details.append(...[create()].flat(Infinity).filter(Boolean));
   }
 }
 

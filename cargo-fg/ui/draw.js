@@ -42,11 +42,11 @@ function drawGrid(painter, { scale, places, height, ticks }) {
 /// Returns the ticks of the axis, which have room for their labels.
 function axisTicks(painter, scale) {
   painter.context.font = FONT;
-  const step = tickStep(Math.max(84, painter.width(formatTick(scale.to, (scale.to - scale.from) / 8, scale.to)) + 26) / scale.perMs);
+  const step = tickStep(Math.max(84, painter.width(formatAxisTime(scale.to, (scale.to - scale.from) / 8, scale.to)) + 26) / scale.perMs);
   const ticks = [];
   for (let index = Math.ceil(scale.from / step); index * step <= scale.to; index += 1) {
     if (index >= 0) {
-      ticks.push({ x: scale.x(index * step), label: formatTick(index * step, step, scale.to) });
+      ticks.push({ x: scale.x(index * step), label: formatAxisTime(index * step, step, scale.to) });
     }
   }
   return ticks;

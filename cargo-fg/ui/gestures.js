@@ -112,7 +112,7 @@ const TIMELINE_KEYS = [
   { keys: ["{", "}"], shown: ["{", "}"], help: "previous, next failed invocation", run: (timeline, key) => timeline.stepFailed(key === "{" ? -1 : 1) },
   { keys: [",", "."], shown: [",", "."], help: "previous, next event, such as a fault or a loss", run: (timeline, key) => timeline.stepMark(key === "," ? -1 : 1) },
   { keys: ["Enter"], shown: ["Enter"], help: "open the details of the selection", focus: true, run: (timeline) => timeline.openDetails() },
-  { keys: ["Escape"], shown: ["Esc"], help: "close: the selection", run: (timeline) => timeline.deselect() },
+  { keys: ["Escape"], shown: ["Esc"], help: "clear the selection", run: (timeline) => timeline.deselect() },
 ];
 
 /// Runs the action of a key. Returns whether there is one.

@@ -14,7 +14,7 @@ function invocationDetail(app, cache, invocation) {
     const deliveries = deliveriesOf(session, invocation);
     const findings = whatWasSlow(session, invocation);
     slots.head.set(`${doneId} ${whyNotInvoke(app.source)}`, () => invocationHead(app, cache, invocation));
-    slots.findings.set(JSON.stringify(findings), () => section("What was slow", findingList(findings)));
+    slots.findings.set(JSON.stringify(findings), () => section(invocation.ok === false ? "Why it failed, and what was slow" : "What was slow", findingList(findings)));
     slots.waterfall.set(`${doneId} ${deliveries.length} ${session.freezes.length}`, () => section("Timeline", waterfall(session, invocation, deliveries)));
     slots.request.set(`${sentId}`, () => section("Request", requestView(cache, invocation)));
     slots.responses.set(`${doneId}`, () => responseSections(cache, invocation));

@@ -17,7 +17,8 @@ function outcomeOf(invocation) {
   }
   const failed = extensions.filter(({ status }) => status !== 200);
   if (failed.length === 0) {
-    return { kind: "bad", icon: "✕", text: `${span.outcome}, not ${invocation.outcome}` };
+    const wanted = invocation.outcome ?? "ok";
+    return { kind: "bad", icon: "✕", text: span.outcome === wanted ? span.outcome : `${span.outcome}, not ${wanted}` };
   }
   return { kind: "bad", icon: "✕", text: failed[0].status === null ? "no response" : `status ${failed[0].status}` };
 }
@@ -91,7 +92,7 @@ function createInvocations(app) {
     const { n, t, d } = invocation;
     const { kind, icon, text: outcome } = outcomeOf(invocation);
     const slowest = slowestExtension(invocation);
-    const last = d === null ? "function" : lastPart(invocation).row;
+    const last = d === null ? "function" : lastPart(partsOf(invocation)).row;
     const bar = el("span", { class: `inv-bar ${rowClass(session, last)}` });
     bar.style.width = `${longest > 0 && d !== null ? Math.max(1, (d / longest) * 100) : 0}%`;
     const slow = isSlow(session, invocation);

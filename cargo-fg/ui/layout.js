@@ -165,7 +165,7 @@ function tickStep(minMs) {
 }
 
 /// Formats the time at a tick, as precisely as the distance of ticks requires: "250 µs", "12.5 ms", "1.25 s", "3:07.5".
-function formatTick(t, step, to) {
+function formatAxisTime(t, step, to) {
   const decimals = (unit) => Math.max(0, Math.min(9, Math.ceil(-Math.log10(step / unit) - 1e-6)));
   if (Math.abs(t) < step / 1000) {
     return "0";

@@ -20,7 +20,7 @@ function lineTest(query) {
 function savedLogSettings() {
   const saved = readStored(sessionStorage, LOGS_KEY) ?? {};
   return {
-    hidden: list(saved.hidden).map(text), stream: ["stdout", "stderr"].includes(saved.stream) ? saved.stream : "",
+    rows: list(saved.rows).map(text), stream: ["stdout", "stderr"].includes(saved.stream) ? saved.stream : "",
     query: text(saved.query), selected: saved.selected === true, clock: saved.clock === true, wrap: saved.wrap !== false, follow: saved.follow !== false,
   };
 }
@@ -56,12 +56,6 @@ function createLogs(app) {
     count: () => shown.length,
     key: (index) => `${shown[index].id} ${expanded.has(shown[index].id)}`,
     create: (index) => line(shown[index]),
-    onActive: (index) => {
-      const log = shown[index];
-      if (expanded.has(log.id) || !isCut(log)) {
-        return;
-      }
-    },
     onOpen: (index) => toggleLine(shown[index]),
     onScroll: () => follow(list.atBottom()),
   });
@@ -136,8 +130,8 @@ function createLogs(app) {
     }
     const invocation = settings.selected ? selectedInvocation() : null;
     const end = invocation ? (invocation.d === null ? Infinity : invocation.t + invocation.d) : 0;
-    const hidden = new Set(settings.hidden);
-    test = (log) => !hidden.has(log.row) && (settings.stream === "" || log.stream === settings.stream)
+    const rows = new Set(settings.rows);
+    test = (log) => (rows.size === 0 || rows.has(log.row)) && (settings.stream === "" || log.stream === settings.stream)
       && (!settings.selected || (invocation !== null && ((log.t >= invocation.t && log.t <= end) || log.text.includes(invocation.traceId))))
       && matches(log);
     shown = [];
@@ -167,13 +161,16 @@ function createLogs(app) {
 
   let chipKey = "";
   function showCounts() {
-    const rows = session.rows.filter((row) => counts.has(row) || row.startsWith("extension"));
-    const key = JSON.stringify([rows, settings.hidden]);
+    const rows = session.rows.filter((row) => counts.has(row) || settings.rows.includes(row) || row.startsWith("extension"));
+    const key = JSON.stringify([rows, settings.rows]);
     if (key !== chipKey) {
       chipKey = key;
       chips.replaceChildren(...rows.map((row) => el("button", {
-        type: "button", class: `chip ${rowClass(session, row)}`, title: row, "aria-pressed": String(!settings.hidden.includes(row)),
-        onclick: () => set({ hidden: settings.hidden.includes(row) ? settings.hidden.filter((other) => other !== row) : [...settings.hidden, row] }),
+        type: "button", class: `chip ${rowClass(session, row)}`, title: `Only ${row}`, "aria-pressed": String(settings.rows.includes(row)), "data-row": row,
+        onclick: () => {
+          set({ rows: settings.rows.includes(row) ? settings.rows.filter((other) => other !== row) : [...settings.rows, row] });
+          [...chips.children].find((chip) => chip.dataset.row === row)?.focus();
+        },
       }, el("span", { class: "swatch", "aria-hidden": "true" }), shortName(row), " ", el("span", { class: "count" }))));
     }
     rows.forEach((row, index) => {

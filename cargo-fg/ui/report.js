@@ -7,12 +7,11 @@ const CASE_OUTCOMES = {
   skip: { icon: "–", title: "Skipped", kind: "skip", verb: "skipped" },
 };
 const CASE_GROUPS = {
-  REG: "Registration", EVT: "Events", INV: "Invocations", TEL: "Telemetry", SHUT: "Shutdown", SHD: "Shutdown", SET: "Settings", PKG: "Package", ZIP: "ZIP",
-  BUD: "Budget", RUN: "Runtime", LOG: "Logs", HTTP: "HTTP",
+  PKG: "Package", REG: "Registration", INV: "Invocation", FRZ: "Freeze", TEL: "Telemetry", RES: "Resources", SET: "Settings", END: "Shutdown", BUD: "Budget",
 };
 const MARKS = { D: "documented", I: "inferred", "?": "unknown" };
 
-function createReport({ session, source }) {
+function createReport({ session }) {
   const filters = new Set();
   const head = new Slot();
   const progress = new Slot();
@@ -24,13 +23,12 @@ function createReport({ session, source }) {
     const found = report ? list(report.cases) : session.cases;
     const key = report ? `report ${report.id}` : JSON.stringify(found);
     head.set(`${key} ${Boolean(ended)}`, () => reportHead(session, found));
-    progress.set(`${report ? "" : found.length} ${source.state?.cases ?? ""} ${Boolean(ended)}`, () => reportProgress(session, source, found));
+    progress.set(`${report ? "" : found.length} ${session.info?.cases ?? ""} ${Boolean(ended)}`, () => reportProgress(session, found));
     chips.set(`${key} ${[...filters]}`, () => filterChips(found, filters, update));
     cases.set(`${key} ${[...filters]}`, () => caseGroups(found, filters, report !== null));
     stderr.set(key, () => (list(report?.stderr).length === 0 ? null : section("Last lines of standard error in boots with a failure", bodyView(list(report.stderr).join("\n"), "stderr.txt"))));
   };
   session.onChange(update);
-  source.onState(update);
   update();
   return el("div", { class: "report-panel" }, head.element, progress.element, chips.element, cases.element, stderr.element);
 }
@@ -58,11 +56,11 @@ function reportHead({ report, ended }, cases) {
     el("span", { class: "muted" }, `${formatCount(cases.length, "case")} in ${formatMs(number(report.d))}`));
 }
 
-function reportProgress({ report, ended }, source, cases) {
+function reportProgress({ report, ended, info }, cases) {
   if (report || ended) {
     return null;
   }
-  const total = source.state?.cases;
+  const total = info?.cases;
   const bar = el("progress", { "aria-label": "Progress of the check" });
   if (Number.isFinite(total)) {
     bar.max = total;

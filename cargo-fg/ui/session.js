@@ -352,7 +352,7 @@ const appliers = {
     session.addMark(entry, null, `warning: ${text(entry.message)}`);
   },
   case(session, entry) {
-    const found = { id: text(entry.id), outcome: text(entry.outcome) };
+    const found = { id: text(entry.case), outcome: text(entry.outcome) };
     const index = session.cases.findIndex((other) => other.id === found.id);
     if (index < 0) {
       session.cases.push(found);

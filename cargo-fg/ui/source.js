@@ -135,8 +135,10 @@ function readEmbedded(page) {
   if (!data) {
     return null;
   }
-  const { entries, details } = JSON.parse(data.textContent);
-  return storedRun(list(entries), Object.entries(details ?? {}));
+  const { entries, details, left_out: leftOut } = JSON.parse(data.textContent);
+  const run = storedRun(list(entries), Object.entries(details ?? {}));
+  run.session.dropped = number(leftOut?.entries);
+  return run;
 }
 
 /// Reads a recording or an exported page.
@@ -157,7 +159,7 @@ async function readFile(file) {
 function readRecording(name, content) {
   const [header, ...lines] = content.split("\n").filter((line) => line.trim() !== "");
   const notRecording = `${name} is neither a recording nor an exported page of cargo fg`;
-  const { version } = Object(attempt(() => JSON.parse(header), notRecording));
+  const { recording: version } = Object(attempt(() => JSON.parse(header), notRecording));
   if (version === 1) {
     throw new Error(`${name} has version 1, which contains invocations only; record the run again`);
   }

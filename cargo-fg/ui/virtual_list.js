@@ -220,12 +220,15 @@ class VirtualList {
     }
   }
 
-  /// Scrolls until a row is visible.
+  /// Scrolls until a row is visible: to the middle if it is far away.
   reveal(index) {
     const top = this.topOf(index);
     const bottom = this.topOf(index + 1);
     const { scrollTop, clientHeight } = this.element;
-    if (top < scrollTop) {
+    const far = 2 * (bottom - top);
+    if (top < scrollTop - far || bottom > scrollTop + clientHeight + far) {
+      this.element.scrollTop = (top + bottom - clientHeight) / 2;
+    } else if (top < scrollTop) {
       this.element.scrollTop = top;
     } else if (bottom > scrollTop + clientHeight) {
       this.element.scrollTop = bottom - clientHeight;

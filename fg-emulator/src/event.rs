@@ -52,6 +52,8 @@ pub enum Event {
         status: ExitStatus,
         /// Whether the process was killed because an invocation timed out.
         timed_out: bool,
+        /// When the exit was observed. The event is reported when all that the process printed has been read.
+        exited_at: Instant,
     },
     /// The function was initialized: it requested its first event, or, if it is an HTTP function, it listens. Also reported
     /// when its process was started again. Not reported for a synthetic function.

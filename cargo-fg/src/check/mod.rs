@@ -1,50 +1,132 @@
 //! `cargo fg check`: runs conformance tests against an extension, and prints the report.
 
+mod journal_entries;
+
 use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Context;
-use fg_conformance::{Budget, Checks, ExtensionUnderTest, Format, Outcome, Selection};
+use fg_conformance::{Checks, ExtensionUnderTest, Format, Outcome, Report};
+use tokio::sync::watch;
 
 use crate::boot::ExtensionSource;
 use crate::cargo::{BuiltProgram, CargoOptions, build_to_run};
+use crate::journal::{Entry, Journal};
 use crate::signals::ShutdownSignals;
 use crate::terminal::printable;
+use crate::ui::{PageContent, PageMode, PagePort, PageServer, PageState, export};
+
+/// Where the progress and the report are shown besides standard output.
+#[derive(Default)]
+pub(crate) struct Views {
+    /// Where to serve the page.
+    pub(crate) page: Option<PagePort>,
+    /// The file that the page is written to.
+    pub(crate) export: Option<PathBuf>,
+}
 
 /// Runs the selected cases, or all cases if there is no selection, and prints the report. An interrupt cancels the run.
+///
+/// If a page is served, it stays until a signal arrives.
 ///
 /// Returns exit status 0 if no case failed, and 1 otherwise.
 ///
 /// # Errors
 ///
-/// Returns an error if the cases could not be run.
-pub(crate) fn run(
-    extension: ExtensionUnderTest,
-    budget: Budget,
-    selection: Option<Selection>,
-    format: Format,
-) -> anyhow::Result<ExitCode> {
-    let mut checks = Checks::new(extension).budget(budget).on_notice(|notice| {
+/// Returns an error if the cases could not be run, or if a view of them failed.
+pub(crate) fn run(checks: Checks, format: Format, views: &Views) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
+    runtime.block_on(async {
+        let mut signals = ShutdownSignals::listen()?;
+        let journal = Arc::new(Journal::new());
+        let checks = journal_entries::observe(with_notices(checks, &journal), &journal);
+        let page = views.serve(&journal).await?;
+        let start = Instant::now();
+        // Cancellation drops the checks, which kills the processes and removes the temporary directories.
+        let outcome = signals
+            .run_or_cancel(async { Ok(checks.run().await?) })
+            .await;
+        journal_entries::finish(&journal, start, &outcome);
+        let exported = views.write_export(&journal);
+        let shown = async {
+            let report = outcome?;
+            print(&report.render(format)?)?;
+            exported?;
+            if let Some(page) = &page {
+                note(
+                    "waiting",
+                    &format!("for Ctrl-C; until then, the page stays at {}", page.url()),
+                );
+                signals.recv().await;
+            }
+            Ok(report)
+        };
+        let shown: anyhow::Result<Report> = shown.await;
+        if let Some(page) = page {
+            page.shut_down().await;
+        }
+        Ok(match shown?.count(Outcome::Fail) {
+            0 => ExitCode::SUCCESS,
+            _ => ExitCode::from(1),
+        })
+    })
+}
+
+/// Prints the notices of the checks to standard error, and adds them to the journal.
+fn with_notices(checks: Checks, journal: &Arc<Journal>) -> Checks {
+    let journal = Arc::clone(journal);
+    checks.on_notice(move |notice| {
         // If standard error is closed, the notice is lost.
         let stderr = std::io::stderr();
-        let notice = printable(notice, &stderr);
-        let _ = writeln!(&stderr, "{notice}");
-    });
-    if let Some(selection) = selection {
-        checks = checks.select(selection);
-    }
-    let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
-    // Cancellation drops the checks, which kills the processes and removes the temporary directories.
-    let report = runtime.block_on(async {
-        ShutdownSignals::listen()?
-            .run_or_cancel(async { Ok(checks.run().await?) })
-            .await
-    })?;
-    print(&report.render(format)?)?;
-    Ok(match report.count(Outcome::Fail) {
-        0 => ExitCode::SUCCESS,
-        _ => ExitCode::from(1),
+        let _ = writeln!(&stderr, "{}", printable(notice, &stderr));
+        journal.add_now(Entry::Warning { message: notice });
     })
+}
+
+impl Views {
+    /// Checks that they can be shown, before anything is built.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        self.page.map(PagePort::check).transpose()?;
+        self.export.as_deref().map(export::check).transpose()?;
+        Ok(())
+    }
+
+    /// Serves the page, if it was asked for, and prints its address to standard error.
+    async fn serve(&self, journal: &Arc<Journal>) -> anyhow::Result<Option<PageServer>> {
+        let Some(port) = self.page else {
+            return Ok(None);
+        };
+        let state = PageState::without_controls(PageMode::Check);
+        let content = PageContent {
+            journal: Arc::clone(journal),
+            state: watch::Sender::new(state).subscribe(),
+            commands: None,
+        };
+        let server = PageServer::start(port, content).await?;
+        note("page", &server.url());
+        Ok(Some(server))
+    }
+
+    fn write_export(&self, journal: &Journal) -> anyhow::Result<()> {
+        if let Some(path) = &self.export {
+            let left_out = export::write(path, journal)?;
+            note("exported", &path.display().to_string());
+            if let Some(message) = left_out.message() {
+                note("warning", &message);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Prints a line to standard error, since standard output contains the report and nothing else.
+fn note(label: &str, text: &str) {
+    let stderr = std::io::stderr();
+    // If standard error is closed, nobody waits for the line.
+    let _ = writeln!(&stderr, "{label:>12} {}", printable(text, &stderr));
 }
 
 /// Returns the extension to check. Builds it if the source is a package.

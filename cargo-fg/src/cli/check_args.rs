@@ -1,12 +1,14 @@
 //! The arguments of `cargo fg check`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use fg_conformance::{Budget, Format, Selection, list_cases};
+use fg_conformance::{Budget, Checks, Format, Selection, list_cases};
 
 use super::environment_args::EnvironmentArgs;
 use super::source_args::SourceArgs;
 use crate::check;
+use crate::ui::PagePort;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct CheckArgs {
@@ -23,6 +25,12 @@ pub(super) struct CheckArgs {
     budget: Option<Budget>,
     #[command(flatten)]
     environment: EnvironmentArgs,
+    /// Serve a page that shows the progress and the report, on 127.0.0.1 (default port: 8700, or a free one), until Ctrl-C
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, value_parser = clap::value_parser!(u16).range(1..))]
+    ui: Option<Option<u16>>,
+    /// Write the page with the report to a file, which needs no server
+    #[arg(long, value_name = "FILE")]
+    export: Option<PathBuf>,
     /// List the cases without running them
     #[arg(long)]
     list: bool,
@@ -56,7 +64,12 @@ impl CheckArgs {
             return Ok(ExitCode::SUCCESS);
         }
         let selection = Selection::parse(&self.cases)?;
-        // Report an invalid file before anything is built.
+        // Report what cannot work before anything is built.
+        let views = check::Views {
+            page: self.ui.map(|fixed| PagePort { fixed }),
+            export: self.export.clone(),
+        };
+        views.check()?;
         let variables = self.environment.variables()?;
         let mut extension =
             check::extension_under_test(&self.source.source()?, &self.source.target.cargo)?;
@@ -66,12 +79,11 @@ impl CheckArgs {
         for (name, value) in &self.environment.user_data {
             extension = extension.user_data(name, value);
         }
-        check::run(
-            extension,
-            self.budget.unwrap_or_default(),
-            (!self.cases.is_empty()).then_some(selection),
-            self.format.into(),
-        )
+        let mut checks = Checks::new(extension).budget(self.budget.unwrap_or_default());
+        if !self.cases.is_empty() {
+            checks = checks.select(selection);
+        }
+        check::run(checks, self.format.into(), &views)
     }
 }
 

@@ -92,6 +92,8 @@ pub(crate) enum DevEvent<'a> {
         status: String,
         killed: bool,
     },
+    /// The page was written to this file.
+    Exported { file: String },
 }
 
 impl DevEvent<'_> {
@@ -230,6 +232,7 @@ impl DevEvent<'_> {
                     format!("{script} in {duration_ms:.2} ms, {status}{killed}"),
                 )
             }
+            Self::Exported { file } => ("exported", file.clone()),
         };
         vec![(label, text)]
     }

@@ -80,7 +80,7 @@ mod tests {
         let body = r#"[
             {"name": "platform.start", "startTime": "…", "traceId": "t1"},
             {"time": "…", "type": "function", "record": "T Start invoke request 't1', version: latest"},
-            {"time": "…", "type": "function", "record": "T t\u00322 INFO a \"word\""},
+            {"time": "…", "type": "function", "record": "T t\u0032 INFO a \"word\""},
             {"time": "…", "type": "function", "record": "printed by a real function"},
             {"time": "…", "type": "extension", "record": "T t3 INFO no function"},
             {"time": "…", "type": "function", "record": "T Finish invoke request 't1', duration: 2ms"}

@@ -5,16 +5,16 @@ mod text;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use serde::Serialize;
 use tokio::sync::watch;
 
-pub(crate) use self::entry::{Entry, ExtensionSpan, FunctionSpan};
+pub(crate) use self::entry::{CaseReport, Entry, ExtensionSpan, FunctionSpan};
 pub(crate) use self::text::{Body, MAX_LINE, cut, excerpt};
 use crate::invocation::millis;
 
-/// The memory for entries. If they need more, the oldest ones are dropped.
+/// The memory for entries. If they need more, the oldest ones are dropped, but not the first, which says what was run.
 const ENTRY_BYTES: usize = 64 * 1024 * 1024;
 /// The memory for details. If they need more, the oldest ones are dropped; their entries remain.
 const DETAIL_BYTES: usize = 64 * 1024 * 1024;
@@ -30,7 +30,6 @@ pub(crate) struct Journal {
     last: watch::Sender<u64>,
 }
 
-#[derive(Default)]
 struct Stored {
     entries: Ring,
     details: Ring,
@@ -38,13 +37,15 @@ struct Stored {
 }
 
 /// JSON texts with increasing IDs.
-#[derive(Default)]
 struct Ring {
     texts: VecDeque<(u64, Arc<str>)>,
     bytes: usize,
+    max_bytes: usize,
+    /// How many of the first texts are never dropped.
+    kept: usize,
 }
 
-/// Some consecutive entries.
+/// Some consecutive entries. If older ones have been dropped, they can follow the first entry of the journal.
 pub(crate) struct Chunk {
     /// JSON objects.
     pub(crate) entries: Vec<Arc<str>>,
@@ -65,11 +66,19 @@ struct Line<'a> {
 
 impl Journal {
     pub(crate) fn new() -> Self {
+        Self::with_limits(ENTRY_BYTES, DETAIL_BYTES)
+    }
+
+    fn with_limits(entry_bytes: usize, detail_bytes: usize) -> Self {
         Self {
             start: Instant::now(),
             epoch: SystemTime::now(),
             session: uuid::Uuid::new_v4().to_string(),
-            stored: Mutex::default(),
+            stored: Mutex::new(Stored {
+                entries: Ring::new(entry_bytes, 1),
+                details: Ring::new(detail_bytes, 0),
+                last_id: 0,
+            }),
             last: watch::Sender::new(0),
         }
     }
@@ -87,6 +96,22 @@ impl Journal {
         function: &str,
         faults: &[(String, &str)],
     ) {
+        self.add_session(command, scripts, function, faults, None);
+    }
+
+    /// Adds the first entry of a `check` of so many cases.
+    pub(crate) fn start_check(&self, cases: usize) {
+        self.add_session("check", &[], "synthetic", &[], Some(cases));
+    }
+
+    fn add_session(
+        &self,
+        command: &str,
+        scripts: &[String],
+        function: &str,
+        faults: &[(String, &str)],
+        cases: Option<usize>,
+    ) {
         let directory = std::env::current_dir().unwrap_or_default();
         let epoch = self.epoch.duration_since(SystemTime::UNIX_EPOCH);
         let entry = Entry::Session {
@@ -98,6 +123,7 @@ impl Journal {
             scripts,
             function,
             faults,
+            cases,
         };
         self.add(self.start, entry);
     }
@@ -133,12 +159,13 @@ impl Journal {
             entry,
         };
         let text = serde_json::to_string(&line).unwrap_or_default();
-        stored.entries.push(id, text.into(), ENTRY_BYTES);
+        stored.entries.push(id, text.into());
         if let Some(detail) = detail {
-            stored.details.push(id, detail.into(), DETAIL_BYTES);
+            stored.details.push(id, detail.into());
         }
         drop(stored);
-        self.last.send_replace(id);
+        // Another thread may have added the next entry already.
+        self.last.send_modify(|last| *last = id.max(*last));
         id
     }
 
@@ -157,14 +184,15 @@ impl Journal {
             })
             .map(|(_, text)| Arc::clone(text))
             .collect();
-        let oldest = texts.front().map_or(stored.last_id + 1, |(id, _)| *id);
+        // The first entry is never dropped.
+        let oldest = texts.get(1).map_or(stored.last_id + 1, |(id, _)| *id);
         Chunk {
             last_id: match entries.len() {
                 0 => id,
                 count => texts[first + count - 1].0,
             },
             entries,
-            dropped: oldest.saturating_sub(id + 1),
+            dropped: oldest.saturating_sub(id.max(1) + 1),
         }
     }
 
@@ -187,24 +215,139 @@ impl Journal {
         let _ = last.wait_for(|last| *last > id).await;
     }
 
-    /// Returns the time since the start of the journal.
-    pub(crate) fn elapsed(&self) -> Duration {
-        self.start.elapsed()
-    }
-
     fn stored(&self) -> MutexGuard<'_, Stored> {
         self.stored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Ring {
-    fn push(&mut self, id: u64, text: Arc<str>, limit: usize) {
+    fn new(max_bytes: usize, kept: usize) -> Self {
+        Self {
+            texts: VecDeque::new(),
+            bytes: 0,
+            max_bytes,
+            kept,
+        }
+    }
+
+    /// Adds a text, and drops old ones. The new one is stored even if it is larger than the limit.
+    fn push(&mut self, id: u64, text: Arc<str>) {
         self.bytes += text.len();
         self.texts.push_back((id, text));
-        while self.bytes > limit && self.texts.len() > 1 {
-            if let Some((_, text)) = self.texts.pop_front() {
+        while self.bytes > self.max_bytes && self.texts.len() > self.kept + 1 {
+            if let Some((_, text)) = self.texts.remove(self.kept) {
                 self.bytes -= text.len();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use serde_json::{Value, json};
+
+    use super::{Entry, Journal};
+
+    fn add(journal: &Journal, message: &str) -> u64 {
+        let entry = Entry::Warning { message };
+        journal.add_with_detail(Instant::now(), entry, &json!({"text": message}))
+    }
+
+    fn messages(journal: &Journal, id: u64, max_bytes: usize) -> (Vec<String>, u64, u64) {
+        let chunk = journal.read_after(id, max_bytes);
+        let message = |entry: &std::sync::Arc<str>| {
+            let entry: Value = serde_json::from_str(entry).unwrap();
+            entry["message"].as_str().unwrap_or_default().to_owned()
+        };
+        let messages = chunk.entries.iter().map(message).collect();
+        (messages, chunk.last_id, chunk.dropped)
+    }
+
+    #[test]
+    fn entries_are_json_objects_with_id_and_time() {
+        let journal = Journal::new();
+        journal.start_session("dev", &["extensionA.sh".to_owned()], "synthetic", &[]);
+        let at = journal.start + Duration::from_micros(1_234_567);
+        assert_eq!(journal.add(at, Entry::Frozen), 2);
+        // What happened before the start happened at the start.
+        let before = journal.start.checked_sub(Duration::from_secs(1)).unwrap();
+        journal.add(before, Entry::Boot { instance: 1 });
+        let entries: Vec<Value> = journal
+            .read_after(0, usize::MAX)
+            .entries
+            .iter()
+            .map(|entry| serde_json::from_str(entry).unwrap())
+            .collect();
+        assert_eq!(entries[0]["session"], journal.session());
+        assert_eq!(entries[0]["scripts"], json!(["extensionA.sh"]));
+        assert_eq!(
+            entries[1..],
+            [
+                json!({"id": 2, "t": 1234.567, "kind": "frozen"}),
+                json!({"id": 3, "t": 0.0, "kind": "boot", "instance": 1}),
+            ]
+        );
+        assert_ne!(Journal::new().session(), journal.session());
+    }
+
+    #[test]
+    fn entries_are_read_in_chunks() {
+        let journal = Journal::new();
+        assert_eq!(messages(&journal, 0, usize::MAX), (vec![], 0, 0));
+        for message in ["a", "b", "c"] {
+            add(&journal, message);
+        }
+        let length = journal.read_after(0, 0).entries[0].len();
+        let text = |messages: &[&str]| messages.iter().map(ToString::to_string).collect();
+        // One entry is returned even if it does not fit.
+        assert_eq!(messages(&journal, 0, 0), (text(&["a"]), 1, 0));
+        // The length of `t` can differ.
+        assert_eq!(messages(&journal, 1, length + 10), (text(&["b"]), 2, 0));
+        assert_eq!(messages(&journal, 1, 3 * length), (text(&["b", "c"]), 3, 0));
+        assert_eq!(messages(&journal, 3, usize::MAX), (vec![], 3, 0));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_first_entry_kept() {
+        const LIMIT: usize = 10_000;
+        let journal = Journal::with_limits(LIMIT, LIMIT);
+        add(&journal, "first");
+        let long = "x".repeat(100);
+        for i in 2..=1000 {
+            assert_eq!(add(&journal, &format!("{long} {i}")), i);
+            let stored = journal.stored();
+            assert!(stored.entries.bytes <= LIMIT && stored.details.bytes <= LIMIT);
+        }
+        let (first, _, dropped) = messages(&journal, 0, usize::MAX);
+        assert_eq!(first[0], "first");
+        assert!(first.len() > 10, "{}", first.len());
+        assert_eq!(first.len() as u64 + dropped, 1000);
+        // A reader that has read some of the dropped entries misses the others.
+        assert_eq!(messages(&journal, 500, 0).2, dropped - 499);
+        assert_eq!(messages(&journal, 999, 0).2, 0);
+
+        assert_eq!(journal.detail(1), None);
+        assert!(journal.detail(1000).unwrap().contains("1000"));
+        assert_eq!(journal.detail(1001), None);
+        // A single one that exceeds the limit is stored.
+        add(&journal, &"x".repeat(2 * LIMIT));
+        assert_eq!(messages(&journal, 0, usize::MAX).0.len(), 2);
+        assert!(journal.detail(1001).is_some() && journal.detail(1000).is_none());
+    }
+
+    #[tokio::test]
+    async fn readers_wait_for_the_next_entry() {
+        let journal = std::sync::Arc::new(Journal::new());
+        let waiting = std::sync::Arc::clone(&journal);
+        let wait = tokio::spawn(async move { waiting.wait_after(1).await });
+        add(&journal, "1");
+        tokio::task::yield_now().await;
+        assert!(!wait.is_finished());
+        add(&journal, "2");
+        wait.await.unwrap();
+        // It is there already.
+        journal.wait_after(1).await;
     }
 }

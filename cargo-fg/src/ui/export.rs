@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
@@ -270,11 +270,11 @@ fn create_beside(path: &Path) -> anyhow::Result<NamedTempFile> {
     builder
         .prefix(".cargo-fg-export-")
         .permissions(Permissions::from_mode(0o666));
-    // The path of the temporary file would distract from the reason.
-    let created = builder.tempfile_in(directory);
-    created.map_err(|error| match error.raw_os_error() {
-        Some(code) => io::Error::from_raw_os_error(code).into(),
-        None => error.into(),
+    builder.tempfile_in(directory).map_err(|error| {
+        // The path of the temporary file would distract from the reason.
+        let message = error.to_string();
+        let (reason, _) = message.split_once(" at path ").unwrap_or((&message, ""));
+        anyhow!("{reason}")
     })
 }
 

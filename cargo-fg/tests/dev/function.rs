@@ -147,7 +147,7 @@ fn invalid_options_of_the_function_are_reported() {
 }
 
 /// Writes an executable file.
-fn write_function(path: &Path, text: &str) {
+pub(super) fn write_function(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
     fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
 }

@@ -10,6 +10,7 @@ mod faults;
 mod function;
 mod instance;
 mod invoke;
+mod journal;
 pub(crate) mod json;
 mod keyboard;
 mod plain;

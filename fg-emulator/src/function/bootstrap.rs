@@ -209,6 +209,7 @@ impl Shared {
         self.inner.report(&Event::FunctionExited {
             status: exit.status,
             timed_out,
+            exited_at: exit.exited_at,
         });
         let message = format!("the function {}", describe_exit(exit.status));
         *self.last_exit() = Some(exit);

@@ -2,6 +2,7 @@
 
 use tokio::task::spawn_blocking;
 
+use super::super::event::DevEvent;
 use super::super::keyboard::{Key, Keyboard};
 use super::super::page::PageEvent;
 use super::{DevLoop, next_key};
@@ -52,7 +53,7 @@ impl DevLoop {
         if let Some(message) = left_out.message() {
             self.output.warn(&message);
         }
-        self.output.note("exported", &shown);
+        self.output.emit(DevEvent::Exported { file: shown });
         Ok(())
     }
 

@@ -1,0 +1,138 @@
+//! Exported files and recordings: opened offline, and compared.
+
+use std::fs;
+use std::path::Path;
+
+use fg_browser_tests::{Browser, Context};
+use serde_json::{Value, json};
+
+use crate::page::{post, select};
+
+/// The numbers, trace IDs and results of all invocations in an exported page.
+fn exported(path: &Path) -> Vec<(Value, Value, Value)> {
+    let page = fs::read_to_string(path).unwrap();
+    let (_, data) = page.split_once("id=\"data\">").unwrap();
+    let (data, _) = data.split_once("</script>").unwrap();
+    let data: Value = serde_json::from_str(data).unwrap();
+    let entries = data["entries"].as_array().unwrap().iter();
+    let invoked = entries.filter(|entry| entry["kind"] == "invoked");
+    invoked
+        .map(|it| (it["n"].clone(), it["trace_id"].clone(), it["ok"].clone()))
+        .collect()
+}
+
+#[test]
+#[ignore = "needs Chromium and chromedriver"]
+fn export_opens_without_network_and_server() {
+    let context = Context::new();
+    let export = context.directory.path().join("run.html");
+    let mut dev = context.dev(&["--export", export.to_str().unwrap()]);
+    let browser = Browser::open();
+    browser.goto(&dev.page());
+    browser.until_text("#invocations", "#1");
+    post(
+        &browser,
+        "invoke",
+        &json!({"payload": "{\"order\": 7}", "count": 3}),
+    );
+    browser.until_text("#invocations", "#4");
+    let live = browser.text("#invocations");
+
+    // The button exports the same as --export.
+    browser.press("Export");
+    let downloaded = browser.download();
+    assert!(dev.stop().success());
+    let invocations = exported(&export);
+    assert_eq!(invocations.len(), 4);
+    assert_eq!(exported(&downloaded), invocations);
+    drop(browser);
+
+    let browser = Browser::open();
+    browser.cdp("Network.enable", json!({}));
+    browser.cdp(
+        "Network.emulateNetworkConditions",
+        json!({"offline": true, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}),
+    );
+    browser.goto_file(&export);
+    browser.until_text("#invocations", "#4");
+    let lines = |text: &str| {
+        text.lines()
+            .filter(|line| line.contains('#'))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(lines(&browser.text("#invocations")), lines(&live));
+    select(&browser, 3);
+    browser.until_text("#detail", invocations[2].1.as_str().unwrap());
+    browser.until_text("#detail", "order");
+    let canvas =
+        "(canvas => canvas.width * canvas.height)(document.querySelector('#timeline canvas'))";
+    browser.until(canvas);
+    // There is nothing to control.
+    assert_eq!(
+        browser.run(
+            "return document.querySelector('#controls').checkVisibility()",
+            &[]
+        ),
+        false
+    );
+    let requests = "return performance.getEntriesByType('resource').filter(it => !it.name.startsWith('data:')).map(it => it.name)";
+    assert_eq!(browser.run(requests, &[]), json!([]));
+}
+
+#[test]
+#[ignore = "needs Chromium and chromedriver"]
+fn recording_is_opened_and_compared() {
+    let context = Context::new();
+    let recording = context.directory.path().join("before.rec");
+    let arguments = [
+        "dev",
+        "--invocations",
+        "3",
+        "--record",
+        recording.to_str().unwrap(),
+    ];
+    assert!(
+        context
+            .python(&arguments)
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+
+    let mut dev = context.dev(&[]);
+    let mut browser = Browser::open();
+    browser.goto(&dev.page());
+    browser.until_text("#invocations", "#1");
+    browser.choose_file("#actions input[type=file]", &recording);
+    browser.until_text("body", "before.rec");
+    browser.until_text("#invocations", "#3");
+    select(&browser, 2);
+    browser.until_text("#detail", "invokedFunctionUrn");
+
+    browser.press("Compare");
+    browser.until_text("#compare", "before.rec");
+    browser.until_text("#compare", "extensionNightWatch.sh");
+
+    // What is not a recording is reported, and changes nothing.
+    for (name, contents) in [
+        ("empty.rec", ""),
+        ("notes.txt", "shopping list\n"),
+        ("page.html", "<!doctype html><p>hello"),
+        ("future.rec", "{\"recording\":3}\n"),
+        ("binary.png", "\u{0}\u{1}PNG"),
+    ] {
+        let path = context.directory.path().join(name);
+        fs::write(&path, contents).unwrap();
+        browser.choose_file("#actions input[type=file]", &path);
+        browser.until_text("#notices", name);
+    }
+    // A file of a run that was killed while it wrote.
+    let text = fs::read_to_string(&recording).unwrap();
+    let cut = context.directory.path().join("cut.rec");
+    fs::write(&cut, &text[..text.len() - 20]).unwrap();
+    browser.choose_file("#actions input[type=file]", &cut);
+    browser.until_text("body", "cut.rec");
+    browser.allow_errors("favicon");
+}

@@ -1,0 +1,12 @@
+//! Tests of the page in Chromium, run with `--ignored`.
+#![allow(clippy::unwrap_used, reason = "test helpers may panic like tests")]
+
+mod access;
+mod accessibility;
+mod check;
+mod controls;
+mod files;
+mod hostile;
+mod page;
+mod performance;
+mod rebuild;

@@ -1,0 +1,135 @@
+//! Large runs stay smooth.
+
+use std::fs;
+
+use fg_browser_tests::{Browser, Context, export, journal};
+use serde_json::json;
+
+use crate::page::{post, select};
+
+const INVOCATIONS: u64 = 10_000;
+
+/// Prints the median, the 95th percentile and the maximum of frame times, and returns the median and the maximum.
+fn summary(what: &str, times: &[f64]) -> (f64, f64) {
+    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+    let (p50, p95, max) = (at(0.5), at(0.95), at(1.0));
+    println!(
+        "{what}: {p50:.1} ms a frame (median), {p95:.1} ms (95th percentile), {max:.1} ms (maximum)"
+    );
+    (p50, max)
+}
+
+#[test]
+#[ignore = "needs Chromium and chromedriver"]
+fn ten_thousand_invocations_are_smooth() {
+    let context = Context::new();
+    let template = context.directory.path().join("template.html");
+    let arguments = [
+        "dev",
+        "--invocations",
+        "1",
+        "--export",
+        template.to_str().unwrap(),
+    ];
+    assert!(
+        context
+            .python(&arguments)
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    let template = fs::read_to_string(&template).unwrap();
+    let page = context.directory.path().join("large.html");
+    fs::write(&page, export(&template, &journal(INVOCATIONS))).unwrap();
+
+    let browser = Browser::open();
+    browser.goto_file(&page);
+    browser.until_text("body", "10,000");
+    let loaded = browser.run(
+        "return performance.getEntriesByType('navigation')[0].loadEventEnd",
+        &[],
+    );
+    println!("loading {INVOCATIONS} invocations: {loaded} ms");
+    let memory = browser.run("return performance.memory.usedJSHeapSize / 1e6", &[]);
+    println!("memory of the page: {memory} MB");
+
+    browser.run(
+        "window.wheel = (selector, init) => {
+            const element = document.querySelector(selector);
+            const {left, top, width, height} = element.getBoundingClientRect();
+            element.dispatchEvent(new WheelEvent('wheel', {
+                bubbles: true, cancelable: true, clientX: left + width / 2, clientY: top + height / 2, ...init,
+            }));
+        };",
+        &[],
+    );
+    let canvas = "#timeline canvas";
+    let mut slow = Vec::new();
+    for (what, step) in [
+        ("zoom in", "wheel(canvas, {deltaY: -60, ctrlKey: true})"),
+        ("pan", "wheel(canvas, {deltaX: frame % 40 < 20 ? 90 : -90})"),
+        ("zoom out", "wheel(canvas, {deltaY: 60, ctrlKey: true})"),
+        (
+            "pan over everything",
+            "wheel(canvas, {deltaX: frame % 40 < 20 ? 90 : -90})",
+        ),
+        (
+            "scroll the list",
+            "for (const it of document.querySelectorAll('#invocations, #invocations *')) it.scrollTop += 200",
+        ),
+    ] {
+        let times = browser.frame_times(90, &format!("const canvas = '{canvas}'; {step}"));
+        let (median, max) = summary(what, &times);
+        if median > 34.0 || max > 250.0 {
+            slow.push(format!(
+                "{what}: median {median:.1} ms, maximum {max:.1} ms"
+            ));
+        }
+    }
+    assert!(slow.is_empty(), "{slow:#?}");
+
+    // The logs have two lines for each invocation.
+    browser.press("Logs");
+    browser.until_text("#logs", "order");
+    let step = "for (const it of document.querySelectorAll('#logs, #logs *')) it.scrollTop += 300 * (frame % 60 < 30 ? -1 : 1)";
+    summary("scroll the logs", &browser.frame_times(60, step));
+    let search = browser.run_async(
+        "const input = document.querySelector('#logs input[type=search], #logs input[type=text], #logs input:not([type])');
+         const start = performance.now();
+         input.value = 'order 9876 ';
+         input.dispatchEvent(new Event('input', {bubbles: true}));
+         while (!document.querySelector('#logs').innerText.includes('order 9876 ')
+             || document.querySelector('#logs').innerText.includes('order 9999 ')) {
+             await new Promise(requestAnimationFrame);
+         }
+         return performance.now() - start;",
+        &[],
+    );
+    println!("search in the logs: {search} ms");
+    assert!(search.as_f64().unwrap() < 1500.0);
+}
+
+#[test]
+#[ignore = "needs Chromium and chromedriver"]
+fn page_stays_responsive_while_invocations_stream() {
+    let context = Context::new();
+    let mut dev = context.dev(&[]);
+    let browser = Browser::open();
+    browser.goto(&dev.page());
+    browser.until_text("#invocations", "#1");
+    post(
+        &browser,
+        "invoke",
+        &json!({"count": 1500, "concurrency": 20}),
+    );
+    let times = browser.frame_times(120, "");
+    // The extension and the browser share the machine, so a time is printed rather than asserted.
+    let (_, max) = summary("while 1,500 invocations stream", &times);
+    assert!(max < 2000.0, "{max}");
+    select(&browser, 1);
+    browser.until_text("#detail", "#1");
+    browser.until_text("body", "1,501");
+    let memory = browser.run("return performance.memory.usedJSHeapSize / 1e6", &[]);
+    println!("memory of the page after 1,501 invocations: {memory} MB");
+}
