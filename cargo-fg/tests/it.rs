@@ -7,6 +7,7 @@ mod dev;
 mod docs;
 mod new;
 mod package;
+mod ui;
 
 /// Returns the root of the repository.
 fn repository_root() -> PathBuf {

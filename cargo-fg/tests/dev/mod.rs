@@ -11,7 +11,7 @@ mod function;
 mod instance;
 mod invoke;
 mod journal;
-mod json;
+pub(crate) mod json;
 mod keyboard;
 mod plain;
 mod rebuild;
