@@ -1,7 +1,7 @@
 // Compares two runs.
 
 const SHOWN_PAIRS = 50;
-const PLOT = { width: 640, height: 220, left: 44, right: 12, top: 10, bottom: 30 };
+const PLOT = { height: 220, left: 44, right: 30, top: 10, bottom: 30 };
 
 function createCompare(app) {
   const { session, source } = app;
@@ -163,9 +163,10 @@ function distribution(a, b) {
     [...subjects].map(([value, [name]]) => el("option", { value }, name)));
   const draw = () => {
     const [name, before, after] = subjects.get(select.value);
-    place.replaceChildren(before.length + after.length === 0 ? el("p", { class: "muted" }, "No invocation has finished.") : plot(name, before, after));
+    const width = Math.max(280, Math.min(900, place.clientWidth));
+    place.replaceChildren(before.length + after.length === 0 ? el("p", { class: "muted" }, "No invocation has finished.") : plot(name, before, after, width));
   };
-  draw();
+  new ResizeObserver(draw).observe(place);
   return [
     el("div", { class: "tool-row" }, select,
       el("span", { class: "plot-key" }, el("span", { class: "run-key a", "aria-hidden": "true" }), "A"), el("span", { class: "plot-key" }, el("span", { class: "run-key b", "aria-hidden": "true" }), "B"),
@@ -174,8 +175,8 @@ function distribution(a, b) {
   ];
 }
 
-function plot(name, a, b) {
-  const { width, height, left, right, top, bottom } = PLOT;
+function plot(name, a, b, width) {
+  const { height, left, right, top, bottom } = PLOT;
   const smallest = Math.max(0.001, Math.min(a[0] ?? Infinity, b[0] ?? Infinity));
   const largest = Math.max(a[a.length - 1] ?? 0, b[b.length - 1] ?? 0, smallest * 1.01);
   const [low, high] = [Math.log10(smallest) - 0.02, Math.log10(largest) + 0.02];
@@ -191,9 +192,9 @@ function plot(name, a, b) {
     }
     return values.length === 0 ? "" : `${path} H ${width - right}`;
   };
-  const ticks = timeTicks(10 ** low, 10 ** high);
+  const ticks = timeTicks(10 ** low, 10 ** high, width / 90);
   const description = `${name}: the median is ${formatMs(quantile(a, 0.5))} in A and ${formatMs(quantile(b, 0.5))} in B`;
-  return svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": description },
+  return svg("svg", { width, height, role: "img", "aria-label": description },
     [0, 0.25, 0.5, 0.75, 0.95, 1].map((share) => [
       svg("line", { class: "grid", x1: left, x2: width - right, y1: y(share), y2: y(share) }),
       share === 1 ? [] : svg("text", { x: left - 6, y: y(share) + 4, "text-anchor": "end" }, `${share * 100} %`),
@@ -205,8 +206,8 @@ function plot(name, a, b) {
     svg("path", { class: "curve a", d: curve(a) }), svg("path", { class: "curve b", d: curve(b) }));
 }
 
-/// Returns round times on a logarithmic scale, about five of them.
-function timeTicks(from, to) {
+/// Returns round times on a logarithmic scale, `count` of them at most.
+function timeTicks(from, to, count) {
   const ticks = [];
   for (let power = Math.floor(Math.log10(from)); power <= Math.log10(to); power += 1) {
     for (const digit of [1, 2, 5]) {
@@ -216,7 +217,7 @@ function timeTicks(from, to) {
       }
     }
   }
-  const step = Math.ceil(ticks.length / 7);
+  const step = Math.ceil(ticks.length / count);
   return ticks.filter((_, index) => index % step === 0);
 }
 

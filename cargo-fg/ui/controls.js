@@ -104,7 +104,7 @@ function instanceControls({ source }) {
     disable(buttons.shutdown, general ?? (instance === "none" ? "no instance runs" : null));
     buttons.rebuild.textContent = building ? "Building…" : "Rebuild";
   };
-  return { element: controlGroup("Instance", el("div", { class: "button-grid" }, Object.values(buttons)), message.element), update };
+  return { element: controlGroup("Instance", el("div", { class: "instance-buttons" }, Object.values(buttons)), message.element), update };
 }
 
 function controlGroup(title, ...children) {
@@ -131,7 +131,7 @@ function invokeControls({ source }) {
   const saved = savedInvocation();
   const message = new ControlMessage();
   const hint = el("p", { class: "field-hint", id: "payload-hint" });
-  const payload = el("textarea", { class: "payload", rows: "5", spellcheck: "false", autocomplete: "off", value: saved.payload, "aria-describedby": "payload-hint", oninput: () => changed() });
+  const payload = el("textarea", { class: "payload", rows: "4", spellcheck: "false", autocomplete: "off", value: saved.payload, "aria-describedby": "payload-hint", oninput: () => changed() });
   const encoding = el("select", { "aria-label": "Encoding of the payload", onchange: () => changed() }, el("option", { value: "text" }, "Text"), el("option", { value: "base64" }, "Base64"));
   encoding.value = saved.base64 ? "base64" : "text";
   const format = el("button", { type: "button", class: "small", onclick: () => {
@@ -156,7 +156,7 @@ function invokeControls({ source }) {
   function changed() {
     const binary = encoding.value === "base64";
     const problem = binary ? attempt(() => atob(payload.value.trim())) === null && "not base64" : payload.value.trim() === "" ? "empty" : jsonProblem(payload.value);
-    hint.textContent = problem ? (binary ? "This is not base64." : problem === "empty" ? "The payload is empty." : `Not JSON (${problem}); it is sent as it is.`) : "";
+    hint.textContent = problem ? (binary ? "This is not base64." : problem === "empty" ? "The payload is empty." : `Not JSON: ${problem}. It is sent as it is.`) : "";
     hint.classList.toggle("warn", Boolean(problem));
     format.hidden = binary;
     format.disabled = formatJson(payload.value) === null;
@@ -201,8 +201,9 @@ function invokeControls({ source }) {
       el("div", { class: "field-head" }, el("label", { class: "field-label", for: "payload" }, "Payload"), encoding, format), payload, hint),
     synthetic, realFunction,
     el("div", { class: "field-pair" }, field("Count", count), field("Concurrency", concurrency)),
-    el("div", { class: "invoke-row" }, invoke, el("span", { class: "muted" }, el("kbd", {}, "Ctrl"), " ", el("kbd", {}, "Enter"))),
-    progress, message.element);
+    el("div", { class: "invoke-bar" },
+      message.element, progress,
+      el("div", { class: "invoke-row" }, invoke, el("span", { class: "muted invoke-key" }, el("kbd", {}, "Ctrl"), " ", el("kbd", {}, "Enter")))));
   payload.id = "payload";
   changed();
 
@@ -229,7 +230,7 @@ function jsonProblem(text) {
     JSON.parse(text);
     return null;
   } catch (error) {
-    return error.message.replace(/^JSON\.parse: /, "").replace(/"[^"]{40,}"/, "the text");
+    return error.message.replace(/^JSON\.parse: /, "").replace(/ in JSON at position \d+/, "").replace(/, (\.\.\.)?".*" is not valid JSON$/s, "");
   }
 }
 

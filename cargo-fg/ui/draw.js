@@ -31,6 +31,7 @@ function drawTimeline(painter, frame) {
   drawAxis(painter, frame);
   drawStrips(painter, frame);
   drawNow(painter, frame);
+  drawScrollbar(painter, frame);
 }
 
 function drawGrid(painter, { scale, places, height, ticks }) {
@@ -354,5 +355,15 @@ function drawMarks(painter, { scale, selected, hovered }, marks, y) {
 function drawNow(painter, { scale, height, now, isOpen }) {
   if (isOpen && now >= scale.from && now <= scale.to) {
     painter.rect(Math.round(scale.x(now)), AXIS_HEIGHT, 1, height, painter.colors.accent);
+  }
+}
+
+/// Shows that there are more rows than fit.
+function drawScrollbar(painter, { scale, places, height, scroll }) {
+  const shown = height - places.top;
+  if (places.content > shown) {
+    const thumb = Math.max(20, (shown * shown) / places.content);
+    const y = places.top + (scroll / (places.content - shown)) * (shown - thumb);
+    painter.rect(scale.left + scale.width - 6, y + 2, 4, thumb - 4, painter.colors["line-strong"], 0.7);
   }
 }

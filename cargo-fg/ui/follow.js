@@ -11,7 +11,8 @@ const MIN_WINDOW_MS = 0.02;
 
 /// The whole run, with some space around it.
 function wholeWindow(session, now) {
-  const first = session.dropped > 0 ? session.invocations[0]?.t ?? 0 : 0;
+  const starts = [session.builds, session.instances, session.invocations, session.marks].filter((list) => list.length > 0).map((list) => list[0].t);
+  const first = starts.length > 0 ? Math.min(...starts) : 0;
   const span = Math.max(now - first, 1);
   return { from: first - span * 0.01, to: now + span * 0.03 };
 }
@@ -47,7 +48,8 @@ function followedWindow(session, now, view) {
   const follows = activity - first.t;
   const wanted = Math.max(span / PART, follows <= span * MAX_FOLLOWING ? follows / 0.7 : 0);
   const width = wanted / current >= 0.4 && wanted / current <= 1.1 ? current : wanted;
-  return { from: first.t - width * 0.25, to: first.t + width * 0.75 };
+  const right = follows <= width * 0.85 ? activity : end;
+  return { from: right - width * 0.88, to: right + width * 0.12 };
 }
 
 function firstInFlight(session) {

@@ -24,7 +24,8 @@ function shownState(session, source) {
   if (state?.building) {
     return ["building", "building"];
   }
-  return { booting: ["booting", "booting"], up: ["up", "up"], ended: ["ended", "shut down"] }[state?.instance] ?? ["none", "no instance"];
+  const isDown = state?.instance === "ended" || session.instance()?.downT !== null;
+  return { booting: ["booting", "booting"], up: ["up", "up"] }[state?.instance] ?? (session.instance() && isDown ? ["ended", "shut down"] : ["none", "no instance"]);
 }
 
 /// Creates the head of a run. Returns what updates it.

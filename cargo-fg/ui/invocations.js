@@ -104,7 +104,7 @@ function createInvocations(app) {
       el("span", { class: `inv-d${slow ? " slow" : ""}`, title: slow ? "slow" : null }, d === null ? "" : formatMs(d), slow ? el("span", { class: "visually-hidden" }, ", slow") : null),
       el("span", { class: "inv-track" }, bar),
       el("span", { class: "inv-slowest", title: slowest ? `${slowest.row} took longest: ${formatMs(slowest.d)}` : null },
-        slowest ? [el("span", { class: "visually-hidden" }, ", slowest extension "), `${shortName(slowest.row)} ${formatMs(slowest.d)}`] : ""));
+        slowest ? [el("span", { class: "visually-hidden" }, ", slowest extension "), el("span", { class: "inv-slowest-name" }, shortName(slowest.row)), el("span", {}, ` ${formatMs(slowest.d)}`)] : ""));
   }
 
   function filtered() {

@@ -1,7 +1,7 @@
 // Where the timeline shows what: lanes of overlapping spans, rows, the scale of time, and ticks.
 
 /// Rows have at most so many lanes. What overlaps even more is counted.
-const MAX_LANES = 6;
+const MAX_LANES = 5;
 const MAX_TELEMETRY_LANES = 3;
 
 /// Spans of time in as few lanes as possible, so that the spans in one lane do not overlap, and both their starts and their
@@ -111,18 +111,20 @@ function eachCluster(elements, scale, distance, visit) {
   }
 }
 
+/// Below this width, labels have a line of their own.
+const NARROW = 700;
 const AXIS_HEIGHT = 24;
 const STRIP_HEIGHT = 20;
 const LABEL_HEIGHT = 16;
 const ROW_PADDING = 4;
 const OVERFLOW_HEIGHT = 14;
-const MIN_LANE = 8;
+const MIN_LANE = 6;
 const MAX_LANE = 22;
 
 /// The places of the rows: `{top, height, content, rows: [{row, y, height, lanesY, lane, lanes, overflow}]}`. In a narrow window, the
 /// labels are above the lanes, not at their left.
 function placeRows(session, width, height, labelWidth) {
-  const narrow = width < 700;
+  const narrow = width < NARROW;
   const gutter = narrow ? 0 : Math.max(120, Math.min(labelWidth + 36, 240));
   const top = AXIS_HEIGHT + 2 * STRIP_HEIGHT;
   const label = narrow ? LABEL_HEIGHT : 0;
@@ -146,10 +148,11 @@ function placeRows(session, width, height, labelWidth) {
 }
 
 /// The height in which all rows have room.
-function preferredHeight(session) {
+function preferredHeight(session, narrow) {
   return session.rows.reduce((sum, row) => {
-    const { lanes } = session.lanesOf(row);
-    return sum + 2 * ROW_PADDING + (lanes.length === 1 ? MAX_LANE : lanes.length * 16);
+    const { lanes, overflow } = session.lanesOf(row);
+    return sum + 2 * ROW_PADDING + (lanes.length === 1 ? (narrow ? 16 : MAX_LANE) : lanes.length * (narrow ? 12 : 16))
+      + (narrow ? LABEL_HEIGHT : 0) + (overflow.length > 0 ? OVERFLOW_HEIGHT : 0);
   }, AXIS_HEIGHT + 2 * STRIP_HEIGHT);
 }
 

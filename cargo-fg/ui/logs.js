@@ -44,7 +44,7 @@ function createLogs(app) {
   const error = el("p", { class: "inline-error", id: "log-error", role: "alert" });
   const toggle = (name, label, title) => el("button", { type: "button", title, onclick: () => set({ [name]: !settings[name] }), "data-setting": name }, label);
   const toggles = [
-    toggle("selected", "Only the selected invocation", "Lines with its trace ID, and lines printed while it was in flight"),
+    toggle("selected", "Selected invocation only", "Lines with its trace ID, and lines printed while it was in flight"),
     toggle("clock", "Clock", "Time of day instead of the time since the start"),
     toggle("wrap", "Wrap", "Wrap long lines"), toggle("follow", "Follow", "Scroll to new lines"),
   ];

@@ -42,14 +42,15 @@ function createTimeline(app) {
   let timer = null;
   let animation = null;
 
-  const now = () => session.now(source.live && source.connected);
-  /// Whether something is drawn that ends now.
+  /// Whether something goes on.
   const isOpen = () => {
     const instance = session.instance();
     const freeze = session.freezes[session.freezes.length - 1];
     return source.live && source.connected && !session.ended
       && (session.inFlight.size > 0 || freeze?.end === null || (instance !== null && (isBooting(session, instance) || (instance.shutdownT !== null && instance.downT === null))));
   };
+  /// The present, or the last time of the run if nothing goes on.
+  const now = () => session.now(isOpen());
 
   const schedule = () => {
     if (!scheduled) {
@@ -66,7 +67,9 @@ function createTimeline(app) {
       for (const mark of session.marks) {
         // Builds are spans.
         if (mark.kind !== "build") {
-          byRow.set(mark.row, [...(byRow.get(mark.row) ?? []), mark]);
+          const row = byRow.get(mark.row) ?? [];
+          row.push(mark);
+          byRow.set(mark.row, row);
         }
       }
       marks = { key, byRow };
@@ -314,7 +317,7 @@ function createTimeline(app) {
   app.timeline = timeline;
 
   const resize = () => {
-    byId("main").style.setProperty("--timeline-height", `clamp(210px, ${preferredHeight(session) + 78}px, 52%)`);
+    byId("main").style.setProperty("--timeline-content", `${preferredHeight(session, innerWidth < NARROW)}px`);
     schedule();
   };
   let rows = "";
@@ -332,7 +335,7 @@ function createTimeline(app) {
     schedule();
   });
   source.onState(schedule);
-  observeOnce(area, schedule, () => {
+  observeOnce(area, resize, () => {
     colors = null;
     schedule();
   });
