@@ -12,6 +12,9 @@ function outcomeOf(invocation) {
   if (ok) {
     return span.outcome === "ok" ? { kind: "ok", icon: "✓", text: "ok" } : { kind: "requested", icon: "!", text: `${span.outcome}, as requested` };
   }
+  if (isCanceled(invocation)) {
+    return { kind: "bad", icon: "✕", text: "canceled" };
+  }
   if (span.outcome !== "ok" && span.outcome !== invocation.outcome) {
     return { kind: "bad", icon: "✕", text: span.outcome };
   }

@@ -56,7 +56,7 @@ function createLogs(app) {
     count: () => shown.length,
     key: (index) => `${shown[index].id} ${expanded.has(shown[index].id)}`,
     create: (index) => line(shown[index]),
-    onOpen: (index) => toggleLine(shown[index]),
+    onOpen: (index, byKey) => (isCut(shown[index]) ? toggleLine(shown[index]) : byKey && app.timeline.zoomTo("mark", shown[index])),
     onScroll: () => follow(list.atBottom()),
   });
 
@@ -90,7 +90,7 @@ function createLogs(app) {
     const cut = content.length > limit;
     const button = isCut(log) ? el("button", { type: "button", class: "quiet small", onclick: () => toggleLine(log) }, full === undefined ? "Show all" : "Show less") : null;
     return el("div", { class: `log ${log.stream} ${rowClass(session, log.row)}` },
-      el("span", { class: "log-time" }, settings.clock ? formatClock(session, log.t) : formatOffset(log.t)),
+      el("button", { type: "button", class: "log-time", tabindex: "-1", title: "Show this time in the timeline", onclick: () => app.timeline.zoomTo("mark", log) }, settings.clock ? formatClock(session, log.t) : formatOffset(log.t)),
       el("span", { class: "log-row", title: `${log.row}, ${log.stream}` }, el("span", { class: "swatch", "aria-hidden": "true" }), shortName(log.row)),
       el("span", { class: "log-stream" }, log.stream === "stderr" ? "err" : "out"),
       el("span", { class: "log-text" }, logText(content.slice(0, limit)), cut && full !== undefined ? el("span", { class: "muted" }, ` … ${formatBytes(content.length - limit)} more; use Copy`) : cut ? "…" : "", button,
@@ -209,12 +209,6 @@ function createLogs(app) {
       selection = view.selection;
       if (settings.selected) {
         refilter();
-      } else if (selection?.kind === "log") {
-        const index = shown.findIndex(({ id }) => id === selection.id);
-        if (index >= 0) {
-          follow(false);
-          list.setActive(index);
-        }
       }
     }
   });
