@@ -118,7 +118,7 @@ function disable(control, reason) {
 }
 
 function savedInvocation() {
-  const saved = readStored(localStorage, CONTROLS_KEY) ?? {};
+  const saved = readStored("localStorage", CONTROLS_KEY) ?? {};
   return {
     payload: typeof saved.payload === "string" ? saved.payload : "{}", base64: saved.base64 === true,
     outcome: ["ok", "error", "timeout"].includes(saved.outcome) ? saved.outcome : "ok", duration: text(saved.duration), logs: text(saved.logs),
@@ -165,7 +165,7 @@ function invokeControls({ source }) {
     durationProblem.hidden = wrong === null;
     duration.toggleAttribute("aria-invalid", wrong !== null);
     if (payload.value.length <= REMEMBERED_PAYLOAD) {
-      store(localStorage, CONTROLS_KEY, {
+      store("localStorage", CONTROLS_KEY, {
         payload: payload.value, base64: binary, outcome: outcome.value, duration: duration.value, logs: logs.value, count: count.value, concurrency: concurrency.value,
       });
     }

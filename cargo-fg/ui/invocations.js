@@ -48,7 +48,7 @@ const bySlowness = (a, b) => (b.d ?? Infinity) - (a.d ?? Infinity) || a.n - b.n;
 
 function createInvocations(app) {
   const { session, view } = app;
-  const saved = readStored(sessionStorage, INVOCATIONS_KEY) ?? {};
+  const saved = readStored("sessionStorage", INVOCATIONS_KEY) ?? {};
   const settings = {
     filter: Object.hasOwn(INVOCATION_FILTERS, saved.filter) ? saved.filter : "all",
     order: INVOCATION_ORDERS.includes(saved.order) ? saved.order : "newest",
@@ -85,7 +85,7 @@ function createInvocations(app) {
 
   function set(change) {
     Object.assign(settings, change);
-    store(sessionStorage, INVOCATIONS_KEY, settings);
+    store("sessionStorage", INVOCATIONS_KEY, settings);
     list.element.scrollTop = 0;
     list.stick = settings.order === "oldest" ? "bottom" : "top";
     update();

@@ -18,7 +18,7 @@ function lineTest(query) {
 }
 
 function savedLogSettings() {
-  const saved = readStored(sessionStorage, LOGS_KEY) ?? {};
+  const saved = readStored("sessionStorage", LOGS_KEY) ?? {};
   return {
     rows: list(saved.rows).map(text), stream: ["stdout", "stderr"].includes(saved.stream) ? saved.stream : "",
     query: text(saved.query), selected: saved.selected === true, clock: saved.clock === true, wrap: saved.wrap !== false, follow: saved.follow !== false,
@@ -70,7 +70,7 @@ function createLogs(app) {
   }
 
   function save() {
-    store(sessionStorage, LOGS_KEY, settings);
+    store("sessionStorage", LOGS_KEY, settings);
   }
 
   function set(change) {
