@@ -56,6 +56,7 @@ function createLogs(app) {
     count: () => shown.length,
     key: (index) => `${shown[index].id} ${expanded.has(shown[index].id)}`,
     create: (index) => line(shown[index]),
+    onActive: () => follow(false),
     onOpen: (index, byKey) => (isCut(shown[index]) ? toggleLine(shown[index]) : byKey && app.timeline.zoomTo("mark", shown[index])),
     onScroll: () => follow(list.atBottom()),
   });

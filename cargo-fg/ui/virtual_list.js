@@ -246,6 +246,8 @@ class VirtualList {
   }
 
   choose(index) {
+    // What was chosen stays in place while rows are added. The list follows again when it is scrolled to its edge.
+    this.stick = null;
     this.setActive(index);
     this.options.onActive?.(index);
   }
