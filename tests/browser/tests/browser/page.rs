@@ -33,18 +33,19 @@ fn invocations_appear_with_all_their_details() {
     assert!(browser.until(canvas).as_f64().unwrap() > 10_000.0);
 
     select(&browser, 2);
-    // A later delivery is folded.
-    browser.until("document.querySelector('#detail').textContent.includes('platform.runtimeDone')");
-    browser.run(
-        "for (const it of document.querySelectorAll('#detail details')) it.open = true",
-        &[],
+    // Deliveries after the first one are folded, and their telemetry arrives after the invocation.
+    browser.until(
+        "(() => {
+            for (const it of document.querySelectorAll('#detail details:not([open]) > summary')) it.click();
+            return document.querySelector('#detail').innerText.includes('platform.report');
+        })()",
     );
     for text in [
         // The event that was posted to the extension, its response, and the telemetry as it came.
         &trace_id,
         "invokedFunctionUrn",
         "extensionNightWatch.sh",
-        "platform.runtimeDone",
+        "platform.report",
     ] {
         browser.until_text("#detail", text);
     }

@@ -33,7 +33,7 @@ fn page_follows_builds() {
 
     save(&main, "fn main() {");
     dev.event("failed");
-    browser.until_text("body", "build failed");
+    browser.until_text("#notices", "the build failed");
     browser.press("Invoke");
     browser.until_text("#invocations", "#2");
 
@@ -42,6 +42,7 @@ fn page_follows_builds() {
     dev.event("stopped");
     dev.event("registered");
     browser.until_text("#invocations", "#3");
+    assert_eq!(browser.text("#notices"), "");
 
     // The button rebuilds and boots, although the program is the same.
     browser.press("Rebuild");
