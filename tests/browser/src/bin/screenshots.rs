@@ -79,7 +79,6 @@ fn take_run(workspace: &Workspace) {
     // The telemetry of the last invocation has been delivered.
     dev.event("telemetry");
     browser.until_text("#invocations", "#11");
-    browser.press("Thaw");
     show_all(&browser);
     select(&browser, 11);
     browser.until_text("#detail", "order");
