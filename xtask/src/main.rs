@@ -6,6 +6,7 @@ mod fuzz;
 mod mutations;
 mod public_api;
 mod run;
+mod screenshots;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,7 @@ cargo xtask fuzz [TARGET] [--seconds SECONDS]
 cargo xtask mutations [TEXT]      check that the simulation finds bugs that are put into the runtime
 cargo xtask public-api            compare the public API of each crate with its public-api.txt
 cargo xtask public-api --update   update public-api.txt
+cargo xtask screenshots           take the screenshots of the guide; needs Chromium, chromedriver, and ports 8081 to 8084
 ";
 
 fn main() -> ExitCode {
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         },
         ["mutations"] => mutations::check(""),
         ["mutations", filter] => mutations::check(filter),
+        ["screenshots"] => screenshots::take(),
         ["public-api"] => public_api::compare(),
         ["public-api", "--update"] => public_api::update(),
         _ => return usage(),

@@ -44,7 +44,8 @@ fn documented_options(page: &Page, subcommand: &str) -> BTreeSet<String> {
         table.section == section && ["option", "argument"].contains(&table.header[0].as_str())
     });
     let rows = tables.flat_map(|table| &table.rows);
-    rows.map(|row| row.cells[0].replace('`', "")).collect()
+    rows.map(|row| row.cells[0].replace(['`', '[', ']'], ""))
+        .collect()
 }
 
 /// Returns the entries of a list in clap's short help, such as `-p, --package NAME`.
