@@ -1,7 +1,7 @@
 // Puts the page together.
 
 const TABS = [
-  ["invocations", "Invocations"], ["detail", "Details"], ["logs", "Logs"], ["controls", "Controls"], ["compare", "Compare"], ["report", "Report"],
+  ["report", "Report"], ["invocations", "Invocations"], ["detail", "Details"], ["logs", "Logs"], ["controls", "Controls"], ["compare", "Compare"],
 ];
 
 /// What every panel receives. `session` and `source` change when another run is shown; then all panels are created again.
@@ -97,14 +97,18 @@ function createTabs({ session, source, view }) {
   const update = () => {
     const isCheck = session.info?.command === "check";
     const hasControls = source.live && !isCheck;
-    const hasPlace = (name) => wide.matches && (name === "invocations" || (name === "controls" && hasControls));
-    const isAvailable = (name) => !hasPlace(name) && (name !== "controls" || hasControls) && (name !== "report" || isCheck);
+    // The journal of a check consists of its cases.
+    const hasTimeline = !isCheck || session.instances.length > 0 || session.invocations.length > 0;
+    const hasPlace = (name) => wide.matches && hasTimeline && (name === "invocations" || (name === "controls" && hasControls));
+    const isAvailable = (name) => !hasPlace(name) && (name !== "controls" || hasControls) && (name !== "report" || isCheck)
+      && (hasTimeline || name === "report" || name === "compare" || (name === "logs" && session.logs.length > 0));
     if (isAvailable(view.tab)) {
       inPlace = view.tab;
     }
-    const tab = [view.tab, inPlace, "detail"].find(isAvailable);
+    const tab = [view.tab, inPlace, "detail", "report"].find(isAvailable);
     byId("main").classList.toggle("no-controls", !hasControls);
-    byId("main").classList.toggle("no-timeline", isCheck && session.instances.length === 0 && session.invocations.length === 0);
+    byId("main").classList.toggle("no-timeline", !hasTimeline);
+    byId("timeline").hidden = !hasTimeline;
     for (const [name, button] of buttons) {
       button.hidden = !isAvailable(name);
       button.setAttribute("aria-selected", String(name === tab));

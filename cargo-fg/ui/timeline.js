@@ -344,7 +344,7 @@ function createTimeline(app) {
   });
   resize();
   describeSelection();
-  return el("div", { class: "timeline" }, toolbar, minimap.element, area, tooltip,
+  return el("div", { class: "timeline" }, toolbar, area, minimap.element, tooltip,
     el("p", { id: "timeline-hint", class: "visually-hidden" }, "Arrow keys pan and select invocations, plus and minus zoom, question mark shows all keys."));
 }
 
