@@ -201,7 +201,8 @@ function drawSpan(painter, frame, span, x, wide, y, height, color) {
   const { scale, selected, hovered } = frame;
   const { colors } = painter;
   const left = Math.max(x, scale.left - 4);
-  const width = Math.max(Math.min(x + wide, scale.left + scale.width + 4) - left, 2);
+  // A gap separates it from a span that follows at once.
+  const width = Math.max(Math.min(x + wide, scale.left + scale.width + 4) - left - (wide > 4 ? 1 : 0), 2);
   const isAttempt = span.reason !== undefined;
   if (span.end === null) {
     painter.rect(left, y, width, height, color, 0.3);

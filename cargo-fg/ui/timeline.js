@@ -189,18 +189,18 @@ function createTimeline(app) {
     }
   };
 
+  const selectedOf = (kind) => (view.selection?.kind === kind ? selectedItem(session, view.selection)?.item ?? null : null);
+  /// Selects the element before or after the current one. Without one, it starts at the window, or at the end if the window follows
+  /// the run.
   const stepIn = (list, by, current, selectionFor) => {
-    if (list.length === 0) {
-      return;
-    }
-    const index = current === null ? (by < 0 ? list.length - 1 : lowerBound(list, view.from, byStart)) : lowerBound(list, current.t, byStart);
-    let next = current === null ? index : list[index] === current ? index + by : by > 0 ? index : index - 1;
-    while (current !== null && list[next] && by > 0 && list[next] !== current && list[next].t === current.t && list.indexOf(current, index) >= next) {
-      next += 1;
-    }
+    const isIn = current !== null && list.includes(current);
+    const start = current !== null ? lowerBound(list, current.t, byStart) : view.follow ? list.length - 1 : lowerBound(list, view.from, byStart);
+    const next = isIn ? list.indexOf(current) + by : by > 0 ? start : current === null && view.follow ? start : start - 1;
     const item = list[Math.max(0, Math.min(list.length - 1, next))];
-    select(selectionFor(item));
-    reveal(item.t, item.end ?? item.t);
+    if (item) {
+      select(selectionFor(item));
+      reveal(item.t, item.end === undefined ? item.t : item.end ?? now());
+    }
   };
 
   const timeline = {
@@ -256,23 +256,13 @@ function createTimeline(app) {
       }
     },
     step(by) {
-      const { invocations } = session;
-      const current = view.selection?.kind === "invocation" ? lowerBound(invocations, view.selection.n, byNumber) : null;
-      const last = invocations.length - 1;
-      if (last >= 0) {
-        const first = Math.min(last, lowerBound(invocations, view.from, byStart));
-        const item = invocations[Math.max(0, Math.min(last, current === null ? (by > 0 && !view.follow ? first : last) : current + by))];
-        select({ kind: "invocation", n: item.n });
-        reveal(item.t, item.end ?? now());
-      }
+      stepIn(session.invocations, by, selectedOf("invocation"), ({ n }) => ({ kind: "invocation", n }));
     },
     stepFailed(by) {
-      const current = view.selection?.kind === "invocation" ? session.invocation(view.selection.n) : null;
-      stepIn(session.failures, by, current, ({ n }) => ({ kind: "invocation", n }));
+      stepIn(session.failures, by, selectedOf("invocation"), ({ n }) => ({ kind: "invocation", n }));
     },
     stepMark(by) {
-      const current = view.selection?.kind === "mark" ? selectedItem(session, view.selection)?.item ?? null : null;
-      stepIn(session.marks, by, current, ({ id }) => ({ kind: "mark", id }));
+      stepIn(session.marks, by, selectedOf("mark"), ({ id }) => ({ kind: "mark", id }));
     },
     click(picked) {
       select(selectionOf(picked));
