@@ -157,7 +157,9 @@ impl Workspace {
         let mut command = Command::new(cargo_fg());
         command.arg("fg").args(arguments);
         if !arguments.contains(&"--cmd") {
-            command.arg("--manifest-path").arg(root().join("Cargo.toml"));
+            command
+                .arg("--manifest-path")
+                .arg(root().join("Cargo.toml"));
         }
         command
             .current_dir(self.path("orders"))
@@ -221,11 +223,7 @@ fn take(browser: &Browser, name: &str) {
         image = next;
     }
     let path = root().join(format!("docs/guide/images/{name}.png"));
-    assert!(
-        image.len() <= MAX_BYTES,
-        "{name} has {} bytes",
-        image.len()
-    );
+    assert!(image.len() <= MAX_BYTES, "{name} has {} bytes", image.len());
     fs::write(&path, image).unwrap();
     println!("{}", path.display());
 }
