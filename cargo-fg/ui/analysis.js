@@ -50,7 +50,7 @@ function durationsOf(session) {
     const rows = new Map([["function", []]]);
     const total = [];
     for (const invocation of session.invocations) {
-      if (invocation.d === null) {
+      if (invocation.d === null || isCanceled(invocation)) {
         continue;
       }
       total.push(invocation.d);
@@ -68,6 +68,11 @@ function durationsOf(session) {
   return index.medians;
 }
 
+/// Returns whether an invocation was canceled by a shutdown of the instance. Then its duration says nothing.
+function isCanceled(invocation) {
+  return invocation.function?.outcome === "canceled";
+}
+
 /// Returns the value below which the share `q` of the sorted values lies, or `null` if there are none.
 function quantile(sorted, q) {
   if (sorted.length === 0) {
@@ -81,7 +86,7 @@ function quantile(sorted, q) {
 
 /// Returns whether an invocation took notably longer than the others of the run, or than requested if there are few others.
 function isSlow(session, invocation) {
-  if (invocation.d === null) {
+  if (invocation.d === null || isCanceled(invocation)) {
     return false;
   }
   const { total } = durationsOf(session);
@@ -161,6 +166,11 @@ function whatWasSlow(session, invocation) {
   const add = (tone, text) => findings.push({ tone, text });
   if (invocation.d === null) {
     inFlightFindings(session, invocation, add);
+    return findings;
+  }
+  if (isCanceled(invocation)) {
+    add("bad", `It was canceled after ${formatMs(invocation.d)}, before it had finished.`);
+    circumstanceFindings(session, invocation, add);
     return findings;
   }
   failureFindings(invocation, add);
@@ -247,6 +257,9 @@ function partFindings(session, invocation, slow, add) {
     add("slow", `The instance was frozen for ${formatMs(frozen)} of it.`);
   }
   postFindings(session, invocation, add);
+  if (new Set(invocation.extensions.map(({ row }) => row)).size < invocation.extensions.length) {
+    add("plain", "The event was posted twice, with the same trace ID.");
+  }
 }
 
 /// Says when the parts other than the last one had finished.
@@ -277,7 +290,6 @@ function postFindings(session, invocation, add) {
       first.set(row, after);
     }
   }
-  const duplicates = late.some(({ row }) => !first.has(row));
   const alone = (mark) => othersBetween(session, invocation, mark.t - 1, mark.t + 1).length === 0;
   const faults = ["event-late", "telemetry-before"].filter((name) => {
     const marks = marksBetween(session, "fault", t - 1, t + invocation.d).filter((mark) => faultName(mark) === name);
@@ -288,9 +300,6 @@ function postFindings(session, invocation, add) {
     const to = first.size === 1 && session.rows.length > 3 ? ` to ${[...first.keys()][0]}` : "";
     const cause = faults.length === 0 ? "" : `, because of the fault ${faults.join(" and the fault ")}`;
     add("slow", `The event was posted${to} ${formatMs(after)} after the start${cause}.`);
-  }
-  if (duplicates) {
-    add("plain", "The event was posted twice with the same trace ID; the second time after the first response.");
   }
 }
 

@@ -5,7 +5,7 @@ const SHOWN_CHARS = 64 * 1024;
 /// Text is laid out in blocks of this size, which are skipped while they are not visible.
 const BLOCK_CHARS = 8 * 1024;
 /// A larger text is formatted only when asked for.
-const FORMATTED_CHARS = 1024 * 1024;
+const FORMATTED_CHARS = 256 * 1024;
 
 /// Characters that are invisible, or that change how the text around them is shown.
 const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g;
@@ -22,13 +22,61 @@ function visibleText(text) {
   return text.replace(INVISIBLE, escapeCharacter);
 }
 
-/// Returns a value that is JSON in a readable form, or `null` if the text is not an object or an array.
+/// Returns a JSON object or array with line breaks, or `null` if the text is not one. Numbers and strings remain as they are
+/// written, which they would not if they were parsed.
 function formatJson(text) {
-  if (!/^\s*[[{]/.test(text)) {
+  if (!/^\s*[[{]/.test(text) || attempt(() => JSON.parse(text)) === null) {
     return null;
   }
-  const value = attempt(() => JSON.parse(text));
-  return value === null ? null : JSON.stringify(value, null, 2);
+  const parts = [];
+  let depth = 0;
+  const newline = () => parts.push("\n", "  ".repeat(Math.min(depth, 100)));
+  let opened = false;
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{},:]|[^\s[\]{},:"]+/g)) {
+    const closes = token === "}" || token === "]";
+    if (closes) {
+      depth -= 1;
+    }
+    if (opened !== closes) {
+      // Neither the inside of `{}` nor the end of a line.
+      if (opened || closes) {
+        newline();
+      }
+    }
+    opened = token === "{" || token === "[";
+    if (opened) {
+      depth += 1;
+    }
+    parts.push(token);
+    if (token === ",") {
+      newline();
+    } else if (token === ":") {
+      parts.push(" ");
+    }
+  }
+  return parts.join("");
+}
+
+/// Returns the elements of a JSON array, each as it is written, or `null` if the text is not an array.
+function splitJsonArray(text) {
+  if (!Array.isArray(attempt(() => JSON.parse(text)))) {
+    return null;
+  }
+  const elements = [];
+  let depth = 0;
+  let from = text.indexOf("[") + 1;
+  for (const match of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{},]/g)) {
+    const token = match[0];
+    if ((token === "," && depth === 1) || (token === "]" && depth === 1)) {
+      const element = text.slice(from, match.index).trim();
+      if (element !== "") {
+        elements.push(element);
+      }
+      from = match.index + 1;
+    }
+    depth += token === "[" || token === "{" ? 1 : token === "]" || token === "}" ? -1 : 0;
+  }
+  return elements;
 }
 
 /// A button that copies a text, and says that it has.
@@ -81,6 +129,14 @@ function appendBlocks(parent, text) {
     parent.append(el("div", { class: "body-block" }, visibleText(block.endsWith("\n") ? block.slice(0, -1) : block) || "\n"));
     from = to;
   }
+}
+
+/// Shows a body: a text, or `{"base64": …}` if it is not UTF-8.
+function bodyOrBinary(body, name) {
+  if (typeof body?.base64 === "string") {
+    return [el("p", { class: "muted" }, "This is not UTF-8; it is shown as base64."), bodyView(body.base64, name)];
+  }
+  return [bodyView(text(body), name)];
 }
 
 /// Shows a text, with buttons. `name` is the file name for a download.

@@ -118,7 +118,7 @@ function disable(control, reason) {
 }
 
 function savedInvocation() {
-  const saved = readStored(localStorage, CONTROLS_KEY) ?? {};
+  const saved = readStored("localStorage", CONTROLS_KEY) ?? {};
   return {
     payload: typeof saved.payload === "string" ? saved.payload : "{}", base64: saved.base64 === true,
     outcome: ["ok", "error", "timeout"].includes(saved.outcome) ? saved.outcome : "ok", duration: text(saved.duration), logs: text(saved.logs),
@@ -165,7 +165,7 @@ function invokeControls({ source }) {
     durationProblem.hidden = wrong === null;
     duration.toggleAttribute("aria-invalid", wrong !== null);
     if (payload.value.length <= REMEMBERED_PAYLOAD) {
-      store(localStorage, CONTROLS_KEY, {
+      store("localStorage", CONTROLS_KEY, {
         payload: payload.value, base64: binary, outcome: outcome.value, duration: duration.value, logs: logs.value, count: count.value, concurrency: concurrency.value,
       });
     }
@@ -250,11 +250,28 @@ function faultControls(app) {
   const clear = el("button", { type: "button", onclick: () => send([]) }, "Clear all");
   const items = () => (source.state?.faults ?? "").split(",").map((item) => item.trim()).filter(Boolean);
   const nameOf = (item) => item.split(/[*=]/)[0].trim();
-  const send = (list) => message.run(() => source.post("faults", { faults: list.join(",") }));
+  /// The last entry before the faults were sent: faults that were injected since then count.
+  let sentAfter = 0;
+  const send = async (list) => {
+    const { lastId } = session;
+    if (await message.run(() => source.post("faults", { faults: list.join(",") }))) {
+      sentAfter = lastId;
+    }
+  };
+  /// Returns a fault as it has to be sent again so that it is injected as often as it was asked for, or `null` if it was.
+  const remaining = (item) => {
+    const times = /\*\s*(\d+)$/.exec(item)?.[1];
+    if (times === undefined) {
+      return item;
+    }
+    const injected = session.marks.filter((mark) => mark.id > sentAfter && mark.kind === "fault" && faultName(mark) === nameOf(item)).length;
+    return injected < Number(times) ? `${nameOf(item)}*${Number(times) - injected}` : null;
+  };
+  const itemsWithout = (removed) => items().filter((item) => nameOf(item) !== removed).map(remaining).filter(Boolean);
   const form = el("form", { novalidate: true, onsubmit: (event) => {
     event.preventDefault();
     const suffix = { once: "*1", times: `*${times.value}`, always: "=1", probability: `=${probability.value}` }[rate.value];
-    send([...items().filter((item) => nameOf(item) !== name.value), `${name.value}${suffix}`]);
+    send([...itemsWithout(name.value), `${name.value}${suffix}`]);
   } },
     field("Fault", name), description,
     el("div", { class: "field-pair" }, field("How often", rate), el("div", { class: "field rate-value" }, times, probability)),
@@ -287,12 +304,14 @@ function faultControls(app) {
     const now = items();
     disable(clear, why ?? (now.length === 0 ? "no faults are injected" : null));
     const seed = source.state?.seed ?? null;
-    const activeKey = JSON.stringify([now, seed, why]);
+    const left = now.map(remaining);
+    const activeKey = JSON.stringify([now, left, seed, why]);
     if (activeKey !== shown) {
       shown = activeKey;
       active.replaceChildren(...now.length === 0 ? [el("p", { class: "field-hint" }, "No faults are injected.")] : [
-        el("ul", { class: "plain-list" }, now.map((item) => el("li", { class: "fault-item" }, el("span", { class: "fault-mark", "aria-hidden": "true" }, "⚡"), el("code", {}, item),
-          el("button", { type: "button", class: "quiet icon small", "aria-label": `Remove ${nameOf(item)}`, disabled: why !== null, onclick: () => send(items().filter((other) => other !== item)) }, "✕")))),
+        el("ul", { class: "plain-list" }, now.map((item, index) => el("li", { class: "fault-item" }, el("span", { class: "fault-mark", "aria-hidden": "true" }, "⚡"), el("code", {}, item),
+          left[index] === null ? el("span", { class: "muted" }, "injected") : null,
+          el("button", { type: "button", class: "quiet icon small", "aria-label": `Remove ${nameOf(item)}`, disabled: why !== null, onclick: () => send(itemsWithout(nameOf(item))) }, "✕")))),
         seed === null ? null : el("p", { class: "field-hint" }, "Seed ", el("code", {}, String(seed)), ", for ", el("code", {}, "--seed")),
       ].filter(Boolean));
     }

@@ -92,13 +92,13 @@ function createDetail(app) {
   function select({ kind, n, id }) {
     const find = (elements) => elements.find((element) => element.id === id);
     const found = { invocation: () => session.invocation(n), delivery: () => find(session.deliveries),
-      mark: () => find(session.marks) ?? find(session.attempts), log: () => find(session.logs) }[kind]?.();
+      mark: () => find(session.marks), attempt: () => find(session.attempts) }[kind]?.();
     if (!found) {
       // It may arrive later: the page has been reloaded, and the entries are still being received.
       shown = undefined;
       return el("p", { class: "empty" }, kind === "invocation" ? `Invocation #${n} is not in this run, or no longer stored.` : "This is no longer stored.");
     }
-    const show = { invocation: invocationDetail, delivery: deliveryDetail, mark: markDetail, log: logDetail }[kind];
+    const show = { invocation: invocationDetail, delivery: deliveryDetail, mark: markDetail, attempt: markDetail }[kind];
     return show(app, cache, found);
   }
 
@@ -156,7 +156,7 @@ const MARK_TITLES = {
 
 /// The details of a mark, or of a failed attempt to deliver telemetry.
 function markDetail({ session, view, source }, cache, mark) {
-  const title = MARK_TITLES[mark.kind] ?? (mark.kind === undefined ? "Failed delivery of telemetry" : mark.kind);
+  const title = mark.kind === undefined ? "Failed delivery of telemetry" : MARK_TITLES[mark.kind] ?? mark.kind;
   const message = mark.text ?? `${formatCount(mark.events, "event")} were not acknowledged after ${formatMs(mark.d)}: ${mark.reason}`;
   const inFlight = session.invocations.filter((invocation) => invocation.t <= mark.t && endOf(session, invocation) >= mark.t);
   return [
@@ -180,26 +180,6 @@ function withLost(cache, mark) {
   return place;
 }
 
-/// The details of a log line.
-function logDetail(app, cache, log) {
-  const { session, view } = app;
-  const inFlight = session.invocations.filter((invocation) => invocation.t <= log.t && endOf(session, invocation) >= log.t);
-  const place = el("div", {}, bodyView(log.text, "line.txt"));
-  cache.load(log.id).then((detail) => {
-    if (detail?.text !== undefined) {
-      place.replaceChildren(bodyView(detail.text, "line.txt"));
-    }
-  }, () => null);
-  return [
-    el("header", { class: "detail-head" }, el("h2", {}, "Log line"), el("span", { class: "badge" }, log.stream)),
-    facts([
-      ["Time", formatClock(session, log.t)], ["Printed by", log.row],
-      ["In flight", inFlight.length === 0 ? "no invocation" : invocationLinks(view, inFlight)],
-    ]),
-    section("Text", place),
-  ];
-}
-
 /// A list of names and values.
 function facts(pairs) {
   return el("dl", { class: "facts" }, pairs.filter(Boolean).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
@@ -210,11 +190,11 @@ const SHOWN_EVENTS = 100;
 
 /// Lists the telemetry events of a delivery. With an invocation, its own events come first.
 function eventList(body, invocation) {
-  const events = attempt(() => JSON.parse(body));
-  if (!Array.isArray(events)) {
-    return [el("p", { class: "muted" }, "The body is not a list of events."), bodyView(body, "telemetry.json")];
+  const events = typeof body === "string" ? splitJsonArray(body) : null;
+  if (events === null) {
+    return [el("p", { class: "muted" }, "The body is not a list of events."), ...bodyOrBinary(body, "telemetry.json")];
   }
-  const numbered = events.map((event, index) => ({ event, index, json: JSON.stringify(event) }));
+  const numbered = events.map((json, index) => ({ event: JSON.parse(json), index, json }));
   if (!invocation) {
     return eventRows(numbered);
   }

@@ -130,7 +130,7 @@ function drawRow(painter, frame, place) {
   const { lanes, overflow, failed } = session.lanesOf(place.row);
   const height = place.lane - 2;
   drawBootAndStop(painter, frame, place, color, top);
-  lanes.forEach((lane, index) => {
+  lanes.slice(0, place.lanes).forEach((lane, index) => {
     const y = top + index * place.lane + 1;
     const columns = new Columns(painter, y, height, color);
     eachSpan(lane, scale, now, (span, x, width, count) => {
@@ -149,11 +149,12 @@ function drawRow(painter, frame, place) {
     }
   });
   if (place.row !== "function" && place.row !== "telemetry") {
-    for (const invocation of session.inFlight) {
-      drawPending(painter, frame, scale.x(invocation.t), scale.x(now), top + 1, place.lanes * place.lane - 2);
+    const first = firstInFlight(session);
+    if (first) {
+      drawPending(painter, frame, scale.x(first.t), scale.x(now), top + 1, place.lanes * place.lane - 2);
     }
   }
-  const overflowY = top + lanes.length * place.lane;
+  const overflowY = top + place.lanes * place.lane;
   eachCluster(overflow, scale, 40, (x, first, next) => {
     const end = Math.min(scale.x(overflow[next - 1].end ?? now), x + 40);
     painter.rect(x, overflowY + 1, Math.max(end - x, 2), 3, color, 0.6);
@@ -162,7 +163,7 @@ function drawRow(painter, frame, place) {
   drawMarks(painter, frame, frame.marks.get(place.row) ?? [], top + place.lane / 2);
 }
 
-/// An invocation whose part in this row is not known yet.
+/// The time of invocations in flight, whose parts in this row are not known yet.
 function drawPending(painter, { scale }, x, end, y, height) {
   const left = Math.max(x, scale.left - 4);
   const width = Math.min(end, scale.left + scale.width + 4) - left;
@@ -345,8 +346,10 @@ function drawMarks(painter, { scale, selected, hovered }, marks, y) {
     const { shape, color } = MARK_STYLES[shown.kind];
     const isSelected = group.some((mark) => mark === selected?.item || mark === hovered?.item);
     drawShape(painter, shape, x, y, colors[color], isSelected ? colors.text : colors.surface);
-    if (next - first > 1 && y < AXIS_HEIGHT + 2 * STRIP_HEIGHT) {
-      painter.text(String(next - first), x + 7, y, colors.muted);
+    const count = String(next - first);
+    const room = next < marks.length ? scale.x(marks[next].t) - x - 16 : Infinity;
+    if (count > 1 && y < AXIS_HEIGHT + 2 * STRIP_HEIGHT && room > painter.width(count)) {
+      painter.text(count, x + 8, y, colors.muted);
     }
   });
 }

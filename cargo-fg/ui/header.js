@@ -63,7 +63,19 @@ function createHeader(app) {
     set(lost, `${formatCount(session.lostEvents, "event")} lost`, session.lostEvents > 0);
     set(dropped, `${numberFormat.format(session.dropped)} ${session.dropped === 1 ? "entry" : "entries"} dropped`, session.dropped > 0);
     showConnection(session, source);
+    showFailure(session, source);
   };
+}
+
+/// Shows the last failure until it is repaired, or dismissed.
+function showFailure({ failure }, { live, connected }) {
+  if (!live || !connected || !failure) {
+    dismiss("failure");
+    delete byId("notices").dataset.failure;
+  } else if (byId("notices").dataset.failure !== String(failure.id)) {
+    byId("notices").dataset.failure = failure.id;
+    notify("failure", failure.message, { kind: "error" });
+  }
 }
 
 function showConnection(session, source) {

@@ -28,20 +28,16 @@ function invocationDetail(app, cache, invocation) {
 }
 
 function invocationHead(app, cache, invocation) {
-  const { session, view, source } = app;
+  const { session, source } = app;
   const { n, t, d, traceId } = invocation;
   const { kind, icon, text: outcome } = outcomeOf(invocation);
-  const show = () => {
-    const length = Math.max(d ?? 0, 1);
-    view.setWindow(invocation.t - length * 0.2, invocation.t + length * 1.4);
-  };
   return [
     el("header", { class: "detail-head" },
       el("h2", {}, `Invocation #${n}`),
       el("span", { class: `badge ${kind}` }, el("span", { "aria-hidden": "true" }, `${icon} `), outcome),
       d === null ? null : el("span", { class: "detail-duration" }, formatMs(d)),
       el("span", { class: "detail-buttons" },
-        el("button", { type: "button", class: "small", onclick: show }, "Zoom to it"),
+        el("button", { type: "button", class: "small", onclick: () => app.timeline.zoomTo("invocation", invocation) }, "Zoom to it"),
         source.live ? invokeAgain(source, cache, invocation) : null)),
     el("div", { class: "detail-id" },
       el("code", {}, visibleText(traceId)), copyButton(() => traceId, "Copy", "Copy the trace ID"),
@@ -85,8 +81,8 @@ function findingList(findings) {
 /// Draws what ran in an invocation, and when its telemetry arrived, on one scale.
 function waterfall(session, invocation, deliveries) {
   const { t, d } = invocation;
-  if (d === null) {
-    return el("p", { class: "muted" }, "It is drawn when it has finished.");
+  if (d === null || invocation.function.outcome === "canceled") {
+    return el("p", { class: "muted" }, d === null ? "It is drawn when it has finished." : "It was canceled before it had finished.");
   }
   const end = Math.max(d, ...deliveries.map((delivery) => delivery.t + delivery.d - t).filter((arrived) => arrived <= 3 * d + 5), 0.01);
   const bars = partsOf(invocation).map(({ row, start, d: length, ok, status }) => ({
@@ -118,14 +114,6 @@ function waterfall(session, invocation, deliveries) {
     frozen.length > 0 ? el("p", { class: "muted wf-legend" }, el("span", { class: "wf-frozen-key" }), "frozen") : null);
 }
 
-/// Shows a payload, which is a text or `{"base64": …}`.
-function payloadView(payload, name) {
-  if (typeof payload === "string") {
-    return bodyView(payload, name);
-  }
-  return [el("p", { class: "muted" }, "The payload is not UTF-8; this is its base64."), bodyView(String(payload?.base64 ?? ""), name)];
-}
-
 function requestView(cache, invocation) {
   if (invocation.sentId === null) {
     return el("p", { class: "muted" }, "No longer stored: newer data has replaced it.");
@@ -134,7 +122,7 @@ function requestView(cache, invocation) {
   return [
     outcome === null ? null : el("p", { class: "muted" }, `The synthetic function was asked for the outcome ${outcome}, after ${formatMs(durationMs ?? 0)}.`),
     withDetail(cache, sentId, (detail) => [
-      el("h4", {}, "Payload"), ...[payloadView(detail.payload ?? "", `payload-${n}.json`)].flat(),
+      el("h4", {}, "Payload"), ...bodyOrBinary(detail.payload, `payload-${n}.json`),
       ...(list(detail.logs).length === 0 ? [] : [el("h4", {}, "Lines to log"), bodyView(detail.logs.join("\n"), `lines-${n}.txt`)]),
     ]),
   ].filter(Boolean);
@@ -146,23 +134,26 @@ function responseSections(cache, invocation) {
   if (d === null) {
     return section("Responses", el("p", { class: "muted" }, "It is in flight."));
   }
+  if (span.outcome === "canceled") {
+    return section("Responses", el("p", { class: "muted" }, "It was canceled before it had finished."));
+  }
   const status = span.status === null ? "" : `, status ${span.status}`;
   const title = ({ row, status: code, d: took }) => el("h4", {}, visibleText(row), " ",
     el("span", { class: `badge ${code === 200 ? "ok" : "bad"}` }, code === null ? "no response" : `status ${code}`), " ", el("span", { class: "muted" }, `in ${formatMs(took)}`));
   return [
-    section(`Response of the function: ${span.outcome}${status}`, withDetail(cache, doneId, (detail) => payloadView(detail.response ?? "", `response-${n}.json`))),
+    section(`Response of the function: ${span.outcome}${status}`, withDetail(cache, doneId, (detail) => bodyOrBinary(detail.response, `response-${n}.json`))),
     section("Responses of the extensions", withDetail(cache, doneId, (detail) => extensions.length === 0
       ? el("p", { class: "muted" }, "No extension received the event.")
       : extensions.map((extension, index) => el("div", { class: "response" }, title(extension),
         extension.error === "" ? null : el("p", { class: "inline-error" }, visibleText(extension.error)),
         bodyOf(detail, extension, index, n))))),
-    section("Event that was posted to the extensions", withDetail(cache, doneId, (detail) => bodyView(text(detail.event), `event-${n}.json`))),
+    section("Event that was posted to the extensions", withDetail(cache, doneId, (detail) => bodyOrBinary(detail.event, `event-${n}.json`))),
   ];
 }
 
 function bodyOf(detail, extension, index, n) {
-  const body = text(list(detail.extensions)[index]?.body);
-  return body === extension.error ? null : bodyView(body, `response-${n}-${extension.row}.txt`);
+  const body = list(detail.extensions)[index]?.body ?? "";
+  return body === extension.error || (body === "" && extension.error !== "") ? null : bodyOrBinary(body, `response-${n}-${extension.row}.txt`);
 }
 
 /// Returns a function that returns the lines that contain the trace ID of an invocation, and those that were printed while it was
@@ -244,7 +235,7 @@ function telemetryView(session, cache, invocation, deliveries) {
 function deliveryEvents(cache, invocation, delivery, open, failed) {
   const after = delivery.t - invocation.t;
   const retried = failed.length === 0 ? "" : `, after ${formatCount(failed.length, "failed attempt")}`;
-  return el("details", { class: "delivery", open, ontoggle: (event) => fillOnce(event.currentTarget, () => withDetail(cache, delivery.id, (detail) => eventList(text(detail.body), invocation))) },
+  return el("details", { class: "delivery", open, ontoggle: (event) => fillOnce(event.currentTarget, () => withDetail(cache, delivery.id, (detail) => eventList(detail.body, invocation))) },
     el("summary", {}, `${formatMs(after)} after the start: ${formatCount(delivery.events, "event")}, ${formatBytes(delivery.bytes)}, `,
       el("span", { class: `badge ${delivery.status < 300 ? "ok" : "bad"}` }, `status ${delivery.status}`), ` in ${formatMs(delivery.d)}${retried}`));
 }

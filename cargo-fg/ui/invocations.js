@@ -12,6 +12,9 @@ function outcomeOf(invocation) {
   if (ok) {
     return span.outcome === "ok" ? { kind: "ok", icon: "✓", text: "ok" } : { kind: "requested", icon: "!", text: `${span.outcome}, as requested` };
   }
+  if (isCanceled(invocation)) {
+    return { kind: "bad", icon: "✕", text: "canceled" };
+  }
   if (span.outcome !== "ok" && span.outcome !== invocation.outcome) {
     return { kind: "bad", icon: "✕", text: span.outcome };
   }
@@ -45,7 +48,7 @@ const bySlowness = (a, b) => (b.d ?? Infinity) - (a.d ?? Infinity) || a.n - b.n;
 
 function createInvocations(app) {
   const { session, view } = app;
-  const saved = readStored(sessionStorage, INVOCATIONS_KEY) ?? {};
+  const saved = readStored("sessionStorage", INVOCATIONS_KEY) ?? {};
   const settings = {
     filter: Object.hasOwn(INVOCATION_FILTERS, saved.filter) ? saved.filter : "all",
     order: INVOCATION_ORDERS.includes(saved.order) ? saved.order : "newest",
@@ -82,7 +85,7 @@ function createInvocations(app) {
 
   function set(change) {
     Object.assign(settings, change);
-    store(sessionStorage, INVOCATIONS_KEY, settings);
+    store("sessionStorage", INVOCATIONS_KEY, settings);
     list.element.scrollTop = 0;
     list.stick = settings.order === "oldest" ? "bottom" : "top";
     update();

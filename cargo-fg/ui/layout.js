@@ -120,21 +120,51 @@ const ROW_PADDING = 4;
 const OVERFLOW_HEIGHT = 14;
 const MIN_LANE = 6;
 const MAX_LANE = 22;
+/// A lane can be so high if there is room.
+const TALL_LANE = 28;
 
-/// The places of the rows: `{top, height, content, rows: [{row, y, height, lanesY, lane, lanes, overflow}]}`. In a narrow window, the
-/// labels are above the lanes, not at their left.
-function placeRows(session, width, height, labelWidth) {
+/// How many lanes of each row are shown. Rows have only as many lanes as the window needs, but they do not shrink while the user
+/// pans.
+class ShownLanes {
+  constructor() {
+    this.counts = new Map();
+    this.key = "";
+  }
+
+  update(session, scale, now) {
+    const key = `${session.generation} ${scale.perMs.toPrecision(6)}`;
+    if (key !== this.key) {
+      this.key = key;
+      this.counts.clear();
+    }
+    for (const row of session.rows) {
+      const { lanes, overflow } = session.lanesOf(row);
+      const shown = this.counts.get(row) ?? { lanes: 1, overflow: 0 };
+      const used = lanes.findLastIndex((lane) => hasSpans(lane, scale, now)) + 1;
+      this.counts.set(row, {
+        lanes: Math.max(shown.lanes, used),
+        overflow: hasSpans(overflow, scale, now) ? OVERFLOW_HEIGHT : shown.overflow,
+      });
+    }
+  }
+}
+
+/// Whether some of the spans are in the window.
+function hasSpans(spans, { from, to }, now) {
+  const index = lowerBound(spans, from, byStart);
+  return (index < spans.length && spans[index].t <= to) || (index > 0 && (spans[index - 1].end ?? now) >= from);
+}
+
+/// The places of the rows: `{narrow, gutter, top, content, rows: [{row, y, height, lanesY, lane, lanes, overflow}]}`. In a narrow
+/// window, the labels are above the lanes, not at their left.
+function placeRows(session, width, height, gutter, shownLanes) {
   const narrow = width < NARROW;
-  const gutter = narrow ? 0 : Math.max(120, Math.min(labelWidth + 36, 240));
   const top = AXIS_HEIGHT + 2 * STRIP_HEIGHT;
   const label = narrow ? LABEL_HEIGHT : 0;
-  const needs = session.rows.map((row) => {
-    const { lanes, overflow } = session.lanesOf(row);
-    return { row, lanes: lanes.length, overflow: overflow.length > 0 ? OVERFLOW_HEIGHT : 0 };
-  });
+  const needs = session.rows.map((row) => ({ row, ...shownLanes.counts.get(row) }));
   const fixed = needs.reduce((sum, need) => sum + need.overflow + label + 2 * ROW_PADDING, 0);
   const lanes = needs.reduce((sum, need) => sum + need.lanes, 0);
-  const lane = Math.min(MAX_LANE, Math.max(MIN_LANE, Math.floor((height - top - fixed) / lanes)));
+  const lane = Math.min(TALL_LANE, Math.max(MIN_LANE, Math.floor((height - top - fixed) / lanes)));
   let y = 0;
   const rows = needs.map((need) => {
     // A single lane must have room for text.
@@ -145,6 +175,11 @@ function placeRows(session, width, height, labelWidth) {
     return placed;
   });
   return { narrow, gutter, top, rows, content: y };
+}
+
+/// The width of the labels at the left.
+function gutterWidth(width, labelWidth) {
+  return width < NARROW ? 0 : Math.max(120, Math.min(labelWidth + 36, 240));
 }
 
 /// The height in which all rows have room.

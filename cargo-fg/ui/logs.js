@@ -18,7 +18,7 @@ function lineTest(query) {
 }
 
 function savedLogSettings() {
-  const saved = readStored(sessionStorage, LOGS_KEY) ?? {};
+  const saved = readStored("sessionStorage", LOGS_KEY) ?? {};
   return {
     rows: list(saved.rows).map(text), stream: ["stdout", "stderr"].includes(saved.stream) ? saved.stream : "",
     query: text(saved.query), selected: saved.selected === true, clock: saved.clock === true, wrap: saved.wrap !== false, follow: saved.follow !== false,
@@ -42,9 +42,9 @@ function createLogs(app) {
   const query = el("input", { type: "search", placeholder: "Text or /regex/", "aria-label": "Filter by text or /regular expression/", "aria-describedby": "log-error",
     oninput: () => set({ query: query.value }) });
   const error = el("p", { class: "inline-error", id: "log-error", role: "alert" });
-  const toggle = (name, label, title) => el("button", { type: "button", title, onclick: () => set({ [name]: !settings[name] }), "data-setting": name }, label);
+  const toggle = (name, label, title) => el("button", { type: "button", class: "small", title, onclick: () => set({ [name]: !settings[name] }), "data-setting": name }, label);
   const toggles = [
-    toggle("selected", "Selected invocation only", "Lines with its trace ID, and lines printed while it was in flight"),
+    toggle("selected", "Selected invocation", "Lines with its trace ID, and lines printed while it was in flight"),
     toggle("clock", "Clock", "Time of day instead of the time since the start"),
     toggle("wrap", "Wrap", "Wrap long lines"), toggle("follow", "Follow", "Scroll to new lines"),
   ];
@@ -56,7 +56,8 @@ function createLogs(app) {
     count: () => shown.length,
     key: (index) => `${shown[index].id} ${expanded.has(shown[index].id)}`,
     create: (index) => line(shown[index]),
-    onOpen: (index) => toggleLine(shown[index]),
+    onActive: () => follow(false),
+    onOpen: (index, byKey) => (isCut(shown[index]) ? toggleLine(shown[index]) : byKey && app.timeline.zoomTo("mark", shown[index])),
     onScroll: () => follow(list.atBottom()),
   });
 
@@ -70,7 +71,7 @@ function createLogs(app) {
   }
 
   function save() {
-    store(sessionStorage, LOGS_KEY, settings);
+    store("sessionStorage", LOGS_KEY, settings);
   }
 
   function set(change) {
@@ -90,7 +91,7 @@ function createLogs(app) {
     const cut = content.length > limit;
     const button = isCut(log) ? el("button", { type: "button", class: "quiet small", onclick: () => toggleLine(log) }, full === undefined ? "Show all" : "Show less") : null;
     return el("div", { class: `log ${log.stream} ${rowClass(session, log.row)}` },
-      el("span", { class: "log-time" }, settings.clock ? formatClock(session, log.t) : formatOffset(log.t)),
+      el("button", { type: "button", class: "log-time", tabindex: "-1", title: "Show this time in the timeline", onclick: () => app.timeline.zoomTo("mark", log) }, settings.clock ? formatClock(session, log.t) : formatOffset(log.t)),
       el("span", { class: "log-row", title: `${log.row}, ${log.stream}` }, el("span", { class: "swatch", "aria-hidden": "true" }), shortName(log.row)),
       el("span", { class: "log-stream" }, log.stream === "stderr" ? "err" : "out"),
       el("span", { class: "log-text" }, logText(content.slice(0, limit)), cut && full !== undefined ? el("span", { class: "muted" }, ` … ${formatBytes(content.length - limit)} more; use Copy`) : cut ? "…" : "", button,
@@ -209,12 +210,6 @@ function createLogs(app) {
       selection = view.selection;
       if (settings.selected) {
         refilter();
-      } else if (selection?.kind === "log") {
-        const index = shown.findIndex(({ id }) => id === selection.id);
-        if (index >= 0) {
-          follow(false);
-          list.setActive(index);
-        }
       }
     }
   });
@@ -223,11 +218,11 @@ function createLogs(app) {
   refilter();
   return el("div", { class: "list-panel logs" },
     el("div", { class: "list-tools" }, chips,
-      el("div", { class: "tool-row" }, query, stream, toggles),
+      el("div", { class: "tool-row" }, query, stream),
       error,
-      el("div", { class: "tool-row" }, summary,
-        copyButton(shownText, "Copy shown lines"),
-        el("button", { type: "button", class: "quiet small", onclick: () => downloadText("log.txt", shownText()) }, "Download"))),
+      el("div", { class: "tool-row" }, summary, toggles,
+        copyButton(shownText, "Copy", "Copy the shown lines"),
+        el("button", { type: "button", class: "quiet small", "aria-label": "Download the shown lines", onclick: () => downloadText("log.txt", shownText()) }, "Download"))),
     list.element, empty);
 }
 

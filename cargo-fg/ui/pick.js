@@ -19,7 +19,7 @@ function pick(frame, x, y) {
   }
   const mark = pickMark(marks.get(place.row) ?? [], scale, x);
   const { lanes } = session.lanesOf(place.row);
-  const lane = lanes[Math.min(lanes.length - 1, Math.max(0, Math.floor((rowY - place.lanesY) / place.lane)))];
+  const lane = lanes[Math.min(place.lanes - 1, Math.max(0, Math.floor((rowY - place.lanesY) / place.lane)))];
   const span = nearest(lane, scale, now, x);
   if (mark && !(span && Math.abs(scale.x(mark.item.t) - x) > 4)) {
     return mark;

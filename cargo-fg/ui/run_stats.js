@@ -11,7 +11,7 @@ const MENTIONED_SHARE = 0.05;
 /// Returns the figures of a run. Durations are sorted.
 function runStats(session) {
   const { total, rows } = durationsOf(session);
-  const finished = session.invocations.filter(({ d }) => d !== null);
+  const finished = session.invocations.filter((invocation) => invocation.d !== null && !isCanceled(invocation));
   const coldStarts = new Map();
   for (const instance of session.instances) {
     for (const { row, d } of instance.coldStarts) {

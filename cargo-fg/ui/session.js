@@ -39,6 +39,8 @@ class Session {
     this.builds = [];
     this.cases = [];
     this.report = null;
+    /// The last failure of a build, a boot or an extension, until the next one succeeds: `{id, message}`.
+    this.failure = null;
     this.ended = null;
   }
 
@@ -231,6 +233,7 @@ const appliers = {
     });
   },
   booted(session, entry) {
+    session.failure = null;
     const instance = instanceOf(session, entry.instance);
     if (instance) {
       instance.bootedD = number(entry.d);
@@ -332,12 +335,19 @@ const appliers = {
   },
   exited(session, entry) {
     session.addRow(text(entry.row));
-    session.addMark(entry, text(entry.row), `${text(entry.row)} ${text(entry.status)} unexpectedly`);
+    const message = `${text(entry.row)} ${text(entry.status)} unexpectedly`;
+    session.addMark(entry, text(entry.row), message);
+    if (entry.row !== "function") {
+      session.failure = { id: entry.id, message };
+    }
   },
   changed(session, entry) {
     session.addMark(entry, null, `saved ${list(entry.paths).join(", ")}`);
   },
   build(session, entry) {
+    if (entry.outcome !== "failed") {
+      session.failure = null;
+    }
     session.builds.push({ id: entry.id, t: entry.t, d: number(entry.d), outcome: text(entry.outcome) });
     session.addMark(entry, null, `build: ${text(entry.outcome)}, ${formatMs(number(entry.d))}`);
   },
@@ -346,6 +356,7 @@ const appliers = {
     if (instance && instance.bootedD === null) {
       instance.failedT ??= entry.t;
     }
+    session.failure = { id: entry.id, message: text(entry.message) };
     session.addMark(entry, null, text(entry.message));
   },
   warning(session, entry) {

@@ -157,7 +157,7 @@ async function readFile(file) {
 }
 
 function readRecording(name, content) {
-  const [header, ...lines] = content.split("\n").filter((line) => line.trim() !== "");
+  const [header = "", ...lines] = content.split("\n").filter((line) => line.trim() !== "");
   const notRecording = `${name} is neither a recording nor an exported page of cargo fg`;
   const { recording: version } = Object(attempt(() => JSON.parse(header), notRecording));
   if (version === 1) {

@@ -33,6 +33,7 @@ function createTimeline(app) {
     setWindow(Math.min(from, to - MIN_WINDOW_MS), to);
   });
   const painter = new Painter(canvas);
+  const shownLanes = new ShownLanes();
   let colors = null;
   let frame = null;
   let scroll = 0;
@@ -94,9 +95,11 @@ function createTimeline(app) {
       canvas.height = Math.round(height * ratio);
     }
     painter.context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    const places = placeRows(session, width, height, painter.labelWidth(session.rows));
+    const gutter = gutterWidth(width, painter.labelWidth(session.rows));
+    const scale = new Scale(view.from, view.to, gutter, width - gutter);
+    shownLanes.update(session, scale, present);
+    const places = placeRows(session, width, height, gutter, shownLanes);
     scroll = Math.max(0, Math.min(scroll, places.content - (height - places.top)));
-    const scale = new Scale(view.from, view.to, places.gutter, width - places.gutter);
     const open = isOpen();
     frame = {
       session, scale, places, height, now: present, scroll, hovered, marks: marksByRow(), isOpen: open,

@@ -11,7 +11,7 @@ const OVERSCAN = 300;
 /// - `key(index)`: a string that identifies the row and what it shows; a row whose key changes is created again
 /// - `create(index)`: creates the element of a row
 /// - `onActive(index)`: a row was chosen, with the pointer or the keyboard
-/// - `onOpen(index)`: a row was clicked, or Enter was pressed on the active row
+/// - `onOpen(index, byKey)`: a row was clicked, or Enter was pressed on the active row
 /// - `onScroll()`: the list was scrolled
 class VirtualList {
   constructor(options) {
@@ -246,6 +246,8 @@ class VirtualList {
   }
 
   choose(index) {
+    // What was chosen stays in place while rows are added. The list follows again when it is scrolled to its edge.
+    this.stick = null;
     this.setActive(index);
     this.options.onActive?.(index);
   }
@@ -270,7 +272,7 @@ class VirtualList {
       const from = this.active < 0 ? (event.key === "ArrowDown" ? -1 : 0) : this.active;
       this.choose(Math.max(0, Math.min(this.total - 1, from + moves[event.key])));
     } else if (event.key === "Enter" && this.active >= 0) {
-      this.options.onOpen?.(this.active);
+      this.options.onOpen?.(this.active, true);
     } else {
       return;
     }

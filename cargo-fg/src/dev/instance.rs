@@ -237,16 +237,16 @@ impl Instance {
         trace_id: String,
         reply: Option<InvocationReply>,
     ) {
-        if let Some(journal) = self.output.journal() {
-            journal_entries::add_invoke(journal, number, &trace_id, &spec, self.function_kind);
-        }
+        let journal = self.output.journal();
+        let journaled = journal.map(|journal| {
+            journal_entries::add_invoke(journal, number, &trace_id, &spec, self.function_kind)
+        });
         self.event_bridge.invocation_starts();
         let platform = Arc::clone(&self.platform);
         let function_kind = self.function_kind;
         let waits_for_telemetry =
             self.freeze_after_invocation || self.output.style == OutputStyle::Terminal;
         let restores = std::mem::replace(&mut self.was_invoked, true) && self.restores;
-        let output = Arc::clone(&self.output);
         self.in_flight.spawn(async move {
             if restores {
                 platform.restore().await;
@@ -255,8 +255,8 @@ impl Instance {
             let invoked = platform.invoke_with(invocation).await?;
             let start = invoked.started_at;
             let mut report = InvocationReport::new(number, &spec, function_kind, &invoked);
-            if let Some(journal) = output.journal() {
-                journal_entries::add_invoked(journal, &report, &invoked);
+            if let Some(journaled) = journaled {
+                journaled.finish(&report, &invoked);
             }
             if let Some(reply) = reply {
                 // This fails if the client has disconnected; then nobody needs the report.

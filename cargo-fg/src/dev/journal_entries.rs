@@ -1,6 +1,7 @@
 //! Adds what happens in a run of `dev` to its journal.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use fg_emulator::{
@@ -38,12 +39,12 @@ pub(super) fn start_session(journal: &Journal, config: &InstanceConfig, scripts:
 
 /// Adds an invocation that is about to be sent.
 pub(super) fn add_invoke(
-    journal: &Journal,
+    journal: &Arc<Journal>,
     number: u64,
     trace_id: &str,
     spec: &InvocationSpec,
     kind: FunctionKind,
-) {
+) -> JournaledInvocation {
     #[derive(Serialize)]
     struct Detail<'a> {
         payload: Body<'a>,
@@ -61,7 +62,47 @@ pub(super) fn add_invoke(
         payload: Body(&spec.payload.0),
         logs: &spec.logs,
     };
-    journal.add_with_detail(Instant::now(), entry, &detail);
+    let sent_at = Instant::now();
+    journal.add_with_detail(sent_at, entry, &detail);
+    JournaledInvocation {
+        journal: Arc::clone(journal),
+        number,
+        trace_id: trace_id.to_owned(),
+        sent_at,
+        has_finished: false,
+    }
+}
+
+/// An invocation in flight. If it is dropped before it has finished, because the instance is shut down, it is added as canceled.
+pub(super) struct JournaledInvocation {
+    journal: Arc<Journal>,
+    number: u64,
+    trace_id: String,
+    sent_at: Instant,
+    has_finished: bool,
+}
+
+impl Drop for JournaledInvocation {
+    fn drop(&mut self) {
+        if self.has_finished {
+            return;
+        }
+        let d = millis(self.sent_at.elapsed());
+        let entry = Entry::Invoked {
+            n: self.number,
+            trace_id: &self.trace_id,
+            ok: false,
+            d,
+            function: FunctionSpan {
+                d,
+                outcome: "canceled".to_owned(),
+                status: None,
+                response: String::new(),
+            },
+            extensions: Vec::new(),
+        };
+        self.journal.add(self.sent_at, entry);
+    }
 }
 
 /// The bodies of an invocation that has finished.
@@ -78,8 +119,15 @@ struct ExtensionBody<'a> {
     body: Body<'a>,
 }
 
-/// Adds an invocation that has finished. The report was created from the result.
-pub(super) fn add_invoked(journal: &Journal, report: &InvocationReport, invoked: &InvokeResult) {
+impl JournaledInvocation {
+    /// Adds the result. The report was created from it.
+    pub(super) fn finish(mut self, report: &InvocationReport, invoked: &InvokeResult) {
+        self.has_finished = true;
+        add_invoked(&self.journal, report, invoked);
+    }
+}
+
+fn add_invoked(journal: &Journal, report: &InvocationReport, invoked: &InvokeResult) {
     let function = &invoked.function;
     let extensions = invoked.responses.iter();
     let entry = Entry::Invoked {

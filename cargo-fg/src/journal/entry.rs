@@ -7,6 +7,9 @@ use serde::Serialize;
 /// An entry of the journal. As JSON, it is an object whose `kind` is the name of the variant, with `id` and `t`: the time in
 /// milliseconds since the start of the journal, which is the start of what has a duration `d`, also in milliseconds.
 ///
+/// A text in a detail is complete. Payloads and bodies that are not UTF-8 are `{"base64": "…"}` there, and the start of this JSON
+/// where an entry contains their start.
+///
 /// A `row` is a row of the timeline: the script name of an extension, `function`, or `telemetry`.
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -36,7 +39,7 @@ pub(crate) enum Entry<'a> {
     /// An instance starts to boot. Instances are numbered from 1.
     Boot { instance: u64 },
     /// An extension or the function has started: `d` is the time from the start of its process to its registration, or to
-    /// its first request for an event.
+    /// its first request for an event. It is 0 for a process that the user has started (`--attach`).
     ColdStart {
         row: &'a str,
         d: f64,
@@ -60,7 +63,7 @@ pub(crate) enum Entry<'a> {
         /// The start of the payload.
         payload: &'a str,
     },
-    /// An invocation has finished; `t` is its start. Detail: `{"event": text, "response": text, "extensions": [{"row", "body"}]}`
+    /// An invocation has finished; `t` is its start. Detail, unless it was canceled: `{"event": text, "response": text, "extensions": [{"row", "body"}]}`
     /// with the event that was posted to the extensions, the response of the function, and those of the extensions.
     Invoked {
         n: u64,
@@ -81,13 +84,13 @@ pub(crate) enum Entry<'a> {
         /// The trace IDs of the invocations that the events belong to.
         trace_ids: Vec<String>,
     },
-    /// A batch of telemetry was posted, but not acknowledged; it will be posted again.
+    /// A batch of telemetry was posted, but not acknowledged. It is posted again, unless `Lost` follows.
     Attempt {
         d: f64,
         events: usize,
         reason: &'a str,
     },
-    /// Telemetry was lost. Detail, if the events were posted: `{"body": text}`.
+    /// Telemetry was lost. Detail: `{"body": text}`. If the buffer was full, the body contains the first of the lost events.
     Lost { events: usize, reason: &'a str },
     /// An extension or the function printed a line. Detail, if the line was cut: `{"text": text}`.
     Log {
@@ -156,7 +159,8 @@ pub(crate) enum Entry<'a> {
 #[derive(Serialize)]
 pub(crate) struct FunctionSpan {
     pub(crate) d: f64,
-    /// `ok`, `error` or `timeout`.
+    /// `ok`, `error`, `timeout`, or `canceled` if the instance was shut down first. Then the responses of the extensions are
+    /// unknown.
     pub(crate) outcome: String,
     /// The status of an HTTP function's response.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use super::function::write_function;
@@ -372,4 +373,63 @@ fn builds_and_failures_are_in_the_journal() {
         failed.starts_with("extensionNightWatch.sh exited with status 1"),
         "{failed}"
     );
+}
+
+#[test]
+fn invocation_in_flight_at_a_shutdown_is_canceled() {
+    let context = TestContext::new();
+    let directory = context.directory.path();
+    let (recording, replay) = (directory.join("recording"), directory.join("replay"));
+    let lines = r#"{"recording":1,"scripts":["extensionNightWatch.sh"]}
+{"at_ms":0,"trace_id":"slow","duration":"20s","payload":"","logs":["a line"]}
+{"at_ms":3600000}
+"#;
+    fs::write(&replay, lines).unwrap();
+    let mut command = context.python(&["--replay", replay.to_str().unwrap(), "--record"]);
+    command.arg(&recording);
+    let mut dev = Running::start(command);
+    dev.line_that("contains the trace ID", |line| line.contains("slow"));
+    dev.signal(Signal::SIGTERM);
+    dev.wait_for_exit();
+
+    let journal = Journal::read(&recording);
+    let (sent, canceled) = (journal.of("invoke"), journal.of("invoked"));
+    assert_eq!(sent[0]["duration_ms"], 20_000.0);
+    assert_eq!(journal.detail(sent[0])["logs"], json!(["a line"]));
+    assert_eq!(
+        (&canceled[0]["n"], &canceled[0]["ok"]),
+        (&json!(1), &json!(false))
+    );
+    assert_eq!(canceled[0]["function"]["outcome"], "canceled");
+    assert_eq!(canceled[0]["t"], sent[0]["t"]);
+    assert!(end(canceled[0]) <= end(journal.of("down")[0]));
+    let log = journal.of("log");
+    let line = log.iter().find(|line| line["row"] == "function").unwrap();
+    assert_eq!(
+        (&line["text"], &line["stream"]),
+        (&json!("a line"), &json!("stdout"))
+    );
+}
+
+#[test]
+fn exit_of_an_extension_is_in_the_journal() {
+    let context = TestContext::new();
+    let recording = context.directory.path().join("recording");
+    let mut command = context.python(&["--interval", "1h", "--record"]);
+    command.arg(&recording);
+    let mut dev = Running::start(command);
+    let [pid, _] = dev.lines_in_any_order(["stdout pid ", "invoked #1 "]);
+    let pid = pid.rsplit(' ').next().unwrap().parse().unwrap();
+    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    dev.line("exited extensionNightWatch.sh unexpectedly: it was killed by SIGKILL");
+    dev.signal(Signal::SIGTERM);
+    dev.wait_for_exit();
+
+    let journal = Journal::read(&recording);
+    let exits = journal.of("exited");
+    let exit = ["extensionNightWatch.sh", "was killed by SIGKILL"];
+    assert_eq!(fields(&exits, ["row", "status"]), [exit.map(Value::from)]);
+    // It exited before it was noticed.
+    assert!(number(exits[0], "t") <= number(journal.of("shutdown")[0], "t"));
+    assert!(journal.of("stopped").is_empty());
 }

@@ -11,13 +11,12 @@ fn entries_are_complete_and_in_order() {
     let context = TestContext::new();
     let (dev, page) = start_python(&context, &[]);
     let mut events = page.all_events();
-    let first = events.next().unwrap();
-    assert_eq!(first.name, "state");
+    let first = events.state(|_| true);
     let expected = json!({
         "mode": "dev", "instance": "up", "frozen": false, "building": false, "batch": null, "faults": "", "seed": null,
         "synthetic": true,
     });
-    assert_eq!(first.data, expected);
+    assert_eq!(first, expected);
     dev.signal(Signal::SIGINT);
     let entries = events.rest();
     assert!(dev.wait_for_exit().1.success());

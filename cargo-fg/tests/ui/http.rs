@@ -1,8 +1,9 @@
 //! An HTTP client that sends exactly what a test says, and reads server-sent events.
 
+use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -99,6 +100,9 @@ impl Address {
         stream.write_all(request.as_bytes()).unwrap();
         let mut events = Events {
             lines: BufReader::new(stream),
+            entries: VecDeque::new(),
+            states: VecDeque::new(),
+            deadline: Instant::now() + TIMEOUT,
         };
         assert_eq!(events.line().as_deref(), Some("HTTP/1.0 200 OK"));
         while events.line().is_some_and(|line| !line.is_empty()) {}
@@ -141,21 +145,22 @@ impl Response {
     }
 }
 
-/// A connection that receives events.
+/// A connection that receives events. Entries and states are independent of each other: a test that waits for one does not
+/// miss the other.
 pub(super) struct Events {
     lines: BufReader<TcpStream>,
-}
-
-/// A server-sent event.
-#[derive(Debug)]
-pub(super) struct ServerEvent {
-    pub(super) name: String,
-    pub(super) id: String,
-    pub(super) data: Value,
+    /// The entries that have been received, each with the ID of its event.
+    entries: VecDeque<(Value, String)>,
+    states: VecDeque<Value>,
+    deadline: Instant,
 }
 
 impl Events {
     fn line(&mut self) -> Option<String> {
+        assert!(
+            Instant::now() < self.deadline,
+            "what was expected does not arrive"
+        );
         let mut line = String::new();
         match self.lines.read_line(&mut line) {
             Ok(0) => None,
@@ -164,31 +169,39 @@ impl Events {
         }
     }
 
-    /// Waits for the next event. Returns `None` if the connection is closed.
-    pub(super) fn next(&mut self) -> Option<ServerEvent> {
-        let mut event = ServerEvent {
-            name: String::new(),
-            id: String::new(),
-            data: Value::Null,
-        };
+    /// Waits for the next event. Returns whether there was one before the connection was closed.
+    fn receive(&mut self) -> bool {
+        let (mut name, mut id, mut data) = (String::new(), String::new(), Value::Null);
         loop {
-            let line = self.line()?;
+            let Some(line) = self.line() else {
+                return false;
+            };
             match line.split_once(": ") {
-                Some(("event", name)) => event.name = name.to_owned(),
-                Some(("id", id)) => event.id = id.to_owned(),
-                Some(("data", data)) => event.data = serde_json::from_str(data).unwrap(),
-                _ if line.is_empty() && !event.name.is_empty() => return Some(event),
+                Some(("event", value)) => name = value.to_owned(),
+                Some(("id", value)) => id = value.to_owned(),
+                Some(("data", value)) => data = serde_json::from_str(value).unwrap(),
+                _ if line.is_empty() && !name.is_empty() => break,
                 _ => {}
             }
         }
+        match (&*name, data) {
+            ("entries", Value::Array(entries)) => {
+                let entries = entries.into_iter().map(|entry| (entry, id.clone()));
+                self.entries.extend(entries);
+            }
+            ("state", state) => self.states.push_back(state),
+            (name, data) => panic!("unexpected event {name}: {data}"),
+        }
+        true
     }
 
     /// Waits for a state that matches.
     pub(super) fn state(&mut self, matches: impl Fn(&Value) -> bool) -> Value {
         loop {
-            let event = self.next().expect("the connection is open");
-            if event.name == "state" && matches(&event.data) {
-                return event.data;
+            match self.states.pop_front() {
+                Some(state) if matches(&state) => return state,
+                Some(_) => {}
+                None => assert!(self.receive(), "the connection is closed"),
             }
         }
     }
@@ -196,12 +209,10 @@ impl Events {
     /// Waits for an entry that matches, and returns it with the ID of its event.
     pub(super) fn entry(&mut self, matches: impl Fn(&Value) -> bool) -> (Value, String) {
         loop {
-            let event = self.next().expect("the connection is open");
-            if event.name == "entries" {
-                let mut entries = event.data.as_array().unwrap().iter();
-                if let Some(entry) = entries.find(|entry| matches(entry)) {
-                    return (entry.clone(), event.id);
-                }
+            match self.entries.pop_front() {
+                Some((entry, id)) if matches(&entry) => return (entry, id),
+                Some(_) => {}
+                None => assert!(self.receive(), "the connection is closed"),
             }
         }
     }
@@ -211,14 +222,9 @@ impl Events {
         self.entry(|entry| entry["kind"] == kind).0
     }
 
-    /// Reads all entries until the connection is closed.
+    /// Returns all further entries until the connection is closed.
     pub(super) fn rest(mut self) -> Vec<Value> {
-        let mut entries = Vec::new();
-        while let Some(event) = self.next() {
-            if event.name == "entries" {
-                entries.extend(event.data.as_array().unwrap().iter().cloned());
-            }
-        }
-        entries
+        while self.receive() {}
+        self.entries.into_iter().map(|(entry, _)| entry).collect()
     }
 }

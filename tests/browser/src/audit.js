@@ -80,7 +80,7 @@ function lowContrast() {
 function smallTargets() {
     return [...document.querySelectorAll(controls)].filter((element) => {
         // What is only focusable, such as a panel that can be scrolled with keys, is not tapped.
-        if (!isVisible(element) || element.matches(":disabled, [role=tabpanel], [role=region], [role=log], [role=table], [role=list], [role=grid], [role=listbox]")) return false;
+        if (!isVisible(element) || element.matches(":disabled, pre, [role=tabpanel], [role=region], [role=log], [role=table], [role=list], [role=grid], [role=listbox]")) return false;
         const { width, height } = (element.closest("label") ?? element).getBoundingClientRect();
         return Math.round(Math.min(width, height)) < 40;
     }).map((element) => {

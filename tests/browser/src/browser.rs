@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 use crate::driver::Driver;
 
 /// The longest time to wait for the page.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Width and height of the page in CSS pixels.
 pub type Size = (u32, u32);

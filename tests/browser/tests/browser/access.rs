@@ -1,7 +1,7 @@
 //! Who can read and control the page: nobody but the page itself.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use fg_browser_tests::{Browser, Context, Options};
 use serde_json::{Value, json};
@@ -10,30 +10,35 @@ use serde_json::{Value, json};
 fn foreign_server() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    // The thread ends with the process.
+    // The threads end with the process. Chromium opens connections before it needs them, so each has a thread.
     std::thread::spawn(move || {
         for connection in listener.incoming().map_while(Result::ok) {
-            let mut head = BufReader::new(&connection).lines().map_while(Result::ok);
-            while head.next().is_some_and(|line| !line.is_empty()) {}
-            let body = "<!doctype html><title>foreign</title><link rel=icon href=data:,>";
-            let length = body.len();
-            let _ = write!(
-                &connection,
-                "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-            );
+            std::thread::spawn(move || respond(&connection));
         }
     });
     address
 }
 
+fn respond(mut connection: &TcpStream) {
+    let mut head = BufReader::new(connection).lines().map_while(Result::ok);
+    while head.next().is_some_and(|line| !line.is_empty()) {}
+    let body = "<!doctype html><title>foreign</title><link rel=icon href=data:,>";
+    let length = body.len();
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close";
+    let _ = write!(
+        connection,
+        "{head}\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
+}
+
 /// Returns the number of invocations that the page at this URL shows, through a browser that may read it.
 fn invocations(browser: &Browser, page: &str) -> Value {
     browser.goto(page);
-    browser.until("document.querySelector('#invocations').innerText.includes('#1')");
+    browser.until_text("body", "1 invocation");
     browser.run_async(
         "const reader = (await fetch('api/events')).body.pipeThrough(new TextDecoderStream()).getReader();
          let text = '';
-         while (!text.includes('event: state')) text += (await reader.read()).value;
+         while (!text.includes('\"kind\":\"delivery\"')) text += (await reader.read()).value;
          await reader.cancel();
          return text.split('\"kind\":\"invoke\"').length - 1;",
         &[],
@@ -117,8 +122,9 @@ const attempts = {
     style() { return loads('link', 'style.css', {rel: 'stylesheet'}); },
     form() {
         return new Promise((resolve, reject) => {
-            const frame = add('iframe', {name: 'target'});
-            const form = add('form', {target: 'target', method: 'POST', enctype: 'text/plain', action: page + 'api/invoke'});
+            const target = `frame${Math.random()}`;
+            const frame = add('iframe', {name: target});
+            const form = add('form', {target, method: 'POST', enctype: 'text/plain', action: page + 'api/invoke'});
             form.append(Object.assign(document.createElement('input'), {name: '{"payload":"', value: '"}'}));
             // A frame with another origin has no document that this script can read.
             frame.onload = () => frame.contentDocument === null ? reject('opaque') : null;
@@ -145,7 +151,8 @@ function loads(tag, path, properties = {}) {
 }
 const results = {};
 for (const [name, attempt] of Object.entries(attempts)) {
-    results[name] = await attempt().then(value => `succeeded: ${value}`, () => 'rejected');
+    const limit = new Promise(resolve => setTimeout(resolve, 5000, 'timed out'));
+    results[name] = await Promise.race([attempt().then(value => `succeeded: ${value}`, () => 'rejected'), limit]);
 }
 return results;
 "#;

@@ -150,18 +150,17 @@ fn shortcuts_do_not_act_while_text_is_typed() {
     browser.goto(&dev.page());
     browser.until_text("#invocations", "#1");
     browser.press("Logs");
-    browser.click("#logs input");
-    for key in "ifrsq?".chars() {
+    // `/` focuses the filter, and then it is a character like any other.
+    browser.run("document.activeElement.blur()", &[]);
+    browser.key('/');
+    browser.until("document.activeElement.matches('#logs input')");
+    for key in "ifrsq?/+[".chars() {
         browser.key(key);
     }
     let typed = browser.run("return document.querySelector('#logs input').value", &[]);
-    assert_eq!(typed, Value::from("ifrsq?"));
+    assert_eq!(typed, Value::from("ifrsq?/+["));
     assert_eq!(
         browser.run("return document.querySelector('dialog[open]')", &[]),
         Value::Null
     );
-    browser.run("document.activeElement.blur()", &[]);
-    browser.key('i');
-    browser.until_text("body", "2 invocations");
-    assert!(!browser.text("#status").contains("frozen"));
 }

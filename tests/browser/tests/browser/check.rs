@@ -31,6 +31,9 @@ fn report_shows_each_case_and_how_to_fix_it() {
     assert_eq!(browser.audit("lowContrast()"), [""; 0]);
     assert_eq!(browser.unnamed(), [""; 0]);
 
+    check.event_that("waiting", |line| {
+        line.as_str().is_some_and(|line| line.contains("waiting"))
+    });
     // The exit status is that of the check, after the user has looked at the page.
     check.signal(Signal::SIGTERM);
     assert_eq!(check.wait().code(), Some(1));

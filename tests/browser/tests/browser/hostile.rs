@@ -59,6 +59,7 @@ fn hostile_text_stays_text() {
     );
     browser.until_text("#invocations", "#2");
     look(&browser);
+    drop(browser);
 
     dev.signal(Signal::SIGTERM);
     assert!(dev.wait().success());

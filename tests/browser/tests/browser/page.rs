@@ -33,12 +33,19 @@ fn invocations_appear_with_all_their_details() {
     assert!(browser.until(canvas).as_f64().unwrap() > 10_000.0);
 
     select(&browser, 2);
+    // Deliveries after the first one are folded, and their telemetry arrives after the invocation.
+    browser.until(
+        "(() => {
+            for (const it of document.querySelectorAll('#detail details:not([open]) > summary')) it.click();
+            return document.querySelector('#detail').innerText.includes('platform.report');
+        })()",
+    );
     for text in [
         // The event that was posted to the extension, its response, and the telemetry as it came.
         &trace_id,
         "invokedFunctionUrn",
         "extensionNightWatch.sh",
-        "platform.runtimeDone",
+        "platform.report",
     ] {
         browser.until_text("#detail", text);
     }
@@ -93,7 +100,10 @@ fn page_survives_a_restart_of_dev() {
     // What happened can still be looked at, but not be continued.
     select(&browser, 3);
     browser.until_text("#detail", "#3");
-    browser.until("[...document.querySelectorAll('#controls button')].every(it => it.disabled)");
+    browser.until(
+        "['Invoke', 'Freeze', 'Rebuild', 'Shut down'].every(name =>
+            [...document.querySelectorAll('#controls button')].find(it => it.innerText.startsWith(name)).disabled)",
+    );
 
     let mut dev = Run::start(context.python(&["dev", &format!("--ui={port}"), "--output", "json"]));
     assert_eq!(dev.page(), page);
