@@ -97,24 +97,23 @@ function createTabs({ session, source, view }) {
   const update = () => {
     const isCheck = session.info?.command === "check";
     const hasControls = source.live && !isCheck;
-    // The journal of a check consists of its cases.
-    const hasTimeline = !isCheck || session.instances.length > 0 || session.invocations.length > 0;
-    const hasPlace = (name) => wide.matches && hasTimeline && (name === "invocations" || (name === "controls" && hasControls));
-    const isAvailable = (name) => !hasPlace(name) && (name !== "controls" || hasControls) && (name !== "report" || isCheck)
-      && (hasTimeline || name === "report" || name === "compare" || (name === "logs" && session.logs.length > 0));
+    const hasPlace = (name) => wide.matches && !isCheck && (name === "invocations" || (name === "controls" && hasControls));
+    // A check has a report, and nothing else.
+    const isAvailable = (name) => (name === "report") === isCheck && !hasPlace(name) && (name !== "controls" || hasControls);
     if (isAvailable(view.tab)) {
       inPlace = view.tab;
     }
     const tab = [view.tab, inPlace, "detail", "report"].find(isAvailable);
     byId("main").classList.toggle("no-controls", !hasControls);
-    byId("main").classList.toggle("no-timeline", !hasTimeline);
-    byId("timeline").hidden = !hasTimeline;
+    byId("main").classList.toggle("report-only", isCheck);
+    byId("timeline").hidden = isCheck;
+    byId("tabs").hidden = isCheck;
     for (const [name, button] of buttons) {
       button.hidden = !isAvailable(name);
       button.setAttribute("aria-selected", String(name === tab));
       button.tabIndex = name === tab ? 0 : -1;
       byId(name).hidden = name !== tab && !hasPlace(name);
-      byId(name).setAttribute("role", hasPlace(name) ? "region" : "tabpanel");
+      byId(name).setAttribute("role", hasPlace(name) || isCheck ? "region" : "tabpanel");
     }
   };
   const tabs = byId("tabs");
