@@ -42,13 +42,14 @@ function createTimeline(app) {
   let scheduled = false;
   let timer = null;
   let animation = null;
+  let buildSince = null;
 
   /// Whether something goes on.
   const isOpen = () => {
     const instance = session.instance();
     const freeze = session.freezes[session.freezes.length - 1];
     return source.live && source.connected && !session.ended
-      && (session.inFlight.size > 0 || freeze?.end === null || (instance !== null && (isBooting(session, instance) || (instance.shutdownT !== null && instance.downT === null))));
+      && (session.inFlight.size > 0 || buildSince !== null || freeze?.end === null || (instance !== null && (isBooting(session, instance) || (instance.shutdownT !== null && instance.downT === null))));
   };
   /// The present, or the last time of the run if nothing goes on.
   const now = () => session.now(isOpen());
@@ -102,7 +103,7 @@ function createTimeline(app) {
     scroll = Math.max(0, Math.min(scroll, places.content - (height - places.top)));
     const open = isOpen();
     frame = {
-      session, scale, places, height, now: present, scroll, hovered, marks: marksByRow(), isOpen: open,
+      session, scale, places, height, now: present, scroll, hovered, marks: marksByRow(), isOpen: open, buildSince,
       selected: selectedItem(session, view.selection), ticks: axisTicks(painter, scale),
     };
     drawTimeline(painter, frame);
@@ -131,7 +132,7 @@ function createTimeline(app) {
       }
     } else if (!source.live && !(view.to > view.from)) {
       // Nothing more will happen in a recording: it opens with an overview.
-      Object.assign(view, wholeWindow(session, present), { follow: false });
+      Object.assign(view, overviewWindow(session, present), { follow: false });
       view.changed();
     } else if (view.follow) {
       const { from, to } = followedWindow(session, present, view);
@@ -156,19 +157,39 @@ function createTimeline(app) {
     }
   };
 
-  /// Moves the window so that a time is in it.
+  /// Moves the window so that a span is in it, and zooms if it is too narrow to be seen.
   const reveal = (t, end = t) => {
     const width = view.to - view.from;
-    const margin = Math.min(width * 0.1, 40 / (frame?.scale.perMs ?? 1));
-    if (t < view.from + margin || end > view.to - margin) {
-      const middle = end - t > width * 0.7 ? t + width * 0.35 : (t + end) / 2;
+    const perMs = frame?.scale.perMs ?? 1;
+    const margin = Math.min(width * 0.1, 40 / perMs);
+    const span = end - t;
+    if (span > 0 && span * perMs < 4) {
+      animateTo({ from: t - span * 1.5, to: end + span * 2.5 });
+    } else if (t < view.from + margin || end > view.to - margin) {
+      const middle = span > width * 0.7 ? t + width * 0.35 : (t + end) / 2;
       animateTo({ from: middle - width / 2, to: middle + width / 2 });
     } else {
       view.setWindow(view.from, view.to);
     }
   };
 
-  const stepIn = (list, by, current, select) => {
+  /// What was selected here, or is selected since the page was opened. A selection in a panel is revealed.
+  let known = JSON.stringify(view.selection);
+  const select = (selection) => {
+    known = JSON.stringify(selection);
+    view.select(selection);
+  };
+  const revealSelection = () => {
+    if (JSON.stringify(view.selection) !== known) {
+      known = JSON.stringify(view.selection);
+      const item = selectedItem(session, view.selection)?.item;
+      if (item) {
+        reveal(item.t, item.end === undefined ? item.t : item.end ?? now());
+      }
+    }
+  };
+
+  const stepIn = (list, by, current, selectionFor) => {
     if (list.length === 0) {
       return;
     }
@@ -178,7 +199,7 @@ function createTimeline(app) {
       next += 1;
     }
     const item = list[Math.max(0, Math.min(list.length - 1, next))];
-    view.select(select(item));
+    select(selectionFor(item));
     reveal(item.t, item.end ?? item.t);
   };
 
@@ -241,7 +262,7 @@ function createTimeline(app) {
       if (last >= 0) {
         const first = Math.min(last, lowerBound(invocations, view.from, byStart));
         const item = invocations[Math.max(0, Math.min(last, current === null ? (by > 0 && !view.follow ? first : last) : current + by))];
-        view.select({ kind: "invocation", n: item.n });
+        select({ kind: "invocation", n: item.n });
         reveal(item.t, item.end ?? now());
       }
     },
@@ -254,7 +275,7 @@ function createTimeline(app) {
       stepIn(session.marks, by, current, ({ id }) => ({ kind: "mark", id }));
     },
     click(picked) {
-      view.select(selectionOf(picked));
+      select(selectionOf(picked));
       if (picked && selectionOf(picked)) {
         // What was clicked stays where it is.
         view.follow = false;
@@ -264,18 +285,22 @@ function createTimeline(app) {
     open(picked) {
       if (picked?.item.t !== undefined) {
         const item = picked.kind === "span" ? { t: picked.item.t, end: picked.item.t + picked.item.d } : picked.item;
-        view.select(selectionOf(picked));
+        select(selectionOf(picked));
         timeline.zoomTo(picked.kind, item);
       }
     },
     openDetails() {
       if (view.selection) {
         view.showTab("detail");
-        byId("detail").focus();
+        afterFrame(() => byId("detail").focus());
       }
     },
     deselect() {
-      view.select(null);
+      select(null);
+      // In a narrow window, this closes the details.
+      if (view.tab === "detail" && innerWidth < 900) {
+        view.showTab("invocations");
+      }
     },
     hover(picked, x, y) {
       hovered = picked;
@@ -333,11 +358,23 @@ function createTimeline(app) {
     describeSelection();
     schedule();
   });
+  let shownSession = session.id;
   view.onChange(() => {
+    if (session.id === shownSession) {
+      revealSelection();
+    } else {
+      // The view of this run was restored.
+      shownSession = session.id;
+      known = JSON.stringify(view.selection);
+    }
     describeSelection();
     schedule();
   });
-  source.onState(schedule);
+  source.onState(() => {
+    // The entry of a build arrives at its end.
+    buildSince = source.state?.building ? buildSince ?? session.now(true) : null;
+    schedule();
+  });
   observeOnce(area, resize, () => {
     colors = null;
     schedule();
