@@ -2,7 +2,6 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
 use std::process::Stdio;
 
 use nix::sys::signal::{Signal, kill};
@@ -10,15 +9,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::support::{cases, check, ids, night_watch, python};
-
-/// Returns the entries in an exported page.
-fn exported(path: &Path) -> Vec<Value> {
-    let html = std::fs::read_to_string(path).unwrap();
-    let (_, data) = html.split_once("id=\"data\">").unwrap();
-    let (data, _) = data.split_once("</script>").unwrap();
-    let data: Value = serde_json::from_str(data).unwrap();
-    data["entries"].as_array().unwrap().clone()
-}
+use crate::dev::export::exported;
 
 #[test]
 fn page_stays_and_stdout_is_the_report() {

@@ -11,7 +11,7 @@ use super::json::events;
 use super::running::{Running, TestContext, night_watch, stderr};
 
 /// Returns the entries in an exported page.
-fn exported(path: &Path) -> Vec<Value> {
+pub(crate) fn exported(path: &Path) -> Vec<Value> {
     let html = fs::read_to_string(path).unwrap();
     assert!(html.ends_with("</html>\n"));
     let (_, data) = html.split_once("id=\"data\">").unwrap();
