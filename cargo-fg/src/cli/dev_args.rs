@@ -45,9 +45,14 @@ When a source file is saved, `dev` builds and boots the extension again, unless
 
 With --attach, the script name is that of --script, of the package, or of --zip.
 
+With --ui, the page can do what keys do: without a terminal, `dev` invokes the
+function once, and then waits. With --invocations or --replay, the page stays
+after the last invocation until Ctrl-C.
+
 The exit status is 1 if an invocation of --invocations or --replay fails, if an
 extension does not shut down cleanly, or if one exits unexpectedly or cannot
-receive telemetry while `dev` neither watches files nor reads keys.";
+receive telemetry while `dev` neither watches files, nor reads keys, nor has a
+page.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
