@@ -97,20 +97,23 @@ function createTabs({ session, source, view }) {
   const update = () => {
     const isCheck = session.info?.command === "check";
     const hasControls = source.live && !isCheck;
-    const hasPlace = (name) => wide.matches && (name === "invocations" || (name === "controls" && hasControls));
-    const isAvailable = (name) => !hasPlace(name) && (name !== "controls" || hasControls) && (name !== "report" || isCheck);
+    const hasPlace = (name) => wide.matches && !isCheck && (name === "invocations" || (name === "controls" && hasControls));
+    // A check has a report, and nothing else.
+    const isAvailable = (name) => (name === "report") === isCheck && !hasPlace(name) && (name !== "controls" || hasControls);
     if (isAvailable(view.tab)) {
       inPlace = view.tab;
     }
-    const tab = [view.tab, inPlace, "detail"].find(isAvailable);
+    const tab = [view.tab, inPlace, "detail", "report"].find(isAvailable);
     byId("main").classList.toggle("no-controls", !hasControls);
-    byId("main").classList.toggle("no-timeline", isCheck && session.instances.length === 0 && session.invocations.length === 0);
+    byId("main").classList.toggle("report-only", isCheck);
+    byId("timeline").hidden = isCheck;
+    byId("tabs").hidden = isCheck;
     for (const [name, button] of buttons) {
       button.hidden = !isAvailable(name);
       button.setAttribute("aria-selected", String(name === tab));
       button.tabIndex = name === tab ? 0 : -1;
       byId(name).hidden = name !== tab && !hasPlace(name);
-      byId(name).setAttribute("role", hasPlace(name) ? "region" : "tabpanel");
+      byId(name).setAttribute("role", hasPlace(name) || isCheck ? "region" : "tabpanel");
     }
   };
   const tabs = byId("tabs");

@@ -17,10 +17,8 @@ function createCompare(app) {
     for (const file of files) {
       try {
         const run = await app.addRun(file);
-        if (choice.a === null || choice.a === run) {
-          choice.a = app.runs[0];
-        }
-        choice.b = run;
+        const other = [choice.a, choice.b, app.runs[0]].find((it) => it && it !== run);
+        [choice.a, choice.b] = inOrder([other, run]);
       } catch (error) {
         message.textContent = error.message;
       }
@@ -43,8 +41,9 @@ function createCompare(app) {
       return;
     }
     if (app.runs.length > 1) {
-      choice.a = app.runs.includes(choice.a) ? choice.a : app.runs[0];
-      choice.b = app.runs.includes(choice.b) ? choice.b : app.runs[1];
+      if (!app.runs.includes(choice.a) || !app.runs.includes(choice.b)) {
+        [choice.a, choice.b] = inOrder(app.runs.slice(0, 2));
+      }
     }
     const open = el("button", { type: "button", onclick: () => picker.click() }, app.runs.length > 1 ? "Open another recording" : "Open a recording to compare with");
     runs.set(app.runs.map((run) => `${run.name} ${run === choice.a} ${run === choice.b}`).join("\n"), () => (app.runs.length < 2
@@ -77,6 +76,12 @@ function createCompare(app) {
   const panel = el("div", { class: "compare-panel" }, picker, runs.element, message, result.element);
   new ResizeObserver(update).observe(panel);
   return panel;
+}
+
+/// Sorts runs by their start: A is what B is compared with.
+function inOrder(runs) {
+  const start = ({ session }) => number(session.info?.epoch_ms);
+  return runs.sort((a, b) => start(a) - start(b));
 }
 
 /// Returns the name of a run, with its start if it is known.

@@ -58,7 +58,7 @@ function createHeader(app) {
     const [name, label] = shownState(session, source);
     state.dataset.state = name;
     set(state, label);
-    set(invocations, formatCount(session.invocations.length, "invocation"));
+    set(invocations, formatCount(session.invocations.length, "invocation"), command !== "cargo fg check");
     set(failed, `${numberFormat.format(session.failed)} failed`, session.failed > 0);
     set(lost, `${formatCount(session.lostEvents, "event")} lost`, session.lostEvents > 0);
     set(dropped, `${numberFormat.format(session.dropped)} ${session.dropped === 1 ? "entry" : "entries"} dropped`, session.dropped > 0);

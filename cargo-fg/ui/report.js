@@ -23,7 +23,7 @@ function createReport({ session }) {
     const found = report ? list(report.cases) : session.cases;
     const key = report ? `report ${report.id}` : JSON.stringify(found);
     head.set(`${key} ${Boolean(ended)}`, () => reportHead(session, found));
-    progress.set(`${report ? "" : found.length} ${session.info?.cases ?? ""} ${Boolean(ended)}`, () => reportProgress(session, found));
+    progress.set(`${report ? "" : found.length} ${session.info?.cases ?? ""} ${session.marks.length} ${Boolean(ended)}`, () => reportProgress(session, found));
     chips.set(`${key} ${[...filters]}`, () => filterChips(found, filters, update));
     cases.set(`${key} ${[...filters]}`, () => caseGroups(found, filters, report !== null));
     stderr.set(key, () => (list(report?.stderr).length === 0 ? null : section("Last lines of standard error in boots with a failure", bodyView(list(report.stderr).join("\n"), "stderr.txt"))));
@@ -56,7 +56,7 @@ function reportHead({ report, ended }, cases) {
     el("span", { class: "muted" }, `${formatCount(cases.length, "case")} in ${formatMs(number(report.d))}`));
 }
 
-function reportProgress({ report, ended, info }, cases) {
+function reportProgress({ report, ended, info, marks }, cases) {
   if (report || ended) {
     return null;
   }
@@ -66,8 +66,11 @@ function reportProgress({ report, ended, info }, cases) {
     bar.max = total;
     bar.value = cases.length;
   }
-  return el("div", { class: "progress-row" }, bar, el("span", { class: "muted", role: "status" },
+  const row = el("div", { class: "progress-row" }, bar, el("span", { class: "muted", role: "status" },
     Number.isFinite(total) ? `${cases.length} of ${formatCount(total, "case")}` : `${formatCount(cases.length, "case")} finished`));
+  // For instance, a case takes about a minute.
+  const notice = marks.at(-1);
+  return el("div", {}, row, notice ? el("p", { class: "muted" }, visibleText(notice.text)) : null);
 }
 
 function filterChips(cases, filters, update) {

@@ -1,5 +1,6 @@
 //! `cargo fg check` as a command. What the checks find is tested in `fg-conformance`.
 
+mod page;
 mod support;
 
 use std::io::{Read, Write};

@@ -53,15 +53,19 @@ pub(crate) fn ids(cases: &Cases, outcome: &str, detail: &str) -> Vec<String> {
     matching.map(|(id, _)| id.clone()).collect()
 }
 
-/// Checks the Python extension with this fault.
-pub(crate) fn night_watch(fault: &str, arguments: &[&str]) -> Output {
+/// Returns the arguments that select the Python extension.
+pub(crate) fn python() -> [&'static str; 4] {
     let python = concat!(
         "python3 '",
         env!("CARGO_MANIFEST_DIR"),
         "/../fg-conformance/tests/night_watch.py'"
     );
-    let source = ["--cmd", python, "--script", SCRIPT];
-    let (mut command, _leases) = check(&source);
+    ["--cmd", python, "--script", SCRIPT]
+}
+
+/// Checks the Python extension with this fault.
+pub(crate) fn night_watch(fault: &str, arguments: &[&str]) -> Output {
+    let (mut command, _leases) = check(&python());
     command
         .args(arguments)
         .args(["--env", &format!("FAULT={fault}")]);

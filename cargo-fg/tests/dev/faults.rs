@@ -87,10 +87,12 @@ fn freezes_after_each_invocation() {
 }
 
 /// Returns the parsed lines of a recording.
+/// Returns the header and the invocations of a recording.
 fn recorded(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
+    let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    lines
+        .filter(|line: &Value| line.get("entry").is_none() && line.get("detail").is_none())
         .collect()
 }
 

@@ -6,6 +6,7 @@ mod build_script;
 mod cargo_options;
 mod conflicts;
 mod escapes;
+pub(crate) mod export;
 mod faults;
 mod function;
 mod instance;

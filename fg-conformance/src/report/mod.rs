@@ -41,7 +41,9 @@ pub struct Report {
 
 /// A callback for findings.
 #[derive(Clone)]
-pub(crate) struct OnFinding(Arc<dyn Fn(&'static Case, &Finding) + Send + Sync>);
+pub(crate) struct OnFinding(Arc<FindingCallback>);
+
+type FindingCallback = dyn Fn(&'static Case, &Finding) + Send + Sync;
 
 /// The format of a report.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -32,6 +32,8 @@ fn main() {
 
 /// The page during a run: the timeline, an invocation, and the log.
 fn take_run(workspace: &Workspace) {
+    // It takes a second to start, in which the run would show nothing.
+    let browser = open(DESKTOP);
     let mut dev = Run::start(workspace.fg(&[
         "dev",
         "-p",
@@ -48,7 +50,6 @@ fn take_run(workspace: &Workspace) {
         "--env",
         &format!("ARCHIVE_FILE={}", workspace.path("archive").display()),
     ]));
-    let browser = open(DESKTOP);
     browser.goto(&dev.page());
     browser.until_text("#invocations", "#1");
     dev.event("invoked");
