@@ -38,17 +38,21 @@ On a terminal, `dev` invokes the function once, and then waits for keys (? lists
 them) and for `cargo fg invoke`. It draws a timeline of each invocation, with a
 bar for the function, each extension, and each telemetry delivery. Without a
 terminal, `dev` invokes the function once a second; there are no keys and no
-timelines. With --ui, it invokes the function once, and then waits for the page.
+timelines.
 
 When a source file is saved, `dev` builds and boots the extension again, unless
 --invocations, --replay or --attach is given.
 
 With --attach, the script name is that of --script, of the package, or of --zip.
 
+With --ui, the page can do what keys do: without a terminal, `dev` invokes the
+function once, and then waits. With --invocations or --replay, the page stays
+after the last invocation until Ctrl-C.
+
 The exit status is 1 if an invocation of --invocations or --replay fails, if an
 extension does not shut down cleanly, or if one exits unexpectedly or cannot
-receive telemetry while `dev` neither watches files, nor reads keys, nor serves
-a page.";
+receive telemetry while `dev` neither watches files, nor reads keys, nor has a
+page.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
