@@ -45,14 +45,13 @@ When a source file is saved, `dev` builds and boots the extension again, unless
 
 With --attach, the script name is that of --script, of the package, or of --zip.
 
-With --ui, the page can do what keys do: without a terminal, `dev` invokes the
-function once, and then waits. With --invocations or --replay, the page stays
+With --ui, the page can do what keys do. With --invocations or --replay, it stays
 after the last invocation until Ctrl-C.
 
 The exit status is 1 if an invocation of --invocations or --replay fails, if an
 extension does not shut down cleanly, or if one exits unexpectedly or cannot
-receive telemetry while `dev` neither watches files, nor reads keys, nor has a
-page.";
+receive telemetry while `dev` neither watches files, nor reads keys, nor serves
+a page.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -154,7 +153,10 @@ impl DevArgs {
         if let Some(port) = self.api_port {
             listen_port::check(&format!("--api-port {port}"), port)?;
         }
-        let page_port = self.ui.map(|fixed| PagePort { fixed });
+        let page_port = self.ui.map(|fixed| PagePort {
+            fixed,
+            reserved: self.api_port,
+        });
         page_port.map(PagePort::check).transpose()?;
         if let (Some(Some(page)), Some(api)) = (self.ui, self.api_port)
             && page == api
