@@ -66,7 +66,8 @@ fn ten_thousand_invocations_are_smooth() {
     );
     let canvas = ".timeline-area canvas";
     // The view is stored, so that a reload keeps it.
-    let width = "(view => view.to - view.from)(JSON.parse(sessionStorage.getItem('cargo-fg-view')))";
+    let width =
+        "(view => view.to - view.from)(JSON.parse(sessionStorage.getItem('cargo-fg-view')))";
     let mut slow = Vec::new();
     for (what, step) in [
         ("zoom in", "wheel(canvas, {deltaY: -60, ctrlKey: true})"),
