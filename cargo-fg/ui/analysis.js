@@ -177,10 +177,11 @@ function whatWasSlow(session, invocation) {
   const slow = isSlow(session, invocation);
   partFindings(session, invocation, slow, add);
   circumstanceFindings(session, invocation, add);
+  const costly = slow || findings.some(({ tone }) => tone === "slow");
   telemetryFindings(session, invocation, add);
-  if (!slow && !findings.some(({ tone }) => tone === "slow")) {
-    const failures = findings.filter(({ tone }) => tone === "bad").length;
-    findings.splice(failures, 0, { tone: "plain", text: nothingSlow(session, invocation) });
+  if (!costly) {
+    const start = findings.some(({ tone }) => tone === "slow") ? "The invocation itself was not slow" : "Nothing was slow";
+    findings.unshift({ tone: "plain", text: `${start}: ${durationSentence(session, invocation)}` });
   }
   const order = ["bad", "slow", "plain"];
   return findings.sort((a, b) => order.indexOf(a.tone) - order.indexOf(b.tone));
@@ -207,16 +208,24 @@ function failureFindings(invocation, add) {
     const status = span.status === null ? "" : ` with status ${span.status}`;
     const requested = outcome === null || outcome === "ok" || outcome === span.outcome ? "" : `; the requested outcome was ${outcome}`;
     const verbs = { ok: "succeeded", error: "failed", timeout: "timed out" };
-    add("bad", `The function ${verbs[span.outcome] ?? `ended with ${span.outcome}`}${status} after ${formatMs(span.d)}${requested}.`);
+    const message = span.response === "" ? "" : `: ${oneLine(errorMessage(span.response))}`;
+    add("bad", `The function ${verbs[span.outcome] ?? `ended with ${span.outcome}`}${status} after ${formatMs(span.d)}${requested}${span.outcome === "ok" ? "" : message}.`);
   } else if (wanted !== "ok") {
     add("plain", `The function ended with ${wanted}, as requested.`);
   }
   for (const { row, d, status, error } of extensions) {
     if (status !== 200) {
       const what = status === null ? "did not respond" : `responded with status ${status}`;
-      add("bad", `${row} ${what} after ${formatMs(d)}${error === "" ? "" : `: ${oneLine(error)}`}.`);
+      add("bad", `${row} ${what} after ${formatMs(d)}${error === "" ? "" : `: ${oneLine(errorMessage(error))}`}.`);
     }
   }
+}
+
+/// Returns the message of an error in the format of the platform, or else the whole text.
+function errorMessage(body) {
+  const value = attempt(() => JSON.parse(body));
+  const { errorType, errorMessage: message } = Object(value?.errorInfo ?? value);
+  return typeof message !== "string" || message === "" ? body : errorType ? `${errorType}: ${message}` : message;
 }
 
 /// Returns the start of a text in one line, without the period at its end.
@@ -237,7 +246,7 @@ function partFindings(session, invocation, slow, add) {
     const name = last.row === "function" ? "The function" : last.row;
     const before = last.start >= NOTABLE_MS ? `, from ${formatMs(last.start)} after the start` : "";
     const took = last.d >= 0.99 * d ? `all of the ${formatMs(d)}` : `${formatMs(last.d)} of ${formatMs(d)}`;
-    add(slow ? "slow" : "plain", `${name} took ${took}${before}${restFinished(parts, last)}.`);
+    add(slow && last.start <= d / 2 ? "slow" : "plain", `${name} took ${took}${before}${restFinished(parts, last)}.`);
   }
   const requested = invocation.durationMs ?? 0;
   if (slow && last.row === "function" && requested >= NOTABLE_MS && requested <= last.d) {
@@ -328,10 +337,10 @@ function circumstanceFindings(session, invocation, add) {
     add("plain", "A build ran at the same time.");
   }
   if (instance && instance.shutdownT !== null && instance.shutdownT > t && instance.shutdownT < end) {
-    add("plain", `The shutdown of the instance started ${formatMs(instance.shutdownT - t)} after its start.`);
+    add("plain", `The shutdown of the instance started ${formatMs(instance.shutdownT - t)} after the start of the invocation.`);
   }
   for (const mark of marksBetween(session, "exited", t, end)) {
-    add("bad", `${capitalized(mark.text)}, ${formatMs(mark.t - t)} after its start.`);
+    add("bad", `${capitalized(mark.text)}, ${formatMs(mark.t - t)} after the start.`);
   }
 }
 
@@ -357,11 +366,12 @@ function telemetryFindings(session, invocation, add) {
   const last = deliveries[deliveries.length - 1];
   if (last) {
     const arrived = last.t + last.d;
-    const failed = attemptsOf(session, last);
+    // Batches are posted one at a time, so each failed attempt until then delayed it.
+    const failed = attemptsBetween(session, t, last.t);
     if (arrived - done >= LATE_TELEMETRY_MS || failed.length > 0) {
-      const reasons = failed.length === 0 ? "" : `: ${formatCount(failed.length, "failed attempt")} (${reasonsOf(failed)})`;
+      const attempts = failed.length === 0 ? "" : `; until then, ${formatCount(failed.length, "attempt")} to deliver telemetry failed (${reasonsOf(failed)})`;
       const when = arrived > done ? `${formatMs(arrived - done)} after the function had finished` : "before the function had finished";
-      add(failed.length > 0 ? "bad" : "plain", `Its last telemetry arrived ${when}${reasons}.`);
+      add("slow", `Its last telemetry arrived ${when}${attempts}.`);
       const frozen = frozenBetween(session, done, arrived);
       if (frozen > 0) {
         add("plain", `The instance was frozen for ${formatMs(frozen)} of the time until then.`);
@@ -372,7 +382,7 @@ function telemetryFindings(session, invocation, add) {
   }
   const until = Math.max(endOf(session, invocation), last ? last.t + last.d : 0) + 1;
   for (const loss of session.losses.filter((loss) => loss.t >= t && loss.t <= until)) {
-    add("bad", `${formatCount(loss.events, "telemetry event")} ${loss.events === 1 ? "was" : "were"} lost ${formatMs(loss.t - t)} after its start: ${oneLine(loss.reason)}. ${lossOwner(loss, invocation)}`);
+    add("bad", `${formatCount(loss.events, "telemetry event")} ${loss.events === 1 ? "was" : "were"} lost ${formatMs(loss.t - t)} after the start: ${oneLine(loss.reason)}. ${lossOwner(loss, invocation)}`);
   }
 }
 
@@ -390,14 +400,13 @@ function attemptsOf(session, delivery) {
   const before = session.deliveries[index - 1];
   const loss = session.losses.findLast(({ t }) => t < delivery.t);
   const from = Math.max(before ? before.t + before.d : 0, loss ? loss.t : 0);
-  const start = lowerBound(session.attempts, from, byStart);
-  const found = [];
-  for (let at = start; at < session.attempts.length && session.attempts[at].t < delivery.t; at += 1) {
-    if (session.attempts[at].events === delivery.events) {
-      found.push(session.attempts[at]);
-    }
-  }
-  return found;
+  return attemptsBetween(session, from, delivery.t).filter(({ events }) => events === delivery.events);
+}
+
+/// Returns the failed attempts to deliver telemetry that started between two times.
+function attemptsBetween(session, from, to) {
+  const { attempts } = session;
+  return attempts.slice(lowerBound(attempts, from, byStart), lowerBound(attempts, to, byStart));
 }
 
 /// Returns the different reasons of failed attempts.
@@ -406,10 +415,11 @@ function reasonsOf(attempts) {
   return [...reasons].slice(0, 3).join("; ");
 }
 
-function nothingSlow(session, invocation) {
+/// Says how long an invocation took, and what this can be compared with.
+function durationSentence(session, invocation) {
   const { total } = durationsOf(session);
   const requested = invocation.durationMs ?? 0;
-  const start = `Nothing was slow: it took ${formatMs(invocation.d)}`;
+  const start = `it took ${formatMs(invocation.d)}`;
   if (requested >= NOTABLE_MS) {
     return `${start}, and the synthetic function was asked to run for ${formatMs(requested)}.`;
   }

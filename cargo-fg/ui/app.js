@@ -1,7 +1,7 @@
 // Puts the page together.
 
 const TABS = [
-  ["invocations", "Invocations"], ["detail", "Details"], ["logs", "Logs"], ["controls", "Controls"], ["compare", "Compare"], ["report", "Report"],
+  ["report", "Report"], ["invocations", "Invocations"], ["detail", "Details"], ["logs", "Logs"], ["controls", "Controls"], ["compare", "Compare"],
 ];
 
 /// What every panel receives. `session` and `source` change when another run is shown; then all panels are created again.

@@ -201,7 +201,8 @@ function drawSpan(painter, frame, span, x, wide, y, height, color) {
   const { scale, selected, hovered } = frame;
   const { colors } = painter;
   const left = Math.max(x, scale.left - 4);
-  const width = Math.max(Math.min(x + wide, scale.left + scale.width + 4) - left, 2);
+  // A gap separates it from a span that follows at once.
+  const width = Math.max(Math.min(x + wide, scale.left + scale.width + 4) - left - (wide > 4 ? 1 : 0), 2);
   const isAttempt = span.reason !== undefined;
   if (span.end === null) {
     painter.rect(left, y, width, height, color, 0.3);
@@ -289,7 +290,7 @@ function visibleInstances(session, scale) {
 }
 
 /// What the strip of the instance shows: boots, freezes, shutdowns and builds.
-function instanceSpans(session, scale, now) {
+function instanceSpans({ session, scale, now, buildSince }) {
   const spans = [];
   for (const instance of visibleInstances(session, scale)) {
     const { t, bootedD, failedT, shutdownT, downT, downD } = instance;
@@ -306,11 +307,14 @@ function instanceSpans(session, scale, now) {
   for (const build of builds.slice(Math.max(0, lowerBound(builds, scale.from, byStart) - 1), lowerBound(builds, scale.to, byStart)).slice(-400)) {
     spans.push({ t: build.t, end: build.t + build.d, color: build.outcome === "failed" ? "error" : "warning", label: `build ${build.outcome}` });
   }
+  if (buildSince !== null) {
+    spans.push({ t: buildSince, end: Math.max(now, buildSince), color: "warning", label: "building" });
+  }
   return spans;
 }
 
 function drawStrips(painter, frame) {
-  const { scale, places, now, session } = frame;
+  const { scale, places } = frame;
   const { colors, context } = painter;
   const y = AXIS_HEIGHT;
   painter.rect(0, y, scale.left + scale.width, 2 * STRIP_HEIGHT, colors.surface);
@@ -318,7 +322,7 @@ function drawStrips(painter, frame) {
   context.beginPath();
   context.rect(scale.left, y, scale.width, 2 * STRIP_HEIGHT);
   context.clip();
-  for (const span of instanceSpans(session, scale, now)) {
+  for (const span of instanceSpans(frame)) {
     const left = Math.max(scale.x(span.t), scale.left - 4);
     const right = Math.min(scale.x(span.end), scale.left + scale.width + 4);
     const width = Math.max(right - left, 2);

@@ -17,6 +17,17 @@ function wholeWindow(session, now) {
   return { from: first - span * 0.01, to: now + span * 0.03 };
 }
 
+/// The whole run, unless it was idle for long at its end: then without this time.
+function overviewWindow(session, now) {
+  const whole = wholeWindow(session, now);
+  const last = (spans) => spans[spans.length - 1]?.end ?? 0;
+  const active = Math.max(last(session.invocations), last(session.deliveries), last(session.attempts));
+  const span = active - whole.from;
+  const instance = session.instance();
+  const next = instance?.shutdownT ?? instance?.downT ?? now;
+  return span > 0 && next - active > span * 0.5 ? { from: whole.from, to: active + span * 0.05 } : whole;
+}
+
 /// The window that follows a run. It shows the whole run as long as its last invocation is visible then. After that, it shows the
 /// last invocation at a readable size, and as much as fits of what was before; as on an oscilloscope, whose trigger is the
 /// invocation. Without invocations, it shows the boot. Its width changes only if it must, so that it is calm.

@@ -248,8 +248,7 @@ function handleGlobalKeys(app) {
       showHelp();
     } else if (event.key === "/") {
       app.view.showTab("logs");
-      // The tab is shown in the next frame.
-      requestAnimationFrame(() => requestAnimationFrame(() => byId("logs").querySelector("input")?.focus()));
+      afterFrame(() => byId("logs").querySelector("input")?.focus());
     } else if (!handleKey(app.timeline, event, false)) {
       return;
     }

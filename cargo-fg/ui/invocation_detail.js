@@ -120,7 +120,7 @@ function requestView(cache, invocation) {
   }
   const { n, outcome, durationMs, sentId } = invocation;
   return [
-    outcome === null ? null : el("p", { class: "muted" }, `The synthetic function was asked for the outcome ${outcome}, after ${formatMs(durationMs ?? 0)}.`),
+    outcome === null ? null : el("p", { class: "muted" }, `The synthetic function was asked for the outcome ${outcome}${durationMs > 0 ? `, after ${formatMs(durationMs)}` : ""}.`),
     withDetail(cache, sentId, (detail) => [
       el("h4", {}, "Payload"), ...bodyOrBinary(detail.payload, `payload-${n}.json`),
       ...(list(detail.logs).length === 0 ? [] : [el("h4", {}, "Lines to log"), bodyView(detail.logs.join("\n"), `lines-${n}.txt`)]),

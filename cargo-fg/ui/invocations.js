@@ -72,7 +72,7 @@ function createInvocations(app) {
   order.value = settings.order;
   const empty = el("p", { class: "empty" });
   const list = new VirtualList({
-    label: "Invocations", rowHeight: INVOCATION_ROW,
+    label: "Invocations", role: "listbox", rowHeight: INVOCATION_ROW,
     count: () => shown.length,
     key: (index) => `${shown[index].n} ${shown[index].doneId} ${longest} ${isSlow(session, shown[index])} ${session.generation}`,
     create: (index) => row(shown[index]),

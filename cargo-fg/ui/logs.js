@@ -52,7 +52,7 @@ function createLogs(app) {
   const empty = el("p", { class: "empty" });
   const shownText = () => shown.map((log) => `${formatClock(session, log.t)} ${log.row} ${log.stream} ${plainLogText(log.text)}`).join("\n");
   const list = new VirtualList({
-    label: "Log lines", rowHeight: 22, measured: true,
+    label: "Log lines", role: "grid", rowHeight: 22, measured: true,
     count: () => shown.length,
     key: (index) => `${shown[index].id} ${expanded.has(shown[index].id)}`,
     create: (index) => line(shown[index]),
@@ -91,10 +91,10 @@ function createLogs(app) {
     const cut = content.length > limit;
     const button = isCut(log) ? el("button", { type: "button", class: "quiet small", onclick: () => toggleLine(log) }, full === undefined ? "Show all" : "Show less") : null;
     return el("div", { class: `log ${log.stream} ${rowClass(session, log.row)}` },
-      el("button", { type: "button", class: "log-time", tabindex: "-1", title: "Show this time in the timeline", onclick: () => app.timeline.zoomTo("mark", log) }, settings.clock ? formatClock(session, log.t) : formatOffset(log.t)),
-      el("span", { class: "log-row", title: `${log.row}, ${log.stream}` }, el("span", { class: "swatch", "aria-hidden": "true" }), shortName(log.row)),
-      el("span", { class: "log-stream" }, log.stream === "stderr" ? "err" : "out"),
-      el("span", { class: "log-text" }, logText(content.slice(0, limit)), cut && full !== undefined ? el("span", { class: "muted" }, ` … ${formatBytes(content.length - limit)} more; use Copy`) : cut ? "…" : "", button,
+      el("span", { class: "log-cell", role: "gridcell" }, el("button", { type: "button", class: "log-time", tabindex: "-1", title: "Show this time in the timeline", onclick: () => app.timeline.zoomTo("mark", log) }, settings.clock ? formatClock(session, log.t) : formatOffset(log.t))),
+      el("span", { class: "log-row", role: "gridcell", title: `${log.row}, ${log.stream}` }, el("span", { class: "swatch", "aria-hidden": "true" }), shortName(log.row)),
+      el("span", { class: "log-stream", role: "gridcell" }, log.stream === "stderr" ? "err" : "out"),
+      el("span", { class: "log-text", role: "gridcell" }, logText(content.slice(0, limit)), cut && full !== undefined ? el("span", { class: "muted" }, ` … ${formatBytes(content.length - limit)} more; use Copy`) : cut ? "…" : "", button,
         full !== undefined ? copyButton(() => full) : null));
   }
 

@@ -115,7 +115,7 @@ class Painter {
     if (this.width(text) <= width) {
       return text;
     }
-    let length = text.length;
+    let length = Math.min(text.length, 100);
     while (length > 1 && this.width(`${text.slice(0, length)}…`) > width) {
       length -= 1;
     }

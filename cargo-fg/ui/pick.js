@@ -60,8 +60,9 @@ function pickMark(marks, scale, x) {
   return found;
 }
 
-function pickInstanceSpan({ session, scale, now }, x) {
-  const span = instanceSpans(session, scale, now).findLast(({ t, end }) => x >= scale.x(t) - 3 && x <= Math.max(scale.x(end), scale.x(t) + 3));
+function pickInstanceSpan(frame, x) {
+  const { scale } = frame;
+  const span = instanceSpans(frame).findLast(({ t, end }) => x >= scale.x(t) - 3 && x <= Math.max(scale.x(end), scale.x(t) + 3));
   return span ? { kind: "span", item: { label: span.label, t: span.t, d: span.end - span.t } } : null;
 }
 

@@ -106,7 +106,7 @@ function caseGroups(cases, filters, explained) {
   for (const name of names) {
     others.filter(({ id }) => text(id).split("-")[0] === name).forEach((item) => add(CASE_GROUPS[name] ?? name, item));
   }
-  return [...groups].map(([name, items]) => el("section", { class: "case-group" }, el("h3", {}, `${name} `, el("span", { class: "muted" }, String(items.length))),
+  return [...groups].map(([name, items]) => el("section", { class: `case-group${explained ? "" : " brief"}` }, el("h3", {}, `${name} `, el("span", { class: "muted" }, String(items.length))),
     items.map((item) => (explained ? explainedCase(item) : caseLine(item)))));
 }
 
@@ -122,13 +122,17 @@ function caseLine(item) {
   return el("div", { class: "case" }, el("div", { class: "case-head" }, caseTitle(item)));
 }
 
+/// Returns the name of a page of the platform's documentation, of which the report has only the number.
+function sourceName(source) {
+  return /^\d{4}$/.test(source) ? `functiongraph_06_${source}` : /^\d\d_\d{4}$/.test(source) ? `functiongraph_${source}` : source;
+}
+
 function explainedCase(item) {
-  const { outcome, detail, sentence, source, mark, tried, remedy } = item;
+  const { outcome, detail, source, mark, tried, remedy } = item;
   return el("details", { class: "case", open: outcome === "fail" }, el("summary", { class: "case-head" }, caseTitle(item)),
     facts([
       text(detail) !== "" && ["Finding", el("span", { class: "pre-wrap" }, visibleText(text(detail)))],
-      ["Requirement", text(sentence)],
-      ["Source", [text(source) === "" ? "" : `${text(source)} `, el("span", { class: "badge", title: MARKS[mark] ?? "" }, `${text(mark)} ${MARKS[mark] ?? ""}`)]],
+      ["Source", [text(source) === "" ? "" : `${sourceName(text(source))} `, el("span", { class: "badge", title: MARKS[mark] ?? "" }, `${text(mark)} ${MARKS[mark] ?? ""}`)]],
       ["Tested by", text(tried)],
       outcome !== "pass" && text(remedy) !== "" && ["How to fix it", text(remedy)],
     ]));

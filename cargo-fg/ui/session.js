@@ -2,6 +2,7 @@
 
 /// If a run has more elements of one type than this, the oldest ones are forgotten.
 const MAX_ELEMENTS = 200_000;
+const MAX_TIME_MS = 1e12;
 
 class Session {
   constructor() {
@@ -47,7 +48,7 @@ class Session {
   /// Applies entries, in their order. Those that have been applied before are skipped, so that a stream can be resumed.
   apply(entries) {
     for (const entry of entries) {
-      if (entry === null || typeof entry !== "object" || !Number.isFinite(entry.id) || !Number.isFinite(entry.t)) {
+      if (!isEntry(entry)) {
         continue;
       }
       if (entry.kind === "session" && entry.session !== this.id) {
@@ -57,7 +58,7 @@ class Session {
         continue;
       }
       this.lastId = entry.id;
-      this.end = Math.max(this.end, entry.t + number(entry.d));
+      this.end = Math.max(this.end, entry.t + duration(entry.d));
       if (Object.hasOwn(appliers, entry.kind)) {
         appliers[entry.kind](this, entry);
       }
@@ -170,8 +171,18 @@ function rowClass(session, row) {
   return index < 0 ? "row-other" : `row-${((index - 1) % 6) + 1}`;
 }
 
+/// Recordings can contain anything. Times that cannot be from a run would lose precision on the timeline.
+function isEntry(entry) {
+  return entry !== null && typeof entry === "object" && Number.isSafeInteger(entry.id)
+    && Number.isFinite(entry.t) && Math.abs(entry.t) < MAX_TIME_MS;
+}
+
 function number(value, otherwise = 0) {
   return Number.isFinite(value) ? value : otherwise;
+}
+
+function duration(value) {
+  return Math.min(Math.max(number(value), 0), MAX_TIME_MS);
 }
 
 function text(value) {
@@ -229,14 +240,14 @@ const appliers = {
   "cold-start"(session, entry) {
     session.addRow(text(entry.row));
     session.instance()?.coldStarts.push({
-      id: entry.id, row: text(entry.row), t: entry.t, d: number(entry.d), address: entry.address ? text(entry.address) : null,
+      id: entry.id, row: text(entry.row), t: entry.t, d: duration(entry.d), address: entry.address ? text(entry.address) : null,
     });
   },
   booted(session, entry) {
     session.failure = null;
     const instance = instanceOf(session, entry.instance);
     if (instance) {
-      instance.bootedD = number(entry.d);
+      instance.bootedD = duration(entry.d);
     }
   },
   subscribed(session, entry) {
@@ -252,13 +263,13 @@ const appliers = {
   },
   invoked(session, entry) {
     const invocation = invocationOf(session, entry);
-    const extensions = list(entry.extensions).map((span) => ({
-      row: text(span.row), after: number(span.after), d: number(span.d), status: span.status ?? null, error: text(span.error),
+    const extensions = list(entry.extensions).map(Object).map((span) => ({
+      row: text(span.row), after: duration(span.after), d: duration(span.d), status: span.status ?? null, error: text(span.error),
     }));
-    const span = entry.function ?? {};
+    const span = Object(entry.function);
     Object.assign(invocation, {
-      t: entry.t, d: number(entry.d), ok: entry.ok === true, doneId: entry.id, extensions,
-      function: { d: number(span.d), outcome: text(span.outcome), status: span.status ?? null, response: text(span.response) },
+      t: entry.t, d: duration(entry.d), ok: entry.ok === true, doneId: entry.id, extensions,
+      function: { d: duration(span.d), outcome: text(span.outcome), status: span.status ?? null, response: text(span.response) },
     });
     for (const extension of extensions) {
       session.addRow(extension.row);
@@ -276,7 +287,7 @@ const appliers = {
     }
   },
   delivery(session, entry) {
-    const d = number(entry.d);
+    const d = duration(entry.d);
     const delivery = {
       id: entry.id, t: entry.t, d, end: entry.t + d, events: number(entry.events), bytes: number(entry.bytes),
       status: number(entry.status), failed: false, types: Object(entry.types), traceIds: list(entry.trace_ids),
@@ -285,7 +296,7 @@ const appliers = {
     session.lanesOf("telemetry").add(delivery);
   },
   attempt(session, entry) {
-    const d = number(entry.d);
+    const d = duration(entry.d);
     const failed = { id: entry.id, t: entry.t, d, end: entry.t + d, events: number(entry.events), failed: true, reason: text(entry.reason) };
     insertSorted(session.attempts, failed, byStart);
     session.lanesOf("telemetry").add(failed);
@@ -322,14 +333,14 @@ const appliers = {
   stopped(session, entry) {
     session.addRow(text(entry.row));
     session.instance()?.stops.push({
-      id: entry.id, row: text(entry.row), t: entry.t, d: number(entry.d), status: text(entry.status), killed: entry.killed === true,
+      id: entry.id, row: text(entry.row), t: entry.t, d: duration(entry.d), status: text(entry.status), killed: entry.killed === true,
     });
   },
   down(session, entry) {
     const instance = instanceOf(session, entry.instance);
     if (instance) {
       instance.downT = entry.t;
-      instance.downD = number(entry.d);
+      instance.downD = duration(entry.d);
     }
     session.endFreeze(entry.t);
   },
@@ -348,8 +359,8 @@ const appliers = {
     if (entry.outcome !== "failed") {
       session.failure = null;
     }
-    session.builds.push({ id: entry.id, t: entry.t, d: number(entry.d), outcome: text(entry.outcome) });
-    session.addMark(entry, null, `build: ${text(entry.outcome)}, ${formatMs(number(entry.d))}`);
+    session.builds.push({ id: entry.id, t: entry.t, d: duration(entry.d), outcome: text(entry.outcome) });
+    session.addMark(entry, null, `build: ${text(entry.outcome)}, ${formatMs(duration(entry.d))}`);
   },
   failed(session, entry) {
     const instance = session.instance();

@@ -3,6 +3,9 @@
 /// How long to wait before the next attempt to connect.
 const RECONNECT_MS = [300, 1000, 2000, 5000, 10_000];
 
+/// The stream is closed if the page is in the background for so long.
+const BACKGROUND_MS = 60_000;
+
 class Source {
   constructor() {
     this.live = false;
@@ -40,12 +43,25 @@ class LiveSource extends Source {
     this.session = session;
     this.failures = 0;
     this.timer = null;
+    this.events = null;
     this.connect();
     document.addEventListener("visibilitychange", () => {
-      if (!document.hidden && this.timer !== null) {
-        this.connect();
+      if (!document.hidden) {
+        clearTimeout(this.timer);
+        this.timer = null;
+        if (this.events === null) {
+          this.connect();
+        }
+      } else if (this.events !== null) {
+        // Browsers allow six connections to a server. Tabs in the background do not use them up.
+        this.timer = setTimeout(() => this.close(), BACKGROUND_MS);
       }
     });
+  }
+
+  close() {
+    this.events?.close();
+    this.events = null;
   }
 
   connect() {
@@ -54,6 +70,7 @@ class LiveSource extends Source {
     const { session } = this;
     const query = session.id === null ? "" : `?session=${encodeURIComponent(session.id)}&after=${session.lastId}`;
     const events = new EventSource(`api/events${query}`);
+    this.events = events;
     let dropped = 0;
     events.addEventListener("open", () => {
       this.failures = 0;
@@ -78,7 +95,8 @@ class LiveSource extends Source {
     });
     events.addEventListener("error", () => {
       // The browser would try again without a back-off, and not at all after a status other than 200.
-      events.close();
+      this.close();
+      clearTimeout(this.timer);
       const wait = RECONNECT_MS[Math.min(this.failures, RECONNECT_MS.length - 1)];
       this.failures += 1;
       this.timer = setTimeout(() => this.connect(), wait);

@@ -42,13 +42,14 @@ function createTimeline(app) {
   let scheduled = false;
   let timer = null;
   let animation = null;
+  let buildSince = null;
 
   /// Whether something goes on.
   const isOpen = () => {
     const instance = session.instance();
     const freeze = session.freezes[session.freezes.length - 1];
     return source.live && source.connected && !session.ended
-      && (session.inFlight.size > 0 || freeze?.end === null || (instance !== null && (isBooting(session, instance) || (instance.shutdownT !== null && instance.downT === null))));
+      && (session.inFlight.size > 0 || buildSince !== null || freeze?.end === null || (instance !== null && (isBooting(session, instance) || (instance.shutdownT !== null && instance.downT === null))));
   };
   /// The present, or the last time of the run if nothing goes on.
   const now = () => session.now(isOpen());
@@ -102,7 +103,7 @@ function createTimeline(app) {
     scroll = Math.max(0, Math.min(scroll, places.content - (height - places.top)));
     const open = isOpen();
     frame = {
-      session, scale, places, height, now: present, scroll, hovered, marks: marksByRow(), isOpen: open,
+      session, scale, places, height, now: present, scroll, hovered, marks: marksByRow(), isOpen: open, buildSince,
       selected: selectedItem(session, view.selection), ticks: axisTicks(painter, scale),
     };
     drawTimeline(painter, frame);
@@ -131,7 +132,7 @@ function createTimeline(app) {
       }
     } else if (!source.live && !(view.to > view.from)) {
       // Nothing more will happen in a recording: it opens with an overview.
-      Object.assign(view, wholeWindow(session, present), { follow: false });
+      Object.assign(view, overviewWindow(session, present), { follow: false });
       view.changed();
     } else if (view.follow) {
       const { from, to } = followedWindow(session, present, view);
@@ -156,30 +157,50 @@ function createTimeline(app) {
     }
   };
 
-  /// Moves the window so that a time is in it.
+  /// Moves the window so that a span is in it, and zooms if it is too narrow to be seen.
   const reveal = (t, end = t) => {
     const width = view.to - view.from;
-    const margin = Math.min(width * 0.1, 40 / (frame?.scale.perMs ?? 1));
-    if (t < view.from + margin || end > view.to - margin) {
-      const middle = end - t > width * 0.7 ? t + width * 0.35 : (t + end) / 2;
+    const perMs = frame?.scale.perMs ?? 1;
+    const margin = Math.min(width * 0.1, 40 / perMs);
+    const span = end - t;
+    if (span > 0 && span * perMs < 4) {
+      animateTo({ from: t - span * 1.5, to: end + span * 2.5 });
+    } else if (t < view.from + margin || end > view.to - margin) {
+      const middle = span > width * 0.7 ? t + width * 0.35 : (t + end) / 2;
       animateTo({ from: middle - width / 2, to: middle + width / 2 });
     } else {
       view.setWindow(view.from, view.to);
     }
   };
 
-  const stepIn = (list, by, current, select) => {
-    if (list.length === 0) {
-      return;
+  /// What was selected here, or is selected since the page was opened. A selection in a panel is revealed.
+  let known = JSON.stringify(view.selection);
+  const select = (selection) => {
+    known = JSON.stringify(selection);
+    view.select(selection);
+  };
+  const revealSelection = () => {
+    if (JSON.stringify(view.selection) !== known) {
+      known = JSON.stringify(view.selection);
+      const item = selectedItem(session, view.selection)?.item;
+      if (item) {
+        reveal(item.t, item.end === undefined ? item.t : item.end ?? now());
+      }
     }
-    const index = current === null ? (by < 0 ? list.length - 1 : lowerBound(list, view.from, byStart)) : lowerBound(list, current.t, byStart);
-    let next = current === null ? index : list[index] === current ? index + by : by > 0 ? index : index - 1;
-    while (current !== null && list[next] && by > 0 && list[next] !== current && list[next].t === current.t && list.indexOf(current, index) >= next) {
-      next += 1;
-    }
+  };
+
+  const selectedOf = (kind) => (view.selection?.kind === kind ? selectedItem(session, view.selection)?.item ?? null : null);
+  /// Selects the element before or after the current one. Without one, it starts at the window, or at the end if the window follows
+  /// the run.
+  const stepIn = (list, by, current, selectionFor) => {
+    const isIn = current !== null && list.includes(current);
+    const start = current !== null ? lowerBound(list, current.t, byStart) : view.follow ? list.length - 1 : lowerBound(list, view.from, byStart);
+    const next = isIn ? list.indexOf(current) + by : by > 0 ? start : current === null && view.follow ? start : start - 1;
     const item = list[Math.max(0, Math.min(list.length - 1, next))];
-    view.select(select(item));
-    reveal(item.t, item.end ?? item.t);
+    if (item) {
+      select(selectionFor(item));
+      reveal(item.t, item.end === undefined ? item.t : item.end ?? now());
+    }
   };
 
   const timeline = {
@@ -235,26 +256,16 @@ function createTimeline(app) {
       }
     },
     step(by) {
-      const { invocations } = session;
-      const current = view.selection?.kind === "invocation" ? lowerBound(invocations, view.selection.n, byNumber) : null;
-      const last = invocations.length - 1;
-      if (last >= 0) {
-        const first = Math.min(last, lowerBound(invocations, view.from, byStart));
-        const item = invocations[Math.max(0, Math.min(last, current === null ? (by > 0 && !view.follow ? first : last) : current + by))];
-        view.select({ kind: "invocation", n: item.n });
-        reveal(item.t, item.end ?? now());
-      }
+      stepIn(session.invocations, by, selectedOf("invocation"), ({ n }) => ({ kind: "invocation", n }));
     },
     stepFailed(by) {
-      const current = view.selection?.kind === "invocation" ? session.invocation(view.selection.n) : null;
-      stepIn(session.failures, by, current, ({ n }) => ({ kind: "invocation", n }));
+      stepIn(session.failures, by, selectedOf("invocation"), ({ n }) => ({ kind: "invocation", n }));
     },
     stepMark(by) {
-      const current = view.selection?.kind === "mark" ? selectedItem(session, view.selection)?.item ?? null : null;
-      stepIn(session.marks, by, current, ({ id }) => ({ kind: "mark", id }));
+      stepIn(session.marks, by, selectedOf("mark"), ({ id }) => ({ kind: "mark", id }));
     },
     click(picked) {
-      view.select(selectionOf(picked));
+      select(selectionOf(picked));
       if (picked && selectionOf(picked)) {
         // What was clicked stays where it is.
         view.follow = false;
@@ -264,18 +275,22 @@ function createTimeline(app) {
     open(picked) {
       if (picked?.item.t !== undefined) {
         const item = picked.kind === "span" ? { t: picked.item.t, end: picked.item.t + picked.item.d } : picked.item;
-        view.select(selectionOf(picked));
+        select(selectionOf(picked));
         timeline.zoomTo(picked.kind, item);
       }
     },
     openDetails() {
       if (view.selection) {
         view.showTab("detail");
-        byId("detail").focus();
+        afterFrame(() => byId("detail").focus());
       }
     },
     deselect() {
-      view.select(null);
+      select(null);
+      // In a narrow window, this closes the details.
+      if (view.tab === "detail" && innerWidth < 900) {
+        view.showTab("invocations");
+      }
     },
     hover(picked, x, y) {
       hovered = picked;
@@ -333,18 +348,30 @@ function createTimeline(app) {
     describeSelection();
     schedule();
   });
+  let shownSession = session.id;
   view.onChange(() => {
+    if (session.id === shownSession) {
+      revealSelection();
+    } else {
+      // The view of this run was restored.
+      shownSession = session.id;
+      known = JSON.stringify(view.selection);
+    }
     describeSelection();
     schedule();
   });
-  source.onState(schedule);
+  source.onState(() => {
+    // The entry of a build arrives at its end.
+    buildSince = source.state?.building ? buildSince ?? session.now(true) : null;
+    schedule();
+  });
   observeOnce(area, resize, () => {
     colors = null;
     schedule();
   });
   resize();
   describeSelection();
-  return el("div", { class: "timeline" }, toolbar, minimap.element, area, tooltip,
+  return el("div", { class: "timeline" }, toolbar, area, minimap.element, tooltip,
     el("p", { id: "timeline-hint", class: "visually-hidden" }, "Arrow keys pan and select invocations, plus and minus zoom, question mark shows all keys."));
 }
 

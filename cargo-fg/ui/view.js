@@ -99,3 +99,8 @@ function readStored(storage, key) {
 function store(storage, key, value) {
   attempt(() => window[storage].setItem(key, JSON.stringify(value)));
 }
+
+/// Runs an action after the panels have shown what has changed, which they do in the next frame.
+function afterFrame(action) {
+  requestAnimationFrame(() => requestAnimationFrame(action));
+}

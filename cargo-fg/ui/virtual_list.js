@@ -3,8 +3,9 @@
 /// How many pixels above and below the visible part are filled too.
 const OVERSCAN = 300;
 
-/// A listbox of rows. `options` are:
+/// A list of rows, of which one is active. `options` are:
 /// - `label`: its name for screen readers
+/// - `role`: `listbox`, or `grid` if rows consist of cells with controls of their own
 /// - `rowHeight`: the height of a row, or, with `measured`, the estimate for rows that have not been visible yet
 /// - `measured`: whether rows differ in height
 /// - `count()`: the number of rows
@@ -16,9 +17,11 @@ const OVERSCAN = 300;
 class VirtualList {
   constructor(options) {
     this.options = options;
-    this.spacer = el("div", { class: "vlist-rows" });
+    const isGrid = options.role === "grid";
+    this.names = isGrid ? { row: "row", position: "aria-rowindex" } : { row: "option", position: "aria-posinset", size: "aria-setsize" };
+    this.spacer = el("div", { class: "vlist-rows", role: isGrid ? "rowgroup" : "none" });
     this.element = el("div", {
-      class: "vlist", role: "listbox", tabindex: "0", "aria-label": options.label,
+      class: "vlist", role: options.role, tabindex: "0", "aria-label": options.label,
       onscroll: () => this.scrolled(), onkeydown: (event) => this.pressed(event), onclick: (event) => this.clicked(event),
     }, this.spacer);
     this.rows = new Map();
@@ -162,13 +165,16 @@ class VirtualList {
         this.rows.delete(key);
       }
     }
+    if (!this.names.size) {
+      this.element.setAttribute("aria-rowcount", this.total);
+    }
     let previous = null;
     for (const [key, index] of wanted) {
       let row = this.rows.get(key);
       if (!row) {
         row = this.options.create(index);
         row.classList.add("vlist-row");
-        row.setAttribute("role", "option");
+        row.setAttribute("role", this.names.row);
         this.rows.set(key, row);
       }
       // The order of the elements matters when text is selected with the pointer.
@@ -178,8 +184,10 @@ class VirtualList {
       previous = row;
       row.id = `${this.prefix}-${index}`;
       row.index = index;
-      row.setAttribute("aria-posinset", index + 1);
-      row.setAttribute("aria-setsize", this.total);
+      row.setAttribute(this.names.position, index + 1);
+      if (this.names.size) {
+        row.setAttribute(this.names.size, this.total);
+      }
       row.setAttribute("aria-selected", index === this.active);
       row.classList.toggle("active", index === this.active);
     }

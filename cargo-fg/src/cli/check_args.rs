@@ -66,7 +66,10 @@ impl CheckArgs {
         let selection = Selection::parse(&self.cases)?;
         // Report what cannot work before anything is built.
         let views = check::Views {
-            page: self.ui.map(|fixed| PagePort { fixed }),
+            page: self.ui.map(|fixed| PagePort {
+                fixed,
+                reserved: None,
+            }),
             export: self.export.clone(),
         };
         views.check()?;

@@ -38,12 +38,15 @@ On a terminal, `dev` invokes the function once, and then waits for keys (? lists
 them) and for `cargo fg invoke`. It draws a timeline of each invocation, with a
 bar for the function, each extension, and each telemetry delivery. Without a
 terminal, `dev` invokes the function once a second; there are no keys and no
-timelines. With --ui, it invokes the function once, and then waits for the page.
+timelines.
 
 When a source file is saved, `dev` builds and boots the extension again, unless
 --invocations, --replay or --attach is given.
 
 With --attach, the script name is that of --script, of the package, or of --zip.
+
+With --ui, the page can do what keys do. With --invocations or --replay, it stays
+after the last invocation until Ctrl-C.
 
 The exit status is 1 if an invocation of --invocations or --replay fails, if an
 extension does not shut down cleanly, or if one exits unexpectedly or cannot
@@ -88,7 +91,7 @@ pub(super) struct DevArgs {
     /// Seed of the faults: the same seed injects the same faults (default: random)
     #[arg(long, value_name = "N", requires = "fault")]
     seed: Option<u64>,
-    /// Record the invocations to a file, for --replay
+    /// Record the invocations, and what happens, to a file, for --replay and the page
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     /// Send the invocations of a recording at the same times and with the same faults, then stop
@@ -150,7 +153,10 @@ impl DevArgs {
         if let Some(port) = self.api_port {
             listen_port::check(&format!("--api-port {port}"), port)?;
         }
-        let page_port = self.ui.map(|fixed| PagePort { fixed });
+        let page_port = self.ui.map(|fixed| PagePort {
+            fixed,
+            reserved: self.api_port,
+        });
         page_port.map(PagePort::check).transpose()?;
         if let (Some(Some(page)), Some(api)) = (self.ui, self.api_port)
             && page == api
@@ -174,6 +180,7 @@ impl DevArgs {
             }
             dev::check_http_port()?;
         }
+        check_files(&self)?;
         self.record.as_deref().map(Recorder::check).transpose()?;
         self.export.as_deref().map(export::check).transpose()?;
         let environment = self.environment.variables()?;
@@ -276,6 +283,33 @@ impl DevArgs {
         };
         Schedule::steady(self.invocations, interval)
     }
+}
+
+/// Checks that no file of this run replaces another one.
+fn check_files(arguments: &DevArgs) -> anyhow::Result<()> {
+    let files = [
+        ("--replay", &arguments.replay),
+        ("--record", &arguments.record),
+        ("--export", &arguments.export),
+    ];
+    let files = files.map(|(option, path)| {
+        // A device is not replaced.
+        let path = path
+            .as_ref()
+            .filter(|path| path.is_file() || !path.exists())?;
+        // Two names can lead to the same file, but not before it exists.
+        Some((option, path, path.canonicalize().unwrap_or(path.clone())))
+    });
+    let files: Vec<_> = files.into_iter().flatten().collect();
+    for (i, (option, path, file)) in files.iter().enumerate() {
+        if let Some((other, ..)) = files[..i].iter().find(|(.., other)| other == file) {
+            bail!(
+                "cannot use {option} {} with {other}: it is the same file; choose another one",
+                path.display()
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Parses a value of `--also`: a package, or `extensionOther.sh=COMMAND`.

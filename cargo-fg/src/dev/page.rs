@@ -106,7 +106,12 @@ impl Page {
 
     /// Closes the page, after it has received the last entries.
     pub(super) async fn shut_down(self) {
-        if let Some(server) = self.server {
+        let Self {
+            server, requests, ..
+        } = self;
+        // Commands that still wait for a reply get the response that the run has ended.
+        drop(requests);
+        if let Some(server) = server {
             server.shut_down().await;
         }
     }

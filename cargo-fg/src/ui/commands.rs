@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use fg_emulator::Faults;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::StatusCode;
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -26,6 +26,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_COUNT: u64 = 1_000_000;
 /// The largest number of invocations that are in flight at the same time.
 const MAX_CONCURRENCY: u64 = 1_000;
+/// The largest size of the payloads that are in flight at the same time.
+const MAX_PAYLOADS_BYTES: u64 = 512 * 1024 * 1024;
 /// The longest trace ID.
 const MAX_TRACE_ID: usize = 256;
 
@@ -61,13 +63,8 @@ impl CommandPath {
 }
 
 /// Executes a command, and returns the response.
-pub(super) async fn respond(
-    path: CommandPath,
-    headers: &HeaderMap,
-    body: Incoming,
-    shared: &Shared,
-) -> PageResponse {
-    match execute(path, headers, body, shared).await {
+pub(super) async fn respond(path: CommandPath, body: Incoming, shared: &Shared) -> PageResponse {
+    match execute(path, body, shared).await {
         Ok(response) => response,
         Err((status, message)) => response::error(status, true, &message),
     }
@@ -75,7 +72,6 @@ pub(super) async fn respond(
 
 async fn execute(
     path: CommandPath,
-    headers: &HeaderMap,
     body: Incoming,
     shared: &Shared,
 ) -> Result<PageResponse, Rejection> {
@@ -88,7 +84,7 @@ async fn execute(
         CommandPath::Invoke => MAX_INVOKE_BYTES,
         _ => MAX_BODY_BYTES,
     };
-    let body = read(headers, body, limit).await?;
+    let body = read(body, limit).await?;
     let synthetic = shared.events.state.borrow().synthetic;
     let command = parse(path, &body, synthetic)?;
     drop(body);
@@ -110,12 +106,10 @@ async fn execute(
 }
 
 /// Reads the body, which may be empty.
-async fn read(headers: &HeaderMap, body: Incoming, limit: usize) -> Result<Bytes, Rejection> {
+async fn read(body: Incoming, limit: usize) -> Result<Bytes, Rejection> {
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large());
     }
-    // A client that asks whether to send the body gets the response above instead.
-    let _ = headers.get(header::EXPECT);
     let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await;
     match collected {
         Ok(Ok(body)) => Ok(body.to_bytes()),
@@ -184,6 +178,11 @@ fn parse_invoke(mut body: Map<String, Value>, synthetic: bool) -> Result<PageCom
         .map_err(|error| bad_request(&error.to_string()))?;
     if spec.payload.0.len() > MAX_PAYLOAD_BYTES {
         return Err((StatusCode::PAYLOAD_TOO_LARGE, PAYLOAD_TOO_LARGE.to_owned()));
+    }
+    if spec.payload.0.len() as u64 * concurrency.min(count) > MAX_PAYLOADS_BYTES {
+        return Err(bad_request(
+            "the payloads in flight would have more than 512 MB; choose a smaller `concurrency`",
+        ));
     }
     // It becomes a header of the event for a real function.
     if let Some(trace_id) = &spec.trace_id {

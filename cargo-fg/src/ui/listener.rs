@@ -18,6 +18,8 @@ const DEFAULT_PORT: u16 = 8700;
 pub(crate) struct PagePort {
     /// If `None`, the default port, or a free one.
     pub(crate) fixed: Option<u16>,
+    /// A port that this process uses for something else.
+    pub(crate) reserved: Option<u16>,
 }
 
 impl PagePort {
@@ -38,12 +40,30 @@ impl PagePort {
         self.check()?;
         let listener = match self.fixed {
             Some(port) => bind(port).await,
-            None => match bind(DEFAULT_PORT).await {
-                Err(error) if error.kind() == ErrorKind::AddrInUse => bind_free().await,
+            None if self.is_suitable(DEFAULT_PORT) => match bind(DEFAULT_PORT).await {
+                Err(error) if error.kind() == ErrorKind::AddrInUse => self.bind_free().await,
                 result => result,
             },
+            None => self.bind_free().await,
         };
         listener.with_context(|| format!("cannot serve the page of {self}"))
+    }
+
+    /// Listens on a free port. Some systems are configured to choose from those of extensions too.
+    async fn bind_free(self) -> io::Result<TcpListener> {
+        let mut unsuitable = Vec::new();
+        loop {
+            let listener = bind(0).await?;
+            if self.is_suitable(listener.local_addr()?.port()) {
+                return Ok(listener);
+            }
+            // Until another port is chosen, this one stays in use, so that it is not chosen again.
+            unsuitable.push(listener);
+        }
+    }
+
+    fn is_suitable(self, port: u16) -> bool {
+        !PORT_RANGE.contains(&port) && self.reserved != Some(port)
     }
 }
 
@@ -59,17 +79,4 @@ impl fmt::Display for PagePort {
 
 async fn bind(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
-}
-
-/// Listens on a free port that is not one of those of extensions. Some systems are configured to choose from them too.
-async fn bind_free() -> io::Result<TcpListener> {
-    let mut unsuitable = Vec::new();
-    loop {
-        let listener = bind(0).await?;
-        if !PORT_RANGE.contains(&listener.local_addr()?.port()) {
-            return Ok(listener);
-        }
-        // Until another port is chosen, this one stays in use, so that it is not chosen again.
-        unsuitable.push(listener);
-    }
 }

@@ -46,7 +46,7 @@ pub(super) async fn respond(request: Request<Incoming>, shared: &Shared) -> Page
     let is_read = matches!(head.method, Method::GET | Method::HEAD);
     match route {
         Route::Command(path) if head.method == Method::POST => {
-            commands::respond(path, &head.headers, body, shared).await
+            commands::respond(path, body, shared).await
         }
         Route::Command(_) => response::method_not_allowed(is_api, "POST"),
         _ if !is_read => response::method_not_allowed(is_api, "GET, HEAD"),

@@ -133,6 +133,36 @@ fn unwritable_export_is_reported_before_anything_starts() {
 }
 
 #[test]
+fn files_do_not_replace_each_other() {
+    let context = TestContext::new();
+    let (file, link) = (path(&context, "file"), path(&context, "link"));
+    let recording = "{\"recording\":1,\"scripts\":[]}\n{\"at_ms\":0}\n";
+    fs::write(&file, recording).unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    for arguments in [
+        ["--record", &file, "--export", &link],
+        ["--replay", &file, "--export", &file],
+        ["--replay", &link, "--record", &file],
+    ] {
+        let output = context.python(&arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let message = format!("cannot use {} {} with", arguments[2], arguments[3]);
+        assert!(stderr(&output).contains(&message), "{output:?}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), recording);
+    }
+    // A device is not replaced.
+    let null = [
+        "--record",
+        "/dev/null",
+        "--export",
+        "/dev/null",
+        "--invocations",
+        "1",
+    ];
+    assert!(context.python(&null).output().unwrap().status.success());
+}
+
+#[test]
 fn recording_of_a_killed_dev_is_replayed() {
     let context = TestContext::new();
     let recording = path(&context, "killed");

@@ -167,6 +167,13 @@ fn payloads_that_are_too_large_are_rejected() {
     dev.line("invoked #2 ");
     let error = "the payload is too large: FunctionGraph accepts at most 6 MB";
     assert_eq!(page.rejected("invoke", &body(largest + 1), 413), error);
+    let batch = format!(
+        r#"{{"payload": "{}", "count": 1000, "concurrency": 86}}"#,
+        "x".repeat(largest)
+    );
+    let error =
+        "the payloads in flight would have more than 512 MB; choose a smaller `concurrency`";
+    assert_eq!(page.rejected("invoke", &batch, 400), error);
     let error = "the body is too large; a payload has at most 6 MB";
     assert_eq!(page.rejected("freeze", &" ".repeat(70_000), 413), error);
     // Its size is known before it is sent.

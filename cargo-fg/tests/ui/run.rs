@@ -24,6 +24,21 @@ fn port_is_chosen() {
 }
 
 #[test]
+fn page_leaves_the_port_of_the_api_free() {
+    let context = TestContext::new();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port().to_string();
+    drop(free);
+    let (mut dev, page) = start(context.python(&["--ui", "--api-port", &port]));
+    assert_ne!(page.0.to_string(), port);
+    dev.line("invoked #1 ");
+    // The API of the next instance has the same port.
+    page.execute("rebuild", "{}");
+    dev.line(&format!("platform EXTENSION_API_ADDR=127.0.0.1:{port}"));
+    dev.line("invoked #2 ");
+}
+
+#[test]
 fn fixed_port_is_used_or_rejected() {
     let context = TestContext::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

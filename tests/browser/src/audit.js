@@ -76,17 +76,23 @@ function lowContrast() {
     return [...found];
 }
 
-/// Controls that a finger cannot hit: less than 40 pixels high or wide, with their label.
+/// Controls that a finger cannot hit: less than 40 pixels high or wide, with their label, and with what reacts around them.
 function smallTargets() {
-    return [...document.querySelectorAll(controls)].filter((element) => {
-        // What is only focusable, such as a panel that can be scrolled with keys, is not tapped.
-        if (!isVisible(element) || element.matches(":disabled, pre, [role=tabpanel], [role=region], [role=log], [role=table], [role=list], [role=grid], [role=listbox]")) return false;
-        const { width, height } = (element.closest("label") ?? element).getBoundingClientRect();
-        return Math.round(Math.min(width, height)) < 40;
-    }).map((element) => {
-        const { width, height } = (element.closest("label") ?? element).getBoundingClientRect();
-        return `${width.toFixed(0)} × ${height.toFixed(0)}: ${describe(element)}`;
-    });
+    const found = [];
+    for (const element of document.querySelectorAll(controls)) {
+        // What is only focusable, such as a text that can be scrolled with keys, is not tapped.
+        if (!isVisible(element) || element.matches(":disabled, pre, [role=tabpanel], [role=region], [role=log], [role=table], [role=list], [role=grid], [role=listbox]")) continue;
+        const target = element.closest("label") ?? element;
+        const { left, top, width, height } = target.getBoundingClientRect();
+        const [x, y] = [left + width / 2, top + height / 2];
+        // At the edge of a list, the area on one side is out of view.
+        const reacts = (dx, dy) => target.contains(document.elementFromPoint(x + dx, y + dy));
+        if ((Math.round(width) < 40 && !(reacts(-19, 0) || reacts(19, 0))) || (Math.round(height) < 40 && !(reacts(0, -19) || reacts(0, 19)))) {
+            // A control that is partly scrolled out of view cannot be probed.
+            if (reacts(0, 0)) found.push(`${width.toFixed(0)} × ${height.toFixed(0)}: ${describe(element)}`);
+        }
+    }
+    return found;
 }
 
 /// Elements that make the page wider than the window.

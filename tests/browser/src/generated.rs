@@ -87,7 +87,7 @@ impl Journal {
         let sent = self.add(
             t,
             "invoke",
-            json!({"n": n, "trace_id": trace_id, "outcome": "ok", "payload": payload}),
+            json!({"n": n, "trace_id": trace_id, "outcome": "ok", "duration_ms": 0.0, "payload": payload}),
         );
         self.detail(sent, json!({"payload": payload, "logs": []}));
         for (i, script) in SCRIPTS.iter().enumerate() {

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use fg_emulator::PortLease;
@@ -17,20 +18,46 @@ use crate::cargo_fg;
 /// The longest time to wait for an event. It is long because a build may have to wait for another build.
 const TIMEOUT: Duration = Duration::from_secs(300);
 
+/// Held while a test runs, and exclusively while one measures times.
+static MACHINE: RwLock<()> = RwLock::new(());
+
 /// What a test does not share with others: a directory, and two ports of the platform's range.
 pub struct Context {
     /// The current directory of the commands; it also contains their control sockets.
     pub directory: TempDir,
     leases: (PortLease, PortLease),
+    _share: Share,
+}
+
+/// A test's share of the machine.
+enum Share {
+    Part {
+        _guard: RwLockReadGuard<'static, ()>,
+    },
+    Whole {
+        _guard: RwLockWriteGuard<'static, ()>,
+    },
 }
 
 impl Context {
-    /// Waits until two ports are free.
+    /// Waits until two ports are free, and no test measures times.
     #[allow(clippy::new_without_default, reason = "it waits, and may panic")]
     pub fn new() -> Self {
+        let guard = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+        Self::with(Share::Part { _guard: guard })
+    }
+
+    /// Waits until no other test runs, so that times can be measured.
+    pub fn alone() -> Self {
+        let guard = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
+        Self::with(Share::Whole { _guard: guard })
+    }
+
+    fn with(share: Share) -> Self {
         Self {
             directory: tempfile::tempdir().unwrap(),
             leases: PortLease::acquire_pair().unwrap(),
+            _share: share,
         }
     }
 

@@ -175,8 +175,12 @@ impl DevLoop {
 
     /// Opens the page in the browser, and starts its server first if it does not run.
     async fn open_page(&mut self) -> anyhow::Result<()> {
+        let port = PagePort {
+            fixed: None,
+            reserved: self.config.api_port,
+        };
         if !self.page.is_served()
-            && let Err(error) = self.serve_page(PagePort::default()).await
+            && let Err(error) = self.serve_page(port).await
         {
             self.output.warn(&format!("{error:#}"));
         }

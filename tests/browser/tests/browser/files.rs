@@ -66,7 +66,7 @@ fn export_opens_without_network_and_server() {
     browser.until_text("#detail", invocations[2].1.as_str().unwrap());
     browser.until_text("#detail", "order");
     let canvas =
-        "(canvas => canvas.width * canvas.height)(document.querySelector('#timeline canvas'))";
+        "(canvas => canvas.width * canvas.height)(document.querySelector('.timeline-area canvas'))";
     browser.until(canvas);
     // There is nothing to control.
     assert_eq!(

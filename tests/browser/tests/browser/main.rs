@@ -7,6 +7,8 @@ mod check;
 mod controls;
 mod files;
 mod hostile;
+mod logs;
 mod page;
 mod performance;
 mod rebuild;
+mod timeline;

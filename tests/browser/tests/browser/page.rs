@@ -29,7 +29,7 @@ fn invocations_appear_with_all_their_details() {
         .to_owned();
 
     let canvas =
-        "(canvas => canvas.width * canvas.height)(document.querySelector('#timeline canvas'))";
+        "(canvas => canvas.width * canvas.height)(document.querySelector('.timeline-area canvas'))";
     assert!(browser.until(canvas).as_f64().unwrap() > 10_000.0);
 
     select(&browser, 2);

@@ -1,9 +1,10 @@
 //! Large runs stay smooth.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use fg_browser_tests::{Browser, Context, export, journal};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::page::{post, select};
 
@@ -22,7 +23,7 @@ fn summary(what: &str, times: &[f64]) -> (f64, f64) {
 #[test]
 #[ignore = "needs Chromium and chromedriver"]
 fn ten_thousand_invocations_are_smooth() {
-    let context = Context::new();
+    let context = Context::alone();
     let template = context.directory.path().join("template.html");
     let arguments = [
         "dev",
@@ -40,6 +41,7 @@ fn ten_thousand_invocations_are_smooth() {
             .success()
     );
     let template = fs::read_to_string(&template).unwrap();
+    check_fields(&template);
     let page = context.directory.path().join("large.html");
     fs::write(&page, export(&template, &journal(INVOCATIONS))).unwrap();
 
@@ -64,7 +66,10 @@ fn ten_thousand_invocations_are_smooth() {
         };",
         &[],
     );
-    let canvas = "#timeline canvas";
+    let canvas = ".timeline-area canvas";
+    // The view is stored, so that a reload keeps it.
+    let width =
+        "(view => view.to - view.from)(JSON.parse(sessionStorage.getItem('cargo-fg-view')))";
     let mut slow = Vec::new();
     for (what, step) in [
         ("zoom in", "wheel(canvas, {deltaY: -60, ctrlKey: true})"),
@@ -79,8 +84,13 @@ fn ten_thousand_invocations_are_smooth() {
             "for (const it of document.querySelectorAll('#invocations, #invocations *')) it.scrollTop += 200",
         ),
     ] {
-        let times = browser.frame_times(90, &format!("const canvas = '{canvas}'; {step}"));
+        let times = browser.frame_times(60, &format!("const canvas = '{canvas}'; {step}"));
         let (median, max) = summary(what, &times);
+        match what {
+            "zoom in" => browser.until(&format!("{width} < 1000")),
+            "zoom out" => browser.until(&format!("{width} > 50000")),
+            _ => Value::Null,
+        };
         if median > 34.0 || max > 250.0 {
             slow.push(format!(
                 "{what}: median {median:.1} ms, maximum {max:.1} ms"
@@ -126,10 +136,44 @@ fn page_stays_responsive_while_invocations_stream() {
     let times = browser.frame_times(120, "");
     // The extension and the browser share the machine, so a time is printed rather than asserted.
     let (_, max) = summary("while 1,500 invocations stream", &times);
-    assert!(max < 2000.0, "{max}");
+    assert!(max < 5000.0, "{max}");
     select(&browser, 1);
     browser.until_text("#detail", "#1");
     browser.until_text("body", "1,501");
     let memory = browser.run("return performance.memory.usedJSHeapSize / 1e6", &[]);
     println!("memory of the page after 1,501 invocations: {memory} MB");
+}
+
+/// Checks that the generated journal has the fields that a real one has.
+fn check_fields(page: &str) {
+    let (_, data) = page.split_once("id=\"data\">").unwrap();
+    let real: Value = serde_json::from_str(data.split_once("</script>").unwrap().0).unwrap();
+    let fields = |data: &Value| {
+        let mut fields = BTreeMap::<String, BTreeSet<String>>::new();
+        for entry in data["entries"].as_array().unwrap() {
+            let kind = entry["kind"].as_str().unwrap().to_owned();
+            let names = entry.as_object().unwrap().keys().cloned();
+            fields.entry(kind).or_default().extend(names);
+            let detail = &data["details"][entry["id"].to_string()];
+            let kind = format!("detail of {}", entry["kind"]);
+            let names = detail
+                .as_object()
+                .into_iter()
+                .flat_map(|it| it.keys().cloned());
+            fields.entry(kind).or_default().extend(names);
+        }
+        fields
+    };
+    let (real, generated) = (fields(&real), fields(&journal(1000)));
+    for (kind, names) in &generated {
+        if let Some(real) = real.get(kind) {
+            assert_eq!(names, real, "{kind}");
+        }
+    }
+    assert!(
+        real.keys()
+            .filter(|kind| generated.contains_key(*kind))
+            .count()
+            > 10
+    );
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use fg_browser_tests::{Browser, Context, Run};
+use fg_browser_tests::{Browser, Context, Run, night_watch};
 
 #[test]
 #[ignore = "needs Chromium and chromedriver"]
@@ -49,6 +49,28 @@ fn page_follows_builds() {
     dev.event("stopped");
     browser.until_text("#invocations", "#4");
     assert_eq!(browser.run("return window.sameDocument", &[]), true);
+}
+
+#[test]
+#[ignore = "needs Chromium and chromedriver"]
+fn failed_boot_waits_for_the_page() {
+    let context = Context::new();
+    let script = context.directory.path().join("night_watch.py");
+    fs::write(&script, "import sys; sys.exit('cannot find the vault')").unwrap();
+    let program = format!("python3 {}", script.display());
+    let mut command = context.fg(&["dev", "--ui", "--output", "json", "--cmd", &program]);
+    command.args(["--script", "extensionNightWatch.sh"]);
+    let mut dev = Run::start(command);
+    let browser = Browser::open();
+    browser.goto(&dev.page());
+    browser.until_text("#notices", "exited with status 1 before it registered");
+    browser.press("Logs");
+    browser.until_text("#logs", "cannot find the vault");
+
+    save(&script, &fs::read_to_string(night_watch()).unwrap());
+    browser.until_text("#invocations", "#1");
+    browser.until("document.querySelector('#notices').innerText === ''");
+    assert!(dev.stop().success());
 }
 
 /// Saves a file like an editor: writes a new file, and renames it.

@@ -1,0 +1,86 @@
+//! The timeline: pointer, wheel and keys.
+
+use fg_browser_tests::{Browser, Context};
+use serde_json::{Value, json};
+
+use crate::page::{post, select};
+
+/// Sends a mouse event at a place in the timeline: parts of its width, and pixels from its top.
+fn mouse(browser: &Browser, kind: &str, x: f64, y: f64) {
+    let bounds = browser.run(
+        "const it = document.querySelector('.timeline-area canvas').getBoundingClientRect();
+         return [it.left, it.top, it.width];",
+        &[],
+    );
+    let bound = |i: usize| bounds[i].as_f64().unwrap();
+    let parameters = json!({
+        "type": kind, "x": bound(0) + x * bound(2), "y": bound(1) + y, "button": "left", "clickCount": 1,
+        "deltaX": 0, "deltaY": -200,
+    });
+    browser.cdp("Input.dispatchMouseEvent", parameters);
+}
+
+/// The view, which the page stores when it is left.
+const VIEW: &str =
+    "(dispatchEvent(new Event('pagehide')), JSON.parse(sessionStorage.getItem('cargo-fg-view')))";
+
+#[test]
+#[ignore = "needs Chromium and chromedriver"]
+fn pointer_wheel_and_keys_explore_the_timeline() {
+    let context = Context::new();
+    let mut dev = context.dev(&[]);
+    let browser = Browser::open();
+    browser.goto(&dev.page());
+    browser.until_text("#invocations", "#1");
+    post(&browser, "invoke", &json!({"count": 3, "duration": "30ms"}));
+    browser.until_text("#invocations", "#4");
+    select(&browser, 3);
+    browser.press("Zoom to it");
+    browser.until_text("#detail", "#3");
+    select(&browser, 1);
+    browser.until_text("#detail", "#1");
+
+    // A click on the bar of invocation 3, which is in the middle; the height of its row is not known here.
+    let height = browser.run(
+        "return document.querySelector('.timeline-area canvas').clientHeight",
+        &[],
+    );
+    let height = height.as_f64().unwrap();
+    let is_selected = "return document.querySelector('#detail').innerText.includes('#3')";
+    let mut y = 60.0;
+    while browser.run(is_selected, &[]) != Value::Bool(true) {
+        assert!(y < height, "no bar of invocation 3");
+        mouse(&browser, "mouseMoved", 0.5, y);
+        mouse(&browser, "mousePressed", 0.5, y);
+        mouse(&browser, "mouseReleased", 0.5, y);
+        browser.run_async(
+            "await new Promise(requestAnimationFrame); await new Promise(requestAnimationFrame);",
+            &[],
+        );
+        y += 6.0;
+    }
+    browser.until_text("#detail", "#3");
+
+    // The wheel zooms, and the window stays where it is put while other invocations arrive.
+    let width = format!("({VIEW}.to - {VIEW}.from)");
+    let before = browser.until(&width).as_f64().unwrap();
+    mouse(&browser, "mouseWheel", 0.5, height / 2.0);
+    browser.until_with(&format!("{width} < arguments[0] * 0.9"), &[json!(before)]);
+    let view = browser.run(&format!("return [{VIEW}.from, {VIEW}.to]"), &[]);
+    post(&browser, "invoke", &json!({}));
+    browser.until_text("#invocations", "#5");
+    assert_eq!(
+        browser.run(&format!("return [{VIEW}.from, {VIEW}.to]"), &[]),
+        view
+    );
+
+    // `]` selects the next invocation, and `Follow` moves with what happens.
+    browser.run("document.activeElement.blur()", &[]);
+    browser.key(']');
+    browser.until_text("#detail", "#4");
+    browser.press("Follow");
+    browser.until_with(
+        &format!("{VIEW}.follow && {VIEW}.to > arguments[0]"),
+        &[view[1].clone()],
+    );
+}
