@@ -8,7 +8,11 @@ const REMEMBERED_PAYLOAD = 100_000;
 
 /// Returns why the function cannot be invoked now, or `null` if it can.
 function whyNotInvoke(source) {
-  return whyNotControl(source) ?? { none: "no instance runs; rebuild boots one", booting: "the instance is booting" }[source.state.instance] ?? null;
+  const why = whyNotControl(source);
+  if (why !== null || source.state.instance === "up") {
+    return why;
+  }
+  return source.state.instance === "booting" ? "the instance is booting" : source.state.building ? "a build is running" : "no instance runs; rebuild boots one";
 }
 
 /// Returns why nothing can be controlled now, or `null`.
