@@ -84,6 +84,13 @@ async fn execute(
         CommandPath::Invoke => MAX_INVOKE_BYTES,
         _ => MAX_BODY_BYTES,
     };
+    // Few large bodies are read at the same time, to limit memory.
+    let size = body.size_hint().upper();
+    let is_large = size.is_none_or(|size| size > MAX_BODY_BYTES as u64);
+    let _permit = match is_large {
+        true => shared.large_bodies.acquire().await.ok(),
+        false => None,
+    };
     let body = read(body, limit).await?;
     let synthetic = shared.events.state.borrow().synthetic;
     let command = parse(path, &body, synthetic)?;

@@ -27,6 +27,8 @@ const MAX_EVENT_STREAMS: usize = 64;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 /// The number of exports that are created or sent at the same time.
 const MAX_EXPORTS: usize = 2;
+/// The number of large bodies that are received at the same time.
+const MAX_LARGE_BODIES: usize = 4;
 /// The size of the buffers of a connection, and so the longest head of a request.
 const BUFFER_BYTES: usize = 64 * 1024;
 /// The time for open pages to receive the last entries.
@@ -53,6 +55,7 @@ pub(super) struct Shared {
     pub(super) events: EventSource,
     pub(super) event_streams: Arc<Semaphore>,
     pub(super) exports: Arc<Semaphore>,
+    pub(super) large_bodies: Semaphore,
     pub(super) commands: Option<mpsc::Sender<PageRequest>>,
 }
 
@@ -75,6 +78,7 @@ impl PageServer {
             },
             event_streams: Arc::new(Semaphore::new(MAX_EVENT_STREAMS)),
             exports: Arc::new(Semaphore::new(MAX_EXPORTS)),
+            large_bodies: Semaphore::new(MAX_LARGE_BODIES),
             commands: content.commands,
         };
         let task = tokio::spawn(serve(listener, Arc::new(shared)));
