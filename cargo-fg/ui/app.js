@@ -143,6 +143,7 @@ function start() {
   const run = { name: "this run", session, source: embedded?.source ?? new LiveSource(session) };
   app.runs.push(run);
   app.show(run);
+  byId("timeline").after(createSplitter());
   acceptDrops(app);
   handleGlobalKeys(app);
 }

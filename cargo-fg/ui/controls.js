@@ -8,13 +8,17 @@ const REMEMBERED_PAYLOAD = 100_000;
 
 /// Returns why the function cannot be invoked now, or `null` if it can.
 function whyNotInvoke(source) {
-  return whyNotControl(source) ?? { none: "no instance runs; rebuild boots one", booting: "the instance is booting" }[source.state.instance] ?? null;
+  const why = whyNotControl(source);
+  if (why !== null || source.state.instance === "up") {
+    return why;
+  }
+  return source.state.instance === "booting" ? "the instance is booting" : source.state.building ? "a build is running" : "no instance runs; rebuild boots one";
 }
 
 /// Returns why nothing can be controlled now, or `null`.
 function whyNotControl(source) {
   if (!source.connected) {
-    return "cargo fg does not respond";
+    return "no connection to cargo fg";
   }
   if (!source.state) {
     return "connecting";
@@ -172,6 +176,12 @@ function invokeControls({ source }) {
   }
 
   function request() {
+    for (const [input, name] of [[count, "count"], [concurrency, "concurrency"]]) {
+      // The value of a field with something else than a number is empty.
+      if (input.validity.badInput) {
+        throw new Error(`the ${name} is not a number`);
+      }
+    }
     const body = {
       payload: encoding.value === "base64" ? { base64: payload.value.trim() } : payload.value,
       count: count.value === "" ? 1 : Number(count.value), concurrency: concurrency.value === "" ? 1 : Number(concurrency.value),

@@ -31,6 +31,7 @@ function drawTimeline(painter, frame) {
   drawAxis(painter, frame);
   drawStrips(painter, frame);
   drawNow(painter, frame);
+  drawCursor(painter, frame);
   drawScrollbar(painter, frame);
 }
 
@@ -373,4 +374,21 @@ function drawScrollbar(painter, { scale, places, height, scroll }) {
     const y = places.top + (scroll / (places.content - shown)) * (shown - thumb);
     painter.rect(scale.left + scale.width - 6, y + 2, 4, thumb - 4, painter.colors["line-strong"], 0.7);
   }
+}
+
+/// The time below the mouse, and how long it is after the start of the selected invocation.
+function drawCursor(painter, { scale, height, cursor, selected }) {
+  if (cursor === null || cursor < scale.left) {
+    return;
+  }
+  const { colors } = painter;
+  const t = scale.t(cursor);
+  const step = tickStep(1 / scale.perMs);
+  const since = selected?.kind === "invocation" ? ` (${t < selected.item.t ? "" : "+"}${formatMs(t - selected.item.t)})` : "";
+  const label = `${formatAxisTime(t, step, scale.to)}${since}`;
+  const width = painter.width(label) + 12;
+  const left = Math.max(scale.left, Math.min(cursor - width / 2, scale.left + scale.width - width));
+  painter.rect(Math.round(cursor), AXIS_HEIGHT, 1, height, colors["line-strong"], 0.6);
+  painter.rect(left, 2, width, AXIS_HEIGHT - 4, colors.text);
+  painter.text(label, left + 6, AXIS_HEIGHT / 2, colors.surface);
 }

@@ -17,6 +17,8 @@ class Session {
     this.id = id;
     this.generation += 1;
     this.info = null;
+    /// How much later the clock of the browser is than the journal, in milliseconds.
+    this.skew = 0;
     this.dropped = 0;
     this.lastId = 0;
     this.end = 0;
@@ -90,7 +92,15 @@ class Session {
     if (!live || this.ended || !this.info) {
       return this.end;
     }
-    return Math.max(this.end, Date.now() - this.info.epoch_ms);
+    return Math.max(this.end, Date.now() - this.info.epoch_ms - this.skew);
+  }
+
+  /// Notes that the last entry is about the present. The clock of the browser can differ from that of the journal, which stands
+  /// still while a laptop is suspended.
+  synchronize() {
+    if (this.info) {
+      this.skew = Date.now() - this.info.epoch_ms - this.end;
+    }
   }
 
   /// Finds an invocation by its number.

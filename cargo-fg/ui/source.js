@@ -72,7 +72,9 @@ class LiveSource extends Source {
     const events = new EventSource(`api/events${query}`);
     this.events = events;
     let dropped = 0;
+    let opened = Infinity;
     events.addEventListener("open", () => {
+      opened = performance.now();
       this.failures = 0;
       this.setConnected(true);
     });
@@ -88,6 +90,10 @@ class LiveSource extends Source {
       session.dropped += dropped;
       dropped = 0;
       session.apply(JSON.parse(event.data));
+      // What happened before the connection was opened arrives at once.
+      if (performance.now() - opened > 2000) {
+        session.synchronize();
+      }
     });
     events.addEventListener("state", (event) => {
       this.state = JSON.parse(event.data);

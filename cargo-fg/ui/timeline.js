@@ -43,6 +43,7 @@ function createTimeline(app) {
   let timer = null;
   let animation = null;
   let buildSince = null;
+  let cursor = null;
 
   /// Whether something goes on.
   const isOpen = () => {
@@ -103,7 +104,7 @@ function createTimeline(app) {
     scroll = Math.max(0, Math.min(scroll, places.content - (height - places.top)));
     const open = isOpen();
     frame = {
-      session, scale, places, height, now: present, scroll, hovered, marks: marksByRow(), isOpen: open, buildSince,
+      session, scale, places, height, now: present, scroll, hovered, marks: marksByRow(), isOpen: open, buildSince, cursor,
       selected: selectedItem(session, view.selection), ticks: axisTicks(painter, scale),
     };
     drawTimeline(painter, frame);
@@ -294,6 +295,7 @@ function createTimeline(app) {
     },
     hover(picked, x, y) {
       hovered = picked;
+      cursor = x ?? null;
       tooltip.hidden = !picked;
       if (picked) {
         const { title, lines } = describe(session, picked, now());

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use anyhow::{Context, bail};
 use serde::Serialize;
@@ -16,9 +16,10 @@ use super::recording::{RecordedInvocation, RecordingHeader};
 use crate::invocation::{InvocationSpec, millis};
 use crate::journal::Journal;
 
-/// How many bytes are written at a time. An invocation waits for at most one such write, and for a longer one only if a single
-/// detail is longer.
+/// How many bytes of the journal are written at a time, unless a single detail is longer.
 const WRITE_BYTES: usize = 64 * 1024;
+/// How many bytes of invocations can wait while a part of the journal is being written.
+const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
 
 /// A writer of a recording.
 pub(crate) struct Recorder {
@@ -47,6 +48,8 @@ struct Progress {
 struct RecordingFile {
     path: PathBuf,
     state: Mutex<FileState>,
+    /// The lines of invocations that have been sent while a part of the journal was being written.
+    waiting: Mutex<Vec<u8>>,
 }
 
 struct FileState {
@@ -88,6 +91,7 @@ impl Recorder {
             file: Arc::new(RecordingFile {
                 path: path.to_owned(),
                 state: Mutex::new(state),
+                waiting: Mutex::default(),
             }),
             start: None,
             journal: None,
@@ -111,7 +115,8 @@ impl Recorder {
     }
 
     /// Writes an invocation. Must be called before the invocation is sent, so that the recording contains it even if it
-    /// crashes the extension, or `dev`.
+    /// crashes the extension, or `dev`. If a part of the journal is being written, the invocation is written right after that,
+    /// so that it does not wait.
     pub(crate) fn record(&mut self, spec: InvocationSpec) {
         let now = Instant::now();
         let start = *self.start.get_or_insert(now);
@@ -120,7 +125,8 @@ impl Recorder {
             spec,
         };
         // Strings and numbers can always be serialized.
-        self.file.write(&json_line(&invocation).unwrap_or_default());
+        self.file
+            .write_soon(&json_line(&invocation).unwrap_or_default());
     }
 
     /// Writes the rest of the journal.
@@ -143,6 +149,7 @@ impl Recorder {
             let progress = spawn_blocking(move || write_rest(&journal, &file, progress)).await;
             missing = progress.map_or(0, |progress| progress.missing);
         }
+        self.file.write(&[]);
         if self.file.lock().file.is_none() {
             bail!("the recording {path} is incomplete");
         }
@@ -157,9 +164,40 @@ impl Recorder {
 }
 
 impl RecordingFile {
-    /// Writes whole lines, unless a write has failed.
+    /// Writes whole lines, and then those that wait.
     fn write(&self, lines: &[u8]) {
-        let mut state = self.lock();
+        self.write_to(&mut self.lock(), lines);
+        // If `write_soon` has not got the lock, it has added its line before the lock was released.
+        while !lock(&self.waiting).is_empty() {
+            self.write_waiting(&mut self.lock());
+        }
+    }
+
+    /// Writes a line now, or after what another thread is writing. Waits only if too many lines wait.
+    fn write_soon(&self, line: &[u8]) {
+        let waiting_bytes = {
+            let mut waiting = lock(&self.waiting);
+            waiting.extend_from_slice(line);
+            waiting.len()
+        };
+        let state = match self.state.try_lock() {
+            Ok(state) => Some(state),
+            Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+            Err(TryLockError::WouldBlock) if waiting_bytes > MAX_WAITING_BYTES => Some(self.lock()),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        if let Some(mut state) = state {
+            self.write_waiting(&mut state);
+        }
+    }
+
+    fn write_waiting(&self, state: &mut FileState) {
+        let lines = std::mem::take(&mut *lock(&self.waiting));
+        self.write_to(state, &lines);
+    }
+
+    /// Writes whole lines, unless a write has failed.
+    fn write_to(&self, state: &mut FileState, lines: &[u8]) {
         let Some(file) = &mut state.file else {
             return;
         };
@@ -175,9 +213,13 @@ impl RecordingFile {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, FileState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, FileState> {
+        lock(&self.state)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Writes the entries until `stopped`. Blocking writes run on other threads, so that a slow disk does not delay anything
@@ -349,6 +391,31 @@ mod tests {
             .collect();
         assert_eq!(ids, (2..=101).collect::<Vec<_>>());
         assert_eq!(Recording::read(&path).unwrap().invocations.len(), 100);
+    }
+
+    #[tokio::test]
+    async fn invocation_does_not_wait_for_a_slow_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("recording");
+        let mut recorder = Recorder::create(&path, &header()).unwrap();
+        let file = Arc::clone(&recorder.file);
+        // Another thread is writing.
+        let state = file.lock();
+        recorder.record(named("a"));
+        recorder.record(named("b"));
+        assert_eq!(lines(&path).len(), 1);
+        drop(state);
+        recorder.record(named("c"));
+        let trace_ids = |path| -> Vec<_> {
+            let lines = lines(path).into_iter().skip(1);
+            lines.map(|line| line["trace_id"].clone()).collect()
+        };
+        assert_eq!(trace_ids(&path), ["a", "b", "c"]);
+        let state = file.lock();
+        recorder.record(named("d"));
+        drop(state);
+        recorder.finish().await.unwrap();
+        assert_eq!(trace_ids(&path), ["a", "b", "c", "d"]);
     }
 
     #[tokio::test]

@@ -35,6 +35,7 @@ pub(super) const SCRIPT: &str = concat!(
     include_str!("../../ui/run_stats.js"),
     include_str!("../../ui/compare.js"),
     include_str!("../../ui/report.js"),
+    include_str!("../../ui/splitter.js"),
     include_str!("../../ui/header.js"),
     include_str!("../../ui/app.js"),
     "})();\n",

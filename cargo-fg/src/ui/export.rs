@@ -333,7 +333,7 @@ mod tests {
     fn export_refers_to_no_other_file() {
         let html = html(&journal_with("text", None, 1));
         let html = String::from_utf8(html).unwrap();
-        assert!(!html.contains("<link") && !html.contains("src=\"app"));
+        assert!(!html.contains(STYLE_TAG) && !html.contains(SCRIPT_TAG));
         assert!(html.contains("default-src 'none'"));
         // A policy applies to what follows it.
         assert!(html.find("Content-Security-Policy") < html.find("<style>"));

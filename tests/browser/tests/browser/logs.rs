@@ -7,7 +7,7 @@ use crate::page::post;
 
 /// Returns the text of the shown lines.
 fn shown(browser: &Browser) -> String {
-    browser.text("#logs [role=listbox]")
+    browser.text("#logs [role=grid]")
 }
 
 #[test]
@@ -29,16 +29,16 @@ fn lines_are_filtered_by_extension_stream_and_text() {
     browser.until_text("#logs", "pid ");
 
     browser.press("function");
-    browser.until("!document.querySelector('#logs [role=listbox]').innerText.includes('pid ')");
+    browser.until("!document.querySelector('#logs [role=grid]').innerText.includes('pid ')");
     assert!(shown(&browser).contains("hay"));
     browser.press("function");
     browser.until_text("#logs", "pid ");
 
     browser.set("Filter by text", "NEEDLE");
-    browser.until("!document.querySelector('#logs [role=listbox]').innerText.includes('hay')");
+    browser.until("!document.querySelector('#logs [role=grid]').innerText.includes('hay')");
     assert!(shown(&browser).contains("needle in the function"));
     browser.set("Filter by text", "/^pid \\d+$/");
-    browser.until_text("#logs [role=listbox]", "pid ");
+    browser.until_text("#logs [role=grid]", "pid ");
     assert!(!shown(&browser).contains("needle"));
     browser.set("Filter by text", "/(/");
     browser.until_text("#logs", "not a regular expression");
@@ -51,7 +51,7 @@ fn lines_are_filtered_by_extension_stream_and_text() {
         &[],
     );
     browser.set("Stream", "stderr");
-    browser.until("!document.querySelector('#logs [role=listbox]').innerText.includes('pid ')");
+    browser.until("!document.querySelector('#logs [role=grid]').innerText.includes('pid ')");
     browser.set("Stream", "stdout and stderr");
     browser.until_text("#logs", "pid ");
 }
