@@ -37,8 +37,9 @@ fn pointer_wheel_and_keys_explore_the_timeline() {
     select(&browser, 3);
     browser.press("Zoom to it");
     browser.until_text("#detail", "#3");
-    select(&browser, 1);
-    browser.until_text("#detail", "#1");
+    // Escape removes the selection, and the window stays where it is.
+    browser.key('\u{e00c}');
+    browser.until("!document.querySelector('#detail').innerText.includes('#3')");
 
     // A click on a bar of invocation 3 selects it. The test does not know where the bars are, so it looks for one.
     let height = browser.run(
@@ -76,6 +77,13 @@ fn pointer_wheel_and_keys_explore_the_timeline() {
         browser.run(&format!("return [{VIEW}.from, {VIEW}.to]"), &[]),
         view
     );
+
+    // An invocation that is selected elsewhere is shown.
+    let shown = format!("{VIEW}.from > arguments[0]");
+    select(&browser, 5);
+    browser.until_with(&shown, &[view[1].clone()]);
+    select(&browser, 3);
+    browser.until_text("#detail", "#3");
 
     // `]` selects the next invocation, and `Follow` moves with what happens.
     browser.run("document.activeElement.blur()", &[]);
