@@ -130,8 +130,8 @@
 //!
 //! # Observe and assert
 //!
-//! [`PlatformBuilder::observer`] calls a closure for every [`Event`]: API requests, printed lines, delivered telemetry,
-//! injected faults. An assertion that fails in an observer fails the test.
+//! [`PlatformBuilder::observer`] calls a closure for every [`Event`]: API requests, printed lines, freezes, delivered and
+//! lost telemetry, injected faults. An assertion that fails in an observer fails the test.
 //!
 //! The emulator never fakes success: it rejects a request that is not part of the API, and reports it as
 //! [`Event::Rejected`].
