@@ -264,7 +264,8 @@ function drawBootAndStop(painter, { session, scale, selected }, place, color, to
     painter.rect(left, top + 1, width, height, painter.hatching(fill), 0.2);
     painter.outline(left, top + 1, width, height, selected?.item === span ? colors.text : fill);
     if (height >= 12) {
-      painter.fit([`${label} ${formatMs(span.d)}`, formatMs(span.d)], Math.max(left, scale.left) + 5, top + 1 + height / 2 + 0.5, width - 9, colors.text);
+      const texts = [`${label} ${formatMs(span.d)}`, formatMs(span.d)];
+      painter.fit(texts, Math.max(left, scale.left) + 5, top + 1 + height / 2 + 0.5, width - 9, colors.text);
     }
   };
   for (const instance of visibleInstances(session, scale)) {
@@ -296,7 +297,8 @@ function instanceSpans({ session, scale, now, buildSince }) {
   for (const instance of visibleInstances(session, scale)) {
     const { t, bootedD, failedT, shutdownT, downT, downD } = instance;
     const bootEnd = bootedD !== null ? t + bootedD : failedT ?? downT ?? shutdownT ?? (isBooting(session, instance) ? now : t);
-    spans.push({ t, end: bootEnd, color: bootedD === null && failedT !== null ? "error" : "accent", label: failedT !== null && bootedD === null ? "boot failed" : `boot ${instance.instance}` });
+    const hasFailed = bootedD === null && failedT !== null;
+    spans.push({ t, end: bootEnd, color: hasFailed ? "error" : "accent", label: hasFailed ? "boot failed" : `boot ${instance.instance}` });
     if (downT !== null || shutdownT !== null) {
       spans.push({ t: downT ?? shutdownT, end: downT === null ? now : downT + downD, color: "muted", label: "shutdown" });
     }
@@ -330,7 +332,8 @@ function drawStrips(painter, frame) {
     if (right >= scale.left && left <= scale.left + scale.width) {
       painter.rect(left, y + 3, width, STRIP_HEIGHT - 5, colors[span.color], 0.22);
       painter.rect(left, y + 3, 2, STRIP_HEIGHT - 5, colors[span.color]);
-      painter.fit([`${span.label} ${formatMs(span.end - span.t)}`, span.label], Math.max(left, scale.left) + 6, y + STRIP_HEIGHT / 2 + 1, width - 9, colors.text);
+      const texts = [`${span.label} ${formatMs(span.end - span.t)}`, span.label];
+      painter.fit(texts, Math.max(left, scale.left) + 6, y + STRIP_HEIGHT / 2 + 1, width - 9, colors.text);
     }
   }
   drawMarks(painter, frame, frame.marks.get(null) ?? [], y + 1.5 * STRIP_HEIGHT);

@@ -99,19 +99,43 @@ function handlePointers(canvas, timeline) {
 /// The keys of the timeline: what they do, and how the help shows them. Those with `focus` work while the timeline has the focus,
 /// the others everywhere except in fields.
 const TIMELINE_KEYS = [
-  { keys: ["ArrowLeft", "ArrowRight"], shown: ["←", "→"], help: "pan", focus: true, run: (timeline, key) => timeline.panPart(key === "ArrowLeft" ? -PAN_STEP : PAN_STEP) },
-  { keys: ["PageUp", "PageDown"], shown: ["PgUp", "PgDn"], help: "pan by a window", focus: true, run: (timeline, key) => timeline.panPart(key === "PageUp" ? -0.9 : 0.9) },
-  { keys: ["+", "=", "-", "_"], shown: ["+", "−"], help: "zoom", run: (timeline, key) => timeline.zoom(key === "+" || key === "=" ? 1 / ZOOM_STEP : ZOOM_STEP) },
+  {
+    keys: ["ArrowLeft", "ArrowRight"], shown: ["←", "→"], help: "pan", focus: true,
+    run: (timeline, key) => timeline.panPart(key === "ArrowLeft" ? -PAN_STEP : PAN_STEP),
+  },
+  {
+    keys: ["PageUp", "PageDown"], shown: ["PgUp", "PgDn"], help: "pan by a window", focus: true,
+    run: (timeline, key) => timeline.panPart(key === "PageUp" ? -0.9 : 0.9),
+  },
+  {
+    keys: ["+", "=", "-", "_"], shown: ["+", "−"], help: "zoom",
+    run: (timeline, key) => timeline.zoom(key === "+" || key === "=" ? 1 / ZOOM_STEP : ZOOM_STEP),
+  },
   { keys: ["0"], shown: ["0"], help: "show the whole run", run: (timeline) => timeline.fitAll() },
   { keys: ["Home"], shown: ["Home"], help: "show the whole run", focus: true, run: (timeline) => timeline.fitAll() },
   { keys: ["l"], shown: ["L"], help: "follow the run", run: (timeline) => timeline.follow() },
   { keys: ["End"], shown: ["End"], help: "follow the run", focus: true, run: (timeline) => timeline.follow() },
   { keys: ["f"], shown: ["F"], help: "zoom to the selected invocation", run: (timeline) => timeline.zoomToSelection() },
-  { keys: ["[", "]"], shown: ["[", "]"], help: "previous, next invocation", run: (timeline, key) => timeline.step(key === "[" ? -1 : 1) },
-  { keys: ["ArrowUp", "ArrowDown"], shown: ["↑", "↓"], help: "previous, next invocation", focus: true, run: (timeline, key) => timeline.step(key === "ArrowUp" ? -1 : 1) },
-  { keys: ["{", "}"], shown: ["{", "}"], help: "previous, next failed invocation", run: (timeline, key) => timeline.stepFailed(key === "{" ? -1 : 1) },
-  { keys: [",", "."], shown: [",", "."], help: "previous, next event, such as a fault or a loss", run: (timeline, key) => timeline.stepMark(key === "," ? -1 : 1) },
-  { keys: ["Enter"], shown: ["Enter"], help: "open the details of the selection", focus: true, run: (timeline) => timeline.openDetails() },
+  {
+    keys: ["[", "]"], shown: ["[", "]"], help: "previous, next invocation",
+    run: (timeline, key) => timeline.step(key === "[" ? -1 : 1),
+  },
+  {
+    keys: ["ArrowUp", "ArrowDown"], shown: ["↑", "↓"], help: "previous, next invocation", focus: true,
+    run: (timeline, key) => timeline.step(key === "ArrowUp" ? -1 : 1),
+  },
+  {
+    keys: ["{", "}"], shown: ["{", "}"], help: "previous, next failed invocation",
+    run: (timeline, key) => timeline.stepFailed(key === "{" ? -1 : 1),
+  },
+  {
+    keys: [",", "."], shown: [",", "."], help: "previous, next event, such as a fault or a loss",
+    run: (timeline, key) => timeline.stepMark(key === "," ? -1 : 1),
+  },
+  {
+    keys: ["Enter"], shown: ["Enter"], help: "open the details of the selection", focus: true,
+    run: (timeline) => timeline.openDetails(),
+  },
   { keys: ["Escape"], shown: ["Esc"], help: "clear the selection", run: (timeline) => timeline.deselect() },
 ];
 

@@ -113,7 +113,8 @@ function createActions(app) {
       picker.value = "";
     },
   });
-  const theme = el("button", { class: "icon", type: "button", onclick: () => showTheme(THEMES[(THEMES.findIndex(([name]) => name === currentTheme()) + 1) % THEMES.length][0]) });
+  const nextTheme = () => THEMES[(THEMES.findIndex(([name]) => name === currentTheme()) + 1) % THEMES.length][0];
+  const theme = el("button", { class: "icon", type: "button", onclick: () => showTheme(nextTheme()) });
   const showTheme = (name) => {
     setTheme(name);
     theme.textContent = THEMES.find(([other]) => other === name)[1];

@@ -17,7 +17,9 @@ function createMinimap({ session, view }, onChange) {
     const whole = wholeWindow(session, now);
     // The window can reach beyond the run.
     scale = new Scale(Math.min(whole.from, now), whole.to, 0, width);
-    const key = [width, ratio, session.lastId, session.generation, session.inFlight.size > 0 ? Math.floor(now * scale.perMs) : 0, Math.round(whole.to * scale.perMs), colors.surface].join();
+    const key = [
+      width, ratio, session.lastId, session.generation, Math.floor(now * scale.perMs), Math.round(whole.to * scale.perMs), colors.surface,
+    ].join();
     if (key !== drawn) {
       drawn = key;
       canvas.width = width * ratio;
@@ -72,7 +74,8 @@ function drawRun(painter, session, scale, now) {
     const lane = height / lanes.length;
     lanes.forEach((spans, index) => {
       eachSpan(spans, scale, now, (span, x, width, count) => {
-        painter.rect(Math.floor(x), y + index * lane, Math.max(width, 2), Math.max(lane - 0.5, 1), span.failed && count === 1 ? colors.error : color, width < 1 && count < 3 ? 0.7 : 1);
+        const fill = span.failed && count === 1 ? colors.error : color;
+        painter.rect(Math.floor(x), y + index * lane, Math.max(width, 2), Math.max(lane - 0.5, 1), fill, width < 1 && count < 3 ? 0.7 : 1);
       });
     });
   };

@@ -12,7 +12,8 @@ function createTimeline(app) {
   const tooltip = el("div", { class: "tooltip", hidden: true });
   const line = el("div", { id: "timeline-line", class: "timeline-line muted", "aria-live": "polite" });
   const button = (text, title, action, attributes) => el("button", { type: "button", title, onclick: action, ...attributes }, text);
-  const followButton = button("Follow", "Follow the run (L)", () => (view.follow ? view.setWindow(view.from, view.to) : timeline.follow()), { hidden: !source.live });
+  const toggleFollow = () => (view.follow ? view.setWindow(view.from, view.to) : timeline.follow());
+  const followButton = button("Follow", "Follow the run (L)", toggleFollow, { hidden: !source.live });
   const toolbar = el("div", { class: "timeline-bar", role: "toolbar", "aria-label": "Timeline" },
     followButton,
     button("Fit all", "Show the whole run (0)", () => timeline.fitAll()),
@@ -49,8 +50,10 @@ function createTimeline(app) {
   const isOpen = () => {
     const instance = session.instance();
     const freeze = session.freezes[session.freezes.length - 1];
+    const isChanging = instance !== null
+      && (isBooting(session, instance) || (instance.shutdownT !== null && instance.downT === null));
     return source.live && source.connected && !session.ended
-      && (session.inFlight.size > 0 || buildSince !== null || freeze?.end === null || (instance !== null && (isBooting(session, instance) || (instance.shutdownT !== null && instance.downT === null))));
+      && (session.inFlight.size > 0 || buildSince !== null || freeze?.end === null || isChanging);
   };
   /// The present, or the last time of the run if nothing goes on.
   const now = () => session.now(isOpen());
