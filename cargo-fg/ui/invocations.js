@@ -97,7 +97,7 @@ function createInvocations(app) {
     const slowest = slowestExtension(invocation);
     const last = d === null ? "function" : lastPart(partsOf(invocation)).row;
     const bar = el("span", { class: `inv-bar ${rowClass(session, last)}` });
-    bar.style.width = `${longest > 0 && d !== null ? Math.max(1, (d / longest) * 100) : 0}%`;
+    bar.style.width = `${longest > 0 ? (d / longest) * 100 : 0}%`;
     const slow = isSlow(session, invocation);
     return el("div", { class: `inv ${kind}` },
       el("span", { class: `outcome ${kind}`, "aria-hidden": "true" }, icon),
@@ -105,7 +105,7 @@ function createInvocations(app) {
       el("span", { class: "inv-time" }, formatClock(session, t)),
       el("span", { class: `inv-outcome ${kind}` }, outcome),
       el("span", { class: `inv-d${slow ? " slow" : ""}`, title: slow ? "slow" : null }, d === null ? "" : formatMs(d), slow ? el("span", { class: "visually-hidden" }, ", slow") : null),
-      el("span", { class: "inv-track" }, bar),
+      el("span", { class: "inv-track" }, d === null ? null : bar),
       el("span", { class: "inv-slowest", title: slowest ? `${slowest.row} took longest: ${formatMs(slowest.d)}` : null },
         slowest ? [el("span", { class: "visually-hidden" }, ", slowest extension "), el("span", { class: "inv-slowest-name" }, shortName(slowest.row)), el("span", {}, ` ${formatMs(slowest.d)}`)] : ""));
   }
