@@ -74,8 +74,9 @@ function createInvocations(app) {
   const list = new VirtualList({
     label: "Invocations", role: "listbox", rowHeight: INVOCATION_ROW,
     count: () => shown.length,
-    key: (index) => `${shown[index].n} ${shown[index].doneId} ${longest} ${isSlow(session, shown[index])} ${session.generation}`,
+    key: (index) => `${shown[index].n} ${shown[index].doneId} ${session.generation}`,
     create: (index) => row(shown[index]),
+    refresh: (element, index) => refreshRow(element, shown[index]),
     onActive: (index) => view.select({ kind: "invocation", n: shown[index].n }),
     onOpen: () => view.showTab("detail"),
     onScroll: () => {
@@ -97,17 +98,26 @@ function createInvocations(app) {
     const slowest = slowestExtension(invocation);
     const last = d === null ? "function" : lastPart(partsOf(invocation)).row;
     const bar = el("span", { class: `inv-bar ${rowClass(session, last)}` });
-    bar.style.width = `${longest > 0 ? (d / longest) * 100 : 0}%`;
-    const slow = isSlow(session, invocation);
-    return el("div", { class: `inv ${kind}` },
+    const slow = el("span", { class: "visually-hidden", hidden: true }, ", slow");
+    const duration = el("span", { class: "inv-d" }, d === null ? "" : formatMs(d), slow);
+    const element = el("div", { class: `inv ${kind}` },
       el("span", { class: `outcome ${kind}`, "aria-hidden": "true" }, icon),
       el("span", { class: "inv-n" }, `#${n}`),
       el("span", { class: "inv-time" }, formatClock(session, t)),
       el("span", { class: `inv-outcome ${kind}` }, outcome),
-      el("span", { class: `inv-d${slow ? " slow" : ""}`, title: slow ? "slow" : null }, d === null ? "" : formatMs(d), slow ? el("span", { class: "visually-hidden" }, ", slow") : null),
+      duration,
       el("span", { class: "inv-track" }, d === null ? null : bar),
       el("span", { class: "inv-slowest", title: slowest ? `${slowest.row} took longest: ${formatMs(slowest.d)}` : null },
         slowest ? [el("span", { class: "visually-hidden" }, ", slowest extension "), el("span", { class: "inv-slowest-name" }, shortName(slowest.row)), el("span", {}, ` ${formatMs(slowest.d)}`)] : ""));
+    return Object.assign(element, { parts: { bar, duration, slow } });
+  }
+
+  /// Compares an invocation with the others.
+  function refreshRow({ parts: { bar, duration, slow } }, invocation) {
+    bar.style.width = `${longest > 0 ? ((invocation.d ?? 0) / longest) * 100 : 0}%`;
+    const isSlowNow = isSlow(session, invocation);
+    duration.classList.toggle("slow", isSlowNow);
+    slow.hidden = !isSlowNow;
   }
 
   function filtered() {
@@ -125,7 +135,7 @@ function createInvocations(app) {
     const anchor = shown[anchorIndex];
     shown = filtered();
     longest = shown.reduce((max, { d }) => Math.max(max, d ?? 0), 0);
-    const moved = anchor && list.stick === null ? shown.indexOf(anchor) - anchorIndex : 0;
+    const moved = anchor && list.edge === null ? shown.indexOf(anchor) - anchorIndex : 0;
     const { selection } = view;
     list.active = selection?.kind === "invocation" ? shown.findIndex(({ n }) => n === selection.n) : -1;
     if (moved > 0) {

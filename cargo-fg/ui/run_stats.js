@@ -82,7 +82,7 @@ function verdictOf(a, b) {
     const sign = notableDifference(before, after);
     if (sign !== 0) {
       const [from, to] = [quantile(before, 0.5), quantile(after, 0.5)];
-      add(sign > 0 ? "slow" : "good", `${name} takes ${sign > 0 ? "longer" : "less"} in B: the median is ${formatMs(to)}, and ${formatMs(from)} in A (${formatShare(from, to)}).`);
+      add(sign > 0 ? "slow" : "good", `${name} takes ${sign > 0 ? "longer" : "less time"} in B: the median is ${formatMs(to)}, and ${formatMs(from)} in A (${formatShare(from, to)}).`);
     }
   }
   if (!few && findings.length === 0) {

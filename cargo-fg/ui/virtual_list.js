@@ -11,6 +11,7 @@ const OVERSCAN = 300;
 /// - `count()`: the number of rows
 /// - `key(index)`: a string that identifies the row and what it shows; a row whose key changes is created again
 /// - `create(index)`: creates the element of a row
+/// - `refresh(row, index)`: updates what depends on other rows; a row that were created again could not be clicked meanwhile
 /// - `onActive(index)`: a row was chosen, with the pointer or the keyboard
 /// - `onOpen(index, byKey)`: a row was clicked, or Enter was pressed on the active row
 /// - `onScroll()`: the list was scrolled
@@ -23,17 +24,36 @@ class VirtualList {
     this.element = el("div", {
       class: "vlist", role: options.role, tabindex: "0", "aria-label": options.label,
       onscroll: () => this.scrolled(), onkeydown: (event) => this.pressed(event), onclick: (event) => this.clicked(event),
+      onpointerdown: () => this.hold(),
     }, this.spacer);
     this.rows = new Map();
     this.active = -1;
     /// The edge that the list stays at while rows are added: `null`, `"top"` or `"bottom"`.
     this.stick = null;
+    /// Whether a pointer is down: then rows stay in place, so that they can be clicked while others are added.
+    this.held = false;
     this.total = 0;
     this.tops = null;
     this.prefix = `row${VirtualList.lists++}`;
     this.frame = 0;
     this.width = 0;
     new ResizeObserver(() => this.resized()).observe(this.element);
+  }
+
+  /// The edge that the list stays at now.
+  get edge() {
+    return this.held ? null : this.stick;
+  }
+
+  hold() {
+    this.held = true;
+    const release = () => {
+      this.held = false;
+      removeEventListener("pointerup", release, true);
+      removeEventListener("pointercancel", release, true);
+    };
+    addEventListener("pointerup", release, true);
+    addEventListener("pointercancel", release, true);
   }
 
   resized() {
@@ -54,9 +74,9 @@ class VirtualList {
       this.grow();
     }
     this.spacer.style.height = `${this.topOf(this.total)}px`;
-    if (this.stick === "bottom") {
+    if (this.edge === "bottom") {
       this.element.scrollTop = this.element.scrollHeight;
-    } else if (this.stick === "top") {
+    } else if (this.edge === "top") {
       this.element.scrollTop = 0;
     }
     this.render();
@@ -182,6 +202,7 @@ class VirtualList {
         previous ? previous.after(row) : this.spacer.prepend(row);
       }
       previous = row;
+      this.options.refresh?.(row, index);
       row.id = `${this.prefix}-${index}`;
       row.index = index;
       row.setAttribute(this.names.position, index + 1);
@@ -220,7 +241,7 @@ class VirtualList {
     }
     if (changed) {
       this.spacer.style.height = `${this.topOf(this.total)}px`;
-      if (this.stick === "bottom") {
+      if (this.edge === "bottom") {
         this.element.scrollTop = this.element.scrollHeight;
       } else if (above !== 0) {
         this.element.scrollTop = scrollTop + above;
