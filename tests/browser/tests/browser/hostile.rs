@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use fg_browser_tests::{Browser, Context, Run, night_watch};
+use fg_browser_tests::{Browser, Context, Run, Scheme, night_watch};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
@@ -15,6 +15,7 @@ for line in [
     "</script><script>window.pwned = 2</script><!--",
     "<style>* { display: none }</style>",
     "\x1b[31mred\x1b[0m \x1b]8;;javascript:window.pwned=3\x07link\x1b]8;;\x07 \x1b[2J\x1b[1;1Hcleared",
+    "palette " + "".join(f"\x1b[{code}m{code}\x1b[0m " for code in [2, *range(30, 38), *range(40, 48), *range(90, 98), *range(100, 108)]),
     "nul \x00 bell \x07 c1 \x9b2J bidi \u202e separator \u2028 bom \ufeff",
     "${window.pwned = 4} {{7*7}} %s %n ' OR 1=1 --",
     "\t indented\r carriage return",
@@ -76,14 +77,24 @@ fn look(browser: &Browser) {
     select(browser, 2);
     browser.until_text("#detail", "window.pwned = 5");
     browser.press("Logs");
-    browser.until_text("#logs", "after hostile lines");
-    browser.until(
-        "(() => {
-            // A list that shows only the visible lines.
-            for (const it of document.querySelectorAll('#logs, #logs *')) it.scrollTop = 0;
-            return document.querySelector('#logs').innerText.includes('onerror=\"window.pwned = 1\"');
-        })()",
-    );
+    // The streams are read independently, so the order of the lines is not known; the list shows some of them only.
+    for text in [
+        "after hostile lines",
+        "<img src=x onerror=\"window.pwned = 1\">",
+        "</script><script>window.pwned = 2</script><!--",
+        "cleared",
+        "not UTF-8",
+        "carriage return",
+    ] {
+        browser.set("Filter by text", text);
+        browser.until_text("#logs .vlist", text);
+    }
+    browser.set("Filter by text", "palette");
+    browser.until_text("#logs .vlist", "palette");
+    for scheme in [Scheme::Light, Scheme::Dark] {
+        browser.prefer(scheme);
+        assert_eq!(browser.audit("lowContrast()"), [""; 0], "{scheme:?}");
+    }
     assert_eq!(browser.run("return window.pwned ?? null", &[]), json!(null));
     let elements = "img[src=x], body style, #main script, a[href^='javascript:'], #main b";
     let found = browser.run(

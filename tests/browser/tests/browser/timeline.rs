@@ -20,6 +20,30 @@ fn mouse(browser: &Browser, kind: &str, x: f64, y: f64) {
     browser.cdp("Input.dispatchMouseEvent", parameters);
 }
 
+/// Clicks on places of the timeline until the expression is true. The test does not know where the bars are.
+fn click_until(browser: &Browser, expression: &str) {
+    let height = browser.run(
+        "return document.querySelector('.timeline-area canvas').clientHeight",
+        &[],
+    );
+    let height = height.as_f64().unwrap();
+    let rows = (0..)
+        .map(|i| 60.0 + 8.0 * f64::from(i))
+        .take_while(|y| *y < height);
+    let mut places = rows.flat_map(|y| [0.3, 0.4, 0.5, 0.6, 0.7, 0.8].map(|x| (x, y)));
+    let found = places.any(|(x, y)| {
+        for kind in ["mouseMoved", "mousePressed", "mouseReleased"] {
+            mouse(browser, kind, x, y);
+        }
+        browser.run_async(
+            "for (const _ of [1, 2]) await new Promise(requestAnimationFrame);",
+            &[],
+        );
+        browser.run(&format!("return {expression}"), &[]) == Value::Bool(true)
+    });
+    assert!(found, "no place where `{expression}`");
+}
+
 /// The view, which the page stores when it is left.
 const VIEW: &str =
     "(dispatchEvent(new Event('pagehide')), JSON.parse(sessionStorage.getItem('cargo-fg-view')))";
@@ -36,38 +60,17 @@ fn pointer_wheel_and_keys_explore_the_timeline() {
     browser.until_text("#invocations", "#4");
     select(&browser, 3);
     browser.press("Zoom to it");
-    browser.until_text("#detail", "#3");
-    select(&browser, 1);
-    browser.until_text("#detail", "#1");
+    browser.until_text("#detail", "Invocation #3");
 
-    // A click on a bar of invocation 3 selects it. The test does not know where the bars are, so it looks for one.
-    let height = browser.run(
-        "return document.querySelector('.timeline-area canvas').clientHeight",
-        &[],
-    );
-    let height = height.as_f64().unwrap();
-    let is_selected = "return document.querySelector('#detail').innerText.includes('#3')";
-    let places = (0..)
-        .map(|i| 60.0 + 8.0 * f64::from(i))
-        .take_while(|y| *y < height);
-    let mut places = places.flat_map(|y| [0.4, 0.5, 0.6, 0.7, 0.8].map(|x| (x, y)));
-    let found = places.any(|(x, y)| {
-        for kind in ["mouseMoved", "mousePressed", "mouseReleased"] {
-            mouse(&browser, kind, x, y);
-        }
-        browser.run_async(
-            "for (const _ of [1, 2]) await new Promise(requestAnimationFrame);",
-            &[],
-        );
-        browser.run(is_selected, &[]) == Value::Bool(true)
-    });
-    assert!(found, "no bar of invocation 3");
-    browser.until_text("#detail", "#3");
+    // A click on a delivery selects it, and one on a bar of the invocation selects that again.
+    let is_selected = "document.querySelector('#detail').innerText.includes('Invocation #3')";
+    click_until(&browser, &format!("!{is_selected}"));
+    click_until(&browser, is_selected);
 
     // The wheel zooms, and the window stays where it is put while other invocations arrive.
     let width = format!("({VIEW}.to - {VIEW}.from)");
     let before = browser.until(&width).as_f64().unwrap();
-    mouse(&browser, "mouseWheel", 0.5, height / 2.0);
+    mouse(&browser, "mouseWheel", 0.5, 80.0);
     browser.until_with(&format!("{width} < arguments[0] * 0.9"), &[json!(before)]);
     let view = browser.run(&format!("return [{VIEW}.from, {VIEW}.to]"), &[]);
     post(&browser, "invoke", &json!({}));
