@@ -5,6 +5,7 @@
 )]
 
 use std::fs;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -222,8 +223,28 @@ fn take(browser: &Browser, name: &str) {
         }
         image = next;
     }
+    let image = compress(&image);
     let path = root().join(format!("docs/guide/images/{name}.png"));
     assert!(image.len() <= MAX_BYTES, "{name} has {} bytes", image.len());
     fs::write(&path, image).unwrap();
     println!("{}", path.display());
+}
+
+/// Encodes an image again. For text on plain backgrounds, this saves a quarter compared with what Chromium writes.
+fn compress(image: &[u8]) -> Vec<u8> {
+    let mut reader = png::Decoder::new(Cursor::new(image)).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut pixels).unwrap();
+    let mut compressed = Vec::new();
+    let mut encoder = png::Encoder::new(&mut compressed, info.width, info.height);
+    encoder.set_color(info.color_type);
+    encoder.set_depth(info.bit_depth);
+    encoder.set_filter(png::Filter::NoFilter);
+    encoder.set_deflate_compression(png::DeflateCompression::Level(9));
+    let mut writer = encoder.write_header().unwrap();
+    writer
+        .write_image_data(&pixels[..info.buffer_size()])
+        .unwrap();
+    writer.finish().unwrap();
+    compressed
 }
