@@ -1,6 +1,7 @@
 //! The event loop of `cargo fg dev`: owns all state, and handles one event at a time.
 
 mod controls;
+mod requests;
 mod run_end;
 
 use std::collections::BTreeSet;
@@ -33,9 +34,6 @@ use crate::ipc::{ControlServer, InvocationReply, InvocationRequest};
 use crate::journal::Entry;
 use crate::signals::ShutdownSignals;
 use crate::ui::{PageMode, PagePort, PageState};
-
-const NO_INSTANCE: &str =
-    "cannot invoke: cargo fg dev has no running instance; save a file, or press r in its terminal";
 
 pub(super) struct DevLoop {
     config: Arc<InstanceConfig>,
@@ -364,36 +362,6 @@ impl DevLoop {
             recorder.record(spec.clone());
         }
         instance.invoke(self.sent, spec, trace_id, reply);
-        Ok(())
-    }
-
-    /// Sends the requested invocations if the instance has booted, and rejects them if no instance will boot, or only once the
-    /// user starts a process.
-    fn serve_requests(&mut self) -> anyhow::Result<()> {
-        match &self.instance {
-            Some(instance) if instance.is_up() => {
-                for InvocationRequest { spec, reply } in std::mem::take(&mut self.requests) {
-                    self.send(spec, Some(reply))?;
-                }
-            }
-            None if self.pending_build.is_none() => {
-                for InvocationRequest { reply, .. } in self.requests.drain(..) {
-                    let _ = reply.send(Err(NO_INSTANCE.to_owned()));
-                }
-            }
-            Some(instance) => {
-                let Some(script) = instance.awaited_script() else {
-                    return Ok(());
-                };
-                for InvocationRequest { reply, .. } in self.requests.drain(..) {
-                    let _ = reply.send(Err(format!(
-                        "cannot invoke: cargo fg dev waits for {script} to register; start it with the variables that dev \
-                         has printed"
-                    )));
-                }
-            }
-            None => {}
-        }
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -308,7 +309,9 @@ fn key_opens_the_page_in_the_browser() {
 
 /// Waits until the file has a line.
 fn wait_for_line(file: &std::path::Path) -> String {
+    let until = Instant::now() + Duration::from_secs(60);
     loop {
+        assert!(Instant::now() < until, "{} is not written", file.display());
         match fs::read_to_string(file) {
             Ok(text) if text.ends_with('\n') => return text.trim_end().to_owned(),
             _ => std::thread::yield_now(),

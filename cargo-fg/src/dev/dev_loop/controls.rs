@@ -228,31 +228,6 @@ impl DevLoop {
             synthetic: self.config.function_kind() == FunctionKind::Synthetic,
         }
     }
-
-    /// Sends the invocations of the page that are due.
-    pub(super) fn send_batch(&mut self) -> anyhow::Result<()> {
-        while let Some((spec, reply)) = self.batch.as_mut().and_then(Batch::next) {
-            self.send(spec, Some(reply))?;
-        }
-        if self.batch.as_ref().is_some_and(Batch::is_over) {
-            self.batch = None;
-        }
-        Ok(())
-    }
-
-    /// Ends the invocations of the page because the instance has been shut down.
-    pub(super) async fn end_batch(&mut self) {
-        let Some(batch) = self.batch.take() else {
-            return;
-        };
-        let progress = batch.end().await;
-        if progress.finished < progress.count {
-            self.output.warn(&format!(
-                "{} of {} invocations of the page have finished; the others were canceled, because the instance was shut down",
-                progress.finished, progress.count
-            ));
-        }
-    }
 }
 
 impl Unavailable {
