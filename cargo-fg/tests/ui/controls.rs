@@ -89,8 +89,11 @@ fn page_sees_that_an_invocation_thaws_the_instance() {
     page.execute("freeze", "{}");
     events.state(|state| state["frozen"] == true);
     page.execute("invoke", r#"{"duration": "10m"}"#);
-    // Long before the invocation has finished.
     events.state(|state| state["frozen"] == false);
+    // That was before the invocation finished.
+    page.execute("shutdown", "{}");
+    let (invoked, _) = events.entry(|entry| entry["kind"] == "invoked" && entry["n"] == 2);
+    assert_eq!(invoked["function"]["outcome"], "canceled");
 }
 
 #[test]
