@@ -56,7 +56,7 @@ pub(super) struct DevLoop {
     export: Option<PathBuf>,
     /// Invocations that the page has requested together.
     batch: Option<Batch>,
-    /// The faults of the platform, and of the next ones.
+    /// The faults that this instance and later ones inject.
     faults: Option<FaultSpec>,
     /// Whether keys can be read, even if the keyboard is not open.
     has_keys: bool,

@@ -139,7 +139,7 @@ impl DevLoop {
         done
     }
 
-    /// Replaces the faults of the platform, and of the next ones.
+    /// Replaces the faults that this instance and later ones inject.
     fn set_faults(&mut self, spec: String) -> anyhow::Result<Executed> {
         let random = || u64::from(uuid::Uuid::new_v4().as_fields().0);
         let seed = self.faults.as_ref().map(|faults| faults.seed);
