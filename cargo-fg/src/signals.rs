@@ -63,6 +63,11 @@ impl ShutdownSignals {
         }
     }
 
+    /// Returns whether a signal has arrived.
+    pub(crate) fn have_arrived(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Waits until a signal has arrived. Returns at once if that was before the call.
     ///
     /// # Cancel safety

@@ -76,7 +76,8 @@ pub enum Event {
     /// fault [`Freeze`](Fault::Freeze). Reported when its processes have stopped; not reported if it was frozen already.
     Frozen,
     /// The instance was thawed: by [`Platform::thaw`](crate::Platform::thaw), an invocation, a shutdown, or at the end of a
-    /// restoration or of the fault [`Freeze`](Fault::Freeze). Not reported if it was not frozen.
+    /// restoration or of the fault [`Freeze`](Fault::Freeze). Reported before its processes continue; not reported if it was not
+    /// frozen.
     Thawed,
     /// An extension subscribed to telemetry.
     Subscribed(Subscription),

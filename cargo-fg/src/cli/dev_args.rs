@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -297,8 +297,7 @@ fn check_files(arguments: &DevArgs) -> anyhow::Result<()> {
         let path = path
             .as_ref()
             .filter(|path| path.is_file() || !path.exists())?;
-        // Two names can lead to the same file, but not before it exists.
-        Some((option, path, path.canonicalize().unwrap_or(path.clone())))
+        Some((option, path, canonical(path)))
     });
     let files: Vec<_> = files.into_iter().flatten().collect();
     for (i, (option, path, file)) in files.iter().enumerate() {
@@ -310,6 +309,19 @@ fn check_files(arguments: &DevArgs) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Returns the path without links and without `..`, also if the file does not exist yet.
+fn canonical(path: &Path) -> PathBuf {
+    let in_directory = || {
+        let directory = match path.parent()? {
+            parent if parent == Path::new("") => Path::new("."),
+            parent => parent,
+        };
+        Some(directory.canonicalize().ok()?.join(path.file_name()?))
+    };
+    let existing = path.canonicalize().ok();
+    existing.or_else(in_directory).unwrap_or(path.to_owned())
 }
 
 /// Parses a value of `--also`: a package, or `extensionOther.sh=COMMAND`.

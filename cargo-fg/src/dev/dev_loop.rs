@@ -1,19 +1,19 @@
 //! The event loop of `cargo fg dev`: owns all state, and handles one event at a time.
 
+mod builds;
 mod controls;
 mod requests;
 mod run_end;
 
 use std::collections::BTreeSet;
 use std::future::pending;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 use fg_emulator::{ProcessExit, describe_exit};
-use tokio::task::JoinHandle;
 
+use self::builds::{PendingBuild, finished};
 use super::batch::Batch;
 use super::event::DevEvent;
 use super::fault_spec::FaultSpec;
@@ -24,14 +24,12 @@ use super::keyboard::{self, Key, Keyboard};
 use super::output::Output;
 use super::page::Page;
 use super::recorder::Recorder;
-use super::saved_files::{Changes, SavedFiles};
+use super::saved_files::SavedFiles;
 use super::schedule::Schedule;
-use super::watch_set::WatchSet;
 use super::{DevPlan, Rebuild};
 use crate::boot::BootSet;
-use crate::invocation::{InvocationSpec, millis};
+use crate::invocation::InvocationSpec;
 use crate::ipc::{ControlServer, InvocationReply, InvocationRequest};
-use crate::journal::Entry;
 use crate::signals::ShutdownSignals;
 use crate::ui::{PageMode, PagePort, PageState};
 
@@ -58,7 +56,7 @@ pub(super) struct DevLoop {
     export: Option<PathBuf>,
     /// Invocations that the page has requested together.
     batch: Option<Batch>,
-    /// The faults of the platform, and of the next ones.
+    /// The faults that this instance and later ones inject.
     faults: Option<FaultSpec>,
     /// Whether keys can be read, even if the keyboard is not open.
     has_keys: bool,
@@ -70,30 +68,6 @@ pub(super) struct DevLoop {
     last_build_failed: bool,
     sent: u64,
     failed: u64,
-}
-
-/// A build that runs in the background.
-struct PendingBuild {
-    start: Instant,
-    /// Returns when the build has finished, too.
-    task: JoinHandle<(anyhow::Result<BootSet>, Instant)>,
-    cause: BuildCause,
-}
-
-/// A build that has finished.
-struct FinishedBuild {
-    start: Instant,
-    duration: Duration,
-    outcome: anyhow::Result<BootSet>,
-    cause: BuildCause,
-}
-
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum BuildCause {
-    /// A file was saved; the extensions are booted again if a program has changed.
-    Save,
-    /// A key was pressed; the extensions are booted again even if no program has changed.
-    Key,
 }
 
 impl DevLoop {
@@ -235,9 +209,11 @@ impl DevLoop {
                     failed => Err(anyhow!("{failed} of {} invocations failed", self.sent)),
                 };
             }
-            self.serve_requests()?;
-            self.send_batch()?;
-            self.page.publish(self.state());
+            self.serve_requests();
+            self.send_batch();
+            if self.page.is_served() {
+                self.page.publish(self.state());
+            }
             let (is_up, is_idle) = match &self.instance {
                 Some(instance) => (instance.is_up(), instance.is_idle()),
                 None => (false, false),
@@ -257,7 +233,7 @@ impl DevLoop {
                 event = self.page.next_event() => self.handle_page_event(event).await?,
                 () = finished_in_batch(&mut self.batch) => {}
                 event = next_event(&mut self.instance) => self.handle_instance_event(event?).await?,
-                spec = self.schedule.next(is_idle), if is_up => self.send(spec, None)?,
+                spec = self.schedule.next(is_idle), if is_up => self.send(spec, None),
             }
         }
     }
@@ -307,6 +283,8 @@ impl DevLoop {
                 self.note_waiting();
             }
             InstanceEvent::Invoked(ok) => self.failed += u64::from(!ok),
+            // The loop sends the new state to the page.
+            InstanceEvent::FrozenOrThawed => {}
             InstanceEvent::Exited(script) => {
                 self.shut_down_instance().await?;
                 if !can_wait {
@@ -347,13 +325,9 @@ impl DevLoop {
         self.output.note("waiting", message);
     }
 
-    fn send(
-        &mut self,
-        mut spec: InvocationSpec,
-        reply: Option<InvocationReply>,
-    ) -> anyhow::Result<()> {
+    fn send(&mut self, mut spec: InvocationSpec, reply: Option<InvocationReply>) {
         let Some(instance) = &mut self.instance else {
-            return Ok(());
+            return;
         };
         self.sent += 1;
         let new_id = || uuid::Uuid::new_v4().to_string();
@@ -362,125 +336,11 @@ impl DevLoop {
             recorder.record(spec.clone());
         }
         instance.invoke(self.sent, spec, trace_id, reply);
-        Ok(())
     }
-
-    fn handle_changes(&mut self, written: BTreeSet<PathBuf>) {
-        // After a failure, saving a file again without a change is a request to try again.
-        let any = self.instance.is_none() || self.last_build_failed;
-        let paths = match self.saved_files.changes(written, any) {
-            Changes::None => return,
-            Changes::Saved(paths) => paths,
-            Changes::Repeated(paths) => {
-                let paths = relative(&paths).join(", ");
-                self.output.warn(&format!(
-                    "not building again: each build changes {paths}; to build, save a file or press r"
-                ));
-                return;
-            }
-        };
-        let paths = relative(&paths);
-        self.output.emit(DevEvent::Changed { paths });
-        // Watch for deleted files too: if their absence fails the build, restoring them must cause another build.
-        self.watch_files();
-        self.start_build(BuildCause::Save);
-    }
-
-    fn start_build(&mut self, cause: BuildCause) {
-        if self.pending_build.is_none() {
-            self.saved_files.build_started();
-            let rebuild = Arc::clone(&self.rebuild);
-            let start = Instant::now();
-            let task = tokio::task::spawn_blocking(move || (rebuild(), Instant::now()));
-            self.pending_build = Some(PendingBuild { start, task, cause });
-        }
-    }
-
-    async fn handle_build(&mut self, build: FinishedBuild) -> anyhow::Result<()> {
-        self.saved_files.build_finished();
-        self.last_build_failed = build.outcome.is_err();
-        if let Some(journal) = self.output.journal() {
-            let outcome = match &build.outcome {
-                Ok(boot_set) if boot_set.is_same_as(&self.boot_set) => "unchanged",
-                Ok(_) => "new",
-                Err(_) => "failed",
-            };
-            let d = millis(build.duration);
-            journal.add(build.start, Entry::Build { d, outcome });
-        }
-        let boot_set = match build.outcome {
-            Ok(boot_set) => boot_set,
-            Err(error) => {
-                let consequence = match self.instance {
-                    None => "",
-                    Some(_) => "; the current instance keeps running",
-                };
-                let message = format!("{error:#}{consequence}");
-                self.output.emit(DevEvent::Failed { message });
-                return Ok(());
-            }
-        };
-        let is_same = boot_set.is_same_as(&self.boot_set) && build.cause == BuildCause::Save;
-        if is_same && self.instance.is_some() {
-            self.output.emit(DevEvent::Unchanged);
-            return Ok(());
-        }
-        // Shut the old instance down first: the new one needs its ports, and replacing the boot set deletes the files
-        // that the old one was unpacked into.
-        self.shut_down_instance().await?;
-        self.boot_set = boot_set;
-        self.watch_files();
-        self.boot().await
-    }
-
-    fn watch_files(&mut self) {
-        let Some(file_watcher) = &mut self.file_watcher else {
-            return;
-        };
-        let function = self.config.function.as_ref();
-        let function = function.map(|function| function.path.as_path());
-        let watch_set = WatchSet::new(&self.boot_set, function);
-        if let Err(error) = file_watcher.watch(watch_set) {
-            // For instance, other processes may use up the limit of watches. Everything else works without watching.
-            let warning = format!("saving a file does not cause a rebuild: {error:#}");
-            self.output.warn(&warning);
-            self.file_watcher = None;
-            return;
-        }
-        self.saved_files.add(file_watcher.files());
-    }
-}
-
-/// Returns the paths as a user writes them in the current directory.
-fn relative(paths: &BTreeSet<PathBuf>) -> Vec<String> {
-    let here = std::env::current_dir().unwrap_or_default();
-    let relative = |path: &PathBuf| {
-        let relative: &Path = path.strip_prefix(&here).unwrap_or(path);
-        relative.display().to_string()
-    };
-    paths.iter().map(relative).collect()
 }
 
 fn unexpected_exit(script: &str) -> anyhow::Error {
     anyhow!("{script} exited unexpectedly")
-}
-
-async fn finished(pending_build: &mut Option<PendingBuild>) -> FinishedBuild {
-    let Some(PendingBuild { start, task, cause }) = pending_build else {
-        return pending().await;
-    };
-    let (outcome, end) = match task.await.context("the build was aborted") {
-        Ok(finished) => finished,
-        Err(error) => (Err(error), Instant::now()),
-    };
-    let build = FinishedBuild {
-        start: *start,
-        duration: end.duration_since(*start),
-        outcome,
-        cause: *cause,
-    };
-    *pending_build = None;
-    build
 }
 
 async fn next_event(instance: &mut Option<Instance>) -> anyhow::Result<InstanceEvent> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use fg_emulator::{Event, Subscription, describe_exit};
+use tokio::sync::Notify;
 
 use super::conflicts::Conflicts;
 use super::event::{DevEvent, count};
@@ -23,6 +24,8 @@ pub(crate) struct EventBridge {
     pending: Mutex<PendingDeliveries>,
     /// The scripts that have registered.
     registered: Mutex<BTreeSet<String>>,
+    /// Notified when the instance was frozen or thawed.
+    freezes: Notify,
 }
 
 #[derive(Default)]
@@ -50,6 +53,7 @@ impl EventBridge {
             loop_detector,
             pending: Mutex::default(),
             registered: Mutex::default(),
+            freezes: Notify::new(),
         }
     }
 
@@ -80,10 +84,22 @@ impl EventBridge {
         }
     }
 
+    /// Waits until the instance is frozen or thawed. Returns at once if that has happened since the last call.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe.
+    pub(crate) async fn frozen_or_thawed(&self) {
+        self.freezes.notified().await;
+    }
+
     /// Emits an event of the platform, and then looks for a conflict or a loop.
     pub(crate) fn observe(&self, event: &Event) {
         if let Some(journal) = self.output.journal() {
             journal_entries::add_event(journal, event);
+        }
+        if let Event::Frozen | Event::Thawed = event {
+            self.freezes.notify_one();
         }
         self.emit(event);
         self.conflicts.observe(event);

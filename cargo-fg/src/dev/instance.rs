@@ -107,6 +107,8 @@ pub(crate) enum InstanceEvent {
     Booted(anyhow::Result<()>),
     /// An invocation has finished; the value is whether it succeeded.
     Invoked(bool),
+    /// The instance was frozen or thawed.
+    FrozenOrThawed,
     /// The extension with this script name exited unexpectedly.
     Exited(String),
     /// An extension cannot receive telemetry, for this reason.
@@ -294,6 +296,7 @@ impl Instance {
             script = self.loop_detector.find(&self.platform) => {
                 Ok(InstanceEvent::TelemetryLoop(script))
             }
+            () = self.event_bridge.frozen_or_thawed() => Ok(InstanceEvent::FrozenOrThawed),
             script = self.platform.wait_for_exit() => Ok(InstanceEvent::Exited(script)),
         }
     }

@@ -137,7 +137,7 @@ pub(crate) enum Entry<'a> {
     Failed { message: &'a str },
     /// A warning of `dev`.
     Warning { message: &'a str },
-    /// A case of `check` has a finding; a case can be reported again. Its explanation is in `Report`.
+    /// A case of `check` has a finding. Its explanation is in `Report`.
     Case { case: &'a str, outcome: &'a str },
     /// The report of `check`.
     Report {

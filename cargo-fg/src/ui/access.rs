@@ -30,12 +30,12 @@ pub(super) fn check(
     if let Some(scheme) = uri.scheme_str()
         && scheme != "http"
     {
-        return Err("the URL of the request is not one of this page".to_owned());
+        return Err("the URL of the request does not start with http://".to_owned());
     }
     if let Some(authority) = uri.authority()
         && !is_own_authority(authority.as_str(), port)
     {
-        return Err("the URL of the request is not one of this page".to_owned());
+        return Err("the URL of the request names another host".to_owned());
     }
     if let Some(origin) = single(headers, ORIGIN)? {
         let authority = origin.strip_prefix("http://");

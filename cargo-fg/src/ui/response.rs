@@ -85,7 +85,7 @@ pub(super) fn error(status: StatusCode, is_api: bool, message: &str) -> PageResp
 
 /// Returns the response to a method that the path does not have.
 pub(super) fn method_not_allowed(is_api: bool, allowed: &'static str) -> PageResponse {
-    let message = format!("this path does not have this method; use {allowed}");
+    let message = format!("this path does not support this method; use {allowed}");
     let mut response = error(StatusCode::METHOD_NOT_ALLOWED, is_api, &message);
     let allowed = HeaderValue::from_static(allowed);
     response.headers_mut().insert(ALLOW, allowed);

@@ -150,6 +150,17 @@ fn files_do_not_replace_each_other() {
         assert!(stderr(&output).contains(&message), "{output:?}");
         assert_eq!(fs::read_to_string(&file).unwrap(), recording);
     }
+    // Nor if the file does not exist yet.
+    let (new, other) = (path(&context, "new"), path(&context, "./../NAME/./new"));
+    let name = context.directory.path().file_name().unwrap();
+    let other = other.replace("NAME", name.to_str().unwrap());
+    let arguments = ["--record", &new, "--export", &other];
+    let output = context.python(&arguments).output().unwrap();
+    assert!(
+        stderr(&output).contains("it is the same file"),
+        "{output:?}"
+    );
+    assert!(!fs::exists(&new).unwrap());
     // A device is not replaced.
     let null = [
         "--record",
@@ -162,16 +173,28 @@ fn files_do_not_replace_each_other() {
     assert!(context.python(&null).output().unwrap().status.success());
 }
 
+/// Returns whether a recording contains an entry of this kind.
+fn is_recorded(recording: &str, kind: &str) -> bool {
+    let text = fs::read_to_string(recording).unwrap();
+    text.contains(&format!("\"kind\":\"{kind}\""))
+}
+
 #[test]
 fn recording_of_a_killed_dev_is_replayed() {
     let context = TestContext::new();
     let recording = path(&context, "killed");
     let mut dev = Running::start(context.python(&["--interval", "20ms", "--record", &recording]));
-    dev.line("invoked #3");
+    dev.line("invoked #1");
+    // The journal is written in the background.
+    let mut invocations = 1;
+    while !is_recorded(&recording, "invoked") {
+        invocations += 1;
+        dev.line(&format!("invoked #{invocations}"));
+        assert!(invocations < 1000, "the journal is not recorded");
+    }
     dev.signal(Signal::SIGKILL);
     drop(dev);
     let text = fs::read_to_string(&recording).unwrap();
-    assert!(text.contains("\"kind\":\"invoked\""), "{text}");
     // The line that was being written when it was killed.
     fs::write(&recording, format!("{text}{{\"entry\":{{\"id\":")).unwrap();
     let replay = ["--replay", &recording];

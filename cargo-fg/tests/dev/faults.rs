@@ -86,7 +86,6 @@ fn freezes_after_each_invocation() {
     assert_eq!(order, expected, "{lines:#?}");
 }
 
-/// Returns the parsed lines of a recording.
 /// Returns the header and the invocations of a recording.
 fn recorded(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap();

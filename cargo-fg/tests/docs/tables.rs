@@ -61,11 +61,11 @@ fn every_argument_is_in_the_table() {
 #[test]
 fn every_fault_is_in_the_table() {
     let page = Page::read(COMMAND);
-    let row = |fault: Fault| (format!("`{fault}`"), fault.description().to_owned());
+    let row = |fault: &Fault| (format!("`{fault}`"), fault.description().to_owned());
     let documented: Vec<_> = rows(&page, "fault")
         .map(|row| (row.cells[0].clone(), row.cells[1].clone()))
         .collect();
-    assert_eq!(documented, Fault::ALL.map(row));
+    assert_eq!(documented, Fault::ALL.iter().map(row).collect::<Vec<_>>());
 }
 
 #[test]

@@ -1,6 +1,12 @@
 //! Tests of the commands of the page.
 
+use std::fs::{self, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+
 use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use serde_json::json;
 
 use super::{start, start_python};
@@ -25,7 +31,7 @@ fn commands_control_the_instance_like_keys() {
     dev.line("stopped extensionNightWatch.sh ");
     dev.line("waiting for a file to be saved, or for Rebuild on the page");
     events.state(|state| state["instance"] == "none");
-    let no_instance = "no instance is running; save a file or rebuild to boot one";
+    let no_instance = "no instance is running; rebuild to boot one";
     for command in ["freeze", "thaw", "invoke", "shutdown"] {
         assert_eq!(page.rejected(command, "{}", 409), no_instance);
     }
@@ -46,19 +52,48 @@ fn commands_control_the_instance_like_keys() {
 #[test]
 fn rebuild_during_a_build_is_rejected() {
     let context = TestContext::new();
-    let arguments = ["dev", "-p", "hello", "--ui"];
-    let (mut dev, page) = start(context.fg(&arguments));
+    let directory = context.directory.path();
+    // A Cargo that waits for a line in this pipe, if there is one.
+    let (pipe, cargo) = (directory.join("pipe"), directory.join("cargo"));
+    let script = format!(
+        "#!/bin/sh\nif [ -p '{0}' ]; then read -r line < '{0}'; fi\nexec '{1}' \"$@\"\n",
+        pipe.display(),
+        std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
+    );
+    fs::write(&cargo, script).unwrap();
+    fs::set_permissions(&cargo, Permissions::from_mode(0o755)).unwrap();
+    let mut command = context.fg(&["dev", "-p", "hello", "--ui"]);
+    command.env("CARGO", &cargo);
+    let (mut dev, page) = start(command);
     dev.line("invoked #1 ");
     let mut events = page.all_events();
+
+    mkfifo(&pipe, Mode::S_IRWXU).unwrap();
     page.execute("rebuild", "{}");
-    // The build needs longer than a request.
-    let second = page.post("rebuild", "{}");
-    if second.status != 200 {
-        let error = second.json()["error"].as_str().unwrap().to_owned();
-        assert_eq!(error, "a build is running; wait until it has finished");
-    }
+    events.state(|state| state["building"] == true);
+    let error = page.rejected("rebuild", "{}", 409);
+    assert_eq!(error, "a build is running; wait until it has finished");
+    let mut line = fs::File::options().write(true).open(&pipe).unwrap();
+    fs::remove_file(&pipe).unwrap();
+    line.write_all(b"\n").unwrap();
     events.kind("build");
+    events.state(|state| state["building"] == false);
     dev.line("invoked #2 ");
+}
+
+#[test]
+fn page_sees_that_an_invocation_thaws_the_instance() {
+    let context = TestContext::new();
+    let (_dev, page) = start_python(&context, &[]);
+    let mut events = page.all_events();
+    page.execute("freeze", "{}");
+    events.state(|state| state["frozen"] == true);
+    page.execute("invoke", r#"{"duration": "10m"}"#);
+    events.state(|state| state["frozen"] == false);
+    // That was before the invocation finished.
+    page.execute("shutdown", "{}");
+    let (invoked, _) = events.entry(|entry| entry["kind"] == "invoked" && entry["n"] == 2);
+    assert_eq!(invoked["function"]["outcome"], "canceled");
 }
 
 #[test]

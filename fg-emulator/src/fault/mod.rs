@@ -45,7 +45,7 @@ pub enum Fault {
 
 impl Fault {
     /// All faults, in the order of the documentation.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: &'static [Self] = &[
         Self::RegisterSlow,
         Self::RegisterRejected,
         Self::RegisterReset,
@@ -231,9 +231,9 @@ impl FromStr for Fault {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let known = Self::ALL.into_iter().find(|fault| fault.name() == text);
+        let known = Self::ALL.iter().copied().find(|fault| fault.name() == text);
         known.ok_or_else(|| {
-            let names = Self::ALL.map(Self::name);
+            let names: Vec<_> = Self::ALL.iter().map(|fault| fault.name()).collect();
             Error::new(format!(
                 "unknown fault `{text}`; expected one of {}",
                 names.join(", ")
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn names_and_rates_are_parsed() {
-        for (position, fault) in Fault::ALL.into_iter().enumerate() {
+        for (position, &fault) in Fault::ALL.iter().enumerate() {
             assert_eq!(fault.to_string().parse::<Fault>().unwrap(), fault);
             // The position goes into the pseudorandom decisions.
             assert_eq!(fault as usize, position);

@@ -55,13 +55,16 @@ impl Platform {
     /// instance is not frozen.
     pub fn thaw(&self) {
         let _lock = self.lock_freezing();
+        let changes = self.inner.state().telemetry.set_frozen(false);
+        if changes {
+            // The observer sees the event before what the thawed instance does.
+            self.inner.report(&Event::Thawed);
+        }
         self.processes().values().for_each(Process::thaw);
         if let Some(function) = self.bootstrap() {
             function.thaw();
         }
-        if self.inner.state().telemetry.set_frozen(false) {
-            // The observer sees the event before what the thawed instance does.
-            self.inner.report(&Event::Thawed);
+        if changes {
             self.inner.notify_waiters();
         }
     }

@@ -7,7 +7,8 @@ use super::super::event::DevEvent;
 use super::super::fault_spec::FaultSpec;
 use super::super::keyboard::{self, Key};
 use super::super::page::PageEvent;
-use super::{BuildCause, DevLoop};
+use super::DevLoop;
+use super::builds::BuildCause;
 use crate::invocation::{FunctionKind, InvocationSpec};
 use crate::ui::{
     BatchSpec, Executed, InstanceState, PageCommand, PageMode, PagePort, PageReply, PageRequest,
@@ -125,7 +126,7 @@ impl DevLoop {
             PageCommand::Invoke(_) if instance.in_flight() >= MAX_IN_FLIGHT => {
                 return Ok(Err(Unavailable::TooManyInFlight));
             }
-            PageCommand::Invoke(BatchSpec { spec, count: 1, .. }) => self.send(spec, None)?,
+            PageCommand::Invoke(BatchSpec { spec, count: 1, .. }) => self.send(spec, None),
             PageCommand::Invoke(_) if self.batch.is_some() => {
                 return Ok(Err(Unavailable::Sending));
             }
@@ -138,7 +139,7 @@ impl DevLoop {
         done
     }
 
-    /// Replaces the faults of the platform, and of the next ones.
+    /// Replaces the faults that this instance and later ones inject.
     fn set_faults(&mut self, spec: String) -> anyhow::Result<Executed> {
         let random = || u64::from(uuid::Uuid::new_v4().as_fields().0);
         let seed = self.faults.as_ref().map(|faults| faults.seed);
@@ -233,9 +234,7 @@ impl DevLoop {
 impl Unavailable {
     fn message(&self) -> String {
         match self {
-            Self::NoInstance => {
-                "no instance is running; save a file or rebuild to boot one".to_owned()
-            }
+            Self::NoInstance => "no instance is running; rebuild to boot one".to_owned(),
             Self::Booting => {
                 "the instance is booting; wait until the extensions have registered".to_owned()
             }

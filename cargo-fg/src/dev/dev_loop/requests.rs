@@ -10,11 +10,11 @@ const NO_INSTANCE: &str =
 impl DevLoop {
     /// Sends the requested invocations if the instance has booted, and rejects them if no instance will boot, or only once the
     /// user starts a process.
-    pub(super) fn serve_requests(&mut self) -> anyhow::Result<()> {
+    pub(super) fn serve_requests(&mut self) {
         match &self.instance {
             Some(instance) if instance.is_up() => {
                 for InvocationRequest { spec, reply } in std::mem::take(&mut self.requests) {
-                    self.send(spec, Some(reply))?;
+                    self.send(spec, Some(reply));
                 }
             }
             None if self.pending_build.is_none() => {
@@ -24,7 +24,7 @@ impl DevLoop {
             }
             Some(instance) => {
                 let Some(script) = instance.awaited_script() else {
-                    return Ok(());
+                    return;
                 };
                 for InvocationRequest { reply, .. } in self.requests.drain(..) {
                     let _ = reply.send(Err(format!(
@@ -35,18 +35,16 @@ impl DevLoop {
             }
             None => {}
         }
-        Ok(())
     }
 
     /// Sends the invocations of the page that are due.
-    pub(super) fn send_batch(&mut self) -> anyhow::Result<()> {
+    pub(super) fn send_batch(&mut self) {
         while let Some((spec, reply)) = self.batch.as_mut().and_then(Batch::next) {
-            self.send(spec, Some(reply))?;
+            self.send(spec, Some(reply));
         }
         if self.batch.as_ref().is_some_and(Batch::is_over) {
             self.batch = None;
         }
-        Ok(())
     }
 
     /// Ends the invocations of the page because the instance has been shut down.

@@ -65,7 +65,8 @@ impl DevLoop {
     ) {
         self.has_ended = true;
         self.page.publish(self.state());
-        let Some(url) = self.page.url().filter(|_| !self.quits) else {
+        let exits = self.quits || signals.have_arrived();
+        let Some(url) = self.page.url().filter(|_| !exits) else {
             return;
         };
         // `cargo fg invoke` looks for a `dev` with an instance.

@@ -50,28 +50,29 @@ fn batch_is_sent_with_its_settings_and_stopped() {
     dev.event("invoked");
 
     browser.set("Payload", "{\"order\": 42}");
-    browser.set("Duration", "40ms");
+    browser.set("Duration", "400ms");
     browser.set("Count", "500");
     browser.set("Concurrency", "3");
     browser.press("Invoke");
     let invoked = dev.event("invoked");
     assert!(
-        invoked["function"]["duration_ms"].as_f64().unwrap() >= 40.0,
+        invoked["function"]["duration_ms"].as_f64().unwrap() >= 400.0,
         "{invoked}"
     );
     browser.press("Stop");
     browser.until("!document.querySelector('#controls').innerText.includes('Stop')
         || [...document.querySelectorAll('#controls button')].find(it => it.innerText.includes('Stop')).disabled
         || ![...document.querySelectorAll('#controls button')].find(it => it.innerText.includes('Stop')).checkVisibility()");
-    let text = browser.text("body");
-    assert!(!text.contains("501 invocations"), "{text}");
+    let all = "#invocations [data-filter=all] .count";
+    let count: u64 = browser.text(all).parse().unwrap();
+    assert!((4..100).contains(&count), "{count}");
 
     // The next invocation is sent as usual.
     browser.set("Count", "1");
     browser.set("Duration", "");
     browser.press("Invoke");
     dev.event_that("of the payload", |event| {
-        event["event"] == "invoked" && event["function"]["duration_ms"].as_f64().unwrap() < 30.0
+        event["event"] == "invoked" && event["function"]["duration_ms"].as_f64().unwrap() < 300.0
     });
 }
 
