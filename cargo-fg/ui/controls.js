@@ -75,7 +75,7 @@ function createControls(app) {
   const reason = el("p", { class: "controls-reason", role: "status" });
   const update = () => {
     const why = whyNotControl(source) ?? whyNotInvoke(source);
-    reason.textContent = why === null ? "" : capital(`${why}.`);
+    setText(reason, why === null ? "" : capital(`${why}.`));
     parts.forEach((part) => part.update());
   };
   source.onState(update);
@@ -106,7 +106,7 @@ function instanceControls({ source }) {
     disable(buttons.thaw, general ?? up ?? (frozen ? null : "the instance is not frozen"));
     disable(buttons.rebuild, general ?? (building ? "a build is running" : null));
     disable(buttons.shutdown, general ?? (instance === "none" ? "no instance runs" : null));
-    buttons.rebuild.textContent = building ? "Building…" : "Rebuild";
+    setText(buttons.rebuild, building ? "Building…" : "Rebuild");
   };
   return { element: controlGroup("Instance", el("div", { class: "instance-buttons" }, Object.values(buttons)), message.element), update };
 }
@@ -163,7 +163,8 @@ function invokeControls({ source }) {
     hint.textContent = problem ? (binary ? "This is not base64." : problem === "empty" ? "The payload is empty." : `Not JSON: ${problem}. It is sent as it is.`) : "";
     hint.classList.toggle("warn", Boolean(problem));
     format.hidden = binary;
-    format.disabled = formatJson(payload.value) === null;
+    // Whether it is JSON has been found out already.
+    format.disabled = Boolean(problem) || !/^\s*[[{]/.test(payload.value);
     const wrong = duration.value.trim() === "" ? null : durationError(duration.value.trim());
     durationProblem.textContent = wrong ?? "";
     durationProblem.hidden = wrong === null;
@@ -260,12 +261,12 @@ function faultControls(app) {
   const clear = el("button", { type: "button", onclick: () => send([]) }, "Clear all");
   const items = () => (source.state?.faults ?? "").split(",").map((item) => item.trim()).filter(Boolean);
   const nameOf = (item) => item.split(/[*=]/)[0].trim();
-  /// The last entry before the faults were sent: faults that were injected since then count.
-  let sentAfter = 0;
+  /// The session, and its last entry, before the faults were sent: faults that were injected since then count.
+  let sentAt = { session: null, id: 0 };
   const send = async (list) => {
-    const { lastId } = session;
+    const at = { session: session.id, id: session.lastId };
     if (await message.run(() => source.post("faults", { faults: list.join(",") }))) {
-      sentAfter = lastId;
+      sentAt = at;
     }
   };
   /// Returns a fault as it has to be sent again so that it is injected as often as it was asked for, or `null` if it was.
@@ -274,7 +275,8 @@ function faultControls(app) {
     if (times === undefined) {
       return item;
     }
-    const injected = session.marks.filter((mark) => mark.id > sentAfter && mark.kind === "fault" && faultName(mark) === nameOf(item)).length;
+    const after = sentAt.session === session.id ? sentAt.id : 0;
+    const injected = session.marks.filter((mark) => mark.id > after && mark.kind === "fault" && faultName(mark) === nameOf(item)).length;
     return injected < Number(times) ? `${nameOf(item)}*${Number(times) - injected}` : null;
   };
   const itemsWithout = (removed) => items().filter((item) => nameOf(item) !== removed).map(remaining).filter(Boolean);

@@ -19,20 +19,23 @@ class Slot {
 const LOADED_DETAILS = 50;
 
 class DetailCache {
-  constructor(source) {
+  constructor({ session, source }) {
+    this.session = session;
     this.source = source;
     this.promises = new Map();
   }
 
   load(id) {
-    const known = this.promises.get(id);
+    // The IDs start again when the command is restarted.
+    const key = `${this.session.id} ${id}`;
+    const known = this.promises.get(key);
     if (known) {
       return known;
     }
     const promise = this.source.detail(id);
-    this.promises.set(id, promise);
+    this.promises.set(key, promise);
     // A failed request is repeated when the user asks for it.
-    promise.catch(() => this.promises.delete(id));
+    promise.catch(() => this.promises.delete(key));
     if (this.promises.size > LOADED_DETAILS) {
       this.promises.delete(this.promises.keys().next().value);
     }
@@ -47,7 +50,7 @@ function withDetail(cache, id, create) {
     let content;
     try {
       const detail = await cache.load(id);
-      content = detail === null ? el("p", { class: "muted" }, "No longer stored: newer data has replaced it.") : create(detail);
+      content = detail === null ? el("p", { class: "muted" }, notStored(cache.source)) : create(detail);
     } catch {
       content = el("p", { class: "inline-error" }, "Cannot load this: cargo fg does not respond. ",
         el("button", { type: "button", class: "small", onclick: load }, "Try again"));
@@ -59,13 +62,18 @@ function withDetail(cache, id, create) {
   return place;
 }
 
+/// Says why there are no details.
+function notStored({ live }) {
+  return live ? "No longer stored: newer data has replaced it." : "It is not in the file.";
+}
+
 function section(title, ...children) {
   return el("section", { class: "detail-section" }, el("h3", {}, title), ...children);
 }
 
 function createDetail(app) {
   const { session, source, view } = app;
-  const cache = new DetailCache(source);
+  const cache = new DetailCache(app);
   const root = el("div", { class: "detail-panel" });
   let shown;
   let refresh = null;
@@ -157,7 +165,7 @@ const MARK_TITLES = {
 /// The details of a mark, or of a failed attempt to deliver telemetry.
 function markDetail({ session, view, source }, cache, mark) {
   const title = mark.kind === undefined ? "Failed delivery of telemetry" : MARK_TITLES[mark.kind] ?? mark.kind;
-  const message = mark.text ?? `${formatCount(mark.events, "event")} were not acknowledged after ${formatMs(mark.d)}: ${mark.reason}`;
+  const message = mark.text ?? `${formatCount(mark.events, "event")} ${mark.events === 1 ? "was" : "were"} not acknowledged after ${formatMs(mark.d)}: ${mark.reason}`;
   const inFlight = session.invocations.filter((invocation) => invocation.t <= mark.t && endOf(session, invocation) >= mark.t);
   return [
     el("header", { class: "detail-head" }, el("h2", {}, title)),

@@ -118,7 +118,11 @@ class LiveSource extends Source {
   }
 
   async detail(id) {
-    const response = await fetch(`api/detail/${id}`);
+    // The server may have been restarted, and have other details with this ID.
+    const response = await fetch(`api/detail/${id}?session=${encodeURIComponent(this.session.id)}`);
+    if (!response.ok && response.status !== 404) {
+      throw new Error(`status ${response.status}`);
+    }
     return response.ok ? response.json() : null;
   }
 
