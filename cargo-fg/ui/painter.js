@@ -8,7 +8,7 @@ const FONT = "12px system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'L
 
 /// Reads the colors of the theme, which are only known as custom properties.
 function readColors(parent) {
-  const probe = el("span", { hidden: true });
+  const probe = el("span", { class: "color-probe", hidden: true });
   parent.append(probe);
   const colors = {};
   for (const name of COLORS) {
