@@ -87,9 +87,10 @@ function mount(app) {
   updateTabs();
 }
 
+const wide = matchMedia("(min-width: 900px)");
+
 /// Creates the tabs. In a wide window, the invocations and the controls have places of their own.
 function createTabs({ session, source, view }) {
-  const wide = matchMedia("(min-width: 900px)");
   const buttons = new Map(TABS.map(([name, title]) => [name, el("button", {
     type: "button", role: "tab", id: `tab-${name}`, "aria-controls": name, onclick: () => view.showTab(name),
   }, title)]));
