@@ -36,16 +36,20 @@ function indexOf(session) {
   return index;
 }
 
-/// Returns the deliveries that contained events of an invocation, in the order of their start.
+/// Returns the deliveries that contained events of an invocation, in the order of their start. If others have the same trace ID, a
+/// delivery belongs to the last one that had started.
 function deliveriesOf(session, invocation) {
-  return indexOf(session).deliveries.get(invocation.traceId) ?? [];
+  const found = indexOf(session).deliveries.get(invocation.traceId) ?? [];
+  const { t, next, isRepeated } = invocation;
+  return next || isRepeated ? found.filter((delivery) => delivery.t >= t && (!next || delivery.t < next.t)) : found;
 }
 
 /// Returns the durations of all finished invocations, and of each row in them, sorted.
 function durationsOf(session) {
   const index = indexOf(session);
   const finished = session.invocations.length - session.inFlight.size;
-  if (index.finished !== finished) {
+  // Sorting takes long if there are many, and then a few more change nothing.
+  if (Math.abs(finished - index.finished) > index.finished / 500) {
     index.finished = finished;
     const rows = new Map([["function", []]]);
     const total = [];
@@ -379,6 +383,9 @@ function telemetryFindings(session, invocation, add) {
     }
   } else if (marksBetween(session, "subscribed", instanceAt(session, t)?.t ?? 0, done).length > 0 && session.end - done > 1000) {
     add("plain", "No telemetry about it was delivered.");
+  }
+  if (invocation.next || invocation.isRepeated) {
+    add("plain", "Other invocations have the same trace ID, so telemetry of one of them may be counted as that of another.");
   }
   const until = Math.max(endOf(session, invocation), last ? last.t + last.d : 0) + 1;
   for (const loss of session.losses.filter((loss) => loss.t >= t && loss.t <= until)) {

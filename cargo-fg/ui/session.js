@@ -216,7 +216,14 @@ function invocationOf(session, entry) {
       payload: "", outcome: null, durationMs: null, sentId: null, doneId: null,
       /// When the function and all extensions were done; later than `t + d` if one of them responded late.
       end: null,
+      /// Whether an earlier invocation has the same trace ID, and the next one that has it.
+      isRepeated: false, next: null,
     };
+    const earlier = session.byTrace.get(invocation.traceId);
+    if (earlier && earlier.n < n) {
+      invocation.isRepeated = true;
+      earlier.next = invocation;
+    }
     invocation.run = { t: entry.t, end: null, failed: false, invocation };
     session.lanesOf("function").add(invocation.run);
     insertSorted(session.invocations, invocation, byNumber);
@@ -286,6 +293,8 @@ const appliers = {
       const t = entry.t + extension.after;
       session.lanesOf(extension.row).add({ t, end: t + extension.d, failed: extension.status !== 200, invocation, extension });
     }
+    // It starts later than it was sent if a fault freezes the instance first.
+    session.lanesOf("function").delayed(invocation.run, entry.t);
     Object.assign(invocation.run, { end: invocation.run.t + invocation.function.d, failed: invocation.function.outcome !== "ok" });
     session.lanesOf("function").finished(invocation.run);
     invocation.end = Math.max(...[invocation.d, invocation.function.d, ...extensions.map(({ after, d }) => after + d)]) + invocation.t;
