@@ -290,7 +290,7 @@ function createLogs(app) {
     list.element.hidden = shown.length === 0;
     empty.hidden = shown.length > 0;
     const noSelection = settings.selected && selectedInvocation() === null;
-    empty.textContent = all === 0 ? "Nothing has been printed yet." : noSelection ? "No invocation is selected." : regexFilter?.isBusy ? "Searching…" : "No line matches the filters.";
+    empty.textContent = all === 0 ? "Nothing has been printed yet." : noSelection ? "No invocation is selected." : regexFilter?.isClosed ? "Not all lines have been tested." : regexFilter?.isBusy ? "Searching…" : "No line matches the filters.";
   }
 
   function showToggles() {
