@@ -83,6 +83,27 @@ fn readable_and_usable_in_both_sizes_and_color_schemes() {
 
 #[test]
 #[ignore = "needs Chromium and chromedriver"]
+fn zoomed_page_scrolls() {
+    let context = Context::new();
+    let mut dev = context.dev(&[]);
+    let browser = Browser::open();
+    browser.goto(&dev.page());
+    browser.until_text("#invocations", "#1");
+    // A laptop at 200 % and 400 %.
+    for (width, height) in [(640, 400), (320, 200)] {
+        browser.resize((width, height), 1.0);
+        browser.run("scrollTo(0, 0)", &[]);
+        browser.cdp(
+            "Input.dispatchMouseEvent",
+            json!({"type": "mouseWheel", "x": 100, "y": 10, "deltaX": 0, "deltaY": 150}),
+        );
+        browser.until("scrollY > 0");
+        assert_eq!(browser.audit("overflow()"), [""; 0]);
+    }
+}
+
+#[test]
+#[ignore = "needs Chromium and chromedriver"]
 fn every_control_is_reached_with_the_keyboard() {
     let context = Context::new();
     let browser = Browser::open();
