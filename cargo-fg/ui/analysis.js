@@ -389,15 +389,8 @@ function telemetryFindings(session, invocation, add) {
   }
   const until = Math.max(endOf(session, invocation), last ? last.t + last.d : 0) + 1;
   for (const loss of session.losses.filter((loss) => loss.t >= t && loss.t <= until)) {
-    add("bad", `${formatCount(loss.events, "telemetry event")} ${loss.events === 1 ? "was" : "were"} lost ${formatMs(loss.t - t)} after the start: ${oneLine(loss.reason)}. ${lossOwner(loss, invocation)}`);
+    add("bad", `${formatCount(loss.events, "telemetry event")} ${loss.events === 1 ? "was" : "were"} lost ${formatMs(loss.t - t)} after the start: ${oneLine(loss.reason)}. ${loss.events === 1 ? "It may be about another invocation" : "They may be about other invocations"}.`);
   }
-}
-
-function lossOwner(loss, invocation) {
-  if (loss.traceIds?.includes(invocation.traceId)) {
-    return "Some of them were about this invocation.";
-  }
-  return "They may be about other invocations.";
 }
 
 /// Returns the failed attempts to deliver the batch of a delivery. Batches are posted one at a time, so they are those since the

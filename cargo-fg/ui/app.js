@@ -137,11 +137,24 @@ function createTabs({ session, source, view }) {
   return update;
 }
 
+/// Returns the run that the page contains, or that of the server.
+function firstRun() {
+  try {
+    const embedded = readEmbedded(document);
+    if (embedded) {
+      return embedded;
+    }
+  } catch {
+    notify("open", "The data of this page is damaged: the file may be incomplete.", { kind: "error" });
+    return { session: new Session(), source: new StoredSource(new Map()) };
+  }
+  const session = new Session();
+  return { session, source: new LiveSource(session) };
+}
+
 function start() {
   setTheme(currentTheme());
-  const embedded = attempt(() => readEmbedded(document), "the data of this page is damaged");
-  const session = embedded?.session ?? new Session();
-  const run = { name: "this run", session, source: embedded?.source ?? new LiveSource(session) };
+  const run = { name: "this run", ...firstRun() };
   app.runs.push(run);
   app.show(run);
   byId("timeline").after(createSplitter());

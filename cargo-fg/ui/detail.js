@@ -158,7 +158,7 @@ function invocationLinks(view, invocations) {
 }
 
 const MARK_TITLES = {
-  fault: "Fault", lost: "Lost telemetry", rejected: "Rejected request", exited: "Unexpected exit", subscribed: "Subscription",
+  fault: "Fault", lost: "Lost telemetry", rejected: "Rejected request", exited: "Exit", subscribed: "Subscription",
   changed: "Saved files", build: "Build", failed: "Failure", warning: "Warning",
 };
 

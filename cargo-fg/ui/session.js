@@ -365,7 +365,9 @@ const appliers = {
   },
   exited(session, entry) {
     session.addRow(text(entry.row));
-    const message = `${text(entry.row)} ${text(entry.status)} unexpectedly`;
+    // The emulator kills the function when an invocation times out.
+    const status = text(entry.status);
+    const message = `${text(entry.row)} ${status}${status.endsWith("timed out") ? "" : " unexpectedly"}`;
     session.addMark(entry, text(entry.row), message);
     if (entry.row !== "function") {
       session.failure = { id: entry.id, message };

@@ -171,7 +171,9 @@ function readEmbedded(page) {
 
 /// Reads a recording or an exported page.
 async function readFile(file) {
-  const content = await file.text();
+  const content = await file.text().catch((error) => {
+    throw new Error(`cannot read ${file.name}: ${error.message}`);
+  });
   if (/^\s*</.test(content)) {
     // Scripts of a document that is parsed this way do not run.
     const page = new DOMParser().parseFromString(content, "text/html");
