@@ -229,7 +229,7 @@ function invokeControls({ source }) {
       bar.max = Math.max(1, batch.count);
       bar.value = batch.finished;
       progressText.textContent = `${numberFormat.format(batch.finished)} of ${numberFormat.format(batch.count)} finished`;
-      disable(stop, whyNotControl(source) ?? (batch.sent >= batch.count ? "all are sent" : null));
+      disable(stop, whyNotControl(source) ?? (batch.sent >= batch.count ? "all invocations have been sent" : null));
     }
   };
   return { element: controlGroup("Invoke the function", form), update };

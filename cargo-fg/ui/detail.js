@@ -146,7 +146,7 @@ function deliveryDetail({ session, view }, cache, delivery) {
       ["Types", Object.entries(types).map(([type, count]) => `${type} × ${count}`).join(", ") || "–"],
       ["Invocations", invocations.length === 0 ? "–" : invocationLinks(view, invocations)],
     ]),
-    failed.length > 0 && section("Failed attempts before", el("ul", { class: "plain-list" }, failed.map((post) =>
+    failed.length > 0 && section("Earlier failed attempts", el("ul", { class: "plain-list" }, failed.map((post) =>
       el("li", {}, `${formatClock(session, post.t)}, after ${formatMs(post.d)}: ${visibleText(post.reason)}`)))),
     section("Events in order of arrival", withDetail(cache, id, (detail) => eventList(detail.body ?? "", null))),
   ].filter(Boolean);
@@ -174,18 +174,18 @@ function markDetail({ session, view, source }, cache, mark) {
       ["Time", formatClock(session, mark.t)], mark.row && ["Row", mark.row],
       ["In flight", inFlight.length === 0 ? "no invocation" : invocationLinks(view, inFlight)],
     ]),
-    mark.kind === "lost" && section("Lost events", withLost(cache, mark)),
+    mark.kind === "lost" && section("Lost events", withDetail(cache, mark.id, (detail) => lostEvents(session, mark, detail.body))),
   ].filter(Boolean);
 }
 
-function withLost(cache, mark) {
-  const place = el("div", { class: "loading" }, el("p", { class: "muted" }, "Loading…"));
-  cache.load(mark.id).then(
-    (detail) => place.replaceChildren(detail?.body === undefined
-      ? el("p", { class: "muted" }, "They were never posted, or are no longer stored.") : eventList(detail.body, null)),
-    () => place.replaceChildren(el("p", { class: "inline-error" }, "Cannot load this: cargo fg does not respond.")),
-  );
-  return place;
+/// Lists the events that were lost.
+function lostEvents(session, mark, body) {
+  const count = session.losses.find(({ id }) => id === mark.id)?.events ?? 0;
+  const stored = typeof body === "string" ? splitJsonArray(body)?.length ?? count : count;
+  return [
+    stored < count ? el("p", { class: "muted" }, `Only the first ${numberFormat.format(stored)} of ${formatCount(count, "event")} are stored.`) : null,
+    ...eventList(body ?? "", null),
+  ];
 }
 
 /// A list of names and values.

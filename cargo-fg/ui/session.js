@@ -2,6 +2,8 @@
 
 /// If a run has more elements of one type than this, the oldest ones are forgotten.
 const MAX_ELEMENTS = 200_000;
+/// The same for log lines, in characters.
+const MAX_LOG_CHARS = 100_000_000;
 const MAX_TIME_MS = 1e12;
 
 class Session {
@@ -33,6 +35,7 @@ class Session {
     this.lostEvents = 0;
     this.byTrace = new Map();
     this.logs = [];
+    this.logChars = 0;
     this.deliveries = [];
     this.attempts = [];
     this.losses = [];
@@ -145,10 +148,13 @@ class Session {
     for (const list of [
       this.invocations, this.failures, this.logs, this.deliveries, this.attempts, this.losses, this.marks, this.freezes,
     ]) {
-      if (list.length > MAX_ELEMENTS) {
-        const removed = list.splice(0, list.length - MAX_ELEMENTS * 0.8);
+      if (list.length > MAX_ELEMENTS || (list === this.logs && this.logChars > MAX_LOG_CHARS)) {
+        const removed = list.splice(0, list.length - Math.floor(Math.min(list.length, MAX_ELEMENTS) * 0.8));
         this.dropped += removed.length;
         this.generation += 1;
+        if (list === this.logs) {
+          this.logChars -= removed.reduce((sum, log) => sum + log.text.length, 0);
+        }
         if (list === this.invocations) {
           for (const invocation of removed) {
             this.inFlight.delete(invocation);
@@ -328,7 +334,9 @@ const appliers = {
   },
   log(session, entry) {
     session.addRow(text(entry.row));
-    session.logs.push({ id: entry.id, t: entry.t, row: text(entry.row), stream: text(entry.stream), text: text(entry.text) });
+    const log = { id: entry.id, t: entry.t, row: text(entry.row), stream: text(entry.stream), text: text(entry.text) };
+    session.logs.push(log);
+    session.logChars += log.text.length;
   },
   frozen(session, entry) {
     session.endFreeze(entry.t);

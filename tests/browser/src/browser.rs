@@ -62,7 +62,8 @@ impl Default for Options {
 /// A headless Chromium with a fresh profile.
 ///
 /// Dropping it closes it. The drop panics if the console of the page contains errors, which includes violations of its
-/// Content-Security-Policy, and which [`allow_errors`](Self::allow_errors) permits.
+/// Content-Security-Policy, and which [`allow_errors`](Self::allow_errors) permits. A page whose server has stopped
+/// tries to connect again, which is such an error, so drop the browser first.
 pub struct Browser {
     // The order matters: the client is closed before the driver is killed.
     client: Client,

@@ -53,6 +53,7 @@ fn invocations_appear_with_all_their_details() {
     browser.press("Logs");
     browser.until_text("#logs", &trace_id);
     browser.until_text("#logs", "pid ");
+    drop(browser);
     assert!(dev.stop().success());
 }
 
