@@ -139,17 +139,17 @@ function createTabs({ session, source, view }) {
 
 /// Returns the run that the page contains, or that of the server.
 function firstRun() {
+  const data = byId("data");
+  if (!data) {
+    const session = new Session();
+    return { session, source: new LiveSource(session) };
+  }
   try {
-    const embedded = readEmbedded(document);
-    if (embedded) {
-      return embedded;
-    }
+    return readExport(data.textContent);
   } catch {
     notify("open", "The data of this page is damaged: the file may be incomplete.", { kind: "error" });
     return { session: new Session(), source: new StoredSource(new Map()) };
   }
-  const session = new Session();
-  return { session, source: new LiveSource(session) };
 }
 
 function start() {

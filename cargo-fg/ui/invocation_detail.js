@@ -20,7 +20,8 @@ function invocationDetail(app, cache, invocation) {
     slots.responses.set(`${doneId}`, () => responseSections(cache, invocation));
     const found = lines();
     slots.logs.set(`${found.length} ${doneId}`, () => section("Log lines", lineList(app, invocation, found)));
-    const faults = marksBetween(session, "fault", invocation.t - 1, endOf(session, invocation));
+    // A fault can delay the start.
+    const faults = marksBetween(session, "fault", Math.min(invocation.sentT, invocation.t) - 1, endOf(session, invocation));
     slots.faults.set(`${faults.length}`, () => faultSection(session, invocation, faults));
     slots.telemetry.set(`${deliveries.map(({ id }) => id).slice(0, 50)} ${deliveries.length}`, () => section("Telemetry", telemetryView(session, cache, invocation, deliveries)));
   };
@@ -212,7 +213,7 @@ function faultSection(session, invocation, faults) {
   return section("Faults injected during it",
     shared ? el("p", { class: "muted" }, "Other invocations were in flight too, and a fault may belong to one of them.") : null,
     el("ul", { class: "plain-list" }, faults.map((fault) => el("li", {}, el("span", { class: "fault-mark", "aria-hidden": "true" }, "⚡"),
-      ` +${formatMs(Math.max(0, fault.t - invocation.t))} ${visibleText(fault.text.replace(/^fault /, ""))}`))));
+      ` ${fault.t < invocation.t ? "" : "+"}${formatMs(fault.t - invocation.t)} ${visibleText(fault.text.replace(/^fault /, ""))}`))));
 }
 
 function telemetryView(session, cache, invocation, deliveries) {

@@ -219,7 +219,7 @@ function invocationOf(session, entry) {
   if (!invocation) {
     invocation = {
       n, traceId: text(entry.trace_id), t: entry.t, d: null, ok: null, function: null, extensions: [],
-      payload: "", outcome: null, durationMs: null, sentId: null, doneId: null,
+      payload: "", outcome: null, durationMs: null, sentId: null, sentT: entry.t, doneId: null,
       /// When the function and all extensions were done; later than `t + d` if one of them responded late.
       end: null,
       /// Whether an earlier invocation has the same trace ID, and the next one that has it.
@@ -279,6 +279,7 @@ const appliers = {
   invoke(session, entry) {
     Object.assign(invocationOf(session, entry), {
       sentId: entry.id,
+      sentT: entry.t,
       payload: text(entry.payload),
       outcome: entry.outcome ? text(entry.outcome) : null,
       durationMs: Number.isFinite(entry.duration_ms) ? entry.duration_ms : null,
