@@ -320,12 +320,16 @@ function faultControls(app) {
     const activeKey = JSON.stringify([now, left, seed, why]);
     if (activeKey !== shown) {
       shown = activeKey;
+      const hadFocus = active.contains(document.activeElement);
       active.replaceChildren(...now.length === 0 ? [el("p", { class: "field-hint" }, "No faults are injected.")] : [
         el("ul", { class: "plain-list" }, now.map((item, index) => el("li", { class: "fault-item" }, el("span", { class: "fault-mark", "aria-hidden": "true" }, "⚡"), el("code", {}, item),
           left[index] === null ? el("span", { class: "muted" }, "injected") : null,
           el("button", { type: "button", class: "quiet icon small", "aria-label": `Remove ${nameOf(item)}`, disabled: why !== null, onclick: () => send(itemsWithout(nameOf(item))) }, "✕")))),
         seed === null ? null : el("p", { class: "field-hint" }, "Seed ", el("code", {}, String(seed)), ", for ", el("code", {}, "--seed")),
       ].filter(Boolean));
+      if (hadFocus) {
+        (active.querySelector("button:enabled") ?? name).focus();
+      }
     }
   };
   describe();

@@ -274,13 +274,14 @@ function createLogs(app) {
     const key = JSON.stringify([rows, settings.rows]);
     if (key !== chipKey) {
       chipKey = key;
+      const focused = chips.contains(document.activeElement) ? document.activeElement.dataset.row : null;
       chips.replaceChildren(...rows.map((row) => el("button", {
         type: "button", class: `chip ${rowClass(session, row)}`, title: `Only ${row}`, "aria-pressed": String(settings.rows.includes(row)), "data-row": row,
-        onclick: () => {
-          set({ rows: settings.rows.includes(row) ? settings.rows.filter((other) => other !== row) : [...settings.rows, row] });
-          [...chips.children].find((chip) => chip.dataset.row === row)?.focus();
-        },
+        onclick: () => set({ rows: settings.rows.includes(row) ? settings.rows.filter((other) => other !== row) : [...settings.rows, row] }),
       }, el("span", { class: "swatch", "aria-hidden": "true" }), shortName(row), " ", el("span", { class: "count" }))));
+      if (focused !== null) {
+        [...chips.children].find((chip) => chip.dataset.row === focused)?.focus();
+      }
     }
     rows.forEach((row, index) => {
       chips.children[index].lastElementChild.textContent = numberFormat.format(counts.get(row) ?? 0);

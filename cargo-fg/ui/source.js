@@ -53,10 +53,15 @@ class LiveSource extends Source {
           this.connect();
         }
       } else if (this.events !== null) {
-        // Browsers allow six connections to a server. Tabs in the background do not use them up.
-        this.timer = setTimeout(() => this.close(), BACKGROUND_MS);
+        this.closeInBackground();
       }
     });
+  }
+
+  /// Browsers allow six connections to a server. Tabs in the background do not use them up.
+  closeInBackground() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.close(), BACKGROUND_MS);
   }
 
   close() {
@@ -76,6 +81,9 @@ class LiveSource extends Source {
     events.addEventListener("open", () => {
       opened = performance.now();
       this.failures = 0;
+      if (document.hidden) {
+        this.closeInBackground();
+      }
       this.setConnected(true);
     });
     events.addEventListener("dropped", (event) => {
@@ -129,7 +137,7 @@ class LiveSource extends Source {
   async post(path, body = {}) {
     let response;
     try {
-      response = await fetch(path.startsWith("/") ? path : `/api/${path}`, {
+      response = await fetch(`api/${path}`, {
         method: "POST",
         headers: { "content-type": "application/json" },
         body: JSON.stringify(body),

@@ -40,7 +40,7 @@ fn export_opens_without_network_and_server() {
 
     // The button exports the same as --export.
     browser.press("Export");
-    let downloaded = exported(&browser.download());
+    let downloaded = exported(&browser.download("</html>\n"));
     drop(browser);
     assert!(dev.stop().success());
     let invocations = exported(&export);
