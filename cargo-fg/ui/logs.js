@@ -14,7 +14,7 @@ function expressionOf(query) {
 
 /// How many lines are tested at a time, and how long that may take.
 const TESTED_LINES = 2000;
-const TEST_TIMEOUT_MS = 3000;
+const TEST_TIMEOUT_MS = 5000;
 /// The program of the worker that tests lines.
 const TEST_LINES = "onmessage = ({ data: { regex, lines } }) => postMessage(lines.map((line) => regex.test(line)));";
 
@@ -27,6 +27,9 @@ class RegexFilter {
     this.worker = attempt(() => new Worker(RegexFilter.program));
     if (this.worker) {
       this.worker.onmessage = ({ data }) => {
+        if (this.isClosed) {
+          return;
+        }
         clearTimeout(this.timer);
         const matches = this.tested.filter((_, index) => data[index]);
         this.tested = null;
