@@ -36,16 +36,20 @@ function indexOf(session) {
   return index;
 }
 
-/// Returns the deliveries that contained events of an invocation, in the order of their start.
+/// Returns the deliveries that contained events of an invocation, in the order of their start. If others have the same trace ID, a
+/// delivery belongs to the last one that had started.
 function deliveriesOf(session, invocation) {
-  return indexOf(session).deliveries.get(invocation.traceId) ?? [];
+  const found = indexOf(session).deliveries.get(invocation.traceId) ?? [];
+  const { t, next, isRepeated } = invocation;
+  return next || isRepeated ? found.filter((delivery) => delivery.t >= t && (!next || delivery.t < next.t)) : found;
 }
 
 /// Returns the durations of all finished invocations, and of each row in them, sorted.
 function durationsOf(session) {
   const index = indexOf(session);
   const finished = session.invocations.length - session.inFlight.size;
-  if (index.finished !== finished) {
+  // Sorting takes long if there are many, and then a few more change nothing.
+  if (Math.abs(finished - index.finished) > index.finished / 500) {
     index.finished = finished;
     const rows = new Map([["function", []]]);
     const total = [];
@@ -380,17 +384,13 @@ function telemetryFindings(session, invocation, add) {
   } else if (marksBetween(session, "subscribed", instanceAt(session, t)?.t ?? 0, done).length > 0 && session.end - done > 1000) {
     add("plain", "No telemetry about it was delivered.");
   }
+  if (invocation.next || invocation.isRepeated) {
+    add("plain", "Other invocations have the same trace ID, so telemetry of one of them may be counted as that of another.");
+  }
   const until = Math.max(endOf(session, invocation), last ? last.t + last.d : 0) + 1;
   for (const loss of session.losses.filter((loss) => loss.t >= t && loss.t <= until)) {
-    add("bad", `${formatCount(loss.events, "telemetry event")} ${loss.events === 1 ? "was" : "were"} lost ${formatMs(loss.t - t)} after the start: ${oneLine(loss.reason)}. ${lossOwner(loss, invocation)}`);
+    add("bad", `${formatCount(loss.events, "telemetry event")} ${loss.events === 1 ? "was" : "were"} lost ${formatMs(loss.t - t)} after the start: ${oneLine(loss.reason)}. ${loss.events === 1 ? "It may be about another invocation" : "They may be about other invocations"}.`);
   }
-}
-
-function lossOwner(loss, invocation) {
-  if (loss.traceIds?.includes(invocation.traceId)) {
-    return "Some of them were about this invocation.";
-  }
-  return "They may be about other invocations.";
 }
 
 /// Returns the failed attempts to deliver the batch of a delivery. Batches are posted one at a time, so they are those since the

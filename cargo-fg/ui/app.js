@@ -87,9 +87,10 @@ function mount(app) {
   updateTabs();
 }
 
+const wide = matchMedia("(min-width: 900px)");
+
 /// Creates the tabs. In a wide window, the invocations and the controls have places of their own.
 function createTabs({ session, source, view }) {
-  const wide = matchMedia("(min-width: 900px)");
   const buttons = new Map(TABS.map(([name, title]) => [name, el("button", {
     type: "button", role: "tab", id: `tab-${name}`, "aria-controls": name, onclick: () => view.showTab(name),
   }, title)]));
@@ -136,11 +137,24 @@ function createTabs({ session, source, view }) {
   return update;
 }
 
+/// Returns the run that the page contains, or that of the server.
+function firstRun() {
+  const data = byId("data");
+  if (!data) {
+    const session = new Session();
+    return { session, source: new LiveSource(session) };
+  }
+  try {
+    return readExport(data.textContent);
+  } catch {
+    notify("open", "The data of this page is damaged: the file may be incomplete.", { kind: "error" });
+    return { session: new Session(), source: new StoredSource(new Map()) };
+  }
+}
+
 function start() {
   setTheme(currentTheme());
-  const embedded = attempt(() => readEmbedded(document), "the data of this page is damaged");
-  const session = embedded?.session ?? new Session();
-  const run = { name: "this run", session, source: embedded?.source ?? new LiveSource(session) };
+  const run = { name: "this run", ...firstRun() };
   app.runs.push(run);
   app.show(run);
   byId("timeline").after(createSplitter());

@@ -7,19 +7,45 @@ const BLOCK_CHARS = 8 * 1024;
 /// A larger text is formatted only when asked for.
 const FORMATTED_CHARS = 256 * 1024;
 
-/// Characters that are invisible, or that change how the text around them is shown.
-const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g;
+/// Characters that are invisible, or that change how the text around them is shown. The joiners of scripts and emoji belong to the
+/// characters around them, which are never ASCII.
+const INVISIBLE = new RegExp([
+  "[\\0-\\x08\\x0b-\\x1f\\x7f-\\x9f\\xad\\u061c\\u180e\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff\\ufff9-\\ufffb]",
+  "(?<![^\\0-\\x7f])[\\u200c\\u200d]", "[\\u200c\\u200d](?![^\\0-\\x7f])",
+].join("|"), "g");
 
-/// Returns an escape for a character, as in Rust and JavaScript: `\x1b`, `\u202e`.
+/// Returns an escape for a character, as in JavaScript: `\x1b`, `\u202e`.
 function escapeCharacter(character) {
   const code = character.charCodeAt(0);
   const named = { 0: "\\0", 8: "\\b", 12: "\\f", 13: "\\r" };
-  return named[code] ?? (code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`);
+  return named[code] ?? (code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`);
 }
 
 /// Returns the text with escapes for characters that would be invisible.
 function visibleText(text) {
   return text.replace(INVISIBLE, escapeCharacter);
+}
+
+/// Visits the tokens of a valid JSON text: their starts and ends. Strings are searched for their ends, since a regular expression that matches all of a
+/// string fails with one of some megabytes.
+function* jsonTokens(text) {
+  const start = /[^\s]/g;
+  const end = { string: /["\\]/g, other: /[\s[\]{},:"]|$/g };
+  const find = (regex, from) => {
+    regex.lastIndex = from;
+    return regex.exec(text)?.index ?? text.length;
+  };
+  for (let from = find(start, 0); from < text.length;) {
+    let to = from + 1;
+    if (text[from] === '"') {
+      for (to = find(end.string, to); text[to] === "\\"; to = find(end.string, to + 2));
+      to += 1;
+    } else if (!"[]{},:".includes(text[from])) {
+      to = find(end.other, to);
+    }
+    yield [from, to];
+    from = find(start, to);
+  }
 }
 
 /// Returns a JSON object or array with line breaks, or `null` if the text is not one. Numbers and strings remain as they are
@@ -32,7 +58,8 @@ function formatJson(text) {
   let depth = 0;
   const newline = () => parts.push("\n", "  ".repeat(Math.min(depth, 100)));
   let opened = false;
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{},:]|[^\s[\]{},:"]+/g)) {
+  for (const [from, to] of jsonTokens(text)) {
+    const token = text.slice(from, to);
     const closes = token === "}" || token === "]";
     if (closes) {
       depth -= 1;
@@ -65,14 +92,14 @@ function splitJsonArray(text) {
   const elements = [];
   let depth = 0;
   let from = text.indexOf("[") + 1;
-  for (const match of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{},]/g)) {
-    const token = match[0];
+  for (const [at, to] of jsonTokens(text)) {
+    const token = text.slice(at, to);
     if ((token === "," && depth === 1) || (token === "]" && depth === 1)) {
-      const element = text.slice(from, match.index).trim();
+      const element = text.slice(from, at).trim();
       if (element !== "") {
         elements.push(element);
       }
-      from = match.index + 1;
+      from = to;
     }
     depth += token === "[" || token === "{" ? 1 : token === "]" || token === "}" ? -1 : 0;
   }
@@ -97,11 +124,13 @@ async function copyText(text) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
+    const focused = document.activeElement;
     const area = el("textarea", { class: "visually-hidden", value: text });
     document.body.append(area);
     area.select();
     const copied = attempt(() => document.execCommand("copy")) === true;
     area.remove();
+    focused?.focus();
     return copied;
   }
 }
@@ -164,7 +193,7 @@ function bodyView(text, name) {
     appendBlocks(pre, shown);
     more.hidden = shown.length === content.length;
     more.replaceChildren(
-      el("span", { class: "muted" }, `The first ${formatBytes(shown.length)} of ${formatBytes(content.length)} are shown.`),
+      el("span", { class: "muted" }, `The first ${numberFormat.format(shown.length)} of ${formatCount(content.length, "character")} are shown.`),
       el("button", { type: "button", class: "small", onclick: () => {
         all = true;
         show();

@@ -6,7 +6,7 @@ const PLOT = { height: 220, left: 44, right: 30, top: 10, bottom: 30 };
 function createCompare(app) {
   const { session, source } = app;
   // The choice outlives the panels, which are created again when another run is shown.
-  const choice = app.compared ??= { a: null, b: null };
+  const choice = app.compared ??= { a: null, b: null, subject: "all" };
   const result = new Slot();
   const runs = new Slot();
   const message = el("p", { class: "inline-error", role: "alert" });
@@ -31,6 +31,8 @@ function createCompare(app) {
     const select = el("select", { "aria-label": label, onchange: () => {
       choice[side] = app.runs[Number(select.value)];
       update();
+      // It was created again.
+      panel.querySelector(`select[aria-label="${label}"]`)?.focus();
     } }, app.runs.map((run, index) => el("option", { value: String(index) }, runName(run))));
     select.value = String(app.runs.indexOf(choice[side]));
     return el("label", { class: "field" }, el("span", { class: "field-label" }, el("span", { class: `run-key ${side}`, "aria-hidden": "true" }), label), select);
@@ -53,7 +55,11 @@ function createCompare(app) {
         el("button", { type: "button", onclick: swap }, "Swap"), open)));
     if (app.runs.length > 1) {
       const key = [choice.a, choice.b].map((run) => `${app.runs.indexOf(run)} ${run.session.lastId} ${run.session.generation}`).join(" ");
-      result.set(key, () => comparison(app, choice.a, choice.b));
+      const hadFocus = document.activeElement?.closest(".plot-subject") && panel.contains(document.activeElement);
+      result.set(key, () => comparison(app, choice));
+      if (hadFocus) {
+        panel.querySelector(".plot-subject")?.focus();
+      }
     }
   }
 
@@ -90,7 +96,8 @@ function runName({ name, session }) {
   return info ? `${name} (${info.command}, ${new Date(info.epoch_ms).toLocaleString()})` : name;
 }
 
-function comparison(app, a, b) {
+function comparison(app, choice) {
+  const { a, b } = choice;
   if (a === b) {
     return el("p", { class: "muted" }, "A and B are the same run.");
   }
@@ -98,8 +105,9 @@ function comparison(app, a, b) {
   const dropped = [["A", a], ["B", b]].filter(([, run]) => run.session.dropped > 0);
   return [
     section("Result", verdictList(verdictOf(statsA, statsB)),
-      dropped.map(([name, run]) => el("p", { class: "muted" }, `The ${formatCount(run.session.dropped, "oldest entry").replace("entrys", "entries")} of ${name} were dropped, and are not counted.`))),
-    section("Distribution", distribution(statsA, statsB)),
+      dropped.map(([name, run]) => el("p", { class: "muted" }, run.session.dropped === 1 ? `The oldest entry of ${name} was dropped, and is not counted.`
+        : `The oldest ${numberFormat.format(run.session.dropped)} entries of ${name} were dropped, and are not counted.`))),
+    section("Distribution", distribution(statsA, statsB, choice)),
     section("Figures", figureTable(statsA, statsB)),
     section("Invocations with the largest differences", pairTable(app, a, b)),
   ];
@@ -157,15 +165,21 @@ function svg(tag, attributes, ...children) {
   return element;
 }
 
-/// Draws which share of the invocations finished within a time, of both runs on one logarithmic scale.
-function distribution(a, b) {
+/// Draws which share of the invocations finished within a time, of both runs on one logarithmic scale. `choice.subject` is what the
+/// user has chosen.
+function distribution(a, b, choice) {
   const subjects = new Map([["all", ["Invocations", a.total, b.total]]]);
   for (const row of new Set([...a.rows.keys(), ...b.rows.keys()])) {
     subjects.set(row, [row, a.rows.get(row) ?? [], b.rows.get(row) ?? []]);
   }
   const place = el("div", { class: "plot" });
-  const select = el("select", { "aria-label": "What the distribution is of", onchange: () => draw() },
-    [...subjects].map(([value, [name]]) => el("option", { value }, name)));
+  const select = el("select", { class: "plot-subject", "aria-label": "What the distribution is of", onchange: () => {
+    choice.subject = select.value;
+    draw();
+  } }, [...subjects].map(([value, [name]]) => el("option", { value }, name)));
+  if (subjects.has(choice.subject)) {
+    select.value = choice.subject;
+  }
   const draw = () => {
     const [name, before, after] = subjects.get(select.value);
     const width = Math.max(280, Math.min(900, place.clientWidth));
@@ -222,12 +236,18 @@ function timeTicks(from, to, count) {
       }
     }
   }
+  if (ticks.length < 2) {
+    // The times differ by little, and even steps are as good.
+    const step = tickStep((to - from) / Math.max(2, count - 1));
+    const first = Math.ceil(from / step);
+    return Array.from({ length: Math.floor(to / step) - first + 1 }, (_, index) => (first + index) * step);
+  }
   const step = Math.ceil(ticks.length / count);
   return ticks.filter((_, index) => index % step === 0);
 }
 
 function formatTick(ms) {
-  const round = (value) => String(Number(value.toPrecision(2)));
+  const round = (value) => String(Number(value.toPrecision(4)));
   return ms < 0.1 ? `${round(ms * 1000)} µs` : ms < 1000 ? `${round(ms)} ms` : `${round(ms / 1000)} s`;
 }
 

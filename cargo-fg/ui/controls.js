@@ -75,7 +75,7 @@ function createControls(app) {
   const reason = el("p", { class: "controls-reason", role: "status" });
   const update = () => {
     const why = whyNotControl(source) ?? whyNotInvoke(source);
-    reason.textContent = why === null ? "" : capital(`${why}.`);
+    setText(reason, why === null ? "" : capital(`${why}.`));
     parts.forEach((part) => part.update());
   };
   source.onState(update);
@@ -106,7 +106,7 @@ function instanceControls({ source }) {
     disable(buttons.thaw, general ?? up ?? (frozen ? null : "the instance is not frozen"));
     disable(buttons.rebuild, general ?? (building ? "a build is running" : null));
     disable(buttons.shutdown, general ?? (instance === "none" ? "no instance runs" : null));
-    buttons.rebuild.textContent = building ? "Building…" : "Rebuild";
+    setText(buttons.rebuild, building ? "Building…" : "Rebuild");
   };
   return { element: controlGroup("Instance", el("div", { class: "instance-buttons" }, Object.values(buttons)), message.element), update };
 }
@@ -163,7 +163,8 @@ function invokeControls({ source }) {
     hint.textContent = problem ? (binary ? "This is not base64." : problem === "empty" ? "The payload is empty." : `Not JSON: ${problem}. It is sent as it is.`) : "";
     hint.classList.toggle("warn", Boolean(problem));
     format.hidden = binary;
-    format.disabled = formatJson(payload.value) === null;
+    // Whether it is JSON has been found out already.
+    format.disabled = Boolean(problem) || !/^\s*[[{]/.test(payload.value);
     const wrong = duration.value.trim() === "" ? null : durationError(duration.value.trim());
     durationProblem.textContent = wrong ?? "";
     durationProblem.hidden = wrong === null;
@@ -228,7 +229,7 @@ function invokeControls({ source }) {
       bar.max = Math.max(1, batch.count);
       bar.value = batch.finished;
       progressText.textContent = `${numberFormat.format(batch.finished)} of ${numberFormat.format(batch.count)} finished`;
-      disable(stop, whyNotControl(source) ?? (batch.sent >= batch.count ? "all are sent" : null));
+      disable(stop, whyNotControl(source) ?? (batch.sent >= batch.count ? "all invocations have been sent" : null));
     }
   };
   return { element: controlGroup("Invoke the function", form), update };
@@ -260,12 +261,12 @@ function faultControls(app) {
   const clear = el("button", { type: "button", onclick: () => send([]) }, "Clear all");
   const items = () => (source.state?.faults ?? "").split(",").map((item) => item.trim()).filter(Boolean);
   const nameOf = (item) => item.split(/[*=]/)[0].trim();
-  /// The last entry before the faults were sent: faults that were injected since then count.
-  let sentAfter = 0;
+  /// The session, and its last entry, before the faults were sent: faults that were injected since then count.
+  let sentAt = { session: null, id: 0 };
   const send = async (list) => {
-    const { lastId } = session;
+    const at = { session: session.id, id: session.lastId };
     if (await message.run(() => source.post("faults", { faults: list.join(",") }))) {
-      sentAfter = lastId;
+      sentAt = at;
     }
   };
   /// Returns a fault as it has to be sent again so that it is injected as often as it was asked for, or `null` if it was.
@@ -274,7 +275,8 @@ function faultControls(app) {
     if (times === undefined) {
       return item;
     }
-    const injected = session.marks.filter((mark) => mark.id > sentAfter && mark.kind === "fault" && faultName(mark) === nameOf(item)).length;
+    const after = sentAt.session === session.id ? sentAt.id : 0;
+    const injected = session.marks.filter((mark) => mark.id > after && mark.kind === "fault" && faultName(mark) === nameOf(item)).length;
     return injected < Number(times) ? `${nameOf(item)}*${Number(times) - injected}` : null;
   };
   const itemsWithout = (removed) => items().filter((item) => nameOf(item) !== removed).map(remaining).filter(Boolean);
@@ -318,12 +320,16 @@ function faultControls(app) {
     const activeKey = JSON.stringify([now, left, seed, why]);
     if (activeKey !== shown) {
       shown = activeKey;
+      const hadFocus = active.contains(document.activeElement);
       active.replaceChildren(...now.length === 0 ? [el("p", { class: "field-hint" }, "No faults are injected.")] : [
         el("ul", { class: "plain-list" }, now.map((item, index) => el("li", { class: "fault-item" }, el("span", { class: "fault-mark", "aria-hidden": "true" }, "⚡"), el("code", {}, item),
           left[index] === null ? el("span", { class: "muted" }, "injected") : null,
           el("button", { type: "button", class: "quiet icon small", "aria-label": `Remove ${nameOf(item)}`, disabled: why !== null, onclick: () => send(itemsWithout(nameOf(item))) }, "✕")))),
         seed === null ? null : el("p", { class: "field-hint" }, "Seed ", el("code", {}, String(seed)), ", for ", el("code", {}, "--seed")),
       ].filter(Boolean));
+      if (hadFocus) {
+        (active.querySelector("button:enabled") ?? name).focus();
+      }
     }
   };
   describe();

@@ -19,20 +19,23 @@ class Slot {
 const LOADED_DETAILS = 50;
 
 class DetailCache {
-  constructor(source) {
+  constructor({ session, source }) {
+    this.session = session;
     this.source = source;
     this.promises = new Map();
   }
 
   load(id) {
-    const known = this.promises.get(id);
+    // The IDs start again when the command is restarted.
+    const key = `${this.session.id} ${id}`;
+    const known = this.promises.get(key);
     if (known) {
       return known;
     }
     const promise = this.source.detail(id);
-    this.promises.set(id, promise);
+    this.promises.set(key, promise);
     // A failed request is repeated when the user asks for it.
-    promise.catch(() => this.promises.delete(id));
+    promise.catch(() => this.promises.delete(key));
     if (this.promises.size > LOADED_DETAILS) {
       this.promises.delete(this.promises.keys().next().value);
     }
@@ -47,7 +50,7 @@ function withDetail(cache, id, create) {
     let content;
     try {
       const detail = await cache.load(id);
-      content = detail === null ? el("p", { class: "muted" }, "No longer stored: newer data has replaced it.") : create(detail);
+      content = detail === null ? el("p", { class: "muted" }, notStored(cache.source)) : create(detail);
     } catch {
       content = el("p", { class: "inline-error" }, "Cannot load this: cargo fg does not respond. ",
         el("button", { type: "button", class: "small", onclick: load }, "Try again"));
@@ -59,13 +62,18 @@ function withDetail(cache, id, create) {
   return place;
 }
 
+/// Says why there are no details.
+function notStored({ live }) {
+  return live ? "No longer stored: newer data has replaced it." : "It is not in the file.";
+}
+
 function section(title, ...children) {
   return el("section", { class: "detail-section" }, el("h3", {}, title), ...children);
 }
 
 function createDetail(app) {
   const { session, source, view } = app;
-  const cache = new DetailCache(source);
+  const cache = new DetailCache(app);
   const root = el("div", { class: "detail-panel" });
   let shown;
   let refresh = null;
@@ -138,7 +146,7 @@ function deliveryDetail({ session, view }, cache, delivery) {
       ["Types", Object.entries(types).map(([type, count]) => `${type} × ${count}`).join(", ") || "–"],
       ["Invocations", invocations.length === 0 ? "–" : invocationLinks(view, invocations)],
     ]),
-    failed.length > 0 && section("Failed attempts before", el("ul", { class: "plain-list" }, failed.map((post) =>
+    failed.length > 0 && section("Earlier failed attempts", el("ul", { class: "plain-list" }, failed.map((post) =>
       el("li", {}, `${formatClock(session, post.t)}, after ${formatMs(post.d)}: ${visibleText(post.reason)}`)))),
     section("Events in order of arrival", withDetail(cache, id, (detail) => eventList(detail.body ?? "", null))),
   ].filter(Boolean);
@@ -150,14 +158,14 @@ function invocationLinks(view, invocations) {
 }
 
 const MARK_TITLES = {
-  fault: "Fault", lost: "Lost telemetry", rejected: "Rejected request", exited: "Unexpected exit", subscribed: "Subscription",
+  fault: "Fault", lost: "Lost telemetry", rejected: "Rejected request", exited: "Exit", subscribed: "Subscription",
   changed: "Saved files", build: "Build", failed: "Failure", warning: "Warning",
 };
 
 /// The details of a mark, or of a failed attempt to deliver telemetry.
 function markDetail({ session, view, source }, cache, mark) {
   const title = mark.kind === undefined ? "Failed delivery of telemetry" : MARK_TITLES[mark.kind] ?? mark.kind;
-  const message = mark.text ?? `${formatCount(mark.events, "event")} were not acknowledged after ${formatMs(mark.d)}: ${mark.reason}`;
+  const message = mark.text ?? `${formatCount(mark.events, "event")} ${mark.events === 1 ? "was" : "were"} not acknowledged after ${formatMs(mark.d)}: ${mark.reason}`;
   const inFlight = session.invocations.filter((invocation) => invocation.t <= mark.t && endOf(session, invocation) >= mark.t);
   return [
     el("header", { class: "detail-head" }, el("h2", {}, title)),
@@ -166,18 +174,18 @@ function markDetail({ session, view, source }, cache, mark) {
       ["Time", formatClock(session, mark.t)], mark.row && ["Row", mark.row],
       ["In flight", inFlight.length === 0 ? "no invocation" : invocationLinks(view, inFlight)],
     ]),
-    mark.kind === "lost" && section("Lost events", withLost(cache, mark)),
+    mark.kind === "lost" && section("Lost events", withDetail(cache, mark.id, (detail) => lostEvents(session, mark, detail.body))),
   ].filter(Boolean);
 }
 
-function withLost(cache, mark) {
-  const place = el("div", { class: "loading" }, el("p", { class: "muted" }, "Loading…"));
-  cache.load(mark.id).then(
-    (detail) => place.replaceChildren(detail?.body === undefined
-      ? el("p", { class: "muted" }, "They were never posted, or are no longer stored.") : eventList(detail.body, null)),
-    () => place.replaceChildren(el("p", { class: "inline-error" }, "Cannot load this: cargo fg does not respond.")),
-  );
-  return place;
+/// Lists the events that were lost.
+function lostEvents(session, mark, body) {
+  const count = session.losses.find(({ id }) => id === mark.id)?.events ?? 0;
+  const stored = typeof body === "string" ? splitJsonArray(body)?.length ?? count : count;
+  return [
+    stored < count ? el("p", { class: "muted" }, `Only the first ${numberFormat.format(stored)} of ${formatCount(count, "event")} are stored.`) : null,
+    ...eventList(body ?? "", null),
+  ];
 }
 
 /// A list of names and values.

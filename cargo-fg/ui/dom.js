@@ -20,6 +20,13 @@ function el(tag, attributes, ...children) {
   return element;
 }
 
+/// Changes a text. One that stays the same must neither be laid out nor read out again.
+function setText(element, text) {
+  if (element.textContent !== text) {
+    element.textContent = text;
+  }
+}
+
 /// Formats a duration with about three digits: "8 µs", "0.42 ms", "12.3 ms", "1.23 s", "2 min 5 s".
 function formatMs(ms) {
   if (typeof ms !== "number" || !Number.isFinite(ms)) {
@@ -73,8 +80,8 @@ function formatBytes(bytes) {
 const numberFormat = new Intl.NumberFormat("en-US");
 
 /// Formats a number of things: "1 event", "1,250 events".
-function formatCount(count, noun) {
-  return `${numberFormat.format(count)} ${noun}${count === 1 ? "" : "s"}`;
+function formatCount(count, noun, plural = `${noun}s`) {
+  return `${numberFormat.format(count)} ${count === 1 ? noun : plural}`;
 }
 
 /// The index of the first element whose key is not less than `value`, in an array that is sorted by key.

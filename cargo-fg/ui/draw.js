@@ -90,7 +90,7 @@ function drawRowLabels(painter, { session, scale, places, scroll }) {
     const middle = places.narrow ? top + LABEL_HEIGHT / 2 + 3 : top + height / 2;
     painter.rect(8, middle - 5, 10, 10, colors[rowClass(session, row)]);
     const width = places.narrow ? scale.width - 40 : scale.left - 36;
-    const label = painter.shorten(row, width);
+    const label = painter.shorten(visibleText(row), width);
     if (places.narrow) {
       // Spans may pass below the label.
       painter.rect(22, middle - 7, painter.width(label) + 6, 14, colors.surface, 0.85);

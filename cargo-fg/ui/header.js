@@ -41,9 +41,7 @@ function createHeader(app) {
 
   const set = (element, text, shown = true) => {
     element.hidden = !shown;
-    if (element.textContent !== text) {
-      element.textContent = text;
-    }
+    setText(element, text);
   };
   return () => {
     const { info } = session;
@@ -61,19 +59,19 @@ function createHeader(app) {
     set(invocations, formatCount(session.invocations.length, "invocation"), command !== "cargo fg check");
     set(failed, `${numberFormat.format(session.failed)} failed`, session.failed > 0);
     set(lost, `${formatCount(session.lostEvents, "event")} lost`, session.lostEvents > 0);
-    set(dropped, `${numberFormat.format(session.dropped)} ${session.dropped === 1 ? "entry" : "entries"} dropped`, session.dropped > 0);
+    set(dropped, `${formatCount(session.dropped, "entry", "entries")} dropped`, session.dropped > 0);
     showConnection(session, source);
     showFailure(session, source);
   };
 }
 
 /// Shows the last failure until it is repaired, or dismissed.
-function showFailure({ failure }, { live, connected }) {
+function showFailure({ id, failure }, { live, connected }) {
   if (!live || !connected || !failure) {
     dismiss("failure");
     delete byId("notices").dataset.failure;
-  } else if (byId("notices").dataset.failure !== String(failure.id)) {
-    byId("notices").dataset.failure = failure.id;
+  } else if (byId("notices").dataset.failure !== `${id} ${failure.id}`) {
+    byId("notices").dataset.failure = `${id} ${failure.id}`;
     notify("failure", failure.message, { kind: "error" });
   }
 }
@@ -93,7 +91,7 @@ function notify(key, message, { kind = "", permanent = false, children = [] } = 
   if (existing?.dataset.message === message && permanent) {
     return;
   }
-  const line = el("div", { class: `notice ${kind}`, "data-key": key, "data-message": message }, el("span", {}, message), ...children,
+  const line = el("div", { class: `notice ${kind}`, "data-key": key, "data-message": message }, el("span", {}, visibleText(message)), ...children,
     permanent ? null : el("button", { class: "quiet", type: "button", onclick: () => line.remove() }, "Dismiss"));
   if (existing) {
     existing.replaceWith(line);
@@ -185,8 +183,12 @@ function showRuns(app, shown) {
   const select = el("select", { "aria-label": "Run", onchange: () => app.show(app.runs[select.selectedIndex]) },
     ...app.runs.map((run) => el("option", { selected: run === shown }, run.name)));
   const back = shown === app.runs[0] ? null : el("button", { type: "button", onclick: () => app.show(app.runs[0]) }, `Back to ${app.runs[0].name}`);
+  const hasFocus = document.activeElement?.closest(".notice[data-key=runs] select");
   dismiss("runs");
   notify("runs", "You are looking at", { permanent: true, children: [select, back] });
+  if (hasFocus) {
+    select.focus();
+  }
 }
 
 /// Accepts files that are dropped anywhere.

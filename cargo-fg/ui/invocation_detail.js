@@ -20,7 +20,8 @@ function invocationDetail(app, cache, invocation) {
     slots.responses.set(`${doneId}`, () => responseSections(cache, invocation));
     const found = lines();
     slots.logs.set(`${found.length} ${doneId}`, () => section("Log lines", lineList(app, invocation, found)));
-    const faults = marksBetween(session, "fault", invocation.t - 1, endOf(session, invocation));
+    // A fault can delay the start.
+    const faults = marksBetween(session, "fault", Math.min(invocation.sentT, invocation.t) - 1, endOf(session, invocation));
     slots.faults.set(`${faults.length}`, () => faultSection(session, invocation, faults));
     slots.telemetry.set(`${deliveries.map(({ id }) => id).slice(0, 50)} ${deliveries.length}`, () => section("Telemetry", telemetryView(session, cache, invocation, deliveries)));
   };
@@ -116,7 +117,7 @@ function waterfall(session, invocation, deliveries) {
 
 function requestView(cache, invocation) {
   if (invocation.sentId === null) {
-    return el("p", { class: "muted" }, "No longer stored: newer data has replaced it.");
+    return el("p", { class: "muted" }, notStored(cache.source));
   }
   const { n, outcome, durationMs, sentId } = invocation;
   return [
@@ -212,7 +213,7 @@ function faultSection(session, invocation, faults) {
   return section("Faults injected during it",
     shared ? el("p", { class: "muted" }, "Other invocations were in flight too, and a fault may belong to one of them.") : null,
     el("ul", { class: "plain-list" }, faults.map((fault) => el("li", {}, el("span", { class: "fault-mark", "aria-hidden": "true" }, "⚡"),
-      ` +${formatMs(Math.max(0, fault.t - invocation.t))} ${fault.text.replace(/^fault /, "")}`))));
+      ` ${fault.t < invocation.t ? "" : "+"}${formatMs(fault.t - invocation.t)} ${visibleText(fault.text.replace(/^fault /, ""))}`))));
 }
 
 function telemetryView(session, cache, invocation, deliveries) {
@@ -221,7 +222,7 @@ function telemetryView(session, cache, invocation, deliveries) {
     return el("p", { class: "muted" }, subscribed ? "No delivery has contained an event about it." : "No extension has subscribed to telemetry.");
   }
   const place = el("div", {});
-  const more = el("button", { type: "button", class: "small", onclick: () => show(deliveries.length) }, `Show all ${formatCount(deliveries.length, "delivery").replace("deliverys", "deliveries")}`);
+  const more = el("button", { type: "button", class: "small", onclick: () => show(deliveries.length) }, `Show all ${formatCount(deliveries.length, "delivery", "deliveries")}`);
   const show = (count) => {
     for (const delivery of deliveries.slice(place.childElementCount, count)) {
       place.append(deliveryEvents(cache, invocation, delivery, place.childElementCount === 0, attemptsOf(session, delivery)));

@@ -27,6 +27,16 @@ class Lanes {
     this.finished(span);
   }
 
+  /// Moves the start of a span that has not ended. In a lane, nothing follows it.
+  delayed(span, t) {
+    const index = this.overflow.indexOf(span, lowerBound(this.overflow, span.t, byStart));
+    span.t = Math.max(span.t, t);
+    if (index >= 0) {
+      this.overflow.splice(index, 1);
+      insertSorted(this.overflow, span, byStart);
+    }
+  }
+
   finished(span) {
     if (span.failed) {
       insertSorted(this.failed, span, byStart);
@@ -204,6 +214,9 @@ function tickStep(minMs) {
 
 /// Formats the time at a tick, as precisely as the distance of ticks requires: "250 µs", "12.5 ms", "1.25 s", "3:07.5".
 function formatAxisTime(t, step, to) {
+  if (t < 0) {
+    return `−${formatAxisTime(-t, step, to)}`;
+  }
   const decimals = (unit) => Math.max(0, Math.min(9, Math.ceil(-Math.log10(step / unit) - 1e-6)));
   if (Math.abs(t) < step / 1000) {
     return "0";

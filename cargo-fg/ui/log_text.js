@@ -30,7 +30,9 @@ function addStyled(nodes, text, style) {
 
 /// Changes the style as the parameters of an SGR sequence say. Colors outside of the palette of 16 are ignored.
 function applySgr(style, parameters) {
-  const codes = parameters.split(/[;:]/).map(Number);
+  // `4:3` is a wavy underline, and `4:0` is none. The other parameters with colons are colors outside of the palette.
+  const codes = parameters.replace(/(^|;)4:(\d+)/g, (_, before, kind) => `${before}${Number(kind) === 0 ? 24 : 4}`)
+    .split(";").filter((code) => !code.includes(":")).map(Number);
   for (let index = 0; index < codes.length; index += 1) {
     const code = codes[index];
     if (code === 0) {

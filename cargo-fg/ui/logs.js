@@ -6,16 +6,87 @@ const SHOWN_LINE_CHARS = 1000;
 /// How many characters of a line are laid out when it is expanded.
 const EXPANDED_LINE_CHARS = 64 * 1024;
 
-/// Returns a function that tests a line, for a plain text or a `/regular expression/`. Throws if the expression is invalid.
-function lineTest(query) {
+/// Returns the `/regular expression/` of a query, or `null` if it is a plain text. Throws if the expression is invalid.
+function expressionOf(query) {
   const expression = /^\/(.+)\/([imsu]*)$/.exec(query);
-  if (expression) {
-    const regex = new RegExp(expression[1], expression[2]);
-    return (line) => regex.test(line);
-  }
-  const needle = query.toLowerCase();
-  return (line) => line.toLowerCase().includes(needle);
+  return expression ? new RegExp(expression[1], expression[2]) : null;
 }
+
+/// How many lines are tested at a time, and how long that may take.
+const TESTED_LINES = 2000;
+const TEST_TIMEOUT_MS = 5000;
+/// The program of the worker that tests lines.
+const TEST_LINES = "onmessage = ({ data: { regex, lines } }) => postMessage(lines.map((line) => regex.test(line)));";
+
+/// Tests lines against a regular expression in a worker, since some expressions take forever, and would freeze the page.
+class RegexFilter {
+  /// `onMatches(logs)` receives the lines that match, in their order, and `onTimeout()` is called instead if it takes too long.
+  constructor(regex, onMatches, onTimeout) {
+    Object.assign(this, { regex, onMatches, onTimeout, waiting: [], tested: null, timer: null, isClosed: false });
+    RegexFilter.program ??= URL.createObjectURL(new Blob([TEST_LINES], { type: "text/javascript" }));
+    this.worker = attempt(() => new Worker(RegexFilter.program));
+    if (this.worker) {
+      this.worker.onmessage = ({ data }) => {
+        if (this.isClosed) {
+          return;
+        }
+        clearTimeout(this.timer);
+        const matches = this.tested.filter((_, index) => data[index]);
+        this.tested = null;
+        this.next();
+        this.onMatches(matches);
+      };
+      this.worker.onerror = () => {
+        // The browser does not run workers of this page.
+        clearTimeout(this.timer);
+        this.worker = null;
+        this.waiting = [...this.tested ?? [], ...this.waiting];
+        this.tested = null;
+        this.next();
+      };
+    }
+  }
+
+  get isBusy() {
+    return this.tested !== null && !this.isClosed;
+  }
+
+  add(log) {
+    if (!this.isClosed) {
+      this.waiting.push(log);
+    }
+  }
+
+  /// Tests the next lines, unless some are being tested.
+  next() {
+    if (this.isClosed || this.tested !== null || this.waiting.length === 0) {
+      return;
+    }
+    if (this.worker) {
+      this.tested = this.waiting.splice(0, TESTED_LINES);
+      this.worker.postMessage({ regex: this.regex, lines: this.tested.map((log) => plainLogText(log.text)) });
+      this.timer = setTimeout(() => {
+        this.close();
+        this.onTimeout();
+      }, TEST_TIMEOUT_MS);
+    } else {
+      const logs = this.waiting;
+      this.waiting = [];
+      this.onMatches(logs.filter((log) => this.regex.test(plainLogText(log.text))));
+    }
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    this.worker?.terminate();
+    this.isClosed = true;
+    this.waiting = [];
+  }
+}
+
+/// Tests the lines that pass the other filters, if the filter is a regular expression. It outlives the panel, so that its worker can
+/// be terminated.
+let regexFilter = null;
 
 function savedLogSettings() {
   const saved = readStored("sessionStorage", LOGS_KEY) ?? {};
@@ -34,6 +105,7 @@ function createLogs(app) {
   let generation = session.generation;
   let counts = new Map();
   let test = () => true;
+  let sessionId = session.id;
   const expanded = new Map();
 
   const chips = el("div", { class: "chips", role: "group", "aria-label": "Extensions" });
@@ -48,7 +120,9 @@ function createLogs(app) {
     toggle("clock", "Clock", "Time of day instead of the time since the start"),
     toggle("wrap", "Wrap", "Wrap long lines"), toggle("follow", "Follow", "Scroll to new lines"),
   ];
-  const summary = el("span", { class: "muted log-summary", role: "status" });
+  const summary = el("span", { class: "muted log-summary" });
+  // Only the effect of a filter is read out, not each new line.
+  const announcement = el("p", { class: "visually-hidden", role: "status" });
   const empty = el("p", { class: "empty" });
   const shownText = () => shown.map((log) => `${formatClock(session, log.t)} ${log.row} ${log.stream} ${plainLogText(log.text)}`).join("\n");
   const list = new VirtualList({
@@ -94,7 +168,7 @@ function createLogs(app) {
       el("span", { class: "log-cell", role: "gridcell" }, el("button", { type: "button", class: "log-time", tabindex: "-1", title: "Show this time in the timeline", onclick: () => app.timeline.zoomTo("mark", log) }, settings.clock ? formatClock(session, log.t) : formatOffset(log.t))),
       el("span", { class: "log-row", role: "gridcell", title: `${log.row}, ${log.stream}` }, el("span", { class: "swatch", "aria-hidden": "true" }), shortName(log.row)),
       el("span", { class: "log-stream", role: "gridcell" }, log.stream === "stderr" ? "err" : "out"),
-      el("span", { class: "log-text", role: "gridcell" }, logText(content.slice(0, limit)), cut && full !== undefined ? el("span", { class: "muted" }, ` … ${formatBytes(content.length - limit)} more; use Copy`) : cut ? "…" : "", button,
+      el("span", { class: "log-text", role: "gridcell" }, logText(content.slice(0, limit)), cut && full !== undefined ? el("span", { class: "muted" }, ` … ${formatCount(content.length - limit, "more character")}; use Copy`) : cut ? "…" : "", button,
         full !== undefined ? copyButton(() => full) : null));
   }
 
@@ -107,9 +181,12 @@ function createLogs(app) {
       list.update();
       return;
     }
+    const id = session.id;
     const detail = await source.detail(log.id).catch(() => null);
-    expanded.set(log.id, detail?.text ?? log.text);
-    list.update();
+    if (session.id === id) {
+      expanded.set(log.id, typeof detail?.text === "string" ? detail.text : log.text);
+      list.update();
+    }
   }
 
   function selectedInvocation() {
@@ -119,11 +196,17 @@ function createLogs(app) {
   function refilter() {
     error.textContent = "";
     query.removeAttribute("aria-invalid");
-    let matches = () => true;
+    regexFilter?.close();
+    regexFilter = null;
+    let needle = "";
     if (settings.query !== "") {
       try {
-        const matchesText = lineTest(settings.query);
-        matches = (log) => matchesText(plainLogText(log.text));
+        const regex = expressionOf(settings.query);
+        if (regex) {
+          regexFilter = new RegexFilter(regex, showMatches, timedOut);
+        } else {
+          needle = settings.query.toLowerCase();
+        }
       } catch (problem) {
         error.textContent = `not a regular expression: ${problem.message.replace(/^Invalid regular expression: /, "")}`;
         query.setAttribute("aria-invalid", "true");
@@ -134,7 +217,7 @@ function createLogs(app) {
     const rows = new Set(settings.rows);
     test = (log) => (rows.size === 0 || rows.has(log.row)) && (settings.stream === "" || log.stream === settings.stream)
       && (!settings.selected || (invocation !== null && ((log.t >= invocation.t && log.t <= end) || log.text.includes(invocation.traceId))))
-      && matches(log);
+      && (needle === "" || plainLogText(log.text).toLowerCase().includes(needle));
     shown = [];
     tested = 0;
     counts = new Map();
@@ -146,6 +229,29 @@ function createLogs(app) {
     list.rows.clear();
     list.update(true);
     showToggles();
+    announce();
+  }
+
+  function showMatches(logs) {
+    for (const log of logs) {
+      shown.push(log);
+    }
+    showCounts();
+    list.update();
+    if (!regexFilter.isBusy && announcement.textContent === "") {
+      announce();
+    }
+  }
+
+  function timedOut() {
+    error.textContent = "The expression takes too long, and was stopped.";
+    query.setAttribute("aria-invalid", "true");
+    showCounts();
+  }
+
+  /// Says how many lines a filter has found.
+  function announce() {
+    announcement.textContent = regexFilter?.isBusy ? "" : summary.textContent;
   }
 
   /// Tests the lines that are new.
@@ -154,9 +260,14 @@ function createLogs(app) {
       const log = session.logs[tested];
       counts.set(log.row, (counts.get(log.row) ?? 0) + 1);
       if (test(log)) {
-        shown.push(log);
+        if (regexFilter) {
+          regexFilter.add(log);
+        } else {
+          shown.push(log);
+        }
       }
     }
+    regexFilter?.next();
     showCounts();
   }
 
@@ -166,13 +277,14 @@ function createLogs(app) {
     const key = JSON.stringify([rows, settings.rows]);
     if (key !== chipKey) {
       chipKey = key;
+      const focused = chips.contains(document.activeElement) ? document.activeElement.dataset.row : null;
       chips.replaceChildren(...rows.map((row) => el("button", {
         type: "button", class: `chip ${rowClass(session, row)}`, title: `Only ${row}`, "aria-pressed": String(settings.rows.includes(row)), "data-row": row,
-        onclick: () => {
-          set({ rows: settings.rows.includes(row) ? settings.rows.filter((other) => other !== row) : [...settings.rows, row] });
-          [...chips.children].find((chip) => chip.dataset.row === row)?.focus();
-        },
+        onclick: () => set({ rows: settings.rows.includes(row) ? settings.rows.filter((other) => other !== row) : [...settings.rows, row] }),
       }, el("span", { class: "swatch", "aria-hidden": "true" }), shortName(row), " ", el("span", { class: "count" }))));
+      if (focused !== null) {
+        [...chips.children].find((chip) => chip.dataset.row === focused)?.focus();
+      }
     }
     rows.forEach((row, index) => {
       chips.children[index].lastElementChild.textContent = numberFormat.format(counts.get(row) ?? 0);
@@ -182,7 +294,7 @@ function createLogs(app) {
     list.element.hidden = shown.length === 0;
     empty.hidden = shown.length > 0;
     const noSelection = settings.selected && selectedInvocation() === null;
-    empty.textContent = all === 0 ? "Nothing has been printed yet." : noSelection ? "No invocation is selected." : "No line matches the filters.";
+    empty.textContent = all === 0 ? "Nothing has been printed yet." : noSelection ? "No invocation is selected." : regexFilter?.isClosed ? "Not all lines have been tested." : regexFilter?.isBusy ? "Searching…" : "No line matches the filters.";
   }
 
   function showToggles() {
@@ -196,6 +308,11 @@ function createLogs(app) {
   app.logOfSelection = () => set({ selected: true, follow: false });
   session.onChange(() => {
     const invocation = settings.selected ? selectedInvocation() : null;
+    if (session.id !== sessionId) {
+      // The IDs start again.
+      sessionId = session.id;
+      expanded.clear();
+    }
     if (session.generation !== generation || (invocation && invocation.doneId !== selectedEnd)) {
       generation = session.generation;
       selectedEnd = invocation?.doneId ?? null;
@@ -220,7 +337,7 @@ function createLogs(app) {
     el("div", { class: "list-tools" }, chips,
       el("div", { class: "tool-row" }, query, stream),
       error,
-      el("div", { class: "tool-row" }, summary, toggles,
+      el("div", { class: "tool-row" }, summary, announcement, toggles,
         copyButton(shownText, "Copy", "Copy the shown lines"),
         el("button", { type: "button", class: "quiet small", "aria-label": "Download the shown lines", onclick: () => downloadText("log.txt", shownText()) }, "Download"))),
     list.element, empty);

@@ -1,14 +1,14 @@
 // Shapes, texts and colors on a canvas.
 
 const COLORS = [
-  "bg", "surface", "raised", "line", "line-strong", "text", "muted", "accent", "accent-soft", "row-function", "row-1", "row-2", "row-3", "row-4",
-  "row-5", "row-6", "row-telemetry", "row-other", "on-row", "ok", "warning", "error", "fault", "frozen", "frozen-soft",
+  "surface", "raised", "line", "line-strong", "text", "muted", "accent", "row-function", "row-1", "row-2", "row-3", "row-4",
+  "row-5", "row-6", "row-telemetry", "row-other", "on-row", "warning", "error", "fault", "frozen", "frozen-soft",
 ];
 const FONT = "12px system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', sans-serif";
 
 /// Reads the colors of the theme, which are only known as custom properties.
 function readColors(parent) {
-  const probe = el("span", { hidden: true });
+  const probe = el("span", { class: "color-probe", hidden: true });
   parent.append(probe);
   const colors = {};
   for (const name of COLORS) {
@@ -40,8 +40,10 @@ class Painter {
   }
 
   setColors(colors) {
-    this.colors = colors;
-    this.patterns.clear();
+    if (colors !== this.colors) {
+      this.colors = colors;
+      this.patterns.clear();
+    }
   }
 
   /// Diagonal lines in a color.

@@ -104,7 +104,8 @@ function selectedItem(session, selection) {
   return item ? { kind: selection.kind, item } : null;
 }
 
-/// Describes something on the timeline: a title, and lines of `[text, row]`.
+/// Describes something on the timeline: a title, and lines of `[text, row]`. With `null` as the present, it does not say for how
+/// long an invocation has been in flight.
 function describe(session, { kind, item, more }, now) {
   const at = formatClock(session, item.t);
   switch (kind) {
@@ -126,7 +127,7 @@ function describeInvocation(session, invocation, now) {
   const { n, t, d, ok, extensions } = invocation;
   const at = [`at ${formatClock(session, t)}`];
   if (d === null) {
-    return { title: `Invocation ${n}, in flight for ${formatMs(now - t)}`, lines: [at] };
+    return { title: `Invocation ${n}, in flight${now === null ? "" : ` for ${formatMs(now - t)}`}`, lines: [at] };
   }
   const run = invocation.function;
   return {

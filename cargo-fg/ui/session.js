@@ -2,6 +2,8 @@
 
 /// If a run has more elements of one type than this, the oldest ones are forgotten.
 const MAX_ELEMENTS = 200_000;
+/// The same for log lines, in characters.
+const MAX_LOG_CHARS = 100_000_000;
 const MAX_TIME_MS = 1e12;
 
 class Session {
@@ -33,6 +35,7 @@ class Session {
     this.lostEvents = 0;
     this.byTrace = new Map();
     this.logs = [];
+    this.logChars = 0;
     this.deliveries = [];
     this.attempts = [];
     this.losses = [];
@@ -145,10 +148,13 @@ class Session {
     for (const list of [
       this.invocations, this.failures, this.logs, this.deliveries, this.attempts, this.losses, this.marks, this.freezes,
     ]) {
-      if (list.length > MAX_ELEMENTS) {
-        const removed = list.splice(0, list.length - MAX_ELEMENTS * 0.8);
+      if (list.length > MAX_ELEMENTS || (list === this.logs && this.logChars > MAX_LOG_CHARS)) {
+        const removed = list.splice(0, list.length - Math.floor(Math.min(list.length, MAX_ELEMENTS) * 0.8));
         this.dropped += removed.length;
         this.generation += 1;
+        if (list === this.logs) {
+          this.logChars -= removed.reduce((sum, log) => sum + log.text.length, 0);
+        }
         if (list === this.invocations) {
           for (const invocation of removed) {
             this.inFlight.delete(invocation);
@@ -213,10 +219,17 @@ function invocationOf(session, entry) {
   if (!invocation) {
     invocation = {
       n, traceId: text(entry.trace_id), t: entry.t, d: null, ok: null, function: null, extensions: [],
-      payload: "", outcome: null, durationMs: null, sentId: null, doneId: null,
+      payload: "", outcome: null, durationMs: null, sentId: null, sentT: entry.t, doneId: null,
       /// When the function and all extensions were done; later than `t + d` if one of them responded late.
       end: null,
+      /// Whether an earlier invocation has the same trace ID, and the next one that has it.
+      isRepeated: false, next: null,
     };
+    const earlier = session.byTrace.get(invocation.traceId);
+    if (earlier && earlier.n < n) {
+      invocation.isRepeated = true;
+      earlier.next = invocation;
+    }
     invocation.run = { t: entry.t, end: null, failed: false, invocation };
     session.lanesOf("function").add(invocation.run);
     insertSorted(session.invocations, invocation, byNumber);
@@ -266,6 +279,7 @@ const appliers = {
   invoke(session, entry) {
     Object.assign(invocationOf(session, entry), {
       sentId: entry.id,
+      sentT: entry.t,
       payload: text(entry.payload),
       outcome: entry.outcome ? text(entry.outcome) : null,
       durationMs: Number.isFinite(entry.duration_ms) ? entry.duration_ms : null,
@@ -286,6 +300,8 @@ const appliers = {
       const t = entry.t + extension.after;
       session.lanesOf(extension.row).add({ t, end: t + extension.d, failed: extension.status !== 200, invocation, extension });
     }
+    // It starts later than it was sent if a fault freezes the instance first.
+    session.lanesOf("function").delayed(invocation.run, entry.t);
     Object.assign(invocation.run, { end: invocation.run.t + invocation.function.d, failed: invocation.function.outcome !== "ok" });
     session.lanesOf("function").finished(invocation.run);
     invocation.end = Math.max(...[invocation.d, invocation.function.d, ...extensions.map(({ after, d }) => after + d)]) + invocation.t;
@@ -319,7 +335,9 @@ const appliers = {
   },
   log(session, entry) {
     session.addRow(text(entry.row));
-    session.logs.push({ id: entry.id, t: entry.t, row: text(entry.row), stream: text(entry.stream), text: text(entry.text) });
+    const log = { id: entry.id, t: entry.t, row: text(entry.row), stream: text(entry.stream), text: text(entry.text) };
+    session.logs.push(log);
+    session.logChars += log.text.length;
   },
   frozen(session, entry) {
     session.endFreeze(entry.t);
@@ -356,7 +374,9 @@ const appliers = {
   },
   exited(session, entry) {
     session.addRow(text(entry.row));
-    const message = `${text(entry.row)} ${text(entry.status)} unexpectedly`;
+    // The emulator kills the function when an invocation times out.
+    const status = text(entry.status);
+    const message = `${text(entry.row)} ${status}${status.endsWith("timed out") ? "" : " unexpectedly"}`;
     session.addMark(entry, text(entry.row), message);
     if (entry.row !== "function") {
       session.failure = { id: entry.id, message };

@@ -53,10 +53,15 @@ class LiveSource extends Source {
           this.connect();
         }
       } else if (this.events !== null) {
-        // Browsers allow six connections to a server. Tabs in the background do not use them up.
-        this.timer = setTimeout(() => this.close(), BACKGROUND_MS);
+        this.closeInBackground();
       }
     });
+  }
+
+  /// Browsers allow six connections to a server. Tabs in the background do not use them up.
+  closeInBackground() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.close(), BACKGROUND_MS);
   }
 
   close() {
@@ -76,6 +81,9 @@ class LiveSource extends Source {
     events.addEventListener("open", () => {
       opened = performance.now();
       this.failures = 0;
+      if (document.hidden) {
+        this.closeInBackground();
+      }
       this.setConnected(true);
     });
     events.addEventListener("dropped", (event) => {
@@ -118,14 +126,18 @@ class LiveSource extends Source {
   }
 
   async detail(id) {
-    const response = await fetch(`api/detail/${id}`);
+    // The server may have been restarted, and have other details with this ID.
+    const response = await fetch(`api/detail/${id}?session=${encodeURIComponent(this.session.id)}`);
+    if (!response.ok && response.status !== 404) {
+      throw new Error(`status ${response.status}`);
+    }
     return response.ok ? response.json() : null;
   }
 
   async post(path, body = {}) {
     let response;
     try {
-      response = await fetch(path.startsWith("/") ? path : `/api/${path}`, {
+      response = await fetch(`api/${path}`, {
         method: "POST",
         headers: { "content-type": "application/json" },
         body: JSON.stringify(body),
@@ -153,13 +165,9 @@ class StoredSource extends Source {
   }
 }
 
-/// Returns the run that an exported page contains, or `null` in a page of the server.
-function readEmbedded(page) {
-  const data = page.getElementById("data");
-  if (!data) {
-    return null;
-  }
-  const { entries, details, left_out: leftOut } = JSON.parse(data.textContent);
+/// Returns the run in the data of an exported page.
+function readExport(data) {
+  const { entries, details, left_out: leftOut } = JSON.parse(data);
   const run = storedRun(list(entries), Object.entries(details ?? {}));
   run.session.dropped = number(leftOut?.entries);
   return run;
@@ -167,15 +175,16 @@ function readEmbedded(page) {
 
 /// Reads a recording or an exported page.
 async function readFile(file) {
-  const content = await file.text();
+  const content = await file.text().catch((error) => {
+    throw new Error(`cannot read ${file.name}: ${error.message}`);
+  });
   if (/^\s*</.test(content)) {
-    // Scripts of a document that is parsed this way do not run.
-    const page = new DOMParser().parseFromString(content, "text/html");
-    const run = attempt(() => readEmbedded(page), `${file.name}: the data of the page is damaged`);
-    if (!run) {
+    // The data contain no `<`, so the page need not be parsed.
+    const [, data] = /[<]script\b[^<>]*\bid="data">([^<]*)/.exec(content) ?? [];
+    if (data === undefined) {
       throw new Error(`${file.name} has not been exported by cargo fg: it contains no data`);
     }
-    return run;
+    return attempt(() => readExport(data), `${file.name}: the data of the page is damaged`);
   }
   return readRecording(file.name, content);
 }

@@ -43,7 +43,8 @@ function createTimeline(app) {
   let scheduled = false;
   let timer = null;
   let animation = null;
-  let buildSince = null;
+  /// The build that is running: `{session, since}`.
+  let build = null;
   let cursor = null;
 
   /// Whether something goes on.
@@ -53,7 +54,7 @@ function createTimeline(app) {
     const isChanging = instance !== null
       && (isBooting(session, instance) || (instance.shutdownT !== null && instance.downT === null));
     return source.live && source.connected && !session.ended
-      && (session.inFlight.size > 0 || buildSince !== null || freeze?.end === null || isChanging);
+      && (session.inFlight.size > 0 || build !== null || freeze?.end === null || isChanging);
   };
   /// The present, or the last time of the run if nothing goes on.
   const now = () => session.now(isOpen());
@@ -107,7 +108,7 @@ function createTimeline(app) {
     scroll = Math.max(0, Math.min(scroll, places.content - (height - places.top)));
     const open = isOpen();
     frame = {
-      session, scale, places, height, now: present, scroll, hovered, marks: marksByRow(), isOpen: open, buildSince, cursor,
+      session, scale, places, height, now: present, scroll, hovered, marks: marksByRow(), isOpen: open, buildSince: build?.since ?? null, cursor,
       selected: selectedItem(session, view.selection), ticks: axisTicks(painter, scale),
     };
     drawTimeline(painter, frame);
@@ -302,8 +303,8 @@ function createTimeline(app) {
       tooltip.hidden = !picked;
       if (picked) {
         const { title, lines } = describe(session, picked, now());
-        tooltip.replaceChildren(el("strong", {}, title), ...lines.map(([text, row]) => el("div", {},
-          row ? el("span", { class: `swatch ${rowClass(session, row)}` }) : null, text)));
+        tooltip.replaceChildren(el("strong", {}, visibleText(title)), ...lines.map(([text, row]) => el("div", {},
+          row ? el("span", { class: `swatch ${rowClass(session, row)}` }) : null, visibleText(text))));
         const bounds = canvas.getBoundingClientRect();
         tooltip.style.left = `${Math.max(8, Math.min(bounds.left + x + 14, innerWidth - tooltip.offsetWidth - 8))}px`;
         const below = bounds.top + y + 18;
@@ -318,16 +319,14 @@ function createTimeline(app) {
     const selected = selectedItem(session, view.selection);
     let text = "";
     if (selected) {
-      const { title, lines } = describe(session, selected, now());
-      text = [title, ...lines.map(([line]) => line)].join(" · ");
+      // The time of what is in flight would be read out all the time.
+      const { title, lines } = describe(session, selected, null);
+      text = visibleText([title, ...lines.map(([line]) => line)].join(" · "));
     } else if (session.invocations.length === 0 && session.instances.length === 0) {
       text = source.live ? "Waiting for the first boot…" : "This run has no boots and no invocations.";
     }
-    // Unchanged text must not be read out again.
-    if (line.textContent !== text) {
-      line.textContent = text;
-      line.title = text;
-    }
+    setText(line, text);
+    line.title = text;
   };
 
   handlePointers(canvas, timeline);
@@ -343,8 +342,17 @@ function createTimeline(app) {
     byId("main").style.setProperty("--timeline-content", `${preferredHeight(session, innerWidth < NARROW)}px`);
     schedule();
   };
+  /// Notes the start of a build, whose entry arrives at its end. Times are only known once the session is.
+  const noteBuild = () => {
+    if (!source.state?.building) {
+      build = null;
+    } else if (session.info && build?.session !== session.id) {
+      build = { session: session.id, since: session.now(true) };
+    }
+  };
   let rows = "";
   session.onChange(() => {
+    noteBuild();
     const shape = session.rows.map((row) => session.lanesOf(row).lanes.length).join();
     if (shape !== rows) {
       rows = shape;
@@ -366,8 +374,7 @@ function createTimeline(app) {
     schedule();
   });
   source.onState(() => {
-    // The entry of a build arrives at its end.
-    buildSince = source.state?.building ? buildSince ?? session.now(true) : null;
+    noteBuild();
     schedule();
   });
   observeOnce(area, resize, () => {

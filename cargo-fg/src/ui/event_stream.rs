@@ -156,11 +156,7 @@ pub(super) fn start_after(session: &str, last_event_id: Option<&str>, query: Opt
     let (other_session, id) = match last_event_id {
         Some(last_event_id) => last_event_id.split_once('/').unwrap_or_default(),
         None => {
-            let value = |name: &str| {
-                let mut pairs = query.unwrap_or_default().split('&');
-                pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
-            };
-            let pair = value("session").zip(value("after"));
+            let pair = query_value(query, "session").zip(query_value(query, "after"));
             pair.unwrap_or_default()
         }
     };
@@ -168,6 +164,12 @@ pub(super) fn start_after(session: &str, last_event_id: Option<&str>, query: Opt
         true => id.parse().unwrap_or_default(),
         false => 0,
     }
+}
+
+/// Returns the value of this name in a query.
+pub(super) fn query_value<'a>(query: Option<&'a str>, name: &str) -> Option<&'a str> {
+    let mut pairs = query.unwrap_or_default().split('&');
+    pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
 /// Waits until the server shuts down.

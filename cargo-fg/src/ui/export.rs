@@ -23,7 +23,7 @@ const CHUNK_BYTES: usize = 1024 * 1024;
 
 /// What a browser may load in an exported file: nothing but the file itself.
 const POLICY: &str = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
-     script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:\">";
+     script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; worker-src blob:\">";
 
 /// The tags of the page that an export replaces.
 const CHARSET_TAG: &str = "<meta charset=\"utf-8\">";

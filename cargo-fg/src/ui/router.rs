@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::commands::{self, CommandPath};
-use super::event_stream::{EventStream, start_after};
+use super::event_stream::{EventStream, query_value, start_after};
 use super::response::{self, PageResponse};
 use super::server::Shared;
 use super::{access, assets, export};
@@ -54,7 +54,7 @@ pub(super) async fn respond(request: Request<Incoming>, shared: &Shared) -> Page
         Route::Script => response::full(response::SCRIPT, assets::SCRIPT),
         Route::Style => response::full(response::STYLE, assets::STYLE),
         Route::Events => events(&head.headers, head.uri.query(), shared),
-        Route::Detail(id) => detail(id, shared),
+        Route::Detail(id) => detail(id, head.uri.query(), shared),
         Route::Export => export(shared).await,
     }
 }
@@ -117,8 +117,14 @@ async fn export(shared: &Shared) -> PageResponse {
     }
 }
 
-fn detail(id: u64, shared: &Shared) -> PageResponse {
-    match shared.events.journal.detail(id) {
+fn detail(id: u64, query: Option<&str>, shared: &Shared) -> PageResponse {
+    let journal = &shared.events.journal;
+    if query_value(query, "session").is_some_and(|session| session != journal.session()) {
+        // A page that does not know yet that the command was restarted.
+        let message = format!("entry {id} is of another run");
+        return response::error(StatusCode::NOT_FOUND, true, &message);
+    }
+    match journal.detail(id) {
         Some(detail) => response::json(StatusCode::OK, detail.to_string()),
         None => {
             let message =

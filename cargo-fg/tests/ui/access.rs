@@ -27,7 +27,7 @@ fn page_is_served_with_its_headers() {
             ("cross-origin-resource-policy", "same-origin"),
             (
                 "content-security-policy",
-                "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+                "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; worker-src blob:; \
                  base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
             ),
         ] {

@@ -88,6 +88,13 @@ fn details_are_fetched_by_id() {
     assert_eq!(response.header("content-type"), Some("application/json"));
     assert_eq!(response.json()["payload"], "\u{1}ä");
     assert_eq!(response.json()["logs"], json!(["line"]));
+    // A page asks for an entry of the run that it shows, which may be over.
+    let session = page.all_events().kind("session");
+    let session = session["session"].as_str().unwrap();
+    for (session, status) in [(session, 200), ("other", 404)] {
+        let path = format!("/api/detail/{}?session={session}", entry["id"]);
+        assert_eq!(page.get(&path).status, status, "{path}");
+    }
     // The first entry has no details.
     assert_eq!(page.get("/api/detail/1").status, 404);
 }

@@ -62,7 +62,8 @@ impl Default for Options {
 /// A headless Chromium with a fresh profile.
 ///
 /// Dropping it closes it. The drop panics if the console of the page contains errors, which includes violations of its
-/// Content-Security-Policy, and which [`allow_errors`](Self::allow_errors) permits.
+/// Content-Security-Policy, and which [`allow_errors`](Self::allow_errors) permits. A page whose server has stopped
+/// tries to connect again, which is such an error, so drop the browser first.
 pub struct Browser {
     // The order matters: the client is closed before the driver is killed.
     client: Client,
@@ -397,23 +398,19 @@ impl Browser {
         assert!(errors.is_empty(), "errors on the console: {errors:#?}");
     }
 
-    /// Waits until a file has been downloaded. Returns its path.
-    pub fn download(&self) -> PathBuf {
+    /// Waits until a file that ends with this text has been downloaded. Returns its path.
+    pub fn download(&self, end: &str) -> PathBuf {
         let until = Instant::now() + TIMEOUT;
         loop {
             let mut files = std::fs::read_dir(self.downloads.path()).unwrap();
-            let done = files.find_map(|file| {
+            // Chromium downloads into a file with another name. At its own name, the file can still be incomplete.
+            let complete = files.find_map(|file| {
                 let path = file.unwrap().path();
-                // Chromium downloads into a file with another extension, and renames it.
-                (path.extension()? != "crdownload").then_some(path)
+                let text = std::fs::read(&path).unwrap_or_default();
+                let is_named = path.extension().is_some_and(|it| it != "crdownload");
+                (is_named && text.ends_with(end.as_bytes())).then_some(path)
             });
-            if let Some(path) = done.filter(|path| {
-                !path
-                    .file_name()
-                    .unwrap()
-                    .as_encoded_bytes()
-                    .starts_with(b".")
-            }) {
+            if let Some(path) = complete {
                 return path;
             }
             assert!(Instant::now() < until, "no file was downloaded");

@@ -151,7 +151,7 @@ function loads(tag, path, properties = {}) {
 }
 const results = {};
 for (const [name, attempt] of Object.entries(attempts)) {
-    const limit = new Promise(resolve => setTimeout(resolve, 5000, 'timed out'));
+    const limit = new Promise(resolve => setTimeout(resolve, 20_000, 'timed out'));
     results[name] = await Promise.race([attempt().then(value => `succeeded: ${value}`, () => 'rejected'), limit]);
 }
 return results;

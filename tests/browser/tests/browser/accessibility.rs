@@ -10,9 +10,8 @@ const TAB: char = '\u{e004}';
 const SHIFT: char = '\u{e008}';
 const ENTER: char = '\u{e007}';
 
-/// Starts a `dev` whose page has something of everything.
-fn full_page(context: &Context, browser: &Browser) -> Run {
-    let mut dev = context.dev(&[]);
+/// Opens the page of a run, and fills it with something of everything.
+fn fill(browser: &Browser, dev: &mut Run) {
     browser.goto(&dev.page());
     browser.until_text("#invocations", "#1");
     post(
@@ -28,15 +27,15 @@ fn full_page(context: &Context, browser: &Browser) -> Run {
     browser.until_text("#invocations", "#6");
     post(browser, "freeze", &json!({}));
     browser.until_text("#status", "frozen");
-    dev
 }
 
 #[test]
 #[ignore = "needs Chromium and chromedriver"]
 fn readable_and_usable_in_both_sizes_and_color_schemes() {
     let context = Context::new();
+    let mut dev = context.dev(&[]);
     let browser = Browser::open();
-    let _dev = full_page(&context, &browser);
+    fill(&browser, &mut dev);
     let mut complaints = Vec::new();
     for size in [DESKTOP, PHONE, (900, 700), (320, 640)] {
         browser.resize(size, 1.0);
@@ -83,10 +82,32 @@ fn readable_and_usable_in_both_sizes_and_color_schemes() {
 
 #[test]
 #[ignore = "needs Chromium and chromedriver"]
+fn zoomed_page_scrolls() {
+    let context = Context::new();
+    let mut dev = context.dev(&[]);
+    let browser = Browser::open();
+    browser.goto(&dev.page());
+    browser.until_text("#invocations", "#1");
+    // A laptop at 200 % and 400 %.
+    for (width, height) in [(640, 400), (320, 200)] {
+        browser.resize((width, height), 1.0);
+        browser.run("scrollTo(0, 0)", &[]);
+        browser.cdp(
+            "Input.dispatchMouseEvent",
+            json!({"type": "mouseWheel", "x": 100, "y": 10, "deltaX": 0, "deltaY": 150}),
+        );
+        browser.until("scrollY > 0");
+        assert_eq!(browser.audit("overflow()"), [""; 0]);
+    }
+}
+
+#[test]
+#[ignore = "needs Chromium and chromedriver"]
 fn every_control_is_reached_with_the_keyboard() {
     let context = Context::new();
+    let mut dev = context.dev(&[]);
     let browser = Browser::open();
-    let _dev = full_page(&context, &browser);
+    fill(&browser, &mut dev);
     for tab in TABS {
         browser.press(tab);
         browser.run(

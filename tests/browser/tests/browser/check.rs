@@ -31,6 +31,7 @@ fn report_shows_each_case_and_how_to_fix_it() {
     assert_eq!(browser.audit("lowContrast()"), [""; 0]);
     assert_eq!(browser.unnamed(), [""; 0]);
 
+    drop(browser);
     check.event_that("waiting", |line| {
         line.as_str().is_some_and(|line| line.contains("waiting"))
     });

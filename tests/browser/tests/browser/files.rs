@@ -40,12 +40,12 @@ fn export_opens_without_network_and_server() {
 
     // The button exports the same as --export.
     browser.press("Export");
-    let downloaded = browser.download();
+    let downloaded = exported(&browser.download("</html>\n"));
+    drop(browser);
     assert!(dev.stop().success());
     let invocations = exported(&export);
     assert_eq!(invocations.len(), 4);
-    assert_eq!(exported(&downloaded), invocations);
-    drop(browser);
+    assert_eq!(downloaded, invocations);
 
     let browser = Browser::open();
     browser.cdp("Network.enable", json!({}));

@@ -44,6 +44,17 @@ fn lines_are_filtered_by_extension_stream_and_text() {
     browser.until_text("#logs", "not a regular expression");
     browser.set("Filter by text", "no line has this");
     browser.until_text("#logs", "No line matches");
+    // An expression that takes forever is stopped, and the next one is tested as usual.
+    post(
+        &browser,
+        "invoke",
+        &json!({"logs": [format!("{}!", "a".repeat(60))]}),
+    );
+    browser.until_text("#invocations", "#3");
+    browser.set("Filter by text", "/^(a+)+$/");
+    browser.until_text("#logs", "takes too long");
+    browser.set("Filter by text", "/^a{60}!$/");
+    browser.until_text("#logs [role=grid]", "aaaa");
     browser.run(
         "const input = document.querySelector('#logs input');
          input.value = '';

@@ -53,6 +53,7 @@ fn invocations_appear_with_all_their_details() {
     browser.press("Logs");
     browser.until_text("#logs", &trace_id);
     browser.until_text("#logs", "pid ");
+    drop(browser);
     assert!(dev.stop().success());
 }
 
@@ -92,8 +93,14 @@ fn page_survives_a_restart_of_dev() {
     browser.goto(&page);
     browser.until_text("#invocations", "#1");
     browser.run("window.sameDocument = true", &[]);
-    post(&browser, "invoke", &json!({"count": 5}));
+    post(
+        &browser,
+        "invoke",
+        &json!({"count": 5, "payload": "before the restart"}),
+    );
     browser.until_text("#invocations", "#6");
+    select(&browser, 2);
+    browser.until_text("#detail", "before the restart");
 
     dev.kill();
     browser.until_text("#status", "disconnected");
@@ -110,8 +117,12 @@ fn page_survives_a_restart_of_dev() {
     browser.until("!document.querySelector('#status').innerText.includes('disconnected')");
     browser.until("!document.querySelector('#invocations').innerText.includes('#6')");
     browser.until_text("#invocations", "#1");
-    browser.press("Invoke");
+    post(&browser, "invoke", &json!({"payload": "after the restart"}));
     browser.until_text("#invocations", "#2");
+    // The entries have the same IDs as those of the first run.
+    select(&browser, 2);
+    browser.until_text("#detail", "after the restart");
+    assert!(!browser.text("#detail").contains("before the restart"));
     // The document was not loaded again.
     assert_eq!(browser.run("return window.sameDocument", &[]), true);
 }

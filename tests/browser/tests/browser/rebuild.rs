@@ -70,6 +70,7 @@ fn failed_boot_waits_for_the_page() {
     save(&script, &fs::read_to_string(night_watch()).unwrap());
     browser.until_text("#invocations", "#1");
     browser.until("document.querySelector('#notices').innerText === ''");
+    drop(browser);
     assert!(dev.stop().success());
 }
 
