@@ -105,8 +105,9 @@ function comparison(app, choice) {
   const dropped = [["A", a], ["B", b]].filter(([, run]) => run.session.dropped > 0);
   return [
     section("Result", verdictList(verdictOf(statsA, statsB)),
-      dropped.map(([name, run]) => el("p", { class: "muted" }, run.session.dropped === 1 ? `The oldest entry of ${name} was dropped, and is not counted.`
-        : `The oldest ${numberFormat.format(run.session.dropped)} entries of ${name} were dropped, and are not counted.`))),
+      dropped.map(([name, { session }]) => el("p", { class: "muted" }, session.dropped === 1
+        ? `The oldest entry of ${name} was dropped, and is not counted.`
+        : `The ${numberFormat.format(session.dropped)} oldest entries of ${name} were dropped, and are not counted.`))),
     section("Distribution", distribution(statsA, statsB, choice)),
     section("Figures", figureTable(statsA, statsB)),
     section("Invocations with the largest differences", pairTable(app, a, b)),

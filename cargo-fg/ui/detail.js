@@ -159,7 +159,7 @@ function invocationLinks(view, invocations) {
 
 const MARK_TITLES = {
   fault: "Fault", lost: "Lost telemetry", rejected: "Rejected request", exited: "Exit", subscribed: "Subscription",
-  changed: "Saved files", build: "Build", failed: "Failure", warning: "Warning",
+  changed: "Saved files", build: "Build", failed: "Failure", warning: "Warning", end: "Failure of the run",
 };
 
 /// The details of a mark, or of a failed attempt to deliver telemetry.

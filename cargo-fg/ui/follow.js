@@ -25,7 +25,7 @@ function overviewWindow(session, now) {
   const span = active - whole.from;
   const instance = session.instance();
   const next = instance?.shutdownT ?? instance?.downT ?? now;
-  return span > 0 && next - active > span * 0.5 ? { from: whole.from, to: active + span * 0.05 } : whole;
+  return active > 0 && next - active > span * 0.5 ? { from: whole.from, to: active + span * 0.05 } : whole;
 }
 
 /// The window that follows a run. It shows the whole run as long as its last invocation is visible then. After that, it shows the

@@ -47,9 +47,11 @@ function createHeader(app) {
     const { info } = session;
     const command = `cargo fg ${info?.command ?? ""}`.trim();
     const directory = text(info?.directory).split(/[/\\]/).filter(Boolean).pop() ?? "";
-    if (byId("name").title !== text(info?.directory) || byId("name").dataset.command !== command) {
+    // Whoever receives a file wants to know where and when it was made.
+    const origin = info ? `${text(info.directory)}, ${new Date(number(info.epoch_ms)).toLocaleString()}, cargo fg ${text(info.version)}` : "";
+    if (byId("name").title !== origin || byId("name").dataset.command !== command) {
       byId("name").replaceChildren(command, directory ? el("span", { class: "muted" }, ` ${directory}`) : "");
-      byId("name").title = text(info?.directory);
+      byId("name").title = origin;
       byId("name").dataset.command = command;
       document.title = directory ? `${directory} – ${command}` : command;
     }
@@ -65,13 +67,16 @@ function createHeader(app) {
   };
 }
 
-/// Shows the last failure until it is repaired, or dismissed.
+/// Shows the last failure until it is repaired, or dismissed. A file shows what had failed at the end of its run.
 function showFailure({ id, failure }, { live, connected }) {
-  if (!live || !connected || !failure) {
+  if ((live && !connected) || !failure) {
     dismiss("failure");
     delete byId("notices").dataset.failure;
-  } else if (byId("notices").dataset.failure !== `${id} ${failure.id}`) {
-    byId("notices").dataset.failure = `${id} ${failure.id}`;
+    return;
+  }
+  const shown = `${id} ${failure.id}`;
+  if (byId("notices").dataset.failure !== shown) {
+    byId("notices").dataset.failure = shown;
     notify("failure", failure.message, { kind: "error" });
   }
 }

@@ -47,7 +47,7 @@ const INVOCATION_ORDERS = ["newest", "oldest", "slowest"];
 const bySlowness = (a, b) => (b.d ?? Infinity) - (a.d ?? Infinity) || a.n - b.n;
 
 function createInvocations(app) {
-  const { session, view } = app;
+  const { session, source, view } = app;
   const saved = readStored("sessionStorage", INVOCATIONS_KEY) ?? {};
   const settings = {
     filter: Object.hasOwn(INVOCATION_FILTERS, saved.filter) ? saved.filter : "all",
@@ -145,7 +145,7 @@ function createInvocations(app) {
     }
     updateChips();
     empty.hidden = shown.length > 0;
-    empty.textContent = session.invocations.length === 0 ? "No invocations yet." : "No invocation matches the filter.";
+    empty.textContent = session.invocations.length === 0 ? (source.live ? "No invocations yet." : "No invocations.") : "No invocation matches the filter.";
     list.element.hidden = shown.length === 0;
     lastUpdate = performance.now();
     cost = lastUpdate - start;

@@ -30,6 +30,7 @@ const MARK_STYLES = {
   lost: { shape: "triangle", color: "error", rank: 6 },
   exited: { shape: "cross", color: "error", rank: 7 },
   failed: { shape: "cross", color: "error", rank: 8 },
+  end: { shape: "cross", color: "error", rank: 9 },
 };
 
 class Painter {

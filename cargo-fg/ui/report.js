@@ -9,6 +9,8 @@ const CASE_OUTCOMES = {
 const CASE_GROUPS = {
   PKG: "Package", REG: "Registration", INV: "Invocation", FRZ: "Freeze", TEL: "Telemetry", RES: "Resources", SET: "Settings", END: "Shutdown", BUD: "Budget",
 };
+/// The name of the group of the cases that failed.
+const FAILED = "Failed";
 const MARKS = { D: "documented", I: "inferred", "?": "unknown" };
 
 function createReport({ session }) {
@@ -16,8 +18,9 @@ function createReport({ session }) {
   const head = new Slot();
   const progress = new Slot();
   const chips = new Slot();
-  const cases = new Slot();
+  const failed = new Slot();
   const stderr = new Slot();
+  const others = new Slot();
   const update = () => {
     const { report, ended } = session;
     const found = report ? list(report.cases) : session.cases;
@@ -25,12 +28,15 @@ function createReport({ session }) {
     head.set(`${key} ${Boolean(ended)}`, () => reportHead(session, found));
     progress.set(`${report ? "" : found.length} ${session.info?.cases ?? ""} ${session.marks.length} ${Boolean(ended)}`, () => reportProgress(session, found));
     chips.set(`${key} ${[...filters]}`, () => filterChips(found, filters, update));
-    cases.set(`${key} ${[...filters]}`, () => caseGroups(found, filters, report !== null));
+    const groups = caseGroups(found, filters);
+    const sections = (isShown) => () => [...groups].filter(([name]) => isShown(name)).map(([name, items]) => caseGroup(name, items, report !== null));
+    failed.set(`${key} ${[...filters]}`, sections((name) => name === FAILED));
+    others.set(`${key} ${[...filters]}`, sections((name) => name !== FAILED));
     stderr.set(key, () => (list(report?.stderr).length === 0 ? null : section("Last lines of standard error in boots with a failure", bodyView(list(report.stderr).join("\n"), "stderr.txt"))));
   };
   session.onChange(update);
   update();
-  return el("div", { class: "report-panel" }, head.element, progress.element, chips.element, cases.element, stderr.element);
+  return el("div", { class: "report-panel" }, head.element, progress.element, chips.element, failed.element, stderr.element, others.element);
 }
 
 function countOutcomes(cases) {
@@ -48,7 +54,9 @@ function reportHead({ report, ended }, cases) {
     return el("header", { class: "detail-head" }, el("h2", {}, ended ? "The check did not finish" : "The check is running"),
       message === "" ? null : el("p", { class: "inline-error" }, visibleText(message)));
   }
-  const verdict = counts.fail > 0 ? `${formatCount(counts.fail, "case")} failed` : counts.warn > 0 ? `No case failed, ${formatCount(counts.warn, "warning")}` : "Every case passed";
+  const verdict = counts.fail > 0 ? `${formatCount(counts.fail, "case")} failed`
+    : counts.warn > 0 ? `No case failed, ${formatCount(counts.warn, "warning")}`
+      : counts.skip > 0 ? "No case failed" : "Every case passed";
   const passed = counts.fail === 0;
   return el("header", { class: "detail-head" },
     el("h2", {}, visibleText(text(report.extension))),
@@ -91,23 +99,27 @@ function filterChips(cases, filters, update) {
   }, el("span", { class: `outcome ${kind}`, "aria-hidden": "true" }, icon), `${title} `, el("span", { class: "count" }, String(counts[outcome])))));
 }
 
-/// The cases that are not hidden, those that failed first, and grouped by the beginning of their IDs.
-function caseGroups(cases, filters, explained) {
+/// The cases that are not hidden, by the name of their group: those that failed first, the others by the beginning of their IDs.
+function caseGroups(cases, filters) {
   const order = Object.keys(CASE_OUTCOMES);
   const rank = (outcome) => (order.indexOf(outcome) + order.length + 1) % (order.length + 1);
   const shown = cases.filter(({ outcome }) => filters.size === 0 || filters.has(outcome));
   const groups = new Map();
   const add = (name, item) => groups.set(name, [...groups.get(name) ?? [], item]);
   for (const item of shown.filter(({ outcome }) => outcome === "fail")) {
-    add("Failed", item);
+    add(FAILED, item);
   }
   const others = shown.filter(({ outcome }) => outcome !== "fail").sort((a, b) => rank(a.outcome) - rank(b.outcome));
   const names = [...new Set(shown.map(({ id }) => text(id).split("-")[0]))];
   for (const name of names) {
     others.filter(({ id }) => text(id).split("-")[0] === name).forEach((item) => add(CASE_GROUPS[name] ?? name, item));
   }
-  return [...groups].map(([name, items]) => el("section", { class: `case-group${explained ? "" : " brief"}` }, el("h3", {}, `${name} `, el("span", { class: "muted" }, String(items.length))),
-    items.map((item) => (explained ? explainedCase(item) : caseLine(item)))));
+  return groups;
+}
+
+function caseGroup(name, items, explained) {
+  return el("section", { class: `case-group${explained ? "" : " brief"}` }, el("h3", {}, `${name} `, el("span", { class: "muted" }, String(items.length))),
+    items.map((item) => (explained ? explainedCase(item) : caseLine(item))));
 }
 
 function caseTitle({ id, outcome, sentence }) {
@@ -129,7 +141,7 @@ function sourceName(source) {
 
 function explainedCase(item) {
   const { outcome, detail, source, mark, tried, remedy } = item;
-  return el("details", { class: "case", open: outcome === "fail" }, el("summary", { class: "case-head" }, caseTitle(item)),
+  return el("details", { class: "case", open: outcome === "fail" || outcome === "warn" }, el("summary", { class: "case-head" }, caseTitle(item)),
     facts([
       text(detail) !== "" && ["Finding", el("span", { class: "pre-wrap" }, visibleText(text(detail)))],
       ["Source", [text(source) === "" ? "" : `${sourceName(text(source))} `, el("span", { class: "badge", title: MARKS[mark] ?? "" }, `${text(mark)} ${MARKS[mark] ?? ""}`)]],

@@ -90,7 +90,8 @@ function verdictOf(a, b) {
   }
   if (a.failed > 0 || b.failed > 0) {
     const share = ({ failed, finished }) => `${numberFormat.format(failed)} of ${numberFormat.format(finished.length)}`;
-    add(b.failed > a.failed ? "bad" : "plain", `Failed invocations: ${share(a)} in A, ${share(b)} in B.`);
+    const isWorse = b.failed * a.finished.length > a.failed * b.finished.length;
+    add(isWorse ? "bad" : "plain", `Failed invocations: ${share(a)} in A, ${share(b)} in B.`);
   }
   if (a.lost > 0 || b.lost > 0) {
     add(b.lost > a.lost ? "bad" : "plain", `Lost telemetry events: ${numberFormat.format(a.lost)} in A, ${numberFormat.format(b.lost)} in B.`);

@@ -45,7 +45,7 @@ class Session {
     this.builds = [];
     this.cases = [];
     this.report = null;
-    /// The last failure of a build, a boot or an extension, until the next one succeeds: `{id, message}`.
+    /// The last failure of a build, a boot, an extension or the run, until the next one succeeds: `{id, message}`.
     this.failure = null;
     this.ended = null;
   }
@@ -417,5 +417,16 @@ const appliers = {
   },
   end(session, entry) {
     session.ended = entry;
+    const message = text(entry.message);
+    // The report of a check has its own message.
+    if (entry.ok !== false || message === "" || session.info?.command === "check") {
+      return;
+    }
+    session.failure = { id: entry.id, message };
+    session.addMark(entry, null, message);
+    const instance = session.instance();
+    if (instance && instance.bootedD === null) {
+      instance.failedT ??= instance.shutdownT ?? entry.t;
+    }
   },
 };

@@ -37,15 +37,16 @@ const AFTER_HELP: &str = "\
 On a terminal, `dev` invokes the function once, and then waits for keys (? lists
 them) and for `cargo fg invoke`. It draws a timeline of each invocation, with a
 bar for the function, each extension, and each telemetry delivery. Without a
-terminal, `dev` invokes the function once a second; there are no keys and no
-timelines.
+terminal, there are no keys and no timelines, and `dev` invokes the function
+once a second.
 
 When a source file is saved, `dev` builds and boots the extension again, unless
 --invocations, --replay or --attach is given.
 
 With --attach, the script name is that of --script, of the package, or of --zip.
 
-With --ui, the page can do what keys do. With --invocations or --replay, it stays
+With --ui, the page can do what keys do, and `dev` waits for it: the function is
+invoked once after each boot. With --invocations or --replay, the page stays
 after the last invocation until Ctrl-C.
 
 The exit status is 1 if an invocation of --invocations or --replay fails, if an
@@ -64,7 +65,7 @@ pub(super) struct DevArgs {
     /// Stop after N invocations, sent one after the other
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     invocations: Option<u64>,
-    /// Time between invocations, such as 200ms (default without a terminal: 1s; with --invocations: 0s)
+    /// Time between invocations, such as 200ms (default with --invocations: 0s; without a terminal and --ui: 1s)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     interval: Option<Duration>,
     /// Run a real function, the bootstrap of a custom runtime (default: a synthetic function)

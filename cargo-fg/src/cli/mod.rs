@@ -48,6 +48,9 @@ impl CommandLine {
         if arguments.get(1).is_some_and(|argument| argument == "fg") {
             arguments.remove(1);
         }
+        if let Some(error) = separate_port(&arguments) {
+            error.exit();
+        }
         let parsed = Self::try_parse_from(&arguments);
         let is_incomplete =
             |error: &clap::Error| error.kind() == ErrorKind::MissingRequiredArgument;
@@ -103,4 +106,19 @@ impl CommandLine {
             FgCommand::Check(arguments) => arguments.run(),
         }
     }
+}
+
+/// Returns an error if a port follows `--ui` as an argument of its own, which would be that of something else.
+fn separate_port(arguments: &[OsString]) -> Option<clap::Error> {
+    let mut pairs = arguments.split(|it| it == "--").next()?.windows(2);
+    let port = pairs.find_map(|pair| {
+        let port = pair[1].to_str().filter(|_| pair[0] == "--ui")?;
+        port.bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then_some(port)
+    })?;
+    let message = format!(
+        "unexpected argument '{port}' found; to choose the port of the page, write --ui={port}"
+    );
+    Some(CommandLine::command().error(ErrorKind::UnknownArgument, message))
 }

@@ -94,13 +94,17 @@ fn export_is_written_if_the_cases_cannot_be_run() {
 #[test]
 fn unusable_views_are_reported_before_a_build() {
     for (arguments, reason) in [
-        (["--ui=8085"], "ports 8081 to 8090 are those of extensions"),
         (
-            ["--export=/no/such/report.html"],
+            &["--ui=8085"][..],
+            "ports 8081 to 8090 are those of extensions",
+        ),
+        (&["--ui", "9000"], "write --ui=9000"),
+        (
+            &["--export=/no/such/report.html"],
             "the directory /no/such does not exist",
         ),
     ] {
-        let output = night_watch("", &arguments);
+        let output = night_watch("", arguments);
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(stderr.contains(reason), "{stderr}");

@@ -66,6 +66,11 @@ fn fixed_port_is_used_or_rejected() {
         ),
         (&["--ui=0"], "error: invalid value '0' for '--ui".to_owned(), 2),
         (&["--ui=x"], "error: invalid value 'x' for '--ui".to_owned(), 2),
+        (
+            &["--ui", "9000"],
+            "error: unexpected argument '9000' found; to choose the port of the page, write --ui=9000\n".to_owned(),
+            2,
+        ),
     ] {
         let output = context.python(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(status));

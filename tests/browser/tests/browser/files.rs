@@ -82,6 +82,27 @@ fn export_opens_without_network_and_server() {
 
 #[test]
 #[ignore = "needs Chromium and chromedriver"]
+fn export_of_a_failed_run_shows_the_failure() {
+    let context = Context::new();
+    let export = context.directory.path().join("run.html");
+    let browser = Browser::open();
+    for (fault, message) in [
+        ("exits-early", "exited with status 1 before it registered"),
+        ("handler-fails", "2 of 2 invocations failed"),
+        ("exits-3", "did not shut down cleanly"),
+    ] {
+        let file = export.to_str().unwrap();
+        let mut dev = context.python(&["dev", "--invocations", "2", "--export", file]);
+        assert!(!dev.env("FAULT", fault).output().unwrap().status.success());
+        browser.goto_file(&export);
+        browser.until_text("#notices", message);
+        // The timeline opens with an overview, also without invocations.
+        browser.until("JSON.parse(sessionStorage.getItem('cargo-fg-view'))?.to > 10");
+    }
+}
+
+#[test]
+#[ignore = "needs Chromium and chromedriver"]
 fn recording_is_opened_and_compared() {
     let context = Context::new();
     let recording = context.directory.path().join("before.rec");
