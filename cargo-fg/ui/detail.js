@@ -158,26 +158,19 @@ const MARK_TITLES = {
 function markDetail({ session, view, source }, cache, mark) {
   const title = mark.kind === undefined ? "Failed delivery of telemetry" : MARK_TITLES[mark.kind] ?? mark.kind;
   const message = mark.text ?? `${formatCount(mark.events, "event")} were not acknowledged after ${formatMs(mark.d)}: ${mark.reason}`;
+  const loss = mark.kind === "lost" ? session.losses.find(({ id }) => id === mark.id) : null;
+  const about = (loss?.traceIds ?? []).map((traceId) => session.byTrace.get(traceId)).filter(Boolean);
   const inFlight = session.invocations.filter((invocation) => invocation.t <= mark.t && endOf(session, invocation) >= mark.t);
   return [
     el("header", { class: "detail-head" }, el("h2", {}, title)),
     el("p", { class: "mark-text" }, visibleText(message)),
     facts([
       ["Time", formatClock(session, mark.t)], mark.row && ["Row", mark.row],
+      about.length > 0 && ["Invocations", invocationLinks(view, about)],
       ["In flight", inFlight.length === 0 ? "no invocation" : invocationLinks(view, inFlight)],
     ]),
-    mark.kind === "lost" && section("Lost events", withLost(cache, mark)),
+    mark.kind === "lost" && section("Lost events", withDetail(cache, mark.id, (detail) => eventList(detail.body ?? "", null))),
   ].filter(Boolean);
-}
-
-function withLost(cache, mark) {
-  const place = el("div", { class: "loading" }, el("p", { class: "muted" }, "Loading…"));
-  cache.load(mark.id).then(
-    (detail) => place.replaceChildren(detail?.body === undefined
-      ? el("p", { class: "muted" }, "They were never posted, or are no longer stored.") : eventList(detail.body, null)),
-    () => place.replaceChildren(el("p", { class: "inline-error" }, "Cannot load this: cargo fg does not respond.")),
-  );
-  return place;
 }
 
 /// A list of names and values.
