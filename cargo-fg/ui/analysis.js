@@ -6,42 +6,64 @@ const MIN_COMPARED = 5;
 const NOTABLE_MS = 5;
 /// Telemetry that arrives later than this after its invocation is late.
 const LATE_TELEMETRY_MS = 250;
+/// The reason of a loss of which not all events are known.
+const BUFFER_FULL = "the buffer was full";
 /// Without enough others to compare with, an invocation is slow if it takes this much longer than requested.
 const SLOW_MS = 100;
+/// A cold start that takes longer is worth a look.
+const SLOW_BOOT_MS = 1000;
 
 const indexes = new WeakMap();
 
-/// Returns what analyses look up again and again: deliveries by trace ID, and medians. It is extended when the session grows.
+/// Returns what analyses look up again and again: deliveries and losses by trace ID, and medians. It is extended when the session
+/// grows.
 function indexOf(session) {
   let index = indexes.get(session);
   if (!index || index.generation !== session.generation) {
-    index = { generation: session.generation, deliveries: new Map(), seen: new Set(), finished: -1, medians: null };
+    index = { generation: session.generation, deliveries: byTraceId(), losses: byTraceId(), finished: -1, medians: null };
     indexes.set(session, index);
   }
-  // Deliveries are sorted by their start, so a new one is near the end, but not always the last.
-  for (let at = session.deliveries.length - 1; at >= 0 && index.seen.size < session.deliveries.length; at -= 1) {
-    const delivery = session.deliveries[at];
-    if (!index.seen.has(delivery.id)) {
-      index.seen.add(delivery.id);
-      for (const traceId of delivery.traceIds) {
-        const found = index.deliveries.get(traceId);
-        if (found) {
-          insertSorted(found, delivery, byStart);
-        } else {
-          index.deliveries.set(traceId, [delivery]);
+  index.deliveries.extend(session.deliveries);
+  index.losses.extend(session.losses);
+  return index;
+}
+
+/// Returns an index of deliveries or losses by trace ID.
+function byTraceId() {
+  const found = new Map();
+  const seen = new Set();
+  return {
+    get: (traceId) => found.get(traceId) ?? [],
+    extend(list) {
+      // They are sorted by their start, so a new one is near the end, but not always the last.
+      for (let at = list.length - 1; at >= 0 && seen.size < list.length; at -= 1) {
+        const element = list[at];
+        if (!seen.has(element.id)) {
+          seen.add(element.id);
+          for (const traceId of element.traceIds) {
+            if (found.has(traceId)) {
+              insertSorted(found.get(traceId), element, byStart);
+            } else {
+              found.set(traceId, [element]);
+            }
+          }
         }
       }
-    }
-  }
-  return index;
+    },
+  };
 }
 
 /// Returns the deliveries that contained events of an invocation, in the order of their start. If others have the same trace ID, a
 /// delivery belongs to the last one that had started.
 function deliveriesOf(session, invocation) {
-  const found = indexOf(session).deliveries.get(invocation.traceId) ?? [];
+  const found = indexOf(session).deliveries.get(invocation.traceId);
   const { t, next, isRepeated } = invocation;
   return next || isRepeated ? found.filter((delivery) => delivery.t >= t && (!next || delivery.t < next.t)) : found;
+}
+
+/// Returns the losses that contained events of an invocation, in their order.
+function lossesOf(session, invocation) {
+  return indexOf(session).losses.get(invocation.traceId);
 }
 
 /// Returns the durations of all finished invocations, and of each row in them, sorted.
@@ -88,17 +110,21 @@ function quantile(sorted, q) {
   return sorted[low] + (sorted[high] - sorted[low]) * (position - low);
 }
 
-/// Returns whether an invocation took notably longer than the others of the run, or than requested if there are few others.
+/// Returns whether an invocation took notably longer than its function, than the others of the run, or than requested if there
+/// are few others.
 function isSlow(session, invocation) {
   if (invocation.d === null || isCanceled(invocation)) {
     return false;
   }
   const { total } = durationsOf(session);
-  if (total.length < MIN_COMPARED) {
-    return invocation.d - (invocation.durationMs ?? 0) >= SLOW_MS;
-  }
+  const expected = total.length < MIN_COMPARED ? invocation.durationMs ?? 0 : invocation.function.d;
+  return invocation.d - expected >= SLOW_MS || isSlowerThanOthers(total, invocation);
+}
+
+/// Returns whether an invocation took notably longer than the others, if there are enough of them.
+function isSlowerThanOthers(total, invocation) {
   const median = quantile(total, 0.5);
-  return invocation.d > Math.max(2 * median, median + NOTABLE_MS);
+  return total.length >= MIN_COMPARED && invocation.d > Math.max(2 * median, median + NOTABLE_MS);
 }
 
 /// Returns the part that ended last: the function, or the response of an extension.
@@ -256,7 +282,13 @@ function partFindings(session, invocation, slow, add) {
   if (slow && last.row === "function" && requested >= NOTABLE_MS && requested <= last.d) {
     add("plain", `The synthetic function was asked to run for ${formatMs(requested)}.`);
   }
-  if (total.length >= MIN_COMPARED && slow) {
+  const rest = d - Math.max(...parts.map((part) => part.end));
+  if (rest >= NOTABLE_MS) {
+    add(slow && rest > d / 2 ? "slow" : "plain", `The last ${formatMs(rest)} passed in cargo fg, after the function and the extensions had finished.`);
+  }
+  if (total.length >= MIN_COMPARED && slow && !isSlowerThanOthers(total, invocation)) {
+    add("plain", `The median of ${formatCount(total.length, "invocation")} is ${formatMs(median)}.`);
+  } else if (slow && total.length >= MIN_COMPARED) {
     add("slow", `This is ${formatFactor(d / median)} × the median of ${formatMs(median)} of ${formatCount(total.length, "invocation")}.`);
     const values = rows.get(last.row);
     const usual = quantile(values, 0.5);
@@ -322,7 +354,10 @@ function circumstanceFindings(session, invocation, add) {
   const end = t + d;
   const instance = instanceAt(session, t);
   if (instance && instance.bootedD !== null && isFirstIn(session, instance, invocation)) {
-    add("plain", `It was the first invocation after a cold start of ${formatMs(instance.bootedD)}.`);
+    const starts = instance.coldStarts.filter((start) => start.t < instance.t + instance.bootedD);
+    const slowest = starts.reduce((slow, start) => (slow && slow.d >= start.d ? slow : start), null);
+    const most = slowest && slowest.d >= SLOW_MS && slowest.d > instance.bootedD / 2 ? `, of which ${slowest.row === "function" ? "the function" : slowest.row} took ${formatMs(slowest.d)}` : "";
+    add(instance.bootedD >= SLOW_BOOT_MS ? "slow" : "plain", `It was the first invocation after a cold start of ${formatMs(instance.bootedD)}${most}.`);
   }
   const restart = instance?.coldStarts.find(({ row, t: at, d: took }) => row === "function" && overlap(t, end, at, at + took) > 0);
   if (restart) {
@@ -330,7 +365,7 @@ function circumstanceFindings(session, invocation, add) {
   }
   const freeze = session.freezes.findLast((candidate) => candidate.end !== null && candidate.end <= t);
   if (freeze && t - freeze.end < 50) {
-    add("plain", `The instance was thawed ${formatMs(t - freeze.end)} before the start, after ${formatMs(freeze.end - freeze.t)}.`);
+    add("plain", `The instance was thawed ${formatMs(t - freeze.end)} before the start; it had been frozen for ${formatMs(freeze.end - freeze.t)}.`);
   }
   const others = othersBetween(session, invocation, t, end).length;
   if (others > 0) {
@@ -362,33 +397,40 @@ function isFirstIn(session, instance, invocation) {
   return !session.invocations.some((other) => other !== invocation && other.t >= booted && other.t < invocation.t);
 }
 
-/// Says when the telemetry of an invocation arrived, and what was lost at this time.
+/// Says when the telemetry of an invocation arrived, and what was lost.
 function telemetryFindings(session, invocation, add) {
   const { t } = invocation;
-  const done = t + invocation.function.d;
+  // The platform reports an invocation when the function and all extensions are done.
+  const done = t + invocation.d;
   const deliveries = deliveriesOf(session, invocation);
+  const losses = lossesOf(session, invocation);
   const last = deliveries[deliveries.length - 1];
+  for (const loss of losses) {
+    add("bad", `${last ? "Some of its telemetry" : "Its telemetry"} was lost ${formatMs(loss.t - t)} after the start, in a batch of ${formatCount(loss.events, "event")}: ${oneLine(loss.reason)}.`);
+  }
   if (last) {
     const arrived = last.t + last.d;
     // Batches are posted one at a time, so each failed attempt until then delayed it.
     const failed = attemptsBetween(session, t, last.t);
     if (arrived - done >= LATE_TELEMETRY_MS || failed.length > 0) {
       const attempts = failed.length === 0 ? "" : `; until then, ${formatCount(failed.length, "attempt")} to deliver telemetry failed (${reasonsOf(failed)})`;
-      const when = arrived > done ? `${formatMs(arrived - done)} after the function had finished` : "before the function had finished";
+      const when = arrived > done ? `${formatMs(arrived - done)} after the invocation had finished` : "before the invocation had finished";
       add("slow", `Its last telemetry arrived ${when}${attempts}.`);
       const frozen = frozenBetween(session, done, arrived);
       if (frozen > 0) {
         add("plain", `The instance was frozen for ${formatMs(frozen)} of the time until then.`);
       }
     }
-  } else if (marksBetween(session, "subscribed", instanceAt(session, t)?.t ?? 0, done).length > 0 && session.end - done > 1000) {
+  } else if (losses.length === 0 && marksBetween(session, "subscribed", instanceAt(session, t)?.t ?? 0, done).length > 0 && session.end - done > 1000) {
     add("plain", "No telemetry about it was delivered.");
   }
   if (invocation.next || invocation.isRepeated) {
     add("plain", "Other invocations have the same trace ID, so telemetry of one of them may be counted as that of another.");
   }
   const until = Math.max(endOf(session, invocation), last ? last.t + last.d : 0) + 1;
-  for (const loss of session.losses.filter((loss) => loss.t >= t && loss.t <= until)) {
+  // If the buffer was full, or a recording does not have the trace IDs, it is not known what all of the events were about.
+  const unknown = session.losses.filter((loss) => loss.t >= t && loss.t <= until && (loss.traceIds.length === 0 || loss.reason === BUFFER_FULL));
+  for (const loss of unknown.filter((loss) => !losses.includes(loss))) {
     add("bad", `${formatCount(loss.events, "telemetry event")} ${loss.events === 1 ? "was" : "were"} lost ${formatMs(loss.t - t)} after the start: ${oneLine(loss.reason)}. ${loss.events === 1 ? "It may be about another invocation" : "They may be about other invocations"}.`);
   }
 }

@@ -23,7 +23,17 @@ function whyNotControl(source) {
   if (!source.state) {
     return "connecting";
   }
-  return source.state.instance === "ended" ? "the run has ended" : null;
+  if (source.state.instance === "ended") {
+    return "the run has ended";
+  }
+  return isShuttingDown(source) ? "the instance is shutting down" : null;
+}
+
+/// Returns whether the instance shuts down at the moment, which takes a while if an extension does not react. Until then, the server
+/// executes no commands.
+function isShuttingDown({ session, state }) {
+  const instance = session?.instance() ?? null;
+  return ["up", "booting"].includes(state?.instance) && instance !== null && instance.shutdownT !== null && instance.downT === null;
 }
 
 /// Returns what is wrong with a duration, or `null`. The grammar is that of the command line.
@@ -158,8 +168,9 @@ function invokeControls({ source }) {
   const realFunction = el("p", { class: "field-hint" }, "A real function runs: it decides on its outcome and duration itself.");
 
   function changed() {
+    message.show("");
     const binary = encoding.value === "base64";
-    const problem = binary ? attempt(() => atob(payload.value.trim())) === null && "not base64" : payload.value.trim() === "" ? "empty" : jsonProblem(payload.value);
+    const problem = binary ? attempt(() => atob(payload.value)) === null && "not base64" : payload.value.trim() === "" ? "empty" : jsonProblem(payload.value);
     hint.textContent = problem ? (binary ? "This is not base64." : problem === "empty" ? "The payload is empty." : `Not JSON: ${problem}. It is sent as it is.`) : "";
     hint.classList.toggle("warn", Boolean(problem));
     format.hidden = binary;
@@ -184,7 +195,7 @@ function invokeControls({ source }) {
       }
     }
     const body = {
-      payload: encoding.value === "base64" ? { base64: payload.value.trim() } : payload.value,
+      payload: encoding.value === "base64" ? { base64: canonicalBase64(payload.value) } : payload.value,
       count: count.value === "" ? 1 : Number(count.value), concurrency: concurrency.value === "" ? 1 : Number(concurrency.value),
     };
     if (source.state.synthetic) {
@@ -233,6 +244,15 @@ function invokeControls({ source }) {
     }
   };
   return { element: controlGroup("Invoke the function", form), update };
+}
+
+/// Returns base64 as the server expects it, without white space and with padding.
+function canonicalBase64(text) {
+  const bytes = attempt(() => atob(text));
+  if (bytes === null) {
+    throw new Error("the payload is not base64");
+  }
+  return btoa(bytes);
 }
 
 /// Returns what the parser says about a text that is not JSON, or `null` if it is.

@@ -166,12 +166,15 @@ const MARK_TITLES = {
 function markDetail({ session, view, source }, cache, mark) {
   const title = mark.kind === undefined ? "Failed delivery of telemetry" : MARK_TITLES[mark.kind] ?? mark.kind;
   const message = mark.text ?? `${formatCount(mark.events, "event")} ${mark.events === 1 ? "was" : "were"} not acknowledged after ${formatMs(mark.d)}: ${mark.reason}`;
+  const loss = mark.kind === "lost" ? session.losses.find(({ id }) => id === mark.id) : null;
+  const about = (loss?.traceIds ?? []).map((traceId) => session.byTrace.get(traceId)).filter(Boolean);
   const inFlight = session.invocations.filter((invocation) => invocation.t <= mark.t && endOf(session, invocation) >= mark.t);
   return [
     el("header", { class: "detail-head" }, el("h2", {}, title)),
     el("p", { class: "mark-text" }, visibleText(message)),
     facts([
       ["Time", formatClock(session, mark.t)], mark.row && ["Row", mark.row],
+      about.length > 0 && ["Invocations", invocationLinks(view, about)],
       ["In flight", inFlight.length === 0 ? "no invocation" : invocationLinks(view, inFlight)],
     ]),
     mark.kind === "lost" && section("Lost events", withDetail(cache, mark.id, (detail) => lostEvents(session, mark, detail.body))),

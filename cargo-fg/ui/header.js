@@ -18,6 +18,9 @@ function shownState(session, source) {
   if (state?.mode === "check" || session.info?.command === "check") {
     return session.report || session.ended ? ["ended", "finished"] : ["booting", "checking"];
   }
+  if (isShuttingDown(source)) {
+    return ["booting", "shutting down"];
+  }
   if (state?.instance === "up" && state.frozen) {
     return ["frozen", "frozen"];
   }
@@ -31,9 +34,14 @@ function shownState(session, source) {
 /// Creates the head of a run. Returns what updates it.
 function createHeader(app) {
   const { session, source } = app;
-  const failed = el("button", { class: "quiet bad", type: "button", title: "Next failed invocation (})", onclick: () => app.timeline.stepFailed(1) });
+  const show = (select) => {
+    select();
+    app.view.showTab("detail");
+  };
+  const failed = el("button", { class: "quiet bad", type: "button", title: "Next failed invocation (})", onclick: () => show(() => app.timeline.stepFailed(1)) });
   const counter = (attributes) => el("span", attributes);
-  const [invocations, lost, dropped] = [counter(), counter({ class: "bad" }), counter({ title: "The oldest entries, which no longer fit into memory" })];
+  const lost = el("button", { class: "quiet bad", type: "button", title: "Next loss of telemetry", onclick: () => show(() => app.timeline.stepLost()) });
+  const [invocations, dropped] = [counter(), counter({ title: "The oldest entries, which no longer fit into memory" })];
   byId("counters").replaceChildren(invocations, failed, lost, dropped);
   const state = el("span", { class: "state" });
   byId("status").replaceChildren(state);

@@ -23,7 +23,9 @@ function invocationDetail(app, cache, invocation) {
     // A fault can delay the start.
     const faults = marksBetween(session, "fault", Math.min(invocation.sentT, invocation.t) - 1, endOf(session, invocation));
     slots.faults.set(`${faults.length}`, () => faultSection(session, invocation, faults));
-    slots.telemetry.set(`${deliveries.map(({ id }) => id).slice(0, 50)} ${deliveries.length}`, () => section("Telemetry", telemetryView(session, cache, invocation, deliveries)));
+    const losses = lossesOf(session, invocation);
+    slots.telemetry.set(`${deliveries.map(({ id }) => id).slice(0, 50)} ${deliveries.length} ${losses.length}`, () => section("Telemetry",
+      losses.map((loss) => lostEvents(cache, invocation, loss)), telemetryView(session, cache, invocation, deliveries)));
   };
   return { elements: names.map((name) => slots[name].element), refresh };
 }
@@ -231,6 +233,11 @@ function telemetryView(session, cache, invocation, deliveries) {
   };
   show(SHOWN_DELIVERIES);
   return [place, more];
+}
+
+function lostEvents(cache, invocation, loss) {
+  return el("details", { class: "delivery", ontoggle: (event) => fillOnce(event.currentTarget, () => withDetail(cache, loss.id, (detail) => eventList(detail.body, invocation))) },
+    el("summary", {}, el("span", { class: "badge bad" }, "lost"), ` ${formatMs(loss.t - invocation.t)} after the start: ${formatCount(loss.events, "event")}, ${visibleText(loss.reason)}`));
 }
 
 function deliveryEvents(cache, invocation, delivery, open, failed) {

@@ -330,7 +330,7 @@ const appliers = {
   lost(session, entry) {
     const events = number(entry.events);
     session.lostEvents += events;
-    insertSorted(session.losses, { id: entry.id, t: entry.t, events, reason: text(entry.reason) }, byStart);
+    insertSorted(session.losses, { id: entry.id, t: entry.t, events, reason: text(entry.reason), traceIds: list(entry.trace_ids).map(text) }, byStart);
     session.addMark(entry, "telemetry", `${formatCount(events, "event")} lost: ${text(entry.reason)}`);
   },
   log(session, entry) {

@@ -164,6 +164,10 @@ function createTimeline(app) {
 
   /// Moves the window so that a span is in it, and zooms if it is too narrow to be seen.
   const reveal = (t, end = t) => {
+    if (!(view.to > view.from)) {
+      // Nothing has been drawn yet.
+      Object.assign(view, followedWindow(session, now(), view));
+    }
     const width = view.to - view.from;
     const perMs = frame?.scale.perMs ?? 1;
     const margin = Math.min(width * 0.1, 40 / perMs);
@@ -243,8 +247,9 @@ function createTimeline(app) {
         return;
       }
       stopAnimation();
-      // The window is chosen anew.
-      view.setWindow(0, 0, true);
+      // The window is chosen anew, whatever it shows at the moment.
+      const { from, to } = followedWindow(session, now(), { from: 0, to: 0 });
+      view.setWindow(from, to, true);
     },
     zoomToSelection() {
       const selected = selectedItem(session, view.selection);
@@ -265,6 +270,15 @@ function createTimeline(app) {
     },
     stepFailed(by) {
       stepIn(session.failures, by, selectedOf("invocation"), ({ n }) => ({ kind: "invocation", n }));
+    },
+    /// Selects the next loss of telemetry, and after the last one the first.
+    stepLost() {
+      const lost = session.marks.filter(({ kind }) => kind === "lost");
+      const next = lost[(lost.indexOf(selectedOf("mark")) + 1) % lost.length];
+      if (next) {
+        select({ kind: "mark", id: next.id });
+        reveal(next.t);
+      }
     },
     stepMark(by) {
       stepIn(session.marks, by, selectedOf("mark"), ({ id }) => ({ kind: "mark", id }));

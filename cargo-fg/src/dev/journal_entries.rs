@@ -262,6 +262,7 @@ pub(super) fn add_event(journal: &Journal, event: &Event) {
             let entry = Entry::Lost {
                 events: *events,
                 reason: &excerpt(reason),
+                trace_ids: TelemetryBody::read(body).trace_ids,
             };
             journal.add_with_detail(now, entry, &TelemetryDetail { body: Body(body) });
         }

@@ -98,12 +98,14 @@ impl From<Payload> for PayloadJson {
 }
 
 impl TryFrom<PayloadJson> for Payload {
-    type Error = base64::DecodeError;
+    type Error = String;
 
     fn try_from(json: PayloadJson) -> Result<Self, Self::Error> {
         Ok(Self(match json {
             PayloadJson::Text(text) => text.into_bytes(),
-            PayloadJson::Bytes { base64 } => BASE64_STANDARD.decode(base64)?,
+            PayloadJson::Bytes { base64 } => BASE64_STANDARD
+                .decode(base64)
+                .map_err(|error| format!("the payload is not base64: {error}"))?,
         }))
     }
 }
@@ -186,7 +188,10 @@ mod tests {
                 r#"{"duration": "long"}"#,
                 "`long` is not a duration; write it as `500ms`",
             ),
-            (r#"{"payload": {"base64": "?"}}"#, "Invalid"),
+            (
+                r#"{"payload": {"base64": "?"}}"#,
+                "the payload is not base64",
+            ),
         ] {
             let error = serde_json::from_str::<InvocationSpec>(text)
                 .unwrap_err()

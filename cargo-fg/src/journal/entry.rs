@@ -91,7 +91,12 @@ pub(crate) enum Entry<'a> {
         reason: &'a str,
     },
     /// Telemetry was lost. Detail: `{"body": text}`. If the buffer was full, the body contains the first of the lost events.
-    Lost { events: usize, reason: &'a str },
+    Lost {
+        events: usize,
+        reason: &'a str,
+        /// The trace IDs of the invocations that the events in the detail belong to.
+        trace_ids: Vec<String>,
+    },
     /// An extension or the function printed a line. Detail, if the line was cut: `{"text": text}`.
     Log {
         row: &'a str,

@@ -3,7 +3,7 @@
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use super::start_python;
+use super::{start, start_python};
 use crate::dev::running::TestContext;
 
 #[test]
@@ -114,4 +114,18 @@ fn page_is_exported_while_it_is_served() {
     let text = response.text();
     assert!(text.contains(r#"<script type="application/json" id="data">"#));
     assert!(text.contains(r#""kind":"invoked""#));
+}
+
+#[test]
+fn loss_names_the_invocations_of_its_events() {
+    let (context, telemetry) = TestContext::with_second_port();
+    let mut command = context.python(&["--ui", "--env", "FAULT=dies"]);
+    command.env("FG_TELEMETRY_PORT", telemetry.port().to_string());
+    let (_dev, page) = start(command);
+    let mut events = page.all_events();
+    let (invoked, _) = events.entry(|entry| entry["kind"] == "invoked");
+    events.entry(|entry| {
+        let ids = entry["trace_ids"].as_array();
+        entry["kind"] == "lost" && ids.is_some_and(|ids| ids.contains(&invoked["trace_id"]))
+    });
 }

@@ -1,6 +1,6 @@
 //! The controls do what they say, and report what they cannot do.
 
-use fg_browser_tests::{Browser, Context};
+use fg_browser_tests::{Browser, Context, Run};
 use serde_json::json;
 
 use crate::page::post;
@@ -96,4 +96,51 @@ fn faults_are_injected_and_invalid_input_is_reported() {
     browser.until("document.querySelector('#controls').innerText.match(/unit|duration/i)");
     // A rejected request is an error on the console.
     browser.console();
+}
+
+#[test]
+#[ignore = "needs Chromium and chromedriver"]
+fn slow_shutdown_is_shown_while_it_lasts() {
+    let context = Context::new();
+    let fault = "FAULT=ignores-sigterm";
+    let mut dev = Run::start(context.python(&["dev", "--ui", "--output", "json", "--env", fault]));
+    let browser = Browser::open();
+    browser.goto(&dev.page());
+    browser.until_text("#invocations", "#1");
+    browser.press("Shut down");
+    browser.until_text("#status", "shutting down");
+    browser.until_text("#controls", "The instance is shutting down.");
+    browser.until("[...document.querySelectorAll('#controls button')].find(it => it.innerText === 'Invoke').disabled");
+    assert_eq!(dev.event("stopped")["killed"], true);
+    browser.until_text("#status", "shut down");
+    browser.until_text("#controls", "No instance runs");
+    browser.check_console();
+}
+
+#[test]
+#[ignore = "needs Chromium and chromedriver"]
+fn base64_needs_no_padding() {
+    let context = Context::new();
+    let mut dev = context.dev(&[]);
+    let browser = Browser::open();
+    browser.goto(&dev.page());
+    browser.until_text("#invocations", "#1");
+    browser.run(
+        "const encoding = document.querySelector('[aria-label=\"Encoding of the payload\"]');
+         encoding.value = 'base64';
+         encoding.dispatchEvent(new Event('change'));",
+        &[],
+    );
+    browser.set("Payload", "!");
+    browser.press("Invoke");
+    browser.until_text("#controls", "the payload is not base64");
+    browser.set("Payload", "/ wA");
+    // What was wrong has been repaired.
+    browser.until(
+        "!document.querySelector('#controls').innerText.includes('the payload is not base64')",
+    );
+    browser.press("Invoke");
+    dev.event("invoked");
+    browser.until_text("#invocations", "#2");
+    browser.check_console();
 }

@@ -11,4 +11,5 @@ mod logs;
 mod page;
 mod performance;
 mod rebuild;
+mod telemetry;
 mod timeline;

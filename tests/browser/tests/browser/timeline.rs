@@ -90,3 +90,27 @@ fn pointer_wheel_and_keys_explore_the_timeline() {
         &[view[1].clone()],
     );
 }
+
+#[test]
+#[ignore = "needs Chromium and chromedriver"]
+fn keys_that_follow_each_other_at_once_show_something() {
+    let context = Context::new();
+    let mut dev = context.dev(&[]);
+    let browser = Browser::open();
+    browser.goto(&dev.page());
+    browser.until_text("#invocations", "#1");
+    // Both are handled before the next frame.
+    browser.run(
+        "for (const key of ['l', '[']) {
+            document.body.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+        }",
+        &[],
+    );
+    browser.until(
+        "(() => {
+            dispatchEvent(new Event('pagehide'));
+            const {from, to, selection} = JSON.parse(sessionStorage.getItem('cargo-fg-view'));
+            return selection?.n === 1 && to > from;
+        })()",
+    );
+}
