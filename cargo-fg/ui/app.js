@@ -136,11 +136,20 @@ function createTabs({ session, source, view }) {
   return update;
 }
 
+/// Returns the run that the page was opened for: the one that it contains, or the one of the server.
+function openedRun() {
+  const session = new Session();
+  try {
+    return readEmbedded(document) ?? { session, source: new LiveSource(session) };
+  } catch {
+    notify("open", "The data of this page is damaged; export the run again.", { kind: "error", permanent: true });
+    return { session, source: new StoredSource(new Map()) };
+  }
+}
+
 function start() {
   setTheme(currentTheme());
-  const embedded = attempt(() => readEmbedded(document), "the data of this page is damaged");
-  const session = embedded?.session ?? new Session();
-  const run = { name: "this run", session, source: embedded?.source ?? new LiveSource(session) };
+  const run = { name: "this run", ...openedRun() };
   app.runs.push(run);
   app.show(run);
   byId("timeline").after(createSplitter());

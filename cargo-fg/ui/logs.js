@@ -108,7 +108,7 @@ function createLogs(app) {
       return;
     }
     const detail = await source.detail(log.id).catch(() => null);
-    expanded.set(log.id, detail?.text ?? log.text);
+    expanded.set(log.id, text(detail?.text) || log.text);
     list.update();
   }
 

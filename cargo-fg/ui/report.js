@@ -20,13 +20,13 @@ function createReport({ session }) {
   const stderr = new Slot();
   const update = () => {
     const { report, ended } = session;
-    const found = report ? list(report.cases) : session.cases;
+    const found = report ? report.cases : [...session.cases.values()];
     const key = report ? `report ${report.id}` : JSON.stringify(found);
     head.set(`${key} ${Boolean(ended)}`, () => reportHead(session, found));
     progress.set(`${report ? "" : found.length} ${session.info?.cases ?? ""} ${session.marks.length} ${Boolean(ended)}`, () => reportProgress(session, found));
     chips.set(`${key} ${[...filters]}`, () => filterChips(found, filters, update));
     cases.set(`${key} ${[...filters]}`, () => caseGroups(found, filters, report !== null));
-    stderr.set(key, () => (list(report?.stderr).length === 0 ? null : section("Last lines of standard error in boots with a failure", bodyView(list(report.stderr).join("\n"), "stderr.txt"))));
+    stderr.set(key, () => (report === null || report.stderr.length === 0 ? null : section("Last lines of standard error in boots with a failure", bodyView(report.stderr.join("\n"), "stderr.txt"))));
   };
   session.onChange(update);
   update();
