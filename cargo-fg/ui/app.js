@@ -137,24 +137,20 @@ function createTabs({ session, source, view }) {
   return update;
 }
 
-/// Returns the run that the page contains, or that of the server.
-function firstRun() {
-  const data = byId("data");
-  if (!data) {
-    const session = new Session();
-    return { session, source: new LiveSource(session) };
-  }
+/// Returns the run that the page was opened for: the one that it contains, or the one of the server.
+function openedRun() {
+  const session = new Session();
   try {
-    return readExport(data.textContent);
+    return readEmbedded() ?? { session, source: new LiveSource(session) };
   } catch {
-    notify("open", "The data of this page is damaged: the file may be incomplete.", { kind: "error" });
-    return { session: new Session(), source: new StoredSource(new Map()) };
+    notify("open", "The data of this page is damaged; export the run again.", { kind: "error", permanent: true });
+    return { session, source: new StoredSource(new Map()) };
   }
 }
 
 function start() {
   setTheme(currentTheme());
-  const run = { name: "this run", ...firstRun() };
+  const run = { name: "this run", ...openedRun() };
   app.runs.push(run);
   app.show(run);
   byId("timeline").after(createSplitter());

@@ -50,7 +50,8 @@ function withDetail(cache, id, create) {
     let content;
     try {
       const detail = await cache.load(id);
-      content = detail === null ? el("p", { class: "muted" }, notStored(cache.source)) : create(detail);
+      content = detail === null ? el("p", { class: "muted" }, notStored(cache.source))
+        : attempt(() => create(detail)) ?? el("p", { class: "inline-error" }, "This is damaged, and cannot be shown.");
     } catch {
       content = el("p", { class: "inline-error" }, "Cannot load this: cargo fg does not respond. ",
         el("button", { type: "button", class: "small", onclick: load }, "Try again"));
@@ -254,5 +255,6 @@ function eventText(event) {
     return visibleText(event.record).slice(0, 200);
   }
   const { name, type, time, ...rest } = event;
-  return visibleText(JSON.stringify(rest)).slice(0, 200);
+  // What is nested too deeply cannot be converted.
+  return visibleText(attempt(() => JSON.stringify(rest)) ?? "").slice(0, 200);
 }

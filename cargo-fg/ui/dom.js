@@ -99,15 +99,22 @@ function lowerBound(array, value, key, start = 0) {
   return low;
 }
 
-/// Inserts an element into a sorted array, after those with the same key. This is fast near the end of the array.
+/// Inserts an element into a sorted array, after those with the same key. Most elements belong to the end of the array.
 function insertSorted(array, element, key) {
-  let index = array.length;
-  while (index > 0 && key(array[index - 1]) > key(element)) {
-    index -= 1;
-  }
-  if (index === array.length) {
+  const value = key(element);
+  if (array.length === 0 || key(array[array.length - 1]) <= value) {
     array.push(element);
-  } else {
-    array.splice(index, 0, element);
+    return;
   }
+  let low = 0;
+  let high = array.length - 1;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (key(array[middle]) <= value) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  array.splice(low, 0, element);
 }

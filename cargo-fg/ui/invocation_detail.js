@@ -87,7 +87,8 @@ function waterfall(session, invocation, deliveries) {
   if (d === null || invocation.function.outcome === "canceled") {
     return el("p", { class: "muted" }, d === null ? "It is drawn when it has finished." : "It was canceled before it had finished.");
   }
-  const end = Math.max(d, ...deliveries.map((delivery) => delivery.t + delivery.d - t).filter((arrived) => arrived <= 3 * d + 5), 0.01);
+  const arrivals = deliveries.map((delivery) => delivery.t + delivery.d - t).filter((arrived) => arrived <= 3 * d + 5);
+  const end = arrivals.reduce((latest, arrived) => Math.max(latest, arrived), Math.max(d, 0.01));
   const bars = partsOf(invocation).map(({ row, start, d: length, ok, status }) => ({
     row, start, length, bad: !ok, label: row === "function" ? invocation.function.outcome : status === null ? "no response" : `${status}`,
   }));
@@ -126,7 +127,7 @@ function requestView(cache, invocation) {
     outcome === null ? null : el("p", { class: "muted" }, `The synthetic function was asked for the outcome ${outcome}${durationMs > 0 ? `, after ${formatMs(durationMs)}` : ""}.`),
     withDetail(cache, sentId, (detail) => [
       el("h4", {}, "Payload"), ...bodyOrBinary(detail.payload, `payload-${n}.json`),
-      ...(list(detail.logs).length === 0 ? [] : [el("h4", {}, "Lines to log"), bodyView(detail.logs.join("\n"), `lines-${n}.txt`)]),
+      ...(list(detail.logs).length === 0 ? [] : [el("h4", {}, "Lines to log"), bodyView(texts(detail.logs).join("\n"), `lines-${n}.txt`)]),
     ]),
   ].filter(Boolean);
 }

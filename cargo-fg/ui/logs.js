@@ -184,7 +184,7 @@ function createLogs(app) {
     const id = session.id;
     const detail = await source.detail(log.id).catch(() => null);
     if (session.id === id) {
-      expanded.set(log.id, typeof detail?.text === "string" ? detail.text : log.text);
+      expanded.set(log.id, text(detail?.text) || log.text);
       list.update();
     }
   }

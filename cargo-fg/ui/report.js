@@ -23,7 +23,7 @@ function createReport({ session }) {
   const others = new Slot();
   const update = () => {
     const { report, ended } = session;
-    const found = report ? list(report.cases) : session.cases;
+    const found = report ? report.cases : [...session.cases.values()];
     const key = report ? `report ${report.id}` : JSON.stringify(found);
     head.set(`${key} ${Boolean(ended)}`, () => reportHead(session, found));
     progress.set(`${report ? "" : found.length} ${session.info?.cases ?? ""} ${session.marks.length} ${Boolean(ended)}`, () => reportProgress(session, found));
@@ -32,7 +32,7 @@ function createReport({ session }) {
     const sections = (isShown) => () => [...groups].filter(([name]) => isShown(name)).map(([name, items]) => caseGroup(name, items, report !== null));
     failed.set(`${key} ${[...filters]}`, sections((name) => name === FAILED));
     others.set(`${key} ${[...filters]}`, sections((name) => name !== FAILED));
-    stderr.set(key, () => (list(report?.stderr).length === 0 ? null : section("Last lines of standard error in boots with a failure", bodyView(list(report.stderr).join("\n"), "stderr.txt"))));
+    stderr.set(key, () => (report === null || report.stderr.length === 0 ? null : section("Last lines of standard error in boots with a failure", bodyView(report.stderr.join("\n"), "stderr.txt"))));
   };
   session.onChange(update);
   update();

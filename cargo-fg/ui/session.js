@@ -5,6 +5,12 @@ const MAX_ELEMENTS = 200_000;
 /// The same for log lines, in characters.
 const MAX_LOG_CHARS = 100_000_000;
 const MAX_TIME_MS = 1e12;
+/// The largest time that a `Date` can represent.
+const MAX_DATE_MS = 8.64e15;
+/// More rows cannot be told apart. An instance has ten extensions at most.
+const MAX_ROWS = 100;
+/// The largest number of parts of one invocation, of starts and stops in one instance, and of cases.
+const MAX_PARTS = 1000;
 
 class Session {
   constructor() {
@@ -43,7 +49,7 @@ class Session {
     this.marks = [];
     this.instances = [];
     this.builds = [];
-    this.cases = [];
+    this.cases = new Map();
     this.report = null;
     /// The last failure of a build, a boot, an extension or the run, until the next one succeeds: `{id, message}`.
     this.failure = null;
@@ -117,7 +123,7 @@ class Session {
   }
 
   addRow(row) {
-    if (!this.rows.includes(row)) {
+    if (this.rows.length < MAX_ROWS && !this.rows.includes(row)) {
       this.rows.splice(this.rows.length - 1, 0, row);
     }
   }
@@ -146,7 +152,8 @@ class Session {
 
   forgetOldest() {
     for (const list of [
-      this.invocations, this.failures, this.logs, this.deliveries, this.attempts, this.losses, this.marks, this.freezes,
+      this.invocations, this.failures, this.logs, this.deliveries, this.attempts, this.losses, this.marks, this.freezes, this.instances,
+      this.builds,
     ]) {
       if (list.length > MAX_ELEMENTS || (list === this.logs && this.logChars > MAX_LOG_CHARS)) {
         const removed = list.splice(0, list.length - Math.floor(Math.min(list.length, MAX_ELEMENTS) * 0.8));
@@ -201,8 +208,17 @@ function duration(value) {
   return Math.min(Math.max(number(value), 0), MAX_TIME_MS);
 }
 
+/// Returns a text. Arrays and objects are none, since not all of them can be converted.
 function text(value) {
-  return typeof value === "string" ? value : value === undefined || value === null ? "" : String(value);
+  return typeof value === "string" ? value : typeof value === "number" || typeof value === "boolean" ? String(value) : "";
+}
+
+function texts(value) {
+  return list(value).map(text);
+}
+
+function numberOrNull(value) {
+  return Number.isFinite(value) ? value : null;
 }
 
 function list(value) {
@@ -239,6 +255,12 @@ function invocationOf(session, entry) {
   return invocation;
 }
 
+function addPart(parts, part) {
+  if (parts && parts.length < MAX_PARTS) {
+    parts.push(part);
+  }
+}
+
 function instanceOf(session, number) {
   for (let index = session.instances.length - 1; index >= 0; index -= 1) {
     if (session.instances[index].instance === number) {
@@ -251,18 +273,23 @@ function instanceOf(session, number) {
 /// What an entry of each kind changes.
 const appliers = {
   session(session, entry) {
-    session.info = entry;
-    session.rows = [...new Set(["function", ...list(entry.scripts).map(text), "telemetry"])];
+    const epoch = number(entry.epoch_ms);
+    session.info = {
+      command: text(entry.command), directory: text(entry.directory), cases: numberOrNull(entry.cases),
+      epoch_ms: Math.abs(epoch) < MAX_DATE_MS - 2 * MAX_TIME_MS ? epoch : 0,
+      faults: list(entry.faults).map(texts),
+    };
+    session.rows = [...new Set(["function", ...texts(entry.scripts).slice(0, MAX_ROWS), "telemetry"])];
   },
   boot(session, entry) {
     session.endFreeze(entry.t);
     session.instances.push({
-      instance: entry.instance, t: entry.t, bootedD: null, failedT: null, shutdownT: null, downT: null, downD: null, coldStarts: [], stops: [],
+      instance: number(entry.instance), t: entry.t, bootedD: null, failedT: null, shutdownT: null, downT: null, downD: null, coldStarts: [], stops: [],
     });
   },
   "cold-start"(session, entry) {
     session.addRow(text(entry.row));
-    session.instance()?.coldStarts.push({
+    addPart(session.instance()?.coldStarts, {
       id: entry.id, row: text(entry.row), t: entry.t, d: duration(entry.d), address: entry.address ? text(entry.address) : null,
     });
   },
@@ -274,7 +301,7 @@ const appliers = {
     }
   },
   subscribed(session, entry) {
-    session.addMark(entry, "telemetry", `subscribed to ${list(entry.types).join(", ")} at ${text(entry.uri)}`);
+    session.addMark(entry, "telemetry", `subscribed to ${texts(entry.types).join(", ")} at ${text(entry.uri)}`);
   },
   invoke(session, entry) {
     Object.assign(invocationOf(session, entry), {
@@ -287,13 +314,13 @@ const appliers = {
   },
   invoked(session, entry) {
     const invocation = invocationOf(session, entry);
-    const extensions = list(entry.extensions).map(Object).map((span) => ({
-      row: text(span.row), after: duration(span.after), d: duration(span.d), status: span.status ?? null, error: text(span.error),
+    const extensions = list(entry.extensions).slice(0, MAX_PARTS).map(Object).map((span) => ({
+      row: text(span.row), after: duration(span.after), d: duration(span.d), status: numberOrNull(span.status), error: text(span.error),
     }));
     const span = Object(entry.function);
     Object.assign(invocation, {
       t: entry.t, d: duration(entry.d), ok: entry.ok === true, doneId: entry.id, extensions,
-      function: { d: duration(span.d), outcome: text(span.outcome), status: span.status ?? null, response: text(span.response) },
+      function: { d: duration(span.d), outcome: text(span.outcome), status: numberOrNull(span.status), response: text(span.response) },
     });
     for (const extension of extensions) {
       session.addRow(extension.row);
@@ -316,7 +343,8 @@ const appliers = {
     const d = duration(entry.d);
     const delivery = {
       id: entry.id, t: entry.t, d, end: entry.t + d, events: number(entry.events), bytes: number(entry.bytes),
-      status: number(entry.status), failed: false, types: Object(entry.types), traceIds: list(entry.trace_ids),
+      status: number(entry.status), failed: false, traceIds: texts(entry.trace_ids),
+      types: Object.fromEntries(Object.entries(Object(entry.types)).map(([type, count]) => [type, number(count)])),
     };
     insertSorted(session.deliveries, delivery, byStart);
     session.lanesOf("telemetry").add(delivery);
@@ -360,7 +388,7 @@ const appliers = {
   },
   stopped(session, entry) {
     session.addRow(text(entry.row));
-    session.instance()?.stops.push({
+    addPart(session.instance()?.stops, {
       id: entry.id, row: text(entry.row), t: entry.t, d: duration(entry.d), status: text(entry.status), killed: entry.killed === true,
     });
   },
@@ -383,7 +411,7 @@ const appliers = {
     }
   },
   changed(session, entry) {
-    session.addMark(entry, null, `saved ${list(entry.paths).join(", ")}`);
+    session.addMark(entry, null, `saved ${texts(entry.paths).join(", ")}`);
   },
   build(session, entry) {
     if (entry.outcome !== "failed") {
@@ -404,20 +432,22 @@ const appliers = {
     session.addMark(entry, null, `warning: ${text(entry.message)}`);
   },
   case(session, entry) {
-    const found = { id: text(entry.case), outcome: text(entry.outcome) };
-    const index = session.cases.findIndex((other) => other.id === found.id);
-    if (index < 0) {
-      session.cases.push(found);
-    } else {
-      session.cases[index] = found;
+    const id = text(entry.case);
+    if (session.cases.size < MAX_PARTS || session.cases.has(id)) {
+      session.cases.set(id, { id, outcome: text(entry.outcome) });
     }
   },
   report(session, entry) {
-    session.report = entry;
+    const { id, d, extension, stderr } = entry;
+    const names = ["id", "outcome", "detail", "sentence", "source", "mark", "tried", "remedy"];
+    const caseOf = (found) => Object.fromEntries(names.map((name) => [name, text(Object(found)[name])]));
+    session.report = {
+      id, d: duration(d), extension: text(extension), cases: list(entry.cases).slice(0, MAX_PARTS).map(caseOf), stderr: texts(stderr),
+    };
   },
   end(session, entry) {
-    session.ended = entry;
     const message = text(entry.message);
+    session.ended = { message };
     // The report of a check has its own message.
     if (entry.ok !== false || message === "" || session.info?.command === "check") {
       return;

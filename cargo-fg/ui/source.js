@@ -3,6 +3,11 @@
 /// How long to wait before the next attempt to connect.
 const RECONNECT_MS = [300, 1000, 2000, 5000, 10_000];
 
+/// How long a file is read before the page responds to the user.
+const BUSY_MS = 50;
+/// How many entries of a file are applied at a time.
+const ENTRIES_AT_A_TIME = 500;
+
 /// The stream is closed if the page is in the background for so long.
 const BACKGROUND_MS = 60_000;
 
@@ -165,12 +170,22 @@ class StoredSource extends Source {
   }
 }
 
-/// Returns the run in the data of an exported page.
-function readExport(data) {
+/// Returns what the data of an exported page contain.
+function exportedData(data) {
   const { entries, details, left_out: leftOut } = JSON.parse(data);
-  const run = storedRun(list(entries), Object.entries(details ?? {}));
-  run.session.dropped = number(leftOut?.entries);
-  return run;
+  return { entries: list(entries), details: Object.entries(details ?? {}), dropped: number(leftOut?.entries) };
+}
+
+/// Returns the run that this page contains, or `null` in a page of the server.
+function readEmbedded() {
+  const element = byId("data");
+  if (!element) {
+    return null;
+  }
+  const data = exportedData(element.textContent);
+  const session = new Session();
+  session.apply(data.entries);
+  return storedRun(session, data);
 }
 
 /// Reads a recording or an exported page.
@@ -184,12 +199,13 @@ async function readFile(file) {
     if (data === undefined) {
       throw new Error(`${file.name} has not been exported by cargo fg: it contains no data`);
     }
-    return attempt(() => readExport(data), `${file.name}: the data of the page is damaged`);
+    return readRun(file.name, attempt(() => exportedData(data), `${file.name}: the data of the page is damaged`));
   }
-  return readRecording(file.name, content);
+  return readRun(file.name, await recordedData(file.name, content));
 }
 
-function readRecording(name, content) {
+/// Returns what a recording contains.
+async function recordedData(name, content) {
   const [header = "", ...lines] = content.split("\n").filter((line) => line.trim() !== "");
   const notRecording = `${name} is neither a recording nor an exported page of cargo fg`;
   const { recording: version } = Object(attempt(() => JSON.parse(header), notRecording));
@@ -201,7 +217,8 @@ function readRecording(name, content) {
   }
   const entries = [];
   const details = [];
-  lines.forEach((line, index) => {
+  const pause = pauses();
+  for (const [index, line] of lines.entries()) {
     // A run that was killed may have written only a part of its last line.
     const parse = () => JSON.parse(line);
     const value = index === lines.length - 1 ? attempt(parse) : attempt(parse, `${name}, line ${index + 2}, is not JSON`);
@@ -210,20 +227,42 @@ function readRecording(name, content) {
     } else if (value?.detail) {
       details.push([value.detail.id, value.detail.detail]);
     }
-  });
-  if (entries.length === 0) {
-    throw new Error(`${name} contains no entries`);
+    await pause();
   }
-  return storedRun(entries, details);
+  return { entries, details, dropped: 0 };
 }
 
-function storedRun(entries, details) {
+/// Builds a run from the data of a file. The page stays responsive, however many entries there are.
+async function readRun(name, data) {
   const session = new Session();
-  session.apply(entries);
-  if (session.lastId === 0) {
-    throw new Error("the file contains no entries");
+  const pause = pauses();
+  for (let index = 0; index < data.entries.length; index += ENTRIES_AT_A_TIME) {
+    session.apply(data.entries.slice(index, index + ENTRIES_AT_A_TIME));
+    await pause();
   }
-  return { session, source: new StoredSource(new Map(details.map(([id, detail]) => [Number(id), detail]))) };
+  if (session.lastId === 0) {
+    throw new Error(`${name} contains no entries`);
+  }
+  return storedRun(session, data);
+}
+
+/// Returns a run whose entries have been applied.
+function storedRun(session, { details, dropped }) {
+  session.dropped += dropped;
+  return { session, source: new StoredSource(new Map(details.map(([id, detail]) => [typeof id === "string" ? Number(id) : id, detail]))) };
+}
+
+/// Returns a function that lets the browser respond to the user if it has not done so for a while.
+function pauses() {
+  let last = performance.now();
+  return async () => {
+    if (performance.now() - last > BUSY_MS) {
+      await new Promise((resolve) => {
+        setTimeout(resolve);
+      });
+      last = performance.now();
+    }
+  };
 }
 
 /// Returns the result of `action`. If it fails, throws an error with `message`, or returns `null` if there is none.

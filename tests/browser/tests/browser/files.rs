@@ -157,3 +157,159 @@ fn recording_is_opened_and_compared() {
     browser.until_text("body", "cut.rec");
     browser.allow_errors("favicon");
 }
+
+#[test]
+#[ignore = "needs Chromium and chromedriver"]
+fn damaged_files_are_shown_or_reported() {
+    let context = Context::new();
+    let write = |name: &str, text: &str| {
+        let path = context.directory.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let session = json!({
+        "id": 1, "t": 0, "kind": "session", "session": "s", "command": "dev", "epoch_ms": 0, "scripts": ["extensionA.sh"],
+    });
+    let recording = |entries: &[String]| {
+        let lines = entries
+            .iter()
+            .map(|entry| format!("{{\"entry\":{entry}}}\n"));
+        format!(
+            "{{\"recording\":2}}\n{{\"entry\":{session}}}\n{}",
+            lines.collect::<String>()
+        )
+    };
+
+    let mut dev = context.dev(&["--export", "run.html"]);
+    let browser = Browser::open();
+    browser.goto(&dev.page());
+    browser.until_text("#invocations", "#1");
+
+    // Every field of every kind of entry has a wrong type.
+    let nested = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
+    let wrong = [
+        "null",
+        "-1e308",
+        "\"<img src=x onerror='window.pwned = 1'>\"",
+        "{\"toString\":1,\"valueOf\":1}",
+        "[{\"toString\":1}]",
+        &nested,
+    ];
+    for (i, value) in wrong.iter().enumerate() {
+        let fields = FIELDS.map(|field| format!("\"{field}\":{value}")).join(",");
+        let entries: Vec<_> = KINDS
+            .iter()
+            .zip(2..)
+            .map(|(kind, id)| format!("{{\"id\":{id},\"t\":{id},\"kind\":\"{kind}\",{fields}}}"))
+            .collect();
+        let name = format!("wrong-{i}.rec");
+        browser.choose_file(
+            "#actions input[type=file]",
+            &write(&name, &recording(&entries)),
+        );
+        browser.until_text("#notices", &name);
+        for tab in ["Details", "Logs"] {
+            browser.press(tab);
+        }
+        assert_eq!(browser.run("return window.pwned ?? null", &[]), json!(null));
+    }
+
+    // The last entries of the run are the first ones of the file.
+    let entries: Vec<_> = (2..10_000)
+        .map(|id| {
+            let n = 20_000 - id;
+            format!("{{\"id\":{id},\"t\":{n},\"kind\":\"invoked\",\"n\":{n},\"trace_id\":\"t{n}\",\"d\":5e4,\"function\":{{}}}}")
+        })
+        .collect();
+    browser.choose_file(
+        "#actions input[type=file]",
+        &write("backwards.rec", &recording(&entries)),
+    );
+    browser.until_text("#notices", "backwards.rec");
+    browser.until_text("#invocations", "#19998");
+
+    let page = "<!doctype html><script type='application/json' id='data'>{\"entries\":[</script><script>window.pwned = 2</script>";
+    browser.choose_file("#actions input[type=file]", &write("cut.html", page));
+    browser.until_text("#notices", "cut.html: the data of the page is damaged");
+    assert_eq!(browser.run("return window.pwned ?? null", &[]), json!(null));
+    drop(browser);
+
+    assert!(dev.stop().success());
+    let export = fs::read_to_string(context.directory.path().join("run.html")).unwrap();
+    let (head, rest) = export.split_once("\"entries\":[").unwrap();
+    let (_, rest) = rest.split_once("</script>").unwrap();
+    let cut = write("cut.html", &format!("{head}\"entries\":[</script>{rest}"));
+    let browser = Browser::open();
+    browser.goto_file(&cut);
+    browser.until_text("#notices", "damaged");
+}
+
+const KINDS: [&str; 24] = [
+    "boot",
+    "cold-start",
+    "booted",
+    "subscribed",
+    "invoke",
+    "invoked",
+    "delivery",
+    "attempt",
+    "lost",
+    "log",
+    "frozen",
+    "thawed",
+    "fault",
+    "rejected",
+    "shutdown",
+    "stopped",
+    "down",
+    "exited",
+    "changed",
+    "build",
+    "failed",
+    "warning",
+    "case",
+    "report",
+];
+
+const FIELDS: [&str; 40] = [
+    "instance",
+    "row",
+    "d",
+    "address",
+    "uri",
+    "types",
+    "n",
+    "trace_id",
+    "outcome",
+    "duration_ms",
+    "payload",
+    "ok",
+    "function",
+    "extensions",
+    "events",
+    "bytes",
+    "status",
+    "trace_ids",
+    "reason",
+    "stream",
+    "text",
+    "fault",
+    "what",
+    "method",
+    "path",
+    "message",
+    "killed",
+    "paths",
+    "case",
+    "extension",
+    "cases",
+    "stderr",
+    "command",
+    "epoch_ms",
+    "directory",
+    "scripts",
+    "faults",
+    "session",
+    "version",
+    "reasons",
+];
