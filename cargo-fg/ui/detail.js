@@ -178,12 +178,12 @@ function markDetail({ session, view, source }, cache, mark) {
       about.length > 0 && ["Invocations", invocationLinks(view, about)],
       ["In flight", inFlight.length === 0 ? "no invocation" : invocationLinks(view, inFlight)],
     ]),
-    mark.kind === "lost" && section("Lost events", withDetail(cache, mark.id, (detail) => lostEvents(session, mark, detail.body))),
+    mark.kind === "lost" && section("Lost events", withDetail(cache, mark.id, (detail) => lostBody(session, mark, detail.body))),
   ].filter(Boolean);
 }
 
 /// Lists the events that were lost.
-function lostEvents(session, mark, body) {
+function lostBody(session, mark, body) {
   const count = session.losses.find(({ id }) => id === mark.id)?.events ?? 0;
   const stored = typeof body === "string" ? splitJsonArray(body)?.length ?? count : count;
   return [

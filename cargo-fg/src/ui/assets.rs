@@ -40,3 +40,25 @@ pub(super) const SCRIPT: &str = concat!(
     include_str!("../../ui/app.js"),
     "})();\n",
 );
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::SCRIPT;
+
+    #[test]
+    fn files_of_the_script_declare_different_names() {
+        let mut names = BTreeSet::new();
+        for line in SCRIPT.lines() {
+            let line = line.strip_prefix("async ").unwrap_or(line);
+            let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$');
+            let keyword = words.next().unwrap_or_default();
+            if let ("function" | "class" | "const" | "let", Some(name)) = (keyword, words.next()) {
+                // The later one of two functions with the same name would silently replace the other one.
+                assert!(names.insert(name), "{name} is declared twice");
+            }
+        }
+        assert!(names.len() > 100, "{names:?}");
+    }
+}
