@@ -134,6 +134,22 @@ fn page_stays_after_a_failure_and_the_exit_status_is_that_of_the_run() {
 }
 
 #[test]
+fn page_does_not_stay_after_a_signal_during_the_last_shutdown() {
+    let context = TestContext::new();
+    let mut command = context.python(&["--ui", "--invocations", "1"]);
+    command.env("FAULT", "ignores-sigterm");
+    let (dev, page) = start(command);
+    page.all_events().kind("shutdown");
+    dev.signal(Signal::SIGTERM);
+    let (lines, status) = dev.wait_for_exit();
+    assert_eq!(status.code(), Some(1));
+    let is_stopped = |line: &String| line.starts_with("stopped ");
+    assert!(lines.iter().any(is_stopped), "{lines:#?}");
+    let waits = |line: &String| line.starts_with("waiting ");
+    assert!(!lines.iter().any(waits), "{lines:#?}");
+}
+
+#[test]
 fn failed_boot_waits_for_the_page() {
     let context = TestContext::new();
     let file = context.directory.path().join("fails");

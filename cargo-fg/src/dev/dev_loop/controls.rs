@@ -222,7 +222,8 @@ impl DevLoop {
                 Some(_) => InstanceState::Booting,
             },
             frozen: self.instance.as_ref().is_some_and(|it| it.is_frozen()),
-            building: self.pending_build.is_some(),
+            // A build that is still running at the end does not lead to another instance.
+            building: self.pending_build.is_some() && !self.has_ended,
             batch: self.batch.as_ref().map(Batch::progress),
             faults,
             seed,
