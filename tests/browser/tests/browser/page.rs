@@ -1,5 +1,7 @@
 //! The page shows what happens, keeps its view across reloads, and survives the end of `dev`.
 
+use std::net::TcpListener;
+
 use fg_browser_tests::{Browser, Context, Run};
 use serde_json::json;
 
@@ -84,8 +86,14 @@ fn reload_keeps_the_view() {
 #[ignore = "needs Chromium and chromedriver"]
 fn page_survives_a_restart_of_dev() {
     let context = Context::new();
-    let mut dev = context.dev(&[]);
-    let (page, port) = (dev.page(), dev.page_port());
+    // Not the default port, which another test would use as soon as it is free.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let ui = format!("--ui={port}");
+    let start = || Run::start(context.python(&["dev", &ui, "--output", "json"]));
+    let mut dev = start();
+    let page = dev.page();
     let mut browser = Browser::open();
     // The page tries to connect while there is no server.
     browser.allow_errors("ERR_CONNECTION_REFUSED");
@@ -112,7 +120,7 @@ fn page_survives_a_restart_of_dev() {
             [...document.querySelectorAll('#controls button')].find(it => it.innerText.startsWith(name)).disabled)",
     );
 
-    let mut dev = Run::start(context.python(&["dev", &format!("--ui={port}"), "--output", "json"]));
+    let mut dev = start();
     assert_eq!(dev.page(), page);
     browser.until("!document.querySelector('#status').innerText.includes('disconnected')");
     browser.until("!document.querySelector('#invocations').innerText.includes('#6')");
