@@ -64,7 +64,7 @@ impl Output {
         self.journal.as_ref()
     }
 
-    /// Prints an event, unless it is a telemetry delivery and telemetry is hidden.
+    /// Adds an event to the journal, and prints it.
     pub(crate) fn emit(&self, event: DevEvent<'_>) {
         if let Some(journal) = &self.journal {
             match &event {
@@ -74,6 +74,11 @@ impl Output {
                 _ => {}
             }
         }
+        self.print(event);
+    }
+
+    /// Prints an event, unless it is a telemetry delivery and telemetry is hidden.
+    pub(crate) fn print(&self, event: DevEvent<'_>) {
         let is_delivery = matches!(event, DevEvent::Telemetry { .. });
         if is_delivery && !self.shows_telemetry() {
             return;

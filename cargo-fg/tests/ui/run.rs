@@ -131,6 +131,15 @@ fn page_stays_after_a_failure_and_the_exit_status_is_that_of_the_run() {
         errors.next().as_deref(),
         Some("error: 2 of 2 invocations failed")
     );
+    // In JSON output, too, the failure is reported while the page stays.
+    let mut command = context.python(&["--ui", "--invocations", "1", "--output", "json"]);
+    command.env("FAULT", "exits-early").stdout(Stdio::piped());
+    let mut dev = Running::start(command);
+    dev.line_that("is the event of the failure", |line| {
+        line.contains(r#""event":"failed""#) && line.contains("before it registered")
+    });
+    dev.signal(Signal::SIGTERM);
+    assert_eq!(dev.wait_for_exit().1.code(), Some(1));
 }
 
 #[test]

@@ -76,8 +76,9 @@ impl DevLoop {
             self.keyboard = Keyboard::open().ok();
         }
         if let Err(error) = outcome {
-            // It is printed again when `dev` exits.
-            self.output.note("failed", &format!("{error:#}"));
+            // It is in the journal as the end of the run, and is printed again when `dev` exits.
+            let message = format!("{error:#}");
+            self.output.print(DevEvent::Failed { message });
         }
         let keys = match &self.keyboard {
             Some(_) => "q or Ctrl-C",
