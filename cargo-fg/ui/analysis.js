@@ -336,7 +336,7 @@ function postFindings(session, invocation, add) {
     }
   }
   const alone = (mark) => othersBetween(session, invocation, mark.t - 1, mark.t + 1).length === 0;
-  const faults = ["event-late", "telemetry-before"].filter((name) => {
+  const faults = ["event-late", "event-malformed", "event-huge", "telemetry-before"].filter((name) => {
     const marks = marksBetween(session, "fault", t - 1, t + invocation.d).filter((mark) => faultName(mark) === name);
     return marks.length > 0 && marks.every(alone);
   });
