@@ -6,7 +6,7 @@ const RECONNECT_MS = [300, 1000, 2000, 5000, 10_000];
 /// How long a file is read before the page responds to the user.
 const BUSY_MS = 50;
 /// How many entries of a file are applied at a time.
-const ENTRIES_AT_A_TIME = 500;
+const ENTRIES_AT_A_TIME = 100;
 
 /// The stream is closed if the page is in the background for so long.
 const BACKGROUND_MS = 60_000;
