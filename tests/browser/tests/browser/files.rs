@@ -228,7 +228,7 @@ fn damaged_files_are_shown_or_reported() {
     browser.until_text("#notices", "backwards.rec");
     browser.until_text("#invocations", "#19998");
 
-    let page = "<!doctype html><script type='application/json' id='data'>{\"entries\":[</script><script>window.pwned = 2</script>";
+    let page = "<!doctype html><script type=\"application/json\" id=\"data\">{\"entries\":[</script><script>window.pwned = 2</script>";
     browser.choose_file("#actions input[type=file]", &write("cut.html", page));
     browser.until_text("#notices", "cut.html: the data of the page is damaged");
     assert_eq!(browser.run("return window.pwned ?? null", &[]), json!(null));
