@@ -3,7 +3,7 @@
 use fg_conformance::Outcome::{Fail, Pass, Warn};
 
 use super::{LIGHT, MANY_EVENTS, check_all};
-use crate::support::{check_night_watch, ids};
+use crate::support::{check_night_watch, detail, ids};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faults_of_invocations_are_found() {
@@ -130,11 +130,10 @@ async fn a_slow_handler_that_blocks_no_other_request_passes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_response_that_takes_more_than_a_second_is_found() {
     let report = check_night_watch("slower-than-a-second", &["INV-02", "INV-07"]).await;
-    assert_eq!(
-        ids(&report, Warn, "1.2s for one event, "),
-        ["INV-07"],
-        "{report}"
-    );
+    assert_eq!(ids(&report, Warn, ""), ["INV-07"], "{report}");
+    // It takes longer on a busy machine.
+    let detail = detail(&report, "INV-07");
+    assert!(detail.contains("s for one event, "), "{detail}");
     assert_eq!(ids(&report, Pass, ""), ["INV-02"], "{report}");
 }
 
