@@ -135,27 +135,25 @@ fn page_survives_a_restart_of_dev() {
     assert_eq!(browser.run("return window.sameDocument", &[]), true);
 }
 
-/// Selects an invocation in the list, with the mouse. The list contains only the rows that are visible, so it is scrolled.
+/// Selects an invocation in the list. The list contains only the rows that are visible, so it is scrolled. The row is clicked by
+/// the script that finds it, since the list can create it again at any time.
 pub(crate) fn select(browser: &Browser, n: u64) {
     browser.until_with(
         "(() => {
             const list = document.querySelector('#invocations [role=listbox]');
             const rows = [...list.querySelectorAll('[role=option]')];
             const row = rows.find(it => new RegExp(`#${arguments[0]}\\\\b`).test(it.innerText));
-            document.querySelectorAll('[data-select]').forEach(it => it.removeAttribute('data-select'));
             if (!row) {
                 const before = list.scrollTop;
                 list.scrollTop += list.clientHeight / 2;
                 if (list.scrollTop === before) list.scrollTop = 0;
                 return false;
             }
-            row.setAttribute('data-select', '');
-            row.scrollIntoView({block: 'nearest'});
+            row.click();
             return true;
         })()",
         &[json!(n)],
     );
-    browser.click("[data-select]");
 }
 
 /// Posts to the server, as the controls of the page do.
