@@ -59,7 +59,7 @@ pub(crate) struct ExtensionReport {
     pub(crate) duration_ms: f64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<u16>,
-    /// The body of a response whose status is not 200, or the reason why there is no response.
+    /// The body of a response whose status is not 200, or why the extension did not respond.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) detail: String,
 }

@@ -183,7 +183,7 @@ pub(crate) struct ExtensionSpan {
     pub(crate) d: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<u16>,
-    /// The start of a body whose status is not 200, or the reason why there is no response.
+    /// The start of a body whose status is not 200, or why the extension did not respond.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) error: String,
 }

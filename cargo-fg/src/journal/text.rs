@@ -33,7 +33,7 @@ impl<'a> Body<'a> {
         match std::str::from_utf8(self.0) {
             Ok(text) => excerpt(text),
             Err(_) => {
-                // 3 bytes are 4 characters, so there is no padding before the end.
+                // 3 bytes are 4 characters, so only the end can be padded.
                 let start = &self.0[..self.0.len().min(MAX_EXCERPT / 4 * 3)];
                 let end = match start.len() == self.0.len() {
                     true => "\"}",

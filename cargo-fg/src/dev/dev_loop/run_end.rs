@@ -57,7 +57,7 @@ impl DevLoop {
         Ok(())
     }
 
-    /// Serves the page until the user exits. Returns at once if there is no page, or if the user has ended the run.
+    /// Serves the page until the user exits. Returns at once if no page is served, or if the user has stopped the run.
     pub(super) async fn stay(
         &mut self,
         signals: &mut ShutdownSignals,

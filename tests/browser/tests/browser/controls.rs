@@ -25,7 +25,7 @@ fn freeze_thaw_shut_down_and_boot() {
     browser.press("Shut down");
     dev.event("stopped");
     browser.until("document.querySelector('#status').innerText.match(/down|ended|no instance/i)");
-    // There is no instance to freeze.
+    // Without an instance, a freeze is rejected.
     let error = browser.run_async(
         "const headers = {'Content-Type': 'application/json'};
          return (await fetch('/api/freeze', {method: 'POST', headers, body: '{}'})).json();",

@@ -95,7 +95,7 @@ fn page_survives_a_restart_of_dev() {
     let mut dev = start();
     let page = dev.page();
     let mut browser = Browser::open();
-    // The page tries to connect while there is no server.
+    // The page tries to connect while the server is down.
     browser.allow_errors("ERR_CONNECTION_REFUSED");
     browser.allow_errors("ERR_INCOMPLETE_CHUNKED_ENCODING");
     browser.goto(&page);
