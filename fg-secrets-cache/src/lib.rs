@@ -1,0 +1,1 @@
+//! A cache of secrets beside a function of Huawei Cloud FunctionGraph.
