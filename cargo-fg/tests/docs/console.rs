@@ -21,6 +21,7 @@ use tempfile::TempDir;
 
 use super::output;
 use super::page::{Block, Page};
+use super::translations::is_translation;
 use super::{assert_none, pages, root};
 use crate::dev::running::Running;
 use crate::new::install;
@@ -46,7 +47,9 @@ fn commands_print_what_the_pages_show() {
     if std::env::var_os(NESTED).is_some() {
         return;
     }
-    let pages = Mutex::new(pages());
+    let mut pages = pages();
+    pages.retain(|page| !is_translation(&page.path));
+    let pages = Mutex::new(pages);
     let problems = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..WORKERS {

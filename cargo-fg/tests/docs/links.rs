@@ -76,7 +76,7 @@ fn problems(page: &Page) -> Vec<String> {
 }
 
 /// Resolves `..` without the file system, as a browser does.
-fn normalized(path: &Path) -> PathBuf {
+pub(super) fn normalized(path: &Path) -> PathBuf {
     let mut normalized = PathBuf::new();
     for component in path.components() {
         match component {

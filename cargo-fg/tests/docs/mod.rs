@@ -22,6 +22,7 @@ mod options;
 mod output;
 mod page;
 mod tables;
+mod translations;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,7 +39,7 @@ fn read(path: impl AsRef<Path>) -> String {
 
 /// Returns all pages whose blocks are tested: the README files and the book.
 fn pages() -> Vec<Page> {
-    let mut paths = vec![PathBuf::from("README.md")];
+    let mut paths = ["README.md", "README.zh-CN.md"].map(PathBuf::from).to_vec();
     for package in fs::read_dir(root()).unwrap() {
         let readme = PathBuf::from(package.unwrap().file_name()).join("README.md");
         if root().join(&readme).is_file() {
