@@ -56,7 +56,10 @@ struct Block {
 
 /// Returns the first difference, since a missing block shifts all that follow.
 fn problems(translation: &Page, original: &Page) -> Vec<String> {
-    let (mut theirs, mut ours) = (blocks(translation).into_iter(), blocks(original).into_iter());
+    let (mut theirs, mut ours) = (
+        blocks(translation).into_iter(),
+        blocks(original).into_iter(),
+    );
     loop {
         let (line, original_line, problem) = match (theirs.next(), ours.next()) {
             (None, None) => break,
@@ -180,9 +183,10 @@ fn link(page: &Page, target: &str) -> Option<String> {
     let Some((translation, original)) = pair else {
         return Some(format!("{}#{anchor}", path.display()));
     };
-    let is_switch = [translation, original].contains(&&*page.path.to_string_lossy());
+    let is_between_languages =
+        page.path == Path::new(translation) || page.path == Path::new(original);
     // The anchors of a translation are in its language.
-    (!is_switch).then(|| (*original).to_owned())
+    (!is_between_languages).then(|| (*original).to_owned())
 }
 
 #[test]
@@ -204,11 +208,31 @@ fn differences_are_reported() {
     let original = Page::parse("README.md", "# A\n\nRun `a` 5 times.\n\n```text\n1\n```\n");
     for (text, place, message) in [
         ("# 一\n\n`a` 5。\n", ":0: ", "is missing"),
-        ("## 一\n\n`a` 5。\n\n```text\n1\n```\n", ":1: ", "README.md:1"),
-        ("# 一\n\n`b` 5。\n\n```text\n1\n```\n", ":3: ", "README.md:3"),
-        ("# 一\n\n`a` 6。\n\n```text\n1\n```\n", ":3: ", "README.md:3"),
-        ("# 一\n\n`a` [5](x.md)。\n\n```text\n1\n```\n", ":3: ", "x.md"),
-        ("# 一\n\n`a` 5。\n\n```text\n2\n```\n", ":5: ", "code block 1"),
+        (
+            "## 一\n\n`a` 5。\n\n```text\n1\n```\n",
+            ":1: ",
+            "README.md:1",
+        ),
+        (
+            "# 一\n\n`b` 5。\n\n```text\n1\n```\n",
+            ":3: ",
+            "README.md:3",
+        ),
+        (
+            "# 一\n\n`a` 6。\n\n```text\n1\n```\n",
+            ":3: ",
+            "README.md:3",
+        ),
+        (
+            "# 一\n\n`a` [5](x.md)。\n\n```text\n1\n```\n",
+            ":3: ",
+            "x.md",
+        ),
+        (
+            "# 一\n\n`a` 5。\n\n```text\n2\n```\n",
+            ":5: ",
+            "code block 1",
+        ),
         (
             "# 一\n\n`a` 5。\n\n```text\n1\n```\n\n二\n",
             ":9: ",
