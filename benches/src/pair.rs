@@ -13,6 +13,7 @@ use crate::build::{Directories, package};
 use crate::events::{self, Schema};
 use crate::extension_process::ExtensionProcess;
 use crate::load::{self, Stop};
+use crate::machine;
 use crate::platform::Platform;
 use crate::stats::median;
 
@@ -76,7 +77,7 @@ pub(crate) fn run(update: bool) -> anyhow::Result<ExitCode> {
         });
         rows.push((title(set), medians));
     }
-    let table = table(&rows);
+    let table = format!("{}\n{}", when(&directories), table(&rows));
     println!("{table}");
     if update {
         let page = directories.root.join(PAGE);
@@ -87,6 +88,15 @@ pub(crate) fn run(update: bool) -> anyhow::Result<ExitCode> {
         )?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says when the figures were measured, since a program can grow without a new table.
+fn when(directories: &Directories) -> String {
+    let versions = machine::versions(directories);
+    let mut versions = versions.iter();
+    let commit = versions.find_map(|(name, version)| (name == "fg-extension").then_some(version));
+    let commit = commit.map_or("an unknown commit", String::as_str);
+    format!("Measured on {}, at {commit}.\n", machine::date())
 }
 
 fn title(set: &[[&str; 2]]) -> String {

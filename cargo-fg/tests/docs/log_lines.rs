@@ -10,7 +10,11 @@ const COMPILE_ERROR: [&str; 2] = ["compile error", "编译错误"];
 
 #[test]
 fn log_lines_are_in_the_sources() {
-    let packages = ["fg-extension/src", "fg-extension-otlp/src", "fg-secrets-cache/src"];
+    let packages = [
+        "fg-extension/src",
+        "fg-extension-otlp/src",
+        "fg-secrets-cache/src",
+    ];
     let paths = packages.iter().flat_map(|package| files(package, "rs"));
     let paths = paths.filter(|path| !path.to_string_lossy().contains("tests"));
     let sources: String = paths.map(|path| code(&read(path))).collect();

@@ -16,6 +16,7 @@ mod blocks;
 mod conformance_cases;
 mod console;
 mod excerpts;
+mod figures;
 mod links;
 mod log_lines;
 mod options;

@@ -9,6 +9,7 @@ use super::{assert_none, assert_one, files, pages, read};
 
 const SETTINGS: &str = "docs/reference/settings.md";
 const ATTRIBUTE: &str = "docs/reference/attribute.md";
+const OPERATING: &str = "docs/guide/operating.md";
 const COMMAND: &str = "docs/reference/cargo-fg.md";
 
 /// The headings of the first column in tables whose rows may be repeated elsewhere.
@@ -33,6 +34,21 @@ fn every_setting_that_is_read_is_in_the_table() {
     }
     let documented = keys(&page, "setting").flat_map(|key| each_signal(&key));
     compare(SETTINGS, "the sources read", &actual, &documented.collect());
+}
+
+#[test]
+fn every_own_metric_is_in_the_table() {
+    let source = read("fg-extension-otlp/src/own_metrics.rs");
+    let literals = source.split('"').skip(1).step_by(2);
+    let sent = literals.filter(|literal| literal.starts_with("functiongraph."));
+    let page = Page::read(OPERATING);
+    let documented = keys(&page, "metric").collect();
+    compare(
+        OPERATING,
+        "the forwarder sends",
+        &sent.map(str::to_owned).collect(),
+        &documented,
+    );
 }
 
 #[test]
