@@ -201,7 +201,7 @@ impl Shared {
                 let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
                 let uri = body["subscriber"]["uri"].as_str().unwrap_or_default();
                 let address = uri.trim_start_matches("http://").trim_end_matches('/');
-                // A function has one subscriber (D 2710).
+                // A function has one subscriber (D 2711).
                 if state.subscriber.is_some() {
                     status = "400 Bad Request";
                 } else {

@@ -38,7 +38,7 @@
 //!
 //! # How telemetry maps to OTLP
 //!
-//! | telemetry (D 2711 to 2713) | OTLP |
+//! | telemetry (D 2713) | OTLP |
 //! | --- | --- |
 //! | `platform.start`, `platform.runtimeDone`, `platform.report` | one span per invocation |
 //! | `platform.init…`, `platform.restore…` | an `init` or `restore` span, child of an invocation's span |

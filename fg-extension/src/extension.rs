@@ -131,7 +131,7 @@ pub trait Extension: Sized + Send + Sync + 'static {
 
 /// An extension that subscribes to telemetry, run by [`run_with_telemetry`](crate::run_with_telemetry).
 ///
-/// At most one extension of a function can subscribe (D 2710). A `#[telemetry]` method in an
+/// At most one extension of a function can subscribe (D 2711). A `#[telemetry]` method in an
 /// [`#[extension]`](macro@crate::extension) block implements this trait.
 ///
 /// ```no_run

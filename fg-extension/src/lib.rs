@@ -224,7 +224,7 @@ pub use types::{
 /// - `types`: the [telemetry types](TelemetryType) to subscribe to: `platform`, `function`, `extension`, or several of
 ///   them.
 ///
-/// Script names are documented on pages 2705 and 2707, ports on 2707 and 2710, and telemetry types on 2710 (D).
+/// Script names are documented on pages 2705 and 2707, ports on 2707 and 2711, and telemetry types on 2712 (D).
 ///
 /// # Cancel safety
 ///

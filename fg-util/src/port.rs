@@ -1,4 +1,4 @@
-//! The ports that an extension may listen on (D 2707, 2710).
+//! The ports that an extension may listen on (D 2707, 2711).
 
 /// The lowest port that the platform posts events to.
 pub const FIRST: u16 = 8081;

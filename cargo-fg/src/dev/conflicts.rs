@@ -9,7 +9,7 @@ use nix::unistd::{Pid, getpgid};
 use serde_json::Value;
 use tokio::sync::Notify;
 
-/// The path of a subscription (D 2710).
+/// The path of a subscription (D 2712).
 const SUBSCRIPTION: &str = "/telemetry";
 
 /// What the runtime of this framework logs if it cannot receive telemetry. Other lines about ports in use are no evidence:

@@ -14,7 +14,7 @@ pub(super) struct TelemetryBody {
     pub(super) trace_ids: Vec<String>,
 }
 
-/// An event of the platform (D 2711), or a log line (I).
+/// An event of the platform (D 2713), or a log line (I).
 #[derive(Deserialize)]
 struct TelemetryEvent<'a> {
     #[serde(default, borrow)]

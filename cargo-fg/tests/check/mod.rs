@@ -250,7 +250,7 @@ fn cases_are_listed_and_explained() {
     );
     for part in [
         "\n  mark    D: documented by Huawei Cloud\n",
-        "\n  source  functiongraph_06_2711 to 2713 (API reference)\n",
+        "\n  source  functiongraph_06_2713 (API reference)\n",
         "\n  How to fix it:\n  Trim names, ",
     ] {
         assert!(text.contains(part), "{text}");

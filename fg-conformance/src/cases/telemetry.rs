@@ -40,7 +40,7 @@ enum IfRejected {
     Pass,
 }
 
-/// Batches with the irregularities of the examples on pages 2711 to 2713.
+/// Batches with the irregularities of the examples on page 2713.
 const QUIRKS: [Batch; 4] = [
     Batch {
         description: "`platform.RuntimeDone`, with a capital R",

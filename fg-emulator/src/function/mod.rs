@@ -58,7 +58,7 @@ pub enum FunctionOutcome {
 }
 
 impl FunctionOutcome {
-    /// Returns the status for telemetry events. `success` is documented (D 2711), the others are inferred (I).
+    /// Returns the status for telemetry events. `success` is documented (D 2713), the others are inferred (I).
     pub(crate) fn status(self) -> &'static str {
         match self {
             Self::Ok => "success",

@@ -1,4 +1,4 @@
-//! The extension API: registration (D 2707) and subscription to telemetry (D 2710).
+//! The extension API: registration (D 2707) and subscription to telemetry (D 2712).
 
 use std::time::Duration;
 

@@ -189,7 +189,7 @@ impl State {
         self.extensions.get(script)?.registration
     }
 
-    /// Applies a subscription to telemetry, given the body of the request. A registration must precede it (D 2710).
+    /// Applies a subscription to telemetry, given the body of the request. A registration must precede it (D 2711).
     pub(crate) fn subscribe(&mut self, body: &[u8]) -> Result<Subscription, Rejection> {
         let subscription = Subscription::parse(body)?;
         if self.registered_extensions().is_empty() {

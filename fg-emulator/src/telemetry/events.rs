@@ -1,4 +1,4 @@
-//! Serializes telemetry events: platform events as documented (D 2711), log events as inferred (I).
+//! Serializes telemetry events: platform events as documented (D 2713), log events as inferred (I).
 
 use std::fmt::Display;
 use std::time::{Duration, SystemTime};

@@ -1,4 +1,4 @@
-//! Telemetry: the subscription (D 2710), the events (D 2711 to 2713), and their delivery.
+//! Telemetry: the subscription (D 2712), the events (D 2713), and their delivery.
 //!
 //! Events from before the subscription are buffered. The initialization of the instance starts before any request of an
 //! extension, and the documentation has events for it, so the platform must buffer them (I).

@@ -1,4 +1,4 @@
-//! The telemetry subscription, parsed from its request (D 2710).
+//! The telemetry subscription, parsed from its request (D 2712).
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ pub struct Subscription {
     pub(super) path: String,
 }
 
-/// A type of telemetry (D 2710). Displayed in lower case, as in the request: `platform`, `function` or `extension`.
+/// A type of telemetry (D 2712). Displayed in lower case, as in the request: `platform`, `function` or `extension`.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum TelemetryType {

@@ -54,7 +54,7 @@ impl TelemetryState {
         }
     }
 
-    /// Stores the subscription. Rejects a second one: at most one extension of a function receives telemetry (D 2710).
+    /// Stores the subscription. Rejects a second one: at most one extension of a function receives telemetry (D 2711).
     pub(crate) fn subscribe(&mut self, subscription: &Subscription) -> Result<(), Rejection> {
         if let Some(Subscription { uri, .. }) = &self.subscription {
             let message = format!("{uri} is already subscribed to telemetry");

@@ -16,7 +16,7 @@ pub(super) enum Payload {
     Telemetry,
 }
 
-/// Checks that the port is from 8081 to 8090 (D 2707, 2710).
+/// Checks that the port is from 8081 to 8090 (D 2707, 2711).
 ///
 /// A value that is not a literal is a constant expression, which `fg_extension::Port::new` checks.
 pub(super) fn lower(

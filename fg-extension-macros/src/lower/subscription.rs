@@ -52,7 +52,7 @@ pub(super) fn lower(
     Some(Subscription { port, types })
 }
 
-/// Checks that the types are `platform`, `function` or `extension`, at least one of them, each at most once (D 2710).
+/// Checks that the types are `platform`, `function` or `extension`, at least one of them, each at most once (D 2712).
 fn lower_types(types: &Expr, diagnostics: &mut Diagnostics) -> Option<Vec<Ident>> {
     const KNOWN: [&str; 3] = ["platform", "function", "extension"];
     let elements: Vec<&Expr> = match types {

@@ -127,7 +127,7 @@ impl Route {
     fn of(request: &Request<Incoming>, has_telemetry: bool) -> Self {
         let is_post = request.method() == Method::POST;
         match request.uri().path() {
-            // Telemetry is posted to the path of the URI in the subscription (D 2710).
+            // Telemetry is posted to the path of the URI in the subscription (D 2712).
             "/" if has_telemetry && is_post => Self::Telemetry,
             // Invocations are accepted on both paths: the page has `/extension/invoke` in the URL, but
             // `/extension/register` in the *Path* line (D 2707).

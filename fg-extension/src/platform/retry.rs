@@ -34,7 +34,7 @@ impl ApiRequest<'_> {
     /// Sends the request, with retries, and returns the body of the response with status 200.
     ///
     /// Failures that may be temporary are retried until `timeout` has elapsed: status 5xx, 408 or 429, and a refused
-    /// or broken connection (I). Any other response than status 200 is final (D 2707, 2710).
+    /// or broken connection (I). Any other response than status 200 is final (D 2707, 2712).
     ///
     /// An attempt without a response stays open, since a slow platform may be about to accept it, and a platform may
     /// reject the same request if it arrives twice. A second one is only made when most of the time is used up, in

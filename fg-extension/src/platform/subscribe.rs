@@ -12,7 +12,7 @@ use crate::platform::client::ApiRequest;
 use crate::platform::retry::{ApiError, count_attempts};
 use crate::{Port, TelemetryType};
 
-/// The body of the subscription request (D 2710).
+/// The body of the subscription request (D 2712).
 #[derive(Serialize)]
 struct Subscribe {
     subscriber: Subscriber,

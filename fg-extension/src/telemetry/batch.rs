@@ -31,13 +31,13 @@ pub(super) const MAX_BATCH_BYTES: usize = 256 * 1024;
 const TYPICAL_EVENT_BYTES: usize = 128;
 
 impl Batch {
-    /// Reads a request body, which is an array of events (D 2710). A large array is split into several batches.
+    /// Reads a request body, which is an array of events (D 2713). A large array is split into several batches.
     ///
     /// It takes little memory beside the body and the batches, even for a body that is invalid.
     ///
     /// The events can be any JSON values, so that an unexpected event does not make the whole batch invalid. Bytes
     /// that are not UTF-8 are replaced. Trailing commas are ignored, since the examples of the documentation contain
-    /// them (D 2711).
+    /// them (D 2713).
     ///
     /// # Errors
     ///

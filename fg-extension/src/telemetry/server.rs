@@ -156,7 +156,7 @@ impl Delivery {
 
 /// Responds to a request on the separate telemetry port.
 ///
-/// The path should be that of the URI in the subscription (D 2710). Since there is only one service on this port, every
+/// The path should be that of the URI in the subscription (D 2712). Since there is only one service on this port, every
 /// path is accepted.
 pub(crate) async fn respond(
     delivery: Arc<Delivery>,

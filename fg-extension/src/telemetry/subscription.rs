@@ -58,7 +58,7 @@ impl Subscription {
     }
 }
 
-/// A type of telemetry that an extension can subscribe to (D 2710).
+/// A type of telemetry that an extension can subscribe to (D 2712).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use fg_util::port::{DOCUMENTED_TYPO, FIRST, LAST, is_in_range};
 
-/// A port on which an extension receives invocations or telemetry, from 8081 to 8090 (D 2707, 2710).
+/// A port on which an extension receives invocations or telemetry, from 8081 to 8090 (D 2707, 2711).
 ///
 /// In a constant, a port out of range is a compile error:
 ///

@@ -9,7 +9,7 @@ pub(super) const CASES: [Case; 4] = [
     Case {
         id: Tel01,
         mark: Documented,
-        source: "2710",
+        source: "2712",
         sentence: "subscribes to telemetry correctly, after it registers",
         tried: "The check examines the request to `/telemetry`: it must have a valid body, a URI from http://127.0.0.1:8081 \
                 to http://127.0.0.1:8090, and known types, and there may be only one subscription. It should come within 2 s \
@@ -24,7 +24,7 @@ pub(super) const CASES: [Case; 4] = [
     Case {
         id: Tel02,
         mark: Documented,
-        source: "2711 to 2713",
+        source: "2713",
         sentence: "accepts telemetry events as the documentation shows them",
         tried: "The check posts batches with the irregularities of the examples in the documentation: stray spaces \
                 inside strings, trailing commas, and `platform.RuntimeDone` with a capital R. An extension \
@@ -36,7 +36,7 @@ pub(super) const CASES: [Case; 4] = [
     Case {
         id: Tel03,
         mark: Inferred,
-        source: "2711 to 2713",
+        source: "2713",
         sentence: "accepts unknown telemetry events",
         tried: "The check posts batches with an unknown subtype, an unknown type, records of various shapes, and \
                 elements that are not objects, then a valid event. Rejecting elements that are not objects is only \

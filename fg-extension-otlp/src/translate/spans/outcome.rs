@@ -5,7 +5,7 @@ use fg_extension::PlatformEvent;
 /// The meaning of the `status` of an event. If the events of a phase differ, the greatest one counts.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Outcome {
-    /// `success`, the only status that is documented (D 2711).
+    /// `success`, the only status that is documented (D 2713).
     Success,
     /// An undocumented status, which counts as neither a success nor a failure.
     Undocumented,

@@ -10,7 +10,7 @@ pub(crate) enum Phase {
     Invocation,
 }
 
-/// The three events of a phase (D 2711).
+/// The three events of a phase (D 2713).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Stage {
     Start,

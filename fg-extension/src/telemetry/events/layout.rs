@@ -53,7 +53,7 @@ const MAX_ESCAPED: usize = 64 * 1024;
 
 /// Finds the layouts of the events in the text between the brackets of a JSON array, one after the other.
 ///
-/// Trailing commas are accepted at any depth, since the examples of the documentation contain them (D 2711).
+/// Trailing commas are accepted at any depth, since the examples of the documentation contain them (D 2713).
 ///
 /// The spans refer to a buffer that contains this text, followed by the unescaped text of strings with escapes.
 pub(crate) struct Layouts<'a> {
@@ -184,7 +184,7 @@ impl<'a> Layouts<'a> {
 
     /// Returns the kind of an event, and the field that determines it.
     ///
-    /// Platform events have a `name` (D 2711), and log events have a `type` (I). Both fields are accepted for both
+    /// Platform events have a `name` (D 2713), and log events have a `type` (I). Both fields are accepted for both
     /// kinds.
     fn kind(&mut self, fields: &Fields) -> Option<(EventKind, Key, Span)> {
         let name = self.text(fields.get(Key::Name));

@@ -26,7 +26,7 @@ pub use timestamp::Timestamp;
 
 use crate::json::Invalid;
 
-/// A telemetry event, which is one element of a batch (D 2711 to 2713).
+/// A telemetry event, which is one element of a batch (D 2713).
 ///
 /// An event is the JSON text that the platform posted, unchanged: [`json`](Self::json) returns it, and serializing the
 /// event writes it. All other methods look into that text. Strings are trimmed, since the examples of the documentation

@@ -10,7 +10,7 @@ use super::layout::{EventKind, Span};
 use super::timestamp;
 use crate::json;
 
-/// An event of the platform about the lifecycle of the instance or about an invocation (D 2711).
+/// An event of the platform about the lifecycle of the instance or about an invocation (D 2713).
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct PlatformEvent(pub(super) EventText);
@@ -95,7 +95,7 @@ impl PlatformEvent {
         self.0.get(self.0.layout().status)
     }
 
-    /// Returns `true` if [`status`](Self::status) is `success` (D 2711), in upper or lower case.
+    /// Returns `true` if [`status`](Self::status) is `success` (D 2713), in upper or lower case.
     ///
     /// `false` does not imply a failure: the event may have no status, or one that is not documented (?).
     #[must_use]
@@ -136,7 +136,7 @@ impl PlatformEventKind {
 }
 
 impl<'a> Metrics<'a> {
-    /// Returns `durationMs`: the duration in milliseconds (D 2711).
+    /// Returns `durationMs`: the duration in milliseconds (D 2713).
     #[must_use]
     pub fn duration_ms(self) -> Option<f64> {
         self.number("durationMs")

@@ -11,7 +11,7 @@ use crate::json;
 
 /// A timestamp, deserialized from a string or a number.
 ///
-/// The pages show RFC 3339 strings (D 2711 to 2713), which may have any offset from UTC. A number is also accepted (?):
+/// The page shows RFC 3339 strings (D 2713), which may have any offset from UTC. A number is also accepted (?):
 /// it is the time since the Unix epoch in seconds, milliseconds, microseconds or nanoseconds, depending on its
 /// magnitude. Other formats, and times before 1970, cannot be deserialized.
 ///
