@@ -4,25 +4,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-const WORKFLOW: &str = include_str!("../../templates/github-workflow.yml.template");
+use super::dependency_source::DependencySource;
 
-/// How a machine that runs the workflow installs `cargo fg`: from where the package's dependencies come.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Installation<'a> {
-    /// The published version.
-    Version(&'a str),
-    /// A repository, and the arguments that select a commit, such as `--rev` and its value.
-    Git {
-        url: &'a str,
-        reference: &'a [&'a str],
-    },
-}
+const WORKFLOW: &str = include_str!("../../templates/github-workflow.yml.template");
 
 /// The file of a workflow.
 pub(super) struct GithubWorkflow<'a> {
     /// The directory and the name of the package.
     package: &'a Path,
     name: &'a str,
+    /// Where the package's dependencies come from, and `cargo fg` too.
+    source: &'a DependencySource,
     /// The directory that contains `.git`, or will contain it.
     repository: &'a Path,
 }
@@ -32,18 +24,30 @@ impl<'a> GithubWorkflow<'a> {
     ///
     /// # Errors
     ///
-    /// Returns an error if the file exists.
-    pub(super) fn new(package: &'a Path, name: &'a str) -> anyhow::Result<Self> {
+    /// Returns an error if the file exists, or if another machine cannot build the package.
+    pub(super) fn new(
+        package: &'a Path,
+        name: &'a str,
+        source: &'a DependencySource,
+    ) -> anyhow::Result<Self> {
+        if let DependencySource::Clone(clone) = source {
+            let clone = clone.display();
+            bail!(
+                "GitHub cannot build a package that depends on the clone {clone}; choose a repository with --git URL, or leave \
+                 out --ci"
+            );
+        }
         let repository = package.ancestors().find(|it| it.join(".git").exists());
         let workflow = Self {
             package,
             name,
+            source,
             repository: repository.unwrap_or(package),
         };
         let path = workflow.path();
         if path.symlink_metadata().is_ok() {
             let path = path.display();
-            bail!("{path} exists; remove it, or create the package without --ci");
+            bail!("{path} exists; remove it, or leave out --ci");
         }
         Ok(workflow)
     }
@@ -66,11 +70,7 @@ impl<'a> GithubWorkflow<'a> {
     /// # Errors
     ///
     /// Returns an error if a path is not UTF-8.
-    pub(super) fn text(
-        &self,
-        workspace: &Path,
-        installation: Installation<'_>,
-    ) -> anyhow::Result<String> {
+    pub(super) fn text(&self, workspace: &Path) -> anyhow::Result<String> {
         let mut defaults = String::new();
         if let Some(package) = self.in_repository(self.package)? {
             defaults = format!("    defaults:\n      run:\n        working-directory: {package}\n");
@@ -79,10 +79,18 @@ impl<'a> GithubWorkflow<'a> {
         if let Some(workspace) = self.in_repository(workspace)? {
             workspaces = format!("        with:\n          workspaces: {workspace}\n");
         }
-        let install = match installation {
-            Installation::Version(version) => format!("--version {version}"),
-            Installation::Git { url, reference } => {
-                shell_words::join(["--git", url].iter().chain(reference))
+        let install = match self.source {
+            DependencySource::Git(git) => {
+                let url = shell_words::quote(&git.url);
+                match &git.reference {
+                    Some((key, value)) => {
+                        format!("--git {url} --{key} {}", shell_words::quote(value))
+                    }
+                    None => format!("--git {url}"),
+                }
+            }
+            DependencySource::Published | DependencySource::Clone(_) => {
+                format!("--version {}", env!("CARGO_PKG_VERSION"))
             }
         };
         Ok(WORKFLOW
@@ -113,7 +121,8 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    use super::{GithubWorkflow, Installation};
+    use super::{DependencySource, GithubWorkflow};
+    use crate::new::GitSource;
 
     /// Returns the lines of the workflow that contain a text.
     fn lines<'a>(text: &'a str, wanted: &str) -> Vec<&'a str> {
@@ -125,14 +134,16 @@ mod tests {
     fn workflow_of_a_package_that_is_a_repository() {
         let root = tempfile::tempdir().unwrap();
         let package = root.path().join("night-watch");
-        let workflow = GithubWorkflow::new(&package, "night-watch").unwrap();
+        let workflow = GithubWorkflow::new(&package, "night-watch", &DependencySource::Published).unwrap();
         assert_eq!(workflow.path(), package.join(".github/workflows/ci.yml"));
-        let text = workflow
-            .text(&package, Installation::Version("1.2.3"))
-            .unwrap();
+        let text = workflow.text(&package).unwrap();
         assert_eq!(
             lines(&text, "cargo install"),
-            ["cargo install --version 1.2.3 --locked --no-default-features cargo-fg"]
+            [concat!(
+                "cargo install --version ",
+                env!("CARGO_PKG_VERSION"),
+                " --locked --no-default-features cargo-fg"
+            )]
         );
         assert_eq!(
             lines(&text, "night-watch"),
@@ -153,14 +164,14 @@ mod tests {
         let workspace = root.path().join("my extensions");
         let package = workspace.join("night-watch");
         fs::create_dir_all(root.path().join(".git")).unwrap();
-        let workflow = GithubWorkflow::new(&package, "night-watch").unwrap();
+        let git = DependencySource::Git(GitSource {
+            url: "https://example.com/a b".to_owned(),
+            reference: Some(("rev", "0123abc".to_owned())),
+        });
+        let workflow = GithubWorkflow::new(&package, "night-watch", &git).unwrap();
         let path = root.path().join(".github/workflows/night-watch.yml");
         assert_eq!(workflow.path(), path);
-        let git = Installation::Git {
-            url: "https://example.com/a b",
-            reference: &["--rev", "0123abc"],
-        };
-        let text = workflow.text(&workspace, git).unwrap();
+        let text = workflow.text(&workspace).unwrap();
         assert_eq!(
             lines(&text, "cargo install"),
             [
@@ -177,19 +188,30 @@ mod tests {
 
         // The workspace may be the repository, or around it.
         for workspace in [root.path(), Path::new("/")] {
-            let text = workflow.text(workspace, git).unwrap();
+            let text = workflow.text(workspace).unwrap();
             assert_eq!(lines(&text, "workspaces"), [""; 0]);
         }
 
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, "").unwrap();
-        let error = GithubWorkflow::new(&package, "night-watch").err().unwrap();
+        let error = GithubWorkflow::new(&package, "night-watch", &git);
+        let error = error.err().unwrap();
         assert_eq!(
             error.to_string(),
             format!(
-                "{} exists; remove it, or create the package without --ci",
+                "{} exists; remove it, or leave out --ci",
                 path.display()
             )
+        );
+    }
+
+    #[test]
+    fn clone_cannot_be_built_elsewhere() {
+        let clone = DependencySource::Clone("/a/clone".into());
+        let error = GithubWorkflow::new(Path::new("/a/night-watch"), "night-watch", &clone);
+        assert_eq!(
+            error.err().unwrap().to_string(),
+            "GitHub cannot build a package that depends on the clone /a/clone; choose a repository with --git URL, or leave out --ci"
         );
     }
 }
