@@ -5,8 +5,10 @@ mod collectors;
 mod fuzz;
 mod mutations;
 mod public_api;
+mod release_check;
 mod run;
 mod screenshots;
+mod workspace;
 
 use std::process::ExitCode;
 
@@ -20,6 +22,7 @@ cargo xtask fuzz [TARGET] [--seconds SECONDS]
 cargo xtask mutations [TEXT]      check that the simulation finds bugs that are put into the runtime
 cargo xtask public-api            compare the public API of each crate with its public-api.txt
 cargo xtask public-api --update   update public-api.txt
+cargo xtask release-check         check that everything is ready to publish, and print the steps that remain
 cargo xtask screenshots           take the screenshots of the guide; needs Chromium, chromedriver, and ports 8081 to 8084
 ";
 
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         },
         ["mutations"] => mutations::check(""),
         ["mutations", filter] => mutations::check(filter),
+        ["release-check"] => release_check::check(),
         ["screenshots"] => screenshots::take(),
         ["public-api"] => public_api::compare(),
         ["public-api", "--update"] => public_api::update(),

@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 
 use crate::run::{cargo, command, output, run};
+use crate::workspace::{has_library, metadata, published};
 
 /// The release whose rustdoc JSON the `public-api` crate can read. The format changes from release to release.
 const RUSTC: &str = "rustc 1.95.";
@@ -78,16 +79,11 @@ fn is_supported_rustc() -> anyhow::Result<bool> {
     Ok(output(command(rustc)?.arg("--version"))?.starts_with(RUSTC))
 }
 
-fn metadata() -> anyhow::Result<Value> {
-    let metadata = output(cargo()?.args(["metadata", "--no-deps", "--format-version=1"]))?;
-    Ok(serde_json::from_str(&metadata)?)
-}
-
 /// Returns the packages of the workspace that are published and have a library other than a procedural macro.
 fn libraries(metadata: &Value) -> Vec<Library> {
-    let packages = metadata["packages"].as_array().into_iter().flatten();
-    let mut libraries: Vec<_> = packages
-        .filter(|package| package["publish"].is_null() && has_library(package))
+    let packages = published(metadata).into_iter();
+    packages
+        .filter(|package| has_library(package))
         .filter_map(|package| {
             let manifest = Path::new(package["manifest_path"].as_str()?);
             Some(Library {
@@ -95,15 +91,7 @@ fn libraries(metadata: &Value) -> Vec<Library> {
                 file: manifest.with_file_name("public-api.txt"),
             })
         })
-        .collect();
-    libraries.sort_by(|left, right| left.name.cmp(&right.name));
-    libraries
-}
-
-fn has_library(package: &Value) -> bool {
-    let targets = package["targets"].as_array().into_iter().flatten();
-    let mut kinds = targets.flat_map(|target| target["kind"].as_array().into_iter().flatten());
-    kinds.any(|kind| kind == "lib")
+        .collect()
 }
 
 /// Runs rustdoc to write the JSON of all libraries.
