@@ -1,0 +1,1 @@
+//! The source `csms`: Huawei Cloud's Cloud Secret Management Service.
