@@ -1,5 +1,8 @@
 //! The cache: one fetch for concurrent requests, and the refresh in the background.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};

@@ -54,6 +54,8 @@
 mod cache;
 mod clock;
 mod config;
+#[cfg(test)]
+mod fake_source;
 mod percent;
 mod secrets_cache;
 mod server;
