@@ -18,6 +18,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::TARGET;
 use crate::clock::{FreezeAwareInstant, wait};
 use crate::source::{BoxedSource, Fetched, SecretName, SourceError};
 use crate::store::{Lifetimes, Lookup, MAX_VALUE_BYTES, Served, Store};
@@ -283,7 +284,7 @@ impl Cache {
         let throttle = self.log_throttle.lock();
         let mut throttle = throttle.unwrap_or_else(PoisonError::into_inner);
         if throttle.admit(Instant::now()) {
-            tracing::warn!("cannot fetch the secret `{name}`: {error}");
+            tracing::warn!(target: TARGET, "cannot fetch the secret `{name}`: {error}");
         }
     }
 }
