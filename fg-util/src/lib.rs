@@ -42,6 +42,7 @@ pub mod error;
 pub mod json_escape;
 pub mod port;
 pub mod script_name;
+pub mod secrets;
 pub mod select;
 pub mod setting;
 pub mod size;

@@ -27,7 +27,8 @@ const PARTS: [&str; 8] = ["KEY", "KEYS", "AK", "SK", "PWD", "PASS", "AUTH", "HEA
 /// ```
 #[must_use]
 pub fn is_secret(name: &str) -> bool {
-    let name = name.as_bytes();
+    // Settings of the secrets cache are not secret because of their prefix.
+    let name = name.strip_prefix("FG_SECRETS_").unwrap_or(name).as_bytes();
     WORDS.iter().any(|word| contains(name, word.as_bytes()))
         || name
             .split(|byte| !byte.is_ascii_alphanumeric())
@@ -99,6 +100,8 @@ mod tests {
             "accessKey",
             "dbPwd",
             "ACCESSKEY",
+            "FG_SECRETS_TOKEN",
+            "FG_SECRETS_HEADERS",
         ] {
             assert!(is_secret(name), "{name}");
         }
@@ -112,6 +115,7 @@ mod tests {
             "AUTHOR",
             "BYPASS_CACHE",
             "OTEL_SERVICE_NAME",
+            "FG_SECRETS_TTL",
         ] {
             assert!(!is_secret(name), "{name}");
         }
