@@ -1,15 +1,21 @@
 //! Where secrets come from: the trait [`Source`], what it returns, and the sources of this crate.
 
-pub(crate) mod client;
-pub(crate) mod csms;
+mod client;
+mod configured;
+mod csms;
+mod file;
+mod http;
 
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use fg_util::error::one_line;
 use fg_util::secrets::{NAME_HINT, is_name};
 use zeroize::Zeroizing;
+
+pub(crate) use self::configured::configured;
 
 /// A place that secrets are fetched from.
 ///
@@ -41,6 +47,50 @@ pub trait Source: Send + Sync + 'static {
     /// The cache drops the future if it takes longer than `FG_SECRETS_TIMEOUT`, and at shutdown.
     fn fetch(&self, name: &SecretName)
     -> impl Future<Output = Result<Fetched, SourceError>> + Send;
+
+    /// Returns whether the source now has another value than the one with this version, so that the cache fetches it before
+    /// the time to live is over.
+    ///
+    /// The cache calls this for each request, and uses the value that it has if the response takes more than 200 ms. The
+    /// default is `false`.
+    fn has_changed(
+        &self,
+        name: &SecretName,
+        version: Option<&str>,
+    ) -> impl Future<Output = bool> + Send {
+        let _ = (name, version);
+        std::future::ready(false)
+    }
+}
+
+/// A source of any type.
+pub(crate) type BoxedSource = Box<dyn DynSource>;
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// [`Source`] with futures that are boxed, so that the cache does not depend on the type of its source.
+pub(crate) trait DynSource: Send + Sync {
+    fn fetch<'a>(&'a self, name: &'a SecretName) -> BoxFuture<'a, Result<Fetched, SourceError>>;
+
+    fn has_changed<'a>(
+        &'a self,
+        name: &'a SecretName,
+        version: Option<&'a str>,
+    ) -> BoxFuture<'a, bool>;
+}
+
+impl<S: Source> DynSource for S {
+    fn fetch<'a>(&'a self, name: &'a SecretName) -> BoxFuture<'a, Result<Fetched, SourceError>> {
+        Box::pin(Source::fetch(self, name))
+    }
+
+    fn has_changed<'a>(
+        &'a self,
+        name: &'a SecretName,
+        version: Option<&'a str>,
+    ) -> BoxFuture<'a, bool> {
+        Box::pin(Source::has_changed(self, name, version))
+    }
 }
 
 /// The name of a secret: 1 to 128 letters, digits, `_`, `.`, `-` and `/`, where no part between two `/` is empty, `.` or
