@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fg_util::error::{chain, excerpt, one_line};
-use fg_util::secrets::{PATH_PREFIX, TOKEN_FILE_SETTING, TOKEN_HEADER, TOKEN_SETTING};
+use fg_util::secrets::{
+    PATH_PREFIX, STALE_HEADER, TOKEN_FILE_SETTING, TOKEN_HEADER, TOKEN_SETTING,
+};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -156,10 +158,11 @@ impl Secrets {
             let (head, body) = response.into_parts();
             let body = Limited::new(body, MAX_BODY_BYTES).collect().await;
             let body = body.map_err(|error| chain(error.as_ref()))?;
-            Ok::<_, String>((head.status, body.to_bytes()))
+            let is_stale = head.headers.contains_key(STALE_HEADER);
+            Ok::<_, String>((head.status, is_stale, body.to_bytes()))
         };
         let mut limit = TimeLimit::with_grace_after_freeze(timeout, GRACE_AFTER_FREEZE);
-        let (status, body) = match limit.wait(response).await {
+        let (status, is_stale, body) = match limit.wait(response).await {
             Some(Ok(response)) => response,
             Some(Err(error)) => {
                 let reason = one_line(&error);
@@ -167,6 +170,10 @@ impl Secrets {
             }
             None => return Err(format!("{cache} did not respond within {timeout:?}").into()),
         };
+        if status == StatusCode::OK && is_stale && matches!(need, Need::After(_)) {
+            let reason = "has no newer value, since its source fails";
+            return Err(format!("{cache} {reason}").into());
+        }
         if status == StatusCode::OK {
             return header_value(body).map_err(Failure::from);
         }

@@ -153,20 +153,23 @@ async fn second_rejection_is_final() {
 
 #[tokio::test]
 async fn request_waits_if_the_value_cannot_be_renewed() {
-    let (mut collector, cache) = (Collector::start().await, Collector::start().await);
-    collector.will_respond(ScriptedResponse::status(401));
-    cache.will_respond(value("key-1"));
-    cache.will_respond(failure(502, "the source failed"));
-    let exporter = exporter_with_secret(collector.address, cache.address, &[]);
-    exporter.enqueue(spans(&["a"]), Vec::new());
-    exporter.flush_for_invocation().await;
-    assert_eq!(exporter.counters().rejected, counts(0, 0));
-    // The collector accepts the value in the next attempt.
-    exporter.shutdown().await.unwrap();
-    for _ in 0..2 {
-        assert_key(&collector.received().await, "key-1");
+    let stale = || ScriptedResponse::with(200, &[("x-secret-stale", "true")], b"key-1");
+    for response in [failure(502, "the source failed"), stale()] {
+        let (mut collector, cache) = (Collector::start().await, Collector::start().await);
+        collector.will_respond(ScriptedResponse::status(401));
+        cache.will_respond(stale());
+        cache.will_respond(response);
+        let exporter = exporter_with_secret(collector.address, cache.address, &[]);
+        exporter.enqueue(spans(&["a"]), Vec::new());
+        exporter.flush_for_invocation().await;
+        assert_eq!(exporter.counters().rejected, counts(0, 0));
+        // The collector accepts the value in the next attempt.
+        exporter.shutdown().await.unwrap();
+        for _ in 0..2 {
+            assert_key(&collector.received().await, "key-1");
+        }
+        assert_eq!(exporter.counters().exported, counts(1, 0));
     }
-    assert_eq!(exporter.counters().exported, counts(1, 0));
 }
 
 #[tokio::test]
