@@ -116,6 +116,11 @@ impl Cache {
         }
     }
 
+    /// Makes a value expire, because a client says that it is out of date.
+    pub(crate) fn expire(&self, name: &SecretName) {
+        self.lock().store.expire(name, FreezeAwareInstant::now());
+    }
+
     /// Fetches a value, or waits for the fetch that is in flight. If it fails, returns the expired value if possible.
     async fn fetch(self: &Arc<Self>, name: &SecretName) -> Result<Served, GetError> {
         let mut result = self.start_fetch(name).ok_or(GetError::Busy)?;

@@ -29,6 +29,9 @@ const NEGATIVE_PAUSE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// How long a value is used after it was fetched, even if a client says that it is out of date.
+const EXPIRY_PAUSE: Duration = Duration::from_secs(5);
+
 /// How long before its expiry a value is refreshed, at most. It is a fifth of a short time to live.
 const LONGEST_MARGIN: Duration = Duration::from_secs(30);
 
@@ -151,6 +154,15 @@ impl Store {
                 Ok(value.serve(now, true))
             }
             _ => Err(error),
+        }
+    }
+
+    /// Makes a value expire because a client says that it is out of date, unless it was fetched only a few seconds ago: a
+    /// client must not be able to overload the source.
+    pub(crate) fn expire(&mut self, name: &SecretName, now: FreezeAwareInstant) {
+        let value = self.entries.get(name).and_then(|it| it.value.as_ref());
+        if value.is_some_and(|value| value.fetched_at.elapsed(now) >= EXPIRY_PAUSE) {
+            self.mark_outdated(name);
         }
     }
 

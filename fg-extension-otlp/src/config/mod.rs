@@ -11,6 +11,7 @@ mod own_endpoint;
 mod parse;
 mod proxy;
 mod sdk;
+mod secrets;
 mod settings;
 mod tls;
 
@@ -26,6 +27,7 @@ use hyper::{HeaderMap, Uri};
 use self::own_endpoint::is_own;
 pub(crate) use self::proxy::Proxy;
 pub(crate) use self::sdk::{AttributeLimits, SamplerConfig, SdkConfig, TemporalityPreference};
+pub(crate) use self::secrets::{SecretHeader, SecretsConfig, TokenSource, ValuePart};
 use self::settings::Settings;
 pub(crate) use self::tls::TlsConfig;
 use crate::diagnostic::Diagnostic;
@@ -50,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) flush_timeout: Duration,
     /// `FG_OTLP_BUFFER`: the size, in bytes, of the buffer for spans and log records that wait to be sent.
     pub(crate) buffer: usize,
+    /// Where the secrets in headers come from. `None` if no header has one.
+    pub(crate) secrets: Option<SecretsConfig>,
     /// `FG_OTLP_RECEIVER`: where the function's own telemetry is received. `None` if the receiver is off.
     pub(crate) receiver: Option<SocketAddr>,
     /// Problems with standard settings, to be logged.
@@ -74,6 +78,8 @@ pub(crate) struct SignalConfig {
     pub(crate) endpoint: Uri,
     /// The values are marked as sensitive, because most are credentials.
     pub(crate) headers: HeaderMap,
+    /// Headers with secrets, which are added to `headers` before a request.
+    pub(crate) secret_headers: Vec<SecretHeader>,
     /// The time limit for one request and its response.
     pub(crate) timeout: Duration,
     pub(crate) compression: Compression,
@@ -120,7 +126,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// Returns an error for the first `FG_OTLP_` setting that is invalid.
+    /// Returns an error for the first `FG_OTLP_` setting that is invalid, and if a reference to a secret is invalid.
     pub(crate) fn read(
         lookup: impl Fn(&str) -> Result<Option<Setting>, Error>,
     ) -> Result<Option<Self>, Error> {
@@ -131,8 +137,16 @@ impl Config {
             return Ok(None);
         }
         let base = settings.endpoint("FG_OTLP_ENDPOINT")?;
-        let signals =
-            Signal::ALL.map(|signal| SignalConfig::read(&settings, signal, base.as_ref()));
+        let mut signals = [None, None, None];
+        for signal in Signal::ALL {
+            signals[signal.index()] = SignalConfig::read(&settings, signal, base.as_ref())?;
+        }
+        let mut configs = signals.iter().flatten();
+        let has_secrets = configs.any(|config| !config.secret_headers.is_empty());
+        let secrets = match has_secrets {
+            true => Some(SecretsConfig::read(&settings)?),
+            false => None,
+        };
         Ok(Some(Self {
             resource: ResourceConfig {
                 trigger: settings.parse("FG_OTLP_TRIGGER", parse::trigger)?,
@@ -142,6 +156,7 @@ impl Config {
                     .unwrap_or_default(),
             },
             signals,
+            secrets,
             has_endpoint: base.is_some() || settings.has_endpoint(),
             sdk: SdkConfig::read(&settings),
             own_metrics: settings
@@ -222,28 +237,44 @@ pub(crate) fn signals_disabled(error: &Error) -> Diagnostic {
 impl SignalConfig {
     /// Reads the settings of the signal. `base` is the URL of the collector for all signals, if it is set. Returns `None`
     /// if the signal is disabled or its endpoint is invalid.
-    fn read(settings: &Settings<'_>, signal: Signal, base: Option<&Uri>) -> Option<Self> {
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a reference to a secret is invalid.
+    fn read(
+        settings: &Settings<'_>,
+        signal: Signal,
+        base: Option<&Uri>,
+    ) -> Result<Option<Self>, Error> {
         let exporter = format!("OTEL_{}_EXPORTER", signal.env_name());
         if settings.parse_or_warn(&exporter, parse::exporter) == Some(ExporterSelection::None) {
-            return None;
+            return Ok(None);
         }
         let endpoint = match base {
             Some(base) => parse::below(base.clone(), signal.path()),
             None => endpoint(settings, signal),
         };
-        let endpoint = endpoint
-            .map_err(|error| settings.report(signals_disabled(&error)))
-            .ok()?;
+        let endpoint = match endpoint {
+            Ok(endpoint) => endpoint,
+            Err(error) => {
+                settings.report(signals_disabled(&error));
+                return Ok(None);
+            }
+        };
         settings.for_signal(signal, "PROTOCOL", parse::protocol);
         let headers = settings.for_signal(signal, "HEADERS", |setting| Ok(parse::headers(setting)));
-        let (headers, warnings) = headers.unwrap_or_default();
-        for warning in warnings {
+        let headers = headers.unwrap_or_default();
+        if let Some(error) = headers.error {
+            return Err(error.into());
+        }
+        for warning in headers.warnings {
             settings.report(warning);
         }
         let proxy = Proxy::read(settings, &endpoint);
-        Some(Self {
+        Ok(Some(Self {
             endpoint,
-            headers,
+            headers: headers.plain,
+            secret_headers: headers.secret,
             timeout: settings
                 .for_signal(signal, "TIMEOUT", parse::timeout)
                 .unwrap_or(Duration::from_secs(10)),
@@ -253,7 +284,7 @@ impl SignalConfig {
             tls: TlsConfig::read(settings, signal),
             proxy,
             own_receiver: None,
-        })
+        }))
     }
 }
 

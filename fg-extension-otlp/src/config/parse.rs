@@ -9,6 +9,7 @@ use fg_util::{duration, setting};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Uri};
 
+use super::secrets::{self, REFERENCE, SecretHeader};
 use super::{Compression, ExporterSelection, FlushMode};
 use crate::diagnostic::Diagnostic;
 use crate::shown_url::shown_url;
@@ -219,29 +220,63 @@ pub(super) fn attributes(setting: &Setting) -> Result<Vec<(String, String)>, Err
         .collect()
 }
 
-/// Parses `key=value,key2=value2` into headers; the values are percent-encoded. Returns the valid headers, and a warning
-/// about each invalid one.
+/// The headers of a setting.
+#[derive(Default)]
+pub(super) struct Headers {
+    /// Those without secrets.
+    pub(super) plain: HeaderMap,
+    pub(super) secret: Vec<SecretHeader>,
+    /// A warning about each invalid header without secrets.
+    pub(super) warnings: Vec<Diagnostic>,
+    /// The error about an invalid header with secrets.
+    pub(super) error: Option<String>,
+}
+
+/// Parses `key=value,key2=value2` into headers; the values are percent-encoded.
 ///
-/// The values are usually credentials, so a warning contains at most the name of a header.
-pub(super) fn headers(setting: &Setting) -> (HeaderMap, Vec<Diagnostic>) {
+/// The values are usually credentials, so a message contains at most the name of a header. An invalid reference to a secret
+/// is an error, because only this crate reads those.
+pub(super) fn headers(setting: &Setting) -> Headers {
     let hint = "write pairs such as `api-key=secret,x-tenant=a%20b`, percent-encoded where needed";
-    let (mut headers, mut warnings) = (HeaderMap::new(), Vec::new());
+    let secret_hint = "write a header such as `authorization=Bearer%20${secret:api-key}`";
+    let mut headers = Headers::default();
     for (index, entry) in list(setting.value()).enumerate() {
-        match header(index + 1, entry) {
-            Ok((name, value)) => drop(headers.append(name, value)),
+        let has_secret = entry.contains(REFERENCE);
+        let added = header(index + 1, entry).and_then(|(name, value)| {
+            if has_secret {
+                let value = secrets::value(value)
+                    .map_err(|problem| format!("the header `{name}`: {problem}"))?;
+                headers.secret.push(SecretHeader { name, value });
+            } else {
+                let decoded = percent_decoded(value);
+                let value = decoded.and_then(|value| HeaderValue::try_from(value).ok());
+                let mut value = value
+                    .ok_or_else(|| format!("the value of `{name}` is not a valid header value"))?;
+                value.set_sensitive(true);
+                headers.plain.append(name, value);
+            }
+            Ok(())
+        });
+        match added {
+            Ok(()) => {}
+            Err(problem) if has_secret => {
+                let error = setting.unreadable(&format!("{problem}; {secret_hint}"));
+                headers.error.get_or_insert(error);
+            }
             Err(problem) => {
                 let message = setting.unreadable(&format!("{problem}; {hint}"));
-                warnings.push(Diagnostic::Warning(format!(
+                headers.warnings.push(Diagnostic::Warning(format!(
                     "{message}; this header is not sent"
                 )));
             }
         }
     }
-    (headers, warnings)
+    headers
 }
 
-/// Parses the entry of a list of headers with this number, or returns what is wrong with it.
-fn header(number: usize, entry: &str) -> Result<(HeaderName, HeaderValue), String> {
+/// Splits the entry of a list of headers with this number into the name of the header and its encoded value, or returns
+/// what is wrong with it.
+fn header(number: usize, entry: &str) -> Result<(HeaderName, &str), String> {
     let Some((key, value)) = entry.split_once('=') else {
         return Err(format!("entry {number} has no `=`"));
     };
@@ -255,12 +290,7 @@ fn header(number: usize, entry: &str) -> Result<(HeaderName, HeaderValue), Strin
     if RESERVED_HEADERS.contains(&name) {
         return Err(format!("the exporter itself sets `{key}`"));
     }
-    let decoded = percent_decoded(value.trim());
-    let Some(mut value) = decoded.and_then(|value| HeaderValue::try_from(value).ok()) else {
-        return Err(format!("the value of `{key}` is not a valid header value"));
-    };
-    value.set_sensitive(true);
-    Ok((name, value))
+    Ok((name, value.trim()))
 }
 
 /// Headers that the body, the protocol, and the connection determine.
@@ -286,7 +316,7 @@ fn is_number(value: &str) -> bool {
 }
 
 /// Decodes percent-encoded text, or returns `None` if it is malformed or not UTF-8.
-fn percent_decoded(text: &str) -> Option<String> {
+pub(super) fn percent_decoded(text: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((byte, after)) = rest.split_first() {

@@ -2,6 +2,7 @@
 
 mod endpoints;
 mod proxy;
+mod secrets;
 
 use super::*;
 

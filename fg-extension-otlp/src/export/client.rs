@@ -1,5 +1,6 @@
 //! The HTTP client of one signal.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fg_extension::Error;
@@ -17,6 +18,7 @@ use super::connector::{ConnectionPool, Connector, OwnReceiver};
 use super::hint;
 use super::request::PROTOBUF;
 use super::response::ExportResult;
+use super::secrets::{SecretHeaders, Secrets};
 use crate::config::{Compression, SignalConfig};
 use crate::diagnostic::Diagnostic;
 use crate::shown_url::{keys, shown_url};
@@ -47,6 +49,8 @@ pub(super) struct OtlpClient {
     signal: Signal,
     config: SignalConfig,
     connector: Connector,
+    /// `None` if no header contains a secret. Otherwise, the headers in `config` are those of the latest request.
+    secret_headers: Option<SecretHeaders>,
     /// Whether there has been a response to any request.
     has_responded: bool,
     /// The pool of the previous request.
@@ -76,9 +80,20 @@ impl OtlpClient {
             connector: Connector::new(&config, diagnostics)?,
             signal,
             config,
+            secret_headers: None,
             has_responded: false,
             pool: None,
         })
+    }
+
+    /// Adds the headers that contain secrets, if there are any.
+    pub(super) fn with_secrets(mut self, secrets: &Arc<Secrets>) -> Self {
+        let templates = std::mem::take(&mut self.config.secret_headers);
+        if !templates.is_empty() {
+            let plain = self.config.headers.clone();
+            self.secret_headers = Some(SecretHeaders::new(secrets, plain, templates));
+        }
+        self
     }
 
     /// Returns the URL of the endpoint without secrets.
@@ -86,7 +101,8 @@ impl OtlpClient {
         shown_url(&self.config.endpoint.to_string())
     }
 
-    /// Sends an encoded `Export…ServiceRequest`.
+    /// Sends an encoded `Export…ServiceRequest`. If a header contains a secret and the collector rejects it, gets the current
+    /// value and tries once more.
     pub(super) async fn export(&mut self, request: Vec<u8>) -> ExportResult {
         let body = match compress(self.config.compression, request).await {
             Ok(body) => body,
@@ -95,24 +111,55 @@ impl OtlpClient {
                 return ExportResult::Rejected { reason };
             }
         };
+        let Some(headers) = &mut self.secret_headers else {
+            return self.try_export(body).await.0;
+        };
+        match headers.current().await {
+            Ok(Some(current)) => self.config.headers = current,
+            Ok(None) => {}
+            Err(reason) => return ExportResult::retryable(reason),
+        }
+        let (result, status) = self.try_export(body.clone()).await;
+        let is_rejected = matches!(
+            status,
+            Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+        );
+        let Some(headers) = self.secret_headers.as_mut().filter(|_| is_rejected) else {
+            return result;
+        };
+        match headers.renewed().await {
+            Ok(Some(renewed)) => {
+                self.config.headers = renewed;
+                self.try_export(body).await.0
+            }
+            Ok(None) => result.with_note("; the secrets cache has no newer value"),
+            Err(reason) => {
+                let status = status.map_or(String::new(), |status| format!("status {status}; "));
+                ExportResult::retryable(format!("{status}{reason}"))
+            }
+        }
+    }
+
+    /// Sends a compressed request, and also returns the status of the response, if there was one.
+    async fn try_export(&mut self, body: Bytes) -> (ExportResult, Option<StatusCode>) {
         let timeout = self.config.timeout;
         let mut limit = TimeLimit::with_grace_after_freeze(timeout, GRACE_AFTER_FREEZE);
         let reason = match limit.wait(self.send(body)).await {
             Some(Ok(response)) => {
                 self.has_responded = true;
                 limit.shorten(BODY_TIMEOUT);
+                let status = response.status();
                 let result = self.read(response, limit).await;
                 if let Some(pool) = &mut self.pool {
                     pool.has_served = true;
                     pool.last_used = FreezeAwareInstant::now();
                 }
-                return result.with_note(&self.proxy_note());
+                return (result.with_note(&self.proxy_note()), Some(status));
             }
             Some(Err(error)) if is_own_receiver(&error) => {
                 let reason = "this is the extension's own receiver; set FG_OTLP_ENDPOINT to the URL of a collector";
-                return ExportResult::Rejected {
-                    reason: reason.to_owned(),
-                };
+                let reason = reason.to_owned();
+                return (ExportResult::Rejected { reason }, None);
             }
             Some(Err(error)) => {
                 // The prefix of hyper's client adds no information.
@@ -132,11 +179,8 @@ impl OtlpClient {
             None => format!("no response within {timeout:?}"),
         };
         self.pool = None;
-        let failure = ExportResult::Retryable {
-            retry_after: None,
-            reason,
-        };
-        failure.with_note(&self.proxy_note())
+        let failure = ExportResult::retryable(reason);
+        (failure.with_note(&self.proxy_note()), None)
     }
 
     /// Returns a note for messages about failures, which names the proxy, or an empty string.
@@ -237,7 +281,8 @@ impl OtlpClient {
         // A short value is not a key, and may occur in any message.
         let in_path = keys(self.config.endpoint.path());
         let secrets = query.into_iter().chain(parameters).chain(in_path);
-        let secrets = secrets.chain(words);
+        let in_headers = self.secret_headers.iter().flat_map(SecretHeaders::values);
+        let secrets = secrets.chain(words).chain(in_headers);
         secrets.filter(|secret| secret.len() >= MIN_SECRET_CHARS)
     }
 }

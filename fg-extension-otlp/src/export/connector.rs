@@ -68,9 +68,7 @@ impl Connector {
         config: &SignalConfig,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Result<Self, Error> {
-        let mut tcp = HttpConnector::new_with_resolver(Resolver);
-        tcp.set_nodelay(true);
-        tcp.enforce_http(false);
+        let tcp = tcp();
         let is_tls = config.endpoint.scheme() == Some(&Scheme::HTTPS);
         let route = match &config.proxy {
             None => Route::Direct(tcp),
@@ -98,12 +96,27 @@ impl Connector {
         Ok(Self::Tls(connector))
     }
 
+    /// Creates a connector for a server in the same instance, without TLS and proxy.
+    pub(super) fn plain() -> Self {
+        Self::Plain(Dialer {
+            route: Route::Direct(tcp()),
+            own_receiver: None,
+        })
+    }
+
     /// Creates an empty pool.
     pub(super) fn pool(&self) -> ConnectionPool {
         Builder::new(TokioExecutor::new())
             .http1_max_buf_size(MAX_HEAD_BYTES)
             .build(self.clone())
     }
+}
+
+fn tcp() -> HttpConnector<Resolver> {
+    let mut tcp = HttpConnector::new_with_resolver(Resolver);
+    tcp.set_nodelay(true);
+    tcp.enforce_http(false);
+    tcp
 }
 
 impl Service<Uri> for Connector {

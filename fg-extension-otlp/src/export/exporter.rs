@@ -17,6 +17,7 @@ use super::queue::Item;
 use super::received::{ReceivedPart, ReceivedRequest};
 use super::request::{Snapshot, SnapshotRequest, encode_log_record, encode_span};
 use super::scheduler::Scheduler;
+use super::secrets::Secrets;
 use super::worker::{ExporterInner, run};
 use crate::config::{AttributeLimits, Config, signals_disabled};
 use crate::diagnostic::Diagnostic;
@@ -52,11 +53,19 @@ impl Exporter {
     ) -> Result<Self, Error> {
         let runtime = Handle::try_current()?;
         let mut diagnostics = config.diagnostics.clone();
+        let secrets = config.secrets.as_ref().map(|secrets| {
+            let signals = Signal::ALL.into_iter().filter_map(|it| config.signal(it));
+            Secrets::new(secrets, signals.flat_map(|signal| &signal.secret_headers))
+        });
         let clients = Signal::ALL.map(|signal| {
             let config = config.signal(signal)?.clone();
-            OtlpClient::new(signal, config, &mut diagnostics)
+            let client = OtlpClient::new(signal, config, &mut diagnostics)
                 .map_err(|error| signals_disabled(&error).add_to(&mut diagnostics))
-                .ok()
+                .ok()?;
+            Some(match &secrets {
+                Some(secrets) => client.with_secrets(secrets),
+                None => client,
+            })
         });
         diagnostics.into_iter().for_each(Diagnostic::log);
         let endpoints = clients

@@ -20,6 +20,7 @@ mod resolver;
 mod response;
 mod retry;
 mod scheduler;
+mod secrets;
 mod signal_state;
 mod stream;
 mod tls;

@@ -89,6 +89,14 @@ impl ExportResult {
         }
     }
 
+    /// Returns the result of a request that failed without a response.
+    pub(super) fn retryable(reason: String) -> Self {
+        Self::Retryable {
+            retry_after: None,
+            reason,
+        }
+    }
+
     /// Appends a note to the reason of a failure.
     pub(super) fn with_note(mut self, note: &str) -> Self {
         match &mut self {

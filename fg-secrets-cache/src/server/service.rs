@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fg_util::secrets::{NAME_HINT, PATH_PREFIX, TOKEN_HEADER};
-use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
+use hyper::{HeaderMap, Method, Request, StatusCode, Uri, header};
 
 use super::response::{self, HttpResponse};
 use crate::cache::{Cache, GetError};
@@ -50,6 +50,9 @@ impl Service {
             let message = "the method is not GET";
             return Err(Rejection(StatusCode::METHOD_NOT_ALLOWED, message.into()));
         }
+        if is_out_of_date(headers) {
+            self.cache.expire(&name);
+        }
         self.cache.get(&name).await.map_err(|error| match error {
             GetError::Source(error) => {
                 let status = match error.kind() {
@@ -78,6 +81,12 @@ impl Service {
             format!("the header X-Secrets-Token {problem}; send {place}"),
         ))
     }
+}
+
+/// Returns whether the client has a value that is out of date, for example because a server has rejected it.
+fn is_out_of_date(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CACHE_CONTROL);
+    value.is_some_and(|value| value == "no-cache")
 }
 
 /// Returns the name in a path.

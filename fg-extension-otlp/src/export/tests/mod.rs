@@ -9,6 +9,7 @@ mod proxy;
 mod raw;
 mod responses;
 mod scheduling;
+mod secrets;
 mod tls;
 
 use std::net::SocketAddr;
