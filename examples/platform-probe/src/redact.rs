@@ -1,0 +1,462 @@
+//! Turns text into something that can be published: names, classes of values, and known words. The report is made of these alone.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Display};
+use std::time::Duration;
+
+/// The words that the report may quote, in any case. Everything else is described by its class.
+const KNOWN_WORDS: &[&str] = &[
+    // Telemetry events: the documented ones, and those of AWS.
+    "platform",
+    "function",
+    "extension",
+    "platform.initStart",
+    "platform.initRuntimeDone",
+    "platform.initReport",
+    "platform.start",
+    "platform.runtimeDone",
+    "platform.report",
+    "platform.restoreStart",
+    "platform.restoreRuntimeDone",
+    "platform.restoreReport",
+    "platform.extension",
+    "platform.fault",
+    "platform.end",
+    "platform.logsDropped",
+    "platform.telemetrySubscription",
+    // Statuses, stages and levels.
+    "success",
+    "succeeded",
+    "ok",
+    "failure",
+    "fail",
+    "failed",
+    "error",
+    "timeout",
+    "timedout",
+    "timed_out",
+    "timed-out",
+    "cancelled",
+    "canceled",
+    "killed",
+    "oom",
+    "shutdown",
+    "spindown",
+    "init",
+    "initialize",
+    "invoke",
+    "start",
+    "finish",
+    "cold",
+    "debug",
+    "info",
+    "warn",
+    "warning",
+    "fatal",
+    "sync",
+    "async",
+    // Registrations and headers.
+    "latest",
+    "$LATEST",
+    "POST",
+    "GET",
+    "keep-alive",
+    "close",
+    "chunked",
+    "application/json",
+];
+
+/// The identifier of something, such as a variable, a header or a field. What does not look like an identifier is not shown.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Name(String);
+
+impl Name {
+    pub(crate) fn new(text: &str) -> Self {
+        let is_name = text.len() <= 64
+            && text.starts_with(|it: char| it.is_ascii_alphabetic() || it == '_')
+            && text
+                .bytes()
+                .all(|it| it.is_ascii_alphanumeric() || b"_.-".contains(&it));
+        Self(if is_name && !looks_like_an_id(text) {
+            text.to_owned()
+        } else {
+            format!("<name of {} characters>", text.chars().count())
+        })
+    }
+}
+
+impl Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether a part of a name may be random: six digits in a row, or eight hexadecimal digits with a decimal one among them.
+fn looks_like_an_id(text: &str) -> bool {
+    let longest = |of: fn(&u8) -> bool| {
+        let runs = text.as_bytes().split(|it| !of(it));
+        runs.filter(|run| run.iter().any(u8::is_ascii_digit))
+            .map(<[u8]>::len)
+            .max()
+            .unwrap_or(0)
+    };
+    longest(u8::is_ascii_digit) >= 6 || longest(u8::is_ascii_hexdigit) >= 8
+}
+
+/// Returns a text that is one of the known words in any case, without white space around it.
+pub(crate) fn known_word(text: &str) -> Option<&str> {
+    let text = text.trim();
+    KNOWN_WORDS
+        .iter()
+        .any(|word| word.eq_ignore_ascii_case(text))
+        .then_some(text)
+}
+
+/// Describes a value without showing it.
+pub(crate) fn class(text: &str) -> String {
+    let trimmed = text.trim();
+    let kind = match trimmed {
+        "" => {
+            return if text.is_empty() {
+                "empty"
+            } else {
+                "white space"
+            }
+            .to_owned();
+        }
+        _ if is_uuid(trimmed) => "UUID".to_owned(),
+        "true" | "false" => "boolean".to_owned(),
+        _ if trimmed.parse::<f64>().is_ok() => "number".to_owned(),
+        _ if humantime::parse_rfc3339_weak(trimmed).is_ok() => time_form(trimmed),
+        _ if trimmed.starts_with('{') || trimmed.starts_with('[') => json_kind(trimmed),
+        _ if trimmed.starts_with("http://") || trimmed.starts_with("https://") => "URL".to_owned(),
+        _ if trimmed.starts_with("urn:") || trimmed.starts_with("sn:") => urn_form(trimmed),
+        _ if trimmed.len() >= 16 && trimmed.bytes().all(|it| it.is_ascii_hexdigit()) => {
+            format!("{} hexadecimal digits", trimmed.len())
+        }
+        _ => match (address_form(trimmed), log_line_form(trimmed)) {
+            (Some(address), _) => address.to_owned(),
+            (_, Some(line)) => line,
+            _ if trimmed.starts_with('/') && trimmed.contains(':') => "list of paths".to_owned(),
+            _ if trimmed.starts_with('/') => "absolute path".to_owned(),
+            _ => "text".to_owned(),
+        },
+    };
+    if trimmed.len() == text.len() {
+        kind
+    } else {
+        format!("{kind} with white space around it")
+    }
+}
+
+/// Describes the length of a value, in powers of four.
+pub(crate) fn length_class(text: &str) -> &'static str {
+    match text.len() {
+        0 => "0",
+        1..=3 => "1–3",
+        4..=15 => "4–15",
+        16..=63 => "16–63",
+        64..=255 => "64–255",
+        _ => "256 or more",
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let lengths = text.split('-').map(str::len);
+    lengths.eq([8, 4, 4, 4, 12]) && text.bytes().all(|it| it == b'-' || it.is_ascii_hexdigit())
+}
+
+fn time_form(text: &str) -> String {
+    let fraction = text.split_once('.').map_or(0, |(_, rest)| {
+        rest.bytes().take_while(u8::is_ascii_digit).count()
+    });
+    format!("RFC 3339 with {fraction} decimals")
+}
+
+fn json_kind(text: &str) -> String {
+    match serde_json::from_str(text) {
+        Ok(serde_json::Value::Object(fields)) => {
+            format!("JSON object with {} fields", fields.len())
+        }
+        Ok(serde_json::Value::Array(_)) => "JSON array".to_owned(),
+        _ => "text that begins like JSON".to_owned(),
+    }
+}
+
+/// Describes the parts of a URN: only the words that the contract knows are shown.
+fn urn_form(text: &str) -> String {
+    let part = |part: &str| match part {
+        "urn" | "fss" | "sn" | "cn" | "yrk" | "function" | "latest" => part.to_owned(),
+        "" => "empty".to_owned(),
+        _ if part.starts_with('!') => "!alias".to_owned(),
+        _ => vec!["*"; part.split('@').count()].join("@"),
+    };
+    let parts: Vec<_> = text.split(':').map(part).collect();
+    format!("URN {}", parts.join(":"))
+}
+
+fn address_form(text: &str) -> Option<&'static str> {
+    let text = text.trim_end_matches('/');
+    if let Ok(address) = text.parse::<std::net::SocketAddr>() {
+        return Some(if address.ip().is_loopback() {
+            "host:port, a loopback address"
+        } else {
+            "host:port, an IP address"
+        });
+    }
+    let (host, port) = text.split_once(':')?;
+    let is_name = |it: u8| it.is_ascii_alphanumeric() || b".-".contains(&it);
+    (!host.is_empty() && host.bytes().all(is_name) && port.parse::<u16>().is_ok())
+        .then_some("host:port, a host name")
+}
+
+/// Describes a line of the function's log, if it has one of the forms that are known.
+fn log_line_form(text: &str) -> Option<String> {
+    let (first, rest) = text.split_once(' ')?;
+    let is_time = first.len() > 10 && first.starts_with(|it: char| it.is_ascii_digit());
+    if !is_time || humantime::parse_rfc3339_weak(first).is_err() {
+        return phrase(text).map(str::to_owned);
+    }
+    if let Some(phrase) = phrase(rest) {
+        return Some(format!("line: time, {phrase}"));
+    }
+    let mut words = rest.split(' ');
+    let id = words.next().is_some_and(is_uuid);
+    let level = words.next().and_then(known_word);
+    Some(match (id, level) {
+        (true, Some(level)) => format!("line: time, UUID, {level}, text"),
+        _ => "line: time, text".to_owned(),
+    })
+}
+
+fn phrase(text: &str) -> Option<&'static str> {
+    ["Start invoke request", "Finish invoke request"]
+        .into_iter()
+        .find(|phrase| text.starts_with(phrase))
+}
+
+/// Describes a path: ordinary words are shown, but no part that may be a value, such as the function's name.
+pub(crate) fn path(text: &str) -> String {
+    path_without(text, is_value_of_a_variable)
+}
+
+fn path_without(text: &str, is_value: impl Fn(&str) -> bool) -> String {
+    let is_shown = |part: &str| {
+        let own = ["platform-probe", "extensionPlatformProbe.sh"].contains(&part);
+        let plain = part.len() <= 16
+            && part
+                .bytes()
+                .all(|it| it.is_ascii_lowercase() || b"._-".contains(&it));
+        own || (plain || part == "lib64") && !is_value(part)
+    };
+    let parts = text.split('/').map(|part| {
+        if is_shown(part) {
+            part.to_owned()
+        } else {
+            format!("<{} characters>", part.chars().count())
+        }
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// Describes the name of a process, as the kernel knows it.
+pub(crate) fn process_name(text: &str) -> String {
+    if is_value_of_a_variable(text) {
+        return format!("<name of {} characters>", text.chars().count());
+    }
+    Name::new(text).to_string()
+}
+
+/// Whether this is the whole value of an environment variable, such as the name of the function.
+fn is_value_of_a_variable(text: &str) -> bool {
+    std::env::vars_os().any(|(_, value)| !value.is_empty() && value.eq_ignore_ascii_case(text))
+}
+
+/// Describes a length of time, so that two reports of the same behavior are equal.
+pub(crate) fn time_class(time: Duration) -> &'static str {
+    const CLASSES: [(u64, &str); 11] = [
+        (1, "below 1 ms"),
+        (3, "1–3 ms"),
+        (10, "3–10 ms"),
+        (30, "10–30 ms"),
+        (100, "30–100 ms"),
+        (300, "0.1–0.3 s"),
+        (1_000, "0.3–1 s"),
+        (3_000, "1–3 s"),
+        (10_000, "3–10 s"),
+        (30_000, "10–30 s"),
+        (100_000, "30–100 s"),
+    ];
+    let class = CLASSES
+        .iter()
+        .find(|(limit, _)| time < Duration::from_millis(*limit));
+    class.map_or("over 100 s", |(_, text)| text)
+}
+
+/// The shortest and the longest of some times.
+#[derive(Debug, Default)]
+pub(crate) struct Spread(Option<(Duration, Duration)>);
+
+impl Spread {
+    pub(crate) fn add(&mut self, time: Duration) {
+        let (min, max) = self.0.unwrap_or((time, time));
+        self.0 = Some((min.min(time), max.max(time)));
+    }
+}
+
+impl Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((min, max)) = self.0 else {
+            return f.write_str("not seen");
+        };
+        match (time_class(min), time_class(max)) {
+            (min, max) if min == max => f.write_str(min),
+            (min, max) => write!(f, "{min} to {max}"),
+        }
+    }
+}
+
+/// Counts how often something was seen. Bounded, because a platform can post anything.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    counts: BTreeMap<String, u64>,
+    others: u64,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, form: impl Into<String>) {
+        let form = form.into();
+        if let Some(count) = self.counts.get_mut(&form) {
+            *count += 1;
+        } else if self.counts.len() < 60 {
+            self.counts.insert(form, 1);
+        } else {
+            self.others += 1;
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+
+    /// Each form with its count, in alphabetical order.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let counts = self.counts.iter();
+        let mut lines: Vec<_> = counts
+            .map(|(form, count)| format!("{form} ({count}×)"))
+            .collect();
+        if self.others > 0 {
+            lines.push(format!("further forms ({}×)", self.others));
+        }
+        lines
+    }
+}
+
+impl Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.lines().join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_shown_and_ids_are_not() {
+        for name in [
+            "RUNTIME_FUNC_NAME",
+            "X-Cff-Request-Id",
+            "durationMs",
+            "_",
+            "decade",
+            "utf8",
+        ] {
+            assert_eq!(Name::new(name).to_string(), name);
+        }
+        for id in [
+            "3da1f2dc-3222-475e",
+            "SECRET_123456",
+            "a@b.example",
+            "with space",
+            "9lives",
+            "deadbeef01",
+            "",
+        ] {
+            assert!(Name::new(id).to_string().starts_with("<name of "), "{id}");
+        }
+    }
+
+    #[test]
+    fn values_are_described() {
+        for (value, expected) in [
+            ("", "empty"),
+            ("127.0.0.1:9001", "host:port, a loopback address"),
+            ("10.0.0.1:80/", "host:port, an IP address"),
+            ("runtime.internal:80", "host:port, a host name"),
+            ("http://a.example/b", "URL"),
+            ("/usr/bin:/bin", "list of paths"),
+            ("/opt", "absolute path"),
+            ("3da1f2dc-3222-475e-9205-e2e6c6318895", "UUID"),
+            ("12", "number"),
+            (" true ", "boolean with white space around it"),
+            (r#"{"a": 1}"#, "JSON object with 1 fields"),
+            ("{a", "text that begins like JSON"),
+            ("2026-11-27T14:25:20.936Z", "RFC 3339 with 3 decimals"),
+            (
+                "sn:cn:yrk:1111:function:0@test@hello:latest",
+                "URN sn:cn:yrk:*:function:*@*@*:latest",
+            ),
+            (
+                "urn:fss:cn-north-4:0a1b:function:default:hello:!prod",
+                "URN urn:fss:*:*:function:*:*:!alias",
+            ),
+            (
+                "2026-11-27T14:25:20.936Z Start invoke request 'x', version: latest",
+                "line: time, Start invoke request",
+            ),
+            (
+                "2026-11-27T14:25:20.936Z 3da1f2dc-3222-475e-9205-e2e6c6318895 INFO Smith has paid",
+                "line: time, UUID, INFO, text",
+            ),
+            ("Smith has paid", "text"),
+        ] {
+            assert_eq!(class(value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn paths_hide_values() {
+        let shown = |path| path_without(path, |part| part == "payments");
+        assert_eq!(shown("/opt/function/code"), "/opt/function/code");
+        assert_eq!(
+            shown("/opt/payments/0a1b2c/Smith"),
+            "/opt/<8 characters>/<6 characters>/<5 characters>"
+        );
+    }
+
+    #[test]
+    fn tally_is_bounded() {
+        let mut tally = Tally::default();
+        for number in 0..100 {
+            tally.add(format!("form {number}"));
+            tally.add("form 1");
+        }
+        assert_eq!(tally.lines().len(), 61);
+        assert!(tally.to_string().contains("form 1 (101×)"), "{tally}");
+        assert!(
+            tally.to_string().ends_with("further forms (40×)"),
+            "{tally}"
+        );
+    }
+
+    #[test]
+    fn times_are_described() {
+        let mut spread = Spread::default();
+        assert_eq!(spread.to_string(), "not seen");
+        spread.add(Duration::from_millis(2));
+        assert_eq!(spread.to_string(), "1–3 ms");
+        spread.add(Duration::from_secs(500));
+        assert_eq!(spread.to_string(), "1–3 ms to over 100 s");
+    }
+}
