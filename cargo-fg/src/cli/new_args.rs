@@ -9,7 +9,9 @@ use anyhow::Context;
 use clap::builder::PossibleValuesParser;
 use fg_emulator::PORT_RANGE;
 
-use crate::new::{NewOptions, TEMPLATES, Template, list_templates, new};
+use crate::new::{
+    DependencySource, GitSource, NewOptions, TEMPLATES, Template, list_templates, new,
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct NewArgs {
@@ -22,11 +24,23 @@ pub(super) struct NewArgs {
     /// Port of the extension, from 8081 to 8090 (default: the example's, or another one if a package nearby uses it)
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(ports()))]
     port: Option<u16>,
-    /// Clone of the fg-extension repository to depend on (default: the one that cargo-fg comes from)
+    /// Git repository to depend on, so that others can build the package (default: where cargo-fg comes from)
+    #[arg(long, value_name = "URL", conflicts_with = "path")]
+    git: Option<String>,
+    /// Commit of the repository
+    #[arg(long, value_name = "SHA", requires = "git")]
+    rev: Option<String>,
+    /// Tag of the repository
+    #[arg(long, value_name = "TAG", requires = "git", conflicts_with = "rev")]
+    tag: Option<String>,
+    /// Branch of the repository
+    #[arg(long, value_name = "BRANCH", requires = "git", conflicts_with_all = ["rev", "tag"])]
+    branch: Option<String>,
+    /// Clone of the fg-extension repository to depend on (default: where cargo-fg comes from)
     #[arg(long, value_name = "DIR")]
     path: Option<PathBuf>,
     /// List the examples instead of creating a package
-    #[arg(long, conflicts_with_all = ["directory", "example", "port", "path"])]
+    #[arg(long, conflicts_with_all = ["directory", "example", "port", "git", "path"])]
     list: bool,
 }
 
@@ -47,13 +61,30 @@ impl NewArgs {
                 directory,
                 template: self.template(),
                 port: self.port,
-                checkout: self.path.as_deref(),
+                source: self.source(),
             })?,
         };
         std::io::stdout()
             .write_all(text.as_bytes())
             .context("cannot write to stdout")?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Returns the source of the dependencies that the user chose.
+    fn source(&self) -> Option<DependencySource> {
+        let references = [
+            ("rev", &self.rev),
+            ("tag", &self.tag),
+            ("branch", &self.branch),
+        ];
+        let mut references = references.into_iter();
+        if let Some(url) = &self.git {
+            return Some(DependencySource::Git(GitSource {
+                url: url.clone(),
+                reference: references.find_map(|(key, value)| Some((key, value.clone()?))),
+            }));
+        }
+        self.path.clone().map(DependencySource::Clone)
     }
 
     fn template(&self) -> &'static Template {

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use super::checkout::find_checkout;
+use super::dependency_source::{DependencySource, clone_around};
 use super::package_manifest::package_manifest;
 use super::package_name::script_name_of;
 use super::ports::Ports;
@@ -27,8 +27,8 @@ pub(crate) struct NewPackage<'a> {
     pub(crate) template: &'a Template,
     /// The port that the user chose.
     pub(crate) port: Option<u16>,
-    /// The clone of this repository to depend on; by default, one is found.
-    pub(crate) checkout: Option<&'a Path>,
+    /// Where the crates of this repository come from; by default, the same place as this program.
+    pub(crate) source: Option<DependencySource>,
 }
 
 /// A package that was created.
@@ -41,18 +41,18 @@ pub(crate) struct CreatedPackage {
     pub(crate) note: Option<String>,
     /// The workspace that the package is a member of; `None` if it is its own workspace.
     pub(crate) workspace: Option<PathBuf>,
-    /// The clone of this repository that the package depends on.
-    pub(crate) checkout: PathBuf,
-    /// Whether the package is in that clone.
-    pub(crate) is_in_checkout: bool,
+    /// Where the crates of this repository come from.
+    pub(crate) source: DependencySource,
+    /// Whether that is the clone that contains the package.
+    pub(crate) is_in_clone: bool,
 }
 
 /// Creates a package, and adds it to the workspace that contains it.
 ///
 /// # Errors
 ///
-/// Returns an error if the name is invalid, one of the files exists, no port is free, no clone is found, or cargo rejects
-/// the package. Then no file has changed.
+/// Returns an error if the name is invalid, one of the files exists, no port is free, the source of the dependencies is not
+/// found, or cargo rejects the package. Then no file has changed.
 pub(crate) fn create(new: &NewPackage<'_>) -> anyhow::Result<CreatedPackage> {
     let shown = new.directory.display();
     let cannot = || format!("cannot create {shown}");
@@ -73,16 +73,22 @@ pub(crate) fn create(new: &NewPackage<'_>) -> anyhow::Result<CreatedPackage> {
     if exists {
         require_free(new.directory).with_context(cannot)?;
     }
-    let checkout = find_checkout(new.checkout, &directory)?;
-    let taken = TakenPorts::around(&directory, &checkout);
+    let source = DependencySource::find(new.source.clone(), &directory)?;
+    let around = clone_around(&directory);
+    let taken = TakenPorts::around(&directory, around.as_deref());
     let default = new.template.ports;
     let ports = Ports::choose(default, new.port, &taken).with_context(cannot)?;
-    let rest = directory.strip_prefix(&checkout).ok();
+    let clone = match &source {
+        DependencySource::Clone(clone) => clone.as_path(),
+        DependencySource::Published | DependencySource::Git(_) => Path::new(""),
+    };
     // In the clone, the dependencies have relative paths like those of its other packages, so that the clone can be
     // moved.
-    let to_checkout = rest.map(|rest| rest.components().map(|_| "..").collect::<PathBuf>());
-    let dependency_base = to_checkout.as_ref().unwrap_or(&checkout);
-    let manifest = package_manifest(new.template, &name, &checkout, dependency_base)?;
+    let is_in_clone = around.as_deref() == Some(clone);
+    let rest = directory.strip_prefix(clone).ok().filter(|_| is_in_clone);
+    let relative = rest.map(|rest| rest.components().map(|_| "..").collect::<PathBuf>());
+    let clone = relative.as_deref().unwrap_or(clone);
+    let manifest = package_manifest(new.template, &name, &source, clone)?;
 
     let rollback = Rollback::new(&directory, &[&FILES[..], &VERSION_CONTROL].concat());
     // cargo rejects names that a package must not have, and adds the package to the workspace that contains it.
@@ -109,8 +115,8 @@ pub(crate) fn create(new: &NewPackage<'_>) -> anyhow::Result<CreatedPackage> {
         script_name,
         ports,
         note: port_note(ports, default, new.port, &taken),
-        is_in_checkout: to_checkout.is_some(),
-        checkout,
+        is_in_clone,
+        source,
         workspace: (workspace != directory).then_some(workspace),
     })
 }
@@ -171,7 +177,7 @@ fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
 mod tests {
     use std::fs;
 
-    use super::{NewPackage, create};
+    use super::{DependencySource, NewPackage, create};
     use crate::new::TEMPLATES;
 
     #[test]
@@ -181,13 +187,6 @@ mod tests {
         let manifest = r#"
 [workspace]
 members = []
-[workspace.package]
-edition = "2024"
-[workspace.dependencies]
-fg-emulator = { path = "fg-emulator", version = "0.1.0" }
-fg-extension = { path = "fg-extension", version = "0.1.0" }
-serde_json = "1.0"
-tokio = { version = "1.54", default-features = false }
 "#;
         fs::write(checkout.join("Cargo.toml"), manifest).unwrap();
         let directory = checkout.join("more/night-watch");
@@ -195,7 +194,7 @@ tokio = { version = "1.54", default-features = false }
             directory: &directory,
             template: &TEMPLATES[0],
             port: None,
-            checkout: Some(checkout),
+            source: Some(DependencySource::Clone(checkout.to_owned())),
         };
         let error = create(&new).unwrap_err().to_string();
         assert!(
@@ -211,7 +210,7 @@ tokio = { version = "1.54", default-features = false }
             fs::write(checkout.join(name).join("Cargo.toml"), manifest).unwrap();
         }
         let created = create(&new).unwrap();
-        assert!(created.is_in_checkout);
+        assert!(created.is_in_clone);
         let workspace = checkout.canonicalize().unwrap();
         assert_eq!(created.workspace, Some(workspace));
         let manifest = fs::read_to_string(directory.join("Cargo.toml")).unwrap();

@@ -1,7 +1,7 @@
 //! `cargo fg new`: creates a package for an extension from a template.
 
-mod checkout;
 mod create;
+mod dependency_source;
 mod package_manifest;
 mod package_name;
 mod ports;
@@ -13,7 +13,9 @@ use std::fmt::Write;
 use std::path::Path;
 
 use self::create::{CreatedPackage, NewPackage, create, is_current};
+use self::dependency_source::run_from;
 
+pub(crate) use self::dependency_source::{DependencySource, GitSource};
 pub(crate) use self::templates::{TEMPLATES, Template};
 
 /// The parsed arguments of `cargo fg new`.
@@ -23,8 +25,8 @@ pub(crate) struct NewOptions<'a> {
     pub(crate) template: &'static Template,
     /// The port of the extension; by default, that of the template, or another one that is free.
     pub(crate) port: Option<u16>,
-    /// The clone of this repository to depend on; by default, one is found.
-    pub(crate) checkout: Option<&'a Path>,
+    /// Where the crates of this repository come from; by default, the same place as this program.
+    pub(crate) source: Option<DependencySource>,
 }
 
 /// Creates a package, and returns the text to print.
@@ -38,12 +40,12 @@ pub(crate) fn new(options: &NewOptions<'_>) -> anyhow::Result<String> {
         directory,
         template,
         port: options.port,
-        checkout: options.checkout,
+        source: options.source.clone(),
     })?;
     let CreatedPackage {
         name,
         script_name,
-        checkout,
+        source,
         ports,
         ..
     } = created;
@@ -69,21 +71,39 @@ pub(crate) fn new(options: &NewOptions<'_>) -> anyhow::Result<String> {
             workspace.display()
         )?;
     }
-    let checkout = checkout.display();
-    writeln!(
-        text,
-        "     Depends on the clone {checkout}, until fg-extension is published"
-    )?;
+    match &source {
+        DependencySource::Published => {
+            let version = env!("CARGO_PKG_VERSION");
+            writeln!(text, "     Depends on the published fg-extension {version}")?;
+        }
+        DependencySource::Git(git) => {
+            writeln!(text, "     Depends on fg-extension in the repository {git}")?;
+        }
+        DependencySource::Clone(clone) if created.is_in_clone => {
+            writeln!(
+                text,
+                "     Depends on the clone that contains it, {}",
+                clone.display()
+            )?;
+        }
+        DependencySource::Clone(clone) => writeln!(
+            text,
+            "     Depends on the clone {}, so it builds on this machine only; to share it, create it with --git URL",
+            clone.display()
+        )?,
+    }
     let mut next = Vec::new();
     if !is_current(directory) {
         let directory = directory.to_string_lossy();
         next.push(format!("cd {}", shell_words::quote(&directory)));
     }
     // `cargo fg` may be the alias in the clone, which does not exist elsewhere.
-    if !created.is_in_checkout && checkout::is_cargo_run() {
-        let path = format!("{checkout}/cargo-fg");
-        let path = shell_words::quote(&path);
-        next.push(format!("cargo install --path {path}"));
+    if let Some(package) = run_from().filter(|_| !created.is_in_clone) {
+        let package = package.to_string_lossy();
+        next.push(format!(
+            "cargo install --path {}",
+            shell_words::quote(&package)
+        ));
     }
     next.extend(["cargo fg dev".to_owned(), "cargo test".to_owned()]);
     writeln!(text, "        Next {}", next.join("\n             "))?;

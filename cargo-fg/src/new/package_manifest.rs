@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use toml::{Table, Value};
 
+use super::dependency_source::{DependencySource, GitSource};
 use super::package_name::is_same_crate;
 use super::templates::Template;
 
@@ -17,31 +18,30 @@ const TEST_DEPENDENCIES: &str = "fg-emulator = {}
 serde_json = {}
 tokio = { features = ['macros', 'rt'] }";
 
-/// Returns the Cargo.toml of a package with this name and the dependencies of the template, in the versions of the
-/// clone's workspace. `dependency_base` is the path of the clone for path dependencies.
+/// The manifest of this repository's workspace, which has the versions of all dependencies. It is part of the package that
+/// cargo publishes.
+const WORKSPACE: &str = include_str!("../../templates/Cargo.toml.template");
+
+/// Returns the Cargo.toml of a package with this name and the dependencies of the template. `clone` is the path for
+/// dependencies on a clone.
 ///
 /// # Errors
 ///
-/// Returns an error if the clone's manifest cannot be read, or if a dependency has the same name as the package.
+/// Returns an error if a dependency has the same name as the package, or if the path is not UTF-8.
 pub(crate) fn package_manifest(
     template: &Template,
     name: &str,
-    checkout: &Path,
-    dependency_base: &Path,
+    source: &DependencySource,
+    clone: &Path,
 ) -> anyhow::Result<String> {
-    let workspace = checkout.join("Cargo.toml");
-    let cannot = || format!("cannot read {}", workspace.display());
-    let workspace: Table = std::fs::read_to_string(&workspace)
-        .with_context(cannot)?
-        .parse()
-        .with_context(cannot)?;
+    let workspace: Table = WORKSPACE.parse()?;
     let edition = Some(&workspace)
         .and_then(|it| it.get("workspace")?.get("package")?.get("edition"))
-        .context("the workspace of the clone has no edition")?;
+        .context("the workspace has no edition")?;
     let versions = workspace
         .get("workspace")
         .and_then(|it| it.get("dependencies")?.as_table())
-        .context("the workspace of the clone has no dependencies")?;
+        .context("the workspace has no dependencies")?;
     // Two packages with the same name are ambiguous in `cargo -p`.
     if versions
         .keys()
@@ -65,10 +65,9 @@ pub(crate) fn package_manifest(
         writeln!(text, "\n[{section}]")?;
         for (dependency, wanted) in &dependencies {
             let version = versions.get(dependency);
-            let version = version.with_context(|| {
-                format!("the workspace of the clone has no version of {dependency}")
-            })?;
-            let source = source(version, dependency_base)?;
+            let version =
+                version.with_context(|| format!("the workspace has no version of {dependency}"))?;
+            let source = requirement(version, source, clone)?;
             // Only the features that the package itself needs; fg-extension enables those that it needs.
             match wanted.get("features") {
                 Some(features) => {
@@ -94,16 +93,28 @@ fn add_features(dependencies: &mut Table, dependency: String, wanted: Value) {
     }
 }
 
-/// Returns the `path` or `version` of a dependency, taken from its entry in the clone's workspace.
-fn source(version: &Value, dependency_base: &Path) -> anyhow::Result<String> {
-    let Some(path) = version.get("path").and_then(Value::as_str) else {
-        let version = version.get("version").unwrap_or(version);
-        return Ok(format!("version = {version}"));
-    };
-    let path = dependency_base.join(path);
-    let text = path.to_str();
-    let text = text.with_context(|| format!("the path {} is not UTF-8", path.display()))?;
-    Ok(format!("path = {}", quoted(text)))
+/// Returns the `version`, `git` or `path` of a dependency, given its entry in this repository's workspace.
+fn requirement(entry: &Value, source: &DependencySource, clone: &Path) -> anyhow::Result<String> {
+    let path = entry.get("path").and_then(Value::as_str);
+    match (path, source) {
+        (Some(_), DependencySource::Git(GitSource { url, reference })) => {
+            let mut text = format!("git = {}", quoted(url));
+            if let Some((key, value)) = reference {
+                write!(text, ", {key} = {}", quoted(value))?;
+            }
+            Ok(text)
+        }
+        (Some(path), DependencySource::Clone(_)) => {
+            let path = clone.join(path);
+            let text = path.to_str();
+            let text = text.with_context(|| format!("the path {} is not UTF-8", path.display()))?;
+            Ok(format!("path = {}", quoted(text)))
+        }
+        (None, _) | (Some(_), DependencySource::Published) => {
+            let version = entry.get("version").unwrap_or(entry);
+            Ok(format!("version = {version}"))
+        }
+    }
 }
 
 fn quoted(text: &str) -> Value {

@@ -21,9 +21,9 @@ const SETTINGS: [&str; 2] = ["FG_EXTENSION_PORT", "FG_TELEMETRY_PORT"];
 pub(super) struct TakenPorts(pub(super) BTreeMap<u16, String>);
 
 impl TakenPorts {
-    /// Finds the ports of the extensions around `directory`, which is absolute, and need not exist. `checkout` is the
-    /// clone of this repository.
-    pub(super) fn around(directory: &Path, checkout: &Path) -> Self {
+    /// Finds the ports of the extensions around `directory`, which is absolute, and need not exist. `clone` is the
+    /// clone of this repository that contains it.
+    pub(super) fn around(directory: &Path, clone: Option<&Path>) -> Self {
         let existing = directory.ancestors().find(|it| it.is_dir());
         // If cargo cannot read the workspace, it reports that when it creates the package.
         let members = existing.and_then(|it| workspace(it).ok());
@@ -33,7 +33,7 @@ impl TakenPorts {
         let packages: BTreeSet<PathBuf> = members.chain(neighbours).collect();
         let mut taken = BTreeMap::new();
         for package in packages {
-            let in_clone = package.strip_prefix(checkout).ok();
+            let in_clone = clone.and_then(|clone| package.strip_prefix(clone).ok());
             let is_own = in_clone
                 .is_some_and(|path| OWN_DIRECTORIES.iter().any(|own| path.starts_with(own)));
             let manifest = package.join("Cargo.toml");

@@ -42,6 +42,39 @@ fn every_example_is_in_the_readme() {
     }
 }
 
+/// A registry shows the README of a crate without the files around it.
+#[test]
+fn readmes_of_crates_have_no_relative_links() {
+    let is_of_crate = |page: &Page| {
+        let manifest = root().join(page.path.with_file_name("Cargo.toml"));
+        page.path != Path::new("README.md") && manifest.is_file()
+    };
+    let readmes: Vec<_> = pages().into_iter().filter(is_of_crate).collect();
+    assert!(readmes.len() >= 9, "{}", readmes.len());
+    let relative = |page: &Page| -> Vec<_> {
+        let links = page.links.iter().filter(|it| !it.target.contains("://"));
+        links
+            .map(|it| {
+                page.problem(
+                    it.line,
+                    "a relative link: write https://docs.rs/…, or the path as text",
+                )
+            })
+            .collect()
+    };
+    assert_none(readmes.iter().flat_map(relative));
+
+    // What they name as text exists.
+    let missing = |page: &Page| -> Vec<_> {
+        let words = page.text.split('`').skip(1).step_by(2);
+        let paths = words.filter(|it| it.starts_with("docs/") && !root().join(it).is_file());
+        paths
+            .map(|it| page.problem(0, format!("{it} does not exist")))
+            .collect()
+    };
+    assert_none(readmes.iter().flat_map(missing));
+}
+
 fn problems(page: &Page) -> Vec<String> {
     let check = |target: &str| {
         if target.contains("://") || target.starts_with("mailto:") {

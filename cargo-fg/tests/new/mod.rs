@@ -190,7 +190,7 @@ fn package_outside_a_workspace_is_self_contained() {
         printed,
         format!(
             "     Created `night_watch` from the example `hello`: extensionNightWatch.sh, port 8090
-     Depends on the clone {checkout}, until fg-extension is published
+     Depends on the clone {checkout}, so it builds on this machine only; to share it, create it with --git URL
         Next cd 'a sub/night_watch'
              cargo fg dev
              cargo test
@@ -243,30 +243,27 @@ tokio = {{ version = "1.54", features = ["macros", "rt"] }}
 }
 
 #[test]
-fn package_depends_on_the_given_clone() {
+fn package_depends_on_the_given_source() {
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();
     let moved = install("moved", Path::new("/no/such"));
-    for (program, arguments, message) in [
+    for (arguments, message) in [
         (
-            moved.as_path(),
             &["a"][..],
-            "error: cannot find the clone that cargo-fg was installed from: /no/such/cargo-fg is no longer in a clone of \
-             the fg-extension repository; install cargo-fg again, or choose a clone with --path DIR\n",
+            "error: cannot find the clone that cargo-fg was installed from: /no/such/cargo-fg is not in a clone of the \
+             fg-extension repository, at least not now; choose a repository with --git URL, or a clone with --path DIR, for \
+             the package to depend on\n",
         ),
         (
-            Path::new(env!("CARGO_BIN_EXE_cargo-fg")),
-            &["a"],
-            "error: cannot find a clone of the fg-extension repository, which new packages depend on until fg-extension \
-             is published; choose one with --path DIR\n",
-        ),
-        (
-            &moved,
             &["a", "--path", "."],
             "error: . is not a clone of the fg-extension repository: it has no fg-extension/Cargo.toml\n",
         ),
+        (
+            &["a", "--git", "some/where"],
+            "error: cannot create a: cargo rejects it in its workspace: failed to parse manifest at ",
+        ),
     ] {
-        let output = new_by(program, directory, arguments);
+        let output = new_by(&moved, directory, arguments);
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{stderr}");
         assert!(stderr.starts_with(message), "{stderr}");
@@ -279,6 +276,48 @@ fn package_depends_on_the_given_clone() {
         printed.contains(&format!("Depends on the clone {checkout}, ")),
         "{printed}"
     );
+
+    let url = "https://example.com/fg-extension";
+    for (name, arguments, shown, dependency) in [
+        ("b", &[][..], "", ""),
+        (
+            "c",
+            &["--rev", "0123abc"],
+            ", rev 0123abc",
+            ", rev = \"0123abc\"",
+        ),
+        (
+            "d",
+            &["--tag", "v0.1.0"],
+            ", tag v0.1.0",
+            ", tag = \"v0.1.0\"",
+        ),
+        (
+            "e",
+            &["--branch", "main"],
+            ", branch main",
+            ", branch = \"main\"",
+        ),
+    ] {
+        let arguments = [
+            &[name, "--example", "otlp-forwarder", "--git", url],
+            arguments,
+        ]
+        .concat();
+        let printed = stdout(&new_by(&moved, directory, &arguments));
+        let line = format!("\n     Depends on fg-extension in the repository {url}{shown}\n");
+        assert!(printed.contains(&line), "{printed}");
+        let manifest = read(directory.join(name).join("Cargo.toml"));
+        for line in [
+            format!("\nfg-emulator = {{ git = \"{url}\"{dependency} }}\n"),
+            format!(
+                "\nfg-extension = {{ git = \"{url}\"{dependency}, features = [\"dlmalloc\"] }}\n"
+            ),
+            format!("\nfg-extension-otlp = {{ git = \"{url}\"{dependency} }}\n"),
+        ] {
+            assert!(manifest.contains(&line), "{manifest}");
+        }
+    }
 }
 
 #[test]
@@ -359,6 +398,17 @@ fn rejected_packages_leave_no_files() {
             "tip: a similar value exists: 'hello'\n",
         ),
         (&["a", "--list"], 2, "cannot be used with"),
+        (
+            &["a", "--git", "x", "--path", "y"],
+            2,
+            "cannot be used with",
+        ),
+        (
+            &["a", "--git", "x", "--rev", "y", "--branch", "z"],
+            2,
+            "cannot be used with",
+        ),
+        (&["a", "--tag", "y"], 2, "not provided:\n  --git <URL>\n"),
         (&[], 2, "required arguments were not provided:\n  <NAME>\n"),
     ] {
         let output = new(directory, arguments);
