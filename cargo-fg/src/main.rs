@@ -1,4 +1,4 @@
-//! `cargo fg`: creates, runs, checks and packages extensions of Huawei Cloud FunctionGraph.
+//! `cargo fg`: creates, runs, checks, packages and deploys extensions of Huawei Cloud FunctionGraph.
 //!
 //! ```console
 //! $ cargo fg new night-watch

@@ -134,7 +134,11 @@ impl fmt::Display for ApiError {
         let request = &self.request;
         match &self.problem {
             Problem::Unreachable { host, error } => {
-                write!(f, "{request}: cannot reach {host}: {error}")
+                write!(f, "{request}: cannot reach {host}: ")?;
+                match error {
+                    ureq::Error::Io(error) => write!(f, "{error}"),
+                    error => write!(f, "{error}"),
+                }
             }
             Problem::Interrupted { status, error } => {
                 write!(f, "{request}: status {status}, then {error}")

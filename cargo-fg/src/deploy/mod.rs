@@ -15,6 +15,7 @@ mod plan;
 mod source;
 mod terraform;
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -118,11 +119,8 @@ pub(crate) fn deploy(options: DeployOptions) -> anyhow::Result<()> {
                 .unwrap_or_else(|| "<the runtime of the function>".to_owned()),
             ..new
         };
-        print!(
-            "{}",
-            dry_run::text(&endpoint, project_id, place.function.as_ref(), &shown)
-        );
-        return Ok(());
+        let function = place.function.as_ref();
+        return print(&dry_run::text(&endpoint, project_id, function, &shown));
     };
     let deployment = Deployment {
         client: Client::new(endpoint, project_id, credentials),
@@ -233,46 +231,44 @@ fn print_terraform(options: DeployOptions, place: &Place) -> anyhow::Result<()> 
         "Terraform needs the runtime of the function: give it with --runtime, such as Python3.9",
     )?;
     let description = description(options.description.as_deref(), None)?;
-    let text = match options.source {
-        DeploySource::Link(link) => {
-            let name = options.name.map_or_else(|| name_of(&link), Ok)?;
-            terraform::resources(&Resources {
-                name: &name,
-                runtime,
-                description: &description,
-                location: Location::Link(&link),
-            })
+    let is_link = matches!(options.source, DeploySource::Link(_));
+    let region = match &place.region {
+        None if !is_link => {
+            bail!("the region of the bucket is unknown: give it with --region, such as cn-north-4")
         }
-        source => {
-            let region = place.region.as_deref().context(
-                "the region of the bucket is unknown: give it with --region, such as cn-north-4",
-            )?;
-            let (path, name) = match source {
-                DeploySource::Package(options) => {
-                    let packaged = write_package(&options)?;
-                    (packaged.zip, packaged.name)
-                }
-                DeploySource::Zip(path) => {
-                    let name = path.to_string_lossy().into_owned();
-                    (path, name)
-                }
-                DeploySource::Link(_) => unreachable!("handled above"),
-            };
-            let name = options.name.map_or_else(|| name_of(&name), Ok)?;
-            source::check_package(&path)?;
-            let path = path
-                .to_str()
-                .with_context(|| format!("the path {} is not valid UTF-8", path.display()))?;
-            terraform::resources(&Resources {
-                name: &name,
-                runtime,
-                description: &description,
-                location: Location::File { path, region },
-            })
+        region => region.as_deref().unwrap_or_default(),
+    };
+    // A link is where the ZIP is, and also what the dependency is named after.
+    let (path, origin) = match options.source {
+        DeploySource::Package(options) => {
+            let packaged = write_package(&options)?;
+            (Some(packaged.zip), packaged.name)
+        }
+        DeploySource::Zip(path) => {
+            let origin = path.to_string_lossy().into_owned();
+            (Some(path), origin)
+        }
+        DeploySource::Link(link) => (None, link),
+    };
+    let name = options.name.map_or_else(|| name_of(&origin), Ok)?;
+    let location = match &path {
+        None => Location::Link(&origin),
+        Some(path) => {
+            source::check_package(path)?;
+            Location::File {
+                path: path
+                    .to_str()
+                    .with_context(|| format!("the path {} is not valid UTF-8", path.display()))?,
+                region,
+            }
         }
     };
-    print!("{text}");
-    Ok(())
+    print(&terraform::resources(&Resources {
+        name: &name,
+        runtime,
+        description: &description,
+        location,
+    }))
 }
 
 /// A deployment that is under way.
@@ -490,4 +486,10 @@ impl Deployment {
 
 fn print_line(label: &str, text: impl std::fmt::Display) -> anyhow::Result<()> {
     Steps::Stdout.print_line(label, text)
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("cannot write to stdout")
 }
