@@ -7,6 +7,9 @@ use std::time::Duration;
 use nix::sys::signalfd::SignalFd;
 use tokio::sync::mpsc::unbounded_channel;
 
+#[cfg(not(target_os = "linux"))]
+compile_error!("platform-probe observes Linux, on which FunctionGraph runs; use it there");
+
 mod calls;
 mod http;
 mod image;

@@ -68,7 +68,9 @@ impl Output {
 /// Replaces the report at once, so that a reader never sees a part of it.
 pub(crate) fn write(settings: &Settings, report: &str) -> io::Result<()> {
     let temporary = format!("{}.new", settings.report);
-    fs::write(&temporary, report)?;
+    // A file that another run has left. If it is a link, it is not followed.
+    let _ = fs::remove_file(&temporary);
+    fs::File::create_new(&temporary)?.write_all(report.as_bytes())?;
     fs::rename(temporary, &settings.report)
 }
 

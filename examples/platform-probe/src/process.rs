@@ -227,7 +227,7 @@ fn user_data(variables: &BTreeMap<String, String>) -> Option<String> {
     let (strings, numbers) = (count(Value::is_string), count(Value::is_number));
     let others = fields.len() - strings - numbers;
     Some(format!(
-        "a JSON object with {strings} strings, {numbers} numbers, {others} others"
+        "a JSON object, with strings: {strings}, numbers: {numbers}, others: {others}"
     ))
 }
 

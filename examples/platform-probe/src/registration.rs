@@ -77,7 +77,7 @@ impl Registration {
             Row::new('?', "its time", of.time()),
             Row::new(
                 '?',
-                "start of the process until it is registered",
+                "time from the start of the process until it is registered",
                 self.registered_after.map(class),
             ),
             Row::new(

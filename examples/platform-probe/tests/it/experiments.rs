@@ -42,7 +42,7 @@ async fn responses_and_batches_fail_if_asked_for() -> Result<(), Box<dyn std::er
 
 #[tokio::test]
 async fn telemetry_shares_the_port_if_asked_for() -> Result<(), Box<dyn std::error::Error>> {
-    let (platform, directory) = boot("telemetry-same-port").await?;
+    let (platform, directory) = boot("telemetry-same-port, slow-response").await?;
     platform.wait_for_subscription().await?;
     platform.invoke().await?.assert_ok();
     platform.wait_for_telemetry().await;
@@ -53,6 +53,25 @@ async fn telemetry_shares_the_port_if_asked_for() -> Result<(), Box<dyn std::err
         "{report}"
     );
     assert!(report.contains("platform.report"), "{report}");
+    let slow = "start in telemetry | ? | O | before the response, by 1–3 s (1×) |";
+    assert!(report.contains(slow), "{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn report_survives_the_end_of_the_grace_period() -> Result<(), Box<dyn std::error::Error>> {
+    let (platform, directory) = boot("linger").await?;
+    let shutdown = platform.shutdown().await?;
+    assert!(shutdown.extensions[0].killed, "{shutdown:?}");
+    let report = std::fs::read_to_string(directory.path().join("report.md"))?;
+    assert!(
+        report.contains("| O | at least 4.") || report.contains("| O | at least 5."),
+        "{report}"
+    );
+    assert!(
+        shutdown.extensions[0].stdout().contains("still running 4."),
+        "{shutdown:?}"
+    );
     Ok(())
 }
 

@@ -137,7 +137,7 @@ fn no_value_is_reported() -> TestResult {
     assert!(respond(&platform, &mut secrets)?.starts_with("POST /extension/register "));
     assert!(respond(&platform, &mut secrets)?.starts_with("POST /telemetry "));
 
-    for _ in 0..200 {
+    for _ in 0..40 {
         let body = secrets.json();
         let invocation = request(&mut secrets, "POST /extension/invoke", &body);
         assert!(send(events.port(), &invocation)?.starts_with("HTTP/1.1 200 "));
