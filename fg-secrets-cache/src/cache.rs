@@ -1,5 +1,8 @@
 //! The cache: one fetch for concurrent requests, and the refresh in the background.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -15,6 +18,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::TARGET;
 use crate::clock::{FreezeAwareInstant, wait};
 use crate::source::{BoxedSource, Fetched, SecretName, SourceError};
 use crate::store::{Lifetimes, Lookup, MAX_VALUE_BYTES, Served, Store};
@@ -285,7 +289,7 @@ impl Cache {
         let throttle = self.log_throttle.lock();
         let mut throttle = throttle.unwrap_or_else(PoisonError::into_inner);
         if throttle.admit(Instant::now()) {
-            tracing::warn!("cannot fetch the secret `{name}`: {error}");
+            tracing::warn!(target: TARGET, "cannot fetch the secret `{name}`: {error}");
         }
     }
 }

@@ -54,6 +54,8 @@
 mod cache;
 mod clock;
 mod config;
+#[cfg(test)]
+mod fake_source;
 mod percent;
 mod secrets_cache;
 mod server;
@@ -63,3 +65,6 @@ mod token;
 
 pub use secrets_cache::SecretsCache;
 pub use source::{Fetched, InvalidSecretName, SecretName, Source, SourceError};
+
+/// The target of log lines, which is shorter than the path of a module.
+const TARGET: &str = "fg_secrets_cache";

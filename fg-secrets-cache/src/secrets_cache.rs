@@ -8,6 +8,7 @@ use fg_util::secrets::ADDRESS_SETTING;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
+use crate::TARGET;
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::server::{Server, Service, bind};
@@ -65,6 +66,7 @@ impl SecretsCache {
             }
             Err(error) => {
                 tracing::error!(
+                    target: TARGET,
                     "cannot listen on {address}: {error}; the function gets no secrets; set {ADDRESS_SETTING} to another \
                      address, here and in the function"
                 );

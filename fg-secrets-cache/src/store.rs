@@ -1,5 +1,8 @@
 //! The values in memory: how old they are, which are refreshed, and which are removed. It does no I/O.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
@@ -189,12 +192,13 @@ impl Store {
             is_used: false,
         };
         let served = value.serve(FreezeAwareInstant::now(), false);
-        self.remove(name);
+        let previous = self.remove(name);
         self.bytes += value.secret.value.len();
         let entry = Entry {
             value: Some(value),
             failure: None,
-            last_use: self.uses,
+            // A refresh in the background is not a use.
+            last_use: previous.map_or(self.uses, |it| it.last_use),
         };
         self.entries.insert(name.clone(), entry);
         self.evict(name);
@@ -269,6 +273,12 @@ impl Store {
         };
         let entries = self.entries.iter().filter(|(name, _)| !is_in_flight(name));
         entries.map(|(_, entry)| due_in(entry)).min()
+    }
+
+    /// Returns the number of names.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
     }
 
     /// Removes all values.

@@ -64,6 +64,19 @@ pub(crate) const TEMPLATES: &[Template] = &[
         command: r#"// There is no collector to export to.
     let command = ExtensionCommand::new(SCRIPT, PROGRAM).env("OTEL_SDK_DISABLED", "true");"#,
     },
+    Template {
+        name: "secrets-cache",
+        manifest: include_str!("../../templates/secrets-cache/Cargo.toml.template"),
+        main: include_str!("../../templates/secrets-cache/src/main.rs"),
+        script_name: "extensionSecretsCache.sh",
+        ports: Ports {
+            extension: 8089,
+            telemetry: None,
+        },
+        command: r#"// There is no source, and no file with a token.
+    let token = "0123456789abcdef";
+    let command = ExtensionCommand::new(SCRIPT, PROGRAM).env("FG_SECRETS_TOKEN", token);"#,
+    },
 ];
 
 /// The test of a new package, with placeholders for the names, the command, and the steps to wait for.

@@ -11,12 +11,13 @@ use std::sync::OnceLock;
 
 use crate::{repository_root, target_directory};
 
-const EXAMPLES: [&str; 5] = [
+const EXAMPLES: [&str; 6] = [
     "hello",
     "audit-log",
     "own-main",
     "telemetry-archive",
     "otlp-forwarder",
+    "secrets-cache",
 ];
 
 fn new(directory: &Path, arguments: &[&str]) -> Output {

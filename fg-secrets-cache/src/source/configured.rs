@@ -6,6 +6,7 @@ use super::csms::Csms;
 use super::file::FileSource;
 use super::http::HttpSource;
 use super::{BoxedSource, Fetched, SecretName, Source, SourceError};
+use crate::TARGET;
 
 /// The setting with the kind of the source.
 const SOURCE_SETTING: &str = "FG_SECRETS_SOURCE";
@@ -22,7 +23,7 @@ pub(crate) fn configured(
     lookup: &impl Fn(&str) -> Result<Option<Setting>, Error>,
 ) -> Result<BoxedSource, Error> {
     let Some(kind) = lookup(SOURCE_SETTING)? else {
-        tracing::error!("{}", NoSource::MESSAGE);
+        tracing::error!(target: TARGET, "{}", NoSource::MESSAGE);
         return Ok(Box::new(NoSource));
     };
     match kind.value() {

@@ -136,6 +136,15 @@ fn decode(json: &str) -> Option<Zeroizing<Vec<u8>>> {
     while let Some((text, escape)) = rest.split_once('\\') {
         value.extend_from_slice(text.as_bytes());
         let (c, after) = json_escape::decode(escape)?;
+        // What stands for half of a character, unless the file itself contains it.
+        let is_replacement = || {
+            escape
+                .get(..5)
+                .is_some_and(|it| it.eq_ignore_ascii_case("ufffd"))
+        };
+        if c == char::REPLACEMENT_CHARACTER && !is_replacement() {
+            return None;
+        }
         value.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
         rest = after;
     }
@@ -165,10 +174,10 @@ mod tests {
     #[tokio::test]
     async fn fields_of_the_object_are_secrets() {
         let (_directory, source) = file(
-            r#"{"db/password": "a\"\u00e9\ud83d\ude00\n", "json": {"user": "me"}, "n": 1, "empty": ""}"#,
+            r#"{"db/password": "a\"\u00e9\ud83d\ude00\uFFFD\n", "json": {"user": "me"}, "n": 1, "empty": ""}"#,
         );
         for (name, value) in [
-            ("db/password", "a\"é😀\n"),
+            ("db/password", "a\"é😀\u{fffd}\n"),
             ("json", r#"{"user": "me"}"#),
             ("n", "1"),
             ("empty", ""),

@@ -1,5 +1,8 @@
 //! The source `http`: a GET request for each secret.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use fg_extension::{Error, Setting};
@@ -178,88 +181,5 @@ fn parse_header(number: usize, entry: &str) -> Result<(HeaderName, HeaderValue),
 impl fmt::Debug for UrlTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UrlTemplate").finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use fg_extension::SettingSource;
-
-    use super::*;
-
-    fn setting(name: &str, value: &str) -> Setting {
-        Setting::new(name, value, SettingSource::Environment).unwrap()
-    }
-
-    #[test]
-    fn url_has_a_name_and_is_encrypted() {
-        let name = SecretName::new("db/pass.word").unwrap();
-        for (template, url) in [
-            ("https://vault/{name}", "https://vault/db/pass.word"),
-            (
-                "https://vault:8200?n={name}",
-                "https://vault:8200/?n=db/pass.word",
-            ),
-            (
-                "http://127.0.0.1:1/{name}/{name}?k=1",
-                "http://127.0.0.1:1/db/pass.word/db/pass.word?k=1",
-            ),
-            ("http://localhost/{name}", "http://localhost/db/pass.word"),
-        ] {
-            let template = UrlTemplate::parse(&setting(URL_SETTING, template)).unwrap();
-            assert_eq!(template.with_name(&name).unwrap().to_string(), url);
-        }
-        for (template, problem) in [
-            ("https://vault/", "has no `{name}`; "),
-            ("https://{name}/", "has its `{name}` before the path; "),
-            (
-                "http://vault/{name}",
-                "would send secrets without encryption; ",
-            ),
-            ("https://me:hunter2@vault/{name}", "contains a user name; "),
-            ("vault/{name}", "is not a URL"),
-            (
-                "ftp://vault/{name}",
-                "is not a URL that starts with `https://`; ",
-            ),
-            ("https:// vault/{name}", "is not a URL; "),
-        ] {
-            let error = UrlTemplate::parse(&setting(URL_SETTING, template))
-                .err()
-                .unwrap();
-            let error = error.to_string();
-            assert!(error.contains(&format!("the value {problem}")), "{error}");
-            assert!(!error.contains("hunter2"), "{error}");
-        }
-    }
-
-    #[test]
-    fn headers_are_pairs() {
-        let parse = |value| parse_headers(&setting(HEADERS_SETTING, value));
-        let headers = parse("X-Vault-Token=hunter2, X-Tenant=a%20b%2C").unwrap();
-        assert_eq!(headers["x-vault-token"], "hunter2");
-        assert_eq!(headers["x-tenant"], "a b,");
-        assert!(!format!("{headers:?}").contains("hunter2"));
-        for (value, problem) in [
-            ("a=1,hunter2", "entry 2 has no `=`"),
-            (
-                "Authorization: Bearer hunter2=",
-                "entry 1 has no valid header name before its `=`",
-            ),
-            (
-                "a=hunter2%0a",
-                "entry 1 has no valid header value after its `=`",
-            ),
-            (
-                "Host=hunter2",
-                "entry 1 is a header that the client itself sets",
-            ),
-        ] {
-            let error = parse(value).unwrap_err().to_string();
-            assert!(
-                error.contains(problem) && !error.contains("hunter2"),
-                "{error}"
-            );
-        }
     }
 }
