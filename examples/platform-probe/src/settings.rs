@@ -8,7 +8,7 @@ use crate::SCRIPT;
 
 /// The port for events, and the one for telemetry, unless `FG_EXTENSION_PORT` and `FG_TELEMETRY_PORT` say otherwise.
 const PORT: u16 = 8090;
-const TELEMETRY_PORT: u16 = 8089;
+const TELEMETRY_PORT: u16 = 8088;
 
 /// The settings of the probe.
 #[derive(Debug)]
