@@ -6,9 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use crate::packages::UnpackedWorkspace;
+use crate::packages::{UnpackedWorkspace, target};
 use crate::run::{command, output, root, run};
-use crate::workspace::metadata;
 
 /// The targets that archives are built for; the first is the default.
 pub(crate) const TARGETS: [&str; 2] = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
@@ -219,10 +218,7 @@ fn date() -> anyhow::Result<String> {
 }
 
 fn directory() -> anyhow::Result<PathBuf> {
-    let metadata = metadata()?;
-    let target = metadata["target_directory"].as_str();
-    let target = target.context("cargo metadata does not contain the target directory")?;
-    Ok(Path::new(target).join("dist"))
+    Ok(target()?.join("dist"))
 }
 
 fn cargo_home() -> anyhow::Result<PathBuf> {

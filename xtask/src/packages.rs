@@ -59,12 +59,11 @@ impl UnpackedWorkspace {
         }
         fs::create_dir_all(directory)
             .with_context(|| format!("cannot create {}", directory.display()))?;
-        let target = metadata["target_directory"].as_str();
-        let target = target.context("cargo metadata does not contain the target directory")?;
+        let target = target()?;
         let mut packages = Vec::new();
         for (name, entry) in published.iter().zip(self::published(&metadata)) {
             let package = format!("{name}-{}", text_of("version")(entry));
-            let archive = Path::new(target).join(format!("package/{package}.crate"));
+            let archive = target.join(format!("package/{package}.crate"));
             check_size(&archive)?;
             run(command("tar")?
                 .arg("--extract")
@@ -127,23 +126,30 @@ impl UnpackedWorkspace {
     }
 }
 
-/// Packages the published crates, and checks that they compile.
+/// Packages the published crates, and checks their files.
 pub(crate) fn check() -> anyhow::Result<()> {
-    let target = metadata()?["target_directory"].clone();
-    let target = target.as_str().map(Path::new);
-    let target = target.context("cargo metadata does not contain the target directory")?;
+    let workspace = UnpackedWorkspace::create(&target()?.join("package/unpacked"))?;
+    println!("{} crates can be packaged", workspace.packages.len());
+    Ok(())
+}
+
+/// Packages the published crates, and checks that they compile without the rest of the repository.
+pub(crate) fn compile() -> anyhow::Result<()> {
+    let target = target()?;
     let workspace = UnpackedWorkspace::create(&target.join("package/unpacked"))?;
     let mut check = workspace.cargo()?;
-    check.args([
-        "check",
-        "--quiet",
-        "--workspace",
-        "--locked",
-        "--target-dir",
-    ]);
+    check.args(["check", "--workspace", "--locked", "--target-dir"]);
     run(check.arg(target))?;
     println!("{} packages compile on their own", workspace.packages.len());
     Ok(())
+}
+
+/// Returns the directory that cargo builds this repository into.
+pub(crate) fn target() -> anyhow::Result<PathBuf> {
+    let metadata = metadata()?;
+    let target = metadata["target_directory"].as_str();
+    let target = target.context("cargo metadata does not contain the target directory")?;
+    Ok(PathBuf::from(target))
 }
 
 fn check_size(archive: &Path) -> anyhow::Result<()> {
