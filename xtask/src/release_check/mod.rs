@@ -11,8 +11,8 @@ use anyhow::{Context, bail};
 use self::publish_order::publish_order;
 use self::rules::{Facts, RULES};
 use crate::run::{command, output, root};
-use crate::{packages, public_api};
 use crate::workspace::metadata;
+use crate::{packages, public_api};
 
 /// Checks everything, the slow checks last, and prints one line for each rule.
 ///
