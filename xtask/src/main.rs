@@ -2,8 +2,10 @@
 
 mod bless;
 mod collectors;
+mod dist;
 mod fuzz;
 mod mutations;
+mod packages;
 mod public_api;
 mod release_check;
 mod run;
@@ -17,9 +19,14 @@ cargo xtask bless                 update the expected outputs of tests; review t
 cargo xtask collectors            install rotel, oteltap and the Python SDK of OpenTelemetry into target/collectors, and run
                                   the tests of the OTLP export that need them
 cargo xtask collectors phoenix    install phoenix, which takes more than 800 MB, and run the test that needs it
+cargo xtask dist [TARGET]         build cargo-fg as a static program in target/dist, with its archive for cargo binstall
+cargo xtask dist [TARGET] --check
+                                  also build it again in another directory, and check that it is the same program
 cargo xtask fuzz [TARGET] [--seconds SECONDS]
                                   run one fuzz target or all of them, each for 60 seconds or as long as given
 cargo xtask mutations [TEXT]      check that the simulation finds bugs that are put into the runtime
+cargo xtask package               package the published crates, and check which files they contain
+cargo xtask package --compile     also check that they compile without the rest of the repository
 cargo xtask public-api            compare the public API of each crate with its public-api.txt
 cargo xtask public-api --update   update public-api.txt
 cargo xtask release-check         check that everything is ready to publish, and print the steps that remain
@@ -36,6 +43,10 @@ fn main() -> ExitCode {
         ["bless"] => bless::bless(),
         ["collectors"] => collectors::test(),
         ["collectors", "phoenix"] => collectors::test_phoenix(),
+        ["dist"] => dist::dist(dist::TARGETS[0]),
+        ["dist", "--check"] => dist::check(dist::TARGETS[0]),
+        ["dist", target] if dist::TARGETS.contains(&target) => dist::dist(target),
+        ["dist", target, "--check"] if dist::TARGETS.contains(&target) => dist::check(target),
         ["fuzz", ref arguments @ ..] => match fuzz_arguments(arguments) {
             Some((target, seconds)) => fuzz::fuzz(target, seconds),
             None => return usage(),
@@ -44,6 +55,8 @@ fn main() -> ExitCode {
         ["mutations", filter] => mutations::check(filter),
         ["release-check"] => release_check::check(),
         ["screenshots"] => screenshots::take(),
+        ["package"] => packages::check(),
+        ["package", "--compile"] => packages::compile(),
         ["public-api"] => public_api::compare(),
         ["public-api", "--update"] => public_api::update(),
         _ => return usage(),

@@ -39,8 +39,11 @@ pub(super) struct NewArgs {
     /// Clone of the fg-extension repository to depend on (default: where cargo-fg comes from)
     #[arg(long, value_name = "DIR")]
     path: Option<PathBuf>,
+    /// Write a workflow that tests, checks and packages the extension on GitHub
+    #[arg(long, value_name = "SERVICE", value_parser = ["github"])]
+    ci: Option<String>,
     /// List the examples instead of creating a package
-    #[arg(long, conflicts_with_all = ["directory", "example", "port", "git", "path"])]
+    #[arg(long, conflicts_with_all = ["directory", "example", "port", "git", "path", "ci"])]
     list: bool,
 }
 
@@ -62,6 +65,7 @@ impl NewArgs {
                 template: self.template(),
                 port: self.port,
                 source: self.source(),
+                with_github_workflow: self.ci.is_some(),
             })?,
         };
         std::io::stdout()

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::dependency_source::{DependencySource, clone_around};
+use super::github_workflow::GithubWorkflow;
 use super::package_manifest::package_manifest;
 use super::package_name::script_name_of;
 use super::ports::Ports;
@@ -29,6 +30,8 @@ pub(crate) struct NewPackage<'a> {
     pub(crate) port: Option<u16>,
     /// Where the crates of this repository come from; by default, the same place as this program.
     pub(crate) source: Option<DependencySource>,
+    /// Whether to write a workflow of GitHub Actions.
+    pub(crate) with_github_workflow: bool,
 }
 
 /// A package that was created.
@@ -45,6 +48,8 @@ pub(crate) struct CreatedPackage {
     pub(crate) source: DependencySource,
     /// Whether that is the clone that contains the package.
     pub(crate) is_in_clone: bool,
+    /// The workflow of GitHub Actions, if it was wanted.
+    pub(crate) github_workflow: Option<PathBuf>,
 }
 
 /// Creates a package, and adds it to the workspace that contains it.
@@ -90,7 +95,15 @@ pub(crate) fn create(new: &NewPackage<'_>) -> anyhow::Result<CreatedPackage> {
     let clone = relative.as_deref().unwrap_or(clone);
     let manifest = package_manifest(new.template, &name, &source, clone)?;
 
-    let rollback = Rollback::new(&directory, &[&FILES[..], &VERSION_CONTROL].concat());
+    let workflow = new
+        .with_github_workflow
+        .then(|| GithubWorkflow::new(&directory, &name, &source))
+        .transpose()
+        .with_context(cannot)?;
+
+    let workflow_path = workflow.as_ref().map(GithubWorkflow::path);
+    let entries = FILES.into_iter().chain(VERSION_CONTROL).map(PathBuf::from);
+    let rollback = Rollback::new(&directory, entries.chain(workflow_path.clone()));
     // cargo rejects names that a package must not have, and adds the package to the workspace that contains it.
     let mut command = cargo();
     let subcommand = if exists { "init" } else { "new" };
@@ -99,16 +112,14 @@ pub(crate) fn create(new: &NewPackage<'_>) -> anyhow::Result<CreatedPackage> {
     let main = new.template.main(&script_name, ports);
     let test = new.template.test(&name, &script_name);
     for (file, text) in FILES.into_iter().zip([manifest, main, test]) {
-        let path = directory.join(file);
-        let written = match path.parent() {
-            Some(parent) => fs::create_dir_all(parent).and_then(|()| fs::write(&path, text)),
-            None => Ok(()),
-        };
-        written.with_context(|| format!("cannot write {}", path.display()))?;
+        write(&directory.join(file), &text)?;
     }
     let workspace = workspace(&directory)
         .with_context(|| format!("cannot create {shown}: cargo rejects it in its workspace"))?
         .root;
+    if let Some(workflow) = &workflow {
+        write(&workflow.path(), &workflow.text(&workspace)?)?;
+    }
     rollback.disarm();
     Ok(CreatedPackage {
         name: name.into_owned(),
@@ -116,9 +127,19 @@ pub(crate) fn create(new: &NewPackage<'_>) -> anyhow::Result<CreatedPackage> {
         ports,
         note: port_note(ports, default, new.port, &taken),
         is_in_clone,
+        github_workflow: workflow_path,
         source,
         workspace: (workspace != directory).then_some(workspace),
     })
+}
+
+/// Writes a file, and creates the directories that contain it.
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    let written = match path.parent() {
+        Some(parent) => fs::create_dir_all(parent).and_then(|()| fs::write(path, text)),
+        None => Ok(()),
+    };
+    written.with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Returns whether the path is the current directory.
@@ -195,6 +216,7 @@ members = []
             template: &TEMPLATES[0],
             port: None,
             source: Some(DependencySource::Clone(checkout.to_owned())),
+            with_github_workflow: false,
         };
         let error = create(&new).unwrap_err().to_string();
         assert!(

@@ -134,7 +134,8 @@ mod tests {
     fn workflow_of_a_package_that_is_a_repository() {
         let root = tempfile::tempdir().unwrap();
         let package = root.path().join("night-watch");
-        let workflow = GithubWorkflow::new(&package, "night-watch", &DependencySource::Published).unwrap();
+        let workflow =
+            GithubWorkflow::new(&package, "night-watch", &DependencySource::Published).unwrap();
         assert_eq!(workflow.path(), package.join(".github/workflows/ci.yml"));
         let text = workflow.text(&package).unwrap();
         assert_eq!(
@@ -198,10 +199,7 @@ mod tests {
         let error = error.err().unwrap();
         assert_eq!(
             error.to_string(),
-            format!(
-                "{} exists; remove it, or leave out --ci",
-                path.display()
-            )
+            format!("{} exists; remove it, or leave out --ci", path.display())
         );
     }
 

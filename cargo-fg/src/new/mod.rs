@@ -2,6 +2,7 @@
 
 mod create;
 mod dependency_source;
+mod github_workflow;
 mod package_manifest;
 mod package_name;
 mod ports;
@@ -27,6 +28,8 @@ pub(crate) struct NewOptions<'a> {
     pub(crate) port: Option<u16>,
     /// Where the crates of this repository come from; by default, the same place as this program.
     pub(crate) source: Option<DependencySource>,
+    /// Whether to write a workflow of GitHub Actions.
+    pub(crate) with_github_workflow: bool,
 }
 
 /// Creates a package, and returns the text to print.
@@ -41,6 +44,7 @@ pub(crate) fn new(options: &NewOptions<'_>) -> anyhow::Result<String> {
         template,
         port: options.port,
         source: options.source.clone(),
+        with_github_workflow: options.with_github_workflow,
     })?;
     let CreatedPackage {
         name,
@@ -91,6 +95,13 @@ pub(crate) fn new(options: &NewOptions<'_>) -> anyhow::Result<String> {
             "     Depends on the clone {}, so it builds on this machine only; to share it, create it with --git URL",
             clone.display()
         )?,
+    }
+    if let Some(workflow) = &created.github_workflow {
+        writeln!(
+            text,
+            "       Wrote {}, which tests, checks and packages it on GitHub",
+            workflow.display()
+        )?;
     }
     let mut next = Vec::new();
     if !is_current(directory) {

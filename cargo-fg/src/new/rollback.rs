@@ -15,9 +15,10 @@ pub(crate) struct Rollback {
 }
 
 impl Rollback {
-    /// Records the state before `entries` are created in the directory. The path must be absolute.
-    pub(crate) fn new(directory: &Path, entries: &[&str]) -> Self {
-        let missing = entries.iter().filter_map(|entry| {
+    /// Records the state before `entries` are created, whose paths are absolute or relative to the directory. Its path must be
+    /// absolute.
+    pub(crate) fn new(directory: &Path, entries: impl Iterator<Item = PathBuf>) -> Self {
+        let missing = entries.filter_map(|entry| {
             let path = directory.join(entry);
             let missing = path
                 .ancestors()

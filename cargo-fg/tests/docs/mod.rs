@@ -54,7 +54,13 @@ fn pages() -> Vec<Page> {
 
 /// Returns the pages whose links are tested, but not their blocks.
 fn other_pages() -> Vec<Page> {
-    let names = ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md"];
+    let names = [
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "CODE_OF_CONDUCT.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+    ];
     names.map(Page::read).into()
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "test helpers may panic like tests")]
 
 mod existing_directory;
+mod github;
 mod ports;
 
 use std::fs;
