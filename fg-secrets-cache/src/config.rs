@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use fg_extension::{Error, Setting};
@@ -48,7 +49,7 @@ impl Config {
         };
         let token = match (lookup(TOKEN_SETTING)?, lookup(TOKEN_FILE_SETTING)?) {
             (Some(token), _) => token::parse(token)?,
-            (None, Some(file)) => TokenConfig::File(file.into_value().into()),
+            (None, Some(file)) => TokenConfig::File(parse_path(&file)?),
             (None, None) => TokenConfig::File(DEFAULT_TOKEN_FILE.into()),
         };
         let address = lookup(ADDRESS_SETTING)?.map(|setting| parse_address(&setting));
@@ -74,6 +75,24 @@ impl Config {
                 None => Vec::new(),
             },
         })
+    }
+}
+
+/// Parses a path. The working directory of an extension is not known (?), and that of the function may be different.
+///
+/// # Errors
+///
+/// Returns an error if the path is relative.
+pub(crate) fn parse_path(setting: &Setting) -> Result<PathBuf, Error> {
+    let path = PathBuf::from(setting.value());
+    match path.is_absolute() {
+        true => Ok(path),
+        false => Err(setting
+            .invalid(
+                "is not an absolute path",
+                "write a path that starts with `/`",
+            )
+            .into()),
     }
 }
 
@@ -140,6 +159,11 @@ mod tests {
     #[test]
     fn invalid_setting_is_named() {
         for (name, value, problem) in [
+            (
+                "FG_SECRETS_TOKEN_FILE",
+                "token",
+                "the value is not an absolute path; write a path that starts with `/`",
+            ),
             (
                 "FG_SECRETS_TTL",
                 "0s",

@@ -9,7 +9,11 @@ const COLUMN: &str = "log line";
 
 #[test]
 fn log_lines_are_in_the_sources() {
-    let packages = ["fg-extension/src", "fg-extension-otlp/src"];
+    let packages = [
+        "fg-extension/src",
+        "fg-extension-otlp/src",
+        "fg-secrets-cache/src",
+    ];
     let paths = packages.iter().flat_map(|package| files(package, "rs"));
     let paths = paths.filter(|path| !path.to_string_lossy().contains("tests"));
     let sources: String = paths.map(|path| code(&read(path))).collect();

@@ -21,7 +21,15 @@ const SIGNALS: [&str; 3] = ["LOGS", "METRICS", "TRACES"];
 fn every_setting_that_is_read_is_in_the_table() {
     let page = Page::read(SETTINGS);
     let mut actual = BTreeSet::new();
-    for package in ["fg-extension/src", "fg-extension-otlp/src"] {
+    let packages = [
+        "fg-extension/src",
+        "fg-extension-otlp/src",
+        "fg-secrets-cache/src",
+        // The names that several crates use.
+        "fg-signature/src",
+        "fg-util/src",
+    ];
+    for package in packages {
         for path in files(package, "rs") {
             // `removed.rs` reads removed settings to warn about them. Tests have variables of their own.
             let left_out = ["/removed.rs", "tests", "/simulation/"];
@@ -187,12 +195,19 @@ fn settings(source: &str) -> BTreeSet<String> {
             names.insert(format!("OTEL_EXPORTER_OTLP_{suffix}"));
         }
         for literal in line.split('"').skip(1).step_by(2) {
-            let is_setting = ["FG_", "OTEL_", "RUNTIME_", "EXTENSION_API_", "SSL_"]
-                .iter()
-                .any(|prefix| literal.starts_with(prefix))
+            let prefixes = [
+                "FG_",
+                "OTEL_",
+                "RUNTIME_",
+                "EXTENSION_API_",
+                "SSL_",
+                "HUAWEICLOUD_",
+                "HW_",
+            ];
+            let is_setting = prefixes.iter().any(|prefix| literal.starts_with(prefix))
                 || literal.ends_with("_PROXY");
             let is_name = |c: char| c.is_ascii_uppercase() || c == '_' || c == '{' || c == '}';
-            if is_setting && literal.chars().all(is_name) {
+            if is_setting && literal.chars().all(is_name) && !literal.ends_with('_') {
                 names.extend(each_signal(&literal.replace("{}", "SIGNAL")));
             }
         }

@@ -218,6 +218,20 @@ async fn changed_value_is_fetched_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn client_can_ask_for_the_value_of_the_source() {
+    let source = FakeSource::new(Behavior::Value("1"));
+    let cache = cache(&source);
+    assert_eq!(get(&cache).await, value("1"));
+    source.set(Behavior::Value("2"));
+    cache.expire(&name("a"));
+    assert_eq!(get(&cache).await, value("1"), "it was just fetched");
+    sleep(5 * SECOND).await;
+    cache.expire(&name("a"));
+    assert_eq!(get(&cache).await, value("2"));
+    assert_eq!(source.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn source_that_hangs_does_not_delay_others() {
     let source = FakeSource::new(Behavior::Hang);
     let cache = cache(&source);

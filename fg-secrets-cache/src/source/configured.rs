@@ -7,6 +7,7 @@ use super::file::FileSource;
 use super::http::HttpSource;
 use super::{BoxedSource, Fetched, SecretName, Source, SourceError};
 use crate::TARGET;
+use crate::config::parse_path;
 
 /// The setting with the kind of the source.
 const SOURCE_SETTING: &str = "FG_SECRETS_SOURCE";
@@ -31,7 +32,7 @@ pub(crate) fn configured(
             let file = lookup(FILE_SETTING)?.ok_or_else(|| {
                 format!("{FILE_SETTING} is not set; write the path of a JSON file with secrets")
             })?;
-            Ok(Box::new(FileSource::new(file.into_value().into())))
+            Ok(Box::new(FileSource::new(parse_path(&file)?)))
         }
         "http" => Ok(Box::new(HttpSource::read(lookup)?)),
         "csms" => Ok(Box::new(Csms::read(lookup)?)),

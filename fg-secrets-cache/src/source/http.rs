@@ -4,6 +4,7 @@
 mod tests;
 
 use std::fmt;
+use std::net::IpAddr;
 
 use fg_extension::{Error, Setting};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -112,7 +113,8 @@ impl UrlTemplate {
             return invalid("is not a URL", example);
         };
         let host = uri.host().unwrap_or_default();
-        let is_loopback = matches!(host, "localhost" | "[::1]") || host.starts_with("127.");
+        let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        let is_loopback = host == "localhost" || address.is_ok_and(|it| it.is_loopback());
         let scheme = uri.scheme();
         if host.is_empty() || scheme != Some(&Scheme::HTTPS) && scheme != Some(&Scheme::HTTP) {
             return invalid("is not a URL that starts with `https://`", example);

@@ -1,6 +1,7 @@
 //! Boots the extension in a local FunctionGraph, with a source that fails, hangs and rotates.
 
 mod fake_source;
+mod functions;
 
 use std::fs;
 use std::net::SocketAddr;

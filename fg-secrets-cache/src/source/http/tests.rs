@@ -187,6 +187,10 @@ fn url_has_a_name_and_is_encrypted() {
         ("https://vault/", "has no `{name}`; "),
         ("https://{name}/", "has its `{name}` before the path; "),
         (
+            "http://127.vault.example/{name}",
+            "would send secrets without encryption; ",
+        ),
+        (
             "http://vault/{name}",
             "would send secrets without encryption; ",
         ),
