@@ -294,16 +294,26 @@ mod tests {
     }
 
     #[test]
+    fn deploy_has_the_options_of_package() {
+        let table = json!({"deploy": ["--region=r"], "package": ["--include", "x"]});
+        assert_eq!(options(&table, "package").unwrap(), ["--include", "x"]);
+        assert_eq!(
+            options(&table, "deploy").unwrap(),
+            ["--region=r", "--include", "x"]
+        );
+    }
+
+    #[test]
     fn invalid_tables_are_rejected() {
         let list = |list: &[&str]| json!({"dev": list});
         for (table, message) in [
             (
                 json!("dev"),
-                "it is not a table; its keys are check, dev, package",
+                "it is not a table; its keys are check, deploy, dev, package",
             ),
             (
                 json!({"run": []}),
-                "unknown key `run`; the keys are check, dev, package",
+                "unknown key `run`; the keys are check, deploy, dev, package",
             ),
             (
                 json!({"dev": "--freeze"}),

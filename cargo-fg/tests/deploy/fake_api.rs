@@ -18,7 +18,7 @@ pub(super) const PROJECT: &str = "46b6f338fc3445b8846c71dfb1fb0000";
 pub(super) const URN: &str =
     "urn:fss:cn-north-4:46b6f338fc3445b8846c71dfb1fb0000:function:default:orders";
 
-/// The example of the page 0107: a ZIP of 245 bytes with the digest below.
+/// The first bytes of the code in the example of page 0107.
 const CODE: &str = "UEsDBBQAAAAIAAhYOU8ssPQsgwAAALYAAAAIAAAAaW5kZXgucHk=";
 
 /// What the API stores.

@@ -422,7 +422,7 @@ dev = ["-r", "--bin", "one", "--invocations", "1", "--", "default"]
     for (table, message) in [
         (
             "run = []",
-            "unknown key `run`; the keys are check, dev, package\n",
+            "unknown key `run`; the keys are check, deploy, dev, package\n",
         ),
         (
             "dev = [\"--cmd\", \"sh\", \"--script\", \"extensionX.sh\"]",
