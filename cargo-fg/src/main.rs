@@ -1,4 +1,4 @@
-//! `cargo fg`: creates, runs, checks and packages extensions of Huawei Cloud FunctionGraph.
+//! `cargo fg`: creates, runs, checks, packages and deploys extensions of Huawei Cloud FunctionGraph.
 //!
 //! ```console
 //! $ cargo fg new night-watch
@@ -6,6 +6,7 @@
 //! $ cargo fg dev
 //! $ cargo fg check
 //! $ cargo fg package
+//! $ cargo fg deploy
 //! ```
 //!
 //! Each subcommand has a module, and its arguments are in [`cli`]. Only [`main`] prints the error of a failed command
@@ -15,6 +16,8 @@ mod boot;
 mod cargo;
 mod check;
 mod cli;
+#[cfg(feature = "deploy")]
+mod deploy;
 mod dev;
 mod env_file;
 mod invocation;

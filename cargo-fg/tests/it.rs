@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 mod check;
+#[cfg(feature = "deploy")]
+mod deploy;
 mod dev;
 mod docs;
 mod new;

@@ -12,15 +12,16 @@ use super::source_args::TargetArgs;
 use crate::cargo::Workspace;
 
 /// The keys of the table: the subcommands that build a package.
-const KEYS: [&str; 3] = ["check", "dev", "package"];
+const KEYS: [&str; 4] = ["check", "deploy", "dev", "package"];
 
 /// The IDs of the arguments that select another package, a command or a ZIP, and how they are written.
-const SELECTORS: [(&str, &str); 5] = [
+const SELECTORS: [(&str, &str); 6] = [
     ("package", "--package"),
     ("manifest_path", "--manifest-path"),
     ("cmd", "--cmd"),
     ("script", "--script"),
     ("zip", "--zip"),
+    ("link", "--link"),
 ];
 
 /// Parses the arguments again, with the default options of the package before those of the user. Returns `None` if the package
@@ -69,8 +70,9 @@ fn options(table: &Value, subcommand: &str) -> Result<Vec<String>, String> {
             format!("`{key}` is not a list of strings such as [\"--env\", \"A=B\"]")
         })?;
         check(key, &list).map_err(|message| format!("`{key}`: {message}"))?;
-        if key == subcommand {
-            of_subcommand = list;
+        // `deploy` builds the same ZIP as `package`, and has its options.
+        if key == subcommand || key == "package" && subcommand == "deploy" {
+            of_subcommand.extend(list);
         }
     }
     Ok(of_subcommand)

@@ -2,6 +2,11 @@
 
 mod check_args;
 mod defaults;
+#[cfg(feature = "deploy")]
+mod deploy_args;
+#[cfg(not(feature = "deploy"))]
+#[path = "deploy_elsewhere.rs"]
+mod deploy_args;
 mod dev_args;
 mod environment_args;
 mod invoke_args;
@@ -36,6 +41,8 @@ enum FgCommand {
     New(new_args::NewArgs),
     /// Build an extension, write the ZIP to upload to FunctionGraph, and boot the extension from it
     Package(package_args::PackageArgs),
+    /// Upload an extension to FunctionGraph, and add it to a function
+    Deploy(Box<deploy_args::DeployArgs>),
     /// Run conformance tests against an extension
     Check(check_args::CheckArgs),
 }
@@ -83,6 +90,10 @@ impl CommandLine {
             FgCommand::Dev(arguments) => Some(("dev", arguments.source.package_target()?)),
             FgCommand::Check(arguments) => Some(("check", arguments.source.package_target()?)),
             FgCommand::Package(arguments) => Some(("package", &arguments.target)),
+            #[cfg(feature = "deploy")]
+            FgCommand::Deploy(arguments) => Some(("deploy", arguments.package_target()?)),
+            #[cfg(not(feature = "deploy"))]
+            FgCommand::Deploy(_) => None,
             FgCommand::Invoke(_) | FgCommand::New(_) => None,
         }
     }
@@ -103,6 +114,7 @@ impl CommandLine {
             FgCommand::Invoke(arguments) => arguments.run(),
             FgCommand::New(arguments) => arguments.run(),
             FgCommand::Package(arguments) => arguments.run(),
+            FgCommand::Deploy(arguments) => arguments.run(),
             FgCommand::Check(arguments) => arguments.run(),
         }
     }

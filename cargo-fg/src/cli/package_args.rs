@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::source_args::TargetArgs;
 use super::values::variable;
 use crate::env_file::EnvFile;
-use crate::package::{PackageOptions, package};
+use crate::package::{PackageOptions, Steps, package};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct PackageArgs {
@@ -38,7 +38,13 @@ fn no_arguments(_: &str) -> Result<String, &'static str> {
 
 impl PackageArgs {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        package(&PackageOptions {
+        package(&self.options(Steps::Stdout)?)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Returns the options of the build, whose steps are printed to this stream.
+    pub(super) fn options(self, steps: Steps) -> anyhow::Result<PackageOptions> {
+        Ok(PackageOptions {
             target: self.target.build_target(),
             cargo: self.target.cargo.or_release(),
             triple: self.triple,
@@ -46,7 +52,7 @@ impl PackageArgs {
             out: self.out,
             env_file: self.env_file.as_deref().map(EnvFile::read).transpose()?,
             environment: self.env,
-        })?;
-        Ok(ExitCode::SUCCESS)
+            steps,
+        })
     }
 }

@@ -52,10 +52,53 @@ pub(crate) struct PackageOptions {
     pub(crate) env_file: Option<EnvFile>,
     /// Environment variables for the boot that verifies the ZIP.
     pub(crate) environment: Vec<(String, String)>,
+    /// Where to print the steps.
+    pub(crate) steps: Steps,
+}
+
+/// The stream that the steps are printed to.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    not(feature = "deploy"),
+    allow(dead_code, reason = "`deploy` uses all of it")
+)]
+pub(crate) enum Steps {
+    Stdout,
+    /// If stdout is for the result of another subcommand.
+    Stderr,
+}
+
+/// A ZIP that was written.
+#[cfg_attr(
+    not(feature = "deploy"),
+    allow(dead_code, reason = "`deploy` uses all of it")
+)]
+pub(crate) struct Packaged {
+    pub(crate) zip: PathBuf,
+    /// The name of the package, and of the program if that has another name.
+    pub(crate) name: String,
+    /// In bytes.
+    pub(crate) size: u64,
+}
+
+/// Builds the package, writes the ZIP, boots the extension from it, and prints each step and how to upload the ZIP.
+pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
+    let packaged = write_package(options)?;
+    let how = how_to_upload(packaged.size).with_context(|| {
+        format!(
+            "wrote {}, but it cannot be uploaded",
+            packaged.zip.display()
+        )
+    })?;
+    options.steps.print_line("Upload", how)?;
+    options
+        .steps
+        .print_line("", "then add it to the function: Code > Dependencies > Add")
 }
 
 /// Builds the package, writes the ZIP, boots the extension from it, and prints each step.
-pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
+pub(crate) fn write_package(options: &PackageOptions) -> anyhow::Result<Packaged> {
+    let steps = options.steps;
     let mut contents = PackageContents::default();
     for path in &options.include {
         contents.include(path)?;
@@ -67,17 +110,17 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
     let programs = workspace.select(std::slice::from_ref(&options.target), &options.cargo)?;
     let plan = BuildPlan::new(options.triple.as_deref(), &workspace.root, &options.cargo)?;
     if let Some(note) = &plan.note {
-        print_line("Note", note)?;
+        steps.print_line("Note", note)?;
     }
     if let Some(warning) = processor_warning(&plan) {
-        print_line("Warning", warning)?;
+        steps.print_line("Warning", warning)?;
     }
     let built = build_by(&plan, &programs, &options.cargo)?;
     let script = read_script_name(&built.path)?;
     let program = read_program(&built.path)?;
     let notes = [linkage_note(&program)?, plan.profile.debug_note(&program)];
     for note in notes.into_iter().flatten() {
-        print_line("Note", note)?;
+        steps.print_line("Note", note)?;
     }
     // The programs of two extensions must not have the same file name, or one may overwrite the other (D user guide
     // 01_2119).
@@ -97,18 +140,19 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
         None => workspace.target.join("fg").join(file),
     };
     let size = write_zip(&contents, &zip)?;
-    let shown = zip.strip_prefix(&current).unwrap_or(&zip).display();
+    let relative = zip.strip_prefix(&current).unwrap_or(&zip);
+    let shown = relative.display();
     let (target, size_and_limit) = (&plan.target, against_direct_upload_limit(size));
-    print_line(
+    steps.print_line(
         "Packaged",
         format_args!("{shown} for {target}: {size_and_limit}"),
     )?;
     for file in contents.files() {
-        print_line("", format_args!("extension/{file}"))?;
+        steps.print_line("", format_args!("extension/{file}"))?;
     }
 
     for warning in options.env_file.iter().flat_map(settings_file::warnings) {
-        print_line("Warning", warning)?;
+        steps.print_line("Warning", warning)?;
     }
 
     if plan.is_cross {
@@ -117,7 +161,7 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
         } else {
             "because this machine does not run Linux"
         };
-        print_line("Not booted", why)?;
+        steps.print_line("Not booted", why)?;
     } else {
         boot_from(&zip, &script, options).with_context(|| {
             let hint = match &options.env_file {
@@ -130,10 +174,8 @@ pub(crate) fn package(options: &PackageOptions) -> anyhow::Result<()> {
             format!("wrote {shown}, but cannot run the extension from it ({hint})")
         })?;
     }
-    let how =
-        how_to_upload(size).with_context(|| format!("wrote {shown}, but it cannot be uploaded"))?;
-    print_line("Upload", how)?;
-    print_line("", "then add it to the function: Code > Dependencies > Add")
+    let zip = relative.to_path_buf();
+    Ok(Packaged { zip, name, size })
 }
 
 /// Returns whether `--out` names a directory, which need not exist if the path ends with a slash.
@@ -170,19 +212,22 @@ fn build_by(
 }
 
 fn boot_from(zip: &Path, script: &str, options: &PackageOptions) -> anyhow::Result<()> {
+    let steps = options.steps;
     let packaged = options.env_file.as_ref();
     let packaged = packaged.map_or(&[][..], |file| &file.settings);
     let runtime = tokio::runtime::Runtime::new().context("cannot start the tokio runtime")?;
     let verified = runtime.block_on(async {
         let mut signals = ShutdownSignals::listen()?;
         signals
-            .run_or_cancel(verify(zip, &options.environment, packaged, print_output))
+            .run_or_cancel(verify(zip, &options.environment, packaged, move |line| {
+                print_output(steps, line);
+            }))
             .await
     })?;
     let times = [verified.registered, verified.invoked, verified.shut_down];
     let [registered, invoked, shut_down] =
         times.map(|time| format!("{:.2} ms", time.as_secs_f64() * 1000.0));
-    print_line(
+    steps.print_line(
         "Booted",
         format_args!(
             "{script} from the ZIP: registered in {registered}, invoked in {invoked}, shut down in {shut_down}"
@@ -190,17 +235,30 @@ fn boot_from(zip: &Path, script: &str, options: &PackageOptions) -> anyhow::Resu
     )
 }
 
-fn print_output(line: &OutputLine) {
+fn print_output(steps: Steps, line: &OutputLine) {
     let stream = match line.stream {
         OutputStream::Stdout => "stdout",
         OutputStream::Stderr => "stderr",
     };
     // Ignore an error here: the next line that `package` prints fails too.
-    let _ = print_line(stream, &line.text);
+    let _ = steps.print_line(stream, &line.text);
 }
 
-fn print_line(label: &str, text: impl Display) -> anyhow::Result<()> {
-    let stdout = std::io::stdout();
-    let text = printable(&text.to_string(), &stdout);
-    writeln!(&stdout, "{label:>12} {text}").context("cannot write to stdout")
+impl Steps {
+    /// Prints a line with a label.
+    pub(crate) fn print_line(self, label: &str, text: impl Display) -> anyhow::Result<()> {
+        let text = text.to_string();
+        match self {
+            Self::Stdout => {
+                let stdout = std::io::stdout();
+                let text = printable(&text, &stdout);
+                writeln!(&stdout, "{label:>12} {text}").context("cannot write to stdout")
+            }
+            Self::Stderr => {
+                let stderr = std::io::stderr();
+                let text = printable(&text, &stderr);
+                writeln!(&stderr, "{label:>12} {text}").context("cannot write to stderr")
+            }
+        }
+    }
 }

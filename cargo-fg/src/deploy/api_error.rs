@@ -1,0 +1,162 @@
+//! [`ApiError`]: why a request failed, with what the API said as it came.
+
+use std::fmt;
+use std::io;
+
+use fg_util::error::{excerpt, one_line};
+use serde_json::Value;
+use ureq::Timeout;
+use ureq::http::HeaderMap;
+
+use super::client::ApiRequest;
+
+/// A request that failed.
+#[derive(Debug)]
+pub(super) struct ApiError {
+    request: String,
+    problem: Problem,
+}
+
+#[derive(Debug)]
+enum Problem {
+    Unreachable { host: String, error: ureq::Error },
+    Interrupted { status: u16, error: ureq::Error },
+    Rejected { status: u16, message: String },
+    NotJson { status: u16, body: String },
+    Unexpected { message: String },
+}
+
+impl ApiError {
+    pub(super) fn unreachable(request: &ApiRequest, host: &str, error: ureq::Error) -> Self {
+        Self::new(
+            request,
+            Problem::Unreachable {
+                host: host.to_owned(),
+                error,
+            },
+        )
+    }
+
+    /// The connection broke after the head of the response.
+    pub(super) fn interrupted(request: &ApiRequest, status: u16, error: ureq::Error) -> Self {
+        Self::new(request, Problem::Interrupted { status, error })
+    }
+
+    /// The response has an error status. The body is `{"error_code": …, "error_msg": …}` (D: FunctionGraph, error codes).
+    pub(super) fn rejected(
+        request: &ApiRequest,
+        status: u16,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Self {
+        let text = String::from_utf8_lossy(body);
+        let parsed: Value = serde_json::from_slice(body).unwrap_or_default();
+        let field = |name: &str| parsed[name].as_str().filter(|it| !it.is_empty());
+        let mut message = match (field("error_code"), field("error_msg")) {
+            (Some(code), Some(text)) => format!("{code}: {}", one_line(text)),
+            (Some(text), None) | (None, Some(text)) => one_line(text),
+            (None, None) if text.trim().is_empty() => "without a message".to_owned(),
+            (None, None) => excerpt(&text),
+        };
+        let id = headers
+            .get("x-request-id")
+            .and_then(|id| id.to_str().ok())
+            .or(field("request_id"));
+        if let Some(id) = id {
+            message.push_str(&format!(" (request ID {})", one_line(id)));
+        }
+        Self::new(request, Problem::Rejected { status, message })
+    }
+
+    pub(super) fn not_json(request: &ApiRequest, status: u16, body: &[u8]) -> Self {
+        let body = excerpt(&String::from_utf8_lossy(body));
+        Self::new(request, Problem::NotJson { status, body })
+    }
+
+    /// The response lacks a field, or a field has another type.
+    pub(super) fn unexpected(request: &ApiRequest, error: &serde_json::Error) -> Self {
+        let message = one_line(&error.to_string());
+        Self::new(request, Problem::Unexpected { message })
+    }
+
+    fn new(request: &ApiRequest, problem: Problem) -> Self {
+        Self {
+            request: request.to_string(),
+            problem,
+        }
+    }
+
+    /// Returns `true` if the API has certainly not executed the request, so that it can be sent again.
+    pub(super) fn was_not_executed(&self) -> bool {
+        match &self.problem {
+            Problem::Unreachable { error, .. } => match error {
+                ureq::Error::HostNotFound
+                | ureq::Error::ConnectionFailed
+                | ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => true,
+                ureq::Error::Io(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+                _ => false,
+            },
+            // Rejected because of too many requests (D: FSS.0429).
+            Problem::Rejected { status, .. } => *status == 429,
+            Problem::Interrupted { .. } | Problem::NotJson { .. } | Problem::Unexpected { .. } => {
+                false
+            }
+        }
+    }
+
+    /// Returns `true` if another attempt may succeed.
+    pub(super) fn may_pass(&self) -> bool {
+        match &self.problem {
+            Problem::Unreachable { error, .. } => matches!(
+                error,
+                ureq::Error::Io(_) | ureq::Error::Timeout(_) | ureq::Error::Protocol(_)
+            ),
+            Problem::Interrupted { .. } => true,
+            Problem::Rejected { status, .. } => matches!(status, 408 | 429 | 500 | 502 | 503 | 504),
+            Problem::NotJson { .. } | Problem::Unexpected { .. } => false,
+        }
+    }
+
+    /// Returns `true` if it is unknown whether the API has executed the request.
+    pub(super) fn is_uncertain(&self) -> bool {
+        let is_rejected = matches!(self.problem, Problem::Rejected { status, .. } if status < 500);
+        !is_rejected && !self.was_not_executed()
+    }
+
+    /// Returns `true` if the API responded that the resource does not exist.
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!(self.problem, Problem::Rejected { status: 404, .. })
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let request = &self.request;
+        match &self.problem {
+            Problem::Unreachable { host, error } => {
+                write!(f, "{request}: cannot reach {host}: ")?;
+                match error {
+                    ureq::Error::Io(error) => write!(f, "{error}"),
+                    error => write!(f, "{error}"),
+                }
+            }
+            Problem::Interrupted { status, error } => {
+                write!(f, "{request}: status {status}, then {error}")
+            }
+            Problem::Rejected { status, message } => {
+                write!(f, "{request}: status {status}, {message}")
+            }
+            Problem::NotJson { status, body } => {
+                write!(
+                    f,
+                    "{request}: status {status}, but the response is not JSON: {body}"
+                )
+            }
+            Problem::Unexpected { message } => {
+                write!(f, "{request}: unexpected response: {message}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ApiError {}
