@@ -47,8 +47,9 @@ impl Forwarder {
     ///
     /// # Errors
     ///
-    /// Returns an error if a setting whose name starts with `FG_OTLP_` is invalid, or if there is no Tokio runtime. An
-    /// invalid `OTEL_` setting is only logged, because it may be meant for an SDK inside the function.
+    /// Returns an error if a setting whose name starts with `FG_OTLP_` or a `${secret:…}` in a header is invalid, or if there
+    /// is no Tokio runtime. Any other invalid `OTEL_` setting is only logged, because it may be meant for an SDK inside the
+    /// function.
     pub fn init(registration: &Registration) -> Result<Self, Error> {
         let Some(mut config) = Config::read(fg_extension::setting)? else {
             return Ok(Self(None));

@@ -210,6 +210,11 @@
 //! function. If that leaves a signal without an endpoint or without trusted certificates, an error is logged and the
 //! signal is disabled; the other signals and the extension keep working.
 //!
+//! A header may contain a secret that the secrets cache beside the function has: `authorization=Bearer%20${secret:api-key}`.
+//! The forwarder gets it from `FG_SECRETS_ADDRESS`, again when it is older than a minute, and at once when the collector responds
+//! with status 401 or 403. A value that has changed by then is sent in a second request. Data is buffered while a secret
+//! cannot be had. An invalid reference is an error of [`Forwarder::init`].
+//!
 //! These settings of an SDK are honored, too:
 //!
 //! - `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE`, as described above.
