@@ -1,5 +1,5 @@
 //! Utilities shared by the crates of fg-extension: durations, sizes, times, settings and files with them, error messages, escapes in JSON,
-//! back-off and log throttling.
+//! back-off, log throttling, and the interface of the secrets cache.
 //!
 //! ```
 //! use std::time::Duration;
