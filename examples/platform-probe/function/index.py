@@ -1,7 +1,8 @@
 """A function that returns the report of platform-probe, and what the function itself sees.
 
 For an event function of Python 3.6 or later, with the handler index.handler. It reports names, and no values. Fields of the event, all
-of them optional: "port" (of the extension), "file" (with the report), "wait" (seconds that the handler takes).
+of them optional: "port" (of the extension), "file" (with the report), "wait" (seconds that the handler takes), "fail" (true: the handler raises an
+exception).
 """
 
 import os
@@ -23,6 +24,8 @@ def handler(event, context):
     print("platform-probe: this line is from the function")
     time.sleep(event.get("wait", 0))
     ask(address + "finished", request_id)
+    if event.get("fail"):
+        raise RuntimeError("platform-probe: this invocation fails, as the event asks for")
     report = ask(address + "report", None)
     source = "the port of the extension" if started is not None else "the file"
     if report is None:

@@ -100,14 +100,22 @@ async fn start(probe: Probe) {
     let record = |change: &dyn Fn(&mut registration::Registration)| {
         probe.record(|it| change(&mut it.registration));
     };
-    if !registration::register(probe.settings(), record).await {
-        eprintln!(
-            "ERROR {SCRIPT}: the platform did not accept the registration; the report says how it responded"
-        );
+    let problem = if probe.settings().platform.is_empty() {
+        "EXTENSION_API_ADDR is not set; FunctionGraph sets it, and on your machine `cargo fg dev` does"
+    } else if !registration::register(probe.settings(), record).await {
+        "the platform did not accept the registration; the report says how it responded"
+    } else {
+        ""
+    };
+    if !problem.is_empty() {
+        // What else there is to see may explain it.
+        probe.look_around();
+        eprintln!("ERROR {SCRIPT}: {problem}");
         return probe.end(End::Rejected);
     }
     probe::registered(&probe);
-    probe.look_around();
+    let observer = probe.clone();
+    std::thread::spawn(move || observer.look_around());
     if !registration::subscribe(probe.settings(), record).await {
         eprintln!(
             "WARN {SCRIPT}: the platform did not accept the subscription; the report says how it responded"

@@ -148,18 +148,12 @@ impl Probe {
         gap
     }
 
-    /// Collects what does not depend on the platform's calls. It reads many files, so it has a thread of its own.
+    /// Collects what does not depend on the platform's calls. It reads many files, so it takes some time.
     pub(crate) fn look_around(&self) {
-        let probe = self.clone();
-        std::thread::spawn(move || {
-            let (process, image) = (process::rows(), image::rows());
-            let mut processes = Processes::default();
-            processes.look();
-            probe.record(|it| {
-                it.process = process;
-                it.image = image;
-                it.processes = processes;
-            });
+        let (process, image) = (process::rows(), image::rows());
+        self.record(|it| {
+            it.process = process;
+            it.image = image;
         });
     }
 

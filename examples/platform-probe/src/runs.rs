@@ -124,6 +124,21 @@ impl Runs {
     pub(crate) fn telemetry_rows(&self) -> Vec<Row> {
         vec![
             self.row(
+                'I',
+                "is `traceId` of `platform.start` that of the event",
+                |run| {
+                    run.start_delivered?;
+                    Some(
+                        if run.event.is_some() {
+                            "yes"
+                        } else {
+                            "no event had this ID"
+                        }
+                        .to_owned(),
+                    )
+                },
+            ),
+            self.row(
                 '?',
                 "delivery of a run's first platform event, against the invocation event",
                 |run| Some(relation(run.start_delivered?, run.event?, "the event")),

@@ -35,6 +35,7 @@ pub(crate) struct Telemetry {
     /// How many lines of the printed report have come back. They count nowhere else.
     own_report: usize,
     init_ids: Tally,
+    restorations: Tally,
 }
 
 impl Telemetry {
@@ -106,6 +107,10 @@ impl Telemetry {
             .unwrap_or_default()
             .trim()
             .to_ascii_lowercase();
+        if name.starts_with("platform.restore") {
+            self.restorations
+                .add(known_word(&name).unwrap_or("another restore event"));
+        }
         for (metric, value) in event["metrics"].as_object().into_iter().flatten() {
             let kind = if value.is_f64() {
                 "float"
@@ -201,6 +206,11 @@ impl Telemetry {
                 '?',
                 "`traceId` of `platform.initStart`",
                 self.init_ids.lines(),
+            ),
+            Row::list(
+                'I',
+                "events about a restoration (I: of Java functions only)",
+                self.restorations.lines(),
             ),
             Row::list(
                 '?',

@@ -1,6 +1,6 @@
 //! The experiments, each of which the user has to ask for.
 
-use fg_emulator::{Error, ExtensionCommand, Platform};
+use fg_emulator::{Error, ExtensionCommand, Faults, Platform};
 
 use super::{PROGRAM, SCRIPT};
 
@@ -83,6 +83,34 @@ async fn exits_if_asked_for() -> Result<(), Box<dyn std::error::Error>> {
     let shutdown = platform.shutdown().await?;
     assert_eq!(shutdown.extensions[0].status.code(), Some(1));
     assert!(directory.path().join("report.md").exists());
+    Ok(())
+}
+
+#[tokio::test]
+async fn rejection_is_reported() -> Result<(), Box<dyn std::error::Error>> {
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("report.md");
+    let faults = Faults::parse("register-rejected", 1)?;
+    let platform = Platform::builder().faults(faults).start().await?;
+    let command = ExtensionCommand::new(SCRIPT, PROGRAM).env("PROBE_REPORT", &file);
+    let error = platform
+        .boot(command.lease_port().lease_telemetry_port())
+        .await;
+    let error = error.err().ok_or("it was not rejected")?;
+    let exit = error.process_exit().ok_or("it did not exit")?;
+    assert_eq!(exit.status.code(), Some(3));
+    assert!(
+        exit.stderr().contains("did not accept the registration"),
+        "{}",
+        exit.stderr()
+    );
+    let report = std::fs::read_to_string(file)?;
+    for seen in [
+        "| status of the response | D | O | 400 (1×) |",
+        "| working directory | ? | O | ",
+    ] {
+        assert!(report.contains(seen), "{seen} in\n{report}");
+    }
     Ok(())
 }
 
