@@ -79,7 +79,7 @@ fn headers_are_decoded_and_hidden() {
     let config = read(&[
         (
             "OTEL_EXPORTER_OTLP_HEADERS",
-            "api-key=secret, Authorization = Basic%20dXNlcjpwYXNz==,,x-a=b c,",
+            "api-key=hunter2, Authorization = Basic%20dXNlcjpwYXNz==,,x-a=b c,",
         ),
         ("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "x-only=logs"),
     ])
@@ -87,13 +87,13 @@ fn headers_are_decoded_and_hidden() {
     let [traces, metrics, logs] = signals(&config);
     let headers = &traces.headers;
     assert_eq!(headers.len(), 3);
-    assert_eq!(headers["api-key"], "secret");
+    assert_eq!(headers["api-key"], "hunter2");
     assert_eq!(headers["authorization"], "Basic dXNlcjpwYXNz==");
     assert_eq!(headers["x-a"], "b c");
     assert_eq!(headers, &metrics.headers);
     assert_eq!(logs.headers.len(), 1);
     assert_eq!(logs.headers["x-only"], "logs");
-    assert!(!format!("{config:?}").contains("secret"));
+    assert!(!format!("{config:?}").contains("hunter2"));
 }
 
 #[test]
