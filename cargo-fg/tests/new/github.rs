@@ -66,7 +66,7 @@ fn packages_without_a_workflow_are_not_created() {
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(status), "{stderr}");
         assert!(stderr.starts_with(expected), "{stderr}");
-        assert_eq!(files(&root), std::slice::from_ref(&workflow));
+        assert_eq!(files(&root), [workflow.as_path()]);
     }
 }
 
