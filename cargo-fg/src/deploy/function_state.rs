@@ -10,6 +10,10 @@ use ring::digest::{SHA512, digest};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+/// What is printed before the function's code is sent back, if that is longer than a signed request may be.
+pub(super) const TOO_LONG: &str = "the function's code is sent with the change, and is longer than 12 MB, which FunctionGraph may reject in a signed \
+                             request; if it does, add the version in the console (Code > Dependencies > Add)";
+
 /// The response to `GET …/code` (D 0107).
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 struct Code {

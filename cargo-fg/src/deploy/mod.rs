@@ -24,7 +24,7 @@ use self::api::{Contents, DependencyVersion, NewVersion};
 use self::client::{Client, credentials};
 use self::confirm::confirm;
 pub(crate) use self::endpoint::Endpoint;
-use self::function_state::FunctionState;
+use self::function_state::{FunctionState, TOO_LONG};
 use self::function_urn::{FunctionChoice, FunctionUrn, is_part};
 use self::plan::{Plan, Version};
 use self::source::{MAX_SIGNED_BODY, Zip, description, name_of};
@@ -296,19 +296,16 @@ impl Deployment {
         let plan = Plan::new(before.dependencies(), &versions, version)?;
         // Find out whether the function can be changed before anything is uploaded. The length of the ID is that of a UUID.
         let update = before.update(&plan.after("00000000-0000-0000-0000-000000000000"))?;
-        let size = update.to_string().len() as u64;
-        if size > MAX_SIGNED_BODY {
-            bail!(
-                "the function's code has to be sent with the change, and is too large for a signed request; leave out --function \
-                 to upload only, then add the dependency in the console (Code > Dependencies > Add)"
-            );
-        }
+        let is_long = update.to_string().len() as u64 > MAX_SIGNED_BODY;
         self.show(&before, &plan, &versions)?;
         if plan.is_unchanged {
             return print_line(
                 "Nothing to do",
                 "this version is one of the function's dependencies",
             );
+        }
+        if is_long {
+            print_line("Warning", TOO_LONG)?;
         }
         if self.asks {
             confirm("Change the dependencies of this function?")?;
@@ -348,7 +345,7 @@ impl Deployment {
             let label = self.label_of(&id, &versions);
             return print_line("Nothing to do", format!("{label} has the same ZIP"));
         }
-        print_line("Dependency", self.summary())?;
+        self.show_upload()?;
         if self.asks {
             confirm("Upload this version?")?;
         }
@@ -428,8 +425,8 @@ impl Deployment {
         format!("{}, {version}", self.new.name)
     }
 
-    /// Returns what is uploaded.
-    fn summary(&self) -> String {
+    /// Prints what is uploaded.
+    fn show_upload(&self) -> anyhow::Result<()> {
         let NewVersion { name, runtime, .. } = &self.new;
         let what = match (&self.zip, &self.new.contents) {
             (Some(zip), _) => {
@@ -438,7 +435,14 @@ impl Deployment {
             (None, Contents::Link(link)) => link.clone(),
             (None, Contents::Base64(_)) => String::new(),
         };
-        format!("{name}, a new version for {runtime}: {what}")
+        print_line(
+            "Dependency",
+            format!("{name}, a new version for {runtime}: {what}"),
+        )?;
+        match self.zip.as_ref().and_then(Zip::warning) {
+            Some(warning) => print_line("Warning", warning),
+            None => Ok(()),
+        }
     }
 
     /// Prints the difference.
@@ -454,7 +458,7 @@ impl Deployment {
         )?;
         let version = match &plan.version {
             Version::New => {
-                print_line("Dependency", self.summary())?;
+                self.show_upload()?;
                 format!("{}, the new version", self.new.name)
             }
             Version::Existing(id) => {
