@@ -240,7 +240,7 @@ fn cases_are_listed_and_explained() {
     let list = output(&["--list"]);
     assert_eq!(list.lines().count(), 48, "{list}");
     assert!(
-        list.contains("\nREG-05  I  2707          listens before it registers\n"),
+        list.contains("\nREG-05  I  2707        listens before it registers\n"),
         "{list}"
     );
     let text = output(&["--explain", "TEL-02"]);
