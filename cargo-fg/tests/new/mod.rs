@@ -127,9 +127,21 @@ fn templates_are_copies_of_the_examples() {
 }
 
 #[test]
-fn package_from_each_example_passes_its_test() {
+fn packages_from_examples_pass_their_tests() {
+    packages_pass_their_tests("new", &["hello", "audit-log", "telemetry-archive"]);
+}
+
+/// Takes a minute, most of which is the TLS library.
+#[test]
+#[ignore = ".ci/full runs it"]
+fn packages_from_all_examples_pass_their_tests() {
+    packages_pass_their_tests("new-all", &EXAMPLES);
+}
+
+/// Creates a package from each of the examples in a new workspace, and runs their tests.
+fn packages_pass_their_tests(workspace: &str, examples: &[&str]) {
     // Use the same path in every run and the workspace's target directory, so that little has to be rebuilt.
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new");
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(workspace);
     if directory.exists() {
         fs::remove_dir_all(&directory).unwrap();
     }
@@ -144,7 +156,7 @@ fn package_from_each_example_passes_its_test() {
         directory.join("Cargo.lock"),
     )
     .unwrap();
-    for example in EXAMPLES {
+    for example in examples {
         let name = format!("my-{example}");
         let printed = stdout(&new(&directory, &[&name, "--example", example]));
         let added = format!(
@@ -175,7 +187,7 @@ fn package_from_each_example_passes_its_test() {
     let passed = stdout(&output);
     assert_eq!(
         passed.matches("test boots_and_is_invoked ... ok\n").count(),
-        EXAMPLES.len(),
+        examples.len(),
         "{passed}\n{stderr}"
     );
     assert!(!stderr.contains("warning: "), "{stderr}");
