@@ -148,13 +148,17 @@ impl Store {
         error: SourceError,
         now: FreezeAwareInstant,
     ) -> Result<Served, SourceError> {
-        let value = self.entries.get(name).and_then(|it| it.value.as_ref());
-        match value {
-            Some(value) if !is_final(&error) && self.is_usable(value, now) => {
-                Ok(value.serve(now, true))
-            }
-            _ => Err(error),
+        match is_final(&error) {
+            true => Err(error),
+            false => self.stale(name, now).ok_or(error),
         }
+    }
+
+    /// Returns the expired value if it may still be used.
+    pub(crate) fn stale(&self, name: &SecretName, now: FreezeAwareInstant) -> Option<Served> {
+        let value = self.entries.get(name)?.value.as_ref()?;
+        let is_usable = self.is_usable(value, now);
+        is_usable.then(|| value.serve(now, true))
     }
 
     /// Makes a value expire because a client says that it is out of date, unless it was fetched only a few seconds ago: a
