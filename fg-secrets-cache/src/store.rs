@@ -56,7 +56,7 @@ pub(crate) struct Secret {
 pub(crate) struct Served {
     pub(crate) secret: Secret,
     pub(crate) age: Duration,
-    /// Whether the value has expired, and the source fails.
+    /// Whether the value has expired, and there is no newer one.
     pub(crate) is_stale: bool,
 }
 

@@ -125,7 +125,8 @@ impl Secrets {
         {
             return Err(message.clone());
         }
-        let older = slot.value.as_ref().filter(|_| matches!(need, Need::Recent));
+        let older = slot.value.clone().map(|(value, _)| value);
+        let older = older.filter(|_| matches!(need, Need::Recent));
         let timeout = match older {
             Some(_) => RENEWAL_TIMEOUT,
             None => TIMEOUT,
@@ -140,7 +141,6 @@ impl Secrets {
             Err(failure) => failure,
         };
         let message = format!("cannot get the secret `{name}`: {}", failure.message);
-        let older = older.map(|(value, _)| value.clone());
         slot.failure = Some((message.clone(), FreezeAwareInstant::now()));
         if failure.is_final {
             slot.value = None;
