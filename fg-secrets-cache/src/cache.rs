@@ -121,9 +121,13 @@ impl Cache {
         self.lock().store.expire(name, FreezeAwareInstant::now());
     }
 
-    /// Fetches a value, or waits for the fetch that is in flight. If it fails, returns the expired value if possible.
+    /// Fetches a value, or waits for the fetch that is in flight. If it fails, or there are too many others, returns the
+    /// expired value if possible.
     async fn fetch(self: &Arc<Self>, name: &SecretName) -> Result<Served, GetError> {
-        let mut result = self.start_fetch(name).ok_or(GetError::Busy)?;
+        let Some(mut result) = self.start_fetch(name) else {
+            let stale = self.lock().store.stale(name, FreezeAwareInstant::now());
+            return stale.ok_or(GetError::Busy);
+        };
         let result = match result.wait_for(Option::is_some).await {
             Ok(result) => result.clone(),
             Err(_) => None,
@@ -212,6 +216,10 @@ impl Cache {
         }
         let mut state = self.lock();
         state.in_flight.remove(name);
+        if state.is_shut_down {
+            // Nothing would remove the value.
+            return Err(SourceError::failed("the extension shuts down"));
+        }
         match result {
             Ok(fetched) => Ok(state.store.insert(name, fetched, start)),
             Err(error) => {
@@ -264,15 +272,20 @@ impl Cache {
         self.changed.notify_one();
     }
 
-    /// Aborts the fetches that are in flight, and removes all values.
+    /// Aborts the fetches that are in flight, removes all values, and waits until that is done.
     pub(crate) async fn shut_down(&self) {
-        let mut tasks = {
-            let mut state = self.lock();
-            state.is_shut_down = true;
-            state.store.clear();
-            std::mem::take(&mut state.tasks)
-        };
+        let mut tasks = self.abort();
         tasks.shutdown().await;
+    }
+
+    /// Aborts the fetches that are in flight, which end at their next `.await`, and removes all values.
+    pub(crate) fn abort(&self) -> JoinSet<()> {
+        let mut state = self.lock();
+        state.is_shut_down = true;
+        state.store.clear();
+        let mut tasks = std::mem::take(&mut state.tasks);
+        tasks.abort_all();
+        tasks
     }
 
     fn look_up(&self, name: &SecretName) -> Lookup {

@@ -75,12 +75,14 @@ impl SecretsCache {
         };
         let mut background = JoinSet::new();
         background.spawn(Arc::clone(&cache).refresh_in_background());
-        cache.prefetch(&config.prefetch).await;
-        Ok(Self {
+        // Before the prefetch, so that everything is aborted if this future is dropped.
+        let started = Self {
             cache,
             server,
             background: Mutex::new(background),
-        })
+        };
+        started.cache.prefetch(&config.prefetch).await;
+        Ok(started)
     }
 
     /// Refreshes values that have expired during a freeze, in the background.
@@ -104,6 +106,13 @@ impl SecretsCache {
         };
         background.shutdown().await;
         self.cache.shut_down().await;
+    }
+}
+
+impl Drop for SecretsCache {
+    /// Aborts the fetches. Each has a reference to the cache, so dropping that would not abort them.
+    fn drop(&mut self) {
+        drop(self.cache.abort());
     }
 }
 

@@ -56,7 +56,7 @@ pub(crate) struct Secret {
 pub(crate) struct Served {
     pub(crate) secret: Secret,
     pub(crate) age: Duration,
-    /// Whether the value has expired, and the source fails.
+    /// Whether the value has expired, and there is no newer one.
     pub(crate) is_stale: bool,
 }
 
@@ -148,13 +148,17 @@ impl Store {
         error: SourceError,
         now: FreezeAwareInstant,
     ) -> Result<Served, SourceError> {
-        let value = self.entries.get(name).and_then(|it| it.value.as_ref());
-        match value {
-            Some(value) if !is_final(&error) && self.is_usable(value, now) => {
-                Ok(value.serve(now, true))
-            }
-            _ => Err(error),
+        match is_final(&error) {
+            true => Err(error),
+            false => self.stale(name, now).ok_or(error),
         }
+    }
+
+    /// Returns the expired value if it may still be used.
+    pub(crate) fn stale(&self, name: &SecretName, now: FreezeAwareInstant) -> Option<Served> {
+        let value = self.entries.get(name)?.value.as_ref()?;
+        let is_usable = self.is_usable(value, now);
+        is_usable.then(|| value.serve(now, true))
     }
 
     /// Makes a value expire because a client says that it is out of date, unless it was fetched only a few seconds ago: a

@@ -30,7 +30,8 @@ pub const TOKEN_HEADER: &str = "x-secrets-token";
 /// The header of a response that contains the version of the value, in lower case.
 pub const VERSION_HEADER: &str = "x-secret-version";
 
-/// The header of a response that is `true` if the value has expired and the source fails, in lower case.
+/// The header of a response that is `true` if the value has expired and there is no newer one, in lower
+/// case.
 pub const STALE_HEADER: &str = "x-secret-stale";
 
 /// The maximum length of a name.

@@ -51,6 +51,15 @@ struct Slot {
     value: Option<(Bytes, FreezeAwareInstant)>,
     /// Why the last attempt failed, and when. `None` if it succeeded.
     failure: Option<(String, FreezeAwareInstant)>,
+    /// The value that the collector has rejected, and when it did so for the first time.
+    rejected: Option<(Bytes, FreezeAwareInstant)>,
+}
+
+/// A value that the cache has responded with.
+struct Asked {
+    value: Bytes,
+    /// How long ago the cache fetched it, in whole seconds. `None` if it does not say so.
+    age: Option<Duration>,
 }
 
 /// Which value is needed.
@@ -116,12 +125,14 @@ impl Secrets {
         {
             return Err(message.clone());
         }
-        let older = slot.value.as_ref().filter(|_| matches!(need, Need::Recent));
+        let older = slot.value.clone().map(|(value, _)| value);
+        let older = older.filter(|_| matches!(need, Need::Recent));
         let timeout = match older {
             Some(_) => RENEWAL_TIMEOUT,
             None => TIMEOUT,
         };
-        let failure = match self.ask(name, need, timeout).await {
+        let asked = self.ask(name, need, timeout).await;
+        let failure = match asked.and_then(|asked| slot.check(asked, need, wanted)) {
             Ok(value) => {
                 slot.value = Some((value.clone(), now));
                 slot.failure = None;
@@ -130,7 +141,6 @@ impl Secrets {
             Err(failure) => failure,
         };
         let message = format!("cannot get the secret `{name}`: {}", failure.message);
-        let older = older.map(|(value, _)| value.clone());
         slot.failure = Some((message.clone(), FreezeAwareInstant::now()));
         if failure.is_final {
             slot.value = None;
@@ -140,7 +150,7 @@ impl Secrets {
     }
 
     /// Asks the cache for a value, over a new connection, since an idle one may not survive a freeze.
-    async fn ask(&self, name: &str, need: Need<'_>, timeout: Duration) -> Result<Bytes, Failure> {
+    async fn ask(&self, name: &str, need: Need<'_>, timeout: Duration) -> Result<Asked, Failure> {
         let address = self.config.address;
         let cache = format!("the secrets cache at {address}");
         let mut request = Request::get(format!("http://{address}{PATH_PREFIX}{name}"))
@@ -158,11 +168,10 @@ impl Secrets {
             let (head, body) = response.into_parts();
             let body = Limited::new(body, MAX_BODY_BYTES).collect().await;
             let body = body.map_err(|error| chain(error.as_ref()))?;
-            let is_stale = head.headers.contains_key(STALE_HEADER);
-            Ok::<_, String>((head.status, is_stale, body.to_bytes()))
+            Ok::<_, String>((head.status, head.headers, body.to_bytes()))
         };
         let mut limit = TimeLimit::with_grace_after_freeze(timeout, GRACE_AFTER_FREEZE);
-        let (status, is_stale, body) = match limit.wait(response).await {
+        let (status, headers, body) = match limit.wait(response).await {
             Some(Ok(response)) => response,
             Some(Err(error)) => {
                 let reason = one_line(&error);
@@ -170,12 +179,17 @@ impl Secrets {
             }
             None => return Err(format!("{cache} did not respond within {timeout:?}").into()),
         };
+        let is_stale = headers.contains_key(STALE_HEADER);
         if status == StatusCode::OK && is_stale && matches!(need, Need::After(_)) {
             let reason = "has no newer value, since its source fails";
             return Err(format!("{cache} {reason}").into());
         }
         if status == StatusCode::OK {
-            return header_value(body).map_err(Failure::from);
+            let age = headers.get(header::AGE).and_then(|age| age.to_str().ok());
+            return Ok(Asked {
+                value: header_value(body)?,
+                age: age.and_then(|age| age.parse().ok().map(Duration::from_secs)),
+            });
         }
         let error: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
         let error = error["error"].as_str().unwrap_or("no reason given");
@@ -223,6 +237,36 @@ impl Secrets {
         })?;
         token.set_sensitive(true);
         Ok(token)
+    }
+}
+
+impl Slot {
+    /// Returns the value, unless it is the rejected one and the cache fetched it before the rejection: the cache does not ask
+    /// its source again within a few seconds, and the source may have another value by then.
+    fn check(
+        &mut self,
+        asked: Asked,
+        need: Need<'_>,
+        wanted: FreezeAwareInstant,
+    ) -> Result<Bytes, Failure> {
+        let Asked { value, age } = asked;
+        let Need::After(rejected) = need else {
+            return Ok(value);
+        };
+        let first = match &self.rejected {
+            Some((value, first)) if value == rejected => *first,
+            _ => wanted,
+        };
+        self.rejected = Some((rejected.clone(), first));
+        // The age is rounded down.
+        let age = age.map(|age| age + Duration::from_secs(1));
+        let is_older = age.is_some_and(|age| age > first.elapsed(FreezeAwareInstant::now()));
+        match is_older && value == rejected {
+            true => Err("the secrets cache has not asked its source again yet"
+                .to_owned()
+                .into()),
+            false => Ok(value),
+        }
     }
 }
 

@@ -243,6 +243,11 @@ async fn source_that_hangs_does_not_delay_others() {
     }
     source.wait_for_fetches(MAX_FETCHES).await;
     assert_eq!(get(&cache).await, Err(GetError::Busy));
+    let (fetched, now) = (Fetched::new(b"old".to_vec()), FreezeAwareInstant::now());
+    cache.lock().store.insert(&name("a"), fetched, now);
+    cache.lock().store.mark_outdated(&name("a"));
+    assert_eq!(get(&cache).await, value("old*"));
+    cache.lock().store.clear();
     for result in hanging.join_all().await {
         let Err(GetError::Source(error)) = result else {
             panic!("{result:?}");

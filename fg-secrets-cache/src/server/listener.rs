@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener as StdListener};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fg_util::select::{Either, select};
 use hyper::server::conn::http1;
@@ -28,6 +28,13 @@ const MAX_HEAD_BYTES: usize = 16 << 10;
 /// How long requests that have arrived may take when the shutdown starts. The function has exited by then (D, best practice
 /// 05_1184), so there are hardly any.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// How long after it was opened a connection without a request is not closed to make room for another one: its request may
+/// have arrived, and wait to be read.
+const FIRST_REQUEST_GRACE: Duration = Duration::from_millis(500);
+
+/// How long to wait for a connection to become idle, before looking again.
+const IDLE_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The pause after an error of the listener, such as a lack of descriptors.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
@@ -108,9 +115,22 @@ async fn stop(mut stopped: watch::Receiver<bool>) {
 #[derive(Default)]
 struct Connections {
     tasks: JoinSet<()>,
-    /// In the order in which they were opened: whether a connection has a request that waits for its response, and its
-    /// task.
-    open: Vec<(Arc<AtomicBool>, AbortHandle)>,
+    /// In the order in which they were opened.
+    open: Vec<Connection>,
+}
+
+struct Connection {
+    opened_at: Instant,
+    state: Arc<ConnectionState>,
+    task: AbortHandle,
+}
+
+#[derive(Default)]
+struct ConnectionState {
+    /// Whether a request waits for its response.
+    is_busy: AtomicBool,
+    /// Whether there was a request.
+    was_used: AtomicBool,
 }
 
 impl Connections {
@@ -120,7 +140,7 @@ impl Connections {
         while self.tasks.len() >= MAX_CONNECTIONS {
             // If all are busy, those that become idle until one is closed wait for the next request. So look again.
             if !self.close_idle() {
-                wait(PAUSE_AFTER_ERROR, self.tasks.join_next()).await;
+                wait(IDLE_POLL_INTERVAL, self.tasks.join_next()).await;
             } else {
                 self.tasks.join_next().await;
             }
@@ -129,11 +149,11 @@ impl Connections {
 
     /// Closes the oldest connection without a request. Returns whether there was one.
     fn close_idle(&mut self) -> bool {
-        self.open.retain(|(_, task)| !task.is_finished());
-        let mut open = self.open.iter();
-        let idle = open.position(|(is_busy, _)| !is_busy.load(Ordering::Relaxed));
+        self.open.retain(|it| !it.task.is_finished());
+        let now = Instant::now();
+        let idle = self.open.iter().position(|it| it.is_idle(now));
         if let Some(index) = idle {
-            self.open.remove(index).1.abort();
+            self.open.remove(index).task.abort();
         }
         idle.is_some()
     }
@@ -146,16 +166,19 @@ impl Connections {
         service: &Arc<Service>,
         stopped: &watch::Receiver<bool>,
     ) {
-        self.open.retain(|(_, task)| !task.is_finished());
-        let is_busy = Arc::new(AtomicBool::new(false));
+        self.open.retain(|it| !it.task.is_finished());
+        let state = Arc::new(ConnectionState::default());
         let task = serve_connection(
             stream,
             Arc::clone(service),
             stopped.clone(),
-            Arc::clone(&is_busy),
+            Arc::clone(&state),
         );
-        let task = self.tasks.spawn(task);
-        self.open.push((is_busy, task));
+        self.open.push(Connection {
+            opened_at: Instant::now(),
+            state,
+            task: self.tasks.spawn(task),
+        });
     }
 
     /// Waits until all connections are closed.
@@ -164,20 +187,29 @@ impl Connections {
     }
 }
 
+impl Connection {
+    fn is_idle(&self, now: Instant) -> bool {
+        let is_new = !self.state.was_used.load(Ordering::Relaxed)
+            && now.saturating_duration_since(self.opened_at) < FIRST_REQUEST_GRACE;
+        !is_new && !self.state.is_busy.load(Ordering::Relaxed)
+    }
+}
+
 async fn serve_connection(
     stream: TcpStream,
     service: Arc<Service>,
     stopped: watch::Receiver<bool>,
-    is_busy: Arc<AtomicBool>,
+    state: Arc<ConnectionState>,
 ) {
     // Without this, Nagle's algorithm would delay a small response until the previous one is acknowledged.
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| {
-        let (service, is_busy) = (&service, &is_busy);
+        let (service, state) = (&service, &state);
         async move {
-            is_busy.store(true, Ordering::Relaxed);
+            state.was_used.store(true, Ordering::Relaxed);
+            state.is_busy.store(true, Ordering::Relaxed);
             let response = service.respond(&request).await;
-            is_busy.store(false, Ordering::Relaxed);
+            state.is_busy.store(false, Ordering::Relaxed);
             Ok::<_, Infallible>(response)
         }
     });

@@ -221,3 +221,26 @@ async fn idle_connection_is_closed_if_there_are_too_many() {
     assert!(!get_again(&mut others[MAX_CONNECTIONS - 1]).await);
     assert!(TcpStream::connect(fixture.address).await.is_err());
 }
+
+#[tokio::test]
+async fn requests_that_arrive_at_once_are_all_served() {
+    let fixture = Fixture::start(Behavior::Value("hunter2"));
+    let request = format!(
+        "GET /secrets/a HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx-secrets-token: {TOKEN}\r\n\r\n"
+    );
+    // The server shares this thread, so it accepts the connections after all requests have been sent.
+    let mut streams = Vec::new();
+    for _ in 0..MAX_CONNECTIONS * 3 / 2 {
+        let mut stream = std::net::TcpStream::connect(fixture.address).unwrap();
+        std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        streams.push(TcpStream::from_std(stream).unwrap());
+    }
+    for mut stream in streams {
+        let mut response = String::new();
+        let read = stream.read_to_string(&mut response);
+        let read = tokio::time::timeout(TEST_TIMEOUT, read).await.unwrap();
+        assert!(read.is_ok() && response.ends_with("hunter2"), "{read:?}");
+    }
+    assert_eq!(fixture.source.fetches(), 1);
+}

@@ -1,6 +1,7 @@
 //! The HTTP client of the sources `http` and `csms`.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use fg_extension::{Error, Setting};
@@ -141,6 +142,12 @@ fn with_path_and_host(request: Request<Vec<u8>>) -> Result<Request<Full<Bytes>>,
 fn host(uri: &Uri) -> &str {
     let authority = uri.authority().map_or("", |it| it.as_str());
     authority.rsplit('@').next().unwrap_or_default()
+}
+
+/// Returns whether the host of a URL is this machine, so that a request to it needs no TLS.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse();
+    host == "localhost" || address.is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// Reads a body into memory that is overwritten when it is dropped. Returns `None` as the error if the body is too large.

@@ -6,7 +6,9 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 use base64::Engine as _;
@@ -16,10 +18,11 @@ use fg_signature::{Credentials, sign};
 use fg_util::error::{excerpt, one_line};
 use hyper::{Request, StatusCode, Uri};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::client::{Client, Response};
-use super::{Fetched, SecretName, Source, SourceError, SourceErrorKind};
+use super::client::{Client, Response, is_loopback};
+use super::{Fetched, SecretName, Source, SourceError, SourceErrorKind, json};
 
 /// The setting with the region.
 const REGION_SETTING: &str = "FG_SECRETS_REGION";
@@ -180,15 +183,11 @@ impl Csms {
 
 /// Reads the value and its version from a successful response.
 fn fetched(body: &[u8]) -> Result<Fetched, SourceError> {
-    // The error of the parser may quote the body.
-    let mut body: Value = serde_json::from_slice(body)
-        .map_err(|_| SourceError::failed("CSMS responded with invalid JSON"))?;
-    let mut version = body.get_mut("version").map(Value::take).unwrap_or_default();
-    let mut take = |field: &str| match version.get_mut(field).map(Value::take) {
-        Some(Value::String(text)) => Some(Zeroizing::new(text.into_bytes())),
-        _ => None,
-    };
-    let value = match (take("secret_string"), take("secret_binary")) {
+    let body = json::fields(body)
+        .ok_or_else(|| SourceError::failed("CSMS responded with invalid JSON"))?;
+    let version = object(body.get("version"));
+    let text = |field: &str| version.get(field).and_then(|json| string(json));
+    let value = match (text("secret_string"), text("secret_binary")) {
         (Some(text), _) => text,
         (None, Some(base64)) => STANDARD
             .decode(&*base64)
@@ -200,10 +199,25 @@ fn fetched(body: &[u8]) -> Result<Fetched, SourceError> {
         }
     };
     let fetched = Fetched::new(value);
-    Ok(match version["version_metadata"]["id"].as_str() {
+    let metadata = object(version.get("version_metadata"));
+    let id = metadata.get("id").and_then(|json| string(json));
+    Ok(match id.as_deref().map(|id| String::from_utf8_lossy(id)) {
         Some(id) => fetched.with_version(id),
         None => fetched,
     })
+}
+
+/// Returns the fields of a JSON object, or none for any other JSON value.
+fn object<'a>(json: Option<&&'a RawValue>) -> HashMap<Cow<'a, str>, &'a RawValue> {
+    json.and_then(|json| json::fields(json.get().as_bytes()))
+        .unwrap_or_default()
+}
+
+/// Returns the text of a JSON string, or `None` for any other JSON value.
+fn string(json: &RawValue) -> Option<Zeroizing<Vec<u8>>> {
+    json.get()
+        .starts_with('"')
+        .then(|| json::decode(json.get()))?
 }
 
 /// Returns whether a secret of CSMS can have this name (D ShowSecretVersion).
@@ -269,14 +283,9 @@ fn endpoint(setting: &Setting) -> Result<String, Error> {
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return invalid("is not a URL");
     };
-    let host = authority.host().trim_matches(['[', ']']);
-    let is_loopback = host == "localhost"
-        || host
-            .parse()
-            .is_ok_and(|address: std::net::IpAddr| address.is_loopback());
     match scheme {
         "https" => {}
-        "http" if is_loopback => {}
+        "http" if is_loopback(authority.host()) => {}
         "http" => return invalid("has no TLS, but secrets would be sent over it"),
         _ => return invalid("does not start with `https://`"),
     }

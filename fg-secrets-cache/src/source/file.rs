@@ -1,7 +1,5 @@
 //! The source `file`: a JSON object whose fields are secrets.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -9,12 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use fg_util::json_escape;
-use serde_json::value::RawValue;
 use tokio::sync::{Mutex, oneshot};
 use zeroize::Zeroizing;
 
-use super::{Fetched, SecretName, Source, SourceError};
+use super::{Fetched, SecretName, Source, SourceError, json};
 
 /// The maximum size of the file.
 const MAX_FILE_BYTES: u64 = 4 << 20;
@@ -108,48 +104,19 @@ fn read(path: &Path, name: &SecretName) -> Result<Fetched, SourceError> {
         }
     }
     // If the buffer is full, the file has grown in the meantime.
-    let object: Option<HashMap<Cow<'_, str>, &RawValue>> = match length < text.len() {
-        true => serde_json::from_slice(&text[..length]).ok(),
+    let object = match length < text.len() {
+        true => json::fields(&text[..length]),
         false => None,
     };
-    // The error of serde_json may quote the text.
     let object = object.ok_or_else(|| {
         SourceError::failed(format!(
             "{shown} is not a JSON object; write the secrets as {{\"name\": \"value\"}}"
         ))
     })?;
     let value = object.get(name.as_str()).ok_or(SourceError::not_found())?;
-    let value = decode(value.get())
+    let value = json::decode(value.get())
         .ok_or_else(|| SourceError::failed(format!("{shown} has an invalid value for {name}")))?;
     Ok(Fetched::new(value).with_version(stamp(&metadata)))
-}
-
-/// Returns the text of a JSON string, or any other JSON value as it is.
-fn decode(json: &str) -> Option<Zeroizing<Vec<u8>>> {
-    // No escape is shorter than what it stands for.
-    let mut value = Zeroizing::new(Vec::with_capacity(json.len()));
-    let string = json.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
-    let Some(mut rest) = string else {
-        value.extend_from_slice(json.as_bytes());
-        return Some(value);
-    };
-    while let Some((text, escape)) = rest.split_once('\\') {
-        value.extend_from_slice(text.as_bytes());
-        let (c, after) = json_escape::decode(escape)?;
-        // What stands for half of a character, unless the file itself contains it.
-        let is_replacement = || {
-            escape
-                .get(..5)
-                .is_some_and(|it| it.eq_ignore_ascii_case("ufffd"))
-        };
-        if c == char::REPLACEMENT_CHARACTER && !is_replacement() {
-            return None;
-        }
-        value.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-        rest = after;
-    }
-    value.extend_from_slice(rest.as_bytes());
-    Some(value)
 }
 
 #[cfg(test)]

@@ -4,14 +4,13 @@
 mod tests;
 
 use std::fmt;
-use std::net::IpAddr;
 
 use fg_extension::{Error, Setting};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::uri::Scheme;
 use hyper::{Request, StatusCode, Uri};
 
-use super::client::Client;
+use super::client::{Client, is_loopback};
 use super::{Fetched, SecretName, Source, SourceError};
 use crate::percent;
 
@@ -113,13 +112,11 @@ impl UrlTemplate {
             return invalid("is not a URL", example);
         };
         let host = uri.host().unwrap_or_default();
-        let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-        let is_loopback = host == "localhost" || address.is_ok_and(|it| it.is_loopback());
         let scheme = uri.scheme();
         if host.is_empty() || scheme != Some(&Scheme::HTTPS) && scheme != Some(&Scheme::HTTP) {
             return invalid("is not a URL that starts with `https://`", example);
         }
-        if scheme == Some(&Scheme::HTTP) && !is_loopback {
+        if scheme == Some(&Scheme::HTTP) && !is_loopback(host) {
             let hint = "write `https://`, or the address of a proxy on 127.0.0.1";
             return invalid("would send secrets without encryption", hint);
         }

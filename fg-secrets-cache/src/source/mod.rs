@@ -5,6 +5,7 @@ mod configured;
 mod csms;
 mod file;
 mod http;
+mod json;
 
 use std::fmt;
 use std::future::Future;

@@ -27,7 +27,7 @@ pub(crate) const ARCHIVE: Program =
 pub(crate) const FORWARDER: Program =
     Program::new("otlp-forwarder", "extensionOtlpForwarder.sh", true);
 
-/// All examples.
+/// The examples that are booted in pairs.
 pub(crate) const PROGRAMS: [Program; 5] = [HELLO, AUDIT_LOG, OWN_MAIN, ARCHIVE, FORWARDER];
 
 impl Program {

@@ -134,6 +134,37 @@ async fn request_is_rejected_if_the_value_has_not_changed() {
 }
 
 #[tokio::test]
+async fn request_waits_until_the_cache_has_asked_its_source() {
+    let (mut collector, cache) = (Collector::start().await, Collector::start().await);
+    for _ in 0..3 {
+        collector.will_respond(ScriptedResponse::status(401));
+    }
+    // The cache fetched the value shortly before it was rotated, and does not ask its source at first.
+    let aged = |value: &str, age| ScriptedResponse::with(200, &[("age", age)], value.as_bytes());
+    for (value, age) in [
+        ("key-1", "0"),
+        ("key-1", "0"),
+        ("key-1", "20"),
+        ("key-2", "0"),
+    ] {
+        cache.will_respond(aged(value, age));
+    }
+    let exporter = exporter_with_secret(collector.address, cache.address, &[]);
+    exporter.enqueue(spans(&["a"]), Vec::new());
+    exporter.flush_for_invocation().await;
+    assert_eq!(exporter.counters().rejected, counts(0, 0));
+    freeze(Duration::from_secs(10));
+    exporter.flush_for_invocation().await;
+    assert_eq!(exporter.counters().rejected, counts(0, 0));
+    freeze(Duration::from_secs(10));
+    exporter.shutdown().await.unwrap();
+    assert_eq!(exporter.counters().exported, counts(1, 0));
+    for key in ["key-1", "key-1", "key-1", "key-2"] {
+        assert_key(&collector.received().await, key);
+    }
+}
+
+#[tokio::test]
 async fn second_rejection_is_final() {
     let (mut collector, cache) = (Collector::start().await, Collector::start().await);
     for key in ["key-1", "key-2"] {
