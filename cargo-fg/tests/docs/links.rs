@@ -68,7 +68,7 @@ fn readmes_and_changelog_of_crates_have_no_relative_links() {
     // What they name as text exists.
     let missing = |page: &Page| -> Vec<_> {
         let words = page.text.split('`').skip(1).step_by(2);
-        let paths = words.filter(|it| it.starts_with("docs/") && !root().join(it).is_file());
+        let paths = words.filter(|it| it.starts_with("docs/") && !root().join(it).exists());
         paths
             .map(|it| page.problem(0, format!("{it} does not exist")))
             .collect()
