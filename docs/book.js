@@ -1,6 +1,9 @@
 // Links to files outside of the book, such as those of examples, lead to the repository. As long as `git-repository-url` in book.toml
 // is not set, the names of these files are shown instead.
+// The pages in Chinese say so, so that browsers choose Chinese glyphs and voices.
 (() => {
+  if (location.pathname.includes("/zh-CN/")) document.documentElement.lang = "zh-CN";
+
   const repository = document.querySelector('a[aria-label="Git repository"], a[title="Git repository"]');
   const depth = path_to_root.split("../").length - 1;
 

@@ -10,7 +10,21 @@ use crate::deploy::{
 };
 use crate::package::Steps;
 
+const AFTER_HELP: &str = "\
+The access key is read from HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or from
+HW_ACCESS_KEY and HW_SECRET_KEY. There is no argument for it, since other
+processes could read that. --dry-run and --terraform need no key.
+
+`deploy` shows how the list of dependencies will change, and asks before it
+uploads anything. It changes only the version `latest` of the function.
+
+With --terraform, --runtime is needed, and so is --region without --link.
+
+The exit status is 1 if something failed or if you did not agree, and 2 if the
+arguments are wrong.";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct DeployArgs {
     #[command(flatten)]
     pub(super) package: PackageArgs,

@@ -33,18 +33,18 @@ pub(crate) struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum FgCommand {
+    /// Create a package for a new extension, from an example
+    New(new_args::NewArgs),
     /// Build an extension, boot it in a local FunctionGraph, and invoke the function
     Dev(Box<dev_args::DevArgs>),
     /// Invoke the function of a running `cargo fg dev`
     Invoke(invoke_args::InvokeArgs),
-    /// Create a package for a new extension, from an example
-    New(new_args::NewArgs),
+    /// Run conformance tests against an extension
+    Check(check_args::CheckArgs),
     /// Build an extension, write the ZIP to upload to FunctionGraph, and boot the extension from it
     Package(package_args::PackageArgs),
     /// Upload an extension to FunctionGraph, and add it to a function
     Deploy(Box<deploy_args::DeployArgs>),
-    /// Run conformance tests against an extension
-    Check(check_args::CheckArgs),
 }
 
 impl CommandLine {

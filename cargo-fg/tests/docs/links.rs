@@ -42,15 +42,16 @@ fn every_example_is_in_the_readme() {
     }
 }
 
-/// A registry shows the README of a crate without the files around it.
+/// A registry shows the README of a crate without the files around it. The changelog is in each package, too.
 #[test]
-fn readmes_of_crates_have_no_relative_links() {
+fn readmes_and_changelog_of_crates_have_no_relative_links() {
     let is_of_crate = |page: &Page| {
         let manifest = root().join(page.path.with_file_name("Cargo.toml"));
         page.path.components().count() > 1 && manifest.is_file()
     };
-    let readmes: Vec<_> = pages().into_iter().filter(is_of_crate).collect();
-    assert!(readmes.len() >= 9, "{}", readmes.len());
+    let mut packaged: Vec<_> = pages().into_iter().filter(is_of_crate).collect();
+    assert!(packaged.len() >= 9, "{}", packaged.len());
+    packaged.push(Page::read("CHANGELOG.md"));
     let relative = |page: &Page| -> Vec<_> {
         let links = page.links.iter().filter(|it| !it.target.contains("://"));
         links
@@ -62,17 +63,17 @@ fn readmes_of_crates_have_no_relative_links() {
             })
             .collect()
     };
-    assert_none(readmes.iter().flat_map(relative));
+    assert_none(packaged.iter().flat_map(relative));
 
     // What they name as text exists.
     let missing = |page: &Page| -> Vec<_> {
         let words = page.text.split('`').skip(1).step_by(2);
-        let paths = words.filter(|it| it.starts_with("docs/") && !root().join(it).is_file());
+        let paths = words.filter(|it| it.starts_with("docs/") && !root().join(it).exists());
         paths
             .map(|it| page.problem(0, format!("{it} does not exist")))
             .collect()
     };
-    assert_none(readmes.iter().flat_map(missing));
+    assert_none(packaged.iter().flat_map(missing));
 }
 
 fn problems(page: &Page) -> Vec<String> {
