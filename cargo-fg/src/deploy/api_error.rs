@@ -25,7 +25,6 @@ pub(super) struct ApiError {
 enum Problem {
     Unreachable {
         host: String,
-        proxy: Option<String>,
         error: ureq::Error,
     },
     Interrupted {
@@ -47,21 +46,9 @@ enum Problem {
 }
 
 impl ApiError {
-    /// There was no response. `proxy` is the host and the port of the proxy, if there is one.
-    pub(super) fn unreachable(
-        request: &ApiRequest,
-        host: &str,
-        proxy: Option<String>,
-        error: ureq::Error,
-    ) -> Self {
-        Self::new(
-            request,
-            Problem::Unreachable {
-                host: host.to_owned(),
-                proxy,
-                error,
-            },
-        )
+    /// There was no response. The message has this name for the host.
+    pub(super) fn unreachable(request: &ApiRequest, host: String, error: ureq::Error) -> Self {
+        Self::new(request, Problem::Unreachable { host, error })
     }
 
     /// The connection broke after the head of the response.
@@ -186,12 +173,8 @@ impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let request = &self.request;
         match &self.problem {
-            Problem::Unreachable { host, proxy, error } => {
-                write!(f, "{request}: cannot reach {host}")?;
-                if let Some(proxy) = proxy {
-                    write!(f, " through the proxy {proxy}")?;
-                }
-                f.write_str(": ")?;
+            Problem::Unreachable { host, error } => {
+                write!(f, "{request}: cannot reach {host}: ")?;
                 match error {
                     ureq::Error::Io(error) => write!(f, "{error}"),
                     error => write!(f, "{error}"),

@@ -112,11 +112,16 @@ impl Client {
         &self.project_id
     }
 
-    /// Returns the host and the port of the proxy between this machine and the API, if there is one.
-    fn proxy(&self) -> Option<String> {
-        let proxy = self.agent.config().proxy()?;
-        let is_used = !proxy.is_no_proxy(&self.endpoint.url("/", "").parse().ok()?);
-        is_used.then(|| format!("{}:{}", proxy.host(), proxy.port()))
+    /// Returns the host for an error message, with the proxy between this machine and the API if there is one.
+    fn host_for_message(&self) -> String {
+        let host = self.endpoint.host();
+        let uri = self.endpoint.url("/", "").parse().unwrap_or_default();
+        match self.agent.config().proxy() {
+            Some(proxy) if !proxy.is_no_proxy(&uri) => {
+                format!("{host} through the proxy {}:{}", proxy.host(), proxy.port())
+            }
+            _ => host.to_owned(),
+        }
     }
 
     /// Sends the request, and returns the body of the response.
@@ -152,8 +157,7 @@ impl Client {
     }
 
     fn send_once(&self, request: &ApiRequest, body: &[u8]) -> Result<Value, ApiError> {
-        let unreachable =
-            |error| ApiError::unreachable(request, self.endpoint.host(), self.proxy(), error);
+        let unreachable = |error| ApiError::unreachable(request, self.host_for_message(), error);
         let own_headers = request.headers(&self.project_id);
         let signed = Request {
             method: request.method,
