@@ -28,7 +28,8 @@ pub struct Request<'a> {
     /// written as `%20`, since a `+` stands for itself.
     pub query: &'a str,
     /// More headers that are signed, and so protected against changes on the way. Each name may occur once. `Host` and the
-    /// headers that [`sign`] returns are signed in any case; entries with these names are ignored.
+    /// headers that [`sign`] returns are signed in any case; entries with these names are ignored. So are names with an underscore,
+    /// which proxies drop, as in the official SDK for Python.
     pub headers: &'a [(&'a str, &'a str)],
     /// The body; empty if the request has none.
     pub body: &'a [u8],
@@ -76,14 +77,15 @@ fn canonical_request(
         ("x-sdk-date", Some(date)),
         ("x-security-token", credentials.security_token()),
     ];
-    let is_own = |name: &str| {
-        name.eq_ignore_ascii_case(AUTHORIZATION)
+    let is_ignored = |name: &str| {
+        name.contains('_')
+            || name.eq_ignore_ascii_case(AUTHORIZATION)
             || own.iter().any(|(own, _)| name.eq_ignore_ascii_case(own))
     };
     let mut headers: Vec<_> = request
         .headers
         .iter()
-        .filter(|(name, _)| !is_own(name))
+        .filter(|(name, _)| !is_ignored(name))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim()))
         .chain(
             own.iter()
@@ -216,6 +218,7 @@ mod tests {
                 ("X-Project-Id", "p"),
                 ("host", "elsewhere"),
                 ("Authorization", "Basic"),
+                ("X_Underscore", "x"),
             ],
             ..request
         };

@@ -19,8 +19,10 @@ pub(super) struct DeployArgs {
 impl DeployArgs {
     /// Replaces this process by `cargo run` with the feature. Returns only if that fails.
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        // `cargo run` sets it, and so does the alias.
-        let Some(directory) = std::env::var_os("CARGO_MANIFEST_DIR") else {
+        // `cargo run` sets them, and so does the alias. Those of another package are inherited from a build or a test.
+        let is_own = std::env::var_os("CARGO_PKG_NAME").is_some_and(|it| it == "cargo-fg");
+        let directory = std::env::var_os("CARGO_MANIFEST_DIR").filter(|_| is_own);
+        let Some(directory) = directory else {
             bail!(
                 "this cargo-fg was built without the feature `deploy`; install it with its default features"
             );

@@ -21,7 +21,7 @@ pub(super) struct DependencyVersion {
     #[serde(default)]
     pub(super) version: Option<i64>,
     #[serde(default)]
-    pub(super) runtime: String,
+    pub(super) runtime: Option<String>,
     #[serde(default)]
     pub(super) description: Option<String>,
 }
@@ -101,6 +101,13 @@ pub(super) fn update_code(function: &FunctionUrn, body: Value) -> ApiRequest {
     ApiRequest::with_body("PUT", format!("{}/code", function.path()), body)
 }
 
+/// Returns the request for the page of a list that starts after this marker.
+pub(super) fn page_of(list: &ApiRequest, marker: u64) -> ApiRequest {
+    let separator = if list.query.is_empty() { "" } else { "&" };
+    let query = format!("{}{separator}marker={marker}&maxitems={PAGE}", list.query);
+    list.clone().with_query(query)
+}
+
 impl Client {
     /// Returns all versions of the private dependency with this name; none if it does not exist.
     pub(super) fn versions(&self, name: &str) -> Result<Vec<DependencyVersion>, ApiError> {
@@ -109,13 +116,13 @@ impl Client {
             id: String,
             name: String,
             #[serde(default)]
-            owner: String,
+            owner: Option<String>,
         }
         let dependencies: Vec<Dependency> =
             self.all_pages(&list_dependencies(self.project_id(), name))?;
         let mut versions = Vec::new();
         // Whether the API compares the whole name is not documented (?).
-        let is_own = |it: &&Dependency| it.name == name && it.owner != PUBLIC;
+        let is_own = |it: &&Dependency| it.name == name && it.owner.as_deref() != Some(PUBLIC);
         for dependency in dependencies.iter().filter(is_own) {
             let request = list_versions(self.project_id(), &dependency.id);
             versions.extend(self.all_pages::<DependencyVersion>(&request)?);
@@ -128,36 +135,36 @@ impl Client {
         &self,
         request: &ApiRequest,
     ) -> Result<Vec<T>, ApiError> {
+        // An empty list may be `null`.
         #[derive(Deserialize)]
         struct Page<T> {
-            #[serde(default = "Vec::new")]
-            dependencies: Vec<T>,
+            #[serde(default = "Option::default")]
+            dependencies: Option<Vec<T>>,
             #[serde(default)]
-            next_marker: u64,
+            next_marker: Option<u64>,
             #[serde(default)]
-            count: u64,
+            count: Option<u64>,
         }
         let (mut all, mut marker) = (Vec::new(), 0);
         loop {
-            let separator = if request.query.is_empty() { "" } else { "&" };
-            let query = format!(
-                "{}{separator}marker={marker}&maxitems={PAGE}",
-                request.query
-            );
-            let page = request.clone().with_query(query);
+            let page = page_of(request, marker);
             let response = self.send(&page)?;
             let Page {
                 dependencies,
                 next_marker,
                 count,
             } = self.parse(&page, response)?;
-            let is_empty = dependencies.is_empty();
+            let dependencies = dependencies.unwrap_or_default();
+            let length = dependencies.len() as u64;
             all.extend(dependencies);
-            // The marker must advance, or this would never end.
-            if is_empty || next_marker <= marker || next_marker >= count {
-                return Ok(all);
+            // A full page may not be the last one, whatever `count` is: a version that is missed would be attached twice.
+            let is_last =
+                length == 0 || length < PAGE && count.is_none_or(|count| all.len() as u64 >= count);
+            match next_marker {
+                // The marker must advance, or this would never end.
+                Some(next) if !is_last && next > marker => marker = next,
+                _ => return Ok(all),
             }
-            marker = next_marker;
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use fg_util::error::{excerpt, one_line};
 use serde_json::Value;
@@ -9,6 +10,9 @@ use ureq::Timeout;
 use ureq::http::HeaderMap;
 
 use super::client::ApiRequest;
+
+/// The longest pause that the API can ask for with `Retry-After`.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 /// A request that failed.
 #[derive(Debug)]
@@ -19,22 +23,32 @@ pub(super) struct ApiError {
 
 #[derive(Debug)]
 enum Problem {
-    Unreachable { host: String, error: ureq::Error },
-    Interrupted { status: u16, error: ureq::Error },
-    Rejected { status: u16, message: String },
-    NotJson { status: u16, body: String },
-    Unexpected { message: String },
+    Unreachable {
+        host: String,
+        error: ureq::Error,
+    },
+    Interrupted {
+        status: u16,
+        error: ureq::Error,
+    },
+    Rejected {
+        status: u16,
+        message: String,
+        retry_after: Duration,
+    },
+    NotJson {
+        status: u16,
+        body: String,
+    },
+    Unexpected {
+        message: String,
+    },
 }
 
 impl ApiError {
-    pub(super) fn unreachable(request: &ApiRequest, host: &str, error: ureq::Error) -> Self {
-        Self::new(
-            request,
-            Problem::Unreachable {
-                host: host.to_owned(),
-                error,
-            },
-        )
+    /// There was no response. The message has this name for the host.
+    pub(super) fn unreachable(request: &ApiRequest, host: String, error: ureq::Error) -> Self {
+        Self::new(request, Problem::Unreachable { host, error })
     }
 
     /// The connection broke after the head of the response.
@@ -47,35 +61,51 @@ impl ApiError {
         request: &ApiRequest,
         status: u16,
         headers: &HeaderMap,
-        body: &[u8],
+        body: &str,
     ) -> Self {
-        let text = String::from_utf8_lossy(body);
-        let parsed: Value = serde_json::from_slice(body).unwrap_or_default();
+        let parsed: Value = serde_json::from_str(body).unwrap_or_default();
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let field = |name: &str| parsed[name].as_str().filter(|it| !it.is_empty());
         let mut message = match (field("error_code"), field("error_msg")) {
             (Some(code), Some(text)) => format!("{code}: {}", one_line(text)),
             (Some(text), None) | (None, Some(text)) => one_line(text),
-            (None, None) if text.trim().is_empty() => "without a message".to_owned(),
-            (None, None) => excerpt(&text),
+            (None, None) if body.trim().is_empty() => "without a message".to_owned(),
+            (None, None) => excerpt(&one_line(body)),
         };
-        let id = headers
-            .get("x-request-id")
-            .and_then(|id| id.to_str().ok())
-            .or(field("request_id"));
-        if let Some(id) = id {
+        if let Some(location) = header("location") {
+            let location = one_line(location);
+            message.push_str(&format!(
+                "; redirects to {location}, which is not followed, since the signature is for another address"
+            ));
+        }
+        if let Some(id) = header("x-request-id").or(field("request_id")) {
             message.push_str(&format!(" (request ID {})", one_line(id)));
         }
-        Self::new(request, Problem::Rejected { status, message })
+        let retry_after = header("retry-after").and_then(|value| value.parse().ok());
+        let retry_after = Duration::from_secs(retry_after.unwrap_or_default());
+        Self::new(
+            request,
+            Problem::Rejected {
+                status,
+                message,
+                retry_after: retry_after.min(MAX_PAUSE),
+            },
+        )
     }
 
     pub(super) fn not_json(request: &ApiRequest, status: u16, body: &[u8]) -> Self {
-        let body = excerpt(&String::from_utf8_lossy(body));
+        let text = String::from_utf8_lossy(body);
+        // Broken JSON may contain the variables of a function, which are secret. A page of HTML says who has responded.
+        let body = match text.trim_start().starts_with('<') {
+            true => excerpt(&one_line(&text)),
+            false => format!("{} bytes", body.len()),
+        };
         Self::new(request, Problem::NotJson { status, body })
     }
 
     /// The response lacks a field, or a field has another type.
     pub(super) fn unexpected(request: &ApiRequest, error: &serde_json::Error) -> Self {
-        let message = one_line(&error.to_string());
+        let message = excerpt(&one_line(&error.to_string()));
         Self::new(request, Problem::Unexpected { message })
     }
 
@@ -111,9 +141,19 @@ impl ApiError {
                 error,
                 ureq::Error::Io(_) | ureq::Error::Timeout(_) | ureq::Error::Protocol(_)
             ),
-            Problem::Interrupted { .. } => true,
+            Problem::Interrupted { error, .. } => {
+                !matches!(error, ureq::Error::BodyExceedsLimit(_))
+            }
             Problem::Rejected { status, .. } => matches!(status, 408 | 429 | 500 | 502 | 503 | 504),
             Problem::NotJson { .. } | Problem::Unexpected { .. } => false,
+        }
+    }
+
+    /// Returns how long the API asks to wait before the next attempt, at most [`MAX_PAUSE`].
+    pub(super) fn retry_after(&self) -> Duration {
+        match &self.problem {
+            Problem::Rejected { retry_after, .. } => *retry_after,
+            _ => Duration::ZERO,
         }
     }
 
@@ -143,7 +183,9 @@ impl fmt::Display for ApiError {
             Problem::Interrupted { status, error } => {
                 write!(f, "{request}: status {status}, then {error}")
             }
-            Problem::Rejected { status, message } => {
+            Problem::Rejected {
+                status, message, ..
+            } => {
                 write!(f, "{request}: status {status}, {message}")
             }
             Problem::NotJson { status, body } => {

@@ -7,14 +7,21 @@ use anyhow::Context;
 use fg_signature::{Credentials, Request, sign};
 use fg_util::backoff::Backoff;
 use serde_json::Value;
-use ureq::Agent;
 use ureq::http;
+use ureq::{Agent, Proxy};
 
 use super::endpoint::Endpoint;
+use super::place::variable;
 use crate::deploy::api_error::ApiError;
 
 /// The longest response that is read: the code of a function in base64.
 const MAX_RESPONSE: u64 = 150_000_000;
+
+/// What some servers put in front of JSON.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// The only header of a request that contains a secret.
+const TOKEN_HEADER: &str = "X-Security-Token";
 
 /// How often a request is sent at most, if it is safe to repeat.
 const ATTEMPTS: u32 = 4;
@@ -77,7 +84,10 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(endpoint: Endpoint, project_id: &str, credentials: Credentials) -> Self {
+        // A server on this machine is not reached through another one.
+        let proxy = endpoint.is_https().then(Proxy::try_from_env).flatten();
         let agent = Agent::config_builder()
+            .proxy(proxy)
             .http_status_as_error(false)
             // A signature is valid for one host and path only.
             .max_redirects(0)
@@ -100,6 +110,18 @@ impl Client {
 
     pub(super) fn project_id(&self) -> &str {
         &self.project_id
+    }
+
+    /// Returns the host for an error message, with the proxy between this machine and the API if there is one.
+    fn host_for_message(&self) -> String {
+        let host = self.endpoint.host();
+        let uri = self.endpoint.url("/", "").parse().unwrap_or_default();
+        match self.agent.config().proxy() {
+            Some(proxy) if !proxy.is_no_proxy(&uri) => {
+                format!("{host} through the proxy {}:{}", proxy.host(), proxy.port())
+            }
+            _ => host.to_owned(),
+        }
     }
 
     /// Sends the request, and returns the body of the response.
@@ -125,7 +147,9 @@ impl Client {
                             || request.method == "GET" && error.may_pass()) =>
                 {
                     attempt += 1;
-                    std::thread::sleep(backoff.next_pause());
+                    // The API may ask for a longer pause.
+                    let pause = backoff.next_pause().max(error.retry_after());
+                    std::thread::sleep(pause);
                 }
                 result => return result,
             }
@@ -133,7 +157,7 @@ impl Client {
     }
 
     fn send_once(&self, request: &ApiRequest, body: &[u8]) -> Result<Value, ApiError> {
-        let unreachable = |error| ApiError::unreachable(request, self.endpoint.host(), error);
+        let unreachable = |error| ApiError::unreachable(request, self.host_for_message(), error);
         let own_headers = request.headers(&self.project_id);
         let signed = Request {
             method: request.method,
@@ -151,7 +175,10 @@ impl Client {
             builder = builder.header(*name, *value);
         }
         // Each attempt is signed anew, since a signature expires.
-        for (name, value) in sign(&signed, &self.credentials, SystemTime::now()) {
+        let signature = sign(&signed, &self.credentials, SystemTime::now());
+        let token = signature.iter().find(|(name, _)| *name == TOKEN_HEADER);
+        let token = token.map(|(_, value)| value.clone());
+        for (name, value) in signature {
             let mut value = http::HeaderValue::try_from(value)
                 .map_err(|error| unreachable(ureq::Error::Http(error.into())))?;
             value.set_sensitive(true);
@@ -169,26 +196,29 @@ impl Client {
                 .and_then(|it| self.agent.run(it))
         };
         let mut response = response.map_err(unreachable)?;
+        let status = response.status().as_u16();
         let body = response
             .body_mut()
             .with_config()
             .limit(MAX_RESPONSE)
             .read_to_vec()
-            .map_err(|error| ApiError::interrupted(request, response.status().as_u16(), error))?;
+            .map_err(|error| ApiError::interrupted(request, status, error))?;
         if !response.status().is_success() {
-            return Err(ApiError::rejected(
-                request,
-                response.status().as_u16(),
-                response.headers(),
-                &body,
-            ));
+            let body = String::from_utf8_lossy(&body);
+            // A message about a signature quotes the headers that were signed.
+            let body = match &token {
+                Some(token) => body.replace(token.as_str(), "<token>").into(),
+                None => body,
+            };
+            let headers = response.headers();
+            return Err(ApiError::rejected(request, status, headers, &body));
         }
-        serde_json::from_slice(&body)
-            .map_err(|_| ApiError::not_json(request, response.status().as_u16(), &body))
+        serde_json::from_slice(body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&body))
+            .map_err(|_| ApiError::not_json(request, status, &body))
     }
 }
 
 /// Returns the credentials in the environment.
 pub(super) fn credentials() -> anyhow::Result<Credentials> {
-    Credentials::from_variables(|name| std::env::var(name).ok()).context("cannot sign requests")
+    Credentials::from_variables(variable).context("cannot sign requests")
 }

@@ -26,9 +26,15 @@ pub(super) fn text(
         ));
     }
     steps.push((
-        "Looks for the dependency. If it exists, its versions are read: one with the same ZIP is used again, and the others are \
-         replaced.",
-        api::list_dependencies(project_id, &new.name).with_query(format!("name={}&marker=0&maxitems=100", new.name)),
+        "Looks for the dependency.",
+        api::page_of(&api::list_dependencies(project_id, &new.name), 0),
+    ));
+    steps.push((
+        "Reads its versions, if it exists. One with the same ZIP is used again, and the others are replaced.",
+        api::page_of(
+            &api::list_versions(project_id, "<the ID of the dependency>"),
+            0,
+        ),
     ));
     steps.push((
         "Asks, unless --yes is given. Then uploads a version, unless this ZIP was uploaded before.",
@@ -71,7 +77,7 @@ fn show(endpoint: &Endpoint, project_id: &str, request: &ApiRequest) -> String {
         text.push_str(&format!("{name}: {value}\n"));
     }
     text.push_str(
-        "X-Sdk-Date: <time>\nAuthorization: SDK-HMAC-SHA256 Access=<access key>, SignedHeaders=<names>, Signature=<signature>\n",
+        "X-Sdk-Date: <time>\nX-Security-Token: <token, if the key is temporary>\nAuthorization: SDK-HMAC-SHA256 Access=<access key>, SignedHeaders=<names>, Signature=<signature>\n",
     );
     if let Some(body) = &request.body {
         let body = serde_json::to_string_pretty(&abbreviated(body)).unwrap_or_default();

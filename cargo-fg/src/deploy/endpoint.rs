@@ -23,6 +23,10 @@ impl Endpoint {
         }
     }
 
+    pub(super) fn is_https(&self) -> bool {
+        self.scheme == "https"
+    }
+
     pub(super) fn host(&self) -> &str {
         &self.host
     }

@@ -3,9 +3,10 @@
 //! The dependencies are part of the function's code: `PUT …/code` is the only request that changes them, and it requires `code_type`
 //! and `func_code` (D 0110). If `func_code` is empty, the function gets default code. So the code is read, and sent back as it came.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use fg_util::error::{excerpt, one_line};
 use ring::digest::{SHA512, digest};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -49,7 +50,7 @@ struct FuncCode {
 }
 
 /// A dependency in the function's list.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
 struct Dependency {
     #[serde(default)]
     id: Option<String>,
@@ -70,8 +71,8 @@ struct Config {
     code_encrypt_kms_key_id: Option<String>,
 }
 
-/// The function at one time. Two states are equal if nothing was changed in between.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// The function at one time.
+#[derive(Clone, Debug)]
 pub(super) struct FunctionState {
     code: Code,
     config: Config,
@@ -85,10 +86,8 @@ impl FunctionState {
     ///
     /// Returns an error if they lack a field, or contradict each other.
     pub(super) fn from_responses(code: Value, config: Value) -> anyhow::Result<Self> {
-        let code: Code = serde_json::from_value(code)
-            .context("cannot read the function's code: unexpected response")?;
-        let config: Config = serde_json::from_value(config)
-            .context("cannot read the function's configuration: unexpected response")?;
+        let mut code: Code = parse(code, "code")?;
+        let mut config: Config = parse(config, "configuration")?;
         let dependencies = match (&code.depend_version_list, &config.depend_version_list) {
             (Some(list), Some(other)) if sorted(list) != sorted(other) => {
                 bail!(
@@ -99,6 +98,15 @@ impl FunctionState {
             (Some(list), _) | (None, Some(list)) => list.clone(),
             (None, None) => Vec::new(),
         };
+        // Whether the API returns the lists in the same order each time is unknown (?).
+        for list in [
+            &mut code.depend_list,
+            &mut code.depend_version_list,
+            &mut config.depend_version_list,
+        ] {
+            list.iter_mut().for_each(|list| list.sort());
+        }
+        code.dependencies.iter_mut().for_each(|list| list.sort());
         let state = Self {
             code,
             config,
@@ -132,6 +140,11 @@ impl FunctionState {
                  as it came; add the new dependency in the console instead"
             ),
         }
+    }
+
+    /// Returns `true` if nothing was changed between the two states. The order of the lists is not compared.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        self.code == other.code && self.config == other.config
     }
 
     pub(super) fn urn(&self) -> &str {
@@ -271,6 +284,14 @@ impl FunctionState {
     }
 }
 
+/// Reads a response as this type. An error message quotes at most the start of the value that it is about.
+fn parse<T: for<'a> Deserialize<'a>>(response: Value, what: &str) -> anyhow::Result<T> {
+    serde_json::from_value(response).map_err(|error| {
+        let reason = excerpt(&one_line(&error.to_string()));
+        anyhow!("cannot read the function's {what}: unexpected response: {reason}")
+    })
+}
+
 fn sorted(list: &[String]) -> Vec<&String> {
     let mut sorted: Vec<_> = list.iter().collect();
     sorted.sort();
@@ -341,9 +362,22 @@ mod tests {
         after["depend_version_list"] = json!(["v3", "v1"]);
         let same = state(after.clone()).unwrap();
         same.check_after(&before, &dependencies).unwrap();
+        assert!(!same.is_same_as(&before));
         after["digest"] = json!("other");
         let error = state(after).unwrap().check_after(&before, &dependencies);
         assert!(error.unwrap_err().to_string().contains("code (its digest)"));
+    }
+
+    #[test]
+    fn the_order_of_the_lists_is_not_a_change() {
+        let before = state(code()).unwrap();
+        let mut other = code();
+        for field in ["depend_version_list", "depend_list", "dependencies"] {
+            other[field].as_array_mut().unwrap().reverse();
+        }
+        let other = state(other).unwrap();
+        assert_eq!(other.dependencies(), ["v2", "v1"]);
+        assert!(other.is_same_as(&before));
     }
 
     #[test]

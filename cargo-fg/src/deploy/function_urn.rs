@@ -32,6 +32,16 @@ impl FunctionChoice {
     /// Returns an error if the text is none of these, or the URN of a published version.
     pub(super) fn parse(text: &str) -> anyhow::Result<Self> {
         let parts: Vec<_> = text.split(':').collect();
+        // The name of a version may have a dot, and that of an alias begins with `!`.
+        if let ["urn", "fss", _, _, "function", _, _, version] = parts.as_slice()
+            && !version.is_empty()
+            && *version != LATEST
+        {
+            bail!(
+                "the version `{version}` of the function cannot be changed, since it is published; leave the version out, then \
+                 publish a new version"
+            );
+        }
         if !parts.iter().all(|part| is_part(part)) {
             bail!(
                 "`{text}` is not a function: write its name, APPLICATION:NAME, or its URN, which the console shows"
@@ -49,20 +59,12 @@ impl FunctionChoice {
                 application,
                 name,
                 version @ ..,
-            ] if version.len() <= 1 => {
-                if let Some(version) = version.first().filter(|version| **version != LATEST) {
-                    bail!(
-                        "the version `{version}` of the function cannot be changed, since it is published; leave the version \
-                         out, then publish a new version"
-                    );
-                }
-                Ok(Self::Urn(FunctionUrn {
-                    region: (*region).to_owned(),
-                    project_id: (*project_id).to_owned(),
-                    application: (*application).to_owned(),
-                    name: (*name).to_owned(),
-                }))
-            }
+            ] if version.len() <= 1 => Ok(Self::Urn(FunctionUrn {
+                region: (*region).to_owned(),
+                project_id: (*project_id).to_owned(),
+                application: (*application).to_owned(),
+                name: (*name).to_owned(),
+            })),
             _ => bail!(
                 "`{text}` is not a URN such as urn:fss:REGION:PROJECT_ID:function:default:NAME; the console shows it"
             ),
@@ -155,9 +157,13 @@ mod tests {
             "urn:fss:r:p:function:default",
             "urn:fss:r:p:function:default:f:latest:x",
             "urn:fss:r::function:default:f",
-            "urn:fss:r:p:function:default:f:v1",
+            "urn:fss:r:p:function:default:f:",
         ] {
             assert!(FunctionChoice::parse(text).is_err(), "{text}");
+        }
+        for version in ["v1", "1.0", "!prod"] {
+            let error = FunctionChoice::parse(&format!("{urn}:{version}")).unwrap_err();
+            assert!(error.to_string().contains("it is published"), "{error}");
         }
     }
 }

@@ -11,6 +11,7 @@ mod dry_run;
 mod endpoint;
 mod function_state;
 mod function_urn;
+mod place;
 mod plan;
 mod source;
 mod terraform;
@@ -25,7 +26,8 @@ use self::client::{Client, credentials};
 use self::confirm::confirm;
 pub(crate) use self::endpoint::Endpoint;
 use self::function_state::{FunctionState, TOO_LONG};
-use self::function_urn::{FunctionChoice, FunctionUrn, is_part};
+use self::function_urn::FunctionUrn;
+use self::place::Place;
 use self::plan::{Plan, Version};
 use self::source::{MAX_SIGNED_BODY, Zip, description, name_of};
 pub(crate) use self::source::{parse_link, parse_name};
@@ -35,12 +37,6 @@ use crate::package::{PackageOptions, Steps, write_package};
 /// What is printed about a step that failed after the upload.
 const GO_ON: &str =
     "run the same command again to go on: it finds the uploaded version by the hash of its ZIP";
-
-/// The variables for the project: that of the official SDKs, and that of the Terraform provider.
-const PROJECT_VARIABLES: [&str; 2] = ["HUAWEICLOUD_SDK_PROJECT_ID", "HW_PROJECT_ID"];
-
-/// The variable of the Terraform provider for the region.
-const REGION_VARIABLES: [&str; 1] = ["HW_REGION_NAME"];
 
 /// The parsed arguments of `cargo fg deploy`.
 pub(crate) struct DeployOptions {
@@ -71,13 +67,6 @@ pub(crate) enum Action {
     Deploy,
     PrintRequests,
     PrintTerraform,
-}
-
-/// The place of the function or of the dependency.
-struct Place {
-    region: Option<String>,
-    project_id: Option<String>,
-    function: Option<FunctionUrn>,
 }
 
 /// Deploys the extension, or prints how.
@@ -131,72 +120,6 @@ pub(crate) fn deploy(options: DeployOptions) -> anyhow::Result<()> {
     match place.function {
         Some(function) => deployment.attach(&function),
         None => deployment.upload_only(),
-    }
-}
-
-impl Place {
-    /// Returns where to deploy: what the URN says, then the options, then the environment.
-    fn new(options: &DeployOptions) -> anyhow::Result<Self> {
-        let choice = options.function.as_deref().map(FunctionChoice::parse);
-        let choice = choice.transpose()?;
-        if let Some(FunctionChoice::Urn(urn)) = choice {
-            for (option, given, own) in [
-                ("--region", &options.region, &urn.region),
-                ("--project-id", &options.project_id, &urn.project_id),
-            ] {
-                if let Some(given) = given.as_ref().filter(|given| *given != own) {
-                    bail!(
-                        "{option} is {given}, but the URN of the function has {own}; leave {option} out"
-                    );
-                }
-            }
-            return Ok(Self {
-                region: Some(urn.region.clone()),
-                project_id: Some(urn.project_id.clone()),
-                function: Some(urn),
-            });
-        }
-        let region = given_or_variable("--region", options.region.clone(), &REGION_VARIABLES)?;
-        let project_id = given_or_variable(
-            "--project-id",
-            options.project_id.clone(),
-            &PROJECT_VARIABLES,
-        )?;
-        let function = match (choice, &region, &project_id) {
-            (Some(FunctionChoice::Name { application, name }), Some(region), Some(project_id)) => {
-                Some(FunctionUrn::of_name(region, project_id, application, name))
-            }
-            (Some(_), _, _) => bail!(
-                "the name of a function needs --region and --project-id; the URN, which the console shows, does not"
-            ),
-            (None, _, _) => None,
-        };
-        Ok(Self {
-            region,
-            project_id,
-            function,
-        })
-    }
-}
-
-/// Returns the option, or else the first variable that is set.
-fn given_or_variable(
-    option: &str,
-    given: Option<String>,
-    variables: &[&str],
-) -> anyhow::Result<Option<String>> {
-    let of_variable = |name: &&str| {
-        let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
-        Some((value, (*name).to_owned()))
-    };
-    let found = given
-        .map(|value| (value, option.to_owned()))
-        .or_else(|| variables.iter().find_map(of_variable));
-    match found {
-        Some((value, origin)) if !is_part(&value) => {
-            bail!("`{value}` in {origin} is invalid: it has letters, digits, `-` and `_` only")
-        }
-        found => Ok(found.map(|(value, _)| value)),
     }
 }
 
@@ -294,16 +217,17 @@ impl Deployment {
         let versions = self.versions()?;
         let version = self.version(&versions);
         let plan = Plan::new(before.dependencies(), &versions, version)?;
-        // Find out whether the function can be changed before anything is uploaded. The length of the ID is that of a UUID.
-        let update = before.update(&plan.after("00000000-0000-0000-0000-000000000000"))?;
-        let is_long = update.to_string().len() as u64 > MAX_SIGNED_BODY;
-        self.show(&before, &plan, &versions)?;
         if plan.is_unchanged {
+            self.show(&before, &plan, &versions)?;
             return print_line(
                 "Nothing to do",
                 "this version is one of the function's dependencies",
             );
         }
+        // Find out whether the function can be changed before anything is uploaded. The length of the ID is that of a UUID.
+        let update = before.update(&plan.after("00000000-0000-0000-0000-000000000000"))?;
+        let is_long = update.to_string().len() as u64 > MAX_SIGNED_BODY;
+        self.show(&before, &plan, &versions)?;
         if is_long {
             print_line("Warning", TOO_LONG)?;
         }
@@ -314,24 +238,39 @@ impl Deployment {
             Version::Existing(id) => (id.clone(), self.label_of(id, &versions)),
             Version::New => self.upload()?,
         };
-        let not_attached = || format!("{label} is not attached to the function; {GO_ON}");
+        let not_attached = || {
+            let how = self.how_to_go_on();
+            format!("{label} is not attached to the function; {how}")
+        };
         let after = plan.after(&id);
-        if self.read(function).with_context(not_attached)? != before {
+        let meanwhile = self.read(function).with_context(not_attached)?;
+        if !meanwhile.is_same_as(&before) {
             bail!(
-                "the function was changed in the meantime, so {label} was not attached; run the same command again"
+                "the function was changed in the meantime, so {label} was not attached; {}",
+                self.how_to_go_on()
             );
         }
         let request = api::update_code(function, before.update(&after)?);
-        if let Err(error) = self.client.send(&request) {
-            if !error.is_uncertain() {
-                return Err(error).with_context(not_attached);
-            }
+        let failure = match self.client.send(&request) {
             // The change may have been made all the same.
-            print_line("Warning", format!("{error}; reading the function"))?;
+            Err(error) if error.is_uncertain() => {
+                print_line("Warning", format!("{error}; reading the function"))?;
+                Some(error)
+            }
+            result => {
+                result.with_context(not_attached)?;
+                None
+            }
+        };
+        let now = self.read(function).with_context(|| {
+            format!(
+                "it is unknown whether {label} is attached; {}",
+                self.how_to_go_on()
+            )
+        })?;
+        if let Some(error) = failure.filter(|_| now.is_same_as(&before)) {
+            return Err(error).with_context(not_attached);
         }
-        let now = self
-            .read(function)
-            .with_context(|| format!("it is unknown whether {label} is attached; {GO_ON}"))?;
         now.check_after(&before, &after).with_context(|| {
             format!("{label} is uploaded; look at the function's dependencies in the console")
         })?;
@@ -365,7 +304,7 @@ impl Deployment {
         };
         let is_same = |version: &&DependencyVersion| {
             let description = version.description.as_deref().unwrap_or_default();
-            description.contains(&mark) && version.runtime == self.new.runtime
+            description.contains(&mark) && version.runtime.as_ref() == Some(&self.new.runtime)
         };
         match versions.iter().find(is_same) {
             Some(version) => Version::Existing(version.id.clone()),
@@ -392,19 +331,23 @@ impl Deployment {
     }
 
     fn upload(&self) -> anyhow::Result<(String, String)> {
+        let unknown = || {
+            let how = self.how_to_go_on();
+            format!("it is unknown whether the version was uploaded; {how}")
+        };
         let request = api::create_version(self.client.project_id(), &self.new);
         let response = self.client.send(&request).map_err(|error| {
             let is_uncertain = error.is_uncertain();
             let error = anyhow::Error::new(error);
             match is_uncertain {
-                true => error.context(format!(
-                    "it is unknown whether the version was uploaded; {}",
-                    self.how_to_go_on()
-                )),
+                true => error.context(unknown()),
                 false => error.context("nothing was uploaded"),
             }
         })?;
-        let version: DependencyVersion = self.client.parse(&request, response)?;
+        let version: DependencyVersion = self
+            .client
+            .parse(&request, response)
+            .with_context(unknown)?;
         let label = format!("{}, {}", self.new.name, version.label());
         print_line("Uploaded", format!("{label} ({})", version.id))?;
         Ok((version.id, label))

@@ -120,7 +120,7 @@ mod tests {
             .map(|id| DependencyVersion {
                 id: (*id).to_owned(),
                 version: None,
-                runtime: String::new(),
+                runtime: None,
                 description: None,
             })
             .collect();

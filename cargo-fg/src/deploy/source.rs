@@ -111,9 +111,10 @@ fn check_size(path: &Path, size: u64) -> anyhow::Result<()> {
 /// Returns a message if the text is not such a URL.
 pub(crate) fn parse_link(text: &str) -> Result<String, String> {
     let is_valid = text.parse().is_ok_and(|uri: Uri| {
-        uri.scheme_str() == Some("https") && uri.host().is_some() && uri.path().len() > 1
+        let has_user = uri.authority().is_some_and(|it| it.as_str().contains('@'));
+        uri.scheme_str() == Some("https") && !has_user && uri.path().len() > 1
     });
-    match is_valid && !text.contains('?') {
+    match is_valid && !text.contains(['?', '#']) {
         true => Ok(text.to_owned()),
         false => Err(
             "expected the URL of an object, without a query, such as https://BUCKET.obs.REGION.myhuaweicloud.com/NAME.zip"
@@ -213,6 +214,7 @@ mod tests {
             "https://b/",
             "b.zip",
             "https://b/a?x=1",
+            "https://user:password@b/a",
         ] {
             assert!(parse_link(link).is_err(), "{link}");
         }

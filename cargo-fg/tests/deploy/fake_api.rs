@@ -236,7 +236,10 @@ fn serve(stream: TcpStream, state: &Mutex<State>) {
 
 fn respond(request: &Received, state: &mut State) -> (u16, String) {
     if !request.is_signed() {
-        let message = "Incorrect IAM authentication information: verify aksk signature fail";
+        let message = format!(
+            "Incorrect IAM authentication information: verify aksk signature fail, x-security-token:{}",
+            request.header("x-security-token").unwrap_or_default()
+        );
         return (
             401,
             json!({"error_msg": message, "error_code": "APIGW.0301", "request_id": "2fb2bbc"})
@@ -284,7 +287,7 @@ fn list_dependencies(request: &Received, state: &State) -> Value {
     match request.query.contains("marker=0") {
         true => json!({"dependencies": [other, public], "next_marker": 2, "count": 3}),
         false if state.versions.is_empty() => {
-            json!({"dependencies": [], "next_marker": 3, "count": 3})
+            json!({"dependencies": null, "next_marker": 3, "count": 3})
         }
         false => json!({"dependencies": [own], "next_marker": 3, "count": 3}),
     }

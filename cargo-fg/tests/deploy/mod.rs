@@ -177,12 +177,16 @@ fn nothing_is_changed_without_consent_or_if_a_check_fails() {
     );
     let output = command(&zip, &["--endpoint", &api.endpoint, "--function", URN])
         .env("HUAWEICLOUD_SDK_SK", "wrong")
+        .env("HUAWEICLOUD_SDK_SECURITY_TOKEN", SECURITY_TOKEN)
         .output()
         .unwrap();
     let (_, text) = printed(&output);
     assert_contains(
         &text,
-        &["status 401, APIGW.0301: Incorrect IAM authentication information"],
+        &[
+            "status 401, APIGW.0301: Incorrect IAM authentication information",
+            "x-security-token:<token>",
+        ],
     );
     assert_eq!(api.state().versions, Vec::<serde_json::Value>::new());
 }
@@ -313,7 +317,7 @@ fn dry_run_and_terraform_send_nothing() {
     assert_contains(
         &text,
         &[
-            "# 5. ",
+            "# 6. ",
             &format!(
                 "GET {}/v2/{PROJECT}/fgs/functions/{URN}:latest/code\n",
                 api.endpoint
