@@ -53,7 +53,7 @@ impl Calls {
 
     /// Adds the shape of the body. Not for telemetry, whose events have shapes of their own.
     pub(crate) fn add_shape(&mut self, body: &[u8]) {
-        self.shapes.add(Shape::of_body(body));
+        self.shapes.add(format!("`{}`", Shape::of_body(body)));
     }
 
     pub(crate) fn count(&self) -> u64 {

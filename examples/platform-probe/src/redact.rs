@@ -80,7 +80,7 @@ impl Name {
         Self(if is_name && !looks_like_an_id(text) {
             text.to_owned()
         } else {
-            format!("<name of {} characters>", text.chars().count())
+            format!("(name of {} characters)", text.chars().count())
         })
     }
 }
@@ -91,7 +91,8 @@ impl Display for Name {
     }
 }
 
-/// Whether a part of a name may be random: six digits in a row, or eight hexadecimal digits with a decimal one among them.
+/// Whether a part of a name may be random: six digits in a row, eight hexadecimal digits with a decimal one among them, or a change
+/// between letters and digits at four places.
 fn looks_like_an_id(text: &str) -> bool {
     let longest = |of: fn(&u8) -> bool| {
         let runs = text.as_bytes().split(|it| !of(it));
@@ -100,7 +101,15 @@ fn looks_like_an_id(text: &str) -> bool {
             .max()
             .unwrap_or(0)
     };
-    longest(u8::is_ascii_digit) >= 6 || longest(u8::is_ascii_hexdigit) >= 8
+    let changes = |part: &str| {
+        let pairs = part.as_bytes().windows(2);
+        pairs
+            .filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit())
+            .count()
+    };
+    longest(u8::is_ascii_digit) >= 6
+        || longest(u8::is_ascii_hexdigit) >= 8
+        || text.split(['_', '.', '-']).any(|it| changes(it) >= 4)
 }
 
 /// Returns a text that is one of the known words in any case, without white space around it.
@@ -185,11 +194,15 @@ fn json_kind(text: &str) -> String {
 
 /// Describes the parts of a URN: only the words that the contract knows are shown.
 fn urn_form(text: &str) -> String {
+    if text.matches([':', '@']).count() > 12 {
+        return "URN of more than 12 parts".to_owned();
+    }
     let part = |part: &str| match part {
         "urn" | "fss" | "sn" | "cn" | "yrk" | "function" | "latest" => part.to_owned(),
         "" => "empty".to_owned(),
         _ if part.starts_with('!') => "!alias".to_owned(),
-        _ => vec!["*"; part.split('@').count()].join("@"),
+        // Not `*`, which is an emphasis in Markdown.
+        _ => vec!["…"; part.split('@').count()].join("@"),
     };
     let parts: Vec<_> = text.split(':').map(part).collect();
     format!("URN {}", parts.join(":"))
@@ -235,6 +248,9 @@ fn phrase(text: &str) -> Option<&'static str> {
         .find(|phrase| text.starts_with(phrase))
 }
 
+/// How many parts of a path are shown.
+const MAX_PARTS: usize = 12;
+
 /// Describes a path: ordinary words are shown, but no part that may be a value, such as the function's name.
 pub(crate) fn path(text: &str) -> String {
     path_without(text, is_value_of_a_variable)
@@ -249,27 +265,53 @@ fn path_without(text: &str, is_value: impl Fn(&str) -> bool) -> String {
                 .all(|it| it.is_ascii_lowercase() || b"._-".contains(&it));
         own || (plain || part == "lib64") && !is_value(part)
     };
-    let parts = text.split('/').map(|part| {
+    let more = text.split('/').count().saturating_sub(MAX_PARTS);
+    let parts = text.split('/').take(MAX_PARTS).map(|part| {
         if is_shown(part) {
             part.to_owned()
         } else {
             format!("<{} characters>", part.chars().count())
         }
     });
-    parts.collect::<Vec<_>>().join("/")
+    let mut parts: Vec<_> = parts.collect();
+    if more > 0 {
+        parts.push(format!("<{more} parts>"));
+    }
+    parts.join("/")
 }
 
 /// Describes the name of a process, as the kernel knows it.
 pub(crate) fn process_name(text: &str) -> String {
-    if is_value_of_a_variable(text) {
-        return format!("<name of {} characters>", text.chars().count());
+    process_name_without(text, any_value)
+}
+
+fn process_name_without(text: &str, any: impl Fn(&dyn Fn(&str) -> bool) -> bool) -> String {
+    // The kernel cuts the name off after 15 bytes.
+    let is_value = |value: &str| {
+        value.eq_ignore_ascii_case(text)
+            || text.len() == 15
+                && value
+                    .get(..15)
+                    .is_some_and(|it| it.eq_ignore_ascii_case(text))
+    };
+    if any(&is_value) {
+        return format!("(name of {} characters)", text.chars().count());
     }
     Name::new(text).to_string()
 }
 
-/// Whether this is the whole value of an environment variable, such as the name of the function.
+/// Whether this is the whole value of an environment variable or of a setting, such as the name of the function.
 fn is_value_of_a_variable(text: &str) -> bool {
-    std::env::vars_os().any(|(_, value)| !value.is_empty() && value.eq_ignore_ascii_case(text))
+    any_value(&|value| !value.is_empty() && value.eq_ignore_ascii_case(text))
+}
+
+/// Whether this is so for any value of an environment variable, or any text in `RUNTIME_USERDATA`.
+fn any_value(is: &dyn Fn(&str) -> bool) -> bool {
+    let settings = std::env::var("RUNTIME_USERDATA").unwrap_or_default();
+    let settings: BTreeMap<String, serde_json::Value> =
+        serde_json::from_str(&settings).unwrap_or_default();
+    let mut settings = settings.values().filter_map(serde_json::Value::as_str);
+    settings.any(is) || std::env::vars_os().any(|(_, value)| value.to_str().is_some_and(is))
 }
 
 /// Describes a length of time, so that two reports of the same behavior are equal.
@@ -316,6 +358,9 @@ impl Display for Spread {
     }
 }
 
+/// How many characters of a form are shown.
+const MAX_FORM: usize = 2_000;
+
 /// Counts how often something was seen. Bounded, because a platform can post anything.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -325,7 +370,12 @@ pub(crate) struct Tally {
 
 impl Tally {
     pub(crate) fn add(&mut self, form: impl Into<String>) {
-        let form = form.into();
+        let mut form = form.into();
+        if let Some((end, _)) = form.char_indices().nth(MAX_FORM) {
+            form.truncate(end);
+            // Forms may be in backticks.
+            form.push_str(if form.starts_with('`') { "…`" } else { "…" });
+        }
         if let Some(count) = self.counts.get_mut(&form) {
             *count += 1;
         } else if self.counts.len() < 60 {
@@ -381,9 +431,10 @@ mod tests {
             "with space",
             "9lives",
             "deadbeef01",
+            "kJ3nQx8TzRp",
             "",
         ] {
-            assert!(Name::new(id).to_string().starts_with("<name of "), "{id}");
+            assert!(Name::new(id).to_string().starts_with("(name of "), "{id}");
         }
     }
 
@@ -405,11 +456,11 @@ mod tests {
             ("2026-11-27T14:25:20.936Z", "RFC 3339 with 3 decimals"),
             (
                 "sn:cn:yrk:1111:function:0@test@hello:latest",
-                "URN sn:cn:yrk:*:function:*@*@*:latest",
+                "URN sn:cn:yrk:…:function:…@…@…:latest",
             ),
             (
                 "urn:fss:cn-north-4:0a1b:function:default:hello:!prod",
-                "URN urn:fss:*:*:function:*:*:!alias",
+                "URN urn:fss:…:…:function:…:…:!alias",
             ),
             (
                 "2026-11-27T14:25:20.936Z Start invoke request 'x', version: latest",
@@ -433,10 +484,21 @@ mod tests {
             shown("/opt/payments/0a1b2c/Smith"),
             "/opt/<8 characters>/<6 characters>/<5 characters>"
         );
+        assert_eq!(shown(&"/a".repeat(100)), "/a".repeat(11) + "/<89 parts>");
+        let name = |text| process_name_without(text, |is| is("payments-service-eu"));
+        assert_eq!(name("payments-servic"), "(name of 15 characters)");
+        assert_eq!(name("payments"), "payments");
     }
 
     #[test]
     fn tally_is_bounded() {
+        let mut long = Tally::default();
+        long.add(format!("`{}`", "ä".repeat(5_000)));
+        assert!(long.to_string().ends_with("ä…` (1×)"), "{long}");
+        assert_eq!(
+            class(&format!("sn:{}", ":".repeat(5_000))),
+            "URN of more than 12 parts"
+        );
         let mut tally = Tally::default();
         for number in 0..100 {
             tally.add(format!("form {number}"));
