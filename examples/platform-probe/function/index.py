@@ -74,10 +74,14 @@ def own_section(source, file):
 
 def is_name(name):
     """As in src/redact.rs: whether it is a name, and no part of it looks like an ID."""
-    if not re.match(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}\Z", name) or re.search(r"[0-9]{6}|(?=[a-f]*[0-9])[0-9a-f]{8}", name, re.I):
+    if not re.match(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z", name) or re.search(r"[0-9]{6}|(?=[a-f]*[0-9])[0-9a-f]{8}", name, re.I):
         return False
     changes = r"(?<=[0-9])[A-Za-z]|(?<=[A-Za-z])[0-9]"
-    return all(len(re.findall(changes, part)) < 4 for part in re.split("[_.-]", name))
+    for part in re.split("[_-]", name):
+        count = len(re.findall(changes, part))
+        if count >= 4 or len(part) > (16 if count else 32):
+            return False
+    return True
 
 
 def describe_extension():

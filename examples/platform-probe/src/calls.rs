@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::http::{Framing, Headers, Request};
-use crate::redact::{Name, Spread, Tally, class, known_word, path};
+use crate::redact::{Name, Spread, Tally, class, known_word, request_path};
 use crate::row::Row;
 use crate::shape::Shape;
 
@@ -171,7 +171,7 @@ fn line(request: &Request) -> String {
     let method = Name::new(&request.method);
     format!(
         "`{method} {}{query} HTTP/1.{}`",
-        path(target),
+        request_path(target),
         request.version
     )
 }

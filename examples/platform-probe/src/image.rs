@@ -253,7 +253,7 @@ fn mounts() -> Vec<String> {
             "rw"
         };
         (!["cgroup", "mqueue", "devpts"].contains(&kind))
-            .then(|| format!("{} {} {mode}", path(place), Name::new(kind)))
+            .then(|| format!("{} {} {mode}", path(place), Name::of_system(kind)))
     };
     let mounts: BTreeSet<_> = text.lines().filter_map(mount).collect();
     mounts.into_iter().take(40).collect()
@@ -263,7 +263,7 @@ fn interfaces() -> Vec<String> {
     let text = fs::read_to_string("/proc/net/dev").unwrap_or_default();
     let names = text.lines().skip(2).filter_map(|line| line.split_once(':'));
     names
-        .map(|(name, _)| Name::new(name.trim()).to_string())
+        .map(|(name, _)| Name::of_system(name.trim()).to_string())
         .take(20)
         .collect()
 }

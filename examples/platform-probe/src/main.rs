@@ -88,7 +88,11 @@ async fn run(signals: SignalFd) -> Result<ExitCode, fg_extension::Error> {
         // At once, since nobody knows when the process is killed. Then again: the first sign may be followed by others, and by events
         // that are in flight.
         probe.look_around_once();
-        tokio::join!(probe.publish(), tokio::time::sleep(AFTER_SHUTDOWN));
+        let publisher = probe.clone();
+        let published = tokio::spawn(async move { publisher.publish().await });
+        tokio::time::sleep(AFTER_SHUTDOWN).await;
+        // After a panic, it is tried again below.
+        let _ = published.await;
     }
     probe.publish().await;
     probe.output().finish(Duration::from_millis(500));

@@ -1,7 +1,9 @@
 //! Turns text into something that can be published: names, classes of values, and known words. The report is made of these alone.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// The words that the report may quote, in any case. Everything else is described by its class.
@@ -72,7 +74,18 @@ pub(crate) struct Name(String);
 
 impl Name {
     pub(crate) fn new(text: &str) -> Self {
-        let is_name = text.len() <= 64
+        // A point occurs in e-mail addresses and in names of people.
+        Self::checked(text, text.contains('.') || is_secret_value(text))
+    }
+
+    /// The name of something of the operating system, such as `python3.9`.
+    pub(crate) fn of_system(text: &str) -> Self {
+        Self::checked(text, false)
+    }
+
+    fn checked(text: &str, hidden: bool) -> Self {
+        let is_name = !hidden
+            && text.len() <= 64
             && text.starts_with(|it: char| it.is_ascii_alphabetic() || it == '_')
             && text
                 .bytes()
@@ -92,7 +105,7 @@ impl Display for Name {
 }
 
 /// Whether a part of a name may be random: six digits in a row, eight hexadecimal digits with a decimal one among them, or a change
-/// between letters and digits at four places.
+/// between letters and digits at four places; or whether the part is too long for a word.
 fn looks_like_an_id(text: &str) -> bool {
     let longest = |of: fn(&u8) -> bool| {
         let runs = text.as_bytes().split(|it| !of(it));
@@ -109,7 +122,10 @@ fn looks_like_an_id(text: &str) -> bool {
     };
     longest(u8::is_ascii_digit) >= 6
         || longest(u8::is_ascii_hexdigit) >= 8
-        || text.split(['_', '.', '-']).any(|it| changes(it) >= 4)
+        || text.split(['_', '.', '-']).any(|it| {
+            let limit = if changes(it) > 0 { 16 } else { 32 };
+            changes(it) >= 4 || it.len() > limit
+        })
 }
 
 /// Returns a text that is one of the known words in any case, without white space around it.
@@ -256,6 +272,13 @@ pub(crate) fn path(text: &str) -> String {
     path_without(text, is_value_of_a_variable)
 }
 
+/// Describes the path of a request.
+pub(crate) fn request_path(text: &str) -> String {
+    path_without(text, |part| {
+        part.contains('.') || is_value_of_a_variable(part)
+    })
+}
+
 fn path_without(text: &str, is_value: impl Fn(&str) -> bool) -> String {
     let is_shown = |part: &str| {
         let own = ["platform-probe", "extensionPlatformProbe.sh"].contains(&part);
@@ -297,7 +320,20 @@ fn process_name_without(text: &str, any: impl Fn(&dyn Fn(&str) -> bool) -> bool)
     if any(&is_value) {
         return format!("(name of {} characters)", text.chars().count());
     }
-    Name::new(text).to_string()
+    Name::of_system(text).to_string()
+}
+
+/// Whether this is the value of a variable, and not a short word that may also be the name of a field.
+fn is_secret_value(text: &str) -> bool {
+    static VALUES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let values = RefCell::new(BTreeSet::new());
+        any_value(&|value| {
+            values.borrow_mut().insert(value.to_ascii_lowercase());
+            false
+        });
+        values.into_inner()
+    });
+    text.len() >= 6 && VALUES.contains(&text.to_ascii_lowercase())
 }
 
 /// Whether this is the whole value of an environment variable or of a setting, such as the name of the function.
@@ -432,6 +468,9 @@ mod tests {
             "9lives",
             "deadbeef01",
             "kJ3nQx8TzRp",
+            "john.smith",
+            "AKIAIOSFODNN7EXAMPLE",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
             "",
         ] {
             assert!(Name::new(id).to_string().starts_with("(name of "), "{id}");
