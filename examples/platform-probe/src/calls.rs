@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::http::{Framing, Headers, Request};
-use crate::redact::{Name, Spread, Tally, class, known_word, request_path};
+use crate::redact::{Name, class, known_word, request_path};
 use crate::row::Row;
 use crate::shape::Shape;
+use crate::tally::{Spread, Tally};
 
 /// What a request is about, judged by its path and body.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

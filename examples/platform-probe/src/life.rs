@@ -6,8 +6,8 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 use nix::time::{ClockId, clock_gettime};
 
-use crate::redact::{Tally, time_class};
 use crate::row::Row;
+use crate::tally::{Tally, time_class};
 
 /// The time between two ticks. Rare enough to use no CPU.
 pub(crate) const TICK: Duration = Duration::from_millis(250);

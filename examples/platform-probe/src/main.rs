@@ -25,6 +25,7 @@ mod row;
 mod runs;
 mod settings;
 mod shape;
+mod tally;
 mod telemetry;
 
 use probe::{End, Probe};

@@ -12,12 +12,12 @@ use crate::image::{self, Processes};
 use crate::life::Life;
 use crate::output::{self, Output};
 use crate::process;
-use crate::redact::Tally;
 use crate::registration::Registration;
 use crate::report;
 use crate::row::Row;
 use crate::runs::Runs;
 use crate::settings::Settings;
+use crate::tally::Tally;
 use crate::telemetry::Telemetry;
 
 /// Everything that was observed.

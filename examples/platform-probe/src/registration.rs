@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use crate::SCRIPT;
 use crate::calls::{framing, header_list};
 use crate::http::{Received, post};
-use crate::redact::{Spread, Tally, time_class};
 use crate::row::Row;
 use crate::settings::Settings;
 use crate::shape::Shape;
+use crate::tally::{Spread, Tally, time_class};
 
 /// How long to try, as long as the platform cannot be reached or asks to try again.
 const PATIENCE: Duration = Duration::from_secs(10);

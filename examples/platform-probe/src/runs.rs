@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, SystemTime};
 
-use crate::redact::{Tally, class, time_class};
+use crate::redact::class;
 use crate::row::Row;
+use crate::tally::{Tally, time_class};
 
 /// How many runs are compared.
 const MAX_RUNS: usize = 64;

@@ -11,10 +11,11 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::output::PREFIX;
-use crate::redact::{Spread, Tally, class, known_word};
+use crate::redact::{class, known_word};
 use crate::row::Row;
 use crate::runs::{Runs, time};
 use crate::shape::{Shape, without_trailing_commas};
+use crate::tally::{Spread, Tally};
 
 /// Lines that the probe prints once, to see whether they come back.
 pub(crate) const STDOUT_LINE: &str = "platform-probe: this line is on stdout";
