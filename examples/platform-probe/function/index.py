@@ -5,6 +5,7 @@ of them optional: "port" (of the extension), "file" (with the report), "wait" (s
 exception).
 """
 
+import http.client
 import os
 import platform
 import re
@@ -42,7 +43,7 @@ def ask(url, body):
     try:
         with opener.open(url, data=body, timeout=1) as response:
             return response.read().decode()
-    except OSError:
+    except (OSError, ValueError, http.client.HTTPException):
         return None
 
 
@@ -50,7 +51,8 @@ def read(file):
     try:
         with open(file, encoding="utf-8") as opened:
             return opened.read()
-    except OSError:
+    # ValueError: it is not UTF-8, such as the name of a process.
+    except (OSError, ValueError):
         return None
 
 
@@ -66,16 +68,28 @@ def own_section(source, file):
     yield "| the process of the extension | %s |" % describe_extension()
     yield "| libc | %s |" % " ".join(platform.libc_ver())
     yield "| Python | %s |" % ".".join(platform.python_version_tuple()[:2])
-    names = sorted(name if is_name(name) else "<a name>" for name in os.environ)
+    names = sorted(name if is_name(name) else "(a name)" for name in os.environ)
     yield "| names of environment variables | %s |" % ", ".join(names)
 
 
 def is_name(name):
-    return re.match(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}$", name) and not re.search(r"[0-9]{6}|(?=[a-f]*[0-9])[0-9a-f]{8}", name, re.I)
+    """As in src/redact.rs: whether it is a name, and no part of it looks like an ID."""
+    if not re.match(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z", name) or re.search(r"[0-9]{6}|(?=[a-f]*[0-9])[0-9a-f]{8}", name, re.I):
+        return False
+    changes = r"(?<=[0-9])[A-Za-z]|(?<=[A-Za-z])[0-9]"
+    for part in re.split("[_-]", name):
+        count = len(re.findall(changes, part))
+        if count >= 4 or len(part) > (16 if count else 32):
+            return False
+    return True
 
 
 def describe_extension():
-    for process in filter(str.isdigit, os.listdir("/proc")):
+    try:
+        processes = os.listdir("/proc")
+    except OSError:
+        return "/proc is not readable"
+    for process in filter(str.isdigit, processes):
         # The kernel cuts the name of a process off after 15 bytes.
         if (read("/proc/%s/comm" % process) or "").strip() == "platform-probe":
             readable = can_open("/proc/%s/environ" % process)

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::http::{Framing, Headers, Request};
-use crate::redact::{Name, Spread, Tally, class, known_word, path};
+use crate::redact::{Name, class, known_word, request_path};
 use crate::row::Row;
 use crate::shape::Shape;
+use crate::tally::{Spread, Tally};
 
 /// What a request is about, judged by its path and body.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -53,7 +54,7 @@ impl Calls {
 
     /// Adds the shape of the body. Not for telemetry, whose events have shapes of their own.
     pub(crate) fn add_shape(&mut self, body: &[u8]) {
-        self.shapes.add(Shape::of_body(body));
+        self.shapes.add(format!("`{}`", Shape::of_body(body)));
     }
 
     pub(crate) fn count(&self) -> u64 {
@@ -171,7 +172,7 @@ fn line(request: &Request) -> String {
     let method = Name::new(&request.method);
     format!(
         "`{method} {}{query} HTTP/1.{}`",
-        path(target),
+        request_path(target),
         request.version
     )
 }

@@ -350,7 +350,18 @@ pub(crate) async fn post(
                 let version = head.version.unwrap_or_default();
                 let framing = headers.framing()?;
                 buffer.drain(..length);
-                let body = read_body(&mut stream, &mut buffer, framing).await?;
+                let body = match framing {
+                    Framing::Absent if [204, 304].contains(&status) => Vec::new(),
+                    Framing::Absent => {
+                        // The body ends with the connection, but a server may keep it open.
+                        let end = read_body(&mut stream, &mut buffer, framing);
+                        match tokio::time::timeout(Duration::from_secs(1), end).await {
+                            Ok(body) => body?,
+                            Err(_) => std::mem::take(&mut buffer),
+                        }
+                    }
+                    framing => read_body(&mut stream, &mut buffer, framing).await?,
+                };
                 let round_trip = started.elapsed();
                 return Ok(Received {
                     status,
@@ -375,6 +386,23 @@ pub(crate) async fn listen(port: u16) -> io::Result<TcpListener> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn response_may_have_no_body() -> io::Result<()> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?.to_string();
+        let platform = async {
+            let (mut stream, _) = listener.accept().await?;
+            fill(&mut stream, &mut Vec::new()).await?;
+            let response = b"HTTP/1.1 204 No Content\r\n\r\n";
+            stream.write_all(response).await?;
+            // The connection stays open.
+            io::Result::Ok(stream)
+        };
+        let (received, _stream) = tokio::try_join!(post(&address, "/", &[], ""), platform)?;
+        assert_eq!((received.status, &received.body[..]), (204, &b""[..]));
+        Ok(())
+    }
 
     #[tokio::test]
     async fn chunks_are_joined_and_the_rest_stays() -> io::Result<()> {

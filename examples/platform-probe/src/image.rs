@@ -46,11 +46,14 @@ pub(crate) struct Processes {
     environment: BTreeMap<bool, usize>,
 }
 
+/// How many names of processes are listed.
+const MAX_PROCESSES: usize = 40;
+
 impl Processes {
-    /// Adds the processes that run at the moment.
-    pub(crate) fn look(&mut self) {
+    /// Returns the processes that run at the moment.
+    pub(crate) fn look() -> Self {
+        let mut seen = Self::default();
         let own = std::process::id().to_string();
-        self.environment.clear();
         for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
             let id = entry.file_name().to_string_lossy().into_owned();
             if id == own || !id.bytes().all(|it| it.is_ascii_digit()) {
@@ -64,13 +67,27 @@ impl Processes {
             let Some(name) = name else {
                 continue;
             };
-            if self.names.len() < 40 {
-                self.names.insert(process_name(name.trim()));
+            if seen.names.len() < MAX_PROCESSES {
+                seen.names.insert(process_name(name.trim()));
             }
             // The kernel checks the permission when the file is opened. Its content is not read.
             let readable = fs::File::open(entry.path().join("environ")).is_ok();
-            *self.environment.entry(readable).or_default() += 1;
+            *seen.environment.entry(readable).or_default() += 1;
         }
+        seen
+    }
+
+    /// Adds the processes that were seen later.
+    pub(crate) fn add(&mut self, later: Self) {
+        let room = MAX_PROCESSES.saturating_sub(self.names.len());
+        let new: Vec<_> = later
+            .names
+            .difference(&self.names)
+            .take(room)
+            .cloned()
+            .collect();
+        self.names.extend(new);
+        self.environment = later.environment;
     }
 
     pub(crate) fn rows(&self) -> Vec<Row> {
@@ -236,7 +253,7 @@ fn mounts() -> Vec<String> {
             "rw"
         };
         (!["cgroup", "mqueue", "devpts"].contains(&kind))
-            .then(|| format!("{} {} {mode}", path(place), Name::new(kind)))
+            .then(|| format!("{} {} {mode}", path(place), Name::of_system(kind)))
     };
     let mounts: BTreeSet<_> = text.lines().filter_map(mount).collect();
     mounts.into_iter().take(40).collect()
@@ -246,7 +263,7 @@ fn interfaces() -> Vec<String> {
     let text = fs::read_to_string("/proc/net/dev").unwrap_or_default();
     let names = text.lines().skip(2).filter_map(|line| line.split_once(':'));
     names
-        .map(|(name, _)| Name::new(name.trim()).to_string())
+        .map(|(name, _)| Name::of_system(name.trim()).to_string())
         .take(20)
         .collect()
 }

@@ -6,8 +6,8 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 use nix::time::{ClockId, clock_gettime};
 
-use crate::redact::{Tally, time_class};
 use crate::row::Row;
+use crate::tally::{Tally, time_class};
 
 /// The time between two ticks. Rare enough to use no CPU.
 pub(crate) const TICK: Duration = Duration::from_millis(250);
@@ -143,13 +143,13 @@ impl Life {
         };
         let after = self
             .last_response
-            .map_or("before the first response", |response| {
+            .map_or("before the first response".to_owned(), |response| {
                 // The last tick before the gap, so the gap may have begun up to one tick later.
                 let before = response.elapsed().saturating_sub(monotonic);
                 if before < LATE {
-                    "up to 0.5 s after a response"
+                    "up to 0.5 s after a response".to_owned()
                 } else {
-                    time_class(before)
+                    format!("{} after a response", time_class(before))
                 }
             });
         let gap = format!(
@@ -164,6 +164,11 @@ impl Life {
             self.more_gaps += 1;
         }
         true
+    }
+
+    /// Begins a new interval, since the probe itself has kept the clock from being read.
+    pub(crate) fn restart_tick(&mut self) {
+        self.last_tick = Clocks::now();
     }
 
     pub(crate) fn response(&mut self) {
@@ -211,10 +216,14 @@ impl Life {
         let survived = self.since_first_sign().filter(|_| self.lingering);
         let survived = survived
             .map(|time| format!("at least {}; the last report has the time", seconds(time)));
-        let by_signal = (!self.gaps.is_empty()).then(|| match self.continued {
-            0 => "no SIGCONT, so not by SIGSTOP: a control group, or the whole machine".to_owned(),
-            count => format!("by SIGSTOP: {count} SIGCONT"),
-        });
+        // A freeze that is too short to be a gap ends with SIGCONT, too.
+        let by_signal = match self.continued {
+            0 if self.gaps.is_empty() => None,
+            0 => Some(
+                "no SIGCONT, so not by SIGSTOP: a control group, or the whole machine".to_owned(),
+            ),
+            count => Some(format!("by SIGSTOP: {count} SIGCONT")),
+        };
         vec![
             Row::list(
                 '?',

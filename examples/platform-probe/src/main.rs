@@ -1,6 +1,7 @@
 //! An extension for the first hour on the real platform: it records what no document says, without values, and prints a report
 //! that is laid out like what is known about the platform. See docs/guide/platform-probe.md.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ mod row;
 mod runs;
 mod settings;
 mod shape;
+mod tally;
 mod telemetry;
 
 use probe::{End, Probe};
@@ -52,7 +54,8 @@ fn main() -> ExitCode {
             code
         });
     result.unwrap_or_else(|error: fg_extension::Error| {
-        eprintln!("ERROR {SCRIPT}: {error}");
+        // stderr may be closed, at which `eprintln!` panics.
+        let _ = writeln!(std::io::stderr(), "ERROR {SCRIPT}: {error}");
         ExitCode::FAILURE
     })
 }
@@ -83,8 +86,14 @@ async fn run(signals: SignalFd) -> Result<ExitCode, fg_extension::Error> {
         if probe.settings().experiments.linger {
             linger(&probe).await;
         }
-        // The first sign may be followed by others, and by events that are in flight.
+        // At once, since nobody knows when the process is killed. Then again: the first sign may be followed by others, and by events
+        // that are in flight.
+        probe.look_around_once();
+        let publisher = probe.clone();
+        let published = tokio::spawn(async move { publisher.publish().await });
         tokio::time::sleep(AFTER_SHUTDOWN).await;
+        // After a panic, it is tried again below.
+        let _ = published.await;
     }
     probe.publish().await;
     probe.output().finish(Duration::from_millis(500));
@@ -109,17 +118,17 @@ async fn start(probe: Probe) {
     };
     if !problem.is_empty() {
         // What else there is to see may explain it.
-        probe.look_around();
-        eprintln!("ERROR {SCRIPT}: {problem}");
+        probe.look_around_once();
+        probe.output().error(format!("ERROR {SCRIPT}: {problem}"));
         return probe.end(End::Rejected);
     }
     probe::registered(&probe);
     let observer = probe.clone();
-    std::thread::spawn(move || observer.look_around());
+    std::thread::spawn(move || observer.look_around_once());
     if !registration::subscribe(probe.settings(), record).await {
-        eprintln!(
+        probe.output().error(format!(
             "WARN {SCRIPT}: the platform did not accept the subscription; the report says how it responded"
-        );
+        ));
     }
 }
 
@@ -140,7 +149,9 @@ async fn tick(probe: Probe) {
     loop {
         ticks.tick().await;
         if probe.tick() {
-            probe.publish().await;
+            // Not here, since an upload can take longer than a tick.
+            let probe = probe.clone();
+            tokio::spawn(async move { probe.publish().await });
         }
         probe.write();
     }

@@ -14,24 +14,34 @@ use crate::telemetry::{STDERR_LINE, STDOUT_LINE};
 /// Begins each printed line of the report, so that it is found in a log.
 pub(crate) const PREFIX: &str = "platform-probe|";
 
+/// What to print.
+enum Text {
+    Stdout(String),
+    Stderr(String),
+}
+
 /// Prints on a thread of its own, since nobody may read stdout.
 pub(crate) struct Output {
-    texts: Mutex<Option<SyncSender<String>>>,
+    texts: Mutex<Option<SyncSender<Text>>>,
     finished: Mutex<Receiver<()>>,
 }
 
 impl Output {
     /// Starts the thread, and prints a line to each stream.
     pub(crate) fn start() -> Self {
-        let (texts, received) = sync_channel::<String>(4);
+        let (texts, received) = sync_channel(4);
         let (finish, finished) = sync_channel(1);
         thread::spawn(move || {
             // Where these streams lead, and whether they lead anywhere, is what the probe is to find out.
             let _ = writeln!(io::stdout(), "{STDOUT_LINE}");
             let _ = writeln!(io::stderr(), "{STDERR_LINE}");
             for text in received {
-                let _ = io::stdout().write_all(text.as_bytes());
-                let _ = io::stdout().flush();
+                let _ = match text {
+                    Text::Stdout(text) => io::stdout()
+                        .write_all(text.as_bytes())
+                        .and_then(|()| io::stdout().flush()),
+                    Text::Stderr(text) => writeln!(io::stderr(), "{text}"),
+                };
             }
             let _ = finish.send(());
         });
@@ -47,10 +57,19 @@ impl Output {
             .lines()
             .map(|line| format!("{PREFIX} {line}").trim_end().to_owned() + "\n")
             .collect();
+        self.send(Text::Stdout(lines));
+    }
+
+    /// Prints a message to stderr, without waiting for its reader.
+    pub(crate) fn error(&self, message: String) {
+        self.send(Text::Stderr(message));
+    }
+
+    fn send(&self, text: Text) {
         if let Ok(texts) = self.texts.lock()
             && let Some(texts) = texts.as_ref()
         {
-            let _ = texts.try_send(lines);
+            let _ = texts.try_send(text);
         }
     }
 

@@ -12,12 +12,12 @@ use crate::image::{self, Processes};
 use crate::life::Life;
 use crate::output::{self, Output};
 use crate::process;
-use crate::redact::Tally;
 use crate::registration::Registration;
 use crate::report;
 use crate::row::Row;
 use crate::runs::Runs;
 use crate::settings::Settings;
+use crate::tally::Tally;
 use crate::telemetry::Telemetry;
 
 /// Everything that was observed.
@@ -148,8 +148,11 @@ impl Probe {
         gap
     }
 
-    /// Collects what does not depend on the platform's calls. It reads many files, so it takes some time.
-    pub(crate) fn look_around(&self) {
+    /// Collects what does not depend on the platform's calls, unless it has been collected. It reads many files, so it takes some time.
+    pub(crate) fn look_around_once(&self) {
+        if !self.lock().process.is_empty() {
+            return;
+        }
         let (process, image) = (process::rows(), image::rows());
         self.record(|it| {
             it.process = process;
@@ -166,12 +169,17 @@ impl Probe {
         if std::mem::take(&mut self.lock().changed) {
             // Where /tmp is not writable, stdout and the port remain.
             let _ = output::write(self.settings(), &self.report());
+            // A slow disk is not a freeze.
+            self.lock().life.restart_tick();
         }
     }
 
     /// Writes, prints and uploads the report.
     pub(crate) async fn publish(&self) {
-        self.record(|it| it.processes.look());
+        // It reads files of each process, for which an invocation must not wait.
+        if let Ok(processes) = tokio::task::spawn_blocking(Processes::look).await {
+            self.record(|it| it.processes.add(processes));
+        }
         self.write();
         let report = self.report();
         self.output().print(&report);
@@ -185,6 +193,8 @@ impl Probe {
             "/extension/shutdown" => Kind::Other,
             _ if request.body.trim_ascii_start().starts_with(b"[") => Kind::Telemetry,
             _ if self.is_telemetry_port => Kind::Telemetry,
+            // Whatever its path is.
+            _ if is_invocation(&request.body) => Kind::Invocation,
             _ => Kind::Other,
         }
     }
@@ -198,10 +208,10 @@ impl Probe {
         let (id, urn) = (text("traceId"), text("invokedFunctionUrn"));
         let number = self.record(|it| {
             let registration = &mut it.registration;
-            if let (Some(at), None) = (registration.registered, registration.first_event_after) {
-                registration.first_event_after =
-                    Some(request.arrived.saturating_duration_since(at));
-            }
+            let registered = registration.registered;
+            registration.first_event_after.get_or_insert_with(|| {
+                registered.map(|at| request.arrived.saturating_duration_since(at))
+            });
             it.runs.event(id, urn, request.arrived_at)
         });
         let Experiments { slow, fail, exit } = self.experiments(number);
@@ -323,6 +333,11 @@ struct Experiments {
     slow: bool,
     fail: bool,
     exit: bool,
+}
+
+fn is_invocation(body: &[u8]) -> bool {
+    let event: Value = serde_json::from_slice(body).unwrap_or_default();
+    event["traceId"].is_string() && event["invokedFunctionUrn"].is_string()
 }
 
 fn path(request: &Request) -> &str {

@@ -127,7 +127,9 @@ fn parent(status: &Status) -> Option<String> {
         return Some("outside of the PID namespace".to_owned());
     }
     let name = fs::read_to_string(format!("/proc/{id}/comm")).ok();
-    let name = name.map_or("<not readable>".to_owned(), |it| process_name(it.trim()));
+    let name = name.map_or("a process whose name is not readable".to_owned(), |it| {
+        process_name(it.trim())
+    });
     let first = if id == "1" { ", PID 1" } else { "" };
     Some(format!(
         "{name}{first}; the probe's PID is {}",
@@ -316,7 +318,8 @@ impl Status {
             Some(_) => "another name",
             None => "no name",
         };
-        let groups = ids("Groups").unwrap_or_default();
+        let groups = ids("Groups").filter(|it| !it.is_empty());
+        let groups = groups.unwrap_or_else(|| "none".to_owned());
         Some(format!(
             "{name}; uid {uid}; gid {}; groups {groups}",
             ids("Gid")?

@@ -1,8 +1,9 @@
 //! Turns text into something that can be published: names, classes of values, and known words. The report is made of these alone.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
-use std::time::Duration;
+use std::sync::LazyLock;
 
 /// The words that the report may quote, in any case. Everything else is described by its class.
 const KNOWN_WORDS: &[&str] = &[
@@ -72,7 +73,18 @@ pub(crate) struct Name(String);
 
 impl Name {
     pub(crate) fn new(text: &str) -> Self {
-        let is_name = text.len() <= 64
+        // A point occurs in e-mail addresses and in names of people.
+        Self::checked(text, text.contains('.') || is_secret_value(text))
+    }
+
+    /// The name of something of the operating system, such as `python3.9`.
+    pub(crate) fn of_system(text: &str) -> Self {
+        Self::checked(text, false)
+    }
+
+    fn checked(text: &str, hidden: bool) -> Self {
+        let is_name = !hidden
+            && text.len() <= 64
             && text.starts_with(|it: char| it.is_ascii_alphabetic() || it == '_')
             && text
                 .bytes()
@@ -80,7 +92,7 @@ impl Name {
         Self(if is_name && !looks_like_an_id(text) {
             text.to_owned()
         } else {
-            format!("<name of {} characters>", text.chars().count())
+            format!("(name of {} characters)", text.chars().count())
         })
     }
 }
@@ -91,7 +103,8 @@ impl Display for Name {
     }
 }
 
-/// Whether a part of a name may be random: six digits in a row, or eight hexadecimal digits with a decimal one among them.
+/// Whether a part of a name may be random: six digits in a row, eight hexadecimal digits with a decimal one among them, or a change
+/// between letters and digits at four places; or whether the part is too long for a word.
 fn looks_like_an_id(text: &str) -> bool {
     let longest = |of: fn(&u8) -> bool| {
         let runs = text.as_bytes().split(|it| !of(it));
@@ -100,7 +113,18 @@ fn looks_like_an_id(text: &str) -> bool {
             .max()
             .unwrap_or(0)
     };
-    longest(u8::is_ascii_digit) >= 6 || longest(u8::is_ascii_hexdigit) >= 8
+    let changes = |part: &str| {
+        let pairs = part.as_bytes().windows(2);
+        pairs
+            .filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit())
+            .count()
+    };
+    longest(u8::is_ascii_digit) >= 6
+        || longest(u8::is_ascii_hexdigit) >= 8
+        || text.split(['_', '.', '-']).any(|it| {
+            let limit = if changes(it) > 0 { 16 } else { 32 };
+            changes(it) >= 4 || it.len() > limit
+        })
 }
 
 /// Returns a text that is one of the known words in any case, without white space around it.
@@ -185,11 +209,15 @@ fn json_kind(text: &str) -> String {
 
 /// Describes the parts of a URN: only the words that the contract knows are shown.
 fn urn_form(text: &str) -> String {
+    if text.matches([':', '@']).count() > 12 {
+        return "URN of more than 12 parts".to_owned();
+    }
     let part = |part: &str| match part {
         "urn" | "fss" | "sn" | "cn" | "yrk" | "function" | "latest" => part.to_owned(),
         "" => "empty".to_owned(),
         _ if part.starts_with('!') => "!alias".to_owned(),
-        _ => vec!["*"; part.split('@').count()].join("@"),
+        // Not `*`, which is an emphasis in Markdown.
+        _ => vec!["…"; part.split('@').count()].join("@"),
     };
     let parts: Vec<_> = text.split(':').map(part).collect();
     format!("URN {}", parts.join(":"))
@@ -235,9 +263,19 @@ fn phrase(text: &str) -> Option<&'static str> {
         .find(|phrase| text.starts_with(phrase))
 }
 
+/// How many parts of a path are shown.
+const MAX_PARTS: usize = 12;
+
 /// Describes a path: ordinary words are shown, but no part that may be a value, such as the function's name.
 pub(crate) fn path(text: &str) -> String {
     path_without(text, is_value_of_a_variable)
+}
+
+/// Describes the path of a request.
+pub(crate) fn request_path(text: &str) -> String {
+    path_without(text, |part| {
+        part.contains('.') || is_value_of_a_variable(part)
+    })
 }
 
 fn path_without(text: &str, is_value: impl Fn(&str) -> bool) -> String {
@@ -249,113 +287,66 @@ fn path_without(text: &str, is_value: impl Fn(&str) -> bool) -> String {
                 .all(|it| it.is_ascii_lowercase() || b"._-".contains(&it));
         own || (plain || part == "lib64") && !is_value(part)
     };
-    let parts = text.split('/').map(|part| {
+    let more = text.split('/').count().saturating_sub(MAX_PARTS);
+    let parts = text.split('/').take(MAX_PARTS).map(|part| {
         if is_shown(part) {
             part.to_owned()
         } else {
             format!("<{} characters>", part.chars().count())
         }
     });
-    parts.collect::<Vec<_>>().join("/")
+    let mut parts: Vec<_> = parts.collect();
+    if more > 0 {
+        parts.push(format!("<{more} parts>"));
+    }
+    parts.join("/")
 }
 
 /// Describes the name of a process, as the kernel knows it.
 pub(crate) fn process_name(text: &str) -> String {
-    if is_value_of_a_variable(text) {
-        return format!("<name of {} characters>", text.chars().count());
-    }
-    Name::new(text).to_string()
+    process_name_without(text, any_value)
 }
 
-/// Whether this is the whole value of an environment variable, such as the name of the function.
+fn process_name_without(text: &str, any: impl Fn(&dyn Fn(&str) -> bool) -> bool) -> String {
+    // The kernel cuts the name off after 15 bytes.
+    let is_value = |value: &str| {
+        value.eq_ignore_ascii_case(text)
+            || text.len() == 15
+                && value
+                    .get(..15)
+                    .is_some_and(|it| it.eq_ignore_ascii_case(text))
+    };
+    if any(&is_value) {
+        return format!("(name of {} characters)", text.chars().count());
+    }
+    Name::of_system(text).to_string()
+}
+
+/// Whether this is the value of a variable, and not a short word that may also be the name of a field.
+fn is_secret_value(text: &str) -> bool {
+    static VALUES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let values = RefCell::new(BTreeSet::new());
+        any_value(&|value| {
+            values.borrow_mut().insert(value.to_ascii_lowercase());
+            false
+        });
+        values.into_inner()
+    });
+    text.len() >= 6 && VALUES.contains(&text.to_ascii_lowercase())
+}
+
+/// Whether this is the whole value of an environment variable or of a setting, such as the name of the function.
 fn is_value_of_a_variable(text: &str) -> bool {
-    std::env::vars_os().any(|(_, value)| !value.is_empty() && value.eq_ignore_ascii_case(text))
+    any_value(&|value| !value.is_empty() && value.eq_ignore_ascii_case(text))
 }
 
-/// Describes a length of time, so that two reports of the same behavior are equal.
-pub(crate) fn time_class(time: Duration) -> &'static str {
-    const CLASSES: [(u64, &str); 11] = [
-        (1, "below 1 ms"),
-        (3, "1–3 ms"),
-        (10, "3–10 ms"),
-        (30, "10–30 ms"),
-        (100, "30–100 ms"),
-        (300, "0.1–0.3 s"),
-        (1_000, "0.3–1 s"),
-        (3_000, "1–3 s"),
-        (10_000, "3–10 s"),
-        (30_000, "10–30 s"),
-        (100_000, "30–100 s"),
-    ];
-    let class = CLASSES
-        .iter()
-        .find(|(limit, _)| time < Duration::from_millis(*limit));
-    class.map_or("over 100 s", |(_, text)| text)
-}
-
-/// The shortest and the longest of some times.
-#[derive(Debug, Default)]
-pub(crate) struct Spread(Option<(Duration, Duration)>);
-
-impl Spread {
-    pub(crate) fn add(&mut self, time: Duration) {
-        let (min, max) = self.0.unwrap_or((time, time));
-        self.0 = Some((min.min(time), max.max(time)));
-    }
-}
-
-impl Display for Spread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((min, max)) = self.0 else {
-            return f.write_str("not seen");
-        };
-        match (time_class(min), time_class(max)) {
-            (min, max) if min == max => f.write_str(min),
-            (min, max) => write!(f, "{min} to {max}"),
-        }
-    }
-}
-
-/// Counts how often something was seen. Bounded, because a platform can post anything.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    counts: BTreeMap<String, u64>,
-    others: u64,
-}
-
-impl Tally {
-    pub(crate) fn add(&mut self, form: impl Into<String>) {
-        let form = form.into();
-        if let Some(count) = self.counts.get_mut(&form) {
-            *count += 1;
-        } else if self.counts.len() < 60 {
-            self.counts.insert(form, 1);
-        } else {
-            self.others += 1;
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.counts.is_empty()
-    }
-
-    /// Each form with its count, in alphabetical order.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        let counts = self.counts.iter();
-        let mut lines: Vec<_> = counts
-            .map(|(form, count)| format!("{form} ({count}×)"))
-            .collect();
-        if self.others > 0 {
-            lines.push(format!("further forms ({}×)", self.others));
-        }
-        lines
-    }
-}
-
-impl Display for Tally {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.lines().join("; "))
-    }
+/// Whether this is so for any value of an environment variable, or any text in `RUNTIME_USERDATA`.
+fn any_value(is: &dyn Fn(&str) -> bool) -> bool {
+    let settings = std::env::var("RUNTIME_USERDATA").unwrap_or_default();
+    let settings: BTreeMap<String, serde_json::Value> =
+        serde_json::from_str(&settings).unwrap_or_default();
+    let mut settings = settings.values().filter_map(serde_json::Value::as_str);
+    settings.any(is) || std::env::vars_os().any(|(_, value)| value.to_str().is_some_and(is))
 }
 
 #[cfg(test)]
@@ -381,9 +372,13 @@ mod tests {
             "with space",
             "9lives",
             "deadbeef01",
+            "kJ3nQx8TzRp",
+            "john.smith",
+            "AKIAIOSFODNN7EXAMPLE",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
             "",
         ] {
-            assert!(Name::new(id).to_string().starts_with("<name of "), "{id}");
+            assert!(Name::new(id).to_string().starts_with("(name of "), "{id}");
         }
     }
 
@@ -405,11 +400,11 @@ mod tests {
             ("2026-11-27T14:25:20.936Z", "RFC 3339 with 3 decimals"),
             (
                 "sn:cn:yrk:1111:function:0@test@hello:latest",
-                "URN sn:cn:yrk:*:function:*@*@*:latest",
+                "URN sn:cn:yrk:…:function:…@…@…:latest",
             ),
             (
                 "urn:fss:cn-north-4:0a1b:function:default:hello:!prod",
-                "URN urn:fss:*:*:function:*:*:!alias",
+                "URN urn:fss:…:…:function:…:…:!alias",
             ),
             (
                 "2026-11-27T14:25:20.936Z Start invoke request 'x', version: latest",
@@ -423,6 +418,10 @@ mod tests {
         ] {
             assert_eq!(class(value), expected, "{value}");
         }
+        assert_eq!(
+            class(&format!("sn:{}", ":".repeat(5_000))),
+            "URN of more than 12 parts"
+        );
     }
 
     #[test]
@@ -433,30 +432,9 @@ mod tests {
             shown("/opt/payments/0a1b2c/Smith"),
             "/opt/<8 characters>/<6 characters>/<5 characters>"
         );
-    }
-
-    #[test]
-    fn tally_is_bounded() {
-        let mut tally = Tally::default();
-        for number in 0..100 {
-            tally.add(format!("form {number}"));
-            tally.add("form 1");
-        }
-        assert_eq!(tally.lines().len(), 61);
-        assert!(tally.to_string().contains("form 1 (101×)"), "{tally}");
-        assert!(
-            tally.to_string().ends_with("further forms (40×)"),
-            "{tally}"
-        );
-    }
-
-    #[test]
-    fn times_are_described() {
-        let mut spread = Spread::default();
-        assert_eq!(spread.to_string(), "not seen");
-        spread.add(Duration::from_millis(2));
-        assert_eq!(spread.to_string(), "1–3 ms");
-        spread.add(Duration::from_secs(500));
-        assert_eq!(spread.to_string(), "1–3 ms to over 100 s");
+        assert_eq!(shown(&"/a".repeat(100)), "/a".repeat(11) + "/<89 parts>");
+        let name = |text| process_name_without(text, |is| is("payments-service-eu"));
+        assert_eq!(name("payments-servic"), "(name of 15 characters)");
+        assert_eq!(name("payments"), "payments");
     }
 }

@@ -5,13 +5,16 @@ use std::time::{Duration, Instant};
 use crate::SCRIPT;
 use crate::calls::{framing, header_list};
 use crate::http::{Received, post};
-use crate::redact::{Spread, Tally, time_class};
 use crate::row::Row;
 use crate::settings::Settings;
 use crate::shape::Shape;
+use crate::tally::{Spread, Tally, time_class};
 
 /// How long to try, as long as the platform cannot be reached or asks to try again.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long to wait for a response, and for its end.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The responses to the requests of one kind.
 #[derive(Debug, Default)]
@@ -56,7 +59,8 @@ impl Responses {
 pub(crate) struct Registration {
     pub(crate) registered_after: Option<Duration>,
     pub(crate) registered: Option<Instant>,
-    pub(crate) first_event_after: Option<Duration>,
+    /// When the first event came. `Some(None)` if it came before the registration was accepted.
+    pub(crate) first_event_after: Option<Option<Duration>>,
     registrations: Responses,
     subscriptions: Responses,
     pub(crate) shared_port: Option<bool>,
@@ -83,7 +87,10 @@ impl Registration {
             Row::new(
                 'D',
                 "events come after the registration: time until the first",
-                self.first_event_after.map(class),
+                self.first_event_after.map(|after| {
+                    let before = || "before the response to the registration was read".to_owned();
+                    after.map_or_else(before, class)
+                }),
             ),
         ]
     }
@@ -127,7 +134,7 @@ pub(crate) async fn register(
             ("unknown name: ", "extensionUnknown.sh", address.as_str()),
             ("port out of range: ", SCRIPT, "127.0.0.1:9"),
         ] {
-            let result = send(settings, name, address).await;
+            let result = in_time(send(settings, name, address)).await;
             record(&|it| it.registrations.add(label, &result));
         }
     }
@@ -170,6 +177,12 @@ async fn send(settings: &Settings, name: &str, address: &str) -> std::io::Result
     post(&settings.platform, "/extension/register", &headers, "").await
 }
 
+/// Waits for a response, at most for [`TIMEOUT`].
+async fn in_time<T>(request: impl Future<Output = std::io::Result<T>>) -> std::io::Result<T> {
+    let result = tokio::time::timeout(TIMEOUT, request).await;
+    result.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
+}
+
 /// Sends a request until it is accepted or rejected. Returns whether it was accepted.
 async fn retry<F: Future<Output = std::io::Result<Received>>>(
     request: impl Fn() -> F,
@@ -178,7 +191,7 @@ async fn retry<F: Future<Output = std::io::Result<Received>>>(
     let started = Instant::now();
     let mut pause = Duration::from_millis(50);
     loop {
-        let result = request().await;
+        let result = in_time(request()).await;
         record(&result);
         match result {
             Ok(received) if received.status == 200 => return !is_rejection(&received.body),

@@ -20,9 +20,12 @@ const NOT_OBSERVED: &str = "
 
 - Do the lines that an extension prints reach the function's log? Look there for lines that begin with `platform-probe`.
 - What does a dead extension do to the function? Use the experiment `exit`, and look at the responses of the function.
+- What does a failed response to an event do to the function? Use the experiment `error-response`, and look at the responses of the function.
 - How long does the platform wait for a registration, for a response to an event, and for one to a batch?
 - In which order are several extensions started? Attach a second one.
 - Does a ZIP keep links, and how large may it be when unpacked?
+- Which rejections of a registration are final, and after which is another try worth it?
+- At most one extension can subscribe to telemetry (D): what does a second subscriber get? Attach a second one.
 - When is an initializer tried again? When does the platform run a request again in another instance?
 ";
 

@@ -1,10 +1,12 @@
 //! Compares the times of an invocation: of its event, of the response, of its telemetry, and of the function itself.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, SystemTime};
 
-use crate::redact::{Tally, class, time_class};
+use crate::redact::class;
 use crate::row::Row;
+use crate::tally::{Tally, time_class};
 
 /// How many runs are compared.
 const MAX_RUNS: usize = 64;
@@ -25,11 +27,11 @@ pub(crate) struct Run {
     pub(crate) handler_end: Option<SystemTime>,
 }
 
-/// The latest runs by trace ID. The IDs themselves are not reported.
+/// The latest runs by the hash of their trace ID. The IDs themselves are not kept, since they may be of any length.
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
-    runs: BTreeMap<String, Run>,
-    order: VecDeque<String>,
+    runs: BTreeMap<u64, Run>,
+    order: VecDeque<u64>,
     events: u64,
     repeated: u64,
     in_flight: u32,
@@ -41,14 +43,15 @@ pub(crate) struct Runs {
 impl Runs {
     /// Returns the run with this ID.
     pub(crate) fn run(&mut self, id: &str) -> &mut Run {
-        if !self.runs.contains_key(id) {
-            self.order.push_back(id.to_owned());
+        let key = hash(id);
+        if !self.runs.contains_key(&key) {
+            self.order.push_back(key);
             if self.order.len() > MAX_RUNS {
                 let oldest = self.order.pop_front().unwrap_or_default();
                 self.runs.remove(&oldest);
             }
         }
-        self.runs.entry(id.to_owned()).or_default()
+        self.runs.entry(key).or_default()
     }
 
     /// Records an event, and returns how many there were.
@@ -71,12 +74,18 @@ impl Runs {
     }
 
     pub(crate) fn is_known(&self, id: &str) -> bool {
-        self.runs.get(id).is_some_and(|run| run.event.is_some())
+        self.runs
+            .get(&hash(id))
+            .is_some_and(|run| run.event.is_some())
     }
 
     pub(crate) fn invocation_rows(&self) -> Vec<Row> {
         let seen = self.events > 0;
-        let concurrency = format!("at most {} in flight", self.most_in_flight);
+        let concurrency = format!(
+            "at most {} in flight; at most {} handlers at the same time, as the function reports it",
+            self.most_in_flight,
+            self.most_handlers()
+        );
         let repeated = format!(
             "{} events had the trace ID of an earlier one",
             self.repeated
@@ -90,7 +99,7 @@ impl Runs {
             ),
             Row::new(
                 'D',
-                "several events can be in flight",
+                "several events can be in flight (the probe responds at once, unless with the experiment `slow-response`)",
                 seen.then_some(concurrency),
             ),
             Row::new(
@@ -119,6 +128,26 @@ impl Runs {
                 |run| Some(relation(run.start?, run.response?, "the response")),
             ),
         ]
+    }
+
+    /// How many handlers ran at the same time.
+    fn most_handlers(&self) -> usize {
+        let handlers = self
+            .runs
+            .values()
+            .filter_map(|run| Some((run.handler_start?, run.handler_end?)));
+        let handlers: Vec<_> = handlers.collect();
+        let at = |time| {
+            let running = handlers
+                .iter()
+                .filter(|(start, end)| *start <= time && time < *end);
+            running.count()
+        };
+        handlers
+            .iter()
+            .map(|(start, _)| at(*start))
+            .max()
+            .unwrap_or(0)
     }
 
     pub(crate) fn telemetry_rows(&self) -> Vec<Row> {
@@ -161,6 +190,12 @@ impl Runs {
         }
         Row::list(mark, question, tally.lines())
     }
+}
+
+fn hash(id: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Describes a time against the beginning and the end of a run.
@@ -238,7 +273,21 @@ mod tests {
             observed.contains(&"1 events had the trace ID of an earlier one"),
             "{observed:?}"
         );
-        assert!(observed.contains(&"at most 1 in flight"), "{observed:?}");
+        let concurrency =
+            "at most 1 in flight; at most 0 handlers at the same time, as the function reports it";
+        assert!(observed.contains(&concurrency), "{observed:?}");
+    }
+
+    #[test]
+    fn handlers_at_the_same_time_are_counted() {
+        let mut runs = Runs::default();
+        for (id, start, end) in [("a", 1, 5), ("b", 3, 9), ("c", 5, 6), ("d", 20, 30)] {
+            let run = runs.run(id);
+            (run.handler_start, run.handler_end) = (Some(at(start)), Some(at(end)));
+        }
+        // It has timed out, so its end is unknown.
+        runs.run("e").handler_start = Some(at(0));
+        assert_eq!(runs.most_handlers(), 2);
     }
 
     #[test]

@@ -1,14 +1,20 @@
 //! [`Shape`]: the shape of a JSON text: fields in their order, types, and known words, without values.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 
 use crate::redact::{Name, class, known_word};
 
 /// How many fields of an object are shown.
 const MAX_FIELDS: usize = 40;
+
+/// How many values of a text are described. A platform can post 6 MB of them.
+const MAX_VALUES: usize = 300;
 
 /// The shape of a JSON value.
 #[derive(Debug)]
@@ -22,9 +28,20 @@ pub(crate) enum Shape {
     /// The different shapes of the elements.
     Array(BTreeSet<String>),
     Object(Vec<(Name, Shape)>, usize),
+    /// There are more than [`MAX_VALUES`] values.
+    Omitted,
 }
 
 impl Shape {
+    /// Describes a JSON text.
+    pub(crate) fn parse(json: &str) -> serde_json::Result<Self> {
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        let budget = Cell::new(MAX_VALUES);
+        let shape = Seed(&budget).deserialize(&mut deserializer)?;
+        deserializer.end()?;
+        Ok(shape)
+    }
+
     /// Describes a body, whether it is JSON or not.
     pub(crate) fn of_body(body: &[u8]) -> String {
         if body.is_empty() {
@@ -33,9 +50,9 @@ impl Shape {
         let Ok(text) = std::str::from_utf8(body) else {
             return "body that is not UTF-8".to_owned();
         };
-        match serde_json::from_str::<Self>(text) {
+        match Self::parse(text) {
             Ok(shape) => shape.to_string(),
-            Err(_) => match serde_json::from_str::<Self>(&without_trailing_commas(text)) {
+            Err(_) => match Self::parse(&without_trailing_commas(text)) {
                 Ok(shape) => format!("{shape}, with trailing commas"),
                 Err(_) => "body that is not JSON".to_owned(),
             },
@@ -88,19 +105,29 @@ impl Display for Shape {
                 }
                 f.write_str("}")
             }
+            Self::Omitted => f.write_str("…"),
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Shape {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ShapeVisitor)
+/// Describes a value, with this number of values left to describe.
+#[derive(Clone, Copy)]
+struct Seed<'a>(&'a Cell<usize>);
+
+impl<'de> DeserializeSeed<'de> for Seed<'_> {
+    type Value = Shape;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Shape, D::Error> {
+        let Some(left) = self.0.get().checked_sub(1) else {
+            IgnoredAny::deserialize(deserializer)?;
+            return Ok(Shape::Omitted);
+        };
+        self.0.set(left);
+        deserializer.deserialize_any(self)
     }
 }
 
-struct ShapeVisitor;
-
-impl<'de> Visitor<'de> for ShapeVisitor {
+impl<'de> Visitor<'de> for Seed<'_> {
     type Value = Shape;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -137,22 +164,27 @@ impl<'de> Visitor<'de> for ShapeVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Shape, A::Error> {
         let mut shapes = BTreeSet::new();
-        while let Some(element) = elements.next_element::<Shape>()? {
-            if shapes.len() < MAX_FIELDS {
-                shapes.insert(element.to_string());
+        let mut left = self.0.get();
+        while let Some(element) = elements.next_element_seed(self)? {
+            if shapes.len() < MAX_FIELDS && shapes.insert(element.to_string()) {
+                left = self.0.get();
             }
+            // Elements of a shape that is known already do not count.
+            self.0.set(left);
         }
         Ok(Shape::Array(shapes))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Shape, A::Error> {
         let (mut fields, mut others) = (Vec::new(), 0);
-        while let Some((name, shape)) = entries.next_entry::<String, Shape>()? {
-            if fields.len() < MAX_FIELDS {
-                fields.push((Name::new(&name), shape));
-            } else {
-                others += 1;
-            }
+        while fields.len() < MAX_FIELDS {
+            let Some(name) = entries.next_key::<String>()? else {
+                return Ok(Shape::Object(fields, others));
+            };
+            fields.push((Name::new(&name), entries.next_value_seed(self)?));
+        }
+        while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+            others += 1;
         }
         Ok(Shape::Object(fields, others))
     }
@@ -169,7 +201,27 @@ mod tests {
             "e": [], "f": true, "kontonummer 4711": "DE02"}"#;
         assert_eq!(
             Shape::of_body(body),
-            r#"{name: "platform.report", status: "success" with white space around it, traceId: UUID, metrics: {durationMs: float, billedDurationMs: integer}, record: array of integer or null or text, e: empty array, f: boolean, <name of 16 characters>: text}"#
+            r#"{name: "platform.report", status: "success" with white space around it, traceId: UUID, metrics: {durationMs: float, billedDurationMs: integer}, record: array of integer or null or text, e: empty array, f: boolean, (name of 16 characters): text}"#
+        );
+    }
+
+    #[test]
+    fn shapes_are_bounded() {
+        fn nested(depth: u32) -> String {
+            let inner = if depth == 0 {
+                "1".to_owned()
+            } else {
+                nested(depth - 1)
+            };
+            let fields: Vec<_> = (0..12).map(|it| format!("\"f{it}\": {inner}")).collect();
+            format!("{{{}}}", fields.join(", "))
+        }
+        let shape = Shape::of_body(nested(3).as_bytes());
+        assert!(shape.ends_with("f11: …}") && shape.len() < 8_000, "{shape}");
+        let array = format!("[{}{{\"last\": 1}}]", "[1], ".repeat(1_000));
+        assert_eq!(
+            Shape::of_body(array.as_bytes()),
+            "array of array of integer or {last: integer}"
         );
     }
 

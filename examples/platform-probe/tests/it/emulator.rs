@@ -2,11 +2,9 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use expect_test::expect_file;
 use fg_emulator::{Event, ExtensionCommand, InvokeRequest, Platform};
-use tokio::time::sleep;
 
 use super::{PROGRAM, SCRIPT};
 
@@ -45,9 +43,8 @@ async fn report_is_as_expected() -> TestResult {
             .await?;
         invoked.assert_ok();
         platform.wait_for_telemetry().await;
-        // The length of the freeze.
+        // The next invocation thaws it. The unit tests of `life` describe freezes of a certain length.
         platform.freeze();
-        sleep(Duration::from_millis(1200)).await;
     }
     let invoked = platform
         .invoke_with(InvokeRequest::new().payload(payload))
@@ -102,6 +99,10 @@ fn normalized(report: &str) -> String {
         section = line.strip_prefix("## ").unwrap_or(section);
         let cells: Vec<_> = line.split(" | ").collect();
         let line = match cells[..] {
+            // A freeze of this test is as long as a tick or shorter.
+            [question, before, ..] if question.contains("when is an instance frozen") => {
+                format!("{question} | {before} | … |")
+            }
             [question, before, "O", observed] => {
                 let observed = masked(section, question, observed.trim_end_matches(" |"));
                 format!("{question} | {before} | O | {observed} |")
@@ -139,7 +140,7 @@ fn masked(section: &str, question: &str, observed: &str) -> String {
         "in flight",
         "same trace ID",
         "events of a batch",
-        "frozen",
+        "how is it frozen",
     ]);
     let mut lines: Vec<_> = observed
         .split("<br>")
@@ -148,11 +149,10 @@ fn masked(section: &str, question: &str, observed: &str) -> String {
                 .split_once(" (")
                 .filter(|_| line.ends_with("×)"))
                 .unwrap_or((line, ""));
-            // When a gap began is a matter of a tick.
-            match (line.split_once("began "), line.split_once(", CLOCK")) {
-                (Some(_), Some((_, clocks))) => format!("… s, began …, CLOCK{clocks}"),
-                _ if has_counts => without_numbers(line),
-                _ => line.to_owned(),
+            if has_counts {
+                without_numbers(line)
+            } else {
+                line.to_owned()
             }
         })
         .collect();

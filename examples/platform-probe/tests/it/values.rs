@@ -181,7 +181,7 @@ fn no_value_is_reported() -> TestResult {
     for seen in [
         "X-Request-Id: text",
         "SECRET_1: ",
-        "<name of ",
+        "(name of ",
         "shutdown",
         "trailing commas",
     ] {
