@@ -56,7 +56,7 @@ pub(crate) fn check(target: &str) -> anyhow::Result<()> {
             bail!("{} contains the path {path}", first.program.display());
         }
     }
-    if contains(&program, b"/ld-linux") || contains(&program, b"/ld-musl") {
+    if has_interpreter(&program).context("cannot read the ELF header of the program")? {
         bail!("{} is not static", first.program.display());
     }
     let mut new = Command::new(&first.program);
@@ -241,9 +241,59 @@ fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
     bytes.windows(wanted.len()).any(|window| window == wanted)
 }
 
+/// Returns whether a 64-bit little-endian ELF file names a dynamic linker in a segment, as programs that are not static do.
+/// To search for its path is not enough: cargo-fg contains such paths as text, since it examines other programs. Returns `None`
+/// if the file is not such an ELF file.
+fn has_interpreter(elf: &[u8]) -> Option<bool> {
+    const PT_INTERP: u64 = 3;
+    if !elf.starts_with(b"\x7fELF\x02\x01") {
+        return None;
+    }
+    let number = |at: usize, bytes: usize| {
+        let bytes = elf.get(at..at.checked_add(bytes)?)?;
+        Some(
+            bytes
+                .iter()
+                .rev()
+                .fold(0, |number, byte| number << 8 | u64::from(*byte)),
+        )
+    };
+    let headers = usize::try_from(number(32, 8)?).ok()?;
+    let (size, count) = (number(54, 2)?, number(56, 2)?);
+    for index in 0..count {
+        let header = headers.checked_add(usize::try_from(index * size).ok()?)?;
+        if number(header, 4)? == PT_INTERP {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
+
 fn file_name(path: &Path) -> String {
     path.file_name()
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_interpreter;
+
+    #[test]
+    fn interpreter_is_found_by_the_program_headers() {
+        let mut elf = [0; 64 + 2 * 56];
+        elf[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        elf[32] = 64;
+        elf[54] = 56;
+        elf[56] = 2;
+        elf[64] = 1;
+        assert_eq!(has_interpreter(&elf), Some(false));
+        elf[64 + 56] = 3;
+        assert_eq!(has_interpreter(&elf), Some(true));
+        assert_eq!(has_interpreter(&elf[..100]), None);
+        assert_eq!(has_interpreter(b"/lib64/ld-linux-x86-64.so.2"), None);
+        let this = std::fs::read("/proc/self/exe").unwrap();
+        assert_eq!(has_interpreter(&this), Some(true));
+    }
 }

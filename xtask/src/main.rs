@@ -57,7 +57,7 @@ fn main() -> ExitCode {
         ["screenshots"] => screenshots::take(),
         ["package"] => packages::check(),
         ["package", "--compile"] => packages::compile(),
-        ["public-api"] => public_api::compare(),
+        ["public-api"] => public_api::compare().map(drop),
         ["public-api", "--update"] => public_api::update(),
         _ => return usage(),
     };

@@ -12,7 +12,7 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 use super::Job;
 
 /// The start script that `cargo fg package` writes.
-const SCRIPT: &str = include_str!("../../../cargo-fg/src/package/start.sh");
+const SCRIPT: &str = include_str!("start.sh");
 
 /// A program next to its start script.
 pub(crate) struct Staged {

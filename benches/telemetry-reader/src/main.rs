@@ -27,4 +27,4 @@ impl Reader {
     }
 }
 
-include!("../../peers/counter.rs");
+include!("counter.rs");

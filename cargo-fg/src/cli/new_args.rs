@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::builder::PossibleValuesParser;
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use fg_emulator::PORT_RANGE;
 
 use crate::new::{
@@ -25,16 +25,16 @@ pub(super) struct NewArgs {
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(ports()))]
     port: Option<u16>,
     /// Git repository to depend on, so that others can build the package (default: where cargo-fg comes from)
-    #[arg(long, value_name = "URL", conflicts_with = "path")]
+    #[arg(long, value_name = "URL", value_parser = NonEmptyStringValueParser::new(), conflicts_with = "path")]
     git: Option<String>,
     /// Commit of the repository
-    #[arg(long, value_name = "SHA", requires = "git")]
+    #[arg(long, value_name = "SHA", value_parser = NonEmptyStringValueParser::new(), requires = "git")]
     rev: Option<String>,
     /// Tag of the repository
-    #[arg(long, value_name = "TAG", requires = "git", conflicts_with = "rev")]
+    #[arg(long, value_name = "TAG", value_parser = NonEmptyStringValueParser::new(), requires = "git", conflicts_with = "rev")]
     tag: Option<String>,
     /// Branch of the repository
-    #[arg(long, value_name = "BRANCH", requires = "git", conflicts_with_all = ["rev", "tag"])]
+    #[arg(long, value_name = "BRANCH", value_parser = NonEmptyStringValueParser::new(), requires = "git", conflicts_with_all = ["rev", "tag"])]
     branch: Option<String>,
     /// Clone of the fg-extension repository to depend on (default: where cargo-fg comes from)
     #[arg(long, value_name = "DIR")]

@@ -30,12 +30,18 @@ impl<'a> GithubWorkflow<'a> {
         name: &'a str,
         source: &'a DependencySource,
     ) -> anyhow::Result<Self> {
-        if let DependencySource::Clone(clone) = source {
-            let clone = clone.display();
-            bail!(
-                "GitHub cannot build a package that depends on the clone {clone}; choose a repository with --git URL, or leave \
-                 out --ci"
-            );
+        match source {
+            DependencySource::Clone(clone) => bail!(
+                "GitHub cannot build a package that depends on the clone {}; choose a repository with --git URL, or leave \
+                 out --ci",
+                clone.display()
+            ),
+            DependencySource::Git(git) if git.url.starts_with("file:") => bail!(
+                "GitHub cannot build a package that depends on a repository on this machine, {}; choose one that GitHub can \
+                 clone, or leave out --ci",
+                git.url
+            ),
+            DependencySource::Git(_) | DependencySource::Published => {}
         }
         let repository = package.ancestors().find(|it| it.join(".git").exists());
         let workflow = Self {

@@ -57,6 +57,11 @@ fn packages_without_a_workflow_are_not_created() {
             "error: cannot create b: GitHub cannot build a package that depends on the clone ",
         ),
         (
+            vec!["b", "--ci", "github", "--git", "file:///srv/fg.git"],
+            1,
+            "error: cannot create b: GitHub cannot build a package that depends on a repository on this machine, ",
+        ),
+        (
             vec!["b", "--ci", "gitlab"],
             2,
             "error: invalid value 'gitlab' for '--ci <SERVICE>'\n  [possible values: github]\n",

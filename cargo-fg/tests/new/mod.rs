@@ -424,6 +424,11 @@ fn rejected_packages_leave_no_files() {
             2,
             "cannot be used with",
         ),
+        (
+            &["a", "--git", "x", "--rev", ""],
+            2,
+            "a value is required for '--rev <SHA>'",
+        ),
         (&["a", "--tag", "y"], 2, "not provided:\n  --git <URL>\n"),
         (&[], 2, "required arguments were not provided:\n  <NAME>\n"),
     ] {

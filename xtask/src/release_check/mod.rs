@@ -37,7 +37,9 @@ pub(crate) fn check() -> anyhow::Result<()> {
             "{version} is not ready to be published; the public API and the packages were not checked yet, which takes minutes"
         );
     }
-    public_api::compare()?;
+    if !public_api::compare()? {
+        bail!("{version} is not ready to be published: the public API must be compared");
+    }
     println!("{:>8}  the public API is the one in public-api.txt", "ok");
     packages::compile()?;
     println!("{:>8}  the crates compile from their packages", "ok");

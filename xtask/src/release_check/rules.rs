@@ -43,13 +43,17 @@ pub(super) const RULES: [Rule; 9] = [
 const MACROS: &str = "fg-extension-macros";
 
 /// What documents say until the first version is published.
-const UNRELEASED: [&str; 5] = [
-    "**status:** unreleased",
-    "nothing is released yet",
+const UNRELEASED: [&str; 6] = [
+    "unreleased",
+    "released yet",
+    "when it is published",
     "until fg-extension is published",
     "not yet published",
     "尚未发布",
 ];
+
+/// What may stay: the heading of the next version in the changelog, and its name in the instructions for a release.
+const UNRELEASED_HEADINGS: [&str; 3] = ["## unreleased", "\"unreleased\"", "## [unreleased]"];
 
 fn uncommitted(facts: &Facts) -> Vec<String> {
     facts
@@ -180,7 +184,10 @@ fn status(facts: &Facts) -> Vec<String> {
             continue;
         }
         for (number, line) in text.lines().enumerate() {
-            let lower = line.to_lowercase();
+            let mut lower = line.to_lowercase();
+            for heading in UNRELEASED_HEADINGS {
+                lower = lower.replace(heading, "");
+            }
             if UNRELEASED.iter().any(|phrase| lower.contains(phrase)) {
                 let line = line.trim_start_matches(['>', ' ']);
                 let place = format!("{}:{}", path.display(), number + 1);
@@ -286,7 +293,7 @@ mod tests {
     #[test]
     fn each_mistake_is_one_problem() {
         type Mistake = fn(&mut Facts);
-        let cases: [(Mistake, &str); 13] = [
+        let cases: [(Mistake, &str); 15] = [
             (
                 |facts| facts.changed.push("?? notes.txt".to_owned()),
                 "commit or remove it: ?? notes.txt",
@@ -335,6 +342,14 @@ mod tests {
             (
                 |facts| facts.files[2].1 = "# A\n> **Status:** unreleased. A\n".to_owned(),
                 "README.md:2 says: **Status:** unreleased. A",
+            ),
+            (
+                |facts| facts.files[2].1 = "Status: unreleased; not yet run.\n".to_owned(),
+                "README.md:1 says: Status: unreleased; not yet run.",
+            ),
+            (
+                |facts| facts.files[2].1 = "Version 1.2.3 is not released yet.\n".to_owned(),
+                "README.md:1 says: Version 1.2.3 is not released yet.",
             ),
             (
                 |facts| facts.files[2].1 = "本项目尚未发布\n".to_owned(),

@@ -1,0 +1,1 @@
+../../../cargo-fg/src/package/start.sh
