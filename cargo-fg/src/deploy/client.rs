@@ -8,10 +8,12 @@ use fg_signature::{Credentials, Request, sign};
 use fg_util::backoff::Backoff;
 use serde_json::Value;
 use ureq::http;
+use ureq::tls::TlsConfig;
 use ureq::{Agent, Proxy};
 
 use super::endpoint::Endpoint;
 use super::place::variable;
+use super::roots::root_certificates;
 use crate::deploy::api_error::ApiError;
 
 /// The longest response that is read: the code of a function in base64.
@@ -83,11 +85,22 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(endpoint: Endpoint, project_id: &str, credentials: Credentials) -> Self {
+    /// Creates a client.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the root certificates cannot be read.
+    pub(super) fn new(
+        endpoint: Endpoint,
+        project_id: &str,
+        credentials: Credentials,
+    ) -> anyhow::Result<Self> {
+        let tls = TlsConfig::builder().root_certs(root_certificates()?);
         // A server on this machine is not reached through another one.
         let proxy = endpoint.is_https().then(Proxy::try_from_env).flatten();
         let agent = Agent::config_builder()
             .proxy(proxy)
+            .tls_config(tls.build())
             .http_status_as_error(false)
             // A signature is valid for one host and path only.
             .max_redirects(0)
@@ -100,12 +113,12 @@ impl Client {
             .timeout_recv_body(Some(Duration::from_secs(300)))
             .build()
             .new_agent();
-        Self {
+        Ok(Self {
             agent,
             endpoint,
             project_id: project_id.to_owned(),
             credentials,
-        }
+        })
     }
 
     pub(super) fn project_id(&self) -> &str {

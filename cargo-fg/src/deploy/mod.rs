@@ -13,6 +13,7 @@ mod function_state;
 mod function_urn;
 mod place;
 mod plan;
+mod roots;
 mod source;
 mod terraform;
 
@@ -89,9 +90,9 @@ pub(crate) fn deploy(options: DeployOptions) -> anyhow::Result<()> {
         );
     }
     // Find out that a key is missing before a long build.
-    let credentials = match options.action {
+    let client = match options.action {
         Action::PrintRequests => None,
-        _ => Some(credentials()?),
+        _ => Some(Client::new(endpoint.clone(), project_id, credentials()?)?),
     };
     let (name, zip, contents) = read_source(options.source, options.name)?;
     let mark = zip.as_ref().map(Zip::mark);
@@ -101,7 +102,7 @@ pub(crate) fn deploy(options: DeployOptions) -> anyhow::Result<()> {
         description: description(options.description.as_deref(), mark.as_deref())?,
         contents,
     };
-    let Some(credentials) = credentials else {
+    let Some(client) = client else {
         let shown = NewVersion {
             runtime: options
                 .runtime
@@ -112,7 +113,7 @@ pub(crate) fn deploy(options: DeployOptions) -> anyhow::Result<()> {
         return print(&dry_run::text(&endpoint, project_id, function, &shown));
     };
     let deployment = Deployment {
-        client: Client::new(endpoint, project_id, credentials),
+        client,
         new,
         zip,
         asks: options.action == Action::Ask,

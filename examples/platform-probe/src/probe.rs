@@ -17,7 +17,6 @@ use crate::report;
 use crate::row::Row;
 use crate::runs::Runs;
 use crate::settings::Settings;
-use crate::tally::Tally;
 use crate::telemetry::Telemetry;
 
 /// Everything that was observed.
@@ -30,8 +29,6 @@ pub(crate) struct Observations {
     pub(crate) runs: Runs,
     pub(crate) telemetry: Telemetry,
     pub(crate) life: Life,
-    /// What the function has reported.
-    pub(crate) handler: Tally,
     /// Whether something has changed since the report was written.
     changed: bool,
 }
@@ -47,7 +44,6 @@ impl Observations {
             runs: Runs::default(),
             telemetry: Telemetry::default(),
             life: Life::new(),
-            handler: Tally::default(),
             changed: false,
         }
     }
@@ -60,11 +56,7 @@ impl Observations {
             .unwrap_or_default();
         vec![
             Row::list('?', "can the function reach the extension's port", reaches),
-            Row::list(
-                'I',
-                "is `traceId` the request ID that the function sees",
-                self.handler.lines(),
-            ),
+            self.runs.request_id_row(),
         ]
     }
 }
@@ -273,15 +265,6 @@ impl Probe {
         let id = String::from_utf8_lossy(&request.body).trim().to_owned();
         let is_start = path == "/probe/started";
         self.record(|it| {
-            // The event may come later, so the end of the handler decides.
-            if !is_start {
-                let known = if it.runs.is_known(&id) {
-                    "yes"
-                } else {
-                    "no event had this ID"
-                };
-                it.handler.add(known);
-            }
             let run = it.runs.run(&id);
             let time = if is_start {
                 &mut run.handler_start

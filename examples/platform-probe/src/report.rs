@@ -10,8 +10,8 @@ const HEAD: &str = "# What platform-probe observed
 - Date, region, runtime of the function:
 - How it was invoked, and how often:
 
-`D` is documented, `I` inferred, `?` unknown. `O` is observed, by one function in one region on one day: it is no promise of the
-platform, so it never becomes a `D`. Lengths of time are in classes, so that two reports of the same behavior are equal.
+`D` is documented, `I` inferred, `?` unknown. `O` is observed, by one function in one region on one day. The platform does not
+promise it, so it never becomes a `D`. Lengths of time are in classes, so that two reports of the same behavior are equal.
 ";
 
 /// What cannot be seen by an extension, or not by one alone.

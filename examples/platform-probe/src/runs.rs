@@ -183,6 +183,22 @@ impl Runs {
         ]
     }
 
+    /// Both sides are compared when the report is written, since the event may come before or after what the function says.
+    pub(crate) fn request_id_row(&self) -> Row {
+        self.row(
+            'I',
+            "is `traceId` the request ID that the function sees",
+            |run| {
+                run.handler_end?;
+                let known = match run.event {
+                    Some(_) => "yes",
+                    None => "no event had this ID",
+                };
+                Some(known.to_owned())
+            },
+        )
+    }
+
     fn row(&self, mark: char, question: &'static str, of: impl Fn(&Run) -> Option<String>) -> Row {
         let mut tally = Tally::default();
         for text in self.runs.values().filter_map(of) {
