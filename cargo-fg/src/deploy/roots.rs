@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use ureq::tls::{PemItem, RootCerts, parse_pem};
 
 /// The variable with the path of a PEM file, which many programs read. Some networks have a proxy with certificates of its own.
+/// If it is not set, cargo sets it to the file with the roots of the machine, if it finds one.
 const VARIABLE: &str = "SSL_CERT_FILE";
 
 /// Returns the certificates in the file that `SSL_CERT_FILE` names, or else the roots of Mozilla, which are built in.
