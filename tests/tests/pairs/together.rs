@@ -1,4 +1,4 @@
-//! Every pair of examples in one function, and one program as two extensions.
+//! Every pair of five examples in one function, and one program as two extensions.
 
 use std::time::Duration;
 
