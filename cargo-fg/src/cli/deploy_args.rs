@@ -12,7 +12,7 @@ use crate::package::Steps;
 
 const AFTER_HELP: &str = "\
 The access key is read from HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, or from
-HW_ACCESS_KEY and HW_SECRET_KEY. There is no argument for it, since other
+HW_ACCESS_KEY and HW_SECRET_KEY. It cannot be an argument, since other
 processes could read that. --dry-run and --terraform need no key.
 
 `deploy` shows how the list of dependencies will change, and asks before it

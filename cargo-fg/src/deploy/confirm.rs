@@ -27,7 +27,7 @@ fn ask(question: &str, input: &mut impl BufRead, output: &mut impl Write) -> any
     input
         .read_line(&mut reply)
         .context("cannot read from the terminal")?;
-    // The end of the input is no reply, even after a `y`.
+    // A reply ends with a line break, so a `y` before the end of the input does not count.
     if !reply.ends_with('\n') {
         let _ = writeln!(output);
         reply.clear();

@@ -244,8 +244,8 @@ impl Deployment {
             format!("{label} is not attached to the function; {how}")
         };
         let after = plan.after(&id);
-        let meanwhile = self.read(function).with_context(not_attached)?;
-        if !meanwhile.is_same_as(&before) {
+        let current = self.read(function).with_context(not_attached)?;
+        if !current.is_same_as(&before) {
             bail!(
                 "the function was changed in the meantime, so {label} was not attached; {}",
                 self.how_to_go_on()

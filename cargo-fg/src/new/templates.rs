@@ -73,7 +73,7 @@ pub(crate) const TEMPLATES: &[Template] = &[
             extension: 8089,
             telemetry: None,
         },
-        command: r#"// There is no source, and no file with a token.
+        command: r#"// Without a source of secrets. The token is set, so that no file is written for it.
     let token = "0123456789abcdef";
     let command = ExtensionCommand::new(SCRIPT, PROGRAM).env("FG_SECRETS_TOKEN", token);"#,
     },

@@ -53,7 +53,7 @@ fn command(zip: &Zip, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs the command against the API, and returns its success and what it printed, in which there is no secret.
+/// Runs the command against the API, and returns its success and what it printed. Panics if that contains a secret.
 fn run(api: &FakeApi, zip: &Zip, arguments: &[&str]) -> (bool, String) {
     let mut all = vec!["--endpoint", &api.endpoint];
     all.extend(arguments);
